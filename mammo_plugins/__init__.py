@@ -1,0 +1,17 @@
+"""Published multi-view mammography systems as plug-ins for MMDetection/MMPretrain.
+
+Importing this package is all a config needs::
+
+    custom_imports = dict(imports=['mammo_plugins'])
+
+It serves the mmcv operators that are not compiled on this machine and adds the
+registry scope ``mammo``. Research use only; not for diagnosis.
+"""
+from mammo_plugins.compat import install_mmcv_ops
+
+install_mmcv_ops()  # must come before anything that imports mmcv.ops
+
+from mammo_plugins import registry  # noqa: E402
+from mammo_plugins.version import __version__  # noqa: E402
+
+__all__ = ['__version__', 'registry']

@@ -1,0 +1,106 @@
+"""Exam, View and Lesion: what an annotation file says, typed.
+
+Boxes and points are in pixels of the view's own image file, continuous
+coordinates: pixel ``k`` covers ``[k, k + 1)``.
+"""
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+LATERALITIES = ('L', 'R')
+VIEWS = ('CC', 'MLO')
+MODALITIES = ('FFDM', 'CEM-LE', 'CEM-RC', 'SFM')
+BIRADS = ('0', '1', '2', '3', '4', '4A', '4B', '4C', '5', '6')
+DENSITIES = ('A', 'B', 'C', 'D')
+PATHOLOGIES = ('malignant', 'benign')
+
+
+@dataclass
+class Lesion:
+    """One lesion as seen in one view.
+
+    Attributes:
+        bbox (tuple[float]): (x1, y1, x2, y2) in pixels.
+        category_id (int): Category of the annotation file.
+        segmentation (list | dict): COCO polygons or RLE; empty when unknown.
+        birads (str, optional): Assessment of the lesion.
+        pathology (str, optional): 'malignant' or 'benign'.
+        lesion_id (str, optional): The same in CC and MLO.
+        ignore (bool): COCO's ``iscrowd``.
+    """
+    bbox: Tuple[float, float, float, float]
+    category_id: int
+    segmentation: Any = field(default_factory=list)
+    birads: Optional[str] = None
+    pathology: Optional[str] = None
+    lesion_id: Optional[str] = None
+    ignore: bool = False
+
+
+@dataclass
+class View:
+    """One mammogram.
+
+    Attributes:
+        image_id (int): Id in the annotation file.
+        file_name (str): Image file relative to the data root.
+        width (int), height (int): Size of that file in pixels.
+        laterality (str): 'L' or 'R'.
+        view (str): 'CC' or 'MLO'.
+        modality (str): One of ``MODALITIES``.
+        pixel_spacing_mm (tuple[float], optional): (row, column).
+        nipple (tuple[float], optional): (x, y) in pixels.
+        breast_bbox (tuple[float], optional): (x1, y1, x2, y2) in pixels.
+        birads, density (str, optional): As read by the radiologist.
+        abnormal (bool, optional): Whether the view shows an abnormality.
+        lesions (list[Lesion]): Empty for a normal view.
+        extra (dict): Further keys of the annotation file, as they are.
+    """
+    image_id: int
+    file_name: str
+    width: int
+    height: int
+    laterality: str
+    view: str
+    modality: str = 'FFDM'
+    pixel_spacing_mm: Optional[Tuple[float, float]] = None
+    nipple: Optional[Tuple[float, float]] = None
+    breast_bbox: Optional[Tuple[float, float, float, float]] = None
+    birads: Optional[str] = None
+    density: Optional[str] = None
+    abnormal: Optional[bool] = None
+    lesions: List[Lesion] = field(default_factory=list)
+    extra: Dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """str: 'RCC', 'LCC', 'RMLO' or 'LMLO'."""
+        return self.laterality + self.view
+
+
+@dataclass
+class Exam:
+    """All views of one visit of one patient.
+
+    Attributes:
+        exam_id (str), patient_id (str): Pseudonyms.
+        views (dict[tuple[str, str, str], View]): Views by
+            (laterality, view, modality). A view that was not taken is absent.
+    """
+    exam_id: str
+    patient_id: str
+    views: Dict[Tuple[str, str, str], View] = field(default_factory=dict)
+
+    def get(self, laterality: str, view: str,
+            modality: str = 'FFDM') -> Optional[View]:
+        """Return a view or ``None`` when it is absent."""
+        return self.views.get((laterality, view, modality))
+
+    def ipsilateral(self, view: View) -> Optional[View]:
+        """Return the other projection of the same breast."""
+        other = VIEWS[1 - VIEWS.index(view.view)]
+        return self.get(view.laterality, other, view.modality)
+
+    def bilateral(self, view: View) -> Optional[View]:
+        """Return the same projection of the other breast."""
+        other = LATERALITIES[1 - LATERALITIES.index(view.laterality)]
+        return self.get(other, view.view, view.modality)

@@ -1,0 +1,105 @@
+"""Splits by patient: no patient is ever in two parts."""
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+
+def _grouped(patients: Sequence[str],
+             strata: Optional[Sequence[Hashable]]) -> List[List[str]]:
+    """Return the distinct patients of each stratum, sorted by name."""
+    if strata is not None and len(strata) != len(patients):
+        raise ValueError(f'strata has {len(strata)} entries for '
+                         f'{len(patients)} patients; give one a patient entry')
+    stratum_of: Dict[str, str] = {}
+    for i, patient in enumerate(patients):
+        value = '' if strata is None else str(strata[i])
+        # a patient with several exams counts in the last of her strata's order
+        stratum_of[patient] = max(stratum_of.get(patient, ''), value)
+    groups: Dict[str, List[str]] = {}
+    for patient in sorted(stratum_of):
+        groups.setdefault(stratum_of[patient], []).append(patient)
+    return [groups[key] for key in sorted(groups)]
+
+
+def split_patients(patients: Sequence[str],
+                   ratios: Dict[str, float],
+                   seed: int = 0,
+                   strata: Optional[Sequence[Hashable]] = None
+                   ) -> Dict[str, List[str]]:
+    """Split patients by ratio.
+
+    Args:
+        patients (Sequence[str]): Patient of each exam; repeats are allowed.
+        ratios (dict[str, float]): Share of each part; they sum to 1.
+        seed (int): Seed of the shuffle.
+        strata (Sequence, optional): A label for each entry of ``patients``
+            (e.g. abnormal or not), whose mix each part keeps.
+
+    Returns:
+        dict[str, list[str]]: Sorted patients of each part. Sizes are the ratios
+        of the number of patients, rounded by largest remainder.
+
+    Raises:
+        ValueError: If the ratios are negative or do not sum to 1.
+    """
+    shares = np.array(list(ratios.values()), float)
+    if (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(f'split ratios {ratios} must be >= 0 and sum to 1')
+    rng = np.random.default_rng(seed)
+    # strata laid end to end after a shuffle, then dealt at even steps: each part
+    # gets its exact size, and each stratum is spread over the parts by ratio
+    order = []
+    for group in _grouped(patients, strata):
+        order += [group[i] for i in rng.permutation(len(group))]
+    total = len(order)
+    sizes = np.floor(shares * total + 1e-9).astype(int)
+    remainder = shares * total - sizes
+    for i in np.argsort(-remainder, kind='stable')[:total - sizes.sum()]:
+        sizes[i] += 1
+    owner = _deal(sizes)
+    names = list(ratios)
+    parts: Dict[str, List[str]] = {name: [] for name in names}
+    for patient, part in zip(order, owner):
+        parts[names[part]].append(patient)
+    return {name: sorted(members) for name, members in parts.items()}
+
+
+def _deal(sizes: np.ndarray) -> np.ndarray:
+    """Spread the parts evenly: entry ``k`` names the part most behind its share."""
+    total = int(sizes.sum())
+    given = np.zeros(len(sizes))
+    owner = np.empty(total, int)
+    for k in range(total):
+        behind = sizes * (k + 1) / total - given
+        behind[given >= sizes] = -np.inf
+        owner[k] = int(np.argmax(behind))
+        given[owner[k]] += 1
+    return owner
+
+
+def kfold_patients(patients: Sequence[str],
+                   folds: int,
+                   seed: int = 0,
+                   strata: Optional[Sequence[Hashable]] = None
+                   ) -> List[Tuple[List[str], List[str]]]:
+    """Split patients into folds.
+
+    Args:
+        patients, seed, strata: As in :func:`split_patients`.
+        folds (int): Number of folds, at least 2 and at most the number of
+            patients.
+
+    Returns:
+        list[tuple[list[str], list[str]]]: (train, held out) of each fold.
+
+    Raises:
+        ValueError: If there are fewer patients than folds.
+    """
+    distinct = sorted(set(patients))
+    if not 2 <= folds <= len(distinct):
+        raise ValueError(f'{folds} folds of {len(distinct)} patients: folds must '
+                         'be between 2 and the number of patients')
+    parts = split_patients(
+        patients, {str(k): 1 / folds for k in range(folds)}, seed, strata)
+    return [(sorted(set(distinct) - set(held_out)), held_out)
+            for held_out in parts.values()]
