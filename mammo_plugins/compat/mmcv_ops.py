@@ -1,0 +1,163 @@
+"""Stand in for ``mmcv._ext`` where mmcv was installed without compiled operators.
+
+``onedl-mmcv`` comes from PyPI as source; pip builds it in an isolated environment
+without torch and so leaves the compiled module ``mmcv._ext`` out. ``mmcv.ops``, and
+with it ``mmdet.models``, then cannot be imported. :func:`install_mmcv_ops` puts a
+module of that name in place. It serves the operators named in ``SERVED_OPS`` from
+torch and torchvision; any other operator can be imported, and raises
+``NotImplementedError`` with the cure when it is called. Compiled operators, where
+they load, are always used instead.
+
+Nothing here imports torch or mmcv before an operator is asked for, so importing
+``mammo_plugins`` stays quick.
+"""
+import importlib
+import importlib.util
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from types import MappingProxyType, ModuleType
+from typing import Callable, NoReturn, Optional, Tuple
+
+EXT_NAME = 'mmcv._ext'
+
+BUILD_COMMAND = ('pip install setuptools wheel ninja psutil && '
+                 'pip install --no-build-isolation --no-deps --no-cache-dir '
+                 '--force-reinstall onedl-mmcv')
+"""Builds the compiled operators; torch must be installed before it is run.
+
+Without ``--no-build-isolation`` the build does not see torch and skips the operators;
+without ``--no-cache-dir`` pip reuses the wheel it built without them.
+"""
+
+SERVED_OPS = MappingProxyType({
+    'get_compiler_version': 'info_ops',
+    'get_compiling_cuda_version': 'info_ops',
+    'nms': 'nms_ops',
+    'nms_match': 'nms_ops',
+    'softnms': 'nms_ops',
+    'roi_align_forward': 'roi_align_ops',
+    'roi_align_backward': 'roi_align_ops',
+    'sigmoid_focal_loss_forward': 'focal_loss_ops',
+    'sigmoid_focal_loss_backward': 'focal_loss_ops',
+})
+"""Operator name -> module of ``mammo_plugins.compat`` that serves it."""
+
+
+@dataclass(frozen=True)
+class OpsStatus:
+    """What serves mmcv's operators in this process.
+
+    Attributes:
+        kind: 'compiled', 'bridged', or 'absent' when mmcv is not installed.
+        served: Names of the operators the bridge serves; empty unless 'bridged'.
+        reason: Why the compiled operators are not used; None when they are.
+    """
+    kind: str
+    served: Tuple[str, ...] = ()
+    reason: Optional[str] = None
+
+
+class BridgedExt(ModuleType):
+    """A module that has every operator name and serves those it can.
+
+    Args:
+        reason: Why the compiled module is not used, for the status report.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(EXT_NAME, 'Operators of mmcv served by mammo_plugins.')
+        # mmengine looks the module up with find_spec, which needs a spec.
+        self.__spec__ = ModuleSpec(EXT_NAME, loader=None, origin=__name__)
+        self._reason = reason
+
+    def __getattr__(self, name: str) -> Callable:
+        # Names such as __path__ and __file__ are asked for by Python's own tools.
+        if name.startswith('_'):
+            raise AttributeError(f'{EXT_NAME} has no attribute {name!r}')
+        if name in SERVED_OPS:
+            module = importlib.import_module(
+                f'mammo_plugins.compat.{SERVED_OPS[name]}')
+            op = getattr(module, name)
+        else:
+            op = _unserved_op(name)
+        setattr(self, name, op)
+        return op
+
+
+def _unserved_op(name: str) -> Callable[..., NoReturn]:
+    """Make an operator that says what is missing and how to get it."""
+
+    def unserved(*args, **kwargs) -> NoReturn:
+        raise NotImplementedError(
+            f'The mmcv operator {name!r} is not compiled on this machine, and '
+            'mammo_plugins does not serve it from torchvision. To compile mmcv\'s '
+            f'operators, with torch already installed, run: {BUILD_COMMAND}')
+
+    unserved.__name__ = unserved.__qualname__ = name
+    return unserved
+
+
+def _mmcv_path() -> Optional[list]:
+    """Folders mmcv's modules are looked for in; None when mmcv is absent.
+
+    Does not import mmcv.
+    """
+    if 'mmcv' in sys.modules:
+        return list(sys.modules['mmcv'].__path__)
+    spec = importlib.util.find_spec('mmcv')
+    return None if spec is None else list(spec.submodule_search_locations)
+
+
+def install_mmcv_ops() -> str:
+    """Make ``mmcv.ops`` importable, with compiled operators where they load.
+
+    Safe to call more than once, and before or after mmcv, mmdet or mmpretrain were
+    imported: an import of ``mmcv.ops`` that failed earlier leaves nothing behind
+    and succeeds when repeated.
+
+    Returns:
+        What serves the operators: 'compiled', 'bridged', or 'absent' when mmcv is
+        not installed, in which case nothing is done.
+
+    Warns:
+        RuntimeWarning: Compiled operators are there but do not load, as after an
+            upgrade of torch.
+    """
+    return mmcv_ops_status().kind
+
+
+def mmcv_ops_status() -> OpsStatus:
+    """Install the operators if need be and say what serves them.
+
+    Returns:
+        The status; see :func:`install_mmcv_ops` for the rules and the warning.
+    """
+    if EXT_NAME not in sys.modules:
+        path = _mmcv_path()
+        if path is None:
+            return OpsStatus('absent', reason='mmcv is not installed')
+        reason = _why_not_compiled(path)
+        if reason is not None:
+            sys.modules[EXT_NAME] = BridgedExt(reason)
+    ext = sys.modules[EXT_NAME]
+    if isinstance(ext, BridgedExt):
+        return OpsStatus('bridged', tuple(SERVED_OPS), ext._reason)
+    return OpsStatus('compiled')
+
+
+def _why_not_compiled(path: list) -> Optional[str]:
+    """Import the compiled operators; say why that failed, None if it did not."""
+    if PathFinder.find_spec(EXT_NAME, path) is None:
+        return 'mmcv was installed without compiled operators'
+    try:
+        importlib.import_module(EXT_NAME)
+    except (ImportError, OSError) as error:
+        reason = f'the compiled operators do not load ({error})'
+        warnings.warn(
+            f'mmcv: {reason}. Operators are served from torchvision instead. To '
+            f'compile them for the installed torch, run: {BUILD_COMMAND}',
+            RuntimeWarning, stacklevel=4)
+        return reason
+    return None
