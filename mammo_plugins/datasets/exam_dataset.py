@@ -1,0 +1,180 @@
+"""Exams as samples: a view, a breast or a whole exam."""
+from typing import Any, Dict, List, Sequence
+
+from mmengine.dataset import BaseDataset
+
+from mammo_plugins.registry import DATASETS
+from mammo_plugins.structures import (LATERALITIES, VIEWS, Exam, Lesion, View,
+                                      exams_from_coco, load_coco_exam)
+
+TARGETS = ('view', 'breast', 'exam')
+PARTNERS = ('ipsilateral', 'bilateral')
+
+
+@DATASETS.register_module()
+class ExamDataset(BaseDataset):
+    """Mammography exams in the COCO-exam format.
+
+    One sample per target, with its views in ``views``, each an mmdet-style dict
+    (``img_path``, ``img_id``, ``instances``, ...):
+
+    - ``target='view'``: ``views = {'main', 'ipsilateral', 'bilateral'}``, the
+      partners as far as asked for and taken;
+    - ``target='breast'``: ``views = {'CC', 'MLO'}`` of one breast;
+    - ``target='exam'``: ``views = {'RCC', 'LCC', 'RMLO', 'LMLO'}``.
+
+    A view that was not taken is absent from ``views``. Normal exams are kept:
+    ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
+    said otherwise.
+
+    Args:
+        target (str): 'view', 'breast' or 'exam'. Defaults to 'view'.
+        partners (Sequence[str]): For ``target='view'``, which of 'ipsilateral'
+            and 'bilateral' to add. Defaults to none.
+        modality (str): Which images of an exam to use: 'FFDM', 'SFM', 'CEM-LE' or
+            'CEM-RC'. Defaults to 'FFDM'.
+        ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
+            :class:`mmengine.dataset.BaseDataset`; ``metainfo['classes']`` must
+            name every category of the file.
+
+    Raises:
+        ValueError: If the file's schema is wrong, a category is missing from
+            ``classes``, or no view has the modality.
+    """
+
+    METAINFO = dict(classes=('mass', ), palette=[(220, 20, 60)])
+
+    def __init__(self,
+                 *args,
+                 target: str = 'view',
+                 partners: Sequence[str] = (),
+                 modality: str = 'FFDM',
+                 **kwargs) -> None:
+        if target not in TARGETS:
+            raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
+                             f'{TARGETS}')
+        if not set(partners) <= set(PARTNERS):
+            raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
+                             f'some of {PARTNERS}')
+        if partners and target != 'view':
+            raise ValueError('ExamDataset.partners: only a view has partners; '
+                             f'target={target!r} holds all its views already')
+        self.target = target
+        self.partners = tuple(partners)
+        self.modality = modality
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Read the annotation file.
+
+        Returns:
+            list[dict]: One entry per target.
+        """
+        data = load_coco_exam(self.ann_file)
+        self._label_of = self._map_categories(data['categories'])
+        exams = exams_from_coco(data)
+        modalities = sorted({image['modality'] for image in data['images']})
+        if modalities and self.modality not in modalities:
+            raise ValueError(
+                f'{self.ann_file}: no view of modality {self.modality!r}, only '
+                f'{modalities}; set modality of ExamDataset to one of these')
+        samples = []
+        for exam in exams:
+            views = [view for key, view in exam.views.items()
+                     if key[2] == self.modality]
+            samples += getattr(self, f'_{self.target}_samples')(exam, views)
+        return samples
+
+    def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
+        classes = list(self.metainfo['classes'])
+        unknown = [c['name'] for c in categories if c['name'] not in classes]
+        if unknown:
+            raise ValueError(
+                f'{self.ann_file}: categories {unknown} are not in classes '
+                f'{classes}; set metainfo=dict(classes=...) of the dataset to '
+                'name every category of the file')
+        return {c['id']: classes.index(c['name']) for c in categories}
+
+    def _view_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+        samples = []
+        for view in views:
+            found = {'main': view}
+            for name in self.partners:
+                partner = getattr(exam, name)(view)
+                if partner is not None:
+                    found[name] = partner
+            samples.append(self._sample(exam, found))
+        return samples
+
+    def _breast_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+        samples = []
+        for laterality in LATERALITIES:
+            found = {v.view: v for v in views if v.laterality == laterality}
+            if found:
+                samples.append(
+                    dict(self._sample(exam, found), laterality=laterality))
+        return samples
+
+    def _exam_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+        return [self._sample(exam, {v.name: v for v in views})] if views else []
+
+    def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
+        return dict(
+            exam_id=exam.exam_id,
+            patient_id=exam.patient_id,
+            views={name: self._view_info(exam, view)
+                   for name, view in views.items()})
+
+    def _view_info(self, exam: Exam, view: View) -> Dict[str, Any]:
+        return dict(
+            img_path=self._join(view.file_name),
+            img_id=view.image_id,
+            width=view.width,
+            height=view.height,
+            exam_id=exam.exam_id,
+            patient_id=exam.patient_id,
+            laterality=view.laterality,
+            view=view.view,
+            pixel_spacing_mm=view.pixel_spacing_mm,
+            nipple=view.nipple,
+            birads=view.birads,
+            density=view.density,
+            abnormal=view.abnormal,
+            instances=[self._instance(lesion) for lesion in view.lesions])
+
+    def _join(self, file_name: str) -> str:
+        folder = self.data_prefix.get('img_path') or self.data_root
+        return f'{folder.rstrip("/")}/{file_name}' if folder else file_name
+
+    def _instance(self, lesion: Lesion) -> Dict[str, Any]:
+        instance = dict(
+            bbox=list(lesion.bbox),
+            bbox_label=self._label_of[lesion.category_id],
+            ignore_flag=int(lesion.ignore),
+            birads=lesion.birads,
+            pathology=lesion.pathology,
+            lesion_id=lesion.lesion_id)
+        if lesion.segmentation:
+            instance['mask'] = lesion.segmentation
+        return instance
+
+    def filter_data(self) -> List[dict]:
+        """Drop targets without lesions only if ``filter_empty_gt`` is set."""
+        if not (self.filter_cfg or {}).get('filter_empty_gt', False):
+            return self.data_list
+        return [
+            sample for sample in self.data_list
+            if any(view['instances'] for view in sample['views'].values())
+        ]
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Return the labels in a sample, as mmdet's class-balanced samplers ask.
+
+        Args:
+            idx (int): Index of the sample.
+        """
+        return [
+            instance['bbox_label']
+            for view in self.get_data_info(idx)['views'].values()
+            for instance in view['instances']
+        ]

@@ -1,0 +1,9 @@
+"""Registered transforms; thin wrappers over anatomy/ and io/."""
+from .intensity import RandomIntensity
+from .loading import LoadMammogram, segmentation_to_canonical
+from .views import ForEachView, SelectView
+
+__all__ = [
+    'ForEachView', 'LoadMammogram', 'RandomIntensity', 'SelectView',
+    'segmentation_to_canonical'
+]

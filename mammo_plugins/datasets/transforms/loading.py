@@ -1,0 +1,145 @@
+"""Loading a mammogram into the canonical frame."""
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import numpy as np
+import pycocotools.mask as coco_mask
+from mmcv.transforms import BaseTransform
+
+from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
+                                   transform_points)
+from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
+from mammo_plugins.io import read_mammogram
+from mammo_plugins.registry import TRANSFORMS
+
+
+def segmentation_to_canonical(segmentation: Union[list, dict],
+                              frame: CanonicalFrame) -> Union[list, dict]:
+    """Map a COCO segmentation from source to canonical pixels.
+
+    Args:
+        segmentation (list | dict): Polygons [[x, y, x, y, ...], ...] or an RLE.
+        frame (CanonicalFrame): The frame.
+
+    Returns:
+        list | dict: In the form that was given.
+    """
+    if isinstance(segmentation, dict):
+        if isinstance(segmentation['counts'], list):
+            segmentation = coco_mask.frPyObjects(segmentation,
+                                                 *segmentation['size'])
+        mask = frame.image_to_canonical(coco_mask.decode(segmentation))
+        return coco_mask.encode(np.asfortranarray(mask))
+    return [
+        transform_points(np.reshape(polygon, (-1, 2)),
+                         frame.matrix).ravel().tolist()
+        for polygon in segmentation
+    ]
+
+
+@TRANSFORMS.register_module()
+class LoadMammogram(BaseTransform):
+    """Read a mammogram: cropped to the breast, chest wall on the left, 16 bit.
+
+    Takes the place of ``LoadImageFromFile`` in any mmdet pipeline. Boxes, masks
+    and the nipple of the annotation are brought to the same frame, so it comes
+    before ``LoadAnnotations``. ``homography_matrix`` starts from the file's own
+    pixels, and mmdet's transforms keep it up: its inverse maps anything back.
+
+    Required Keys:
+
+    - img_path
+    - instances (list[dict], optional)
+    - nipple (sequence of 2 floats, optional)
+
+    Modified Keys:
+
+    - instances: ``bbox`` and ``mask`` in canonical pixels
+    - nipple: in canonical pixels
+
+    Added Keys:
+
+    - img (np.ndarray): (H, W) float32 in [0, 1]
+    - img_shape, ori_shape (tuple[int]): (H, W) of the canonical image
+    - canonical_frame (dict): :class:`~mammo_plugins.anatomy.CanonicalFrame`
+    - homography_matrix (np.ndarray): (3, 3) from file to canonical pixels
+
+    Args:
+        cache_dir (str, optional): Folder of the 16-bit pixel cache. Defaults to
+            ``None``, no cache.
+        crop (bool): Whether to crop to the breast and turn its chest wall to the
+            left. Defaults to True.
+        margin (int): Pixels kept around the breast. Defaults to 8.
+    """
+
+    def __init__(self,
+                 cache_dir: Optional[str] = None,
+                 crop: bool = True,
+                 margin: int = 8) -> None:
+        self.cache = PixelCache(cache_dir) if cache_dir else None
+        self.crop = crop
+        self.margin = margin
+
+    def _read(self, path: str) -> Tuple[np.ndarray, Dict[str, Any]]:
+        """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
+        pixels = read_mammogram(path).pixels
+        if self.crop:
+            frame = CanonicalFrame.of(pixels, self.margin)
+        else:
+            height, width = pixels.shape
+            frame = CanonicalFrame(width, height, (0, 0, width, height), False)
+        image = np.rint(frame.image_to_canonical(pixels) * FULL_SCALE)
+        return image.astype(np.uint16), frame.to_dict()
+
+    def load(self, path: str) -> Tuple[np.ndarray, CanonicalFrame]:
+        """Read one file, through the cache if there is one.
+
+        Args:
+            path (str): Any file that ``read_mammogram`` reads.
+
+        Returns:
+            tuple: (H, W) float32 pixels in [0, 1] and their frame.
+
+        Raises:
+            MammogramError: If the file is not a usable mammogram.
+        """
+        if self.cache is None:
+            image, facts = self._read(path)
+        else:
+            image, facts = self.cache.get(
+                path,
+                lambda: self._read(path),
+                key=f'crop={self.crop} margin={self.margin}')
+        return (image.astype(np.float32) / FULL_SCALE,
+                CanonicalFrame.from_dict(facts))
+
+    def transform(self, results: dict) -> dict:
+        """Load the image and bring its annotation to the canonical frame."""
+        image, frame = self.load(results['img_path'])
+        results['img'] = image
+        results['img_shape'] = results['ori_shape'] = image.shape
+        results['canonical_frame'] = frame.to_dict()
+        results['homography_matrix'] = frame.matrix.astype(np.float32)
+        if 'instances' in results:
+            results['instances'] = self._map_instances(results['instances'], frame)
+        if results.get('nipple') is not None:
+            results['nipple'] = transform_points(results['nipple'], frame.matrix)
+        return results
+
+    @staticmethod
+    def _map_instances(instances: List[dict],
+                       frame: CanonicalFrame) -> List[dict]:
+        mapped = []
+        for instance in instances:
+            instance = dict(instance)
+            instance['bbox'] = transform_boxes(instance['bbox'],
+                                               frame.matrix)[0].tolist()
+            if instance.get('mask'):
+                instance['mask'] = segmentation_to_canonical(
+                    instance['mask'], frame)
+            mapped.append(instance)
+        return mapped
+
+    def __repr__(self) -> str:
+        folder = None if self.cache is None else str(self.cache.folder)
+        return (f'{type(self).__name__}(cache_dir={folder!r}, '
+                f'crop={self.crop}, margin={self.margin})')

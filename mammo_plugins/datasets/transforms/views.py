@@ -1,0 +1,88 @@
+"""Transforms on samples of several views."""
+from contextlib import nullcontext
+from typing import List, Optional, Union
+
+from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms.utils import cache_random_params
+
+from mammo_plugins.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class SelectView(BaseTransform):
+    """Make a sample of several views an ordinary mmdet sample of one.
+
+    Required Keys:
+
+    - views (dict[str, dict])
+
+    Args:
+        view (str): Name of the view to keep. Defaults to 'main'.
+    """
+
+    def __init__(self, view: str = 'main') -> None:
+        self.view = view
+
+    def transform(self, results: dict) -> dict:
+        """Return the view's own dict with the sample's index."""
+        if self.view not in results['views']:
+            raise KeyError(
+                f'SelectView: the sample has no view {self.view!r}, only '
+                f'{sorted(results["views"])}; choose one of these')
+        selected = dict(results['views'][self.view])
+        if 'sample_idx' in results:
+            selected['sample_idx'] = results['sample_idx']
+        return selected
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(view={self.view!r})'
+
+
+@TRANSFORMS.register_module()
+class ForEachView(BaseTransform):
+    """Run ordinary mmcv/mmdet transforms on each view of a sample.
+
+    Like :class:`mmcv.transforms.TransformBroadcaster`, over views by name.
+
+    Required Keys:
+
+    - views (dict[str, dict])
+
+    Args:
+        transforms (list[dict]): A pipeline for one view.
+        share_random_params (bool): Whether all views get the same random draws,
+            so that geometry stays in step. Defaults to False.
+        views (list[str], optional): Names of the views to transform. Defaults to
+            ``None``, all that are there.
+    """
+
+    def __init__(self,
+                 transforms: List[Union[dict, BaseTransform]],
+                 share_random_params: bool = False,
+                 views: Optional[List[str]] = None) -> None:
+        # mmcv's Compose builds by mmcv's registry; ours knows more names
+        self.transforms = Compose([
+            TRANSFORMS.build(t) if isinstance(t, dict) else t
+            for t in transforms
+        ])
+        self.share_random_params = share_random_params
+        self.views = views
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Transform the views; ``None`` if a transform gives a view up."""
+        shared = cache_random_params(
+            self.transforms) if self.share_random_params else nullcontext()
+        views = dict(results['views'])
+        with shared:
+            for name in views:
+                if self.views is None or name in self.views:
+                    views[name] = self.transforms(views[name])
+                    if views[name] is None:
+                        return None
+        results['views'] = views
+        return results
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(transforms={self.transforms}, '
+                f'share_random_params={self.share_random_params}, '
+                f'views={self.views})')
