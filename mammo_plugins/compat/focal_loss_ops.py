@@ -11,10 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-
-def _full_precision(tensor: Tensor) -> Tensor:
-    """Half precision as float32; float32 and float64 as they are."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+from mammo_plugins.compat.precision import full_precision
 
 
 def _positives_and_factors(input: Tensor, target: Tensor, weight: Tensor,
@@ -47,7 +44,7 @@ def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor,
         gamma: Focusing exponent.
         alpha: Weight of positives; negatives weigh 1 - alpha.
     """
-    x = _full_precision(input)
+    x = full_precision(input)
     positive, factor = _positives_and_factors(x, target, weight, alpha)
     # A negative at x costs what a positive costs at -x.
     z = torch.where(positive, x, -x)
@@ -67,7 +64,7 @@ def sigmoid_focal_loss_backward(input: Tensor, target: Tensor, weight: Tensor,
         gamma: Focusing exponent.
         alpha: Weight of positives; negatives weigh 1 - alpha.
     """
-    x = _full_precision(input)
+    x = full_precision(input)
     positive, factor = _positives_and_factors(x, target, weight, alpha)
     z = torch.where(positive, x, -x)
     p, q = torch.sigmoid(z), torch.sigmoid(-z)

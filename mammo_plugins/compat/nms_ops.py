@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import nms as torchvision_nms
 
-
-def _full_precision(tensor: Tensor) -> Tensor:
-    """Half precision and integers as float32; float32 and float64 as they are."""
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+from mammo_plugins.compat.precision import full_precision
 
 
 def _float32(value: float) -> float:
@@ -33,7 +30,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     Returns:
         (K, ) int64 indices of the boxes kept, best first.
     """
-    boxes = _full_precision(boxes)
+    boxes = full_precision(boxes)
     if offset:
         boxes = boxes + boxes.new_tensor([0, 0, offset, offset])
     return torchvision_nms(boxes, scores.to(boxes.dtype), _float32(iou_threshold))
@@ -67,8 +64,8 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float,
     Returns:
         (K, ) int64 indices of the boxes kept, best decayed score first.
     """
-    boxes = _full_precision(boxes)
-    scores = _full_precision(scores)
+    boxes = full_precision(boxes)
+    scores = full_precision(scores)
     remaining = torch.arange(len(boxes), device=boxes.device)
     threshold = _float32(iou_threshold)
     kept = []
@@ -102,7 +99,7 @@ def nms_match(dets: Tensor, iou_threshold: float) -> List[List[int]]:
         One list of indices a group: the surviving box, then the suppressed ones,
         best first.
     """
-    dets = _full_precision(dets)
+    dets = full_precision(dets)
     remaining = dets[:, 4].argsort(descending=True, stable=True)
     threshold = _float32(iou_threshold)
     groups = []

@@ -1,0 +1,5 @@
+"""Evaluation protocols: functions on arrays and the registered metrics.
+
+``functional`` is numpy alone; ``metrics`` wraps it for MMEngine's evaluator.
+"""
+from .metrics import *  # noqa: F401,F403

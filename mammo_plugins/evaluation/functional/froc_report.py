@@ -1,0 +1,179 @@
+"""The numbers of a FROC evaluation as a JSON object and as a table."""
+import json
+import math
+from pathlib import Path
+from typing import Dict, List, Sequence, Union
+
+import numpy as np
+
+from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
+                   operating_index, percentile_interval, recall_at_fppi)
+
+FORMAT = 'mammo_plugins.froc/1'
+# The band is drawn at these FPPIs: dense where detectors are compared.
+BAND_FPPI = np.concatenate(([0], np.geomspace(0.01, 10, 61)))
+
+
+def rule_sentence(summary: dict) -> str:
+    """The rule behind the numbers, for print beside them.
+
+    Args:
+        summary (dict): From :func:`froc_summary`.
+    """
+    kind = {'box': 'boxes', 'mask': 'masks'}[summary['match']]
+    unit = summary['resampling_unit']
+    interval = (
+        f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws of "
+        f"{unit}, seed {summary['seed']}"
+        if summary['n_bootstrap'] else 'no CI')
+    return (
+        f"A lesion is found if a detection has IoU > {summary['iou_thr']:g} "
+        f'with it ({kind}); a detection counts for the lesion of highest '
+        'IoU; a lesion counts once, and further detections on it are neither '
+        'hits nor false positives. FPPI: false positives over all '
+        f"{summary['counts']['images']} images, "
+        f"{summary['counts']['normal_images']} normals included. Recall at an "
+        'FPPI is the highest at or below it, without interpolation. '
+        f'{interval}.')
+
+
+def froc_summary(data: FROCData,
+                 iou_thr: float,
+                 match: str,
+                 fppi: Sequence[float] = (0.5, 1.0, 2.0),
+                 n_bootstrap: int = 1000,
+                 seed: int = 0,
+                 resampling_unit: str = 'patients') -> dict:
+    """Everything about a FROC evaluation that is worth keeping.
+
+    Args:
+        data (FROCData): The matched detections of a data set.
+        iou_thr (float): IoU threshold of the matching.
+        match (str): 'box' or 'mask', what the IoU was computed from.
+        fppi (Sequence[float]): Operating points in false positives per image.
+            Defaults to (0.5, 1, 2).
+        n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals.
+            Defaults to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        resampling_unit (str): What ``data`` calls a patient.
+            Defaults to 'patients'.
+
+    Returns:
+        dict: Ready for JSON. What is unknown (recall without lesions, the
+        threshold of a point that keeps no detection) is None. The curve holds
+        the corners of the step function: nothing is lost but the points
+        between two corners.
+    """
+    curve = froc_curve(data)
+    normals = froc_curve(data, normals_only=True)
+    index = operating_index(curve, fppi)
+    values = np.concatenate((np.asarray(fppi, dtype=float), BAND_FPPI))
+    low, high = percentile_interval(
+        bootstrap_froc(data, values, n_bootstrap, seed))
+    columns = dict(
+        fppi=np.asarray(fppi, dtype=float),
+        recall=recall_at_fppi(curve, fppi),
+        low=low[:len(fppi)],
+        high=high[:len(fppi)],
+        threshold=curve.thresholds[index],
+        fppi_reached=curve.fppi[index],
+        recall_normals=recall_at_fppi(normals, fppi))
+    points = [
+        dict(zip(columns, row))
+        for row in zip(*map(_to_json, columns.values()))
+    ]
+    reached = BAND_FPPI <= curve.fppi[-1]
+    summary = dict(
+        format=FORMAT,
+        iou_thr=float(iou_thr),
+        match=match,
+        n_bootstrap=int(n_bootstrap),
+        seed=int(seed),
+        resampling_unit=resampling_unit,
+        counts=dict(
+            images=int(data.images.sum()),
+            normal_images=int(data.normals.sum()),
+            lesions=int(data.lesions.sum()),
+            resampling_units=len(data.images),
+            detections=len(data.scores),
+            false_positives=len(data.fp_scores)),
+        operating_points=points,
+        all_detections=dict(
+            recall=_to_json(curve.recall[-1:])[0],
+            fppi=float(curve.fppi[-1])),
+        curve=_corners(curve),
+        band=dict(
+            fppi=_to_json(BAND_FPPI[reached]),
+            low=_to_json(low[len(fppi):][reached]),
+            high=_to_json(high[len(fppi):][reached])))
+    summary['rule'] = rule_sentence(summary)
+    return summary
+
+
+def _corners(curve: FROCCurve) -> Dict[str, List]:
+    """The points where recall changes, and the last before each change."""
+    changes = np.flatnonzero(np.diff(curve.recall) > 0)
+    keep = np.unique(
+        np.concatenate(([0], changes, changes + 1, [len(curve.fppi) - 1])))
+    return dict(
+        threshold=_to_json(curve.thresholds[keep]),
+        recall=_to_json(curve.recall[keep]),
+        fppi=_to_json(curve.fppi[keep]))
+
+
+def _to_json(values: np.ndarray) -> list:
+    """A list of numbers, None for what JSON has no number for."""
+    return [float(v) if math.isfinite(v) else None for v in values]
+
+
+def format_table(summaries: Dict[str, dict]) -> str:
+    """A plain-text table of one or several evaluations.
+
+    Args:
+        summaries (dict[str, dict]): From :func:`froc_summary`, by name.
+
+    Returns:
+        str: One line for each name and operating point.
+    """
+    header = ('run', 'FPPI', 'recall', '95% CI', 'score >=', 'recall, FPPI '
+              'over normals')
+    rows = [header]
+    for name, summary in summaries.items():
+        for point in summary['operating_points']:
+            interval = (f"[{point['low']:.3f}, {point['high']:.3f}]"
+                        if point['low'] is not None else '-')
+            rows.append((name, f"{point['fppi']:g}",
+                         _decimal(point['recall']), interval,
+                         _decimal(point['threshold']),
+                         _decimal(point['recall_normals'])))
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths))
+             .rstrip() for row in rows]
+    lines.insert(1, '  '.join('-' * width for width in widths))
+    return '\n'.join(lines)
+
+
+def _decimal(value: Union[float, None]) -> str:
+    return '-' if value is None else f'{value:.3f}'
+
+
+def read_froc(path: Union[str, Path]) -> dict:
+    """Read a ``froc.json``.
+
+    Args:
+        path (str or Path): A file written by ``FROCMetric``.
+
+    Raises:
+        ValueError: If the file is no such file; the message names it.
+    """
+    path = Path(path)
+    try:
+        summary = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path}: not a JSON file ({error})') from None
+    found = summary.get('format') if isinstance(summary, dict) else None
+    if found != FORMAT:
+        raise ValueError(
+            f"{path}: field 'format' is {found!r}, expected {FORMAT!r}; "
+            'was it written by FROCMetric?')
+    return summary

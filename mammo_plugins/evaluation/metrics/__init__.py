@@ -1,0 +1,4 @@
+"""Registered metrics."""
+from .froc_metric import FROCMetric
+
+__all__ = ['FROCMetric']

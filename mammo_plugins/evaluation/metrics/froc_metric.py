@@ -1,0 +1,254 @@
+"""FROC as a metric of MMEngine's evaluator."""
+import math
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from pycocotools import mask as mask_utils
+
+from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
+                                                 box_iou, encode_masks,
+                                                 format_table, froc_summary,
+                                                 mask_iou, match_detections)
+from mammo_plugins.io import write_json
+from mammo_plugins.registry import METRICS
+
+
+@METRICS.register_module()
+class FROCMetric(BaseMetric):
+    """Recall of lesions at given numbers of false positives per image.
+
+    The matching rule stands in
+    :mod:`mammo_plugins.evaluation.functional.froc` and is logged beside the
+    numbers. Lesions and detections of all classes are pooled: a detection
+    finds a lesion whatever its label.
+
+    ``gt_instances`` must be in the frame of the predictions. mmdet scales the
+    predictions back to the image as it was before ``Resize``, so the test
+    pipeline has to load the annotations after ``Resize``, as mmdet's own
+    configs do. What is in ``ignored_instances`` (crowd regions) is neither
+    found nor a false positive.
+
+    The metrics are, for each FPPI f, ``recall@f`` with its confidence interval
+    ``recall@f_low``, ``recall@f_high``, and ``recall@f_normals``, where FPPI
+    is counted on normal images alone (only if there are any); further
+    ``max_recall`` and ``max_fppi``, of all detections without a threshold, and
+    ``n_images``, ``n_normals``, ``n_lesions``. Recall without lesions is NaN.
+
+    To evaluate with two IoU thresholds, list the metric twice in the config
+    and give each a prefix of its own.
+
+    Args:
+        iou_thr (float): A detection finds a lesion if their IoU is greater.
+            Defaults to 0.2, as in MommiNet-v2, section 4; the paper on
+            blending adversarial networks takes 0.5.
+        fppi (Sequence[float]): False positives per image at which recall is
+            given. Defaults to (0.5, 1, 2).
+        match (str): 'box' or 'mask', what the IoU is computed from.
+            Defaults to 'box'.
+        n_bootstrap (int): Draws of the bootstrap over patients for the 95%
+            confidence intervals; 0 for none. Defaults to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``.
+            Defaults to None: no files.
+        collect_device (str): 'cpu' or 'gpu', see
+            :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
+        prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
+    """
+    default_prefix: Optional[str] = 'froc'
+
+    def __init__(self,
+                 iou_thr: float = 0.2,
+                 fppi: Sequence[float] = (0.5, 1.0, 2.0),
+                 match: str = 'box',
+                 n_bootstrap: int = 1000,
+                 seed: int = 0,
+                 out_dir: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if match not in ('box', 'mask'):
+            raise ValueError(f"match is {match!r}, expected 'box' or 'mask'")
+        if not 0 <= iou_thr < 1:
+            raise ValueError(f'iou_thr is {iou_thr}, expected 0 <= iou_thr < 1')
+        if not len(fppi) or min(fppi) < 0:
+            raise ValueError(f'fppi is {fppi}, expected one or more values >= 0')
+        if n_bootstrap < 0:
+            raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
+        self.iou_thr = iou_thr
+        self.fppi = tuple(fppi)
+        self.match = match
+        self.n_bootstrap = n_bootstrap
+        self.seed = seed
+        self.out_dir = out_dir
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Match the detections of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict]): Samples of single images, with
+                ``pred_instances`` (``bboxes`` (n, 4) xyxy, ``scores`` (n, ),
+                ``masks``), ``gt_instances`` (``bboxes``, ``masks``),
+                ``ignored_instances`` (the same, may be empty or absent) and
+                the meta keys ``img_id`` and ``patient_id``.
+        """
+        for sample in data_samples:
+            try:
+                # One result a sample: MMEngine cuts padding by that count.
+                self.results.append(self._match(sample))
+            except (KeyError, ValueError) as error:
+                where = sample.get('img_path', sample.get('img_id', 'unknown'))
+                raise ValueError(
+                    f'FROCMetric, image {where}: {error}') from error
+
+    def _match(self, sample: dict) -> Tuple[ImageMatches, bool]:
+        """The matches of an image, and whether its patient is known."""
+        for key in ('pred_instances', 'gt_instances'):
+            if key not in sample:
+                raise KeyError(
+                    f'no {key} in the data sample; a test pipeline needs '
+                    'LoadAnnotations and PackDetInputs, and a detector that '
+                    'returns pred_instances')
+        predictions, lesions = sample['pred_instances'], sample['gt_instances']
+        ignored = sample.get('ignored_instances', {})
+        _check_frame(lesions, sample)
+        labels = match_detections(
+            self._iou(predictions, lesions), self.iou_thr,
+            self._iou(predictions, ignored))
+        patient = sample.get('patient_id')
+        matches = ImageMatches(
+            scores=_to_numpy(predictions['scores']),
+            labels=labels,
+            n_lesions=_length(lesions),
+            patient=patient,
+            n_ignored=_length(ignored))
+        return matches, patient is not None
+
+    def _iou(self, predictions: dict, regions: dict) -> np.ndarray:
+        """IoU of all predictions with all regions, (n, m)."""
+        shape = (_length(predictions), _length(regions))
+        if 0 in shape:
+            return np.zeros(shape)
+        if self.match == 'box':
+            return box_iou(
+                _to_numpy(predictions['bboxes']), _to_numpy(regions['bboxes']))
+        for name, instances in (('predictions', predictions),
+                                ('annotations', regions)):
+            if 'masks' not in instances:
+                raise KeyError(
+                    f"the {name} have no masks; use match='box', or a model "
+                    'with a mask head and LoadAnnotations(with_mask=True)')
+        return mask_iou(
+            _to_rle(predictions['masks']), _to_rle(regions['masks']))
+
+    def compute_metrics(self, results: List[Tuple[ImageMatches, bool]]
+                        ) -> Dict[str, float]:
+        """Compute the curve, log the table and write the files.
+
+        Args:
+            results (list): From :meth:`process`, of all ranks.
+
+        Returns:
+            dict[str, float]: See the class.
+
+        Raises:
+            ValueError: If there are no images.
+        """
+        logger = MMLogger.get_current_instance()
+        matches, known = list(zip(*results)) or ((), ())
+        unit = 'patients'
+        if not all(known):
+            unit = 'images (no patient_id)'
+            logger.warning(
+                'FROCMetric resamples images, not patients: %d of %d images '
+                'have no patient_id; add it to the meta_keys of '
+                'PackDetInputs. The confidence intervals are too narrow.',
+                len(known) - sum(known), len(known))
+            matches = [m._replace(patient=i) for i, m in enumerate(matches)]
+        summary = froc_summary(
+            FROCData.from_images(matches),
+            iou_thr=self.iou_thr,
+            match=self.match,
+            fppi=self.fppi,
+            n_bootstrap=self.n_bootstrap,
+            seed=self.seed,
+            resampling_unit=unit)
+        logger.info('\n%s\n%s', format_table({self.prefix: summary}),
+                    summary['rule'])
+        if self.out_dir is not None:
+            self._write(summary, Path(self.out_dir))
+        return _metrics(summary)
+
+    def _write(self, summary: dict, out_dir: Path) -> None:
+        # Loaded here: training without files needs no matplotlib.
+        from mammo_plugins.visualization.curves import plot_froc
+        out_dir.mkdir(parents=True, exist_ok=True)
+        write_json(summary, out_dir / 'froc.json')
+        plot_froc({self.prefix: summary}, out_dir / 'froc.png')
+
+
+def _metrics(summary: dict) -> Dict[str, float]:
+    counts = summary['counts']
+    metrics = {}
+    for point in summary['operating_points']:
+        name = f"recall@{point['fppi']:g}"
+        metrics[name] = point['recall']
+        if summary['n_bootstrap']:
+            metrics[f'{name}_low'] = point['low']
+            metrics[f'{name}_high'] = point['high']
+        if counts['normal_images']:
+            metrics[f'{name}_normals'] = point['recall_normals']
+    metrics.update(
+        max_recall=summary['all_detections']['recall'],
+        max_fppi=summary['all_detections']['fppi'],
+        n_images=counts['images'],
+        n_normals=counts['normal_images'],
+        n_lesions=counts['lesions'])
+    return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
+
+
+def _check_frame(lesions: dict, sample: dict) -> None:
+    """Refuse lesions that cannot be in the frame of the predictions."""
+    if 'ori_shape' not in sample or not _length(lesions):
+        return
+    height, width = sample['ori_shape'][:2]
+    right, bottom = _to_numpy(lesions['bboxes'])[:, 2:].max(axis=0)
+    if right > width + 1 or bottom > height + 1:
+        raise ValueError(
+            f'a lesion reaches to x = {right:.1f}, y = {bottom:.1f}, outside '
+            f'the image of {width} x {height} pixels (ori_shape); load the '
+            'annotations after Resize in the test pipeline, so that lesions '
+            'and predictions are in the same frame')
+
+
+def _length(instances: dict) -> int:
+    return len(instances['bboxes']) if 'bboxes' in instances else 0
+
+
+def _to_numpy(values: Any) -> np.ndarray:
+    values = getattr(values, 'tensor', values)  # mmdet's HorizontalBoxes
+    if isinstance(values, torch.Tensor):
+        # numpy knows no bfloat16; float64 holds every score as it is.
+        values = values.detach().cpu().double().numpy()
+    return np.asarray(values, dtype=np.float64)
+
+
+def _to_rle(masks: Any) -> List[dict]:
+    """Masks in any of mmdet's forms as COCO run-length codes.
+
+    mmdet's polygons are rasterised by pycocotools, as mmdet does itself.
+    """
+    if hasattr(masks, 'to_ndarray'):  # BitmapMasks, PolygonMasks
+        return encode_masks(masks.to_ndarray())
+    if isinstance(masks, torch.Tensor):
+        return encode_masks(masks.detach().cpu().numpy())
+    if isinstance(masks, np.ndarray):
+        return encode_masks(masks)
+    return [
+        mask_utils.frPyObjects(rle, *rle['size'])
+        if isinstance(rle['counts'], list) else rle for rle in masks
+    ]

@@ -1,0 +1,49 @@
+"""Gaussian random fields with power-law spectra."""
+from typing import Sequence, Tuple
+
+import numpy as np
+from scipy import fft
+
+
+def _frequency_norm(shape: Sequence[int], spacing: float) -> np.ndarray:
+    """Length of the frequency vector of every ``rfftn`` bin, cycles per mm."""
+    square = np.zeros((1, ) * len(shape), np.float32)
+    for axis, n in enumerate(shape):
+        last = axis == len(shape) - 1
+        freq = fft.rfftfreq(n, spacing) if last else fft.fftfreq(n, spacing)
+        index = [None] * len(shape)
+        index[axis] = slice(None)
+        square = square + np.float32(freq[tuple(index)]**2)
+    return np.sqrt(square)
+
+
+def power_law_field(rng: np.random.Generator,
+                    shape: Sequence[int],
+                    spacing: float,
+                    exponent: float,
+                    band: Tuple[float, float] = (0., np.inf)) -> np.ndarray:
+    """A Gaussian random field whose power spectrum is ``f ** -exponent``.
+
+    By the projection-slice theorem the sum of a 3-D field over one axis has
+    the same exponent in 2-D.
+
+    Args:
+        rng: Source of randomness.
+        shape: Shape of the field (2-D or 3-D).
+        spacing: Sample spacing in mm.
+        exponent: Exponent of the power spectrum.
+        band: Frequencies kept, in cycles per mm. The field is flat below the
+            frequency of its longest side whatever the band.
+
+    Returns:
+        float32 array of ``shape`` with zero mean and unit variance.
+    """
+    norm = _frequency_norm(shape, spacing)
+    floor = 1 / (max(shape) * spacing)
+    gain = np.maximum(norm, np.float32(floor))**np.float32(-exponent / 2)
+    gain[(norm < band[0]) | (norm > band[1])] = 0
+    gain.flat[0] = 0
+    noise = rng.standard_normal((2, ) + norm.shape, dtype=np.float32)
+    spectrum = (noise[0] + 1j * noise[1]) * gain
+    field = fft.irfftn(spectrum, s=shape, overwrite_x=True)
+    return ((field - field.mean()) / field.std()).astype(np.float32)

@@ -1,0 +1,209 @@
+"""Outline, thickness and coordinates of a compressed breast in one view.
+
+All geometry is that of a left breast: the chest wall is column 0 and depth
+grows to the right. The exam mirrors right breasts at the very end.
+
+Breast coordinates are (x, y, z) in mm: x is the depth from the chest wall to
+the nipple, y points laterally, z to the head; the nipple is (depth, 0, 0). A
+view integrates along the direction that is turned by ``angle`` from z in the
+y-z plane, so that its in-plane height is ``u = y cos(angle) + z sin(angle)``:
+0 for CC, 45 to 60 degrees for MLO. Depth x is common to both.
+"""
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+from scipy import ndimage
+
+from mammo_plugins.phantom.config import PhantomConfig
+
+SKIN_MM = 1.8
+
+
+@dataclass
+class BreastShape:
+    """What both views of a breast share.
+
+    Args:
+        depth: Chest wall to nipple in mm.
+        radius: Half the height of the uncompressed breast at its base in mm.
+        gland_radius: Largest radius of the glandular cone in mm.
+    """
+    depth: float
+    radius: float
+    gland_radius: float
+
+    def gland_envelope(self, x: np.ndarray) -> np.ndarray:
+        """Radius of the glandular cone at depth ``x`` (mm), in mm."""
+        t = np.clip(x / self.depth, 0, 1)
+        return self.gland_radius * 1.15 * (1 - t)**0.7 * (0.72 + 1.15 * t)
+
+
+@dataclass
+class ViewGeometry:
+    """How one view shows a breast.
+
+    Args:
+        view: 'CC' or 'MLO'.
+        size: Height and width of the image in pixels.
+        pixel_mm: Side of a pixel in mm.
+        angle: Angle of the projection axis from z, in radians.
+        breast_depth: Depth of the breast in breast coordinates, mm.
+        depth_scale: Image depth over breast depth.
+        height_scale: Image height over in-plane height ``u``.
+        tilt: Upward shift per mm of depth behind the nipple.
+        nipple_row_mm: Height of the nipple from the image's top, mm.
+        nipple_mm: How far the nipple stands out, mm.
+        thickness_mm: Thickness of the compressed breast, mm.
+        edge_mm: (height,) depth of the skin line in every row, mm.
+        muscle_mm: (height,) depth of the pectoral muscle's edge, mm.
+    """
+    view: str
+    size: Tuple[int, int]
+    pixel_mm: float
+    angle: float
+    breast_depth: float
+    depth_scale: float
+    height_scale: float
+    tilt: float
+    nipple_row_mm: float
+    nipple_mm: float
+    thickness_mm: float
+    edge_mm: np.ndarray
+    muscle_mm: np.ndarray
+
+    @property
+    def nipple(self) -> Tuple[float, float]:
+        """(x, y) of the nipple's tip in pixels."""
+        tip = self.breast_depth * self.depth_scale + self.nipple_mm
+        return tip / self.pixel_mm, self.nipple_row_mm / self.pixel_mm
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Breast coordinates to pixels.
+
+        Args:
+            points: (..., 3) positions (x, y, z) in mm.
+
+        Returns:
+            (..., 2) continuous pixel positions (column, row).
+        """
+        x, y, z = np.moveaxis(np.asarray(points), -1, 0)
+        u = y * np.cos(self.angle) + z * np.sin(self.angle)
+        row = self.nipple_row_mm - (
+            self.height_scale * u + self.tilt * (self.breast_depth - x))
+        return np.stack([x * self.depth_scale, row], -1) / self.pixel_mm
+
+    def mask(self) -> np.ndarray:
+        """(height, width) bool array, True inside the breast."""
+        depth = (np.arange(self.size[1]) + 0.5) * self.pixel_mm
+        return depth[None, :] < self.edge_mm[:, None]
+
+    def skin_distance(self, mask: np.ndarray) -> np.ndarray:
+        """Distance of every pixel from the skin line in mm, 0 outside."""
+        pad = int(0.6 * self.thickness_mm / self.pixel_mm) + 1
+        # the chest wall and the cut axillary tail are no skin
+        padded = np.pad(mask, ((pad, pad), (pad, 0)), mode='edge')
+        padded = np.pad(padded, ((0, 0), (0, 1)))
+        distance = ndimage.distance_transform_edt(padded)
+        return distance[pad:-pad, pad:-1].astype(np.float32) * self.pixel_mm
+
+    def thickness(self, distance: np.ndarray) -> np.ndarray:
+        """Compressed thickness in mm at a distance (mm) from the skin line.
+
+        Flat under the paddle, a half ellipse where the breast bulges free.
+        """
+        bulge = 0.42 * self.thickness_mm
+        t = np.clip(distance / bulge, 0, 1)
+        return self.thickness_mm * np.sqrt(1 - (1 - t)**2)
+
+    def muscle_fraction(self) -> np.ndarray:
+        """(height, width) share of the thickness that is pectoral muscle."""
+        depth = (np.arange(self.size[1]) + 0.5) * self.pixel_mm
+        inside = self.muscle_mm[:, None] - depth[None, :]
+        step = np.clip(inside / self.pixel_mm + 0.5, 0, 1)
+        ramp = np.clip(inside / 28, 0, 1)
+        return (step * (0.3 + 0.45 * ramp**0.8)).astype(np.float32)
+
+
+def sample_shape(rng: np.random.Generator,
+                 config: PhantomConfig) -> BreastShape:
+    """Draw the size of a breast that fits the imaged field."""
+    depth = rng.uniform(0.58, 0.85) * config.field_mm[1]
+    radius = np.clip(depth * rng.uniform(0.85, 1.1), 55, 90)
+    gland_radius = radius * rng.uniform(0.6, 0.78)
+    return BreastShape(depth, radius, gland_radius)
+
+
+def _rows_mm(config: PhantomConfig) -> np.ndarray:
+    return (np.arange(config.size[0]) + 0.5) * config.pixel_mm
+
+
+def _nipple_bump(rows: np.ndarray, row: float, height: float,
+                 width: float) -> np.ndarray:
+    """A nipple in profile: flat-topped, with a soft areola around it."""
+    h = np.abs(rows - row)
+    return height * (0.8 * np.exp(-(h / width)**4) +
+                     0.2 * np.exp(-(h / (2.4 * width))**2))
+
+
+def cc_geometry(rng: np.random.Generator, config: PhantomConfig,
+                shape: BreastShape) -> ViewGeometry:
+    """A craniocaudal view: a D, now and then with a sliver of muscle."""
+    rows = _rows_mm(config)
+    scale = rng.uniform(0.96, 1.04)
+    nipple_row = 0.5 * config.field_mm[0] + rng.uniform(-9, 9)
+    depth = shape.depth * scale
+    nipple_mm = rng.uniform(3, 6)
+    upper, lower = shape.radius * rng.uniform(0.95, 1.08, 2)
+    power = rng.uniform(1.9, 2.3)
+    h = rows - nipple_row
+    t = np.abs(h) / np.where(h < 0, upper, lower)
+    edge = depth * np.clip(1 - t**power, 0, None)**(1 / rng.uniform(1.8, 2.2))
+    bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
+    muscle = np.full_like(rows, -1.)
+    if rng.random() < 0.3:
+        centre = nipple_row + rng.uniform(-15, 15)
+        muscle = rng.uniform(5, 11) - ((rows - centre) / 18)**2
+    return ViewGeometry(
+        'CC', config.size, config.pixel_mm, 0., shape.depth, scale,
+        rng.uniform(0.97, 1.05), rng.uniform(-0.05, 0.05), nipple_row,
+        nipple_mm, rng.uniform(42, 62), edge + bump, muscle)
+
+
+def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
+                 shape: BreastShape) -> ViewGeometry:
+    """A mediolateral oblique view with axillary tail, muscle and fold."""
+    rows = _rows_mm(config)
+    scale = rng.uniform(0.96, 1.04)
+    nipple_row = config.field_mm[0] * rng.uniform(0.57, 0.65)
+    depth = shape.depth * scale
+    nipple_mm = rng.uniform(3, 6)
+    lower = min(shape.radius * rng.uniform(0.8, 0.92),
+                config.field_mm[0] - nipple_row - 8)
+    top = rng.uniform(0.42, 0.6)
+    tail = np.clip((nipple_row - rows) / (nipple_row * rng.uniform(0.85, 1.1)),
+                   0, 1)
+    upper_edge = depth * (top + (1 - top) *
+                          (0.5 + 0.5 * np.cos(np.pi * tail))**0.85)
+    below = np.clip((rows - nipple_row) / lower, 0, 1)
+    lower_edge = depth * (1 - below**rng.uniform(2., 2.5))**0.55
+    edge = np.where(rows < nipple_row, upper_edge, lower_edge)
+    fold = nipple_row + 0.93 * lower
+    abdomen = rng.uniform(5, 14) / (1 + np.exp(-(rows - fold) / 2.5))
+    edge = np.hypot(edge, abdomen)
+    bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
+    at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)
+    end = nipple_row * rng.uniform(0.75, 1.1)
+    muscle = at_top * (1 - np.sign(rows) *
+                       (rows / end)**rng.uniform(0.95, 1.35))
+    return ViewGeometry(
+        'MLO', config.size, config.pixel_mm,
+        np.deg2rad(rng.uniform(*config.view_angle_deg)), shape.depth, scale,
+        rng.uniform(0.88, 0.96), rng.uniform(0.12, 0.28), nipple_row,
+        nipple_mm, rng.uniform(45, 65), edge + bump, muscle)
+
+
+def sample_geometry(rng: np.random.Generator, config: PhantomConfig,
+                    shape: BreastShape, view: str) -> ViewGeometry:
+    """Draw how one view compresses and shows a breast."""
+    return (cc_geometry if view == 'CC' else mlo_geometry)(rng, config, shape)

@@ -1,0 +1,93 @@
+"""FROC curves."""
+import os
+from pathlib import Path
+from typing import Dict, Union
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Below this the logarithmic axis ends; the curve starts at FPPI 0.
+LOG_START = 0.01
+
+
+def plot_froc(summaries: Dict[str, dict],
+              path: Union[str, Path],
+              log_x: bool = False,
+              max_fppi: float = 4.0) -> None:
+    """Draw FROC curves with their confidence bands.
+
+    The curve is the step function that recall is read from; dots mark the
+    operating points of the table.
+
+    Args:
+        summaries (dict[str, dict]): Curves by name, as in ``froc.json``
+            (:func:`mammo_plugins.evaluation.functional.froc_summary`).
+        path (str or Path): Where the PNG is written.
+        log_x (bool): Logarithmic FPPI axis from 0.01. Defaults to False:
+            linear from 0.
+        max_fppi (float): Right end of the FPPI axis. Defaults to 4.
+
+    Raises:
+        ValueError: If there is no curve, or the axis is empty.
+    """
+    if not summaries:
+        raise ValueError('no FROC curve to draw')
+    start = LOG_START if log_x else 0.0
+    if max_fppi <= start:
+        raise ValueError(f'max_fppi is {max_fppi}, expected above {start}')
+    # A Figure of its own: pyplot keeps global state and may open a window.
+    figure = Figure(figsize=(7, 5), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, summary in summaries.items():
+        _draw(axes, name, summary, max_fppi)
+    if log_x:
+        axes.set_xscale('log')
+    axes.set_xlim(start, max_fppi)
+    axes.set_ylim(0, 1.01)
+    axes.set_xlabel(f'False positives per image ({_base(summaries)})')
+    axes.set_ylabel(f'Recall of lesions ({_overlap(summaries)})')
+    axes.grid(alpha=0.3, which='both' if log_x else 'major')
+    axes.legend(loc='lower right', fontsize=9)
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    figure.savefig(temporary, format='png')
+    os.replace(temporary, path)
+
+
+def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
+    counts = summary['counts']
+    label = f"{name} ({counts['lesions']} lesions, {counts['images']} images)"
+    if not counts['lesions']:
+        axes.plot([], [], label=f'{label}: recall undefined')
+        return
+    points = summary['operating_points']
+    label += ''.join(
+        f"\n  R@{p['fppi']:g} = {p['recall']:.3f}"
+        + (f" [{p['low']:.3f}, {p['high']:.3f}]"
+           if p['low'] is not None else '') for p in points)
+    curve, band = summary['curve'], summary['band']
+    # The last recall holds to the right of the curve: that is the rule.
+    line, = axes.plot(
+        curve['fppi'] + [max(max_fppi, curve['fppi'][-1])],
+        curve['recall'] + curve['recall'][-1:],
+        drawstyle='steps-post',
+        label=label)
+    axes.plot([p['fppi'] for p in points], [p['recall'] for p in points],
+              'o', color=line.get_color(), markersize=4)
+    if band['low'] and band['low'][0] is not None:
+        axes.fill_between(
+            band['fppi'], band['low'], band['high'], step='post', alpha=0.15,
+            color=line.get_color(), linewidth=0)
+
+
+def _base(summaries: Dict[str, dict]) -> str:
+    images = {s['counts']['images'] for s in summaries.values()}
+    return 'all images' if len(images) > 1 else f'all {images.pop()} images'
+
+
+def _overlap(summaries: Dict[str, dict]) -> str:
+    rules = sorted({(s['match'], s['iou_thr']) for s in summaries.values()})
+    return ', '.join(f'{match} IoU > {thr:g}' for match, thr in rules)
