@@ -1,0 +1,10 @@
+"""Reading mammograms (DICOM or pictures) and writing results."""
+from mammo_plugins.io.errors import MammogramError
+from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.reading import read_header, read_mammogram
+from mammo_plugins.io.writing import write_json
+
+__all__ = [
+    'Mammogram', 'MammogramError', 'MammogramHeader', 'read_header',
+    'read_mammogram', 'write_json'
+]

@@ -1,0 +1,23 @@
+"""The error every reader of this package raises on bad input."""
+from pathlib import Path
+from typing import Union
+
+
+class MammogramError(ValueError):
+    """A file that is not a usable mammogram.
+
+    The text names the file, what is wrong and what to do. It never carries the
+    patient's name, birth date or ID, so it may be logged.
+
+    Args:
+        path (str | Path): The file.
+        reason (str): What is wrong and what to do.
+    """
+
+    def __init__(self, path: Union[str, Path], reason: str) -> None:
+        super().__init__(str(path), reason)  # both, so that it can be pickled
+        self.path = str(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f'{self.path}: {self.reason}'

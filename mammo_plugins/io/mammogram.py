@@ -1,0 +1,43 @@
+"""What a reader returns."""
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class MammogramHeader:
+    """Facts of a mammogram file, free of the patient's identity.
+
+    Attributes:
+        laterality (str, optional): 'L' or 'R'; ``None`` if not stated.
+        view (str, optional): 'CC', 'MLO' or the code of another view such as
+            'ML'; ``None`` if not stated.
+        pixel_spacing_mm (tuple[float], optional): Distance of rows and of columns.
+        header (dict): The white-listed facts.
+    """
+
+    laterality: Optional[str] = None
+    view: Optional[str] = None
+    pixel_spacing_mm: Optional[Tuple[float, float]] = None
+    header: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mammogram:
+    """A mammogram as displayed, and the facts of its header.
+
+    Attributes:
+        pixels (np.ndarray): (H, W) float32 in [0, 1], bright tissue on a dark
+            background.
+        laterality (str, optional): See :class:`MammogramHeader`.
+        view (str, optional): See :class:`MammogramHeader`.
+        pixel_spacing_mm (tuple[float], optional): See :class:`MammogramHeader`.
+        header (dict): See :class:`MammogramHeader`.
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    laterality: Optional[str] = None
+    view: Optional[str] = None
+    pixel_spacing_mm: Optional[Tuple[float, float]] = None
+    header: Dict[str, Any] = field(default_factory=dict)
