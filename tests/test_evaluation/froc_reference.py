@@ -15,14 +15,19 @@ class Image(NamedTuple):
     ignored: List[Box] = []
 
 
-def iou(a: Box, b: Box) -> float:
+def area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def intersection(a: Box, b: Box) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) *
-                   (b[3] - b[1]) - both)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def iou(a: Box, b: Box) -> float:
+    both = intersection(a, b)
+    return both / (area(a) + area(b) - both) if both else 0.0
 
 
 def count(image: Image, threshold: float, thr: float) -> Tuple[int, int]:
@@ -37,7 +42,9 @@ def count(image: Image, threshold: float, thr: float) -> Tuple[int, int]:
                 target, highest = i, iou(box, lesion)
         if target is not None:
             found.add(target)
-        elif not any(iou(box, region) > thr for region in image.ignored):
+        elif not any(
+                intersection(box, region) / area(box) > thr
+                for region in image.ignored):
             false_positives += 1
     return len(found), false_positives
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mammo_plugins.evaluation.functional import (
     FALSE_POSITIVE, NEITHER, FROCData, ImageMatches, bootstrap_froc, box_iou,
@@ -29,7 +30,8 @@ def to_data(images, thr=0.2):
             box_iou(boxes,
                     np.array(image.lesions).reshape(-1, 4)), thr,
             box_iou(boxes,
-                    np.array(image.ignored).reshape(-1, 4)))
+                    np.array(image.ignored).reshape(-1, 4),
+                    crowd=True))
         matches.append(
             ImageMatches(
                 np.array([s for _, s in image.detections]), labels,
@@ -68,6 +70,9 @@ CASES = {
         Image('p', [(FP1, .9), (FP2, .8), (ON_A, .1)], [A]),
         Image('q', [], [])
     ], [(INF, 0, 0), (.9, 0, .5), (.8, 0, 1), (.1, 1, 1)], {.5: 0, 1: 1}),
+    'single patient': ([
+        Image('p', [(ON_A, .9), (FP1, .8)], [A, B])
+    ], [(INF, 0, 0), (.9, .5, 0), (.8, .5, 1)], {0: .5, 1: .5}),
     'score zero counts': ([Image('p', [(ON_A, 0.)], [A])],
                           [(INF, 0, 0), (0, 1, 0)], {0: 1}),
     'one box on two lesions finds one': ([
@@ -92,6 +97,12 @@ CASES = {
     'ignored region is neither': ([
         Image('p', [(ON_A, .9), (B, .8), (FP1, .7)], [B], [A])
     ], [(INF, 0, 0), (.9, 0, 0), (.8, 1, 0), (.7, 1, 1)], {0: 1}),
+    'small detection in a wide ignored region': ([
+        Image('p', [((50, 50, 52, 52), .9)], [B], [(0, 0, 90, 90)])
+    ], [(INF, 0, 0), (.9, 0, 0)], {0: 0}),
+    'ignored region inside a wide detection': ([
+        Image('p', [((0, 0, 90, 90), .9)], [B], [(0, 0, 40, 40)])
+    ], [(INF, 0, 0), (.9, 0, 1)], {0: 0}),
     'lesion goes before an ignored region': ([
         Image('p', [(NEAR_A, .9)], [ON_A], [NEAR_A])
     ], [(INF, 0, 0), (.9, 1, 0)], {0: 1}),
@@ -240,6 +251,22 @@ def test_patients_are_resampled_not_images():
               for p in 'aabb' for _ in range(5)]
     recalls = bootstrap_froc(to_data(images), [1], 200)
     assert set(recalls.ravel()) == {0, .5, 1}
+
+
+def test_interval_of_a_single_patient_has_no_width():
+    data = to_data([Image('p', [(ON_A, .9), (FP1, .8)], [A, B])])
+    low, high = percentile_interval(bootstrap_froc(data, [.5, 1], 50))
+    assert low.tolist() == high.tolist() == [.5, .5]
+
+
+def test_interval_of_independent_lesions_is_the_binomial_one():
+    """One lesion a patient and no false positives: recall is binomial."""
+    n, n_found = 200, 120
+    images = [Image(f'p{i:03}', [(ON_A, .9)] if i < n_found else [], [A])
+              for i in range(n)]
+    low, high = percentile_interval(bootstrap_froc(to_data(images), [1], 4000))
+    expected = stats.binom.ppf([.025, .975], n, n_found / n) / n
+    np.testing.assert_allclose([low[0], high[0]], expected, atol=1.01 / n)
 
 
 def test_percentile_interval():

@@ -20,6 +20,20 @@ def test_box_iou_by_hand():
     np.testing.assert_allclose(box_iou(boxes1, boxes2), expected)
 
 
+def test_crowd_overlap_is_the_share_of_the_first_box():
+    boxes = [[0, 0, 2, 2], [0, 0, 8, 8], [3, 3, 3, 5]]
+    assert box_iou(boxes, [[1, 0, 5, 4]], crowd=True).ravel().tolist() == [
+        .5, .25, 0
+    ]
+    masks = np.zeros((3, 8, 8))
+    for mask, (x1, y1, x2, y2) in zip(masks, [*boxes[:2], [1, 0, 5, 4]]):
+        mask[y1:y2, x1:x2] = 1
+    codes = encode_masks(masks)
+    assert mask_iou(codes[:2], codes[2:], crowd=True).ravel().tolist() == [
+        .5, .25
+    ]
+
+
 def test_box_iou_agrees_with_torchvision():
     rng = np.random.default_rng(0)
     boxes1, boxes2 = random_boxes(rng, 40), random_boxes(rng, 30)

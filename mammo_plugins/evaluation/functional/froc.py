@@ -11,8 +11,9 @@ The rule, in full:
    One box finds one lesion, however many it covers.
 4. A lesion is found at t if a detection assigned to it has score >= t. It
    counts once: further detections on it are neither hits nor false positives.
-5. A detection that overlaps no lesion but an ignored region is neither.
-   Lesions go before ignored regions.
+5. A detection that overlaps no lesion, but has more than the same threshold
+   of its own area in an ignored region (``iscrowd``, COCO's rule for them), is
+   neither. Lesions go before ignored regions.
 6. Every other detection is a false positive.
 
 The assignment of a detection depends on no other detection. So matching again
@@ -32,7 +33,7 @@ The unit of the bootstrap is the patient: views of one patient are not
 independent of each other.
 """
 from dataclasses import dataclass
-from typing import Hashable, NamedTuple, Optional, Sequence, Tuple
+from typing import Hashable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -52,8 +53,9 @@ def match_detections(iou: np.ndarray,
     Args:
         iou (np.ndarray): IoU of each detection with each lesion, (n, m).
         iou_thr (float): A detection overlaps a lesion if IoU > ``iou_thr``.
-        iou_ignored (np.ndarray, optional): IoU of each detection with each
-            ignored region, (n, k). Defaults to None: no such regions.
+        iou_ignored (np.ndarray, optional): Share of each detection's area
+            in each ignored region, (n, k): :func:`box_iou` with ``crowd``.
+            Defaults to None: no such regions.
 
     Returns:
         np.ndarray: For each detection the index of its lesion, 0 to m - 1, or
@@ -70,7 +72,8 @@ def match_detections(iou: np.ndarray,
     return labels
 
 
-class ImageMatches(NamedTuple):
+@dataclass(frozen=True)
+class ImageMatches:
     """The detections of one image, matched.
 
     Attributes:

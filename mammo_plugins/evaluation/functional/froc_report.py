@@ -20,7 +20,7 @@ def rule_sentence(summary: dict) -> str:
     Args:
         summary (dict): From :func:`froc_summary`.
     """
-    kind = {'box': 'boxes', 'mask': 'masks'}[summary['match']]
+    kind = {'bbox': 'boxes', 'mask': 'masks'}[summary['match']]
     unit = summary['resampling_unit']
     interval = (
         f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws of "
@@ -49,7 +49,7 @@ def froc_summary(data: FROCData,
     Args:
         data (FROCData): The matched detections of a data set.
         iou_thr (float): IoU threshold of the matching.
-        match (str): 'box' or 'mask', what the IoU was computed from.
+        match (str): 'bbox' or 'mask', what the IoU was computed from.
         fppi (Sequence[float]): Operating points in false positives per image.
             Defaults to (0.5, 1, 2).
         n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals.

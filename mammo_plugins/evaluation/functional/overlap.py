@@ -8,7 +8,9 @@ RLE = Dict[str, object]
 """A COCO compressed run-length code: ``{'size': [h, w], 'counts': ...}``."""
 
 
-def box_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
+def box_iou(boxes1: np.ndarray,
+            boxes2: np.ndarray,
+            crowd: bool = False) -> np.ndarray:
     """Intersection over union of every pair of boxes.
 
     Coordinates are continuous (no ``+ 1``): the box (0, 0, 2, 1) has area 2.
@@ -17,6 +19,9 @@ def box_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
     Args:
         boxes1 (np.ndarray): Boxes (x1, y1, x2, y2) in pixels, shape (n, 4).
         boxes2 (np.ndarray): Boxes (x1, y1, x2, y2) in pixels, shape (m, 4).
+        crowd (bool): Divide by the area of the box of ``boxes1`` in place of
+            the union, as COCO does where ``boxes2`` are crowd regions.
+            Defaults to False.
 
     Returns:
         np.ndarray: IoU in [0, 1], float64, shape (n, m).
@@ -32,8 +37,9 @@ def box_iou(boxes1: np.ndarray, boxes2: np.ndarray) -> np.ndarray:
     area1 = (boxes1[:, 2:] - boxes1[:, :2]).prod(axis=1)
     area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(axis=1)
     union = area1[:, None] + area2[None, :] - intersection
+    whole = np.broadcast_to(area1[:, None], union.shape) if crowd else union
     return np.divide(
-        intersection, union, out=np.zeros_like(union), where=union > 0)
+        intersection, whole, out=np.zeros_like(union), where=whole > 0)
 
 
 def _as_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
@@ -61,12 +67,15 @@ def encode_masks(masks: np.ndarray) -> List[RLE]:
     return mask_utils.encode(columns) if len(masks) else []
 
 
-def mask_iou(masks1: Sequence[RLE], masks2: Sequence[RLE]) -> np.ndarray:
+def mask_iou(masks1: Sequence[RLE],
+             masks2: Sequence[RLE],
+             crowd: bool = False) -> np.ndarray:
     """Intersection over union of every pair of masks.
 
     Args:
         masks1 (Sequence[dict]): n COCO run-length codes.
         masks2 (Sequence[dict]): m COCO run-length codes.
+        crowd (bool): As in :func:`box_iou`. Defaults to False.
 
     Returns:
         np.ndarray: IoU in [0, 1], float64, shape (n, m). A pair of empty
@@ -81,5 +90,5 @@ def mask_iou(masks1: Sequence[RLE], masks2: Sequence[RLE]) -> np.ndarray:
             f'masks of one image have different sizes (h, w): {sorted(sizes)}')
     if not len(masks1) or not len(masks2):
         return np.zeros((len(masks1), len(masks2)))
-    iou = mask_utils.iou(list(masks1), list(masks2), [0] * len(masks2))
+    iou = mask_utils.iou(list(masks1), list(masks2), [int(crowd)] * len(masks2))
     return np.nan_to_num(np.asarray(iou))

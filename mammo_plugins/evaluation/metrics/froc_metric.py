@@ -1,7 +1,8 @@
 """FROC as a metric of MMEngine's evaluator."""
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 
+Result = List[ImageMatches]
+"""Of one image: all classes pooled, then each class of several."""
+
 
 @METRICS.register_module()
 class FROCMetric(BaseMetric):
@@ -24,17 +28,20 @@ class FROCMetric(BaseMetric):
     The matching rule stands in
     :mod:`mammo_plugins.evaluation.functional.froc` and is logged beside the
     numbers. Lesions and detections of all classes are pooled: a detection
-    finds a lesion whatever its label.
+    finds a lesion whatever its label. If the data set has several classes,
+    each is evaluated by itself as well, lesions, detections and ignored
+    regions of that class alone, under ``CLASS/recall@f`` and so on.
 
     ``gt_instances`` must be in the frame of the predictions. mmdet scales the
     predictions back to the image as it was before ``Resize``, so the test
     pipeline has to load the annotations after ``Resize``, as mmdet's own
-    configs do. What is in ``ignored_instances`` (crowd regions) is neither
-    found nor a false positive.
+    configs do. Detections on ``ignored_instances`` (crowd regions) are neither
+    hits nor false positives.
 
-    The metrics are, for each FPPI f, ``recall@f`` with its confidence interval
-    ``recall@f_low``, ``recall@f_high``, and ``recall@f_normals``, where FPPI
-    is counted on normal images alone (only if there are any); further
+    The metrics are, for each FPPI f, ``recall@f`` (``recall@1.0``) with its
+    confidence interval ``recall@f_low``, ``recall@f_high``, and
+    ``recall@f_normals``, where FPPI is counted on normal images alone (only if
+    there are any); further
     ``max_recall`` and ``max_fppi``, of all detections without a threshold, and
     ``n_images``, ``n_normals``, ``n_lesions``. Recall without lesions is NaN.
 
@@ -47,13 +54,14 @@ class FROCMetric(BaseMetric):
             blending adversarial networks takes 0.5.
         fppi (Sequence[float]): False positives per image at which recall is
             given. Defaults to (0.5, 1, 2).
-        match (str): 'box' or 'mask', what the IoU is computed from.
-            Defaults to 'box'.
+        match (str): 'bbox' or 'mask', what the IoU is computed from.
+            Defaults to 'bbox'.
         n_bootstrap (int): Draws of the bootstrap over patients for the 95%
             confidence intervals; 0 for none. Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``.
-            Defaults to None: no files.
+        out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``,
+            named for the prefix and written anew at each evaluation. Defaults
+            to None: no files.
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
@@ -63,15 +71,15 @@ class FROCMetric(BaseMetric):
     def __init__(self,
                  iou_thr: float = 0.2,
                  fppi: Sequence[float] = (0.5, 1.0, 2.0),
-                 match: str = 'box',
+                 match: str = 'bbox',
                  n_bootstrap: int = 1000,
                  seed: int = 0,
                  out_dir: Optional[str] = None,
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if match not in ('box', 'mask'):
-            raise ValueError(f"match is {match!r}, expected 'box' or 'mask'")
+        if match not in ('bbox', 'mask'):
+            raise ValueError(f"match is {match!r}, expected 'bbox' or 'mask'")
         if not 0 <= iou_thr < 1:
             raise ValueError(f'iou_thr is {iou_thr}, expected 0 <= iou_thr < 1')
         if not len(fppi) or min(fppi) < 0:
@@ -100,53 +108,65 @@ class FROCMetric(BaseMetric):
             try:
                 # One result a sample: MMEngine cuts padding by that count.
                 self.results.append(self._match(sample))
-            except (KeyError, ValueError) as error:
+            except ValueError as error:
                 where = sample.get('img_path', sample.get('img_id', 'unknown'))
                 raise ValueError(
                     f'FROCMetric, image {where}: {error}') from error
 
-    def _match(self, sample: dict) -> Tuple[ImageMatches, bool]:
-        """The matches of an image, and whether its patient is known."""
-        for key in ('pred_instances', 'gt_instances'):
-            if key not in sample:
-                raise KeyError(
-                    f'no {key} in the data sample; a test pipeline needs '
-                    'LoadAnnotations and PackDetInputs, and a detector that '
-                    'returns pred_instances')
-        predictions, lesions = sample['pred_instances'], sample['gt_instances']
+    def _match(self, sample: dict) -> Result:
+        """The matches of an image: pooled, then of each class."""
+        predictions, lesions = (
+            _instances(sample, name)
+            for name in ('pred_instances', 'gt_instances'))
         ignored = sample.get('ignored_instances', {})
         _check_frame(lesions, sample)
-        labels = match_detections(
-            self._iou(predictions, lesions), self.iou_thr,
-            self._iou(predictions, ignored))
-        patient = sample.get('patient_id')
-        matches = ImageMatches(
-            scores=_to_numpy(predictions['scores']),
-            labels=labels,
-            n_lesions=_length(lesions),
-            patient=patient,
-            n_ignored=_length(ignored))
-        return matches, patient is not None
+        to_lesions = self._iou(predictions, lesions)
+        to_ignored = self._iou(predictions, ignored, crowd=True)
+        scores = _to_numpy(predictions['scores'])
 
-    def _iou(self, predictions: dict, regions: dict) -> np.ndarray:
+        def select(label: Optional[int]) -> ImageMatches:
+            rows, columns, regions = (
+                _of_class(part, label)
+                for part in (predictions, lesions, ignored))
+            return ImageMatches(
+                scores=scores[rows],
+                labels=match_detections(to_lesions[rows][:, columns],
+                                        self.iou_thr,
+                                        to_ignored[rows][:, regions]),
+                n_lesions=len(columns),
+                patient=sample.get('patient_id'),
+                n_ignored=len(regions))
+
+        return [select(None)] + [select(k) for k in range(len(self._classes))]
+
+    @property
+    def _classes(self) -> Sequence[str]:
+        """Classes that are evaluated each by itself."""
+        classes = (self.dataset_meta or {}).get('classes', ())
+        return classes if len(classes) > 1 else ()
+
+    def _iou(self,
+             predictions: dict,
+             regions: dict,
+             crowd: bool = False) -> np.ndarray:
         """IoU of all predictions with all regions, (n, m)."""
         shape = (_length(predictions), _length(regions))
         if 0 in shape:
             return np.zeros(shape)
-        if self.match == 'box':
+        if self.match == 'bbox':
             return box_iou(
-                _to_numpy(predictions['bboxes']), _to_numpy(regions['bboxes']))
+                _to_numpy(predictions['bboxes']),
+                _to_numpy(regions['bboxes']), crowd)
         for name, instances in (('predictions', predictions),
                                 ('annotations', regions)):
             if 'masks' not in instances:
-                raise KeyError(
-                    f"the {name} have no masks; use match='box', or a model "
+                raise ValueError(
+                    f"the {name} have no masks; use match='bbox', or a model "
                     'with a mask head and LoadAnnotations(with_mask=True)')
         return mask_iou(
-            _to_rle(predictions['masks']), _to_rle(regions['masks']))
+            _to_rle(predictions['masks']), _to_rle(regions['masks']), crowd)
 
-    def compute_metrics(self, results: List[Tuple[ImageMatches, bool]]
-                        ) -> Dict[str, float]:
+    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
         """Compute the curve, log the table and write the files.
 
         Args:
@@ -159,43 +179,59 @@ class FROCMetric(BaseMetric):
             ValueError: If there are no images.
         """
         logger = MMLogger.get_current_instance()
-        matches, known = list(zip(*results)) or ((), ())
-        unit = 'patients'
-        if not all(known):
-            unit = 'images (no patient_id)'
+        unknown = sum(pooled.patient is None for pooled, *_ in results)
+        if unknown:
             logger.warning(
                 'FROCMetric resamples images, not patients: %d of %d images '
-                'have no patient_id; add it to the meta_keys of '
+                "have no 'patient_id'; add it to the meta_keys of "
                 'PackDetInputs. The confidence intervals are too narrow.',
-                len(known) - sum(known), len(known))
-            matches = [m._replace(patient=i) for i, m in enumerate(matches)]
-        summary = froc_summary(
-            FROCData.from_images(matches),
-            iou_thr=self.iou_thr,
-            match=self.match,
-            fppi=self.fppi,
-            n_bootstrap=self.n_bootstrap,
-            seed=self.seed,
-            resampling_unit=unit)
-        logger.info('\n%s\n%s', format_table({self.prefix: summary}),
-                    summary['rule'])
+                unknown, len(results))
+            results = [[replace(m, patient=i) for m in parts]
+                       for i, parts in enumerate(results)]
+        unit = 'images (no patient_id)' if unknown else 'patients'
+        names = [self.prefix, *self._classes]
+        # Without images one empty column, for from_images to refuse.
+        columns = list(zip(*results)) or [()]
+        summaries = {
+            name: froc_summary(
+                FROCData.from_images(matches),
+                iou_thr=self.iou_thr,
+                match=self.match,
+                fppi=self.fppi,
+                n_bootstrap=self.n_bootstrap,
+                seed=self.seed,
+                resampling_unit=unit)
+            for name, matches in zip(names, columns)
+        }
+        pooled = summaries[self.prefix]
+        logger.info('\n%s\n%s', format_table(summaries), pooled['rule'])
+        for name, summary in summaries.items():
+            if not summary['counts']['lesions']:
+                logger.warning('%s: no lesions, recall is not defined', name)
         if self.out_dir is not None:
-            self._write(summary, Path(self.out_dir))
-        return _metrics(summary)
+            self._write(summaries, Path(self.out_dir))
+        metrics = _metrics(pooled)
+        for name in self._classes:
+            for key, value in _metrics(summaries[name]).items():
+                metrics[f'{name}/{key}'] = value
+        return metrics
 
-    def _write(self, summary: dict, out_dir: Path) -> None:
+    def _write(self, summaries: Dict[str, dict], out_dir: Path) -> None:
         # Loaded here: training without files needs no matplotlib.
         from mammo_plugins.visualization.curves import plot_froc
         out_dir.mkdir(parents=True, exist_ok=True)
-        write_json(summary, out_dir / 'froc.json')
-        plot_froc({self.prefix: summary}, out_dir / 'froc.png')
+        stem = self.prefix.replace('/', '_')
+        classes = {name: summaries[name] for name in self._classes}
+        write_json(out_dir / f'{stem}.json',
+                   {**summaries[self.prefix], 'classes': classes})
+        plot_froc(summaries, out_dir / f'{stem}.png')
 
 
 def _metrics(summary: dict) -> Dict[str, float]:
     counts = summary['counts']
     metrics = {}
     for point in summary['operating_points']:
-        name = f"recall@{point['fppi']:g}"
+        name = f"recall@{point['fppi']}"
         metrics[name] = point['recall']
         if summary['n_bootstrap']:
             metrics[f'{name}_low'] = point['low']
@@ -223,6 +259,23 @@ def _check_frame(lesions: dict, sample: dict) -> None:
             f'the image of {width} x {height} pixels (ori_shape); load the '
             'annotations after Resize in the test pipeline, so that lesions '
             'and predictions are in the same frame')
+
+
+def _instances(sample: dict, name: str) -> dict:
+    instances = sample.get(name, {})
+    if 'bboxes' not in instances:
+        raise ValueError(
+            f'no boxes in {name}; the test pipeline needs '
+            'LoadAnnotations(with_bbox=True) and PackDetInputs, and the model '
+            'has to be a detector')
+    return instances
+
+
+def _of_class(instances: dict, label: Optional[int]) -> np.ndarray:
+    """Indices of the instances of a class, or of all for None."""
+    if label is None or not _length(instances):
+        return np.arange(_length(instances))
+    return np.flatnonzero(_to_numpy(instances['labels']) == label)
 
 
 def _length(instances: dict) -> int:
