@@ -1,9 +1,10 @@
 """Registered transforms; thin wrappers over anatomy/ and io/."""
+from .geometric import ResizeWithin
 from .intensity import RandomIntensity
 from .loading import LoadMammogram, segmentation_to_canonical
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'ForEachView', 'LoadMammogram', 'RandomIntensity', 'SelectView',
-    'segmentation_to_canonical'
+    'ForEachView', 'LoadMammogram', 'RandomIntensity', 'ResizeWithin',
+    'SelectView', 'segmentation_to_canonical'
 ]

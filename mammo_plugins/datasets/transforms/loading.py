@@ -40,21 +40,20 @@ def segmentation_to_canonical(segmentation: Union[list, dict],
 class LoadMammogram(BaseTransform):
     """Read a mammogram: cropped to the breast, chest wall on the left, 16 bit.
 
-    Takes the place of ``LoadImageFromFile`` in any mmdet pipeline. Boxes, masks
-    and the nipple of the annotation are brought to the same frame, so it comes
-    before ``LoadAnnotations``. ``homography_matrix`` starts from the file's own
-    pixels, and mmdet's transforms keep it up: its inverse maps anything back.
+    Takes the place of ``LoadImageFromFile`` in any mmdet pipeline. Boxes and masks
+    of the annotation are brought to the same frame, so it comes before
+    ``LoadAnnotations``. ``homography_matrix`` starts from the file's own pixels,
+    and mmdet's transforms keep it up: it maps points of the file, such as
+    ``nipple``, to the network's input, and its inverse maps anything back.
 
     Required Keys:
 
     - img_path
     - instances (list[dict], optional)
-    - nipple (sequence of 2 floats, optional)
 
     Modified Keys:
 
     - instances: ``bbox`` and ``mask`` in canonical pixels
-    - nipple: in canonical pixels
 
     Added Keys:
 
@@ -121,8 +120,6 @@ class LoadMammogram(BaseTransform):
         results['homography_matrix'] = frame.matrix.astype(np.float32)
         if 'instances' in results:
             results['instances'] = self._map_instances(results['instances'], frame)
-        if results.get('nipple') is not None:
-            results['nipple'] = transform_points(results['nipple'], frame.matrix)
         return results
 
     @staticmethod

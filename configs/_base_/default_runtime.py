@@ -1,0 +1,22 @@
+custom_imports = dict(imports=['mammo_plugins'], allow_failed_imports=False)
+default_scope = 'mammo'
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    checkpoint_check=dict(type='CheckpointCheckHook'),
+    evaluation_output=dict(type='EvaluationOutputHook'))
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
+log_level = 'INFO'
+randomness = dict(seed=0)
+load_from = None
+resume = False

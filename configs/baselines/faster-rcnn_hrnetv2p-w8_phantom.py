@@ -1,0 +1,42 @@
+# A small sibling of faster-rcnn_hrnetv2p-w48_ddsm.py that trains on two cores.
+_base_ = [
+    '../_base_/models/faster-rcnn_hrnetv2p-w48.py',
+    '../_base_/datasets/phantom_detection.py',
+    '../_base_/schedules/schedule_1x.py', '../_base_/default_runtime.py'
+]
+
+model = dict(
+    data_preprocessor=dict(num_channels=1),
+    backbone=dict(
+        in_channels=1,
+        extra=dict(
+            stage1=dict(num_blocks=(1, ), num_channels=(16, )),
+            stage2=dict(num_blocks=(1, 1), num_channels=(8, 16)),
+            stage3=dict(
+                num_modules=1, num_blocks=(1, 1, 1), num_channels=(8, 16, 32)),
+            stage4=dict(
+                num_modules=1,
+                num_blocks=(1, 1, 1, 1),
+                num_channels=(8, 16, 32, 64))),
+        init_cfg=None),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=64),
+    rpn_head=dict(in_channels=64, feat_channels=64),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=64),
+        bbox_head=dict(in_channels=64, fc_out_channels=128)))
+
+max_epochs = 20
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        eta_min_ratio=0.01,
+        convert_to_iter_based=True)
+]
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
+    clip_grad=dict(max_norm=10))

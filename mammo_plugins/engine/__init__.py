@@ -1,0 +1,1 @@
+"""What touches MMEngine's runner: checkpoints, hooks, launching."""

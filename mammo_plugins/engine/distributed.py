@@ -1,0 +1,23 @@
+"""Launching on machines without GPUs."""
+import torch
+from mmengine.config import Config
+
+
+def setup_cpu_distributed(cfg: Config) -> None:
+    """Let several CPU processes train together, if there is no GPU.
+
+    MMEngine's launcher selects a CUDA device and its default wrapper names one;
+    without CUDA the group is made here, on gloo, and the wrapper names none.
+
+    Args:
+        cfg (Config): The run's config, changed in place.
+    """
+    if cfg.get('launcher', 'none') != 'pytorch' or torch.cuda.is_available():
+        return
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    if cfg.get('model_wrapper_cfg') is None:
+        cfg.model_wrapper_cfg = dict(
+            type='MMDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False))

@@ -1,0 +1,61 @@
+"""Batches of grey images."""
+from typing import Optional
+
+from mmdet.models.data_preprocessors import DetDataPreprocessor
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class MammogramDataPreprocessor(DetDataPreprocessor):
+    """Normalise and pad single-channel images in [0, 1].
+
+    Unlike its parent it takes grey images to networks with weights for colour
+    ones, and pads with black, the background of a mammogram, instead of with the
+    mean.
+
+    Args:
+        mean (float): Mean grey value, full scale is 1. Defaults to 0.
+        std (float): Standard deviation of the grey values. Defaults to 1.
+        num_channels (int): Channels of the output, all alike. Defaults to 3,
+            what ImageNet weights expect.
+        pad_value (float, optional): Value of padding after normalisation.
+            Defaults to ``None``, black.
+        **kwargs: As in :class:`mmdet.models.DetDataPreprocessor`.
+    """
+
+    def __init__(self,
+                 mean: float = 0.,
+                 std: float = 1.,
+                 num_channels: int = 3,
+                 pad_value: Optional[float] = None,
+                 **kwargs) -> None:
+        super().__init__(
+            mean=[float(mean)],
+            std=[float(std)],
+            pad_value=-mean / std if pad_value is None else pad_value,
+            **kwargs)
+        self.num_channels = num_channels
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Batch, normalise and pad.
+
+        Args:
+            data (dict): ``inputs``, a list of (1, H, W) tensors, and
+                ``data_samples``.
+            training (bool): Whether to apply batch augmentations.
+
+        Returns:
+            dict: ``inputs`` of shape (N, num_channels, H', W') and
+            ``data_samples``.
+        """
+        for i, image in enumerate(data['inputs']):
+            if image.size(0) != 1:
+                raise ValueError(
+                    f'MammogramDataPreprocessor: input {i} has shape '
+                    f'{tuple(image.shape)}; expected one channel, (1, H, W). '
+                    'Load images with LoadMammogram, or use '
+                    'mmdet.DetDataPreprocessor for colour pictures')
+        data = super().forward(data, training)
+        data['inputs'] = data['inputs'].expand(-1, self.num_channels, -1, -1)
+        return data

@@ -1,0 +1,4 @@
+"""Losses."""
+from .roi_focal_loss import RoIFocalLoss
+
+__all__ = ['RoIFocalLoss']

@@ -1,0 +1,97 @@
+"""Focal loss for the classification branch of an RoI head."""
+from typing import Dict, Optional
+
+import torch
+from mmdet.models.losses import FocalLoss
+from mmdet.models.losses.accuracy import accuracy
+from torch import Tensor
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class RoIFocalLoss(FocalLoss):
+    """Sigmoid focal loss that mmdet's ``BBoxHead`` trains and scores alike.
+
+    With mmdet's own ``FocalLoss`` a ``BBoxHead`` trains ``num_classes + 1``
+    independent sigmoids but takes their softmax for scores. Here the head has
+    ``num_classes`` outputs, the background is the absence of them all, and scores
+    are the trained sigmoids. The sum is divided by the number of foreground RoIs
+    as in the focal loss paper (Lin et al., 2017, section 4.1), not by the number
+    of all RoIs, which the loss has made mostly weightless.
+
+    MommiNet-v2 (section 3.5) uses focal loss in place of cross entropy.
+
+    Args:
+        gamma (float): Focusing parameter. Defaults to 2.0.
+        alpha (float): Weight of the foreground. Defaults to 0.25.
+        loss_weight (float): Weight of the loss. Defaults to 1.0.
+    """
+
+    # what BBoxHead asks a loss that has its own outputs and scores
+    custom_cls_channels = True
+    custom_activation = True
+    custom_accuracy = True
+
+    def __init__(self,
+                 gamma: float = 2.0,
+                 alpha: float = 0.25,
+                 loss_weight: float = 1.0) -> None:
+        super().__init__(gamma=gamma, alpha=alpha, loss_weight=loss_weight)
+
+    def get_cls_channels(self, num_classes: int) -> int:
+        """Return the number of outputs: one a class.
+
+        Args:
+            num_classes (int): Number of foreground classes.
+        """
+        return num_classes
+
+    def get_activation(self, cls_score: Tensor) -> Tensor:
+        """Turn logits into scores.
+
+        Args:
+            cls_score (Tensor): Logits, shape (N, C).
+
+        Returns:
+            Tensor: (N, C + 1) scores; the last is the background's, which
+            ``BBoxHead`` expects and drops.
+        """
+        scores = cls_score.sigmoid()
+        background = 1 - scores.amax(dim=-1, keepdim=True)
+        return torch.cat([scores, background], dim=-1)
+
+    def get_accuracy(self, cls_score: Tensor,
+                     labels: Tensor) -> Dict[str, Tensor]:
+        """Return the share of RoIs classified right, in percent.
+
+        Args:
+            cls_score (Tensor): Logits, shape (N, C).
+            labels (Tensor): Shape (N,); C is background.
+        """
+        return dict(acc=accuracy(self.get_activation(cls_score), labels))
+
+    def forward(self,
+                cls_score: Tensor,
+                labels: Tensor,
+                label_weights: Optional[Tensor] = None,
+                avg_factor: Optional[float] = None,
+                reduction_override: Optional[str] = None) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            cls_score (Tensor): Logits, shape (N, C).
+            labels (Tensor): Shape (N,), 0 to C - 1 foreground, C background.
+            label_weights (Tensor, optional): Shape (N,).
+            avg_factor (float, optional): Ignored unless it is ``None``: the
+                number of foreground RoIs, at least 1, takes its place.
+            reduction_override (str, optional): 'none', 'mean' or 'sum'.
+
+        Returns:
+            Tensor: The loss.
+        """
+        if avg_factor is not None:
+            foreground = (labels >= 0) & (labels < cls_score.size(-1))
+            avg_factor = max(float(foreground.sum()), 1.)
+        return super().forward(cls_score, labels, label_weights, avg_factor,
+                               reduction_override)
