@@ -8,8 +8,8 @@ torch and torchvision; any other operator can be imported, and raises
 ``NotImplementedError`` with the cure when it is called. Compiled operators, where
 they load, are always used instead.
 
-Nothing here imports torch or mmcv before an operator is asked for, so importing
-``mammo_plugins`` stays quick.
+The bridge imports neither torch nor mmcv before an operator is asked for, so
+importing ``mammo_plugins`` stays quick.
 """
 import importlib
 import importlib.util
@@ -104,10 +104,12 @@ def _mmcv_path() -> Optional[list]:
 
     Does not import mmcv.
     """
-    if 'mmcv' in sys.modules:
+    if sys.modules.get('mmcv') is not None:
         return list(sys.modules['mmcv'].__path__)
     spec = importlib.util.find_spec('mmcv')
-    return None if spec is None else list(spec.submodule_search_locations)
+    if spec is None or spec.submodule_search_locations is None:
+        return None
+    return list(spec.submodule_search_locations)
 
 
 def install_mmcv_ops() -> str:
@@ -152,6 +154,7 @@ def _why_not_compiled(path: list) -> Optional[str]:
     if PathFinder.find_spec(EXT_NAME, path) is None:
         return 'mmcv was installed without compiled operators'
     try:
+        importlib.import_module('torch')  # loads the libraries the operators link to
         importlib.import_module(EXT_NAME)
     except (ImportError, OSError) as error:
         reason = f'the compiled operators do not load ({error})'

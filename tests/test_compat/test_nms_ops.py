@@ -44,7 +44,7 @@ def brute_force_nms(boxes, scores, threshold, offset=0):
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('offset', [0, 1])
-@pytest.mark.parametrize('threshold', [0.2, 0.5, 0.8])
+@pytest.mark.parametrize('threshold', [0.2, 0.5, 0.7])
 def test_nms_is_the_greedy_loop(threshold, offset, device):
     boxes, scores = random_boxes(120)
     expected = brute_force_nms(boxes, scores, threshold, offset)
@@ -57,7 +57,7 @@ def test_nms_is_the_greedy_loop(threshold, offset, device):
 
 
 def test_offset_changes_the_outcome():
-    # Sides of 4 and 5 pixels where x2 belongs to the box: 3/7 apart at offset 0.
+    # Squares of side 4, or of side 5 where x2 and y2 are pixels of the box.
     boxes = torch.tensor([[0., 0., 4., 4.], [2., 0., 6., 4.]])
     scores = torch.tensor([0.9, 0.8])
     assert nms(boxes, scores, 0.4, offset=0)[1].tolist() == [0, 1]  # 8 / 24
@@ -71,6 +71,17 @@ def test_overlap_equal_to_the_threshold_is_kept():
     assert nms(boxes, scores, 0.3)[1].tolist() == [0, 1]
     dets = torch.cat([boxes, scores[:, None]], dim=1)
     assert [group.tolist() for group in nms_match(dets, 0.3)] == [[0, 1]]
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_of_equal_scores_the_first_goes_first(device):
+    boxes, _ = random_boxes(60, seed=7)
+    scores = torch.tensor([0.5, 0.9, 0.5, 0.1] * 15)
+    expected = brute_force_nms(boxes, scores, 0.3)  # sorted() is stable
+    keep = nms(boxes.to(device), scores.to(device), 0.3)[1]
+    assert keep.tolist() == expected
+    twins = boxes[:1].repeat(5, 1).to(device)
+    assert nms(twins, torch.full((5, ), 0.5, device=device), 0.3)[1].tolist() == [0]
 
 
 def test_score_threshold_and_max_num():
