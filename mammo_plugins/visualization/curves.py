@@ -16,8 +16,9 @@ def plot_froc(summaries: Dict[str, dict],
               max_fppi: float = 4.0) -> None:
     """Draw FROC curves with their confidence bands.
 
-    The curve is the step function that recall is read from; dots mark the
-    operating points of the table.
+    The curve is the step function that recall is read from, dashed where the
+    detector makes no more false positives; dots mark the operating points of
+    the table.
 
     Args:
         summaries (dict[str, dict]): Curves by name, as in ``froc.json``
@@ -48,7 +49,7 @@ def plot_froc(summaries: Dict[str, dict],
     axes.set_xlabel(f'False positives per image ({_base(summaries)})')
     axes.set_ylabel(f'Recall of lesions ({_overlap(summaries)})')
     axes.grid(alpha=0.3, which='both' if log_x else 'major')
-    axes.legend(loc='lower right', fontsize=9)
+    axes.legend(loc='best', fontsize=9, title=_bands(summaries))
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,18 +70,25 @@ def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
         + (f" [{p['low']:.3f}, {p['high']:.3f}]"
            if p['low'] is not None else '') for p in points)
     curve, band = summary['curve'], summary['band']
-    # The last recall holds to the right of the curve: that is the rule.
     line, = axes.plot(
-        curve['fppi'] + [max(max_fppi, curve['fppi'][-1])],
-        curve['recall'] + curve['recall'][-1:],
-        drawstyle='steps-post',
-        label=label)
+        curve['fppi'], curve['recall'], drawstyle='steps-post', label=label)
+    axes.plot([curve['fppi'][-1], max(max_fppi, curve['fppi'][-1])],
+              curve['recall'][-1:] * 2,
+              '--',
+              color=line.get_color())
     axes.plot([p['fppi'] for p in points], [p['recall'] for p in points],
               'o', color=line.get_color(), markersize=4)
     if band['low'] and band['low'][0] is not None:
         axes.fill_between(
             band['fppi'], band['low'], band['high'], step='post', alpha=0.15,
             color=line.get_color(), linewidth=0)
+
+
+def _bands(summaries: Dict[str, dict]) -> str:
+    units = {s['resampling_unit'] for s in summaries.values()
+             if s['n_bootstrap']}
+    return f"95% CI by bootstrap over {' or '.join(sorted(units))}" if units \
+        else ''
 
 
 def _base(summaries: Dict[str, dict]) -> str:
@@ -90,4 +98,5 @@ def _base(summaries: Dict[str, dict]) -> str:
 
 def _overlap(summaries: Dict[str, dict]) -> str:
     rules = sorted({(s['match'], s['iou_thr']) for s in summaries.values()})
-    return ', '.join(f'{match} IoU > {thr:g}' for match, thr in rules)
+    names = {'bbox': 'box', 'mask': 'mask'}
+    return ', '.join(f'{names[match]} IoU > {thr:g}' for match, thr in rules)

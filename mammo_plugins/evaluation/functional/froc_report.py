@@ -10,6 +10,8 @@ from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
                    operating_index, percentile_interval, recall_at_fppi)
 
 FORMAT = 'mammo_plugins.froc/1'
+_KEYS = ('iou_thr', 'match', 'counts', 'operating_points', 'curve', 'band',
+         'rule')
 # The band is drawn at these FPPIs: dense where detectors are compared.
 BAND_FPPI = np.concatenate(([0], np.geomspace(0.01, 10, 61)))
 
@@ -164,9 +166,13 @@ def read_froc(path: Union[str, Path]) -> dict:
         path (str or Path): A file written by ``FROCMetric``.
 
     Raises:
+        FileNotFoundError: If it does not exist.
         ValueError: If the file is no such file; the message names it.
     """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: no such file; FROCMetric(out_dir=...) writes it')
     try:
         summary = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
@@ -176,4 +182,8 @@ def read_froc(path: Union[str, Path]) -> dict:
         raise ValueError(
             f"{path}: field 'format' is {found!r}, expected {FORMAT!r}; "
             'was it written by FROCMetric?')
+    missing = [key for key in _KEYS if key not in summary]
+    if missing:
+        raise ValueError(f'{path}: fields {missing} are missing; the file is '
+                         'damaged, evaluate again')
     return summary

@@ -1,0 +1,244 @@
+"""FROCMetric through MMEngine's evaluator, against the brute-force loops."""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmdet.structures.mask import BitmapMasks, PolygonMasks
+from mmengine.evaluator import Evaluator
+from mmengine.logging import MMLogger
+from mmengine.structures import InstanceData
+
+from mammo_plugins.registry import METRICS
+
+sys.path.insert(0, str(Path(__file__).parent))
+import froc_reference as reference  # noqa: E402
+from froc_reference import Image  # noqa: E402
+
+A, B, OFF = (0, 0, 10, 10), (50, 0, 60, 10), (0, 50, 10, 60)
+
+
+def instances(boxes, labels=None, scores=None, **fields):
+    data = InstanceData(
+        bboxes=torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4),
+        labels=torch.tensor(labels or [0] * len(boxes)),
+        **fields)
+    if scores is not None:
+        data.scores = torch.tensor(scores, dtype=torch.float64)
+    return data
+
+
+def to_sample(image, index, **meta):
+    sample = DetDataSample(
+        metainfo=dict(img_id=index, ori_shape=(100, 100), **meta))
+    sample.pred_instances = instances([b for b, _ in image.detections],
+                                      scores=[s for _, s in image.detections])
+    sample.gt_instances = instances(image.lesions)
+    sample.ignored_instances = instances(image.ignored)
+    return sample
+
+
+def evaluate(samples, classes=('mass', ), **options):
+    evaluator = Evaluator(dict(type='mammo.FROCMetric', **options))
+    evaluator.dataset_meta = dict(classes=classes)
+    for start in range(0, len(samples), 3):  # uneven batches
+        evaluator.process(samples[start:start + 3])
+    return evaluator.evaluate(len(samples))
+
+
+def random_images(n=40):
+    rng = np.random.default_rng(3)
+
+    def boxes(count):
+        corner = rng.integers(0, 30, (count, 2))
+        size = rng.integers(5, 30, (count, 2))
+        return [tuple(map(float, b)) for b in np.hstack([corner, corner + size])]
+
+    return [
+        Image(f'p{i // 4}', [(b, rng.integers(20) / 20) for b in boxes(4)],
+              boxes(i % 3), boxes(1) if i % 5 == 0 else []) for i in range(n)
+    ]
+
+
+@pytest.fixture
+def log(caplog):
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_equals_brute_force():
+    images = random_images()
+    samples = [to_sample(im, i, patient_id=im.patient)
+               for i, im in enumerate(images)]
+    got = evaluate(samples, iou_thr=0.3, fppi=(0.5, 1, 2.25), n_bootstrap=30)
+    points = reference.curve(images, 0.3)
+    normals = reference.curve(images, 0.3, normals_only=True)
+    for fppi in (0.5, 1.0, 2.25):
+        recall = got[f'froc/recall@{fppi}']
+        assert recall == reference.recall_at(points, fppi)
+        assert got[f'froc/recall@{fppi}_normals'] == reference.recall_at(
+            normals, fppi)
+        low, high = (got[f'froc/recall@{fppi}_{end}'] for end in ('low', 'high'))
+        assert low <= recall <= high and low < high
+    assert got['froc/max_recall'] == points[-1][1]
+    assert got['froc/max_fppi'] == points[-1][2]
+    assert got['froc/n_images'] == 40
+    assert got['froc/n_lesions'] == sum(len(im.lesions) for im in images)
+    assert 0 < got['froc/recall@1.0'] < 1  # the case is not trivial
+
+
+def test_padding_of_the_last_batch_is_cut():
+    images = [Image('p', [(A, .9)], [A]), Image('q', [(OFF, .8)], [B])]
+    samples = [to_sample(im, i, patient_id=im.patient)
+               for i, im in enumerate(images)]
+    metric = METRICS.build(dict(type='FROCMetric', n_bootstrap=0))
+    metric.process({}, [s.to_dict() for s in [*samples, samples[0]]])
+    got = metric.evaluate(2)
+    assert got['froc/n_images'] == 2 and got['froc/recall@2.0'] == .5
+    assert 'froc/recall@2.0_low' not in got
+
+
+def test_patients_and_not_images_are_resampled(log):
+    images = [Image(p, [(A, .9)] if p == 'a' else [], [A])
+              for p in 'aabb' for _ in range(10)]
+    by_patient = evaluate([to_sample(im, i, patient_id=im.patient)
+                           for i, im in enumerate(images)])
+    assert by_patient['froc/recall@1.0_low'] == 0
+    assert by_patient['froc/recall@1.0_high'] == 1
+    by_image = evaluate([to_sample(im, i) for i, im in enumerate(images)])
+    assert 0 < by_image['froc/recall@1.0_low'] < .5
+    assert "40 of 40 images have no 'patient_id'" in log.text
+    assert 'meta_keys of PackDetInputs' in log.text
+
+
+def test_the_rule_is_logged_beside_the_numbers(log):
+    evaluate([to_sample(Image('SECRET', [(A, .9)], [A]), 0, patient_id='SECRET')])
+    evaluate([to_sample(Image('p', [(A, .9)], []), 0, patient_id='p')])
+    for text in ('IoU > 0.2', 'bootstrap draws of patients', 'normals included',
+                 '[1.000, 1.000]', 'froc: no lesions, recall is not defined'):
+        assert text in log.text
+    assert 'SECRET' not in log.text
+
+
+def test_no_lesions_gives_nan():
+    got = evaluate([to_sample(Image('p', [(A, .9)], []), 0, patient_id='p')])
+    assert np.isnan(got['froc/recall@1.0']) and got['froc/max_fppi'] == 1
+    assert got['froc/n_normals'] == 1
+
+
+def class_sample():
+    sample = to_sample(Image('p', [(A, .9), (B, .8), (OFF, .7)], [A, B]), 0,
+                       patient_id='p')
+    sample.pred_instances.labels = torch.tensor([0, 0, 1])
+    sample.gt_instances.labels = torch.tensor([0, 1])
+    return sample
+
+
+def test_classes_pooled_and_by_themselves(tmp_path):
+    got = evaluate([class_sample()], classes=('mass', 'calcification'),
+                   fppi=(0, 1), n_bootstrap=0, out_dir=str(tmp_path))
+    assert got['froc/recall@0.0'] == 1  # whatever the label
+    assert got['froc/mass/recall@0.0'] == 1
+    assert got['froc/mass/max_fppi'] == 1  # a mass on the calcification
+    assert got['froc/calcification/max_recall'] == 0
+    assert got['froc/calcification/n_lesions'] == 1
+    written = json.loads((tmp_path / 'froc.json').read_text())
+    assert set(written['classes']) == {'mass', 'calcification'}
+    assert written['classes']['mass']['counts']['lesions'] == 1
+
+
+def test_files(tmp_path):
+    images = random_images(12)
+    samples = [to_sample(im, i, patient_id=im.patient)
+               for i, im in enumerate(images)]
+    evaluate(samples, out_dir=str(tmp_path / 'new' / 'folder'),
+             prefix='test/froc_0.5', iou_thr=.5, n_bootstrap=10)
+    folder = tmp_path / 'new' / 'folder'
+    assert sorted(p.name for p in folder.iterdir()) == [
+        'test_froc_0.5.json', 'test_froc_0.5.png'
+    ]
+    written = json.loads((folder / 'test_froc_0.5.json').read_text())
+    assert written['iou_thr'] == .5 and written['match'] == 'bbox'
+    assert 'p1' not in json.dumps(written)  # no patient
+    points = reference.curve(images, .5)
+    for threshold, recall, fppi in zip(*written['curve'].values()):
+        threshold = float('inf') if threshold is None else threshold
+        assert (threshold, recall, fppi) in points
+    assert written['curve']['recall'][-1] == points[-1][1]
+
+
+def masks_of(boxes):
+    masks = np.zeros((len(boxes), 100, 100), np.uint8)
+    for mask, (x1, y1, x2, y2) in zip(masks, boxes):
+        mask[y1:y2, x1:x2] = 1
+    return masks
+
+
+def polygon(x1, y1, x2, y2):
+    return [np.array([x1, y1, x2, y1, x2, y2, x1, y2], float)]
+
+
+@pytest.mark.parametrize('kind', ['bitmap', 'polygon', 'tensor', 'array'])
+def test_masks_decide_where_asked(kind):
+    """Boxes agree and masks do not, and the other way round."""
+    lesions = [(0, 0, 20, 20), (50, 50, 70, 70)]
+    detected = [(0, 0, 20, 3), (50, 50, 70, 65)]
+    truth = {
+        'bitmap': lambda: BitmapMasks(masks_of(lesions), 100, 100),
+        'polygon': lambda: PolygonMasks([polygon(*b) for b in lesions], 100, 100),
+        'tensor': lambda: torch.from_numpy(masks_of(lesions)),
+        'array': lambda: masks_of(lesions)
+    }[kind]()
+    sample = to_sample(Image('p', [], []), 0, patient_id='p')
+    sample.gt_instances = instances([*lesions[:1], OFF], masks=truth)
+    sample.pred_instances = instances(
+        lesions, scores=[.9, .8],
+        masks=torch.from_numpy(masks_of(detected)).bool())
+    by_box = evaluate([sample], fppi=(0, ), n_bootstrap=0)
+    by_mask = evaluate([sample], fppi=(0, ), n_bootstrap=0, match='mask')
+    assert by_box['froc/recall@0.0'] == .5
+    assert by_mask['froc/recall@0.0'] == 0  # a false positive comes first
+    assert by_mask['froc/max_recall'] == .5
+
+
+def test_predictions_in_bfloat16():
+    sample = to_sample(Image('p', [(A, .5)], [A]), 0, patient_id='p')
+    sample.pred_instances.scores = sample.pred_instances.scores.bfloat16()
+    sample.pred_instances.bboxes = sample.pred_instances.bboxes.bfloat16()
+    assert evaluate([sample])['froc/recall@1.0'] == 1
+
+
+@pytest.mark.parametrize('change, message', [
+    (lambda s: s.__delattr__('pred_instances'), 'no boxes in pred_instances'),
+    (lambda s: setattr(s, 'gt_instances', InstanceData()),
+     r'no boxes in gt_instances; .*LoadAnnotations'),
+    (lambda s: setattr(s, 'gt_instances', instances([(0, 0, 150, 90)])),
+     'load the annotations after Resize'),
+    (lambda s: setattr(s.pred_instances, 'bboxes',
+                       torch.full((1, 4), float('nan'))), 'no NaN'),
+])
+def test_errors_name_the_image_and_the_cure(change, message):
+    sample = to_sample(Image('p', [(A, .5)], [A]), 7, patient_id='p')
+    change(sample)
+    with pytest.raises(ValueError, match='image 7: .*' + message):
+        evaluate([sample])
+
+
+def test_masks_that_are_missing():
+    sample = to_sample(Image('p', [(A, .5)], [A]), 7, patient_id='p')
+    with pytest.raises(ValueError, match='predictions have no masks'):
+        evaluate([sample], match='mask')
+
+
+@pytest.mark.parametrize('options', [
+    dict(match='box'), dict(iou_thr=1.), dict(iou_thr=-.1), dict(fppi=()),
+    dict(fppi=(-1, )), dict(n_bootstrap=-1)
+])
+def test_options_out_of_range(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        METRICS.build(dict(type='FROCMetric', **options))

@@ -1,0 +1,157 @@
+"""tools/analysis_tools/plot_froc.py and the figure it draws."""
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
+                                                 froc_summary)
+from mammo_plugins.io import write_json
+from mammo_plugins.visualization import curves
+
+TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_froc.py'
+spec = importlib.util.spec_from_file_location('plot_froc_tool', TOOL)
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+def summary(n_images=20, iou_thr=.2, match='bbox', n_bootstrap=20):
+    rng = np.random.default_rng(0)
+    images = [
+        ImageMatches(rng.random(4), np.array([0, -1, -1, 0]) - (i % 2), 1 - i % 2,
+                     i // 2) for i in range(n_images)
+    ]
+    return froc_summary(FROCData.from_images(images), iou_thr, match,
+                        n_bootstrap=n_bootstrap)
+
+
+@pytest.fixture
+def runs(tmp_path):
+
+    def make(**contents):
+        files = []
+        for name, content in contents.items():
+            (tmp_path / name).mkdir()
+            files.append(str(tmp_path / name / 'froc.json'))
+            write_json(files[-1], content)
+        return files
+
+    return make
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were written."""
+    figures, savefig = [], Figure.savefig
+
+    def save(self, *args, **kwargs):
+        figures.append(self)
+        return savefig(self, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, 'savefig', save)
+    return figures
+
+
+def error_of(capsys, *args):
+    with pytest.raises(SystemExit) as stop:
+        tool.main(list(args))
+    assert stop.value.code == 2
+    text = capsys.readouterr().err.strip().splitlines()[-1]
+    assert 'error: ' in text
+    return text
+
+
+def test_two_runs(runs, tmp_path, capsys, drawn):
+    first, second = summary(), summary(n_bootstrap=0)
+    out = tmp_path / 'figures' / 'both.png'
+    tool.main([*runs(single=first, dual=second), '--out', str(out)])
+    assert out.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    assert [p.name for p in out.parent.iterdir()] == ['both.png']
+    text = capsys.readouterr().out
+    assert first['rule'] in text and 'warning' not in text
+    assert 'single  0.5' in text and 'dual    0.5' in text
+
+    axes, = drawn[0].axes
+    steps = [line for line in axes.lines if line.get_drawstyle() == 'steps-post']
+    assert len(steps) == 2
+    np.testing.assert_array_equal(steps[0].get_xdata(), first['curve']['fppi'])
+    np.testing.assert_array_equal(steps[0].get_ydata(), first['curve']['recall'])
+    dots, = [line for line in axes.lines if line.get_marker() == 'o'
+             and line.get_color() == steps[0].get_color()]
+    points = first['operating_points']
+    np.testing.assert_array_equal(dots.get_xdata(), [.5, 1, 2])
+    np.testing.assert_array_equal(dots.get_ydata(),
+                                  [p['recall'] for p in points])
+    assert len(axes.collections) == 1  # the band of the run that has one
+    legend = ' '.join(t.get_text() for t in axes.get_legend().get_texts())
+    assert 'single (10 lesions, 20 images)' in legend
+    assert f"R@2 = {points[2]['recall']:.3f} [{points[2]['low']:.3f}" in legend
+    assert axes.get_ylabel() == 'Recall of lesions (box IoU > 0.2)'
+
+
+def test_run_without_lesions_says_so(tmp_path, drawn):
+    empty = froc_summary(
+        FROCData.from_images([ImageMatches(np.ones(1), [-1], 0, 'p')]), .2,
+        'mask')
+    curves.plot_froc({'empty': empty}, tmp_path / 'a.png', log_x=True)
+    text, = drawn[0].axes[0].get_legend().get_texts()
+    assert text.get_text() == 'empty (0 lesions, 1 images): recall undefined'
+    with pytest.raises(ValueError, match='no FROC curve'):
+        curves.plot_froc({}, tmp_path / 'b.png')
+
+
+@pytest.mark.parametrize('other, message', [
+    (dict(iou_thr=.5), 'IoU threshold is 0.2 for .* but 0.5 for'),
+    (dict(match='mask'), "match is bbox for .* but mask for"),
+])
+def test_rules_are_not_mixed(runs, tmp_path, capsys, other, message):
+    files = runs(one=summary(), two=summary(**other))
+    with pytest.raises(ValueError, match=message):
+        tool.check_rules({'one': summary(), 'two': summary(**other)})
+    assert 'cannot be compared' in error_of(capsys, *files, '--out',
+                                            str(tmp_path / 'a.png'))
+    assert not (tmp_path / 'a.png').exists()
+
+
+def test_other_data_is_a_warning(runs, tmp_path, capsys):
+    files = runs(one=summary(), two=summary(n_images=10))
+    tool.main([*files, '--out', str(tmp_path / 'a.png'), '--log'])
+    assert ('different data: 20 images with 10 lesions and 10 images with 5 '
+            'lesions') in capsys.readouterr().out
+
+
+def test_user_mistakes_give_one_line(runs, tmp_path, capsys):
+    good, bad = runs(good=summary(), bad={'recall': 1})
+    text = tmp_path / 'notes.json'
+    text.write_text('not json')
+    damaged = tmp_path / 'damaged.json'
+    write_json(damaged, {'format': summary()['format']})
+    for file, message in ((tmp_path / 'none.json', 'no such file'),
+                          (bad, "field 'format' is None"),
+                          (text, 'not a JSON file'),
+                          (damaged, "'iou_thr'.* are missing")):
+        line = error_of(capsys, good, str(file))
+        assert str(file) in line
+        assert re.search(message, line)
+    assert 'got 2 for 1 files' in error_of(capsys, good, '--labels', 'a', 'b')
+    assert 'same name' in error_of(capsys, good, bad, '--labels', 'a', 'a')
+    assert 'ends in .png' in error_of(capsys, good, '--out', 'a.pdf')
+    assert 'max_fppi' in error_of(capsys, good, '--max-fppi', '0', '--out',
+                                  str(tmp_path / 'a.png'))
+
+
+def test_default_labels(tmp_path):
+    assert tool.default_labels(['x/a/froc.json', 'x/b/froc.json']) == ['a', 'b']
+    same = ['x/a/1.json', 'x/a/2.json']
+    assert tool.default_labels(same) == same
+
+
+def test_help_ends_with_an_example(capsys):
+    with pytest.raises(SystemExit) as stop:
+        tool.main(['--help'])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert 'python tools/analysis_tools/plot_froc.py' in text.split('example:')[1]
