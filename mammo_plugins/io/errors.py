@@ -21,3 +21,11 @@ class MammogramError(ValueError):
 
     def __str__(self) -> str:
         return f'{self.path}: {self.reason}'
+
+
+class Defect(Exception):
+    """What is wrong with a file, raised where its name is not known.
+
+    The readers turn it into a :class:`MammogramError`. It is the only exception
+    whose text they pass on: pydicom's may quote the file's elements.
+    """

@@ -1,4 +1,4 @@
-"""What a reader returns."""
+"""What the readers return."""
 from dataclasses import dataclass, field
 from typing import Any, Dict, Optional, Tuple
 
@@ -12,9 +12,11 @@ class MammogramHeader:
     Attributes:
         laterality (str, optional): 'L' or 'R'; ``None`` if not stated.
         view (str, optional): 'CC', 'MLO' or the code of another view such as
-            'ML'; ``None`` if not stated.
-        pixel_spacing_mm (tuple[float], optional): Distance of rows and of columns.
-        header (dict): The white-listed facts.
+            'ML', 'LM', 'LMO', 'XCCL'; ``None`` if not stated.
+        pixel_spacing_mm (tuple[float], optional): Distance of the centres of
+            neighbouring rows and of neighbouring columns, in mm.
+        header (dict): See :func:`~mammo_plugins.io.dicom_header.header_facts`.
+            Every key is always there, ``None`` where the fact is unknown.
     """
 
     laterality: Optional[str] = None
@@ -23,7 +25,7 @@ class MammogramHeader:
     header: Dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mammogram:
     """A mammogram as displayed, and the facts of its header.
 

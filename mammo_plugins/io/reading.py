@@ -1,64 +1,93 @@
-"""Reading one mammogram, whatever its format."""
+"""Reading one mammogram, whatever the format of its file."""
 from pathlib import Path
 from typing import Optional, Union
 
-import cv2
-import numpy as np
-import pydicom
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
-
-from mammo_plugins.io.errors import MammogramError
+from mammo_plugins.io.dicom import read_dicom, read_dicom_header
+from mammo_plugins.io.errors import Defect, MammogramError
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.pictures import (picture_format, read_picture,
+                                       read_picture_header)
 
-_PATH = Union[str, Path]
 
+def read_mammogram(path: Union[str, Path],
+                   *,
+                   bits_stored: Optional[int] = None) -> Mammogram:
+    """Read a mammogram from DICOM, PNG, TIFF, JPEG or PGM.
 
-def read_mammogram(path: _PATH, *, bits_stored: Optional[int] = None) -> Mammogram:
-    """Read a mammogram (basic version).
+    The format is told by the file's first bytes, not by its name. Pixels go the
+    way of the DICOM standard (:mod:`~mammo_plugins.io.grayscale`) and are scaled
+    by the range of values the file declares, never by those it happens to hold.
 
     Args:
-        path (str | Path): DICOM file or picture.
-        bits_stored (int, optional): Depth of a picture.
+        path (str | Path): The file.
+        bits_stored (int, optional): Depth of the pixel values, 1 to 16, where a
+            DICOM header is wrong or a 16-bit picture does not state it (see
+            :func:`~mammo_plugins.io.pictures.read_picture`). Defaults to ``None``.
 
     Returns:
-        Mammogram: Pixels as displayed and facts of the header.
+        Mammogram: (H, W) float32 pixels in [0, 1], bright tissue on a dark
+        background, and the facts of the header.
 
     Raises:
         MammogramError: If the file is not a usable mammogram.
+        ValueError: If ``bits_stored`` is not 1 to 16.
+
+    Example:
+        >>> mammogram = read_mammogram('exam/left_cc.dcm')
+        >>> mammogram.pixels.shape, mammogram.laterality, mammogram.view
+        ((3328, 2560), 'L', 'CC')
     """
-    if not Path(path).is_file():
-        raise MammogramError(path, 'no such file')
-    with open(path, 'rb') as file:
-        if file.read(132)[128:] == b'DICM':
-            return _read_dicom(path)
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None or image.ndim != 2:
-        raise MammogramError(path, 'not a grey picture')
-    if bits_stored is None:
-        highest = int(image.max())
-        bits_stored = next(b for b in (8, 10, 12, 14, 16) if highest < 2**b)
-    return Mammogram((image / (2**bits_stored - 1)).astype(np.float32))
+    if bits_stored is not None and not 1 <= bits_stored <= 16:
+        raise ValueError(f'bits_stored is {bits_stored}, but 1 to 16 is expected')
+    try:
+        name = _file_format(Path(path))
+        if name == 'DICOM':
+            return read_dicom(path, bits_stored)
+        return read_picture(Path(path), name, bits_stored)
+    except Defect as defect:
+        raise MammogramError(path, str(defect)) from None
 
 
-def read_header(path: _PATH) -> MammogramHeader:
-    """Read the facts of a mammogram (basic version)."""
-    mammogram = read_mammogram(path)
-    return MammogramHeader(mammogram.laterality, mammogram.view,
-                           mammogram.pixel_spacing_mm, mammogram.header)
+def read_header(path: Union[str, Path]) -> MammogramHeader:
+    """Read the facts of a mammogram without decoding its pixels.
+
+    Fast enough to group a folder of files into exams. The facts are those of
+    :func:`read_mammogram`, except that the depth of a picture is unknown.
+
+    Args:
+        path (str | Path): The file.
+
+    Returns:
+        MammogramHeader: Laterality, view, spacing and the white-listed facts.
+
+    Raises:
+        MammogramError: If the header shows that the file is not a usable
+            mammogram. Faults of the pixel data are not noticed.
+    """
+    try:
+        name = _file_format(Path(path))
+        if name == 'DICOM':
+            return read_dicom_header(path)
+        return read_picture_header(Path(path), name)
+    except Defect as defect:
+        raise MammogramError(path, str(defect)) from None
 
 
-def _read_dicom(path: _PATH) -> Mammogram:
-    ds = pydicom.dcmread(path)
-    values = apply_modality_lut(ds.pixel_array, ds)
-    low, high = 0, 2**ds.BitsStored - 1
-    if ds.get('VOILUTSequence'):
-        high = 2**ds.VOILUTSequence[0].LUTDescriptor[2] - 1
-    pixels = (apply_voi_lut(values, ds).astype(float) - low) / (high - low)
-    if ds.PhotometricInterpretation == 'MONOCHROME1':
-        pixels = 1 - pixels
-    spacing = ds.get('ImagerPixelSpacing') or ds.get('PixelSpacing')
-    return Mammogram(
-        pixels.clip(0, 1).astype(np.float32),
-        ds.get('ImageLaterality') or ds.get('Laterality') or None,
-        ds.get('ViewPosition') or None,
-        tuple(float(s) for s in spacing) if spacing else None)
+def _file_format(path: Path) -> str:
+    """Return 'DICOM', 'PNG', 'TIFF', 'JPEG' or 'PGM'."""
+    try:
+        with path.open('rb') as file:
+            start = file.read(132)
+    except FileNotFoundError:
+        raise Defect('no such file; check the path') from None
+    except OSError as error:
+        raise Defect(f'cannot be opened ({error.strerror}); check the path and its '
+                     'permissions') from None
+    if not start:
+        raise Defect('empty file; copy it again from its source')
+    name = 'DICOM' if start[128:] == b'DICM' else picture_format(start)
+    if name is None:
+        raise Defect("neither DICOM (no 'DICM' at byte 128) nor a PNG, TIFF, JPEG or "
+                     "PGM picture; a DICOM file without its preamble is mended by "
+                     "'gdcmconv'")
+    return name

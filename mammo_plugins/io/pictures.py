@@ -1,0 +1,186 @@
+"""Reading a mammogram from a picture: PNG, TIFF, JPEG or PGM."""
+import io
+import re
+from pathlib import Path
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image
+
+from mammo_plugins.io.dicom_header import FACTS
+from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+
+_SIGNATURES = {
+    b'\x89PNG\r\n\x1a\n': 'PNG',
+    b'\xff\xd8\xff': 'JPEG',
+    b'II*\x00': 'TIFF',
+    b'MM\x00*': 'TIFF',
+    b'P5': 'PGM',
+    b'P2': 'PGM',
+}
+_DEPTHS = (8, 10, 12, 14, 16)
+_PGM_HEADER = re.compile(
+    rb'P([25])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)'
+    rb'(?:\s+|#[^\n]*\n)+(\d+)\s')
+
+
+def picture_format(start: bytes) -> Optional[str]:
+    """Return the format that a file's first bytes announce, if it is known."""
+    return next((name for signature, name in _SIGNATURES.items()
+                 if start.startswith(signature)), None)
+
+
+def read_picture_header(path: Path, name: str) -> MammogramHeader:
+    """Return the facts of a picture: its format and size, no position.
+
+    Raises:
+        Defect: If it cannot be parsed.
+    """
+    try:
+        with Image.open(path) as image:
+            columns, rows = image.size
+    except Exception as error:
+        raise Defect(f'cannot be parsed as {name} ({type(error).__name__}): the '
+                     'file is damaged or cut short; copy it again from its source'
+                     ) from None
+    return MammogramHeader(header=_facts(name, rows, columns))
+
+
+def read_picture(path: Path,
+                 name: str,
+                 bits_stored: Optional[int] = None) -> Mammogram:
+    """Read a picture.
+
+    16-bit files mostly hold the 10 to 14 bits of a detector and do not say so.
+    Their depth is therefore the smallest of 8, 10, 12, 14 and 16 bits that holds
+    the brightest pixel: views of one exam may differ, which ``bits_stored`` cures.
+    A PGM whose largest value is neither 255 nor 65,535 states its range itself.
+
+    Args:
+        path (Path): The file.
+        name (str): Its format, 'PNG', 'TIFF', 'JPEG' or 'PGM'.
+        bits_stored (int, optional): Depth of integer pixels. Defaults to ``None``,
+            inferred.
+
+    Raises:
+        Defect: If the picture is not a usable mammogram.
+    """
+    data = path.read_bytes()
+    if name == 'TIFF':
+        _check_tiff(data)
+    image, declared = _decode_pgm(data) if name == 'PGM' else (_decode(data), None)
+    if image is None:
+        raise Defect(f'cannot be decoded as {name}: the file is damaged, cut short '
+                     'or of a rare kind; copy it again, or save it as 16-bit PNG')
+    image = _to_grey(image)
+    if image.dtype.kind == 'f':
+        pixels, bits = _check_float(image), None
+    else:
+        highest, bits = _full_scale(image, declared, bits_stored)
+        pixels = image / highest
+    if pixels.min() == pixels.max():
+        raise Defect('constant image: every pixel has the same value; leave it out')
+    facts = _facts(name, *image.shape)
+    facts['bits_stored'] = bits
+    return Mammogram(pixels.astype(np.float32), header=facts)
+
+
+def _facts(name: str, rows: int, columns: int) -> dict:
+    return {**dict.fromkeys(FACTS), 'format': name, 'rows': rows,
+            'columns': columns}
+
+
+def _decode(data: bytes) -> Optional[np.ndarray]:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+
+
+def _decode_pgm(data: bytes) -> Tuple[Optional[np.ndarray], Optional[int]]:
+    """Return the image and its stated largest value; OpenCV drops the latter."""
+    match = _PGM_HEADER.match(data)
+    if match is None:
+        return None, None
+    kind, columns, rows, largest = (int(group) for group in match.groups())
+    body = data[match.end():]
+    if not 0 < largest < 2**16:
+        return None, None
+    if kind == 2:
+        words = body.split()[:rows * columns]
+        if not all(word.isdigit() for word in words):
+            return None, None
+        values = np.array([int(word) for word in words], np.int64)
+    else:
+        dtype = np.dtype('u1' if largest < 256 else '>u2')
+        values = np.frombuffer(body[:rows * columns * dtype.itemsize][
+            :len(body) // dtype.itemsize * dtype.itemsize], dtype)
+    if len(values) < rows * columns or not len(values):
+        return None, None
+    if values.max() > largest:
+        raise Defect(f'holds {values.max()}, above the largest value {largest} that '
+                     'the PGM states; correct its header')
+    depth = np.uint8 if largest < 256 else np.uint16
+    return values.reshape(rows, columns).astype(depth), largest
+
+
+def _check_tiff(data: bytes) -> None:
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+            pages, white = len(tiff.pages), tiff.pages[0].photometric == 0
+    except Exception as error:
+        raise Defect(f'cannot be parsed as TIFF ({type(error).__name__}): the file '
+                     'is damaged or cut short; copy it again') from None
+    if pages > 1:
+        raise Defect(f'{pages} pages: only single-frame mammograms are read; save '
+                     'the page you need to a file of its own')
+    if white:
+        raise Defect('WhiteIsZero TIFF: its range of values is not stated, so it '
+                     'cannot be inverted safely; save it as BlackIsZero')
+
+
+def _to_grey(image: np.ndarray) -> np.ndarray:
+    """Return (H, W) from (H, W), or (H, W, 3 or 4) of equal colours."""
+    if image.ndim == 2:
+        return image
+    colours, alpha = image[..., :3], image[..., 3:]
+    if alpha.size:
+        opaque = 1 if image.dtype.kind == 'f' else np.iinfo(image.dtype).max
+        if (alpha != opaque).any():
+            raise Defect('has transparent pixels: a mammogram is opaque; save it '
+                         'without the alpha channel')
+    if (colours != colours[..., :1]).any():
+        raise Defect('colour: a mammogram is grey; save it as one grey channel')
+    return colours[..., 0]
+
+
+def _check_float(image: np.ndarray) -> np.ndarray:
+    if not np.isfinite(image).all():
+        raise Defect('holds NaN or infinite pixels; replace them and save it as '
+                     '16-bit integers')
+    if image.min() < 0 or image.max() > 1:
+        raise Defect(f'float pixels from {image.min():g} to {image.max():g} declare '
+                     'no range; scale them to [0, 1] or save 16-bit integers')
+    return image
+
+
+def _full_scale(image: np.ndarray, declared: Optional[int],
+                bits_stored: Optional[int]) -> Tuple[int, int]:
+    """Return the value that stands for 1.0, and the bits it takes."""
+    if image.dtype not in (np.uint8, np.uint16):
+        raise Defect(f'pixels are {image.dtype}: 8 or 16-bit unsigned integers, or '
+                     'floats in [0, 1], are read; save it as 16-bit PNG')
+    brightest = int(image.max())
+    if bits_stored is not None:
+        if brightest >= 2**bits_stored:
+            raise Defect(f'holds {brightest}, which is more than bits_stored='
+                         f'{bits_stored} can; give the depth of the data')
+        return 2**bits_stored - 1, bits_stored
+    if declared not in (None, 255, 2**16 - 1):
+        return declared, declared.bit_length()
+    bits = 8 if image.dtype == np.uint8 else next(
+        depth for depth in _DEPTHS if brightest < 2**depth)
+    return 2**bits - 1, bits
