@@ -9,6 +9,7 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import expit
 
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.fields import power_law_field
@@ -190,7 +191,7 @@ def build_gland(fields: Sequence[np.ndarray], config: PhantomConfig,
     score = fields[0] + prior
     cone = radial < 1
     limit = np.quantile(score[::3, ::3, ::3][cone[::3, ::3, ::3]], 1 - share)
-    gland = 1 / (1 + np.exp((limit - score) * np.float32(5.)))
+    gland = expit((score - limit) * np.float32(5.))
     septa = np.exp(-(fields[1] / np.float32(0.16))**2)
     fade = np.clip((1.25 - radial) * 3, 0, 1)
     gland = gland * (0.82 + 0.18 * septa) + 0.28 * septa * (1 - gland)

@@ -20,7 +20,8 @@ class PhantomConfig:
         size: Image height and width in pixels. Pixels are square; the smaller
             scale of both axes covers ``field_mm``. Defaults to (512, 256).
         field_mm: Height and depth of the imaged field in mm.
-        density: BI-RADS densities to draw from ('A' to 'D').
+        density: BI-RADS densities to draw from ('A' to 'D'); a letter that
+            occurs more often is drawn more often.
         symmetry: Correlation of the parenchymal random fields of the two
             breasts, 0 to 1. Defaults to 0.8.
         spectrum_exponent: Power spectrum of the parenchyma is
@@ -39,16 +40,17 @@ class PhantomConfig:
         overlap_pairs: Mean number (Poisson) of pairs of glandular clumps a
             breast has that coincide in one view only.
         photons_per_mm2: Photons that enter the breast, sets quantum noise.
-        cem: Also make low-energy and recombined contrast-enhanced images.
+        cem: Make low-energy and recombined contrast-enhanced images instead of
+            plain ones.
     """
     size: Tuple[int, int] = (512, 256)
     field_mm: Tuple[float, float] = (230., 115.)
-    density: Tuple[str, ...] = DENSITIES
+    density: Tuple[str, ...] = ('A', 'B', 'B', 'B', 'C', 'C', 'C', 'D')
     symmetry: float = 0.8
     spectrum_exponent: float = 3.0
     view_angle_deg: Tuple[float, float] = (45., 60.)
-    prevalence: float = 0.5
-    second_lesion: float = 0.15
+    prevalence: float = 0.6
+    second_lesion: float = 0.25
     malignant_fraction: float = 0.5
     lesion_diameter_mm: Tuple[float, float] = (5., 25.)
     lesion_attenuation: Tuple[float, float] = (0.82, 0.98)

@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from mammo_plugins.phantom.config import PhantomConfig
 
-SKIN_MM = 1.8
+SKIN_MM = 1.5
 
 
 @dataclass

@@ -1,0 +1,324 @@
+"""Writing a phantom data set: DICOM files, ground truth and COCO-exam JSON."""
+import json
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+
+import cv2
+import numpy as np
+import pycocotools.mask as coco_mask
+
+from mammo_plugins.io import write_json
+from mammo_plugins.phantom.config import PhantomConfig
+from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
+                                         write_bytes, write_dicom)
+from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
+                                        make_exam)
+from mammo_plugins.structures import split_patients
+
+# a change of what the same parameters produce needs a new number
+PHANTOM_VERSION = '1.0'
+SPLITS = ('train', 'val', 'test')
+
+
+class PhantomFolderError(ValueError):
+    """The output folder holds something else."""
+
+
+@dataclass(frozen=True)
+class PhantomDatasetConfig:
+    """What determines every byte of a phantom data set.
+
+    Args:
+        exams: Number of exams, each of its own patient.
+        seed: Seed of everything.
+        split: Shares of train, val and test; they sum to 1.
+        missing_views: Chance that a view is missing; one always stays.
+        phantom: Parameters of the exams.
+    """
+    exams: int
+    seed: int = 0
+    split: tuple = (0.75, 0., 0.25)
+    missing_views: float = 0.
+    phantom: PhantomConfig = PhantomConfig()
+
+    def to_json(self) -> Dict[str, Any]:
+        """As plain JSON, with the phantom's version."""
+        return json.loads(
+            json.dumps({
+                'phantom_version': PHANTOM_VERSION,
+                **asdict(self)
+            }))
+
+    def abnormal(self) -> np.ndarray:
+        """(exams,) bool array with the exact share of abnormal exams."""
+        n = int(round(self.exams * self.phantom.prevalence))
+        rng = np.random.default_rng(np.random.SeedSequence([self.seed, 1]))
+        return rng.permutation(np.arange(self.exams) < n)
+
+
+def exam_name(number: int) -> str:
+    """Exam id of the exam with a running number from 0."""
+    return f'phantom_{number + 1:04d}'
+
+
+def _kept_views(rng: np.random.Generator, keys: List[ViewKey],
+                chance: float) -> List[ViewKey]:
+    """Drop views (all modalities of one together), but never all."""
+    places = sorted({key[:2] for key in keys})
+    kept = {p for p in places if rng.random() >= chance}
+    kept = kept or {places[rng.integers(len(places))]}
+    return [key for key in keys if key[:2] in kept]
+
+
+def _write_png(path: Path, pixels: np.ndarray) -> None:
+    # a fixed level, so that the bytes do not hang on a build's default
+    done, data = cv2.imencode('.png', pixels,
+                              [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not done:
+        raise OSError(f'{path}: OpenCV could not encode a PNG')
+    write_bytes(path, data.tobytes())
+
+
+def _stem(view: PhantomView) -> str:
+    suffix = '' if view.modality == 'FFDM' else (
+        '_' + view.modality[-2:].lower())
+    return f'{view.laterality}_{view.view}{suffix}'
+
+
+def _breast_bbox(mask: np.ndarray) -> List[float]:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return [
+        float(columns[0]),
+        float(rows[0]),
+        float(columns[-1] - columns[0] + 1),
+        float(rows[-1] - rows[0] + 1)
+    ]
+
+
+def _image_record(view: PhantomView, exam: PhantomExam, name: str,
+                  file_name: str) -> Dict[str, Any]:
+    birads = [entry.finding.birads for entry in view.lesions]
+    nodules = any(f.kind == 'nodule' for f, _ in view.mimics)
+    pixel_mm = round(exam.config.pixel_mm, 6)
+    return {
+        'file_name': file_name,
+        'width': view.pixels.shape[1],
+        'height': view.pixels.shape[0],
+        'exam_id': name,
+        'patient_id': name.replace('phantom', 'patient'),
+        'laterality': view.laterality,
+        'view': view.view,
+        'pixel_spacing_mm': [pixel_mm, pixel_mm],
+        'nipple': [round(v, 2) for v in view.nipple],
+        'breast_bbox': _breast_bbox(view.breast_mask),
+        'birads': max(birads) if birads else '2' if nodules else '1',
+        'density': exam.density,
+        'abnormal': bool(view.lesions),
+        'modality': view.modality,
+        'source': file_name
+    }
+
+
+def _lesion_records(view: PhantomView, name: str) -> List[Dict[str, Any]]:
+    records = []
+    for entry in view.lesions:
+        x1, y1, x2, y2 = map(float, entry.bbox)
+        rle = coco_mask.encode(np.asfortranarray(entry.mask, np.uint8))
+        rle['counts'] = rle['counts'].decode('ascii')
+        records.append({
+            'category_id': 1,
+            'bbox': [x1, y1, x2 - x1, y2 - y1],
+            'area': float(entry.mask.sum()),
+            'iscrowd': 0,
+            'segmentation': rle,
+            'birads': entry.finding.birads,
+            'pathology': entry.finding.pathology,
+            'lesion_id': f'{name}_{entry.finding.number + 1}'
+        })
+    return records
+
+
+def _truth(exam: PhantomExam) -> Dict[str, Any]:
+    """What only a phantom knows, for experiments on mimics and visibility."""
+    return {
+        'density':
+        exam.density,
+        'glandular_fraction':
+        {k: round(v, 4)
+         for k, v in exam.glandular_fraction.items()},
+        'findings': [{
+            'kind': f.kind,
+            'number': f.number,
+            'laterality': f.laterality,
+            'centre_mm': [round(float(v), 2) for v in f.centre],
+            'diameter_mm': round(float(f.diameter_mm), 2),
+            'contrast_per_cm': round(float(f.contrast), 4),
+            'pathology': f.pathology,
+            'spiculation': round(f.spiculation, 3),
+            'coincides_in': f.coincides_in,
+        } for f in exam.findings]
+    }
+
+
+def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
+               abnormal: bool) -> None:
+    """Make and write one exam; ``truth/<exam>/exam.json`` is written last."""
+    name = exam_name(number)
+    root = np.random.SeedSequence(config.seed, spawn_key=(number, ))
+    exam = make_exam(root, config.phantom, abnormal)
+    rng = np.random.default_rng(
+        np.random.SeedSequence(config.seed, spawn_key=(number, 99)))
+    vendor = sample_vendor(rng)
+    (out / 'dicom' / name).mkdir(parents=True, exist_ok=True)
+    truth = out / 'truth' / name
+    truth.mkdir(parents=True, exist_ok=True)
+    records = []
+    for key in _kept_views(rng, list(exam.views), config.missing_views):
+        view = exam.views[key]
+        file_name = f'dicom/{name}/{_stem(view)}.dcm'
+        angle = exam.breasts[view.laterality].geometry[view.view].angle
+        write_dicom(
+            out / file_name,
+            mammogram_dataset(view.pixels, *key, vendor,
+                              config.phantom.pixel_mm,
+                              float(np.rad2deg(angle)), number + 1,
+                              f'mammo_plugins/{config.seed}/{name}'))
+        _write_png(truth / f'{_stem(view)}_normal.png', view.normal)
+        records.append({
+            'image': _image_record(view, exam, name, file_name),
+            'lesions': _lesion_records(view, name)
+        })
+    write_json(truth / 'exam.json', {'views': records, **_truth(exam)})
+
+
+def _write_exam(task: tuple) -> None:
+    # worker processes share the cores already
+    cv2.setNumThreads(1)
+    write_exam(*task)
+
+
+def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
+          split: str) -> Dict[str, Any]:
+    images, annotations = [], []
+    for number in numbers:
+        path = out / 'truth' / exam_name(number) / 'exam.json'
+        for record in json.loads(path.read_text('utf-8'))['views']:
+            image_id = len(images) + 1
+            images.append({'id': image_id, **record['image']})
+            annotations += [{
+                'id': len(annotations) + k + 1,
+                'image_id': image_id,
+                **lesion
+            } for k, lesion in enumerate(record['lesions'])]
+    return {
+        'info': {
+            'dataset': 'phantom',
+            'description': 'Simulated mammograms; no patient is shown',
+            'licence': 'Apache-2.0',
+            'converter_version': PHANTOM_VERSION,
+            'split': split,
+            'split_seed': config.seed,
+            'generation': config.to_json()
+        },
+        'images': images,
+        'annotations': annotations,
+        'categories': [{
+            'id': 1,
+            'name': 'mass'
+        }]
+    }
+
+
+def split_numbers(config: PhantomDatasetConfig) -> Dict[str, List[int]]:
+    """Exam numbers of each part that is not empty, mixed alike."""
+    names = [exam_name(i) for i in range(config.exams)]
+    parts = split_patients(names, dict(zip(SPLITS, config.split)), config.seed,
+                           config.abnormal().tolist())
+    number = {name: i for i, name in enumerate(names)}
+    return {
+        part: [number[name] for name in members]
+        for part, members in parts.items() if members
+    }
+
+
+def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
+    """Whether ``out`` holds this very data set, finished."""
+    return _recorded(out) == config.to_json() and all(
+        (out / 'annotations' / f'{part}.json').is_file()
+        for part in split_numbers(config))
+
+
+def _recorded(out: Path) -> Optional[Dict[str, Any]]:
+    try:
+        return json.loads((out / 'phantom.json').read_text('utf-8'))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _claim(config: PhantomDatasetConfig, out: Path) -> None:
+    """Take the folder, or say why not."""
+    recorded = _recorded(out)
+    wanted = config.to_json()
+    if recorded == wanted:
+        return
+    if recorded is not None:
+        old = {**recorded.pop('phantom', {}), **recorded}
+        new = {**wanted.pop('phantom'), **wanted}
+        differ = ', '.join(f'{k}={old.get(k)} (now asked: {new[k]})'
+                           for k in new if old.get(k) != new[k])
+        raise PhantomFolderError(
+            f'{out}: holds a phantom made with {differ}; choose another '
+            'folder or delete this one')
+    if out.exists() and any(out.iterdir()):
+        raise PhantomFolderError(
+            f'{out}: not empty and not a phantom data set (no phantom.json); '
+            'choose another folder')
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / 'phantom.json', wanted)
+
+
+def write_phantom_dataset(
+    out: Union[str, Path],
+    config: PhantomDatasetConfig,
+    workers: int = 1,
+    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
+) -> bool:
+    """Write a phantom data set, or go on with one that was interrupted.
+
+    The bytes depend on ``config`` alone, not on ``workers``. The annotation
+    files are written last.
+
+    Args:
+        out: Data root.
+        config: What to make.
+        workers: Processes.
+        progress: Wraps an iterable of a known length, such as a progress bar.
+
+    Returns:
+        False if the finished data set was there already.
+
+    Raises:
+        PhantomFolderError: If ``out`` holds something else.
+    """
+    out = Path(out)
+    if is_complete(config, out):
+        return False
+    _claim(config, out)
+    abnormal = config.abnormal()
+    tasks = [(config, out, i, bool(abnormal[i])) for i in range(config.exams)
+             if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
+    if workers > 1 and len(tasks) > 1:
+        with get_context('spawn').Pool(min(workers, len(tasks))) as pool:
+            for _ in progress(
+                    pool.imap_unordered(_write_exam, tasks), len(tasks)):
+                pass
+    else:
+        for _ in progress(map(_write_exam, tasks), len(tasks)):
+            pass
+    (out / 'annotations').mkdir(exist_ok=True)
+    for part, numbers in split_numbers(config).items():
+        write_json(out / 'annotations' / f'{part}.json',
+                   _coco(config, out, numbers, part))
+    return True

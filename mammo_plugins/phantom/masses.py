@@ -1,0 +1,148 @@
+"""Three-dimensional masses: lobulated, irregular and spiculated."""
+from dataclasses import dataclass
+from typing import Tuple
+
+import numpy as np
+
+from mammo_plugins.phantom.anatomy import splat
+from mammo_plugins.phantom.geometry import ViewGeometry
+
+MASK_THRESHOLD = 0.15
+"""A pixel is of the lesion where the ray through the lesion alone is longer
+than this share of the longest one. Spicules thinner than that stay outside."""
+
+
+@dataclass
+class Mass:
+    """A mass as points that fill it.
+
+    Args:
+        points: (N, 3) positions in breast coordinates, mm.
+        volume: (N,) volume that each point stands for, mm^3.
+    """
+    points: np.ndarray
+    volume: np.ndarray
+
+    def project(self, geometry: ViewGeometry) -> np.ndarray:
+        """Path length through the mass alone, (height, width) float32, mm.
+
+        A mass is stiff: compression moves it, and turns its outline with the
+        view's scale, but does not flatten it as it does soft tissue.
+        """
+        return splat(geometry.project(self.points), self.volume,
+                     geometry.size) / np.float32(geometry.pixel_mm**2)
+
+
+def mass_mask(path: np.ndarray) -> np.ndarray:
+    """Pixels that belong to a mass: (H, W) bool from its path length alone."""
+    return path > max(MASK_THRESHOLD * float(path.max()), 1e-6)
+
+
+def mask_box(mask: np.ndarray) -> Tuple[int, int, int, int]:
+    """Box (x1, y1, x2, y2) around a mask; pixel k covers [k, k + 1)."""
+    rows = np.flatnonzero(mask.any(1))
+    columns = np.flatnonzero(mask.any(0))
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1,
+            int(rows[-1]) + 1)
+
+
+def _directions(rng: np.random.Generator, n: int) -> np.ndarray:
+    vectors = rng.normal(size=(n, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def _grid(radius: float, voxel: float) -> np.ndarray:
+    axis = np.arange(-radius, radius + voxel, voxel, dtype=np.float32)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing='ij'),
+                    -1).reshape(-1, 3)
+
+
+def _filled(points: np.ndarray, depth_in: np.ndarray, softness: float,
+            voxel: float) -> Tuple[np.ndarray, np.ndarray]:
+    """Keep the points inside a surface that is ``softness`` mm soft."""
+    share = 1 / (1 + np.exp(-np.clip(depth_in / softness, -30, 30)))
+    keep = share > 0.02
+    return points[keep], share[keep] * voxel**3
+
+
+def lobulated_mass(rng: np.random.Generator, centre: np.ndarray,
+                   diameter: float, pixel_mm: float) -> Mass:
+    """A circumscribed mass: a few smooth lobes with a sharp margin.
+
+    Args:
+        rng: Source of randomness.
+        centre: (3,) position in breast coordinates, mm.
+        diameter: Largest diameter in mm.
+        pixel_mm: Side of a pixel in mm; sets the sampling.
+    """
+    voxel = 0.6 * pixel_mm
+    radius = 0.5 * diameter
+    lobes = rng.integers(2, 6)
+    centres = _directions(rng, lobes) * radius * rng.uniform(
+        0.25, 0.5, (lobes, 1))
+    centres = np.concatenate([np.zeros((1, 3)), centres])
+    reach = np.linalg.norm(centres, axis=1)
+    sizes = np.minimum(radius - reach,
+                       radius * rng.uniform(0.5, 0.78, lobes + 1))
+    points = _grid(radius, voxel)
+    depth_in = np.full(len(points), -np.inf, np.float32)
+    for lobe, size in zip(centres.astype(np.float32), sizes):
+        distance = np.sqrt(((points - lobe)**2).sum(1))
+        depth_in = np.maximum(depth_in, size - distance)
+    inside, volume = _filled(points, depth_in, 0.12, voxel)
+    return Mass(inside + centre, volume)
+
+
+def irregular_mass(rng: np.random.Generator, centre: np.ndarray,
+                   diameter: float, pixel_mm: float, irregularity: float,
+                   softness: float) -> Mass:
+    """A mass with an uneven, indistinct margin.
+
+    Args:
+        rng, centre, diameter, pixel_mm: As in :func:`lobulated_mass`.
+        irregularity: Standard deviation of the radius over its mean.
+        softness: Width of the margin over the radius.
+    """
+    voxel = 0.6 * pixel_mm
+    radius = 0.5 * diameter
+    points = _grid(1.3 * radius, voxel)
+    distance = np.sqrt((points**2).sum(1))
+    unit = points / np.maximum(distance, 1e-3)[:, None]
+    waves = 8
+    axes = (_directions(rng, waves) *
+            rng.uniform(2.5, 6, (waves, 1))).astype(np.float32)
+    phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
+    ripple = np.cos(unit @ axes.T + phase).sum(1) / np.sqrt(0.5 * waves)
+    surface = radius * (0.88 + irregularity * ripple)
+    inside, volume = _filled(points, surface - distance, softness * radius,
+                             voxel)
+    return Mass(inside + centre, volume)
+
+
+def spiculated_mass(rng: np.random.Generator, centre: np.ndarray,
+                    diameter: float, pixel_mm: float,
+                    spiculation: float) -> Mass:
+    """An irregular core from which tapering spicules radiate.
+
+    Args:
+        rng, centre, diameter, pixel_mm: As in :func:`lobulated_mass`.
+        spiculation: 0 (few and short spicules) to 1 (many and long).
+    """
+    core = irregular_mass(rng, centre, diameter, pixel_mm,
+                          0.07 + 0.07 * spiculation, 0.06)
+    radius = 0.5 * diameter
+    n = int(14 + 26 * spiculation + rng.integers(0, 5))
+    heading = _directions(rng, n)
+    length = radius * (0.4 + 0.6 * spiculation) * rng.uniform(0.5, 1.5, n)
+    width = rng.uniform(0.035, 0.06, n) * diameter**0.5 * 2.2
+    step = 0.5 * pixel_mm
+    t = (np.arange(1, int(np.ceil(length.max() / step)) + 1) * step)[:, None]
+    bend = rng.normal(0, 0.18, (n, 3)) / length[:, None]
+    points = (heading * (0.75 * radius + t[..., None]) +
+              bend * t[..., None]**2)
+    taper = 1 - t / length
+    area = np.pi * (width * np.clip(taper, 0, 1)**0.7)**2 * step
+    keep = taper > 0
+    return Mass(
+        np.concatenate([core.points, points[keep] + centre]),
+        np.concatenate([core.volume, area[keep]]))
