@@ -1,6 +1,6 @@
 """Datasets of exams and the transforms of their pipelines."""
-from . import transforms  # noqa: F401
 from .exam_dataset import ExamDataset
 from .pixel_cache import PixelCache
+from .transforms import LoadMammogram
 
-__all__ = ['ExamDataset', 'PixelCache']
+__all__ = ['ExamDataset', 'LoadMammogram', 'PixelCache']

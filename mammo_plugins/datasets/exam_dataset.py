@@ -1,11 +1,12 @@
 """Exams as samples: a view, a breast or a whole exam."""
+import os.path as osp
 from typing import Any, Dict, List, Sequence
 
 from mmengine.dataset import BaseDataset
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, VIEWS, Exam, Lesion, View,
-                                      exams_from_coco, load_coco_exam)
+from mammo_plugins.structures import (LATERALITIES, AnnotationError, Exam, Lesion,
+                                      View, exams_from_coco, load_coco_exam)
 
 TARGETS = ('view', 'breast', 'exam')
 PARTNERS = ('ipsilateral', 'bilateral')
@@ -38,8 +39,9 @@ class ExamDataset(BaseDataset):
             name every category of the file.
 
     Raises:
-        ValueError: If the file's schema is wrong, a category is missing from
+        AnnotationError: If the file's schema is wrong, a category is missing from
             ``classes``, or no view has the modality.
+        ValueError: If ``target`` or ``partners`` is not one of those named.
     """
 
     METAINFO = dict(classes=('mass', ), palette=[(220, 20, 60)])
@@ -75,7 +77,7 @@ class ExamDataset(BaseDataset):
         exams = exams_from_coco(data)
         modalities = sorted({image['modality'] for image in data['images']})
         if modalities and self.modality not in modalities:
-            raise ValueError(
+            raise AnnotationError(
                 f'{self.ann_file}: no view of modality {self.modality!r}, only '
                 f'{modalities}; set modality of ExamDataset to one of these')
         samples = []
@@ -89,7 +91,7 @@ class ExamDataset(BaseDataset):
         classes = list(self.metainfo['classes'])
         unknown = [c['name'] for c in categories if c['name'] not in classes]
         if unknown:
-            raise ValueError(
+            raise AnnotationError(
                 f'{self.ann_file}: categories {unknown} are not in classes '
                 f'{classes}; set metainfo=dict(classes=...) of the dataset to '
                 'name every category of the file')
@@ -143,8 +145,8 @@ class ExamDataset(BaseDataset):
             instances=[self._instance(lesion) for lesion in view.lesions])
 
     def _join(self, file_name: str) -> str:
-        folder = self.data_prefix.get('img_path') or self.data_root
-        return f'{folder.rstrip("/")}/{file_name}' if folder else file_name
+        folder = self.data_prefix.get('img_path') or self.data_root or ''
+        return osp.join(folder, file_name)
 
     def _instance(self, lesion: Lesion) -> Dict[str, Any]:
         instance = dict(

@@ -10,6 +10,10 @@ from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
 SPLITS = ('train', 'val', 'test')
 
 
+class AnnotationError(ValueError):
+    """An annotation file that cannot be used; the message names file and field."""
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) \
         and value == value and abs(value) != float('inf')
@@ -186,8 +190,8 @@ def load_coco_exam(path: Union[str, Path]) -> Dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is not JSON or its schema is wrong; the message names
-            the file and the first faults.
+        AnnotationError: If it is not JSON or its schema is wrong; the message
+            names the file and the first faults.
     """
     path = Path(path)
     if not path.is_file():
@@ -197,12 +201,12 @@ def load_coco_exam(path: Union[str, Path]) -> Dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding='utf-8'))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path}: not a JSON file ({error})') from None
+        raise AnnotationError(f'{path}: not a JSON file ({error})') from None
     errors = validate_coco_exam(data)
     if errors:
         shown = '\n  '.join(errors[:10])
         more = f'\n  ... and {len(errors) - 10} more' if len(errors) > 10 else ''
-        raise ValueError(f'{path}: not a COCO-exam file:\n  {shown}{more}')
+        raise AnnotationError(f'{path}: not a COCO-exam file:\n  {shown}{more}')
     return data
 
 

@@ -1,0 +1,115 @@
+"""Finding exams in a folder of image files."""
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple, Union
+
+from mammo_plugins.io import MammogramError, read_header
+from mammo_plugins.structures import VIEWS
+
+_NAME = re.compile(
+    r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(CC|MLO)(?![A-Z])', re.IGNORECASE)
+
+
+@dataclass
+class FoundView:
+    """A file that can be used.
+
+    Attributes:
+        path (Path): The file.
+        laterality (str), view (str): 'L' or 'R', 'CC' or 'MLO'.
+        width (int), height (int): In pixels.
+        pixel_spacing_mm (tuple[float], optional): (row, column).
+    """
+    path: Path
+    laterality: str
+    view: str
+    width: int
+    height: int
+    pixel_spacing_mm: Optional[Tuple[float, float]]
+
+    @property
+    def name(self) -> str:
+        """str: 'RCC', 'LCC', 'RMLO' or 'LMLO'."""
+        return self.laterality + self.view
+
+
+@dataclass
+class FoundExams:
+    """What a folder holds.
+
+    Attributes:
+        exams (dict[str, dict[str, FoundView]]): Views by name, by exam key.
+        skipped (list[tuple[Path, str]]): Files left out, with the reason.
+    """
+    exams: Dict[str, Dict[str, FoundView]] = field(default_factory=dict)
+    skipped: List[Tuple[Path, str]] = field(default_factory=list)
+
+
+def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str]]:
+    """Return (laterality, view) that a file name such as ``x_L-CC.png`` tells."""
+    found = _NAME.findall(path.stem)
+    if len(found) != 1:
+        return None, None
+    return found[0][0][0].upper(), found[0][1].upper()
+
+
+def _inspect(path: Path) -> Tuple[str, FoundView]:
+    """Return (exam key, view) of a file.
+
+    Raises:
+        MammogramError: If it cannot be used.
+    """
+    facts = read_header(path)
+    laterality, view = facts.laterality, facts.view
+    key = facts.header.get('exam_key')
+    if key is None:
+        # a picture: its folder is its exam, its name tells the rest
+        key = hashlib.sha256(str(path.parent.resolve()).encode()).hexdigest()[:12]
+        name_laterality, name_view = _name_facts(path)
+        laterality, view = laterality or name_laterality, view or name_view
+    for name, value in (('laterality', laterality), ('view', view)):
+        if value is None:
+            raise MammogramError(
+                path, f'unknown {name}: neither the header tells it nor, for '
+                'pictures, a file name such as exam1_L-CC.png')
+    if view not in VIEWS:
+        raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} '
+                             'are used')
+    return key, FoundView(path, laterality, view, facts.header['columns'],
+                          facts.header['rows'], facts.pixel_spacing_mm)
+
+
+def find_exams(path: Union[str, Path]) -> FoundExams:
+    """Group the usable mammograms of a folder into exams.
+
+    DICOM files belong together by study, pictures by folder. Of a view that an
+    exam has more than once, the first by file name is used.
+
+    Args:
+        path (str | Path): A file, or a folder that is searched with all below it.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f'{path}: no such file or folder')
+    files = [path] if path.is_file() else sorted(
+        file for file in path.rglob('*') if file.is_file())
+    found = FoundExams()
+    for file in files:
+        try:
+            key, view = _inspect(file)
+        except MammogramError as error:
+            found.skipped.append((file, error.reason))
+            continue
+        views = found.exams.setdefault(key, {})
+        if view.name in views:
+            found.skipped.append(
+                (file, f'another {view.name} of the same exam; '
+                 f'{views[view.name].path.name} is used'))
+        else:
+            views[view.name] = view
+    return found

@@ -1,0 +1,110 @@
+"""An exam as radiologists hang it."""
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Dict, Optional, Sequence, Union
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+# chest walls meet in the middle: right breast on the left, CC above MLO
+HANGING = (('RCC', 'LCC'), ('RMLO', 'LMLO'))
+_PREDICTED, _ANNOTATED = '#ffb000', '#4dd2ff'
+_PANEL_INCHES = 4.5
+
+
+@dataclass
+class ViewPanel:
+    """One view of a figure, in its canonical frame (chest wall on the left).
+
+    Attributes:
+        pixels (np.ndarray): (H, W) in [0, 1].
+        boxes (np.ndarray): (N, 4) predicted boxes (x1, y1, x2, y2), pixels.
+        scores (Sequence[float]): (N,).
+        annotated (np.ndarray): (M, 4) annotated boxes, if there are any.
+    """
+    pixels: np.ndarray
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    scores: Sequence[float] = ()
+    annotated: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+
+
+def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
+    boxes = np.asarray(boxes, float).reshape(-1, 4)
+    return np.stack(
+        [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]],
+        axis=1)
+
+
+def _draw_box(axes, box, colour: str, label: str = '') -> None:
+    x1, y1, x2, y2 = box
+    axes.add_patch(
+        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=colour, lw=1.2))
+    if label:
+        axes.text(x1, y1 - 2, label, color=colour, fontsize=8, va='bottom')
+
+
+def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
+                width: int) -> None:
+    axes.set_facecolor('black')
+    axes.set_xticks([])
+    axes.set_yticks([])
+    right = name.startswith('R')
+    axes.set_xlim((-width, 0) if right else (0, width))
+    axes.set_ylim(height, 0)
+    axes.set_aspect('equal')
+    axes.text(
+        0.03 if right else 0.97, 0.97, name, color='white', fontsize=11,
+        ha='left' if right else 'right', va='top', transform=axes.transAxes)
+    if panel is None:
+        axes.text(0.5, 0.5, 'not available', color='#888888', ha='center',
+                  va='center', transform=axes.transAxes)
+        return
+    h, w = panel.pixels.shape
+    # the right breast is mirrored about x = 0, where the chest wall is
+    pixels = panel.pixels[:, ::-1] if right else panel.pixels
+    extent = (-w, 0, h, 0) if right else (0, w, h, 0)
+    axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
+                interpolation='antialiased')
+    for box in _mirrored(panel.annotated, 0) if right else panel.annotated:
+        _draw_box(axes, box, _ANNOTATED)
+    boxes = _mirrored(panel.boxes, 0) if right else panel.boxes
+    for box, score in zip(boxes, panel.scores):
+        _draw_box(axes, box, _PREDICTED, f'{score:.2f}')
+
+
+def draw_four_view(panels: Dict[str, ViewPanel],
+                   path: Union[str, Path],
+                   title: str = '') -> None:
+    """Draw an exam as RCC | LCC over RMLO | LMLO, chest walls together.
+
+    All views are drawn at one scale in pixels. Predicted boxes are orange with
+    their scores, annotated ones blue.
+
+    Args:
+        panels (dict[str, ViewPanel]): By 'RCC', 'LCC', 'RMLO', 'LMLO'; a missing
+            view is drawn as not available.
+        path (str | Path): PNG file, written whole or not at all.
+        title (str): Line above the figure.
+    """
+    shapes = [panel.pixels.shape for panel in panels.values()] or [(1, 1)]
+    height, width = np.max(shapes, axis=0)
+    figure = Figure(
+        figsize=(2 * _PANEL_INCHES * width / height, 2 * _PANEL_INCHES + 0.5),
+        facecolor='black')
+    canvas = FigureCanvasAgg(figure)
+    grid = figure.subplots(
+        2, 2, gridspec_kw=dict(wspace=0, hspace=0.01, left=0, right=1, bottom=0,
+                               top=0.95 if title else 1))
+    for row, names in zip(grid, HANGING):
+        for axes, name in zip(row, names):
+            _draw_panel(axes, name, panels.get(name), height, width)
+    if title:
+        figure.suptitle(title, color='white', fontsize=10, y=0.985)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.tmp')
+    canvas.print_figure(temporary, format='png', dpi=120, facecolor='black')
+    os.replace(temporary, path)

@@ -1,0 +1,48 @@
+"""Evaluate a trained model."""
+import os
+
+from mmengine.runner import Runner
+
+from mammo_plugins.apis.command_line import (add_run_arguments, parser,
+                                             prepare_run, require_file,
+                                             user_errors)
+
+EXAMPLE = ('python tools/test.py '
+           'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
+           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_20.pth')
+
+
+def parse_args():
+    """Read the command line."""
+    arguments = parser(
+        'Evaluate a trained model; figures go to <work dir>/test.', EXAMPLE)
+    arguments.add_argument('config', help='config file')
+    arguments.add_argument('checkpoint', help='checkpoint file')
+    add_run_arguments(arguments)
+    arguments.add_argument(
+        '--out', help='also write all predictions to this .pkl file')
+    args = arguments.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        arguments.error(f'--out {args.out}: expected a name that ends with .pkl')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    """Evaluate."""
+    args = parse_args()
+    with user_errors():
+        require_file(args.checkpoint, 'checkpoint')
+        cfg = prepare_run(args)
+        cfg.load_from = args.checkpoint
+        cfg.resume = False
+        runner = Runner.from_cfg(cfg)
+        if args.out:
+            from mmdet.evaluation import DumpDetResults
+            runner.test_evaluator.metrics.append(
+                DumpDetResults(out_file_path=args.out))
+        runner.test()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,62 @@
+"""Train a model."""
+import os
+
+from mmengine.runner import Runner
+
+from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
+                                             check_pretrained_files,
+                                             enable_amp, parser, prepare_run,
+                                             require_file, user_errors)
+
+EXAMPLE = ('python tools/train.py '
+           'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
+
+
+def parse_args():
+    """Read the command line."""
+    arguments = parser('Train a model.', EXAMPLE)
+    arguments.add_argument('config', help='config file')
+    add_run_arguments(arguments)
+    arguments.add_argument(
+        '--amp', action='store_true', help='train with mixed precision')
+    arguments.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate to the number of images a step')
+    arguments.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        help='go on from this checkpoint; without a value, from the latest of '
+        'the work dir')
+    args = arguments.parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return args
+
+
+def main() -> None:
+    """Train."""
+    args = parse_args()
+    with user_errors():
+        cfg = prepare_run(args)
+        if args.amp:
+            enable_amp(cfg)
+        if args.auto_scale_lr:
+            if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+                raise ConfigError(
+                    f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict('
+                    'base_batch_size=...) in the config: the images a step that '
+                    'its learning rate is meant for')
+            cfg.auto_scale_lr.enable = True
+        if args.resume is not None:
+            cfg.resume = True
+            cfg.load_from = None if args.resume == 'auto' else args.resume
+        if cfg.get('load_from'):
+            require_file(cfg.load_from, 'checkpoint')
+        if not cfg.resume:
+            check_pretrained_files(cfg.model)
+        Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
