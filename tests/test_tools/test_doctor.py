@@ -1,0 +1,266 @@
+"""The doctor's report: what it sees, what it advises, what it must not tell."""
+import ast
+import getpass
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / 'tools' / 'doctor.py'
+
+
+@pytest.fixture(scope='module')
+def doctor():
+    spec = importlib.util.spec_from_file_location('doctor', SCRIPT)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+@pytest.fixture
+def fake_dist(tmp_path, monkeypatch):
+    """Make a distribution look installed."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(name, version):
+        folder = tmp_path / f'{name.replace("-", "_")}-{version}.dist-info'
+        folder.mkdir()
+        (folder / 'METADATA').write_text(
+            f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+
+    return make
+
+
+def by_name(report):
+    return {check['name']: check for check in report['checks']}
+
+
+def run_doctor(*options, hide=(), flags=()):
+    """Run the script; packages in ``hide`` are as if they were not installed."""
+    code = f'''
+import runpy, sys
+from importlib import metadata
+real = metadata.version
+def version(name):
+    if name in {[dist for _, dist in hide]!r}:
+        raise metadata.PackageNotFoundError(name)
+    return real(name)
+metadata.version = version
+sys.modules.update(dict.fromkeys({[module for module, _ in hide]!r}))
+sys.argv = ['doctor.py', *{options!r}]
+runpy.run_path({str(SCRIPT)!r}, run_name='__main__')
+'''
+    return subprocess.run([sys.executable, *flags, '-c', code], cwd=ROOT, text=True,
+                          capture_output=True, timeout=120)
+
+
+def test_report_of_this_environment(doctor, capsys):
+    code = doctor.main(['--json'])
+    report = json.loads(capsys.readouterr().out)
+    checks = by_name(report)
+    for name, dist in (('torch', 'torch'), ('mmcv', 'onedl-mmcv'),
+                       ('mmdet', 'onedl-mmdetection'), ('pydicom', 'pydicom')):
+        assert checks[name]['found'].startswith(metadata.version(dist))
+        assert dist in checks[name]['found']
+    for check in report['checks']:
+        assert check['status'] in ('ok', 'note', 'problem', 'not checked')
+        assert bool(check['cure']) == (check['status'] in ('note', 'problem'))
+    problems = [c for c in report['checks'] if c['status'] == 'problem']
+    assert report['ok'] == (code == 0) == (not problems)
+
+
+def test_table_has_a_row_a_check_and_a_cure_a_finding(doctor):
+    checks = [doctor.Check('one', 'x'), doctor.Check('two', 'a | b', 'note', 'do this'),
+              doctor.Check('three', 'gone', 'problem', 'do that')]
+    text = doctor.table(checks)
+    lines = text.splitlines()
+    assert [line.split('|')[1].strip() for line in lines[2:5]] == ['one', 'two', 'three']
+    assert len({len(line) for line in lines[:5]}) == 1
+    assert {line.count('|') for line in lines[:5]} == {4}
+    assert text.index('three: gone\n  Cure: do that') < text.index('  Cure: do this')
+    assert '1 required' in lines[-1]
+    assert doctor.table(checks[:2]).endswith('All that is required is there.')
+
+
+def test_missing_openmmlab_packages_are_named_with_their_cure():
+    hide = [('mmcv', 'onedl-mmcv'), ('mmdet', 'onedl-mmdetection')]
+    result = run_doctor('--json', hide=hide)
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    report = json.loads(result.stdout)
+    checks = by_name(report)
+    assert report['ok'] is False
+    for module, dist in hide:
+        assert checks[module]['status'] == 'problem'
+        assert checks[module]['found'] == 'not installed'
+        assert checks[module]['cure'].startswith(f'pip install "{dist}>=')
+    # mmpretrain is installed, but needs mmcv: the cure is mmcv's.
+    assert 'does not import' in checks['mmpretrain']['found']
+    assert checks['mmpretrain']['cure'] == checks['mmcv']['cure']
+    assert checks['mmcv operators']['status'] == 'not checked'
+    assert checks['torch']['status'] == 'ok'
+
+
+def test_a_bare_python_gets_a_cure_for_everything(doctor):
+    result = run_doctor(flags=['-I', '-S'])  # no site-packages at all
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    for package in (*doctor.TORCH, *doctor.OPENMMLAB, *doctor.LIBRARIES):
+        assert f'- {package.name}: not installed\n  Cure: {package.install}' in (
+            result.stdout)
+    assert f'  Cure: {doctor.OPENMMLAB[0].install}' in result.stdout.split(
+        '- mammo_plugins: ')[1].splitlines()[1]
+
+
+def test_every_package_the_code_imports_is_checked(doctor):
+    packages = (*doctor.TORCH, *doctor.OPENMMLAB, *doctor.LIBRARIES)
+    known = {'mammo_plugins', *sys.stdlib_module_names, *(p.name for p in packages)}
+    unknown = set()
+    for path in (*ROOT.glob('mammo_plugins/**/*.py'), *ROOT.glob('tools/**/*.py')):
+        for node in ast.parse(path.read_text(encoding='utf-8')).body:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            else:
+                continue
+            unknown |= {f'{name} in {path.relative_to(ROOT)}' for name in names
+                        if name.split('.')[0] not in known}
+    assert not unknown
+
+
+@pytest.mark.parametrize('version, supported', [
+    ('2.3.5', False), ('2.3.6', True), ('2.3.6.post1+cu130', True), ('2.3', False),
+    ('2.4.0rc1', False), ('2.10.0', False), ('unknown', False)])
+def test_bounds(doctor, version, supported):
+    package = doctor.Package('p', ('p', ), '2.3.6', '2.4')
+    assert package.bounds == '>=2.3.6,<2.4'
+    assert package.supports(version) == supported
+
+
+def test_an_old_original_is_replaced_by_its_fork(doctor, fake_dist):
+    fake_dist('old-name', '1.0')
+    package = doctor.Package('json', ('new-name', 'old-name'), '2.0', '3')
+    check = doctor.package_check(package)
+    assert (check.status, check.cure) == (
+        'problem', 'pip uninstall -y old-name && pip install "new-name>=2.0,<3"')
+    fake_dist('new-name', '2.0')
+    check = doctor.package_check(package)
+    assert 'overwrite each other' in check.found and check.status == 'problem'
+    assert check.cure.startswith('pip uninstall -y new-name old-name && ')
+
+
+def test_two_opencvs(doctor, fake_dist):
+    fake_dist('opencv-python', '4.10.0')
+    fake_dist('opencv-python-headless', '4.11.0')
+    package, = (p for p in doctor.LIBRARIES if p.name == 'cv2')
+    check = doctor.package_check(package)
+    assert '4.10.0 (opencv-python)' in check.found
+    assert '4.11.0 (opencv-python-headless)' in check.found
+    assert check.status == 'note'
+    assert check.cure == ('pip uninstall -y opencv-python opencv-python-headless && '
+                          'pip install "opencv-python"')
+
+
+def test_a_package_that_breaks_on_import(doctor, fake_dist, tmp_path):
+    fake_dist('brittle', '1.0')
+    (tmp_path / 'brittle.py').write_text(
+        'print("noise")\nraise AssertionError("needs another\\nversion")\n')
+    check = doctor.package_check(doctor.Package('brittle', ('brittle', )))
+    assert check.status == 'problem'
+    assert check.found.endswith('AssertionError: needs another')
+    assert 'reinstall' in check.cure
+    (tmp_path / 'brittle.py').write_text('import cv2.missing_part\n')
+    assert 'opencv-python' in doctor.package_check(
+        doctor.Package('brittle', ('brittle', ))).cure
+
+
+def test_imports_print_nothing(doctor, tmp_path, monkeypatch, capfd):
+    (tmp_path / 'talkative.py').write_text(
+        'import sys, warnings\nprint("out")\nprint("err", file=sys.stderr)\n'
+        'warnings.warn("warned")\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert doctor.trial_import('talkative') is None
+    assert capfd.readouterr() == ('', '')
+
+
+def test_decoders(doctor, monkeypatch):
+    pixels = pytest.importorskip('pydicom.pixels')
+
+    class Decoder:
+
+        def __init__(self, uid):
+            compressed = uid.is_encapsulated
+            lossless = 'Lossless' in uid.name
+            self.available_plugins = (
+                () if not compressed or lossless else ('pillow', ))
+            self.is_available = not compressed or bool(self.available_plugins)
+
+    real = {check.name: check for check in doctor.decoder_checks()}
+    assert set(real) == {f'DICOM {label}' for label, _, _ in doctor.SYNTAXES}
+    assert 'pydicom' in real['DICOM RLE'].found  # pydicom decodes it by itself
+    monkeypatch.setattr(pixels, 'get_decoder', Decoder)
+    checks = {check.name[6:]: check for check in doctor.decoder_checks()}
+    assert checks['uncompressed'].status == checks['deflated'].status == 'ok'
+    assert checks['JPEG baseline'].found == 'pillow'
+    assert checks['JPEG lossless SV1'].cure == 'pip install python-gdcm'
+    assert checks['JPEG 2000 lossless'].cure == (
+        'pip install pylibjpeg pylibjpeg-openjpeg')
+    # pillow decodes no 12-bit JPEG, whatever pydicom lists for the syntax.
+    assert checks['JPEG extended'].status == 'note'
+
+
+def test_nothing_tells_who_the_user_is(doctor, monkeypatch, tmp_path):
+    home = tmp_path / 'jane'
+    (home / 'work').mkdir(parents=True)
+    monkeypatch.setenv('HOME', str(home))
+    monkeypatch.setenv('USERPROFILE', str(home))
+    monkeypatch.setattr(getpass, 'getuser', lambda: 'jane')
+    monkeypatch.setattr(socket, 'gethostname', lambda: 'xray-7')
+    monkeypatch.chdir(home / 'work')
+    text = doctor.scrub(
+        f'{ROOT}/tools {sys.prefix}/lib {os.getcwd()}/a {home}/b /data/jane/c '
+        'on xray-7, janet')
+    assert text == ('<repo>/tools <env>/lib <cwd>/a ~/b /data/<user>/c on <host>, '
+                    'janet')
+
+
+def test_main_scrubs_what_it_prints(doctor, monkeypatch, capsys):
+    found = doctor.Check('x', f'no file {Path.home()}/secret/lib.so')
+    monkeypatch.setattr(doctor, 'all_checks', lambda: [found])
+    for options in ([], ['--json']):
+        assert doctor.main(options) == 0
+        out = capsys.readouterr().out
+        assert '~/secret' in out and str(Path.home()) not in out
+
+
+def test_tight_disk_and_shared_memory(doctor, monkeypatch):
+    usage = type('Usage', (), dict(total=2**26, free=2**26))
+    monkeypatch.setattr(doctor.shutil, 'disk_usage', lambda path: usage)
+    monkeypatch.setattr(doctor.Path, 'is_dir', lambda path: True)
+    checks = {check.name: check for check in doctor.system_checks()}
+    assert '--shm-size' in checks['shared memory'].cure
+    assert checks['disk, current folder'].status == 'note'
+    assert '0.1 GiB' in checks['disk, current folder'].found
+
+
+def test_gpu(doctor, monkeypatch):
+    torch = pytest.importorskip('torch')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    monkeypatch.setattr(doctor.shutil, 'which', lambda name: None)
+    assert doctor.gpu_check().status == 'ok'
+    monkeypatch.setattr(doctor.shutil, 'which', lambda name: '/bin/nvidia-smi')
+    assert doctor.gpu_check().status == 'note'
+
+
+def test_help_ends_with_an_example(doctor, capsys):
+    with pytest.raises(SystemExit) as stop:
+        doctor.main(['--help'])
+    assert stop.value.code == 0
+    assert 'python tools/doctor.py --json' in capsys.readouterr().out
