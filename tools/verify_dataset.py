@@ -102,22 +102,20 @@ def count_entries(part: Part) -> Dict[str, int]:
         'lesions': len(lesions),
         'annotations': len(annotations),
     }
-    views = Counter((f"{image['modality']} {image['laterality']}{image['view']}"
-                     for image in images))
+    views = Counter(f"{image['modality']} {image['laterality']}{image['view']}"
+                    for image in images)
     counts.update({f'images {name}': views[name] for name in sorted(views)})
     for title, entries, key, options in (
         ('images, abnormal', images, 'abnormal', (True, False)),
         ('images, BI-RADS', images, 'birads', BIRADS),
         ('images, density', images, 'density', DENSITIES),
-        ('annotations,', annotations, 'pathology', PATHOLOGIES),
+        ('annotations, pathology', annotations, 'pathology', PATHOLOGIES),
         ('annotations, BI-RADS', annotations, 'birads', BIRADS),
     ):
         found = Counter(entry[key] for entry in entries)
         for value in (*options, None):
-            name = 'unknown' if value is None else str(value).lower() \
-                if isinstance(value, bool) else value
-            counts[f'{title} {name}' + (' pathology' if key == 'pathology' and
-                                        value is None else '')] = found[value]
+            name = 'unknown' if value is None else str(value)
+            counts[f'{title} {name}'] = found[value]
     return {name: count for name, count in counts.items() if count}
 
 

@@ -1,0 +1,236 @@
+"""What the annotation files of a data set say: checks without opening an image."""
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
+                    Sequence, Tuple)
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from mammo_plugins.structures import LATERALITIES, VIEWS, validate_coco_exam
+
+ERROR, WARNING = 'error', 'warning'
+SPLITS = ('train', 'val', 'test')
+# Texts of the schema check that quote an identity.
+_NAMED = re.compile(r'\.(patient_id|exam_id|file_name|source|lesion_id): '
+                    r'(?!missing;).*; expected')
+_ENTRY = re.compile(r'^(images|annotations)\[(\d+)\]')
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: how bad, which check, where in the JSON, what and the cure."""
+    severity: str
+    check: str
+    where: str
+    message: str
+
+
+class Part(NamedTuple):
+    """A JSON of the data set, without the entries that fail the schema."""
+    name: str
+    root: Path
+    data: Dict[str, Any]
+    complete: bool  # no image was left out
+
+    def at(self, image: dict) -> str:
+        return f"{self.name}: image {image['id']}"
+
+    def annotated(self) -> Iterator[Tuple[dict, dict, str]]:
+        """Each annotation with its image and a text that says where it is."""
+        images = {image['id']: image for image in self.data['images']}
+        for annotation in self.data['annotations']:
+            image = images.get(annotation['image_id'])
+            if image is not None:  # else a fault of the schema
+                yield (annotation, image,
+                       f"{self.at(image)}, annotation {annotation['id']}")
+
+
+def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
+    """Read a JSON; entries that fail the schema are reported and left out."""
+    name = path.stem
+    try:
+        data = json.loads(path.read_text(encoding='utf-8'))
+    except ValueError:
+        return None, [Finding(ERROR, 'schema', name, 'not a JSON file')]
+    faults: List[str] = []
+    complete = True
+    while True:
+        lines = validate_coco_exam(data)
+        faulty = {match.groups() for match in map(_ENTRY.match, lines) if match}
+        faults += [_anonymous(line, data) for line in lines
+                   if not line.startswith('images: exam')]  # see check_exams
+        if not faulty:
+            break
+        data = _without(data, faulty)
+        complete &= all(key != 'images' for key, _ in faulty)
+    findings = [Finding(ERROR, 'schema', name, fault)
+                for fault in dict.fromkeys(faults)]
+    sound = isinstance(data, dict) and all(
+        isinstance(data.get(key), list)
+        for key in ('images', 'annotations', 'categories'))
+    if not sound or not isinstance(data.get('info'), dict):
+        return None, findings
+    return Part(name, root, data, complete), findings
+
+
+def _anonymous(line: str, data: Any) -> str:
+    """Withhold identities, and name the entry by id where it has one."""
+    line = _NAMED.sub(r'.\1: (value withheld); expected', line)
+    match = _ENTRY.match(line)
+    if match:
+        entry = data[match[1]][int(match[2])]
+        if isinstance(entry, dict) and isinstance(entry.get('id'), int):
+            line = f"{match[1][:-1]} {entry['id']}{line[match.end():]}"
+    return line
+
+
+def _without(data: dict, faulty: Iterable[Tuple[str, str]]) -> dict:
+    """Drop entries, and the annotations of images that are dropped."""
+    kept = {
+        key: [entry for i, entry in enumerate(data[key])
+              if (key, str(i)) not in faulty]
+        for key in ('images', 'annotations')
+    }
+    gone = {image.get('id') for i, image in enumerate(data['images'])
+            if ('images', str(i)) in faulty and isinstance(image, dict)
+            and isinstance(image.get('id'), int)}
+    kept['annotations'] = [
+        a for a in kept['annotations']
+        if not (isinstance(a, dict) and isinstance(a.get('image_id'), int)
+                and a['image_id'] in gone)
+    ]
+    return {**data, **kept}
+
+
+def check_exams(part: Part) -> Iterator[Finding]:
+    """Views that are missing or there twice; exams of two patients."""
+    exams: Dict[str, list] = defaultdict(list)
+    for image in part.data['images']:
+        exams[image['exam_id']].append(image)
+    for images in exams.values():
+        where = f'{part.at(images[0])} and its exam'
+        if len({image['patient_id'] for image in images}) > 1:
+            yield Finding(ERROR, 'exam of two patients', where,
+                          'an exam is one visit of one patient')
+        for modality in sorted({image['modality'] for image in images}):
+            taken = Counter(image['laterality'] + image['view']
+                            for image in images if image['modality'] == modality)
+            for name in (side + view for view in VIEWS for side in LATERALITIES):
+                if not taken[name] and part.complete:
+                    yield Finding(WARNING, 'missing view', where,
+                                  f'no {modality} {name}')
+                elif taken[name] > 1:
+                    yield Finding(ERROR, 'view there twice', where,
+                                  f'{taken[name]} images are {modality} {name}')
+
+
+def check_geometry(part: Part) -> Iterator[Finding]:
+    """Boxes and points outside the image, to a pixel; masks against boxes."""
+    for image in part.data['images']:
+        size = image['width'], image['height']
+        for key in ('nipple', 'breast_bbox'):
+            if image[key] is not None and _outside(image[key], size):
+                yield Finding(WARNING, f'{key} outside the image', part.at(image),
+                              f'{image[key]} in {size[0]} x {size[1]} pixels')
+    for annotation, image, where in part.annotated():
+        size = image['width'], image['height']
+        if _outside(annotation['bbox'], size):
+            yield Finding(ERROR, 'box outside the image', where,
+                          f"[x, y, w, h] = {annotation['bbox']} in {size[0]} x "
+                          f'{size[1]} pixels (w x h)')
+        if annotation['segmentation']:
+            fault = mask_fault(annotation, size)
+            if fault:
+                yield Finding(fault[0], 'mask does not match', where, fault[1])
+        if image['abnormal'] is False and not annotation['iscrowd']:
+            yield Finding(WARNING, 'lesion in a normal view', where,
+                          "the image has 'abnormal': false")
+
+
+def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
+    """Does [x, y] or [x, y, w, h] leave the image by more than a pixel?"""
+    start = np.array(values[:2], float)
+    end = start + (values[2:] or 0)
+    return bool((start < -1).any() or (end > np.array(size) + 1).any())
+
+
+def mask_fault(annotation: dict,
+               size: Tuple[int, int]) -> Optional[Tuple[str, str]]:
+    """Compare a mask with its box.
+
+    Args:
+        annotation (dict): With ``segmentation`` and ``bbox``.
+        size (tuple[int]): (width, height) of the image in pixels.
+
+    Returns:
+        tuple[str] or None: Severity and text. An edge may be off by 2 pixels
+        or 5% of the box's longer side.
+    """
+    segmentation, box = annotation['segmentation'], np.array(annotation['bbox'])
+    if isinstance(segmentation, dict):
+        if tuple(segmentation['size']) != size[::-1]:
+            return ERROR, (f"mask of {segmentation['size']} pixels, image of "
+                           f'{list(size[::-1])} (h x w)')
+        try:
+            if isinstance(segmentation['counts'], list):
+                segmentation = coco_mask.frPyObjects(segmentation, *size[::-1])
+            around = coco_mask.toBbox(segmentation)
+        except (TypeError, ValueError, AttributeError):
+            return ERROR, 'the run-length code cannot be read'
+        if not around[2:].all():
+            return ERROR, 'the mask is empty'
+    else:
+        points = np.concatenate([np.reshape(p, (-1, 2)) for p in segmentation])
+        around = np.concatenate([points.min(axis=0), np.ptp(points, axis=0)])
+    text = f'box {box.tolist()}, box of the mask {around.tolist()}'
+    centre = around[:2] + around[2:] / 2
+    if (centre < box[:2]).any() or (centre > box[:2] + box[2:]).any():
+        return ERROR, f'the mask lies elsewhere: {text}'
+    off = np.abs([around[:2] - box[:2],
+                  around[:2] + around[2:] - box[:2] - box[2:]]).max()
+    return (WARNING, text) if off > max(2, 0.05 * box[2:].max()) else None
+
+
+def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:
+    """One lesion id is one lesion: of one breast, once in an image."""
+    breasts: Dict[str, tuple] = {}
+    seen: Dict[tuple, str] = {}
+    for part in parts:
+        for annotation, image, where in part.annotated():
+            lesion = annotation['lesion_id']
+            if lesion is None:
+                continue
+            breast = (image['patient_id'], image['exam_id'], image['laterality'])
+            first = breasts.setdefault(lesion, (breast, where))
+            if first[0] != breast:
+                yield Finding(ERROR, 'lesion id in two breasts', where,
+                              f'it has the lesion_id of {first[1]}')
+            before = seen.setdefault((part.name, image['id'], lesion), where)
+            if before != where:
+                yield Finding(WARNING, 'lesion id twice in an image', where,
+                              f'it has the lesion_id of {before}')
+
+
+def check_splits(parts: Sequence[Part]) -> Iterator[Finding]:
+    """Patients in two splits; categories and split names that disagree."""
+    home: Dict[str, Tuple[Part, dict]] = {}
+    for part in parts:
+        split = part.data['info'].get('split')
+        if part.name in SPLITS and split not in (part.name, None):
+            yield Finding(WARNING, 'split name', part.name,
+                          f'info.split is {split!r}')
+        if part.data['categories'] != parts[0].data['categories']:
+            yield Finding(ERROR, 'categories differ', part.name,
+                          f'from those of {parts[0].name}')
+        reported = set()
+        for image in part.data['images']:
+            patient = image['patient_id']
+            other, first = home.setdefault(patient, (part, image))
+            if other is not part and patient not in reported:
+                reported.add(patient)
+                yield Finding(ERROR, 'patient in two splits', part.at(image),
+                              f'same patient as {other.at(first)}')

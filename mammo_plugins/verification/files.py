@@ -1,0 +1,139 @@
+"""The files of a data set against its annotation files."""
+import hashlib
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
+                    Union)
+
+import numpy as np
+from tqdm import tqdm
+
+from mammo_plugins.anatomy import breast_mask, breast_side
+from mammo_plugins.io import (Mammogram, MammogramError, MammogramHeader,
+                              read_header, read_mammogram)
+from mammo_plugins.structures import VIEWS
+
+from .entries import ERROR, WARNING, Finding, Part
+
+# As hung for reading: the chest wall of a left breast is on the left.
+CHEST_WALL = {'L': 'left', 'R': 'right'}
+# Less of the image is no breast, as in mammo_plugins.anatomy.CanonicalFrame.
+SMALLEST_BREAST = 0.02
+
+
+def check_files(parts: Sequence[Part]) -> Iterator[Finding]:
+    """Files that are missing, or serve two images."""
+    owner: Dict[Path, str] = {}
+    for part in parts:
+        for image in part.data['images']:
+            path, where = part.root / image['file_name'], part.at(image)
+            first = owner.setdefault(path.resolve(), where)
+            if first != where:
+                yield Finding(ERROR, 'duplicated file', where,
+                              f'it has the file of {first}')
+            if not path.is_file():
+                yield Finding(ERROR, 'missing file', where,
+                              'no such file below the data root (--data-root)')
+
+
+class Task(NamedTuple):
+    """What a worker needs to check one file."""
+    where: str
+    path: Path
+    image: dict
+    boxes: List[Sequence[float]]
+    pixels: bool
+
+
+def make_tasks(parts: Sequence[Part], pixels: bool) -> List[Task]:
+    """List the files that are there; ``pixels`` says whether to read them whole."""
+    tasks = []
+    for part in parts:
+        boxes = defaultdict(list)
+        for annotation in part.data['annotations']:
+            boxes[annotation['image_id']].append(annotation['bbox'])
+        for image in part.data['images']:
+            path = part.root / image['file_name']
+            if path.is_file():
+                tasks.append(Task(part.at(image), path, image,
+                                  boxes[image['id']], pixels))
+    return tasks
+
+
+def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
+    """Check a file against its entry.
+
+    Returns:
+        tuple: Findings, and a digest of the pixels if they were read.
+    """
+    try:
+        facts = (read_mammogram if task.pixels else read_header)(task.path)
+    except MammogramError as error:
+        return [Finding(ERROR, 'unreadable file', task.where, error.reason)], None
+    findings = list(compare_header(task, facts))
+    if not task.pixels:
+        return findings, None
+    findings += compare_pixels(task, facts.pixels)
+    return findings, hashlib.sha256(facts.pixels.tobytes()).hexdigest()
+
+
+def compare_header(task: Task,
+                   facts: Union[Mammogram, MammogramHeader]) -> Iterator[Finding]:
+    """Size, laterality and view as the file states them."""
+    image = task.image
+    size = facts.header['columns'], facts.header['rows']
+    if size != (image['width'], image['height']):
+        yield Finding(ERROR, 'size differs', task.where,
+                      f"file {size[0]} x {size[1]}, JSON {image['width']} x "
+                      f"{image['height']} (w x h)")
+    if facts.laterality not in (None, image['laterality']):
+        yield Finding(ERROR, 'laterality differs from the header', task.where,
+                      f"file {facts.laterality}, JSON {image['laterality']}")
+    if facts.view not in (None, image['view']):
+        severity = ERROR if facts.view in VIEWS else WARNING
+        yield Finding(severity, 'view differs from the header', task.where,
+                      f"file {facts.view}, JSON {image['view']}")
+
+
+def compare_pixels(task: Task, pixels: np.ndarray) -> Iterator[Finding]:
+    """Where the breast lies, and whether the boxes lie on it."""
+    mask = breast_mask(pixels)
+    if mask.mean() < SMALLEST_BREAST:
+        yield Finding(WARNING, 'no breast found', task.where,
+                      'nothing stands out from the background')
+        return
+    side, expected = breast_side(mask), CHEST_WALL[task.image['laterality']]
+    if side != expected:
+        yield Finding(
+            WARNING, 'laterality differs from the pixels', task.where,
+            f"chest wall on the {side}, expected on the {expected} for "
+            f"{task.image['laterality']}: mirrored, or the wrong side?")
+    for box in task.boxes:
+        x1, y1 = np.floor(np.maximum(box[:2], 0)).astype(int)
+        x2, y2 = np.ceil(np.maximum(np.add(box[:2], box[2:]), 0)).astype(int)
+        inside = mask[y1:y2, x1:x2]
+        if inside.size and inside.mean() < 0.5:
+            yield Finding(
+                WARNING, 'box off the breast', task.where,
+                f'[x, y, w, h] = {list(box)}: {inside.mean():.0%} of it on the '
+                'breast; mirrored?')
+
+
+def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
+    """Check all files, and look for images with the same pixels."""
+    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    results = pool.map(check_image, tasks, chunksize=4) if pool else \
+        map(check_image, tasks)
+    owner: Dict[str, Tuple[str, Path]] = {}
+    progress = tqdm(results, total=len(tasks), unit='file', desc='files')
+    for (findings, digest), task in zip(progress, tasks):
+        yield from findings
+        if digest is None:
+            continue
+        first, path = owner.setdefault(digest, (task.where, task.path))
+        if path != task.path:
+            yield Finding(ERROR, 'duplicated pixels', task.where,
+                          f'same pixels as {first}')
+    if pool:
+        pool.shutdown()
