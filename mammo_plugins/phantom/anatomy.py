@@ -150,7 +150,8 @@ def shared_fields(rng: np.random.Generator, config: PhantomConfig,
     """The random fields one side draws: parenchyma and septa."""
     voxel, grid = _axes(config, shape)
     return [
-        power_law_field(rng, grid, voxel, config.spectrum_exponent),
+        power_law_field(
+            rng, grid, voxel, config.spectrum_exponent, stretch=(1, 1.5, 1)),
         power_law_field(rng, grid, voxel, 2.6, (0.03, np.inf))
     ]
 
@@ -191,10 +192,13 @@ def build_gland(fields: Sequence[np.ndarray], config: PhantomConfig,
     score = fields[0] + prior
     cone = radial < 1
     limit = np.quantile(score[::3, ::3, ::3][cone[::3, ::3, ::3]], 1 - share)
-    gland = expit((score - limit) * np.float32(5.))
+    gland = expit((score - limit) * np.float32(8.))
     septa = np.exp(-(fields[1] / np.float32(0.16))**2)
-    fade = np.clip((1.25 - radial) * 3, 0, 1)
-    gland = gland * (0.82 + 0.18 * septa) + 0.28 * septa * (1 - gland)
+    # lobules bulge into the fat around, and are not dense all through
+    fade = np.clip((1.15 + 0.3 * fields[0] - radial) * 4, 0, 1)
+    fade *= np.clip((1.28 - radial) * 6, 0, 1)  # ends inside the volume
+    gland *= 0.45 + 0.55 * expit(1.5 * fields[0])
+    gland = gland * (0.8 + 0.2 * septa) + 0.28 * septa * (1 - gland)
     return GlandVolume((gland * fade).astype(np.float32), voxel)
 
 
@@ -272,22 +276,25 @@ def _ligaments(rng, shape, step):
     start = np.column_stack([x, outward * radius[:, None]])
     heading = np.column_stack([rng.uniform(0.2, 1.4, n), outward])
     return _walk(rng, start, heading, rng.uniform(10, 32, n), 0.09, step,
-                 rng.uniform(0.32, 0.6, n))
+                 rng.uniform(0.4, 0.75, n))
 
 
 def _strands(rng, shape, step):
     """Fibrous strands everywhere, roughly along the way to the nipple."""
-    n = rng.integers(170, 240)
+    n = rng.integers(260, 340)
     x = shape.depth * rng.uniform(0, 0.9, n)
     r = shape.radius * np.sqrt(rng.uniform(0, 0.9, n)) * (
         1 - (x / shape.depth)**2)**0.5
     around = rng.uniform(0, 2 * np.pi, n)
-    start = np.column_stack([x, r * np.cos(around), r * np.sin(around)])
+    # a third lies in the tail towards the armpit
+    tail = (np.arange(n) % 3 == 0) * shape.radius * rng.uniform(0.3, 1.4, n)
+    y, z = r * np.cos(around) + 0.6 * tail, r * np.sin(around) + 0.8 * tail
+    start = np.column_stack([x, y, z])
     heading = np.array([shape.depth, 0, 0]) - start
     heading = heading / np.linalg.norm(heading, axis=1, keepdims=True)
     heading = heading + rng.normal(0, 0.45, (n, 3))
     return _walk(rng, start, heading, rng.uniform(10, 45, n), 0.11, step,
-                 rng.uniform(0.22, 0.45, n))
+                 rng.uniform(0.25, 0.6, n))
 
 
 def _vessels(rng, shape, step):

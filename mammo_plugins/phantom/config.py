@@ -53,8 +53,8 @@ class PhantomConfig:
     second_lesion: float = 0.25
     malignant_fraction: float = 0.5
     lesion_diameter_mm: Tuple[float, float] = (5., 25.)
-    lesion_attenuation: Tuple[float, float] = (0.82, 0.98)
-    lesion_min_contrast: float = 0.14
+    lesion_attenuation: Tuple[float, float] = (0.74, 0.94)
+    lesion_min_contrast: float = 0.12
     symmetric_nodules: float = 0.6
     overlap_pairs: float = 0.4
     photons_per_mm2: float = 4e5

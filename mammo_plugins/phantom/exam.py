@@ -9,7 +9,8 @@ from mammo_plugins.phantom.anatomy import (blend, build_curves, build_gland,
 from mammo_plugins.phantom.anatomy import GLAND_SHARE
 from mammo_plugins.phantom.config import LATERALITIES, VIEWS, PhantomConfig
 from mammo_plugins.phantom.findings import Breast, Finding, sample_findings
-from mammo_plugins.phantom.geometry import sample_geometry, sample_shape
+from mammo_plugins.phantom.geometry import (recompress, sample_geometry,
+                                            sample_shape)
 from mammo_plugins.phantom.masses import mask_box, mass_mask
 from mammo_plugins.phantom.physics import (Presentation, mean_photons,
                                            quantum_noise)
@@ -121,11 +122,12 @@ def make_breasts(rng: np.random.Generator, config: PhantomConfig,
     bias = rng.uniform(0.1, 0.5)
     left = shared_fields(rng, config, shape)
     right = blend(left, shared_fields(rng, config, shape), config.symmetry)
+    usual = {v: sample_geometry(rng, config, shape, v) for v in VIEWS}
     breasts = {}
     for laterality, fields in zip(LATERALITIES, (right, left)):
         own = float(np.clip(share * rng.uniform(0.93, 1.07), 0.01, 0.95))
         gland = build_gland(fields, config, shape, own, bias)
-        geometry = {v: sample_geometry(rng, config, shape, v) for v in VIEWS}
+        geometry = {v: recompress(rng, config, usual[v]) for v in VIEWS}
         breasts[laterality] = Breast(laterality, shape, gland, geometry)
     return breasts
 
@@ -213,7 +215,7 @@ def _processing(exam: PhantomExam, counts: dict, entering: float,
             draft.equalised(normal, entering, tissue.equaliser)[inside])
     low, high = np.percentile(np.concatenate(values), [1, 99.7])
     span = max(high - low, 0.55)
-    return Presentation(low - unit.uniform(0.22, 0.32) * span,
+    return Presentation(low - unit.uniform(0.12, 0.2) * span,
                         low + unit.uniform(1.02, 1.15) * span,
                         gamma=unit.uniform(0.95, 1.15))
 

@@ -1,11 +1,12 @@
 """Gaussian random fields with power-law spectra."""
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import fft
 
 
-def _frequency_norm(shape: Sequence[int], spacing: float) -> np.ndarray:
+def _frequency_norm(shape: Sequence[int], spacing: float,
+                    stretch: Sequence[float]) -> np.ndarray:
     """Length of the frequency vector of every ``rfftn`` bin, cycles per mm."""
     square = np.zeros((1, ) * len(shape), np.float32)
     for axis, n in enumerate(shape):
@@ -13,7 +14,8 @@ def _frequency_norm(shape: Sequence[int], spacing: float) -> np.ndarray:
         freq = fft.rfftfreq(n, spacing) if last else fft.fftfreq(n, spacing)
         index = [None] * len(shape)
         index[axis] = slice(None)
-        square = square + np.float32(freq[tuple(index)]**2)
+        square = square + np.float32(
+            (stretch[axis] * freq[tuple(index)])**2)
     return np.sqrt(square)
 
 
@@ -21,7 +23,8 @@ def power_law_field(rng: np.random.Generator,
                     shape: Sequence[int],
                     spacing: float,
                     exponent: float,
-                    band: Tuple[float, float] = (0., np.inf)) -> np.ndarray:
+                    band: Tuple[float, float] = (0., np.inf),
+                    stretch: Optional[Sequence[float]] = None) -> np.ndarray:
     """A Gaussian random field whose power spectrum is ``f ** -exponent``.
 
     By the projection-slice theorem the sum of a 3-D field over one axis has
@@ -34,11 +37,13 @@ def power_law_field(rng: np.random.Generator,
         exponent: Exponent of the power spectrum.
         band: Frequencies kept, in cycles per mm. The field is flat below the
             frequency of its longest side whatever the band.
+        stretch: How much longer structures are along each axis; None for an
+            isotropic field. The exponent is the same in every direction.
 
     Returns:
         float32 array of ``shape`` with zero mean and unit variance.
     """
-    norm = _frequency_norm(shape, spacing)
+    norm = _frequency_norm(shape, spacing, stretch or (1., ) * len(shape))
     floor = 1 / (max(shape) * spacing)
     gain = np.maximum(norm, np.float32(floor))**np.float32(-exponent / 2)
     gain[(norm < band[0]) | (norm > band[1])] = 0

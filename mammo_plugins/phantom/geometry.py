@@ -9,7 +9,7 @@ view integrates along the direction that is turned by ``angle`` from z in the
 y-z plane, so that its in-plane height is ``u = y cos(angle) + z sin(angle)``:
 0 for CC, 45 to 60 degrees for MLO. Depth x is common to both.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Tuple
 
 import numpy as np
@@ -120,9 +120,9 @@ class ViewGeometry:
         """(height, width) share of the thickness that is pectoral muscle."""
         depth = (np.arange(self.size[1]) + 0.5) * self.pixel_mm
         inside = self.muscle_mm[:, None] - depth[None, :]
-        step = np.clip(inside / self.pixel_mm + 0.5, 0, 1)
-        ramp = np.clip(inside / 28, 0, 1)
-        return (step * (0.3 + 0.45 * ramp**0.8)).astype(np.float32)
+        step = np.clip(inside / (2 * self.pixel_mm) + 0.5, 0, 1)
+        ramp = np.clip(inside / 30, 0, 1)
+        return (step * (0.1 + 0.2 * ramp)).astype(np.float32)
 
 
 def sample_shape(rng: np.random.Generator,
@@ -151,17 +151,19 @@ def cc_geometry(rng: np.random.Generator, config: PhantomConfig,
     """A craniocaudal view: a D, now and then with a sliver of muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
-    nipple_row = 0.5 * config.field_mm[0] + rng.uniform(-9, 9)
+    nipple_row = 0.52 * config.field_mm[0] + rng.uniform(-9, 9)
     depth = shape.depth * scale
-    nipple_mm = rng.uniform(3, 6)
-    upper, lower = shape.radius * rng.uniform(0.95, 1.08, 2)
-    power = rng.uniform(1.9, 2.3)
+    nipple_mm = rng.uniform(2, 5)
+    # the lateral half is longer, and drawn out towards the axilla
+    upper = shape.radius * rng.uniform(1.02, 1.2)
+    lower = shape.radius * rng.uniform(0.9, 1.05)
     h = rows - nipple_row
+    power = np.where(h < 0, rng.uniform(1.6, 2.1), rng.uniform(1.9, 2.3))
     t = np.abs(h) / np.where(h < 0, upper, lower)
     edge = depth * np.clip(1 - t**power, 0, None)**(1 / rng.uniform(1.8, 2.2))
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     muscle = np.full_like(rows, -1.)
-    if rng.random() < 0.3:
+    if rng.random() < 0.2:
         centre = nipple_row + rng.uniform(-15, 15)
         muscle = rng.uniform(5, 11) - ((rows - centre) / 18)**2
     return ViewGeometry(
@@ -175,27 +177,29 @@ def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
     """A mediolateral oblique view with axillary tail, muscle and fold."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
-    nipple_row = config.field_mm[0] * rng.uniform(0.57, 0.65)
+    nipple_row = config.field_mm[0] * rng.uniform(0.58, 0.66)
     depth = shape.depth * scale
-    nipple_mm = rng.uniform(3, 6)
-    lower = min(shape.radius * rng.uniform(0.8, 0.92),
-                config.field_mm[0] - nipple_row - 8)
-    top = rng.uniform(0.42, 0.6)
-    tail = np.clip((nipple_row - rows) / (nipple_row * rng.uniform(0.85, 1.1)),
-                   0, 1)
-    upper_edge = depth * (top + (1 - top) *
-                          (0.5 + 0.5 * np.cos(np.pi * tail))**0.85)
+    nipple_mm = rng.uniform(2, 5)
+    lower = min(shape.radius * rng.uniform(0.9, 1.05),
+                config.field_mm[0] - nipple_row - rng.uniform(2, 10))
+    # the skin runs nearly straight to the axilla, bulging as the breast hangs
+    above = np.clip((nipple_row - rows) / nipple_row, 0, 1)
+    upper_edge = depth * (1 - (1 - rng.uniform(0.55, 0.78)) *
+                          above**rng.uniform(1.5, 2.1))
     below = np.clip((rows - nipple_row) / lower, 0, 1)
-    lower_edge = depth * (1 - below**rng.uniform(2., 2.5))**0.55
+    lower_edge = depth * (1 - below**rng.uniform(1.7, 2.2))**rng.uniform(
+        0.55, 0.75)
     edge = np.where(rows < nipple_row, upper_edge, lower_edge)
-    fold = nipple_row + 0.93 * lower
-    abdomen = rng.uniform(5, 14) / (1 + np.exp(-(rows - fold) / 2.5))
+    fold = nipple_row + 0.95 * lower
+    abdomen = rng.uniform(3, 12) * np.clip((rows - fold + 12) / 24, 0, 1)**2
     edge = np.hypot(edge, abdomen)
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)
-    end = nipple_row * rng.uniform(0.75, 1.1)
+    end = nipple_row * rng.uniform(0.7, 1.05)
     muscle = at_top * (1 - np.sign(rows) *
                        (rows / end)**rng.uniform(0.95, 1.35))
+    muscle = muscle + 0.8 * np.sin(rows / rng.uniform(9, 16) +
+                                   rng.uniform(0, 6))
     return ViewGeometry(
         'MLO', config.size, config.pixel_mm,
         np.deg2rad(rng.uniform(*config.view_angle_deg)), shape.depth, scale,
@@ -207,3 +211,40 @@ def sample_geometry(rng: np.random.Generator, config: PhantomConfig,
                     shape: BreastShape, view: str) -> ViewGeometry:
     """Draw how one view compresses and shows a breast."""
     return (cc_geometry if view == 'CC' else mlo_geometry)(rng, config, shape)
+
+
+def recompress(rng: np.random.Generator, config: PhantomConfig,
+               geometry: ViewGeometry) -> ViewGeometry:
+    """The same breast's (or its twin's) view, positioned once more.
+
+    Args:
+        rng: Source of randomness.
+        config: Parameters.
+        geometry: The view to vary.
+    """
+    depth, height = rng.uniform(0.96, 1.04), rng.uniform(0.96, 1.04)
+    shift = rng.uniform(-6, 6)
+    rows, row = _rows_mm(config), geometry.nipple_row_mm
+    source = (rows - row - shift) / height + row
+    angle = geometry.angle
+    if angle:
+        low, high = np.deg2rad(config.view_angle_deg)
+        angle = np.clip(angle + np.deg2rad(rng.uniform(-3, 3)), low, high)
+    return replace(
+        geometry,
+        angle=float(angle),
+        depth_scale=geometry.depth_scale * depth,
+        height_scale=geometry.height_scale * height,
+        nipple_row_mm=row + shift,
+        nipple_mm=geometry.nipple_mm * depth,
+        thickness_mm=geometry.thickness_mm * rng.uniform(0.95, 1.05),
+        edge_mm=depth * _resample(source, rows, geometry.edge_mm),
+        muscle_mm=_resample(source, rows, geometry.muscle_mm) *
+        rng.uniform(0.85, 1.15))
+
+
+def _resample(at: np.ndarray, rows: np.ndarray,
+              values: np.ndarray) -> np.ndarray:
+    """Linear interpolation that goes on straight above the first row."""
+    slope = (values[1] - values[0]) / (rows[1] - rows[0])
+    return np.interp(at, rows, values) + slope * np.minimum(at - rows[0], 0)

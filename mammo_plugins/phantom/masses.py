@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from typing import Tuple
 
 import numpy as np
+from scipy.special import expit
 
 from mammo_plugins.phantom.anatomy import splat
 from mammo_plugins.phantom.geometry import ViewGeometry
@@ -57,12 +58,27 @@ def _grid(radius: float, voxel: float) -> np.ndarray:
                     -1).reshape(-1, 3)
 
 
-def _filled(points: np.ndarray, depth_in: np.ndarray, softness: float,
+def _filled(rng: np.random.Generator, points: np.ndarray,
+            depth_in: np.ndarray, softness: float,
             voxel: float) -> Tuple[np.ndarray, np.ndarray]:
     """Keep the points inside a surface that is ``softness`` mm soft."""
-    share = 1 / (1 + np.exp(-np.clip(depth_in / softness, -30, 30)))
+    share = expit(depth_in / softness)
     keep = share > 0.02
-    return points[keep], share[keep] * voxel**3
+    points, share = points[keep], share[keep]
+    # off the lattice, which would beat with the pixels
+    points += voxel * (rng.random(points.shape, np.float32) - np.float32(0.5))
+    # a mass is not even inside
+    grain = _ripple(rng, points, (0.3, 1.2), 12)
+    return points, share * np.clip(1 + 0.25 * grain, 0, None) * voxel**3
+
+
+def _ripple(rng: np.random.Generator, points: np.ndarray,
+            frequency: Tuple[float, float], waves: int) -> np.ndarray:
+    """A random function of position: plane waves, zero mean, unit variance."""
+    axes = _directions(rng, waves) * rng.uniform(*frequency, (waves, 1))
+    phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
+    return np.cos(points @ axes.astype(np.float32).T +
+                  phase).sum(1) / np.float32(np.sqrt(0.5 * waves))
 
 
 def lobulated_mass(rng: np.random.Generator, centre: np.ndarray,
@@ -89,7 +105,7 @@ def lobulated_mass(rng: np.random.Generator, centre: np.ndarray,
     for lobe, size in zip(centres.astype(np.float32), sizes):
         distance = np.sqrt(((points - lobe)**2).sum(1))
         depth_in = np.maximum(depth_in, size - distance)
-    inside, volume = _filled(points, depth_in, 0.12, voxel)
+    inside, volume = _filled(rng, points, depth_in, 0.12, voxel)
     return Mass(inside + centre, volume)
 
 
@@ -108,14 +124,9 @@ def irregular_mass(rng: np.random.Generator, centre: np.ndarray,
     points = _grid(1.3 * radius, voxel)
     distance = np.sqrt((points**2).sum(1))
     unit = points / np.maximum(distance, 1e-3)[:, None]
-    waves = 8
-    axes = (_directions(rng, waves) *
-            rng.uniform(2.5, 6, (waves, 1))).astype(np.float32)
-    phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
-    ripple = np.cos(unit @ axes.T + phase).sum(1) / np.sqrt(0.5 * waves)
-    surface = radius * (0.88 + irregularity * ripple)
-    inside, volume = _filled(points, surface - distance, softness * radius,
-                             voxel)
+    surface = radius * (0.88 + irregularity * _ripple(rng, unit, (2.5, 6), 8))
+    inside, volume = _filled(rng, points, surface - distance,
+                             softness * radius, voxel)
     return Mass(inside + centre, volume)
 
 
@@ -131,10 +142,10 @@ def spiculated_mass(rng: np.random.Generator, centre: np.ndarray,
     core = irregular_mass(rng, centre, diameter, pixel_mm,
                           0.07 + 0.07 * spiculation, 0.06)
     radius = 0.5 * diameter
-    n = int(14 + 26 * spiculation + rng.integers(0, 5))
+    n = int(12 + 22 * spiculation + rng.integers(0, 5))
     heading = _directions(rng, n)
-    length = radius * (0.4 + 0.6 * spiculation) * rng.uniform(0.5, 1.5, n)
-    width = rng.uniform(0.035, 0.06, n) * diameter**0.5 * 2.2
+    length = (2 + radius * (0.4 + 0.7 * spiculation)) * rng.uniform(0.5, 1.5, n)
+    width = rng.uniform(0.13, 0.25, n) * diameter**0.5
     step = 0.5 * pixel_mm
     t = (np.arange(1, int(np.ceil(length.max() / step)) + 1) * step)[:, None]
     bend = rng.normal(0, 0.18, (n, 3)) / length[:, None]

@@ -66,7 +66,8 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
                            config.spectrum_exponent, (0.25, np.inf))
     coarse = power_law_field(rng, geometry.size, geometry.pixel_mm,
                              config.spectrum_exponent)
-    muscle = inner * geometry.muscle_fraction() * (1 + 0.05 * coarse)
+    muscle = inner * geometry.muscle_fraction() * np.clip(
+        1 + 0.12 * coarse + 0.05 * fine, 0.5, 1.5)
     room = inner - muscle
     # compression spreads soft tissue thinner along the ray
     squeeze = geometry.thickness_mm / (2 * breast.shape.radius)
