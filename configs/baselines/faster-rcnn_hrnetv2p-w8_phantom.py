@@ -19,11 +19,15 @@ model = dict(
                 num_blocks=(1, 1, 1, 1),
                 num_channels=(8, 16, 32, 64))),
         init_cfg=None),
-    neck=dict(in_channels=[8, 16, 32, 64], out_channels=64),
-    rpn_head=dict(in_channels=64, feat_channels=64),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=32),
+    rpn_head=dict(in_channels=32, feat_channels=32),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=64),
-        bbox_head=dict(in_channels=64, fc_out_channels=128)))
+        bbox_roi_extractor=dict(out_channels=32),
+        bbox_head=dict(in_channels=32, fc_out_channels=128)),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=500, max_per_img=300),
+        rcnn=dict(sampler=dict(num=128))),
+    test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200)))
 
 max_epochs = 20
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

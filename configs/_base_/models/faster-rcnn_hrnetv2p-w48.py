@@ -92,7 +92,20 @@ model = dict(
                 type='RoIFocalLoss', gamma=2.0, alpha=0.25, loss_weight=1.0),
             # mmdet's weight for IoU losses in an RoI head, which are averaged
             # over all sampled RoIs
-            loss_bbox=dict(type='DIoULoss', loss_weight=10.0))),
+            loss_bbox=dict(type='DIoULoss', loss_weight=10.0),
+            # mmdet's own, but for the prior of a rare foreground
+            init_cfg=[
+                dict(
+                    type='Normal',
+                    std=0.01,
+                    bias_prob=0.01,
+                    override=dict(name='fc_cls')),
+                dict(type='Normal', std=0.001, override=dict(name='fc_reg')),
+                dict(
+                    type='Xavier',
+                    distribution='uniform',
+                    override=dict(name='shared_fcs'))
+            ])),
     train_cfg=dict(
         rpn=dict(
             assigner=dict(
@@ -133,7 +146,8 @@ model = dict(
             max_per_img=1000,
             nms=dict(type='nms', iou_threshold=0.7),
             min_bbox_size=0),
-        # FROC wants every candidate, so no score is cut off
+        # FROC wants every candidate, so no score is cut off; two boxes that would
+        # both hit a mass are one finding
         rcnn=dict(
             score_thr=0.0,
             nms=dict(type='nms', iou_threshold=0.2),
