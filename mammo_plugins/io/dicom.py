@@ -6,7 +6,7 @@ from typing import Optional, Union
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEG2000TransferSyntaxes
 
 from mammo_plugins.io.dicom_header import dicom_header
 from mammo_plugins.io.elements import describe, integer, load_dataset, value
@@ -57,8 +57,10 @@ def read_dicom(path: Union[str, Path],
 
 def _stored_values(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
     """Return (H, W) stored values counted from the lowest possible one."""
+    _check_decoder(value(ds.file_meta, 'TransferSyntaxUID'))
     _check_pixel_data(ds)
-    _check_decoder(ds)
+    if 'SamplesPerPixel' not in ds:
+        ds.SamplesPerPixel = 1  # implied by MONOCHROME1 and MONOCHROME2
     try:
         # Unused high bits are kept, so that a wrong BitsStored can be told.
         stored = pixel_array(ds, correct_unused_bits=False)
@@ -78,31 +80,10 @@ def _stored_values(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
     return stored.astype(np.int32) - low
 
 
-def _check_pixel_data(ds: Dataset) -> None:
-    if 'FloatPixelData' in ds or 'DoubleFloatPixelData' in ds:
-        raise Defect('float pixel data declares no range of values and may hold '
-                     'NaN; export it as integer PixelData')
-    data = value(ds, 'PixelData')
-    if data is None:
-        raise Defect('no pixel data: the object is not an image, or the file is '
-                     'cut short; copy it again from its source')
-    if ds.file_meta.get('TransferSyntaxUID', UID('')).is_encapsulated:
-        return
-    needed = (
-        integer(ds, 'Rows') * integer(ds, 'Columns') *
-        integer(ds, 'BitsAllocated') + 7) // 8
-    if len(data) < needed:
-        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data; '
-                     'copy the file again from its source')
-
-
-def _check_decoder(ds: Dataset) -> None:
-    """Raise ``Defect`` with the cure if the transfer syntax cannot be decoded."""
-    syntax = value(ds.file_meta, 'TransferSyntaxUID')
+def _check_decoder(syntax: Optional[UID]) -> None:
+    """Raise ``Defect`` with the cure if a transfer syntax cannot be decoded."""
     if syntax is None:
         raise Defect('TransferSyntaxUID (0002,0010) is missing; correct the header')
-    if not syntax.is_encapsulated:
-        return
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
@@ -115,6 +96,23 @@ def _check_decoder(ds: Dataset) -> None:
 
 def _decoder_packages(syntax: UID) -> str:
     """Return what decodes a transfer syntax, all of it under free licences."""
-    if 'JPEG 2000' in syntax.name or 'HTJ2K' in syntax.name:
+    if syntax in JPEG2000TransferSyntaxes:
         return 'pylibjpeg pylibjpeg-openjpeg'
     return 'python-gdcm'
+
+
+def _check_pixel_data(ds: Dataset) -> None:
+    """Raise ``Defect`` unless there is integer pixel data of full length."""
+    if 'FloatPixelData' in ds or 'DoubleFloatPixelData' in ds:
+        raise Defect('float pixel data declares no range of values and may hold '
+                     'NaN; export it as integer PixelData')
+    data = value(ds, 'PixelData')
+    if data is None:
+        raise Defect('no pixel data: the object is not an image, or the file is '
+                     'cut short; copy it again from its source')
+    needed = (
+        integer(ds, 'Rows') * integer(ds, 'Columns') *
+        integer(ds, 'BitsAllocated') // 8)
+    if not ds.file_meta.TransferSyntaxUID.is_encapsulated and len(data) < needed:
+        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data; '
+                     'copy the file again from its source')

@@ -110,7 +110,7 @@ def header_facts(ds: Dataset) -> Dict[str, Any]:
         columns=integer(ds, 'Columns'),
         bits_allocated=integer(ds, 'BitsAllocated'),
         bits_stored=integer(ds, 'BitsStored'),
-        signed=number(ds, 'PixelRepresentation') == 1,
+        signed=integer(ds, 'PixelRepresentation') == 1,
         modality_lut=modality_kind(ds),
         voi_lut=voi_kind(ds),
         burned_in_annotation={'YES': True, 'NO': False}.get(

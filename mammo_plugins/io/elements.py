@@ -73,6 +73,9 @@ def load_dataset(path: Union[str, Path], pixels: bool) -> Dataset:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '
             'damaged or cut short; copy it again from its source') from None
+    if not len(ds):  # what pydicom makes of a compressed file without its end
+        raise Defect('no element can be read: the file is damaged or cut short; '
+                     'copy it again from its source')
     _flatten_functional_groups(ds)
     return ds
 
