@@ -66,9 +66,8 @@ def check_kind(ds: Dataset) -> None:
     photometric = code(ds, 'PhotometricInterpretation')
     if photometric not in ('MONOCHROME1', 'MONOCHROME2') or number(
             ds, 'SamplesPerPixel') not in (None, 1):
-        raise Defect(f'colour ({describe("PhotometricInterpretation")} is '
-                     f'{photometric or "missing"}): a mammogram is grey, '
-                     'MONOCHROME1 or MONOCHROME2; export it so')
+        raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
+                     f'{photometric or "missing"}; export it as MONOCHROME2')
 
 
 def header_facts(ds: Dataset) -> Dict[str, Any]:

@@ -1,7 +1,7 @@
 """Writing results: a file is there whole or not at all."""
 import json
 import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any, Union
 
@@ -22,20 +22,10 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
     """
     path = Path(path)
     text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + '\n'
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp')
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
-        with os.fdopen(handle, 'w', encoding='utf-8', newline='\n') as file:
+        with open(temporary, 'x', encoding='utf-8', newline='\n') as file:
             file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes private files
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    """Return the umask of this process, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    finally:
+        temporary.unlink(missing_ok=True)  # still there only after a failure

@@ -1,0 +1,171 @@
+"""Any combination of headers obeys the standard's formulas, or is refused.
+
+The oracle computes one pixel at a time in plain Python, from the text of DICOM
+PS3.3 C.11.1 and C.11.2.
+"""
+import json
+import math
+
+import numpy as np
+import pytest
+from dicom_making import IDENTITY, lut_item, make_dicom
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+
+from mammo_plugins.io import MammogramError, read_header, read_mammogram
+
+CODES = {'399162004': 'CC', 'R-10242': 'CC', '399368009': 'MLO', 'R-10226': 'MLO'}
+
+
+def linear(x, c, w):
+    if x <= c - 0.5 - (w - 1) / 2:
+        return 0.0
+    if x > c - 0.5 + (w - 1) / 2:
+        return 1.0
+    return (x - (c - 0.5)) / (w - 1) + 0.5
+
+
+def linear_exact(x, c, w):
+    if x <= c - w / 2:
+        return 0.0
+    if x > c + w / 2:
+        return 1.0
+    return (x - c) / w + 0.5
+
+
+def sigmoid(x, c, w):
+    exponent = -4 * (x - c) / w
+    return 0.0 if exponent > 700 else 1 / (1 + math.exp(exponent))
+
+
+FUNCTIONS = {None: linear, 'LINEAR': linear, 'LINEAR_EXACT': linear_exact,
+             'SIGMOID': sigmoid}
+
+
+def look_up(x, lut):
+    entries, first_mapped, bits = lut
+    return entries[min(max(x - first_mapped, 0), len(entries) - 1)]
+
+
+def level(x, case):
+    """Return the displayed level of one stored value."""
+    if x == case['padding']:
+        return 0.0
+    bits, signed = case['bits'], case['signed']
+    low = -2**(bits - 1) if signed else 0
+    high = low + 2**bits - 1
+    if case['modality'] == 'lut':
+        x, low, high = look_up(x, case['lut']), 0, 2**case['lut'][2] - 1
+    elif case['modality'] == 'rescale':
+        slope, intercept = case['rescale']
+        low, high = sorted((low * slope + intercept, high * slope + intercept))
+        x = x * slope + intercept
+    if case['voi'] == 'lut':
+        y = look_up(round(x), case['voi_lut']) / (2**case['voi_lut'][2] - 1)
+    elif case['voi'] == 'window':
+        y = FUNCTIONS[case['function']](x, *case['window'])
+    else:
+        y = (x - low) / (high - low)
+    inverse = case['photometric'] == 'MONOCHROME1' or case['shape'] == 'INVERSE'
+    return 1 - y if inverse else y
+
+
+@st.composite
+def luts(draw):
+    bits = draw(st.sampled_from([8, 10, 12, 16]))
+    entries = draw(st.lists(st.integers(0, 2**bits - 1), min_size=2, max_size=40))
+    return entries, draw(st.integers(0, 200)), bits
+
+
+CASES = st.fixed_dictionaries(dict(
+    bits=st.sampled_from([8, 10, 12, 14, 16]),
+    signed=st.booleans(),
+    seed=st.integers(0, 99),
+    photometric=st.sampled_from(['MONOCHROME1', 'MONOCHROME2']),
+    shape=st.sampled_from([None, 'IDENTITY', 'INVERSE']),
+    padding=st.sampled_from([None, None, 0, 5]),
+    modality=st.sampled_from([None, 'rescale', 'lut']),
+    rescale=st.tuples(st.sampled_from([0, 1, 2, 0.5, -1]),
+                      st.sampled_from([0, -1024, 10])),
+    lut=luts(),
+    voi=st.sampled_from([None, 'window', 'lut']),
+    voi_lut=luts(),
+    function=st.sampled_from(list(FUNCTIONS)),
+    window=st.tuples(st.sampled_from([0, 100, 2047.5, 30000]),
+                     st.sampled_from([-1, 0, 0.5, 1, 3, 256, 4096, 60000])),
+    laterality=st.sampled_from([None, '', 'L', 'R', 'B']),
+    image_laterality=st.sampled_from([None, '', 'L', 'R']),
+    position=st.sampled_from([None, '', 'CC', 'MLO', 'ML', 'odd']),
+    code=st.sampled_from([None, '1-23'] + list(CODES)),
+    orientation=st.sampled_from([None, ['A', 'R'], 'CC', 'MLO']),
+))
+
+
+def elements_of(case):
+    elements = dict(
+        PhotometricInterpretation=case['photometric'],
+        PresentationLUTShape=case['shape'], Laterality=case['laterality'],
+        ImageLaterality=case['image_laterality'], ViewPosition=case['position'],
+        PatientOrientation=case['orientation'])
+    if case['padding'] is not None:
+        elements['PixelPaddingValue'] = case['padding']
+    if case['modality'] == 'rescale':
+        elements.update(RescaleSlope=case['rescale'][0],
+                        RescaleIntercept=case['rescale'][1])
+    elif case['modality'] == 'lut':
+        elements['ModalityLUTSequence'] = [lut_item(*case['lut'])]
+    if case['voi'] == 'window':
+        elements.update(WindowCenter=case['window'][0], WindowWidth=case['window'][1],
+                        VOILUTFunction=case['function'])
+    elif case['voi'] == 'lut':
+        elements['VOILUTSequence'] = [lut_item(*case['voi_lut'])]
+    if case['code'] is not None:
+        item = Dataset()
+        item.CodeValue = case['code']
+        elements['ViewCodeSequence'] = [item]
+    return {k: v for k, v in elements.items() if v is not None}
+
+
+def broken(case):
+    """Return whether the header itself calls for a refusal."""
+    lateralities = {case['laterality'], case['image_laterality']} & {'L', 'R'}
+    views = {case['position'], CODES.get(case['code'])}
+    least = 0 if case['function'] in ('LINEAR_EXACT', 'SIGMOID') else 0.99
+    return (len(lateralities) > 1 or views == {'CC', 'MLO'}
+            or (case['modality'] == 'rescale' and case['rescale'][0] == 0)
+            or (case['voi'] == 'window' and case['window'][1] <= least))
+
+
+@pytest.mark.filterwarnings('ignore::UserWarning:pydicom')
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(case=CASES)
+def test_formula_or_refusal(tmp_path_factory, case):
+    low = -2**(case['bits'] - 1) if case['signed'] else 0
+    stored = np.random.default_rng(case['seed']).integers(
+        low, low + 2**case['bits'], (6, 7))
+    expected = np.array([[level(int(x), case) for x in row] for row in stored]
+                        ) if not broken(case) else None
+    path = make_dicom(
+        tmp_path_factory.getbasetemp() / 'combination.dcm',
+        stored.astype(np.int16 if case['signed'] else np.uint16),
+        bits=case['bits'], signed=case['signed'], **elements_of(case))
+    try:
+        mammogram = read_mammogram(path)
+    except MammogramError as error:
+        assert expected is None or np.ptp(expected.astype(np.float32)) == 0
+        assert not any(word in str(error) for word in IDENTITY)
+        return
+    assert expected is not None
+    assert np.isfinite(mammogram.pixels).all()
+    assert mammogram.pixels.min() >= 0 and mammogram.pixels.max() <= 1
+    np.testing.assert_allclose(mammogram.pixels, expected, atol=1e-6)
+    stated = [v for v in (case['image_laterality'], case['laterality'])
+              if v in ('L', 'R')]
+    assert mammogram.laterality == (stated[0] if stated else None)
+    views = [case['position'] if case['position'] in ('CC', 'MLO', 'ML') else None,
+             CODES.get(case['code']),
+             case['orientation'] if case['orientation'] in ('CC', 'MLO') else None]
+    assert mammogram.view == next((view for view in views if view), None)
+    shown = repr(mammogram) + json.dumps(mammogram.header) + repr(read_header(path))
+    assert not any(word in shown for word in IDENTITY)

@@ -1,0 +1,58 @@
+"""JSON is written whole or not at all."""
+import json
+import os
+
+import pytest
+
+from mammo_plugins.io import write_json
+
+
+def test_round_trip_keeps_the_order_of_keys(tmp_path):
+    obj = {'z': [1, 2.5, None], 'a': {'y': 'é', 'b': True}}
+    write_json(tmp_path / 'a.json', obj)
+    text = (tmp_path / 'a.json').read_text(encoding='utf-8')
+    assert list(json.loads(text)) == ['z', 'a'] and json.loads(text) == obj
+    assert 'é' in text and text.endswith('}\n')
+
+
+def test_same_object_same_bytes(tmp_path):
+    for name in 'ab':
+        write_json(tmp_path / name, {'x': 0.1})
+    assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
+
+
+@pytest.mark.parametrize('obj, error', [
+    ({'x': float('nan')}, ValueError), ({'x': float('inf')}, ValueError),
+    ({'x': object()}, TypeError)])
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, obj, error):
+    path = tmp_path / 'a.json'
+    write_json(path, {'old': 1})
+    with pytest.raises(error):
+        write_json(path, obj)
+    assert os.listdir(tmp_path) == ['a.json']
+    assert json.loads(path.read_text()) == {'old': 1}
+
+
+def test_failure_while_renaming_leaves_nothing(tmp_path, monkeypatch):
+    def fail(source, target):
+        # Only within one folder is a rename sure to be atomic.
+        assert os.path.dirname(source) == os.path.dirname(target) == str(tmp_path)
+        raise OSError('disk full')
+
+    monkeypatch.setattr(os, 'replace', fail)
+    with pytest.raises(OSError, match='disk full'):
+        write_json(tmp_path / 'a.json', {})
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='POSIX permissions')
+def test_permissions_follow_the_umask(tmp_path):
+    (tmp_path / 'plain').touch()
+    write_json(tmp_path / 'a.json', {})
+    modes = {os.stat(tmp_path / name).st_mode for name in os.listdir(tmp_path)}
+    assert len(modes) == 1
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_json(tmp_path / 'none' / 'a.json', {})
