@@ -48,6 +48,7 @@ def _by_sample_grid(rois: Tensor, size: Tuple[int, int], spatial_scale: float,
         Indices of the regions, and (rows, columns) of samples in each bin. Aligned
         regions of no height or width get no samples and are left out.
     """
+    # It cancels, but for the rounding, in which the number of samples must agree.
     offset = 0.5 if aligned else 0.
     corners = rois[:, 1:] * spatial_scale - offset
     extent = (corners[:, 2:] - corners[:, :2]).flip(1)

@@ -80,6 +80,19 @@ def test_half_precision(sample, dtype):
         grad, torch.autograd.grad(expected.sum(), half)[0], atol=1e-3, rtol=1e-2)
 
 
+def test_cuda_equals_cpu(sample):
+    if not torch.cuda.is_available():
+        pytest.skip('no CUDA device')
+    results = []
+    for device in ('cpu', 'cuda'):
+        logits, target, weight = (tensor.detach().to(device) for tensor in sample)
+        logits.requires_grad_()
+        loss = sigmoid_focal_loss(logits, target, 2., 0.25, weight, 'none')
+        loss.square().sum().backward()
+        results.append((loss.detach().cpu(), logits.grad.cpu()))
+    torch.testing.assert_close(results[0], results[1])
+
+
 def test_no_rows():
     logits = torch.zeros(0, 3, requires_grad=True)
     loss = sigmoid_focal_loss(logits, torch.zeros(0, dtype=torch.long), 2., 0.25, None,

@@ -167,6 +167,13 @@ def test_soft_nms_is_the_decaying_loop(method, offset):
     torch.testing.assert_close(dets[:, :4], boxes[keep])
 
 
+def test_soft_nms_keeps_a_score_that_equals_the_least():
+    apart = torch.tensor([[0., 0., 4., 4.], [9., 9., 12., 12.], [20., 0., 24., 4.]])
+    scores = torch.tensor([0.75, 0.5, 0.49])
+    keep = soft_nms(apart, scores, 0.3, 0.5, 0.5, 'linear')[1]
+    assert keep.tolist() == [0, 1]
+
+
 def test_nms_match_groups_every_box_once():
     boxes, scores = random_boxes(60, seed=6)
     dets = torch.cat([boxes, scores[:, None]], dim=1)

@@ -106,6 +106,17 @@ def test_a_region_of_no_size_pools_to_zero(mode):
     assert maps.grad.sum() == pytest.approx(4)
 
 
+@RATIO
+@MODES
+def test_not_aligned_a_region_of_no_size_is_a_pixel_wide(sample, ratio, mode):
+    maps, _ = sample
+    rois = torch.tensor([[0, 2., 2., 2., 2.], [1, 3., 2., 1., 6.]], dtype=maps.dtype)
+    pooled = roi_align(maps, rois, (2, 3), 1., ratio, mode, False)
+    torch.testing.assert_close(
+        pooled, brute_force(maps, rois, (2, 3), 1., ratio, mode, False))
+    assert pooled.ne(0).all()
+
+
 @MODES
 def test_no_regions(mode):
     maps = torch.randn(2, 3, 5, 5, requires_grad=True)

@@ -82,7 +82,8 @@ def test_table_has_a_row_a_check_and_a_cure_a_finding(doctor):
               doctor.Check('three', 'gone', 'problem', 'do that')]
     text = doctor.table(checks)
     lines = text.splitlines()
-    assert [line.split('|')[1].strip() for line in lines[2:5]] == ['one', 'two', 'three']
+    names = [line.split('|')[1].strip() for line in lines[2:5]]
+    assert names == ['one', 'two', 'three']
     assert len({len(line) for line in lines[:5]}) == 1
     assert {line.count('|') for line in lines[:5]} == {4}
     assert text.index('three: gone\n  Cure: do that') < text.index('  Cure: do this')
