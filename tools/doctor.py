@@ -4,6 +4,7 @@ The table is meant for bug reports: home folders, user and host names are replac
 Only Python's standard library is needed.
 """
 import argparse
+import ast
 import contextlib
 import getpass
 import importlib
@@ -46,6 +47,34 @@ class Check:
     cure: str = ''
 
 
+def release(version: str) -> Tuple[int, ...]:
+    """Leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
+    numbers = re.match(r'\d+(?:\.\d+)*', version)
+    return tuple(map(int, numbers[0].split('.'))) if numbers else ()
+
+
+def within(version: str, bounds: str) -> bool:
+    """Whether a version satisfies bounds such as '>=2.3.6,<2.4'."""
+    return all((release(version) >= release(limit)) == (sign == '>=')
+               for sign, limit in re.findall(r'(>=|<)([\d.]+)', bounds))
+
+
+def supported() -> Dict[str, str]:
+    """Bounds of every required distribution, and of 'python', from setup.py."""
+    source = (ROOT / 'setup.py').read_text(encoding='utf-8')
+    bounds = {'python': re.search(r"python_requires='(.*?)'", source)[1]}
+    for node in ast.parse(source).body:
+        if (isinstance(node, ast.Assign)
+                and getattr(node.targets[0], 'id', '') == 'INSTALL_REQUIRES'):
+            for line in ast.literal_eval(node.value):
+                dist, limits = re.match(r'([\w.-]+)(.*)', line).groups()
+                bounds[dist] = limits
+    return bounds
+
+
+BOUNDS = supported()
+
+
 @dataclass(frozen=True)
 class Package:
     """A required package.
@@ -53,24 +82,15 @@ class Package:
     Attributes:
         name: Import name.
         dists: Distributions that bring it; the first is the one supported.
-        least: Lowest supported version; None for any.
-        below: First version not supported; None when there is no such bound.
         imports: The module imported as a trial; None for ``name``.
     """
     name: str
     dists: Tuple[str, ...]
-    least: Optional[str] = None
-    below: Optional[str] = None
     imports: Optional[str] = None
 
     @property
     def bounds(self) -> str:
-        limits = ('>=', self.least), ('<', self.below)
-        return ','.join(sign + limit for sign, limit in limits if limit)
-
-    def supports(self, version: str) -> bool:
-        return not ((self.least and release(version) < release(self.least)) or
-                    (self.below and release(version) >= release(self.below)))
+        return BOUNDS.get(self.dists[0], '')
 
     @property
     def install(self) -> str:
@@ -78,32 +98,29 @@ class Package:
 
 
 TORCH = (
-    Package('torch', ('torch', ), '2.4'),
-    Package('torchvision', ('torchvision', ), '0.19', imports='torchvision.ops'),
+    Package('torch', ('torch', )),
+    Package('torchvision', ('torchvision', ), 'torchvision.ops'),
 )
-# mmcv's upper bound is the one mmpretrain asserts.
 OPENMMLAB = (
-    Package('mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'), '0.10.12',
-            '1', 'mmengine.runner'),
-    Package('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), '2.3.6', '2.4',
-            'mmcv.ops'),
-    Package('mmdet', ('onedl-mmdetection', 'mmdet'), '3.5.1', '4', 'mmdet.models'),
-    Package('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), '1.3.6', '2',
-            'mmpretrain.models'),
+    Package('mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
+            'mmengine.runner'),
+    Package('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), 'mmcv.ops'),
+    Package('mmdet', ('onedl-mmdetection', 'mmdet'), 'mmdet.models'),
+    Package('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), 'mmpretrain.models'),
 )
 OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
           'opencv-contrib-python-headless')
 LIBRARIES = (
-    Package('numpy', ('numpy', ), '1.26'),
-    Package('scipy', ('scipy', ), imports='scipy.ndimage'),
+    Package('numpy', ('numpy', )),
+    Package('scipy', ('scipy', ), 'scipy.ndimage'),
     Package('skimage', ('scikit-image', )),
     Package('tifffile', ('tifffile', )),
-    Package('PIL', ('pillow', ), imports='PIL.Image'),
+    Package('PIL', ('pillow', ), 'PIL.Image'),
     Package('cv2', OPENCV),
-    Package('pycocotools', ('pycocotools', ), imports='pycocotools.mask'),
+    Package('pycocotools', ('pycocotools', ), 'pycocotools.mask'),
     Package('matplotlib', ('matplotlib', )),
     Package('tqdm', ('tqdm', )),
-    Package('pydicom', ('pydicom', ), '3.0', imports='pydicom.pixels'),
+    Package('pydicom', ('pydicom', ), 'pydicom.pixels'),
 )
 
 SYNTAXES = (
@@ -121,12 +138,6 @@ SYNTAXES = (
     ('HTJ2K lossless', 'HTJ2KLossless', ('pylibjpeg', 'pylibjpeg-openjpeg')),
 )
 """Label, name in pydicom.uid, and what to install for a decoder."""
-
-
-def release(version: str) -> Tuple[int, ...]:
-    """Leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
-    numbers = re.match(r'\d+(?:\.\d+)*', version)
-    return tuple(map(int, numbers[0].split('.'))) if numbers else ()
 
 
 def installed(dists: Sequence[str]) -> Dict[str, str]:
@@ -186,7 +197,7 @@ def package_check(package: Package) -> Check:
         return Check(package.name, f'{label}: they overwrite each other',
                      'note' if package.dists == OPENCV else 'problem',
                      f'pip uninstall -y {" ".join(found)} && {package.install}')
-    if not package.supports(*found.values()):
+    if not within(*found.values(), package.bounds):
         others = [dist for dist in found if dist in package.dists[1:]]
         remove = f'pip uninstall -y {" ".join(others)} && ' if others else ''
         return Check(package.name, f'{label}: not supported', 'problem',
@@ -217,11 +228,11 @@ def memory() -> str:
 def system_checks() -> List[Check]:
     """Python, operating system, cores, memory and disk."""
     python = platform.python_version()
+    found = f'{python}, supported {BOUNDS["python"]}'
     checks = [
-        Check('Python', f'{python}, supported >=3.10') if
-        sys.version_info >= (3, 10) else
-        Check('Python', f'{python}, supported >=3.10', 'problem',
-              'make an environment with Python 3.10, 3.11 or 3.12'),
+        Check('Python', found) if within(python, BOUNDS['python']) else
+        Check('Python', found, 'problem',
+              f'make an environment with Python {BOUNDS["python"]}'),
         Check('system', f'{platform.system()} {platform.release()} '
               f'{platform.machine()}'),
     ]
@@ -278,7 +289,7 @@ def plugin_check() -> Check:
     version = re.search(r"__version__ = '(.*)'", source)[1]
     if error is None:
         return Check('mammo_plugins', sys.modules['mammo_plugins'].__version__)
-    package = Package('mammo_plugins', ('mammo_plugins', ), version)
+    package = Package('mammo_plugins', ('mammo_plugins', ))
     cure = 'get a complete copy of the repository and run: pip install -e .'
     if getattr(error, 'name', None):
         cure = cure_of_import(package, error)
@@ -321,8 +332,8 @@ def decoder_checks() -> List[Check]:
         elif decoder.is_available and not dists:
             checks.append(Check(name, 'pydicom'))
         else:
-            checks.append(Check(name, 'no decoder: such files cannot be read', 'note',
-                                f'pip install {" ".join(dists)}'))
+            checks.append(Check(name, 'no decoder: such files cannot be read',
+                                'problem', f'pip install {" ".join(dists)}'))
     return checks
 
 
