@@ -130,6 +130,13 @@ def test_lut_of_65536_entries_is_stated_as_zero():
                                np.arange(2**16) / 65535, atol=1e-7)
 
 
+def test_voi_lut_after_a_fractional_rescale_takes_the_nearest_entry():
+    got = table_of(RescaleSlope=0.7, RescaleIntercept=0,
+                   VOILUTSequence=[lut_item(np.arange(4096), 0, 12)])
+    expected = [round(0.7 * stored) / 4095 for stored in range(4096)]
+    np.testing.assert_allclose(got, expected, atol=1e-7)
+
+
 def test_lut_of_bytes():
     item = lut_item([0], 0, 8, descriptor=[5, 0, 8])
     item.add_new('LUTData', 'OW', bytes([0, 51, 102, 204, 255, 0]))
