@@ -12,7 +12,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
-from mammo_plugins.registry import METRICS
+from mammo_plugins.registry import METRICS, TRANSFORMS
 
 sys.path.insert(0, str(Path(__file__).parent))
 import froc_reference as reference  # noqa: E402
@@ -90,6 +90,29 @@ def test_equals_brute_force():
     assert got['froc/n_images'] == 40
     assert got['froc/n_lesions'] == sum(len(im.lesions) for im in images)
     assert 0 < got['froc/recall@1.0'] < 1  # the case is not trivial
+
+
+@pytest.mark.parametrize('flags, expected', [
+    ((), (np.nan, 2)), ((0, ), (1, 1)), ((1, ), (np.nan, 1)), ((0, 1), (1, 0))
+])
+def test_samples_as_the_pipeline_packs_them(flags, expected):
+    """Normal images keep their (empty) boxes; crowd regions are ignored."""
+    boxes = [A, B]
+    results = dict(
+        img=np.zeros((100, 100, 3), np.float32), img_shape=(100, 100),
+        ori_shape=(100, 100), img_id=1, patient_id='p',
+        instances=[dict(bbox=list(box), bbox_label=0, ignore_flag=flag)
+                   for box, flag in zip(boxes, flags)])
+    for transform in (
+            dict(type='mmdet.LoadAnnotations', with_bbox=True),
+            dict(type='mmdet.PackDetInputs',
+                 meta_keys=('img_id', 'patient_id', 'ori_shape'))):
+        results = TRANSFORMS.build(transform)(results)
+    sample = results['data_samples']
+    sample.pred_instances = instances(boxes, scores=[.9, .8])
+    got = evaluate([sample], n_bootstrap=0)
+    np.testing.assert_equal(
+        (got['froc/max_recall'], got['froc/max_fppi']), expected)
 
 
 def test_padding_of_the_last_batch_is_cut():
@@ -204,6 +227,14 @@ def test_masks_decide_where_asked(kind):
     assert by_box['froc/recall@0.0'] == .5
     assert by_mask['froc/recall@0.0'] == 0  # a false positive comes first
     assert by_mask['froc/max_recall'] == .5
+
+
+def test_small_mask_in_a_wide_ignored_mask():
+    small, wide = [(50, 50, 55, 55)], [(40, 40, 90, 90)]
+    sample = to_sample(Image('p', [], []), 0, patient_id='p')
+    sample.pred_instances = instances(small, scores=[.9], masks=masks_of(small))
+    sample.ignored_instances = instances(wide, masks=masks_of(wide))
+    assert evaluate([sample], match='mask')['froc/max_fppi'] == 0
 
 
 def test_predictions_in_bfloat16():

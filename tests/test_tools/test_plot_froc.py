@@ -85,7 +85,10 @@ def test_two_runs(runs, tmp_path, capsys, drawn):
     np.testing.assert_array_equal(dots.get_xdata(), [.5, 1, 2])
     np.testing.assert_array_equal(dots.get_ydata(),
                                   [p['recall'] for p in points])
-    assert len(axes.collections) == 1  # the band of the run that has one
+    band, = axes.collections  # of the run that has one
+    corners = {tuple(xy) for xy in band.get_paths()[0].vertices}
+    for end in ('low', 'high'):
+        assert corners >= set(zip(first['band']['fppi'], first['band'][end]))
     legend = ' '.join(t.get_text() for t in axes.get_legend().get_texts())
     assert 'single (10 lesions, 20 images)' in legend
     assert f"R@2 = {points[2]['recall']:.3f} [{points[2]['low']:.3f}" in legend

@@ -177,7 +177,7 @@ def _missing_file(made):
 
 
 def _shared_file(made):
-    made.train['images'][0]['file_name'] = './' + \
+    made.train['images'][0]['file_name'] = 'images/../' + \
         made.train['images'][2]['file_name']
 
 
