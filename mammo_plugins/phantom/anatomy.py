@@ -89,7 +89,7 @@ class GlandVolume:
         offset = (x0 / self.voxel_mm - 0.5,
                   u0 / step_u + self._centre(flat.shape[1]))
         out = ndimage.affine_transform(
-            flat, matrix, offset, geometry.size, np.float32, order)
+            flat, matrix, offset, geometry.size, np.float32, order, mode='nearest')
         return np.maximum(out, 0)
 
 
@@ -187,7 +187,7 @@ def build_gland(fields: Sequence[np.ndarray], config: PhantomConfig,
     envelope = np.maximum(shape.gland_envelope(x), 1).astype(np.float32)
     radial = (y**2 + z**2) / envelope**2
     # fat lies behind the gland, and more gland above and outside
-    prior = 1.6 * (1 - radial) - 1.4 * np.exp(-x / 9) + (
+    prior = 1.6 * (1 - radial) - 1.6 * np.exp(-x / 13) + (
         outer_bias / shape.gland_radius) * (y + z)
     score = fields[0] + prior
     cone = radial < 1

@@ -191,7 +191,9 @@ def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
         0.55, 0.75)
     edge = np.where(rows < nipple_row, upper_edge, lower_edge)
     fold = nipple_row + 0.95 * lower
-    abdomen = rng.uniform(3, 12) * np.clip((rows - fold + 12) / 24, 0, 1)**2
+    # the fold shows when the belly below is in the field too
+    abdomen = (rng.random() < 0.5) * rng.uniform(8, 22) * np.clip(
+        (rows - fold + 25) / 35, 0, 1)**1.5
     edge = np.hypot(edge, abdomen)
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)

@@ -63,7 +63,7 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
         1 - 2 * SKIN_MM / geometry.thickness_mm)
     # structure finer than a voxel does not correlate between views
     fine = power_law_field(rng, geometry.size, geometry.pixel_mm,
-                           config.spectrum_exponent, (0.25, np.inf))
+                           config.spectrum_exponent, (0.3, np.inf))
     coarse = power_law_field(rng, geometry.size, geometry.pixel_mm,
                              config.spectrum_exponent)
     muscle = inner * geometry.muscle_fraction() * np.clip(
@@ -72,8 +72,10 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
     # compression spreads soft tissue thinner along the ray
     squeeze = geometry.thickness_mm / (2 * breast.shape.radius)
     gland = breast.gland.project(geometry) * np.float32(squeeze)
-    gland = gland * np.clip(1 + 0.07 * fine, 0, None)
-    fibres = np.minimum(curves.project(geometry), 6)
+    gland = gland * (1 + 0.02 * fine)
+    # strands stand out in fat, and are part of the parenchyma elsewhere
+    fibres = np.minimum(curves.project(geometry), 4) * np.clip(
+        1 - 2 * gland / np.maximum(room, 1), 0.2, 1)
     dense = _soft_limit(gland + fibres, 0.92 * room)
     return Tissue(thickness, room - dense, dense, muscle, thickness - inner)
 
