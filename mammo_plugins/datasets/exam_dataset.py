@@ -161,8 +161,8 @@ class ExamDataset(BaseDataset):
         return instance
 
     def filter_data(self) -> List[dict]:
-        """Drop targets without lesions only if ``filter_empty_gt`` is set."""
-        if not (self.filter_cfg or {}).get('filter_empty_gt', False):
+        """Drop targets without lesions if ``filter_empty_gt`` says so in training."""
+        if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt'):
             return self.data_list
         return [
             sample for sample in self.data_list

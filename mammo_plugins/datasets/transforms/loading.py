@@ -28,7 +28,9 @@ def segmentation_to_canonical(segmentation: Union[list, dict],
             segmentation = coco_mask.frPyObjects(segmentation,
                                                  *segmentation['size'])
         mask = frame.image_to_canonical(coco_mask.decode(segmentation))
-        return coco_mask.encode(np.asfortranarray(mask))
+        encoded = coco_mask.encode(np.asfortranarray(mask))
+        # mmdet takes an RLE of bytes for an invalid one
+        return dict(encoded, counts=encoded['counts'].decode())
     return [
         transform_points(np.reshape(polygon, (-1, 2)),
                          frame.matrix).ravel().tolist()

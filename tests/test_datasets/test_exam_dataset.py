@@ -1,0 +1,117 @@
+import json
+
+import pytest
+
+from mammo_plugins.datasets import ExamDataset
+from mammo_plugins.structures import AnnotationError
+
+
+@pytest.fixture
+def train_json(phantom_root):
+    return json.loads((phantom_root / 'annotations/train.json').read_text())
+
+
+def build(root, **options):
+    return ExamDataset(
+        data_root=str(root),
+        ann_file=options.pop('ann_file', 'annotations/train.json'),
+        pipeline=[],
+        **options)
+
+
+def write(root, data, name='changed.json'):
+    (root / 'annotations' / name).write_text(json.dumps(data))
+    return f'annotations/{name}'
+
+
+def test_views_with_their_partners(phantom_root, train_json):
+    dataset = build(phantom_root, partners=('ipsilateral', 'bilateral'))
+    assert len(dataset) == len(train_json['images']) == 24
+    lesions = {}
+    for annotation in train_json['annotations']:
+        lesions.setdefault(annotation['image_id'], []).append(annotation)
+    for sample in dataset:
+        main, ipsi, other = (sample['views'][k]
+                             for k in ('main', 'ipsilateral', 'bilateral'))
+        assert ipsi['exam_id'] == other['exam_id'] == main['exam_id']
+        assert ipsi['laterality'] == main['laterality']
+        assert ipsi['view'] != main['view'] == other['view']
+        assert other['laterality'] != main['laterality']
+        expected = lesions.get(main['img_id'], [])
+        assert len(main['instances']) == len(expected)
+        for instance, annotation in zip(main['instances'], expected):
+            x, y, w, h = annotation['bbox']
+            assert instance['bbox'] == [x, y, x + w, y + h]
+            assert instance['lesion_id'] == annotation['lesion_id']
+        assert (phantom_root / main['img_path']).is_file()
+
+
+def test_breasts_and_exams(phantom_root):
+    breasts = build(phantom_root, target='breast')
+    assert len(breasts) == 12
+    assert all(set(s['views']) == {'CC', 'MLO'} for s in breasts)
+    assert {s['laterality'] for s in breasts} == {'L', 'R'}
+    exams = build(phantom_root, target='exam')
+    assert len(exams) == 6
+    assert all(set(s['views']) == {'RCC', 'LCC', 'RMLO', 'LMLO'} for s in exams)
+
+
+def test_absent_views_are_absent(phantom_root, train_json):
+    gone = train_json['images'].pop(0)
+    train_json['annotations'] = [
+        a for a in train_json['annotations'] if a['image_id'] != gone['id']
+    ]
+    ann_file = write(phantom_root, train_json)
+    exams = build(phantom_root, target='exam', ann_file=ann_file)
+    assert len(exams[0]['views']) == 3
+    views = build(
+        phantom_root, partners=('ipsilateral', 'bilateral'), ann_file=ann_file)
+    counts = sorted(len(s['views']) for s in views)
+    assert counts == [2, 2] + [3] * 21
+
+
+def test_normal_views_are_kept_unless_told(phantom_root):
+    kept = build(phantom_root)
+    normal = sum(not s['views']['main']['instances'] for s in kept)
+    assert normal > 0
+    dropped = build(phantom_root, filter_cfg=dict(filter_empty_gt=True))
+    assert len(dropped) == len(kept) - normal
+    assert len(build(
+        phantom_root, filter_cfg=dict(filter_empty_gt=True),
+        test_mode=True)) == len(kept)
+
+
+def test_labels_follow_the_classes(phantom_root, train_json):
+    train_json['categories'] = [dict(id=1, name='mass'), dict(id=7, name='calc')]
+    train_json['annotations'][0]['category_id'] = 7
+    ann_file = write(phantom_root, train_json)
+    dataset = build(
+        phantom_root,
+        ann_file=ann_file,
+        metainfo=dict(classes=('calc', 'mass')))
+    target = train_json['annotations'][0]['image_id']
+    index = [i for i, s in enumerate(dataset)
+             if s['views']['main']['img_id'] == target][0]
+    assert dataset.get_cat_ids(index)[0] == 0
+
+
+def test_unknown_categories_raise(phantom_root, train_json):
+    train_json['categories'].append(dict(id=2, name='calcification'))
+    ann_file = write(phantom_root, train_json)
+    with pytest.raises(AnnotationError, match="'calcification'.*metainfo"):
+        build(phantom_root, ann_file=ann_file)
+
+
+def test_absent_modality_raises(phantom_root):
+    with pytest.raises(AnnotationError, match="'CEM-RC', only .*'FFDM'"):
+        build(phantom_root, modality='CEM-RC')
+
+
+@pytest.mark.parametrize('options, said', [
+    (dict(target='patient'), "'patient'; expected one of"),
+    (dict(partners=('contralateral', )), 'expected some of'),
+    (dict(target='exam', partners=('bilateral', )), 'only a view has partners'),
+])
+def test_wrong_options(phantom_root, options, said):
+    with pytest.raises(ValueError, match=said):
+        build(phantom_root, **options)

@@ -1,0 +1,132 @@
+import os
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from mammo_plugins.datasets import PixelCache
+
+PIXELS = np.random.default_rng(0).integers(0, 65536, (300, 200), np.uint16)
+FACTS = dict(crop=[1, 2, 3, 4])
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / 'a.dcm'
+    path.write_bytes(b'original')
+    return path
+
+
+def forbidden():
+    raise AssertionError('the cache should have answered')
+
+
+def make():
+    return PIXELS, dict(FACTS)
+
+
+def assert_cached(cache, source, key=''):
+    pixels, facts = cache.get(source, forbidden, key)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert pixels.dtype == np.uint16
+    assert facts == FACTS
+
+
+def test_second_read_comes_from_the_cache(tmp_path, source):
+    cache = PixelCache(tmp_path / 'cache')
+    pixels, facts = cache.get(source, make)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert facts == FACTS
+    assert_cached(cache, source)
+
+
+def test_keys_do_not_mix(tmp_path, source):
+    cache = PixelCache(tmp_path / 'cache')
+    cache.get(source, make, key='margin=8')
+    with pytest.raises(AssertionError, match='should have answered'):
+        cache.get(source, forbidden, key='margin=9')
+
+
+@pytest.mark.parametrize('change', [
+    lambda path: path.write_bytes(b'another size'),
+    lambda path: os.utime(path, ns=(1, 1)),
+], ids=['size', 'time'])
+def test_a_changed_source_is_read_again(tmp_path, source, change):
+    cache = PixelCache(tmp_path / 'cache')
+    cache.get(source, make)
+    change(source)
+    pixels, _ = cache.get(source, lambda: (PIXELS + 1, {}))
+    np.testing.assert_array_equal(pixels, PIXELS + 1)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def flip_a_byte(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xff
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize('damage', [
+    truncate, flip_a_byte, lambda path: path.write_bytes(b''),
+    lambda path: path.write_bytes(b'no archive at all')
+], ids=['truncated', 'flipped', 'empty', 'foreign'])
+def test_damaged_entries_are_rebuilt(tmp_path, source, damage):
+    cache = PixelCache(tmp_path / 'cache')
+    cache.get(source, make)
+    damage(cache.entry_path(source))
+    pixels, facts = cache.get(source, make)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert facts == FACTS
+    assert_cached(cache, source)
+
+
+def test_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path, source):
+    (tmp_path / 'cache').write_text('a file where the folder should be')
+    cache = PixelCache(tmp_path / 'cache')
+    for _ in range(2):
+        pixels, _ = cache.get(source, make)
+        np.testing.assert_array_equal(pixels, PIXELS)
+
+
+def test_nothing_half_written_stays(tmp_path, source):
+    cache = PixelCache(tmp_path / 'cache')
+
+    class Unserialisable:
+        pass
+
+    with pytest.raises(TypeError):
+        cache.get(source, lambda: (PIXELS, dict(a=Unserialisable())))
+    assert not [p for p in (tmp_path / 'cache').rglob('*') if p.is_file()]
+    cache.get(source, make)
+    assert_cached(cache, source)
+
+
+def fill(folder, source, seed, barrier):
+    """Read one source many times, forgetting the entry now and then."""
+    cache = PixelCache(folder)
+    rng = np.random.default_rng(seed)
+    barrier.wait()
+    for _ in range(60):
+        pixels, facts = cache.get(source, make)
+        assert (pixels == PIXELS).all() and facts == FACTS
+        if rng.random() < 0.3:
+            cache.entry_path(source).unlink(missing_ok=True)
+
+
+def test_two_processes_fill_it_at_once(tmp_path, source):
+    context = get_context('fork')
+    barrier = context.Barrier(2)
+    processes = [
+        context.Process(
+            target=fill, args=(tmp_path / 'cache', source, seed, barrier))
+        for seed in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert not list((tmp_path / 'cache').rglob('*.tmp'))
