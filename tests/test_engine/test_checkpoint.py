@@ -1,0 +1,124 @@
+import pickle
+
+import pytest
+import torch
+from mmengine.config import ConfigDict
+from mmengine.runner import checkpoint as mmengine_checkpoint
+from torch import nn
+
+from mammo_plugins.engine.checkpoint import (CheckpointError,
+                                             check_pretrained_files,
+                                             check_state_dict,
+                                             load_checkpoint_into,
+                                             refuse_unsafe_checkpoints)
+
+
+class Payload:
+    """Code that unpickling would run."""
+
+    ran = False
+
+    def __reduce__(self):
+        return _run, ()
+
+
+def _run():
+    Payload.ran = True
+
+
+@pytest.fixture
+def safe(monkeypatch):
+    # restores MMEngine's loader afterwards
+    monkeypatch.setattr(mmengine_checkpoint, '_safe_torch_load',
+                        mmengine_checkpoint._safe_torch_load)
+    refuse_unsafe_checkpoints()
+    Payload.ran = False
+
+
+def model():
+    return nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))
+
+
+def test_weights_are_loaded(safe, tmp_path):
+    torch.manual_seed(0)
+    source, target = model(), model()
+    path = tmp_path / 'a.pth'
+    state = {f'module.{k}': v for k, v in source.state_dict().items()}
+    torch.save(dict(state_dict=state, meta=dict(epoch=3)), path)
+    checkpoint = load_checkpoint_into(target, str(path))
+    assert checkpoint['meta'] == dict(epoch=3)
+    for key, value in source.state_dict().items():
+        torch.testing.assert_close(target.state_dict()[key], value)
+
+
+def test_code_is_refused_and_not_run(safe, tmp_path):
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict=model().state_dict(), meta=Payload()), path)
+    with pytest.raises(CheckpointError, match='--trust-checkpoint') as error:
+        load_checkpoint_into(model(), str(path))
+    assert str(path) in str(error.value)
+    assert not Payload.ran
+
+
+def test_trust_loads_it(tmp_path):
+    path = tmp_path / 'evil.pth'
+    Payload.ran = False
+    torch.save(dict(state_dict=model().state_dict(), meta=Payload()), path)
+    load_checkpoint_into(model(), str(path))  # MMEngine's own way
+    assert Payload.ran
+
+
+@pytest.mark.parametrize('content', [
+    b'', b'no checkpoint', pickle.dumps([1])[:-3]
+], ids=['empty', 'text', 'truncated pickle'])
+def test_unreadable_files_are_named(safe, tmp_path, content):
+    path = tmp_path / 'a.pth'
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match='a.pth'):
+        load_checkpoint_into(model(), str(path))
+
+
+def test_truncated_file(safe, tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(model().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(CheckpointError, match='truncated'):
+        load_checkpoint_into(model(), str(path))
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CheckpointError, match='no such checkpoint.*epoch_'):
+        load_checkpoint_into(model(), str(tmp_path / 'no.pth'))
+
+
+def test_another_model_is_refused_with_the_keys():
+    other = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 5))
+    with pytest.raises(CheckpointError) as error:
+        check_state_dict(model(), dict(state_dict=other.state_dict()), 'x.pth')
+    text = str(error.value)
+    assert text.startswith('x.pth: these are not the weights')
+    assert '1.running_mean' in text
+    assert '0.weight (5, 3) for (2, 3)' in text
+    with pytest.raises(CheckpointError, match='unknown to the model: 2.weight'):
+        check_state_dict(
+            model(), {**model().state_dict(), '2.weight': torch.zeros(1)}, 'y')
+    with pytest.raises(CheckpointError, match='holds a list'):
+        check_state_dict(model(), [1], 'z')
+    check_state_dict(model(), model().state_dict(), 'fine')
+
+
+def test_missing_pretrained_weights_say_what_to_do(tmp_path):
+    cfg = ConfigDict(
+        neck=dict(type='FPN'),
+        backbone=dict(
+            init_cfg=[dict(type='Pretrained', checkpoint='no/such.pth')]))
+    with pytest.raises(CheckpointError) as error:
+        check_pretrained_files(cfg)
+    text = str(error.value)
+    assert 'model.backbone.init_cfg[0].checkpoint: no/such.pth' in text
+    assert 'pretrained_weights.md' in text
+    (tmp_path / 'w.pth').write_bytes(b'')
+    cfg.backbone.init_cfg[0].checkpoint = str(tmp_path / 'w.pth')
+    check_pretrained_files(cfg)
+    cfg.backbone.init_cfg[0].checkpoint = 'torchvision://resnet50'
+    check_pretrained_files(cfg)
