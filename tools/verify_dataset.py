@@ -13,7 +13,8 @@ from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
 from mammo_plugins.io import write_json
-from mammo_plugins.structures import BIRADS, DENSITIES, PATHOLOGIES
+from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
+                                      PATHOLOGIES, VIEWS)
 from mammo_plugins.verification import (ERROR, SPLITS, WARNING, Finding, Part,
                                         check_exams, check_files, check_geometry,
                                         check_images, check_lesion_ids,
@@ -91,7 +92,7 @@ def root_of(path: Path) -> Path:
 
 
 def count_entries(part: Part) -> Dict[str, int]:
-    """Count what there is, in the order of print; what is zero is left out."""
+    """Count what there is, in the order of print."""
     images, annotations = part.data['images'], part.data['annotations']
     lesions = {(a['lesion_id'] if a['lesion_id'] is not None else i)
                for i, a in enumerate(annotations)}
@@ -104,7 +105,10 @@ def count_entries(part: Part) -> Dict[str, int]:
     }
     views = Counter(f"{image['modality']} {image['laterality']}{image['view']}"
                     for image in images)
-    counts.update({f'images {name}': views[name] for name in sorted(views)})
+    counts.update({f'images {modality} {side}{view}':
+                   views[f'{modality} {side}{view}']
+                   for modality in MODALITIES for view in VIEWS
+                   for side in LATERALITIES})
     for title, entries, key, options in (
         ('images, abnormal', images, 'abnormal', (True, False)),
         ('images, BI-RADS', images, 'birads', BIRADS),
@@ -116,7 +120,7 @@ def count_entries(part: Part) -> Dict[str, int]:
         for value in (*options, None):
             name = 'unknown' if value is None else str(value)
             counts[f'{title} {name}'] = found[value]
-    return {name: count for name, count in counts.items() if count}
+    return counts
 
 
 def verify(files: Sequence[Path], data_root: Optional[Path] = None,
@@ -181,11 +185,12 @@ def format_report(report: dict) -> str:
 
 
 def _table(counts: Dict[str, Dict[str, int]]) -> List[str]:
-    names = dict.fromkeys(name for part in counts.values() for name in part)
+    names = dict.fromkeys(name for part in counts.values() for name in part
+                          if any(other[name] for other in counts.values()))
     width = max(map(len, names), default=0)
     header = ' ' * width + ''.join(f'{name:>9}' for name in counts)
     return [header] + [
-        f'{name:{width}}' + ''.join(f'{part.get(name, 0):>9}'
+        f'{name:{width}}' + ''.join(f'{part[name]:>9}'
                                     for part in counts.values())
         for name in names
     ]

@@ -252,6 +252,8 @@ def test_predictions_in_bfloat16():
      'load the annotations after Resize'),
     (lambda s: setattr(s.pred_instances, 'bboxes',
                        torch.full((1, 4), float('nan'))), 'no NaN'),
+    (lambda s: setattr(s.pred_instances, 'scores',
+                       torch.full((1, ), float('nan'))), 'score of NaN'),
 ])
 def test_errors_name_the_image_and_the_cure(change, message):
     sample = to_sample(Image('p', [(A, .5)], [A]), 7, patient_id='p')

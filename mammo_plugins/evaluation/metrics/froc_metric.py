@@ -60,8 +60,9 @@ class FROCMetric(BaseMetric):
             confidence intervals; 0 for none. Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         out_dir (str, optional): Folder for ``froc.json`` and ``froc.png``,
-            named for the prefix and written anew at each evaluation. Defaults
-            to None: no files.
+            named for the prefix and written anew at each evaluation; the file
+            holds :func:`~mammo_plugins.evaluation.functional.froc_summary` and
+            under ``classes`` that of each class. Defaults to None: no files.
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
@@ -123,6 +124,9 @@ class FROCMetric(BaseMetric):
         to_lesions = self._iou(predictions, lesions)
         to_ignored = self._iou(predictions, ignored, crowd=True)
         scores = _to_numpy(predictions['scores'])
+        if not np.isfinite(scores).all():
+            raise ValueError('a detection has a score of NaN or infinity; has '
+                             'the training diverged?')
 
         def select(label: Optional[int]) -> ImageMatches:
             rows, columns, regions = (
