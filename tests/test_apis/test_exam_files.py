@@ -1,0 +1,88 @@
+import shutil
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+
+from mammo_plugins.apis.exam_files import find_exams
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    levels = np.random.default_rng(0).integers(0, 4096, (40, 30), np.uint16)
+    cv2.imwrite(str(path), levels)
+
+
+def test_studies_and_other_files_are_told_apart(phantom_root, tmp_path):
+    # two exams in one folder, renamed, among other files
+    files = sorted((phantom_root / 'dicom/phantom_0001').glob('*.dcm')) + sorted(
+        (phantom_root / 'dicom/phantom_0002').glob('*.dcm'))
+    for i, file in enumerate(files):
+        shutil.copy(file, tmp_path / f'IM{i}')
+    (tmp_path / 'notes.txt').write_text('hello')
+    (tmp_path / 'sub').mkdir()
+    (tmp_path / 'sub/empty.dcm').write_bytes(b'')
+    found = find_exams(tmp_path)
+    assert sorted(sorted(views) for views in found.exams.values()) == [
+        ['LCC', 'LMLO', 'RCC', 'RMLO']
+    ] * 2
+    for views in found.exams.values():
+        studies = {pydicom.dcmread(v.path).StudyInstanceUID
+                   for v in views.values()}
+        assert len(studies) == 1
+        for name, view in views.items():
+            truth = pydicom.dcmread(view.path)
+            assert (view.height, view.width) == (truth.Rows, truth.Columns)
+            assert truth.ImageLaterality + view.view == name
+    assert sorted(file.name for file, _ in found.skipped) == [
+        'empty.dcm', 'notes.txt'
+    ]
+    assert all(reason for _, reason in found.skipped)
+
+
+@pytest.mark.parametrize('name, expected', [
+    ('0_L-CC.png', 'LCC'), ('exam1_R-MLO.png', 'RMLO'), ('LCC.png', 'LCC'),
+    ('P12_right_mlo.png', 'RMLO'), ('a LEFT CC.png', 'LCC'),
+])
+def test_pictures_by_name(tmp_path, name, expected):
+    picture(tmp_path / 'exam' / name)
+    exam, = find_exams(tmp_path).exams.values()
+    assert list(exam) == [expected]
+    assert (exam[expected].height, exam[expected].width) == (40, 30)
+
+
+@pytest.mark.parametrize('name', ['image.png', 'ALLCC.png', 'LCC_RCC.png',
+                                  'BLCC.png'])
+def test_pictures_without_a_view_are_skipped(tmp_path, name):
+    picture(tmp_path / name)
+    found = find_exams(tmp_path)
+    assert not found.exams
+    assert 'unknown laterality' in found.skipped[0][1]
+
+
+def test_pictures_belong_together_by_folder(tmp_path):
+    for folder in ('a', 'b'):
+        for name in ('L-CC', 'R-CC'):
+            picture(tmp_path / folder / f'{name}.png')
+    found = find_exams(tmp_path)
+    assert [sorted(views) for views in found.exams.values()] == [
+        ['LCC', 'RCC']
+    ] * 2
+
+
+def test_a_second_image_of_a_view_is_listed(tmp_path):
+    picture(tmp_path / 'a_LCC.png')
+    picture(tmp_path / 'b_LCC.png')
+    found = find_exams(tmp_path)
+    exam, = found.exams.values()
+    assert exam['LCC'].path.name == 'a_LCC.png'
+    assert found.skipped == [(tmp_path / 'b_LCC.png',
+                              'another LCC of the same exam; a_LCC.png is used')]
+
+
+def test_one_file_and_no_file(phantom_root, tmp_path):
+    file = sorted((phantom_root / 'dicom/phantom_0001').glob('*.dcm'))[0]
+    assert len(find_exams(file).exams) == 1
+    with pytest.raises(FileNotFoundError, match='no such file or folder'):
+        find_exams(tmp_path / 'no')

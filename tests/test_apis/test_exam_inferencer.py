@@ -1,0 +1,124 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+
+from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.registry import MODELS
+
+CONFIG = (Path(__file__).parents[2] /
+          'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
+
+
+@pytest.fixture(scope='module')
+def inferencer(tmp_path_factory):
+    cfg = Config.fromfile(CONFIG)
+    torch.manual_seed(0)
+    with MODELS.switch_scope_and_registry('mammo'):
+        model = MODELS.build(cfg.model)
+    path = tmp_path_factory.mktemp('checkpoint') / 'a.pth'
+    torch.save(dict(state_dict=model.state_dict()), path)
+    return ExamInferencer(CONFIG, str(path), device='cpu')
+
+
+@pytest.fixture
+def folder(phantom_root, tmp_path):
+    """Two exams, one view truncated, among other files."""
+    out = tmp_path / 'in'
+    shutil.copytree(phantom_root / 'dicom/phantom_0001', out / 'a')
+    shutil.copytree(phantom_root / 'dicom/phantom_0002', out / 'b')
+    (out / 'readme.txt').write_text('no image')
+    broken = sorted((out / 'b').glob('*.dcm'))[0]
+    broken.write_bytes(broken.read_bytes()[:-2000])
+    return out, broken
+
+
+def at_a_known_place(monkeypatch, inferencer, box):
+    """Make the model predict one box, given in canonical pixels."""
+
+    def test_step(data):
+        sample, = data['data_samples']
+        sample.pred_instances = InstanceData(
+            bboxes=torch.tensor([box]), scores=torch.tensor([0.75]),
+            labels=torch.tensor([0]))
+        return [sample]
+
+    monkeypatch.setattr(inferencer.model, 'test_step', test_step)
+
+
+def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
+                                                  monkeypatch):
+    root, broken = folder
+    at_a_known_place(monkeypatch, inferencer, [10., 20., 16., 28.])
+    result = inferencer(root, tmp_path / 'out')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert written == json.loads(json.dumps(result))
+    assert [len(exam['views']) for exam in result['exams']] == [4, 3]
+    for exam in result['exams']:
+        assert (tmp_path / 'out' / exam['figure']).stat().st_size > 10000
+        for view in exam['views']:
+            truth = pydicom.dcmread(root / view['file'])
+            detection, = view['detections']
+            assert detection['score'] == 0.75
+            assert detection['category'] == 'mass'
+            x1, y1, x2, y2 = detection['bbox']
+            assert (x2 - x1, y2 - y1) == (6, 8)
+            # 10 pixels from the crop's chest-wall side, wherever that is
+            crop, flipped = _frame(inferencer, root / view['file'])
+            expected_x1 = crop[2] - 16 if flipped else crop[0] + 10
+            assert (x1, y1) == (expected_x1, crop[1] + 20)
+            assert flipped == (view['laterality'] == 'R')
+            row, column = map(float, truth.ImagerPixelSpacing)
+            np.testing.assert_allclose(
+                detection['bbox_mm'],
+                [x1 * column, y1 * row, x2 * column, y2 * row], atol=1e-3)
+    skipped = {entry['file']: entry['reason'] for entry in result['skipped']}
+    assert set(skipped) == {'readme.txt', f'b/{broken.name}'}
+    assert 'truncated' in skipped[f'b/{broken.name}']
+
+
+def _frame(inferencer, path):
+    from mammo_plugins.anatomy import CanonicalFrame
+    from mammo_plugins.io import read_mammogram
+    frame = CanonicalFrame.of(read_mammogram(path).pixels, margin=8)
+    return frame.crop, frame.flipped
+
+
+def test_the_network_itself(inferencer, phantom_root):
+    result = inferencer(phantom_root / 'dicom/phantom_0001')
+    for view in result['exams'][0]['views']:
+        scores = [d['score'] for d in view['detections']]
+        assert scores and scores == sorted(scores, reverse=True)
+        for x1, y1, x2, y2 in (d['bbox'] for d in view['detections']):
+            assert 0 <= x1 <= x2 <= view['width']
+            assert 0 <= y1 <= y2 <= view['height']
+
+
+def test_nothing_usable(inferencer, tmp_path):
+    (tmp_path / 'a.txt').write_text('x')
+    result = inferencer(tmp_path)
+    assert result['exams'] == []
+    assert len(result['skipped']) == 1
+
+
+def test_identity_stays_out(inferencer, folder, tmp_path, capsys):
+    root, _ = folder
+    for file in root.rglob('*.dcm'):
+        if file.parent.name == 'b':
+            continue
+        ds = pydicom.dcmread(file)
+        ds.PatientName, ds.PatientID = 'Secretname^Planted', 'PID-7788'
+        ds.PatientBirthDate = '19610203'
+        ds.save_as(file)
+    inferencer(root, tmp_path / 'out')
+    said = capsys.readouterr()
+    text = said.out + said.err + ''.join(
+        p.read_bytes().decode('latin-1') for p in (tmp_path / 'out').iterdir())
+    for secret in ('Secretname', 'PID-7788', '19610203'):
+        assert secret not in text

@@ -1,0 +1,117 @@
+"""Every config builds and runs forward and backward; one found is one tested."""
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DefaultScope
+
+from mammo_plugins.registry import DATASETS, MODELS
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts)
+
+
+def without_pretrained(cfg):
+    """Random weights in place of files that a test does not have."""
+    if isinstance(cfg, dict):
+        init_cfg = cfg.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
+            cfg['init_cfg'] = None
+        for value in cfg.values():
+            without_pretrained(value)
+    elif isinstance(cfg, (list, tuple)):
+        for value in cfg:
+            without_pretrained(value)
+
+
+def without_cache(pipeline):
+    return [dict(step, cache_dir=None) if 'cache_dir' in step else step
+            for step in pipeline]
+
+
+@pytest.fixture
+def run(phantom_root):
+    """Return a config and its dataset on the tiny phantom exams."""
+
+    def load(path, loader):
+        cfg = Config.fromfile(ROOT / path)
+        without_pretrained(cfg.model)
+        dataset = copy.deepcopy(cfg[loader].dataset)
+        dataset.data_root = str(phantom_root)
+        dataset.ann_file = 'annotations/train.json'
+        dataset.pipeline = without_cache(dataset.pipeline)
+        return cfg, DATASETS.build(dataset)
+
+    return load
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_forward_and_backward(path, run):
+    torch.manual_seed(0)
+    np.random.seed(0)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        cfg, dataset = run(path, 'train_dataloader')
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        # two samples with lesions and one without
+        has = [bool(dataset.get_cat_ids(i)) for i in range(len(dataset))]
+        chosen = [i for i, h in enumerate(has) if h][:2] + [has.index(False)]
+        data = model.data_preprocessor(
+            pseudo_collate([dataset[i] for i in chosen]), True)
+        losses, values = model.parse_losses(model(**data, mode='loss'))
+        losses.backward()
+    assert all(np.isfinite(v.item()) for v in values.values())
+    missing = [name for name, p in model.named_parameters()
+               if p.requires_grad and p.grad is None]
+    assert not missing
+    assert any(p.grad.abs().sum() > 0 for p in model.parameters()
+               if p.grad is not None)
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_prediction(path, run):
+    with DefaultScope.overwrite_default_scope('mammo'):
+        cfg, dataset = run(path, 'test_dataloader')
+        model = MODELS.build(cfg.model).eval()
+        with torch.no_grad():
+            sample, = model.test_step(pseudo_collate([dataset[0]]))
+    assert sample.pred_instances.bboxes.shape[1] == 4
+    assert torch.isfinite(sample.pred_instances.bboxes).all()
+    assert {'canonical_frame', 'patient_id', 'exam_id'} <= set(
+        sample.metainfo_keys())
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_normal_images_are_trained_on(path):
+    cfg = Config.fromfile(ROOT / path)
+    assert cfg.default_scope == 'mammo'
+    dataset = cfg.train_dataloader.dataset
+    assert dataset.filter_cfg.filter_empty_gt is False
+
+
+def test_small_and_large_differ_only_in_size():
+    """The phantom's baseline has the same parts as the paper's."""
+    large = Config.fromfile(
+        ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py')
+    small = Config.fromfile(
+        ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
+
+    def types(cfg):
+        """The config with nothing left but names."""
+        if isinstance(cfg, dict):
+            kept = {k: types(v) for k, v in cfg.items() if k != 'init_cfg'}
+            return {k: v for k, v in kept.items() if v}
+        if isinstance(cfg, (list, tuple)):
+            return [types(v) for v in cfg if isinstance(v, dict)]
+        return cfg if isinstance(cfg, str) else None
+
+    assert types(small.model) == types(large.model)
+    for loader in ('train_dataloader', 'test_dataloader'):
+        assert types(small[loader].dataset.pipeline) == types(
+            large[loader].dataset.pipeline)

@@ -1,0 +1,92 @@
+"""Every name of ours builds under the scopes that users work in."""
+import subprocess
+import sys
+
+import pytest
+from mmengine import registry as roots
+from mmengine.registry import DefaultScope
+
+from mammo_plugins import registry
+
+# what each component needs to be built, for those that need anything
+ARGUMENTS = {
+    'ExamDataset': dict(lazy_init=True),
+    'ForEachView': dict(transforms=[]),
+}
+
+REGISTRIES = [name for name in dir(registry)
+              if isinstance(getattr(registry, name), registry.MammoRegistry)]
+
+
+def registered():
+    for name in REGISTRIES:
+        child = getattr(registry, name)
+        child.import_from_location()
+        for component in child.module_dict:
+            yield name, component
+
+
+def test_something_is_registered():
+    names = {component for _, component in registered()}
+    assert {'ExamDataset', 'LoadMammogram', 'FROCMetric', 'RoIFocalLoss',
+            'CheckpointCheckHook'} <= names
+
+
+@pytest.mark.parametrize('scope', ['mammo', 'mmdet', 'mmpretrain'])
+@pytest.mark.parametrize('registry_name, component', list(registered()))
+def test_builds_under_default_scope(scope, registry_name, component):
+    root = getattr(roots, registry_name)
+    child = getattr(registry, registry_name)
+    with DefaultScope.overwrite_default_scope(scope):
+        built = root.build(
+            dict(type=f'mammo.{component}', **ARGUMENTS.get(component, {})))
+    assert type(built) is child.module_dict[component]
+
+
+@pytest.mark.parametrize('registry_name, plain, home', [
+    ('MODELS', 'FasterRCNN', 'mmdet'),
+    ('MODELS', 'LinearClsHead', 'mmpretrain'),
+    ('TRANSFORMS', 'PackDetInputs', 'mmdet'),
+    ('TRANSFORMS', 'PackInputs', 'mmpretrain'),
+    ('HOOKS', 'CheckpointHook', 'mmengine'),
+    ('DATASETS', 'CocoDataset', 'mmdet'),
+    ('DATASETS', 'RepeatDataset', 'mmengine'),
+])
+def test_plain_names_are_found_in_the_libraries(registry_name, plain, home):
+    found = getattr(registry, registry_name).get(plain)
+    assert found.__module__.startswith(home)
+
+
+def test_unknown_names_are_not_found():
+    assert registry.MODELS.get('NoSuchThing') is None
+
+
+def test_the_config_alone_imports_us(tmp_path):
+    """``custom_imports`` and MMEngine's Runner are enough."""
+    script = tmp_path / 'run.py'
+    script.write_text('''
+from mmengine.config import Config
+from mmengine.runner import Runner
+cfg = Config(dict(
+    custom_imports=dict(imports=["mammo_plugins"], allow_failed_imports=False),
+    default_scope="mammo", work_dir="work", log_level="ERROR",
+    model=dict(type="RetinaNet",
+               data_preprocessor=dict(type="MammogramDataPreprocessor"),
+               backbone=dict(type="ResNet", depth=18, num_stages=4),
+               neck=dict(type="FPN", in_channels=[64, 128, 256, 512],
+                         out_channels=16, num_outs=5),
+               bbox_head=dict(type="RetinaHead", num_classes=1, in_channels=16,
+                              anchor_generator=dict(
+                                  type="AnchorGenerator", scales=[8],
+                                  ratios=[1.], strides=[4, 8, 16, 32, 64])))))
+runner = Runner.from_cfg(Config.fromstring(cfg.pretty_text, ".py"))
+print(type(runner.model).__module__,
+      type(runner.model.data_preprocessor).__module__)
+''')
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, text=True,
+                          capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-2:] == [
+        'mmdet.models.detectors.retinanet',
+        'mammo_plugins.models.data_preprocessors.mammogram_data_preprocessor'
+    ]
