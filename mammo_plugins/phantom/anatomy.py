@@ -87,7 +87,7 @@ class GlandVolume:
         matrix = np.array([[0., column_to_x / self.voxel_mm],
                            [row_to_u / step_u, tilt * column_to_x / step_u]])
         offset = (x0 / self.voxel_mm - 0.5,
-                  u0 / step_u + self._centre(flat.shape[1]))
+                  u0 / step_u + self._centre(flat.shape[1] - 1))
         out = ndimage.affine_transform(
             flat, matrix, offset, geometry.size, np.float32, order, mode='nearest')
         return np.maximum(out, 0)

@@ -4,9 +4,8 @@ from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from mammo_plugins.phantom.anatomy import (blend, build_curves, build_gland,
-                                           shared_fields)
-from mammo_plugins.phantom.anatomy import GLAND_SHARE
+from mammo_plugins.phantom.anatomy import (GLAND_SHARE, blend, build_curves,
+                                           build_gland, shared_fields)
 from mammo_plugins.phantom.config import LATERALITIES, VIEWS, PhantomConfig
 from mammo_plugins.phantom.findings import Breast, Finding, sample_findings
 from mammo_plugins.phantom.geometry import (recompress, sample_geometry,
@@ -234,13 +233,13 @@ def _recombine(exam: PhantomExam, shown: Dict[Tuple[str, str],
     for key, tissue in exam.tissue.items():
         # subtraction leaves a little anatomy, and adds the noise of two images
         rest = 0.04 * tissue.integral() + 0.12 * (tissue.thickness > 0)
-        draw = 0.035 * noise.standard_normal(config.size, dtype=np.float32)
+        draw = 0.016 * noise.standard_normal(config.size, dtype=np.float32)
         draw *= np.minimum(tissue.thickness / 10, 1)
         images = []
         for uptakes in (lesion_uptake, None):
             signal = rest + draw + enhancement(tissue, shown[key], uptake,
                                                uptakes)
-            grey = np.clip(signal / np.float32(0.9), 0, 1)
+            grey = np.clip(signal / np.float32(0.8), 0, 1)
             images.append(np.rint(4095 * grey).astype(np.uint16))
         _add_view(exam, key, 'CEM-RC', images, shown[key])
 

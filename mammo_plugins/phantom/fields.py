@@ -41,7 +41,8 @@ def power_law_field(rng: np.random.Generator,
             isotropic field. The exponent is the same in every direction.
 
     Returns:
-        float32 array of ``shape`` with zero mean and unit variance.
+        float32 array of ``shape`` with zero mean and unit variance; all zero
+        if the grid is too coarse for the band.
     """
     norm = _frequency_norm(shape, spacing, stretch or (1., ) * len(shape))
     floor = 1 / (max(shape) * spacing)
@@ -51,4 +52,5 @@ def power_law_field(rng: np.random.Generator,
     noise = rng.standard_normal((2, ) + norm.shape, dtype=np.float32)
     spectrum = (noise[0] + 1j * noise[1]) * gain
     field = fft.irfftn(spectrum, s=shape, overwrite_x=True)
-    return ((field - field.mean()) / field.std()).astype(np.float32)
+    spread = float(field.std()) or 1.
+    return ((field - field.mean()) / spread).astype(np.float32)

@@ -211,6 +211,7 @@ def add_overlap_pair(rng: np.random.Generator, config: PhantomConfig,
             break
     else:
         return
+    contrast = rng.uniform(0.1, 0.17)
     for place in places:
         mass = irregular_mass(rng, place, diameter * rng.uniform(0.9, 1.1),
                               config.pixel_mm, 0.1, 0.1)
@@ -220,7 +221,7 @@ def add_overlap_pair(rng: np.random.Generator, config: PhantomConfig,
                 breast.laterality,
                 place,
                 diameter,
-                float(rng.uniform(0.1, 0.17)),
+                float(contrast * rng.uniform(0.9, 1.1)),
                 mass,
                 number,
                 coincides_in=view))

@@ -122,7 +122,7 @@ class ViewGeometry:
         inside = self.muscle_mm[:, None] - depth[None, :]
         step = np.clip(inside / (2 * self.pixel_mm) + 0.5, 0, 1)
         ramp = np.clip(inside / 30, 0, 1)
-        return (step * (0.1 + 0.2 * ramp)).astype(np.float32)
+        return (step * (0.08 + 0.18 * ramp)).astype(np.float32)
 
 
 def sample_shape(rng: np.random.Generator,
@@ -192,8 +192,8 @@ def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
     edge = np.where(rows < nipple_row, upper_edge, lower_edge)
     fold = nipple_row + 0.95 * lower
     # the fold shows when the belly below is in the field too
-    abdomen = (rng.random() < 0.5) * rng.uniform(8, 22) * np.clip(
-        (rows - fold + 25) / 35, 0, 1)**1.5
+    abdomen = (rng.random() < 0.5) * rng.uniform(8, 25) * np.clip(
+        (rows - fold + 25) / (config.field_mm[0] - fold + 25), 0, 1)**1.5
     edge = np.hypot(edge, abdomen)
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)

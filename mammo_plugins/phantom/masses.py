@@ -68,8 +68,8 @@ def _filled(rng: np.random.Generator, points: np.ndarray,
     # off the lattice, which would beat with the pixels
     points += voxel * (rng.random(points.shape, np.float32) - np.float32(0.5))
     # a mass is not even inside
-    grain = _ripple(rng, points, (0.3, 1.2), 12)
-    return points, share * np.clip(1 + 0.25 * grain, 0, None) * voxel**3
+    grain = _ripple(rng, points, (0.3, 1.2), 20)
+    return points, share * np.clip(1 + 0.16 * grain, 0, None) * voxel**3
 
 
 def _ripple(rng: np.random.Generator, points: np.ndarray,

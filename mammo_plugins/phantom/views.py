@@ -40,8 +40,8 @@ class Tissue:
 
 def _soft_limit(value: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """At most ``limit``, and ``value`` where that is much smaller."""
-    limit = np.maximum(limit, 1e-3)
-    return value / (1 + (value / limit)**4)**0.25
+    return value / (1 + (value / np.maximum(limit, 1e-3))**4)**0.25 * (
+        limit > 1e-3)
 
 
 def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,

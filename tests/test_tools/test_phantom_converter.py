@@ -1,0 +1,70 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/phantom.py'
+SMALL = ['--exams', '2', '--size', '64', '32', '--split', '0.5', '0', '0.5']
+
+
+def _run(*arguments):
+    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)],
+                          capture_output=True,
+                          text=True)
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    out = tmp_path_factory.mktemp('data') / 'phantom'
+    return out, _run(*SMALL, '--out', out, '--preview', '--density', 'A')
+
+
+def test_makes_the_data_set(made):
+    out, done = made
+    assert done.returncode == 0, done.stderr
+    assert '2 exams written' in done.stdout
+    assert 'exam/s' in done.stderr or 's/exam' in done.stderr  # progress
+    assert (out / 'preview.png').is_file()
+    for part in ('train', 'test'):
+        data = json.loads((out / f'annotations/{part}.json').read_text())
+        assert {i['density'] for i in data['images']} == {'A'}
+        assert all((out / i['file_name']).is_file() for i in data['images'])
+
+
+def test_once_more_does_nothing(made):
+    out, _ = made
+    done = _run(*SMALL, '--out', out, '--density', 'A')
+    assert done.returncode == 0
+    assert 'nothing to do' in done.stdout
+
+
+def test_other_parameters_are_refused_in_one_line(made):
+    out, _ = made
+    done = _run(*SMALL, '--out', out, '--density', 'A', '--seed', '9')
+    assert done.returncode == 2
+    assert 'seed=0 (now asked: 9)' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('wrong, named', [
+    (['--split', '0.5', '0', '0.1'], '--split'),
+    (['--prevalence', '2'], 'prevalence'),
+    (['--missing-views', '1'], '--missing-views'),
+    (['--exams', '0'], '--exams'),
+    (['--size', '8', '8'], 'size'),
+    (['--density', 'E'], '--density'),
+])
+def test_mistakes_are_named_without_a_traceback(tmp_path, wrong, named):
+    done = _run(*SMALL, '--out', tmp_path / 'x', *wrong)
+    assert done.returncode == 2
+    assert named in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.stderr
+    assert not (tmp_path / 'x').exists()
+
+
+def test_help_ends_with_an_example():
+    done = _run('--help')
+    assert done.returncode == 0
+    assert 'example:' in done.stdout and '--exams 80' in done.stdout
