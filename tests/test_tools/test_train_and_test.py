@@ -1,0 +1,145 @@
+"""The launchers, as a user runs them."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+EPOCHS = 3
+
+
+@pytest.fixture
+def options(phantom_root, tmp_path):
+    """The small baseline on the tiny exams: a few seconds an epoch."""
+    parts = ('train', 'val', 'test')
+    return [
+        '--work-dir', str(tmp_path / 'work'), '--cfg-options',
+        *(f'{part}_dataloader.dataset.data_root={phantom_root}'
+          for part in parts),
+        *(f'{part}_dataloader.num_workers=0' for part in parts),
+        *(f'{part}_dataloader.persistent_workers=False' for part in parts),
+        f'train_cfg.max_epochs={EPOCHS}', f'train_cfg.val_interval={EPOCHS}',
+        'default_hooks.logger.interval=1', 'log_processor.window_size=1'
+    ]
+
+
+def command(tool, *arguments):
+    return [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
+
+
+def run(*words, **kwargs):
+    return subprocess.run(words, cwd=kwargs.pop('cwd', ROOT), text=True,
+                          capture_output=True, timeout=300, **kwargs)
+
+
+def curve(work_dir):
+    """Return {(epoch, iteration): loss} over all logs, later runs last."""
+    losses = {}
+    for log in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        for line in log.read_text().splitlines():
+            entry = json.loads(line)
+            if 'loss' in entry:
+                losses[entry['epoch'], entry['step']] = entry['loss']
+    return losses
+
+
+def test_killed_training_goes_on_where_it_was(options, tmp_path):
+    """kill -9 in the second epoch, --resume: same epochs, a curve without a gap."""
+    work_dir = tmp_path / 'work'
+    process = subprocess.Popen(
+        command('train.py', CONFIG, *options), cwd=ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 240
+    while not any(epoch == 2 for epoch, _ in curve(work_dir)):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = curve(work_dir)
+    assert not (work_dir / f'epoch_{EPOCHS}.pth').exists()
+    done = run(*command('train.py', CONFIG, '--resume', *options))
+    assert done.returncode == 0, done.stderr[-2000:]
+    after = curve(work_dir)
+    steps = 24 // 4
+    assert sorted(after) == [(1 + i // steps, 1 + i)
+                             for i in range(steps * EPOCHS)]
+    last = torch.load(work_dir / f'epoch_{EPOCHS}.pth', weights_only=False)
+    assert last['meta']['epoch'] == EPOCHS
+    assert last['meta']['iter'] == steps * EPOCHS
+    # it went on with the trained weights, the optimiser's state and the seed of
+    # that epoch: up to augmentation its losses are those before the kill
+    assert after[2, steps + 1] == pytest.approx(
+        before[2, steps + 1], rel=0.5)
+    assert 'recall@1' in done.stdout + done.stderr
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return str(s.getsockname()[1])
+
+
+def test_two_processes_without_gpus(options, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip('this machine has a GPU; the test is for gloo on CPUs')
+    environment = dict(
+        os.environ, PORT=free_port(),
+        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
+    options = [o.replace(f'={EPOCHS}', '=1') for o in options]
+    done = run(str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options,
+               env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    # 24 images, two processes, four images each
+    assert sorted(curve(tmp_path / 'work')) == [(1, 1), (1, 2), (1, 3)]
+    checkpoint = tmp_path / 'work/epoch_1.pth'
+    names = list(torch.load(checkpoint, weights_only=False)['state_dict'])
+    assert not any(name.startswith('module.') for name in names)
+    environment['PORT'] = free_port()
+    tested = run(str(ROOT / 'tools/dist_test.sh'), CONFIG, str(checkpoint), '2',
+                 *options, env=environment)
+    assert tested.returncode == 0, tested.stderr[-2000:]
+    both = json.loads((tmp_path / 'work/test/froc.json').read_text())
+    alone = run(*command('test.py', CONFIG, checkpoint, *options))
+    assert alone.returncode == 0, alone.stderr[-2000:]
+    # two processes come to the same figures as one
+    assert json.loads((tmp_path / 'work/test/froc.json').read_text()) == both
+    assert (tmp_path / 'work/test/froc.png').stat().st_size > 5000
+
+
+def test_checkpoints_that_do_not_fit(options, tmp_path):
+    path = tmp_path / 'other.pth'
+    torch.save(dict(state_dict=dict(weight=torch.zeros(2)), meta={}), path)
+    done = run(*command('test.py', CONFIG, path, *options))
+    assert done.returncode == 2
+    assert 'these are not the weights of the configured model' in done.stderr
+    assert 'Traceback' not in done.stderr
+    assert not re.search(r'Epoch\(test\)', done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize('tool, arguments, said', [
+    ('train.py', ['configs/baselines/faster-rcnn_phantom.py'],
+     'did you mean configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'),
+    ('train.py', ['configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'],
+     'docs/how_to/pretrained_weights.md'),
+    ('train.py', [CONFIG, '--cfg-options',
+                  'train_dataloader.dataset.data_root=no/such'],
+     'no such annotation file'),
+    ('test.py', [CONFIG, 'no.pth'], 'no.pth: no such checkpoint'),
+    ('infer.py', [CONFIG, 'no.pth', '.'], 'no.pth: no such checkpoint'),
+])
+def test_mistakes_get_one_line(tool, arguments, said, tmp_path):
+    if tool == 'train.py':
+        arguments = [arguments[0], '--work-dir', tmp_path, *arguments[1:]]
+    done = run(*command(tool, *arguments))
+    assert done.returncode == 2
+    assert 'Traceback' not in done.stderr
+    assert said in done.stderr.splitlines()[-1]
