@@ -247,7 +247,7 @@ def build_curves(rng: np.random.Generator, config: PhantomConfig,
     return Curves(points[keep], area[keep])
 
 
-def _ducts(rng, shape, step):
+def _ducts(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     n = rng.integers(9, 15)
     side = rng.normal(0, 0.42, (n, 2))
     heading = np.column_stack([-np.ones(n), side])
@@ -266,7 +266,7 @@ def _ducts(rng, shape, step):
     return trunk, twigs
 
 
-def _ligaments(rng, shape, step):
+def _ligaments(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     """From the gland's surface forward to the skin."""
     n = rng.integers(70, 110)
     x = shape.depth * rng.uniform(0.05, 0.85, n)
@@ -279,7 +279,7 @@ def _ligaments(rng, shape, step):
                  rng.uniform(0.4, 0.75, n))
 
 
-def _strands(rng, shape, step):
+def _strands(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     """Fibrous strands everywhere, roughly along the way to the nipple."""
     n = rng.integers(260, 340)
     x = shape.depth * rng.uniform(0, 0.9, n)
@@ -297,7 +297,7 @@ def _strands(rng, shape, step):
                  rng.uniform(0.25, 0.6, n))
 
 
-def _vessels(rng, shape, step):
+def _vessels(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     n = rng.integers(2, 6)
     around = rng.uniform(0, 2 * np.pi, n)
     r = shape.radius * rng.uniform(0.5, 0.85, n)

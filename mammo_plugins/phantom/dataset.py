@@ -194,8 +194,6 @@ def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
 
 
 def _write_exam(task: tuple) -> None:
-    # worker processes share the cores already
-    cv2.setNumThreads(1)
     write_exam(*task)
 
 
@@ -253,7 +251,7 @@ def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
 def _recorded(out: Path) -> Optional[Dict[str, Any]]:
     try:
         return json.loads((out / 'phantom.json').read_text('utf-8'))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return None
 
 
@@ -271,6 +269,8 @@ def _claim(config: PhantomDatasetConfig, out: Path) -> None:
         raise PhantomFolderError(
             f'{out}: holds a phantom made with {differ}; choose another '
             'folder or delete this one')
+    if out.exists() and not out.is_dir():
+        raise PhantomFolderError(f'{out}: a file, not a folder')
     if out.exists() and any(out.iterdir()):
         raise PhantomFolderError(
             f'{out}: not empty and not a phantom data set (no phantom.json); '
@@ -310,7 +310,9 @@ def write_phantom_dataset(
     tasks = [(config, out, i, bool(abnormal[i])) for i in range(config.exams)
              if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
     if workers > 1 and len(tasks) > 1:
-        with get_context('spawn').Pool(min(workers, len(tasks))) as pool:
+        # worker processes share the cores already, hence one thread each
+        with get_context('spawn').Pool(
+                min(workers, len(tasks)), cv2.setNumThreads, (1, )) as pool:
             for _ in progress(
                     pool.imap_unordered(_write_exam, tasks), len(tasks)):
                 pass

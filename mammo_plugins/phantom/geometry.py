@@ -174,7 +174,7 @@ def cc_geometry(rng: np.random.Generator, config: PhantomConfig,
 
 def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
                  shape: BreastShape) -> ViewGeometry:
-    """A mediolateral oblique view with axillary tail, muscle and fold."""
+    """A mediolateral oblique view with axillary tail and muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
     nipple_row = config.field_mm[0] * rng.uniform(0.58, 0.66)
@@ -190,11 +190,6 @@ def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
     lower_edge = depth * (1 - below**rng.uniform(1.7, 2.2))**rng.uniform(
         0.55, 0.75)
     edge = np.where(rows < nipple_row, upper_edge, lower_edge)
-    fold = nipple_row + 0.95 * lower
-    # the fold shows when the belly below is in the field too
-    abdomen = (rng.random() < 0.5) * rng.uniform(8, 25) * np.clip(
-        (rows - fold + 25) / (config.field_mm[0] - fold + 25), 0, 1)**1.5
-    edge = np.hypot(edge, abdomen)
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)
     end = nipple_row * rng.uniform(0.7, 1.05)

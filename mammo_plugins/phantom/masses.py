@@ -140,7 +140,7 @@ def spiculated_mass(rng: np.random.Generator, centre: np.ndarray,
         spiculation: 0 (few and short spicules) to 1 (many and long).
     """
     core = irregular_mass(rng, centre, diameter, pixel_mm,
-                          0.07 + 0.07 * spiculation, 0.06)
+                          0.09 + 0.07 * spiculation, 0.06)
     radius = 0.5 * diameter
     n = int(12 + 22 * spiculation + rng.integers(0, 5))
     heading = _directions(rng, n)

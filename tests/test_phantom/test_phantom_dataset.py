@@ -176,6 +176,12 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ['thesis.txt']
 
 
+def test_a_file_in_the_folder_s_place_is_refused(tmp_path):
+    (tmp_path / 'out').write_text('mine')
+    with pytest.raises(PhantomFolderError, match='a file'):
+        write_phantom_dataset(tmp_path / 'out', CONFIG)
+
+
 def test_missing_views_and_contrast_enhanced_pairs(tmp_path):
     config = PhantomDatasetConfig(
         6, 1, (1., 0., 0.), 0.5, PhantomConfig(size=(64, 32), cem=True))

@@ -115,6 +115,8 @@ def main() -> None:
         made = write_phantom_dataset(args.out, config, args.workers, progress)
     except PhantomFolderError as error:
         parser.error(str(error))
+    except KeyboardInterrupt:
+        sys.exit(f'{args.out}: interrupted; the same command goes on from here')
     print(f'{args.out}: {config.exams} exams '
           f'{"written" if made else "are there already; nothing to do"}')
     if args.preview:
