@@ -1,5 +1,6 @@
 """Fixtures that several packages' tests share."""
 import os
+from pathlib import Path
 
 # two workers share two cores: one thread each is fastest
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -17,4 +18,35 @@ def phantom_root(tmp_path_factory):
         size=(128, 64), prevalence=0.75, lesion_diameter_mm=(15., 25.))
     write_phantom_dataset(
         root, PhantomDatasetConfig(exams=8, seed=3, phantom=phantom))
+    for path in (root / 'dicom').rglob('*.dcm'):
+        _plant_identity(path)
     return root
+
+
+IDENTITY = ('Secretname', 'PID-7788', '19610203')
+
+
+def _plant_identity(path):
+    import pydicom
+    ds = pydicom.dcmread(path)
+    ds.PatientName, ds.PatientID = 'Secretname^Planted', 'PID-7788'
+    ds.PatientBirthDate = '19610203'
+    ds.OtherPatientIDs = 'PID-7788'
+    ds.StudyDescription = 'mammogram of Secretname'
+    ds.save_as(path)
+
+
+@pytest.fixture(scope='session')
+def assert_private():
+    """Check that texts and all files of folders are free of the planted identity."""
+
+    def check(*texts_or_folders):
+        for item in texts_or_folders:
+            files = [p for p in item.rglob('*') if p.is_file()] if isinstance(
+                item, Path) else []
+            assert not isinstance(item, Path) or files
+            for text in [p.read_bytes() for p in files] or [item.encode()]:
+                for secret in IDENTITY:
+                    assert secret.encode() not in text
+
+    return check

@@ -25,7 +25,7 @@ def parse_args():
     arguments.add_argument(
         '--score-thr',
         type=float,
-        default=0.3,
+        default=0.2,
         help='least score of a box in the pictures (default: %(default)s)')
     arguments.add_argument(
         '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')

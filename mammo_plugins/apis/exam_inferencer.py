@@ -79,7 +79,7 @@ class ExamInferencer:
     def __call__(self,
                  path: Union[str, Path],
                  out_dir: Optional[Union[str, Path]] = None,
-                 score_thr: float = 0.3) -> Dict[str, Any]:
+                 score_thr: float = 0.2) -> Dict[str, Any]:
         """Run on a file or on a folder with all below it.
 
         Args:
@@ -88,7 +88,7 @@ class ExamInferencer:
             out_dir (str | Path, optional): Where ``predictions.json`` and one
                 ``<exam>.png`` an exam are written. Defaults to ``None``, nowhere.
             score_thr (float): Least score of a box in the pictures; the
-                predictions hold every box. Defaults to 0.3.
+                predictions hold every box. Defaults to 0.2.
 
         Returns:
             dict: What ``predictions.json`` holds; see docs/reference/predictions.md.
@@ -265,5 +265,5 @@ class ExamInferencer:
                 transform_boxes([d['bbox'] for d in shown], frame.matrix),
                 [d['score'] for d in shown])
         draw_four_view(
-            panels, path, f'exam {entry["exam_id"]}: scores from {score_thr:g} '
-            '(research use only)')
+            panels, path, f'exam {entry["exam_id"]}, scores from {score_thr:g}\n'
+            'research use only')

@@ -87,7 +87,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
         panels (dict[str, ViewPanel]): By 'RCC', 'LCC', 'RMLO', 'LMLO'; a missing
             view is drawn as not available.
         path (str | Path): PNG file, written whole or not at all.
-        title (str): Line above the figure.
+        title (str): A line or two above the figure.
     """
     shapes = [panel.pixels.shape for panel in panels.values()] or [(1, 1)]
     height, width = np.max(shapes, axis=0)
@@ -102,7 +102,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
         for axes, name in zip(row, names):
             _draw_panel(axes, name, panels.get(name), height, width)
     if title:
-        figure.suptitle(title, color='white', fontsize=10, y=0.985)
+        figure.suptitle(title, color='white', fontsize=8, y=0.99)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.tmp')

@@ -21,7 +21,7 @@ def test_no_patient_is_in_two_parts(numbers, seed):
 
 def test_sizes_are_the_ratios():
     parts = split_patients([f'p{i}' for i in range(2578)], RATIOS)
-    # MommiNet-v2, section 4.1: 8:1:1
+    # MommiNet-v2, section 3.1: 2,578 cases by 8:1:1
     assert [len(parts[k]) for k in RATIOS] == [2062, 258, 258]
 
 

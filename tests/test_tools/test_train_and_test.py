@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,7 +53,7 @@ def curve(work_dir):
     return losses
 
 
-def test_killed_training_goes_on_where_it_was(options, tmp_path):
+def test_killed_training_goes_on_where_it_was(options, tmp_path, assert_private):
     """kill -9 in the second epoch, --resume: same epochs, a curve without a gap."""
     work_dir = tmp_path / 'work'
     process = subprocess.Popen(
@@ -80,6 +81,7 @@ def test_killed_training_goes_on_where_it_was(options, tmp_path):
     assert after[2, steps + 1] == pytest.approx(
         before[2, steps + 1], rel=0.5)
     assert 'recall@1' in done.stdout + done.stderr
+    assert_private(done.stdout, done.stderr, work_dir)
 
 
 def free_port():
@@ -88,7 +90,7 @@ def free_port():
         return str(s.getsockname()[1])
 
 
-def test_two_processes_without_gpus(options, tmp_path):
+def test_two_processes_without_gpus(options, tmp_path, assert_private):
     if torch.cuda.is_available():
         pytest.skip('this machine has a GPU; the test is for gloo on CPUs')
     environment = dict(
@@ -113,6 +115,7 @@ def test_two_processes_without_gpus(options, tmp_path):
     # two processes come to the same figures as one
     assert json.loads((tmp_path / 'work/test/froc.json').read_text()) == both
     assert (tmp_path / 'work/test/froc.png').stat().st_size > 5000
+    assert_private(alone.stdout, alone.stderr, tmp_path / 'work')
 
 
 def test_checkpoints_that_do_not_fit(options, tmp_path):
@@ -123,6 +126,25 @@ def test_checkpoints_that_do_not_fit(options, tmp_path):
     assert 'these are not the weights of the configured model' in done.stderr
     assert 'Traceback' not in done.stderr
     assert not re.search(r'Epoch\(test\)', done.stdout + done.stderr)
+
+
+def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
+                                  assert_private):
+    root = tmp_path / 'data'
+    shutil.copytree(phantom_root, root)
+    path = sorted((root / 'dicom').rglob('*.dcm'))[0]
+    path.write_bytes(path.read_bytes()[:-3000])
+    options = [o.replace(str(phantom_root), str(root)) for o in options]
+    done = run(*command('train.py', CONFIG, *options,
+                        'train_dataloader.num_workers=1'))
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert path.name in last and 'truncated' in last
+    checked = run(*command('verify_dataset.py', root, '--check-pixels', '--json',
+                           tmp_path / 'report' / 'a.json'))
+    assert checked.returncode == 1
+    assert_private(done.stdout, done.stderr, checked.stdout, checked.stderr,
+                   tmp_path / 'report')
 
 
 @pytest.mark.parametrize('tool, arguments, said', [

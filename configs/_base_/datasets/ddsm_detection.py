@@ -62,6 +62,6 @@ test_dataloader = dict(
         test_mode=True,
         pipeline=test_pipeline))
 
-# MommiNet-v2, section 4.1: a hit is an IoU above 0.2; recall at 0.5, 1 and 2 FPPI
+# MommiNet-v2, section 4: a hit is an IoU above 0.2; recall at 0.5, 1 and 2 FPPI
 val_evaluator = dict(type='FROCMetric', iou_thr=0.2, fppi=(0.5, 1, 2))
 test_evaluator = val_evaluator

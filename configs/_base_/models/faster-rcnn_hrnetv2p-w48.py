@@ -1,5 +1,5 @@
 # Faster R-CNN with HRNet-W48, FPN, focal loss and DIoU loss: the single-view
-# detector of MommiNet-v2 (section 3.4; table 2).
+# detector of MommiNet-v2 (section 3.5; table 6).
 model = dict(
     type='FasterRCNN',
     data_preprocessor=dict(

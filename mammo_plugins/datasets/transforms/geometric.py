@@ -10,7 +10,7 @@ class ResizeWithin(Resize):
 
     mmdet's ``Resize(keep_ratio=True)`` also enlarges, so that a small breast,
     cropped, would be shown at another scale than a large one. MommiNet-v2
-    (section 4.2) works at most at 3000 x 1500.
+    (section 4) works at most at 3000 x 1500.
 
     Keys as in :class:`mmdet.datasets.transforms.Resize`.
 

@@ -1,0 +1,80 @@
+"""A detector of mmdet trains on the same JSON with mmdet's own CocoDataset."""
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+
+def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
+    def dataset(pipeline, **options):
+        return dict(
+            type='CocoDataset',
+            metainfo=dict(classes=('mass', )),
+            data_root=str(phantom_root),
+            ann_file='annotations/train.json',
+            data_prefix=dict(img=''),
+            filter_cfg=dict(filter_empty_gt=False),
+            pipeline=pipeline,
+            **options)
+
+    train_pipeline = [
+        dict(type='mammo.LoadMammogram'),
+        dict(type='LoadAnnotations', with_bbox=True),
+        dict(type='Resize', scale=(64, 128), keep_ratio=True),
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='PackDetInputs')
+    ]
+    test_pipeline = train_pipeline[:1] + [train_pipeline[2]] + [
+        dict(type='PackDetInputs', meta_keys=('img_id', 'ori_shape', 'img_shape',
+                                              'scale_factor'))
+    ]
+    cfg = Config(
+        dict(
+            custom_imports=dict(imports=['mammo_plugins']),
+            default_scope='mmdet',
+            work_dir=str(tmp_path),
+            log_level='ERROR',
+            model=dict(
+                type='FCOS',
+                data_preprocessor=dict(
+                    type='mammo.MammogramDataPreprocessor', num_channels=3,
+                    pad_size_divisor=32),
+                backbone=dict(type='ResNet', depth=18, num_stages=4,
+                              norm_cfg=dict(type='BN')),
+                neck=dict(type='FPN', in_channels=[64, 128, 256, 512],
+                          out_channels=16, num_outs=5, start_level=1,
+                          add_extra_convs='on_output'),
+                bbox_head=dict(type='FCOSHead', num_classes=1, in_channels=16,
+                               feat_channels=16, stacked_convs=1,
+                               norm_cfg=None),
+                test_cfg=dict(nms_pre=50, score_thr=0., max_per_img=10,
+                              nms=dict(type='nms', iou_threshold=0.5))),
+            train_dataloader=dict(
+                batch_size=4, num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                dataset=dataset(train_pipeline)),
+            val_dataloader=dict(
+                batch_size=4, num_workers=0,
+                sampler=dict(type='DefaultSampler', shuffle=False),
+                dataset=dataset(test_pipeline, test_mode=True)),
+            val_evaluator=dict(
+                type='CocoMetric', metric='bbox',
+                ann_file=f'{phantom_root}/annotations/train.json'),
+            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=5,
+                           val_interval=5),
+            val_cfg=dict(type='ValLoop'),
+            optim_wrapper=dict(optimizer=dict(type='AdamW', lr=1e-3)),
+            randomness=dict(seed=0)))
+    runner = Runner.from_cfg(cfg)
+    torch.manual_seed(0)
+    before = [p.detach().clone() for p in runner.model.bbox_head.parameters()]
+    runner.train()
+    dataset = runner.train_dataloader.dataset
+    assert type(dataset).__module__.startswith('mmdet')
+    assert len(dataset) == 24  # normal images included
+    assert any((a != b).any()
+               for a, b in zip(before, runner.model.bbox_head.parameters()))
+    losses = runner.message_hub.get_scalar('train/loss')._log_history
+    assert len(losses) == 5 * 6
+    # batches differ by how many lesions they hold; epochs do not
+    assert losses[-6:].mean() < losses[:6].mean()
+    assert 'val/coco/bbox_mAP_50' in runner.message_hub.log_scalars
