@@ -13,7 +13,7 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
     place of ``path`` in one step. On any failure ``path`` stays as it was.
 
     Args:
-        path (str | Path): The file; its folder must exist.
+        path (str | Path): The file; its folder is made when missing.
         obj (Any): What ``json.dumps`` takes; the order of keys is kept.
 
     Raises:
@@ -22,6 +22,7 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
     """
     path = Path(path)
     text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + '\n'
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
     try:
         with open(temporary, 'x', encoding='utf-8', newline='\n') as file:

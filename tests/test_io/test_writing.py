@@ -53,6 +53,6 @@ def test_permissions_follow_the_umask(tmp_path):
     assert len(modes) == 1
 
 
-def test_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        write_json(tmp_path / 'none' / 'a.json', {})
+def test_missing_folder_is_made(tmp_path):
+    write_json(tmp_path / 'a/b/c.json', {'k': 1})
+    assert json.loads((tmp_path / 'a/b/c.json').read_text()) == {'k': 1}

@@ -140,8 +140,9 @@ def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert path.name in last and 'truncated' in last
+    (tmp_path / 'report').mkdir()
     checked = run(*command('verify_dataset.py', root, '--check-pixels', '--json',
-                           tmp_path / 'report' / 'a.json'))
+                           tmp_path / 'report/a.json'))
     assert checked.returncode == 1
     assert_private(done.stdout, done.stderr, checked.stdout, checked.stderr,
                    tmp_path / 'report')

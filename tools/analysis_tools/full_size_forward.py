@@ -1,0 +1,61 @@
+"""Run a model once at full size: does it build, and what does it need?"""
+import resource
+import time
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmdet.structures import DetDataSample
+
+from mammo_plugins.apis.command_line import (load_config, parser, user_errors)
+from mammo_plugins.registry import MODELS
+
+EXAMPLE = ('python tools/analysis_tools/full_size_forward.py '
+           'configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py')
+
+
+def parse_args():
+    """Read the command line."""
+    arguments = parser(
+        'Build a detector with random weights and predict on one image of noise.',
+        EXAMPLE)
+    arguments.add_argument('config', help='config file')
+    arguments.add_argument(
+        '--size', type=int, nargs=2, default=(3000, 1500), metavar=('H', 'W'),
+        help='image size in pixels (default: %(default)s)')
+    arguments.add_argument(
+        '--device', default='cuda' if torch.cuda.is_available() else 'cpu')
+    return arguments.parse_args()
+
+
+def main() -> None:
+    """Build, predict, report."""
+    args = parse_args()
+    with user_errors():
+        cfg = load_config(args.config)
+    cfg.model.backbone.init_cfg = None
+    with MODELS.switch_scope_and_registry('mammo'):
+        model = MODELS.build(cfg.model).to(args.device).eval()
+    size = tuple(args.size)
+    sample = DetDataSample(
+        metainfo=dict(img_shape=size, ori_shape=size, scale_factor=(1., 1.),
+                      img_id=0))
+    data = pseudo_collate(
+        [dict(inputs=torch.rand(1, *size), data_samples=sample)])
+    start = time.time()
+    with torch.no_grad():
+        result, = model.test_step(data)
+    seconds = time.time() - start
+    parameters = sum(p.numel() for p in model.parameters())
+    if args.device.startswith('cuda'):
+        memory = torch.cuda.max_memory_allocated()
+    else:
+        memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f'{args.config}\n  parameters  {parameters / 1e6:.1f} M\n'
+          f'  input       {size[0]} x {size[1]}\n'
+          f'  boxes       {len(result.pred_instances)}\n'
+          f'  time        {seconds:.1f} s on {args.device}\n'
+          f'  peak memory {memory / 2**30:.1f} GiB')
+
+
+if __name__ == '__main__':
+    main()
