@@ -53,10 +53,10 @@ class PhantomConfig:
     second_lesion: float = 0.25
     malignant_fraction: float = 0.5
     lesion_diameter_mm: Tuple[float, float] = (5., 25.)
-    lesion_attenuation: Tuple[float, float] = (0.74, 0.94)
-    lesion_min_contrast: float = 0.12
-    symmetric_nodules: float = 0.6
-    overlap_pairs: float = 0.4
+    lesion_attenuation: Tuple[float, float] = (0.68, 0.90)
+    lesion_min_contrast: float = 0.09
+    symmetric_nodules: float = 0.9
+    overlap_pairs: float = 0.6
     photons_per_mm2: float = 4e5
     cem: bool = False
 

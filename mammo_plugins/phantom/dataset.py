@@ -1,5 +1,6 @@
 """Writing a phantom data set: DICOM files, ground truth and COCO-exam JSON."""
 import json
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -311,11 +312,16 @@ def write_phantom_dataset(
              if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
     if workers > 1 and len(tasks) > 1:
         # worker processes share the cores already, hence one thread each
-        with get_context('spawn').Pool(
-                min(workers, len(tasks)), cv2.setNumThreads, (1, )) as pool:
-            for _ in progress(
-                    pool.imap_unordered(_write_exam, tasks), len(tasks)):
-                pass
+        with ProcessPoolExecutor(
+                min(workers, len(tasks)), get_context('spawn'),
+                cv2.setNumThreads, (1, )) as pool:
+            jobs = [pool.submit(_write_exam, task) for task in tasks]
+            try:
+                for job in progress(as_completed(jobs), len(jobs)):
+                    job.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
     else:
         for _ in progress(map(_write_exam, tasks), len(tasks)):
             pass
