@@ -6,7 +6,7 @@ from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
-           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_20.pth '
+           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_14.pth '
            'data/phantom/dicom --out results')
 
 

@@ -9,7 +9,7 @@ from mammo_plugins.apis.command_line import (add_run_arguments, parser,
 
 EXAMPLE = ('python tools/test.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
-           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_20.pth')
+           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_14.pth')
 
 
 def parse_args():

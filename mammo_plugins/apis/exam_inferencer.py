@@ -50,7 +50,7 @@ class ExamInferencer:
         CheckpointError: If the checkpoint is not of this model.
 
     Example:
-        >>> inferencer = ExamInferencer('config.py', 'epoch_20.pth')
+        >>> inferencer = ExamInferencer('config.py', 'epoch_14.pth')
         >>> result = inferencer('exams/', out_dir='out')
         >>> result['exams'][0]['views'][0]['detections'][0]['bbox']
     """
