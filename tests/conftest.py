@@ -23,6 +23,16 @@ def phantom_root(tmp_path_factory):
     return root
 
 
+@pytest.fixture(autouse=True)
+def _own_default_scope():
+    """A Runner sets the default scope of its process for good; undo that."""
+    from mmengine.registry import DefaultScope
+    before = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
+
+
 IDENTITY = ('Secretname', 'PID-7788', '19610203')
 
 
