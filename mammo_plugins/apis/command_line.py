@@ -149,12 +149,16 @@ def require_file(path: str, what: str) -> None:
 
 
 def enable_amp(cfg: Config) -> None:
-    """Train with automatic mixed precision: fp16 on GPUs, bfloat16 on CPUs."""
+    """Train with automatic mixed precision.
+
+    Raises:
+        ConfigError: If there is no accelerator, which MMEngine's needs.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp: mixed precision needs a GPU and there is none '
+                          'here; train without it')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    if torch.cuda.is_available():
-        cfg.optim_wrapper.loss_scale = 'dynamic'
-    else:
-        cfg.optim_wrapper.dtype = 'bfloat16'
+    cfg.optim_wrapper.loss_scale = 'dynamic'
 
 
 __all__ = [
