@@ -13,16 +13,16 @@ def version() -> str:
     return scope['__version__']
 
 
-# lower bounds are versions the test suite has passed with
+# the test suite passes with all of these lower bounds together (Python 3.10)
 INSTALL_REQUIRES = [
-    'torch>=2.14',
-    'torchvision>=0.29',
+    'torch>=2.6',
+    'torchvision>=0.21',
     'onedl-mmengine>=0.10.12,<0.11',
     'onedl-mmcv>=2.3.6,<2.4',
     'onedl-mmdetection>=3.5.1,<3.6',
     'onedl-mmpretrain>=1.3.6,<1.4',
     'numpy>=1.26',
-    'opencv-python>=4.9',
+    'opencv-python>=4.11',
     'scipy>=1.11',
     'scikit-image>=0.22',
     'matplotlib>=3.8',

@@ -2,7 +2,6 @@
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.command_line import (add_config_arguments, load_config,
                                              parser, user_errors)
-from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
@@ -14,7 +13,8 @@ def parse_args():
     """Read the command line."""
     arguments = parser(
         'Detect lesions in exams. Writes predictions.json (boxes in pixels of '
-        'the original files and in mm) and one four-view picture an exam.',
+        'the original files and in mm) and one four-view picture an exam. Paths '
+        'below PATH are written as they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
@@ -37,14 +37,17 @@ def main() -> None:
     """Run."""
     args = parse_args()
     with user_errors():
-        if not args.trust_checkpoint:
-            refuse_unsafe_checkpoints()
         cfg = load_config(args.config, args.cfg_options)
-        inferencer = ExamInferencer(cfg, args.checkpoint, args.device)
+        inferencer = ExamInferencer(cfg, args.checkpoint, args.device,
+                                    args.trust_checkpoint)
         result = inferencer(args.path, args.out, args.score_thr)
     views = sum(len(exam['views']) for exam in result['exams'])
     print(f'{len(result["exams"])} exams, {views} views: {args.out}/'
           'predictions.json, and a picture an exam beside it')
+    for exam in result['exams']:
+        for view in exam['views']:
+            for warning in view['warnings']:
+                print(f'warning: {view["file"]}: {warning}')
     if result['skipped']:
         print(f'{len(result["skipped"])} files skipped:')
         for entry in result['skipped']:

@@ -1,12 +1,13 @@
 """Train a model."""
 import os
 
-from mmengine.runner import Runner
+from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
-                                             check_pretrained_files,
                                              enable_amp, parser, prepare_run,
                                              require_file, user_errors)
+from mammo_plugins.engine.checkpoint import (check_pretrained_files,
+                                             drop_pretrained_files)
 
 EXAMPLE = ('python tools/train.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
@@ -53,8 +54,9 @@ def main() -> None:
             cfg.load_from = None if args.resume == 'auto' else args.resume
         if cfg.get('load_from'):
             require_file(cfg.load_from, 'checkpoint')
-        if not cfg.resume:
-            check_pretrained_files(cfg.model)
+        if cfg.resume and (cfg.load_from or find_latest_checkpoint(cfg.work_dir)):
+            drop_pretrained_files(cfg.model)
+        check_pretrained_files(cfg.model)
         Runner.from_cfg(cfg).train()
 
 

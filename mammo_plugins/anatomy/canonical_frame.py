@@ -11,7 +11,7 @@ import numpy as np
 from .breast_mask import breast_bbox, breast_mask, breast_side
 
 # below this share of the image a mask is a failure, not a breast
-_SMALLEST_BREAST = 0.02
+SMALLEST_BREAST = 0.02
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -69,7 +69,7 @@ class CanonicalFrame:
         """
         height, width = pixels.shape
         mask = breast_mask(pixels)
-        if mask.mean() < _SMALLEST_BREAST:
+        if mask.mean() < SMALLEST_BREAST:
             return cls(width, height, (0, 0, width, height), False)
         return cls(width, height, breast_bbox(mask, margin),
                    breast_side(mask) == 'right')

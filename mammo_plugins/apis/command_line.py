@@ -11,7 +11,6 @@ import torch
 from mmengine.config import Config, DictAction
 
 from mammo_plugins.engine.checkpoint import (CheckpointError,
-                                             check_pretrained_files,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
 from mammo_plugins.io import MammogramError
@@ -38,6 +37,8 @@ def user_errors() -> Iterator[None]:
         name, _, message = last_line[0].partition(': ')
         if name.rpartition('.')[2] in {e.__name__ for e in USER_ERRORS}:
             sys.exit(_fail(message))
+        if isinstance(error, KeyError) and 'registry' in str(error):
+            sys.exit(_fail(error.args[0]))
         raise
 
 
@@ -110,7 +111,7 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         raise ConfigError(f'{path}: no such config{hint}')
     try:
         cfg = Config.fromfile(path)
-    except (SyntaxError, KeyError, FileNotFoundError) as error:
+    except Exception as error:  # a config is Python: it can fail in any way
         raise ConfigError(f'{path}: not a readable config '
                           f'({type(error).__name__}: {error})') from None
     if cfg_options:
@@ -133,6 +134,13 @@ def prepare_run(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = osp.join('work_dirs', Path(args.config).stem)
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader') or {}
+        if loader.get('num_workers') == 0:
+            loader.persistent_workers = False  # there are none to keep
+    if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
+        raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
+                          'without GPUs use tools/dist_train.sh')
     setup_cpu_distributed(cfg)
     return cfg
 
@@ -162,7 +170,6 @@ def enable_amp(cfg: Config) -> None:
 
 
 __all__ = [
-    'ConfigError', 'add_config_arguments', 'add_run_arguments',
-    'check_pretrained_files', 'enable_amp', 'load_config', 'parser',
-    'prepare_run', 'require_file', 'user_errors'
+    'ConfigError', 'add_config_arguments', 'add_run_arguments', 'enable_amp',
+    'load_config', 'parser', 'prepare_run', 'require_file', 'user_errors'
 ]

@@ -11,6 +11,12 @@ from mammo_plugins.structures import VIEWS
 _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(CC|MLO)(?![A-Z])', re.IGNORECASE)
 
+_CEM = {
+    'low energy': 'CEM-LE',
+    'high energy': 'CEM-HE',
+    'recombined': 'CEM-RC'
+}
+
 
 @dataclass
 class FoundView:
@@ -21,6 +27,9 @@ class FoundView:
         laterality (str), view (str): 'L' or 'R', 'CC' or 'MLO'.
         width (int), height (int): In pixels.
         pixel_spacing_mm (tuple[float], optional): (row, column).
+        modality (str): 'FFDM', 'CEM-LE', 'CEM-HE' or 'CEM-RC', as the header tells.
+        for_processing (bool): Whether it is a raw image, meant for a workstation.
+        burned_in (bool): Whether the header says that text is in the pixels.
     """
     path: Path
     laterality: str
@@ -28,6 +37,9 @@ class FoundView:
     width: int
     height: int
     pixel_spacing_mm: Optional[Tuple[float, float]]
+    modality: str = 'FFDM'
+    for_processing: bool = False
+    burned_in: bool = False
 
     @property
     def name(self) -> str:
@@ -77,18 +89,31 @@ def _inspect(path: Path) -> Tuple[str, FoundView]:
     if view not in VIEWS:
         raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} '
                              'are used')
-    return key, FoundView(path, laterality, view, facts.header['columns'],
-                          facts.header['rows'], facts.pixel_spacing_mm)
+    header = facts.header
+    return key, FoundView(
+        path,
+        laterality,
+        view,
+        header['columns'],
+        header['rows'],
+        facts.pixel_spacing_mm,
+        modality=_CEM.get(header['cem_image'], 'FFDM'),
+        for_processing=header['presentation_intent'] == 'FOR PROCESSING',
+        burned_in=header['burned_in_annotation'] is True)
 
 
-def find_exams(path: Union[str, Path]) -> FoundExams:
+def find_exams(path: Union[str, Path], modality: str = 'FFDM') -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
     DICOM files belong together by study, pictures by folder. Of a view that an
-    exam has more than once, the first by file name is used.
+    exam has more than once, an image FOR PRESENTATION goes before one FOR
+    PROCESSING, then the first by file name.
 
     Args:
         path (str | Path): A file, or a folder that is searched with all below it.
+        modality (str): Which images to use: 'FFDM' (any that is not
+            contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. Defaults to
+            'FFDM'.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
@@ -99,12 +124,18 @@ def find_exams(path: Union[str, Path]) -> FoundExams:
     files = [path] if path.is_file() else sorted(
         file for file in path.rglob('*') if file.is_file())
     found = FoundExams()
+    usable = []
     for file in files:
         try:
             key, view = _inspect(file)
+            if view.modality != modality:
+                raise MammogramError(
+                    file, f'a {view.modality} image; {modality} is asked for')
         except MammogramError as error:
             found.skipped.append((file, error.reason))
-            continue
+        else:
+            usable.append((view.for_processing, view.path, key, view))
+    for _, file, key, view in sorted(usable, key=lambda item: item[:2]):
         views = found.exams.setdefault(key, {})
         if view.name in views:
             found.skipped.append(

@@ -3,7 +3,7 @@ import copy
 import json
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -23,15 +23,15 @@ from mammo_plugins.visualization import ViewPanel, draw_four_view
 Views = Dict[str, FoundView]
 
 
-def _set_cache(pipeline: Any, folder: str) -> None:
-    """Point every LoadMammogram of a pipeline to a cache folder."""
+def _loading_steps(pipeline: Any) -> Iterator[dict]:
+    """Yield every LoadMammogram of a pipeline, also inside other transforms."""
     if isinstance(pipeline, dict):
         if str(pipeline.get('type')).rpartition('.')[2] == 'LoadMammogram':
-            pipeline['cache_dir'] = folder
+            yield pipeline
         pipeline = list(pipeline.values())
     if isinstance(pipeline, (list, tuple)):
         for item in pipeline:
-            _set_cache(item, folder)
+            yield from _loading_steps(item)
 
 
 class ExamInferencer:
@@ -45,9 +45,12 @@ class ExamInferencer:
         config (str | Path | Config): The config the model was trained with.
         checkpoint (str): Its checkpoint.
         device (str, optional): Defaults to ``None``, a GPU if there is one.
+        trust_checkpoint (bool): Whether to load a checkpoint that holds more than
+            weights and plain data, which runs code from it. Defaults to False.
 
     Raises:
-        CheckpointError: If the checkpoint is not of this model.
+        CheckpointError: If the checkpoint is unsafe or not of this model.
+        ValueError: If the config's test pipeline has no ``LoadMammogram``.
 
     Example:
         >>> inferencer = ExamInferencer('config.py', 'epoch_14.pth')
@@ -57,22 +60,25 @@ class ExamInferencer:
 
     def __init__(self,
                  config: Union[str, Path, Config],
-                 checkpoint: str,
-                 device: Optional[str] = None) -> None:
+                 checkpoint: Union[str, Path],
+                 device: Optional[str] = None,
+                 trust_checkpoint: bool = False) -> None:
         if not isinstance(config, Config):
             config = Config.fromfile(config)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         self.dataset_cfg = copy.deepcopy(config.test_dataloader.dataset)
-        # weights come from the checkpoint
-        model_cfg = copy.deepcopy(config.model)
-        if 'backbone' in model_cfg:
-            model_cfg.backbone.init_cfg = None
-        scope = config.get('default_scope', SCOPE)
-        with MODELS.switch_scope_and_registry(scope):
-            self.model = MODELS.build(model_cfg)
-        load_checkpoint_into(self.model, str(checkpoint))
+        loading = list(_loading_steps(self.dataset_cfg.get('pipeline', [])))
+        if not loading:
+            raise ValueError(
+                f'{config.filename}: test_dataloader.dataset.pipeline has no '
+                'LoadMammogram, whose frame maps boxes back to the files')
+        self.loading_options = {k: v for k, v in loading[0].items()
+                                if k not in ('type', 'cache_dir')}
+        self.scope = config.get('default_scope', SCOPE)
+        with MODELS.switch_scope_and_registry(self.scope):
+            self.model = MODELS.build(config.model)
+        load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
         self.model.to(self.device).eval()
-        self.scope = scope
         self.names = dict(config=Path(config.filename or '').name,
                           checkpoint=Path(checkpoint).name)
 
@@ -86,7 +92,8 @@ class ExamInferencer:
             path (str | Path): DICOM files or pictures, of one or many exams, mixed
                 with other files.
             out_dir (str | Path, optional): Where ``predictions.json`` and one
-                ``<exam>.png`` an exam are written. Defaults to ``None``, nowhere.
+                ``<exam>.png`` an exam are written. Stopped on the way, it holds
+                what was done. Defaults to ``None``, nowhere.
             score_thr (float): Least score of a box in the pictures; the
                 predictions hold every box. Defaults to 0.2.
 
@@ -96,134 +103,131 @@ class ExamInferencer:
         Raises:
             FileNotFoundError: If there is no such file or folder.
         """
-        found = find_exams(path)
+        found = find_exams(path, self.dataset_cfg.get('modality') or 'FFDM')
         root = Path(path) if Path(path).is_dir() else Path(path).parent
-        exams = []
-        with tempfile.TemporaryDirectory() as cache:
-            loader = self._loader(cache)
-            self._drop_unreadable(found, loader)
-            detections = self._detect(found.exams, cache)
-            for key, views in found.exams.items():
-                entry = dict(
-                    exam_id=key,
-                    views=[
-                        self._view_entry(view, root, detections.get(
-                            (key, name), [])) for name, view in views.items()
-                    ])
-                if out_dir is not None:
-                    entry['figure'] = f'{key}.png'
-                    self._draw(views, entry, loader, score_thr,
-                               Path(out_dir) / entry['figure'])
-                exams.append(entry)
-        result = dict(
-            info=dict(
-                format='mammo_plugins predictions',
-                version=__version__,
-                research_use_only=True,
-                **self.names),
-            exams=exams,
-            skipped=[
-                dict(file=self._relative(file, root), reason=reason)
-                for file, reason in found.skipped
-            ])
-        if out_dir is not None:
-            write_json(Path(out_dir) / 'predictions.json', result)
+        out = None if out_dir is None else Path(out_dir)
+        exams: List[dict] = []
+        try:
+            for key in tqdm(list(found.exams), desc='exams', unit='exam'):
+                entry = self._run_exam(key, found, root, out, score_thr)
+                if entry is not None:
+                    exams.append(entry)
+        finally:
+            result = dict(
+                info=dict(
+                    format='mammo_plugins predictions',
+                    version=__version__,
+                    research_use_only=True,
+                    complete=len(exams) == len(found.exams),
+                    **self.names),
+                exams=exams,
+                skipped=[
+                    dict(file=file.relative_to(root).as_posix(), reason=reason)
+                    for file, reason in found.skipped
+                ])
+            if out is not None:
+                write_json(out / 'predictions.json', result)
         return result
 
-    @staticmethod
-    def _relative(file: Path, root: Path) -> str:
-        return file.relative_to(root).as_posix()
+    def _run_exam(self, key: str, found: FoundExams, root: Path,
+                  out: Optional[Path], score_thr: float) -> Optional[dict]:
+        """Return an exam's entry; ``None`` if it has no readable view."""
+        with tempfile.TemporaryDirectory() as cache:
+            loader = LoadMammogram(cache_dir=cache, **self.loading_options)
+            frames = self._read(key, found, loader)
+            views = found.exams[key]
+            if not views:
+                del found.exams[key]
+                return None
+            detections = self._detect(key, views, cache)
+            entry = dict(
+                exam_id=key,
+                views=[
+                    self._view_entry(view, root, frames[name],
+                                     detections.get(name, []))
+                    for name, view in views.items()
+                ])
+            if out is not None:
+                entry['figure'] = f'{key}.png'
+                self._draw(views, entry, loader, score_thr,
+                           out / entry['figure'])
+        return entry
 
-    def _loader(self, cache: str) -> LoadMammogram:
-        """Return the pipeline's own loading, with a cache of this call."""
-        for step in self.dataset_cfg.pipeline:
-            if str(step.get('type')).rpartition('.')[2] == 'LoadMammogram':
-                options = {k: v for k, v in step.items()
-                           if k not in ('type', 'cache_dir')}
-                return LoadMammogram(cache_dir=cache, **options)
-        return LoadMammogram(cache_dir=cache)
-
     @staticmethod
-    def _drop_unreadable(found: FoundExams, loader: LoadMammogram) -> None:
-        """Read all pixels once and skip files that have none to offer."""
-        files = [(key, view) for key, views in found.exams.items()
-                 for view in views.values()]
-        for key, view in tqdm(files, desc='reading', unit='view'):
+    def _read(key: str, found: FoundExams,
+              loader: LoadMammogram) -> Dict[str, CanonicalFrame]:
+        """Read all pixels of an exam; drop views that have none to offer."""
+        frames = {}
+        for name, view in list(found.exams[key].items()):
             try:
-                loader.load(str(view.path))
+                frames[name] = loader.load(str(view.path))[1]
             except MammogramError as error:
                 found.skipped.append((view.path, error.reason))
-                del found.exams[key][view.name]
-        for key in [key for key, views in found.exams.items() if not views]:
-            del found.exams[key]
+                del found.exams[key][name]
+        return frames
 
-    def _dataset(self, exams: Dict[str, Views],
-                 cache: str) -> Tuple[Any, List[Tuple[str, str]]]:
-        """Return the config's dataset over the files, and (exam, view) by id."""
-        keys, images = [], []
-        for exam, views in exams.items():
-            for name, view in views.items():
-                images.append(
-                    dict(
-                        id=len(keys),
-                        file_name=str(view.path.resolve()),
-                        source=view.path.name,
-                        width=view.width,
-                        height=view.height,
-                        exam_id=exam,
-                        patient_id=exam,
-                        laterality=view.laterality,
-                        view=view.view,
-                        modality=self.dataset_cfg.get('modality', 'FFDM'),
-                        pixel_spacing_mm=view.pixel_spacing_mm,
-                        nipple=None,
-                        breast_bbox=None,
-                        birads=None,
-                        density=None,
-                        abnormal=None))
-                keys.append((exam, name))
+    def _dataset(self, exam: str, views: Views, cache: str) -> Any:
+        """Return the config's dataset over the files; an image's id is its place."""
+        images = [
+            dict(
+                id=i,
+                file_name=str(view.path.resolve()),
+                source=view.path.name,
+                width=view.width,
+                height=view.height,
+                exam_id=exam,
+                patient_id=exam,
+                laterality=view.laterality,
+                view=view.view,
+                modality=self.dataset_cfg.get('modality') or 'FFDM',
+                pixel_spacing_mm=view.pixel_spacing_mm,
+                nipple=None,
+                breast_bbox=None,
+                birads=None,
+                density=None,
+                abnormal=None) for i, view in enumerate(views.values())
+        ]
         cfg = copy.deepcopy(self.dataset_cfg)
-        with self._scoped(DATASETS):
+        with DATASETS.switch_scope_and_registry(self.scope):
             classes = DATASETS.get(cfg.type).METAINFO['classes']
-        classes = cfg.get('metainfo', {}).get('classes', classes)
-        ann_file = Path(cache) / 'exams.json'
-        ann_file.write_text(
-            json.dumps(
-                dict(
-                    info=dict(dataset='inference', split=None),
-                    images=images,
-                    annotations=[],
-                    categories=[
-                        dict(id=i + 1, name=name)
-                        for i, name in enumerate(classes)
-                    ])),
-            encoding='utf-8')
-        cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
-        _set_cache(cfg.pipeline, cache)
-        with self._scoped(DATASETS):
-            return DATASETS.build(cfg), keys
-
-    def _scoped(self, registry):
-        return registry.switch_scope_and_registry(self.scope)
+            classes = cfg.get('metainfo', {}).get('classes', classes)
+            ann_file = Path(cache) / 'exam.json'
+            ann_file.write_text(
+                json.dumps(
+                    dict(
+                        info=dict(dataset='inference', split=None),
+                        images=images,
+                        annotations=[],
+                        categories=[
+                            dict(id=i + 1, name=name)
+                            for i, name in enumerate(classes)
+                        ])),
+                encoding='utf-8')
+            cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
+            for step in _loading_steps(cfg.pipeline):
+                step['cache_dir'] = cache
+            return DATASETS.build(cfg)
 
     @torch.no_grad()
-    def _detect(self, exams: Dict[str, Views],
-                cache: str) -> Dict[Tuple[str, str], List[dict]]:
-        """Return the detections, in file pixels, by (exam, view)."""
-        if not exams:
-            return {}
-        dataset, keys = self._dataset(exams, cache)
-        classes = dataset.metainfo['classes']
+    def _detect(self, exam: str, views: Views,
+                cache: str) -> Dict[str, List[dict]]:
+        """Return the detections in file pixels by view."""
+        dataset = self._dataset(exam, views, cache)
+        classes, names = dataset.metainfo['classes'], list(views)
         detections = {}
-        for i in tqdm(range(len(dataset)), desc='detecting', unit='image'):
+        for i in range(len(dataset)):
             for sample in self.model.test_step(pseudo_collate([dataset[i]])):
+                if 'canonical_frame' not in sample:
+                    raise ValueError(
+                        "the test pipeline's PackDetInputs needs 'img_id' and "
+                        "'canonical_frame' in its meta_keys")
                 frame = CanonicalFrame.from_dict(sample.canonical_frame)
                 instances = sample.pred_instances.cpu().numpy()
                 boxes = transform_boxes(instances.bboxes, frame.inverse)
-                exam, name = keys[sample.img_id]
-                spacing = exams[exam][name].pixel_spacing_mm
-                detections[exam, name] = [
-                    self._detection(box, score, classes[label], spacing)
+                name = names[sample.img_id]
+                detections[name] = [
+                    self._detection(box, score, classes[label],
+                                    views[name].pixel_spacing_mm)
                     for box, score, label in zip(boxes, instances.scores,
                                                  instances.labels)
                 ]
@@ -242,15 +246,26 @@ class ExamInferencer:
             bbox=np.round(box, 2).tolist(),
             bbox_mm=bbox_mm)
 
-    def _view_entry(self, view: FoundView, root: Path,
+    @staticmethod
+    def _view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
                     detections: List[dict]) -> dict:
+        warnings = []
+        if frame.flipped != (view.laterality == 'R'):
+            warnings.append(
+                f'laterality {view.laterality}, but the chest wall is on the '
+                f'{"right" if frame.flipped else "left"}: the image is mirrored, '
+                'the header is wrong, or no breast was found')
+        if view.burned_in:
+            warnings.append('the header says that text is burned into the pixels, '
+                            'perhaps of the patient: look before you share')
         return dict(
-            file=self._relative(view.path, root),
+            file=view.path.relative_to(root).as_posix(),
             laterality=view.laterality,
             view=view.view,
             width=view.width,
             height=view.height,
             pixel_spacing_mm=view.pixel_spacing_mm,
+            warnings=warnings,
             detections=sorted(detections, key=lambda d: -d['score']))
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Exams as samples: a view, a breast or a whole exam."""
 import os.path as osp
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.dataset import BaseDataset
 
@@ -32,15 +32,15 @@ class ExamDataset(BaseDataset):
         target (str): 'view', 'breast' or 'exam'. Defaults to 'view'.
         partners (Sequence[str]): For ``target='view'``, which of 'ipsilateral'
             and 'bilateral' to add. Defaults to none.
-        modality (str): Which images of an exam to use: 'FFDM', 'SFM', 'CEM-LE' or
-            'CEM-RC'. Defaults to 'FFDM'.
+        modality (str, optional): Which images of an exam to use: 'FFDM', 'SFM',
+            'CEM-LE' or 'CEM-RC'. Defaults to ``None``, the only one there is.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
             :class:`mmengine.dataset.BaseDataset`; ``metainfo['classes']`` must
             name every category of the file.
 
     Raises:
         AnnotationError: If the file's schema is wrong, a category is missing from
-            ``classes``, or no view has the modality.
+            ``classes``, or the modality is absent or has to be chosen.
         ValueError: If ``target`` or ``partners`` is not one of those named.
     """
 
@@ -50,7 +50,7 @@ class ExamDataset(BaseDataset):
                  *args,
                  target: str = 'view',
                  partners: Sequence[str] = (),
-                 modality: str = 'FFDM',
+                 modality: Optional[str] = None,
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -75,17 +75,25 @@ class ExamDataset(BaseDataset):
         data = load_coco_exam(self.ann_file)
         self._label_of = self._map_categories(data['categories'])
         exams = exams_from_coco(data)
-        modalities = sorted({image['modality'] for image in data['images']})
-        if modalities and self.modality not in modalities:
-            raise AnnotationError(
-                f'{self.ann_file}: no view of modality {self.modality!r}, only '
-                f'{modalities}; set modality of ExamDataset to one of these')
+        modality = self._choose_modality(data['images'])
         samples = []
         for exam in exams:
             views = [view for key, view in exam.views.items()
-                     if key[2] == self.modality]
+                     if key[2] == modality]
             samples += getattr(self, f'_{self.target}_samples')(exam, views)
         return samples
+
+    def _choose_modality(self, images: List[dict]) -> Optional[str]:
+        there = sorted({image['modality'] for image in images})
+        if self.modality is None and len(there) <= 1:
+            return there[0] if there else None
+        if self.modality not in there:
+            missing = 'views of several modalities' if self.modality is None else (
+                f'no view of modality {self.modality!r}')
+            raise AnnotationError(
+                f'{self.ann_file}: {missing}; set modality of ExamDataset to one '
+                f'of {there}')
+        return self.modality
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
         classes = list(self.metainfo['classes'])
@@ -145,20 +153,20 @@ class ExamDataset(BaseDataset):
             instances=[self._instance(lesion) for lesion in view.lesions])
 
     def _join(self, file_name: str) -> str:
-        folder = self.data_prefix.get('img_path') or self.data_root or ''
-        return osp.join(folder, file_name)
+        prefix = self.data_prefix
+        folder = prefix.get('img') or prefix.get('img_path') or self.data_root
+        return osp.join(folder or '', file_name)
 
     def _instance(self, lesion: Lesion) -> Dict[str, Any]:
-        instance = dict(
+        return dict(
             bbox=list(lesion.bbox),
             bbox_label=self._label_of[lesion.category_id],
+            # [] when unknown: mmdet ignores such a lesion where masks are asked for
+            mask=lesion.segmentation,
             ignore_flag=int(lesion.ignore),
             birads=lesion.birads,
             pathology=lesion.pathology,
             lesion_id=lesion.lesion_id)
-        if lesion.segmentation:
-            instance['mask'] = lesion.segmentation
-        return instance
 
     def filter_data(self) -> List[dict]:
         """Drop targets without lesions if ``filter_empty_gt`` says so in training."""

@@ -3,13 +3,13 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
+
+from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
 _FORMAT = 1  # raise it when the meaning of an entry changes
@@ -38,7 +38,7 @@ class PixelCache:
             source (str | Path): The image file.
             key (str): What else the entry depends on, e.g. the crop's margin.
         """
-        name = f'{Path(source).resolve()}|{key}|{_FORMAT}'
+        name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
         digest = hashlib.sha1(name.encode()).hexdigest()
         return self.folder / digest[:2] / f'{digest}.npz'
 
@@ -76,8 +76,7 @@ class PixelCache:
                 return entry['pixels'], facts
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile,
-                zlib.error) as error:
+        except Exception as error:  # zipfile raises nearly anything on damage
             print_log(f'{path}: damaged cache entry ({error}); rebuilt',
                       logger='current')
             return None

@@ -1,22 +1,43 @@
 """Checkpoints: loaded without running code, and of the right model."""
 import os.path as osp
+from functools import partial
 from pickle import UnpicklingError
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 import torch
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
+
+
+_PRETRAINED = ('Pretrained', 'PretrainedInit')
 
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message says why and what to do."""
 
 
+def _history_statistic(owner: type, name: str) -> Callable:
+    """Stand in for ``getattr`` in checkpoints, for its one honest use there."""
+    if owner is HistoryBuffer and name in ('min', 'max', 'mean', 'current'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'getattr of {name!r}')
+
+
+def _safe_globals() -> list:
+    """What MMEngine's checkpoints hold besides weights, but no ``getattr``.
+
+    MMEngine allows the real one, by which a file can reach ``eval``.
+    """
+    allowed = [entry for entry in mmengine_checkpoint.get_torch_safe_globals()
+               if entry is not getattr]
+    return allowed + [(_history_statistic, 'builtins.getattr')]
+
+
 def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
     """Stand in for MMEngine's loader, without its fallback to pickle."""
     try:
-        with torch.serialization.safe_globals(
-                mmengine_checkpoint.get_torch_safe_globals()):
+        with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(file, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
         reason = str(error).splitlines()[0]
@@ -37,14 +58,20 @@ def refuse_unsafe_checkpoints() -> None:
     warning. Our tools call this unless ``--trust-checkpoint`` is given.
     """
     mmengine_checkpoint._safe_torch_load = _load_weights_only
+    mmengine_checkpoint.load_url = partial(
+        torch.hub.load_state_dict_from_url, weights_only=True)
 
 
-def load_checkpoint_into(model: nn.Module, path: str) -> dict:
+def load_checkpoint_into(model: nn.Module,
+                         path: str,
+                         trust: bool = False) -> dict:
     """Load a checkpoint that must fit the model exactly.
 
     Args:
         model (nn.Module): The model.
         path (str): A local file.
+        trust (bool): Whether to load a file that holds more than weights and plain
+            data, which runs code from it. Defaults to False.
 
     Returns:
         dict: The checkpoint, with its ``meta``.
@@ -56,7 +83,9 @@ def load_checkpoint_into(model: nn.Module, path: str) -> dict:
         raise CheckpointError(
             f'{path}: no such checkpoint; give the .pth file that tools/train.py '
             'wrote (work_dirs/<config>/epoch_<N>.pth)')
-    checkpoint = mmengine_checkpoint.CheckpointLoader.load_checkpoint(path, 'cpu')
+    checkpoint = torch.load(
+        path, 'cpu', weights_only=False) if trust else _load_weights_only(
+            path, 'cpu')
     check_state_dict(model, checkpoint, path)
     mmengine_checkpoint.load_state_dict(model, _state_dict(checkpoint))
     return checkpoint
@@ -113,7 +142,7 @@ def _pretrained_files(value: Any, where: str) -> Iterator[Tuple[str, str]]:
     """Yield (field, path) of each local file that a model config names."""
     if isinstance(value, dict):
         path = value.get('checkpoint')
-        if value.get('type') in ('Pretrained', 'PretrainedInit') and \
+        if value.get('type') in _PRETRAINED and \
                 isinstance(path, str) and '://' not in path:
             yield f'{where}.checkpoint', path
         for key, item in value.items():
@@ -140,3 +169,18 @@ def check_pretrained_files(model_cfg: dict) -> None:
                 'time: fetch the pretrained weights once '
                 '(docs/how_to/pretrained_weights.md) and put them there, or '
                 f'train from scratch with --cfg-options {init_cfg}=None')
+
+
+def drop_pretrained_files(cfg: Any) -> None:
+    """Forget the weight files a model starts from, for a run that is resumed.
+
+    Args:
+        cfg (dict): ``cfg.model``, changed in place.
+    """
+    if isinstance(cfg, dict):
+        init_cfg = cfg.get('init_cfg')
+        if isinstance(init_cfg, dict) and init_cfg.get('type') in _PRETRAINED:
+            cfg['init_cfg'] = None
+    for value in cfg.values() if isinstance(cfg, dict) else cfg:
+        if isinstance(value, (dict, list, tuple)):
+            drop_pretrained_files(value)

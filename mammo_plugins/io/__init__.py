@@ -2,9 +2,9 @@
 from mammo_plugins.io.errors import MammogramError
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
-from mammo_plugins.io.writing import write_json
+from mammo_plugins.io.writing import atomic_path, write_json
 
 __all__ = [
-    'Mammogram', 'MammogramError', 'MammogramHeader', 'read_header',
-    'read_mammogram', 'write_json'
+    'Mammogram', 'MammogramError', 'MammogramHeader', 'atomic_path',
+    'read_header', 'read_mammogram', 'write_json'
 ]

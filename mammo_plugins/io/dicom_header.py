@@ -74,7 +74,7 @@ def header_facts(ds: Dataset) -> Dict[str, Any]:
     """Return the facts that are safe to show, under the names in ``FACTS``.
 
     ``exam_key`` is the first 12 hex digits of the SHA-256 of StudyInstanceUID:
-    it groups the views of an exam and tells nothing else. ``cem_image`` is
+    it groups the views of an exam, and only who knows that UID can link it back. ``cem_image`` is
     'low energy', 'high energy' or 'recombined' where ImageType says so (PS3.3
     C.8.11.7.1.4: LOW_ENERGY, HIGH_ENERGY, SUBTRACTION; makers also write
     RECOMBINED); ``contrast_agent`` whether one is named.

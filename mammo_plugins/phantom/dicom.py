@@ -5,7 +5,6 @@ VOI transform that undoes it, in the photometric interpretation and in which
 optional attributes they fill in; the displayed image is the same.
 """
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Tuple, Union
@@ -16,6 +15,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
                          ExplicitVRLittleEndian, generate_uid)
 
+from mammo_plugins.io import atomic_path
 from mammo_plugins.phantom.physics import WHITE
 
 VOI_KINDS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID', 'LUT', None)
@@ -219,8 +219,6 @@ def write_dicom(path: Union[str, Path], ds: Dataset) -> None:
 
 
 def write_bytes(path: Union[str, Path], data: bytes) -> None:
-    """Write a file under a temporary name, then rename it."""
-    temporary = f'{path}.part'
-    with open(temporary, 'wb') as file:
-        file.write(data)
-    os.replace(temporary, path)
+    """Write a file, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)

@@ -46,7 +46,9 @@ def _is_spacing(value: Any) -> bool:
 
 def _is_segmentation(value: Any) -> bool:
     if isinstance(value, dict):
-        return {'size', 'counts'} <= set(value)
+        size, counts = value.get('size'), value.get('counts')
+        return isinstance(size, list) and len(size) == 2 and all(
+            map(_is_size, size)) and isinstance(counts, (str, list))
     return isinstance(value, list) and all(
         isinstance(polygon, list) and len(polygon) >= 6
         and len(polygon) % 2 == 0 and all(map(_is_number, polygon))
@@ -169,16 +171,21 @@ def _check_references(data: Dict[str, Any]) -> List[str]:
         if known != image['patient_id']:
             errors.append(f'images: exam {image["exam_id"]} belongs to two '
                           'patients; an exam is one visit of one patient')
-    image_ids = {image['id'] for image in images}
+    sizes = {im['id']: [im['height'], im['width']] for im in images}
     category_ids = {category['id'] for category in data['categories']}
     for i, annotation in enumerate(annotations):
         where = f'annotations[{i}]'
-        if annotation['image_id'] not in image_ids:
+        if annotation['image_id'] not in sizes:
             errors.append(f'{where}.image_id: {annotation["image_id"]} is the id '
                           'of no image')
         if annotation['category_id'] not in category_ids:
             errors.append(f'{where}.category_id: {annotation["category_id"]} is '
                           'the id of no category')
+        mask = annotation['segmentation']
+        size = sizes.get(annotation['image_id'])
+        if isinstance(mask, dict) and size and mask['size'] != size:
+            errors.append(f'{where}.segmentation: an RLE of size {mask["size"]}; '
+                          f'its image is {size} (height, width)')
         if min(annotation['bbox'][2:]) <= 0:
             errors.append(f'{where}.bbox: {annotation["bbox"]} has no area; '
                           'expected [x, y, w, h] with w, h > 0')

@@ -9,7 +9,7 @@ from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
 import numpy as np
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import breast_mask, breast_side
+from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, breast_side
 from mammo_plugins.io import (Mammogram, MammogramError, MammogramHeader,
                               read_header, read_mammogram)
 from mammo_plugins.structures import VIEWS
@@ -18,8 +18,6 @@ from .entries import ERROR, WARNING, Finding, Part
 
 # As hung for reading: the chest wall of a left breast is on the left.
 CHEST_WALL = {'L': 'left', 'R': 'right'}
-# Less of the image is no breast, as in mammo_plugins.anatomy.CanonicalFrame.
-SMALLEST_BREAST = 0.02
 
 
 def check_files(parts: Sequence[Part]) -> Iterator[Finding]:

@@ -1,10 +1,11 @@
 """FROC curves."""
-import os
 from pathlib import Path
 from typing import Dict, Union
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mammo_plugins.io import atomic_path
 
 # Below this the logarithmic axis ends; the curve starts at FPPI 0.
 LOG_START = 0.01
@@ -51,11 +52,8 @@ def plot_froc(summaries: Dict[str, dict],
     axes.grid(alpha=0.3, which='both' if log_x else 'major')
     axes.legend(loc='best', fontsize=9, title=_bands(summaries))
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    figure.savefig(temporary, format='png')
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format='png')
 
 
 def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:

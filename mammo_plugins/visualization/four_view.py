@@ -1,5 +1,4 @@
 """An exam as radiologists hang it."""
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Optional, Sequence, Union
@@ -9,9 +8,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from mammo_plugins.io import atomic_path
+
 # chest walls meet in the middle: right breast on the left, CC above MLO
 HANGING = (('RCC', 'LCC'), ('RMLO', 'LMLO'))
-_PREDICTED, _ANNOTATED = '#ffb000', '#4dd2ff'
+_BOX_COLOUR = '#ffb000'
 _PANEL_INCHES = 4.5
 
 
@@ -23,12 +24,10 @@ class ViewPanel:
         pixels (np.ndarray): (H, W) in [0, 1].
         boxes (np.ndarray): (N, 4) predicted boxes (x1, y1, x2, y2), pixels.
         scores (Sequence[float]): (N,).
-        annotated (np.ndarray): (M, 4) annotated boxes, if there are any.
     """
     pixels: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Sequence[float] = ()
-    annotated: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
@@ -38,12 +37,11 @@ def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
         axis=1)
 
 
-def _draw_box(axes, box, colour: str, label: str = '') -> None:
+def _draw_box(axes, box, label: str) -> None:
     x1, y1, x2, y2 = box
     axes.add_patch(
-        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=colour, lw=1.2))
-    if label:
-        axes.text(x1, y1 - 2, label, color=colour, fontsize=8, va='bottom')
+        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2))
+    axes.text(x1, y1 - 2, label, color=_BOX_COLOUR, fontsize=8, va='bottom')
 
 
 def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
@@ -68,11 +66,9 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     extent = (-w, 0, h, 0) if right else (0, w, h, 0)
     axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
                 interpolation='antialiased')
-    for box in _mirrored(panel.annotated, 0) if right else panel.annotated:
-        _draw_box(axes, box, _ANNOTATED)
     boxes = _mirrored(panel.boxes, 0) if right else panel.boxes
     for box, score in zip(boxes, panel.scores):
-        _draw_box(axes, box, _PREDICTED, f'{score:.2f}')
+        _draw_box(axes, box, f'{score:.2f}')
 
 
 def draw_four_view(panels: Dict[str, ViewPanel],
@@ -80,8 +76,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
                    title: str = '') -> None:
     """Draw an exam as RCC | LCC over RMLO | LMLO, chest walls together.
 
-    All views are drawn at one scale in pixels. Predicted boxes are orange with
-    their scores, annotated ones blue.
+    All views are drawn at one scale in pixels.
 
     Args:
         panels (dict[str, ViewPanel]): By 'RCC', 'LCC', 'RMLO', 'LMLO'; a missing
@@ -103,8 +98,6 @@ def draw_four_view(panels: Dict[str, ViewPanel],
             _draw_panel(axes, name, panels.get(name), height, width)
     if title:
         figure.suptitle(title, color='white', fontsize=8, y=0.99)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp')
-    canvas.print_figure(temporary, format='png', dpi=120, facecolor='black')
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        canvas.print_figure(
+            temporary, format='png', dpi=120, facecolor='black')

@@ -81,6 +81,41 @@ def test_a_second_image_of_a_view_is_listed(tmp_path):
                               'another LCC of the same exam; a_LCC.png is used')]
 
 
+def changed(source, path, **elements):
+    ds = pydicom.dcmread(source)
+    for keyword, value in elements.items():
+        setattr(ds, keyword, value)
+    ds.save_as(path)
+
+
+def test_images_for_presentation_go_first(phantom_root, tmp_path):
+    file = phantom_root / 'dicom/phantom_0001/L_CC.dcm'
+    changed(file, tmp_path / 'a.dcm', PresentationIntentType='FOR PROCESSING')
+    changed(file, tmp_path / 'b.dcm', PresentationIntentType='FOR PRESENTATION',
+            BurnedInAnnotation='YES')
+    found = find_exams(tmp_path)
+    exam, = found.exams.values()
+    assert exam['LCC'].path.name == 'b.dcm'
+    assert exam['LCC'].burned_in
+    assert found.skipped[0][0].name == 'a.dcm'
+
+
+def test_contrast_enhanced_images_are_told_apart(phantom_root, tmp_path):
+    file = phantom_root / 'dicom/phantom_0001/L_CC.dcm'
+    changed(file, tmp_path / 'a.dcm', ImageType=[
+        'DERIVED', 'PRIMARY', 'POST_CONTRAST', 'SUBTRACTION', ''])
+    changed(file, tmp_path / 'b.dcm', ImageType=[
+        'ORIGINAL', 'PRIMARY', 'POST_CONTRAST', '', 'LOW_ENERGY'])
+    changed(file, tmp_path / 'c.dcm')
+    for modality, name in [('FFDM', 'c.dcm'), ('CEM-RC', 'a.dcm'),
+                           ('CEM-LE', 'b.dcm')]:
+        found = find_exams(tmp_path, modality)
+        exam, = found.exams.values()
+        assert exam['LCC'].path.name == name
+        assert len(found.skipped) == 2
+        assert all(modality in reason for _, reason in found.skipped)
+
+
 def test_one_file_and_no_file(phantom_root, tmp_path):
     file = sorted((phantom_root / 'dicom/phantom_0001').glob('*.dcm'))[0]
     assert len(find_exams(file).exams) == 1

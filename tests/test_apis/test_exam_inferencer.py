@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import MODELS
 
 CONFIG = (Path(__file__).parents[2] /
@@ -70,6 +71,7 @@ def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
             x1, y1, x2, y2 = detection['bbox']
             assert (x2 - x1, y2 - y1) == (6, 8)
             # 10 pixels from the crop's chest-wall side, wherever that is
+            assert view['warnings'] == []
             crop, flipped = _frame(inferencer, root / view['file'])
             expected_x1 = crop[2] - 16 if flipped else crop[0] + 10
             assert (x1, y1) == (expected_x1, crop[1] + 20)
@@ -98,6 +100,39 @@ def test_the_network_itself(inferencer, phantom_root):
         for x1, y1, x2, y2 in (d['bbox'] for d in view['detections']):
             assert 0 <= x1 <= x2 <= view['width']
             assert 0 <= y1 <= y2 <= view['height']
+
+
+def test_a_mirrored_image_is_warned_of(inferencer, phantom_root, tmp_path):
+    ds = pydicom.dcmread(phantom_root / 'dicom/phantom_0001/L_CC.dcm')
+    ds.PixelData = ds.pixel_array[:, ::-1].tobytes()
+    ds.save_as(tmp_path / 'a.dcm')
+    view, = inferencer(tmp_path)['exams'][0]['views']
+    assert 'chest wall is on the right' in view['warnings'][0]
+
+
+def test_what_was_done_is_kept_when_stopped(inferencer, phantom_root, tmp_path,
+                                            monkeypatch):
+    detect, done = inferencer._detect, []
+
+    def stop_at_the_third(*args):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(args[0])
+        return detect(*args)
+
+    monkeypatch.setattr(inferencer, '_detect', stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        inferencer(phantom_root / 'dicom', tmp_path / 'out')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert [exam['exam_id'] for exam in written['exams']] == done
+    assert written['info']['complete'] is False
+
+
+def test_unsafe_checkpoints_are_refused(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict={}, meta=Path('x')), path)
+    with pytest.raises(CheckpointError, match='trust'):
+        ExamInferencer(CONFIG, str(path))
 
 
 def test_nothing_usable(inferencer, tmp_path):

@@ -103,8 +103,23 @@ def test_unknown_categories_raise(phantom_root, train_json):
 
 
 def test_absent_modality_raises(phantom_root):
-    with pytest.raises(AnnotationError, match="'CEM-RC', only .*'FFDM'"):
+    with pytest.raises(AnnotationError, match="'CEM-RC'; set modality .*'FFDM'"):
         build(phantom_root, modality='CEM-RC')
+
+
+def test_several_modalities_have_to_be_chosen_from(phantom_root, train_json):
+    for image in train_json['images'][:4]:
+        image['modality'] = 'SFM'
+    ann_file = write(phantom_root, train_json)
+    with pytest.raises(AnnotationError, match="several.*'FFDM', 'SFM'"):
+        build(phantom_root, ann_file=ann_file)
+    assert len(build(phantom_root, ann_file=ann_file, modality='SFM')) == 4
+
+
+def test_prefix_as_in_mmdet(phantom_root):
+    dataset = build(phantom_root, data_prefix=dict(img='elsewhere/'))
+    assert dataset[0]['views']['main']['img_path'].startswith(
+        f'{phantom_root}/elsewhere/')
 
 
 @pytest.mark.parametrize('options, said', [

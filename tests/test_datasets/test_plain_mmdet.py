@@ -1,7 +1,9 @@
 """A detector of mmdet trains on the same JSON with mmdet's own CocoDataset."""
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.structures import InstanceData
 
 
 def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
@@ -23,9 +25,9 @@ def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
         dict(type='RandomFlip', prob=0.5),
         dict(type='PackDetInputs')
     ]
-    test_pipeline = train_pipeline[:1] + [train_pipeline[2]] + [
+    test_pipeline = train_pipeline[:1] + [train_pipeline[2], train_pipeline[1]] + [
         dict(type='PackDetInputs', meta_keys=('img_id', 'ori_shape', 'img_shape',
-                                              'scale_factor'))
+                                              'scale_factor', 'instances'))
     ]
     cfg = Config(
         dict(
@@ -56,9 +58,8 @@ def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
                 batch_size=4, num_workers=0,
                 sampler=dict(type='DefaultSampler', shuffle=False),
                 dataset=dataset(test_pipeline, test_mode=True)),
-            val_evaluator=dict(
-                type='CocoMetric', metric='bbox',
-                ann_file=f'{phantom_root}/annotations/train.json'),
+            # without ann_file: the ground truth of the pipeline's frame
+            val_evaluator=dict(type='CocoMetric', metric='bbox'),
             train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=5,
                            val_interval=5),
             val_cfg=dict(type='ValLoop'),
@@ -78,3 +79,17 @@ def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
     # batches differ by how many lesions they hold; epochs do not
     assert losses[-6:].mean() < losses[:6].mean()
     assert 'val/coco/bbox_mAP_50' in runner.message_hub.log_scalars
+    # CocoMetric has predictions and ground truth in one frame: perfect boxes are
+    # perfect
+    metric = runner.val_evaluator.metrics[0]
+    metric.results.clear()
+    samples = []
+    for batch in runner.val_dataloader:
+        for sample in batch['data_samples']:
+            truth = sample.gt_instances
+            sample.pred_instances = InstanceData(
+                bboxes=truth.bboxes.tensor, labels=truth.labels,
+                scores=torch.ones(len(truth)))
+            samples.append(sample.to_dict())
+    metric.process({}, samples)
+    assert metric.evaluate(len(samples))['coco/bbox_mAP'] == pytest.approx(1.)

@@ -5,8 +5,8 @@ import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
 import pytest
-from mmdet.datasets.transforms import (LoadAnnotations, PackDetInputs,
-                                       RandomFlip, Resize)
+from mmdet.datasets.transforms import (FilterAnnotations, LoadAnnotations,
+                                       PackDetInputs, RandomFlip, Resize)
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -18,6 +18,7 @@ from mammo_plugins.datasets.transforms import (ForEachView, LoadMammogram,
                                                SelectView,
                                                segmentation_to_canonical)
 from mammo_plugins.models import MammogramDataPreprocessor
+from mammo_plugins.structures import AnnotationError
 
 HEIGHT, WIDTH = 240, 160
 
@@ -127,6 +128,22 @@ def test_predictions_come_back_through_the_canonical_frame(sample):
     frame = CanonicalFrame.from_dict(out['canonical_frame'])
     np.testing.assert_allclose(
         transform_boxes(rescaled, frame.inverse), [box, box], atol=1e-3)
+
+
+def test_size_of_another_file_is_refused(sample):
+    results = dict(sample[0], width=WIDTH, height=HEIGHT)
+    run(results, LoadMammogram())
+    with pytest.raises(AnnotationError, match='is 160 x 240 .* says 161 x 240'):
+        run(dict(results, width=WIDTH + 1), LoadMammogram())
+
+
+def test_boxes_off_the_crop_are_not_trained_on(sample):
+    results = sample[0]
+    results['instances'] = [dict(bbox=[70., 230., 90., 239.], bbox_label=0,
+                                 ignore_flag=0)]
+    out = run(results, LoadMammogram(), LoadAnnotations(with_bbox=True),
+              ResizeWithin(), FilterAnnotations((1, 1), keep_empty=False))
+    assert len(out['gt_bboxes']) == 0
 
 
 def test_masks_by_brute_force(sample):

@@ -3,12 +3,14 @@ import pickle
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              check_pretrained_files,
                                              check_state_dict,
+                                             drop_pretrained_files,
                                              load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 
@@ -64,8 +66,42 @@ def test_trust_loads_it(tmp_path):
     path = tmp_path / 'evil.pth'
     Payload.ran = False
     torch.save(dict(state_dict=model().state_dict(), meta=Payload()), path)
-    load_checkpoint_into(model(), str(path))  # MMEngine's own way
+    load_checkpoint_into(model(), str(path), trust=True)
     assert Payload.ran
+
+
+def test_mmengine_refuses_too(safe, tmp_path):
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict=model().state_dict(), meta=Payload()), path)
+    with pytest.raises(CheckpointError, match='--trust-checkpoint'):
+        mmengine_checkpoint.load_checkpoint(model(), str(path))
+    assert not Payload.ran
+
+
+class ReachForEval:
+    """``getattr(getattr, '__self__')`` is the builtins module: eval is near."""
+
+    def __reduce__(self):
+        return getattr, (getattr, '__self__')
+
+
+def test_getattr_does_not_open_the_door(tmp_path):
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict=model().state_dict(), meta=ReachForEval()), path)
+    with torch.serialization.safe_globals(
+            mmengine_checkpoint.get_torch_safe_globals()):
+        reached = torch.load(path, weights_only=True)['meta']
+    assert reached.eval is eval  # MMEngine's list lets it through
+    with pytest.raises(CheckpointError, match='getattr'):
+        load_checkpoint_into(model(), str(path))
+
+
+def test_training_history_is_loaded(tmp_path):
+    history = HistoryBuffer([1., 2., 4.], [1, 1, 1])
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=model().state_dict(), message_hub=history), path)
+    loaded = load_checkpoint_into(model(), str(path))['message_hub']
+    assert loaded.statistics('mean', window_size=2) == 3.
 
 
 @pytest.mark.parametrize('content', [
@@ -122,3 +158,12 @@ def test_missing_pretrained_weights_say_what_to_do(tmp_path):
     check_pretrained_files(cfg)
     cfg.backbone.init_cfg[0].checkpoint = 'torchvision://resnet50'
     check_pretrained_files(cfg)
+
+
+def test_a_resumed_run_needs_no_pretrained_weights():
+    cfg = ConfigDict(
+        backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='no.pth')),
+        heads=[dict(init_cfg=dict(type='Normal', std=0.01))])
+    drop_pretrained_files(cfg)
+    check_pretrained_files(cfg)
+    assert cfg.heads[0].init_cfg.type == 'Normal'

@@ -248,8 +248,6 @@ def test_predictions_in_bfloat16():
     (lambda s: s.__delattr__('pred_instances'), 'no boxes in pred_instances'),
     (lambda s: setattr(s, 'gt_instances', InstanceData()),
      r'no boxes in gt_instances; .*LoadAnnotations'),
-    (lambda s: setattr(s, 'gt_instances', instances([(0, 0, 150, 90)])),
-     'load the annotations after Resize'),
     (lambda s: setattr(s.pred_instances, 'bboxes',
                        torch.full((1, 4), float('nan'))), 'no NaN'),
     (lambda s: setattr(s.pred_instances, 'scores',
@@ -260,6 +258,18 @@ def test_errors_name_the_image_and_the_cure(change, message):
     change(sample)
     with pytest.raises(ValueError, match='image 7: .*' + message):
         evaluate([sample])
+
+
+@pytest.mark.parametrize('box, warned', [
+    ((0, 0, 150, 90), True), ((-5, 0, 50, 90), True), ((0, 0, 100.5, 90), False)
+])
+def test_lesions_that_reach_outside_are_said_once(log, box, warned):
+    samples = [to_sample(Image('p', [(A, .5)], [A]), i, patient_id='p')
+               for i in range(3)]
+    for sample in samples:
+        sample.gt_instances = instances([box])
+    evaluate(samples)
+    assert log.text.count('load the annotations after Resize') == warned
 
 
 def test_masks_that_are_missing():

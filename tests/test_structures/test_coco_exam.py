@@ -53,6 +53,11 @@ def test_a_sound_file_has_no_faults(data):
     ('annotations', 'category_id', 9, 'the id of no category'),
     ('annotations', 'pathology', 'cancer', 'annotations[0].pathology'),
     ('annotations', 'segmentation', [[1, 2, 3]], 'annotations[0].segmentation'),
+    ('annotations', 'segmentation', dict(size=1, counts='a'), 'segmentation'),
+    ('annotations', 'segmentation', dict(size=[80, 60], counts=3),
+     'segmentation'),
+    ('annotations', 'segmentation', dict(size=[60, 80], counts='a'),
+     'its image is [80, 60]'),
     ('annotations', 'iscrowd', 2, 'annotations[0].iscrowd'),
 ])
 def test_each_fault_is_named(data, where, key, value, said):

@@ -16,6 +16,9 @@ import torch
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 EPOCHS = 3
+NO_GPU = pytest.mark.skipif(
+    torch.cuda.is_available(),
+    reason='this machine has a GPU; the test is of machines without')
 
 
 @pytest.fixture
@@ -53,7 +56,8 @@ def curve(work_dir):
     return losses
 
 
-def test_killed_training_goes_on_where_it_was(options, tmp_path, assert_private):
+def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
+                                              assert_private):
     """kill -9 in the second epoch, --resume: same epochs, a curve without a gap."""
     work_dir = tmp_path / 'work'
     process = subprocess.Popen(
@@ -81,7 +85,13 @@ def test_killed_training_goes_on_where_it_was(options, tmp_path, assert_private)
     assert after[2, steps + 1] == pytest.approx(
         before[2, steps + 1], rel=0.5)
     assert 'recall@1' in done.stdout + done.stderr
-    assert_private(done.stdout, done.stderr, work_dir)
+    inferred = run(*command('infer.py', CONFIG, work_dir / f'epoch_{EPOCHS}.pth',
+                            phantom_root / 'dicom', '--out', work_dir / 'out'))
+    assert inferred.returncode == 0, inferred.stderr[-2000:]
+    assert '8 exams, 32 views' in inferred.stdout
+    assert len(list((work_dir / 'out').glob('*.png'))) == 8
+    assert_private(done.stdout, done.stderr, inferred.stdout, inferred.stderr,
+                   work_dir)
 
 
 def free_port():
@@ -90,9 +100,8 @@ def free_port():
         return str(s.getsockname()[1])
 
 
+@NO_GPU
 def test_two_processes_without_gpus(options, tmp_path, assert_private):
-    if torch.cuda.is_available():
-        pytest.skip('this machine has a GPU; the test is for gloo on CPUs')
     environment = dict(
         os.environ, PORT=free_port(),
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
@@ -153,12 +162,14 @@ def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
      'did you mean configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'),
     ('train.py', ['configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'],
      'docs/how_to/pretrained_weights.md'),
+    ('train.py', [CONFIG, '--cfg-options', 'model.type=NoSuchDetector'],
+     'NoSuchDetector is not in the'),
+    pytest.param('train.py', [CONFIG, '--launcher', 'slurm'],
+                 'there is no GPU here', marks=NO_GPU),
     ('train.py', [CONFIG, '--cfg-options',
                   'train_dataloader.dataset.data_root=no/such'],
      'no such annotation file'),
-    pytest.param('train.py', [CONFIG, '--amp'], 'needs a GPU',
-                 marks=pytest.mark.skipif(torch.cuda.is_available(),
-                                          reason='this machine has a GPU')),
+    pytest.param('train.py', [CONFIG, '--amp'], 'needs a GPU', marks=NO_GPU),
     ('test.py', [CONFIG, 'no.pth'], 'no.pth: no such checkpoint'),
     ('infer.py', [CONFIG, 'no.pth', '.'], 'no.pth: no such checkpoint'),
 ])

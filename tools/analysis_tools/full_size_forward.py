@@ -3,10 +3,10 @@ import resource
 import time
 
 import torch
-from mmengine.dataset import pseudo_collate
 from mmdet.structures import DetDataSample
+from mmengine.dataset import pseudo_collate
 
-from mammo_plugins.apis.command_line import (load_config, parser, user_errors)
+from mammo_plugins.apis.command_line import load_config, parser, user_errors
 from mammo_plugins.registry import MODELS
 
 EXAMPLE = ('python tools/analysis_tools/full_size_forward.py '
@@ -32,7 +32,6 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         cfg = load_config(args.config)
-    cfg.model.backbone.init_cfg = None
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(cfg.model).to(args.device).eval()
     size = tuple(args.size)

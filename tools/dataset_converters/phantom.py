@@ -6,12 +6,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from mammo_plugins.phantom import (DENSITIES, PhantomConfig,  # noqa: E402
+from mammo_plugins.phantom import (DENSITIES, PhantomConfig,
                                    PhantomDatasetConfig, PhantomFolderError,
                                    write_phantom_dataset)
-from mammo_plugins.phantom.preview import write_preview  # noqa: E402
+from mammo_plugins.phantom.preview import write_preview
 
 EXAMPLE = """example:
   python tools/dataset_converters/phantom.py --exams 80 --seed 0 \\

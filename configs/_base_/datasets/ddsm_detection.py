@@ -15,6 +15,9 @@ train_pipeline = [
     dict(type='ResizeWithin', max_height=3000, max_width=1500),
     dict(type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']),
     dict(type='RandomIntensity'),
+    # boxes that lie off the breast's crop have no area left
+    dict(
+        type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
     dict(type='PackDetInputs', meta_keys=meta_keys)
 ]
 test_pipeline = [

@@ -114,7 +114,7 @@ model = dict(
                 neg_iou_thr=0.3,
                 min_pos_iou=0.3,
                 match_low_quality=True,
-                ignore_iof_thr=-1),
+                ignore_iof_thr=0.5),
             # no sampler: focal loss takes every anchor
             allowed_border=-1,
             pos_weight=-1,
@@ -131,7 +131,7 @@ model = dict(
                 neg_iou_thr=0.5,
                 min_pos_iou=0.5,
                 match_low_quality=False,
-                ignore_iof_thr=-1),
+                ignore_iof_thr=0.5),
             sampler=dict(
                 type='RandomSampler',
                 num=512,

@@ -10,6 +10,7 @@ from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
 from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import AnnotationError
 
 
 def segmentation_to_canonical(segmentation: Union[list, dict],
@@ -116,6 +117,13 @@ class LoadMammogram(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""
         image, frame = self.load(results['img_path'])
+        stated = results.get('width'), results.get('height')
+        actual = frame.source_width, frame.source_height
+        if None not in stated and stated != actual:
+            raise AnnotationError(
+                f'{results["img_path"]}: the file is {actual[0]} x {actual[1]} '
+                f'pixels (w x h), the annotation file says {stated[0]} x '
+                f'{stated[1]}; boxes must be in the pixels of the file')
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape
         results['canonical_frame'] = frame.to_dict()

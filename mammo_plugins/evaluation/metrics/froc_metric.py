@@ -93,6 +93,7 @@ class FROCMetric(BaseMetric):
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
+        self._warned = False
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Match the detections of a batch.
@@ -110,9 +111,8 @@ class FROCMetric(BaseMetric):
                 # One result a sample: MMEngine cuts padding by that count.
                 self.results.append(self._match(sample))
             except ValueError as error:
-                where = sample.get('img_path', sample.get('img_id', 'unknown'))
                 raise ValueError(
-                    f'FROCMetric, image {where}: {error}') from error
+                    f'FROCMetric, image {_name(sample)}: {error}') from error
 
     def _match(self, sample: dict) -> Result:
         """The matches of an image: pooled, then of each class."""
@@ -120,7 +120,14 @@ class FROCMetric(BaseMetric):
             _instances(sample, name)
             for name in ('pred_instances', 'gt_instances'))
         ignored = sample.get('ignored_instances', {})
-        _check_frame(lesions, sample)
+        if not self._warned and _reaches_outside(lesions, sample):
+            self._warned = True
+            MMLogger.get_current_instance().warning(
+                f'FROCMetric, image {_name(sample)}: a lesion reaches outside the '
+                'image. If all do, load the annotations after Resize in the test '
+                'pipeline, so that lesions and predictions are in the same frame; '
+                'else it lies beside the breast, see tools/verify_dataset.py '
+                '--check-pixels. Said once.')
         to_lesions = self._iou(predictions, lesions)
         to_ignored = self._iou(predictions, ignored, crowd=True)
         scores = _to_numpy(predictions['scores'])
@@ -251,18 +258,18 @@ def _metrics(summary: dict) -> Dict[str, float]:
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 
-def _check_frame(lesions: dict, sample: dict) -> None:
-    """Refuse lesions that cannot be in the frame of the predictions."""
+def _name(sample: dict) -> Any:
+    return sample.get('img_path', sample.get('img_id', 'unknown'))
+
+
+def _reaches_outside(lesions: dict, sample: dict) -> bool:
+    """Whether a lesion reaches out of the frame of the predictions."""
     if 'ori_shape' not in sample or not _length(lesions):
-        return
+        return False
     height, width = sample['ori_shape'][:2]
-    right, bottom = _to_numpy(lesions['bboxes'])[:, 2:].max(axis=0)
-    if right > width + 1 or bottom > height + 1:
-        raise ValueError(
-            f'a lesion reaches to x = {right:.1f}, y = {bottom:.1f}, outside '
-            f'the image of {width} x {height} pixels (ori_shape); load the '
-            'annotations after Resize in the test pipeline, so that lesions '
-            'and predictions are in the same frame')
+    boxes = _to_numpy(lesions['bboxes'])
+    return bool((boxes[:, :2] < -1).any()
+                or (boxes[:, 2:] > (width + 1, height + 1)).any())
 
 
 def _instances(sample: dict, name: str) -> dict:

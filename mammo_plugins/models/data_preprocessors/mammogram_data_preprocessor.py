@@ -1,6 +1,4 @@
 """Batches of grey images."""
-from typing import Optional
-
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 
 from mammo_plugins.registry import MODELS
@@ -19,8 +17,6 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
         std (float): Standard deviation of the grey values. Defaults to 1.
         num_channels (int): Channels of the output, all alike. Defaults to 3,
             what ImageNet weights expect.
-        pad_value (float, optional): Value of padding after normalisation.
-            Defaults to ``None``, black.
         **kwargs: As in :class:`mmdet.models.DetDataPreprocessor`.
     """
 
@@ -28,12 +24,11 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
                  mean: float = 0.,
                  std: float = 1.,
                  num_channels: int = 3,
-                 pad_value: Optional[float] = None,
                  **kwargs) -> None:
         super().__init__(
             mean=[float(mean)],
             std=[float(std)],
-            pad_value=-mean / std if pad_value is None else pad_value,
+            pad_value=-mean / std,
             **kwargs)
         self.num_channels = num_channels
 
