@@ -23,7 +23,7 @@ def blocks(page, language):
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links(page):
-    for target in re.findall(r'\]\(([^)#]+)', page.read_text()):
+    for target in re.findall(r'(?:\]\(|src=")([^)#"]+)', page.read_text()):
         if '://' not in target:
             assert (page.parent / target).exists(), target
 
