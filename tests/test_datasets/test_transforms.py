@@ -255,3 +255,14 @@ def test_16_bit_pictures_keep_their_levels(tmp_path):
     cv2.imwrite(path, levels)
     image, frame = LoadMammogram(crop=False).load(path)
     np.testing.assert_array_equal(np.rint(image * 65535), levels)
+
+
+def test_depth_of_pictures_can_be_stated(tmp_path):
+    levels = np.zeros((HEIGHT, WIDTH), np.uint16)
+    levels[50:200, :60] = 900  # a dark image of a 12-bit data set
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, levels)
+    cache = str(tmp_path / 'cache')
+    for bits, full in ((None, 1023), (12, 4095)):
+        image, _ = LoadMammogram(cache, crop=False, bits_stored=bits).load(path)
+        assert image.max() == pytest.approx(900 / full, abs=1e-4)

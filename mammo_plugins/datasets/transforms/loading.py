@@ -71,19 +71,24 @@ class LoadMammogram(BaseTransform):
         crop (bool): Whether to crop to the breast and turn its chest wall to the
             left. Defaults to True.
         margin (int): Pixels kept around the breast. Defaults to 8.
+        bits_stored (int, optional): Depth of 16-bit pictures that do not state
+            theirs, as in :func:`mammo_plugins.io.read_mammogram`, which otherwise
+            judges each image by itself. Defaults to ``None``.
     """
 
     def __init__(self,
                  cache_dir: Optional[str] = None,
                  crop: bool = True,
-                 margin: int = 8) -> None:
+                 margin: int = 8,
+                 bits_stored: Optional[int] = None) -> None:
         self.cache = PixelCache(cache_dir) if cache_dir else None
         self.crop = crop
         self.margin = margin
+        self.bits_stored = bits_stored
 
     def _read(self, path: str) -> Tuple[np.ndarray, Dict[str, Any]]:
         """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
-        pixels = read_mammogram(path).pixels
+        pixels = read_mammogram(path, bits_stored=self.bits_stored).pixels
         if self.crop:
             frame = CanonicalFrame.of(pixels, self.margin)
         else:
@@ -110,7 +115,8 @@ class LoadMammogram(BaseTransform):
             image, facts = self.cache.get(
                 path,
                 lambda: self._read(path),
-                key=f'crop={self.crop} margin={self.margin}')
+                key=f'crop={self.crop} margin={self.margin} '
+                f'bits={self.bits_stored}')
         return (image.astype(np.float32) / FULL_SCALE,
                 CanonicalFrame.from_dict(facts))
 
@@ -149,4 +155,5 @@ class LoadMammogram(BaseTransform):
     def __repr__(self) -> str:
         folder = None if self.cache is None else str(self.cache.folder)
         return (f'{type(self).__name__}(cache_dir={folder!r}, '
-                f'crop={self.crop}, margin={self.margin})')
+                f'crop={self.crop}, margin={self.margin}, '
+                f'bits_stored={self.bits_stored})')
