@@ -1,7 +1,13 @@
 """Detect lesions in exams: DICOM files or pictures."""
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+
 from mammo_plugins.apis import ExamInferencer
-from mammo_plugins.apis.command_line import (add_config_arguments, load_config,
-                                             parser, user_errors)
+from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+                                             load_config, parser, user_errors)
+from mammo_plugins.io import atomic_path
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
@@ -28,6 +34,12 @@ def parse_args():
         default=0.2,
         help='least score of a box in the pictures (default: %(default)s)')
     arguments.add_argument(
+        '--group-by',
+        choices=['study', 'folder'],
+        default='study',
+        help='what holds an exam together; "folder" for data sets with one study a '
+        'file, such as CBIS-DDSM (default: %(default)s)')
+    arguments.add_argument(
         '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     add_config_arguments(arguments)
     return arguments.parse_args()
@@ -37,23 +49,50 @@ def main() -> None:
     """Run."""
     args = parse_args()
     with user_errors():
+        check_output(args)
         cfg = load_config(args.config, args.cfg_options)
         inferencer = ExamInferencer(cfg, args.checkpoint, args.device,
                                     args.trust_checkpoint)
-        result = inferencer(args.path, args.out, args.score_thr)
+        result = inferencer(args.path, args.out, args.score_thr, args.group_by)
+    report(result, args.out)
+    if not result['exams']:
+        raise SystemExit(f'error: {args.path}: no usable mammogram')
+
+
+def check_output(args) -> None:
+    """Raise :class:`ConfigError` for what would fail only after the work."""
+    if not 0 <= args.score_thr <= 1:
+        raise ConfigError(f'--score-thr {args.score_thr}: expected 0 to 1')
+    if args.device and args.device.startswith('cuda') and \
+            not torch.cuda.is_available():
+        raise ConfigError(f'--device {args.device}: there is no GPU here')
+    try:
+        with atomic_path(Path(args.out) / 'predictions.json.try') as path:
+            path.touch()
+        (Path(args.out) / 'predictions.json.try').unlink()
+    except OSError as error:
+        raise ConfigError(f'--out {args.out}: cannot write there '
+                          f'({error.strerror})') from None
+
+
+def report(result: dict, out: str) -> None:
+    """Print what was done, what is doubtful and what was left out."""
     views = sum(len(exam['views']) for exam in result['exams'])
-    print(f'{len(result["exams"])} exams, {views} views: {args.out}/'
-          'predictions.json, and a picture an exam beside it')
+    if result['exams']:
+        print(f'{len(result["exams"])} exams, {views} views: {out}/'
+              'predictions.json, and a picture for each exam')
     for exam in result['exams']:
         for view in exam['views']:
             for warning in view['warnings']:
                 print(f'warning: {view["file"]}: {warning}')
-    if result['skipped']:
+    by_reason = defaultdict(list)
+    for entry in result['skipped']:
+        by_reason[entry['reason']].append(entry['file'])
+    if by_reason:
         print(f'{len(result["skipped"])} files skipped:')
-        for entry in result['skipped']:
-            print(f'  {entry["file"]}: {entry["reason"]}')
-    if not result['exams']:
-        raise SystemExit(f'error: {args.path}: no usable mammogram')
+    for reason, files in by_reason.items():
+        more = f' and {len(files) - 3} more' if len(files) > 3 else ''
+        print(f'  {", ".join(files[:3])}{more}: {reason}')
 
 
 if __name__ == '__main__':

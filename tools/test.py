@@ -3,7 +3,8 @@ import os
 
 from mmengine.runner import Runner
 
-from mammo_plugins.apis.command_line import (add_run_arguments, parser,
+from mammo_plugins.apis.command_line import (add_run_arguments,
+                                             check_annotation_files, parser,
                                              prepare_run, require_file,
                                              user_errors)
 
@@ -36,12 +37,14 @@ def main() -> None:
         cfg = prepare_run(args)
         cfg.load_from = args.checkpoint
         cfg.resume = False
+        check_annotation_files(cfg, ['test'])
         runner = Runner.from_cfg(cfg)
         if args.out:
             from mmdet.evaluation import DumpDetResults
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
         runner.test()
+    print(f'results: {cfg.work_dir}/test')
 
 
 if __name__ == '__main__':

@@ -4,8 +4,10 @@ import os
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
+                                             check_annotation_files,
                                              enable_amp, parser, prepare_run,
-                                             require_file, user_errors)
+                                             require_file, user_errors,
+                                             warn_of_schedule)
 from mammo_plugins.engine.checkpoint import (check_pretrained_files,
                                              drop_pretrained_files)
 
@@ -57,7 +59,10 @@ def main() -> None:
         if cfg.resume and (cfg.load_from or find_latest_checkpoint(cfg.work_dir)):
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
+        check_annotation_files(cfg, ('train', 'val'))
+        warn_of_schedule(cfg)
         Runner.from_cfg(cfg).train()
+    print(f'checkpoints, logs and results: {cfg.work_dir}')
 
 
 if __name__ == '__main__':

@@ -45,3 +45,4 @@ optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
     clip_grad=dict(max_norm=10))
 auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=10))

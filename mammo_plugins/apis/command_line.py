@@ -5,7 +5,7 @@ import os.path as osp
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Sequence
 
 import torch
 from mmengine.config import Config, DictAction
@@ -20,6 +20,16 @@ USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError)
 
 
+class _KeyValues(DictAction):
+    """mmengine's ``--cfg-options``, with an error for what is not key=value."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for value in values:
+            if '=' not in value:
+                parser.error(f'--cfg-options: {value!r} is not key=value')
+        super().__call__(parser, namespace, values, option_string)
+
+
 class ConfigError(ValueError):
     """A config that cannot be read; the message says what to do."""
 
@@ -29,14 +39,15 @@ def user_errors() -> Iterator[None]:
     """Turn errors that a user can mend into one message and exit status 2."""
     try:
         yield
-    except (ConfigError, ) + USER_ERRORS as error:
-        sys.exit(_fail(str(error)))
     except Exception as error:
-        # errors of data-loading processes arrive as text with a traceback
-        last_line = str(error).strip().splitlines()[-1:] or ['']
-        name, _, message = last_line[0].partition(': ')
-        if name.rpartition('.')[2] in {e.__name__ for e in USER_ERRORS}:
-            sys.exit(_fail(message))
+        text = str(error)
+        known = isinstance(error, (ConfigError, ) + USER_ERRORS)
+        if 'in DataLoader worker process' in text:
+            # arrives as text with a traceback, the error itself in the last line
+            name, _, text = text.strip().splitlines()[-1].partition(': ')
+            known = name.rpartition('.')[2] in {e.__name__ for e in USER_ERRORS}
+        if known:
+            sys.exit(_fail(text))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
         raise
@@ -83,7 +94,7 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=_KeyValues,
         help='override settings of the config, as key=value; lists as '
         'key="[a,b]" or key=a,b')
     arguments.add_argument(
@@ -115,6 +126,12 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         raise ConfigError(f'{path}: not a readable config '
                           f'({type(error).__name__}: {error})') from None
     if cfg_options:
+        for key in cfg_options:
+            if key.split('.')[0] not in cfg:
+                near = difflib.get_close_matches(key.split('.')[0], cfg, n=1)
+                hint = f'; did you mean {near[0]}?' if near else ''
+                print(f'warning: --cfg-options {key}: the config has no such '
+                      f'setting{hint}', file=sys.stderr)
         cfg.merge_from_dict(cfg_options)
     return cfg
 
@@ -145,6 +162,45 @@ def prepare_run(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def _annotation_files(dataset: dict) -> Iterator[str]:
+    """Yield the annotation files of a dataset and of those it wraps."""
+    if dataset.get('ann_file'):
+        yield osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+    wrapped = dataset.get('datasets') or [dataset.get('dataset') or {}]
+    for inner in wrapped:
+        if inner:
+            yield from _annotation_files(inner)
+
+
+def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` if an annotation file is missing.
+
+    Args:
+        cfg (Config): The run's config.
+        parts (Sequence[str]): Of 'train', 'val' and 'test'.
+    """
+    for part in parts:
+        loader = cfg.get(f'{part}_dataloader') or {}
+        for path in _annotation_files(loader.get('dataset') or {}):
+            if not osp.isfile(path):
+                raise ConfigError(
+                    f'{path}: no such annotation file ({part}_dataloader.dataset); '
+                    'make it with one of tools/dataset_converters or as '
+                    'docs/how_to/own_data.md says, or set data_root')
+
+
+def warn_of_schedule(cfg: Config) -> None:
+    """Say when a schedule does not end with the training."""
+    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
+    schedulers = cfg.get('param_scheduler') or []
+    ends = [s['end'] for s in schedulers
+            if s.get('by_epoch', True) and 'end' in s]
+    if epochs and ends and max(ends) != epochs:
+        print(f'warning: param_scheduler ends at epoch {max(ends)}, training at '
+              f'{epochs}; a schedule does not follow max_epochs by itself',
+              file=sys.stderr)
+
+
 def require_file(path: str, what: str) -> None:
     """Raise :class:`CheckpointError` if a file is missing.
 
@@ -170,6 +226,7 @@ def enable_amp(cfg: Config) -> None:
 
 
 __all__ = [
-    'ConfigError', 'add_config_arguments', 'add_run_arguments', 'enable_amp',
-    'load_config', 'parser', 'prepare_run', 'require_file', 'user_errors'
+    'ConfigError', 'add_config_arguments', 'add_run_arguments',
+    'check_annotation_files', 'enable_amp', 'load_config', 'parser',
+    'prepare_run', 'require_file', 'user_errors', 'warn_of_schedule'
 ]

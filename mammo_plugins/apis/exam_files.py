@@ -67,7 +67,7 @@ def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str]]:
     return found[0][0][0].upper(), found[0][1].upper()
 
 
-def _inspect(path: Path) -> Tuple[str, FoundView]:
+def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
     """Return (exam key, view) of a file.
 
     Raises:
@@ -76,9 +76,10 @@ def _inspect(path: Path) -> Tuple[str, FoundView]:
     facts = read_header(path)
     laterality, view = facts.laterality, facts.view
     key = facts.header.get('exam_key')
-    if key is None:
-        # a picture: its folder is its exam, its name tells the rest
+    picture = key is None
+    if picture or by_folder:
         key = hashlib.sha256(str(path.parent.resolve()).encode()).hexdigest()[:12]
+    if picture:
         name_laterality, name_view = _name_facts(path)
         laterality, view = laterality or name_laterality, view or name_view
     for name, value in (('laterality', laterality), ('view', view)):
@@ -102,7 +103,9 @@ def _inspect(path: Path) -> Tuple[str, FoundView]:
         burned_in=header['burned_in_annotation'] is True)
 
 
-def find_exams(path: Union[str, Path], modality: str = 'FFDM') -> FoundExams:
+def find_exams(path: Union[str, Path],
+               modality: str = 'FFDM',
+               group_by: str = 'study') -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
     DICOM files belong together by study, pictures by folder. Of a view that an
@@ -114,10 +117,15 @@ def find_exams(path: Union[str, Path], modality: str = 'FFDM') -> FoundExams:
         modality (str): Which images to use: 'FFDM' (any that is not
             contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. Defaults to
             'FFDM'.
+        group_by (str): 'study', or 'folder' for data sets whose studies hold one
+            file each, such as CBIS-DDSM. Defaults to 'study'.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
+        ValueError: If ``group_by`` is neither.
     """
+    if group_by not in ('study', 'folder'):
+        raise ValueError(f"group_by: {group_by!r}; expected 'study' or 'folder'")
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f'{path}: no such file or folder')
@@ -127,7 +135,7 @@ def find_exams(path: Union[str, Path], modality: str = 'FFDM') -> FoundExams:
     usable = []
     for file in files:
         try:
-            key, view = _inspect(file)
+            key, view = _inspect(file, group_by == 'folder')
             if view.modality != modality:
                 raise MammogramError(
                     file, f'a {view.modality} image; {modality} is asked for')

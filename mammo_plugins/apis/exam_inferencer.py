@@ -85,17 +85,19 @@ class ExamInferencer:
     def __call__(self,
                  path: Union[str, Path],
                  out_dir: Optional[Union[str, Path]] = None,
-                 score_thr: float = 0.2) -> Dict[str, Any]:
+                 score_thr: float = 0.2,
+                 group_by: str = 'study') -> Dict[str, Any]:
         """Run on a file or on a folder with all below it.
 
         Args:
             path (str | Path): DICOM files or pictures, of one or many exams, mixed
                 with other files.
             out_dir (str | Path, optional): Where ``predictions.json`` and one
-                ``<exam>.png`` an exam are written. Stopped on the way, it holds
-                what was done. Defaults to ``None``, nowhere.
+                ``<exam>.png`` an exam are written, if there is any exam. Stopped on
+                the way, it holds what was done. Defaults to ``None``, nowhere.
             score_thr (float): Least score of a box in the pictures; the
                 predictions hold every box. Defaults to 0.2.
+            group_by (str): As in :func:`find_exams`. Defaults to 'study'.
 
         Returns:
             dict: What ``predictions.json`` holds; see docs/reference/predictions.md.
@@ -103,7 +105,8 @@ class ExamInferencer:
         Raises:
             FileNotFoundError: If there is no such file or folder.
         """
-        found = find_exams(path, self.dataset_cfg.get('modality') or 'FFDM')
+        found = find_exams(path,
+                           self.dataset_cfg.get('modality') or 'FFDM', group_by)
         root = Path(path) if Path(path).is_dir() else Path(path).parent
         out = None if out_dir is None else Path(out_dir)
         exams: List[dict] = []
@@ -125,7 +128,7 @@ class ExamInferencer:
                     dict(file=file.relative_to(root).as_posix(), reason=reason)
                     for file, reason in found.skipped
                 ])
-            if out is not None:
+            if out is not None and exams:
                 write_json(out / 'predictions.json', result)
         return result
 
@@ -254,7 +257,10 @@ class ExamInferencer:
             warnings.append(
                 f'laterality {view.laterality}, but the chest wall is on the '
                 f'{"right" if frame.flipped else "left"}: the image is mirrored, '
-                'the header is wrong, or no breast was found')
+                'or the header is wrong')
+        if frame.shape == (view.height, view.width):
+            warnings.append('no breast was told from the background; the whole '
+                            'image was used')
         if view.burned_in:
             warnings.append('the header says that text is burned into the pixels, '
                             'perhaps of the patient: look before you share')

@@ -1,8 +1,10 @@
 """Exams as samples: a view, a breast or a whole exam."""
 import os.path as osp
+from logging import WARNING
 from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, AnnotationError, Exam, Lesion,
@@ -75,6 +77,9 @@ class ExamDataset(BaseDataset):
         data = load_coco_exam(self.ann_file)
         self._label_of = self._map_categories(data['categories'])
         exams = exams_from_coco(data)
+        if not exams:
+            raise AnnotationError(f'{self.ann_file}: holds no images')
+        self._warn_of_boxes(exams)
         modality = self._choose_modality(data['images'])
         samples = []
         for exam in exams:
@@ -82,6 +87,18 @@ class ExamDataset(BaseDataset):
                      if key[2] == modality]
             samples += getattr(self, f'_{self.target}_samples')(exam, views)
         return samples
+
+    def _warn_of_boxes(self, exams: List[Exam]) -> None:
+        outside = [
+            view.image_id for exam in exams for view in exam.views.values()
+            for x1, y1, x2, y2 in (lesion.bbox for lesion in view.lesions)
+            if min(x1, y1) < -1 or x2 > view.width + 1 or y2 > view.height + 1
+        ]
+        if outside:
+            print_log(
+                f'{self.ann_file}: {len(outside)} boxes reach outside their '
+                f'images, first that of image {outside[0]}; run '
+                'tools/verify_dataset.py', logger='current', level=WARNING)
 
     def _choose_modality(self, images: List[dict]) -> Optional[str]:
         there = sorted({image['modality'] for image in images})

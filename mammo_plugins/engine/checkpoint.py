@@ -1,6 +1,7 @@
 """Checkpoints: loaded without running code, and of the right model."""
 import os.path as osp
 from functools import partial
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -36,6 +37,11 @@ def _safe_globals() -> list:
 
 def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
     """Stand in for MMEngine's loader, without its fallback to pickle."""
+    if isinstance(file, (str, Path)):
+        with open(file, 'rb') as start:
+            if start.read(1) not in (b'P', b'\x80'):  # a zip archive, a pickle
+                raise CheckpointError(f'{file}: not a readable checkpoint (neither '
+                                      'an archive nor a pickle)')
     try:
         with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(file, map_location=map_location, weights_only=True)
@@ -48,7 +54,8 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
     except (RuntimeError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else 'empty file'
         raise CheckpointError(f'{file}: not a readable checkpoint ({reason}); '
-                              'it may be truncated, copy it again') from None
+                              'it may be truncated, copy it again or take an '
+                              'earlier one') from None
 
 
 def refuse_unsafe_checkpoints() -> None:

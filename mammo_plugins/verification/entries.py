@@ -107,7 +107,12 @@ def _without(data: dict, faulty: Iterable[Tuple[str, str]]) -> dict:
 
 
 def check_exams(part: Part) -> Iterator[Finding]:
-    """Views that are missing or there twice; exams of two patients."""
+    """Views that are missing or there twice; exams of two patients; no entries."""
+    if not part.data['images']:
+        yield Finding(ERROR, 'no images', part.name, 'nothing to train or test on')
+    elif part.complete and not part.data['annotations']:
+        yield Finding(WARNING, 'no lesions', part.name,
+                      'every image is normal; is the annotation lost?')
     exams: Dict[str, list] = defaultdict(list)
     for image in part.data['images']:
         exams[image['exam_id']].append(image)
@@ -172,9 +177,6 @@ def mask_fault(annotation: dict,
     """
     segmentation, box = annotation['segmentation'], np.array(annotation['bbox'])
     if isinstance(segmentation, dict):
-        if tuple(segmentation['size']) != size[::-1]:
-            return ERROR, (f"mask of {segmentation['size']} pixels, image of "
-                           f'{list(size[::-1])} (h x w)')
         try:
             if isinstance(segmentation['counts'], list):
                 segmentation = coco_mask.frPyObjects(segmentation, *size[::-1])

@@ -14,6 +14,7 @@ from mammo_plugins.io import atomic_path
 HANGING = (('RCC', 'LCC'), ('RMLO', 'LMLO'))
 _BOX_COLOUR = '#ffb000'
 _PANEL_INCHES = 4.5
+_SCORES_WRITTEN = 5
 
 
 @dataclass
@@ -55,7 +56,8 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     axes.set_aspect('equal')
     axes.text(
         0.03 if right else 0.97, 0.97, name, color='white', fontsize=11,
-        ha='left' if right else 'right', va='top', transform=axes.transAxes)
+        ha='left' if right else 'right', va='top', transform=axes.transAxes,
+        zorder=5, bbox=dict(fc='black', ec='none', alpha=0.6, pad=1))
     if panel is None:
         axes.text(0.5, 0.5, 'not available', color='#888888', ha='center',
                   va='center', transform=axes.transAxes)
@@ -67,8 +69,10 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
                 interpolation='antialiased')
     boxes = _mirrored(panel.boxes, 0) if right else panel.boxes
+    # more scores than these would cover each other
+    written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]
     for box, score in zip(boxes, panel.scores):
-        _draw_box(axes, box, f'{score:.2f}')
+        _draw_box(axes, box, f'{score:.2f}' if score in written else '')
 
 
 def draw_four_view(panels: Dict[str, ViewPanel],
@@ -99,5 +103,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
     if title:
         figure.suptitle(title, color='white', fontsize=8, y=0.99)
     with atomic_path(path) as temporary:
+        # about one pixel of the picture for one of the image
+        dpi = np.clip(height / _PANEL_INCHES, 120, 300)
         canvas.print_figure(
-            temporary, format='png', dpi=120, facecolor='black')
+            temporary, format='png', dpi=dpi, facecolor='black')

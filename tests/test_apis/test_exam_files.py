@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import generate_uid
 
 from mammo_plugins.apis.exam_files import find_exams
 
@@ -69,6 +70,21 @@ def test_pictures_belong_together_by_folder(tmp_path):
     assert [sorted(views) for views in found.exams.values()] == [
         ['LCC', 'RCC']
     ] * 2
+
+
+def test_folders_hold_exams_together_where_studies_do_not(phantom_root,
+                                                          tmp_path):
+    for exam in ('1', '2'):
+        for name in ('L_CC', 'L_MLO'):
+            (tmp_path / exam).mkdir(exist_ok=True)
+            changed(phantom_root / f'dicom/phantom_000{exam}/{name}.dcm',
+                    tmp_path / exam / f'{name}.dcm',
+                    StudyInstanceUID=generate_uid())
+    assert [len(v) for v in find_exams(tmp_path).exams.values()] == [1] * 4
+    found = find_exams(tmp_path, group_by='folder')
+    assert [len(views) for views in found.exams.values()] == [2, 2]
+    with pytest.raises(ValueError, match="'study' or 'folder'"):
+        find_exams(tmp_path, group_by='patient')
 
 
 def test_a_second_image_of_a_view_is_listed(tmp_path):

@@ -135,11 +135,14 @@ def test_unsafe_checkpoints_are_refused(tmp_path):
         ExamInferencer(CONFIG, str(path))
 
 
-def test_nothing_usable(inferencer, tmp_path):
+def test_nothing_usable_leaves_earlier_results(inferencer, tmp_path):
     (tmp_path / 'a.txt').write_text('x')
-    result = inferencer(tmp_path)
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out/predictions.json').write_text('earlier')
+    result = inferencer(tmp_path, tmp_path / 'out')
     assert result['exams'] == []
-    assert len(result['skipped']) == 1
+    assert len(result['skipped']) == 2
+    assert (tmp_path / 'out/predictions.json').read_text() == 'earlier'
 
 
 def test_identity_stays_out(inferencer, folder, tmp_path, capsys,

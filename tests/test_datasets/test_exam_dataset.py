@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from mmengine.logging import MMLogger
 
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.structures import AnnotationError
@@ -114,6 +115,23 @@ def test_several_modalities_have_to_be_chosen_from(phantom_root, train_json):
     with pytest.raises(AnnotationError, match="several.*'FFDM', 'SFM'"):
         build(phantom_root, ann_file=ann_file)
     assert len(build(phantom_root, ann_file=ann_file, modality='SFM')) == 4
+
+
+def test_no_images_raise(phantom_root, train_json):
+    train_json['images'], train_json['annotations'] = [], []
+    with pytest.raises(AnnotationError, match='holds no images'):
+        build(phantom_root, ann_file=write(phantom_root, train_json))
+
+
+def test_boxes_outside_are_said(phantom_root, train_json, caplog):
+    annotation = train_json['annotations'][0]
+    annotation['bbox'] = [100, 10, 30, 30]
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    build(phantom_root, ann_file=write(phantom_root, train_json))
+    logger.removeHandler(caplog.handler)
+    assert f'1 boxes reach outside their images, first that of image ' \
+        f'{annotation["image_id"]}' in caplog.text
 
 
 def test_prefix_as_in_mmdet(phantom_root):

@@ -128,6 +128,15 @@ def test_sound_data_set(made, capsys):
     assert text.endswith('0 errors, 0 warnings; pixels read\n')
 
 
+def test_parts_without_entries(made):
+    made.val.update(images=[], annotations=[])
+    made.train['annotations'] = []
+    report, code = made.report()
+    assert code == 1
+    assert found(report) == [('warning', 'no lesions', 'train'),
+                             ('error', 'no images', 'val')]
+
+
 # name: (how it is planted, [(severity, check, where)])
 def _set(part, kind, index, **values):
     return lambda m: getattr(m, part)[kind][index].update(values)
@@ -227,14 +236,14 @@ DEFECTS = {
     'RLE of another size': (
         _set('train', 'annotations', 0,
              segmentation=_rle(BOX['L'], (WIDTH, HEIGHT))),
-        [('error', 'mask does not match', T11)]),
+        [('error', 'schema', 'train')]),
     'RLE that is empty': (
         _set('train', 'annotations', 0, segmentation=_rle([0, 0, 0, 0])),
         [('error', 'mask does not match', T11)]),
     'RLE without a code': (
         _set('train', 'annotations', 0,
              segmentation=dict(size=[HEIGHT, WIDTH], counts=None)),
-        [('error', 'mask does not match', T11)]),
+        [('error', 'schema', 'train')]),
     'lesion in a normal view': (
         _set('train', 'images', 1, abnormal=False),
         [('warning', 'lesion in a normal view', T11)]),

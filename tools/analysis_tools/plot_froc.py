@@ -16,7 +16,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog='example:\n  python tools/analysis_tools/plot_froc.py '
-        'work_dirs/single/froc.json \\\n      work_dirs/dual/froc.json '
+        'work_dirs/single/test/froc.json \\\n      work_dirs/dual/test/froc.json '
         '--labels "single view" "dual view" --out froc.png')
     parser.add_argument(
         'files', nargs='+', metavar='FROC.json',

@@ -26,9 +26,12 @@ def _parser() -> argparse.ArgumentParser:
         'interrupted one is gone on with.',
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--exams', type=int, required=True, metavar='N')
-    parser.add_argument('--seed', type=int, default=0, metavar='S')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR')
+    parser.add_argument('--exams', type=int, required=True, metavar='N',
+        help='number of exams, each of its own patient')
+    parser.add_argument('--seed', type=int, default=0, metavar='S',
+        help='seed of everything (default: %(default)s)')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR',
+        help='data root')
     parser.add_argument(
         '--size',
         type=int,
@@ -67,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         action='store_true',
         help='contrast-enhanced exams: a low-energy and a recombined image '
         'for each view instead of one mammogram')
-    parser.add_argument('--workers', type=int, default=1, metavar='W')
+    parser.add_argument('--workers', type=int, default=1, metavar='W',
+        help='processes (default: %(default)s)')
     parser.add_argument(
         '--preview',
         action='store_true',

@@ -1,0 +1,68 @@
+import pytest
+from mmengine.config import Config
+
+from mammo_plugins.apis.command_line import (ConfigError,
+                                             check_annotation_files,
+                                             load_config, user_errors,
+                                             warn_of_schedule)
+from mammo_plugins.io import MammogramError
+
+CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+
+
+@pytest.fixture(autouse=True)
+def _root(monkeypatch, request):
+    monkeypatch.chdir(request.config.rootpath)
+
+
+def test_unknown_settings_are_warned_of(capsys):
+    load_config(CONFIG, {'modle.neck': 3, 'model.neck.out_channels': 16})
+    said = capsys.readouterr().err
+    assert 'modle.neck' in said and 'did you mean model?' in said
+    assert 'out_channels' not in said
+
+
+def test_a_config_that_fails(tmp_path):
+    path = tmp_path / 'a.py'
+    path.write_text('model = undefined')
+    with pytest.raises(ConfigError, match='NameError'):
+        load_config(str(path))
+
+
+@pytest.mark.parametrize('epochs, warned', [(14, False), (30, True)])
+def test_schedules_that_end_elsewhere(capsys, epochs, warned):
+    warn_of_schedule(
+        load_config(CONFIG, {'train_cfg.max_epochs': epochs}))
+    assert ('ends at epoch 14' in capsys.readouterr().err) == warned
+
+
+def test_annotation_files_of_wrapped_datasets(tmp_path):
+    (tmp_path / 'a.json').write_text('{}')
+    there = dict(data_root=str(tmp_path), ann_file='a.json')
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(
+        type='RepeatDataset', dataset=dict(datasets=[there, there])))))
+    check_annotation_files(cfg, ['train', 'val'])
+    there['ann_file'] = 'b.json'
+    cfg.train_dataloader.dataset.dataset.datasets[1] = there
+    with pytest.raises(ConfigError, match=r'b.json: no such.*train_dataloader'):
+        check_annotation_files(cfg, ['train'])
+
+
+def test_errors_of_data_loading_processes(capsys):
+    text = ('Caught MammogramError in DataLoader worker process 0.\nOriginal '
+            'Traceback (most recent call last):\n  File "x.py"\n'
+            'mammo_plugins.io.errors.MammogramError: a.dcm: truncated')
+    with pytest.raises(SystemExit) as stop:
+        with user_errors():
+            raise RuntimeError(text)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == 'error: a.dcm: truncated\n'
+
+
+def test_bugs_keep_their_traceback():
+    with pytest.raises(ZeroDivisionError):
+        with user_errors():
+            1 / 0
+    with pytest.raises(SystemExit):
+        with user_errors():
+            raise MammogramError('a.dcm', 'empty')
