@@ -157,20 +157,28 @@ def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
                    tmp_path / 'report')
 
 
+@pytest.mark.parametrize('tool, arguments, setting, said', [
+    ('train.py', [], 'model.type=NoSuchDetector', 'NoSuchDetector is not in the'),
+    ('test.py', ['README.md'], 'log_level=ERROR', 'not a readable checkpoint'),
+])
+def test_mistakes_that_show_when_building(options, tool, arguments, setting, said):
+    done = run(*command(tool, CONFIG, *arguments, *options, setting))
+    assert done.returncode == 2
+    assert 'Traceback' not in done.stderr
+    assert said in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize('tool, arguments, said', [
     ('train.py', ['configs/baselines/faster-rcnn_phantom.py'],
      'did you mean configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'),
     ('train.py', ['configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'],
      'docs/how_to/pretrained_weights.md'),
-    ('train.py', [CONFIG, '--cfg-options', 'model.type=NoSuchDetector'],
-     'NoSuchDetector is not in the'),
     pytest.param('train.py', [CONFIG, '--launcher', 'slurm'],
                  'there is no GPU here', marks=NO_GPU),
     ('train.py', [CONFIG, '--cfg-options',
                   'train_dataloader.dataset.data_root=no/such'],
      'own_data.md'),
     ('train.py', [CONFIG, '--cfg-options', 'nonsense'], 'is not key=value'),
-    ('test.py', [CONFIG, 'README.md'], 'not a readable checkpoint'),
     ('infer.py', [CONFIG, 'no.pth', '.', '--out', 'README.md'],
      '--out README.md: cannot write there'),
     ('infer.py', [CONFIG, 'no.pth', '.', '--score-thr', '5'], 'expected 0 to 1'),
