@@ -9,25 +9,13 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
+from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.registry import DATASETS, MODELS
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts)
-
-
-def without_pretrained(cfg):
-    """Random weights in place of files that a test does not have."""
-    if isinstance(cfg, dict):
-        init_cfg = cfg.get('init_cfg')
-        if isinstance(init_cfg, dict) and init_cfg.get('type') == 'Pretrained':
-            cfg['init_cfg'] = None
-        for value in cfg.values():
-            without_pretrained(value)
-    elif isinstance(cfg, (list, tuple)):
-        for value in cfg:
-            without_pretrained(value)
 
 
 def without_cache(pipeline):
@@ -41,7 +29,7 @@ def run(phantom_root):
 
     def load(path, loader):
         cfg = Config.fromfile(ROOT / path)
-        without_pretrained(cfg.model)
+        drop_pretrained_files(cfg.model)  # files that a test does not have
         dataset = copy.deepcopy(cfg[loader].dataset)
         dataset.data_root = str(phantom_root)
         dataset.ann_file = 'annotations/train.json'

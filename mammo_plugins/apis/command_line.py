@@ -193,6 +193,8 @@ def warn_of_schedule(cfg: Config) -> None:
     """Say when a schedule does not end with the training."""
     epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
     schedulers = cfg.get('param_scheduler') or []
+    if isinstance(schedulers, dict):  # MMEngine takes a single one too
+        schedulers = [schedulers]
     ends = [s['end'] for s in schedulers
             if s.get('by_epoch', True) and 'end' in s]
     if epochs and ends and max(ends) != epochs:
@@ -223,10 +225,3 @@ def enable_amp(cfg: Config) -> None:
                           'here; train without it')
     cfg.optim_wrapper.type = 'AmpOptimWrapper'
     cfg.optim_wrapper.loss_scale = 'dynamic'
-
-
-__all__ = [
-    'ConfigError', 'add_config_arguments', 'add_run_arguments',
-    'check_annotation_files', 'enable_amp', 'load_config', 'parser',
-    'prepare_run', 'require_file', 'user_errors', 'warn_of_schedule'
-]

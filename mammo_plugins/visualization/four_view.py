@@ -31,10 +31,11 @@ class ViewPanel:
     scores: Sequence[float] = ()
 
 
-def _mirrored(boxes: np.ndarray, width: int) -> np.ndarray:
+def _mirrored(boxes: np.ndarray) -> np.ndarray:
+    """Boxes mirrored about x = 0."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     return np.stack(
-        [width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]],
+        [-boxes[:, 2], boxes[:, 1], -boxes[:, 0], boxes[:, 3]],
         axis=1)
 
 
@@ -68,7 +69,7 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     extent = (-w, 0, h, 0) if right else (0, w, h, 0)
     axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
                 interpolation='antialiased')
-    boxes = _mirrored(panel.boxes, 0) if right else panel.boxes
+    boxes = _mirrored(panel.boxes) if right else panel.boxes
     # more scores than these would cover each other
     written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]
     for box, score in zip(boxes, panel.scores):
