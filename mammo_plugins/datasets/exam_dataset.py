@@ -164,10 +164,18 @@ class ExamDataset(BaseDataset):
             view=view.view,
             pixel_spacing_mm=view.pixel_spacing_mm,
             nipple=view.nipple,
+            nipple_source=self._nipple_source(view),
             birads=view.birads,
             density=view.density,
             abnormal=view.abnormal,
             instances=[self._instance(lesion) for lesion in view.lesions])
+
+    @staticmethod
+    def _nipple_source(view: View) -> Optional[str]:
+        """Tell who found the nipple: a person, unless the file says otherwise."""
+        if view.nipple is None:
+            return None
+        return view.extra.get('nipple_source') or 'annotation'
 
     def _join(self, file_name: str) -> str:
         prefix = self.data_prefix

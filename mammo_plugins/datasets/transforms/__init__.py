@@ -1,10 +1,12 @@
 """Registered transforms; thin wrappers over anatomy/ and io/."""
+from .formatting import PackExamInputs
 from .geometric import ResizeWithin
 from .intensity import RandomIntensity
+from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'ForEachView', 'LoadMammogram', 'RandomIntensity', 'ResizeWithin',
-    'SelectView', 'segmentation_to_canonical'
+    'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'PackExamInputs',
+    'RandomIntensity', 'ResizeWithin', 'SelectView', 'segmentation_to_canonical'
 ]

@@ -1,4 +1,5 @@
 """Batching and normalisation."""
 from .mammogram_data_preprocessor import MammogramDataPreprocessor
+from .multi_view_data_preprocessor import MultiViewDataPreprocessor
 
-__all__ = ['MammogramDataPreprocessor']
+__all__ = ['MammogramDataPreprocessor', 'MultiViewDataPreprocessor']

@@ -1,0 +1,84 @@
+"""Packing samples of several views for a model."""
+from typing import Sequence
+
+import numpy as np
+from mmdet.datasets.transforms import PackDetInputs
+
+from mammo_plugins.anatomy import transform_points
+from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
+             'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
+             'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm',
+             'nipple_source', 'registration', 'registration_reason')
+
+
+@TRANSFORMS.register_module()
+class PackExamInputs(PackDetInputs):
+    """Pack a sample of several views.
+
+    Each view is packed as by mmdet's ``PackDetInputs``. Metainfo of ours besides
+    ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
+    ``lesion_pathology`` and ``lesion_birads``, lists in the order of
+    ``gt_instances``, where no lesion was filtered out on the way.
+
+    Required Keys:
+
+    - views (dict[str, dict])
+
+    Added Keys:
+
+    - inputs (dict[str, Tensor | None]): by view, (1, H, W); ``None`` for a view
+      of ``views`` that was not taken
+    - data_samples (:obj:`MultiViewDataSample`)
+
+    Args:
+        views (Sequence[str]): Names of the views to pack. Defaults to ('main',
+            'ipsilateral', 'bilateral').
+        meta_keys (Sequence[str]): Keys of a view kept as metainfo of its sample.
+    """
+
+    def __init__(self,
+                 views: Sequence[str] = ('main', 'ipsilateral', 'bilateral'),
+                 meta_keys: Sequence[str] = META_KEYS) -> None:
+        super().__init__(meta_keys=meta_keys)
+        self.views = tuple(views)
+
+    def transform(self, results: dict) -> dict:
+        """Pack."""
+        sample = MultiViewDataSample(
+            metainfo=dict(
+                exam_id=results.get('exam_id'),
+                patient_id=results.get('patient_id')))
+        inputs = {}
+        for name in self.views:
+            if name not in results['views']:
+                inputs[name] = None  # collating needs the same keys in each sample
+                continue
+            view = results['views'][name]
+            packed = super().transform(view)
+            inputs[name] = packed['inputs']
+            packed['data_samples'].set_metainfo(self._facts(view))
+            sample.set_data({name: packed['data_samples']})
+        return dict(inputs=inputs, data_samples=sample)
+
+    @staticmethod
+    def _facts(view: dict) -> dict:
+        nipple = view.get('nipple')
+        if nipple is not None:
+            nipple = tuple(
+                transform_points(nipple, view['homography_matrix']).tolist())
+        facts = dict(nipple=nipple)
+        lesions = view.get('instances', [])
+        ignored = view.get('gt_ignore_flags')
+        if ignored is not None and len(lesions) == len(ignored):
+            kept = [lesions[i] for i in np.flatnonzero(~ignored.astype(bool))]
+            facts.update(
+                lesion_pathology=[lesion.get('pathology') for lesion in kept],
+                lesion_birads=[lesion.get('birads') for lesion in kept])
+        return facts
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(views={self.views}, '
+                f'meta_keys={self.meta_keys})')

@@ -1,0 +1,59 @@
+"""Batches of samples of several views."""
+from mammo_plugins.registry import MODELS
+
+from .mammogram_data_preprocessor import MammogramDataPreprocessor
+
+
+@MODELS.register_module()
+class MultiViewDataPreprocessor(MammogramDataPreprocessor):
+    """Normalise and pad all views of a batch to one size.
+
+    As mmdet's ``TrackDataPreprocessor``, by names of views, and with views that
+    were not taken. A batch of single images goes through as in
+    :class:`MammogramDataPreprocessor`.
+
+    Args:
+        pad_seg (bool): Whether to pad segmentation maps, with 255. Defaults to
+            True.
+        **kwargs: As in :class:`MammogramDataPreprocessor`.
+    """
+
+    def __init__(self, pad_seg: bool = True, **kwargs) -> None:
+        super().__init__(pad_seg=pad_seg, **kwargs)
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Batch, normalise and pad.
+
+        Args:
+            data (dict): ``inputs``, by view a list of (1, H, W) tensors, or
+                ``None`` where a sample lacks the view; and ``data_samples``, a
+                list of :obj:`MultiViewDataSample`.
+            training (bool): Whether to pad segmentation maps too.
+
+        Returns:
+            dict: ``inputs``, by view a tensor (n, num_channels, H', W') of the n
+            samples that have it, in the order of the batch; a view that no sample
+            has is absent. ``data_samples`` as given, tensors moved.
+        """
+        if not isinstance(data['inputs'], dict):
+            return super().forward(data, training)
+        samples = [sample.new() for sample in data['data_samples']]
+        places = {
+            name: [i for i, image in enumerate(images) if image is not None]
+            for name, images in data['inputs'].items()
+        }
+        order = [(name, i) for name, rows in places.items() for i in rows]
+        flat = super().forward(
+            dict(
+                inputs=[data['inputs'][name][i] for name, i in order],
+                data_samples=[samples[i].get(name) for name, i in order]),
+            training)
+        for (name, i), sample in zip(order, flat['data_samples']):
+            samples[i].set_data({name: sample})
+        parts = flat['inputs'].split([len(rows) for rows in places.values()])
+        return dict(
+            inputs={
+                name: part
+                for name, part in zip(places, parts) if len(part)
+            },
+            data_samples=samples)

@@ -1,0 +1,80 @@
+"""Finding one's way in batches of several views."""
+from typing import Hashable, List, Sequence, Tuple
+
+import numpy as np
+from mmdet.structures import DetDataSample
+from torch import Tensor
+
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+
+def having(data_samples: Sequence[MultiViewDataSample], name: str) -> List[int]:
+    """Return the places in a batch of the samples that have a view.
+
+    The rows of ``inputs[name]`` belong to them, in this order.
+
+    Args:
+        data_samples (Sequence[MultiViewDataSample]): The batch.
+        name (str): Such as 'ipsilateral'.
+    """
+    return [i for i, sample in enumerate(data_samples) if name in sample]
+
+
+def view_samples(data_samples: Sequence[MultiViewDataSample],
+                 name: str) -> List[DetDataSample]:
+    """Return the data samples of one view, of the samples that have it.
+
+    Args:
+        data_samples (Sequence[MultiViewDataSample]): The batch.
+        name (str): Such as 'ipsilateral'.
+    """
+    return [data_samples[i].get(name) for i in having(data_samples, name)]
+
+
+def view_key(sample: DetDataSample) -> Hashable:
+    """Return what two samples share if, and only if, they show the same pixels.
+
+    An image is the main view of one sample and a partner in others; where its key
+    is the same, its features are too. A registered view is warped onto another
+    one, so it shares with none.
+
+    Args:
+        sample (DetDataSample): Of one view.
+    """
+    meta = sample.metainfo
+    matrix = np.asarray(meta['homography_matrix'], np.float32).tobytes()
+    warped = id(sample) if meta.get('registration') else None
+    return meta['img_id'], tuple(meta['img_shape']), matrix, warped
+
+
+def own_shape(sample: DetDataSample, divisor: int = 32) -> Tuple[int, int]:
+    """Return the size of an image without the padding that its batch brought.
+
+    Args:
+        sample (DetDataSample): With ``img_shape``.
+        divisor (int): The size is rounded up to multiples of it. Defaults to 32.
+
+    Returns:
+        tuple[int]: (height, width).
+    """
+    height, width = sample.img_shape[:2]
+    return (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
+
+
+def own_image(batch: Tensor,
+              row: int,
+              sample: DetDataSample,
+              divisor: int = 32) -> Tensor:
+    """Cut one image out of a batch, so that a result does not depend on the batch.
+
+    Args:
+        batch (Tensor): (n, C, H, W), padded at the bottom and on the right.
+        row (int): Which one.
+        sample (DetDataSample): Its data sample.
+        divisor (int): As in :func:`own_shape`.
+
+    Returns:
+        Tensor: (1, C, h, w).
+    """
+    height, width = own_shape(sample, divisor)
+    return batch[row:row + 1, :, :height, :width]
