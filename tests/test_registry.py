@@ -12,6 +12,10 @@ from mammo_plugins import registry
 ARGUMENTS = {
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
+    'MalignancyClassifier': dict(
+        backbone=dict(type='mmpretrain.DenseNet'),
+        head=dict(type='MalignancyHead', in_channels=1024)),
+    'MalignancyHead': dict(in_channels=4),
 }
 
 REGISTRIES = [name for name in dir(registry)

@@ -1,4 +1,6 @@
 """Exam, View, Lesion, the COCO-exam JSON and patient-level splits; no torch."""
+from .birads import (BIRADS_DISTANCES, BIRADS_SCALE, birads_to_score,
+                     score_to_birads)
 from .coco_exam import (AnnotationError, exams_from_coco, load_coco_exam,
                         validate_coco_exam)
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
@@ -6,7 +8,8 @@ from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
 from .splits import kfold_patients, split_patients
 
 __all__ = [
-    'BIRADS', 'DENSITIES', 'LATERALITIES', 'MODALITIES', 'PATHOLOGIES', 'VIEWS',
-    'AnnotationError', 'Exam', 'Lesion', 'View', 'exams_from_coco',
-    'kfold_patients', 'load_coco_exam', 'split_patients', 'validate_coco_exam'
+    'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
+    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'Exam', 'Lesion',
+    'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients',
+    'load_coco_exam', 'score_to_birads', 'split_patients', 'validate_coco_exam'
 ]

@@ -1,0 +1,71 @@
+"""Malignancy of patches."""
+from typing import Optional, Tuple
+
+from mmpretrain.models import ImageClassifier
+from torch import Tensor, cat
+
+from mammo_plugins.registry import MODELS
+
+# patches that go through the backbone at once when there are many
+CHUNK = 32
+
+
+@MODELS.register_module()
+class MalignancyClassifier(ImageClassifier):
+    """The malignancy classifier of MommiNet-v2 (section 3.7).
+
+    mmpretrain's ``ImageClassifier`` with a :class:`MalignancyHead`, and with
+    :meth:`predict_patches` for a detector that cuts its own patches.
+
+    Args:
+        backbone (dict): The paper has DenseNet-121.
+        neck (dict, optional): Such as ``GlobalAveragePooling``.
+        head (dict, optional): A :class:`MalignancyHead`.
+        train_cfg (dict, optional): Passed to the data preprocessor as
+            ``batch_augments``, as in ``ImageClassifier``.
+        data_preprocessor (dict, optional): :class:`MammogramDataPreprocessor`
+            unless another type is named.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 neck: Optional[dict] = None,
+                 head: Optional[dict] = None,
+                 train_cfg: Optional[dict] = None,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        if data_preprocessor is None or isinstance(data_preprocessor, dict):
+            data_preprocessor = MODELS.build(
+                dict(
+                    dict(
+                        type='MammogramDataPreprocessor',
+                        batch_augments=train_cfg), **(data_preprocessor or {})))
+        # built here: mmpretrain's registry does not know our plain names
+        backbone, neck, head = (
+            MODELS.build(part) if isinstance(part, dict) else part
+            for part in (backbone, neck, head))
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg)
+
+    def predict_patches(self, patches: Tensor) -> Tuple[Tensor, Tensor]:
+        """Predict patches that are at hand as a batch.
+
+        Args:
+            patches (Tensor): Normalised as by the data preprocessor, shape
+                (n, C, h, w); n may be 0.
+
+        Returns:
+            tuple[Tensor, Tensor]: Probability of malignancy and BI-RADS score in
+            [0, 1], each of shape (n, ).
+        """
+        if not len(patches):
+            return patches.new_zeros(0), patches.new_zeros(0)
+        found = [self.head.scores(self.extract_feat(part))
+                 for part in patches.split(CHUNK)]
+        probabilities, birads_scores = map(cat, zip(*found))
+        return probabilities[:, 1], birads_scores

@@ -1,0 +1,4 @@
+"""Heads of classifiers."""
+from .malignancy_head import MalignancyHead
+
+__all__ = ['MalignancyHead']

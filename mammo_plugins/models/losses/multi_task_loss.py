@@ -1,0 +1,150 @@
+"""Losses of the malignancy classifier's two branches."""
+import math
+from typing import Dict, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+
+class _TwoBranchLoss(nn.Module):
+    """The losses of both branches, each over the samples that have its label."""
+
+    def forward(self, cls_score: Tensor, birads_score: Tensor, labels: Tensor,
+                targets: Tensor) -> Dict[str, Tensor]:
+        """Compute the loss.
+
+        Args:
+            cls_score (Tensor): Logits of (not malignant, malignant), shape (N, 2).
+            birads_score (Tensor): Predicted BI-RADS scores, shape (N, ).
+            labels (Tensor): 1 malignant, 0 not, -1 not known, int64, shape (N, ).
+            targets (Tensor): BI-RADS scores in [0, 1], NaN where not known, shape
+                (N, ).
+
+        Returns:
+            dict[str, Tensor]: ``loss``, and to be logged ``cross_entropy`` and
+            ``squared_error`` of the branches that have a label in the batch. All
+            parameters get a gradient, of zero where the batch says nothing, which
+            distributed training needs.
+        """
+        cross_entropy = self._cross_entropy(cls_score, labels)
+        squared_error = self._squared_error(birads_score, targets)
+        # never unused: not in the graph means an error in distributed training
+        loss = 0. * (cls_score.sum() + birads_score.sum() + sum(
+            parameter.sum() for parameter in self.parameters()))
+        logged = {}
+        for name, value, combine in (
+            ('cross_entropy', cross_entropy, self.classification_term),
+            ('squared_error', squared_error, self.regression_term)):
+            if value is not None:
+                loss = loss + combine(value)
+                logged[name] = value.detach()
+        return dict(loss=loss, **logged)
+
+    @staticmethod
+    def _cross_entropy(cls_score: Tensor, labels: Tensor) -> Optional[Tensor]:
+        known = labels >= 0
+        if not known.any():
+            return None
+        return F.cross_entropy(cls_score[known], labels[known])
+
+    @staticmethod
+    def _squared_error(scores: Tensor, targets: Tensor) -> Optional[Tensor]:
+        known = ~targets.isnan()
+        if not known.any():
+            return None
+        return F.mse_loss(scores[known], targets[known])
+
+    def classification_term(self, cross_entropy: Tensor) -> Tensor:
+        """What the classification branch adds to the loss."""
+        raise NotImplementedError
+
+    def regression_term(self, squared_error: Tensor) -> Tensor:
+        """What the regression branch adds to the loss."""
+        raise NotImplementedError
+
+
+@MODELS.register_module()
+class UncertaintyWeightedLoss(_TwoBranchLoss):
+    r"""Cross entropy and squared error, weighted by learned uncertainties.
+
+    MommiNet-v2, section 3.7, eq. 4 (after Kendall et al., CVPR 2018):
+
+    .. math::
+        L = \frac{1}{\sigma_1^2} L_1 + \frac{1}{2 \sigma_2^2} L_2
+            + \log \sigma_1 \sigma_2
+
+    L1 is the softmax cross entropy of biopsy labels, L2 the squared error of
+    BI-RADS scores, each averaged over the samples that have the label; the paper
+    does not say what becomes of the others. A batch without any label of a branch
+    has neither that branch's loss nor its log sigma: otherwise sigma would
+    shrink without bound on nothing. What is learned is log sigma, so that sigma
+    stays positive. For fixed losses the optimum is ``sigma_1 ** 2 = 2 * L1`` and
+    ``sigma_2 ** 2 = L2``; the loss may be negative.
+
+    Args:
+        init_sigma (Sequence[float]): (sigma_1, sigma_2) at the start. Defaults to
+            (1, 1).
+    """
+
+    def __init__(self, init_sigma: Sequence[float] = (1., 1.)) -> None:
+        super().__init__()
+        if len(init_sigma) != 2 or min(init_sigma) <= 0:
+            raise ValueError(f'init_sigma is {tuple(init_sigma)}, expected two '
+                             'values > 0')
+        self.log_sigma = nn.Parameter(
+            torch.tensor([math.log(sigma) for sigma in init_sigma]))
+
+    @property
+    def sigma(self) -> Tuple[float, float]:
+        """tuple[float]: The present (sigma_1, sigma_2)."""
+        return tuple(self.log_sigma.detach().exp().tolist())
+
+    def forward(self, *args, **kwargs) -> Dict[str, Tensor]:
+        """As :class:`_TwoBranchLoss`; ``sigma_1`` and ``sigma_2`` are logged too."""
+        sigmas = self.log_sigma.detach().exp()
+        return dict(
+            super().forward(*args, **kwargs), sigma_1=sigmas[0],
+            sigma_2=sigmas[1])
+
+    def classification_term(self, cross_entropy: Tensor) -> Tensor:
+        """``L1 / sigma_1 ** 2 + log(sigma_1)``."""
+        log_sigma = self.log_sigma[0]
+        return torch.exp(-2 * log_sigma) * cross_entropy + log_sigma
+
+    def regression_term(self, squared_error: Tensor) -> Tensor:
+        """``L2 / (2 * sigma_2 ** 2) + log(sigma_2)``."""
+        log_sigma = self.log_sigma[1]
+        return torch.exp(-2 * log_sigma) * squared_error / 2 + log_sigma
+
+
+@MODELS.register_module()
+class FixedWeightLoss(_TwoBranchLoss):
+    """Cross entropy and squared error with weights set by hand.
+
+    The alternative that MommiNet-v2 compares with (section 4.2, fig. 8), where
+    0.7 and 0.3 is the best pair. Weights of 1 and 0 train by biopsy labels alone
+    (section 4.2: 'only binary labels'); the BI-RADS scores that such a model gives
+    mean nothing.
+
+    Args:
+        weights (Sequence[float]): Of the cross entropy and of the squared error.
+            Defaults to (0.7, 0.3).
+    """
+
+    def __init__(self, weights: Sequence[float] = (0.7, 0.3)) -> None:
+        super().__init__()
+        if len(weights) != 2 or min(weights) < 0 or max(weights) <= 0:
+            raise ValueError(f'weights are {tuple(weights)}, expected two values '
+                             '>= 0, one of them > 0')
+        self.weights = tuple(weights)
+
+    def classification_term(self, cross_entropy: Tensor) -> Tensor:
+        """``w1 * L1``."""
+        return self.weights[0] * cross_entropy
+
+    def regression_term(self, squared_error: Tensor) -> Tensor:
+        """``w2 * L2``."""
+        return self.weights[1] * squared_error
