@@ -1,0 +1,56 @@
+"""The segmentation head of HRNet."""
+from typing import Optional, Sequence
+
+import torch.nn.functional as F
+from mmcv.cnn import build_norm_layer
+from mmdet.utils import ConfigType
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+from .lesion_map_head import LesionMapHead
+
+
+@MODELS.register_module()
+class HRNetV2Head(LesionMapHead):
+    """One logit a pixel from all branches of HRNet, the decoder of BiDualNet-v2.
+
+    HRNetV2's representation (Wang et al., 2020): all branches enlarged to the
+    finest, concatenated, mixed by a 1 x 1 convolution, batch norm and ReLU, then a
+    1 x 1 convolution to the logit. The mixing is done branch by branch before
+    enlarging and summed, which gives the same and spares most of the work.
+
+    Args:
+        in_channels (Sequence[int]): Channels of the branches, the finest first.
+        channels (int, optional): Channels after mixing. Defaults to ``None``, the
+            sum of ``in_channels``, as in HRNetV2.
+        norm_cfg (dict): Defaults to batch norm.
+        **kwargs: As in :class:`LesionMapHead`.
+    """
+
+    def __init__(self,
+                 in_channels: Sequence[int],
+                 channels: Optional[int] = None,
+                 norm_cfg: ConfigType = dict(type='BN'),
+                 **kwargs) -> None:
+        channels = channels or sum(in_channels)
+        super().__init__(channels, **kwargs)
+        self.mix = nn.ModuleList(
+            nn.Conv2d(c, channels, 1, bias=False) for c in in_channels)
+        self.norm = build_norm_layer(norm_cfg, channels)[1]
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """Compute logits.
+
+        Args:
+            features (Sequence[Tensor]): By branch (N, C, h, w), the finest first.
+
+        Returns:
+            Tensor: (N, 1, h, w) of the finest branch, stride 4.
+        """
+        size = features[0].shape[-2:]
+        mixed = self.mix[0](features[0])
+        for conv, feature in zip(self.mix[1:], features[1:]):
+            mixed = mixed + F.interpolate(
+                conv(feature), size=size, mode='bilinear', align_corners=False)
+        return self.conv_logits(F.relu(self.norm(mixed), inplace=True))

@@ -1,0 +1,98 @@
+"""What networks that end in a map of lesions share."""
+from typing import Dict, Sequence
+
+import torch
+import torch.nn.functional as F
+from mmdet.structures import DetDataSample
+from mmdet.utils import ConfigType, OptMultiConfig
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+IGNORED = 255
+
+
+def shrink_lesion_map(lesion_map: Tensor, size: Sequence[int]) -> Tensor:
+    """Shrink a map of lesions and lose none.
+
+    A cell is lesion where any of its pixels is, so that lesions smaller than a cell
+    survive; otherwise ignored where any of its pixels is.
+
+    Args:
+        lesion_map (Tensor): (N, 1, H, W), 1 in lesions, 255 ignored, 0 else.
+        size (Sequence[int]): (h, w), neither larger than H, W.
+
+    Returns:
+        Tensor: (N, 1, h, w) float, the same values.
+    """
+    lesion = F.adaptive_max_pool2d((lesion_map == 1).float(), size)
+    ignored = F.adaptive_max_pool2d((lesion_map == IGNORED).float(), size)
+    return torch.where(lesion > 0, lesion, ignored * IGNORED)
+
+
+class LesionMapHead(BaseModule):
+    """Base of networks that end in one logit a pixel, trained by a pixel-wise loss.
+
+    A subclass ends in :attr:`conv_logits`, whose bias starts at the logit of a rare
+    foreground, as focal loss needs (Lin et al., 2017, section 4.1).
+
+    Args:
+        channels (int): Channels that the last convolution takes.
+        loss_map (dict): The loss of logits and target. Defaults to
+            :class:`PixelFocalLoss`.
+        init_cfg (dict or list[dict], optional): Defaults to Kaiming, with a prior
+            of 0.01 for lesions.
+    """
+
+    def __init__(self,
+                 channels: int,
+                 loss_map: ConfigType = dict(type='mammo.PixelFocalLoss'),
+                 init_cfg: OptMultiConfig = None) -> None:
+        if init_cfg is None:
+            init_cfg = [
+                dict(
+                    type='Kaiming',
+                    layer='Conv2d',
+                    override=dict(
+                        type='Normal',
+                        name='conv_logits',
+                        std=0.01,
+                        bias_prob=0.01)),
+                dict(type='Constant', val=1, layer='_BatchNorm')
+            ]
+        super().__init__(init_cfg)
+        self.conv_logits = nn.Conv2d(channels, 1, 1)
+        self.loss_map = MODELS.build(loss_map)
+
+    def loss_by_logits(
+            self, logits: Tensor,
+            data_samples: Sequence[DetDataSample]) -> Dict[str, Tensor]:
+        """Compare logits with annotated lesions, at the logits' resolution.
+
+        To enlarge the logits instead would cost 16 times the memory for a contour
+        that is not known that well (:func:`shrink_lesion_map`).
+
+        Args:
+            logits (Tensor): (N, 1, h, w).
+            data_samples (Sequence[DetDataSample]): N samples with ``gt_sem_seg``,
+                all of the inputs' size (1, H, W).
+        """
+        target = torch.stack([s.gt_sem_seg.sem_seg for s in data_samples])
+        target = shrink_lesion_map(target, logits.shape[-2:])
+        return dict(loss_map=self.loss_map(logits, target))
+
+    @staticmethod
+    def probability(logits: Tensor, size: Sequence[int]) -> Tensor:
+        """Turn logits into probabilities at the inputs' resolution.
+
+        Args:
+            logits (Tensor): (N, 1, h, w).
+            size (Sequence[int]): (H, W) of the inputs.
+
+        Returns:
+            Tensor: (N, 1, H, W) in [0, 1].
+        """
+        return F.interpolate(
+            logits, size=tuple(size), mode='bilinear',
+            align_corners=False).sigmoid()
