@@ -12,9 +12,12 @@ from mammo_plugins import registry
 ARGUMENTS = {
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
+    'NippleDetector': dict(
+        backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
+        roi_head=None, train_cfg=None, test_cfg=None),
     'MalignancyClassifier': dict(
         backbone=dict(type='mmpretrain.DenseNet'),
-        head=dict(type='MalignancyHead', in_channels=1024)),
+        head=dict(type='mammo.MalignancyHead', in_channels=1024)),
     'MalignancyHead': dict(in_channels=4),
 }
 

@@ -39,9 +39,9 @@ class MalignancyClassifier(ImageClassifier):
             data_preprocessor = MODELS.build(
                 dict(
                     dict(
-                        type='MammogramDataPreprocessor',
+                        type='mammo.MammogramDataPreprocessor',
                         batch_augments=train_cfg), **(data_preprocessor or {})))
-        # built here: mmpretrain's registry does not know our plain names
+        # built here: mmpretrain's own registry knows no plain names of ours
         backbone, neck, head = (
             MODELS.build(part) if isinstance(part, dict) else part
             for part in (backbone, neck, head))

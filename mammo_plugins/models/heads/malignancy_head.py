@@ -33,10 +33,10 @@ class MalignancyHead(ClsHead):
     def __init__(self,
                  in_channels: int,
                  loss: Union[dict, nn.Module] = dict(
-                     type='UncertaintyWeightedLoss'),
+                     type='mammo.UncertaintyWeightedLoss'),
                  init_cfg: Optional[dict] = dict(
                      type='Normal', layer='Linear', std=0.01)) -> None:
-        # built here: mmpretrain's registry does not know our plain names
+        # built here: mmpretrain's own registry knows no plain names of ours
         if isinstance(loss, dict):
             loss = MODELS.build(loss)
         super().__init__(loss=loss, init_cfg=init_cfg)
