@@ -28,7 +28,8 @@ class ExamDataset(BaseDataset):
 
     A view that was not taken is absent from ``views``. Normal exams are kept:
     ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
-    said otherwise.
+    said otherwise. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
+    in training, what has a view whose nipple is not from one of these sources.
 
     Args:
         target (str): 'view', 'breast' or 'exam'. Defaults to 'view'.
@@ -194,13 +195,41 @@ class ExamDataset(BaseDataset):
             lesion_id=lesion.lesion_id)
 
     def filter_data(self) -> List[dict]:
-        """Drop targets without lesions if ``filter_empty_gt`` says so in training."""
-        if self.test_mode or not (self.filter_cfg or {}).get('filter_empty_gt'):
-            return self.data_list
-        return [
-            sample for sample in self.data_list
-            if any(view['instances'] for view in sample['views'].values())
+        """Drop, in training, the targets that ``filter_cfg`` does not want.
+
+        Raises:
+            AnnotationError: If ``nipple_sources`` leaves none.
+        """
+        filter_cfg = self.filter_cfg or {}
+        kept = self.data_list
+        if self.test_mode:
+            return kept
+        if filter_cfg.get('filter_empty_gt'):
+            kept = [sample for sample in kept
+                    if any(v['instances'] for v in sample['views'].values())]
+        if filter_cfg.get('nipple_sources'):
+            kept = self._with_nipple(kept, filter_cfg['nipple_sources'])
+        return kept
+
+    def _with_nipple(self, samples: List[dict],
+                     sources: Sequence[str]) -> List[dict]:
+        kept = [
+            sample for sample in samples if all(
+                v['nipple_source'] in sources for v in sample['views'].values())
         ]
+        sources = ' or '.join(sources)
+        if not kept:
+            raise AnnotationError(
+                f'{self.ann_file}: no nipple is known by {sources} (images[].nipple '
+                'and nipple_source, docs/reference/data_format.md); annotate some, '
+                'or learn from those of tools/locate_nipples.py by naming '
+                "'contour' in filter_cfg.nipple_sources")
+        if len(kept) < len(samples):
+            print_log(
+                f'{self.ann_file}: {len(samples) - len(kept)} of {len(samples)} '
+                f'samples left out, nipple not known by {sources}',
+                logger='current', level=WARNING)
+        return kept
 
     def get_cat_ids(self, idx: int) -> List[int]:
         """Return the labels in a sample, as mmdet's class-balanced samplers ask.

@@ -4,9 +4,11 @@ from .geometric import ResizeWithin
 from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical
+from .nipple import NippleInstances, PackNippleInputs
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'PackExamInputs',
-    'RandomIntensity', 'ResizeWithin', 'SelectView', 'segmentation_to_canonical'
+    'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'NippleInstances',
+    'PackExamInputs', 'PackNippleInputs', 'RandomIntensity', 'ResizeWithin',
+    'SelectView', 'segmentation_to_canonical'
 ]

@@ -1,0 +1,4 @@
+"""Detectors."""
+from .nipple_detector import NippleDetector
+
+__all__ = ['NippleDetector']

@@ -1,0 +1,97 @@
+"""The keypoint branch of Mask R-CNN."""
+from typing import List, Sequence, Tuple
+
+import torch.nn.functional as F
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.utils import OptMultiConfig
+from mmengine.model import BaseModule
+from mmengine.structures import InstanceData
+from torch import Tensor
+from torchvision.models.detection.keypoint_rcnn import (KeypointRCNNHeads,
+                                                        KeypointRCNNPredictor)
+from torchvision.models.detection.roi_heads import (keypointrcnn_inference,
+                                                    keypointrcnn_loss)
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class KeypointRCNNHead(BaseModule):
+    """Heat maps of keypoints in RoIs, and their loss.
+
+    Layers, targets, loss and decoding are torchvision's: 3 x 3 convolutions, a
+    deconvolution and bilinear upsampling, so that a heat map has four times the
+    sides of its RoI features; cross entropy over the positions of a heat map (He
+    et al., Mask R-CNN, section 5).
+
+    Args:
+        in_channels (int): Channels of the RoI features. Defaults to 256.
+        num_convs (int): Number of convolutions. Defaults to 8.
+        conv_out_channels (int): Channels of each. Defaults to 512.
+        num_keypoints (int): Keypoints of an instance. Defaults to 1.
+        loss_weight (float): Defaults to 1.
+        init_cfg (dict, optional): Defaults to ``None``, torchvision's own.
+    """
+
+    def __init__(self,
+                 in_channels: int = 256,
+                 num_convs: int = 8,
+                 conv_out_channels: int = 512,
+                 num_keypoints: int = 1,
+                 loss_weight: float = 1.,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.num_keypoints = num_keypoints
+        self.loss_weight = loss_weight
+        self.convs = KeypointRCNNHeads(in_channels,
+                                       [conv_out_channels] * num_convs)
+        self.predictor = KeypointRCNNPredictor(
+            conv_out_channels if num_convs else in_channels, num_keypoints)
+
+    def forward(self, feats: Tensor) -> Tensor:
+        """Return heat maps.
+
+        Args:
+            feats (Tensor): RoI features, (n, in_channels, s, s).
+
+        Returns:
+            Tensor: Logits, (n, num_keypoints, 4 s, 4 s).
+        """
+        return self.predictor(self.convs(feats))
+
+    def loss(self, heatmaps: Tensor, sampling_results: List[SamplingResult],
+             batch_gt_instances: Sequence[InstanceData]) -> Tensor:
+        """Return the cross entropy over positions.
+
+        A keypoint that lies outside its RoI is left out.
+
+        Args:
+            heatmaps (Tensor): Of the positive RoIs of all images, in order.
+            sampling_results (list[SamplingResult]): Of each image.
+            batch_gt_instances (Sequence[InstanceData]): With ``keypoints``
+                (n, num_keypoints, 2), (x, y) in pixels of the input.
+
+        Returns:
+            Tensor: A scalar; zero if there is no keypoint to learn from.
+        """
+        # torchvision's third value says that a keypoint is visible
+        keypoints = [F.pad(gt.keypoints, (0, 1), value=1.)
+                     for gt in batch_gt_instances]
+        return self.loss_weight * keypointrcnn_loss(
+            heatmaps.float(), [res.pos_priors for res in sampling_results],
+            keypoints, [res.pos_assigned_gt_inds for res in sampling_results])
+
+    def predict(self, heatmaps: Tensor, boxes: Sequence[Tensor]
+                ) -> Tuple[List[Tensor], List[Tensor]]:
+        """Return the maxima of heat maps as points.
+
+        Args:
+            heatmaps (Tensor): Of the RoIs of all images, in order.
+            boxes (Sequence[Tensor]): RoIs of each image, (n, 4).
+
+        Returns:
+            tuple: By image, keypoints (n, num_keypoints, 2) as (x, y), and the
+            logits there (n, num_keypoints).
+        """
+        points, scores = keypointrcnn_inference(heatmaps.float(), list(boxes))
+        return [p[..., :2] for p in points], scores
