@@ -3,13 +3,15 @@ from .birads import (BIRADS_DISTANCES, BIRADS_SCALE, birads_to_score,
                      score_to_birads)
 from .coco_exam import (AnnotationError, exams_from_coco, load_coco_exam,
                         validate_coco_exam)
+from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View)
 from .splits import kfold_patients, split_patients
 
 __all__ = [
     'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
-    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'Exam', 'Lesion',
-    'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients',
-    'load_coco_exam', 'score_to_birads', 'split_patients', 'validate_coco_exam'
+    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'Detections', 'Exam',
+    'Lesion', 'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients',
+    'load_coco_exam', 'read_detections', 'score_to_birads', 'split_patients',
+    'validate_coco_exam', 'write_detections'
 ]

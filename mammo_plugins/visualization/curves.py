@@ -1,4 +1,4 @@
-"""FROC curves."""
+"""FROC and ROC curves."""
 from pathlib import Path
 from typing import Dict, Union
 
@@ -98,3 +98,53 @@ def _overlap(summaries: Dict[str, dict]) -> str:
     rules = sorted({(s['match'], s['iou_thr']) for s in summaries.values()})
     names = {'bbox': 'box', 'mask': 'mask'}
     return ', '.join(f'{names[match]} IoU > {thr:g}' for match, thr in rules)
+
+
+def plot_roc(summaries: Dict[str, dict], path: Union[str, Path]) -> None:
+    """Draw ROC curves.
+
+    Dots mark the operating points.
+
+    Args:
+        summaries (dict[str, dict]): Curves by name, as in ``roc.json``
+            (:func:`mammo_plugins.evaluation.functional.roc_summary`).
+        path (str or Path): Where the PNG is written.
+
+    Raises:
+        ValueError: If there is no curve.
+    """
+    if not summaries:
+        raise ValueError('no ROC curve to draw')
+    figure = Figure(figsize=(6, 5.5), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, summary in summaries.items():
+        _draw_roc(axes, name, summary)
+    axes.plot([0, 1], [0, 1], ':', color='0.5', label='chance')
+    axes.set_xlim(-0.01, 1)
+    axes.set_ylim(0, 1.01)
+    axes.set_aspect('equal')
+    axes.set_xlabel('1 - specificity')
+    axes.set_ylabel('Sensitivity')
+    axes.grid(alpha=0.3)
+    axes.legend(loc='lower right', fontsize=9, title=_bands(summaries))
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format='png')
+
+
+def _draw_roc(axes, name: str, summary: dict) -> None:
+    counts = summary['counts']
+    label = (f"{name} ({counts['positives']} positive, {counts['negatives']} "
+             'negative)')
+    if summary['auc'] is None:
+        axes.plot([], [], label=f'{label}: AUC undefined')
+        return
+    label += f"\n  AUC {summary['auc']:.3f}"
+    if summary['auc_low'] is not None:
+        label += f" [{summary['auc_low']:.3f}, {summary['auc_high']:.3f}]"
+    curve = summary['curve']
+    line, = axes.plot([1 - s for s in curve['specificity']],
+                      curve['sensitivity'], label=label)
+    axes.plot([1 - p['specificity'] for p in summary['operating_points']],
+              [p['sensitivity'] for p in summary['operating_points']],
+              'o', color=line.get_color(), markersize=4)

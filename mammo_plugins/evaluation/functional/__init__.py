@@ -5,10 +5,18 @@ from .froc import (FALSE_POSITIVE, NEITHER, FROCCurve, FROCData, ImageMatches,
 from .froc_report import (format_table, froc_summary, read_froc,
                           rule_sentence)
 from .overlap import box_iou, encode_masks, mask_iou
+from .patch_labels import (MALIGNANT, NOT_MALIGNANT, UNKNOWN, PatchLabels,
+                           label_detections, lesion_labels, select_detections)
+from .roc import (ROCCurve, bootstrap_auc, check_operating_points, confusion,
+                  operating_threshold, roc_auc, roc_curve, roc_summary)
 
 __all__ = [
-    'FALSE_POSITIVE', 'NEITHER', 'FROCCurve', 'FROCData', 'ImageMatches',
-    'bootstrap_froc', 'box_iou', 'encode_masks', 'format_table', 'froc_curve',
-    'froc_summary', 'mask_iou', 'match_detections', 'operating_index',
-    'percentile_interval', 'read_froc', 'recall_at_fppi', 'rule_sentence'
+    'FALSE_POSITIVE', 'MALIGNANT', 'NEITHER', 'NOT_MALIGNANT', 'UNKNOWN',
+    'FROCCurve', 'FROCData', 'ImageMatches', 'PatchLabels', 'ROCCurve',
+    'bootstrap_auc', 'bootstrap_froc', 'box_iou', 'check_operating_points',
+    'confusion', 'encode_masks', 'format_table', 'froc_curve', 'froc_summary',
+    'label_detections', 'lesion_labels', 'mask_iou', 'match_detections',
+    'operating_index', 'operating_threshold', 'percentile_interval', 'read_froc',
+    'recall_at_fppi', 'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence',
+    'select_detections'
 ]

@@ -1,0 +1,293 @@
+"""Receiver operating characteristic (ROC) of a binary classifier.
+
+At a threshold t a sample is called positive if its score is >= t; samples of equal
+score are called together. The area under the curve (AUC) is the chance that a
+positive sample has a higher score than a negative one, ties counting half. Without
+samples of both classes it is NaN, never 0 or 1.
+
+The unit of the bootstrap is the patient: samples of one patient (views, patches) are
+not independent of each other.
+"""
+from dataclasses import dataclass
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .froc import percentile_interval
+
+FORMAT = 'mammo_plugins.roc/1'
+RULES = ('threshold', 'specificity', 'sensitivity', 'youden')
+OperatingRule = Tuple[str, Optional[float]]
+
+
+@dataclass(frozen=True)
+class ROCCurve:
+    """One point for each distinct score, and the point where none is called.
+
+    Attributes:
+        thresholds (np.ndarray): Infinity, then all distinct scores in descending
+            order, shape (k, ).
+        sensitivity (np.ndarray): Share of the positives that are called, NaN
+            without positives, shape (k, ).
+        specificity (np.ndarray): Share of the negatives that are not, NaN without
+            negatives, shape (k, ).
+    """
+    thresholds: np.ndarray
+    sensitivity: np.ndarray
+    specificity: np.ndarray
+
+
+def _checked(labels: np.ndarray,
+             scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    labels, scores = np.asarray(labels), np.asarray(scores, float)
+    if labels.ndim != 1 or labels.shape != scores.shape:
+        raise ValueError(f'labels and scores have shapes {labels.shape} and '
+                         f'{scores.shape}; expected (n, ) for both')
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError('labels must be 0 (negative) or 1 (positive)')
+    if not np.isfinite(scores).all():
+        raise ValueError('a score is NaN or infinite; has the training diverged?')
+    return labels.astype(bool), scores
+
+
+def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
+    """The ROC curve.
+
+    Args:
+        labels (np.ndarray): 0 negative, 1 positive, shape (n, ).
+        scores (np.ndarray): Higher means positive, shape (n, ).
+
+    Returns:
+        ROCCurve: Points by descending threshold.
+
+    Raises:
+        ValueError: If shapes differ, a label is not 0 or 1, or a score is not
+            finite.
+    """
+    positive, scores = _checked(labels, scores)
+    thresholds = np.concatenate(([np.inf], np.unique(scores)[::-1]))
+
+    def share_called(chosen: np.ndarray) -> np.ndarray:
+        ascending = np.sort(scores[chosen])
+        called = len(ascending) - np.searchsorted(ascending, thresholds)
+        return called / len(ascending) if len(ascending) else np.full(
+            len(thresholds), np.nan)
+
+    return ROCCurve(thresholds, share_called(positive),
+                    1 - share_called(~positive))
+
+
+def _weighted_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
+    """AUC from the weight of each class at each distinct score, ascending."""
+    total = positives.sum() * negatives.sum()
+    if not total:
+        return float('nan')
+    below = np.cumsum(negatives) - negatives / 2
+    return float(positives @ below / total)
+
+
+def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the ROC curve.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+
+    Returns:
+        float: In [0, 1]; NaN if a class has no sample.
+    """
+    positive, scores = _checked(labels, scores)
+    level = np.unique(scores, return_inverse=True)[1].reshape(-1)
+    return _weighted_auc(
+        np.bincount(level, positive), np.bincount(level, ~positive))
+
+
+def bootstrap_auc(labels: np.ndarray,
+                  scores: np.ndarray,
+                  patients: Sequence[Hashable],
+                  n_draws: int = 1000,
+                  seed: int = 0) -> np.ndarray:
+    """AUC in samples of patients drawn with replacement.
+
+    Every draw takes as many patients as there are, each with all samples. A draw is
+    ``rng.integers(p, size=p)`` of one generator for all draws, patients sorted.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        n_draws (int): Number of draws. Defaults to 1000.
+        seed (int): Seed of numpy's default generator. Defaults to 0.
+
+    Returns:
+        np.ndarray: Shape (n_draws, ); NaN where a draw lacks a class.
+    """
+    positive, scores = _checked(labels, scores)
+    if len(patients) != len(scores):
+        raise ValueError(f'{len(patients)} patients for {len(scores)} samples; '
+                         'expected one entry a sample')
+    if not len(scores):
+        return np.full(n_draws, np.nan)
+    level = np.unique(scores, return_inverse=True)[1].reshape(-1)
+    patient_of = np.unique([str(p) for p in patients],
+                           return_inverse=True)[1].reshape(-1)
+    n_patients, n_levels = patient_of.max() + 1, level.max() + 1
+    rng = np.random.default_rng(seed)
+    draws = np.empty(n_draws)
+    for draw in range(n_draws):
+        weights = np.bincount(
+            rng.integers(n_patients, size=n_patients),
+            minlength=n_patients)[patient_of]
+        draws[draw] = _weighted_auc(
+            np.bincount(level, weights * positive, n_levels),
+            np.bincount(level, weights * ~positive, n_levels))
+    return draws
+
+
+def confusion(labels: np.ndarray, scores: np.ndarray,
+              threshold: float) -> Dict[str, float]:
+    """Figures of a classifier that calls scores >= ``threshold`` positive.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+        threshold (float): May be infinite: nothing is called.
+
+    Returns:
+        dict[str, float]: ``sensitivity`` (recall), ``specificity``, ``precision``
+        and ``macro_f1``, the mean of both classes' F1. A share of nothing is NaN;
+        the F1 of a class that is neither there nor called is 0, as in
+        scikit-learn, and macro F1 without samples is NaN.
+    """
+    positive, scores = _checked(labels, scores)
+    called = scores >= threshold
+    tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
+    fn, tn = int((~called & positive).sum()), int((~called & ~positive).sum())
+
+    def share(count: int, total: int, empty: float = np.nan) -> float:
+        return count / total if total else empty
+
+    f1 = [share(2 * hit, 2 * hit + fp + fn, 0.) for hit in (tp, tn)]
+    return dict(
+        sensitivity=share(tp, tp + fn),
+        specificity=share(tn, tn + fp),
+        precision=share(tp, tp + fp),
+        macro_f1=float(np.mean(f1)) if len(scores) else float('nan'))
+
+
+def operating_threshold(curve: ROCCurve, rule: str,
+                        value: Optional[float] = None) -> float:
+    """The threshold of an operating point.
+
+    Args:
+        curve (ROCCurve): From :func:`roc_curve`.
+        rule (str): 'threshold': the value itself. 'specificity': highest
+            sensitivity with at least this specificity. 'sensitivity': highest
+            specificity with at least this sensitivity. 'youden': largest sum of
+            both, of several the highest threshold.
+        value (float, optional): None for 'youden'.
+
+    Returns:
+        float: Infinite where nothing is called; NaN if a class has no sample,
+        but for 'threshold'.
+    """
+    if rule == 'threshold':
+        return float(value)
+    if np.isnan(curve.sensitivity[0]) or np.isnan(curve.specificity[0]):
+        return float('nan')
+    if rule == 'specificity':
+        allowed = np.flatnonzero(curve.specificity >= value - 1e-12)
+        index = allowed[np.argmax(curve.sensitivity[allowed])]
+    elif rule == 'sensitivity':
+        index = np.flatnonzero(curve.sensitivity >= value - 1e-12)[0]
+    else:
+        index = np.argmax(curve.sensitivity + curve.specificity)
+    return float(curve.thresholds[index])
+
+
+def check_operating_points(rules: Sequence[OperatingRule]) -> None:
+    """Raise a ValueError if a rule is none of :func:`operating_threshold`'s."""
+    for entry in rules:
+        if len(entry) != 2 or entry[0] not in RULES:
+            raise ValueError(f'operating_points: {entry!r}; expected (rule, value) '
+                             f'with a rule out of {RULES}')
+        rule, value = entry
+        if rule in ('specificity', 'sensitivity') and not (
+                value is not None and 0 <= value <= 1):
+            raise ValueError(f'operating_points: {rule} of {value!r}; expected a '
+                             'value from 0 to 1')
+        if rule == 'threshold' and value is None:
+            raise ValueError('operating_points: a threshold needs a value')
+
+
+def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
+    """Cross entropy of probabilities; NaN where scores are none, or without any."""
+    if not len(scores) or scores.min() < 0 or scores.max() > 1:
+        return float('nan')
+    tiny = np.finfo(np.float32).eps
+    right = np.clip(np.where(positive, scores, 1 - scores), tiny, 1)
+    return float(-np.log(right).mean())
+
+
+def _none(value: float) -> Optional[float]:
+    """None for what JSON has no number for."""
+    return float(value) if np.isfinite(value) else None
+
+
+def roc_summary(labels: np.ndarray,
+                scores: np.ndarray,
+                patients: Sequence[Hashable],
+                n_bootstrap: int = 1000,
+                seed: int = 0,
+                operating_points: Sequence[OperatingRule] = (
+                    ('threshold', 0.5), ('specificity', 0.9)),
+                resampling_unit: str = 'patients') -> dict:
+    """Everything about a binary classification that is worth keeping.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+        patients (Sequence[Hashable]): As in :func:`bootstrap_auc`.
+        n_bootstrap (int): Number of bootstrap draws; 0 gives no interval. Defaults
+            to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        operating_points (Sequence[tuple]): (rule, value) as in
+            :func:`operating_threshold`. They are chosen on these very samples:
+            a threshold for use must come from other ones. Defaults to a threshold
+            of 0.5 and a specificity of 0.9.
+        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+
+    Returns:
+        dict: Ready for JSON; what is not defined is None. ``log_loss`` is the
+        cross entropy, None unless scores are in [0, 1].
+    """
+    check_operating_points(operating_points)
+    positive, scores = _checked(labels, scores)
+    curve = roc_curve(positive, scores)
+    draws = bootstrap_auc(positive, scores, patients, n_bootstrap, seed)
+    low, high = percentile_interval(draws[:, None])
+    points: List[dict] = []
+    for rule, value in operating_points:
+        threshold = operating_threshold(curve, rule, value)
+        figures = dict.fromkeys(
+            ('sensitivity', 'specificity', 'precision', 'macro_f1'), np.nan)
+        if not np.isnan(threshold):
+            figures = confusion(positive, scores, threshold)
+        points.append(
+            dict(rule=rule, value=value, threshold=_none(threshold),
+                 **{name: _none(figure) for name, figure in figures.items()}))
+    return dict(
+        format=FORMAT,
+        n_bootstrap=int(n_bootstrap),
+        seed=int(seed),
+        resampling_unit=resampling_unit,
+        counts=dict(
+            samples=len(scores),
+            positives=int(positive.sum()),
+            negatives=int((~positive).sum()),
+            resampling_units=len({str(p) for p in patients})),
+        auc=_none(roc_auc(positive, scores)),
+        auc_low=_none(low[0]),
+        auc_high=_none(high[0]),
+        log_loss=_none(_log_loss(positive, scores)),
+        operating_points=points,
+        curve=dict(
+            threshold=[_none(t) for t in curve.thresholds],
+            sensitivity=[_none(v) for v in curve.sensitivity],
+            specificity=[_none(v) for v in curve.specificity]))

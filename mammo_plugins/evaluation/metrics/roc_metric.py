@@ -1,0 +1,264 @@
+"""Binary classification as metrics of MMEngine's evaluator."""
+import math
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mammo_plugins.evaluation.functional import (UNKNOWN, check_operating_points,
+                                                 label_detections, roc_summary,
+                                                 select_detections)
+from mammo_plugins.io import write_json
+from mammo_plugins.registry import METRICS
+
+from .froc_metric import _instances, _name, _to_numpy
+
+Result = List[Tuple[int, float, Hashable]]
+"""Of one data sample: (label, score, patient) of what it holds that is labelled."""
+
+
+@METRICS.register_module()
+class ROCMetric(BaseMetric):
+    """AUC and operating points of a binary classifier.
+
+    The metrics are ``auc`` with its 95% confidence interval ``auc_low``,
+    ``auc_high`` by bootstrap over patients; ``log_loss``, the cross entropy of the
+    score, which schedulers may watch; ``macro_f1``, ``precision``, ``sensitivity``
+    and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
+    and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
+
+    Samples without ``gt_label`` are left out. The score of ``pred_score`` with two
+    entries is the second's, that of one entry is itself.
+
+    Args:
+        class_names (Sequence[str]): Names of negative and positive, for figure and
+            log. Defaults to ('negative', 'positive').
+        operating_points (Sequence[tuple]): (rule, value) as in
+            :func:`~mammo_plugins.evaluation.functional.operating_threshold`.
+            Defaults to a threshold of 0.5 and a specificity of 0.9.
+        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
+            Defaults to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        out_dir (str, optional): Folder for ``roc.json`` and ``roc.png``, named for
+            the prefix; the file holds
+            :func:`~mammo_plugins.evaluation.functional.roc_summary`.
+            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
+            ``None``: no files.
+        collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
+        prefix (str, optional): Prefix of the names. Defaults to None: 'roc'.
+    """
+    default_prefix: Optional[str] = 'roc'
+
+    def __init__(self,
+                 class_names: Sequence[str] = ('negative', 'positive'),
+                 operating_points: Sequence[tuple] = (('threshold', 0.5),
+                                                      ('specificity', 0.9)),
+                 n_bootstrap: int = 1000,
+                 seed: int = 0,
+                 out_dir: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if len(class_names) != 2:
+            raise ValueError(f'class_names are {tuple(class_names)}, expected two: '
+                             'negative and positive')
+        if n_bootstrap < 0:
+            raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
+        check_operating_points(operating_points)
+        self.class_names = tuple(class_names)
+        self.operating_points = [tuple(point) for point in operating_points]
+        self.n_bootstrap = n_bootstrap
+        self.seed = seed
+        self.out_dir = out_dir
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Take labels and scores of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict]): With ``pred_score`` (2, ) or (1, ),
+                ``gt_label`` (1, ) 0 or 1, and the meta key ``patient_id``.
+        """
+        for sample in data_samples:
+            try:
+                # one result a sample: MMEngine cuts padding by that count
+                self.results.append(self._take(sample))
+            except ValueError as error:
+                raise ValueError(f'{type(self).__name__}, image {_name(sample)}: '
+                                 f'{error}') from error
+
+    def _take(self, sample: dict) -> Result:
+        if 'pred_score' not in sample:
+            raise ValueError('no pred_score; the model has to be a classifier')
+        if 'gt_label' not in sample:
+            return []
+        score = _to_numpy(sample['pred_score']).reshape(-1)
+        label = _to_numpy(sample['gt_label']).reshape(-1)
+        if len(score) > 2 or len(label) != 1 or label[0] not in (0, 1):
+            raise ValueError(
+                f'pred_score of {len(score)} entries and gt_label {label.tolist()}; '
+                'expected two classes and a label of 0 or 1')
+        return [(int(label[0]), self._finite(score[-1]),
+                 sample.get('patient_id'))]
+
+    @staticmethod
+    def _finite(score: float) -> float:
+        if not np.isfinite(score):
+            raise ValueError('a score of NaN or infinity; has the training '
+                             'diverged?')
+        return float(score)
+
+    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
+        """Compute the figures, log them and write the files.
+
+        Args:
+            results (list): From :meth:`process`, of all ranks.
+
+        Returns:
+            dict[str, float]: See the class.
+        """
+        logger = MMLogger.get_current_instance()
+        name = type(self).__name__
+        labelled = [entry for result in results for entry in result]
+        labels, scores, patients = zip(*labelled) if labelled else ((), (), ())
+        unit = 'patients'
+        if None in patients:
+            logger.warning(
+                '%s resamples samples, not patients: %d of %d have no '
+                "'patient_id'; add it to the meta_keys of the pipeline's last "
+                'step. The confidence interval is too narrow.', name,
+                patients.count(None), len(patients))
+            unit, patients = 'samples (no patient_id)', range(len(labels))
+        summary = roc_summary(
+            np.array(labels, np.int64), np.array(scores, float), patients,
+            n_bootstrap=self.n_bootstrap, seed=self.seed,
+            operating_points=self.operating_points, resampling_unit=unit)
+        summary['class_names'] = list(self.class_names)
+        summary['rule'] = self._rule()
+        logger.info('%s', self._sentence(summary))
+        if self.out_dir is not None:
+            self._write(summary, Path(self.out_dir))
+        return _metrics(summary)
+
+    def _rule(self) -> str:
+        """What a sample is, for print beside the numbers."""
+        return 'Each labelled data sample counts once.'
+
+    def _sentence(self, summary: dict) -> str:
+        counts, auc = summary['counts'], summary['auc']
+        if auc is None:
+            figures = 'AUC is not defined without both classes'
+        else:
+            interval = '' if summary['auc_low'] is None else (
+                f", 95% CI [{summary['auc_low']:.4f}, {summary['auc_high']:.4f}] by "
+                f"{summary['n_bootstrap']} bootstrap draws of "
+                f"{summary['resampling_unit']}")
+            figures = f'AUC {auc:.4f}{interval}'
+        negative, positive = self.class_names
+        return (f"{self.prefix}: {figures}; {counts['positives']} {positive}, "
+                f"{counts['negatives']} {negative}. {summary['rule']}")
+
+    def _write(self, summary: dict, out_dir: Path) -> None:
+        # loaded here: training without files needs no matplotlib
+        from mammo_plugins.visualization.curves import plot_roc
+        stem = self.prefix.replace('/', '_')
+        write_json(out_dir / f'{stem}.json', summary)
+        plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
+
+
+def _metrics(summary: dict) -> Dict[str, float]:
+    metrics = {name: summary[name]
+               for name in ('auc', 'auc_low', 'auc_high', 'log_loss')}
+    if not summary['n_bootstrap']:
+        del metrics['auc_low'], metrics['auc_high']
+    for point in summary['operating_points']:
+        at = point['rule'] if point['value'] is None else (
+            f"{point['rule']}={point['value']:g}")
+        for name in ('sensitivity', 'specificity', 'precision', 'macro_f1'):
+            metrics[f'{name}@{at}'] = point[name]
+    metrics.update(
+        n_samples=summary['counts']['samples'],
+        n_positives=summary['counts']['positives'])
+    return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
+
+
+@METRICS.register_module()
+class MalignancyMetric(ROCMetric):
+    """AUC over the patches that a detector found and classified.
+
+    MommiNet-v2, sections 3.8 and 4.2: a detection takes the label of the lesion
+    with which its IoU is at least 0.5, any other is not malignant
+    (:func:`~mammo_plugins.evaluation.functional.label_detections`). Detections on
+    a lesion of unknown pathology or in an ignored region are left out. A malignant
+    lesion that the detector missed is not counted: read the figure beside recall.
+
+    The paper does not say which detections it classifies, and the AUC hangs on
+    it, since low scores add negatives that are easy. ``PatchDataset`` takes the
+    same two arguments with the same defaults.
+
+    Args:
+        max_detections (int, optional): Most detections of an image, highest scores
+            first; ``None`` for all. Defaults to 2, the largest number of false
+            positives an image at which the paper reads recall.
+        min_score (float): Least score of a detection. Defaults to 0.
+        iou_thr (float): Least IoU with a lesion. Defaults to 0.5.
+        class_names (Sequence[str]): Defaults to ('not malignant', 'malignant').
+        prefix (str, optional): Defaults to None: 'malignancy'.
+        **kwargs: As in :class:`ROCMetric`.
+    """
+    default_prefix: Optional[str] = 'malignancy'
+
+    def __init__(self,
+                 max_detections: Optional[int] = 2,
+                 min_score: float = 0.,
+                 iou_thr: float = 0.5,
+                 class_names: Sequence[str] = ('not malignant', 'malignant'),
+                 **kwargs) -> None:
+        super().__init__(class_names=class_names, **kwargs)
+        self.max_detections = max_detections
+        self.min_score = min_score
+        self.iou_thr = iou_thr
+
+    def _rule(self) -> str:
+        most = 'all' if self.max_detections is None else (
+            f'at most {self.max_detections}')
+        return (f'Counted are {most} detections an image of score >= '
+                f'{self.min_score:g}; one has the label of the lesion with which '
+                f'its IoU is >= {self.iou_thr:g}, others are not malignant; '
+                'missed lesions do not count.')
+
+    def _take(self, sample: dict) -> Result:
+        """Label the detections of an image.
+
+        Args:
+            sample (dict): With ``pred_instances`` (``bboxes`` (n, 4), ``scores``,
+                ``malignancy`` (n, )), ``gt_instances`` (``bboxes`` (m, 4)),
+                ``ignored_instances`` (may be absent) in one frame, and the meta
+                keys ``patient_id`` and ``lesion_pathology``, m entries of
+                'malignant', 'benign' or ``None``.
+        """
+        found = _instances(sample, 'pred_instances')
+        lesions = _to_numpy(_instances(sample, 'gt_instances')['bboxes'])
+        if 'malignancy' not in found:
+            raise ValueError('the detections have no malignancy; the model needs a '
+                             'malignancy classifier')
+        pathologies = sample.get('lesion_pathology')
+        if pathologies is None or len(pathologies) != len(lesions):
+            raise ValueError(
+                f'lesion_pathology is {pathologies} for {len(lesions)} lesions; '
+                'PackExamInputs writes it, where the test pipeline filters out no '
+                'annotation')
+        chosen = select_detections(
+            _to_numpy(found['scores']), self.min_score, self.max_detections)
+        ignored = sample.get('ignored_instances', {}).get('bboxes')
+        labels = label_detections(
+            _to_numpy(found['bboxes'])[chosen],
+            lesions,
+            pathologies, [None] * len(lesions),
+            None if ignored is None else _to_numpy(ignored),
+            iou_thr=self.iou_thr).malignant
+        malignancy = _to_numpy(found['malignancy'])[chosen]
+        return [(int(label), self._finite(score), sample.get('patient_id'))
+                for label, score in zip(labels, malignancy) if label != UNKNOWN]
