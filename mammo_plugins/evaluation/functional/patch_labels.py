@@ -30,11 +30,6 @@ class PatchLabels:
     malignant: np.ndarray
     birads_scores: np.ndarray
 
-    @property
-    def known(self) -> np.ndarray:
-        """np.ndarray: Whether a patch has any label, bool, shape (n, )."""
-        return (self.malignant != UNKNOWN) | ~np.isnan(self.birads_scores)
-
 
 def lesion_labels(pathologies: Sequence[Optional[str]],
                   birads: Sequence[Optional[str]]
