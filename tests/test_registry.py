@@ -19,6 +19,7 @@ ARGUMENTS = {
         backbone=dict(type='mmpretrain.DenseNet'),
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),
     'MalignancyHead': dict(in_channels=4),
+    'PatchDataset': dict(lazy_init=True),
 }
 
 REGISTRIES = [name for name in dir(registry)

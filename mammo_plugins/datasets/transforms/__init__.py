@@ -5,10 +5,11 @@ from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical
 from .nipple import NippleInstances, PackNippleInputs
+from .patches import CropPatch, RandomCropPatch, warp_patch
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'NippleInstances',
-    'PackExamInputs', 'PackNippleInputs', 'RandomIntensity', 'ResizeWithin',
-    'SelectView', 'segmentation_to_canonical'
+    'CropPatch', 'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'NippleInstances',
+    'PackExamInputs', 'PackNippleInputs', 'RandomCropPatch', 'RandomIntensity',
+    'ResizeWithin', 'SelectView', 'segmentation_to_canonical', 'warp_patch'
 ]
