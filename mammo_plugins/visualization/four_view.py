@@ -25,10 +25,13 @@ class ViewPanel:
         pixels (np.ndarray): (H, W) in [0, 1].
         boxes (np.ndarray): (N, 4) predicted boxes (x1, y1, x2, y2), pixels.
         scores (Sequence[float]): (N,).
+        malignancy (Sequence[float]): (N,) probabilities, written after the
+            scores; empty when unknown.
     """
     pixels: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Sequence[float] = ()
+    malignancy: Sequence[float] = ()
 
 
 def _mirrored(boxes: np.ndarray) -> np.ndarray:
@@ -72,8 +75,11 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     boxes = _mirrored(panel.boxes) if right else panel.boxes
     # more scores than these would cover each other
     written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]
-    for box, score in zip(boxes, panel.scores):
-        _draw_box(axes, box, f'{score:.2f}' if score in written else '')
+    for i, (box, score) in enumerate(zip(boxes, panel.scores)):
+        label = f'{score:.2f}'
+        if len(panel.malignancy):
+            label += f', malignant {panel.malignancy[i]:.2f}'
+        _draw_box(axes, box, label if score in written else '')
 
 
 def draw_four_view(panels: Dict[str, ViewPanel],

@@ -3,20 +3,21 @@ import resource
 import time
 
 import torch
-from mmdet.structures import DetDataSample
 from mmengine.dataset import pseudo_collate
 
 from mammo_plugins.apis.command_line import load_config, parser, user_errors
 from mammo_plugins.registry import MODELS
+from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
+                                   demo_tri_view_inputs)
 
-EXAMPLE = ('python tools/analysis_tools/full_size_forward.py '
-           'configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py')
+EXAMPLE = 'python tools/analysis_tools/full_size_forward.py configs/mamminet_v2.py'
 
 
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Build a detector with random weights and predict on one image of noise.',
+        'Build a detector with random weights and predict on one image of noise, '
+        'with its partners if the detector takes three views.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument(
@@ -34,12 +35,9 @@ def main() -> None:
         cfg = load_config(args.config)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(cfg.model).to(args.device).eval()
-    size = tuple(args.size)
-    sample = DetDataSample(
-        metainfo=dict(img_shape=size, ori_shape=size, scale_factor=(1., 1.),
-                      img_id=0))
-    data = pseudo_collate(
-        [dict(inputs=torch.rand(1, *size), data_samples=sample)])
+    partners = cfg.test_dataloader.dataset.get('partners')
+    inputs = demo_tri_view_inputs if partners else demo_single_view_inputs
+    data = pseudo_collate(inputs(demo_exam(args.size))[:1])
     start = time.time()
     with torch.no_grad():
         result, = model.test_step(data)
@@ -50,7 +48,7 @@ def main() -> None:
     else:
         memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f'{args.config}\n  parameters  {parameters / 1e6:.1f} M\n'
-          f'  input       {size[0]} x {size[1]}\n'
+          f'  input       {args.size[0]} x {args.size[1]}\n'
           f'  boxes       {len(result.pred_instances)}\n'
           f'  time        {seconds:.1f} s on {args.device}\n'
           f'  peak memory {memory / 2**30:.1f} GiB')

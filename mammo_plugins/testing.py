@@ -1,0 +1,78 @@
+"""Exams of noise, to try models without data; as ``mmdet.testing``."""
+from typing import Dict, List, Sequence
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from torch import Tensor
+
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+EXAM_VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
+
+
+def demo_exam(size: Sequence[int], seed: int = 0) -> Dict[str, Tensor]:
+    """Return the four images of an exam, all noise.
+
+    Args:
+        size (Sequence[int]): (height, width) in pixels.
+        seed (int): Defaults to 0.
+
+    Returns:
+        dict[str, Tensor]: (1, H, W) in [0, 1] by view.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    return {name: torch.rand(1, *size, generator=generator)
+            for name in EXAM_VIEWS}
+
+
+def _view(name: str, image: Tensor) -> DetDataSample:
+    height, width = image.shape[1:]
+    return DetDataSample(
+        metainfo=dict(
+            img_id=EXAM_VIEWS.index(name), img_shape=(height, width),
+            ori_shape=(height, width), scale_factor=(1., 1.),
+            homography_matrix=np.eye(3), pixel_spacing_mm=(0.1, 0.1),
+            nipple=(0.8 * width, 0.5 * height), laterality=name[0],
+            view=name[1:]))
+
+
+def demo_single_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
+    """Return each view of an exam as a packed sample of its own.
+
+    Args:
+        images (dict[str, Tensor]): Of :func:`demo_exam`.
+
+    Returns:
+        list[dict]: ``inputs`` and ``data_samples``, to be collated.
+    """
+    return [dict(inputs=image, data_samples=_view(name, image))
+            for name, image in images.items()]
+
+
+def demo_tri_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
+    """Return each view of an exam as a packed sample with its partners.
+
+    Args:
+        images (dict[str, Tensor]): Of :func:`demo_exam`; of one size, so that the
+            other breast passes for registered.
+
+    Returns:
+        list[dict]: ``inputs`` and ``data_samples``, to be collated.
+    """
+    samples = []
+    for name in images:
+        other = ('MLO' if name[1:] == 'CC' else 'CC')
+        partners = dict(main=name, ipsilateral=name[0] + other,
+                        bilateral=('L' if name[0] == 'R' else 'R') + name[1:])
+        sample = MultiViewDataSample()
+        for role, partner in partners.items():
+            if partner in images:
+                sample.set_data({role: _view(partner, images[partner])})
+        if 'bilateral' in sample:
+            sample.bilateral.set_metainfo(dict(registration='warped'))
+        samples.append(dict(
+            inputs={role: images.get(partner)
+                    for role, partner in partners.items()},
+            data_samples=sample))
+    return samples
