@@ -1,0 +1,205 @@
+"""Relations between the RoIs of two views of one breast."""
+import math
+from typing import Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmdet.utils import OptMultiConfig
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+LEAST_LENGTH = 1.
+"""In mm or pixels: shorter ones count as this long, so that logarithms are finite."""
+LEAST_RATIO = 1e-3
+"""The same for distances relative to a box's size, as in Hu et al.'s code."""
+LEAST_WEIGHT = 1e-6
+"""The same for geometric weights, so that weights of all zeros are all alike."""
+
+
+def length_factors(main: dict, auxiliary: dict) -> Tuple[tuple, tuple]:
+    """Return what brings lengths in two views to a common unit.
+
+    The views may have been resized differently and have different pixels. The unit
+    is mm if both know their pixel spacing, else pixels of the files. A view that
+    was registered onto the main view has the main view's pixels.
+
+    Args:
+        main (dict): Metainfo of the main view: ``scale_factor`` (w, h), absent
+            where nothing was resized, and ``pixel_spacing_mm`` (row, column) or
+            ``None``.
+        auxiliary (dict): The same of the auxiliary view, and ``registration``.
+
+    Returns:
+        tuple: For either view (fx, fy), units a pixel of the network's input.
+    """
+    if auxiliary.get('registration'):
+        auxiliary = main
+    known = all(meta.get('pixel_spacing_mm') for meta in (main, auxiliary))
+
+    def factors(meta: dict) -> Tuple[float, float]:
+        row, column = meta['pixel_spacing_mm'] if known else (1., 1.)
+        width, height = meta.get('scale_factor', (1., 1.))
+        return column / width, row / height
+
+    return factors(main), factors(auxiliary)
+
+
+def _centres_and_sizes(boxes: Tensor) -> Tuple[Tensor, Tensor]:
+    return ((boxes[:, :2] + boxes[:, 2:]) / 2,
+            (boxes[:, 2:] - boxes[:, :2]).clamp(min=LEAST_LENGTH))
+
+
+def nipple_geometry(main_boxes: Tensor, main_nipple: Sequence[float],
+                    aux_boxes: Tensor, aux_nipple: Sequence[float]) -> Tensor:
+    """Compare RoIs by their distance from the nipple and their size.
+
+    MommiNet-v2, section 3.5, eq. 2: log(d_m / d_a), log(w_m / w_a),
+    log(h_m / h_a), where d is the distance from the centre of the RoI to the nipple.
+    Lengths below 1 count as 1.
+
+    Args:
+        main_boxes (Tensor): (I, 4), in a unit that both views share.
+        main_nipple (Sequence[float]): (x, y) in that unit.
+        aux_boxes (Tensor): (J, 4), the same of the auxiliary view.
+        aux_nipple (Sequence[float]): (x, y).
+
+    Returns:
+        Tensor: (I, J, 3).
+    """
+    logs = []
+    for boxes, nipple in ((main_boxes, main_nipple), (aux_boxes, aux_nipple)):
+        centres, sizes = _centres_and_sizes(boxes)
+        distances = (centres - centres.new_tensor(nipple)).norm(dim=1)
+        logs.append(
+            torch.cat([distances.clamp(min=LEAST_LENGTH)[:, None], sizes],
+                      1).log())
+    return logs[0][:, None] - logs[1]
+
+
+def shape_location_geometry(main_boxes: Tensor, aux_boxes: Tensor) -> Tensor:
+    """Compare RoIs by their place in the image and their size.
+
+    Ma et al., 2019, eq. 2, which is Hu et al.'s, 2018, for two views:
+    log(|x_m - x_a| / w_m), log(|y_m - y_a| / h_m), log(w_a / w_m),
+    log(h_a / h_m). Relative distances below 0.001 count as 0.001.
+
+    Args:
+        main_boxes (Tensor): (I, 4), in a unit that both views share.
+        aux_boxes (Tensor): (J, 4), the same of the auxiliary view.
+
+    Returns:
+        Tensor: (I, J, 4).
+    """
+    main_centres, main_sizes = _centres_and_sizes(main_boxes)
+    aux_centres, aux_sizes = _centres_and_sizes(aux_boxes)
+    offsets = (main_centres[:, None] - aux_centres).abs() / main_sizes[:, None]
+    return torch.cat([
+        offsets.clamp(min=LEAST_RATIO).log(),
+        (aux_sizes / main_sizes[:, None]).log()
+    ], -1)
+
+
+def embed_geometry(geometry: Tensor,
+                   channels: int = 16,
+                   wave_length: float = 1000.) -> Tensor:
+    """Embed each geometric value in sines and cosines.
+
+    Hu et al., Relation Networks for Object Detection, CVPR 2018, section 3.1: for a
+    value v, the sines and then the cosines of 100 v / wave_length^(k / K), for k = 0
+    ... K - 1. The factor of 100 is of their code.
+
+    Args:
+        geometry (Tensor): (..., G).
+        channels (int): For each value, 2 K. Defaults to 16, theirs.
+        wave_length (float): Defaults to 1000, theirs.
+
+    Returns:
+        Tensor: (..., G * channels), value by value.
+    """
+    half = channels // 2
+    steps = torch.arange(half, dtype=geometry.dtype, device=geometry.device)
+    phases = geometry[..., None] * (100. / wave_length**(steps / half))
+    return torch.cat([phases.sin(), phases.cos()], -1).flatten(-2)
+
+
+@MODELS.register_module()
+class IpsilateralRelationBlock(BaseModule):
+    r"""Relation block of MommiNet-v2 (section 3.5, eqs. 1 and 2).
+
+    Each main RoI attends to the auxiliary RoIs, by appearance and by geometry:
+
+    .. math::
+        \omega_A^{ij} = \frac{(W_a f_a^j) \cdot (W_m f_m^i)}{\sqrt{d_k}}, \quad
+        \omega_G^{ij} = \max(0, W_G \mathcal{E}(g_m^i, g_a^j)), \quad
+        \omega^{ij} = \frac{\omega_G^{ij} \exp \omega_A^{ij}}
+                      {\sum_j \omega_G^{ij} \exp \omega_A^{ij}}
+
+    and the sum of :math:`\omega^{ij} W_V f_a^j`, of all heads one after the other,
+    is added to the main RoI's features. All but eq. 1 and the arguments of E is, as
+    the paper says, as in Hu et al. (CVPR 2018). That their numbers of heads and
+    channels and their initialisation were kept is a guess.
+
+    Args:
+        in_channels (int): Of RoI features, a multiple of ``num_heads``. Defaults to
+            1024.
+        num_heads (int): Defaults to 16.
+        key_channels (int): d_k, a head's. Defaults to 64.
+        geometry_channels (int): Of the embedded geometry. Defaults to 48: 3 values
+            of 16 channels.
+        init_cfg (dict, optional): Defaults to a normal distribution of standard
+            deviation 0.01.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1024,
+        num_heads: int = 16,
+        key_channels: int = 64,
+        geometry_channels: int = 48,
+        init_cfg: OptMultiConfig = dict(type='Normal', layer='Linear', std=0.01)
+    ) -> None:
+        super().__init__(init_cfg)
+        if in_channels % num_heads:
+            raise ValueError(
+                f'IpsilateralRelationBlock: in_channels {in_channels} is no '
+                f'multiple of num_heads {num_heads}; each head gives an equal '
+                'share of the channels')
+        self.num_heads = num_heads
+        self.main_key = nn.Linear(
+            in_channels, num_heads * key_channels, bias=False)
+        self.aux_key = nn.Linear(
+            in_channels, num_heads * key_channels, bias=False)
+        self.aux_value = nn.Linear(in_channels, in_channels, bias=False)
+        self.geometry_weight = nn.Linear(
+            geometry_channels, num_heads, bias=False)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(N, heads * C) -> (1, heads, N, C)."""
+        return x.unflatten(1, (self.num_heads, -1)).transpose(0, 1)[None]
+
+    def forward(self, main: Tensor, auxiliary: Tensor,
+                embedding: Tensor) -> Tensor:
+        """Add to main RoIs what related auxiliary RoIs tell.
+
+        Args:
+            main (Tensor): Features of the main RoIs, (I, in_channels).
+            auxiliary (Tensor): Of the auxiliary RoIs, (J, in_channels), J > 0.
+            embedding (Tensor): :func:`embed_geometry` of their geometry, (I, J,
+                geometry_channels). Blocks in a row share it.
+
+        Returns:
+            Tensor: (I, in_channels).
+        """
+        # (I, J, heads) -> (1, heads, I, J); just above 0 for a finite logarithm
+        weights = self.geometry_weight(embedding).clamp(min=LEAST_WEIGHT)
+        bias = weights.log().permute(2, 0, 1)[None]
+        query = self._heads(self.main_key(main))
+        # softmax(q k / sqrt(d_k) + log w_G) v is the weighted mean wanted
+        related = F.scaled_dot_product_attention(
+            query,
+            self._heads(self.aux_key(auxiliary)),
+            self._heads(self.aux_value(auxiliary)),
+            attn_mask=bias.to(query.dtype))
+        return main + related[0].transpose(0, 1).flatten(1)
