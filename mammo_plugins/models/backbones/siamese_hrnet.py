@@ -53,7 +53,8 @@ class SiameseHRNet(SiameseMixin, HRNet):
         **kwargs: As in :class:`mmdet.models.HRNet`.
 
     Example:
-        >>> self = SiameseHRNet(in_channels=1).eval()
+        >>> self = SiameseHRNet(in_channels=1)
+        >>> self.eval()
         >>> main, auxiliary = torch.rand(2, 1, 64, 64), torch.rand(1, 1, 64, 64)
         >>> for out in self(main, auxiliary, rows=[1]):
         ...     print(tuple(out.shape))
