@@ -64,14 +64,16 @@ def froc_summary(data: FROCData,
         dict: Ready for JSON. What is unknown (recall without lesions, the
         threshold of a point that keeps no detection) is None. The curve holds
         the corners of the step function: nothing is lost but the points
-        between two corners.
+        between two corners. ``draws`` holds the recall of each bootstrap draw at
+        each FPPI; of two systems tested on the same patients with the same seed,
+        the draws are of the same patients, so that differences can be taken.
     """
     curve = froc_curve(data)
     normals = froc_curve(data, normals_only=True)
     index = operating_index(curve, fppi)
     values = np.concatenate((np.asarray(fppi, dtype=float), BAND_FPPI))
-    low, high = percentile_interval(
-        bootstrap_froc(data, values, n_bootstrap, seed))
+    draws = bootstrap_froc(data, values, n_bootstrap, seed)
+    low, high = percentile_interval(draws)
     columns = dict(
         fppi=np.asarray(fppi, dtype=float),
         recall=recall_at_fppi(curve, fppi),
@@ -107,7 +109,8 @@ def froc_summary(data: FROCData,
         band=dict(
             fppi=_to_json(BAND_FPPI[reached]),
             low=_to_json(low[len(fppi):][reached]),
-            high=_to_json(high[len(fppi):][reached])))
+            high=_to_json(high[len(fppi):][reached])),
+        draws=[_to_json(draw.round(6)) for draw in draws[:, :len(fppi)]])
     summary['rule'] = rule_sentence(summary)
     return summary
 

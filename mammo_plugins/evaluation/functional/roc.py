@@ -255,7 +255,9 @@ def roc_summary(labels: np.ndarray,
 
     Returns:
         dict: Ready for JSON; what is not defined is None. ``log_loss`` is the
-        cross entropy, None unless scores are in [0, 1].
+        cross entropy, None unless scores are in [0, 1]; ``draws`` the AUC of each
+        bootstrap draw, to be compared draw by draw as in
+        :func:`~mammo_plugins.evaluation.functional.froc_summary`.
     """
     check_operating_points(operating_points)
     positive, scores = _checked(labels, scores)
@@ -290,4 +292,5 @@ def roc_summary(labels: np.ndarray,
         curve=dict(
             threshold=[_none(t) for t in curve.thresholds],
             sensitivity=[_none(v) for v in curve.sensitivity],
-            specificity=[_none(v) for v in curve.specificity]))
+            specificity=[_none(v) for v in curve.specificity]),
+        draws=[_none(draw) for draw in draws.round(6)])
