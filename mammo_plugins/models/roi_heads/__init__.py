@@ -1,5 +1,10 @@
 """RoI heads and their branches."""
 from .keypoint_head import KeypointRCNNHead
 from .keypoint_roi_head import KeypointRoIHead
+from .relation_bbox_head import Relation, RelationBBoxHead
+from .relation_roi_head import AuxiliaryViews, RelationRoIHead
 
-__all__ = ['KeypointRCNNHead', 'KeypointRoIHead']
+__all__ = [
+    'AuxiliaryViews', 'KeypointRCNNHead', 'KeypointRoIHead', 'Relation',
+    'RelationBBoxHead', 'RelationRoIHead'
+]

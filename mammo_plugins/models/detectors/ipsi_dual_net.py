@@ -1,0 +1,218 @@
+"""The ipsilateral branch of MommiNet-v2."""
+from dataclasses import dataclass
+from typing import Dict, Hashable, Optional, Sequence, Tuple
+
+import torch
+from mmdet.models import FasterRCNN
+from mmdet.structures import DetDataSample, SampleList
+from mmdet.utils import InstanceList
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mammo_plugins.models.roi_heads import AuxiliaryViews
+from mammo_plugins.models.utils import (having, own_image, view_key,
+                                        view_samples)
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+
+@dataclass
+class EncodedView:
+    """What a detector knows of one image before its RoI head.
+
+    Attributes:
+        backbone (tuple[Tensor]): Features of the backbone, by level (1, C, h, w).
+        neck (tuple[Tensor]): Those of the neck.
+        proposals (InstanceData): Of the RPN, best first, in pixels of the input.
+        sample (DetDataSample): The image's data sample.
+    """
+    backbone: Tuple[Tensor, ...]
+    neck: Tuple[Tensor, ...]
+    proposals: InstanceData
+    sample: DetDataSample
+
+
+@MODELS.register_module()
+class IpsiDualNet(FasterRCNN):
+    """Siamese Faster R-CNN for two views (MommiNet-v2, section 3.5).
+
+    Main and auxiliary view pass through one backbone, neck and RPN; the RoI head, a
+    :class:`RelationRoIHead`, detects in the main view. In training the RPN learns
+    from both views, the RoI head from the main view; the paper does not say. A
+    sample without the auxiliary view is treated as by Faster R-CNN.
+
+    Args:
+        auxiliary (str): Name of the auxiliary view. Defaults to 'ipsilateral';
+            'bilateral' is in tables 2 and 3.
+        *args: As in :class:`mmdet.models.FasterRCNN`.
+        **kwargs: As in :class:`mmdet.models.FasterRCNN`.
+    """
+
+    def __init__(self,
+                 *args,
+                 auxiliary: str = 'ipsilateral',
+                 **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.auxiliary = auxiliary
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: Sequence[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the losses of a batch.
+
+        Args:
+            inputs (dict[str, Tensor]): By view (n, C, H, W), of the samples that
+                have it.
+            data_samples (Sequence[MultiViewDataSample]): The batch, with
+                ``gt_instances`` in both views.
+
+        Returns:
+            dict[str, Tensor]: By name, as of Faster R-CNN.
+        """
+        images, samples = self._stack(inputs, data_samples)
+        x = self.extract_feat(images)
+        losses, proposals = self._rpn_loss(x, samples)
+        losses.update(
+            self.roi_head.loss(*self._paired(x, proposals, samples,
+                                             data_samples)))
+        return losses
+
+    def predict(self,
+                inputs: Dict[str, Tensor],
+                data_samples: Sequence[MultiViewDataSample],
+                rescale: bool = True) -> SampleList:
+        """Detect in the main views.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`loss`.
+            data_samples (Sequence[MultiViewDataSample]): The batch.
+            rescale (bool): Whether boxes are divided by ``scale_factor``. Defaults
+                to True.
+
+        Returns:
+            list[DetDataSample]: The main views', with ``pred_instances``.
+        """
+        views = self.encode_views(inputs, data_samples)
+        detections = []
+        for sample in data_samples:
+            partner = sample.get(self.auxiliary)
+            detections.append(
+                self.detect(
+                    views[view_key(sample.main)],
+                    None if partner is None else views[view_key(partner)],
+                    rescale))
+        return self.add_pred_to_datasample(
+            view_samples(data_samples, 'main'), detections)
+
+    def encode(self, image: Tensor, sample: DetDataSample) -> EncodedView:
+        """Run all but the RoI head on one image.
+
+        Args:
+            image (Tensor): (1, C, h, w), normalised; h and w multiples of 32.
+            sample (DetDataSample): With ``img_shape``, the size without padding.
+
+        Returns:
+            EncodedView: For :meth:`detect`.
+        """
+        backbone = self.backbone(image)
+        neck = self.neck(backbone) if self.with_neck else backbone
+        proposals, = self.rpn_head.predict(neck, [sample], rescale=False)
+        return EncodedView(tuple(backbone), tuple(neck), proposals, sample)
+
+    def encode_views(
+        self, inputs: Dict[str, Tensor],
+        data_samples: Sequence[MultiViewDataSample]
+    ) -> Dict[Hashable, EncodedView]:
+        """Encode the images of a batch, each only once, by its own size.
+
+        In the four-view exam every image is a main view and an auxiliary one.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`loss`.
+            data_samples (Sequence[MultiViewDataSample]): The batch.
+
+        Returns:
+            dict: By :func:`~mammo_plugins.models.utils.view_key` of a sample's view.
+        """
+        views = {}
+        for name in ('main', self.auxiliary):
+            for row, sample in enumerate(view_samples(data_samples, name)):
+                key = view_key(sample)
+                if key not in views:
+                    views[key] = self.encode(
+                        own_image(inputs[name], row, sample), sample)
+        return views
+
+    def detect(self,
+               main: EncodedView,
+               auxiliary: Optional[EncodedView] = None,
+               rescale: bool = True) -> InstanceData:
+        """Detect in one main view.
+
+        Args:
+            main (EncodedView): The view.
+            auxiliary (EncodedView, optional): Its partner.
+            rescale (bool): As in :meth:`predict`.
+
+        Returns:
+            InstanceData: ``bboxes``, ``scores`` and ``labels``.
+        """
+        partner = auxiliary and AuxiliaryViews(
+            auxiliary.neck, [auxiliary.proposals], [auxiliary.sample], [0])
+        return self.roi_head.predict(
+            main.neck, [main.proposals], [main.sample],
+            rescale=rescale,
+            auxiliary=partner)[0]
+
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: Sequence[MultiViewDataSample]) -> tuple:
+        """Return the raw outputs of the RoI head for the main views."""
+        images, samples = self._stack(inputs, data_samples)
+        x = self.extract_feat(images)
+        proposals = self.rpn_head.predict(x, samples, rescale=False)
+        return self.roi_head.forward(
+            *self._paired(x, proposals, samples, data_samples))
+
+    def _stack(
+        self, inputs: Dict[str, Tensor],
+        data_samples: Sequence[MultiViewDataSample]
+    ) -> Tuple[Tensor, SampleList]:
+        """Line up all main views, then all auxiliary ones."""
+        names = [n for n in ('main', self.auxiliary) if n in inputs]
+        return (torch.cat([inputs[name] for name in names]), [
+            sample for name in names
+            for sample in view_samples(data_samples, name)
+        ])
+
+    def _paired(self, x: Sequence[Tensor], proposals: InstanceList,
+                samples: SampleList,
+                data_samples: Sequence[MultiViewDataSample]) -> tuple:
+        """Make the RoI head's arguments of what :meth:`_stack` has lined up."""
+        n = len(data_samples)
+        auxiliary = AuxiliaryViews(
+            tuple(level[n:] for level in x), proposals[n:], samples[n:],
+            having(data_samples, self.auxiliary))
+        return (tuple(level[:n] for level in x), proposals[:n], samples[:n],
+                auxiliary)
+
+    def _rpn_loss(self, x: Sequence[Tensor], samples: SampleList
+                  ) -> Tuple[Dict[str, Tensor], InstanceList]:
+        """Return the RPN's losses and proposals, as in ``TwoStageDetector``."""
+        losses, proposals = self.rpn_head.loss_and_predict(
+            x, [self._without_classes(sample) for sample in samples],
+            proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn))
+        return {
+            name if 'rpn' in name else f'rpn_{name}': value
+            for name, value in losses.items()
+        }, proposals
+
+    @staticmethod
+    def _without_classes(sample: DetDataSample) -> DetDataSample:
+        """Copy a sample without its maps, all objects being of one class."""
+        gt = sample.gt_instances
+        plain = DetDataSample(
+            metainfo=sample.metainfo,
+            gt_instances=InstanceData(
+                bboxes=gt.bboxes, labels=torch.zeros_like(gt.labels)))
+        if 'ignored_instances' in sample:
+            plain.ignored_instances = sample.ignored_instances
+        return plain

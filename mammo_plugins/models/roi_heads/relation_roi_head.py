@@ -1,0 +1,252 @@
+"""The RoI head that looks at the partner view."""
+from itertools import accumulate
+from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from mmdet.models import StandardRoIHead
+from mmdet.structures import DetDataSample, SampleList
+from mmdet.structures.bbox import bbox2roi
+from mmdet.utils import ConfigType, InstanceList
+from torch import Tensor
+
+from mammo_plugins.models.layers import (length_factors, nipple_geometry,
+                                         shape_location_geometry)
+from mammo_plugins.registry import MODELS
+
+from .relation_bbox_head import Relation
+
+NUM_GEOMETRY = dict(nipple=3, image_centre=3, shape_location=4)
+
+
+class AuxiliaryViews(NamedTuple):
+    """The auxiliary views of a batch, of the samples that have one.
+
+    Attributes:
+        feats (tuple[Tensor]): Feature levels, each (M, C, h, w).
+        proposals (list[InstanceData]): M, best first.
+        samples (list[DetDataSample]): M.
+        rows (Sequence[int]): Which main view of the batch each belongs to.
+    """
+    feats: Tuple[Tensor, ...]
+    proposals: InstanceList
+    samples: SampleList
+    rows: Sequence[int]
+
+
+class _PairedFeatures(tuple):
+    """Feature levels of the main views that bring along the auxiliary views.
+
+    mmdet's RoI heads hand features through to where RoIs are extracted; this takes
+    the auxiliary views the same way.
+    """
+
+    def __new__(cls, levels: Sequence[Tensor], samples: SampleList,
+                auxiliary: Optional[AuxiliaryViews]) -> '_PairedFeatures':
+        paired = super().__new__(cls, levels)
+        paired.samples = samples
+        paired.auxiliary = auxiliary
+        return paired
+
+
+def _consecutive_slices(lengths: Iterable[int]) -> List[slice]:
+    ends = list(accumulate(lengths, initial=0))
+    return [slice(*pair) for pair in zip(ends, ends[1:])]
+
+
+@MODELS.register_module()
+class RelationRoIHead(StandardRoIHead):
+    """RoI head of IpsiDualNet (MommiNet-v2, section 3.5).
+
+    Relation blocks relate the RoIs of the main view to the best proposals of the
+    auxiliary view, whose RoI features come from the same layers. A sample without
+    auxiliary view, without proposals in it, or, for ``geometry='nipple'``, without
+    nipple in either view is treated as by :class:`mmdet.models.StandardRoIHead`.
+
+    With ``num_relation_blocks=0`` in the ``bbox_head`` both views' RoI features are
+    concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
+    3. Where the auxiliary view is aligned is not in the paper. It is taken to be at
+    the main view's RoIs, scaled to the size of the auxiliary view; a missing view
+    is zeros.
+
+    Args:
+        geometry (str): What compares the place and size of RoIs (table 4):
+            'nipple', the distance from the nipple; 'shape_location', as in Ma et
+            al., 2019; or 'image_centre', the distance from the centre of the
+            image. Defaults to 'nipple'.
+        num_auxiliary (int): Number of auxiliary proposals, the best. The paper
+            does not give it. Defaults to 300.
+        *args: As in :class:`mmdet.models.StandardRoIHead`.
+        **kwargs: As in :class:`mmdet.models.StandardRoIHead`, the ``bbox_head`` a
+            :class:`RelationBBoxHead`.
+    """
+
+    def __init__(self,
+                 *args,
+                 geometry: str = 'nipple',
+                 num_auxiliary: int = 300,
+                 **kwargs) -> None:
+        if geometry not in NUM_GEOMETRY:
+            raise ValueError(f"RelationRoIHead: geometry is '{geometry}', "
+                             f'expected one of {", ".join(NUM_GEOMETRY)}')
+        self.geometry = geometry
+        self.num_auxiliary = num_auxiliary
+        super().__init__(*args, **kwargs)
+
+    def init_bbox_head(self, bbox_roi_extractor: ConfigType,
+                       bbox_head: ConfigType) -> None:
+        """Build the RoI extractor and the box head.
+
+        Args:
+            bbox_roi_extractor (dict): Its config.
+            bbox_head (dict): Config of a :class:`RelationBBoxHead`, which is told
+                ``num_geometry``.
+        """
+        super().init_bbox_head(
+            bbox_roi_extractor,
+            dict(bbox_head, num_geometry=NUM_GEOMETRY[self.geometry]))
+
+    def forward(self,
+                x: Tuple[Tensor],
+                rpn_results_list: InstanceList,
+                batch_data_samples: SampleList,
+                auxiliary: Optional[AuxiliaryViews] = None) -> tuple:
+        """Compute the raw outputs; arguments as in :meth:`loss`."""
+        x = _PairedFeatures(x, batch_data_samples, auxiliary)
+        return super().forward(x, rpn_results_list, batch_data_samples)
+
+    def loss(self,
+             x: Tuple[Tensor],
+             rpn_results_list: InstanceList,
+             batch_data_samples: SampleList,
+             auxiliary: Optional[AuxiliaryViews] = None) -> dict:
+        """Compute the losses of the main views.
+
+        Args:
+            x (tuple[Tensor]): Feature levels of the main views.
+            rpn_results_list (list[InstanceData]): Their proposals.
+            batch_data_samples (list[DetDataSample]): Their data samples.
+            auxiliary (AuxiliaryViews, optional): The auxiliary views that there
+                are.
+
+        Returns:
+            dict[str, Tensor]: As in the parent.
+        """
+        x = _PairedFeatures(x, batch_data_samples, auxiliary)
+        return super().loss(x, rpn_results_list, batch_data_samples)
+
+    def predict(self,
+                x: Tuple[Tensor],
+                rpn_results_list: InstanceList,
+                batch_data_samples: SampleList,
+                rescale: bool = False,
+                auxiliary: Optional[AuxiliaryViews] = None) -> InstanceList:
+        """Detect in the main views; arguments as in :meth:`loss`, and
+
+        Args:
+            rescale (bool): Whether boxes are divided by ``scale_factor``.
+
+        Returns:
+            list[InstanceData]: As in the parent.
+        """
+        x = _PairedFeatures(x, batch_data_samples, auxiliary)
+        return super().predict(x, rpn_results_list, batch_data_samples, rescale)
+
+    def _bbox_forward(self, x: _PairedFeatures, rois: Tensor) -> dict:
+        """Run the box head; as in the parent."""
+        feats = self._roi_feats(x, rois)
+        if len(self.bbox_head.relation_blocks):
+            cls_score, bbox_pred = self.bbox_head(feats, *self._related(x, rois))
+        else:
+            feats = torch.cat([feats, self._aligned(x, rois, feats)], 1)
+            cls_score, bbox_pred = self.bbox_head(feats)
+        return dict(
+            cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
+
+    def _roi_feats(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
+        feats = self.bbox_roi_extractor(
+            x[:self.bbox_roi_extractor.num_inputs], rois)
+        return self.shared_head(feats) if self.with_shared_head else feats
+
+    def _related(self, x: _PairedFeatures,
+                 rois: Tensor) -> Tuple[Optional[Tensor], List[Relation]]:
+        """Extract the auxiliary RoIs and compare their geometry with the main's.
+
+        Args:
+            x (_PairedFeatures): Features.
+            rois (Tensor): Of the main views, (K, 5), image after image.
+
+        Returns:
+            tuple: RoI features (L, C, H, W) of the auxiliary views, ``None`` if
+            there is nothing to relate, and the relations.
+        """
+        if x.auxiliary is None:
+            return None, []
+        chosen = [
+            proposals.bboxes[:self.num_auxiliary if self._comparable(
+                x.samples[row], sample) else 0] for proposals, sample, row in zip(
+                    x.auxiliary.proposals, x.auxiliary.samples, x.auxiliary.rows)
+        ]
+        if not any(map(len, chosen)):
+            return None, []
+        counts = rois[:, 0].long().bincount(minlength=len(x.samples))
+        main_rows = _consecutive_slices(counts.tolist())
+        aux_rows = _consecutive_slices(map(len, chosen))
+        relations = [
+            Relation(
+                main_rows[row], aux_rows[m],
+                self._compare(rois[main_rows[row], 1:], x.samples[row], chosen[m],
+                              x.auxiliary.samples[m]))
+            for m, row in enumerate(x.auxiliary.rows) if len(chosen[m])
+        ]
+        return self._roi_feats(x.auxiliary.feats, bbox2roi(chosen)), relations
+
+    def _comparable(self, *samples: DetDataSample) -> bool:
+        return self.geometry != 'nipple' or all(
+            sample.get('nipple') is not None for sample in samples)
+
+    @torch.no_grad()
+    def _compare(self, main_boxes: Tensor, main: DetDataSample,
+                 aux_boxes: Tensor, auxiliary: DetDataSample) -> Tensor:
+        """Return the geometry of RoIs in pixels of the inputs, (I, J, G)."""
+        boxes, points = [], []
+        factors = length_factors(main.metainfo, auxiliary.metainfo)
+        for view_boxes, sample, (fx, fy) in zip((main_boxes, aux_boxes),
+                                                (main, auxiliary), factors):
+            boxes.append(view_boxes * view_boxes.new_tensor([fx, fy, fx, fy]))
+            height, width = sample.img_shape[:2]
+            px, py = (sample.nipple if self.geometry == 'nipple' else
+                      (width / 2, height / 2))
+            points.append((px * fx, py * fy))
+        if self.geometry == 'shape_location':
+            return shape_location_geometry(*boxes)
+        return nipple_geometry(boxes[0], points[0], boxes[1], points[1])
+
+    def _aligned(self, x: _PairedFeatures, rois: Tensor,
+                 feats: Tensor) -> Tensor:
+        """Extract the auxiliary views at the main RoIs, zeros where there are none.
+
+        Args:
+            x (_PairedFeatures): Features.
+            rois (Tensor): Of the main views, (K, 5).
+            feats (Tensor): Their RoI features, (K, C, H, W).
+
+        Returns:
+            Tensor: As ``feats``.
+        """
+        aligned = torch.zeros_like(feats)
+        if x.auxiliary is None or not len(x.auxiliary.rows):
+            return aligned
+        scaled = rois.clone()
+        found = torch.zeros_like(rois[:, 0], dtype=torch.bool)
+        for m, (row, sample) in enumerate(
+                zip(x.auxiliary.rows, x.auxiliary.samples)):
+            height, width = (
+                theirs / ours for theirs, ours in zip(
+                    sample.img_shape[:2], x.samples[row].img_shape[:2]))
+            mine = rois[:, 0] == row
+            found |= mine
+            scaled[mine] = rois[mine] * rois.new_tensor(
+                [1, width, height, width, height])
+            scaled[mine, 0] = m
+        aligned[found] = self._roi_feats(x.auxiliary.feats, scaled[found])
+        return aligned
