@@ -1,0 +1,99 @@
+"""Systems held against each other, over several seeds."""
+from dataclasses import dataclass
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from .froc import percentile_interval
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95% confidence interval.
+
+    Attributes:
+        value (np.ndarray): Shape (v, ).
+        low, high (np.ndarray): Ends of the interval, shape (v, ).
+    """
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def mean_over_seeds(values: Sequence[np.ndarray],
+                    draws: Sequence[np.ndarray]) -> Estimate:
+    """Average a figure over seeds, with an interval over patients.
+
+    Each seed has test patients of its own, so draw k of the mean is the mean of
+    the seeds' draws k. The interval is over patients; the spread between trainings
+    is in it only as far as it is among these few seeds.
+
+    Args:
+        values (Sequence[np.ndarray]): Of each seed, shape (v, ).
+        draws (Sequence[np.ndarray]): Bootstrap draws of each seed, (n_draws, v).
+    """
+    low, high = percentile_interval(np.mean(draws, axis=0))
+    return Estimate(np.mean(values, axis=0), low, high)
+
+
+def paired_difference(values: Sequence[np.ndarray],
+                      draws: Sequence[np.ndarray],
+                      reference_values: Sequence[np.ndarray],
+                      reference_draws: Sequence[np.ndarray]) -> Estimate:
+    """Average the difference to a reference system, patient by patient.
+
+    Args:
+        values, draws: As in :func:`mean_over_seeds`.
+        reference_values, reference_draws: Those of the reference, tested on the
+            same patients and drawn with the same seed, so that draw k is of the
+            same patients for both.
+
+    Raises:
+        ValueError: If the draws cannot be of the same patients.
+    """
+    if np.shape(draws) != np.shape(reference_draws):
+        raise ValueError(f'draws of shapes {np.shape(draws)} and '
+                         f'{np.shape(reference_draws)}; both systems have to be '
+                         'evaluated with the same number of draws and seeds')
+    return mean_over_seeds(
+        np.subtract(values, reference_values),
+        np.subtract(draws, reference_draws))
+
+
+def read_draws(summary: dict) -> Tuple[np.ndarray, np.ndarray]:
+    """Take figures and draws out of a summary.
+
+    Args:
+        summary (dict): Of :func:`froc_summary` (recall at each FPPI) or
+            :func:`roc_summary` (AUC).
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Of shapes (v, ) and (n_draws, v); NaN for
+        what is not defined.
+    """
+    if 'auc' in summary:
+        values = [summary['auc']]
+        draws = [[draw] for draw in summary['draws']]
+    else:
+        values = [point['recall'] for point in summary['operating_points']]
+        draws = summary['draws']
+    return np.array(values, float), np.array(draws, float)
+
+
+def format_estimate(estimate: Estimate, index: int,
+                    signed: bool = False) -> str:
+    """Write a figure as ``0.75 [0.61, 0.86]``.
+
+    Args:
+        estimate (Estimate): The figures.
+        index (int): Which one.
+        signed (bool): Whether to write a plus, for differences.
+    """
+    form = '{:+.2f}' if signed else '{:.2f}'
+
+    def text(number: Optional[float]) -> str:
+        return form.format(number).replace('-0.00', '0.00').replace(
+            '+0.00', '0.00')
+
+    return (f'{text(estimate.value[index])} [{text(estimate.low[index])}, '
+            f'{text(estimate.high[index])}]')
