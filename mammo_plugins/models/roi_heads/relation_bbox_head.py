@@ -1,6 +1,7 @@
 """The box head with relation blocks."""
 from typing import NamedTuple, Optional, Sequence
 
+import torch
 from mmdet.models import Shared2FCBBoxHead
 from mmengine.model import ModuleList
 from torch import Tensor
@@ -67,6 +68,18 @@ class RelationBBoxHead(Shared2FCBBoxHead):
             x = self.relu(fc(x))
         return x
 
+    def _relate(self, x: Tensor, auxiliary: Tensor,
+                relations: Sequence[Relation]) -> Tensor:
+        parts, end = [], 0
+        for rows, aux_rows, geometry in relations:
+            embedding = embed_geometry(geometry, self.embedding_channels)
+            related = x[rows]
+            for block in self.relation_blocks:
+                related = block(related, auxiliary[aux_rows], embedding)
+            parts += [x[end:rows.start], related]
+            end = rows.stop
+        return torch.cat([*parts, x[end:]])
+
     def forward(self,
                 x: Tensor,
                 auxiliary: Optional[Tensor] = None,
@@ -78,21 +91,14 @@ class RelationBBoxHead(Shared2FCBBoxHead):
             auxiliary (Tensor, optional): RoI features of the auxiliary views, (L,
                 C, H, W). Only with relations.
             relations (Sequence[Relation]): Who is related to whom, one for each
-                main image that has an auxiliary view to be used.
+                main image that has an auxiliary view to be used, in their order.
 
         Returns:
             tuple: ``cls_score`` and ``bbox_pred``, as in the parent.
         """
         x = self._shared(x)
         if relations:
-            auxiliary = self._shared(auxiliary)
-            x = x.clone()  # whose rows are replaced
-        for rows, aux_rows, geometry in relations:
-            embedding = embed_geometry(geometry, self.embedding_channels)
-            related = x[rows]
-            for block in self.relation_blocks:
-                related = block(related, auxiliary[aux_rows], embedding)
-            x[rows] = related
+            x = self._relate(x, self._shared(auxiliary), relations)
         if self.training:
             # a parameter without gradient, where no sample has a partner, is an
             # error in distributed training

@@ -25,7 +25,7 @@ class AuxiliaryViews(NamedTuple):
         feats (tuple[Tensor]): Feature levels, each (M, C, h, w).
         proposals (list[InstanceData]): M, best first.
         samples (list[DetDataSample]): M.
-        rows (Sequence[int]): Which main view of the batch each belongs to.
+        rows (Sequence[int]): Which main view of the batch each belongs to, rising.
     """
     feats: Tuple[Tensor, ...]
     proposals: InstanceList
