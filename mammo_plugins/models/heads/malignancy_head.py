@@ -107,7 +107,8 @@ class MalignancyHead(ClsHead):
             ``malignancy`` (float, the probability) and ``birads_score`` (float in
             [0, 1]).
         """
-        probabilities, birads_scores = self.scores(feats)
+        probabilities, birads_scores = (
+            scores.detach() for scores in self.scores(feats))
         if data_samples is None:
             data_samples = [None] * len(probabilities)
         filled = []
