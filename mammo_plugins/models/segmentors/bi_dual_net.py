@@ -1,0 +1,145 @@
+"""BiDualNet: masses on a mammogram, with the other breast beside it."""
+from typing import Dict, List, Optional, Tuple
+
+from mmdet.models.detectors import BaseDetector
+from mmdet.structures import DetDataSample
+from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from torch import Tensor
+
+from mammo_plugins.models.utils.probability_map import instances_from_map
+from mammo_plugins.models.utils.views import having, own_image, own_shape
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+
+@MODELS.register_module()
+class BiDualNet(BaseDetector):
+    """Segmentation of masses on a main image by symmetry with an auxiliary one.
+
+    BiDualNet-v2 of MommiNet-v2 (section 3.4) with :class:`SiameseHRNet` and
+    :class:`HRNetV2Head`; the original BiDualNet with :class:`SiameseResNet` and
+    :class:`ASPPHead`. Samples whose auxiliary image is missing go through
+    unfused; where none has one, this is the single-view network of table 6.
+
+    Boxes are found on the map by
+    :func:`~mammo_plugins.models.utils.map_to_boxes`.
+
+    Args:
+        backbone (dict): Called as ``backbone(main)`` or
+            ``backbone(main, auxiliary, rows)``.
+        decode_head (dict): A :class:`LesionMapHead`.
+        auxiliary (str, optional): The auxiliary view's name in a sample, already
+            registered onto the main view. ``None`` leaves it out even where there
+            is one, for a backbone of one input. Defaults to 'bilateral'.
+        test_cfg (dict, optional): Arguments of ``map_to_boxes``. Defaults to
+            ``None``, its defaults.
+        data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`,
+            with ``pad_size_divisor`` 32.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 backbone: ConfigType,
+                 decode_head: ConfigType,
+                 auxiliary: Optional[str] = 'bilateral',
+                 test_cfg: OptConfigType = None,
+                 data_preprocessor: OptConfigType = None,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.decode_head = MODELS.build(decode_head)
+        self.auxiliary = auxiliary
+        self.test_cfg = test_cfg or {}
+
+    def extract_feat(self,
+                     main: Tensor,
+                     auxiliary: Optional[Tensor] = None,
+                     rows: Optional[List[int]] = None) -> Tuple[Tensor, ...]:
+        """Extract features of the main images.
+
+        Args:
+            main (Tensor): (N, C, H, W).
+            auxiliary (Tensor, optional): (n, C, H, W).
+            rows (list[int], optional): The n rows of ``main`` it belongs to.
+        """
+        if auxiliary is None:
+            return self.backbone(main)
+        return self.backbone(main, auxiliary, rows)
+
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: List[MultiViewDataSample]) -> Tensor:
+        """Compute logits of a batch.
+
+        Args:
+            inputs (dict[str, Tensor]): By view (n, C, H, W), n the samples that
+                have it.
+            data_samples (list[:obj:`MultiViewDataSample`]): N samples.
+
+        Returns:
+            Tensor: (N, 1, H / 4, W / 4) with HRNet.
+        """
+        auxiliary = inputs.get(self.auxiliary)
+        rows = None if auxiliary is None else having(data_samples,
+                                                     self.auxiliary)
+        return self.decode_head(
+            self.extract_feat(inputs['main'], auxiliary, rows))
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the loss of a batch.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`_forward`.
+            data_samples (list[:obj:`MultiViewDataSample`]): With
+                ``main.gt_sem_seg``, padded to the inputs' size.
+        """
+        return self.decode_head.loss_by_logits(
+            self._forward(inputs, data_samples),
+            [sample.main for sample in data_samples])
+
+    def probability_map(self,
+                        main: Tensor,
+                        auxiliary: Optional[Tensor] = None) -> Tensor:
+        """Compute probabilities of mass at the inputs' resolution (Bi-prob-map).
+
+        Args:
+            main (Tensor): (N, C, H, W), sides multiples of 32.
+            auxiliary (Tensor, optional): The same shape.
+
+        Returns:
+            Tensor: (N, 1, H, W) in [0, 1].
+        """
+        logits = self.decode_head(self.extract_feat(main, auxiliary))
+        return self.decode_head.probability(logits, main.shape[-2:])
+
+    def predict(self,
+                inputs: Dict[str, Tensor],
+                data_samples: List[MultiViewDataSample],
+                rescale: bool = True) -> List[DetDataSample]:
+        """Find masses on the main images, each by itself.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`_forward`.
+            data_samples (list[:obj:`MultiViewDataSample`]): N samples.
+            rescale (bool): Whether boxes are in pixels of the image before
+                resizing. Defaults to True.
+
+        Returns:
+            list[:obj:`DetDataSample`]: The main views' samples, with
+            ``pred_instances``.
+        """
+        rows = [] if self.auxiliary not in inputs else having(
+            data_samples, self.auxiliary)
+        results = []
+        for i, sample in enumerate(data_samples):
+            main = own_image(inputs['main'], i, sample.main)
+            auxiliary = None
+            if i in rows:
+                height, width = own_shape(sample.main)
+                row = rows.index(i)
+                auxiliary = inputs[self.auxiliary][row:row + 1, :, :height, :width]
+            sample.main.pred_instances = instances_from_map(
+                self.probability_map(main, auxiliary), sample.main, rescale,
+                **self.test_cfg)
+            results.append(sample.main)
+        return results

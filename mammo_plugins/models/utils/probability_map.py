@@ -1,0 +1,130 @@
+"""Boxes to probability maps and back."""
+from typing import List, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mammo_plugins.evaluation.functional.overlap import box_iou
+
+
+def boxes_to_probability_map(boxes: Tensor, scores: Tensor,
+                             shape: Sequence[int]) -> Tensor:
+    """Draw boxes: each pixel gets the best score of the boxes that cover it.
+
+    So detections of IpsiDualNet become a probability map (MommiNet-v2, section
+    3.5). A pixel is covered where its centre is inside the box.
+
+    Args:
+        boxes (Tensor): (N, 4), (x1, y1, x2, y2).
+        scores (Tensor): (N,).
+        shape (Sequence[int]): (h, w).
+
+    Returns:
+        Tensor: (h, w), 0 where there is no box.
+    """
+    drawn = scores.new_zeros(tuple(shape))
+    # pixel k has its centre at k + 0.5
+    edges = (boxes - 0.5).ceil().long().clamp(min=0).tolist()
+    for i in scores.argsort().tolist():
+        x1, y1, x2, y2 = edges[i]
+        drawn[y1:y2, x1:x2] = scores[i]
+    return drawn
+
+
+def map_to_boxes(prob_map: Tensor,
+                 fraction: float = 0.5,
+                 min_score: float = 0.02,
+                 min_area: int = 1,
+                 iou_threshold: float = 0.2,
+                 max_per_img: int = 20) -> Tuple[Tensor, Tensor]:
+    """Find boxes on a probability map.
+
+    The paper does not say how maps become scored detections. Here each local
+    maximum, in descending order, spreads to the region around it, connected by
+    sides or corners, in which the map is at least ``fraction`` of the maximum.
+    Its bounding box is a detection, the maximum its score. Maxima inside a region
+    taken before are no detections of their own; of boxes that overlap, the one
+    with the better score stays.
+
+    Args:
+        prob_map (Tensor): (H, W).
+        fraction (float): Where a region ends. Defaults to 0.5, the half maximum.
+        min_score (float): Maxima below are left. Defaults to 0.02.
+        min_area (int): Regions of fewer pixels are left. Defaults to 1.
+        iou_threshold (float): Boxes that overlap a better one by more are left.
+            Defaults to 0.2, that of a hit in MommiNet-v2.
+        max_per_img (int): Most boxes. Defaults to 20.
+
+    Returns:
+        tuple[Tensor]: Boxes (n, 4), (x1, y1, x2, y2), and scores (n,), descending.
+    """
+    values = np.ascontiguousarray(prob_map.detach().cpu().numpy(), np.float32)
+    taken = np.zeros(values.shape, bool)
+    boxes = np.zeros((0, 4))
+    scores: List[float] = []
+    for y, x in _maxima(values, min_score):
+        if len(scores) == max_per_img:
+            break
+        if taken[y, x]:
+            continue
+        box, region = _spread(values, y, x, fraction * values[y, x])
+        window = taken[box[1]:box[3], box[0]:box[2]]
+        window |= region
+        if region.sum() < min_area or (box_iou([box], boxes) >
+                                       iou_threshold).any():
+            continue
+        boxes = np.concatenate([boxes, [box]])
+        scores.append(values[y, x])
+    return prob_map.new_tensor(boxes), prob_map.new_tensor(scores)
+
+
+def _maxima(values: np.ndarray, least: float) -> np.ndarray:
+    """Return (n, 2) places no lower than their 8 neighbours, the highest first."""
+    highest = cv2.dilate(values, np.ones((3, 3), np.uint8))
+    places = np.argwhere((values == highest) & (values >= least))
+    return places[np.argsort(-values[tuple(places.T)], kind='stable')]
+
+
+def _spread(values: np.ndarray, y: int, x: int,
+            level: float) -> Tuple[List[int], np.ndarray]:
+    """Return the box of the region around a place at some level, and its mask.
+
+    OpenCV fills by area, so that a small region of a large map costs little.
+    """
+    mask = np.zeros((values.shape[0] + 2, values.shape[1] + 2), np.uint8)
+    flags = 8 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
+    _, _, _, (left, top, width, height) = cv2.floodFill(
+        values, mask, (int(x), int(y)), 0, float(values[y, x] - level), 1e9,
+        flags)
+    box = [left, top, left + width, top + height]
+    # the mask has a margin of one pixel
+    return box, mask[1:-1, 1:-1][top:box[3], left:box[2]] == 1
+
+
+def instances_from_map(prob_map: Tensor,
+                       sample: DetDataSample,
+                       rescale: bool = True,
+                       **kwargs) -> InstanceData:
+    """Find boxes on the map of one image.
+
+    Args:
+        prob_map (Tensor): (1, 1, H, W), perhaps padded at the bottom and on the
+            right.
+        sample (:obj:`DetDataSample`): Of the image, with ``img_shape`` and, to
+            rescale, ``scale_factor``.
+        rescale (bool): Whether boxes are in pixels of the image before resizing.
+            Defaults to True.
+        **kwargs: As in :func:`map_to_boxes`.
+
+    Returns:
+        :obj:`InstanceData`: ``bboxes``, ``scores`` and ``labels``, all 0.
+    """
+    height, width = sample.img_shape[:2]
+    boxes, scores = map_to_boxes(prob_map[0, 0, :height, :width], **kwargs)
+    if rescale:
+        boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
+    return InstanceData(
+        bboxes=boxes, scores=scores, labels=scores.new_zeros(len(scores)).long())

@@ -1,0 +1,134 @@
+"""Boxes to probability maps and back, against rules spelt out pixel by pixel."""
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+
+from mammo_plugins.models import (boxes_to_probability_map, instances_from_map,
+                                  map_to_boxes)
+
+
+def gaussians(shape, *blobs):
+    """The greatest of some Gaussians (x, y, sigma, height) at pixel centres."""
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    drawn = [
+        height * np.exp(-((x - cx)**2 + (y - cy)**2) / (2 * sigma**2))
+        for cx, cy, sigma, height in blobs
+    ]
+    return torch.tensor(np.max(drawn, 0), dtype=torch.float32)
+
+
+# boxes to map
+
+
+def draw_by_pixel(boxes, scores, shape):
+    drawn = torch.zeros(shape)
+    for y in range(shape[0]):
+        for x in range(shape[1]):
+            for (x1, y1, x2, y2), score in zip(boxes.tolist(), scores.tolist()):
+                if x1 <= x + .5 < x2 and y1 <= y + .5 < y2:
+                    drawn[y, x] = max(drawn[y, x], score)
+    return drawn
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_pixels_get_the_best_score_that_covers_them(seed):
+    generator = torch.Generator().manual_seed(seed)
+    corners = 30 * torch.rand(12, 2, 2, generator=generator) - 5
+    boxes = torch.cat([corners.amin(1), corners.amax(1)], 1)
+    boxes[::3] = boxes[::3].round()
+    scores = torch.rand(12, generator=generator)
+    drawn = boxes_to_probability_map(boxes, scores, (20, 24))
+    assert torch.equal(drawn, draw_by_pixel(boxes, scores, (20, 24)))
+    assert drawn.max() > 0
+
+
+def test_no_boxes_draw_nothing():
+    drawn = boxes_to_probability_map(torch.zeros(0, 4), torch.zeros(0), (3, 4))
+    assert torch.equal(drawn, torch.zeros(3, 4))
+
+
+def test_a_pixel_is_covered_by_its_centre():
+    box = torch.tensor([[0.5, 0.6, 2.5, 1.6]])
+    drawn = boxes_to_probability_map(box, torch.tensor([0.7]), (3, 4))
+    assert drawn.nonzero().tolist() == [[1, 0], [1, 1]]
+
+
+# map to boxes
+
+
+def test_disjoint_boxes_come_back():
+    boxes = torch.tensor([[2., 3., 10., 9.], [14., 0., 20., 12.],
+                          [0., 15., 30., 20.]])
+    scores = torch.tensor([0.2, 0.9, 0.5])
+    drawn = boxes_to_probability_map(boxes, scores, (20, 30))
+    found, found_scores = map_to_boxes(drawn)
+    order = scores.argsort(descending=True)
+    assert torch.equal(found, boxes[order])
+    assert torch.equal(found_scores, scores[order])
+
+
+def test_a_blob_is_its_half_maximum():
+    found, scores = map_to_boxes(gaussians((60, 80), (40, 30, 5, 0.8)))
+    radius = 5 * np.sqrt(2 * np.log(2))  # 5.887: pixels up to 5 from the centre
+    assert int(radius) == 5
+    assert found.tolist() == [[35, 25, 46, 36]]
+    assert scores.tolist() == pytest.approx([0.8])
+    wide, _ = map_to_boxes(
+        gaussians((60, 80), (40, 30, 5, 0.8)), fraction=np.exp(-2))
+    assert wide.tolist() == [[30, 20, 51, 41]]
+
+
+def test_two_blobs_apart():
+    found, scores = map_to_boxes(
+        gaussians((60, 80), (20, 30, 4, 0.3), (60, 30, 4, 0.9)))
+    assert found.tolist() == [[56, 26, 65, 35], [16, 26, 25, 35]]
+    assert scores.tolist() == pytest.approx([0.9, 0.3])
+
+
+@pytest.mark.parametrize('score, count', [(0.8, 1), (0.02, 0)])
+def test_one_level_everywhere(score, count):
+    found, scores = map_to_boxes(torch.full((5, 7), score), min_score=0.1)
+    assert found.tolist() == [[0, 0, 7, 5]] * count
+    assert scores.tolist() == pytest.approx([score] * count)
+
+
+def test_nothing_on_an_empty_map():
+    found, scores = map_to_boxes(torch.zeros(5, 7))
+    assert found.shape == (0, 4) and scores.shape == (0, )
+
+
+def test_plateau_and_single_pixel():
+    drawn = torch.zeros(9, 9)
+    drawn[1:4, 2:6] = 0.6
+    drawn[7, 8] = 0.4
+    found, scores = map_to_boxes(drawn)
+    assert found.tolist() == [[2, 1, 6, 4], [8, 7, 9, 8]]
+    assert scores.tolist() == pytest.approx([0.6, 0.4])
+    found, _ = map_to_boxes(drawn, min_area=2)
+    assert found.tolist() == [[2, 1, 6, 4]]
+
+
+def test_limits():
+    drawn = gaussians((40, 200), *[(10 + 20 * i, 20, 2, 0.1 + 0.08 * i)
+                                   for i in range(10)])
+    _, scores = map_to_boxes(drawn)
+    assert len(scores) == 10
+    assert torch.equal(scores, scores.sort(descending=True).values)
+    assert torch.equal(map_to_boxes(drawn, max_per_img=3)[1], scores[:3])
+    assert torch.equal(
+        map_to_boxes(drawn, min_score=0.4)[1], scores[scores >= 0.4])
+
+
+def test_instances_are_cut_to_the_image_and_rescaled():
+    drawn = torch.zeros(1, 1, 32, 32)
+    drawn[0, 0, 4:8, 6:12] = 0.5
+    drawn[0, 0, 28:, :] = 0.9  # in the padding
+    sample = DetDataSample(
+        metainfo=dict(img_shape=(24, 30), scale_factor=(0.5, 0.25)))
+    found = instances_from_map(drawn, sample)
+    assert found.bboxes.tolist() == [[12, 16, 24, 32]]
+    assert found.labels.tolist() == [0]
+    assert found.scores.tolist() == [0.5]
+    kept = instances_from_map(drawn, sample, rescale=False)
+    assert kept.bboxes.tolist() == [[6, 4, 12, 8]]
