@@ -10,11 +10,16 @@ from mammo_plugins import registry
 
 # what each component needs to be built, for those that need anything
 ARGUMENTS = {
+    'ASPPHead': dict(in_channels=4),
+    'BiDualNet': dict(
+        backbone=dict(type='mammo.SiameseResNet', depth=18),
+        decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
+    'HRNetV2Head': dict(in_channels=(4, 8)),
     'MalignancyClassifier': dict(
         backbone=dict(type='mmpretrain.DenseNet'),
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),
