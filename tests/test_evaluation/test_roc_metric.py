@@ -1,0 +1,129 @@
+"""ROCMetric and MalignancyMetric on data samples, as the evaluator calls them."""
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+from mmpretrain.structures import DataSample
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from mammo_plugins.evaluation import MalignancyMetric, ROCMetric
+
+
+def classified(score, label=None, patient='p'):
+    sample = DataSample(metainfo=dict(img_id=1))
+    if patient is not None:
+        sample.set_metainfo(dict(patient_id=patient))
+    sample.set_pred_score(torch.tensor([1 - score, score]))
+    return sample if label is None else sample.set_gt_label(label)
+
+
+def evaluate(metric, samples):
+    evaluator = Evaluator([metric])
+    evaluator.process(data_samples=samples, data_batch=None)
+    return evaluator.evaluate(len(samples))
+
+
+def test_figures_and_files(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 40)
+    scores = np.clip(0.3 * labels + rng.uniform(0, 0.7, 40), 0, 1)
+    samples = [classified(s, int(y), f'p{i // 3}')
+               for i, (s, y) in enumerate(zip(scores, labels))]
+    samples.append(classified(0.3))  # no label: not counted
+    metric = ROCMetric(
+        n_bootstrap=50, out_dir=str(tmp_path), prefix='breast',
+        class_names=('normal', 'abnormal'),
+        operating_points=[('threshold', 0.5), ('youden', None)])
+    found = evaluate(metric, samples)
+    assert found['breast/auc'] == pytest.approx(roc_auc_score(labels, scores))
+    assert found['breast/auc_low'] < found['breast/auc'] < found['breast/auc_high']
+    assert found['breast/n_samples'] == 40
+    assert found['breast/n_positives'] == labels.sum()
+    assert found['breast/sensitivity@threshold=0.5'] == pytest.approx(
+        (scores[labels == 1] >= 0.5).mean())
+    assert 'breast/macro_f1@youden' in found
+    kept = json.loads((tmp_path / 'breast.json').read_text())
+    assert kept['class_names'] == ['normal', 'abnormal']
+    assert kept['counts']['resampling_units'] == 14
+    assert 'patient_id' not in json.dumps(kept)
+    assert Image.open(tmp_path / 'breast.png').size[0] > 300
+
+
+@pytest.mark.parametrize('samples', [[], [classified(0.3, 1)], [classified(0.3)]])
+def test_without_both_classes(samples, tmp_path):
+    found = evaluate(ROCMetric(out_dir=str(tmp_path)),
+                     samples or [classified(0.3)])
+    assert math.isnan(found['roc/auc'])
+    assert (tmp_path / 'roc.png').is_file()
+
+
+def test_without_patients_samples_are_resampled(tmp_path):
+    samples = [classified(0.1 * i, i % 2, patient=None) for i in range(8)]
+    evaluate(ROCMetric(out_dir=str(tmp_path), n_bootstrap=5), samples)
+    kept = json.loads((tmp_path / 'roc.json').read_text())
+    assert kept['resampling_unit'] == 'samples (no patient_id)'
+    assert kept['counts']['resampling_units'] == 8
+
+
+@pytest.mark.parametrize('sample, message', [
+    (dict(gt_label=torch.tensor([1])), 'pred_score'),
+    (dict(gt_label=torch.tensor([2]), pred_score=torch.zeros(3)), 'two classes'),
+    (dict(gt_label=torch.tensor([1]), pred_score=torch.tensor([0.5, math.nan])),
+     'diverged')])
+def test_mistakes_are_named(sample, message):
+    with pytest.raises(ValueError, match=message):
+        ROCMetric().process(None, [sample])
+
+
+def detected(boxes, scores, malignancy, lesions=(), pathologies=(), **meta):
+    sample = DetDataSample(
+        metainfo=dict(img_id=1, patient_id='p', lesion_pathology=list(pathologies),
+                      **meta))
+    sample.pred_instances = InstanceData(
+        bboxes=torch.tensor(boxes).reshape(-1, 4).float(),
+        scores=torch.tensor(scores), labels=torch.zeros(len(scores)).long(),
+        malignancy=torch.tensor(malignancy))
+    sample.gt_instances = InstanceData(
+        bboxes=torch.tensor(lesions).reshape(-1, 4).float(),
+        labels=torch.zeros(len(lesions)).long())
+    return sample
+
+
+A, B, C = [0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 60, 60]
+SAMPLES = [
+    detected([A, B, C], [0.9, 0.8, 0.7], [0.8, 0.4, 0.9], [A, B],
+             ['malignant', 'benign']),
+    detected([A, C], [0.6, 0.5], [0.5, 0.1], [A], [None]),
+    detected([], [], []),
+]
+
+
+@pytest.mark.parametrize('arguments, labels, scores', [
+    (dict(), [1, 0, 0], [0.8, 0.4, 0.1]),
+    (dict(max_detections=None), [1, 0, 0, 0], [0.8, 0.4, 0.9, 0.1]),
+    (dict(max_detections=None, min_score=0.65), [1, 0, 0], [0.8, 0.4, 0.9])])
+def test_detections_are_labelled_and_chosen(arguments, labels, scores):
+    found = evaluate(MalignancyMetric(n_bootstrap=0, **arguments), SAMPLES)
+    assert found['malignancy/n_samples'] == len(labels)
+    assert found['malignancy/auc'] == pytest.approx(roc_auc_score(labels, scores))
+
+
+def test_the_paper_counts_a_poor_box_on_cancer_as_not_malignant():
+    sample = detected([[0, 0, 10, 4]], [0.9], [0.9], [A], ['malignant'])
+    found = evaluate(MalignancyMetric(n_bootstrap=0), [sample])
+    assert found['malignancy/n_positives'] == 0
+
+
+def test_mistakes_in_detections():
+    sample = detected([A], [0.9], [0.9], [A])  # a lesion without pathology entry
+    with pytest.raises(ValueError, match='lesion_pathology'):
+        MalignancyMetric().process(None, [sample.to_dict()])
+    del sample.pred_instances.malignancy
+    with pytest.raises(ValueError, match='malignancy classifier'):
+        MalignancyMetric().process(None, [sample.to_dict()])
