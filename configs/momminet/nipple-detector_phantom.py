@@ -12,30 +12,30 @@ model = dict(
     backbone=dict(
         depth=18,
         in_channels=1,
-        base_channels=16,
+        base_channels=8,
         frozen_stages=-1,
         norm_cfg=dict(requires_grad=True),
         norm_eval=False,
         init_cfg=None),
-    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),
+    neck=dict(in_channels=[8, 16, 32, 64], out_channels=16),
     rpn_head=dict(
-        in_channels=32,
-        feat_channels=32,
+        in_channels=16,
+        feat_channels=16,
         # the box is 13 pixels high
         anchor_generator=dict(scales=[2])),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=32),
-        bbox_head=dict(in_channels=32, fc_out_channels=64),
+        bbox_roi_extractor=dict(out_channels=16),
+        bbox_head=dict(in_channels=16, fc_out_channels=64),
         keypoint_roi_extractor=dict(
-            roi_layer=dict(output_size=7), out_channels=32),
+            roi_layer=dict(output_size=7), out_channels=16),
         keypoint_head=dict(
-            in_channels=32, num_convs=2, conv_out_channels=32)),
+            in_channels=16, num_convs=2, conv_out_channels=32)),
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=200, max_per_img=50),
-        rcnn=dict(sampler=dict(num=32))),
+        rcnn=dict(sampler=dict(num=16))),
     test_cfg=dict(rpn=dict(nms_pre=100, max_per_img=20)))
 
-max_epochs = 10
+max_epochs = 8
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
