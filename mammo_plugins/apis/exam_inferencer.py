@@ -9,18 +9,22 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.structures import InstanceData
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
+from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
+                                   transform_points)
 from mammo_plugins.apis.exam_files import FoundExams, FoundView, find_exams
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.engine.checkpoint import load_checkpoint_into
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.registry import DATASETS, MODELS, SCOPE
+from mammo_plugins.structures import score_to_birads
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import ViewPanel, draw_four_view
 
 Views = Dict[str, FoundView]
+Nipples = Dict[str, Tuple[float, float]]
 
 
 def _loading_steps(pipeline: Any) -> Iterator[dict]:
@@ -142,12 +146,12 @@ class ExamInferencer:
             if not views:
                 del found.exams[key]
                 return None
-            detections = self._detect(key, views, cache)
+            found_in = self._detect(key, views, cache)
             entry = dict(
                 exam_id=key,
                 views=[
                     self._view_entry(view, root, frames[name],
-                                     detections.get(name, []))
+                                     found_in.get(name, {}))
                     for name, view in views.items()
                 ])
             if out is not None:
@@ -169,7 +173,8 @@ class ExamInferencer:
                 del found.exams[key][name]
         return frames
 
-    def _dataset(self, exam: str, views: Views, cache: str) -> Any:
+    def _dataset(self, exam: str, views: Views, cache: str,
+                 nipples: Nipples) -> Any:
         """Return the config's dataset over the files; an image's id is its place."""
         images = [
             dict(
@@ -184,11 +189,12 @@ class ExamInferencer:
                 view=view.view,
                 modality=self.dataset_cfg.get('modality') or 'FFDM',
                 pixel_spacing_mm=view.pixel_spacing_mm,
-                nipple=None,
+                nipple=nipples.get(name),
+                nipple_source='detector' if name in nipples else None,
                 breast_bbox=None,
                 birads=None,
                 density=None,
-                abnormal=None) for i, view in enumerate(views.values())
+                abnormal=None) for i, (name, view) in enumerate(views.items())
         ]
         cfg = copy.deepcopy(self.dataset_cfg)
         with DATASETS.switch_scope_and_registry(self.scope):
@@ -211,47 +217,83 @@ class ExamInferencer:
                 step['cache_dir'] = cache
             return DATASETS.build(cfg)
 
+    def _batches(self, dataset: Any) -> Iterator[dict]:
+        """Yield collated samples: views that are each other's partners together.
+
+        A model of several views encodes an image of a batch once, whatever its
+        parts in it; single views are not padded to the size of others.
+        """
+        samples = [dataset[i] for i in range(len(dataset))]
+        if samples and isinstance(samples[0]['inputs'], dict):
+            yield pseudo_collate(samples)
+        else:
+            yield from (pseudo_collate([sample]) for sample in samples)
+
+    def _locate_nipples(self, exam: str, views: Views, cache: str) -> Nipples:
+        """Return nipples in file pixels by view, if the model can find them."""
+        if getattr(self.model, 'nipple_detector', None) is None:
+            return {}
+        names, nipples = list(views), {}
+        for batch in self._batches(self._dataset(exam, views, cache, {})):
+            data = self.model.data_preprocessor(batch)
+            found = self.model.locate_nipples(**data)
+            for sample, nipple in zip(data['data_samples'], found):
+                if nipple is not None:
+                    inverse = np.linalg.inv(sample.main.homography_matrix)
+                    nipples[names[sample.main.img_id]] = tuple(
+                        transform_points(nipple, inverse).tolist())
+        return nipples
+
     @torch.no_grad()
-    def _detect(self, exam: str, views: Views,
-                cache: str) -> Dict[str, List[dict]]:
-        """Return the detections in file pixels by view."""
-        dataset = self._dataset(exam, views, cache)
+    def _detect(self, exam: str, views: Views, cache: str) -> Dict[str, dict]:
+        """Return what the model finds, in file pixels, by view."""
+        nipples = self._locate_nipples(exam, views, cache)
+        dataset = self._dataset(exam, views, cache, nipples)
         classes, names = dataset.metainfo['classes'], list(views)
-        detections = {}
-        for i in range(len(dataset)):
-            for sample in self.model.test_step(pseudo_collate([dataset[i]])):
+        found = {}
+        for batch in self._batches(dataset):
+            for sample in self.model.test_step(batch):
                 if 'canonical_frame' not in sample:
                     raise ValueError(
                         "the test pipeline's PackDetInputs needs 'img_id' and "
                         "'canonical_frame' in its meta_keys")
                 frame = CanonicalFrame.from_dict(sample.canonical_frame)
                 instances = sample.pred_instances.cpu().numpy()
-                boxes = transform_boxes(instances.bboxes, frame.inverse)
+                instances.bboxes = transform_boxes(instances.bboxes, frame.inverse)
                 name = names[sample.img_id]
-                detections[name] = [
-                    self._detection(box, score, classes[label],
+                found[name] = dict(detections=[
+                    self._detection(instances[k], classes,
                                     views[name].pixel_spacing_mm)
-                    for box, score, label in zip(boxes, instances.scores,
-                                                 instances.labels)
-                ]
-        return detections
+                    for k in range(len(instances))
+                ])
+                if 'model_views' in sample:
+                    found[name]['model_views'] = list(sample.model_views)
+        return found
 
     @staticmethod
-    def _detection(box: np.ndarray, score: float, category: str,
+    def _detection(instance: InstanceData, classes: Sequence[str],
                    spacing: Optional[Sequence[float]]) -> dict:
-        bbox_mm = None
+        """Return the entry of the one detection that ``instance`` holds."""
+        box, bbox_mm = instance.bboxes[0], None
         if spacing is not None:
             row, column = spacing
             bbox_mm = np.round(box * [column, row, column, row], 3).tolist()
-        return dict(
-            category=category,
-            score=round(float(score), 6),
+        detection = dict(
+            category=classes[int(instance.labels[0])],
+            score=round(float(instance.scores[0]), 6),
             bbox=np.round(box, 2).tolist(),
             bbox_mm=bbox_mm)
+        if 'malignancy' in instance:
+            score = float(instance.birads_score[0])
+            detection.update(
+                malignancy=round(float(instance.malignancy[0]), 6),
+                birads_score=round(score, 4),
+                birads=score_to_birads(score))
+        return detection
 
     @staticmethod
     def _view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
-                    detections: List[dict]) -> dict:
+                    found: Dict[str, list]) -> dict:
         warnings = []
         if frame.flipped != (view.laterality == 'R'):
             warnings.append(
@@ -264,7 +306,7 @@ class ExamInferencer:
         if view.burned_in:
             warnings.append('the header says that text is burned into the pixels, '
                             'perhaps of the patient: look before you share')
-        return dict(
+        entry = dict(
             file=view.path.relative_to(root).as_posix(),
             laterality=view.laterality,
             view=view.view,
@@ -272,7 +314,11 @@ class ExamInferencer:
             height=view.height,
             pixel_spacing_mm=view.pixel_spacing_mm,
             warnings=warnings,
-            detections=sorted(detections, key=lambda d: -d['score']))
+            detections=sorted(
+                found.get('detections', []), key=lambda d: -d['score']))
+        if 'model_views' in found:
+            entry['model_views'] = found['model_views']
+        return entry
 
     @staticmethod
     def _draw(views: Views, entry: dict, loader: LoadMammogram,
@@ -284,7 +330,8 @@ class ExamInferencer:
             panels[name] = ViewPanel(
                 pixels,
                 transform_boxes([d['bbox'] for d in shown], frame.matrix),
-                [d['score'] for d in shown])
+                [d['score'] for d in shown],
+                [d['malignancy'] for d in shown if 'malignancy' in d])
         draw_four_view(
             panels, path, f'exam {entry["exam_id"]}, scores from {score_thr:g}\n'
             'research use only')

@@ -1,0 +1,102 @@
+# MommiNet-v2 made small: all four stages on phantom exams in minutes on two cores.
+#     python tools/dataset_converters/phantom.py --exams 200 --size 256 128 \
+#         --out data/phantom
+#     python tools/train.py configs/mamminet_v2_phantom.py
+# There is no val part: validation shows the test part, nothing is selected by it.
+_base_ = './mamminet_v2.py'
+
+hrnet_w8 = dict(
+    in_channels=1,
+    extra=dict(
+        stage1=dict(num_blocks=(1, ), num_channels=(16, )),
+        stage2=dict(num_blocks=(1, 1), num_channels=(8, 16)),
+        stage3=dict(
+            num_modules=1, num_blocks=(1, 1, 1), num_channels=(8, 16, 32)),
+        stage4=dict(
+            num_modules=1,
+            num_blocks=(1, 1, 1, 1),
+            num_channels=(8, 16, 32, 64))),
+    init_cfg=None)
+
+model = dict(
+    data_preprocessor=dict(num_channels=1),
+    ipsilateral=dict(
+        backbone=hrnet_w8,
+        neck=dict(in_channels=[8, 16, 32, 64], out_channels=32),
+        rpn_head=dict(in_channels=32, feat_channels=32),
+        roi_head=dict(
+            num_auxiliary=50,
+            bbox_roi_extractor=dict(out_channels=32),
+            bbox_head=dict(
+                in_channels=32,
+                fc_out_channels=128,
+                num_heads=4,
+                key_channels=32)),
+        train_cfg=dict(
+            rpn_proposal=dict(nms_pre=500, max_per_img=300),
+            rcnn=dict(sampler=dict(num=128))),
+        test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200))),
+    bilateral=dict(
+        backbone=hrnet_w8,
+        decode_head=dict(in_channels=[8, 16, 32, 64], channels=32)),
+    fusion=dict(
+        feature_channels=[8, 16, 32, 64], channels=[8, 16, 32, 64]),
+    malignancy=dict(
+        backbone=dict(
+            arch=dict(
+                _delete_=True,
+                growth_rate=8,
+                depths=[2, 2, 2],
+                init_channels=16),
+            in_channels=1,
+            init_cfg=None),
+        head=dict(in_channels=32)),
+    test_cfg=dict(patch_size=64))
+del hrnet_w8
+
+data_root = 'data/phantom/'
+train_dataloader = dict(
+    batch_size=4, num_workers=1, dataset=dict(data_root=data_root))
+val_dataloader = dict(
+    batch_size=4,
+    num_workers=1,
+    dataset=dict(data_root=data_root, ann_file='annotations/test.json'))
+test_dataloader = dict(
+    batch_size=4, num_workers=1, dataset=dict(data_root=data_root))
+
+patch_pipeline = [
+    _base_.load_mammogram,
+    _base_.resize,
+    dict(type='RandomCropPatch', size=64),
+    *_base_.train_cfg.stages.malignancy.train_dataloader.dataset.pipeline[3:]
+]
+
+adamw = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
+    clip_grad=dict(max_norm=10))
+optim_wrapper = adamw
+# a schedule ends with its stage
+cosine = dict(
+    type='CosineAnnealingLR',
+    by_epoch=True,
+    begin=0,
+    eta_min_ratio=0.01,
+    convert_to_iter_based=True)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    cosine
+]
+train_cfg = dict(
+    stages=dict(
+        ipsilateral=dict(max_epochs=8),
+        bilateral=dict(max_epochs=8),
+        fusion=dict(max_epochs=4),
+        malignancy=dict(
+            max_epochs=12,
+            train_dataloader=dict(dataset=dict(pipeline=patch_pipeline)),
+            optim_wrapper=adamw,
+            param_scheduler=[cosine])))
+del patch_pipeline, adamw, cosine
+
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=25))

@@ -1,0 +1,248 @@
+"""MommiNet: one mammogram read beside two others of its exam."""
+from typing import Dict, List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmdet.models.detectors.base import BaseDetector
+from mmdet.structures import DetDataSample
+from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
+                                        having, instances_from_map, own_image,
+                                        view_key)
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+STAGES = ('ipsilateral', 'bilateral', 'fusion', 'malignancy')
+
+
+@MODELS.register_module()
+class MommiNet(BaseDetector):
+    """Tri-view mass detection and malignancy (MommiNet-v2, figure 1).
+
+    The ipsilateral branch reads the main view beside the other projection of the
+    same breast, the bilateral branch beside the registered other breast. Their
+    probability maps and the main image go through the fusion network, whose
+    detections are the result; each is then judged benign or malignant.
+
+    Where a view is missing the system is the corresponding dual-view model
+    (section 3.8): without the contralateral view the ipsilateral branch's
+    detections are the result, without the ipsilateral view those of the bilateral
+    branch, without both those of the ipsilateral branch on the main view alone. In
+    training, each branch learns from incomplete samples what it can (see there);
+    the fusion network learns from complete ones only.
+
+    Work is shared within a batch: an image that is main view of one sample and
+    partner of another is encoded once, and the fusion network takes these features.
+    A batch of all views of an exam therefore costs the ipsilateral backbone one
+    pass a view.
+
+    The parts are trained one after the other by
+    :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
+    :meth:`start_stage`. In a stage, ``loss`` is that of its part, and ``predict``
+    gives what the parts trained so far can: a branch's own detections in its
+    stage, those of the fusion network from its stage on.
+
+    Args:
+        ipsilateral (dict): An :class:`IpsiDualNet`.
+        bilateral (dict): A :class:`BiDualNet`.
+        fusion (dict): An :class:`IntegratedFusionNet`.
+        malignancy (dict, optional): A :class:`MalignancyClassifier`. Defaults to
+            ``None``: detection only.
+        test_cfg (dict, optional): ``map_to_boxes``, the arguments of
+            :func:`~mammo_plugins.models.utils.map_to_boxes`; ``patch_size``, side
+            of the patches for the malignancy classifier in pixels. Defaults to
+            ``None``: those functions' defaults and 448.
+        data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
+        init_cfg (dict, optional): As in mmdet.
+    """
+
+    def __init__(self,
+                 ipsilateral: ConfigType,
+                 bilateral: ConfigType,
+                 fusion: ConfigType,
+                 malignancy: OptConfigType = None,
+                 test_cfg: OptConfigType = None,
+                 data_preprocessor: OptConfigType = None,
+                 init_cfg: OptMultiConfig = None) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.ipsilateral = MODELS.build(ipsilateral)
+        self.bilateral = MODELS.build(bilateral)
+        self.fusion = MODELS.build(fusion)
+        self.malignancy = malignancy and MODELS.build(malignancy)
+        test_cfg = test_cfg or {}
+        self.map_to_boxes = dict(test_cfg.get('map_to_boxes', {}))
+        self.patch_size = test_cfg.get('patch_size', 448)
+        self.stage: Optional[str] = None
+
+    def start_stage(self, stage: Optional[str]) -> None:
+        """Choose the part to train.
+
+        Args:
+            stage (str, optional): Name of a part; ``None`` when training is over.
+
+        Raises:
+            ValueError: If the model has no such part.
+        """
+        if stage is not None and (stage not in STAGES
+                                  or getattr(self, stage) is None):
+            parts = [part for part in STAGES if getattr(self, part) is not None]
+            raise ValueError(f'MommiNet: no part {stage!r} to train; expected one '
+                             f'of {parts}')
+        self.stage = stage
+
+    def train(self, mode: bool = True) -> 'MommiNet':
+        """Set the mode; in a stage, the other parts stay as they were trained."""
+        super().train(mode)
+        if mode and self.stage is not None:
+            for name, part in self.named_children():
+                part.train(name == self.stage)
+        return self
+
+    def loss(self, inputs, data_samples: list) -> Dict[str, Tensor]:
+        """Return the losses of the part being trained.
+
+        Args:
+            inputs (dict[str, Tensor] | Tensor): Views of a
+                :class:`MultiViewDataPreprocessor`; patches (N, C, h, w) for the
+                malignancy classifier.
+            data_samples (list): Their data samples.
+
+        Raises:
+            RuntimeError: If no stage was started.
+        """
+        if self.stage is None:
+            raise RuntimeError(
+                'MommiNet is trained part by part: set train_cfg.type to '
+                'StagedTrainLoop, or train a branch with its own config')
+        if self.stage == 'fusion':
+            return self._fusion_loss(inputs, data_samples)
+        return getattr(self, self.stage).loss(inputs, data_samples)
+
+    def _fusion_loss(self, inputs: Dict[str, Tensor],
+                     data_samples: List[MultiViewDataSample]) -> dict:
+        complete = [
+            i for i, sample in enumerate(data_samples)
+            if 'ipsilateral' in sample and 'bilateral' in sample
+        ]
+        if not complete:  # a loss for each process, gradients for each parameter
+            return dict(loss_fusion=0. * sum(
+                p.sum() for p in self.fusion.parameters()))
+        height, width = inputs['main'].shape[-2:]
+        rows = []
+        with torch.no_grad():
+            encoded = self.ipsilateral.encode_views(inputs, data_samples)
+            for i in complete:
+                image, ipsi, bi = self._maps(inputs, data_samples, i, encoded)
+                features = encoded[view_key(data_samples[i].main)].backbone
+                # an image's own size is a multiple of every stride
+                strides = [image.size(2) // level.size(2) for level in features]
+                rows.append([_pad(ipsi, height, width), _pad(bi, height, width)] + [
+                    _pad(level, height // stride, width // stride)
+                    for level, stride in zip(features, strides)
+                ])
+        ipsi, bi, *features = [torch.cat(parts) for parts in zip(*rows)]
+        return self.fusion.loss(inputs['main'][complete], ipsi, bi,
+                                tuple(features),
+                                [data_samples[i].main for i in complete])
+
+    def _maps(self, inputs: Dict[str, Tensor],
+              data_samples: List[MultiViewDataSample], i: int,
+              encoded: dict) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+        """Return a main image and the maps of the branches that see a partner.
+
+        Returns:
+            tuple: (1, C, h, w) and twice (1, 1, h, w) or ``None``.
+        """
+        sample = data_samples[i]
+        image = own_image(inputs['main'], i, sample.main)
+        ipsi = bi = None
+        if 'ipsilateral' in sample:
+            found = self._detect(sample, encoded)
+            ipsi = boxes_to_probability_map(found.bboxes, found.scores,
+                                            image.shape[-2:])[None, None]
+        if 'bilateral' in sample:
+            row = having(data_samples, 'bilateral').index(i)
+            partner = own_image(inputs['bilateral'], row, sample.bilateral)
+            bi = self.bilateral.probability_map(image, partner)
+        return image, ipsi, bi
+
+    def _detect(self, sample: MultiViewDataSample, encoded: dict) -> InstanceData:
+        """Return the ipsilateral branch's detections in pixels of the input."""
+        partner = None
+        if 'ipsilateral' in sample:
+            partner = encoded[view_key(sample.ipsilateral)]
+        return self.ipsilateral.detect(
+            encoded[view_key(sample.main)], partner, rescale=False)
+
+    def predict(self,
+                inputs: Dict[str, Tensor],
+                data_samples: List[MultiViewDataSample],
+                rescale: bool = True) -> List[DetDataSample]:
+        """Detect masses in the main views and judge them.
+
+        Args:
+            inputs (dict[str, Tensor]): By view, (n, C, H, W).
+            data_samples (list[MultiViewDataSample]): Their data samples.
+            rescale (bool): Whether boxes are in pixels of the image before
+                resizing. Defaults to True.
+
+        Returns:
+            list[DetDataSample]: The main views' samples. ``pred_instances`` holds
+            ``bboxes`` (n, 4), ``scores``, ``labels`` and, with a malignancy
+            classifier, ``malignancy`` (n, ), a probability, and ``birads_score``
+            (n, ), see :func:`~mammo_plugins.structures.score_to_birads`.
+            Metainfo ``model_views`` names the views that took part.
+        """
+        if self.stage in ('ipsilateral', 'bilateral'):
+            return getattr(self, self.stage).predict(inputs, data_samples, rescale)
+        encoded = self.ipsilateral.encode_views(inputs, data_samples)
+        results = []
+        for i, sample in enumerate(data_samples):
+            found, image = self._predict_one(inputs, data_samples, i, encoded)
+            if self.malignancy is not None and self.stage != 'fusion':
+                patches = crop_patches(image, found.bboxes, self.patch_size)
+                found.malignancy, found.birads_score = (
+                    self.malignancy.predict_patches(patches))
+            if rescale:
+                found.bboxes = found.bboxes / found.bboxes.new_tensor(
+                    sample.main.scale_factor).repeat(2)
+            sample.main.pred_instances = found
+            sample.main.set_metainfo(dict(model_views=sample.view_names))
+            results.append(sample.main)
+        return results
+
+    def _predict_one(self, inputs: Dict[str, Tensor],
+                     data_samples: List[MultiViewDataSample], i: int,
+                     encoded: dict) -> Tuple[InstanceData, Tensor]:
+        """Return one main view's detections, in pixels of its image, and that."""
+        sample = data_samples[i]
+        if 'bilateral' not in sample:
+            return (self._detect(sample, encoded),
+                    own_image(inputs['main'], i, sample.main))
+        image, ipsi, bi = self._maps(inputs, data_samples, i, encoded)
+        if ipsi is not None:
+            features = encoded[view_key(sample.main)].backbone
+            bi = self.fusion.predict_map(image, ipsi, bi, features)
+        return instances_from_map(
+            bi, sample.main, rescale=False, **self.map_to_boxes), image
+
+    def extract_feat(self, batch_inputs: Dict[str, Tensor]) -> Tuple[Tensor, ...]:
+        """Return the ipsilateral branch's features of the main views."""
+        return self.ipsilateral.extract_feat(batch_inputs['main'])
+
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: List[MultiViewDataSample]) -> List[InstanceData]:
+        """Return the detections in pixels of the network's input."""
+        return [
+            sample.pred_instances
+            for sample in self.predict(inputs, data_samples, rescale=False)
+        ]
+
+
+def _pad(image: Tensor, height: int, width: int) -> Tensor:
+    """Pad (1, C, h, w) with zeros at the bottom and on the right."""
+    return F.pad(image,
+                 (0, width - image.size(-1), 0, height - image.size(-2)))
