@@ -1,10 +1,12 @@
 """Every name of ours builds under the scopes that users work in."""
 import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import pytest
 from mmengine import registry as roots
 from mmengine.registry import DefaultScope
+from torch.nn import Linear
 
 from mammo_plugins import registry
 
@@ -25,6 +27,13 @@ ARGUMENTS = {
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),
     'MalignancyHead': dict(in_channels=4),
     'PatchDataset': dict(lazy_init=True),
+    'StagedTrainLoop': dict(
+        runner=MagicMock(
+            model=Linear(1, 1), param_schedulers=None, auto_scale_lr=None,
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))),
+        dataloader=dict(dataset=dict(type='ExamDataset')),
+        order=['all'],
+        stages=dict(all=dict(max_epochs=1))),
 }
 
 REGISTRIES = [name for name in dir(registry)

@@ -56,7 +56,8 @@ def main() -> None:
             cfg.load_from = None if args.resume == 'auto' else args.resume
         if cfg.get('load_from'):
             require_file(cfg.load_from, 'checkpoint')
-        if cfg.resume and (cfg.load_from or find_latest_checkpoint(cfg.work_dir)):
+        if cfg.get('resume') and (
+                cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)):
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))

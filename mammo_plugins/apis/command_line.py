@@ -5,7 +5,7 @@ import os.path as osp
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional, Sequence
+from typing import Iterator, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config, DictAction
@@ -13,11 +13,13 @@ from mmengine.config import Config, DictAction
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
+from mammo_plugins.engine.loops.stages import (StageError, scheduler_cfgs,
+                                               stages_of)
 from mammo_plugins.io import MammogramError
 from mammo_plugins.structures import AnnotationError
 
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
-               FileNotFoundError)
+               FileNotFoundError, StageError)
 
 
 class _KeyValues(DictAction):
@@ -162,6 +164,22 @@ def prepare_run(args: argparse.Namespace) -> Config:
     return cfg
 
 
+def _dataloaders(cfg: Config,
+                 parts: Sequence[str]) -> Iterator[Tuple[str, dict]]:
+    """Yield (field, data loader) of a run, those of its stages included."""
+    stages = stages_of(cfg) if 'train' in parts else []
+    for part in parts:
+        if part == 'train' and stages:
+            continue
+        if cfg.get(f'{part}_dataloader'):
+            yield f'{part}_dataloader', cfg[f'{part}_dataloader']
+    for stage in stages:
+        where = f'train_cfg.stages.{stage.name}'
+        yield f'{where}.train_dataloader', stage.train_dataloader
+        if stage.detections is not None:
+            yield f'{where}.detections.dataloader', stage.detections.dataloader
+
+
 def _annotation_files(dataset: dict) -> Iterator[str]:
     """Yield the annotation files of a dataset and of those it wraps."""
     if dataset.get('ann_file'):
@@ -179,28 +197,29 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
         cfg (Config): The run's config.
         parts (Sequence[str]): Of 'train', 'val' and 'test'.
     """
-    for part in parts:
-        loader = cfg.get(f'{part}_dataloader') or {}
+    for field, loader in _dataloaders(cfg, parts):
         for path in _annotation_files(loader.get('dataset') or {}):
             if not osp.isfile(path):
                 raise ConfigError(
-                    f'{path}: no such annotation file ({part}_dataloader.dataset); '
+                    f'{path}: no such annotation file ({field}.dataset); '
                     'make it with one of tools/dataset_converters or as '
                     'docs/how_to/own_data.md says, or set data_root')
 
 
 def warn_of_schedule(cfg: Config) -> None:
-    """Say when a schedule does not end with the training."""
-    epochs = (cfg.get('train_cfg') or {}).get('max_epochs')
-    schedulers = cfg.get('param_scheduler') or []
-    if isinstance(schedulers, dict):  # MMEngine takes a single one too
-        schedulers = [schedulers]
-    ends = [s['end'] for s in schedulers
-            if s.get('by_epoch', True) and 'end' in s]
-    if epochs and ends and max(ends) != epochs:
-        print(f'warning: param_scheduler ends at epoch {max(ends)}, training at '
-              f'{epochs}; a schedule does not follow max_epochs by itself',
-              file=sys.stderr)
+    """Say when a schedule does not end with the training or its stage."""
+    schedules = [(f'stage {stage.name}: ', stage.max_epochs,
+                  stage.param_scheduler) for stage in stages_of(cfg)]
+    if not schedules:
+        schedules = [('', (cfg.get('train_cfg') or {}).get('max_epochs'),
+                      cfg.get('param_scheduler'))]
+    for what, epochs, schedule in schedules:
+        ends = [s['end'] for s in scheduler_cfgs(schedule)
+                if s.get('by_epoch', True) and 'end' in s]
+        if epochs and ends and max(ends) != epochs:
+            print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
+                  f'training at {epochs}; a schedule does not follow max_epochs '
+                  'by itself', file=sys.stderr)
 
 
 def require_file(path: str, what: str) -> None:
@@ -223,5 +242,9 @@ def enable_amp(cfg: Config) -> None:
     if not torch.cuda.is_available():
         raise ConfigError('--amp: mixed precision needs a GPU and there is none '
                           'here; train without it')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.loss_scale = 'dynamic'
+    stages = cfg.train_cfg.get('stages') or {}
+    own = [stage.optim_wrapper for stage in stages.values()
+           if stage.get('optim_wrapper')]
+    for wrapper in [cfg.optim_wrapper, *own]:
+        wrapper.type = 'AmpOptimWrapper'
+        wrapper.loss_scale = 'dynamic'

@@ -1,0 +1,122 @@
+"""What hooks and checkpoints know of stages."""
+from math import inf
+from typing import Any, Dict, Optional
+
+from mmengine.hooks import (CheckpointHook, EarlyStoppingHook, Hook,
+                            IterTimerHook)
+from mmengine.runner import Runner
+
+# what a checkpoint holds of the stage under way
+OF_STAGE = ('stage', 'optimizer', 'param_schedulers')
+
+
+def forget_stage(runner: Runner) -> None:
+    """Make the hooks forget what they remember of the stage before.
+
+    A stage has its own losses in the log, its own pace, patience and best
+    checkpoint; that of the stage before is kept.
+
+    Args:
+        runner (Runner): The runner.
+    """
+    hub = runner.message_hub
+    for key in list(hub.log_scalars):
+        if key.startswith(('train/', 'val/')):
+            hub.log_scalars.pop(key)
+    for key in list(hub.runtime_info):
+        if key.startswith(('val/', 'best_score', 'best_ckpt')):
+            hub.pop_info(key)
+    for hook in runner.hooks:
+        if isinstance(hook, IterTimerHook):
+            hook.time_sec_tot, hook.start_iter = 0, runner.iter
+        elif isinstance(hook, EarlyStoppingHook):
+            hook.wait_count = 0
+            hook.best_score = -inf if hook.rule == 'greater' else inf
+        elif isinstance(hook, CheckpointHook) and hook.save_best:
+            if len(hook.key_indicators) == 1:
+                hook.best_ckpt_path = None
+            else:
+                hook.best_ckpt_path_dict = dict.fromkeys(hook.key_indicators)
+
+
+class StageHook(Hook):
+    """Keeps the stage in checkpoints; :class:`StagedTrainLoop` registers it.
+
+    MMEngine saves at the end of an epoch, before validation. So that a resumed run
+    goes on as if it had not stopped, a checkpoint tells whether its validation is
+    still to come, and holds what early stopping has counted.
+    """
+
+    priority = 'NORMAL'
+
+    def __init__(self) -> None:
+        self.loaded: Dict[str, Any] = {}
+        self._metrics: Optional[dict] = None
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Forget the last validation."""
+        self._metrics = None
+
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """Remember the validation of this epoch."""
+        self._metrics = {
+            k: float(v) for k, v in (metrics or {}).items()
+            if isinstance(v, (int, float)) or getattr(v, 'size', None) == 1
+        }
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the stage to the checkpoint."""
+        loop = runner.train_loop
+        checkpoint['stage'] = dict(
+            name=loop.stage.name,
+            begin_epoch=loop.begin_epoch,
+            # saved at the end of an epoch, not on the way or after validation
+            to_validate=checkpoint['meta']['epoch'] > loop.epoch,
+            metrics=self._metrics,
+            early_stopping=[(h.wait_count, float(h.best_score))
+                            for h in self._early_stopping(runner)])
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put aside what is of the stage, for the loop to load when it is there."""
+        self.loaded = {key: checkpoint.pop(key) for key in OF_STAGE
+                       if key in checkpoint}
+        # nothing to compare with before the stage has its data
+        checkpoint.get('meta', {}).pop('dataset_meta', None)
+
+    def restore(self, runner: Runner) -> bool:
+        """Load the stage's part of the checkpoint.
+
+        Returns:
+            bool: Whether the validation of the last epoch is still to come.
+        """
+        if 'optimizer' in self.loaded:
+            runner.optim_wrapper.load_state_dict(self.loaded['optimizer'])
+        self._restore_schedulers(runner)
+        stage = self.loaded['stage']
+        for hook, (count, score) in zip(
+                self._early_stopping(runner), stage['early_stopping']):
+            hook.wait_count, hook.best_score = count, score
+            if stage['metrics'] is not None:
+                # saved within the validation, before this hook's turn
+                hook.after_val_epoch(runner, stage['metrics'])
+        self.loaded = {}
+        return stage['to_validate']
+
+    def _restore_schedulers(self, runner: Runner) -> None:
+        given, built = self.loaded.get('param_schedulers'), runner.param_schedulers
+        if not given or not built:
+            return
+        if isinstance(built, dict):
+            pairs = [pair for name in built
+                     for pair in zip(built[name], given[name])]
+        else:
+            pairs = zip(built, given)
+        for scheduler, state in pairs:
+            scheduler.load_state_dict(state)
+
+    @staticmethod
+    def _early_stopping(runner: Runner) -> list:
+        return [hook for hook in runner.hooks
+                if isinstance(hook, EarlyStoppingHook)]

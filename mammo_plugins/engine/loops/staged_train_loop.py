@@ -1,0 +1,292 @@
+"""Training in stages, in one launch."""
+import copy
+import gc
+import os.path as osp
+from typing import Dict, List, Mapping, Optional, Sequence
+
+import torch
+from mmengine.dist import broadcast
+from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch import nn
+from torch.utils.data import DataLoader
+
+from mammo_plugins.engine.loops.stage_detections import (file_is_there,
+                                                         predict_detections)
+from mammo_plugins.engine.loops.stage_hook import StageHook, forget_stage
+from mammo_plugins.engine.loops.stages import (Stage, StageError,
+                                               check_trainable, freeze,
+                                               parse_stages, rest,
+                                               with_detection_file, with_ends)
+from mammo_plugins.registry import LOOPS
+
+
+@LOOPS.register_module()
+class StagedTrainLoop(EpochBasedTrainLoop):
+    """Train a model in stages, each with its own data, part, optimiser and length.
+
+    Outside a stage's ``trainable`` parameters do not learn and modules are in
+    evaluation mode, so that running statistics stay. Where the model's own config
+    freezes something, it stays frozen. A model with a method ``start_stage(name)``
+    is told of each stage, and of the end by ``start_stage(None)``.
+
+    Epochs and iterations are counted over all stages, in logs and in checkpoint
+    names; schedules are counted from the beginning of their stage. Early stopping
+    ends a stage, not the training, and each stage keeps its own best checkpoint.
+    A checkpoint can be resumed in any stage. One that was saved before the
+    validation of its epoch is validated first. The remaining time in the log counts
+    stages whose data depend on ``detections`` only once they have begun.
+
+    Args:
+        runner (Runner): The runner.
+        dataloader (dict): The runner's top-level ``train_dataloader``.
+        stages (dict[str, dict]): By name. Of each:
+
+            - max_epochs (int): Length; 0 skips the stage.
+            - trainable (list[str], optional): Dotted names of modules or parameters
+              to train, each with all below it. Defaults to ``None``, all.
+            - train_dataloader (dict), optim_wrapper (dict), auto_scale_lr (dict):
+              What differs from the top-level ones, merged as configs inherit:
+              ``_delete_=True`` drops what they have.
+            - param_scheduler (dict | list): In place of the top-level one; ``None``
+              keeps the rate as it is.
+            - val_begin (int), val_interval (int): In epochs of the stage. By default
+              the stage is validated at its end alone.
+            - detections (dict): ``dataloader``, merged over the top-level
+              ``train_dataloader``, and ``out_file``. Before the stage the model, as
+              trained so far, predicts over the data loader; the file, relative to
+              the work dir, becomes ``detection_file`` of the stage's dataset. A
+              resumed stage uses the file that is there.
+
+        order (list[str]): The names of all stages in the order of training; that of
+            the dict is lost where MMEngine writes a config.
+
+    Raises:
+        StageError: If a stage's settings are wrong, or it has nothing to train.
+
+    Example:
+        >>> train_cfg = dict(
+        ...     type='StagedTrainLoop',
+        ...     order=['top', 'all'],
+        ...     stages=dict(
+        ...         top=dict(max_epochs=4, trainable=['roi_head', 'rpn_head']),
+        ...         all=dict(max_epochs=8)))
+    """
+
+    def __init__(self, runner: Runner, dataloader: dict,
+                 stages: Mapping[str, dict], order: Sequence[str]) -> None:
+        # not the parent's, which builds the data of the whole training
+        super(EpochBasedTrainLoop, self).__init__(runner, DataLoader([]))
+        parsed = parse_stages(
+            stages, order,
+            dict(
+                train_dataloader=dataloader,
+                optim_wrapper=runner.optim_wrapper,
+                param_scheduler=runner.param_schedulers,
+                auto_scale_lr=runner.auto_scale_lr))
+        self.num_stages = len(parsed)
+        self.stages: List[Stage] = [s for s in parsed if s.max_epochs]
+        for stage in self.stages:
+            check_trainable(stage, self.model)
+        self._learns = {name: parameter.requires_grad for name, parameter
+                        in self.model.named_parameters()}
+        # the runner would build these for the whole training
+        runner.auto_scale_lr = None
+        runner.optim_wrapper = OptimWrapper(
+            torch.optim.SGD([torch.zeros(1)], lr=0.))
+        runner.param_schedulers = []
+        self._hook = StageHook()
+        runner.register_hook(self._hook)
+        self.stage = self.stages[0]
+        self.begin_epoch = self._epoch = self._iter = 0
+        self.stop_training = False
+        self._max_iters = 0
+        self._lengths: Dict[str, int] = {}
+
+    @property
+    def model(self) -> nn.Module:
+        """nn.Module: The runner's model without wrapper."""
+        model = self.runner.model
+        return model.module if is_model_wrapper(model) else model
+
+    @property
+    def later_stages(self) -> List[Stage]:
+        """list[Stage]: Those after the one under way."""
+        return self.stages[self.stages.index(self.stage) + 1:]
+
+    @property
+    def max_epochs(self) -> int:
+        """int: Epochs of all stages; a stage that was stopped early counts less."""
+        return self.begin_epoch + sum(
+            s.max_epochs for s in (self.stage, *self.later_stages))
+
+    @property
+    def max_iters(self) -> int:
+        """int: Iterations, as far as the sizes of the stages' data are known."""
+        return self._max_iters
+
+    @property
+    def val_begin(self) -> int:
+        """int: First epoch of the stage under way to validate after."""
+        return self.stage.val_begin
+
+    @property
+    def val_interval(self) -> int:
+        """int: Epochs of the stage under way between validations."""
+        return self.stage.val_interval or self.stage.max_epochs
+
+    def run(self) -> nn.Module:
+        """Train all stages, or those that a resumed run has still to do."""
+        runner = self.runner
+        resumed = self._iter > 0
+        if resumed:
+            self._find_stage()
+        self._measure_stages()
+        self._enter(resumed)
+        runner.call_hook('before_train')
+        if resumed and self._hook.restore(runner) and self._is_time_to_validate():
+            runner.val_loop.run()
+        self._run_stage()
+        for stage in self.later_stages:
+            self.stage, self.begin_epoch = stage, self._epoch
+            self._enter()
+            self._run_stage()
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(self._learns.get(name, True))
+        self._tell_model(None)
+        runner.call_hook('after_train')
+        return runner.model
+
+    def run_epoch(self) -> None:
+        """Iterate one epoch, what is not trained in evaluation mode."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        rest(self.model, self.stage)
+        for idx, data_batch in enumerate(self.dataloader):
+            self.run_iter(idx, data_batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def _run_stage(self) -> None:
+        while self._stage_epoch < self.stage.max_epochs and not self.stop_training:
+            self.run_epoch()
+            if self._is_time_to_validate():
+                self.runner.val_loop.run()
+        self.stop_training = False
+
+    @property
+    def _stage_epoch(self) -> int:
+        return self._epoch - self.begin_epoch
+
+    def _is_time_to_validate(self) -> bool:
+        epoch = self._stage_epoch
+        return (self.runner.val_loop is not None and epoch >= self.val_begin
+                and (epoch % self.val_interval == 0
+                     or epoch == self.stage.max_epochs))
+
+    def _find_stage(self) -> None:
+        """Go to the stage of the checkpoint that was loaded."""
+        state = self._hook.loaded.get('stage')
+        if state is None:
+            raise StageError(
+                'the checkpoint to resume from was not written by training in '
+                'stages; to start from its weights, set load_from without resume')
+        names = [stage.name for stage in self.stages]
+        if state['name'] not in names:
+            raise StageError(
+                f'stages.{state["name"]}: the checkpoint to resume from is of this '
+                f'stage, the config trains {", ".join(names)}; resume with the '
+                'same stages, or set load_from without resume')
+        self.stage = self.stages[names.index(state['name'])]
+        self.begin_epoch = state['begin_epoch']
+
+    def _measure_stages(self) -> None:
+        """Size the data of later stages; what is wrong with them shows at once."""
+        for stage in self.later_stages:
+            if stage.detections is None:
+                self._lengths[stage.name] = len(
+                    self._build_dataloader(stage.train_dataloader))
+
+    def _enter(self, resumed: bool = False) -> None:
+        """Prepare the model, data, optimiser and schedule of the stage."""
+        runner, stage = self.runner, self.stage
+        runner.logger.info(
+            f'stage {stage.number}/{self.num_stages} {stage.name}: '
+            f'{stage.max_epochs} epochs from {self.begin_epoch + 1}, '
+            f'trains {", ".join(stage.trainable or ["all"])}')
+        self.dataloader = None  # ends its processes before others begin
+        for tensor in self.model.buffers():
+            broadcast(tensor)  # the main process's running statistics, as saved
+        loader_cfg = stage.train_dataloader
+        if stage.detections is not None:
+            loader_cfg = with_detection_file(
+                loader_cfg, self._detection_file(reuse=resumed))
+        self._tell_model(stage.name)
+        freeze(self.model, stage, self._learns)
+        self._rewrap_model()
+        self.dataloader = self._build_dataloader(loader_cfg)
+        runner._train_dataloader = loader_cfg  # the batch size to scale rates by
+        if not resumed:
+            forget_stage(runner)
+        self._build_optimisation()
+        self._publish()
+
+    def _build_dataloader(self, cfg: dict) -> DataLoader:
+        runner = self.runner
+        return runner.build_dataloader(
+            cfg, seed=runner.seed,
+            diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False))
+
+    def _tell_model(self, stage: Optional[str]) -> None:
+        if hasattr(self.model, 'start_stage'):
+            self.model.start_stage(stage)
+
+    def _detection_file(self, reuse: bool) -> str:
+        """Return the file of the stage's detections, made unless it may be reused."""
+        runner, detections = self.runner, self.stage.detections
+        path = osp.join(runner.work_dir, detections['out_file'])
+        if reuse and file_is_there(path):
+            runner.logger.info(f'detections of before are used: {path}')
+            return path
+        self._tell_model(None)
+        predict_detections(
+            self.model, self._build_dataloader(detections['dataloader']), path,
+            dict(experiment=runner.experiment_name, stage=self.stage.name,
+                 epoch=self._epoch))
+        return path
+
+    def _rewrap_model(self) -> None:
+        """Let the wrapper of a distributed run know the stage's parameters only."""
+        runner = self.runner
+        if not is_model_wrapper(runner.model):
+            return
+        runner.model = self.model
+        gc.collect()  # the old wrapper holds buffers as large as its gradients
+        runner.model = runner.wrap_model(
+            runner.cfg.get('model_wrapper_cfg'), runner.model)
+        runner._maybe_compile('train_step')
+
+    def _build_optimisation(self) -> None:
+        runner, stage = self.runner, self.stage
+        length = self._lengths[stage.name] = len(self.dataloader)
+        runner.param_schedulers = []
+        runner.optim_wrapper = runner.build_optim_wrapper(
+            copy.deepcopy(stage.optim_wrapper))
+        runner.scale_lr(runner.optim_wrapper, stage.auto_scale_lr)
+        runner.param_schedulers = runner.build_param_scheduler(
+            with_ends(stage.param_scheduler, stage.max_epochs, length) or [])
+        runner.optim_wrapper.initialize_count_status(
+            runner.model, self._stage_epoch * length, stage.max_epochs * length)
+        self._max_iters = (
+            self._iter + (stage.max_epochs - self._stage_epoch) * length
+            + sum(s.max_epochs * self._lengths.get(s.name, 0)
+                  for s in self.later_stages))
+
+    def _publish(self) -> None:
+        """Tell components that ask the message hub or the visualizer."""
+        metainfo = getattr(self.dataloader.dataset, 'metainfo', None)
+        self.runner.visualizer.dataset_meta = metainfo
+        self.runner.message_hub.update_info_dict(
+            dict(stage=self.stage.name, max_epochs=self.max_epochs,
+                 max_iters=self.max_iters, dataset_meta=metainfo))

@@ -1,0 +1,328 @@
+"""What a stage of training is: read from a config, checked, applied to a model."""
+import copy
+import difflib
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+from mmengine.config import Config
+from torch import nn
+
+LOOP = 'StagedTrainLoop'
+DEFAULTS = ('train_dataloader', 'optim_wrapper', 'param_scheduler',
+            'auto_scale_lr')
+MERGED = ('train_dataloader', 'optim_wrapper', 'auto_scale_lr')
+DETECTIONS_KEYS = ('dataloader', 'out_file')
+
+
+class StageError(ValueError):
+    """A stage that cannot be trained; the message names it and what to do."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training with its own data, trainable part and schedule.
+
+    Attributes:
+        name (str): Key in ``stages``.
+        number (int): Place in ``order``, from 1.
+        max_epochs (int): Length; 0 skips the stage.
+        train_dataloader (dict): Its data.
+        optim_wrapper (dict): Its optimiser.
+        param_scheduler (list | dict, optional): Its schedule, counted from the
+            stage's beginning.
+        trainable (Sequence[str], optional): Dotted names of modules or parameters
+            to train, each with all below it; ``None``, all.
+        auto_scale_lr (dict, optional): Which batch size its rate is meant for.
+        val_begin (int): First epoch of the stage to validate after.
+        val_interval (int, optional): In epochs of the stage; ``None``, only at its
+            end.
+        detections (dict, optional): ``dataloader`` and ``out_file`` of the
+            predictions that the stage's data need.
+    """
+    name: str
+    number: int
+    max_epochs: int
+    train_dataloader: dict
+    optim_wrapper: dict
+    param_scheduler: Any = None
+    trainable: Optional[Sequence[str]] = None
+    auto_scale_lr: Optional[dict] = None
+    val_begin: int = 1
+    val_interval: Optional[int] = None
+    detections: Optional[dict] = None
+
+    def __post_init__(self) -> None:
+        self._check_integer('max_epochs', 0)
+        self._check_integer('val_begin', 1)
+        if self.val_interval is not None:
+            self._check_integer('val_interval', 1)
+        if self.trainable is not None and (
+                isinstance(self.trainable, str) or not self.trainable):
+            raise StageError(
+                f'stages.{self.name}.trainable: {self.trainable!r}; expected a '
+                'list of names of modules or parameters, or None for all')
+        self._check_complete('train_dataloader', 'dataset')
+        if 'constructor' not in (self.optim_wrapper or {}):
+            self._check_complete('optim_wrapper', 'optimizer')
+        if self.detections is not None:
+            _check_keys(self.detections, DETECTIONS_KEYS,
+                        f'stages.{self.name}.detections')
+            missing = [k for k in DETECTIONS_KEYS if k not in self.detections]
+            if missing:
+                raise StageError(
+                    f'stages.{self.name}.detections: {missing[0]} is missing')
+
+    def _check_complete(self, key: str, part: str) -> None:
+        inner = (getattr(self, key) or {}).get(part)
+        if inner is None or isinstance(inner, Mapping) and 'type' not in inner:
+            raise StageError(
+                f'stages.{self.name}.{key}: no {part} with a type, neither here '
+                f'nor in the top-level {key}')
+
+    def _check_integer(self, key: str, least: int) -> None:
+        value = getattr(self, key)
+        if not isinstance(value, int) or value < least:
+            raise StageError(f'stages.{self.name}.{key}: {value!r}; expected an '
+                             f'integer from {least}')
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=3)
+    return f'; did you mean {" or ".join(near)}?' if near else ''
+
+
+def _check_keys(given: Iterable[str], known: Sequence[str], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise StageError(f'{where}.{key}: no such setting'
+                             + (_hint(key, known)
+                                or f'; there are {", ".join(known)}'))
+
+
+def _check_order(stages: Mapping[str, dict], order: Sequence[str]) -> None:
+    for name in order:
+        if name not in stages:
+            raise StageError(f'order: {name!r} is not in stages'
+                             + _hint(name, stages))
+    for name in stages:
+        if list(order).count(name) != 1:
+            raise StageError(
+                f'order: {list(order)}; expected each stage once, and {name!r} is '
+                f'there {list(order).count(name)} times (max_epochs=0 skips one)')
+
+
+def _merged(default: Any, own: Any) -> Any:
+    """Return a setting over its default, merged as configs inherit."""
+    if not (isinstance(own, Mapping) and isinstance(default, Mapping)):
+        return _without_delete(copy.deepcopy(own))
+    cfg = Config(dict(setting=copy.deepcopy(dict(default))))
+    cfg.merge_from_dict(dict(setting=copy.deepcopy(own)))
+    return _without_delete(cfg.setting)
+
+
+def _without_delete(value: Any) -> Any:
+    """Drop ``_delete_``, which stays where there was nothing to inherit."""
+    if isinstance(value, Mapping):
+        value.pop('_delete_', None)
+    if isinstance(value, (Mapping, list, tuple)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _without_delete(item)
+    return value
+
+
+def _complete(own: Mapping[str, Any],
+              defaults: Mapping[str, Any]) -> Dict[str, Any]:
+    """Return a stage's settings with what the run's top level says."""
+    complete = {**copy.deepcopy(dict(defaults)), **copy.deepcopy(dict(own))}
+    for key in MERGED:
+        if key in own:
+            complete[key] = _merged(defaults.get(key), own[key])
+    detections = complete.get('detections') or {}
+    if 'dataloader' in detections:
+        detections['dataloader'] = _merged(
+            defaults['train_dataloader'], detections['dataloader'])
+    for loader in (complete['train_dataloader'], detections.get('dataloader')):
+        if (loader or {}).get('num_workers') == 0:
+            loader['persistent_workers'] = False  # there are none to keep
+    return complete
+
+
+def parse_stages(stages: Mapping[str, dict], order: Sequence[str],
+                 defaults: Mapping[str, Any]) -> List[Stage]:
+    """Read the stages of a config.
+
+    Args:
+        stages (Mapping[str, dict]): By name.
+        order (Sequence[str]): All names, in the order of training.
+        defaults (Mapping[str, Any]): The run's ``train_dataloader``,
+            ``optim_wrapper``, ``param_scheduler`` and ``auto_scale_lr``.
+
+    Returns:
+        list[Stage]: Skipped ones included.
+
+    Raises:
+        StageError: If nothing is to be trained, or a setting is unknown or wrong.
+    """
+    keys = [f.name for f in fields(Stage) if f.name not in ('name', 'number')]
+    _check_order(stages, order)
+    parsed = []
+    for number, name in enumerate(order, 1):
+        settings = stages[name]
+        if not isinstance(settings, Mapping):
+            raise StageError(f'stages.{name}: {settings!r}; expected a dict')
+        _check_keys(settings, keys, f'stages.{name}')
+        if 'max_epochs' not in settings:
+            raise StageError(f'stages.{name}.max_epochs is missing')
+        parsed.append(
+            Stage(name=name, number=number, **_complete(settings, defaults)))
+    if not any(stage.max_epochs for stage in parsed):
+        raise StageError('stages: nothing to train; expected at least one stage '
+                         'with max_epochs > 0')
+    return parsed
+
+
+def stages_of(cfg: Mapping[str, Any]) -> List[Stage]:
+    """Return the stages that a run's config trains; none if it is not staged.
+
+    Args:
+        cfg (Config): The run's config.
+
+    Raises:
+        StageError: As :func:`parse_stages`, or if ``train_cfg`` holds settings of
+            another loop.
+    """
+    train_cfg = cfg.get('train_cfg') or {}
+    if str(train_cfg.get('type')).rpartition('.')[2] != LOOP:
+        return []
+    others = sorted(set(train_cfg) - {'type', 'stages', 'order'})
+    if others:
+        raise StageError(
+            f'train_cfg.{others[0]}: {LOOP} has no such setting, a stage has; if '
+            'it comes from a base config, write train_cfg=dict(_delete_=True, ...)')
+    defaults = {key: cfg.get(key) for key in DEFAULTS}
+    return [stage for stage in parse_stages(
+        train_cfg.get('stages') or {}, train_cfg.get('order') or (), defaults)
+            if stage.max_epochs]
+
+
+def scheduler_cfgs(param_scheduler: Any) -> Iterable[dict]:
+    """Yield each scheduler's config of one, a list, or a dict of either.
+
+    Args:
+        param_scheduler (dict | list, optional): As MMEngine's ``param_scheduler``.
+    """
+    if isinstance(param_scheduler, Mapping):
+        parts = [param_scheduler] if 'type' in param_scheduler else None
+        param_scheduler = parts or list(param_scheduler.values())
+    for item in param_scheduler or ():
+        if isinstance(item, Mapping) and 'type' in item:
+            yield item
+        else:
+            yield from scheduler_cfgs(item)
+
+
+def with_ends(param_scheduler: Any, epochs: int, epoch_length: int) -> Any:
+    """Return a schedule whose parts end with the stage unless they say when.
+
+    Args:
+        param_scheduler (dict | list, optional): As MMEngine's ``param_scheduler``.
+        epochs (int): Length of the stage.
+        epoch_length (int): Iterations an epoch.
+    """
+    schedule = copy.deepcopy(param_scheduler)
+    for scheduler in scheduler_cfgs(schedule):
+        by_epoch = scheduler.get('by_epoch', True)
+        scheduler.setdefault('end', epochs * (1 if by_epoch else epoch_length))
+    return schedule
+
+
+def with_detection_file(train_dataloader: dict, path: str) -> dict:
+    """Return a data loader's config whose innermost dataset reads a file.
+
+    Args:
+        train_dataloader (dict): Left as it is.
+        path (str): The detection file.
+    """
+    loader = copy.deepcopy(train_dataloader)
+    dataset = loader['dataset']
+    while 'dataset' in dataset:  # RepeatDataset and its like
+        dataset = dataset['dataset']
+    dataset['detection_file'] = path
+    return loader
+
+
+def _within(name: str, prefixes: Sequence[str]) -> bool:
+    return any(name == p or name.startswith(f'{p}.') for p in prefixes)
+
+
+def _parameters(model: nn.Module) -> Iterable[Tuple[str, nn.Parameter]]:
+    """Return parameters by name; what parts share has several names."""
+    return model.named_parameters(remove_duplicate=False)
+
+
+def check_trainable(stage: Stage, model: nn.Module) -> None:
+    """Check that a stage has something to train.
+
+    Args:
+        stage (Stage): The stage.
+        model (nn.Module): The model, without wrapper.
+
+    Raises:
+        StageError: If a name is not of the model, or all that is meant is frozen.
+    """
+    modules = [name for name, _ in model.named_modules(remove_duplicate=False)]
+    names = modules + [name for name, _ in _parameters(model)]
+    for prefix in stage.trainable or ():
+        if prefix not in names:
+            children = ', '.join(name for name, _ in model.named_children())
+            raise StageError(
+                f'stages.{stage.name}.trainable: {prefix!r} is no module or '
+                f'parameter of {type(model).__name__}'
+                + (_hint(prefix, names) or f'; it has {children}'))
+    if not any(p.requires_grad for name, p in _parameters(model)
+               if stage.trainable is None or _within(name, stage.trainable)):
+        raise StageError(
+            f'stages.{stage.name}.trainable: {stage.trainable}: no parameter of '
+            'these can be trained; do they have any, or are all frozen in the '
+            "model's own config?")
+
+
+def freeze(model: nn.Module, stage: Stage, learns: Dict[str, bool]) -> None:
+    """Let only a stage's parameters learn, and forget all gradients.
+
+    Args:
+        model (nn.Module): The model, without wrapper.
+        stage (Stage): The stage.
+        learns (dict[str, bool]): By name, ``requires_grad`` as the model's own
+            config has it; what is frozen there stays so.
+    """
+    chosen = {
+        id(parameter) for name, parameter in _parameters(model)
+        if stage.trainable is None or _within(name, stage.trainable)
+    }
+    for name, parameter in model.named_parameters():
+        parameter.grad = None
+        parameter.requires_grad_(
+            id(parameter) in chosen and learns.get(name, True))
+
+
+def rest(model: nn.Module, stage: Stage) -> None:
+    """Set a training model to evaluation outside a stage's trainable part.
+
+    Modules that contain a trainable one stay in training mode.
+
+    Args:
+        model (nn.Module): The model, without wrapper.
+        stage (Stage): The stage.
+    """
+    if stage.trainable is None:
+        return
+    kept = {
+        id(module)
+        for name, module in model.named_modules(remove_duplicate=False)
+        if not name or _within(name, stage.trainable)
+        or any(p.startswith(f'{name}.') for p in stage.trainable)
+    }
+    for module in model.modules():
+        if id(module) not in kept:
+            module.training = False
