@@ -158,12 +158,12 @@ def test_torch_agrees(size, context):
     for box, each in zip(BOXES, difference):
         centre = np.add(box[:2], box[2:]) / 2
         extent = context * np.subtract(box[2:], box[:2])
-        x, y = (centre[:, None] + extent[:, None] * steps)
-        # between image and black the two may differ by a pixel
-        reach = 1.5 + extent / size / 2
+        x, y = centre[:, None] + extent[:, None] * steps
+        # where image meets black they may differ, by a pixel of image and patch
+        reach = 1.5 + 1.5 * extent / size
         sure = ((np.minimum(abs(y), abs(y - 80)) > reach[1])[:, None]
                 & (np.minimum(abs(x), abs(x - 120)) > reach[0]))
-        assert sure.mean() > 0.6
+        assert sure.mean() > 0.5
         assert each[sure].max() < 0.03
     assert difference.mean() < 0.02
 
