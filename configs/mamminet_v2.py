@@ -28,6 +28,7 @@ patch_pipeline = [
 train_cfg = dict(
     _delete_=True,
     type='StagedTrainLoop',
+    order=['ipsilateral', 'bilateral', 'fusion', 'malignancy'],
     stages=dict(
         ipsilateral=dict(
             max_epochs=12,

@@ -74,29 +74,30 @@ patch_pipeline = [
 adamw = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
     clip_grad=dict(max_norm=10))
-optim_wrapper = adamw
-# a schedule ends with its stage
+warm_up = dict(
+    type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100)
 cosine = dict(
     type='CosineAnnealingLR',
     by_epoch=True,
     begin=0,
     eta_min_ratio=0.01,
     convert_to_iter_based=True)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    cosine
-]
+
+max_epochs = 8
+optim_wrapper = adamw
+param_scheduler = [warm_up, dict(end=max_epochs, **cosine)]
 train_cfg = dict(
     stages=dict(
-        ipsilateral=dict(max_epochs=8),
-        bilateral=dict(max_epochs=8),
-        fusion=dict(max_epochs=4),
+        ipsilateral=dict(max_epochs=max_epochs),
+        bilateral=dict(max_epochs=max_epochs),
+        fusion=dict(
+            max_epochs=4, param_scheduler=[warm_up, dict(end=4, **cosine)]),
         malignancy=dict(
             max_epochs=12,
             train_dataloader=dict(dataset=dict(pipeline=patch_pipeline)),
             optim_wrapper=adamw,
-            param_scheduler=[cosine])))
-del patch_pipeline, adamw, cosine
+            param_scheduler=[dict(end=12, **cosine)])))
+del patch_pipeline, adamw, warm_up, cosine
 
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=25))

@@ -1,0 +1,4 @@
+# Features of both breasts concatenated after stage 2: table 5.
+_base_ = './bidualnet-v2_ddsm.py'
+
+model = dict(backbone=dict(concat_stage=2))

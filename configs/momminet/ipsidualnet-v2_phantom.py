@@ -1,0 +1,21 @@
+# A small sibling of ipsidualnet-v2_ddsm.py that trains on two cores.
+_base_ = '../mamminet_v2_phantom.py'
+
+stage = _base_.train_cfg.stages.ipsilateral
+model = dict(
+    _delete_=True,
+    data_preprocessor=_base_.model.data_preprocessor,
+    **_base_.model.ipsilateral)
+
+dataset = stage.train_dataloader.dataset
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = dict(dataset=dataset)
+test_evaluator = [_base_.val_evaluator]
+
+train_cfg = dict(
+    _delete_=True,
+    type='EpochBasedTrainLoop',
+    max_epochs=stage.max_epochs,
+    val_interval=stage.max_epochs)
+del stage, dataset

@@ -1,0 +1,26 @@
+# The original MommiNet (Yang et al., 2020), which MommiNet-v2 is compared with in table
+# 6: ResNet-50 in place of HRNet-48, and a DeepLab-like bilateral branch.
+_base_ = '../mamminet_v2.py'
+
+resnet = dict(
+    depth=50,
+    norm_eval=False,
+    # ImageNet weights; docs/how_to/pretrained_weights.md says where from
+    init_cfg=dict(
+        type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'))
+
+model = dict(
+    ipsilateral=dict(
+        backbone=dict(_delete_=True, type='ResNet', **resnet),
+        neck=dict(
+            _delete_=True,
+            type='FPN',
+            in_channels=[256, 512, 1024, 2048],
+            out_channels=256,
+            num_outs=5)),
+    bilateral=dict(
+        backbone=dict(
+            _delete_=True, type='SiameseResNet', concat_stage=3, **resnet),
+        decode_head=dict(_delete_=True, type='ASPPHead', in_channels=2048)),
+    fusion=dict(feature_channels=[256, 512, 1024, 2048]))
+del resnet
