@@ -29,7 +29,8 @@ def root(tmp_path):
                  pixel_spacing_mm=None, nipple=None, breast_bbox=None, birads=None,
                  density=None, abnormal=None, modality='FFDM', source='s')
     data = dict(
-        info=dict(dataset='d', converter_version='1'), categories=[dict(id=1, name='mass')],
+        info=dict(dataset='d', converter_version='1'),
+        categories=[dict(id=1, name='mass')],
         images=[dict(image, id=5, file_name='a.png', laterality='L'),
                 dict(image, id=6, file_name='b.png', laterality='R')],
         annotations=[
