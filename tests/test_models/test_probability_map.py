@@ -1,8 +1,11 @@
 """Boxes to probability maps and back, against rules spelt out pixel by pixel."""
+import time
+
 import numpy as np
 import pytest
 import torch
 from mmdet.structures import DetDataSample
+from scipy.ndimage import gaussian_filter
 
 from mammo_plugins.models import (boxes_to_probability_map, instances_from_map,
                                   map_to_boxes)
@@ -68,22 +71,41 @@ def test_disjoint_boxes_come_back():
     assert torch.equal(found_scores, scores[order])
 
 
-def test_a_blob_is_its_half_maximum():
-    found, scores = map_to_boxes(gaussians((60, 80), (40, 30, 5, 0.8)))
-    radius = 5 * np.sqrt(2 * np.log(2))  # 5.887: pixels up to 5 from the centre
-    assert int(radius) == 5
-    assert found.tolist() == [[35, 25, 46, 36]]
+@pytest.mark.parametrize('fraction', [0.1353, 0.5, 0.7])
+def test_a_blob_ends_where_its_gaussian_falls_to_the_fraction(fraction):
+    found, scores = map_to_boxes(
+        gaussians((60, 80), (40, 30, 5, 0.8)), fraction=fraction)
+    reach = int(5 * np.sqrt(-2 * np.log(fraction)))
+    assert found.tolist() == [[
+        40 - reach, 30 - reach, 41 + reach, 31 + reach
+    ]]
     assert scores.tolist() == pytest.approx([0.8])
-    wide, _ = map_to_boxes(
-        gaussians((60, 80), (40, 30, 5, 0.8)), fraction=np.exp(-2))
-    assert wide.tolist() == [[30, 20, 51, 41]]
 
 
 def test_two_blobs_apart():
     found, scores = map_to_boxes(
-        gaussians((60, 80), (20, 30, 4, 0.3), (60, 30, 4, 0.9)))
+        gaussians((60, 80), (20, 30, 4, 0.3), (60, 30, 4, 0.9)), fraction=0.5)
     assert found.tolist() == [[56, 26, 65, 35], [16, 26, 25, 35]]
     assert scores.tolist() == pytest.approx([0.9, 0.3])
+
+
+@pytest.mark.parametrize('fraction, count', [(0.3, 1), (0.9, 2)])
+def test_touching_blobs_are_one_where_the_saddle_is_above_the_fraction(
+        fraction, count):
+    drawn = gaussians((40, 60), (20, 20, 5, 0.9), (34, 20, 5, 0.8))
+    assert 0.3 < drawn[20, 27] / 0.9 < 0.9
+    found, scores = map_to_boxes(drawn, fraction=fraction)
+    assert scores.tolist() == pytest.approx([0.9, 0.8][:count])
+    assert (found[0, 2] > 34) == (count == 1)
+
+
+def test_a_weaker_blob_whose_region_swallows_a_stronger_one_is_left():
+    drawn = gaussians((40, 60), (20, 20, 5, 0.9), (34, 20, 5, 0.5))
+    # the saddle, 0.31, is below half of 0.9 and above half of 0.5
+    _, scores = map_to_boxes(drawn, fraction=0.5)
+    assert scores.tolist() == pytest.approx([0.9])
+    _, scores = map_to_boxes(drawn, fraction=0.7)
+    assert scores.tolist() == pytest.approx([0.9, 0.5])
 
 
 @pytest.mark.parametrize('score, count', [(0.8, 1), (0.02, 0)])
@@ -107,6 +129,82 @@ def test_plateau_and_single_pixel():
     assert scores.tolist() == pytest.approx([0.6, 0.4])
     found, _ = map_to_boxes(drawn, min_area=2)
     assert found.tolist() == [[2, 1, 6, 4]]
+
+
+def boxes_by_pixel(values, fraction, min_score, min_area, iou, most):
+    """The rule of ``map_to_boxes``, a pixel at a time."""
+    height, width = values.shape
+
+    def around(y, x):
+        return [(j, i) for j in range(max(y - 1, 0), min(y + 2, height))
+                for i in range(max(x - 1, 0), min(x + 2, width))]
+
+    pixels = [(y, x) for y in range(height) for x in range(width)]
+    peaks = [
+        p for p in pixels if values[p] >= min_score and all(
+            values[p] >= values[q] for q in around(*p))
+    ]
+    taken, found = set(), []
+    for peak in sorted(peaks, key=lambda p: -values[p]):
+        if peak in taken or len(found) == most:
+            continue
+        region, todo = {peak}, [peak]
+        while todo:
+            new = {
+                q for q in around(*todo.pop())
+                if values[q] >= fraction * values[peak]
+            } - region
+            region |= new
+            todo += new
+        taken |= region
+        ys, xs = zip(*region)
+        box = min(xs), min(ys), max(xs) + 1, max(ys) + 1
+        if len(region) >= min_area and all(
+                _iou(box, other) <= iou for other, _ in found):
+            found.append((box, values[peak]))
+    return found
+
+
+def _iou(a, b):
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(wide, 0) * max(high, 0)
+    areas = [(c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)]
+    return shared / (sum(areas) - shared)
+
+
+@pytest.mark.parametrize('seed', range(8))
+@pytest.mark.parametrize('arguments', [
+    (0.7, 0.02, 1, 0.2, 20),
+    (0.5, 0.3, 4, 0.5, 3),
+    (0.9, 0.0, 1, 0.0, 100),
+])
+def test_agrees_with_the_rule_pixel_by_pixel(seed, arguments):
+    noise = np.random.default_rng(seed).random((32, 40))
+    drawn = gaussian_filter(noise, 0.5 + seed / 4)
+    drawn = ((drawn - drawn.min()) / np.ptp(drawn))**(1 + seed % 4)
+    if seed % 2:
+        drawn = drawn.round(1)  # plateaus
+    drawn = drawn.astype(np.float32)
+    expected = boxes_by_pixel(drawn, *arguments)
+    names = 'fraction', 'min_score', 'min_area', 'iou_threshold', 'max_per_img'
+    found, scores = map_to_boxes(
+        torch.from_numpy(drawn), **dict(zip(names, arguments)))
+    assert expected
+    assert found.tolist() == [list(box) for box, _ in expected]
+    assert scores.tolist() == [score for _, score in expected]
+
+
+def test_a_large_map_is_fast():
+    noise = np.random.default_rng(0).random((750, 375))
+    drawn = gaussian_filter(noise, 6)
+    drawn = torch.from_numpy((drawn - drawn.min()) / np.ptp(drawn)).float()**4
+    times = []
+    for _ in range(5):
+        start = time.process_time()
+        assert len(map_to_boxes(drawn)[0]) == 20
+        times.append(time.process_time() - start)
+    assert min(times) < 0.05
 
 
 def test_limits():
