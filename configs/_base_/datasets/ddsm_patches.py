@@ -1,6 +1,7 @@
 # Patches for the malignancy classifier (MommiNet-v2, section 3.8). Detected patches
-# join once a detector has run: set detection_file of each part, and gold=False for val
-# and test as in the paper; without detections, annotated lesions take their place there.
+# join once a detector has run: set detection_file of each part, and gold=False for
+# val and test as in the paper; without detections, annotated lesions take their place
+# there.
 dataset_type = 'PatchDataset'
 data_root = 'data/ddsm/'
 

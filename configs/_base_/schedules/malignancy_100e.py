@@ -1,7 +1,8 @@
 # MommiNet-v2, section 3.8: SGD with momentum 0.9, batches of 16, a learning rate of
-# 0.001 cut to a tenth after the loss plateaued for 5 epochs, early stopping, at most 100
-# epochs. Which loss and when to stop is not stated. Watched is the cross entropy on the
-# validation patches: the training loss of eq. 4 falls with its sigmas, whatever the fit.
+# 0.001 cut to a tenth after the loss plateaued for 5 epochs, early stopping, at most
+# 100 epochs. Which loss and when to stop is not stated. Watched is the cross entropy
+# on the validation patches: the training loss of eq. 4 falls with its sigmas, whatever
+# the fit.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
