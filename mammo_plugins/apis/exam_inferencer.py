@@ -20,6 +20,7 @@ from mammo_plugins.engine.checkpoint import load_checkpoint_into
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.registry import DATASETS, MODELS, SCOPE
 from mammo_plugins.structures import score_to_birads
+from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import ViewPanel, draw_four_view
 
@@ -253,13 +254,7 @@ class ExamInferencer:
         found = {}
         for batch in self._batches(dataset):
             for sample in self.model.test_step(batch):
-                if 'canonical_frame' not in sample:
-                    raise ValueError(
-                        "the test pipeline's PackDetInputs needs 'img_id' and "
-                        "'canonical_frame' in its meta_keys")
-                frame = CanonicalFrame.from_dict(sample.canonical_frame)
-                instances = sample.pred_instances.cpu().numpy()
-                instances.bboxes = transform_boxes(instances.bboxes, frame.inverse)
+                instances = instances_in_file(sample)
                 name = names[sample.img_id]
                 found[name] = dict(detections=[
                     self._detection(instances[k], classes,
