@@ -22,18 +22,27 @@ ARGUMENTS = {
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
     'HRNetV2Head': dict(in_channels=(4, 8)),
+    'IpsiDualNet': dict(
+        backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
+        roi_head=None, train_cfg=None, test_cfg=None),
+    'RelationBBoxHead': dict(
+        bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+        cls_predictor_cfg=dict(type='mmdet.Linear'),
+        reg_predictor_cfg=dict(type='mmdet.Linear'),
+        loss_cls=dict(type='mmdet.CrossEntropyLoss'),
+        loss_bbox=dict(type='mmdet.SmoothL1Loss')),
     'MalignancyClassifier': dict(
         backbone=dict(type='mmpretrain.DenseNet'),
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),
     'MalignancyHead': dict(in_channels=4),
     'PatchDataset': dict(lazy_init=True),
     'StagedTrainLoop': dict(
-        runner=MagicMock(
-            model=Linear(1, 1), param_schedulers=None, auto_scale_lr=None,
-            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))),
+        runner=MagicMock(model=Linear(1, 1)),
         dataloader=dict(dataset=dict(type='ExamDataset')),
         order=['all'],
-        stages=dict(all=dict(max_epochs=1))),
+        stages=dict(all=dict(
+            max_epochs=1, optim_wrapper=dict(optimizer=dict(type='SGD')),
+            param_scheduler=None, auto_scale_lr=None))),
 }
 
 REGISTRIES = [name for name in dir(registry)

@@ -244,6 +244,21 @@ def test_resumed_is_uninterrupted(tmp_path, point, epoch, batch, optim_wrapper):
     assert whole.max_iters == resumed.max_iters == 12
 
 
+def test_resumed_with_mixed_precision(tmp_path, monkeypatch):
+    """bfloat16 on the CPU, where MMEngine's wrapper asks for a GPU only to refuse."""
+    monkeypatch.setattr(
+        'mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available',
+        lambda: True)
+    amp = dict(optim_wrapper=sgd(type='AmpOptimWrapper', dtype='bfloat16'))
+    whole = train(tmp_path / 'whole', TWO, **amp)
+    plain = train(tmp_path / 'plain', TWO)
+    assert not torch.equal(whole.model.head.weight, plain.model.head.weight)
+    with pytest.raises(Interrupted):
+        train(tmp_path / 'cut', TWO, dict(
+            type='InterruptAt', point='before_train_iter', epoch=3), **amp)
+    assert_same(whole, train(tmp_path / 'cut', TWO, resume=True, **amp))
+
+
 PLATEAU = dict(
     low=dict(max_epochs=9, val_interval=1, trainable=['low'],
              param_scheduler=dict(type='ReduceOnPlateauLR', monitor='toy/error',

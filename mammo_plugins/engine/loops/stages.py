@@ -62,8 +62,7 @@ class Stage:
                 f'stages.{self.name}.trainable: {self.trainable!r}; expected a '
                 'list of names of modules or parameters, or None for all')
         self._check_complete('train_dataloader', 'dataset')
-        if 'constructor' not in (self.optim_wrapper or {}):
-            self._check_complete('optim_wrapper', 'optimizer')
+        self._check_complete('optim_wrapper', 'optimizer')
         if self.detections is not None:
             _check_keys(self.detections, DETECTIONS_KEYS,
                         f'stages.{self.name}.detections')
@@ -73,8 +72,13 @@ class Stage:
                     f'stages.{self.name}.detections: {missing[0]} is missing')
 
     def _check_complete(self, key: str, part: str) -> None:
-        inner = (getattr(self, key) or {}).get(part)
-        if inner is None or isinstance(inner, Mapping) and 'type' not in inner:
+        value = getattr(self, key)
+        if not isinstance(value, Mapping):
+            raise StageError(f'stages.{self.name}.{key}: {type(value).__name__}; '
+                             'expected a config dict')
+        inner = value.get(part)
+        given = inner is not None or 'constructor' in value
+        if not given or isinstance(inner, Mapping) and 'type' not in inner:
             raise StageError(
                 f'stages.{self.name}.{key}: no {part} with a type, neither here '
                 f'nor in the top-level {key}')
