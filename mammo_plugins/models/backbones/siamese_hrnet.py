@@ -1,5 +1,5 @@
 """HRNet with a Siamese input module."""
-from typing import List, Tuple
+from typing import List
 
 from mmdet.models.backbones import HRNet
 from torch import Tensor
@@ -45,6 +45,9 @@ class SiameseHRNet(SiameseMixin, HRNet):
     and reduced by 1 x 1 convolutions; the rest is HRNet on the main stream
     (MommiNet-v2, section 3.4, figure 2). Without auxiliary images it is mmdet's
     HRNet to the bit. HRNet's weights load unchanged; only ``fusion`` is new.
+
+    HRNet's ``norm_eval`` is True by default, for pretrained weights; from scratch
+    it should be False.
 
     Args:
         extra (dict): Stages of HRNet. Defaults to those of HRNet-W48.

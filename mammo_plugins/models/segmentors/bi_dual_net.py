@@ -7,7 +7,7 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor
 
 from mammo_plugins.models.utils.probability_map import instances_from_map
-from mammo_plugins.models.utils.views import having, own_image, own_shape
+from mammo_plugins.models.utils.views import having, own_image
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -134,10 +134,9 @@ class BiDualNet(BaseDetector):
         for i, sample in enumerate(data_samples):
             main = own_image(inputs['main'], i, sample.main)
             auxiliary = None
-            if i in rows:
-                height, width = own_shape(sample.main)
-                row = rows.index(i)
-                auxiliary = inputs[self.auxiliary][row:row + 1, :, :height, :width]
+            if i in rows:  # registered: as large as the main image
+                auxiliary = own_image(inputs[self.auxiliary], rows.index(i),
+                                      sample.main)
             sample.main.pred_instances = instances_from_map(
                 self.probability_map(main, auxiliary), sample.main, rescale,
                 **self.test_cfg)
