@@ -104,6 +104,17 @@ def test_geometry_chooses_the_partner():
     torch.testing.assert_close(found, wanted, atol=1e-4, rtol=0)
 
 
+@torch.no_grad()
+def test_half_precision():
+    block = make_block()
+    main, auxiliary = torch.randn(5, 6), torch.randn(4, 6)
+    embedding = torch.randn(5, 4, 12)
+    wanted = block(main, auxiliary, embedding)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = block(main, auxiliary, embedding)
+    torch.testing.assert_close(found.float(), wanted, atol=0.1, rtol=0.1)
+
+
 def test_heads_must_divide_channels():
     with pytest.raises(ValueError, match='no multiple of num_heads 4'):
         IpsilateralRelationBlock(in_channels=6, num_heads=4)
