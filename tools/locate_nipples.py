@@ -1,0 +1,195 @@
+"""Find the nipples that a COCO-exam JSON lacks."""
+import os.path as osp
+from collections import Counter
+from pathlib import Path
+from typing import Callable, Optional, Tuple
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from tqdm import tqdm
+
+from mammo_plugins.anatomy import (CanonicalFrame, locate_nipple,
+                                   transform_points)
+from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+                                             load_config, parser, user_errors)
+from mammo_plugins.datasets import LoadMammogram
+from mammo_plugins.io import MammogramError, write_json
+from mammo_plugins.structures import AnnotationError, load_coco_exam
+
+EXAMPLE = ('python tools/locate_nipples.py '
+           'configs/momminet/nipple-detector_phantom.py '
+           'work_dirs/nipple-detector_phantom/epoch_8.pth '
+           'data/mine/annotations/train.json\n'
+           '  python tools/locate_nipples.py --contour '
+           'data/mine/annotations/train.json')
+
+Point = Optional[Tuple[float, float]]
+SHOWN = 5
+
+
+def parse_args():
+    """Read the command line."""
+    arguments = parser(
+        'Find the nipples that a COCO-exam JSON lacks, and note who found them in '
+        'nipple_source: "detector" (that of MommiNet-v2), or "contour" (the tip '
+        'of the skin line) where it finds none. Annotated nipples stay.', EXAMPLE)
+    arguments.usage = ('%(prog)s [options] CONFIG CHECKPOINT ANN_FILE\n'
+                       '       %(prog)s [options] --contour ANN_FILE')
+    arguments.add_argument(
+        'paths', nargs='+', metavar='PATH',
+        help='config and checkpoint, of a nipple detector or of a model that has '
+        'one, and the annotation file; with --contour the annotation file alone')
+    arguments.add_argument(
+        '--contour', action='store_true',
+        help='use the skin line alone, where there are no weights')
+    arguments.add_argument(
+        '--overwrite', action='store_true',
+        help='find again the nipples that are there, annotated ones too')
+    arguments.add_argument(
+        '--data-root', metavar='DIR',
+        help='folder of the images (default: the one that holds annotations/)')
+    arguments.add_argument(
+        '--out', metavar='FILE',
+        help='write there (default: in place of the annotation file)')
+    arguments.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    add_config_arguments(arguments)
+    args = arguments.parse_args()
+    if len(args.paths) != (1 if args.contour else 3):
+        arguments.error('expected CONFIG CHECKPOINT ANN_FILE, or --contour and '
+                        'ANN_FILE')
+    args.ann_file = args.paths[-1]
+    return args
+
+
+class Detector:
+    """The nipple detector of a config.
+
+    Args:
+        config, checkpoint, device, trust_checkpoint: As in
+            :class:`~mammo_plugins.apis.ExamInferencer`.
+
+    Raises:
+        ConfigError: If the model cannot find nipples.
+    """
+
+    def __init__(self, *args) -> None:
+        inferencer = ExamInferencer(*args)
+        self.loading_options = inferencer.loading_options
+        self.device = inferencer.device
+        # another model's images are normalised by its own preprocessor
+        self.preprocess = inferencer.model.data_preprocessor
+        model = inferencer.model
+        self.detector = getattr(model, 'nipple_detector', None) or model
+        if not hasattr(self.detector, 'locate'):
+            raise ConfigError(f'{args[0].filename}: {type(model).__name__} has no '
+                              'nipple detector; give a config of '
+                              'configs/momminet, or --contour')
+
+    def __call__(self, image: np.ndarray) -> Point:
+        """Return (x, y) in pixels of a canonical image (H, W), or ``None``."""
+        sample = DetDataSample(metainfo=dict(img_shape=image.shape))
+        data = self.preprocess(
+            dict(inputs=[torch.from_numpy(image)[None].to(self.device)],
+                 data_samples=[sample]))
+        return self.detector.locate(data['inputs'], sample)
+
+
+def locate(results: dict, loader: LoadMammogram,
+           detector: Optional[Detector]) -> Tuple[Point, Optional[str]]:
+    """Find the nipple of one image.
+
+    Args:
+        results (dict): ``img_path``, ``width``, ``height`` and ``view``.
+        loader (LoadMammogram): What reads the file.
+        detector (Detector, optional): Asked first.
+
+    Returns:
+        tuple: (x, y) in pixels of the file and 'detector' or 'contour'; both
+        ``None`` if there is none.
+
+    Raises:
+        MammogramError: If the file cannot be read.
+        AnnotationError: If it is not of the size stated.
+    """
+    results = loader.transform(dict(results))
+    point, source = detector and detector(results['img']), 'detector'
+    if point is None:
+        point, source = locate_nipple(results['img'], results['view']), 'contour'
+    if point is None:
+        return None, None
+    inverse = CanonicalFrame.from_dict(results['canonical_frame']).inverse
+    return tuple(transform_points(point, inverse).round(2).tolist()), source
+
+
+def fill(data: dict, root: str, find: Callable, overwrite: bool) -> Counter:
+    """Fill ``nipple`` and ``nipple_source`` of images.
+
+    Args:
+        data (dict): A COCO-exam JSON, changed in place.
+        root (str): Folder of the images.
+        find (Callable): :func:`locate` of one image.
+        overwrite (bool): Whether to replace those that are there.
+
+    Returns:
+        Counter: 'kept', 'detector', 'contour', 'not found', 'skipped'.
+    """
+    counts, skipped = Counter(), []
+    for image in tqdm(data['images'], desc='nipples', unit='image'):
+        if image['nipple'] is not None and not overwrite:
+            counts['kept'] += 1
+            continue
+        facts = {key: image[key] for key in ('width', 'height', 'view')}
+        try:
+            point, source = find(
+                dict(facts, img_path=osp.join(root, image['file_name'])))
+        except (MammogramError, AnnotationError) as error:
+            skipped.append(str(error))
+            continue
+        counts[source or 'not found'] += 1
+        if source:
+            image.update(nipple=list(point), nipple_source=source)
+    counts['skipped'] = len(skipped)
+    for reason in skipped[:SHOWN]:
+        print(f'skipped {reason}')
+    if len(skipped) > SHOWN:
+        print(f'skipped ... and {len(skipped) - SHOWN} more')
+    return counts
+
+
+def main() -> None:
+    """Run."""
+    args = parse_args()
+    with user_errors():
+        if args.device and args.device.startswith('cuda') and \
+                not torch.cuda.is_available():
+            raise ConfigError(f'--device {args.device}: there is no GPU here')
+        data = load_coco_exam(args.ann_file)
+        detector = None
+        if not args.contour:
+            detector = Detector(
+                load_config(args.paths[0], args.cfg_options), args.paths[1],
+                args.device, args.trust_checkpoint)
+    folder = Path(args.ann_file).absolute().parent
+    root = args.data_root or (
+        folder.parent if folder.name == 'annotations' else folder)
+    loader = LoadMammogram(**(detector.loading_options if detector else {}))
+    counts = fill(data, str(root), lambda image: locate(image, loader, detector),
+                  args.overwrite)
+    out = args.out or args.ann_file
+    if args.out or counts['detector'] + counts['contour']:
+        write_json(out, data)
+    print(f'{out}: ' + ', '.join(
+        f'{counts[key]} {text}' for key, text in (
+            ('kept', 'kept'), ('detector', 'found by the detector'),
+            ('contour', 'found on the skin line'), ('not found', 'not found'),
+            ('skipped', 'skipped')) if counts[key]))
+    if counts['skipped'] and sum(counts.values()) == counts['skipped']:
+        raise SystemExit(f'error: {args.ann_file}: no image could be read below '
+                         f'{root}; set --data-root')
+
+
+if __name__ == '__main__':
+    main()
