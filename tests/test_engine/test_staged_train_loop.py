@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, IterTimerHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from staged_toys import (FRAME, Interrupted, StagedToy, StagedToyData, loader,
@@ -50,6 +50,7 @@ class Witness(Hook):
             epoch=runner.epoch, iter=runner.iter,
             lr=runner.optim_wrapper.get_lr()['lr'][0],
             ids=data_batch['img_id'].tolist(),
+            stale=any(p.grad is not None for p in model.parameters()),
             learns={n for n, p in model.named_parameters() if p.requires_grad},
             trains={n for n, m in model.named_modules() if m.training}))
 
@@ -140,7 +141,7 @@ def test_two_stages_are_what_a_plain_loop_does(tmp_path):
 
 
 def test_what_is_not_trained_rests(tmp_path):
-    stages = dict(one=dict(max_epochs=1, trainable=['mid.1', 'head.bias']),
+    stages = dict(one=dict(max_epochs=1, trainable=['mid.1', 'head']),
                   two=dict(max_epochs=1, trainable=['low']))
     fresh = StagedToy().state_dict()
     runner = make(tmp_path, stages)
@@ -172,6 +173,7 @@ def test_schedules_are_of_the_stage(tmp_path):
         step=dict(max_epochs=3, optim_wrapper=sgd(1.0), param_scheduler=[
             dict(type='MultiStepLR', milestones=[1, 2])]),
         fixed=dict(max_epochs=1, param_scheduler=None,
+                   train_dataloader=dict(batch_size=6),
                    auto_scale_lr=dict(base_batch_size=2)))
     runner = train(
         tmp_path, stages,
@@ -180,7 +182,7 @@ def test_schedules_are_of_the_stage(tmp_path):
     lrs = [s['lr'] for s in runner.witness.steps]
     np.testing.assert_allclose(
         lrs, [0.1 * (0.25 + 0.75 * i / 5) for i in range(6)]
-        + [1.] * 3 + [.1] * 3 + [.01] * 3 + [.2] * 3)
+        + [1.] * 3 + [.1] * 3 + [.01] * 3 + [.3] * 2)
 
 
 def test_the_default_schedule_is_the_top_level_one(tmp_path):
@@ -309,11 +311,16 @@ def test_early_stopping_ends_the_stage(tmp_path):
     runner = train(
         tmp_path, stages, dict(type='EarlyStoppingHook', monitor='toy/error',
                                rule='less', patience=1, min_delta=0.),
+        optim_wrapper=sgd(accumulative_counts=4),
         **validation([1., 2., 50., 40., 30.]))
     assert [s['stage'] for s in runner.witness.steps[::3]] == ['low'] * 2 + [
         'all'] * 3
     assert runner.epoch == runner.max_epochs == 5
     assert runner.iter == runner.max_iters == 15
+    # of four gradients to accumulate two were there when the stage ended
+    assert runner.witness.steps[5]['stale'] and not runner.witness.steps[6]['stale']
+    (timer, ) = [h for h in runner.hooks if isinstance(h, IterTimerHook)]
+    assert timer.start_iter == 6
 
 
 def test_validation_is_at_the_end_of_a_stage(tmp_path):
@@ -513,6 +520,7 @@ def test_two_processes(tmp_path):
     assert not (tmp_path / 'cut/epoch_4.pth').exists()
     resumed = launch('cut', '--resume')
     assert resumed.returncode == 0, resumed.stderr[-3000:]
+    assert 'just skip resuming' not in resumed.stdout + resumed.stderr
     ends = [load(tmp_path / folder / 'epoch_4.pth') for folder in ('whole', 'cut')]
     assert ends[0]['meta']['iter'] == 2 * 2 + 2 * 2  # 12 samples, 2 x 4 a step
     assert _plain(ends[0]['state_dict']) == _plain(ends[1]['state_dict'])

@@ -20,12 +20,13 @@ def forget_stage(runner: Runner) -> None:
         runner (Runner): The runner.
     """
     hub = runner.message_hub
-    for key in list(hub.log_scalars):
-        if key.startswith(('train/', 'val/')):
-            hub.log_scalars.pop(key)
-    for key in list(hub.runtime_info):
-        if key.startswith(('val/', 'best_score', 'best_ckpt')):
-            hub.pop_info(key)
+    for values in (hub.log_scalars, hub.runtime_info):
+        for key in list(values):
+            if key.startswith(
+                    ('train/', 'val/', 'best_score', 'best_ckpt')):
+                values.pop(key)
+                # or it would be missed, with a warning, when resumed
+                hub._resumed_keys.pop(key, None)
     for hook in runner.hooks:
         if isinstance(hook, IterTimerHook):
             hook.time_sec_tot, hook.start_iter = 0, runner.iter
