@@ -16,23 +16,36 @@ from mammo_plugins.registry import DATASETS, MODELS
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts)
+    if '_base_' not in path.parts and path.name != 'ablation.py')
+STAGED = [path for path in CONFIGS
+          if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 
 
 def without_cache(pipeline):
-    return [dict(step, cache_dir=None) if 'cache_dir' in step else step
-            for step in pipeline]
+    """The pipeline with no cache of pixels, inside other transforms too."""
+    if isinstance(pipeline, (list, tuple)):
+        return [without_cache(step) for step in pipeline]
+    if isinstance(pipeline, dict):
+        return {key: None if key == 'cache_dir' else without_cache(value)
+                for key, value in pipeline.items()}
+    return pipeline
 
 
 @pytest.fixture
 def run(phantom_root):
     """Return a config and its dataset on the tiny phantom exams."""
 
-    def load(path, loader):
+    def load(path, loader, stage=None):
         cfg = Config.fromfile(ROOT / path)
         drop_pretrained_files(cfg.model)  # files that a test does not have
         dataset = copy.deepcopy(cfg[loader].dataset)
+        if stage is not None:
+            whole = Config(dict(dataset=dataset))
+            whole.merge_from_dict(dict(dataset=copy.deepcopy(
+                cfg.train_cfg.stages[stage].get('train_dataloader', {}).get(
+                    'dataset', {}))))
+            dataset = whole.dataset
         dataset.data_root = str(phantom_root)
         dataset.ann_file = 'annotations/train.json'
         dataset.pipeline = without_cache(dataset.pipeline)
@@ -41,15 +54,26 @@ def run(phantom_root):
     return load
 
 
-@pytest.mark.parametrize('path', CONFIGS)
-def test_forward_and_backward(path, run):
+def stages_of(path):
+    """The stages of a config, or the one training that it is."""
+    if path not in STAGED:
+        return [None]
+    return Config.fromfile(ROOT / path).train_cfg.order
+
+
+@pytest.mark.parametrize('path, stage', [
+    (path, stage) for path in CONFIGS for stage in stages_of(path)])
+def test_forward_and_backward(path, stage, run):
     torch.manual_seed(0)
     np.random.seed(0)
     with DefaultScope.overwrite_default_scope('mammo'):
-        cfg, dataset = run(path, 'train_dataloader')
+        cfg, dataset = run(path, 'train_dataloader', stage)
         model = MODELS.build(cfg.model)
         model.init_weights()
-        if path in CLASSIFIERS:
+        if stage is not None:
+            model.start_stage(stage)
+            model.train()
+        if path in CLASSIFIERS or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -60,10 +84,11 @@ def test_forward_and_backward(path, run):
         losses, values = model.parse_losses(model(**data, mode='loss'))
         losses.backward()
     assert all(np.isfinite(v.item()) for v in values.values())
-    missing = [name for name, p in model.named_parameters()
+    trained = model if stage is None else getattr(model, stage)
+    missing = [name for name, p in trained.named_parameters()
                if p.requires_grad and p.grad is None]
     assert not missing
-    assert any(p.grad.abs().sum() > 0 for p in model.parameters()
+    assert any(p.grad.abs().sum() > 0 for p in trained.parameters()
                if p.grad is not None)
 
 
@@ -96,6 +121,9 @@ def test_normal_images_are_trained_on(path):
 @pytest.mark.parametrize('small, large', [
     ('baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
      'baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'),
+    ('mamminet_v2_phantom.py', 'mamminet_v2.py'),
+    ('momminet/ipsidualnet-v2_phantom.py', 'momminet/ipsidualnet-v2_ddsm.py'),
+    ('momminet/bidualnet-v2_phantom.py', 'momminet/bidualnet-v2_ddsm.py'),
     ('momminet/nipple-detector_phantom.py',
      'momminet/nipple-detector_r50_fpn_ddsm.py'),
 ])

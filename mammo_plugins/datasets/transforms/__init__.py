@@ -6,10 +6,12 @@ from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical
 from .nipple import NippleInstances, PackNippleInputs
 from .patches import CropPatch, RandomCropPatch, warp_patch
+from .registration import LocateNipple, RegisterContralateral
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'CropPatch', 'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'NippleInstances',
-    'PackExamInputs', 'PackNippleInputs', 'RandomCropPatch', 'RandomIntensity',
-    'ResizeWithin', 'SelectView', 'segmentation_to_canonical', 'warp_patch'
+    'CropPatch', 'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'LocateNipple',
+    'NippleInstances', 'PackExamInputs', 'PackNippleInputs', 'RandomCropPatch',
+    'RandomIntensity', 'RegisterContralateral', 'ResizeWithin', 'SelectView',
+    'segmentation_to_canonical', 'warp_patch'
 ]

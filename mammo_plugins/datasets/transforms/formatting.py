@@ -4,9 +4,10 @@ from typing import Sequence
 import numpy as np
 from mmdet.datasets.transforms import PackDetInputs
 
-from mammo_plugins.anatomy import transform_points
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+from .registration import nipple_in_image
 
 META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
@@ -65,11 +66,7 @@ class PackExamInputs(PackDetInputs):
 
     @staticmethod
     def _facts(view: dict) -> dict:
-        nipple = view.get('nipple')
-        if nipple is not None:
-            nipple = tuple(
-                transform_points(nipple, view['homography_matrix']).tolist())
-        facts = dict(nipple=nipple)
+        facts = dict(nipple=nipple_in_image(view))
         lesions = view.get('instances', [])
         ignored = view.get('gt_ignore_flags')
         if ignored is not None and len(lesions) == len(ignored):

@@ -1,0 +1,129 @@
+"""The skin line: the breast's contour without chest wall and image borders.
+
+All functions expect the canonical frame: chest wall on the left, coordinates in
+continuous pixels (pixel ``k`` covers ``[k, k + 1)``).
+"""
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from .breast_mask import breast_mask
+from .canonical_frame import SMALLEST_BREAST
+
+_WORKING_HEIGHT = 512  # as for the mask, which has no finer detail
+_SHALLOWEST = 0.15  # of the depth: less is a strip of chest wall, not breast
+_FEWEST_ROWS = 12
+_CUT = 0.5  # share of rows that may reach the image's right border
+
+
+def shrink(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Reduce an image to the height that contours are found at.
+
+    Args:
+        pixels (np.ndarray): (H, W) grey values.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: (h, w) float32 image, and (2, ) factors that
+        bring its (x, y) back to the pixels given.
+    """
+    height, width = pixels.shape
+    scale = min(1.0, _WORKING_HEIGHT / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(
+        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA)
+    return small, np.array([width / size[0], height / size[1]])
+
+
+def skin_depth(mask: np.ndarray) -> Tuple[np.ndarray, int, int]:
+    """Return how far the breast reaches from the left border, row by row.
+
+    Left out are rows where the breast is shallower than 15% of its depth, as film
+    shows a strip of chest wall there, and the outer 2% of the image's rows, which
+    may show its border. Gaps and specks of a few rows are bridged by a running
+    median.
+
+    Args:
+        mask (np.ndarray): (H, W) bool, chest wall on the left.
+
+    Returns:
+        tuple[np.ndarray, int, int]: (H, ) float depth in pixels, and the half-open
+        range of rows that the breast takes (0, 0 when there is none).
+    """
+    width = mask.shape[1]
+    depth = np.where(mask.any(axis=1), width - mask[:, ::-1].argmax(axis=1), 0)
+    window = 2 * max(1, len(depth) // 120) + 1
+    depth = ndimage.median_filter(depth, window, mode='nearest').astype(float)
+    tissue = depth > _SHALLOWEST * depth.max()
+    border = len(depth) // 50
+    tissue[:border] = tissue[len(depth) - border:] = False
+    inside, count = ndimage.label(tissue)
+    if count == 0:
+        return depth, 0, 0
+    # specks above or below the breast are apart from it
+    areas = np.bincount(inside, weights=depth)[1:]
+    rows = np.flatnonzero(inside == 1 + areas.argmax())
+    return depth, int(rows[0]), int(rows[-1]) + 1
+
+
+def skin_line(mask: np.ndarray,
+              num_points: int = 256,
+              smoothing: float = 0.008) -> Optional[np.ndarray]:
+    """Trace the skin line.
+
+    Args:
+        mask (np.ndarray): (H, W) bool, :func:`breast_mask`, chest wall on the left.
+        num_points (int): Points on the line. Defaults to 256.
+        smoothing (float): Standard deviation of the Gaussian that smooths along
+            the line, as a share of its length. Defaults to 0.008.
+
+    Returns:
+        np.ndarray or None: (num_points, 2) as (x, y), from top to bottom, evenly
+        spaced; ``None`` when there is no breast, or most of its contour is cut
+        off by the image's right border.
+    """
+    if mask.mean() < SMALLEST_BREAST:
+        return None
+    depth, top, bottom = skin_depth(mask)
+    if bottom - top < _FEWEST_ROWS or depth[top:bottom].max() < _FEWEST_ROWS / 2:
+        return None
+    if (depth[top:bottom] >= mask.shape[1]).mean() > _CUT:
+        return None
+    points = np.column_stack(
+        [depth[top:bottom], np.arange(top, bottom) + 0.5])
+    even = _spread(points, num_points)
+    even = _smooth(even, smoothing * num_points)
+    return _spread(even, num_points)
+
+
+def find_skin_line(pixels: np.ndarray, **kwargs) -> Optional[np.ndarray]:
+    """Trace the skin line of a mammogram of any size.
+
+    Args:
+        pixels (np.ndarray): (H, W), tissue bright, chest wall on the left.
+        **kwargs: Of :func:`skin_line`.
+
+    Returns:
+        np.ndarray or None: As :func:`skin_line`, in pixels of ``pixels``.
+    """
+    small, factors = shrink(pixels)
+    line = skin_line(breast_mask(small), **kwargs)
+    return None if line is None else line * factors
+
+
+def _spread(points: np.ndarray, count: int) -> np.ndarray:
+    """Place points evenly along a polyline."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    along = np.concatenate([[0], np.cumsum(steps)])
+    at = np.linspace(0, along[-1], count)
+    return np.column_stack([np.interp(at, along, p) for p in points.T])
+
+
+def _smooth(points: np.ndarray, sigma: float) -> np.ndarray:
+    """Smooth a polyline; its ends stay, as it is continued by point reflection."""
+    pad = min(len(points) - 1, int(np.ceil(4 * sigma)))
+    before = 2 * points[0] - points[pad:0:-1]
+    after = 2 * points[-1] - points[-2:-2 - pad:-1]
+    longer = np.concatenate([before, points, after])
+    return ndimage.gaussian_filter1d(longer, sigma, axis=0)[pad:pad + len(points)]

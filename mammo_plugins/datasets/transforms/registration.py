@@ -1,0 +1,160 @@
+"""Nipples and the registration of the other breast, in a pipeline."""
+from typing import Optional, Tuple
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmdet.structures.bbox import HorizontalBoxes
+
+from mammo_plugins.anatomy import (Registration, locate_nipple,
+                                   register_contralateral, transform_points)
+from mammo_plugins.registry import TRANSFORMS
+
+_POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
+
+
+def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
+    """Return a view's nipple in pixels of its current image.
+
+    Args:
+        results (dict): A view with ``nipple`` in pixels of the file, or ``None``,
+            and ``homography_matrix``.
+
+    Returns:
+        tuple[float] or None: (x, y).
+    """
+    if results.get('nipple') is None:
+        return None
+    return tuple(
+        transform_points(results['nipple'], results['homography_matrix']).tolist())
+
+
+@TRANSFORMS.register_module()
+class LocateNipple(BaseTransform):
+    """Find the nipple of a view where the annotation has none.
+
+    By :func:`~mammo_plugins.anatomy.locate_nipple`, on the image as it is, so it
+    comes before flips. ``tools/locate_nipples.py`` writes those of a trained
+    detector into an annotation file once and for all.
+
+    Required Keys:
+
+    - img, homography_matrix
+    - nipple (tuple[float] | None): in pixels of the file
+    - view (str)
+
+    Modified Keys:
+
+    - nipple, nipple_source: 'contour' where it was found here
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Fill a missing nipple."""
+        if results.get('nipple') is None:
+            found = locate_nipple(results['img'], results.get('view'))
+            if found is not None:
+                inverse = np.linalg.inv(results['homography_matrix'])
+                results['nipple'] = tuple(
+                    transform_points(found, inverse).tolist())
+                results['nipple_source'] = 'contour'
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+@TRANSFORMS.register_module()
+class RegisterContralateral(BaseTransform):
+    """Warp the image of the other breast onto the main one.
+
+    MommiNet-v2, section 3.3; see
+    :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing
+    and before random transforms, which must then be shared. Annotations are
+    warped with the image. A sample without ``bilateral`` is left as it is.
+
+    Required Keys:
+
+    - views (dict[str, dict]): ``main`` and perhaps ``bilateral``
+
+    Modified Keys, of ``views['bilateral']``:
+
+    - img, img_shape: of the main view's shape
+    - gt_bboxes, gt_seg_map: where they are
+    - homography_matrix: the affine map from the file that is right at the nipple
+      and in its neighbourhood; a warp has no matrix
+
+    Added Keys, of ``views['bilateral']``:
+
+    - registration (str): 'warped', or 'aligned' when it fell back to alignment
+    - registration_reason (str): why it fell back
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Register."""
+        if 'bilateral' not in results['views']:
+            return results
+        main = results['views']['main']
+        other = dict(results['views']['bilateral'])
+        registration = register_contralateral(
+            main['img'], other['img'], nipple_in_image(main),
+            nipple_in_image(other), main.get('view'))
+        self._warp(other, registration)
+        results['views'] = {**results['views'], 'bilateral': other}
+        return results
+
+    @staticmethod
+    def _warp(view: dict, registration: Registration) -> None:
+        height, width = view['img'].shape[:2]
+        anchor = nipple_in_image(view) or (width / 2, height / 2)
+        view['homography_matrix'] = (
+            _affine_at(registration, anchor) @ view['homography_matrix']).astype(
+                np.float32)
+        view['img'] = registration.warp_image(view['img'])
+        view['img_shape'] = view['img'].shape[:2]
+        if 'gt_seg_map' in view:
+            view['gt_seg_map'] = registration.warp_image(
+                view['gt_seg_map'], cv2.INTER_NEAREST)
+        if 'gt_bboxes' in view:
+            boxes = view['gt_bboxes'].numpy().reshape(-1, 4)
+            view['gt_bboxes'] = HorizontalBoxes(
+                _warp_boxes(boxes, registration).astype(np.float32))
+        view['registration'] = registration.status
+        if registration.reason is not None:
+            view['registration_reason'] = registration.reason
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
+def _affine_at(registration: Registration, anchor: Tuple[float, float]
+               ) -> np.ndarray:
+    """Return (3, 3), the tangent of a registration at a point."""
+    x, y = anchor
+    at, right, below = registration.map_points(
+        np.array([[x, y], [x + 1, y], [x, y + 1]]))
+    matrix = np.eye(3)
+    matrix[:2, 0], matrix[:2, 1] = right - at, below - at
+    matrix[:2, 2] = at - matrix[:2, :2] @ (x, y)
+    return matrix
+
+
+def _warp_boxes(boxes: np.ndarray, registration: Registration) -> np.ndarray:
+    """Map the outlines of boxes and box them in again.
+
+    Args:
+        boxes (np.ndarray): (N, 4).
+        registration (Registration): Of the image.
+    """
+    if not len(boxes):
+        return boxes
+    x1, y1, x2, y2 = boxes.T[..., None]
+    along = np.linspace(0, 1, _POINTS_A_SIDE)
+    x, y = x1 + (x2 - x1) * along, y1 + (y2 - y1) * along
+    outline = np.concatenate([
+        np.stack(pair, -1) for pair in (
+            (x, y1 + 0 * x), (x, y2 + 0 * x), (x1 + 0 * y, y), (x2 + 0 * y, y))
+    ], axis=1)
+    mapped = registration.map_points(outline)
+    height, width = registration.shape
+    corners = np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
+    return corners.clip(0, [width, height, width, height])

@@ -1,0 +1,187 @@
+"""The other breast's image on the main one."""
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from mammo_plugins.anatomy import (CanonicalFrame, breast_mask, find_skin_line,
+                                   register_contralateral, transform_points)
+from mammo_plugins.phantom import PhantomConfig, make_exam
+
+CONFIG = PhantomConfig(size=(256, 128))
+EXAMS = 10
+
+
+class Side:
+    """One view in the canonical frame, without lesions."""
+
+    def __init__(self, view):
+        frame = CanonicalFrame.of(view.pixels, margin=8)
+        self.image = frame.image_to_canonical(view.normal).astype(np.float32)
+        self.nipple = transform_points(view.nipple, frame.matrix)
+        self.mask = breast_mask(self.image)
+        self.line = find_skin_line(self.image)
+
+
+@pytest.fixture(scope='module')
+def pairs():
+    found = []
+    for seed in range(EXAMS):
+        views = make_exam(seed, CONFIG).views
+        for projection in ('CC', 'MLO'):
+            one, other = (Side(views[side, projection, 'FFDM'])
+                          for side in ('R', 'L'))
+            found += [(projection, one, other), (projection, other, one)]
+    return found
+
+
+def register(projection, main, other):
+    return register_contralateral(
+        main.image, other.image, main.nipple, other.nipple, projection)
+
+
+def flipped_only(main, image):
+    """The other image as it is, on the main one's canvas."""
+    canvas = np.zeros_like(main.image)
+    height, width = np.minimum(image.shape, canvas.shape)
+    canvas[:height, :width] = image[:height, :width]
+    return canvas
+
+
+def contour_error(main, line):
+    """Mean distance of a skin line from the main one, where that is."""
+    top, bottom = main.line[[0, -1], 1]
+    inside = (line[:, 1] >= top) & (line[:, 1] <= bottom)
+    return cKDTree(main.line).query(line[inside])[0].mean()
+
+
+def texture(image, inside):
+    """Parenchyma: detail of about 1 to 5 mm, without the breast's thickness."""
+    weight = inside.astype(np.float32)
+
+    def smooth(sigma):
+        return cv2.GaussianBlur(image * weight, (0, 0), sigma) / np.maximum(
+            cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+
+    return smooth(0.7 / CONFIG.pixel_mm) - smooth(4.5 / CONFIG.pixel_mm)
+
+
+def parenchymal_correlation(main, image, mask):
+    both = main.mask & (mask > 0.5)
+    core = cv2.erode(both.astype(np.uint8), np.ones((5, 5))) > 0
+    return np.corrcoef(texture(main.image, both)[core],
+                       texture(image, both)[core])[0, 1]
+
+
+def test_contours_and_parenchyma_come_together(pairs):
+    better = []
+    for projection, main, other in pairs:
+        registration = register(projection, main, other)
+        assert registration.status == 'warped'
+        mask = other.mask.astype(np.float32)
+        contour = (contour_error(main, registration.map_points(other.line)),
+                   contour_error(main, other.line))
+        correlation = (
+            parenchymal_correlation(main, registration.warp_image(other.image),
+                                    registration.warp_image(mask)),
+            parenchymal_correlation(main, flipped_only(main, other.image),
+                                    flipped_only(main, mask)))
+        better.append((contour[0] < contour[1], correlation[0] > correlation[1]))
+    share = np.mean(better, axis=0)
+    print(len(better), share)
+    assert (share >= 0.95).all(), share
+
+
+def test_points_follow_the_image(pairs):
+    """A blob is found where map_points says, and maps back."""
+    for projection, main, other in pairs[:8]:
+        registration = register(projection, main, other)
+        for depth, row in ((0.4, -0.3), (0.5, 0.), (0.7, 0.2)):
+            x = depth * other.nipple[0]
+            y = other.nipple[1] + row * other.nipple[0]
+            rows, columns = np.indices(other.image.shape) + 0.5
+            blob = np.exp(-((columns - x)**2 + (rows - y)**2) / 18)
+            warped = registration.warp_image(blob.astype(np.float32))
+            rows, columns = np.indices(warped.shape) + 0.5
+            centre = [np.average(v, weights=warped) for v in (columns, rows)]
+            mapped = registration.map_points([x, y])
+            assert np.hypot(*(mapped - centre)) < 0.5
+            back = registration.inverse_points(mapped)
+            assert back == pytest.approx([x, y], abs=1e-6)
+
+
+def test_nothing_folds(pairs):
+    for projection, main, other in pairs:
+        registration = register(projection, main, other)
+        height, width = main.image.shape
+        grid = np.stack(np.meshgrid(np.arange(1., width), np.arange(1., height)),
+                        -1)
+        mapped = registration.inverse_points(grid)
+        across = np.diff(mapped, axis=1)[:-1]
+        down = np.diff(mapped, axis=0)[:, :-1]
+        determinant = (across[..., 0] * down[..., 1]
+                       - across[..., 1] * down[..., 0])
+        assert (determinant > 0).all()
+
+
+def test_an_image_is_registered_onto_itself_as_it_is(pairs):
+    projection, main, _ = pairs[0]
+    registration = register(projection, main, main)
+    points = main.line[40:-40:20] * [0.8, 1]
+    assert np.abs(registration.map_points(points) - points).max() < 0.1
+    inside = main.mask
+    difference = registration.warp_image(main.image) - main.image
+    assert np.abs(difference[inside]).mean() < 0.01 * main.image[inside].mean()
+
+
+def test_a_known_change_is_undone(pairs):
+    """A breast that was scaled and shifted comes back to its own place."""
+    projection, main, _ = pairs[0]
+    scale, shift = (0.9, 0.85), 12.
+    change = np.array([[scale[0], 0, 0], [0, scale[1], shift]])
+    pixel_centres = change.copy()
+    pixel_centres[:, 2] += change[:, :2] @ (0.5, 0.5) - 0.5
+    moved = cv2.warpAffine(main.image, pixel_centres, main.image.shape[::-1])
+    nipple = change[:, :2] @ main.nipple + change[:, 2]
+    registration = register_contralateral(
+        main.image, moved, main.nipple, nipple, projection)
+    points = main.line[40:-40:20] * [0.7, 1]
+    mapped = registration.map_points(points @ change[:, :2].T + change[:, 2])
+    assert np.hypot(*(mapped - points).T).mean() < 1
+
+
+class TestFallBack:
+
+    def test_no_breast(self, pairs):
+        projection, main, other = pairs[0]
+        registration = register_contralateral(
+            main.image, np.zeros_like(other.image), main.nipple, other.nipple,
+            projection)
+        assert registration.status == 'aligned'
+        assert 'auxiliary' in registration.reason
+        # aligned by the nipples
+        mapped = registration.map_points(other.nipple)
+        assert mapped[1] == pytest.approx(main.nipple[1])
+        assert registration.warp_image(other.image).shape == main.image.shape
+
+    def test_neither_breast_nor_nipple(self, pairs):
+        main = pairs[0][1]
+        empty = np.zeros((50, 40), np.float32)
+        registration = register_contralateral(main.image, empty)
+        assert registration.status == 'aligned'
+        assert registration.map_points([3., 4.]) == pytest.approx([3., 4.])
+
+    def test_sizes_that_no_woman_has(self, pairs):
+        _, main, other = pairs[0]
+        tiny = np.zeros_like(other.image)
+        small = cv2.resize(other.image, None, fx=0.35, fy=0.35)
+        tiny[60:60 + small.shape[0], :small.shape[1]] = small
+        registration = register_contralateral(main.image, tiny)
+        assert registration.status == 'aligned'
+        assert 'size' in registration.reason
+
+    def test_nipples_are_found_where_none_are_given(self, pairs):
+        projection, main, other = pairs[0]
+        registration = register_contralateral(
+            main.image, other.image, view=projection)
+        assert registration.status == 'warped'

@@ -1,0 +1,115 @@
+"""Nipples and registration in a pipeline."""
+import numpy as np
+import pytest
+from mmdet.structures.bbox import HorizontalBoxes
+
+from mammo_plugins.anatomy import CanonicalFrame, transform_points
+from mammo_plugins.datasets.transforms import (LocateNipple, PackExamInputs,
+                                               RegisterContralateral)
+from mammo_plugins.phantom import PhantomConfig, make_exam
+
+CONFIG = PhantomConfig(size=(256, 128))
+
+
+def view(exam, laterality, projection='CC'):
+    """A view as LoadMammogram leaves it."""
+    phantom = exam.views[laterality, projection, 'FFDM']
+    frame = CanonicalFrame.of(phantom.pixels, margin=8)
+    image = frame.image_to_canonical(phantom.normal).astype(np.float32) / 4095
+    return dict(
+        img=image, img_shape=image.shape, ori_shape=image.shape,
+        homography_matrix=frame.matrix, nipple=tuple(phantom.nipple),
+        nipple_source='annotation', view=projection, laterality=laterality,
+        instances=[], scale_factor=(1., 1.), img_id=1, img_path='x')
+
+
+@pytest.fixture(scope='module')
+def exam():
+    return make_exam(3, CONFIG)
+
+
+def nipple_of(results):
+    return transform_points(results['nipple'], results['homography_matrix'])
+
+
+class TestLocateNipple:
+
+    def test_fills_what_is_missing(self, exam):
+        for laterality in 'LR':
+            results = view(exam, laterality)
+            truth = results.pop('nipple')
+            found = LocateNipple()({**results, 'nipple': None,
+                                    'nipple_source': None})
+            assert found['nipple_source'] == 'contour'
+            # in pixels of the file, whichever way it faces
+            assert np.hypot(*np.subtract(found['nipple'], truth)) < 6
+
+    def test_leaves_an_annotated_one(self, exam):
+        results = view(exam, 'L')
+        results['nipple'] = (1., 2.)
+        found = LocateNipple()(results)
+        assert found['nipple'] == (1., 2.)
+        assert found['nipple_source'] == 'annotation'
+
+    def test_no_breast(self, exam):
+        results = view(exam, 'L')
+        results.update(nipple=None, nipple_source=None,
+                       img=np.zeros((90, 50), np.float32))
+        found = LocateNipple()(results)
+        assert found['nipple'] is None and found['nipple_source'] is None
+
+
+class TestRegisterContralateral:
+
+    def register(self, main, other):
+        return RegisterContralateral()(
+            dict(views=dict(main=main, bilateral=other)))['views']
+
+    @pytest.mark.parametrize('projection', ['CC', 'MLO'])
+    def test_annotations_follow_the_image(self, exam, projection):
+        main, other = (view(exam, side, projection) for side in 'LR')
+        x, y = nipple_of(other) * [0.5, 1.]
+        rows, columns = np.indices(other['img'].shape) + 0.5
+        other['img'] = other['img'].copy()
+        blob = np.hypot(columns - x, rows - y) < 7
+        other['img'][blob] = 1.
+        other['gt_seg_map'] = blob.astype(np.uint8)
+        other['gt_bboxes'] = HorizontalBoxes(
+            np.array([[x - 7, y - 7, x + 7, y + 7]], np.float32))
+        before = main['img'].copy()
+        views = self.register(main, other)
+        assert np.array_equal(views['main']['img'], before)
+        warped = views['bilateral']
+        assert warped['registration'] == 'warped'
+        assert 'registration_reason' not in warped
+        assert warped['img'].shape == warped['img_shape'] == main['img'].shape
+        rows, columns = np.nonzero(warped['gt_seg_map'])
+        assert (warped['img'][rows, columns] > 0.9).mean() > 0.8
+        box = warped['gt_bboxes'].numpy()[0]
+        extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert np.abs(box - extent).max() < 2
+        # the nipple still maps from the file, next to the main one's
+        assert np.hypot(*(nipple_of(warped) - nipple_of(main))) < 8
+
+    def test_falls_back_and_says_so(self, exam):
+        main, other = view(exam, 'L'), view(exam, 'R')
+        other['img'] = np.zeros_like(other['img'])
+        warped = self.register(main, other)['bilateral']
+        assert warped['registration'] == 'aligned'
+        assert 'no skin line' in warped['registration_reason']
+        assert nipple_of(warped)[1] == pytest.approx(nipple_of(main)[1], abs=1e-3)
+        packed = PackExamInputs()(dict(
+            views=dict(main=main, bilateral=warped)))
+        sample = packed['data_samples'].bilateral
+        assert sample.registration == 'aligned'
+        assert 'no skin line' in sample.registration_reason
+
+    def test_without_the_other_breast(self, exam):
+        results = dict(views=dict(main=view(exam, 'L')))
+        assert RegisterContralateral()(results) is results
+
+    def test_no_lesions(self, exam):
+        other = view(exam, 'R')
+        other['gt_bboxes'] = HorizontalBoxes(np.zeros((0, 4), np.float32))
+        warped = self.register(view(exam, 'L'), other)['bilateral']
+        assert warped['gt_bboxes'].numpy().shape == (0, 4)
