@@ -7,6 +7,9 @@ _base_ = './mamminet_v2.py'
 
 hrnet_w8 = dict(
     in_channels=1,
+    stem_channels=16,
+    # trained from scratch, batch norm needs statistics of these images
+    norm_eval=False,
     extra=dict(
         stage1=dict(num_blocks=(1, ), num_channels=(16, )),
         stage2=dict(num_blocks=(1, 1), num_channels=(8, 16)),
@@ -34,7 +37,7 @@ model = dict(
                 key_channels=32)),
         train_cfg=dict(
             rpn_proposal=dict(nms_pre=500, max_per_img=300),
-            rcnn=dict(sampler=dict(num=128))),
+            rcnn=dict(sampler=dict(num=32))),
         test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200))),
     bilateral=dict(
         backbone=hrnet_w8,
@@ -83,7 +86,7 @@ cosine = dict(
     eta_min_ratio=0.01,
     convert_to_iter_based=True)
 
-max_epochs = 8
+max_epochs = 6
 optim_wrapper = adamw
 param_scheduler = [warm_up, dict(end=max_epochs, **cosine)]
 train_cfg = dict(
@@ -93,10 +96,10 @@ train_cfg = dict(
         fusion=dict(
             max_epochs=4, param_scheduler=[warm_up, dict(end=4, **cosine)]),
         malignancy=dict(
-            max_epochs=12,
+            max_epochs=10,
             train_dataloader=dict(dataset=dict(pipeline=patch_pipeline)),
             optim_wrapper=adamw,
-            param_scheduler=[dict(end=12, **cosine)])))
+            param_scheduler=[dict(end=10, **cosine)])))
 del patch_pipeline, adamw, warm_up, cosine
 
 auto_scale_lr = dict(base_batch_size=4)

@@ -5,6 +5,7 @@ from pathlib import Path
 # two workers share two cores: one thread each is fastest
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
+import mammo_plugins  # noqa: F401 isort:skip (bridges mmcv.ops before mmdet)
 import pytest  # noqa: E402
 
 

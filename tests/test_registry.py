@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope
 from torch.nn import Linear
 
 from mammo_plugins import registry
+from mammo_plugins.models.backbones.siamese_hrnet import HRNET_W48
 
 # what each component needs to be built, for those that need anything
 ARGUMENTS = {
@@ -21,6 +22,7 @@ ARGUMENTS = {
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
+    'HRNet': dict(extra=HRNET_W48),
     'HRNetV2Head': dict(in_channels=(4, 8)),
     'IpsiDualNet': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
@@ -31,6 +33,16 @@ ARGUMENTS = {
         reg_predictor_cfg=dict(type='mmdet.Linear'),
         loss_cls=dict(type='mmdet.CrossEntropyLoss'),
         loss_bbox=dict(type='mmdet.SmoothL1Loss')),
+    'MommiNet': dict(
+        ipsilateral=dict(
+            type='mammo.IpsiDualNet',
+            backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
+            roi_head=None, train_cfg=None, test_cfg=None),
+        bilateral=dict(
+            type='mammo.BiDualNet',
+            backbone=dict(type='mammo.SiameseResNet', depth=18),
+            decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
+        fusion=dict(type='mammo.IntegratedFusionNet')),
     'MalignancyClassifier': dict(
         backbone=dict(type='mmpretrain.DenseNet'),
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),

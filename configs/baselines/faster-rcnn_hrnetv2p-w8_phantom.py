@@ -9,6 +9,9 @@ model = dict(
     data_preprocessor=dict(num_channels=1),
     backbone=dict(
         in_channels=1,
+        stem_channels=16,
+        # trained from scratch, batch norm needs statistics of these images
+        norm_eval=False,
         extra=dict(
             stage1=dict(num_blocks=(1, ), num_channels=(16, )),
             stage2=dict(num_blocks=(1, 1), num_channels=(8, 16)),
@@ -26,7 +29,7 @@ model = dict(
         bbox_head=dict(in_channels=32, fc_out_channels=128)),
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=500, max_per_img=300),
-        rcnn=dict(sampler=dict(num=128))),
+        rcnn=dict(sampler=dict(num=32))),
     test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200)))
 
 max_epochs = 14

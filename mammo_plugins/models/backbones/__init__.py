@@ -1,5 +1,6 @@
 """Backbones."""
+from .hrnet import HRNet
 from .siamese_hrnet import SiameseHRNet
 from .siamese_resnet import SiameseResNet
 
-__all__ = ['SiameseHRNet', 'SiameseResNet']
+__all__ = ['HRNet', 'SiameseHRNet', 'SiameseResNet']

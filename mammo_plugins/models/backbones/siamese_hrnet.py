@@ -1,11 +1,11 @@
 """HRNet with a Siamese input module."""
 from typing import List
 
-from mmdet.models.backbones import HRNet
 from torch import Tensor
 
 from mammo_plugins.registry import MODELS
 
+from .hrnet import HRNet
 from .siamese import SiameseMixin
 
 # the backbone of MommiNet-v2
@@ -53,7 +53,7 @@ class SiameseHRNet(SiameseMixin, HRNet):
         extra (dict): Stages of HRNet. Defaults to those of HRNet-W48.
         concat_stage (int): After which stage the features are concatenated: 1, 2
             or 3 (table 5). Defaults to 3.
-        **kwargs: As in :class:`mmdet.models.HRNet`.
+        **kwargs: As in :class:`HRNet`.
 
     Example:
         >>> self = SiameseHRNet(in_channels=1)
