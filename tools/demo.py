@@ -8,8 +8,10 @@ from pathlib import Path
 from mammo_plugins.apis.command_line import parser
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
-DATA, WORK, OUT = 'data/phantom', 'work_dirs/demo', 'work_dirs/demo/inference'
+SINGLE = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+TRI_VIEW = 'configs/mamminet_v2_phantom.py'
+DATA, OUT = 'data/phantom', 'work_dirs/demo/inference'
+SINGLE_WORK, TRI_VIEW_WORK = 'work_dirs/demo/single_view', 'work_dirs/demo/tri_view'
 
 
 def step(title: str, *words: str) -> None:
@@ -29,40 +31,61 @@ def held_out_exam() -> str:
                 if image['id'] in with_lesion)
 
 
+def trained(work_dir: str) -> str:
+    """Return the last checkpoint of a work dir."""
+    checkpoint = (ROOT / work_dir / 'last_checkpoint').read_text().strip()
+    return f'{work_dir}/{Path(checkpoint).name}'
+
+
+def result(work_dir: str, name: str) -> dict:
+    """Return what a test wrote."""
+    return json.loads((ROOT / work_dir / f'test/{name}.json').read_text())
+
+
 def report(seconds: float) -> None:
-    """Print where everything is, and the main figures."""
-    froc = json.loads((ROOT / WORK / 'test/froc.json').read_text())
+    """Print where everything is, and the main figures side by side."""
+    single, tri_view = (result(work_dir, 'froc')['operating_points']
+                        for work_dir in (SINGLE_WORK, TRI_VIEW_WORK))
     print(f'\n=== Done in {seconds / 60:.1f} minutes')
     print('Recall on held-out phantom exams, with 95% confidence intervals by '
           'bootstrap over patients:')
-    for point in froc['operating_points']:
-        print(f'  {point["recall"]:.2f} ({point["low"]:.2f} to '
-              f'{point["high"]:.2f}) at {point["fppi"]:g} false positives an '
-              'image')
+    print(f'  {"false positives an image":26s}{"single view":22s}three views')
+    for one, three in zip(single, tri_view):
+        print(f'  {one["fppi"]:<26g}'
+              + ''.join(f'{p["recall"]:.2f} [{p["low"]:.2f}, {p["high"]:.2f}]'
+                        .ljust(22) for p in (one, three)))
+    malignancy = result(TRI_VIEW_WORK, 'malignancy')
+    if malignancy['auc_low'] is not None:
+        print(f'AUC of malignancy over detected patches: {malignancy["auc"]:.2f} '
+              f'[{malignancy["auc_low"]:.2f}, {malignancy["auc_high"]:.2f}]')
+    print('Few exams and one seed: docs/results/momminet.md has the comparison.')
     for name, path in (('exams', f'{DATA}/preview.png'),
-                       ('FROC curve', f'{WORK}/test/froc.png'),
-                       ('its numbers', f'{WORK}/test/froc.json'),
+                       ('FROC curve', f'{TRI_VIEW_WORK}/test/froc.png'),
+                       ('its numbers', f'{TRI_VIEW_WORK}/test/froc.json'),
                        ('detections', f'{OUT}/predictions.json'),
                        ('four-view picture', f'{OUT}/*.png'),
-                       ('checkpoint', f'{WORK}/epoch_*.pth')):
+                       ('checkpoint', trained(TRI_VIEW_WORK))):
         print(f'  {name:18s} {path}')
 
 
 def main() -> None:
     """Make exams, train, evaluate, infer."""
-    parser('Make 80 phantom exams, train the small baseline on 60, evaluate it on '
-           '20, and run inference on a DICOM folder.', 'python tools/demo.py'
-           ).parse_args()
+    parser('Make 120 phantom exams; train the small single-view baseline and '
+           'MommiNet-v2, all stages, on 90; evaluate both on 30; and run inference '
+           'on a DICOM folder.', 'python tools/demo.py').parse_args()
     start = time.time()
-    step('1/4 Make 60 + 20 phantom exams', 'tools/dataset_converters/phantom.py',
-         '--exams', '80', '--seed', '0', '--out', DATA, '--split', '0.75', '0',
-         '0.25', '--workers', '2', '--preview')
-    step('2/4 Train', 'tools/train.py', CONFIG, '--work-dir', WORK, '--resume')
-    checkpoint = (ROOT / WORK / 'last_checkpoint').read_text().strip()
-    checkpoint = f'{WORK}/{Path(checkpoint).name}'
-    step('3/4 Evaluate', 'tools/test.py', CONFIG, checkpoint, '--work-dir', WORK)
-    step('4/4 Infer on a held-out exam', 'tools/infer.py', CONFIG, checkpoint,
-         f'{DATA}/dicom/{held_out_exam()}', '--out', OUT)
+    step('1/6 Make 90 + 30 phantom exams', 'tools/dataset_converters/phantom.py',
+         '--exams', '120', '--size', '256', '128', '--seed', '0', '--out', DATA,
+         '--split', '0.75', '0', '0.25', '--workers', '2', '--preview')
+    for number, name, config, work_dir in (
+            (2, 'the single-view baseline', SINGLE, SINGLE_WORK),
+            (4, 'MommiNet-v2, four stages', TRI_VIEW, TRI_VIEW_WORK)):
+        step(f'{number}/6 Train {name}', 'tools/train.py', config, '--work-dir',
+             work_dir, '--resume')
+        step(f'{number + 1}/6 Evaluate it', 'tools/test.py', config,
+             trained(work_dir), '--work-dir', work_dir)
+    step('6/6 Infer on a held-out exam', 'tools/infer.py', TRI_VIEW,
+         trained(TRI_VIEW_WORK), f'{DATA}/dicom/{held_out_exam()}', '--out', OUT)
     report(time.time() - start)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.apis import ExamInferencer, NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              load_config, parser, user_errors)
 from mammo_plugins.io import atomic_path
@@ -40,6 +40,12 @@ def parse_args():
         help='what holds an exam together; "folder" for data sets with one study a '
         'file, such as CBIS-DDSM (default: %(default)s)')
     arguments.add_argument(
+        '--nipple-detector',
+        nargs=2,
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a trained nipple detector for detectors of two views (default: the '
+        'tip of the skin line)')
+    arguments.add_argument(
         '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     add_config_arguments(arguments)
     return arguments.parse_args()
@@ -51,8 +57,11 @@ def main() -> None:
     with user_errors():
         check_output(args)
         cfg = load_config(args.config, args.cfg_options)
+        locator = args.nipple_detector and NippleLocator(
+            load_config(args.nipple_detector[0]), args.nipple_detector[1],
+            args.device, args.trust_checkpoint)
         inferencer = ExamInferencer(cfg, args.checkpoint, args.device,
-                                    args.trust_checkpoint)
+                                    args.trust_checkpoint, locator)
         result = inferencer(args.path, args.out, args.score_thr, args.group_by)
     report(result, args.out)
     if not result['exams']:

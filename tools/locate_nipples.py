@@ -4,14 +4,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Callable, Optional, Tuple
 
-import numpy as np
 import torch
-from mmdet.structures import DetDataSample
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import (CanonicalFrame, locate_nipple,
                                    transform_points)
-from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.apis import NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              load_config, parser, user_errors)
 from mammo_plugins.datasets import LoadMammogram
@@ -39,8 +37,8 @@ def parse_args():
                        '       %(prog)s [options] --contour ANN_FILE')
     arguments.add_argument(
         'paths', nargs='+', metavar='PATH',
-        help='config and checkpoint, of a nipple detector or of a model that has '
-        'one, and the annotation file; with --contour the annotation file alone')
+        help='config and checkpoint of a nipple detector, and the annotation '
+        'file; with --contour the annotation file alone')
     arguments.add_argument(
         '--contour', action='store_true',
         help='use the skin line alone, where there are no weights')
@@ -64,47 +62,14 @@ def parse_args():
     return args
 
 
-class Detector:
-    """The nipple detector of a config.
-
-    Args:
-        config, checkpoint, device, trust_checkpoint: As in
-            :class:`~mammo_plugins.apis.ExamInferencer`.
-
-    Raises:
-        ConfigError: If the model cannot find nipples.
-    """
-
-    def __init__(self, *args) -> None:
-        inferencer = ExamInferencer(*args)
-        self.loading_options = inferencer.loading_options
-        self.device = inferencer.device
-        # another model's images are normalised by its own preprocessor
-        self.preprocess = inferencer.model.data_preprocessor
-        model = inferencer.model
-        self.detector = getattr(model, 'nipple_detector', None) or model
-        if not hasattr(self.detector, 'locate'):
-            raise ConfigError(f'{args[0].filename}: {type(model).__name__} has no '
-                              'nipple detector; give a config of '
-                              'configs/momminet, or --contour')
-
-    def __call__(self, image: np.ndarray) -> Point:
-        """Return (x, y) in pixels of a canonical image (H, W), or ``None``."""
-        sample = DetDataSample(metainfo=dict(img_shape=image.shape))
-        data = self.preprocess(
-            dict(inputs=[torch.from_numpy(image)[None].to(self.device)],
-                 data_samples=[sample]))
-        return self.detector.locate(data['inputs'], sample)
-
-
 def locate(results: dict, loader: LoadMammogram,
-           detector: Optional[Detector]) -> Tuple[Point, Optional[str]]:
+           detector: Optional[NippleLocator]) -> Tuple[Point, Optional[str]]:
     """Find the nipple of one image.
 
     Args:
         results (dict): ``img_path``, ``width``, ``height`` and ``view``.
         loader (LoadMammogram): What reads the file.
-        detector (Detector, optional): Asked first.
+        detector (NippleLocator, optional): Asked first.
 
     Returns:
         tuple: (x, y) in pixels of the file and 'detector' or 'contour'; both
@@ -169,7 +134,7 @@ def main() -> None:
         data = load_coco_exam(args.ann_file)
         detector = None
         if not args.contour:
-            detector = Detector(
+            detector = NippleLocator(
                 load_config(args.paths[0], args.cfg_options), args.paths[1],
                 args.device, args.trust_checkpoint)
     folder = Path(args.ann_file).absolute().parent

@@ -12,6 +12,7 @@ lines coincide; the map has a closed inverse and cannot fold, as its Jacobian is
 the affine determinant times the squared ratio.
 """
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Optional, Sequence, Tuple
 
 import cv2
@@ -28,7 +29,9 @@ _NIPPLE_WEIGHT = 0.3  # of the nipples' distance beside that of the skin lines
 _ISOTROPY_WEIGHT = 0.05  # keeps both scales alike
 _SHEAR_WEIGHT = 0.1
 _RATIOS = 0.6, 1.7  # what two breasts of a woman may differ by, in scale
+_LEAST_SEEN = 0.5  # share of the half circle of rays that must meet a skin line
 _WORST_FIT = 0.1  # mean distance of the skin lines, as a share of the depth
+_GRID_STEP = 4  # smallest distance in pixels of the points that a warp is computed at
 
 
 @dataclass(frozen=True)
@@ -102,25 +105,24 @@ class Registration:
         Returns:
             np.ndarray: :attr:`shape`, 0 where the auxiliary image ends.
         """
+        return cv2.remap(image, *self._pixel_maps, interpolation)
+
+    @cached_property
+    def _pixel_maps(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Where each main pixel comes from: (H, W) columns and rows, for OpenCV."""
         height, width = self.shape
-        # the map is smooth: a coarse grid of it, enlarged, is exact to 0.01 pixels
-        step = max(1, min(height, width) // 128)
+        # the map is smooth: enlarged from a coarse grid it is exact to 0.05 pixels
+        step = max(_GRID_STEP, min(height, width) // 256)
         xs, ys = (np.union1d(np.arange(0, size, step), size - 1) + 0.5
                   for size in (width, height))
         coarse = self.inverse_points(np.stack(np.meshgrid(xs, ys), -1))
-        if step > 1:
-            columns, rows = np.meshgrid(
-                np.interp(np.arange(width) + 0.5, xs, np.arange(len(xs))),
-                np.interp(np.arange(height) + 0.5, ys, np.arange(len(ys))))
-            coarse = cv2.remap(
-                coarse.astype(np.float32), columns.astype(np.float32),
-                rows.astype(np.float32), cv2.INTER_LINEAR)
-        # the chest wall's own column serves where a shear reaches beyond it
-        x = np.maximum(coarse[..., 0] - 0.5, 0)
-        return cv2.remap(
-            image, x.astype(np.float32),
-            (coarse[..., 1] - 0.5).astype(np.float32), interpolation)
-
+        columns, rows = np.meshgrid(
+            *(np.interp(np.arange(size) + 0.5, at, np.arange(len(at))).astype(
+                np.float32) for size, at in ((width, xs), (height, ys))))
+        # pixel centres; the chest wall's own column serves where a map ends there
+        x, y = (cv2.remap(part.astype(np.float32) - 0.5, columns, rows,
+                          cv2.INTER_LINEAR) for part in np.moveaxis(coarse, -1, 0))
+        return np.maximum(x, 0), y
 
 def register_contralateral(
         main: np.ndarray,
@@ -135,7 +137,8 @@ def register_contralateral(
         auxiliary (np.ndarray): (h, w) of the same projection of the other breast,
             in its canonical frame, and so flipped.
         main_nipple, auxiliary_nipple (Sequence[float], optional): (x, y) in their
-            images. Default to ``None``: found on the skin lines.
+            images. Default to ``None``: found on the skin lines, as are nipples
+            stated outside their image.
         view (str, optional): 'CC' or 'MLO', for finding nipples.
 
     Returns:
@@ -144,43 +147,63 @@ def register_contralateral(
     """
     lines = find_skin_line(main), find_skin_line(auxiliary)
     nipples = [
-        None if nipple is None and line is None else
-        np.asarray(nipple_on_line(line, view) if nipple is None else nipple, float)
-        for nipple, line in zip((main_nipple, auxiliary_nipple), lines)
+        _nipple(*facts, view) for facts in zip(
+            (main_nipple, auxiliary_nipple), lines, (main, auxiliary))
     ]
+
+    def aligned(reason: str) -> Registration:
+        return _aligned(main.shape, auxiliary.shape, nipples, reason)
+
     for name, line in zip(('main', 'auxiliary'), lines):
         if line is None:
-            return _aligned(main.shape, nipples,
-                            f'no skin line in the {name} image')
+            return aligned(f'no skin line in the {name} image')
+    origin = nipples[0][1]
+    ours = _radii(lines[0], origin)
+    if np.isfinite(ours).mean() < _LEAST_SEEN:
+        return aligned('the main skin line does not surround its nipple')
     affine = _fit_affine(*lines, *nipples)
     scales = np.linalg.svd(affine[:, :2], compute_uv=False)
     if scales.min() < _RATIOS[0] or scales.max() > _RATIOS[1]:
-        return _aligned(
-            main.shape, nipples, 'the breasts differ too much in size: scales of '
-            f'{scales.min():.2f} and {scales.max():.2f}')
-    origin = nipples[0][1]
-    moved = lines[1] @ affine[:, :2].T + affine[:, 2]
-    theirs, ours = _radii(moved, origin), _radii(lines[0], origin)
+        return aligned('the breasts differ too much in size: scales of '
+                       f'{scales.min():.2f} and {scales.max():.2f}')
+    theirs = _radii(lines[1] @ affine[:, :2].T + affine[:, 2], origin)
     seen = np.isfinite(theirs) & np.isfinite(ours)
-    if seen.mean() < 0.5:
-        return _aligned(main.shape, nipples, 'the skin lines do not surround the '
-                        'same part of the chest wall')
+    if seen.mean() < _LEAST_SEEN:
+        return aligned('the skin lines do not surround the same part of the chest '
+                       'wall')
     misfit = np.abs(theirs - ours)[seen].mean() / lines[0][:, 0].max()
     if misfit > _WORST_FIT:
-        return _aligned(main.shape, nipples, 'the contours do not fit: they are '
-                        f'{misfit:.0%} of the depth apart')
+        return aligned('the contours do not fit: they are '
+                       f'{misfit:.0%} of the depth apart')
     stretch = np.interp(_ANGLES, _ANGLES[seen], (theirs / ours)[seen])
     stretch = ndimage.gaussian_filter1d(stretch, _SMOOTHING, mode='nearest')
     return Registration(main.shape[:2], 'warped', None, affine, float(origin),
                         stretch)
 
 
-def _aligned(shape: Sequence[int], nipples: Sequence[Optional[np.ndarray]],
+def _nipple(stated: Optional[Sequence[float]], line: Optional[np.ndarray],
+            image: np.ndarray, view: Optional[str]) -> Optional[np.ndarray]:
+    """Return the nipple as stated, if that can be, or else as the line has it."""
+    height, width = image.shape[:2]
+    if stated is not None:
+        x, y = stated
+        if 0 <= x <= width and 0 <= y <= height:
+            return np.array([x, y], float)
+    return None if line is None else np.array(nipple_on_line(line, view))
+
+
+def _aligned(shape: Sequence[int], auxiliary_shape: Sequence[int],
+             nipples: Sequence[Optional[np.ndarray]],
              reason: str) -> Registration:
-    """Shift along the chest wall by the nipples, if both are known."""
+    """Shift along the chest wall by the nipples, if both are known.
+
+    Not by more than half of an image: then one of the nipples must be wrong.
+    """
     affine = np.eye(2, 3)
     if nipples[0] is not None and nipples[1] is not None:
-        affine[1, 2] = nipples[0][1] - nipples[1][1]
+        shift = nipples[0][1] - nipples[1][1]
+        if abs(shift) < min(shape[0], auxiliary_shape[0]) / 2:
+            affine[1, 2] = shift
     return Registration(
         tuple(shape[:2]), 'aligned', reason, affine, 0., np.ones(len(_ANGLES)))
 

@@ -15,10 +15,11 @@ from tqdm import tqdm
 from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
                                    transform_points)
 from mammo_plugins.apis.exam_files import FoundExams, FoundView, find_exams
+from mammo_plugins.apis.nipple_locator import NippleLocator
+from mammo_plugins.apis.trained_model import TrainedModel, loading_steps
 from mammo_plugins.datasets import LoadMammogram
-from mammo_plugins.engine.checkpoint import load_checkpoint_into
 from mammo_plugins.io import MammogramError, write_json
-from mammo_plugins.registry import DATASETS, MODELS, SCOPE
+from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import score_to_birads
 from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
@@ -28,18 +29,7 @@ Views = Dict[str, FoundView]
 Nipples = Dict[str, Tuple[float, float]]
 
 
-def _loading_steps(pipeline: Any) -> Iterator[dict]:
-    """Yield every LoadMammogram of a pipeline, also inside other transforms."""
-    if isinstance(pipeline, dict):
-        if str(pipeline.get('type')).rpartition('.')[2] == 'LoadMammogram':
-            yield pipeline
-        pipeline = list(pipeline.values())
-    if isinstance(pipeline, (list, tuple)):
-        for item in pipeline:
-            yield from _loading_steps(item)
-
-
-class ExamInferencer:
+class ExamInferencer(TrainedModel):
     """A trained detector, ready for files.
 
     The samples are made by the dataset and the pipeline of the config's
@@ -47,11 +37,10 @@ class ExamInferencer:
     as in training.
 
     Args:
-        config (str | Path | Config): The config the model was trained with.
-        checkpoint (str): Its checkpoint.
-        device (str, optional): Defaults to ``None``, a GPU if there is one.
-        trust_checkpoint (bool): Whether to load a checkpoint that holds more than
-            weights and plain data, which runs code from it. Defaults to False.
+        config, checkpoint, device, trust_checkpoint: As in :class:`TrainedModel`.
+        nipple_locator (NippleLocator, optional): Finds the nipples, which files do
+            not tell. Defaults to ``None``: the test pipeline's ``LocateNipple``
+            does, if it has one.
 
     Raises:
         CheckpointError: If the checkpoint is unsafe or not of this model.
@@ -67,24 +56,12 @@ class ExamInferencer:
                  config: Union[str, Path, Config],
                  checkpoint: Union[str, Path],
                  device: Optional[str] = None,
-                 trust_checkpoint: bool = False) -> None:
-        if not isinstance(config, Config):
-            config = Config.fromfile(config)
-        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        self.dataset_cfg = copy.deepcopy(config.test_dataloader.dataset)
-        loading = list(_loading_steps(self.dataset_cfg.get('pipeline', [])))
-        if not loading:
-            raise ValueError(
-                f'{config.filename}: test_dataloader.dataset.pipeline has no '
-                'LoadMammogram, whose frame maps boxes back to the files')
-        self.loading_options = {k: v for k, v in loading[0].items()
-                                if k not in ('type', 'cache_dir')}
-        self.scope = config.get('default_scope', SCOPE)
-        with MODELS.switch_scope_and_registry(self.scope):
-            self.model = MODELS.build(config.model)
-        load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
-        self.model.to(self.device).eval()
-        self.names = dict(config=Path(config.filename or '').name,
+                 trust_checkpoint: bool = False,
+                 nipple_locator: Optional[NippleLocator] = None) -> None:
+        super().__init__(config, checkpoint, device, trust_checkpoint)
+        self.nipple_locator = nipple_locator
+        self.dataset_cfg = copy.deepcopy(self.config.test_dataloader.dataset)
+        self.names = dict(config=Path(self.config.filename or '').name,
                           checkpoint=Path(checkpoint).name)
 
     def __call__(self,
@@ -147,7 +124,8 @@ class ExamInferencer:
             if not views:
                 del found.exams[key]
                 return None
-            found_in = self._detect(key, views, cache)
+            found_in = self._detect(key, views, cache,
+                                    self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
                 views=[
@@ -214,7 +192,7 @@ class ExamInferencer:
                         ])),
                 encoding='utf-8')
             cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
-            for step in _loading_steps(cfg.pipeline):
+            for step in loading_steps(cfg.pipeline):
                 step['cache_dir'] = cache
             return DATASETS.build(cfg)
 
@@ -230,25 +208,23 @@ class ExamInferencer:
         else:
             yield from (pseudo_collate([sample]) for sample in samples)
 
-    def _locate_nipples(self, exam: str, views: Views, cache: str) -> Nipples:
-        """Return nipples in file pixels by view, if the model can find them."""
-        if getattr(self.model, 'nipple_detector', None) is None:
-            return {}
-        names, nipples = list(views), {}
-        for batch in self._batches(self._dataset(exam, views, cache, {})):
-            data = self.model.data_preprocessor(batch)
-            found = self.model.locate_nipples(**data)
-            for sample, nipple in zip(data['data_samples'], found):
-                if nipple is not None:
-                    inverse = np.linalg.inv(sample.main.homography_matrix)
-                    nipples[names[sample.main.img_id]] = tuple(
-                        transform_points(nipple, inverse).tolist())
+    def _locate_nipples(self, views: Views, loader: LoadMammogram) -> Nipples:
+        """Return the nipples that the locator finds, in file pixels by view."""
+        nipples: Nipples = {}
+        if self.nipple_locator is None:
+            return nipples
+        for name, view in views.items():
+            image, frame = loader.load(str(view.path))
+            point = self.nipple_locator(image)
+            if point is not None:
+                nipples[name] = tuple(
+                    transform_points(point, frame.inverse).tolist())
         return nipples
 
     @torch.no_grad()
-    def _detect(self, exam: str, views: Views, cache: str) -> Dict[str, dict]:
+    def _detect(self, exam: str, views: Views, cache: str,
+                nipples: Nipples) -> Dict[str, dict]:
         """Return what the model finds, in file pixels, by view."""
-        nipples = self._locate_nipples(exam, views, cache)
         dataset = self._dataset(exam, views, cache, nipples)
         classes, names = dataset.metainfo['classes'], list(views)
         found = {}

@@ -2,8 +2,10 @@
 import numpy as np
 import pytest
 from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_points
+from mammo_plugins.anatomy import (CanonicalFrame, register_contralateral,
+                                   transform_points)
 from mammo_plugins.datasets.transforms import (LocateNipple, PackExamInputs,
                                                RegisterContralateral)
 from mammo_plugins.phantom import PhantomConfig, make_exam
@@ -76,6 +78,7 @@ class TestRegisterContralateral:
         other['gt_seg_map'] = blob.astype(np.uint8)
         other['gt_bboxes'] = HorizontalBoxes(
             np.array([[x - 7, y - 7, x + 7, y + 7]], np.float32))
+        other['gt_masks'] = BitmapMasks([blob.astype(np.uint8)], *blob.shape)
         before = main['img'].copy()
         views = self.register(main, other)
         assert np.array_equal(views['main']['img'], before)
@@ -85,11 +88,23 @@ class TestRegisterContralateral:
         assert warped['img'].shape == warped['img_shape'] == main['img'].shape
         rows, columns = np.nonzero(warped['gt_seg_map'])
         assert (warped['img'][rows, columns] > 0.9).mean() > 0.8
+        assert np.array_equal(warped['gt_masks'].masks[0], warped['gt_seg_map'])
         box = warped['gt_bboxes'].numpy()[0]
         extent = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         assert np.abs(box - extent).max() < 2
-        # the nipple still maps from the file, next to the main one's
-        assert np.hypot(*(nipple_of(warped) - nipple_of(main))) < 8
+        assert np.hypot(*(box.reshape(2, 2).mean(axis=0) -
+                          [columns.mean() + 0.5, rows.mean() + 0.5])) < 1
+
+    @pytest.mark.parametrize('projection', ['CC', 'MLO'])
+    def test_the_nipple_maps_from_the_file(self, exam, projection):
+        main, other = (view(exam, side, projection) for side in 'RL')
+        wanted = register_contralateral(
+            main['img'], other['img'], nipple_of(main), nipple_of(other),
+            projection).map_points(nipple_of(other))
+        warped = self.register(main, other)['bilateral']
+        assert nipple_of(warped) == pytest.approx(wanted, abs=1e-2)
+        assert warped['nipple'] == other['nipple']
+        assert np.hypot(*(nipple_of(warped) - nipple_of(main))) < 2
 
     def test_falls_back_and_says_so(self, exam):
         main, other = view(exam, 'L'), view(exam, 'R')
@@ -111,5 +126,7 @@ class TestRegisterContralateral:
     def test_no_lesions(self, exam):
         other = view(exam, 'R')
         other['gt_bboxes'] = HorizontalBoxes(np.zeros((0, 4), np.float32))
+        other['gt_masks'] = BitmapMasks([], *other['img_shape'])
         warped = self.register(view(exam, 'L'), other)['bilateral']
         assert warped['gt_bboxes'].numpy().shape == (0, 4)
+        assert warped['gt_masks'].masks.shape == (0, *warped['img_shape'])

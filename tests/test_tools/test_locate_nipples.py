@@ -151,7 +151,7 @@ def test_model_without_nipple_detector(monkeypatch, phantom_root, tmp_path,
     with pytest.raises(SystemExit):
         run(monkeypatch, config, tmp_path / 'a.pth',
             phantom_root / 'annotations/test.json')
-    assert 'FasterRCNN has no nipple detector' in capsys.readouterr().err
+    assert 'FasterRCNN; expected a NippleDetector' in capsys.readouterr().err
 
 
 def test_wrong_root_is_an_error(monkeypatch, ann_file):

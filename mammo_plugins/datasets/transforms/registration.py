@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks
 
 from mammo_plugins.anatomy import (Registration, locate_nipple,
                                    register_contralateral, transform_points)
@@ -79,7 +80,8 @@ class RegisterContralateral(BaseTransform):
     Modified Keys, of ``views['bilateral']``:
 
     - img, img_shape: of the main view's shape
-    - gt_bboxes, gt_seg_map: where they are
+    - gt_bboxes, gt_masks, gt_seg_map: where they are; the boxes hold the warped
+      outlines of the boxes
     - homography_matrix: the affine map from the file that is right at the nipple
       and in its neighbourhood; a warp has no matrix
 
@@ -118,6 +120,10 @@ class RegisterContralateral(BaseTransform):
             boxes = view['gt_bboxes'].numpy().reshape(-1, 4)
             view['gt_bboxes'] = HorizontalBoxes(
                 _warp_boxes(boxes, registration).astype(np.float32))
+        if 'gt_masks' in view:
+            masks = [registration.warp_image(mask, cv2.INTER_NEAREST)
+                     for mask in view['gt_masks'].to_ndarray()]
+            view['gt_masks'] = BitmapMasks(masks, *registration.shape)
         view['registration'] = registration.status
         if registration.reason is not None:
             view['registration_reason'] = registration.reason

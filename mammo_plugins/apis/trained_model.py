@@ -1,0 +1,68 @@
+"""A trained model and what its config says of loading images."""
+from pathlib import Path
+from typing import Any, Iterator, Optional, Union
+
+import torch
+from mmengine.config import Config
+
+from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.engine.checkpoint import load_checkpoint_into
+from mammo_plugins.registry import MODELS, SCOPE
+
+
+def loading_steps(pipeline: Any) -> Iterator[dict]:
+    """Yield every LoadMammogram of a pipeline, also inside other transforms.
+
+    Args:
+        pipeline (list[dict]): Of a config.
+    """
+    if isinstance(pipeline, dict):
+        if str(pipeline.get('type')).rpartition('.')[2] == 'LoadMammogram':
+            yield pipeline
+        pipeline = list(pipeline.values())
+    if isinstance(pipeline, (list, tuple)):
+        for item in pipeline:
+            yield from loading_steps(item)
+
+
+class TrainedModel:
+    """A model with its weights, ready to predict.
+
+    Args:
+        config (str | Path | Config): The config the model was trained with.
+        checkpoint (str | Path): Its checkpoint.
+        device (str, optional): Defaults to ``None``, a GPU if there is one.
+        trust_checkpoint (bool): Whether to load a checkpoint that holds more than
+            weights and plain data, which runs code from it. Defaults to False.
+
+    Attributes:
+        config (Config), scope (str), device (str), model (nn.Module).
+        loading_options (dict): Arguments of the test pipeline's LoadMammogram.
+
+    Raises:
+        CheckpointError: If the checkpoint is unsafe or not of this model.
+        ConfigError: If the config's test pipeline has no ``LoadMammogram``.
+    """
+
+    def __init__(self,
+                 config: Union[str, Path, Config],
+                 checkpoint: Union[str, Path],
+                 device: Optional[str] = None,
+                 trust_checkpoint: bool = False) -> None:
+        if not isinstance(config, Config):
+            config = Config.fromfile(config)
+        self.config = config
+        self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
+        loading = list(
+            loading_steps(config.test_dataloader.dataset.get('pipeline', [])))
+        if not loading:
+            raise ConfigError(
+                f'{config.filename}: test_dataloader.dataset.pipeline has no '
+                'LoadMammogram, whose frame maps boxes back to the files')
+        self.loading_options = {k: v for k, v in loading[0].items()
+                                if k not in ('type', 'cache_dir')}
+        self.scope = config.get('default_scope', SCOPE)
+        with MODELS.switch_scope_and_registry(self.scope):
+            self.model = MODELS.build(config.model)
+        load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
+        self.model.to(self.device).eval()
