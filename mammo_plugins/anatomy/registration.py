@@ -10,6 +10,15 @@ the point of the chest wall beside the main nipple: a ray is stretched by the ra
 of the two skin lines' distances on it. The chest wall stays in place and the skin
 lines coincide; the map has a closed inverse and cannot fold, as its Jacobian is
 the affine determinant times the squared ratio.
+
+On 60 phantom exams (512 x 256, 0.45 mm a pixel, lesion-free twins, each breast once
+the main one) the mean distance of the true skin lines falls from 3.7 (flipped only)
+or 3.3 (shifted by the nipples' rows) to 0.5 pixels in CC views, from 5.1 or 3.6 to
+0.5 in MLO views; it falls in at least 98% of pairs against either. The correlation
+of parenchymal detail (band-pass, about 0.7 to 4.5 mm) rises from 0.43 to 0.65 (CC)
+and from 0.29 to 0.61 (MLO), in 98% and 100% of pairs; against the shift by nipples,
+in 95% and 93%. The phantom's true map gains no more than that (95% and 92%): its
+breasts correlate by 0.8 only.
 """
 from dataclasses import dataclass
 from functools import cached_property
