@@ -141,6 +141,29 @@ def options_of(run: Run, cfg: Config) -> List[str]:
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
 
 
+def settings_of(run: Run, cfg: Config) -> dict:
+    """Return what a result depends on, as far as the ablation's config says it."""
+    # as JSON gives it back
+    return json.loads(json.dumps(dict(
+        config=run.settings.config, options=run.settings.get('options', {}),
+        phantom=cfg.phantom)))
+
+
+def is_done(run: Run, cfg: Config) -> bool:
+    """Tell whether a run's result is there.
+
+    Raises:
+        ConfigError: If it is of other settings.
+    """
+    if not run.result.is_file():
+        return False
+    found = json.loads(run.result.read_text())['settings']
+    if found != settings_of(run, cfg):
+        raise ConfigError(f'{run.result}: of other settings than the config has '
+                          f'now; delete {run.folder} to run it anew')
+    return True
+
+
 def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
     """Train and test one row, and keep its figures."""
     options, log = options_of(run, cfg), run.folder / 'ablate.log'
@@ -158,13 +181,13 @@ def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
         for path in sorted((run.folder / 'test').glob('*.json'))
     }
     write_json(run.result, dict(
-        row=run.row, seed=run.seed, config=run.settings.config,
+        row=run.row, seed=run.seed, settings=settings_of(run, cfg),
         minutes=(time.time() - start) / 60, summaries=summaries))
 
 
 def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
     """Run what is not done, needed rows first, with an estimate of the end."""
-    waiting = [run for run in runs if not run.result.is_file()]
+    waiting = [run for run in runs if not is_done(run, cfg)]
     for seed in dict.fromkeys(run.seed for run in waiting):
         make_data(cfg, seed, jobs)
     threads = 1 if jobs > 1 else None

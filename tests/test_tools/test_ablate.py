@@ -1,0 +1,163 @@
+"""tools/analysis_tools/ablate.py with trainings that are made up."""
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
+                                                 froc_summary)
+
+ROOT = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location(
+    'ablate_tool', ROOT / 'tools/analysis_tools/ablate.py')
+ablate = importlib.util.module_from_spec(spec)
+sys.modules['ablate_tool'] = ablate  # dataclasses look their module up
+spec.loader.exec_module(ablate)
+
+CONFIG = '''
+document = 'results.md'
+work_dir = {work_dir!r}
+phantom = dict(exams=8, size=(64, 32))
+seeds = (1, 2)
+rows = dict(
+    one=dict(title='One view', config='one.py'),
+    two=dict(title='Two views', config='two.py', needs=['one'],
+             options={{'model.a.checkpoint': '{{seed}}/one/trained.pth'}}))
+tables = [dict(title='Views', metric='froc', columns=('R@0.5', 'R@1.0', 'R@2.0'),
+               reference='one', rows=dict(one=(0.1, 0.2, 0.3), two=None))]
+'''
+
+
+def summary(gain):
+    rng = np.random.default_rng(0)
+    matches = [
+        ImageMatches(np.array([rng.random() + gain, rng.random()]),
+                     np.array([0, -1]), 1, f'p{i}') for i in range(20)
+    ]
+    return froc_summary(FROCData.from_images(matches), iou_thr=0.2, match='bbox')
+
+
+@pytest.fixture
+def setup(tmp_path, monkeypatch):
+    """A config, its document, and tools that only write what the real ones do."""
+    (tmp_path / 'results.md').write_text(
+        f'# Results\n\nkept\n{ablate.BEGIN}\nold\n{ablate.END}\nkept too\n')
+    config = tmp_path / 'ablation.py'
+    config.write_text(CONFIG.format(work_dir=str(tmp_path / 'work')))
+    calls = []
+
+    def call(words, log, threads):
+        calls.append(words)
+        if 'tools/train.py' in words:
+            folder = Path(words[words.index('--work-dir') + 1])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / 'epoch_2.pth').write_text('weights')
+            (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+        if 'tools/test.py' in words:
+            folder = Path(words[words.index('--work-dir') + 1]) / 'test'
+            folder.mkdir(parents=True)
+            gain = 0.3 if 'two.py' in words else 0.
+            (folder / 'froc.json').write_text(json.dumps(summary(gain)))
+
+    monkeypatch.setattr(ablate, 'call', call)
+    monkeypatch.setattr(ablate, 'ROOT', tmp_path)
+    return config, calls
+
+
+def run(monkeypatch, config, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['ablate.py', str(config), *arguments])
+    ablate.main()
+
+
+def trainings(calls):
+    return [words[1] for words in calls if words[0] == 'tools/train.py']
+
+
+@pytest.mark.parametrize('jobs', ['1', '2'])
+def test_rows_are_trained_in_order_and_written(setup, monkeypatch, tmp_path, jobs):
+    config, calls = setup
+    run(monkeypatch, config, '--jobs', jobs)
+    assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
+    for seed in (1, 2):
+        mine = [words for words in calls if f'seed_{seed}' in ' '.join(words)]
+        assert [words[0].split('/')[-1] for words in mine] == [
+            'phantom.py', 'train.py', 'test.py', 'train.py', 'test.py']
+        two = mine[3]
+        assert f'randomness.seed={seed}' in two
+        assert (f'model.a.checkpoint={tmp_path}/work/seed_{seed}/one/trained.pth'
+                in two)
+        assert any(word.startswith('test_dataloader.dataset.data_root=')
+                   and f'seed_{seed}/data' in word for word in two)
+    text = (tmp_path / 'results.md').read_text()
+    assert text.startswith('# Results\n\nkept\n') and text.endswith('kept too\n')
+    assert 'old' not in text and f'--jobs {jobs}' in text
+    one, two = (next(line for line in text.splitlines() if line.startswith(start))
+                for start in ('| One view', '| Two views'))
+    assert one.split('|')[5:8] == [' 0.1 ', ' 0.2 ', ' 0.3 ']
+    assert one.split('|')[8] == ' reference '
+    expected = summary(0.3)['operating_points'][0]['recall']
+    assert two.split('|')[2].startswith(f' {expected:.2f} [')
+    gain = expected - summary(0.)['operating_points'][0]['recall']
+    assert two.split('|')[8].startswith(f' {gain:+.2f} [')
+    assert two.split('|')[5:8] == [' – '] * 3
+
+
+def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
+    config, calls = setup
+    run(monkeypatch, config, '--seeds', '1', '--rows', 'one')
+    assert trainings(calls) == ['one.py']
+    assert 'not run' in (tmp_path / 'results.md').read_text()
+    run(monkeypatch, config)
+    assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
+    before = len(calls)
+    run(monkeypatch, config)
+    assert len(calls) == before
+
+
+def test_a_result_of_other_settings_is_not_taken(setup, monkeypatch):
+    config, calls = setup
+    run(monkeypatch, config, '--rows', 'one', '--seeds', '1')
+    config.write_text(config.read_text().replace("config='one.py'",
+                                                 "config='another.py'"))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, config, '--rows', 'one', '--seeds', '1')
+
+
+def test_a_row_pulls_what_it_needs(setup, monkeypatch):
+    config, calls = setup
+    run(monkeypatch, config, '--rows', 'two', '--seeds', '1')
+    assert trainings(calls) == ['one.py', 'two.py']
+
+
+def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys):
+    config, calls = setup
+    real = ablate.call
+
+    def failing(words, log, threads):
+        if 'two.py' in words:
+            raise ablate.ConfigError('tools/train.py ended with status 1')
+        real(words, log, threads)
+
+    monkeypatch.setattr(ablate, 'call', failing)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, config, '--seeds', '1')
+    assert 'ended with status 1' in capsys.readouterr().err
+    assert (tmp_path / 'work/seed_1/one/result.json').is_file()
+
+
+@pytest.mark.parametrize('change, message', [
+    (('--rows', 'three'), 'no such row'),
+    (('--tables-only', ), None),
+])
+def test_arguments(setup, monkeypatch, capsys, change, message):
+    config, calls = setup
+    if message is None:
+        run(monkeypatch, config, *change)
+        assert not calls
+        return
+    with pytest.raises(SystemExit):
+        run(monkeypatch, config, *change)
+    assert message in capsys.readouterr().err
