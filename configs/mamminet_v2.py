@@ -56,6 +56,7 @@ train_cfg = dict(
             optim_wrapper=dict(
                 optimizer=dict(
                     _delete_=True, type='SGD', lr=0.001, momentum=0.9)),
+            auto_scale_lr=dict(base_batch_size=16),
             param_scheduler=[
                 dict(
                     type='MultiStepLR',

@@ -26,7 +26,11 @@ model = dict(
     ipsilateral=dict(
         backbone=hrnet_w8,
         neck=dict(in_channels=[8, 16, 32, 64], out_channels=32),
-        rpn_head=dict(in_channels=32, feat_channels=32),
+        rpn_head=dict(
+            in_channels=32,
+            feat_channels=32,
+            # masses are 6 to 30 pixels here, 50 to 300 at paper scale
+            anchor_generator=dict(scales=[2])),
         roi_head=dict(
             num_auxiliary=50,
             bbox_roi_extractor=dict(out_channels=32),

@@ -1,4 +1,5 @@
 """Exams of noise, to try models without data; as ``mmdet.testing``."""
+import zlib
 from typing import Dict, List, Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ def _view(name: str, image: Tensor) -> DetDataSample:
             ori_shape=(height, width), scale_factor=(1., 1.),
             homography_matrix=np.eye(3), pixel_spacing_mm=(0.1, 0.1),
             nipple=(0.8 * width, 0.5 * height), laterality=name[0],
-            view=name[1:]))
+            view=name[1:], fingerprint=zlib.crc32(image.numpy())))
 
 
 def demo_single_view_inputs(images: Dict[str, Tensor]) -> List[dict]:

@@ -23,7 +23,11 @@ model = dict(
                 num_channels=(8, 16, 32, 64))),
         init_cfg=None),
     neck=dict(in_channels=[8, 16, 32, 64], out_channels=32),
-    rpn_head=dict(in_channels=32, feat_channels=32),
+    rpn_head=dict(
+        in_channels=32,
+        feat_channels=32,
+        # masses are 6 to 30 pixels here, 50 to 300 at paper scale
+        anchor_generator=dict(scales=[2])),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=32),
         bbox_head=dict(in_channels=32, fc_out_channels=128)),

@@ -19,8 +19,18 @@ model = dict(
             out_channels=256,
             num_outs=5)),
     bilateral=dict(
+        # dilated, for features of stride 8
         backbone=dict(
-            _delete_=True, type='SiameseResNet', concat_stage=3, **resnet),
+            _delete_=True,
+            type='SiameseResNet',
+            concat_stage=3,
+            strides=(1, 2, 1, 1),
+            dilations=(1, 1, 2, 4),
+            **resnet),
         decode_head=dict(_delete_=True, type='ASPPHead', in_channels=2048)),
     fusion=dict(feature_channels=[256, 512, 1024, 2048]))
 del resnet
+
+# the pooled features of one image alone cannot be normalised
+train_cfg = dict(
+    stages=dict(bilateral=dict(train_dataloader=dict(batch_size=2))))

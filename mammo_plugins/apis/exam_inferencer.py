@@ -239,6 +239,8 @@ class ExamInferencer(TrainedModel):
                 ])
                 if 'model_views' in sample:
                     found[name]['model_views'] = list(sample.model_views)
+                if 'registration_reason' in sample:
+                    found[name]['unregistered'] = sample.registration_reason
         return found
 
     @staticmethod
@@ -277,6 +279,9 @@ class ExamInferencer(TrainedModel):
         if view.burned_in:
             warnings.append('the header says that text is burned into the pixels, '
                             'perhaps of the patient: look before you share')
+        if 'unregistered' in found:
+            warnings.append('the other breast was laid beside this one without '
+                            f'matching their contours: {found["unregistered"]}')
         entry = dict(
             file=view.path.relative_to(root).as_posix(),
             laterality=view.laterality,

@@ -361,11 +361,12 @@ WITH_DETECTIONS = dict(
 
 def test_detections_of_the_model_so_far(tmp_path):
     runner = train(tmp_path, WITH_DETECTIONS)
-    assert runner.model.told == ['low', None, 'last', None]
+    assert runner.model.told == ['low', 'low', 'last', None]
     images = json.loads((tmp_path / 'detections/train.json').read_text())['images']
     assert [im['img_id'] for im in images] == list(range(5))
     model = StagedToy().eval()
     model.load_state_dict(load(tmp_path / 'epoch_1.pth')['state_dict'])
+    model.start_stage('low')
     boxes = transform_boxes([[2, 4, 12, 14]],
                             np.linalg.inv(CanonicalFrame.from_dict(FRAME).matrix))
     for i, image in enumerate(images):
@@ -390,7 +391,7 @@ def test_resumed_with_detections(tmp_path, missing):
     before = path.read_text()
     path.unlink() if missing else path.write_text(before.replace('stage', 'mark'))
     runner = train(tmp_path, WITH_DETECTIONS, resume=True)
-    assert runner.model.told == ([None] if missing else []) + ['last', None]
+    assert runner.model.told == (['low'] if missing else []) + ['last', None]
     assert ('mark' in path.read_text()) != missing
 
 

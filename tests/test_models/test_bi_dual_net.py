@@ -112,15 +112,8 @@ def test_losses_and_gradients(config, partners):
     assert list(losses) == ['loss_map']
     losses['loss_map'].backward()
     assert 0 < losses['loss_map'] < 10
-    unused = {
-        name
-        for name, p in model.named_parameters() if p.grad is None
-    }
-    assert unused == {
-        name
-        for name, _ in model.named_parameters()
-        if '.fusion.' in name and not any(partners)
-    }
+    # distributed training expects a gradient for every parameter
+    assert all(p.grad is not None for p in model.parameters())
 
 
 def test_the_partner_tells():

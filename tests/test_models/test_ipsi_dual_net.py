@@ -46,7 +46,7 @@ def view_of(img_id, size, lesions, nipple=(50., 30.)):
     g = torch.Generator().manual_seed(img_id)
     image = 0.2 * torch.rand(1, *size, generator=g)
     sample = DetDataSample(metainfo=dict(
-        img_id=img_id, img_shape=size, ori_shape=(2 * size[0], 2 * size[1]),
+        img_id=img_id, fingerprint=img_id, img_shape=size, ori_shape=(2 * size[0], 2 * size[1]),
         scale_factor=(.5, .5), nipple=nipple, pixel_spacing_mm=(.1, .1),
         homography_matrix=np.diag([.5, .5, 1.]).astype(np.float32)))
     boxes = torch.zeros(lesions, 4)

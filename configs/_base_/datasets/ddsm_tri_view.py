@@ -42,11 +42,14 @@ test_pipeline = [
         type='ForEachView',
         transforms=[
             load_mammogram, resize,
-            dict(type='LocateNipple'),
-            # after resizing: predictions are rescaled, the ground truth must not
-            dict(type='LoadAnnotations', with_bbox=True)
+            dict(type='LocateNipple')
         ]),
     dict(type='RegisterContralateral'),
+    # after resizing: predictions are rescaled, the ground truth must not be
+    dict(
+        type='ForEachView',
+        views=['main'],
+        transforms=[dict(type='LoadAnnotations', with_bbox=True)]),
     dict(type='PackExamInputs')
 ]
 

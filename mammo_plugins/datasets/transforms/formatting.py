@@ -1,4 +1,5 @@
 """Packing samples of several views for a model."""
+import zlib
 from typing import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ class PackExamInputs(PackDetInputs):
 
     Each view is packed as by mmdet's ``PackDetInputs``. Metainfo of ours besides
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
+    ``fingerprint`` (int), equal for equal pixels;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
@@ -66,7 +68,9 @@ class PackExamInputs(PackDetInputs):
 
     @staticmethod
     def _facts(view: dict) -> dict:
-        facts = dict(nipple=nipple_in_image(view))
+        facts = dict(
+            nipple=nipple_in_image(view),
+            fingerprint=zlib.crc32(np.ascontiguousarray(view['img'])))
         lesions = view.get('instances', [])
         ignored = view.get('gt_ignore_flags')
         if ignored is not None and len(lesions) == len(ignored):

@@ -85,7 +85,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 optim_wrapper=runner.optim_wrapper,
                 param_scheduler=runner.param_schedulers,
                 auto_scale_lr=runner.auto_scale_lr))
-        self.num_stages = len(parsed)
+        self._names = [stage.name for stage in parsed]
         self.stages: List[Stage] = [s for s in parsed if s.max_epochs]
         for stage in self.stages:
             check_trainable(stage, self.model)
@@ -212,7 +212,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         """Prepare the model, data, optimiser and schedule of the stage."""
         runner, stage = self.runner, self.stage
         runner.logger.info(
-            f'stage {stage.number}/{self.num_stages} {stage.name}: '
+            f'stage {stage.number}/{len(self._names)} {stage.name}: '
             f'{stage.max_epochs} epochs from {self.begin_epoch + 1}, '
             f'trains {", ".join(stage.trainable or ["all"])}')
         self.dataloader = None  # ends its processes before others begin
@@ -249,7 +249,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if reuse and file_is_there(path):
             runner.logger.info(f'detections of before are used: {path}')
             return path
-        self._tell_model(None)
+        place = self._names.index(self.stage.name)
+        # what is still to be trained takes no part
+        self._tell_model(self._names[place - 1] if place else None)
         predict_detections(
             self.model, self._build_dataloader(detections['dataloader']), path,
             dict(experiment=runner.experiment_name, stage=self.stage.name,

@@ -130,9 +130,15 @@ class SiameseMixin:
         outs = []
         for stage in range(max(self.output_stages) + 1):
             branches = self.forward_stage(stage, branches)
-            if stage == self.concat_stage and fusing:
-                halves = [b.split([len(main), len(auxiliary)]) for b in branches]
-                branches = self.fusion(*zip(*halves), rows)
+            if stage == self.concat_stage:
+                if fusing:
+                    halves = [b.split([len(main), len(auxiliary)])
+                              for b in branches]
+                    branches = self.fusion(*zip(*halves), rows)
+                elif self.training:
+                    # distributed training expects a gradient for every parameter
+                    nothing = 0. * sum(p.sum() for p in self.fusion.parameters())
+                    branches = [b + nothing for b in branches]
             if stage in self.output_stages:
                 outs.extend(b[:len(main)] for b in branches)
         return tuple(outs)

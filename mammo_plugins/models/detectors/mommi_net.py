@@ -9,6 +9,7 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mammo_plugins.models.decode_heads.lesion_map_head import IGNORED
 from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
                                         having, instances_from_map, own_image,
                                         view_key)
@@ -127,9 +128,8 @@ class MommiNet(BaseDetector):
             i for i, sample in enumerate(data_samples)
             if 'ipsilateral' in sample and 'bilateral' in sample
         ]
-        if not complete:  # a loss for each process, gradients for each parameter
-            return dict(loss_fusion=0. * sum(
-                p.sum() for p in self.fusion.parameters()))
+        if not complete:
+            return self._no_fusion_loss(inputs['main'])
         height, width = inputs['main'].shape[-2:]
         rows = []
         with torch.no_grad():
@@ -147,6 +147,17 @@ class MommiNet(BaseDetector):
         return self.fusion.loss(inputs['main'][complete], ipsi, bi,
                                 tuple(features),
                                 [data_samples[i].main for i in complete])
+
+    def _no_fusion_loss(self, images: Tensor) -> dict:
+        """Return a loss of 0 that keeps step with other processes.
+
+        They take means of their counts together, and expect a gradient for every
+        parameter.
+        """
+        nothing = 0. * sum(p.sum() for p in self.fusion.parameters())
+        logits = images.new_zeros(1, 1, 1, 1) + nothing
+        return dict(loss_map=self.fusion.loss_map(
+            logits, torch.full_like(logits, IGNORED)))
 
     def _maps(self, inputs: Dict[str, Tensor],
               data_samples: List[MultiViewDataSample], i: int,
@@ -194,7 +205,8 @@ class MommiNet(BaseDetector):
             ``bboxes`` (n, 4), ``scores``, ``labels`` and, with a malignancy
             classifier, ``malignancy`` (n, ), a probability, and ``birads_score``
             (n, ), see :func:`~mammo_plugins.structures.score_to_birads`.
-            Metainfo ``model_views`` names the views that took part.
+            Metainfo ``model_views`` names the views that took part,
+            ``registration_reason`` says why the other breast was not warped.
         """
         if self.stage in ('ipsilateral', 'bilateral'):
             return getattr(self, self.stage).predict(inputs, data_samples, rescale)
@@ -211,6 +223,9 @@ class MommiNet(BaseDetector):
                     sample.main.scale_factor).repeat(2)
             sample.main.pred_instances = found
             sample.main.set_metainfo(dict(model_views=sample.view_names))
+            if 'bilateral' in sample and 'registration_reason' in sample.bilateral:
+                sample.main.set_metainfo(dict(
+                    registration_reason=sample.bilateral.registration_reason))
             results.append(sample.main)
         return results
 

@@ -1,7 +1,6 @@
 """Finding one's way in batches of several views."""
 from typing import Hashable, List, Sequence, Tuple
 
-import numpy as np
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
@@ -35,16 +34,14 @@ def view_key(sample: DetDataSample) -> Hashable:
     """Return what two samples share if, and only if, they show the same pixels.
 
     An image is the main view of one sample and a partner in others; where its key
-    is the same, its features are too. A registered view is warped onto another
-    one, so it shares with none.
+    is the same, its features are too. Random changes of grey values, or the
+    registration onto another view, make it another image.
 
     Args:
-        sample (DetDataSample): Of one view.
+        sample (DetDataSample): Of one view, with ``img_shape`` and ``fingerprint``
+            as :class:`PackExamInputs` makes it.
     """
-    meta = sample.metainfo
-    matrix = np.asarray(meta['homography_matrix'], np.float32).tobytes()
-    warped = id(sample) if meta.get('registration') else None
-    return meta['img_id'], tuple(meta['img_shape']), matrix, warped
+    return tuple(sample.img_shape[:2]), sample.fingerprint
 
 
 def own_shape(sample: DetDataSample, divisor: int = 32) -> Tuple[int, int]:
