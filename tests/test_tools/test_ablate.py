@@ -1,6 +1,7 @@
 """tools/analysis_tools/ablate.py with trainings that are made up."""
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def setup(tmp_path, monkeypatch):
     """A config, its document, and tools that only write what the real ones do."""
     (tmp_path / 'results.md').write_text(
         f'# Results\n\nkept\n{ablate.BEGIN}\nold\n{ablate.END}\nkept too\n')
+    for name in ('one', 'two', 'another'):
+        (tmp_path / f'{name}.py').write_text(f'name = {name!r}')
     config = tmp_path / 'ablation.py'
     config.write_text(CONFIG.format(work_dir=str(tmp_path / 'work')))
     calls = []
@@ -58,7 +61,7 @@ def setup(tmp_path, monkeypatch):
             (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
         if 'tools/test.py' in words:
             folder = Path(words[words.index('--work-dir') + 1]) / 'test'
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             gain = 0.3 if 'two.py' in words else 0.
             (folder / 'froc.json').write_text(json.dumps(summary(gain)))
 
@@ -117,13 +120,25 @@ def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
     assert len(calls) == before
 
 
-def test_a_result_of_other_settings_is_not_taken(setup, monkeypatch):
+@pytest.mark.parametrize('change', ['row', 'its config', 'phantom', 'needed'])
+def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
+                                                 capsys, change):
     config, calls = setup
-    run(monkeypatch, config, '--rows', 'one', '--seeds', '1')
-    config.write_text(config.read_text().replace("config='one.py'",
-                                                 "config='another.py'"))
+    run(monkeypatch, config, '--seeds', '1')
+    before = len(calls)
+    text = config.read_text()
+    config.write_text({
+        'row': text.replace('{seed}/one', '{seed}/once'),
+        'phantom': text.replace('exams=8', 'exams=9')}.get(change, text))
+    if change in ('its config', 'needed'):
+        name = 'two' if change == 'its config' else 'one'
+        (tmp_path / f'{name}.py').write_text('name = 5')
+        if change == 'needed':  # only the needed row is run anew
+            shutil.rmtree(tmp_path / 'work/seed_1/one')
     with pytest.raises(SystemExit):
-        run(monkeypatch, config, '--rows', 'one', '--seeds', '1')
+        run(monkeypatch, config, '--seeds', '1')
+    assert 'begun with other settings' in capsys.readouterr().err
+    assert len(calls) == before
 
 
 def test_a_row_pulls_what_it_needs(setup, monkeypatch):

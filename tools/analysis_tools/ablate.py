@@ -1,11 +1,12 @@
 """Train and compare variants of a system on the phantom; write the tables."""
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -142,26 +143,25 @@ def options_of(run: Run, cfg: Config) -> List[str]:
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
-    """Return what a result depends on, as far as the ablation's config says it."""
+    """Return what a result depends on, beside code and seed."""
+    merged = Config.fromfile(ROOT / run.settings.config).pretty_text
     # as JSON gives it back
     return json.loads(json.dumps(dict(
-        config=run.settings.config, options=run.settings.get('options', {}),
-        phantom=cfg.phantom)))
+        config=run.settings.config,
+        config_sha256=hashlib.sha256(merged.encode()).hexdigest(),
+        options=run.settings.get('options', {}), phantom=cfg.phantom,
+        needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
+               for row in cfg.rows[run.row].get('needs', ())})))
 
 
-def is_done(run: Run, cfg: Config) -> bool:
-    """Tell whether a run's result is there.
-
-    Raises:
-        ConfigError: If it is of other settings.
-    """
-    if not run.result.is_file():
-        return False
-    found = json.loads(run.result.read_text())['settings']
-    if found != settings_of(run, cfg):
-        raise ConfigError(f'{run.result}: of other settings than the config has '
-                          f'now; delete {run.folder} to run it anew')
-    return True
+def check_settings(run: Run, cfg: Config) -> None:
+    """Raise :class:`ConfigError` if a run was begun with other settings."""
+    path, settings = run.folder / 'settings.json', settings_of(run, cfg)
+    if not path.is_file():
+        write_json(path, settings)
+    elif json.loads(path.read_text()) != settings:
+        raise ConfigError(f'{run.folder}: begun with other settings than the '
+                          'configs have now; delete it to run it anew')
 
 
 def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
@@ -181,13 +181,15 @@ def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
         for path in sorted((run.folder / 'test').glob('*.json'))
     }
     write_json(run.result, dict(
-        row=run.row, seed=run.seed, settings=settings_of(run, cfg),
+        row=run.row, seed=run.seed,
         minutes=(time.time() - start) / 60, summaries=summaries))
 
 
 def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
     """Run what is not done, needed rows first, with an estimate of the end."""
-    waiting = [run for run in runs if not is_done(run, cfg)]
+    for run in runs:
+        check_settings(run, cfg)
+    waiting = [run for run in runs if not run.result.is_file()]
     for seed in dict.fromkeys(run.seed for run in waiting):
         make_data(cfg, seed, jobs)
     threads = 1 if jobs > 1 else None
@@ -275,14 +277,19 @@ def minutes_of(runs: List[Run]) -> float:
                for run in runs if run.result.is_file())
 
 
-def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
-                 command: str) -> None:
-    """Put the tables between the marks of the document."""
+def read_document(cfg: Config) -> Tuple[str, str]:
+    """Return what is before and after the tables of the document."""
     path = ROOT / cfg.document
-    text = path.read_text(encoding='utf-8')
+    text = path.read_text(encoding='utf-8') if path.is_file() else ''
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ConfigError(f'{cfg.document}: expected the marks {BEGIN} and {END} '
                           'once each; the tables go between them')
+    return text.split(BEGIN)[0], text.split(END)[1]
+
+
+def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
+                 command: str) -> None:
+    """Put the tables between the marks of the document."""
     made = ' '.join(f'--{k.replace("_", "-")} '
                     + ' '.join(map(str, v if isinstance(v, (list, tuple)) else [v]))
                     for k, v in cfg.phantom.items())
@@ -291,13 +298,13 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
         f'Seeds {", ".join(map(str, seeds))}, each for the exams and for the '
         f'training; phantom exams with `{made}`. Means over the seeds, with 95% '
         'intervals from 1,000 bootstrap draws over patients. '
-        f'{minutes_of(runs):.0f} minutes of training and testing in all, '
-        'by jobs of one thread.', ''
+        f'{minutes_of(runs):.0f} minutes of training and testing in all (of the '
+        'last attempt, where a row was interrupted).', ''
     ]
     for spec in cfg.tables:
         lines += table(cfg, spec, seeds)
-    head, tail = text.split(BEGIN)[0], text.split(END)[1]
-    with atomic_path(path) as temporary:
+    head, tail = read_document(cfg)
+    with atomic_path(ROOT / cfg.document) as temporary:
         temporary.write_text(head + '\n'.join(lines) + END + tail,
                              encoding='utf-8')
     print(f'tables: {cfg.document}')
@@ -310,11 +317,14 @@ def main() -> None:
         cfg = load_config(args.config)
         seeds = args.seeds or list(cfg.seeds)
         runs = plan(cfg, seeds, args.rows)
+        read_document(cfg)  # before hours of work
         if not args.tables_only:
             train_all(runs, cfg, args.jobs)
         write_tables(cfg, plan(cfg, seeds, None), seeds,
                      f'python tools/analysis_tools/ablate.py {args.config} '
-                     f'--jobs {args.jobs}')
+                     f'--jobs {args.jobs}' + ''.join(
+                         f' --seeds {" ".join(map(str, seeds))}'
+                         if args.seeds else ''))
 
 
 if __name__ == '__main__':
