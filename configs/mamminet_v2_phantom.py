@@ -97,8 +97,7 @@ train_cfg = dict(
     stages=dict(
         ipsilateral=dict(max_epochs=max_epochs),
         bilateral=dict(max_epochs=max_epochs),
-        fusion=dict(
-            max_epochs=4, param_scheduler=[warm_up, dict(end=4, **cosine)]),
+        fusion=dict(max_epochs=max_epochs),
         malignancy=dict(
             max_epochs=10,
             train_dataloader=dict(dataset=dict(pipeline=patch_pipeline)),
