@@ -260,3 +260,21 @@ def test_validation_in_a_stage_is_of_its_branch(model, exam, stage, branch):
             getattr(model, branch).predict(
                 **model.data_preprocessor(pseudo_collate(exam)))):
         same(ours.pred_instances, theirs.pred_instances)
+
+
+@pytest.mark.parametrize('part', BRANCHES)
+@pytest.mark.parametrize('alone', [True, False])
+def test_parts_that_were_trained_before_are_loaded(model, tmp_path, part, alone):
+    """From a branch's own checkpoint, or out of that of a whole system."""
+    source = getattr(model, part) if alone else model
+    torch.save(dict(state_dict=source.state_dict()), tmp_path / 'a.pth')
+    cfg = Config.fromfile(CONFIG).model
+    cfg[part].init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
+    if not alone:
+        cfg[part].init_cfg.prefix = part
+    torch.manual_seed(1)
+    with MODELS.switch_scope_and_registry('mammo'):
+        new = MODELS.build(cfg)
+    new.init_weights()
+    for name, value in getattr(model, part).state_dict().items():
+        assert torch.equal(getattr(new, part).state_dict()[name], value), name

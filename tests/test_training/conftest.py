@@ -1,0 +1,58 @@
+"""Exams to learn from, and what chance is."""
+import numpy as np
+import pytest
+
+from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
+                                                 box_iou, froc_curve,
+                                                 match_detections,
+                                                 recall_at_fppi)
+from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
+                                   write_phantom_dataset)
+
+
+@pytest.fixture(scope='session')
+def easy_root(tmp_path_factory):
+    """48 small exams with large, dense lesions and no mimics."""
+    root = tmp_path_factory.mktemp('data') / 'easy'
+    phantom = PhantomConfig(
+        size=(192, 96), density=('A', 'B'), prevalence=1., second_lesion=0.5,
+        lesion_diameter_mm=(14., 25.), lesion_attenuation=(0.95, 1.05),
+        symmetric_nodules=0., overlap_pairs=0.)
+    write_phantom_dataset(
+        root, PhantomDatasetConfig(exams=48, seed=11, phantom=phantom))
+    return root
+
+
+def recall_at_one_fppi(samples, order):
+    """Recall with the detections of image ``order[i]`` taken for image ``i``'s."""
+    matches = []
+    for sample, other in zip(samples, order):
+        found, lesions = samples[other].pred_instances, sample.gt_instances
+        iou = box_iou(found.bboxes.numpy(), lesions.bboxes.numpy())
+        matches.append(
+            ImageMatches(found.scores.numpy(), match_detections(iou, 0.2),
+                         len(lesions), sample.patient_id))
+    curve = froc_curve(FROCData.from_images(matches))
+    return float(recall_at_fppi(curve, [1.])[0])
+
+
+@pytest.fixture
+def recall_and_chance():
+    """Recall at one false positive an image, and what other images would give."""
+
+    def compute(samples):
+        found = recall_at_one_fppi(samples, range(len(samples)))
+        # chance: the same detections, dealt to other images of the same projection
+        rng = np.random.default_rng(0)
+        chance = []
+        for _ in range(50):
+            order = np.arange(len(samples))
+            for view in ('CC', 'MLO'):
+                members = [i for i, s in enumerate(samples) if s.view == view]
+                order[members] = rng.permutation(members)
+            chance.append(recall_at_one_fppi(samples, order))
+        print(f'recall at 1 FPPI {found:.2f}; chance {np.mean(chance):.2f}, at most '
+              f'{np.max(chance):.2f}')
+        return found, np.max(chance)
+
+    return compute
