@@ -40,9 +40,9 @@ model = dict(
                 num_heads=4,
                 key_channels=32)),
         train_cfg=dict(
-            rpn_proposal=dict(nms_pre=500, max_per_img=300),
+            rpn_proposal=dict(nms_pre=200, max_per_img=100),
             rcnn=dict(sampler=dict(num=32))),
-        test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200))),
+        test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100))),
     bilateral=dict(
         backbone=hrnet_w8,
         decode_head=dict(in_channels=[8, 16, 32, 64], channels=32)),
@@ -97,7 +97,8 @@ train_cfg = dict(
     stages=dict(
         ipsilateral=dict(max_epochs=max_epochs),
         bilateral=dict(max_epochs=max_epochs),
-        fusion=dict(max_epochs=max_epochs),
+        fusion=dict(
+            max_epochs=4, param_scheduler=[warm_up, dict(end=4, **cosine)]),
         malignancy=dict(
             max_epochs=10,
             train_dataloader=dict(dataset=dict(pipeline=patch_pipeline)),

@@ -1,5 +1,6 @@
 """The main job, end to end, on phantom exams: `make demo`."""
 import json
+import os
 import subprocess
 import sys
 import time
@@ -73,6 +74,8 @@ def main() -> None:
     parser('Make 120 phantom exams; train the small single-view baseline and '
            'MommiNet-v2, all stages, on 90; evaluate both on 30; and run inference '
            'on a DICOM folder.', 'python tools/demo.py').parse_args()
+    # one core trains, the other loads images: two threads would be in its way
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
     start = time.time()
     step('1/6 Make 90 + 30 phantom exams', 'tools/dataset_converters/phantom.py',
          '--exams', '120', '--size', '256', '128', '--seed', '0', '--out', DATA,

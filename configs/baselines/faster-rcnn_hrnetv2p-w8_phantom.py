@@ -32,9 +32,9 @@ model = dict(
         bbox_roi_extractor=dict(out_channels=32),
         bbox_head=dict(in_channels=32, fc_out_channels=128)),
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=500, max_per_img=300),
+        rpn_proposal=dict(nms_pre=200, max_per_img=100),
         rcnn=dict(sampler=dict(num=32))),
-    test_cfg=dict(rpn=dict(nms_pre=500, max_per_img=200)))
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)))
 
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -138,7 +138,9 @@ def register_contralateral(
         auxiliary: np.ndarray,
         main_nipple: Optional[Sequence[float]] = None,
         auxiliary_nipple: Optional[Sequence[float]] = None,
-        view: Optional[str] = None) -> Registration:
+        view: Optional[str] = None,
+        skin_lines: Optional[Sequence[Optional[np.ndarray]]] = None
+) -> Registration:
     """Register the image of the other breast onto the main one.
 
     Args:
@@ -149,12 +151,15 @@ def register_contralateral(
             images. Default to ``None``: found on the skin lines, as are nipples
             stated outside their image.
         view (str, optional): 'CC' or 'MLO', for finding nipples.
+        skin_lines (Sequence[np.ndarray | None], optional): What
+            :func:`find_skin_line` gives for both images, if it is known. Defaults
+            to ``None``.
 
     Returns:
         Registration: 'warped', or 'aligned' with a reason: by the nipples where
         they are known, otherwise as the images are.
     """
-    lines = find_skin_line(main), find_skin_line(auxiliary)
+    lines = skin_lines or (find_skin_line(main), find_skin_line(auxiliary))
     nipples = [
         _nipple(*facts, view) for facts in zip(
             (main_nipple, auxiliary_nipple), lines, (main, auxiliary))

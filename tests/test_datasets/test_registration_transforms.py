@@ -22,7 +22,8 @@ def view(exam, laterality, projection='CC'):
         img=image, img_shape=image.shape, ori_shape=image.shape,
         homography_matrix=frame.matrix, nipple=tuple(phantom.nipple),
         nipple_source='annotation', view=projection, laterality=laterality,
-        instances=[], scale_factor=(1., 1.), img_id=1, img_path='x')
+        instances=[], scale_factor=(1., 1.), img_id=1,
+        img_path=f'{laterality}{projection}')
 
 
 @pytest.fixture(scope='module')

@@ -1,5 +1,5 @@
 """Nipples and the registration of the other breast, in a pipeline."""
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
-from mammo_plugins.anatomy import (Registration, locate_nipple,
+from mammo_plugins.anatomy import (Registration, find_skin_line, locate_nipple,
                                    register_contralateral, transform_points)
 from mammo_plugins.registry import TRANSFORMS
 
@@ -91,6 +91,16 @@ class RegisterContralateral(BaseTransform):
     - registration_reason (str): why it fell back
     """
 
+    def __init__(self) -> None:
+        # 4 KB an image, and most of the time that registration takes
+        self._skin_lines: Dict[tuple, Optional[np.ndarray]] = {}
+
+    def _skin_line(self, view: dict) -> Optional[np.ndarray]:
+        key = view['img_path'], view['img'].shape
+        if key not in self._skin_lines:
+            self._skin_lines[key] = find_skin_line(view['img'])
+        return self._skin_lines[key]
+
     def transform(self, results: dict) -> dict:
         """Register."""
         if 'bilateral' not in results['views']:
@@ -99,7 +109,8 @@ class RegisterContralateral(BaseTransform):
         other = dict(results['views']['bilateral'])
         registration = register_contralateral(
             main['img'], other['img'], nipple_in_image(main),
-            nipple_in_image(other), main.get('view'))
+            nipple_in_image(other), main.get('view'),
+            (self._skin_line(main), self._skin_line(other)))
         self._warp(other, registration)
         results['views'] = {**results['views'], 'bilateral': other}
         return results
