@@ -1,5 +1,5 @@
 # MommiNet-v2 made small: all four stages on phantom exams in minutes on two cores.
-#     python tools/dataset_converters/phantom.py --exams 200 --size 256 128 \
+#     python tools/dataset_converters/phantom.py --exams 100 --size 256 128 \
 #         --out data/phantom
 #     python tools/train.py configs/mamminet_v2_phantom.py
 # There is no val part: validation shows the test part, nothing is selected by it.

@@ -71,14 +71,14 @@ def report(seconds: float) -> None:
 
 def main() -> None:
     """Make exams, train, evaluate, infer."""
-    parser('Make 120 phantom exams; train the small single-view baseline and '
-           'MommiNet-v2, all stages, on 90; evaluate both on 30; and run inference '
+    parser('Make 100 phantom exams; train the small single-view baseline and '
+           'MommiNet-v2, all stages, on 75; evaluate both on 25; and run inference '
            'on a DICOM folder.', 'python tools/demo.py').parse_args()
     # one core trains, the other loads images: two threads would be in its way
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     start = time.time()
-    step('1/6 Make 90 + 30 phantom exams', 'tools/dataset_converters/phantom.py',
-         '--exams', '120', '--size', '256', '128', '--seed', '0', '--out', DATA,
+    step('1/6 Make 75 + 25 phantom exams', 'tools/dataset_converters/phantom.py',
+         '--exams', '100', '--size', '256', '128', '--seed', '0', '--out', DATA,
          '--split', '0.75', '0', '0.25', '--workers', '2', '--preview')
     for number, name, config, work_dir in (
             (2, 'the single-view baseline', SINGLE, SINGLE_WORK),
