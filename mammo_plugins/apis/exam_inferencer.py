@@ -299,15 +299,16 @@ class ExamInferencer(TrainedModel):
     @staticmethod
     def _draw(views: Views, entry: dict, loader: LoadMammogram,
               score_thr: float, path: Path) -> None:
-        panels = {}
+        panels, judged = {}, False
         for (name, view), facts in zip(views.items(), entry['views']):
             pixels, frame = loader.load(str(view.path))
             shown = [d for d in facts['detections'] if d['score'] >= score_thr]
+            judged = judged or any('malignancy' in d for d in shown)
             panels[name] = ViewPanel(
                 pixels,
                 transform_boxes([d['bbox'] for d in shown], frame.matrix),
                 [d['score'] for d in shown],
                 [d['malignancy'] for d in shown if 'malignancy' in d])
         draw_four_view(
-            panels, path, f'exam {entry["exam_id"]}, scores from {score_thr:g}\n'
-            'research use only')
+            panels, path, f'exam {entry["exam_id"]}, scores from {score_thr:g}'
+            f'{", M: malignancy" if judged else ""}\nresearch use only')

@@ -46,7 +46,10 @@ def _draw_box(axes, box, label: str) -> None:
     x1, y1, x2, y2 = box
     axes.add_patch(
         Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2))
-    axes.text(x1, y1 - 2, label, color=_BOX_COLOUR, fontsize=8, va='bottom')
+    # towards the middle of the panel, beside which the text would be covered
+    left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
+    axes.text(x1 if left else x2, y1 - 2, label, color=_BOX_COLOUR, fontsize=8,
+              va='bottom', ha='left' if left else 'right')
 
 
 def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
@@ -78,7 +81,7 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     for i, (box, score) in enumerate(zip(boxes, panel.scores)):
         label = f'{score:.2f}'
         if len(panel.malignancy):
-            label += f', malignant {panel.malignancy[i]:.2f}'
+            label += f' M {panel.malignancy[i]:.2f}'
         _draw_box(axes, box, label if score in written else '')
 
 
