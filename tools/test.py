@@ -7,6 +7,7 @@ from mammo_plugins.apis.command_line import (add_run_arguments,
                                              check_annotation_files, parser,
                                              prepare_run, require_file,
                                              user_errors)
+from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
@@ -44,6 +45,7 @@ def main() -> None:
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
         runner.test()
+        close_process_group()
     print(f'results: {cfg.work_dir}/test')
 
 

@@ -10,6 +10,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              warn_of_schedule)
 from mammo_plugins.engine.checkpoint import (check_pretrained_files,
                                              drop_pretrained_files)
+from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/train.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
@@ -63,6 +64,7 @@ def main() -> None:
         check_annotation_files(cfg, ('train', 'val'))
         warn_of_schedule(cfg)
         Runner.from_cfg(cfg).train()
+        close_process_group()
     print(f'checkpoints, logs and results: {cfg.work_dir}')
 
 

@@ -1,4 +1,4 @@
-"""Launching on machines without GPUs."""
+"""Begin and end of runs of several processes."""
 import torch
 from mmengine.config import Config
 
@@ -22,3 +22,13 @@ def setup_cpu_distributed(cfg: Config) -> None:
             device_ids=None,
             broadcast_buffers=False,
             find_unused_parameters=cfg.get('find_unused_parameters', False))
+
+
+def close_process_group() -> None:
+    """Leave the process group of a run that went well, if there is one.
+
+    Without it gloo's threads may still run when the interpreter ends, which
+    aborts a process whose work is done.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -6,8 +6,8 @@ from mmcv.transforms import BaseTransform
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures.bbox import HorizontalBoxes
 
-from mammo_plugins.anatomy import transform_points
 from mammo_plugins.registry import TRANSFORMS
+from .registration import nipple_in_image
 
 
 @TRANSFORMS.register_module()
@@ -43,10 +43,11 @@ class NippleInstances(BaseTransform):
 
     def transform(self, results: dict) -> Optional[dict]:
         """Set the instance."""
-        if results.get('nipple') is None:
+        point = nipple_in_image(results)
+        if point is None:
             return None
+        point = np.array(point)
         height, width = results['img'].shape[:2]
-        point = transform_points(results['nipple'], results['homography_matrix'])
         if (point < 0).any() or (point > (width, height)).any():
             return None
         half = self.side * height / 2
@@ -80,9 +81,6 @@ class PackNippleInputs(PackDetInputs):
     def transform(self, results: dict) -> dict:
         """Pack."""
         packed = super().transform(results)
-        nipple = results.get('nipple')
-        if nipple is not None:
-            nipple = tuple(
-                transform_points(nipple, results['homography_matrix']).tolist())
-        packed['data_samples'].set_metainfo(dict(nipple=nipple))
+        packed['data_samples'].set_metainfo(
+            dict(nipple=nipple_in_image(results)))
         return packed

@@ -9,7 +9,7 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mammo_plugins.models.decode_heads.lesion_map_head import IGNORED
+from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
                                         having, instances_from_map, own_image,
                                         view_key)
