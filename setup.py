@@ -34,6 +34,7 @@ INSTALL_REQUIRES = [
     'pylibjpeg-openjpeg>=2.3',
     'pylibjpeg-rle>=2.0',
     'tifffile>=2023.9',
+    'python-calamine>=0.2.3',
     'tqdm>=4.66',
 ]
 TESTS_REQUIRE = [
@@ -41,6 +42,7 @@ TESTS_REQUIRE = [
     'pytest-xdist>=3.5',
     'hypothesis>=6.90',
     'scikit-learn>=1.3',
+    'openpyxl>=3.1',
 ]
 
 setup(

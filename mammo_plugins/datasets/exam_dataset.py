@@ -169,6 +169,7 @@ class ExamDataset(BaseDataset):
             birads=view.birads,
             density=view.density,
             abnormal=view.abnormal,
+            pathology=view.pathology,
             instances=[self._instance(lesion) for lesion in view.lesions])
 
     @staticmethod

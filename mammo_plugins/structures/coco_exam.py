@@ -74,6 +74,10 @@ _IMAGE_FIELDS = {
     'density': (_one_of(DENSITIES), f'one of {DENSITIES}', True),
     'abnormal': (lambda v: isinstance(v, bool), 'true or false', True),
 }
+# they may be left out
+_OPTIONAL_IMAGE_FIELDS = {
+    'pathology': (_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
+}
 _ANNOTATION_FIELDS = {
     'id': (_is_int, 'an integer', False),
     'image_id': (_is_int, 'an integer', False),
@@ -148,6 +152,9 @@ def validate_coco_exam(data: Any) -> List[str]:
         }, f'categories[{i}]')
     for i, image in enumerate(data['images']):
         errors += _check_fields(image, _IMAGE_FIELDS, f'images[{i}]')
+        there = {name: rule for name, rule in _OPTIONAL_IMAGE_FIELDS.items()
+                 if isinstance(image, dict) and name in image}
+        errors += _check_fields(image, there, f'images[{i}]')
     for i, annotation in enumerate(data['annotations']):
         errors += _check_fields(annotation, _ANNOTATION_FIELDS,
                                 f'annotations[{i}]')
@@ -266,7 +273,9 @@ def exams_from_coco(data: Dict[str, Any]) -> List[Exam]:
             birads=image['birads'],
             density=image['density'],
             abnormal=image['abnormal'],
+            pathology=image.get('pathology'),
             lesions=lesions.get(image['id'], []),
-            extra={k: v for k, v in image.items() if k not in _IMAGE_FIELDS})
+            extra={k: v for k, v in image.items()
+                   if k not in {**_IMAGE_FIELDS, **_OPTIONAL_IMAGE_FIELDS}})
         exam.views[view.laterality, view.view, view.modality] = view
     return list(exams.values())

@@ -52,6 +52,8 @@ class View:
         breast_bbox (tuple[float], optional): (x1, y1, x2, y2) in pixels.
         birads, density (str, optional): As read by the radiologist.
         abnormal (bool, optional): Whether the view shows an abnormality.
+        pathology (str, optional): 'malignant' or 'benign', of the view or its
+            breast, for data sets that do not outline lesions.
         lesions (list[Lesion]): Empty for a normal view.
         extra (dict): Further keys of the annotation file, as they are.
     """
@@ -68,6 +70,7 @@ class View:
     birads: Optional[str] = None
     density: Optional[str] = None
     abnormal: Optional[bool] = None
+    pathology: Optional[str] = None
     lesions: List[Lesion] = field(default_factory=list)
     extra: Dict[str, Any] = field(default_factory=dict)
 

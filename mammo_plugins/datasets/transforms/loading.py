@@ -113,12 +113,19 @@ class LoadMammogram(BaseTransform):
             image, facts = self._read(path)
         else:
             image, facts = self.cache.get(
-                path,
-                lambda: self._read(path),
-                key=f'crop={self.crop} margin={self.margin} '
-                f'bits={self.bits_stored}')
+                path, lambda: self._read(path), key=self._key)
         return (image.astype(np.float32) / FULL_SCALE,
                 CanonicalFrame.from_dict(facts))
+
+    @property
+    def _key(self) -> str:
+        return (f'crop={self.crop} margin={self.margin} '
+                f'bits={self.bits_stored}')
+
+    def is_cached(self, path: str) -> bool:
+        """Tell whether the cache has an entry of a file, sound or not."""
+        return self.cache is not None and self.cache.entry_path(
+            path, self._key).is_file()
 
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""

@@ -1,0 +1,55 @@
+"""What every converter of a raw data set is."""
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Dict, Optional, Tuple
+
+from .records import Catalogue, RawView
+
+
+class Converter(ABC):
+    """Reads the tables of one data set.
+
+    A subclass finds the views and says what is known of them;
+    :func:`~mammo_plugins.converters.conversion.convert` does the rest. It must be
+    picklable, for views are worked on in several processes.
+
+    Attributes:
+        name (str): Of the data set, in the output.
+        categories (tuple[str]): Kinds of lesions, in the order of their ids.
+        official_split (bool): Whether ``RawView.part`` is known.
+        ratios (dict[str, float]): Shares of the parts by default.
+        bits_stored (int, optional): Depth of 16-bit pictures that do not say it.
+    """
+    name: str = ''
+    categories: Tuple[str, ...] = ('mass', )
+    official_split: bool = False
+    ratios: Dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
+    bits_stored: Optional[int] = None
+
+    @abstractmethod
+    def catalogue(self, raw: Path) -> Catalogue:
+        """Find all views and what the tables say of them; reads no pixels.
+
+        Args:
+            raw (Path): The raw folder.
+
+        Raises:
+            ConversionError: If the folder is not of this data set.
+        """
+
+    def prepare(self, raw: Path, view: RawView, out: Path) -> Path:
+        """Return a file that ``read_mammogram`` reads.
+
+        Args:
+            raw (Path): The raw folder.
+            view (RawView): The view.
+            out (Path): The data root, for files that have to be made.
+
+        Returns:
+            Path: Relative to ``out``; by default the raw file, through the link
+            ``out/raw``.
+
+        Raises:
+            MammogramError: If the raw file cannot be used.
+        """
+        return Path('raw') / view.file

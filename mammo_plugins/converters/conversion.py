@@ -1,0 +1,278 @@
+"""From a raw data set to a data root in the COCO-exam format."""
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+
+import cv2
+
+from mammo_plugins.io import MammogramError, read_header, write_json
+from mammo_plugins.version import __version__
+
+from .base import Converter
+from .journal import Journal, record_key
+from .outlines import resolve_outline
+from .parts import Split, assign_parts
+from .records import Catalogue, ConversionError, RawView
+from .summary import write_summary
+
+_JOURNAL = '.conversion.jsonl'
+
+# the facts of a view, and its annotations, that need its pixels; or why it is left out
+Result = Dict[str, Any]
+Progress = Callable[[Iterable, int], Iterable]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know of a conversion."""
+    converter: Converter
+    raw: Path
+    out: Path
+    cache_dir: Path
+
+
+def convert(converter: Converter,
+            raw: Path,
+            out: Path,
+            split: Split,
+            cache_dir: Path,
+            workers: int = 1,
+            limit: Optional[int] = None,
+            progress: Progress = lambda items, total: items) -> Dict[str, Any]:
+    """Convert a data set.
+
+    Writes ``out/annotations``, ``out/summary.md`` and ``.json``,
+    ``out/skipped.csv``, the link ``out/raw`` to the raw folder, and an entry of
+    the pixel cache for each view. What an earlier run has done is not done again;
+    annotation files are written last, each whole or not at all.
+
+    Args:
+        converter (Converter): Of the data set.
+        raw (Path): The raw folder; it is only read.
+        out (Path): The data root.
+        split (Split): How to part the patients.
+        cache_dir (Path): Folder of the pixel cache.
+        workers (int): Processes. Defaults to 1.
+        limit (int, optional): Convert the first so many exams only.
+        progress (callable): Wraps the finished views, given their number.
+
+    Returns:
+        dict: The summary, as in ``summary.json``.
+
+    Raises:
+        ConversionError: If the raw folder is not of this data set, or nothing in
+            it can be used, or ``out`` belongs to another one.
+    """
+    catalogue = converter.catalogue(raw)
+    _drop_repeated(catalogue)
+    _keep_exams(catalogue, limit)
+    if not catalogue.views:
+        first = ''.join(f'; first: {skip.item}: {skip.reason}'
+                        for skip in catalogue.skipped[:1])
+        raise ConversionError(
+            f'{raw}: no usable view; {len(catalogue.skipped)} left out{first}')
+    parts = assign_parts(catalogue, split)
+    _link(out, raw)
+    job = Job(converter, raw, out, cache_dir)
+    views = {id(view): view for part in parts.values() for view in part}
+    results = _process_all(job, list(views.values()), workers, progress)
+    _note_defects(catalogue, list(views.values()), results)
+    files = {}
+    for part, members in parts.items():
+        used = [view for view in members if 'image' in results[id(view)]]
+        if used:
+            files[part] = _coco(converter, part, split, used, results)
+    if not files:
+        raise ConversionError(
+            f'{raw}: none of {len(views)} images can be used; first: '
+            f'{catalogue.skipped[-1].item}: {catalogue.skipped[-1].detail}')
+    summary = write_summary(out, converter, files, catalogue)
+    _replace_annotations(out / 'annotations', files)
+    return summary
+
+
+def _drop_repeated(catalogue: Catalogue) -> None:
+    seen, views = set(), []
+    for view in catalogue.views:
+        key = view.exam_id, view.laterality, view.view, view.modality
+        if key in seen:
+            catalogue.skip(view.file, 'another image of the same view of an exam',
+                           ' '.join(key[1:]))
+        else:
+            seen.add(key)
+            views.append(view)
+    catalogue.views = views
+
+
+def _keep_exams(catalogue: Catalogue, limit: Optional[int]) -> None:
+    if limit is not None:
+        kept = set(list(dict.fromkeys(v.exam_id for v in catalogue.views))[:limit])
+        catalogue.views = [v for v in catalogue.views if v.exam_id in kept]
+
+
+def _link(out: Path, raw: Path) -> None:
+    """Make ``out/raw``, by which annotation files name raw images."""
+    link = out / 'raw'
+    if link.is_symlink() or link.exists():
+        if link.resolve() != raw.resolve():
+            raise ConversionError(
+                f'{link} leads to {link.resolve()}, not to {raw.resolve()}: {out} '
+                'belongs to another data set; choose another --out')
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(raw.resolve(), target_is_directory=True)
+
+
+def _process_all(job: Job, views: List[RawView], workers: int,
+                 progress: Progress) -> Dict[int, Result]:
+    """Return the result of each view, by the id of its record."""
+    from mammo_plugins.datasets.transforms.loading import LoadMammogram
+    load = LoadMammogram(
+        str(job.cache_dir), bits_stored=job.converter.bits_stored)
+    journal = Journal(job.out / _JOURNAL)
+    results: Dict[int, Result] = {}
+    todo: List[Tuple[RawView, str]] = []
+    for view in views:
+        key = record_key(job.raw, view)
+        known = journal.get(key)
+        if known is not None and (
+                'image' not in known or load.is_cached(
+                    str(job.out / known['image']['file_name']))):
+            results[id(view)] = known
+        else:
+            todo.append((view, key))
+    for (view, key), result in progress(
+            _run(job, todo, workers), len(todo)):
+        journal.add(key, result)
+        results[id(view)] = result
+    return results
+
+
+def _run(job: Job, todo: List[Tuple[RawView, str]], workers: int):
+    if workers == 1:
+        for item in todo:
+            yield item, process_view(job, item[0])
+        return
+    with ProcessPoolExecutor(workers, get_context('spawn'),
+                             _one_thread) as pool:
+        futures = {pool.submit(process_view, job, item[0]): item for item in todo}
+        try:
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        finally:  # an interruption does not wait for what is queued
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)  # the processes share the cores
+
+
+def process_view(job: Job, view: RawView) -> Result:
+    """Read a view into the cache and find what depends on its pixels.
+
+    Returns:
+        dict: ``image`` (facts), ``annotations`` and ``skipped`` (pairs of reason
+        and detail, of lesions); or ``defect``, why the view is left out.
+    """
+    from mammo_plugins.datasets.transforms.loading import LoadMammogram
+    load = LoadMammogram(
+        str(job.cache_dir), bits_stored=job.converter.bits_stored)
+    try:
+        file = job.converter.prepare(job.raw, view, job.out)
+        header = read_header(job.out / file)
+        _, frame = load.load(str(job.out / file))
+    except MammogramError as error:
+        return dict(defect=error.reason)
+    x1, y1, x2, y2 = frame.crop
+    annotations, skipped = [], []
+    for lesion in view.lesions:
+        outline, reason = resolve_outline(
+            lesion, job.raw, frame.source_height, frame.source_width)
+        if outline is None:
+            skipped.append(reason)
+        else:
+            annotations.append(dict(
+                outline, category=lesion.category, birads=lesion.birads,
+                pathology=lesion.pathology, lesion_id=lesion.lesion_id))
+    spacing = view.pixel_spacing_mm or header.pixel_spacing_mm
+    return dict(
+        image=dict(
+            file_name=file.as_posix(),
+            width=frame.source_width,
+            height=frame.source_height,
+            pixel_spacing_mm=spacing and list(spacing),
+            breast_bbox=[x1, y1, x2 - x1, y2 - y1]),
+        annotations=annotations,
+        skipped=skipped)
+
+
+def _note_defects(catalogue: Catalogue, views: List[RawView],
+                  results: Dict[int, Result]) -> None:
+    for view in views:
+        result = results[id(view)]
+        if 'defect' in result:
+            catalogue.skip(view.file, 'image that cannot be used',
+                           result['defect'])
+        for reason in result.get('skipped', ()):
+            catalogue.skip(f'lesion of {view.file}', *_counted(reason))
+
+
+def _counted(reason: str) -> Tuple[str, str]:
+    head, _, detail = reason.partition(': ')
+    return head, detail
+
+
+def _coco(converter: Converter, part: str, split: Split, views: List[RawView],
+          results: Dict[int, Result]) -> Dict[str, Any]:
+    category_ids = {name: i for i, name in enumerate(converter.categories, 1)}
+    images: List[dict] = []
+    annotations: List[dict] = []
+    for image_id, view in enumerate(views, 1):
+        result = results[id(view)]
+        images.append(dict(
+            id=image_id,
+            **result['image'],
+            exam_id=view.exam_id,
+            patient_id=view.patient_id,
+            laterality=view.laterality,
+            view=view.view,
+            modality=view.modality,
+            source=view.file.as_posix(),
+            nipple=view.nipple and list(view.nipple),
+            birads=view.birads,
+            density=view.density,
+            pathology=view.pathology,
+            abnormal=view.abnormal,
+            **view.extra))
+        for annotation in result['annotations']:
+            annotation = dict(annotation)
+            annotations.append(dict(
+                id=len(annotations) + 1,
+                image_id=image_id,
+                category_id=category_ids[annotation.pop('category')],
+                iscrowd=0,
+                **annotation))
+    return dict(
+        info=dict(
+            dataset=converter.name,
+            split=part.rpartition('/')[2],
+            split_kind=split.kind,
+            split_seed=split.seed,
+            converter_version=__version__),
+        images=images,
+        annotations=annotations,
+        categories=[dict(id=i, name=name) for name, i in category_ids.items()])
+
+
+def _replace_annotations(folder: Path, files: Dict[str, dict]) -> None:
+    """Write the parts; parts of an earlier split of this kind are taken away."""
+    for part, data in files.items():
+        write_json(folder / f'{part}.json', data)
+    folded = any('/' in part for part in files)
+    stale = folder.glob('fold_*/*.json' if folded else '*.json')
+    for path in stale:
+        if path.relative_to(folder).with_suffix('').as_posix() not in files:
+            os.unlink(path)

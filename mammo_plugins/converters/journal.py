@@ -1,0 +1,54 @@
+"""What a conversion has done, so that it can be gone on with."""
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional
+
+from mammo_plugins.version import __version__
+
+from .records import RawView
+
+
+def record_key(raw: Path, view: RawView) -> str:
+    """Return what changes when a view, its files or this package change."""
+    stamps = []
+    for file in [view.file, *(lesion.mask_file for lesion in view.lesions)]:
+        try:
+            stat = os.stat(raw / file) if file is not None else None
+        except OSError:
+            stat = None  # its absence is found, and said, when it is read
+        stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
+    text = f'{__version__}|{view!r}|{stamps}'
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+class Journal:
+    """One JSON line a view that is done; a line cut short is not counted.
+
+    Args:
+        path (Path): The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: Dict[str, Any] = {}
+        if path.is_file():
+            for line in path.read_text(encoding='utf-8').splitlines():
+                try:
+                    key, result = json.loads(line)
+                except ValueError:
+                    continue
+                self.done[key] = result
+
+    def get(self, key: str) -> Optional[Any]:
+        """Return what was noted, or ``None``."""
+        return self.done.get(key)
+
+    def add(self, key: str, result: Any) -> None:
+        """Note a result."""
+        self.done[key] = result
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path, 'a', encoding='utf-8') as file:
+            # a line of its own, even after one that was cut short
+            file.write('\n' + json.dumps([key, result]))

@@ -1,0 +1,124 @@
+"""Which exam goes to which part."""
+from dataclasses import dataclass, field
+from typing import Dict, List, Tuple
+
+from mammo_plugins.structures import kfold_patients, split_patients
+
+from .records import Catalogue, ConversionError, RawView
+
+SPLITS = ('official', 'ratio', 'kfold')
+
+
+@dataclass(frozen=True)
+class Split:
+    """How to part the patients.
+
+    Attributes:
+        kind (str): 'official', 'ratio' or 'kfold'.
+        ratios (dict[str, float]): Shares of 'train', 'val', 'test', for 'ratio'.
+        val_share (float): Share of the official training patients that becomes the
+            part 'val', where the official split has none.
+        folds (int): Number of folds, for 'kfold'.
+        seed (int): Of the shuffle.
+    """
+    kind: str = 'ratio'
+    ratios: Dict[str, float] = field(
+        default_factory=lambda: dict(train=0.8, val=0.1, test=0.1))
+    val_share: float = 0.1
+    folds: int = 5
+    seed: int = 0
+
+
+def stratum(views: List[RawView]) -> str:
+    """Return what of a patient each part shall have its share of."""
+    facts = [view.pathology for view in views] + [
+        lesion.pathology for view in views for lesion in view.lesions]
+    if 'malignant' in facts:
+        return 'malignant'
+    if any(view.abnormal or view.lesions for view in views):
+        return 'abnormal'
+    return 'normal'
+
+
+def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]:
+    """Deal views to annotation files, a patient never to two parts.
+
+    Where the official split has a patient in both training and test (in
+    CBIS-DDSM, masses and calcifications were split each by themselves), the test
+    part stays whole and the patient's training views are left out, as counted
+    skips.
+
+    Args:
+        catalogue (Catalogue): All views; skips are added to it.
+        split (Split): How.
+
+    Returns:
+        dict[str, list[RawView]]: By the annotation file's name without suffix:
+        'train', 'val', 'test', or 'fold_1/train', 'fold_1/test', ... Parts without
+        views are left out.
+
+    Raises:
+        ConversionError: If the official split does not cover each view, or there
+            are fewer patients than folds.
+    """
+    if split.kind == 'official':
+        return _official(catalogue, split)
+    views = catalogue.views
+    names, strata = _strata(views)
+    if split.kind == 'ratio':
+        members = split_patients(names, split.ratios, split.seed, strata)
+        return _deal(views, members)
+    try:
+        folds = kfold_patients(names, split.folds, split.seed, strata)
+    except ValueError as error:
+        raise ConversionError(str(error)) from None
+    members = {}
+    for k, (train, test) in enumerate(folds, 1):
+        members[f'fold_{k}/train'] = train
+        members[f'fold_{k}/test'] = test
+    return _deal(views, members)
+
+
+def _strata(views: List[RawView]) -> Tuple[List[str], List[str]]:
+    """Return the patients, in order, and the stratum of each."""
+    patients: Dict[str, List[RawView]] = {}
+    for view in views:
+        patients.setdefault(view.patient_id, []).append(view)
+    return list(patients), [stratum(group) for group in patients.values()]
+
+
+def _deal(views: List[RawView],
+          members: Dict[str, List[str]]) -> Dict[str, List[RawView]]:
+    parts = {}
+    for part, chosen in members.items():
+        chosen = set(chosen)
+        there = [view for view in views if view.patient_id in chosen]
+        if there:
+            parts[part] = there
+    return parts
+
+
+def _official(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]:
+    lacking = [view for view in catalogue.views if view.part is None]
+    if lacking:
+        raise ConversionError(
+            f'{lacking[0].file} and {len(lacking) - 1} more have no part in the '
+            'official split; use --split ratio')
+    owner: Dict[str, str] = {}
+    for part in ('train', 'val', 'test'):  # the last one that names a patient
+        owner.update((view.patient_id, part) for view in catalogue.views
+                     if view.part == part)
+    parts: Dict[str, List[RawView]] = dict(train=[], val=[], test=[])
+    for view in catalogue.views:
+        if view.part == owner[view.patient_id]:
+            parts[view.part].append(view)
+        else:
+            catalogue.skip(
+                view.file, f'official {view.part} view of a patient of the '
+                f'{owner[view.patient_id]} part')
+    if not parts['val'] and split.val_share and parts['train']:
+        shares = dict(train=1 - split.val_share, val=split.val_share)
+        names, strata = _strata(parts['train'])
+        parts.update(_deal(parts['train'], split_patients(
+            names, shares, split.seed, strata)))
+    return {part: views for part, views in parts.items() if views}

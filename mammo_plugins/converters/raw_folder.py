@@ -1,0 +1,170 @@
+"""Finding files and reading tables of a raw data set."""
+import csv
+import io
+import os
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Union
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from .records import ConversionError
+
+Row = Dict[str, str]
+
+
+class RawFolder:
+    """The files of a raw data set, found whatever the case of their names.
+
+    Args:
+        root (str | Path): The raw folder.
+        expected (str): What it should hold, for error messages.
+
+    Raises:
+        ConversionError: If there is no such folder.
+    """
+
+    def __init__(self, root: Union[str, Path], expected: str) -> None:
+        self.root = Path(root)
+        self.expected = expected
+        if not self.root.is_dir():
+            raise ConversionError(f'{root}: no such folder; expected {expected}')
+        self.files: List[Path] = sorted(self._walk())
+
+    def _walk(self) -> Iterator[Path]:
+        for folder, below, names in os.walk(self.root, followlinks=True):
+            below[:] = [name for name in below if not name.startswith('.')]
+            for name in names:
+                if not name.startswith('.'):
+                    yield (Path(folder) / name).relative_to(self.root)
+
+    def matching(self, pattern: str) -> List[Path]:
+        """Return the files whose whole relative path matches, case ignored.
+
+        Args:
+            pattern (str): A regular expression; folders are parted by ``/``.
+
+        Returns:
+            list[Path]: Relative to the root, sorted.
+        """
+        compiled = re.compile(pattern, re.IGNORECASE)
+        return [file for file in self.files
+                if compiled.fullmatch(file.as_posix())]
+
+    def one(self, pattern: str, what: str, required: bool = True) -> Optional[Path]:
+        """Return the one file that matches.
+
+        Args:
+            pattern (str): As in :meth:`matching`.
+            what (str): What the file is, for the message.
+            required (bool): Whether its absence is an error. Defaults to True.
+
+        Raises:
+            ConversionError: If none is there though required, or several are.
+        """
+        found = self.matching(pattern)
+        if len(found) == 1:
+            return found[0]
+        if not found and not required:
+            return None
+        problem = 'no' if not found else f'{len(found)} files that look like the'
+        shown = f' ({", ".join(map(str, found[:3]))})' if found else ''
+        raise ConversionError(
+            f'{self.root}: {problem} {what}{shown}; expected {self.expected}')
+
+    def table(self, file: Path, columns: Dict[str, str]) -> List[Row]:
+        """Read a table of the folder; see :func:`read_table`."""
+        return read_table(self.root / file, columns)
+
+
+def plain(text: object) -> str:
+    """Return a cell's text without line breaks, runs of spaces and a BOM."""
+    if text is None:
+        return ''
+    if isinstance(text, float) and text.is_integer():
+        text = int(text)  # spreadsheets hold whole numbers as floats
+    return ' '.join(str(text).replace('\ufeff', '').split())
+
+
+def column_key(name: object) -> str:
+    """Return a column's name as it is compared: letters and digits, lower case."""
+    return re.sub(r'[^a-z0-9]+', ' ', plain(name).lower()).strip()
+
+
+def read_table(path: Union[str, Path], columns: Dict[str, str]) -> List[Row]:
+    """Read a CSV, XLS, XLSX or ODS table.
+
+    The header is the first line that names all wanted columns; case, punctuation
+    and order do not matter. Delimiter and encoding (UTF-8 or Windows-1252) of a
+    CSV are found out. Cells are stripped, line breaks in them become spaces; rows
+    without a value are left out.
+
+    Args:
+        path (str | Path): The table.
+        columns (dict[str, str]): For each wanted field the name of its column, or
+            several as ``'a|b'``, the first there being taken; a name that ends in
+            ``?`` need not be there.
+
+    Returns:
+        list[dict[str, str]]: Rows by field, '' for an empty cell or a column that
+        is not there, with ``'row'``, the row's number in the file from 1.
+
+    Raises:
+        ConversionError: If the file cannot be read or a column is missing.
+    """
+    path = Path(path)
+    rows = _sheet(path) if path.suffix.lower() in (
+        '.xls', '.xlsx', '.xlsb', '.ods') else _csv(path)
+    wanted = {field: [column_key(n) for n in name.rstrip('?').split('|')]
+              for field, name in columns.items()}
+    needed = [field for field, name in columns.items() if not name.endswith('?')]
+    missing = needed
+    for start, header in enumerate(rows):
+        keys = [column_key(cell) for cell in header]
+        place = {field: keys.index(name) for field, names in wanted.items()
+                 for name in reversed(names) if name in keys}
+        lacking = [field for field in needed if field not in place]
+        if not lacking:
+            return _rows(rows, start, place, wanted)
+        if len(lacking) < len(missing):
+            missing = lacking
+    raise ConversionError(
+        f'{path}: no column '
+        f'{", ".join(repr(columns[field]) for field in missing)}; expected a table '
+        f'with {", ".join(name for name in columns.values())}')
+
+
+def _rows(rows: List[list], start: int, place: Dict[str, int],
+          fields: Dict[str, list]) -> List[Row]:
+    read = []
+    for number, cells in enumerate(rows[start + 1:], start + 2):
+        row = {field: '' for field in fields}
+        for field, i in place.items():
+            row[field] = plain(cells[i]) if i < len(cells) else ''
+        if any(row.values()):
+            read.append(dict(row, row=str(number)))
+    return read
+
+
+def _sheet(path: Path) -> List[list]:
+    try:
+        return CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(
+            skip_empty_area=False)
+    except (CalamineError, OSError) as error:
+        raise ConversionError(
+            f'{path}: not a readable spreadsheet ({error})') from None
+
+
+def _csv(path: Path) -> List[list]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConversionError(
+            f'{path}: cannot be read ({error.strerror})') from None
+    try:
+        text = data.decode('utf-8-sig')
+    except UnicodeDecodeError:
+        text = data.decode('cp1252', errors='replace')
+    first = text.split('\n', 1)[0]
+    delimiter = max(',;\t', key=first.count)
+    return list(csv.reader(io.StringIO(text, newline=''), delimiter=delimiter))

@@ -1,0 +1,124 @@
+"""What a converter finds in a raw data set, before any pixel is read."""
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
+                                      PATHOLOGIES, VIEWS)
+
+
+class ConversionError(ValueError):
+    """A raw data set that cannot be converted; the message says what to do."""
+
+
+def _check(owner: Any, **allowed: Sequence[str]) -> None:
+    for name, options in allowed.items():
+        value = getattr(owner, name)
+        if value not in options:
+            raise ValueError(f'{type(owner).__name__}.{name}: {value!r}; expected '
+                             f'one of {options}')
+
+
+@dataclass
+class RawLesion:
+    """A lesion as the raw annotation has it, in pixels of the raw image.
+
+    The outline is given in one of three ways; with several, the first of mask,
+    polygons and box counts. A mask of another size than its image is stretched to
+    it.
+
+    Attributes:
+        category (str): Name of one of the converter's ``categories``.
+        box (tuple[float], optional): (x1, y1, x2, y2), continuous pixels.
+        polygons (list[list[tuple[float]]]): Closed outlines of (x, y).
+        mask_file (Path, optional): A picture or DICOM, bright in the lesion.
+        birads, pathology, lesion_id (str, optional): As in the COCO-exam format.
+    """
+    category: str
+    box: Optional[Tuple[float, float, float, float]] = None
+    polygons: List[List[Tuple[float, float]]] = field(default_factory=list)
+    mask_file: Optional[Path] = None
+    birads: Optional[str] = None
+    pathology: Optional[str] = None
+    lesion_id: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        _check(self, birads=(None, *BIRADS), pathology=(None, *PATHOLOGIES))
+
+
+@dataclass
+class RawView:
+    """A mammogram of a raw data set, with all that its tables say of it.
+
+    Attributes:
+        file (Path): The raw image, relative to the raw folder.
+        exam_id (str), patient_id (str): The data set's own pseudonyms.
+        laterality (str), view (str), modality (str): As in the COCO-exam format.
+        part (str, optional): 'train', 'val' or 'test' of the official split.
+        birads, density, pathology (str, optional): Of the view or its breast.
+        abnormal (bool, optional): Whether the view shows an abnormality.
+        pixel_spacing_mm (tuple[float], optional): (row, column), where the file
+            does not say it.
+        nipple (tuple[float], optional): (x, y) in pixels.
+        lesions (list[RawLesion]): Empty for a normal view.
+        extra (dict): Further JSON keys of the image.
+    """
+    file: Path
+    exam_id: str
+    patient_id: str
+    laterality: str
+    view: str
+    modality: str = 'FFDM'
+    part: Optional[str] = None
+    birads: Optional[str] = None
+    density: Optional[str] = None
+    pathology: Optional[str] = None
+    abnormal: Optional[bool] = None
+    pixel_spacing_mm: Optional[Tuple[float, float]] = None
+    nipple: Optional[Tuple[float, float]] = None
+    lesions: List[RawLesion] = field(default_factory=list)
+    extra: Dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check(
+            self,
+            laterality=LATERALITIES,
+            view=VIEWS,
+            modality=MODALITIES,
+            part=(None, 'train', 'val', 'test'),
+            birads=(None, *BIRADS),
+            density=(None, *DENSITIES),
+            pathology=(None, *PATHOLOGIES))
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Something of the raw data that is left out.
+
+    Attributes:
+        item (str): A file or a row of a table, free of personal data.
+        reason (str): Why, in words that are the same for the same cause, so that
+            they can be counted.
+        detail (str): What is particular to this item.
+    """
+    item: str
+    reason: str
+    detail: str = ''
+
+
+@dataclass
+class Catalogue:
+    """All that a converter finds.
+
+    Attributes:
+        views (list[RawView]): In the order of the output.
+        skipped (list[Skip]): What is left out, and why.
+        notes (list[str]): What the user should know of the data found.
+    """
+    views: List[RawView] = field(default_factory=list)
+    skipped: List[Skip] = field(default_factory=list)
+    notes: List[str] = field(default_factory=list)
+
+    def skip(self, item: Any, reason: str, detail: str = '') -> None:
+        """Leave an item out."""
+        self.skipped.append(Skip(str(item), reason, detail))

@@ -1,0 +1,125 @@
+"""The table of what a converted data set holds."""
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional
+
+from mammo_plugins.io import atomic_path, write_json
+
+from .base import Converter
+from .records import Catalogue
+
+_UNKNOWN = 'unknown'
+
+
+def _counts(values: Iterable[Optional[str]]) -> Dict[str, int]:
+    counts = Counter(_UNKNOWN if value is None else str(value) for value in values)
+    return dict(sorted(counts.items(), key=lambda item: (
+        item[0] == _UNKNOWN, item[0])))
+
+
+def count_part(data: Dict[str, Any]) -> Dict[str, Any]:
+    """Count what a COCO-exam JSON holds.
+
+    Args:
+        data (dict): The JSON.
+
+    Returns:
+        dict: ``patients``, ``exams``, ``breasts``, ``views``, ``normal views``
+        (without a lesion) and ``lesion outlines`` as numbers; the others as numbers
+        by value. ``lesions`` counts a lesion once over its views, by
+        ``lesion_id``, where that is known.
+    """
+    images, annotations = data['images'], data['annotations']
+    names = {c['id']: c['name'] for c in data['categories']}
+    exam_of = {image['id']: image['exam_id'] for image in images}
+    marked = {annotation['image_id'] for annotation in annotations}
+    lesions = {}
+    for annotation in annotations:
+        key = (exam_of[annotation['image_id']], annotation['lesion_id'],
+               annotation['category_id'],
+               annotation['id'] if annotation['lesion_id'] is None else None)
+        lesions[key] = annotation
+    breasts: Dict[tuple, dict] = {}
+    for image in images:
+        breasts.setdefault((image['exam_id'], image['laterality']), image)
+    return {
+        'patients': len({image['patient_id'] for image in images}),
+        'exams': len({image['exam_id'] for image in images}),
+        'breasts': len(breasts),
+        'views': len(images),
+        'normal views': len(images) - len(marked),
+        'lesion outlines': len(annotations),
+        'views by name': _counts(
+            image['laterality'] + image['view'] for image in images),
+        'views by modality': _counts(image['modality'] for image in images),
+        'views by BI-RADS': _counts(image['birads'] for image in images),
+        'views by pathology': _counts(image.get('pathology') for image in images),
+        'views by density': _counts(image['density'] for image in images),
+        'outlines by kind': _counts(
+            names[a['category_id']] for a in annotations),
+        'lesions by kind': _counts(
+            names[a['category_id']] for a in lesions.values()),
+        'lesions by BI-RADS': _counts(a['birads'] for a in lesions.values()),
+        'lesions by pathology': _counts(a['pathology'] for a in lesions.values()),
+    }
+
+
+def write_summary(out: Path, converter: Converter, files: Dict[str, dict],
+                  catalogue: Catalogue) -> Dict[str, Any]:
+    """Write ``summary.json``, ``summary.md`` and ``skipped.csv``.
+
+    Args:
+        out (Path): The data root.
+        converter (Converter): Of the data set.
+        files (dict[str, dict]): The COCO-exam JSON of each part.
+        catalogue (Catalogue): With all that was left out.
+
+    Returns:
+        dict: ``dataset``, ``parts`` (:func:`count_part` of each), ``skipped``
+        (number by reason) and ``notes``.
+    """
+    summary = dict(
+        dataset=converter.name,
+        parts={part: count_part(data) for part, data in files.items()},
+        skipped=_counts(skip.reason for skip in catalogue.skipped),
+        notes=catalogue.notes)
+    write_json(out / 'summary.json', summary)
+    with atomic_path(out / 'summary.md') as path:
+        path.write_text(render(summary), encoding='utf-8')
+    with atomic_path(out / 'skipped.csv') as path:
+        with open(path, 'w', encoding='utf-8', newline='') as file:
+            writer = csv.writer(file)
+            writer.writerow(('item', 'reason', 'detail'))
+            writer.writerows((skip.item, skip.reason, skip.detail)
+                             for skip in catalogue.skipped)
+    return summary
+
+
+def render(summary: Dict[str, Any]) -> str:
+    """Return the summary as Markdown."""
+    parts = list(summary['parts'])
+    lines = [f'# {summary["dataset"]}', '', f'| | {" | ".join(parts)} |',
+             f'|---|{"---:|" * len(parts)}']
+    for row in _rows(list(summary['parts'].values())):
+        lines.append(f'| {" | ".join(row)} |')
+    if summary['skipped']:
+        lines += ['', 'Left out (each item is in skipped.csv):', '']
+        lines += [f'- {count} x {reason}'
+                  for reason, count in summary['skipped'].items()]
+    if summary['notes']:
+        lines += ['', *(f'- {note}' for note in summary['notes'])]
+    return '\n'.join(lines) + '\n'
+
+
+def _rows(parts: List[Dict[str, Any]]) -> Iterable[List[str]]:
+    for name, first in parts[0].items():
+        if not isinstance(first, dict):
+            yield [name, *(str(part[name]) for part in parts)]
+            continue
+        values = dict.fromkeys(v for part in parts for v in part[name])
+        if set(values) <= {_UNKNOWN}:
+            continue
+        for value in values:
+            yield [f'{name}: {value}',
+                   *(str(part[name].get(value, 0)) for part in parts)]
