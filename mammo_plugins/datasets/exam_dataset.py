@@ -1,16 +1,19 @@
 """Exams as samples: a view, a breast or a whole exam."""
 import os.path as osp
 from logging import WARNING
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, AnnotationError, Exam, Lesion,
-                                      View, exams_from_coco, load_coco_exam)
+                                      VIEWS, View, exams_from_coco,
+                                      load_coco_exam)
 
-TARGETS = ('view', 'breast', 'exam')
+from .label_rule import LabelRule
+
+TARGETS = ('view', 'breast', 'pair', 'exam')
 PARTNERS = ('ipsilateral', 'bilateral')
 
 
@@ -24,22 +27,34 @@ class ExamDataset(BaseDataset):
     - ``target='view'``: ``views = {'main', 'ipsilateral', 'bilateral'}``, the
       partners as far as asked for and taken;
     - ``target='breast'``: ``views = {'CC', 'MLO'}`` of one breast;
+    - ``target='pair'``: ``views = {'R', 'L'}``, both breasts in one projection;
     - ``target='exam'``: ``views = {'RCC', 'LCC', 'RMLO', 'LMLO'}``.
 
-    A view that was not taken is absent from ``views``. Normal exams are kept:
+    A view that was not taken is absent from ``views``, unless ``complete`` asks for
+    all of them. With several modalities, each gives views of its own, named such
+    as ``'CEM-LE RCC'``. Normal exams are kept:
     ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
     said otherwise. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
     in training, what has a view whose nipple is not from one of these sources.
 
     Args:
-        target (str): 'view', 'breast' or 'exam'. Defaults to 'view'.
+        target (str): 'view', 'breast', 'pair' or 'exam'. Defaults to 'view'.
         partners (Sequence[str]): For ``target='view'``, which of 'ipsilateral'
             and 'bilateral' to add. Defaults to none.
-        modality (str, optional): Which images of an exam to use: 'FFDM', 'SFM',
-            'CEM-LE' or 'CEM-RC'. Defaults to ``None``, the only one there is.
+        modality (str | Sequence[str], optional): Which images of an exam to use:
+            'FFDM', 'SFM', 'CEM-LE' or 'CEM-RC', or several of them. Defaults to
+            ``None``, the only one there is.
+        complete (bool): Whether to leave out targets with a view missing, in
+            training and in testing. Defaults to False.
+        labels (dict, optional): Arguments of
+            :class:`~mammo_plugins.datasets.label_rule.LabelRule`, which sets
+            ``gt_label`` of targets and views. Targets without a class are left
+            out, and the counts are logged. Defaults to ``None``.
+        ignored_classes (Sequence[str]): Categories of the file whose lesions are
+            left out. Defaults to none.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
-            :class:`mmengine.dataset.BaseDataset`; ``metainfo['classes']`` must
-            name every category of the file.
+            :class:`mmengine.dataset.BaseDataset`; ``metainfo['classes']`` and
+            ``ignored_classes`` must name every category of the file.
 
     Raises:
         AnnotationError: If the file's schema is wrong, a category is missing from
@@ -53,7 +68,10 @@ class ExamDataset(BaseDataset):
                  *args,
                  target: str = 'view',
                  partners: Sequence[str] = (),
-                 modality: Optional[str] = None,
+                 modality: Union[str, Sequence[str], None] = None,
+                 complete: bool = False,
+                 labels: Optional[dict] = None,
+                 ignored_classes: Sequence[str] = (),
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -66,7 +84,13 @@ class ExamDataset(BaseDataset):
                              f'target={target!r} holds all its views already')
         self.target = target
         self.partners = tuple(partners)
+        if partners and not (modality is None or isinstance(modality, str)):
+            raise ValueError('ExamDataset.modality: partners are of the same '
+                             f'modality; name one, not {tuple(modality)}')
         self.modality = modality
+        self.complete = complete
+        self.label_rule = LabelRule(**labels) if labels else None
+        self.ignored_classes = tuple(ignored_classes)
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
@@ -81,13 +105,32 @@ class ExamDataset(BaseDataset):
         if not exams:
             raise AnnotationError(f'{self.ann_file}: holds no images')
         self._warn_of_boxes(exams)
-        modality = self._choose_modality(data['images'])
+        modalities = self._choose_modalities(data['images'])
         samples = []
         for exam in exams:
-            views = [view for key, view in exam.views.items()
-                     if key[2] == modality]
+            views = [view for view in exam.views.values()
+                     if view.modality in modalities]
             samples += getattr(self, f'_{self.target}_samples')(exam, views)
+        if self.complete:
+            samples = self._complete(samples, modalities)
+        if self.label_rule is not None:
+            samples, counts = self.label_rule.apply(samples)
+            print_log(f'{self.ann_file}: {counts}', logger='current')
+            if not samples:
+                raise AnnotationError(
+                    f'{self.ann_file}: no {self.target} has a class of labels')
         return samples
+
+    def _complete(self, samples: List[dict],
+                  modalities: Sequence[str]) -> List[dict]:
+        wanted = len(modalities) * (
+            dict(breast=2, pair=2, exam=4).get(self.target)
+            or 1 + len(self.partners))
+        kept = [s for s in samples if len(s['views']) == wanted]
+        print_log(f'{self.ann_file}: {len(kept)} {self.target} samples, '
+                  f'{len(samples) - len(kept)} left out for want of a view',
+                  logger='current')
+        return kept
 
     def _warn_of_boxes(self, exams: List[Exam]) -> None:
         outside = [
@@ -101,27 +144,31 @@ class ExamDataset(BaseDataset):
                 f'images, first that of image {outside[0]}; run '
                 'tools/verify_dataset.py', logger='current', level=WARNING)
 
-    def _choose_modality(self, images: List[dict]) -> Optional[str]:
+    def _choose_modalities(self, images: List[dict]) -> Sequence[str]:
         there = sorted({image['modality'] for image in images})
         if self.modality is None and len(there) <= 1:
-            return there[0] if there else None
-        if self.modality not in there:
-            missing = 'views of several modalities' if self.modality is None else (
+            return there
+        wanted = ([self.modality] if isinstance(self.modality, str) else
+                  list(self.modality or ()))
+        if not wanted or not set(wanted) <= set(there):
+            missing = 'views of several modalities' if not wanted else (
                 f'no view of modality {self.modality!r}')
             raise AnnotationError(
                 f'{self.ann_file}: {missing}; set modality of ExamDataset to one '
                 f'of {there}')
-        return self.modality
+        return wanted
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
         classes = list(self.metainfo['classes'])
-        unknown = [c['name'] for c in categories if c['name'] not in classes]
+        used = [c for c in categories if c['name'] not in self.ignored_classes]
+        unknown = [c['name'] for c in used if c['name'] not in classes]
         if unknown:
             raise AnnotationError(
                 f'{self.ann_file}: categories {unknown} are not in classes '
                 f'{classes}; set metainfo=dict(classes=...) of the dataset to '
-                'name every category of the file')
-        return {c['id']: classes.index(c['name']) for c in categories}
+                'name every category of the file, or ignored_classes to leave '
+                'lesions out')
+        return {c['id']: classes.index(c['name']) for c in used}
 
     def _view_samples(self, exam: Exam, views: List[View]) -> List[dict]:
         samples = []
@@ -135,16 +182,27 @@ class ExamDataset(BaseDataset):
         return samples
 
     def _breast_samples(self, exam: Exam, views: List[View]) -> List[dict]:
-        samples = []
-        for laterality in LATERALITIES:
-            found = {v.view: v for v in views if v.laterality == laterality}
-            if found:
-                samples.append(
-                    dict(self._sample(exam, found), laterality=laterality))
-        return samples
+        return [
+            dict(self._named(exam, [v for v in views if v.laterality == side],
+                             lambda v: v.view), laterality=side)
+            for side in LATERALITIES if any(v.laterality == side for v in views)
+        ]
+
+    def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+        return [
+            dict(self._named(exam, [v for v in views if v.view == view],
+                             lambda v: v.laterality), view=view)
+            for view in VIEWS if any(v.view == view for v in views)
+        ]
 
     def _exam_samples(self, exam: Exam, views: List[View]) -> List[dict]:
-        return [self._sample(exam, {v.name: v for v in views})] if views else []
+        return [self._named(exam, views, lambda v: v.name)] if views else []
+
+    def _named(self, exam: Exam, views: List[View],
+               name: Callable[[View], str]) -> dict:
+        single = self.modality is None or isinstance(self.modality, str)
+        return self._sample(exam, {
+            name(v) if single else f'{v.modality} {name(v)}': v for v in views})
 
     def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
         return dict(
@@ -170,7 +228,8 @@ class ExamDataset(BaseDataset):
             density=view.density,
             abnormal=view.abnormal,
             pathology=view.pathology,
-            instances=[self._instance(lesion) for lesion in view.lesions])
+            instances=[self._instance(lesion) for lesion in view.lesions
+                       if lesion.category_id in self._label_of])
 
     @staticmethod
     def _nipple_source(view: View) -> Optional[str]:

@@ -3,8 +3,13 @@ from typing import List
 
 from mmengine.structures import BaseDataElement
 
-VIEW_NAMES = ('main', 'ipsilateral', 'bilateral', 'CC', 'MLO', 'RCC', 'LCC',
-              'RMLO', 'LMLO')
+from .exam import MODALITIES
+
+_EXAM_VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
+VIEW_NAMES = ('main', 'ipsilateral', 'bilateral', 'CC', 'MLO', 'R', 'L',
+              *_EXAM_VIEWS,
+              *(f'{modality} {view}' for modality in MODALITIES
+                for view in _EXAM_VIEWS))
 
 
 class MultiViewDataSample(BaseDataElement):
@@ -13,7 +18,8 @@ class MultiViewDataSample(BaseDataElement):
     As mmdet's ``TrackDataSample``, but by name: each view that was taken is a data
     field, an mmdet ``DetDataSample``; a view that was not is absent. The names are
     those of :class:`~mammo_plugins.datasets.ExamDataset`: ``main``,
-    ``ipsilateral``, ``bilateral``; ``CC``, ``MLO``; or ``RCC`` and so on.
+    ``ipsilateral``, ``bilateral``; ``CC``, ``MLO``; ``R``, ``L``; or ``RCC`` and so
+    on. ``gt_label`` (LongTensor (1, )) is there where the data set has classes.
 
     Example:
         >>> sample = MultiViewDataSample(metainfo=dict(exam_id='e1'))

@@ -3,6 +3,7 @@ import zlib
 from typing import Sequence
 
 import numpy as np
+import torch
 from mmdet.datasets.transforms import PackDetInputs
 
 from mammo_plugins.registry import TRANSFORMS
@@ -22,13 +23,15 @@ class PackExamInputs(PackDetInputs):
 
     Each view is packed as by mmdet's ``PackDetInputs``. Metainfo of ours besides
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
-    ``fingerprint`` (int), equal for equal pixels;
+    ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) where
+    the data set has classes;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
     Required Keys:
 
     - views (dict[str, dict])
+    - gt_label (int, optional)
 
     Added Keys:
 
@@ -64,6 +67,8 @@ class PackExamInputs(PackDetInputs):
             inputs[name] = packed['inputs']
             packed['data_samples'].set_metainfo(self._facts(view))
             sample.set_data({name: packed['data_samples']})
+        if 'gt_label' in results:
+            sample.gt_label = torch.tensor([results['gt_label']])
         return dict(inputs=inputs, data_samples=sample)
 
     @staticmethod
@@ -73,6 +78,8 @@ class PackExamInputs(PackDetInputs):
             fingerprint=zlib.crc32(np.ascontiguousarray(view['img'])))
         lesions = view.get('instances', [])
         ignored = view.get('gt_ignore_flags')
+        if 'gt_label' in view:
+            facts['gt_label'] = view['gt_label']
         if ignored is not None and len(lesions) == len(ignored):
             kept = [lesions[i] for i in np.flatnonzero(~ignored.astype(bool))]
             facts.update(

@@ -1,0 +1,82 @@
+"""The data sets of the papers' tasks, on phantom exams in their place."""
+import json
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mammo_plugins.registry import DATASETS
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / 'configs/_base_/datasets'
+TASKS = dict(
+    vindr_breast=('breast', ('CC', 'MLO')),
+    cmmd_breast=('breast', ('CC', 'MLO')),
+    ddsm_pair=('pair', ('R', 'L')),
+    vindr_pair=('pair', ('R', 'L')),
+    inbreast_pair=('pair', ('R', 'L')),
+    cdd_cesm_exam=('exam', tuple(
+        f'{m} {v}' for m in ('CEM-LE', 'CEM-RC')
+        for v in ('RCC', 'LCC', 'RMLO', 'LMLO'))))
+
+
+@pytest.fixture
+def exams(phantom_root, tmp_path):
+    """Exams with labels of all tasks: the first half is of the negative class."""
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    ids = sorted({image['exam_id'] for image in data['images']})
+    for image in data['images']:
+        bad = ids.index(image['exam_id']) >= len(ids) // 2
+        image['pathology'] = 'malignant' if bad else 'benign'
+        image['abnormal'] = bad
+        image['file_name'] = str(phantom_root / image['file_name'])
+
+    def write(name, good, bad):
+        for image in data['images']:
+            image['birads'] = bad if image['abnormal'] else good
+        images = list(data['images'])
+        if name == 'cdd_cesm_exam':
+            data['images'] = [
+                dict(image, id=image['id'] + i * 1000, modality=modality)
+                for image in images
+                for i, modality in enumerate(('CEM-LE', 'CEM-RC'))]
+        for part in ('train', 'val', 'test'):
+            path = tmp_path / 'annotations' / f'{part}.json'
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(json.dumps(data))
+        return len(ids)
+
+    return write
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_classes_and_views(name, exams, tmp_path):
+    target, views = TASKS[name]
+    number = exams(name, *('1' if 'pair' in name else '2', '4'))
+    cfg = Config.fromfile(FOLDER / f'{name}.py')
+    for part in ('train', 'val', 'test'):
+        settings = cfg[f'{part}_dataloader'].dataset
+        settings.data_root = str(tmp_path)
+        for step in settings.pipeline:
+            for inner in step.get('transforms', ()):
+                inner.pop('cache_dir', None)
+        with DATASETS.switch_scope_and_registry('mammo'):
+            dataset = DATASETS.build(settings)
+        times = dict(breast=2, pair=2, exam=1)[target]
+        labels = [dataset.get_data_info(i)['gt_label']
+                  for i in range(len(dataset))]
+        assert len(labels) == number * times
+        assert sum(labels) == (number - number // 2) * times
+        assert dataset.test_mode == (part != 'train')
+    packed = dataset[0]
+    assert tuple(packed['inputs']) == views
+    assert len({image.shape for image in packed['inputs'].values()}) == 1
+    sample = packed['data_samples']
+    assert set(sample.view_names) == set(views)
+    assert sample.gt_label.tolist() == [labels[0]]
+
+
+def test_every_task_of_real_data_is_tested():
+    found = {path.stem for path in FOLDER.glob('*.py')}
+    masses = {name for name in found if name.startswith(('ddsm_', 'phantom_'))}
+    assert found - masses - {'inbreast_mass'} == set(TASKS) - {'ddsm_pair'}

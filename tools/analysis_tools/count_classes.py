@@ -1,0 +1,77 @@
+"""Count the samples and classes of a config's data sets."""
+from collections import Counter
+
+from mmengine.logging import MMLogger
+
+from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+                                             load_config, parser, user_errors)
+from mammo_plugins.registry import DATASETS
+
+EXAMPLE = ('python tools/analysis_tools/count_classes.py '
+           'configs/_base_/datasets/vindr_breast.py')
+PARTS = ('train', 'val', 'test')
+
+
+def parse_args():
+    """Read the command line."""
+    arguments = parser(
+        'Print the samples, lesions and classes of each part of a task, to be held '
+        'against those of its paper.', EXAMPLE)
+    arguments.add_argument('config', help='config file, or one of data sets alone')
+    add_config_arguments(arguments)
+    return arguments.parse_args()
+
+
+def count(dataset) -> dict:
+    """Return numbers by name, of a data set that was built.
+
+    Args:
+        dataset (ExamDataset): Without or with ``labels``.
+
+    Returns:
+        dict[str, int]: ``samples``, ``patients``, ``images``; ``negative`` and
+        ``positive`` where there are classes; a number for each class of lesions.
+    """
+    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
+    views = {view['img_id']: view for sample in samples
+             for view in sample.get('views', dict(main=sample)).values()}
+    numbers = dict(
+        samples=len(samples),
+        patients=len({sample['patient_id'] for sample in samples}),
+        images=len(views))
+    if any('gt_label' in sample for sample in samples):
+        labels = Counter(sample.get('gt_label') for sample in samples)
+        numbers.update(negative=labels[0], positive=labels[1])
+    lesions = Counter(instance['bbox_label'] for view in views.values()
+                      for instance in view.get('instances', ()))
+    for label, name in enumerate(dataset.metainfo['classes']):
+        if lesions[label]:
+            numbers[name] = lesions[label]
+    return numbers
+
+
+def main() -> None:
+    """Count and print."""
+    args = parse_args()
+    MMLogger.get_instance('mmengine', log_level='WARNING')
+    counts = {}
+    with user_errors(), DATASETS.switch_scope_and_registry('mammo'):
+        cfg = load_config(args.config, args.cfg_options)
+        for part in PARTS:
+            loader = cfg.get(f'{part}_dataloader')
+            if loader:
+                loader.dataset.pipeline = []
+                name = f'{part} ({loader.dataset.ann_file})'
+                counts[name] = count(DATASETS.build(loader.dataset))
+        if not counts:
+            raise ConfigError(f'{args.config}: no train, val or test_dataloader')
+    rows = dict.fromkeys(name for numbers in counts.values() for name in numbers)
+    width = max(map(len, rows))
+    for name, numbers in counts.items():
+        print(name)
+        for row in rows:
+            print(f'  {row:<{width}}  {numbers.get(row, 0)}')
+
+
+if __name__ == '__main__':
+    main()
