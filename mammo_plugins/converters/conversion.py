@@ -197,7 +197,7 @@ def process_view(job: Job, view: RawView) -> Result:
             annotations.append(dict(
                 outline, category=lesion.category, birads=lesion.birads,
                 pathology=lesion.pathology, lesion_id=lesion.lesion_id))
-    spacing = view.pixel_spacing_mm or header.pixel_spacing_mm
+    spacing = header.pixel_spacing_mm or view.pixel_spacing_mm
     return dict(
         image=dict(
             file_name=file.as_posix(),

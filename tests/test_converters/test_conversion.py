@@ -8,6 +8,7 @@ from typing import List
 import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
+import pydicom
 import pytest
 
 from mammo_plugins.converters import (Catalogue, ConversionError, Converter,
@@ -118,6 +119,28 @@ def test_bad_files_and_repeats_are_counted(run, raw, tmp_path, write_picture):
     assert summary['skipped'] == {
         'another image of the same view of an exam': 1,
         'image that cannot be used': 2}
+
+
+def test_spacing_of_the_view_is_for_files_that_do_not_say_it(
+        run, raw, write_picture):
+    views = [view(i, pixel_spacing_mm=(0.07, 0.08)) for i in range(2)]
+    pixels = write_picture(raw / views[0].file)
+    views[1].file = Path('1.dcm')
+    ds = pydicom.Dataset()
+    ds.file_meta = pydicom.dataset.FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    ds.SOPClassUID = pydicom.uid.DigitalMammographyXRayImageStorageForPresentation
+    ds.SOPInstanceUID, ds.Modality = '1.2.3', 'MG'
+    ds.Rows, ds.Columns = pixels.shape
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.SamplesPerPixel, ds.PixelRepresentation = 1, 0
+    ds.PhotometricInterpretation = 'MONOCHROME2'
+    ds.ImagerPixelSpacing = [0.085, 0.09]
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(raw / '1.dcm', enforce_file_format=True)
+    _, data = run(views, ALL, write=False)
+    assert [im['pixel_spacing_mm'] for im in data['train']['images']] == [
+        [0.07, 0.08], [0.085, 0.09]]
 
 
 def test_nothing_usable_is_an_error(run, raw):
