@@ -1,0 +1,318 @@
+"""VinDr-Mammo: 5,000 four-view exams with boxes, DICOM.
+
+The raw folder, as the PhysioNet page of version 1.0.0 describes it::
+
+    breast-level_annotations.csv
+    finding_annotations.csv
+    metadata.csv                        (not read)
+    images/<study_id>/<image_id>.dicom
+
+``breast-level_annotations.csv`` has one row an image: ``study_id, series_id,
+image_id, laterality`` (L, R), ``view_position`` (CC, MLO), ``height, width``,
+``breast_birads`` ('BI-RADS 1' to 'BI-RADS 5'), ``breast_density`` ('DENSITY A' to
+'DENSITY D'), ``split`` ('training', 'test'). ``finding_annotations.csv`` repeats
+these and adds ``finding_categories``, a Python list as text, ``finding_birads``
+('BI-RADS 3' to 'BI-RADS 5'; empty for lymph nodes, skin thickening and
+retractions) and the corners ``xmin, ymin, xmax, ymax`` in pixels of the DICOM,
+fractions included. An image without a finding has one row, ['No Finding'], without
+a box. Source: H. T. Nguyen et al., Scientific Data 10:277 (2023); the notebook
+``split_data.ipynb`` of its authors.
+
+Rules: a study is an exam and, for the set names no patients, a patient. Abnormal
+is a breast whose BI-RADS is not 1; there is no biopsy, so pathology is unknown. A
+box with several kinds is one lesion of the kind that comes first in
+``VinDrMammoConverter.categories``; all kinds marked in a view are in its key
+``finding_kinds``. Nothing joins a lesion's boxes in CC and MLO.
+
+Traps: only findings of BI-RADS 3 and above have boxes, so a view without a box may
+be of a breast of BI-RADS 2.
+"""
+import ast
+import math
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Dict, List, Optional, Tuple
+
+from mammo_plugins.structures import BIRADS
+
+from .base import Converter
+from .raw_folder import RawFolder, Row
+from .records import Catalogue, RawLesion, RawView
+
+Box = Tuple[float, float, float, float]
+
+_EXPECTED = ('VinDr-Mammo 1.0.0: breast-level_annotations.csv, '
+             'finding_annotations.csv and images/<study_id>/<image_id>.dicom')
+_BREAST = dict(
+    study='study_id', image='image_id', side='laterality',
+    view='view_position|view', birads='breast_birads', density='breast_density?',
+    part='split?')
+_FINDING = dict(
+    image='image_id', kinds='finding_categories', birads='finding_birads?',
+    x1='xmin', y1='ymin', x2='xmax', y2='ymax')
+
+_KINDS = {
+    'mass': 'mass',
+    'suspicious calcification': 'calcification',
+    'architectural distortion': 'architectural distortion',
+    'asymmetry': 'asymmetry',
+    'focal asymmetry': 'focal asymmetry',
+    'global asymmetry': 'global asymmetry',
+    'suspicious lymph node': 'suspicious lymph node',
+    'skin thickening': 'skin thickening',
+    'skin retraction': 'skin retraction',
+    'nipple retraction': 'nipple retraction',
+}
+_NO_FINDING = 'no finding'
+_SIDES = {'l': 'L', 'left': 'L', 'r': 'R', 'right': 'R'}
+_PARTS = {'training': 'train', 'train': 'train', 'validation': 'val', 'val': 'val',
+          'test': 'test', 'testing': 'test'}
+
+
+class VinDrMammoConverter(Converter):
+    """Reads VinDr-Mammo; see the module for its format and the rules."""
+    name = 'VinDr-Mammo'
+    categories = tuple(_KINDS.values())
+    official_split = True
+
+    def catalogue(self, raw: Path) -> Catalogue:
+        """Find all views; see :meth:`Converter.catalogue`."""
+        folder = RawFolder(raw, _EXPECTED)
+        breasts = folder.table(folder.one(
+            r'(.*/)?breast[-_ ]?level[-_ ]annotations?[^/]*\.csv',
+            'table breast-level_annotations.csv'), _BREAST)
+        findings = folder.table(folder.one(
+            r'(.*/)?findings?[-_ ]annotations?[^/]*\.csv',
+            'table finding_annotations.csv'), _FINDING)
+        found = Catalogue()
+        views = _views(breasts, folder, found)
+        _add_findings(findings, breasts, views, found)
+        found.views = list(views.values())
+        found.notes += ['No biopsy in the set: pathology is unknown; abnormal is '
+                        'BI-RADS other than 1.', *_breast_notes(found.views)]
+        return found
+
+
+def _views(rows: List[Row], folder: RawFolder,
+           found: Catalogue) -> Dict[str, RawView]:
+    """Return the views whose image is there, by image id in lower case."""
+    files = _image_files(folder)
+    parts = _study_parts(rows)
+    first: Dict[str, Row] = {}
+    views = {}
+    for row in rows:
+        item, key = f'{row["study"]}/{row["image"]}', row['image'].lower()
+        if not row['image'] or not row['study']:
+            found.skip(f'row {row["row"]} of the breast table',
+                       'row without study_id or image_id')
+        elif key in first:
+            same = all(row[k] == first[key][k] for k in _BREAST)
+            found.skip(item, 'row that repeats an image' if same else
+                       'row that contradicts an earlier one of the same image',
+                       f'row {row["row"]}')
+        else:
+            first[key] = row
+            view = _view(row, files, parts, item, found)
+            if view is not None:
+                views[key] = view
+    return views
+
+
+def _image_files(folder: RawFolder) -> Dict[Tuple[str, str], Path]:
+    """Return DICOM files by (study folder, image id), and by ('', image id)."""
+    files: Dict[Tuple[str, str], Path] = {}
+    for file in folder.files:
+        if file.suffix.lower() in ('.dicom', '.dcm', ''):
+            image = file.stem.lower()
+            files.setdefault((file.parent.name.lower(), image), file)
+            files.setdefault(('', image), file)
+    return files
+
+
+def _study_parts(rows: List[Row]) -> Dict[str, str]:
+    """Return the part of each study that names one: the split is by study."""
+    return {row['study']: _PARTS[row['part'].lower()] for row in reversed(rows)
+            if row['part'].lower() in _PARTS}
+
+
+def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
+          item: str, found: Catalogue) -> Optional[RawView]:
+    side, view = _SIDES.get(row['side'].lower()), row['view'].upper()
+    if side is None:
+        found.skip(item, 'laterality that is not L or R', row['side'])
+        return None
+    if view not in ('CC', 'MLO'):
+        found.skip(item, 'view that is not CC or MLO', row['view'])
+        return None
+    image = row['image'].lower()
+    file = files.get((row['study'].lower(), image), files.get(('', image)))
+    if file is None:
+        found.skip(item, 'image not found', f'{side} {view}')
+        return None
+    part = _PARTS.get(row['part'].lower(), parts.get(row['study']))
+    if part is None and parts:
+        found.skip(item, 'study without a part of the official split', row['part'])
+        return None
+    birads = _birads(row['birads'])
+    if birads is None:
+        found.skip(f'BI-RADS of {item}', 'breast BI-RADS that is not known',
+                   row['birads'])
+    return RawView(
+        file, row['study'], row['study'], side, view,
+        part=part,
+        birads=birads,
+        density=_density(row['density']),
+        abnormal=None if birads is None else birads != '1',
+        extra=dict(finding_kinds=[]))
+
+
+def _birads(text: str) -> Optional[str]:
+    found = re.fullmatch(r'(?:bi-?rads)?[\s:_-]*([0-6])(?:\.0+)?\s*([abc]?)', text,
+                         re.IGNORECASE)
+    value = found and (found[1] + found[2]).upper()
+    return value if value in BIRADS else None
+
+
+def _density(text: str) -> Optional[str]:
+    found = re.fullmatch(r'(?:density)?[\s:_-]*([a-d])', text, re.IGNORECASE)
+    return found and found[1].upper()
+
+
+def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView],
+                  found: Catalogue) -> None:
+    """Give each view its lesions, one a box."""
+    listed = {row['image'].lower() for row in breasts}
+    marked: Dict[Tuple[str, Box], _Marked] = {}
+    swapped = 0
+    named = set()
+    for row in rows:
+        image = row['image'].lower()
+        named.add(image)
+        item = f'row {row["row"]} of the finding table'
+        if image not in listed:
+            found.skip(item, 'finding of an image that is not in the breast table',
+                       row['image'])
+        if image not in views:
+            continue  # counted with its image
+        kinds = _kinds(row['kinds'], item, found)
+        if kinds is None:
+            if _corners(row) is not None:
+                found.skip(item, 'box of a "No Finding" row')
+            continue
+        if not kinds:
+            continue
+        views[image].extra['finding_kinds'] += [
+            kind for kind in kinds if kind not in views[image].extra['finding_kinds']]
+        box = _corners(row)
+        if box is None:
+            found.skip(item, 'finding without four corners')
+            continue
+        ordered = (*map(min, box[:2], box[2:]), *map(max, box[:2], box[2:]))
+        swapped += ordered != box
+        birads = _birads(row['birads'])
+        if birads is None and row['birads']:
+            found.skip(f'BI-RADS of {item}', 'finding BI-RADS that is not known',
+                       row['birads'])
+        known = marked.setdefault((image, ordered), _Marked())
+        if known.add(kinds, birads):
+            found.skip(item, 'another row of the same box')
+    for view in views.values():
+        view.extra['finding_kinds'].sort(key=VinDrMammoConverter.categories.index)
+    for (image, box), lesion in marked.items():
+        views[image].lesions.append(RawLesion(
+            lesion.kinds[0], box=box, birads=lesion.birads))
+    found.notes += _finding_notes(list(marked.values()), swapped,
+                                  len(views.keys() - named))
+
+
+class _Marked:
+    """What the rows of one box say together."""
+
+    def __init__(self) -> None:
+        self.kinds: List[str] = []
+        self.birads: Optional[str] = None
+
+    def add(self, kinds: List[str], birads: Optional[str]) -> bool:
+        """Take in a row; return whether another came before.
+
+        Kinds are joined; of two BI-RADS the higher holds, as it does in a report.
+        """
+        again = bool(self.kinds)
+        self.kinds = sorted({*self.kinds, *kinds},
+                            key=VinDrMammoConverter.categories.index)
+        self.birads = max(filter(None, (self.birads, birads)), default=None)
+        return again
+
+
+def _kinds(text: str, item: str, found: Catalogue) -> Optional[List[str]]:
+    """Return the categories that a cell lists, ``None`` for 'No Finding' alone."""
+    names = _names(text)
+    if not names:
+        found.skip(item, 'finding without a kind', text)
+        return []
+    if names == [_NO_FINDING]:
+        return None
+    kinds = []
+    for name in names:
+        if name in _KINDS:
+            kinds.append(_KINDS[name])
+        elif name != _NO_FINDING:
+            found.skip(item, 'kind of finding that is not known', name)
+    return kinds
+
+
+def _names(text: str) -> List[str]:
+    """Return the names in a list given as text, whole or broken, in lower case."""
+    try:
+        listed = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        listed = text.strip('[](){} ').split(',')
+    if not isinstance(listed, (list, tuple, set)):
+        listed = [listed]
+    names = (' '.join(re.sub(r'[\'"`]', ' ', str(name)).lower().split())
+             for name in listed)
+    return [name for name in names if name]
+
+
+def _corners(row: Row) -> Optional[Box]:
+    try:
+        box = tuple(float(row[k].replace(',', '.')) for k in ('x1', 'y1', 'x2', 'y2'))
+    except ValueError:
+        return None
+    return box if all(map(math.isfinite, box)) else None
+
+
+def _finding_notes(lesions: List[_Marked], swapped: int, unnamed: int) -> List[str]:
+    several = sum(len(lesion.kinds) > 1 for lesion in lesions)
+    counts = Counter(kind for lesion in lesions for kind in lesion.kinds)
+    listed = ', '.join(f'{kind} {counts[kind]}' for kind in _KINDS.values()
+                       if counts[kind])
+    notes = [f'{several} of {len(lesions)} boxes have several kinds: such a box is '
+             'one lesion of the first of them in the order of the categories.']
+    if listed:
+        notes.append('Kinds of the boxes, a box counted under each of its kinds as '
+                     f'the paper of the data set counts: {listed}.')
+    if swapped:
+        notes.append(f'{swapped} boxes had xmin above xmax or ymin above ymax: '
+                     'their corners were put in order.')
+    if unnamed:
+        notes.append(f'{unnamed} images have no row in finding_annotations.csv: '
+                     'taken as without a finding.')
+    return notes
+
+
+def _breast_notes(views: List[RawView]) -> List[str]:
+    """Count what the task of DIVF is made of."""
+    breasts: Dict[Tuple[str, str], Dict[str, Optional[str]]] = {}
+    for view in views:
+        breasts.setdefault((view.exam_id, view.laterality), {}).setdefault(
+            view.view, view.birads)
+    whole = Counter(birads['CC'] for birads in breasts.values()
+                    if len(birads) == 2 and birads['CC'] == birads['MLO'])
+    listed = ', '.join(f'{value} {whole[value]}' for value in BIRADS if whole[value])
+    split = sum(len(b) == 2 and b['CC'] != b['MLO'] for b in breasts.values())
+    notes = [f'Breasts with CC and MLO by BI-RADS: {listed or "none"}.']
+    if split:
+        notes.append(f'{split} breasts have another BI-RADS in CC than in MLO.')
+    return notes
