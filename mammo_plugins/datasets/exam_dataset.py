@@ -50,11 +50,10 @@ class ExamDataset(BaseDataset):
             :class:`~mammo_plugins.datasets.label_rule.LabelRule`, which sets
             ``gt_label`` of targets and views. Targets without a class are left
             out, and the counts are logged. Defaults to ``None``.
-        ignored_classes (Sequence[str]): Categories of the file whose lesions are
-            left out. Defaults to none.
+        other_classes (str): What lesions of a category that ``classes`` lacks do:
+            'raise', or 'drop', which is logged. Defaults to 'raise'.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
-            :class:`mmengine.dataset.BaseDataset`; ``metainfo['classes']`` and
-            ``ignored_classes`` must name every category of the file.
+            :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
         AnnotationError: If the file's schema is wrong, a category is missing from
@@ -71,7 +70,7 @@ class ExamDataset(BaseDataset):
                  modality: Union[str, Sequence[str], None] = None,
                  complete: bool = False,
                  labels: Optional[dict] = None,
-                 ignored_classes: Sequence[str] = (),
+                 other_classes: str = 'raise',
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -79,6 +78,9 @@ class ExamDataset(BaseDataset):
         if not set(partners) <= set(PARTNERS):
             raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
                              f'some of {PARTNERS}')
+        if other_classes not in ('raise', 'drop'):
+            raise ValueError(f'ExamDataset.other_classes: {other_classes!r}; '
+                             "expected 'raise' or 'drop'")
         if partners and target != 'view':
             raise ValueError('ExamDataset.partners: only a view has partners; '
                              f'target={target!r} holds all its views already')
@@ -90,7 +92,7 @@ class ExamDataset(BaseDataset):
         self.modality = modality
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
-        self.ignored_classes = tuple(ignored_classes)
+        self.other_classes = other_classes
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
@@ -160,15 +162,18 @@ class ExamDataset(BaseDataset):
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
         classes = list(self.metainfo['classes'])
-        used = [c for c in categories if c['name'] not in self.ignored_classes]
-        unknown = [c['name'] for c in used if c['name'] not in classes]
-        if unknown:
+        others = [c['name'] for c in categories if c['name'] not in classes]
+        if others and self.other_classes == 'raise':
             raise AnnotationError(
-                f'{self.ann_file}: categories {unknown} are not in classes '
+                f'{self.ann_file}: categories {others} are not in classes '
                 f'{classes}; set metainfo=dict(classes=...) of the dataset to '
-                'name every category of the file, or ignored_classes to leave '
-                'lesions out')
-        return {c['id']: classes.index(c['name']) for c in used}
+                "name every category of the file, or other_classes='drop' to leave "
+                'their lesions out')
+        if others:
+            print_log(f'{self.ann_file}: lesions of {others} are left out',
+                      logger='current')
+        return {c['id']: classes.index(c['name']) for c in categories
+                if c['name'] in classes}
 
     def _view_samples(self, exam: Exam, views: List[View]) -> List[dict]:
         samples = []

@@ -124,15 +124,19 @@ def test_several_modalities(phantom_root, train_json):  # noqa: F811
               partners=('bilateral', ))
 
 
-def test_lesions_of_ignored_classes_are_left_out(
+def test_lesions_of_other_classes_can_be_left_out(
         phantom_root, train_json):  # noqa: F811
     train_json['categories'].append(dict(id=2, name='calcification'))
     boxes = [a for a in train_json['annotations']]
     for annotation in boxes[::2]:
         annotation['category_id'] = 2
     name = write(phantom_root, train_json, 'kinds.json')
+    with pytest.raises(AnnotationError, match="other_classes='drop'"):
+        build(phantom_root, ann_file=name)
+    with pytest.raises(ValueError, match="other_classes: 'keep'"):
+        build(phantom_root, ann_file=name, other_classes='keep')
     dataset = build(phantom_root, ann_file=name,
-                    ignored_classes=('calcification', ))
+                    other_classes='drop')
     kept = [i for s in dataset for i in s['views']['main']['instances']]
     assert len(kept) == len(boxes) - len(boxes[::2])
     assert {i['bbox_label'] for i in kept} == {0}

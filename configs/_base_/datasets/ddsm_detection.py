@@ -36,6 +36,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
+        other_classes='drop',
         data_root=data_root,
         ann_file='annotations/train.json',
         filter_cfg=dict(filter_empty_gt=False),
@@ -48,6 +49,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
+        other_classes='drop',
         data_root=data_root,
         ann_file='annotations/val.json',
         test_mode=True,
@@ -60,6 +62,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
+        other_classes='drop',
         data_root=data_root,
         ann_file='annotations/test.json',
         test_mode=True,

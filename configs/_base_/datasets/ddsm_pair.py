@@ -5,7 +5,8 @@ dataset_type = 'ExamDataset'
 data_root = 'data/ddsm/'
 labels = dict(field='abnormal', negative=(False, ), positive=(True, ))
 views = ('R', 'L')
-classes = ('mass', 'calcification', 'asymmetry', 'architectural distortion', 'other')
+# what each abnormality is does not matter: boxes test the localisation
+classes = ('mass', 'calcification', 'other')
 
 train_pipeline = [
     dict(

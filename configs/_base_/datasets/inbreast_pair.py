@@ -5,6 +5,11 @@
 _base_ = './vindr_pair.py'
 
 data_root = 'data/inbreast/'
-train_dataloader = dict(dataset=dict(data_root=data_root))
-val_dataloader = dict(dataset=dict(data_root=data_root))
-test_dataloader = dict(dataset=dict(data_root=data_root))
+metainfo = dict(
+    classes=('mass', 'calcification', 'calcification cluster', 'spiculated region',
+             'architectural distortion', 'asymmetry', 'other'))
+settings = dict(data_root=data_root, metainfo=metainfo)
+train_dataloader = dict(dataset=settings)
+val_dataloader = dict(dataset=settings)
+test_dataloader = dict(dataset=settings)
+del settings

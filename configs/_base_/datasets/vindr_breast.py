@@ -7,9 +7,6 @@ dataset_type = 'ExamDataset'
 data_root = 'data/vindr_mammo/'
 labels = dict(field='birads', negative=('2', ), positive=('4', '5'))
 views = ('CC', 'MLO')
-# lesions are not looked at
-ignored_classes = ('mass', 'calcification', 'asymmetry', 'architectural distortion',
-                   'other')
 
 load = [
     dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
@@ -31,7 +28,7 @@ train_dataloader = dict(
         target='breast',
         complete=True,
         labels=labels,
-        ignored_classes=ignored_classes,
+        other_classes='drop',
         data_root=data_root,
         ann_file='annotations/train.json',
         pipeline=train_pipeline))
@@ -46,7 +43,7 @@ val_dataloader = dict(
         target='breast',
         complete=True,
         labels=labels,
-        ignored_classes=ignored_classes,
+        other_classes='drop',
         data_root=data_root,
         ann_file='annotations/test.json',
         test_mode=True,

@@ -10,6 +10,12 @@ labels = dict(
     field='birads',
     negative=('1', ),
     positive=('0', '2', '3', '4', '5', '6'))
-train_dataloader = dict(dataset=dict(data_root=data_root, labels=labels))
-val_dataloader = dict(dataset=dict(data_root=data_root, labels=labels))
-test_dataloader = dict(dataset=dict(data_root=data_root, labels=labels))
+metainfo = dict(
+    classes=('mass', 'calcification', 'architectural distortion', 'asymmetry',
+             'focal asymmetry', 'global asymmetry', 'suspicious lymph node',
+             'skin thickening', 'skin retraction', 'nipple retraction'))
+settings = dict(data_root=data_root, labels=labels, metainfo=metainfo)
+train_dataloader = dict(dataset=settings)
+val_dataloader = dict(dataset=settings)
+test_dataloader = dict(dataset=settings)
+del settings
