@@ -52,6 +52,24 @@ class PhantomDatasetConfig:
                 **asdict(self)
             }))
 
+    @classmethod
+    def from_json(cls, values: Dict[str, Any]) -> 'PhantomDatasetConfig':
+        """From :meth:`to_json`, which is what ``phantom.json`` holds.
+
+        Raises:
+            PhantomFolderError: If it was made by another version.
+        """
+        values = dict(values)
+        version = values.pop('phantom_version', None)
+        if version != PHANTOM_VERSION:
+            raise PhantomFolderError(
+                f'made by version {version} of the phantom, this is '
+                f'{PHANTOM_VERSION}; make the data set anew')
+        phantom = {k: tuple(v) if isinstance(v, list) else v
+                   for k, v in values.pop('phantom').items()}
+        return cls(**{**values, 'split': tuple(values['split'])},
+                   phantom=PhantomConfig(**phantom))
+
     def abnormal(self) -> np.ndarray:
         """(exams,) bool array with the exact share of abnormal exams."""
         n = int(round(self.exams * self.phantom.prevalence))
@@ -192,6 +210,27 @@ def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
             'lesions': _lesion_records(view, name)
         })
     write_json(truth / 'exam.json', {'views': records, **_truth(exam)})
+
+
+def remake_exam(out: Union[str, Path], name: str) -> PhantomExam:
+    """Make an exam of a written data set again, with all that no file holds.
+
+    Args:
+        out: Data root.
+        name: Exam id.
+
+    Raises:
+        PhantomFolderError: If the folder is not a phantom data set of this
+            version.
+    """
+    recorded = _recorded(Path(out))
+    if recorded is None:
+        raise PhantomFolderError(f'{out}: not a phantom data set (no phantom.json)')
+    config = PhantomDatasetConfig.from_json(recorded)
+    number = int(name.rpartition('_')[2]) - 1
+    return make_exam(
+        np.random.SeedSequence(config.seed, spawn_key=(number, )),
+        config.phantom, config.abnormal()[number])
 
 
 def _write_exam(task: tuple) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                   PhantomFolderError, make_exam,
+                                   PhantomFolderError, make_exam, remake_exam,
                                    write_phantom_dataset)
 from mammo_plugins.phantom.preview import write_preview
 from mammo_plugins.structures import validate_coco_exam
@@ -208,3 +208,25 @@ def test_preview_boxes_lesions_in_its_second_copy(root):
     coloured = np.ptp(lower.astype(int), axis=2) > 60
     assert not (coloured & ~changed).any()
     (root / 'preview.png').unlink()
+
+
+def test_an_exam_is_made_again_with_what_no_file_holds(root):
+    for name in ('phantom_0001', 'phantom_0006'):
+        exam = remake_exam(root, name)
+        for (laterality, view, _), made in exam.views.items():
+            path = root / f'truth/{name}/{laterality}_{view}_normal.png'
+            stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+            assert (stored == made.normal).all()
+        truth = json.loads((root / f'truth/{name}/exam.json').read_text())
+        assert [f.kind for f in exam.findings] == [
+            f['kind'] for f in truth['findings']]
+
+
+def test_an_exam_of_another_phantom_is_not_made(root, tmp_path):
+    with pytest.raises(PhantomFolderError, match='not a phantom data set'):
+        remake_exam(tmp_path, 'phantom_0001')
+    recorded = json.loads((root / 'phantom.json').read_text())
+    (tmp_path / 'phantom.json').write_text(
+        json.dumps(dict(recorded, phantom_version='0.1')))
+    with pytest.raises(PhantomFolderError, match='version 0.1'):
+        remake_exam(tmp_path, 'phantom_0001')
