@@ -1,0 +1,354 @@
+"""CBIS-DDSM, the curated breast imaging subset of the DDSM."""
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Iterable, List, Optional, Tuple
+
+from mammo_plugins.structures import BIRADS
+
+from .base import Converter
+from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
+                              same_size)
+from .raw_folder import RawFolder, Row
+from .records import Catalogue, ConversionError, RawLesion, RawView
+
+EXPECTED = ("the CBIS-DDSM download: the tables mass_case_description_train_set"
+            '.csv, mass_..._test_set.csv, calc_..._train_set.csv and calc_..._test_'
+            'set.csv (at least one), and DICOM files in folders such as '
+            'CBIS-DDSM/Mass-Training_P_00001_LEFT_CC')
+
+# column names differ between the mass and the calcification tables; punctuation
+# ('breast_density', 'breast density') is not looked at
+COLUMNS = dict(
+    patient='patient_id',
+    side='left or right breast|breast side|side',
+    view='image view|view',
+    density='breast density?',
+    number='abnormality id?',
+    type='abnormality type?',
+    assessment='assessment?',
+    pathology='pathology?',
+    image='image file path?',
+    crop='cropped image file path?',
+    mask='ROI mask file path?')
+
+CATEGORIES = dict(mass='mass', calc='calcification')
+PARTS = dict(test='test', train='training')  # the test part comes first
+SIDES = dict(LEFT='L', RIGHT='R', L='L', R='R')
+PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
+                   BENIGN_WITHOUT_CALLBACK='benign')
+DENSITIES = {'1': 'A', '2': 'B', '3': 'C', '4': 'D'}
+# of rising concern: 0, further imaging is needed, is above 3 and below 4
+CONCERN = ('1', '2', '3', '6', '0', '4', '4A', '4B', '4C', '5')
+
+
+@dataclass(frozen=True)
+class Abnormality:
+    """A row of a case table, which is an abnormality as one image shows it."""
+    kind: str  # 'mass' or 'calc', by the table
+    part: str
+    patient: str
+    laterality: str
+    view: str
+    number: str
+    category: str
+    density: Optional[str]
+    birads: Optional[str]
+    pathology: Optional[str]
+    image_path: str
+    mask_path: str
+    crop_path: str
+
+    @property
+    def image_name(self) -> str:
+        """str: The case by the columns, such as 'Mass-Test_P_00001_LEFT_CC'."""
+        side = 'LEFT' if self.laterality == 'L' else 'RIGHT'
+        return (f'{self.kind.title()}-{PARTS[self.part].title()}_{self.patient}_'
+                f'{side}_{self.view}')
+
+    @property
+    def region_name(self) -> str:
+        """str: The folder of crop and mask."""
+        return f'{self.image_name}_{self.number}'
+
+    @property
+    def breast(self) -> Tuple[str, str]:
+        """tuple[str]: Patient and side."""
+        return self.patient, self.laterality
+
+    @property
+    def lesion(self) -> Tuple[str, str, str, str]:
+        """tuple[str]: What CC and MLO have in common."""
+        return self.patient, self.laterality, self.kind, self.number
+
+
+class CBISDDSMConverter(Converter):
+    """Reads CBIS-DDSM as the NBIA Data Retriever downloads it.
+
+    Sources: R. S. Lee et al., "A curated mammography data set for use in
+    computer-aided detection and diagnosis research", Scientific Data 4:170177,
+    2017; the collection's page of The Cancer Imaging Archive (TCIA).
+
+    Raw format: four tables, for masses and calcifications, training and test. A
+    row is an abnormality as one image shows it: patient ('P_00001'), density 1-4,
+    breast, view, number of the abnormality, its descriptors, BI-RADS assessment
+    0-5, pathology, and the paths of the full image, of the crop and of the ROI
+    mask. Cells may hold line breaks. Images are scanned film, 16 bit, without a
+    pixel spacing; masks have 8 bits, 255 in the lesion, and the size of the image.
+    PatientID, and the folder, is the case ('Mass-Test_P_00001_LEFT_CC', for crop
+    and mask with the abnormality's number behind it), which TCIA publishes as the
+    pseudonym; what follows in the tables' paths is not how downloads are named.
+
+    Rules: an exam is a patient, for a case of the DDSM is one study. All images show
+    an abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if
+    one of its lesions is. A lesion has its own assessment; a view the one of most
+    concern in the breast, in the order of ``CONCERN``. The number of an abnormality
+    is the same in CC and MLO, and joins the two to a lesion, unless their
+    pathologies differ. All of the mass tables are 'mass', also those with the shape
+    of an architectural distortion, an asymmetry or a lymph node.
+
+    A film that both the mass and the calcification tables have is there twice,
+    under two cases, and the official split may have put one into each part. DDSM
+    cases have one film a view, so copies of the same proportions become one view
+    with the lesions of both, of the test part if one of them is. Of others, only
+    that of the test part is used, or of the masses.
+
+    Traps: 'cropped image' and 'ROI mask' are mixed up in the tables and lie in one
+    folder or in two, so masks are told by bits and size; SeriesDescription is
+    missing in some files. Some masks have another size than their image (listed in
+    github.com/fjeg/ddsm_tools, issue 5). Where its proportions are kept it is
+    stretched: the usual ratio there, 1.149, is that of two of the scanners' pixels,
+    50 and 43.5 um. A mask of other proportions, by more than 1%, cannot cover the
+    same field and is left out.
+    """
+    name = 'CBIS-DDSM'
+    categories = tuple(CATEGORIES.values())
+    official_split = True
+
+    def catalogue(self, raw: Path) -> Catalogue:
+        """See :meth:`Converter.catalogue`."""
+        folder = RawFolder(raw, EXPECTED)
+        catalogue = Catalogue()
+        rows = _read_tables(folder, catalogue)
+        files = CaseFiles(folder)
+        if not files.count:
+            raise ConversionError(
+                f'{raw}: no DICOM files; expected {EXPECTED}; copies of the data '
+                'set in PNG or JPEG are not read')
+        facts = _Facts(rows)
+        stretched = 0
+        films: Dict[tuple, List[Abnormality]] = defaultdict(list)
+        for row in rows:
+            films[row.patient, row.laterality, row.view].append(row)
+        for film in sorted(films):
+            stretched += _add_views(catalogue, films[film], files, facts)
+        _add_notes(catalogue, rows, facts, stretched)
+        return catalogue
+
+
+class _Facts:
+    """What is known of breasts and lesions over all rows."""
+
+    def __init__(self, rows: Iterable[Abnormality]) -> None:
+        pathologies: Dict[tuple, set] = defaultdict(set)
+        birads: Dict[tuple, set] = defaultdict(set)
+        for row in rows:
+            pathologies[row.lesion].add(row.pathology)
+            birads[row.breast].add(row.birads)
+        self.disagreeing = {lesion for lesion, found in pathologies.items()
+                            if len(found - {None}) > 1}
+        self.birads = {breast: max(found - {None}, key=CONCERN.index, default=None)
+                       for breast, found in birads.items()}
+
+    def lesion_id(self, row: Abnormality) -> Optional[str]:
+        """Return the lesion that CC and MLO share."""
+        if row.lesion in self.disagreeing:
+            return None
+        return '_'.join(row.lesion)
+
+
+def _read_tables(folder: RawFolder,
+                 catalogue: Catalogue) -> List[Abnormality]:
+    """Return the abnormalities, of the test part and of masses first."""
+    rows: Dict[tuple, Abnormality] = {}
+    missing = []
+    for part, word in PARTS.items():
+        for kind in CATEGORIES:
+            table = _find_table(folder, kind, part, word, catalogue)
+            if table is None:
+                missing.append(f'{kind}_case_description_{part}_set.csv')
+                continue
+            for row in folder.table(table, COLUMNS):
+                item = f'{table.name}, row {row["row"]}'
+                found = _parse(row, kind, part)
+                if found is None:
+                    catalogue.skip(
+                        item, 'row without patient, side, view or number',
+                        f'{row["side"]} {row["view"]}')
+                    continue
+                key = (*found.lesion, found.view)
+                if key in rows:
+                    catalogue.skip(item, 'abnormality given twice',
+                                   found.region_name)
+                else:
+                    rows[key] = found
+    if len(missing) == len(PARTS) * len(CATEGORIES):
+        raise ConversionError(
+            f'{folder.root}: no case table; expected {EXPECTED}')
+    if missing:
+        catalogue.notes.append(f'Not there, and so not converted: '
+                               f'{", ".join(missing)}.')
+    return list(rows.values())
+
+
+def _find_table(folder: RawFolder, kind: str, part: str, word: str,
+                catalogue: Catalogue) -> Optional[Path]:
+    # by its file name, or by the name of the link on the collection's page
+    found = folder.matching(
+        rf'(.*/)?{kind}[-_ ](case[-_ ]description[-_ ]({part}|{word})([-_ ]set)?|'
+        rf'({part}|{word})[-_ ]description)( ?\(\d+\))?\.csv')
+    found.sort(key=lambda file: (len(file.parts), file))
+    if len(found) > 1:
+        catalogue.notes.append(f'{found[0]} is read; not '
+                               f'{", ".join(map(str, found[1:]))}.')
+    return found[0] if found else None
+
+
+def _parse(row: Row, kind: str, part: str) -> Optional[Abnormality]:
+    """Return the abnormality of a row, unless it does not say whose it is."""
+    patient = re.fullmatch(r'(?:P_)?0*(\d+)', _number(row['patient']).upper())
+    laterality = SIDES.get(row['side'].upper())
+    if not patient or not laterality or row['view'].upper() not in ('CC', 'MLO'):
+        return None
+    paths = [row[name].replace(' ', '').replace('\\', '/')
+             for name in ('image', 'mask', 'crop')]
+    named = [case.rpartition('_')[2] for path in paths[1:]
+             for case in _case(path, True)]
+    number = _number(row['number']) or next(iter(named), '')
+    if not number:
+        return None
+    assessment = _number(row['assessment']).upper()
+    pathology = re.sub(r'[^A-Z]+', '_', row['pathology'].upper())
+    calcification = row['type'].lower().startswith('calc') or (
+        not row['type'] and kind == 'calc')
+    return Abnormality(
+        kind, part, f'P_{int(patient[1]):05d}', laterality, row['view'].upper(),
+        number, CATEGORIES['calc' if calcification else 'mass'],
+        DENSITIES.get(_number(row['density'])),
+        assessment if assessment in BIRADS else None,
+        PATHOLOGIES.get(pathology), *paths)
+
+
+def _number(text: str) -> str:
+    """Return a whole number without decimals, other texts as they are."""
+    return re.sub(r'^(\d+)[.,]0+$', r'\1', text)
+
+
+def _case(path: str, region: bool) -> List[str]:
+    return [part for part in path.split('/') if is_case(part, region)]
+
+
+def _add_views(catalogue: Catalogue, rows: List[Abnormality], files: CaseFiles,
+               facts: _Facts) -> int:
+    """Add the view of a film's rows; return how many masks will be stretched."""
+    copies: List[Tuple[Header, List[Abnormality]]] = []
+    cases: Dict[str, List[Abnormality]] = defaultdict(list)
+    for row in rows:
+        cases[row.image_name].append(row)
+    for name, members in cases.items():
+        image = _find_image(catalogue, name, members, files)
+        if image is None:
+            continue
+        for first, merged in copies:
+            if same_shape(first, image):
+                merged += members
+                break
+        else:
+            copies.append((image, list(members)))
+    stretched = 0
+    for image, members in copies:
+        lesions = []
+        for row in members:
+            mask = _find_mask(catalogue, row, image, files)
+            if mask is not None:
+                stretched += not same_size(mask, image)
+                lesions.append(RawLesion(
+                    row.category, mask_file=mask.file, birads=row.birads,
+                    pathology=row.pathology, lesion_id=facts.lesion_id(row)))
+        catalogue.views.append(_view(image, members, lesions, facts))
+    return stretched
+
+
+def _find_image(catalogue: Catalogue, name: str, rows: List[Abnormality],
+                files: CaseFiles) -> Optional[Header]:
+    paths = [row.image_path for row in rows]
+    names = [*(case for path in paths for case in _case(path, False)), name]
+    found = files.find(names, paths)
+    image = files.full_image(found)
+    if image is None:
+        detail = f'{len(rows)} abnormalities' + (
+            f'; {found[0]} is none' if found else '')
+        catalogue.skip(name, 'full mammogram not found', detail)
+    return image
+
+
+def _find_mask(catalogue: Catalogue, row: Abnormality, image: Header,
+               files: CaseFiles) -> Optional[Header]:
+    paths = [row.mask_path, row.crop_path]
+    names = [*(case for path in paths for case in _case(path, True)),
+             row.region_name]
+    found = files.find(names, paths)
+    mask = files.mask(found, image)
+    if mask is None:
+        catalogue.skip(row.region_name, 'ROI mask not found',
+                       f'among {len(found)} files')
+    elif not same_shape(mask, image):
+        catalogue.skip(row.region_name,
+                       'ROI mask of other proportions than its image',
+                       f'mask {mask.shown}, image {image.shown}')
+        mask = None
+    return mask
+
+
+def _view(image: Header, rows: List[Abnormality], lesions: List[RawLesion],
+          facts: _Facts) -> RawView:
+    first = rows[0]
+    densities = {row.density for row in rows} - {None}
+    pathologies = {row.pathology for row in rows}
+    pathology = None
+    if 'malignant' in pathologies:
+        pathology = 'malignant'
+    elif pathologies == {'benign'}:
+        pathology = 'benign'
+    return RawView(
+        image.file, first.patient, first.patient, first.laterality, first.view,
+        modality='SFM', part=first.part, birads=facts.birads[first.breast],
+        density=densities.pop() if len(densities) == 1 else None,
+        pathology=pathology, abnormal=True, lesions=lesions)
+
+
+def _add_notes(catalogue: Catalogue, rows: List[Abnormality], facts: _Facts,
+               stretched: int) -> None:
+    parts: Dict[str, set] = defaultdict(set)
+    kinds: Dict[tuple, set] = defaultdict(set)
+    for row in rows:
+        parts[row.patient].add(row.part)
+        kinds[row.patient, row.laterality, row.view].add(row.kind)
+    counts = Counter(
+        patients=sum(len(found) > 1 for found in parts.values()),
+        films=sum(len(found) > 1 for found in kinds.values()),
+        lesions=len(facts.disagreeing), masks=stretched)
+    for fact, note in (
+        ('patients', 'patients are in both the training and the test tables, which '
+         'were split by kind of abnormality.'),
+        ('films', 'films are listed with masses and with calcifications; such '
+         'copies are one view, of the test part if one of them is.'),
+        ('lesions', 'abnormalities have another pathology in CC than in MLO, and '
+         'have no lesion_id.'),
+        ('masks', 'ROI masks have another size than their image, in the same '
+         'proportions, and are stretched.')):
+        if counts[fact]:
+            catalogue.notes.append(f'{counts[fact]} {note}')
+    catalogue.notes.append(
+        'BI-RADS of a view is that of most concern in its breast (1 2 3 6 0 4 5).')
