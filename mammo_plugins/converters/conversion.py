@@ -130,8 +130,7 @@ def _process_all(job: Job, views: List[RawView], workers: int,
                  progress: Progress) -> Dict[int, Result]:
     """Return the result of each view, by the id of its record."""
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
-    load = LoadMammogram(
-        str(job.cache_dir), bits_stored=job.converter.bits_stored)
+    load = LoadMammogram(str(job.cache_dir))
     journal = Journal(job.out / _JOURNAL)
     results: Dict[int, Result] = {}
     todo: List[Tuple[RawView, str]] = []
@@ -178,8 +177,7 @@ def process_view(job: Job, view: RawView) -> Result:
         and detail, of lesions); or ``defect``, why the view is left out.
     """
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
-    load = LoadMammogram(
-        str(job.cache_dir), bits_stored=job.converter.bits_stored)
+    load = LoadMammogram(str(job.cache_dir))
     try:
         file = job.converter.prepare(job.raw, view, job.out)
         header = read_header(job.out / file)

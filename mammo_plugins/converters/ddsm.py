@@ -55,6 +55,8 @@ _FILE = re.compile(
 _IMAGES = ('ljpeg', 'ljpeg.gz', 'ljpeg.1', 'ljpeg.tif', 'ljpeg.tiff', 'ljpeg.png',
            'ljpeg.1.tif', 'ljpeg.1.png', 'tif', 'tiff', 'png')
 _OVERLAYS = ('overlay', 'overlay.gz')
+# a 16-bit PNG that is darker would be read as one of 14 bits
+_DARKEST = 2**14
 _NORMAL = re.compile(r'normals?(_\d+)?', re.IGNORECASE)
 _DENSITIES = {'1': 'A', '2': 'B', '3': 'C', '4': 'D'}
 _PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
@@ -92,7 +94,6 @@ class DDSMConverter(Converter):
     """Converts the original DDSM; see the module for format and rules."""
     name = 'ddsm'
     categories = ('mass', 'calcification', 'other')
-    bits_stored = 16
 
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""
@@ -126,8 +127,12 @@ class DDSMConverter(Converter):
         except OSError as error:
             raise MammogramError(
                 source, f'cannot be read ({error.strerror}); check the file') from None
-        _, png = cv2.imencode('.png', display_values(levels, digitizer),
-                              [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        pixels = display_values(levels, digitizer)
+        if pixels.max() < _DARKEST:
+            raise MammogramError(
+                source, 'no part of the film is as bright as a breast (optical '
+                'density below 2.2); leave it out')
+        _, png = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         with atomic_path(target) as path:
             path.write_bytes(png.tobytes())
         return file

@@ -374,6 +374,16 @@ def test_a_prepared_image_is_kept_until_its_sources_change(prepared, tmp_path):
         os.utime(file, (1e9, 1e9))
 
 
+def test_a_film_without_a_breast_is_left_out(add_case, tmp_path):
+    folder = add_case('B', 3001, images=())
+    black = np.full((HEIGHT, WIDTH), 800, np.uint16)  # optical density above 3
+    file = folder / 'B_3001_1.LEFT_CC.LJPEG'
+    file.write_bytes(encode_ljpeg(black))
+    view, = DDSMConverter().catalogue(tmp_path / 'raw').views
+    with pytest.raises(MammogramError, match='as bright as a breast'):
+        DDSMConverter().prepare(tmp_path / 'raw', view, tmp_path / 'out')
+
+
 def test_the_command(add_case, tmp_path):
     marks = overlay(abnormality())
     for number in range(3001, 3004):
@@ -398,8 +408,8 @@ def test_the_command(add_case, tmp_path):
     assert image['file_name'] == 'images/B_3001_1/LEFT_CC.png'
     assert image['source'].endswith('case3001/B_3001_1.LEFT_CC.LJPEG')
     assert image['pixel_spacing_mm'] == [0.05, 0.05]
-    pixels = read_mammogram(tmp_path / 'out' / image['file_name'],
-                            bits_stored=16).pixels
+    # the depth is told from the pixels, as in any pipeline
+    pixels = read_mammogram(tmp_path / 'out' / image['file_name']).pixels
     assert pixels[HEIGHT // 2, 5] > 0.6 > 0.2 > pixels[2, WIDTH - 2]
     annotation = data['annotations'][0]
     assert annotation['bbox'] == [10.5, 30.5, 20, 20]
