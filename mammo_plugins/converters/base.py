@@ -1,7 +1,8 @@
 """What every converter of a raw data set is."""
 from abc import ABC, abstractmethod
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Tuple
 
 from .records import Catalogue, RawView
 
@@ -18,13 +19,24 @@ class Converter(ABC):
         categories (tuple[str]): Kinds of lesions, in the order of their ids.
         official_split (bool): Whether ``RawView.part`` is known.
         ratios (dict[str, float]): Shares of the parts by default.
-        bits_stored (int, optional): Depth of 16-bit pictures that do not say it.
     """
     name: str = ''
     categories: Tuple[str, ...] = ('mass', )
     official_split: bool = False
     ratios: Dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
-    bits_stored: Optional[int] = None
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add options that only this converter has to its command line."""
+
+    def configure(self, args: Namespace) -> None:
+        """Take the values of these options; ``official_split`` may be set here.
+
+        Args:
+            args (Namespace): All options, as read.
+
+        Raises:
+            ConversionError: If a value cannot be used.
+        """
 
     @abstractmethod
     def catalogue(self, raw: Path) -> Catalogue:

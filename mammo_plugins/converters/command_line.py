@@ -36,8 +36,7 @@ def _parser(converter: Converter, description: str,
         help='only the first N exams')
     parser.add_argument('--split',
         choices=SPLITS if converter.official_split else SPLITS[1:],
-        default='official' if converter.official_split else 'ratio',
-        help='how to part the patients (default: %(default)s)')
+        help=f'how to part the patients (default: {_default_split(converter)})')
     parser.add_argument('--ratios', type=float, nargs=3,
         default=[shares[part] for part in ('train', 'val', 'test')],
         metavar=('TRAIN', 'VAL', 'TEST'),
@@ -51,10 +50,16 @@ def _parser(converter: Converter, description: str,
         '(default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, metavar='S',
         help='seed of the split (default: %(default)s)')
+    converter.add_arguments(parser)
     return parser
 
 
-def _split(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Split:
+def _default_split(converter: Converter) -> str:
+    return 'official' if converter.official_split else 'ratio'
+
+
+def _split(parser: argparse.ArgumentParser, args: argparse.Namespace,
+           converter: Converter) -> Split:
     for name in ('workers', 'limit'):
         value = getattr(args, name)
         if value is not None and value < 1:
@@ -65,8 +70,9 @@ def _split(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Split:
     val_share = getattr(args, 'val_share', 0.)
     if not 0 <= val_share < 1:
         parser.error(f'--val-share: expected 0 to below 1, got {val_share}')
-    return Split(args.split, dict(zip(('train', 'val', 'test'), args.ratios)),
-                 val_share, args.folds, args.seed)
+    return Split(args.split or _default_split(converter),
+                 dict(zip(('train', 'val', 'test'), args.ratios)), val_share,
+                 args.folds, args.seed)
 
 
 def main(converter: Converter, description: str, example: str) -> None:
@@ -78,7 +84,11 @@ def main(converter: Converter, description: str, example: str) -> None:
     """
     parser = _parser(converter, description, example)
     args = parser.parse_args()
-    split = _split(parser, args)
+    try:
+        converter.configure(args)
+    except ConversionError as error:
+        parser.error(str(error))
+    split = _split(parser, args, converter)
 
     def progress(items, total):
         return tqdm(items, total=total, desc='views', unit='view', smoothing=0)

@@ -1,0 +1,74 @@
+"""The command line that the converters share."""
+import sys
+
+import pytest
+
+from mammo_plugins.converters import Catalogue, ConversionError, Converter, Split
+from mammo_plugins.converters import command_line
+
+
+class Plain(Converter):
+    name = 'plain'
+
+    def catalogue(self, raw):
+        return Catalogue()
+
+
+class Parted(Plain):
+    official_split = True
+
+
+class WithOption(Parted):
+
+    def add_arguments(self, parser):
+        parser.add_argument('--parts', action='store_true', help='it has parts')
+
+    def configure(self, args):
+        self.official_split = args.parts
+        if str(args.raw) == 'wrong':
+            raise ConversionError('wrong: not a table')
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Run a command without its conversion and return what that was given."""
+
+    def run(converter, *options):
+        given = []
+
+        def convert(*args):
+            given.extend(args)
+            return dict(dataset='x', parts={'train': {}}, skipped={}, notes=[])
+
+        monkeypatch.setattr(command_line, 'convert', convert)
+        monkeypatch.setattr(sys, 'argv', ['x.py', *options])
+        command_line.main(converter, 'Convert.', 'x.py raw --out out')
+        return given
+
+    return run
+
+
+def test_split_by_default_and_by_choice(run):
+    options = 'raw', '--out', 'out'
+    assert run(Plain(), *options)[3] == Split('ratio', val_share=0.)
+    assert run(Parted(), *options)[3] == Split('official')
+    assert run(Parted(), *options, '--split', 'ratio')[3].kind == 'ratio'
+    folds = run(Plain(), *options, '--split', 'kfold', '--folds', '10')[3]
+    assert (folds.kind, folds.folds) == ('kfold', 10)
+    with pytest.raises(SystemExit):
+        run(Plain(), *options, '--split', 'official')
+
+
+def test_options_of_one_converter(run, capsys):
+    options = 'raw', '--out', 'out'
+    # known only once its option is read
+    assert run(WithOption(), *options)[3].kind == 'ratio'
+    assert run(WithOption(), *options, '--parts')[3].kind == 'official'
+    split = run(WithOption(), *options, '--parts', '--split', 'kfold')[3]
+    assert split.kind == 'kfold'
+    with pytest.raises(SystemExit) as stopped:
+        run(WithOption(), 'wrong', '--out', 'out')
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith('error: wrong: not a table\n')
+    with pytest.raises(SystemExit):
+        run(Plain(), *options, '--parts')
