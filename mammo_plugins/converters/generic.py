@@ -1,0 +1,242 @@
+"""One's own data: a folder of mammograms, with a table of what they show or without."""
+import os
+from argparse import ArgumentParser, Namespace
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, List, Optional, Set, Tuple
+
+from mammo_plugins.io import MammogramError, MammogramHeader, read_header
+from mammo_plugins.structures import LATERALITIES, VIEWS
+
+from .base import Converter
+from .generic_table import Entry, ViewTable
+from .raw_folder import RawFolder
+from .records import Catalogue, RawLesion, RawView
+
+_FIRST = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
+_CEM = {'low energy': 'CEM-LE', 'recombined': 'CEM-RC'}
+_UNUSABLE = 'image that cannot be used'
+
+
+class GenericConverter(Converter):
+    """A folder of DICOM files or pictures, of anyone's.
+
+    With a table (columns: ``docs/how_to/datasets/generic.md``), the views are those
+    it names; a row is a lesion, or a view without lesions; coordinates are
+    continuous pixels of the file. Where it leaves laterality, view, exam or modality
+    open, the DICOM header tells, or the name of a picture such as ``exam1_L-CC.png``.
+    What the table says goes before the header. Patients are as the table names them;
+    an exam without a name is a DICOM study, for pictures all of the patient's. The
+    categories are those of the table.
+
+    Without a table, :func:`~mammo_plugins.apis.find_exams` finds and groups the
+    views: DICOM by study, pictures by folder. The patients are the folders next
+    below the one that holds all; where an exam has no folder of its own there, it
+    is a patient by itself. The DICOM PatientID is never looked at.
+
+    Args:
+        table (Path, optional): The table. Defaults to ``None``, none.
+
+    Raises:
+        ConversionError: If the table cannot be read.
+    """
+    name = 'own'
+    official_split = True  # if the table has a part for each view
+
+    def __init__(self, table: Optional[Path] = None) -> None:
+        self.table = table
+        self.official_split = True
+        if table is not None:
+            self._use(table)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """See :meth:`Converter.add_arguments`."""
+        parser.add_argument('--table', type=Path, metavar='CSV_OR_XLSX',
+            help='what the views show; its columns are in '
+            'docs/how_to/datasets/generic.md. With a part for each view, these are '
+            'the official split; otherwise --split is ratio by default. Without '
+            'a table all mammograms of the folder are taken, as not annotated')
+
+    def configure(self, args: Namespace) -> None:
+        """See :meth:`Converter.configure`."""
+        self._use(args.table)
+
+    def _use(self, table: Optional[Path]) -> None:
+        self.table = table
+        self.official_split = table is not None and ViewTable(table).has_parts()
+
+    def catalogue(self, raw: Path) -> Catalogue:
+        """See :meth:`Converter.catalogue`; sets ``categories``."""
+        folder = RawFolder(raw, 'a folder of DICOM files or pictures')
+        catalogue = Catalogue()
+        if self.table is None:
+            _add_found(folder, catalogue)
+        else:
+            _add_listed(ViewTable(self.table), folder, catalogue)
+        named = {lesion.category for view in catalogue.views for lesion in view.lesions}
+        self.categories = _ordered(named) or Converter.categories
+        return catalogue
+
+
+def _ordered(categories: Set[str]) -> Tuple[str, ...]:
+    return tuple(sorted(categories, key=lambda name: (
+        _FIRST.index(name) if name in _FIRST else len(_FIRST), name == 'other', name)))
+
+
+def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> None:
+    """Add the views that a table names."""
+    entries = table.entries(folder, catalogue)
+    owners: Dict[str, Set[str]] = defaultdict(set)
+    for entry in entries.values():
+        owners[entry.facts.get('exam', '')].add(entry.facts['patient'])
+    notes: Counter = Counter()
+    for file, entry in entries.items():
+        try:
+            header = read_header(folder.root / file)
+        except MammogramError as error:
+            catalogue.skip(file, _UNUSABLE, error.reason)
+            continue
+        view = _listed_view(table, folder, file, entry, header, owners, catalogue)
+        if view is not None:
+            catalogue.views.append(view)
+            notes.update(_doubts(view, header))
+    taken = {file for view in catalogue.views for file in (
+        view.file, *(lesion.mask_file for lesion in view.lesions))}
+    catalogue.notes.append(f'columns of {table.name} that are used: '
+                           f'{", ".join(table.used)}')
+    notes['files of the folder that are not used'] = sum(
+        file not in taken and file.name != table.name for file in folder.files)
+    if 'part' in table.used and not table.has_parts():
+        notes['views without a part, so that there is no official split'] = sum(
+            view.part is None for view in catalogue.views)
+    catalogue.notes += [f'{count} {text}' for text, count in notes.items() if count]
+
+
+def _doubts(view: RawView, header: MammogramHeader) -> List[str]:
+    """Return what is to be counted in the notes."""
+    doubts = []
+    if header.laterality not in (None, view.laterality) or (
+            header.view not in (None, view.view)):
+        doubts.append('views whose DICOM header says another laterality or view than '
+                      'the table, which is taken')
+    if header.header['burned_in_annotation']:
+        doubts.append('views whose DICOM header says that text is in their pixels')
+    return doubts
+
+
+def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
+                 header: MammogramHeader, owners: Dict[str, Set[str]],
+                 catalogue: Catalogue) -> Optional[RawView]:
+    facts = dict(entry.facts)
+    row = f'{table.name}: row {entry.row}, column '
+    for name, options in (('laterality', LATERALITIES), ('view', VIEWS)):
+        value = facts.get(name) or getattr(header, name)
+        if value is None and header.header['format'] != 'DICOM':
+            value = _told_by_name(folder.root / file).get(name)
+        if value not in options:
+            reason = f'{name} that neither table, header nor file name tells'
+            if value:  # such as ML or XCCL
+                reason = f'{name} other than {" and ".join(options)}'
+            catalogue.skip(row + name, reason,
+                           f'{file}: {value}' if value else str(file))
+            return None
+        facts[name] = value
+    cem = header.header['cem_image']
+    facts.setdefault('modality', _CEM.get(cem, 'FFDM'))
+    if cem == 'high energy' and 'modality' not in entry.facts:
+        catalogue.skip(file, _UNUSABLE, 'high-energy image of a contrast-enhanced pair')
+        return None
+    if entry.lesions and facts.get('abnormal') is False:
+        catalogue.skip(row + 'abnormal', 'view with a lesion that is said to be normal',
+                       f'{file}: taken as unknown')
+        facts['abnormal'] = None
+    exam = _exam_id(facts, header, owners)
+    nipple = (facts['nipple_x'], facts['nipple_y']) if 'nipple_x' in facts else None
+    return RawView(
+        file,
+        exam_id=exam,
+        patient_id=facts['patient'],
+        pixel_spacing_mm=facts.get('pixel_spacing'),
+        nipple=nipple,
+        lesions=[_within_exam(lesion, exam, facts['laterality'])
+                 for lesion in entry.lesions],
+        **{name: facts.get(name) for name in (
+            'laterality', 'view', 'modality', 'part', 'birads', 'density', 'pathology',
+            'abnormal')})
+
+
+def _told_by_name(path: Path) -> Dict[str, str]:
+    """Return laterality and view that a picture's name tells."""
+    from mammo_plugins.apis import find_exams  # late: it brings the models with it
+    views = [view for exam in find_exams(path).exams.values() for view in exam.values()]
+    return dict(laterality=views[0].laterality, view=views[0].view) if views else {}
+
+
+def _exam_id(facts: Dict[str, str], header: MammogramHeader,
+             owners: Dict[str, Set[str]]) -> str:
+    """Return the exam's name; one that several patients share gets the patient's."""
+    exam = facts.get('exam')
+    if exam is None:
+        return header.header['exam_key'] or facts['patient']
+    return exam if len(owners[exam]) == 1 else f'{facts["patient"]}_{exam}'
+
+
+def _within_exam(lesion: RawLesion, exam: str, laterality: str) -> RawLesion:
+    """Make a lesion's name, which the table may use again in other breasts, unique."""
+    if lesion.lesion_id is None:
+        return lesion
+    return replace(lesion, lesion_id=f'{exam}_{laterality}_{lesion.lesion_id}')
+
+
+def _add_found(folder: RawFolder, catalogue: Catalogue) -> None:
+    """Add all mammograms of a folder, without annotation."""
+    from mammo_plugins.apis import find_exams
+    found = {'FFDM': find_exams(folder.root)}
+    if any(reason.startswith('a CEM-') for _, reason in found['FFDM'].skipped):
+        found.update((modality, find_exams(folder.root, modality))
+                     for modality in _CEM.values())
+    exams: Dict[str, List[RawView]] = {}
+    burned_in = 0
+    for modality, result in found.items():
+        for exam, views in result.exams.items():
+            for view in views.values():
+                burned_in += view.burned_in
+                exams.setdefault(exam, []).append(RawView(
+                    view.path.relative_to(folder.root), exam, exam, view.laterality,
+                    view.view, modality))
+    patients = _patients(exams)
+    for exam, views in exams.items():
+        for view in views:
+            view.patient_id = patients[exam]
+        catalogue.views += views
+    taken = {view.file for view in catalogue.views}
+    reasons: Dict[Path, str] = {}
+    for result in found.values():
+        for path, reason in result.skipped:
+            if not reason.endswith(' is asked for') or path not in reasons:
+                reasons[path] = reason
+    for path, reason in reasons.items():
+        file = path.relative_to(folder.root)
+        if file not in taken and not file.name.startswith('.'):
+            catalogue.skip(file, 'file that is not used', reason)
+    catalogue.notes.append('no table: nothing is known of what the views show')
+    if burned_in:
+        catalogue.notes.append(
+            f'{burned_in} views whose DICOM header says that text is in their pixels')
+
+
+def _patients(exams: Dict[str, List[RawView]]) -> Dict[str, str]:
+    """Return the pseudonym of each exam's patient, by folder where that is told."""
+    parents = {exam: [view.file.parent.parts for view in views]
+               for exam, views in exams.items()}
+    depth = len(os.path.commonprefix(
+        [parts for own in parents.values() for parts in own]))
+    folders = {}
+    for exam, own in parents.items():
+        below = {parts[depth:depth + 1] for parts in own}
+        if len(below) == 1 and () not in below:
+            folders[exam] = below.pop()[0]
+    numbers = {name: i for i, name in enumerate(sorted(set(folders.values())))}
+    return {exam: f'p{numbers[folders[exam]]:05d}' if exam in folders else exam
+            for exam in exams}
