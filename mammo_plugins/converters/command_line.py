@@ -84,6 +84,10 @@ def main(converter: Converter, description: str, example: str) -> None:
     """
     parser = _parser(converter, description, example)
     args = parser.parse_args()
+    out = args.out.resolve()
+    if args.raw.resolve() in (out, *out.parents):
+        parser.error(f'--out {args.out} is in {args.raw}: the raw folder would hold a '
+                     'link to itself; choose a folder beside it')
     try:
         converter.configure(args)
     except ConversionError as error:

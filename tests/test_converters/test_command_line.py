@@ -72,3 +72,16 @@ def test_options_of_one_converter(run, capsys):
     assert capsys.readouterr().err.endswith('error: wrong: not a table\n')
     with pytest.raises(SystemExit):
         run(Plain(), *options, '--parts')
+
+
+@pytest.mark.parametrize('out', ['raw', 'raw/out', './raw/../raw/a/b'])
+def test_output_in_the_raw_folder(run, out, capsys):
+    """Its link to the raw folder would make the next search go round in circles."""
+    with pytest.raises(SystemExit) as stopped:
+        run(Plain(), 'raw', '--out', out)
+    assert stopped.value.code == 2
+    assert 'choose a folder beside it' in capsys.readouterr().err
+
+
+def test_raw_folder_in_the_output(run):
+    assert run(Plain(), 'data/mine/dicom', '--out', 'data/mine')
