@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,36 +60,45 @@ def test_variants_are_configs(page, base, tmp_path):
         assert 'RandomIntensity' not in steps and 'RandomFlip' in steps
 
 
-def test_own_data_script(phantom_root, tmp_path):
-    """The script makes a sound data set of the phantom's files and boxes."""
-    root = tmp_path / 'data/mine'
-    shutil.copytree(phantom_root / 'dicom', root / 'dicom')
-    (root / 'dicom/notes.txt').write_text('not a mammogram')
-    truth = {}
+def test_own_data_command(phantom_root, tmp_path):
+    """The page's command makes a sound data set of the phantom's files and boxes."""
+    raw = tmp_path / 'downloads/mine'
+    shutil.copytree(phantom_root / 'dicom', raw)
+    (raw / 'notes.txt').write_text('not a mammogram')
+    truth, rows = 0, []
     for part in ('train', 'test'):
         data = json.loads((phantom_root / f'annotations/{part}.json').read_text())
-        names = {im['id']: im['file_name'] for im in data['images']}
-        for annotation in data['annotations']:
-            x, y, w, h = annotation['bbox']
-            truth.setdefault(names[annotation['image_id']], []).append(
-                [x, y, x + w, y + h, annotation['pathology']])
-    with open(root / 'lesions.csv', 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(['file', 'x1', 'y1', 'x2', 'y2', 'pathology'])
-        for name, rows in truth.items():
-            writer.writerows([name, *row] for row in rows)
-    script = tmp_path / 'script.py'
-    script.write_text(blocks('docs/how_to/own_data.md', 'python')[0])
-    done = subprocess.run([sys.executable, script], cwd=tmp_path, text=True,
-                          capture_output=True, timeout=120)
+        for image in data['images']:
+            row = dict(file=image['file_name'].removeprefix('dicom/'),
+                       patient=image['patient_id'])
+            boxes = [a for a in data['annotations'] if a['image_id'] == image['id']]
+            truth += len(boxes)
+            for annotation in boxes:
+                x, y, w, h = annotation['bbox']
+                rows.append(dict(row, x1=x, y1=y, x2=x + w, y2=y + h,
+                                 lesion_pathology=annotation['pathology']))
+            if not boxes:
+                rows.append(row)
+    table = next(b for b in blocks('docs/how_to/own_data.md', '') if 'patient' in b)
+    with open(raw / 'views.csv', 'w', newline='') as file:
+        writer = csv.DictWriter(file, table.split('\n')[0].split(','))
+        writer.writeheader()
+        writer.writerows(rows)
+    command = next(b for b in blocks('docs/how_to/own_data.md', 'bash')
+                   if 'generic.py' in b)
+    words = shlex.split(command.replace('\\\n', ' '))
+    assert words[0] == 'python'
+    done = subprocess.run(
+        [sys.executable, ROOT / words[1], *words[2:], '--workers', '1'], cwd=tmp_path,
+        text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert 'notes.txt' in done.stdout
+    assert '1 files of the folder that are not used' in done.stdout
+    root = tmp_path / 'data/mine'
+    assert (root / 'skipped.csv').read_text().splitlines() == ['item,reason,detail']
     checked = subprocess.run(
         [sys.executable, ROOT / 'tools/verify_dataset.py', root], text=True,
         capture_output=True, timeout=120)
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    parts = [json.loads((root / f'annotations/{part}.json').read_text())
-             for part in ('train', 'val', 'test')]
+    parts = [json.loads(path.read_text()) for path in root.glob('annotations/*.json')]
     assert sum(len(part['images']) for part in parts) == 32
-    assert sum(len(part['annotations']) for part in parts) == sum(
-        map(len, truth.values()))
+    assert sum(len(part['annotations']) for part in parts) == truth
