@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from .breast_mask import breast_mask
+from .breast_mask import WORKING_HEIGHT, breast_mask
 from .canonical_frame import SMALLEST_BREAST
 
-_WORKING_HEIGHT = 512  # as for the mask, which has no finer detail
 _SHALLOWEST = 0.15  # of the depth: less is a strip of chest wall, not breast
 _FEWEST_ROWS = 12
 _CUT = 0.5  # share of rows that may reach the image's right border
@@ -29,7 +28,7 @@ def shrink(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         bring its (x, y) back to the pixels given.
     """
     height, width = pixels.shape
-    scale = min(1.0, _WORKING_HEIGHT / height)
+    scale = min(1.0, WORKING_HEIGHT / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(
         np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA)

@@ -1,4 +1,8 @@
-"""Where the breast is in a mammogram, and which way it faces."""
+"""Where the breast is in a mammogram, and which way it faces.
+
+Digital images have a flat background and a faint skin line; films have a noisy one,
+white borders, tape, lead letters and light that leaked in along their edges.
+"""
 from typing import Optional, Tuple
 
 import cv2
@@ -6,14 +10,28 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-_WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
+from .film_border import film_border, leaked_light, strip_rows
+
+WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
+_MARKER = 9 / 512  # of the height: markers and lines are thinner than that
+_MARKER_CONTRAST = 0.2  # of the range: what rises above its surroundings by that
+_BLUR = 1 / 512  # standard deviation, of the height
+_COARSE = 0.6  # of Otsu's threshold
+_FAINTEST = 0.01, 0.02, 0.04, 0.08  # of the breast's level, tried in this order
+_REACH = 0.06  # of the height: the skin lies that near to the coarse outline
+_RING = 0.1  # of the height: beyond the reach, where the background is measured
+_NOISE = 4  # standard deviations of the background that skin stands out by
+_LEAK = 0.1  # share of the reach's outer end that the breast may not touch
 
 
 def breast_mask(pixels: np.ndarray) -> np.ndarray:
     """Segment the breast from the background.
 
-    The background is the darkest mode of the histogram; the breast is the largest
-    connected region above it, so that labels and markers are left out.
+    Otsu's threshold on square roots finds the bulk of the breast: the largest
+    connected region, without white film borders, markers and light along the
+    image's edges. From there the mask grows outward to the faint skin line, by the
+    lowest threshold over the level and noise of the background around it that does
+    not leak.
 
     Args:
         pixels (np.ndarray): (H, W) grey values, tissue bright, any positive scale.
@@ -22,26 +40,82 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
         np.ndarray: (H, W) bool; all False when nothing stands out.
     """
     height, width = pixels.shape
-    scale = min(1.0, _WORKING_HEIGHT / height)
+    scale = min(1.0, WORKING_HEIGHT / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.resize(
         pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), 1.5)
-    low, high = np.percentile(small, [1, 99.5])
-    if high <= low:
-        return np.zeros(pixels.shape, bool)
-    small = np.clip((small - low) / (high - low), 0, 1)
-    # the root spreads the dark end, where skin and background part
-    tissue = np.sqrt(small) > 0.6 * threshold_otsu(np.sqrt(small))
-    tissue = ndimage.binary_opening(tissue, iterations=2)
-    labels, count = ndimage.label(tissue)
-    if count == 0:
-        return np.zeros(pixels.shape, bool)
-    areas = np.bincount(labels.ravel())[1:]
-    mask = ndimage.binary_fill_holes(labels == 1 + int(areas.argmax()))
+    mask = _mask_of(small)
+    if size == (width, height):
+        return mask
     return cv2.resize(
-        mask.astype(np.uint8), (width, height),
-        interpolation=cv2.INTER_NEAREST).astype(bool)
+        mask.astype(np.uint8) * 254, (width, height),
+        interpolation=cv2.INTER_LINEAR) >= 127
+
+
+def _mask_of(image: np.ndarray) -> np.ndarray:
+    """Segment an image of the working height."""
+    border = film_border(image)
+    inside = image[~border]
+    low, high = np.percentile(inside, [1, 99.5]) if inside.size else (0, 0)
+    if high <= low:
+        return np.zeros(image.shape, bool)
+    image = np.clip((image - low) / (high - low), 0, 1)
+    image[border] = 0
+    image = cv2.GaussianBlur(
+        _without_markers(image), (0, 0), max(0.5, _BLUR * len(image)))
+    root = np.sqrt(image)  # spreads the dark end, where skin and background part
+    coarse = root > _COARSE * threshold_otsu(root[~border])
+    coarse = _largest(ndimage.binary_opening(coarse & ~border, iterations=2))
+    coarse[strip_rows(coarse)] = False
+    coarse = _largest(coarse)
+    if not coarse.any():
+        return coarse
+    image = np.clip(image - leaked_light(image, coarse), 0, None)
+    mask = _grow(image, coarse, ~border)
+    mask[strip_rows(mask)] = False
+    return _largest(mask)
+
+
+def _without_markers(image: np.ndarray) -> np.ndarray:
+    """Take off what is thin and much brighter than its surroundings."""
+    size = max(3, round(_MARKER * len(image)))
+    opened = cv2.morphologyEx(
+        image, cv2.MORPH_OPEN,
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return np.where(image - opened > _MARKER_CONTRAST, opened, image)
+
+
+def _largest(mask: np.ndarray) -> np.ndarray:
+    """Return the largest connected region of a mask, its holes filled."""
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return mask
+    areas = np.bincount(labels.ravel())[1:]
+    return ndimage.binary_fill_holes(labels == 1 + int(areas.argmax()))
+
+
+def _grow(image: np.ndarray, coarse: np.ndarray,
+          allowed: np.ndarray) -> np.ndarray:
+    """Grow the bulk of the breast to its faint skin line."""
+    height = len(image)
+    reach = max(3., _REACH * height)
+    distance = cv2.distanceTransform(
+        (~coarse).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    around = image[allowed & (distance > reach)
+                   & (distance <= reach + _RING * height)]
+    if not around.size:
+        return coarse
+    level = np.median(around)
+    noise = 1.4826 * np.median(np.abs(around - level))
+    tissue = np.median(image[coarse])
+    near = allowed & (distance <= reach)
+    end = near & (distance > reach - 2)
+    for share in _FAINTEST:
+        threshold = level + max(share * (tissue - level), _NOISE * noise)
+        grown = _largest(((image > threshold) & near) | coarse)
+        if (grown & end).sum() <= _LEAK * end.sum():
+            return ndimage.binary_opening(grown, iterations=2) | coarse
+    return coarse
 
 
 def breast_side(mask: np.ndarray) -> Optional[str]:

@@ -1,8 +1,12 @@
 """The nipple by the skin line, on phantoms that know theirs."""
+import cv2
 import numpy as np
+import pytest
 
-from mammo_plugins.anatomy import (CanonicalFrame, find_skin_line,
-                                   locate_nipple, transform_points)
+from mammo_plugins.anatomy import (CanonicalFrame, PectoralEdge, find_nipple,
+                                   find_skin_line, locate_nipple,
+                                   transform_points)
+from mammo_plugins.anatomy.nipple import judge_nipple
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 CONFIG = PhantomConfig(size=(256, 128))
@@ -42,3 +46,66 @@ def test_skin_line_of_a_half_disc():
 def test_no_breast_no_nipple():
     assert locate_nipple(np.zeros((100, 60), np.float32)) is None
     assert find_skin_line(np.zeros((100, 60), np.float32)) is None
+
+
+def breast(bump=6., at=0., height=400, width=240, bumps=()):
+    """A half disc whose nipple lies at an angle in degrees; and the nipple."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    r, angle = np.hypot(x, y - height / 2), np.degrees(
+        np.arctan2(y - height / 2, x))
+    skin = np.full_like(r, 160.)
+    for size, place in ((bump, at), *bumps):
+        skin += size * np.exp(-((angle - place) / 3)**2 / 2)
+    image = 0.5 * np.clip((skin - r) / 10, 0, 1)
+    tip = np.radians(at)
+    nipple = np.array([np.cos(tip), np.sin(tip)]) * (160 + bump)
+    return image.astype(np.float32), nipple + [0, height / 2]
+
+
+@pytest.mark.parametrize('at', [-12., 0., 17.])
+def test_a_nipple_in_profile_is_sure(at):
+    image, nipple = breast(at=at)
+    found = find_nipple(image, 'CC')
+    assert np.hypot(found.x - nipple[0], found.y - nipple[1]) < 5
+    assert found.in_profile and found.confidence > 0.8
+    assert locate_nipple(image, 'CC', least_confidence=0.8) == (found.x, found.y)
+
+
+def test_a_nipple_not_in_profile_is_unsure():
+    image, _ = breast(bump=0)
+    found = find_nipple(image, 'CC')
+    assert not found.in_profile and found.confidence <= 0.3
+    assert locate_nipple(image, 'CC', least_confidence=0.31) is None
+    assert locate_nipple(image, 'CC') is not None
+
+
+def test_two_bumps_are_less_sure_than_one():
+    one, _ = breast(at=-10)
+    two, _ = breast(at=-10, bumps=[(5., 15.)])
+    assert find_nipple(two, 'CC').confidence < find_nipple(
+        one, 'CC').confidence - 0.2
+
+
+def test_a_nipple_that_the_image_cuts_off_is_not_believed():
+    image, _ = breast()
+    assert find_nipple(image[:, :168], 'CC').confidence > 0.8
+    assert find_nipple(image[:, :157], 'CC').confidence <= 0.1
+
+
+def test_a_marker_is_not_the_nipple():
+    image, nipple = breast()
+    cv2.circle(image, (148, 140), 3, 1., -1)
+    cv2.circle(image, (156, 240), 3, 1., -1)
+    found = find_nipple(image, 'CC')
+    assert np.hypot(found.x - nipple[0], found.y - nipple[1]) < 5
+
+
+def test_the_muscle_tells_the_tip_of_an_oblique_breast():
+    """Farthest from a muscle that leans by 20 degrees is 20 degrees further down."""
+    image, _ = breast(bump=0)
+    line = find_skin_line(image)
+    lean = np.radians(20)
+    edge = np.array([[60, 0], [60 - 150 * np.tan(lean), 150]])
+    found = judge_nipple(line, 'MLO', PectoralEdge(edge, 1.))
+    assert np.degrees(np.arctan2(found.y - 200, found.x)) == pytest.approx(20, abs=3)
+    assert judge_nipple(line, 'MLO').y == pytest.approx(200, abs=8)
