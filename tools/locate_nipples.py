@@ -43,6 +43,10 @@ def parse_args():
         '--contour', action='store_true',
         help='use the skin line alone, where there are no weights')
     arguments.add_argument(
+        '--least-confidence', type=float, default=0., metavar='C',
+        help='from 0 to 1: leave out what the skin line shows less surely; 0.31 '
+        'leaves out nipples that are not in profile (default: %(default)s)')
+    arguments.add_argument(
         '--overwrite', action='store_true',
         help='find again the nipples that are there, annotated ones too')
     arguments.add_argument(
@@ -62,14 +66,17 @@ def parse_args():
     return args
 
 
-def locate(results: dict, loader: LoadMammogram,
-           detector: Optional[NippleLocator]) -> Tuple[Point, Optional[str]]:
+def locate(results: dict,
+           loader: LoadMammogram,
+           detector: Optional[NippleLocator],
+           least_confidence: float = 0.) -> Tuple[Point, Optional[str]]:
     """Find the nipple of one image.
 
     Args:
         results (dict): ``img_path``, ``width``, ``height`` and ``view``.
         loader (LoadMammogram): What reads the file.
         detector (NippleLocator, optional): Asked first.
+        least_confidence (float): Of the skin line's nipple. Defaults to 0.
 
     Returns:
         tuple: (x, y) in pixels of the file and 'detector' or 'contour'; both
@@ -82,7 +89,8 @@ def locate(results: dict, loader: LoadMammogram,
     results = loader.transform(dict(results))
     point, source = detector and detector(results['img']), 'detector'
     if point is None:
-        point, source = locate_nipple(results['img'], results['view']), 'contour'
+        point, source = locate_nipple(
+            results['img'], results['view'], least_confidence), 'contour'
     if point is None:
         return None, None
     inverse = CanonicalFrame.from_dict(results['canonical_frame']).inverse
@@ -141,8 +149,9 @@ def main() -> None:
     root = args.data_root or (
         folder.parent if folder.name == 'annotations' else folder)
     loader = LoadMammogram(**(detector.loading_options if detector else {}))
-    counts = fill(data, str(root), lambda image: locate(image, loader, detector),
-                  args.overwrite)
+    counts = fill(
+        data, str(root), lambda image: locate(
+            image, loader, detector, args.least_confidence), args.overwrite)
     out = args.out or args.ann_file
     if args.out or counts['detector'] + counts['contour']:
         write_json(out, data)

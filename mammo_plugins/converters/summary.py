@@ -25,10 +25,10 @@ def count_part(data: Dict[str, Any]) -> Dict[str, Any]:
         data (dict): The JSON.
 
     Returns:
-        dict: ``patients``, ``exams``, ``breasts``, ``views``, ``normal views``
-        (without a lesion) and ``lesion outlines`` as numbers; the others as numbers
-        by value. ``lesions`` counts a lesion once over its views, by
-        ``lesion_id``, where that is known.
+        dict: ``patients``, ``exams``, ``breasts``, ``views``, ``views without a
+        lesion`` and ``lesion outlines`` as numbers; the others as numbers by
+        value. ``lesions`` counts a lesion once over its views, by ``lesion_id``,
+        where that is known.
     """
     images, annotations = data['images'], data['annotations']
     names = {c['id']: c['name'] for c in data['categories']}
@@ -48,7 +48,7 @@ def count_part(data: Dict[str, Any]) -> Dict[str, Any]:
         'exams': len({image['exam_id'] for image in images}),
         'breasts': len(breasts),
         'views': len(images),
-        'normal views': len(images) - len(marked),
+        'views without a lesion': len(images) - len(marked),
         'lesion outlines': len(annotations),
         'views by name': _counts(
             image['laterality'] + image['view'] for image in images),

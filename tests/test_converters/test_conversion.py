@@ -101,7 +101,7 @@ def test_facts_lesions_and_summary(run, raw, tmp_path):
     assert train['views by name'] == dict(LCC=1, LMLO=1)
     assert train['outlines by kind'] == dict(calcification=1, mass=2)
     assert train['lesions by kind'] == dict(calcification=1, mass=1)
-    assert train['normal views'] == 1
+    assert train['views without a lesion'] == 1
     rows = list(csv.DictReader(open(tmp_path / 'out/skipped.csv')))
     assert {row['reason'] for row in rows} == set(summary['skipped'])
     assert 'gone.png' in rows[-1]['detail'] + rows[0]['detail']

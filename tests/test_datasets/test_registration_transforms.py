@@ -61,6 +61,15 @@ class TestLocateNipple:
         found = LocateNipple()(results)
         assert found['nipple'] is None and found['nipple_source'] is None
 
+    def test_unsure_nipples_stay_missing(self, exam):
+        """A half disc has no nipple in profile, only a tip."""
+        rows, columns = np.indices((200, 120)) + 0.5
+        disc = (np.hypot(columns, rows - 100) < 80).astype(np.float32)
+        results = view(exam, 'L')
+        results.update(nipple=None, nipple_source=None, img=disc)
+        assert LocateNipple(0.31)(dict(results))['nipple'] is None
+        assert LocateNipple()(dict(results))['nipple_source'] == 'contour'
+
 
 class TestRegisterContralateral:
 

@@ -47,12 +47,21 @@ class LocateNipple(BaseTransform):
     Modified Keys:
 
     - nipple, nipple_source: 'contour' where it was found here
+
+    Args:
+        least_confidence (float): Nipples that are less sure stay missing, see
+            :class:`~mammo_plugins.anatomy.Nipple`; 0.31 leaves out all that are
+            not in profile. Defaults to 0.
     """
+
+    def __init__(self, least_confidence: float = 0.) -> None:
+        self.least_confidence = least_confidence
 
     def transform(self, results: dict) -> dict:
         """Fill a missing nipple."""
         if results.get('nipple') is None:
-            found = locate_nipple(results['img'], results.get('view'))
+            found = locate_nipple(results['img'], results.get('view'),
+                                  self.least_confidence)
             if found is not None:
                 inverse = np.linalg.inv(results['homography_matrix'])
                 results['nipple'] = tuple(
@@ -61,7 +70,8 @@ class LocateNipple(BaseTransform):
         return results
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__}()'
+        return (f'{type(self).__name__}('
+                f'least_confidence={self.least_confidence})')
 
 
 @TRANSFORMS.register_module()
