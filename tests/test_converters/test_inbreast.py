@@ -339,9 +339,10 @@ def test_wrong_folders_are_told(tmp_path, release):
 
 def test_command_tells_a_wrong_folder_in_one_line(tmp_path):
     command = Path(__file__).parents[2] / 'tools/dataset_converters/inbreast.py'
+    (tmp_path / 'raw').mkdir()
     done = subprocess.run(
-        [sys.executable, str(command), str(tmp_path), '--out', str(tmp_path / 'out')],
-        capture_output=True, text=True)
+        [sys.executable, str(command), str(tmp_path / 'raw'), '--out',
+         str(tmp_path / 'out')], capture_output=True, text=True)
     assert done.returncode == 2 and 'Traceback' not in done.stderr
     assert 'no image named as in INbreast' in done.stderr
 
