@@ -115,7 +115,7 @@ LIBRARIES = (
     Package('scipy', ('scipy', ), 'scipy.ndimage'),
     Package('skimage', ('scikit-image', )),
     Package('tifffile', ('tifffile', )),
-    Package('python-calamine', ('python_calamine', )),
+    Package('python_calamine', ('python-calamine', )),
     Package('PIL', ('pillow', ), 'PIL.Image'),
     Package('cv2', OPENCV),
     Package('pycocotools', ('pycocotools', ), 'pycocotools.mask'),
