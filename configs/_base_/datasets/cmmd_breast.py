@@ -9,6 +9,8 @@ labels = dict(
     field='pathology',
     negative=('benign', ),
     positive=('malignant', ))
-train_dataloader = dict(dataset=dict(data_root=data_root, labels=labels))
-val_dataloader = dict(dataset=dict(data_root=data_root, labels=labels))
+settings = dict(data_root=data_root, labels=labels)
+train_dataloader = dict(dataset=settings)
+val_dataloader = dict(dataset=settings)
 test_dataloader = val_dataloader
+del settings
