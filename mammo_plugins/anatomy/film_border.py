@@ -1,7 +1,6 @@
 """What films show along their edges: white borders, and light that leaked in."""
 from typing import Tuple
 
-
 import numpy as np
 from scipy import ndimage
 

@@ -276,6 +276,6 @@ def exams_from_coco(data: Dict[str, Any]) -> List[Exam]:
             pathology=image.get('pathology'),
             lesions=lesions.get(image['id'], []),
             extra={k: v for k, v in image.items()
-                   if k not in {**_IMAGE_FIELDS, **_OPTIONAL_IMAGE_FIELDS}})
+                   if k not in _IMAGE_FIELDS and k not in _OPTIONAL_IMAGE_FIELDS})
         exam.views[view.laterality, view.view, view.modality] = view
     return list(exams.values())
