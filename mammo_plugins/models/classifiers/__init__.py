@@ -1,4 +1,5 @@
 """Classifiers of images and patches."""
+from .divf_net import DIVFNet
 from .malignancy_classifier import MalignancyClassifier
 
-__all__ = ['MalignancyClassifier']
+__all__ = ['DIVFNet', 'MalignancyClassifier']

@@ -1,5 +1,9 @@
 """Batching and normalisation."""
+from .breast_data_preprocessor import BreastDataPreprocessor
 from .mammogram_data_preprocessor import MammogramDataPreprocessor
 from .multi_view_data_preprocessor import MultiViewDataPreprocessor
 
-__all__ = ['MammogramDataPreprocessor', 'MultiViewDataPreprocessor']
+__all__ = [
+    'BreastDataPreprocessor', 'MammogramDataPreprocessor',
+    'MultiViewDataPreprocessor'
+]

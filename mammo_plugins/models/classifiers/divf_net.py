@@ -1,0 +1,236 @@
+"""Classification of a breast by both of its views."""
+from typing import Dict, List, Optional, Tuple
+
+import torch
+from mmpretrain.models import ImageClassifier
+from mmpretrain.models.backbones import ResNet
+from torch import Tensor
+
+from mammo_plugins.models.utils.views import having
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+
+@MODELS.register_module()
+class DIVFNet(ImageClassifier):
+    """Dual Ipsilateral Views Fusion Network (Nguyen et al., section 3.1).
+
+    Each view of a breast is examined in turn, the other one is auxiliary. Both go
+    through the low-level half of one backbone; ``fusion`` joins them; with
+    ``skip`` the examined view's own features are added; the high-level half and
+    the head give logits for the examined view. In training each examined view
+    learns the label of the breast. The score of a breast is the mean of its
+    views' probabilities, a rule that the paper leaves open.
+
+    A view without its partner keeps its own low-level features: the single-view
+    path, that of ``fusion=None``.
+
+    Where the paper says "the first half of the backbone", the cut is after the
+    second of the four stages.
+
+    Args:
+        backbone (dict): mmpretrain's ``ResNet`` or one derived from it.
+        fusion (dict, optional): Arguments of :class:`IVFBlock` but for
+            ``in_channels``. ``None`` is the row "No Fusion" of table 1: each view
+            alone. Defaults to ``dict(type='IVFBlock')``.
+        skip (bool): Whether to add the examined view's own features. False is
+            "Average Fusion" and "Concatenate Fusion" of table 1. Defaults to True.
+        cut (int): After which stage the halves meet, from 1. Defaults to 2.
+        neck (dict, optional): Such as ``GlobalAveragePooling``.
+        head (dict, optional): A head of two classes, such as ``LinearClsHead``.
+        train_cfg (dict, optional): ``dict(augments=...)`` of mmpretrain's batch
+            augmentations, as in ``ImageClassifier``; they mix whole breasts.
+        data_preprocessor (dict, optional): :class:`BreastDataPreprocessor` unless
+            another type is named.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 fusion: Optional[dict] = dict(type='IVFBlock'),
+                 skip: bool = True,
+                 cut: int = 2,
+                 neck: Optional[dict] = None,
+                 head: Optional[dict] = None,
+                 train_cfg: Optional[dict] = None,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        if data_preprocessor is None or isinstance(data_preprocessor, dict):
+            data_preprocessor = MODELS.build(
+                dict(
+                    dict(
+                        type='mammo.BreastDataPreprocessor',
+                        batch_augments=train_cfg), **(data_preprocessor or {})))
+        # built here: mmpretrain's own registry knows no plain names of ours
+        backbone, neck, head = (
+            MODELS.build(part) if isinstance(part, dict) else part
+            for part in (backbone, neck, head))
+        if not isinstance(backbone, ResNet):
+            raise TypeError(f'DIVFNet.backbone: {type(backbone).__name__}; expected '
+                            "mmpretrain's ResNet or one derived from it")
+        if cut not in range(1, backbone.num_stages):
+            raise ValueError(f'DIVFNet.cut: {cut}; expected 1 to '
+                             f'{backbone.num_stages - 1}')
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg)
+        self.cut = cut
+        self.skip = skip
+        self.fusion = None
+        if fusion is not None:
+            meeting = getattr(backbone, backbone.res_layers[cut - 1])
+            self.fusion = MODELS.build(
+                dict(fusion, in_channels=meeting[-1].out_channels))
+
+    def low_level(self, images: Tensor) -> Tensor:
+        """Run the stem and the stages before the cut.
+
+        Args:
+            images (Tensor): (N, C, H, W).
+
+        Returns:
+            Tensor: (N, c, h, w).
+        """
+        net = self.backbone
+        x = net.stem(images) if net.deep_stem else net.relu(
+            net.norm1(net.conv1(images)))
+        return self._stages(net.maxpool(x), net.res_layers[:self.cut])
+
+    def high_level(self, feats: Tensor) -> Tensor:
+        """Run the stages after the cut.
+
+        Args:
+            feats (Tensor): (N, c, h, w), as from :meth:`low_level` or fused.
+
+        Returns:
+            Tensor: Output of the last stage, what Grad-CAM looks at.
+        """
+        return self._stages(feats, self.backbone.res_layers[self.cut:])
+
+    def _stages(self, x: Tensor, names: List[str]) -> Tensor:
+        for name in names:
+            x = getattr(self.backbone, name)(x)
+        return x
+
+    def extract_feat(
+        self, inputs: Dict[str, Tensor],
+        data_samples: List[MultiViewDataSample]
+    ) -> Tuple[Tensor, List[Tuple[int, str]]]:
+        """Extract the features of every examined view.
+
+        Args:
+            inputs (dict[str, Tensor]): By view of ``CC`` and ``MLO``, (n, C, H, W)
+                of the breasts that have it.
+            data_samples (list[MultiViewDataSample]): One a breast.
+
+        Returns:
+            tuple: Features (m, c', h', w') of the last stage, and for each of the
+            m rows the breast's place in the batch and the view that was examined.
+        """
+        rows = [(i, view) for view in VIEWS for i in having(data_samples, view)]
+        low = self.low_level(torch.cat(
+            [inputs[view] for view in VIEWS if view in inputs]))
+        return self.high_level(self._enhance(low, rows)), rows
+
+    def _enhance(self, low: Tensor, rows: List[Tuple[int, str]]) -> Tensor:
+        """Fuse each view with its partner, where there is one."""
+        if self.fusion is None:
+            return low
+        place = {row: k for k, row in enumerate(rows)}
+        other = dict(zip(VIEWS, VIEWS[::-1]))
+        partner = [place.get((i, other[view])) for i, view in rows]
+        examined = [k for k, p in enumerate(partner) if p is not None]
+        if not examined:
+            # distributed training expects a gradient for every parameter
+            return low + 0. * sum(p.sum() for p in self.fusion.parameters())
+        own = low[examined]
+        fused = self.fusion(own, low[[partner[k] for k in examined]])
+        if self.skip:
+            fused = fused + own
+        if len(examined) == len(rows):
+            return fused
+        index = torch.as_tensor(examined, device=low.device)
+        return low.index_copy(0, index, fused.to(low.dtype))
+
+    def logits(self, feats: Tensor) -> Tensor:
+        """Return the logits of examined views.
+
+        Args:
+            feats (Tensor): (m, c', h', w') of the last stage.
+
+        Returns:
+            Tensor: (m, 2).
+        """
+        return self.head(self._pooled(feats))
+
+    def _pooled(self, feats: Tensor) -> Tuple[Tensor, ...]:
+        return self.neck((feats, )) if self.with_neck else (feats, )
+
+    def forward(self,
+                inputs: Dict[str, Tensor],
+                data_samples: Optional[List[MultiViewDataSample]] = None,
+                mode: str = 'tensor'):
+        """Run the network.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`extract_feat`.
+            data_samples (list[MultiViewDataSample]): One a breast; they say which
+                row of ``inputs`` is whose.
+            mode (str): 'tensor' gives the logits of the examined views, those of
+                CC first; 'loss' a dict of losses; 'predict' the samples with
+                predictions.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.logits(self.extract_feat(inputs, data_samples)[0])
+        raise RuntimeError(f'DIVFNet.forward: mode {mode!r}; expected tensor, loss '
+                           'or predict')
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the loss, with the breast's label for each examined view.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`extract_feat`.
+            data_samples (list[MultiViewDataSample]): With ``gt_label`` (1, ), or
+                ``gt_score`` (2, ) after batch augmentation.
+
+        Returns:
+            dict[str, Tensor]: As the head gives them.
+        """
+        feats, rows = self.extract_feat(inputs, data_samples)
+        return self.head.loss(self._pooled(feats),
+                              [data_samples[i] for i, _ in rows])
+
+    def predict(
+        self, inputs: Dict[str, Tensor],
+        data_samples: List[MultiViewDataSample]
+    ) -> List[MultiViewDataSample]:
+        """Predict breasts.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`extract_feat`.
+            data_samples (list[MultiViewDataSample]): One a breast.
+
+        Returns:
+            list[MultiViewDataSample]: The same, with ``pred_score`` (2, ), the
+            mean over the examined views, ``pred_label`` (1, ), and ``pred_score``
+            of each view.
+        """
+        feats, rows = self.extract_feat(inputs, data_samples)
+        scores = self.logits(feats).softmax(dim=-1)
+        by_breast: List[List[Tensor]] = [[] for _ in data_samples]
+        for (i, view), score in zip(rows, scores):
+            data_samples[i].get(view).set_field(score, 'pred_score')
+            by_breast[i].append(score)
+        for sample, of_views in zip(data_samples, by_breast):
+            sample.pred_score = torch.stack(of_views).mean(dim=0)
+            sample.pred_label = sample.pred_score.argmax(dim=0, keepdim=True)
+        return data_samples

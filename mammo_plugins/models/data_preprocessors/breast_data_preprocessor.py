@@ -1,0 +1,74 @@
+"""Batches of breasts, with mmpretrain's batch augmentations."""
+from typing import Dict, List, Optional
+
+import torch
+from mmpretrain.models.utils.batch_augments import RandomBatchAugment
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from mammo_plugins.models.utils.views import having
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+from .multi_view_data_preprocessor import MultiViewDataPreprocessor
+
+
+@MODELS.register_module()
+class BreastDataPreprocessor(MultiViewDataPreprocessor):
+    """Normalise and pad the views of breasts, and mix breasts.
+
+    Args:
+        batch_augments (dict, optional): ``dict(augments=..., probs=...)`` of
+            mmpretrain's ``RandomBatchAugment``, such as ``Mixup`` and ``CutMix``.
+            Both views of a breast are mixed with those of the same other breast,
+            by the same share and, for CutMix, at the same place. Breasts with a
+            view missing are left as they are. Defaults to ``None``.
+        num_classes (int): For one-hot labels of mixed breasts. Defaults to 2.
+        **kwargs: As in :class:`MultiViewDataPreprocessor`.
+    """
+
+    def __init__(self,
+                 batch_augments: Optional[dict] = None,
+                 num_classes: int = 2,
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.augment = RandomBatchAugment(
+            **batch_augments) if batch_augments else None
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Batch, normalise, pad and, in training, mix.
+
+        Args:
+            data (dict): As in :class:`MultiViewDataPreprocessor`.
+            training (bool): Whether to mix.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``; where breasts are mixed, all
+            samples have ``gt_score`` (num_classes, ).
+        """
+        data = super().forward(data, training)
+        if training and self.augment is not None:
+            self._mix(data['inputs'], data['data_samples'])
+        return data
+
+    def _mix(self, inputs: Dict[str, Tensor],
+             samples: List[MultiViewDataSample]) -> None:
+        scores = one_hot(
+            torch.cat([sample.gt_label for sample in samples]),
+            self.num_classes).float()
+        rows = {view: having(samples, view) for view in VIEWS}
+        both = [i for i in rows['CC'] if i in rows['MLO']]
+        if len(both) > 1:
+            places = {view: [rows[view].index(i) for i in both] for view in VIEWS}
+            # views as channels: one draw serves them all
+            stacked, mixed = self.augment(
+                torch.cat([inputs[v][places[v]] for v in VIEWS], dim=1),
+                scores[both])
+            scores[both] = mixed
+            for view, part in zip(VIEWS, stacked.chunk(len(VIEWS), dim=1)):
+                inputs[view] = inputs[view].clone()
+                inputs[view][places[view]] = part
+        for sample, score in zip(samples, scores):
+            sample.gt_score = score
