@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Tuple
 
-from mammo_plugins.structures import BIRADS
-
 from .base import Converter
+from .cells import CONCERN, most_concerning, read_birads, read_density
 from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
                               same_size)
 from .raw_folder import RawFolder, Row
@@ -38,9 +37,6 @@ PARTS = dict(test='test', train='training')  # the test part comes first
 SIDES = dict(LEFT='L', RIGHT='R', L='L', R='R')
 PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
                    BENIGN_WITHOUT_CALLBACK='benign')
-DENSITIES = {'1': 'A', '2': 'B', '3': 'C', '4': 'D'}
-# of rising concern: 0, further imaging is needed, is above 3 and below 4
-CONCERN = ('1', '2', '3', '6', '0', '4', '4A', '4B', '4C', '5')
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ class CBISDDSMConverter(Converter):
     Rules: an exam is a patient, for a case of the DDSM is one study. All images show
     an abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if
     one of its lesions is. A lesion has its own assessment; a view the one of most
-    concern in the breast, in the order of ``CONCERN``. The number of an abnormality
+    concern in the breast, in the order of ``cells.CONCERN``. The number of an abnormality
     is the same in CC and MLO, and joins the two to a lesion, unless their
     pathologies differ. All of the mass tables are 'mass', also those with the shape
     of an architectural distortion, an asymmetry or a lymph node.
@@ -158,7 +154,7 @@ class _Facts:
             birads[row.breast].add(row.birads)
         self.disagreeing = {lesion for lesion, found in pathologies.items()
                             if len(found - {None}) > 1}
-        self.birads = {breast: max(found - {None}, key=CONCERN.index, default=None)
+        self.birads = {breast: most_concerning(found)
                        for breast, found in birads.items()}
 
     def lesion_id(self, row: Abnormality) -> Optional[str]:
@@ -228,15 +224,13 @@ def _parse(row: Row, kind: str, part: str) -> Optional[Abnormality]:
     number = _number(row['number']) or next(iter(named), '')
     if not number:
         return None
-    assessment = _number(row['assessment']).upper()
     pathology = re.sub(r'[^A-Z]+', '_', row['pathology'].upper())
     calcification = row['type'].lower().startswith('calc') or (
         not row['type'] and kind == 'calc')
     return Abnormality(
         kind, part, f'P_{int(patient[1]):05d}', laterality, row['view'].upper(),
         number, CATEGORIES['calc' if calcification else 'mass'],
-        DENSITIES.get(_number(row['density'])),
-        assessment if assessment in BIRADS else None,
+        read_density(row['density']), read_birads(row['assessment']),
         PATHOLOGIES.get(pathology), *paths)
 
 
@@ -351,4 +345,5 @@ def _add_notes(catalogue: Catalogue, rows: List[Abnormality], facts: _Facts,
         if counts[fact]:
             catalogue.notes.append(f'{counts[fact]} {note}')
     catalogue.notes.append(
-        'BI-RADS of a view is that of most concern in its breast (1 2 3 6 0 4 5).')
+        'BI-RADS of a view is that of most concern in its breast, in the order '
+        f'{" ".join(CONCERN)}.')

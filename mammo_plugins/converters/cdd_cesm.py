@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
 from .base import Converter
+from .cells import most_concerning, read_all_birads, read_densest
 from .cdd_cesm_tables import (COLUMNS, ImageFacts, ImageKey, Workbook, findings_of,
-                              image_key, is_empty, parse_birads, parse_density,
-                              parse_pathologies, read_workbook, worst)
+                              image_key, is_empty, parse_pathologies,
+                              read_workbook)
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
 from .via import Polygon, RegionError, region_polygon
@@ -142,8 +143,8 @@ def _read_facts(workbook: Workbook, table: Path, images: Dict[ImageKey, List[Pat
         if key not in images:
             catalogue.skip(item, 'image that is not there', row['image'])
             continue
-        birads = parse_birads(row['birads'])
-        density = parse_density(row['density'])
+        birads = read_all_birads(row['birads'])
+        density = read_densest(row['density'])
         pathologies = parse_pathologies(row['pathology'])
         for name, value in (('birads', birads), ('density', density),
                             ('pathology', pathologies)):
@@ -228,7 +229,7 @@ def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
         laterality=laterality,
         view=view,
         modality=_MODALITIES[kind],
-        birads=worst(known.birads),
+        birads=most_concerning(known.birads),
         density=density,
         pathology=pathology,
         abnormal=abnormal,

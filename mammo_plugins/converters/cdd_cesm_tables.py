@@ -2,11 +2,9 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
-from python_calamine import CalamineError, CalamineWorkbook
-
-from .raw_folder import Row, column_key, plain, read_table
+from .raw_folder import Row, column_key, read_table, sheet_names
 from .records import ConversionError
 
 IMAGE_COLUMN = 'Image_name'
@@ -17,9 +15,6 @@ COLUMNS = dict(
     findings='Findings?',
     tags='Tags?',
     pathology='Pathology Classification/ Follow up|Pathology?')
-
-# from the least to the most suspicious; 0 asks for more images before it is told
-BIRADS_ORDER = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 
 # what of a text means which finding; what an earlier one takes, a later one misses
 _FINDINGS = tuple((name, re.compile(pattern)) for name, pattern in (
@@ -94,51 +89,24 @@ def read_workbook(path: Path) -> Workbook:
     Raises:
         ConversionError: If it cannot be read, or a sheet lacks the images' names.
     """
-    if path.suffix.lower() == '.csv':
-        return Workbook(read_table(path, COLUMNS))
-    try:
-        book = CalamineWorkbook.from_path(path)
-        cells = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                 for name in book.sheet_names}
-    except (CalamineError, OSError) as error:
-        raise ConversionError(
-            f'{path}: not a readable spreadsheet ({error})') from None
-    names = list(cells)
-    listing = next((name for name in names if column_key(name) == 'all'), names[0])
-    rows = _rows(cells[listing], COLUMNS)
-    if rows is None:
-        raise ConversionError(
-            f'{path}: no column {IMAGE_COLUMN!r} in sheet {listing!r}; expected the '
-            'workbook of CDD-CESM, or its sheet "all" saved as CSV')
-    sheets: Dict[str, Set[ImageKey]] = {}
+    names = sheet_names(path)
+    listing = next((name for name in names if column_key(name) == 'all'),
+                   names[0] if names else None)
+    workbook = Workbook(read_table(path, COLUMNS, listing))
     for name in names:
         found = findings_of(name)
-        if name == listing or len(found) != 1:
-            continue
-        images = _rows(cells[name], dict(image=IMAGE_COLUMN)) or []
-        keys = {image_key(row['image']) for row in images} - {None}
-        sheets.setdefault(found.pop(), set()).update(keys)
-    return Workbook(rows, sheets)
+        if name != listing and len(found) == 1:
+            workbook.sheets.setdefault(found.pop(), set()).update(
+                _images(path, name))
+    return workbook
 
 
-def _rows(cells: List[list], columns: Dict[str, str]) -> Optional[List[Row]]:
-    """Return the rows below the line that names the images' column."""
-    for start, header in enumerate(cells):
-        keys = [column_key(cell) for cell in header]
-        if column_key(IMAGE_COLUMN) in keys:
-            break
-    else:
-        return None
-    place = {field: keys.index(column_key(name)) for field, names in columns.items()
-             for name in reversed(names.rstrip('?').split('|'))
-             if column_key(name) in keys}
-    rows = []
-    for number, line in enumerate(cells[start + 1:], start + 2):
-        row = {field: plain(line[place[field]]) if field in place else ''
-               for field in columns}
-        if any(row.values()):
-            rows.append(dict(row, row=str(number)))
-    return rows
+def _images(path: Path, sheet: str) -> Set[ImageKey]:
+    try:
+        rows = read_table(path, dict(image=IMAGE_COLUMN), sheet)
+    except ConversionError:
+        return set()  # a sheet that lists no images
+    return {image_key(row['image']) for row in rows} - {None}
 
 
 def findings_of(text: str) -> Set[str]:
@@ -160,31 +128,9 @@ def is_empty(cell: str) -> bool:
     return cell.strip().lower() in _NOTHING
 
 
-def parse_birads(cell: str) -> List[str]:
-    """Return the categories of a cell such as ``4$2``, the most suspicious last."""
-    text = re.sub(r'bi-?\s?rads', ' ', cell.lower())
-    found = re.findall(
-        r'(?<![\d.])([0-6])(?:[.,]0+)?(?![\d.])\s?([abc](?![a-z]))?', text)
-    values = [number + (letter.upper() if number == '4' else '')
-              for number, letter in found]
-    return sorted(values, key=BIRADS_ORDER.index)
-
-
-def parse_density(cell: str) -> Optional[str]:
-    """Return the densest category, 'A' to 'D', of a cell of letters or 1 to 4."""
-    found = re.findall(r'(?<![a-z0-9])([a-d1-4])(?:\.0)?(?![a-z0-9])', cell.lower())
-    return max((dict(zip('1234', 'ABCD')).get(v, v.upper()) for v in found),
-               default=None)
-
-
 def parse_pathologies(cell: str) -> Set[str]:
     """Return which of 'normal', 'benign', 'malignant' a cell names."""
     text = cell.lower()
     return {name for name, start in (('malignant', 'malig'), ('benign', 'benign'),
                                      ('normal', 'normal'))
             if re.search(rf'\b{start}', text)}
-
-
-def worst(values: Iterable[str]) -> Optional[str]:
-    """Return the most suspicious BI-RADS category."""
-    return max(values, key=BIRADS_ORDER.index, default=None)

@@ -68,7 +68,7 @@ class CMMDConverter(Converter):
         """
         folder = RawFolder(raw, _EXPECTED)
         found = Catalogue()
-        table = _Table(_clinical_rows(folder), found)
+        table = _Table(_clinical_rows(folder, found), found)
         files = _image_files(folder, found)
         if not files:
             raise ConversionError(
@@ -79,22 +79,18 @@ class CMMDConverter(Converter):
         return found
 
 
-def _clinical_rows(folder: RawFolder) -> List[Row]:
+def _clinical_rows(folder: RawFolder, found: Catalogue) -> List[Row]:
     """Read the first table that has the columns, the original one first."""
     candidates = folder.matching(
         r'(.*/)?[^/]*(clinical|label)[^/]*\.(xlsx|xls|ods|csv)')
     candidates.sort(key=lambda file: (
         'clinical' not in file.name.lower(), 'revision' not in file.name.lower(),
         file.suffix.lower() == '.csv', len(file.parts)))
-    errors = []
-    for file in candidates:
-        try:
-            return folder.table(file, _TABLE)
-        except ConversionError as error:
-            errors.append(str(error))
-    raise ConversionError(
-        errors[0] if errors else
-        f'{folder.root}: no table CMMD_clinicaldata_revision; expected {_EXPECTED}')
+    table = folder.first_table(candidates, _TABLE, found)
+    if table is None:
+        raise ConversionError(f'{folder.root}: no table CMMD_clinicaldata_revision; '
+                              f'expected {_EXPECTED}')
+    return table[1]
 
 
 def _patient(text: str) -> Optional[str]:

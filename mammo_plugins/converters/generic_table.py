@@ -4,10 +4,11 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from mammo_plugins.structures import BIRADS, DENSITIES, MODALITIES, PATHOLOGIES
+from mammo_plugins.structures import BIRADS, MODALITIES, PATHOLOGIES
 
+from .cells import read_birads, read_density
 from .raw_folder import RawFolder, Row, plain, read_table
 from .records import Catalogue, RawLesion
 
@@ -37,15 +38,14 @@ def _spacing(text: str) -> Tuple[float, float]:
     return values[0], values[-1]
 
 
-def _birads(text: str) -> str:
-    text = re.sub(r'^bi-?rads|\.0$', '', text.lower()).strip().upper()
-    return _known(text, BIRADS)
+def _known(read: Callable[[str], Optional[str]]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        value = read(text)
+        if value is None:
+            raise ValueError
+        return value
 
-
-def _known(value: str, options: Sequence[str]) -> str:
-    if value not in options:
-        raise ValueError
-    return value
+    return parse
 
 
 def _choice(**words: Any) -> Callable[[str], Any]:
@@ -67,14 +67,13 @@ _PARSERS: Dict[str, Tuple[Callable[[str], Any], str]] = {
     'modality': (_choice(**{m.lower(): m for m in MODALITIES}), ', '.join(MODALITIES)),
     'part': (_choice(train='train', training='train', val='val', validation='val',
                      test='test', testing='test'), 'train, val or test'),
-    'birads': (_birads, ', '.join(BIRADS)),
-    'density': (_choice(**{d.lower(): d for d in DENSITIES},
-                        **dict(zip('1234', DENSITIES))), 'A to D, or 1 to 4'),
+    'birads': (_known(read_birads), ', '.join(BIRADS)),
+    'density': (_known(read_density), 'A to D, or 1 to 4'),
     'pathology': _PATHOLOGY,
     'abnormal': (_choice(**dict.fromkeys(('true', 'yes', '1'), True),
                          **dict.fromkeys(('false', 'no', '0'), False)), 'yes or no'),
     'pixel_spacing': (_spacing, 'mm, such as 0.07, or row x column'),
-    'lesion_birads': (_birads, ', '.join(BIRADS)),
+    'lesion_birads': (_known(read_birads), ', '.join(BIRADS)),
     'lesion_pathology': _PATHOLOGY,
     'category': (str.lower, 'a name'),
     **dict.fromkeys((*_BOX, 'nipple_x', 'nipple_y'), (_number, 'a number of pixels')),

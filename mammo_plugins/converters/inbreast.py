@@ -26,9 +26,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from mammo_plugins.structures import BIRADS
-
 from .base import Converter
+from .cells import read_birads, read_density
 from .inbreast_files import (PIXEL_MM, Region, RegionError, mend_dicom,
                              read_regions)
 from .raw_folder import RawFolder, Row
@@ -201,8 +200,8 @@ def _rows(folder: RawFolder,
 
 
 def _facts(row: Row) -> tuple:
-    return (_birads(row['birads']), _density(row['density']), _date(row['date']),
-            row['laterality'].upper(), row['view'].upper())
+    return (read_birads(row['birads']), read_density(row['density']),
+            _date(row['date']), row['laterality'].upper(), row['view'].upper())
 
 
 def _table(folder: RawFolder, catalogue: Catalogue) -> Tuple[Path, List[Row]]:
@@ -211,20 +210,12 @@ def _table(folder: RawFolder, catalogue: Catalogue) -> Tuple[Path, List[Row]]:
         folder.matching(r'(.*/)?inbreast[^/]*\.(xls|xlsx|ods|csv)'),
         key=lambda f: (f.stem.lower() != 'inbreast', f.suffix.lower() == '.csv',
                        len(f.parts), f))
-    errors: List[ConversionError] = []
-    for file in files:
-        try:
-            table = folder.table(file, _COLUMNS)
-        except ConversionError as error:
-            errors.append(error)
-            catalogue.skip(file, 'table that cannot be read', str(error))
-        else:
-            catalogue.notes.append(f'BI-RADS and density are from {file}')
-            return file, table
-    if errors:
-        raise errors[0]
-    raise ConversionError(
-        f'{folder.root}: no INbreast.xls or INbreast.csv; expected {_EXPECTED}')
+    found = folder.first_table(files, _COLUMNS, catalogue)
+    if found is None:
+        raise ConversionError(
+            f'{folder.root}: no INbreast.xls or INbreast.csv; expected {_EXPECTED}')
+    catalogue.notes.append(f'BI-RADS and density are from {found[0]}')
+    return found
 
 
 def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path,
@@ -236,7 +227,7 @@ def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path
     if None in views:
         catalogue.skip(file, 'projection other than CC and MLO', ' / '.join(words))
         return
-    birads = _birads(row['birads'])
+    birads = read_birads(row['birads'])
     normal = birads == '1' or re.search(r'\bnormal\b', row['status'], re.IGNORECASE)
     try:
         regions = read_regions(folder.root / region_file) if region_file else []
@@ -273,7 +264,7 @@ def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path
         laterality=laterality,
         view=views[0],
         birads=birads,
-        density=_density(row['density']),
+        density=read_density(row['density']),
         abnormal=None if birads is None else birads != '1',
         pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
         lesions=list(_lesions(regions))))
@@ -285,20 +276,6 @@ def _lesions(regions: Iterable[Region]) -> Iterator[RawLesion]:
             yield RawLesion(region.category, polygons=[region.points])
         else:
             yield RawLesion(region.category, box=region.pixel_box)
-
-
-def _birads(text: str) -> Optional[str]:
-    """Return '4A' of '4a', ``None`` of what is no category."""
-    match = re.fullmatch(r'(?:bi-?rads\W*)?([0-6])(?:\.0+)?\s*([abc]?)', text,
-                         re.IGNORECASE)
-    category = match and (match[1] + match[2].upper())
-    return category if category in BIRADS else None
-
-
-def _density(text: str) -> Optional[str]:
-    match = re.fullmatch(r'([1-4a-d])(?:\.0+)?', text, re.IGNORECASE)
-    return match and {'1': 'A', '2': 'B', '3': 'C', '4': 'D'}.get(
-        match[1], match[1].upper())
 
 
 def _date(text: str) -> str:

@@ -4,11 +4,11 @@ import io
 import os
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Union
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from .records import ConversionError
+from .records import Catalogue, ConversionError
 
 Row = Dict[str, str]
 
@@ -76,6 +76,32 @@ class RawFolder:
         """Read a table of the folder; see :func:`read_table`."""
         return read_table(self.root / file, columns)
 
+    def first_table(self, files: Iterable[Path], columns: Dict[str, str],
+                    catalogue: Catalogue) -> Optional[Tuple[Path, List[Row]]]:
+        """Read the first table that can be read.
+
+        Args:
+            files (iterable[Path]): Relative to the root, the most likely first.
+            columns (dict[str, str]): As in :func:`read_table`.
+            catalogue (Catalogue): Where those before it are counted as skips.
+
+        Returns:
+            tuple | None: (file, rows), ``None`` without files.
+
+        Raises:
+            ConversionError: If none of them can be read; it is that of the first.
+        """
+        first = None
+        for file in files:
+            try:
+                return file, self.table(file, columns)
+            except ConversionError as error:
+                first = first or error
+                catalogue.skip(file, 'table that cannot be read', str(error))
+        if first is not None:
+            raise first
+        return None
+
 
 def plain(text: object) -> str:
     """Return a cell's text without line breaks, runs of spaces and a BOM."""
@@ -91,7 +117,17 @@ def column_key(name: object) -> str:
     return re.sub(r'[^a-z0-9]+', ' ', plain(name).lower()).strip()
 
 
-def read_table(path: Union[str, Path], columns: Dict[str, str]) -> List[Row]:
+def sheet_names(path: Union[str, Path]) -> List[str]:
+    """Return the names of a spreadsheet's sheets, in order; none of a CSV.
+
+    Raises:
+        ConversionError: If the file cannot be read.
+    """
+    return _workbook(Path(path)).sheet_names if _is_sheet(Path(path)) else []
+
+
+def read_table(path: Union[str, Path], columns: Dict[str, str],
+               sheet: Optional[str] = None) -> List[Row]:
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation
@@ -104,6 +140,7 @@ def read_table(path: Union[str, Path], columns: Dict[str, str]) -> List[Row]:
         columns (dict[str, str]): For each wanted field the name of its column, or
             several as ``'a|b'``, the first there being taken; a name that ends in
             ``?`` need not be there.
+        sheet (str, optional): Of a spreadsheet. Defaults to ``None``, the first.
 
     Returns:
         list[dict[str, str]]: Rows by field, '' for an empty cell or a column that
@@ -113,8 +150,7 @@ def read_table(path: Union[str, Path], columns: Dict[str, str]) -> List[Row]:
         ConversionError: If the file cannot be read or a column is missing.
     """
     path = Path(path)
-    rows = _sheet(path) if path.suffix.lower() in (
-        '.xls', '.xlsx', '.xlsb', '.ods') else _csv(path)
+    rows = _sheet(path, sheet) if _is_sheet(path) else _csv(path)
     wanted = {field: [column_key(n) for n in name.rstrip('?').split('|')]
               for field, name in columns.items()}
     needed = [field for field, name in columns.items() if not name.endswith('?')]
@@ -129,7 +165,7 @@ def read_table(path: Union[str, Path], columns: Dict[str, str]) -> List[Row]:
         if len(lacking) < len(missing):
             missing = lacking
     raise ConversionError(
-        f'{path}: no column '
+        f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
         f'{", ".join(repr(columns[field]) for field in missing)}; expected a table '
         f'with {", ".join(name for name in columns.values())}')
 
@@ -146,10 +182,24 @@ def _rows(rows: List[list], start: int, place: Dict[str, int],
     return read
 
 
-def _sheet(path: Path) -> List[list]:
+def _is_sheet(path: Path) -> bool:
+    return path.suffix.lower() in ('.xls', '.xlsx', '.xlsb', '.ods')
+
+
+def _workbook(path: Path) -> CalamineWorkbook:
     try:
-        return CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python(
-            skip_empty_area=False)
+        return CalamineWorkbook.from_path(path)
+    except (CalamineError, OSError) as error:
+        raise ConversionError(
+            f'{path}: not a readable spreadsheet ({error})') from None
+
+
+def _sheet(path: Path, name: Optional[str]) -> List[list]:
+    book = _workbook(path)
+    try:
+        sheet = (book.get_sheet_by_index(0) if name is None else
+                 book.get_sheet_by_name(name))
+        return sheet.to_python(skip_empty_area=False)
     except (CalamineError, OSError) as error:
         raise ConversionError(
             f'{path}: not a readable spreadsheet ({error})') from None

@@ -37,6 +37,7 @@ from typing import Dict, List, Optional, Tuple
 from mammo_plugins.structures import BIRADS
 
 from .base import Converter
+from .cells import most_concerning, read_birads, read_density
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawLesion, RawView
 
@@ -154,7 +155,7 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
     if part is None and parts:
         found.skip(item, 'study without a part of the official split', row['part'])
         return None
-    birads = _birads(row['birads'])
+    birads = read_birads(row['birads'])
     if birads is None:
         found.skip(f'BI-RADS of {item}', 'breast BI-RADS that is not known',
                    row['birads'])
@@ -162,21 +163,9 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
         file, row['study'], row['study'], side, view,
         part=part,
         birads=birads,
-        density=_density(row['density']),
+        density=read_density(row['density']),
         abnormal=None if birads is None else birads != '1',
         extra=dict(finding_kinds=[]))
-
-
-def _birads(text: str) -> Optional[str]:
-    found = re.fullmatch(r'(?:bi-?rads)?[\s:_-]*([0-6])(?:\.0+)?\s*([abc]?)', text,
-                         re.IGNORECASE)
-    value = found and (found[1] + found[2]).upper()
-    return value if value in BIRADS else None
-
-
-def _density(text: str) -> Optional[str]:
-    found = re.fullmatch(r'(?:density)?[\s:_-]*([a-d])', text, re.IGNORECASE)
-    return found and found[1].upper()
 
 
 def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView],
@@ -210,7 +199,7 @@ def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView]
             continue
         ordered = (*map(min, box[:2], box[2:]), *map(max, box[:2], box[2:]))
         swapped += ordered != box
-        birads = _birads(row['birads'])
+        birads = read_birads(row['birads'])
         if birads is None and row['birads']:
             found.skip(f'BI-RADS of {item}', 'finding BI-RADS that is not known',
                        row['birads'])
@@ -236,12 +225,12 @@ class _Marked:
     def add(self, kinds: List[str], birads: Optional[str]) -> bool:
         """Take in a row; return whether another came before.
 
-        Kinds are joined; of two BI-RADS the higher holds, as it does in a report.
+        Kinds are joined; of two BI-RADS that of more concern holds, as in a report.
         """
         again = bool(self.kinds)
         self.kinds = sorted({*self.kinds, *kinds},
                             key=VinDrMammoConverter.categories.index)
-        self.birads = max(filter(None, (self.birads, birads)), default=None)
+        self.birads = most_concerning((self.birads, birads))
         return again
 
 

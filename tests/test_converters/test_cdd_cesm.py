@@ -19,8 +19,7 @@ import pytest
 from mammo_plugins.converters import ConversionError, Split, convert
 from mammo_plugins.converters.cdd_cesm import CDDCESMConverter
 from mammo_plugins.converters.cdd_cesm_tables import (findings_of, image_key,
-                                                      parse_birads, parse_density,
-                                                      parse_pathologies, worst)
+                                                      parse_pathologies)
 from mammo_plugins.converters.via import RegionError, region_polygon
 from mammo_plugins.structures import load_coco_exam
 
@@ -310,15 +309,6 @@ def test_shapes_without_area(shape):
 
 
 def test_cells():
-    assert parse_birads('4$5') == ['4', '5']
-    assert parse_birads('0$2') == ['2', '0']
-    assert parse_birads('BI-RADS 4c') == ['4C'] == parse_birads(' 4 C ')
-    assert parse_birads('4.0') == ['4'] and parse_birads('3$2$2') == ['2', '2', '3']
-    assert parse_birads('_') == parse_birads('45') == parse_birads('8') == []
-    assert worst(['2', '0', '3']) == '0' and worst(['4B', '4', '2']) == '4B'
-    assert worst(['6', '5']) == '6' and worst([]) is None
-    assert [parse_density(c) for c in ('b ', 'ACR C', 'B$C', '4', '_', 'dense')] == [
-        'B', 'C', 'C', 'D', None, None]
     assert parse_pathologies('Normal ') == {'normal'}
     assert parse_pathologies('abnormal') == set()
     assert findings_of('Enhancing mass. No calcifications') == {'mass enhancement'}
