@@ -255,7 +255,7 @@ def test_wrong_folders(raw, write):
     book = openpyxl.Workbook()
     book.active.append(('something', 'else'))
     book.save(table)
-    with pytest.raises(ConversionError, match="no column 'Image_name' in sheet"):
+    with pytest.raises(ConversionError, match="sheet 'Sheet': no column 'Image_name';"):
         CDDCESMConverter().catalogue(raw)
     table.unlink()
     with pytest.raises(ConversionError, match='no annotation workbook; expected CDD'):

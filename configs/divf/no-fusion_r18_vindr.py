@@ -1,0 +1,3 @@
+# No Fusion, ResNet-18, VinDr-Mammo: table 1.
+_base_ = './divf-concatenate_r18_vindr.py'
+model = dict(fusion=None)
