@@ -1,4 +1,5 @@
 """Finding files and reading tables of a raw data set."""
+import codecs
 import csv
 import io
 import os
@@ -11,6 +12,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 from .records import Catalogue, ConversionError
 
 Row = Dict[str, str]
+
+_LONGEST_CELL = 2**24  # an outline of many points exceeds the 128 KiB of csv
 
 
 class RawFolder:
@@ -131,7 +134,7 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation
-    and order do not matter. Delimiter and encoding (UTF-8 or Windows-1252) of a
+    and order do not matter. Delimiter and encoding (UTF-8, UTF-16 or Windows-1252) of a
     CSV are found out. Cells are stripped, line breaks in them become spaces; rows
     without a value are left out.
 
@@ -164,10 +167,12 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
             return _rows(rows, start, place, wanted)
         if len(lacking) < len(missing):
             missing = lacking
+    named = {field: ' or '.join(map(repr, columns[field].split('|')))
+             for field in needed}
     raise ConversionError(
         f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
-        f'{", ".join(repr(columns[field]) for field in missing)}; expected a table '
-        f'with {", ".join(name for name in columns.values())}')
+        f'{", ".join(named[field] for field in missing)}; expected a table with '
+        f'{", ".join(named.values())}')
 
 
 def _rows(rows: List[list], start: int, place: Dict[str, int],
@@ -211,10 +216,20 @@ def _csv(path: Path) -> List[list]:
     except OSError as error:
         raise ConversionError(
             f'{path}: cannot be read ({error.strerror})') from None
-    try:
-        text = data.decode('utf-8-sig')
-    except UnicodeDecodeError:
-        text = data.decode('cp1252', errors='replace')
-    first = text.split('\n', 1)[0]
+    text = _decode(data)
+    first = next((line for line in text.splitlines() if re.search('[,;\t]', line)), '')
     delimiter = max(',;\t', key=first.count)
-    return list(csv.reader(io.StringIO(text, newline=''), delimiter=delimiter))
+    csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return list(csv.reader(io.StringIO(text, newline=''), delimiter=delimiter))
+    except csv.Error as error:
+        raise ConversionError(f'{path}: not a readable CSV ({error})') from None
+
+
+def _decode(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode('utf-16', errors='replace')  # Excel's "Unicode text"
+    try:
+        return data.decode('utf-8-sig')
+    except UnicodeDecodeError:
+        return data.decode('cp1252', errors='replace')

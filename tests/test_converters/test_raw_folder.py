@@ -2,15 +2,17 @@
 import openpyxl
 import pytest
 
-from mammo_plugins.converters import ConversionError, RawFolder, read_table
+from mammo_plugins.converters import (Catalogue, ConversionError, RawFolder,
+                                      read_table)
+from mammo_plugins.converters.raw_folder import sheet_names
 
 COLUMNS = dict(id='ID1|Patient ID', side='left or right breast', note='notes?')
 
 
-@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'cp1252'])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'cp1252', 'utf-16'])
 @pytest.mark.parametrize('delimiter', [',', ';', '\t'])
 def test_csv_with_breaks_in_cells(tmp_path, encoding, delimiter):
-    lines = [['title of the table', '', ''], [],
+    lines = [['title of the table'], [],
              [' Patient_ID ', 'Left or Right\n Breast', 'NOTES'],
              ['1', '"LEFT\n"', 'na\u00efve'], ['', '', ''], ['2', 'RIGHT']]
     lines[2] = [f'"{cell}"' for cell in lines[2]]
@@ -31,6 +33,40 @@ def test_spreadsheet_numbers_are_as_written(tmp_path):
     rows = read_table(tmp_path / 'table.xlsx', COLUMNS)
     assert [(r['id'], r['side'], r['note']) for r in rows] == [
         ('22614266', 'L', ''), ('1.5', 'R', '')]
+
+
+def test_a_sheet_by_its_name(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(['nothing'])
+    listing = book.create_sheet('all')
+    for row in ([], ['ID1', 'Left or Right Breast', 'note'], [7, 'L', 'x']):
+        listing.append(row)
+    path = tmp_path / 'table.xlsx'
+    book.save(path)
+    assert sheet_names(path) == ['Sheet', 'all']
+    assert [row['id'] for row in read_table(path, COLUMNS, 'all')] == ['7']
+    with pytest.raises(ConversionError, match="no column 'ID1' or 'Patient ID', "):
+        read_table(path, COLUMNS)
+    (tmp_path / 'a.csv').write_text('ID1\n')
+    assert sheet_names(tmp_path / 'a.csv') == []
+
+
+def test_a_cell_of_many_points(tmp_path):
+    cell = '1' * 2**18
+    (tmp_path / 'a.csv').write_text(f'ID1,left or right breast\n{cell},L\n')
+    assert read_table(tmp_path / 'a.csv', COLUMNS)[0]['id'] == cell
+
+
+def test_the_first_table_that_can_be_read(tmp_path):
+    (tmp_path / 'b.csv').write_text('other\n')
+    (tmp_path / 'c.csv').write_text('ID1,left or right breast\n1,L\n')
+    folder, catalogue = RawFolder(tmp_path, 'tables'), Catalogue()
+    file, rows = folder.first_table(folder.files, COLUMNS, catalogue)
+    assert (file.name, rows[0]['id']) == ('c.csv', '1')
+    assert [skip.item for skip in catalogue.skipped] == ['b.csv']
+    with pytest.raises(ConversionError, match='b.csv: no column'):
+        folder.first_table(folder.files[:1], COLUMNS, catalogue)
+    assert folder.first_table([], COLUMNS, catalogue) is None
 
 
 def test_a_wrong_table_is_named(tmp_path):

@@ -1,0 +1,63 @@
+"""What the cells of tables say of BI-RADS categories and breast densities."""
+import re
+from typing import Iterable, List, Optional
+
+from mammo_plugins.structures import BIRADS, DENSITIES
+
+# from the least to the most suspicious: 0 asks for more images before it is told, as
+# a screening recall does; 6 is a cancer that is already proven
+CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
+
+_NAME = r'(?:(?:bi-?\s?rads|acr)[\W_]*)?'
+_CATEGORY = r'([0-6])(?:[.,]0+)?\s?([abc]?)'
+_DENSITY = r'([a-d1-4])(?:[.,]0+)?'
+_LETTERS = dict(zip('1234', DENSITIES))
+
+
+def read_birads(text: str) -> Optional[str]:
+    """Return the BI-RADS category that a cell is, ``None`` for any other text.
+
+    Args:
+        text (str): Such as '4', '4.0', '4a' or 'BI-RADS 4A'; not a range.
+    """
+    found = re.fullmatch(_NAME + _CATEGORY, text.strip(), re.IGNORECASE)
+    return found and _known(*found.groups())
+
+
+def read_all_birads(text: str) -> List[str]:
+    """Return the BI-RADS categories in a cell such as '4$2', by rising concern."""
+    text = re.sub(r'bi-?\s?rads[\W_]*', ' ', text, flags=re.IGNORECASE)
+    found = re.findall(rf'(?<![\w.,]){_CATEGORY}(?![\w.,]*\w)', text, re.IGNORECASE)
+    categories = (_known(*groups) for groups in found)
+    return sorted(filter(None, categories), key=CONCERN.index)
+
+
+def _known(digit: str, letter: str) -> Optional[str]:
+    category = digit + letter.upper()
+    return category if category in BIRADS else None
+
+
+def most_concerning(categories: Iterable[Optional[str]]) -> Optional[str]:
+    """Return the category of most concern, ``None`` if none is known."""
+    return max(filter(None, categories), key=CONCERN.index, default=None)
+
+
+def read_density(text: str) -> Optional[str]:
+    """Return the density 'A' to 'D' that a cell is, ``None`` for any other text.
+
+    Args:
+        text (str): A letter, or 1 to 4, such as 'c', '3.0', 'ACR C' or 'DENSITY C'.
+    """
+    found = re.fullmatch(rf'(?:density[\W_]*)?{_NAME}{_DENSITY}', text.strip(),
+                         re.IGNORECASE)
+    return found and _letter(found[1])
+
+
+def read_densest(text: str) -> Optional[str]:
+    """Return the densest of the densities in a cell such as 'B$C'."""
+    found = re.findall(rf'(?<![\w.,]){_DENSITY}(?![\w.,]*\w)', text, re.IGNORECASE)
+    return max(map(_letter, found), default=None)
+
+
+def _letter(density: str) -> str:
+    return _LETTERS.get(density, density.upper())
