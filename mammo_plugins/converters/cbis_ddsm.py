@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Tuple
 
+from tqdm import tqdm
+
 from .base import Converter
 from .cells import CONCERN, most_concerning, read_birads, read_density
 from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
@@ -137,7 +139,7 @@ class CBISDDSMConverter(Converter):
         films: Dict[tuple, List[Abnormality]] = defaultdict(list)
         for row in rows:
             films[row.patient, row.laterality, row.view].append(row)
-        for film in sorted(films):
+        for film in tqdm(sorted(films), desc='headers', unit='film', smoothing=0):
             stretched += _add_views(catalogue, films[film], files, facts)
         _add_notes(catalogue, rows, facts, stretched)
         return catalogue

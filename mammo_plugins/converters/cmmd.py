@@ -28,6 +28,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple, Union
 
+from tqdm import tqdm
+
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
 
 from .base import Converter
@@ -217,7 +219,8 @@ def _read_headers(root: Path, files: List[Path]
             return error
 
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-        return list(pool.map(read, files))
+        return list(tqdm(pool.map(read, files), total=len(files), desc='headers',
+                         unit='file', smoothing=0))
 
 
 def _views(files: Dict[Path, str],

@@ -184,11 +184,14 @@ def process_view(job: Job, view: RawView) -> Result:
         _, frame = load.load(str(job.out / file))
     except MammogramError as error:
         return dict(defect=error.reason)
+    size = frame.source_height, frame.source_width
+    if view.lesions and view.size not in (None, size):
+        return dict(defect=f'{_shown(size)} pixels, but the table, in whose pixels its '
+                    f'lesions are, says {_shown(view.size)} (height x width)')
     x1, y1, x2, y2 = frame.crop
     annotations, skipped = [], []
     for lesion in view.lesions:
-        outline, reason = resolve_outline(
-            lesion, job.raw, frame.source_height, frame.source_width)
+        outline, reason = resolve_outline(lesion, job.raw, *size)
         if outline is None:
             skipped.append(reason)
         else:
@@ -205,6 +208,10 @@ def process_view(job: Job, view: RawView) -> Result:
             breast_bbox=[x1, y1, x2 - x1, y2 - y1]),
         annotations=annotations,
         skipped=skipped)
+
+
+def _shown(size: Tuple[int, int]) -> str:
+    return ' x '.join(map(str, size))
 
 
 def _note_defects(catalogue: Catalogue, views: List[RawView],

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
+from tqdm import tqdm
+
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
@@ -91,7 +93,8 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
     for entry in entries.values():
         owners[entry.facts.get('exam', '')].add(entry.facts['patient'])
     notes: Counter = Counter()
-    for file, entry in entries.items():
+    for file, entry in tqdm(entries.items(), desc='headers', unit='file',
+                            smoothing=0):
         try:
             header = read_header(folder.root / file)
         except MammogramError as error:

@@ -59,6 +59,8 @@ class RawView:
         abnormal (bool, optional): Whether the view shows an abnormality.
         pixel_spacing_mm (tuple[float], optional): (row, column), where the file
             does not say it.
+        size (tuple[int], optional): (height, width) by the tables, in whose pixels
+            the lesions are.
         nipple (tuple[float], optional): (x, y) in pixels.
         lesions (list[RawLesion]): Empty for a normal view.
         extra (dict): Further JSON keys of the image.
@@ -75,6 +77,7 @@ class RawView:
     pathology: Optional[str] = None
     abnormal: Optional[bool] = None
     pixel_spacing_mm: Optional[Tuple[float, float]] = None
+    size: Optional[Tuple[int, int]] = None
     nipple: Optional[Tuple[float, float]] = None
     lesions: List[RawLesion] = field(default_factory=list)
     extra: Dict[str, Any] = field(default_factory=dict)

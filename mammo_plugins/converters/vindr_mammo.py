@@ -22,10 +22,13 @@ Rules: a study is an exam and, for the set names no patients, a patient. Abnorma
 is a breast whose BI-RADS is not 1; there is no biopsy, so pathology is unknown. A
 box with several kinds is one lesion of the kind that comes first in
 ``VinDrMammoConverter.categories``; all kinds marked in a view are in its key
-``finding_kinds``. Nothing joins a lesion's boxes in CC and MLO.
+``finding_kinds``. Nothing joins a lesion's boxes in CC and MLO. A study whose rows
+name both parts, as some copies of the tables have it, goes whole to the part of
+most of its images, to test if they are as many.
 
 Traps: only findings of BI-RADS 3 and above have boxes, so a view without a box may
-be of a breast of BI-RADS 2.
+be of a breast of BI-RADS 2. Some boxes reach a few pixels out of their image, and
+are cut at its edge.
 """
 import ast
 import math
@@ -47,8 +50,8 @@ _EXPECTED = ('VinDr-Mammo 1.0.0: breast-level_annotations.csv, '
              'finding_annotations.csv and images/<study_id>/<image_id>.dicom')
 _BREAST = dict(
     study='study_id', image='image_id', side='laterality',
-    view='view_position|view', birads='breast_birads', density='breast_density?',
-    part='split?')
+    view='view_position|view_positition|view', birads='breast_birads',
+    density='breast_density?', height='height?', width='width?', part='split?')
 _FINDING = dict(
     image='image_id', kinds='finding_categories', birads='finding_birads?',
     x1='xmin', y1='ymin', x2='xmax', y2='ymax')
@@ -99,7 +102,7 @@ def _views(rows: List[Row], folder: RawFolder,
            found: Catalogue) -> Dict[str, RawView]:
     """Return the views whose image is there, by image id in lower case."""
     files = _image_files(folder)
-    parts = _study_parts(rows)
+    parts = _study_parts(rows, found)
     first: Dict[str, Row] = {}
     views = {}
     for row in rows:
@@ -131,10 +134,19 @@ def _image_files(folder: RawFolder) -> Dict[Tuple[str, str], Path]:
     return files
 
 
-def _study_parts(rows: List[Row]) -> Dict[str, str]:
+def _study_parts(rows: List[Row], found: Catalogue) -> Dict[str, str]:
     """Return the part of each study that names one: the split is by study."""
-    return {row['study']: _PARTS[row['part'].lower()] for row in reversed(rows)
-            if row['part'].lower() in _PARTS}
+    named: Dict[str, Counter] = {}
+    for row in rows:
+        part = _PARTS.get(row['part'].lower())
+        if part is not None:
+            named.setdefault(row['study'], Counter())[part] += 1
+    several = sum(len(parts) > 1 for parts in named.values())
+    if several:
+        found.notes.append(f'{several} studies have images of several parts: each is '
+                           'taken whole to the part of most of its images.')
+    return {study: max(parts, key=lambda part: (parts[part], part == 'test'))
+            for study, parts in named.items()}
 
 
 def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
@@ -151,7 +163,7 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
     if file is None:
         found.skip(item, 'image not found', f'{side} {view}')
         return None
-    part = _PARTS.get(row['part'].lower(), parts.get(row['study']))
+    part = parts.get(row['study'])
     if part is None and parts:
         found.skip(item, 'study without a part of the official split', row['part'])
         return None
@@ -165,7 +177,14 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
         birads=birads,
         density=read_density(row['density']),
         abnormal=None if birads is None else birads != '1',
+        size=_size(row),
         extra=dict(finding_kinds=[]))
+
+
+def _size(row: Row) -> Optional[Tuple[int, int]]:
+    if row['height'].isdecimal() and row['width'].isdecimal():
+        return int(row['height']), int(row['width'])
+    return None
 
 
 def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView],

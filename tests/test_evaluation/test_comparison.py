@@ -39,8 +39,12 @@ def test_draws_of_auc():
     labels = np.arange(40) % 2
     summary = roc_summary(labels, rng.random(40) + labels * 0.3, range(40))
     values, draws = read_draws(summary)
-    assert values.tolist() == [summary['auc']]
-    assert np.quantile(draws, 0.025) == pytest.approx(summary['auc_low'], abs=1e-5)
+    assert values.tolist() == [
+        summary['auc'], summary['operating_points'][0]['macro_f1']]
+    assert draws.shape == (1000, 2)
+    assert np.quantile(draws[:, 0], 0.025) == pytest.approx(
+        summary['auc_low'], abs=1e-5)
+    assert draws[:, 1].mean() == pytest.approx(values[1], abs=0.02)
 
 
 def test_mean_of_seeds_is_narrower_than_one():

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from mammo_plugins.evaluation.functional import (bootstrap_auc, confusion,
+from mammo_plugins.evaluation.functional import (bootstrap_auc,
+                                                 bootstrap_macro_f1, confusion,
                                                  operating_threshold, roc_auc,
                                                  roc_curve, roc_summary)
 
@@ -64,6 +65,13 @@ def test_bootstrap_resamples_patients():
             for i in rng.integers(len(names), size=len(names))])
         assert value == pytest.approx(
             sk.roc_auc_score(labels[rows], scores[rows]))
+    rng = np.random.default_rng(3)
+    for value in bootstrap_macro_f1(labels, scores, patients, 0.4, 30, seed=3):
+        rows = np.concatenate([
+            np.flatnonzero(patients.astype(str) == names[i])
+            for i in rng.integers(len(names), size=len(names))])
+        assert value == pytest.approx(
+            sk.f1_score(labels[rows], scores[rows] >= 0.4, average='macro'))
     summary = roc_summary(labels, scores, patients, n_bootstrap=30, seed=3)
     assert summary['auc_low'] == pytest.approx(np.quantile(draws, 0.025))
     assert summary['auc_high'] == pytest.approx(np.quantile(draws, 0.975))

@@ -65,15 +65,16 @@ def read_draws(summary: dict) -> Tuple[np.ndarray, np.ndarray]:
 
     Args:
         summary (dict): Of :func:`froc_summary` (recall at each FPPI) or
-            :func:`roc_summary` (AUC).
+            :func:`roc_summary` (AUC, and macro F1 at the first operating point).
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Of shapes (v, ) and (n_draws, v); NaN for
         what is not defined.
     """
     if 'auc' in summary:
-        values = [summary['auc']]
-        draws = [[draw] for draw in summary['draws']]
+        point = summary['operating_points'][0]
+        values = [summary['auc'], point['macro_f1']]
+        draws = list(zip(summary['draws'], point['macro_f1_draws']))
     else:
         values = [point['recall'] for point in summary['operating_points']]
         draws = summary['draws']

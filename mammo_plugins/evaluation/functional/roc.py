@@ -9,7 +9,7 @@ The unit of the bootstrap is the patient: samples of one patient (views, patches
 not independent of each other.
 """
 from dataclasses import dataclass
-from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+from typing import Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -121,25 +121,57 @@ def bootstrap_auc(labels: np.ndarray,
         np.ndarray: Shape (n_draws, ); NaN where a draw lacks a class.
     """
     positive, scores = _checked(labels, scores)
+    level = np.unique(scores, return_inverse=True)[1].reshape(-1)
+    n_levels = level.max(initial=-1) + 1
+    return np.array([
+        _weighted_auc(
+            np.bincount(level, weights * positive, n_levels),
+            np.bincount(level, weights * ~positive, n_levels))
+        for weights in _patient_weights(scores, patients, n_draws, seed)])
+
+
+def bootstrap_macro_f1(labels: np.ndarray,
+                       scores: np.ndarray,
+                       patients: Sequence[Hashable],
+                       threshold: float,
+                       n_draws: int = 1000,
+                       seed: int = 0) -> np.ndarray:
+    """Macro F1 at a fixed threshold in samples of patients.
+
+    Args:
+        labels, scores, patients, n_draws, seed: As in :func:`bootstrap_auc`, whose
+            draws are of the same patients.
+        threshold (float): As in :func:`confusion`.
+
+    Returns:
+        np.ndarray: Shape (n_draws, ).
+    """
+    positive, scores = _checked(labels, scores)
+    called = scores >= threshold
+    draws = []
+    for weights in _patient_weights(scores, patients, n_draws, seed):
+        right = [weights[called & positive].sum(), weights[~called & ~positive].sum()]
+        of_class = [weights[positive].sum(), weights[~positive].sum()]
+        named = [weights[called].sum(), weights[~called].sum()]
+        f1 = [2 * hit / (n + m) if n + m else 0.
+              for hit, n, m in zip(right, of_class, named)]
+        draws.append(np.mean(f1) if len(scores) else np.nan)
+    return np.array(draws)
+
+
+def _patient_weights(scores: np.ndarray, patients: Sequence[Hashable],
+                     n_draws: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield how often each sample is in each draw."""
     if len(patients) != len(scores):
         raise ValueError(f'{len(patients)} patients for {len(scores)} samples; '
                          'expected one entry a sample')
-    if not len(scores):
-        return np.full(n_draws, np.nan)
-    level = np.unique(scores, return_inverse=True)[1].reshape(-1)
     patient_of = np.unique([str(p) for p in patients],
                            return_inverse=True)[1].reshape(-1)
-    n_patients, n_levels = patient_of.max() + 1, level.max() + 1
+    n_patients = patient_of.max(initial=-1) + 1
     rng = np.random.default_rng(seed)
-    draws = np.empty(n_draws)
-    for draw in range(n_draws):
-        weights = np.bincount(
-            rng.integers(n_patients, size=n_patients),
-            minlength=n_patients)[patient_of]
-        draws[draw] = _weighted_auc(
-            np.bincount(level, weights * positive, n_levels),
-            np.bincount(level, weights * ~positive, n_levels))
-    return draws
+    for _ in range(n_draws):
+        drawn = rng.integers(max(n_patients, 1), size=n_patients)
+        yield np.bincount(drawn, minlength=n_patients)[patient_of]
 
 
 def confusion(labels: np.ndarray, scores: np.ndarray,
@@ -257,7 +289,8 @@ def roc_summary(labels: np.ndarray,
         dict: Ready for JSON; what is not defined is None. ``log_loss`` is the
         cross entropy, None unless scores are in [0, 1]; ``draws`` the AUC of each
         bootstrap draw, to be compared draw by draw as in
-        :func:`~mammo_plugins.evaluation.functional.froc_summary`.
+        :func:`~mammo_plugins.evaluation.functional.froc_summary`. Each operating
+        point has such ``macro_f1_draws``, its threshold held.
     """
     check_operating_points(operating_points)
     positive, scores = _checked(labels, scores)
@@ -271,9 +304,12 @@ def roc_summary(labels: np.ndarray,
             ('sensitivity', 'specificity', 'precision', 'macro_f1'), np.nan)
         if not np.isnan(threshold):
             figures = confusion(positive, scores, threshold)
+        f1_draws = [] if np.isnan(threshold) else bootstrap_macro_f1(
+            positive, scores, patients, threshold, n_bootstrap, seed)
         points.append(
             dict(rule=rule, value=value, threshold=_none(threshold),
-                 **{name: _none(figure) for name, figure in figures.items()}))
+                 **{name: _none(figure) for name, figure in figures.items()},
+                 macro_f1_draws=[_none(draw) for draw in np.round(f1_draws, 6)]))
     return dict(
         format=FORMAT,
         n_bootstrap=int(n_bootstrap),
