@@ -1,0 +1,17 @@
+"""Regions, styles, masks and blending for synthetic lesions; no torch.
+
+Images are (H, W) float in [0, 1]; regions are (x1, y1, x2, y2) in whole pixels.
+"""
+from .blending import blend, crop, paste
+from .fourier import fourier_adapt
+from .malignancy import synthesize_malignancy
+from .region_selection import (Region, region_sums, select_region,
+                               select_region_by_loop)
+from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
+                        sample_mask_parameters)
+
+__all__ = [
+    'MaskParameters', 'Region', 'SoftMask', 'blend', 'crop', 'fourier_adapt',
+    'gaussian_mask', 'paste', 'region_sums', 'sample_mask_parameters',
+    'select_region', 'select_region_by_loop', 'synthesize_malignancy'
+]

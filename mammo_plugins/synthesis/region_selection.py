@@ -1,0 +1,198 @@
+"""Where in a breast a lesion is pasted: the region of the highest saliency.
+
+Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
+Dual-Views Breast Cancer Analysis", section 3.2, eqs. 3 to 5 and algorithm 1.
+"""
+import math
+from typing import Iterator, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+_BITS = 32  # of a digit: sums over images of up to 2**31 pixels fit in int64
+
+
+class Region(NamedTuple):
+    """A rectangle of pixels and the saliency in it.
+
+    Args:
+        x1, y1, x2, y2 (int): Pixels; the last row is ``y2 - 1`` and the last
+            column ``x2 - 1``.
+        saliency (float): Sum of the saliency over the rectangle, I* of eq. 4.
+    """
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    saliency: float
+
+
+def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Sum the saliency over every position of a rectangle (eq. 3).
+
+    A summed-area table, accumulated in integers: the sums are exact and rounded
+    once, at the end.
+
+    Args:
+        saliency (np.ndarray): (H, W), finite and not negative.
+        height, width (int): Of the rectangle, in pixels.
+
+    Returns:
+        np.ndarray: (H - height + 1, W - width + 1) float64; entry (i, j) belongs to
+        the rectangle whose top left pixel is in row i and column j.
+
+    Raises:
+        ValueError: If the saliency is not such a map, or the rectangle is empty
+            or larger than the map.
+    """
+    saliency = _checked(saliency, height, width)
+    rows, columns = saliency.shape
+    if height > rows or width > columns:
+        raise ValueError(f'a region of {height} x {width} pixels does not fit in a '
+                         f'saliency map of {rows} x {columns}')
+    digits = list(_exact_sums(saliency, height, width))
+    total = np.zeros((rows - height + 1, columns - width + 1))
+    for exponent, digit in reversed(digits):  # smallest first loses least
+        total += np.ldexp(digit.astype(np.float64), exponent)
+    return total
+
+
+def select_region(saliency: np.ndarray, height: int, width: int,
+                  allowed: Optional[np.ndarray] = None,
+                  min_allowed: float = 1.0) -> Optional[Region]:
+    """Find the rectangle with the largest saliency (eqs. 4 and 5, algorithm 1).
+
+    Equal to the paper's double loop (:func:`select_region_by_loop`) in exact
+    arithmetic: sums are compared without rounding, and of equal ones the first in
+    row-major order is taken. (Float64 values below 1e-290 of the largest are the one
+    exception; they are rounded.)
+
+    The paper lets a region lie anywhere. A lesion box over the edge of the breast
+    would be a mass in the air, so ``allowed`` can confine it.
+
+    Args:
+        saliency (np.ndarray): (H, W), finite and not negative, such as Grad-CAM's.
+        height, width (int): Of the rectangle, in pixels.
+        allowed (np.ndarray, optional): (H, W) bool, such as the breast mask.
+            Saliency outside it still counts in the sums. Defaults to everything.
+        min_allowed (float): Least share of the rectangle's pixels that must be
+            allowed. Defaults to 1.0, so the rectangle lies wholly inside. Lower it
+            for lesions at the skin and give :func:`synthesize_malignancy` the
+            mask, which leaves the air as it is.
+
+    Returns:
+        Region, optional: None if the rectangle is larger than the map, if no
+        position is allowed, or if there is no saliency at any allowed position
+        (the paper's loop starts at zero and wants more).
+
+    Raises:
+        ValueError: If the saliency is not such a map (not a number, infinite,
+            negative, not two-dimensional), the rectangle is empty, or
+            ``allowed`` or ``min_allowed`` do not fit.
+    """
+    saliency = _checked(saliency, height, width)
+    rows, columns = saliency.shape
+    if height > rows or width > columns:
+        return None
+    if allowed is None:
+        places = np.arange((rows - height + 1) * (columns - width + 1))
+    else:
+        places = np.flatnonzero(
+            _permitted(allowed, saliency.shape, height, width, min_allowed))
+    if not places.size:
+        return None
+    for _, digit in _exact_sums(saliency, height, width):
+        values = digit.ravel()[places]
+        places = places[values == values.max()]
+    y, x = divmod(int(places[0]), columns - width + 1)
+    total = math.fsum(saliency[y:y + height, x:x + width].ravel())
+    return Region(x, y, x + width, y + height, total) if total > 0 else None
+
+
+def select_region_by_loop(saliency: np.ndarray, height: int,
+                          width: int) -> Optional[Region]:
+    """Find the same rectangle by algorithm 1 to the letter.
+
+    The definition that :func:`select_region` is tested and timed against; far too
+    slow for use. Sums are made in the array's own arithmetic, so they are exact for
+    integers, for Fractions in an array of objects, and for float64 maps of few
+    enough levels.
+
+    Args:
+        saliency (np.ndarray): (H, W), not negative.
+        height, width (int): Of the rectangle, in pixels.
+
+    Returns:
+        Region, optional: None if no rectangle has a sum above zero.
+    """
+    best, place = 0, None
+    for i in range(saliency.shape[0] - height + 1):
+        for j in range(saliency.shape[1] - width + 1):
+            total = saliency[i:i + height, j:j + width].sum()
+            if best < total:
+                best, place = total, (i, j)
+    if place is None:
+        return None
+    i, j = place
+    return Region(j, i, j + width, i + height, float(best))
+
+
+def _checked(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the map as float64, or say what is wrong with it."""
+    saliency = np.asarray(saliency, dtype=np.float64)
+    if saliency.ndim != 2 or not saliency.size:
+        raise ValueError('the saliency map must have two dimensions (H, W) and at '
+                         f'least one pixel, got shape {saliency.shape}')
+    if not np.isfinite(saliency).all():
+        raise ValueError('the saliency map holds NaN or infinite values; was the '
+                         'network that made it trained to a finite loss?')
+    if saliency.min() < 0:
+        raise ValueError(f'the saliency map holds {saliency.min():g}; expected no '
+                         'negative value, as after the ReLU of Grad-CAM')
+    if height < 1 or width < 1:
+        raise ValueError('a region needs at least one row and one column, got '
+                         f'{height} x {width}')
+    return saliency
+
+
+def _permitted(allowed: np.ndarray, shape: Tuple[int, int], height: int, width: int,
+               min_allowed: float) -> np.ndarray:
+    """Return (H - height + 1, W - width + 1) bool: positions inside enough."""
+    allowed = np.asarray(allowed)
+    if allowed.shape != shape or allowed.dtype != bool:
+        raise ValueError(f'allowed must be a bool mask of shape {shape} as the '
+                         f'saliency map, got {allowed.dtype} of {allowed.shape}')
+    if not 0 <= min_allowed <= 1:
+        raise ValueError(f'min_allowed is a share from 0 to 1, got {min_allowed}')
+    counts = _window_sums(allowed.astype(np.int64), height, width)
+    return counts / (height * width) >= min_allowed
+
+
+def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Sum int64 values over every position of a rectangle, exactly."""
+    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int64)
+    table[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
+    return (table[height:, width:] - table[:-height, width:]
+            - table[height:, :-width] + table[:-height, :-width])
+
+
+def _exact_sums(saliency: np.ndarray, height: int,
+                width: int) -> Iterator[Tuple[int, np.ndarray]]:
+    """Sum over every position, in digits of 32 bits, the highest first.
+
+    Floats are cut into as many digits as the map's own values need, digits are
+    summed apart in int64 and carried, so nothing is ever rounded.
+
+    Yields:
+        tuple: Exponent e, and (H - height + 1, W - width + 1) int64 digits; the
+        sums are the total of ``digit * 2**e``.
+    """
+    top = int(np.frexp(saliency.max())[1])
+    rest, sums = np.ldexp(saliency, -top), []  # below 1, by a power of two: exact
+    while rest.any():
+        rest, digit = np.modf(np.ldexp(rest, _BITS))
+        sums.append(_window_sums(digit.astype(np.int64), height, width))
+    for i in range(len(sums) - 1, 0, -1):
+        sums[i - 1] += sums[i] >> _BITS
+        sums[i] &= (1 << _BITS) - 1
+    for i, digit in enumerate(sums):
+        yield top - _BITS * (i + 1), digit
