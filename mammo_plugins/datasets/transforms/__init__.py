@@ -7,11 +7,12 @@ from .loading import LoadMammogram, segmentation_to_canonical
 from .nipple import NippleInstances, PackNippleInputs
 from .patches import CropPatch, RandomCropPatch, warp_patch
 from .registration import LocateNipple, RegisterContralateral
+from .synthesis import SynthesizeMalignancy, whole_box
 from .views import ForEachView, SelectView
 
 __all__ = [
     'CropPatch', 'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'LocateNipple',
     'NippleInstances', 'PackExamInputs', 'PackNippleInputs', 'RandomCropPatch',
     'RandomIntensity', 'RegisterContralateral', 'ResizeWithin', 'SelectView',
-    'segmentation_to_canonical', 'warp_patch'
+    'SynthesizeMalignancy', 'segmentation_to_canonical', 'warp_patch', 'whole_box'
 ]

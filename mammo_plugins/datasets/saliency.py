@@ -1,0 +1,81 @@
+"""Where a classifier looked: one map a view, kept in a file."""
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Mapping, Tuple, Union
+
+import cv2
+import numpy as np
+
+from mammo_plugins.io import atomic_path
+
+
+class SaliencyError(ValueError):
+    """A file of saliency maps that cannot be used, or lacks a view."""
+
+
+def view_name(view: Mapping[str, Any]) -> str:
+    """Return what names a view in a data set, such as 'exam_7 RCC'.
+
+    Args:
+        view (Mapping): With ``exam_id``, ``laterality`` and ``view``.
+    """
+    return f"{view['exam_id']} {view['laterality']}{view['view']}"
+
+
+class SaliencyMaps:
+    """Saliency maps of views, at the resolution of a network's last features.
+
+    Each map covers the whole view in the canonical frame of ``LoadMammogram``,
+    whatever its size in pixels.
+
+    Args:
+        maps (dict[str, np.ndarray]): By :func:`view_name`, (h, w) float, at least
+            0.
+    """
+
+    def __init__(self, maps: Dict[str, np.ndarray]) -> None:
+        self.maps = maps
+
+    @classmethod
+    def read(cls, path: Union[str, Path]) -> 'SaliencyMaps':
+        """Read a file of :meth:`write`.
+
+        Raises:
+            SaliencyError: If there is none, or it is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls({name: file[name] for name in file.files})
+        except FileNotFoundError:
+            raise SaliencyError(
+                f'{path}: no such file; make it with tools/synthesize.py CONFIG '
+                'CHECKPOINT --saliency-only') from None
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise SaliencyError(f'{path}: not a file of saliency maps ({error}); '
+                                'make it anew') from None
+
+    def write(self, path: Union[str, Path]) -> None:
+        """Write all maps to one ``.npz`` file, atomically."""
+        with atomic_path(path) as temporary:
+            with open(temporary, 'xb') as file:
+                np.savez_compressed(file, **self.maps)
+
+    def of(self, view: Mapping[str, Any], shape: Tuple[int, int]) -> np.ndarray:
+        """Return the map of a view, brought to its size.
+
+        Args:
+            view (Mapping): As for :func:`view_name`.
+            shape (tuple[int]): (H, W) of the image.
+
+        Returns:
+            np.ndarray: (H, W) float32, by bilinear interpolation.
+
+        Raises:
+            SaliencyError: If there is no map of this view.
+        """
+        name = view_name(view)
+        if name not in self.maps:
+            raise SaliencyError(f'no saliency map of {name}; make the file anew from '
+                                'the data set in use')
+        return cv2.resize(self.maps[name].astype(np.float32), shape[::-1],
+                          interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,241 @@
+"""Malignant breasts made of benign ones in the pipeline."""
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
+from mammo_plugins.datasets.label_rule import LabelRule
+from mammo_plugins.datasets.saliency import SaliencyMaps
+from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import AnnotationError
+from mammo_plugins.synthesis import (Region, SoftMask, crop,
+                                     sample_mask_parameters, select_region,
+                                     synthesize_malignancy)
+
+
+@TRANSFORMS.register_module()
+class SynthesizeMalignancy(BaseTransform):
+    """Paste lesions of malignant breasts into benign ones.
+
+    Soft-Adapted Malignancy Synthesis (Nguyen et al., section 3.2), view by view: the
+    box of an annotated lesion goes to that place of the benign view where the
+    Grad-CAM of a trained classifier for the benign class sums up highest. Both views
+    of the breast take the same donor, and the same lesion where its ``lesion_id``
+    says so; a view in which the donor has no lesion stays as it is. Breasts of the
+    positive class are left alone.
+
+    Stands in the pipeline of mmdet's ``MultiImageMixDataset`` over an
+    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. A lesion
+    is a donor if the rule of ``labels`` calls it positive.
+
+    Nothing is pasted into a view whose breast is smaller than the lesion's box or
+    has no saliency; a breast in which nothing was pasted keeps its label.
+
+    Required Keys:
+
+    - views (dict[str, dict]), with ``img`` as ``LoadMammogram`` gives it
+    - gt_label
+    - mix_results (list[dict]): the donor, or nobody
+
+    Modified Keys:
+
+    - views: ``img``, ``instances``, ``gt_label``
+    - gt_label: 1 where something was pasted
+
+    Added Keys:
+
+    - synthesis (dict[str, dict]): by view, what was pasted where and how
+
+    Args:
+        saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
+        prob (float): Chance that a breast of the negative class gets a donor.
+            Defaults to 0.5.
+        fourier_beta (float, optional): ``None`` leaves Fourier adaptation out.
+            Defaults to 0.01; the paper states none.
+        soft_mask (dict, optional): Arguments of
+            :class:`~mammo_plugins.synthesis.SoftMask`. ``None`` leaves soft masks
+            out. Defaults to ``dict()``.
+        adapt (str): As in :func:`~mammo_plugins.synthesis.synthesize_malignancy`.
+            Defaults to 'malignant'.
+        min_inside (float): Least share of the region's pixels that lie in the
+            breast. Defaults to 0.9.
+    """
+
+    def __init__(self,
+                 saliency: Union[str, SaliencyMaps],
+                 prob: float = 0.5,
+                 fourier_beta: Optional[float] = 0.01,
+                 soft_mask: Optional[dict] = dict(),
+                 adapt: str = 'malignant',
+                 min_inside: float = 0.9) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
+        self.saliency = SaliencyMaps.read(saliency) if isinstance(
+            saliency, str) else saliency
+        self.prob = prob
+        self.fourier_beta = fourier_beta
+        self.soft_mask = None if soft_mask is None else SoftMask(**soft_mask)
+        self.adapt = adapt
+        self.min_inside = min_inside
+        self._donors: Optional[List[int]] = None
+        self._rule: Optional[LabelRule] = None
+
+    def donors(self, dataset: Any) -> List[int]:
+        """Return the samples whose lesions may be pasted.
+
+        Args:
+            dataset (ExamDataset): With ``labels`` and ``target='breast'``.
+
+        Raises:
+            ValueError: If the data set is one for validation or test: synthetic
+                images never enter those.
+            AnnotationError: If no breast has an outlined lesion of the positive
+                class.
+        """
+        if getattr(dataset, 'label_rule', None) is None:
+            raise ValueError(
+                'SynthesizeMalignancy: works on an ExamDataset with labels, in a '
+                f'MultiImageMixDataset; this is {type(dataset).__name__}')
+        if dataset.test_mode:
+            raise ValueError(
+                f'SynthesizeMalignancy: {dataset.ann_file} is loaded with '
+                'test_mode=True; synthetic images never enter validation or test')
+        self._rule = dataset.label_rule
+        found = [
+            i for i in range(len(dataset)) if any(
+                self._rule.of_view(lesion) == 1
+                for view in dataset.get_data_info(i)['views'].values()
+                for lesion in view['instances'])
+        ]
+        if not found:
+            raise AnnotationError(
+                f'{dataset.ann_file}: no lesion with a box is of the positive class '
+                f'({self._rule.field} {self._rule.classes[1]}); there is nothing to '
+                'paste')
+        return found
+
+    def get_indexes(self, dataset: Any) -> List[int]:
+        """Draw a donor, as ``MultiImageMixDataset`` asks.
+
+        Args:
+            dataset (ExamDataset): As in :meth:`donors`.
+
+        Returns:
+            list[int]: One index, or none.
+        """
+        if self._donors is None:
+            self._donors = self.donors(dataset)
+        if np.random.rand() >= self.prob:
+            return []
+        return [self._donors[np.random.randint(len(self._donors))]]
+
+    def transform(self, results: dict) -> dict:
+        """Paste, if there is a donor and the breast is of the negative class."""
+        donors = results.pop('mix_results')
+        if not donors or results['gt_label'] != 0:
+            return results
+        return self.synthesize(results, donors[0], int(np.random.randint(2**31)))
+
+    def synthesize(self, results: dict, donor: dict, seed: int) -> dict:
+        """Paste lesions of one breast into another.
+
+        Args:
+            results (dict): The benign breast.
+            donor (dict): The malignant one; views of the same names.
+            seed (int): Of all that is drawn here.
+
+        Returns:
+            dict: The breast, changed as the class says.
+        """
+        rng = np.random.default_rng(seed)
+        results['synthesis'] = {}
+        for name, (view, lesion) in self._lesions(donor, rng).items():
+            if name in results['views']:
+                facts = self._paste(results['views'][name], view, lesion, rng)
+                if facts is not None:
+                    results['synthesis'][name] = dict(facts, seed=seed)
+        if results['synthesis']:
+            results['gt_label'] = 1
+        return results
+
+    def _lesions(self, donor: dict,
+                 rng: np.random.Generator) -> Dict[str, Tuple[dict, dict]]:
+        """Choose a lesion for each view, the same one where that is known."""
+        found = {
+            name: [lesion for lesion in view['instances']
+                   if self._rule.of_view(lesion) == 1]
+            for name, view in donor['views'].items()
+        }
+        ids = sorted({lesion['lesion_id'] for lesions in found.values()
+                      for lesion in lesions if lesion['lesion_id'] is not None})
+        chosen = ids[rng.integers(len(ids))] if ids else None
+        pairs = {}
+        for name, lesions in found.items():
+            same = [lesion for lesion in lesions
+                    if lesion['lesion_id'] in (chosen, None)]
+            if same:
+                pairs[name] = (donor['views'][name],
+                               same[rng.integers(len(same))])
+        return pairs
+
+    def _paste(self, view: dict, donor: dict, lesion: dict,
+               rng: np.random.Generator) -> Optional[Dict[str, Any]]:
+        """Paste into one view; ``None`` if there is no place for the lesion."""
+        box = whole_box(lesion['bbox'], donor['img'].shape)
+        if box is None:
+            return None
+        patch = crop(donor['img'], box)
+        inside = breast_mask(view['img'])
+        region = select_region(
+            self.saliency.of(view, view['img'].shape), *patch.shape,
+            allowed=inside, min_allowed=self.min_inside)
+        patch_inside = crop(breast_mask(donor['img']), box)
+        if region is None or not (patch_inside & crop(inside, region)).any():
+            return None
+        mask = self.soft_mask and sample_mask_parameters(
+            patch.shape, rng, self.soft_mask)
+        view['img'] = synthesize_malignancy(
+            view['img'], region, patch, fourier_beta=self.fourier_beta,
+            soft_mask=mask, adapt=self.adapt, inside=inside,
+            patch_inside=patch_inside)
+        view['gt_label'] = 1
+        view['instances'] = [*view['instances'], dict(
+            lesion, bbox=[float(v) for v in region[:4]], mask=[], lesion_id=None)]
+        return dict(
+            source=view['img_path'],
+            target=donor['img_path'],
+            region=_in_file(region, view),
+            lesion=_in_file(box, donor),
+            saliency=region.saliency,
+            fourier_beta=self.fourier_beta,
+            soft_mask=mask and mask._asdict(),
+            adapt=self.adapt)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(prob={self.prob}, '
+                f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
+                f'adapt={self.adapt!r}, min_inside={self.min_inside})')
+
+
+def whole_box(box: List[float],
+              shape: Tuple[int, int]) -> Optional[Tuple[int, int, int, int]]:
+    """Return the whole pixels that a box touches within an image.
+
+    Args:
+        box (list[float]): (x1, y1, x2, y2) in continuous pixels.
+        shape (tuple[int]): (H, W) of the image.
+
+    Returns:
+        tuple[int], optional: (x1, y1, x2, y2); ``None`` if the box lies outside.
+    """
+    height, width = shape
+    x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int).tolist()
+    x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int).tolist()
+    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:
+    """Bring a box from canonical pixels to those of the view's file."""
+    frame = CanonicalFrame.from_dict(view['canonical_frame'])
+    return transform_boxes(box[:4], frame.inverse)[0].tolist()

@@ -1,0 +1,27 @@
+"""Grad-CAM of classifiers."""
+from typing import Callable
+
+import torch
+from torch import Tensor
+
+
+def grad_cam(feats: Tensor, logits_of: Callable[[Tensor], Tensor],
+             class_index: int) -> Tensor:
+    """Compute Grad-CAM (Selvaraju et al., 2017; eqs. 1 and 2 of DIVF-Net's paper).
+
+    Args:
+        feats (Tensor): Activations A of the last convolutional layer,
+            (N, C, h, w).
+        logits_of (Callable): Gives the class scores y, (N, classes), of ``feats``,
+            each row of its own row alone: a model in eval mode.
+        class_index (int): The class c that is looked for.
+
+    Returns:
+        Tensor: (N, h, w), at least 0, without gradient.
+    """
+    with torch.enable_grad():
+        feats = feats.detach().requires_grad_()
+        score = logits_of(feats)[:, class_index].sum()
+        gradient, = torch.autograd.grad(score, feats)
+    weights = gradient.mean(dim=(2, 3), keepdim=True)  # eq. 1
+    return (weights * feats).sum(dim=1).relu().detach()  # eq. 2
