@@ -2,9 +2,13 @@
 from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
 from .nipple_locator import NippleLocator
+from .saliency import breast_saliency
+from .synthetic_exams import (SyntheticExams, loaded_breasts,
+                              synthesis_stages)
 from .trained_model import TrainedModel
 
 __all__ = [
-    'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator', 'TrainedModel',
-    'find_exams'
+    'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
+    'SyntheticExams', 'TrainedModel', 'breast_saliency', 'find_exams',
+    'loaded_breasts', 'synthesis_stages'
 ]

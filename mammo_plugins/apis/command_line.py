@@ -10,6 +10,7 @@ from typing import Iterator, Optional, Sequence, Tuple
 import torch
 from mmengine.config import Config, DictAction
 
+from mammo_plugins.structures.saliency import SaliencyError
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
@@ -19,7 +20,7 @@ from mammo_plugins.io import MammogramError
 from mammo_plugins.structures import AnnotationError
 
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
-               FileNotFoundError, StageError)
+               FileNotFoundError, SaliencyError, StageError)
 
 
 class _KeyValues(DictAction):

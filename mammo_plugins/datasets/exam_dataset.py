@@ -57,7 +57,8 @@ class ExamDataset(BaseDataset):
 
     Raises:
         AnnotationError: If the file's schema is wrong, a category is missing from
-            ``classes``, or the modality is absent or has to be chosen.
+            ``classes``, the modality is absent or has to be chosen, or images for
+            validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named.
     """
 
@@ -106,6 +107,7 @@ class ExamDataset(BaseDataset):
         exams = exams_from_coco(data)
         if not exams:
             raise AnnotationError(f'{self.ann_file}: holds no images')
+        self._refuse_synthetic(data['images'])
         self._warn_of_boxes(exams)
         modalities = self._choose_modalities(data['images'])
         samples = []
@@ -133,6 +135,13 @@ class ExamDataset(BaseDataset):
                   f'{len(samples) - len(kept)} left out for want of a view',
                   logger='current')
         return kept
+
+    def _refuse_synthetic(self, images: List[dict]) -> None:
+        made = [image['id'] for image in images if image.get('synthetic')]
+        if made and self.test_mode:
+            raise AnnotationError(
+                f'{self.ann_file}: {len(made)} images are synthetic, first image '
+                f'{made[0]}; they never enter validation or test (test_mode=True)')
 
     def _warn_of_boxes(self, exams: List[Exam]) -> None:
         outside = [

@@ -132,7 +132,8 @@ def make_data(cfg: Config, seed: int, jobs: int) -> None:
 def options_of(run: Run, cfg: Config) -> List[str]:
     """Return the ``--cfg-options`` of a run: its data, seed and own settings."""
     root = str(data_root(cfg, run.seed))
-    options = {f'{part}_dataloader.dataset.data_root': root
+    merged = Config.fromfile(ROOT / run.settings.config)
+    options = {f'{_innermost(merged, part)}.data_root': root
                for part in ('train', 'val', 'test')}
     options['randomness.seed'] = run.seed
     for key, value in run.settings.get('options', {}).items():
@@ -140,6 +141,15 @@ def options_of(run: Run, cfg: Config) -> List[str]:
             value = value.format(seed=f'{cfg.work_dir}/seed_{run.seed}')
         options[key] = value
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+
+
+def _innermost(cfg: Config, part: str) -> str:
+    """Return the key of the data set that a part's wrappers wrap."""
+    key = f'{part}_dataloader.dataset'
+    dataset = cfg.get(f'{part}_dataloader', {}).get('dataset', {})
+    while 'dataset' in dataset:
+        key, dataset = f'{key}.dataset', dataset.dataset
+    return key
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
@@ -150,6 +160,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
         config=run.settings.config,
         config_sha256=hashlib.sha256(merged.encode()).hexdigest(),
         options=run.settings.get('options', {}), phantom=cfg.phantom,
+        **({'command': run.settings.command} if 'command' in run.settings else {}),
         needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
                for row in cfg.rows[run.row].get('needs', ())})))
 
@@ -165,9 +176,16 @@ def check_settings(run: Run, cfg: Config) -> None:
 
 
 def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
-    """Train and test one row, and keep its figures."""
+    """Train and test one row, or run its command, and keep its figures."""
     options, log = options_of(run, cfg), run.folder / 'ablate.log'
     start = time.time()
+    if 'command' in run.settings:
+        places = dict(seed=f'{cfg.work_dir}/seed_{run.seed}')
+        call([word.format(**places) for word in run.settings.command] + options, log,
+             threads)
+        write_json(run.result, dict(row=run.row, seed=run.seed, summaries={},
+                                    minutes=(time.time() - start) / 60))
+        return
     call(['tools/train.py', run.settings.config, '--work-dir', str(run.folder),
           '--resume', *options], log, threads)
     last = Path((run.folder / 'last_checkpoint').read_text().strip())
@@ -242,7 +260,7 @@ def table(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
     lines = [f'### {spec.title}', '']
     lines.append('| system | ' + ' | '.join(names) + ' | '
                  + ' | '.join(f'paper, {name}' for name in names)
-                 + f' | difference, {names[0]} |')
+                 + f' | difference, {_compared(spec)} |')
     lines.append('|' + '---|' * (2 * len(names) + 2))
     reference = figures(cfg, spec.reference, spec.metric, seeds)
     for row, paper in spec.rows.items():
@@ -268,7 +286,13 @@ def _difference(row: str, spec: Config, found, reference) -> str:
     if reference is None:
         return ''
     estimate: Estimate = paired_difference(*found, *reference)
-    return format_estimate(estimate, 0, signed=True)
+    return format_estimate(
+        estimate, list(spec.columns).index(_compared(spec)), signed=True)
+
+
+def _compared(spec: Config) -> str:
+    """Return the column whose differences are shown: the first, if not named."""
+    return spec.get('compared', spec.columns[0])
 
 
 def minutes_of(runs: List[Run]) -> float:

@@ -1,17 +1,20 @@
 """Malignant breasts made of benign ones in the pipeline."""
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.datasets.label_rule import LabelRule
-from mammo_plugins.datasets.saliency import SaliencyMaps
+from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import (Region, SoftMask, crop,
                                      sample_mask_parameters, select_region,
                                      synthesize_malignancy)
+
+MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
 
 
 @TRANSFORMS.register_module()
@@ -45,7 +48,10 @@ class SynthesizeMalignancy(BaseTransform):
 
     Added Keys:
 
-    - synthesis (dict[str, dict]): by view, what was pasted where and how
+    - synthesis (dict[str, dict]): by view, what was pasted where and how:
+      ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (boxes
+      (x1, y1, x2, y2) in pixels of the donor's and of the view's file),
+      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask``, ``adapt``, ``seed``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -88,17 +94,17 @@ class SynthesizeMalignancy(BaseTransform):
             dataset (ExamDataset): With ``labels`` and ``target='breast'``.
 
         Raises:
-            ValueError: If the data set is one for validation or test: synthetic
-                images never enter those.
-            AnnotationError: If no breast has an outlined lesion of the positive
-                class.
+            ValueError: If it is no such data set.
+            AnnotationError: If it is one for validation or test, which synthetic
+                images never enter, or no breast has an outlined lesion of the
+                positive class.
         """
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
                 'SynthesizeMalignancy: works on an ExamDataset with labels, in a '
                 f'MultiImageMixDataset; this is {type(dataset).__name__}')
         if dataset.test_mode:
-            raise ValueError(
+            raise AnnotationError(
                 f'SynthesizeMalignancy: {dataset.ann_file} is loaded with '
                 'test_mode=True; synthetic images never enter validation or test')
         self._rule = dataset.label_rule
@@ -139,6 +145,8 @@ class SynthesizeMalignancy(BaseTransform):
 
     def synthesize(self, results: dict, donor: dict, seed: int) -> dict:
         """Paste lesions of one breast into another.
+
+        Both are of the data set that :meth:`donors` was called with.
 
         Args:
             results (dict): The benign breast.
@@ -186,11 +194,11 @@ class SynthesizeMalignancy(BaseTransform):
         if box is None:
             return None
         patch = crop(donor['img'], box)
-        inside = breast_mask(view['img'])
+        inside = _inside(view['img'])
         region = select_region(
             self.saliency.of(view, view['img'].shape), *patch.shape,
             allowed=inside, min_allowed=self.min_inside)
-        patch_inside = crop(breast_mask(donor['img']), box)
+        patch_inside = crop(_inside(donor['img']), box)
         if region is None or not (patch_inside & crop(inside, region)).any():
             return None
         mask = self.soft_mask and sample_mask_parameters(
@@ -203,8 +211,7 @@ class SynthesizeMalignancy(BaseTransform):
         view['instances'] = [*view['instances'], dict(
             lesion, bbox=[float(v) for v in region[:4]], mask=[], lesion_id=None)]
         return dict(
-            source=view['img_path'],
-            target=donor['img_path'],
+            malignant=donor['img_id'],
             region=_in_file(region, view),
             lesion=_in_file(box, donor),
             saliency=region.saliency,
@@ -233,6 +240,17 @@ def whole_box(box: List[float],
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int).tolist()
     x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int).tolist()
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _inside(image: np.ndarray) -> np.ndarray:
+    """Return the (H, W) bool mask of the breast, found on a small copy: it is quick."""
+    height, width = image.shape
+    scale = min(1., MASK_SIZE / max(height, width))
+    small = cv2.resize(image, None, fx=scale, fy=scale,
+                       interpolation=cv2.INTER_AREA)
+    mask = breast_mask(small).astype(np.uint8)
+    return cv2.resize(mask, (width, height),
+                      interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
 def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:

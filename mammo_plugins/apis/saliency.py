@@ -1,0 +1,36 @@
+"""Grad-CAM of a trained breast classifier over a data set."""
+import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import Dataset
+from tqdm import trange
+
+from mammo_plugins.structures.saliency import SaliencyMaps, view_name
+from mammo_plugins.models.utils import grad_cam
+
+from .trained_model import TrainedModel
+
+
+def breast_saliency(trained: TrainedModel, dataset: Dataset,
+                    class_index: int = 0) -> SaliencyMaps:
+    """Compute Grad-CAM for every view of breasts of a class.
+
+    Args:
+        trained (TrainedModel): A :class:`DIVFNet`.
+        dataset (ExamDataset): Breasts with ``labels``, packed for the model.
+        class_index (int): The class of the breasts, and the one that Grad-CAM looks
+            for. Defaults to 0, benign: the region with "the benign information" is
+            replaced (DIVF-Net's paper, section 3.2).
+    """
+    model, maps = trained.model, {}
+    for i in trange(len(dataset), desc='Grad-CAM', unit='breast'):
+        if dataset.get_data_info(i)['gt_label'] != class_index:
+            continue
+        with torch.no_grad():
+            data = model.data_preprocessor(pseudo_collate([dataset[i]]))
+            feats, rows = model.extract_feat(**data)
+        cams = grad_cam(feats, model.logits, class_index).cpu().numpy()
+        views = dataset.get_data_info(i)['views']
+        for (_, name), cam in zip(rows, cams):
+            maps[view_name(views[name])] = cam.astype(np.float32)
+    return SaliencyMaps(maps)

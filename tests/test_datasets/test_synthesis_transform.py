@@ -1,0 +1,240 @@
+"""Pasting lesions in the pipeline: where, from whom, and never into tests."""
+import copy
+import json
+
+import numpy as np
+import pytest
+
+from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
+from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
+from mammo_plugins.registry import DATASETS, TRANSFORMS
+from mammo_plugins.structures import AnnotationError
+
+LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
+LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
+PLAIN = dict(fourier_beta=None, soft_mask=None)
+
+
+@pytest.fixture
+def ann_file(phantom_root, tmp_path):
+    """The phantom's exams; breasts with a lesion are malignant, others benign."""
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    with_lesion = {a['image_id'] for a in data['annotations']}
+    breasts = {(i['exam_id'], i['laterality']) for i in data['images']
+               if i['id'] in with_lesion}
+    for image in data['images']:
+        bad = (image['exam_id'], image['laterality']) in breasts
+        image['pathology'] = 'malignant' if bad else 'benign'
+        image['file_name'] = str(phantom_root / image['file_name'])
+    for annotation in data['annotations']:
+        annotation['pathology'] = 'malignant'
+    path = tmp_path / 'train.json'
+    path.write_text(json.dumps(data))
+    return path
+
+
+def build(ann_file, **settings):
+    with DATASETS.switch_scope_and_registry('mammo'):
+        return DATASETS.build(dict(dict(
+            type='ExamDataset', target='breast', complete=True, labels=LABELS,
+            ann_file=str(ann_file), pipeline=LOAD), **settings))
+
+
+@pytest.fixture
+def dataset(ann_file):
+    return build(ann_file)
+
+
+@pytest.fixture
+def saliency(dataset):
+    """One hot spot a view, at a third of its height, near the chest wall."""
+    hot = np.zeros((9, 6), np.float32)
+    hot[3:6, 1:3] = 1
+    return SaliencyMaps({
+        view_name(view): hot for i in range(len(dataset))
+        for view in dataset.get_data_info(i)['views'].values()})
+
+
+def transform(saliency, **settings):
+    return TRANSFORMS.build(dict(
+        dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.), **settings))
+
+
+def pair(dataset):
+    """A benign and a malignant breast."""
+    labels = [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
+    return dataset[labels.index(0)], dataset[labels.index(1)]
+
+
+def test_the_lesion_is_pasted_where_saliency_is_highest(dataset, saliency):
+    step = transform(saliency, **PLAIN)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    before = copy.deepcopy(benign)
+    result = step.synthesize(benign, malignant, seed=0)
+    assert result['gt_label'] == 1 and set(result['synthesis']) == {'CC', 'MLO'}
+    for name, facts in result['synthesis'].items():
+        view, donor = result['views'][name], malignant['views'][name]
+        assert view['gt_label'] == 1
+        lesion, frame = view['instances'][-1], CanonicalFrame.from_dict(
+            view['canonical_frame'])
+        x1, y1, x2, y2 = map(int, lesion['bbox'])
+        np.testing.assert_allclose(
+            transform_boxes(facts['region'], frame.matrix)[0], lesion['bbox'])
+        # by brute force: no other place in the breast has more
+        height, width = view['img'].shape
+        heat = saliency.of(view, (height, width))
+        assert heat[y1:y2, x1:x2].sum() == pytest.approx(facts['saliency'], rel=1e-5)
+        best = max(heat[i:i + y2 - y1, j:j + x2 - x1].sum()
+                   for i in range(height - (y2 - y1) + 1)
+                   for j in range(width - (x2 - x1) + 1))
+        assert facts['saliency'] == pytest.approx(best, rel=1e-5)
+        # what was pasted is the donor's box, to the pixel
+        source = CanonicalFrame.from_dict(donor['canonical_frame'])
+        u1, v1, u2, v2 = np.rint(transform_boxes(
+            facts['lesion'], source.matrix)[0]).astype(int)
+        np.testing.assert_array_equal(view['img'][y1:y2, x1:x2],
+                                      donor['img'][v1:v2, u1:u2])
+        assert facts['malignant'] == donor['img_id']
+        outside = np.ones((height, width), bool)
+        outside[y1:y2, x1:x2] = False
+        np.testing.assert_array_equal(
+            view['img'][outside], before['views'][name]['img'][outside])
+
+
+def test_the_same_seed_gives_the_same_pixels(dataset, saliency):
+    step = transform(saliency)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    made = [step.synthesize(copy.deepcopy(benign), malignant, seed)
+            for seed in (4, 4, 5)]
+    for name in ('CC', 'MLO'):
+        images = [m['views'][name]['img'] for m in made]
+        np.testing.assert_array_equal(images[0], images[1])
+        assert (images[0] != images[2]).any()
+    assert made[0]['synthesis'] == made[1]['synthesis']
+    assert {'mu_x', 'mu_y', 'sigma'} == set(
+        made[0]['synthesis']['CC']['soft_mask'])
+
+
+def test_malignant_breasts_are_left_alone(dataset, saliency):
+    step = transform(saliency)
+    step.donors(dataset)
+    _, malignant = pair(dataset)
+    before = copy.deepcopy(malignant)
+    result = step(dict(malignant, mix_results=[before]))
+    assert 'synthesis' not in result and result['gt_label'] == 1
+    np.testing.assert_array_equal(result['views']['CC']['img'],
+                                  before['views']['CC']['img'])
+
+
+@pytest.mark.parametrize('prob', [0., 1.])
+def test_probability(dataset, saliency, prob):
+    step = transform(saliency, prob=prob)
+    drawn = [step.get_indexes(dataset) for _ in range(20)]
+    assert all(len(d) == prob for d in drawn)
+    labels = [dataset.get_data_info(d[0])['gt_label'] for d in drawn if d]
+    assert all(label == 1 for label in labels)
+
+
+def test_in_mmdets_wrapper(ann_file, saliency):
+    """As the config has it: labels become those of the pasted lesions."""
+    with DATASETS.switch_scope_and_registry('mammo'):
+        wrapped = DATASETS.build(dict(
+            type='MultiImageMixDataset', dataset=build(ann_file),
+            pipeline=[dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.),
+                      dict(type='ForEachView', transforms=[
+                          dict(type='Resize', scale=(48, 96), keep_ratio=False)]),
+                      dict(type='PackExamInputs', views=('CC', 'MLO'))]))
+    np.random.seed(0)
+    packed = [wrapped[i] for i in range(len(wrapped))]
+    assert all(p['data_samples'].gt_label.item() == 1 for p in packed)
+    assert all(p['inputs']['CC'].shape == (1, 96, 48) for p in packed)
+    assert {wrapped.get_data_info(i)['gt_label'] for i in range(len(wrapped))
+            } == {0, 1}
+
+
+def test_a_breast_without_saliency_keeps_its_label(dataset, saliency):
+    dark = SaliencyMaps({k: 0 * v for k, v in saliency.maps.items()})
+    step = transform(dark)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    before = copy.deepcopy(benign)
+    result = step.synthesize(benign, malignant, seed=0)
+    assert result['gt_label'] == 0 and result['synthesis'] == {}
+    for name in ('CC', 'MLO'):
+        np.testing.assert_array_equal(result['views'][name]['img'],
+                                      before['views'][name]['img'])
+
+
+def test_a_lesion_larger_than_the_breast_is_not_pasted(dataset, saliency):
+    step = transform(saliency)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for view in malignant['views'].values():
+        height, width = view['img'].shape
+        for lesion in view['instances']:
+            lesion['bbox'] = [-9., -9., width + 9., height + 9.]
+    result = step.synthesize(benign, malignant, seed=0)
+    assert result['gt_label'] == 0 and result['synthesis'] == {}
+
+
+def test_a_lesion_at_the_border_is_cut_there(dataset, saliency):
+    step = transform(saliency, **PLAIN)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    height = malignant['views']['CC']['img'].shape[0]
+    malignant['views'] = {'CC': malignant['views']['CC']}
+    malignant['views']['CC']['instances'] = [dict(
+        malignant['views']['CC']['instances'][0],
+        bbox=[-4., height / 2, 7.5, height / 2 + 6.2])]
+    result = step.synthesize(benign, malignant, seed=0)
+    assert set(result['synthesis']) == {'CC'}
+    x1, y1, x2, y2 = result['views']['CC']['instances'][-1]['bbox']
+    assert (x2 - x1, y2 - y1) == (8, 7)
+    assert 'gt_label' in result and result['gt_label'] == 1
+
+
+def test_never_in_validation_or_test(ann_file, saliency):
+    step = transform(saliency)
+    with pytest.raises(AnnotationError, match='never enter validation or test'):
+        step.get_indexes(build(ann_file, test_mode=True))
+
+
+def test_synthetic_images_are_refused_in_tests(ann_file):
+    data = json.loads(ann_file.read_text())
+    data['images'][3]['synthetic'] = dict(benign='a.png', malignant='b.png')
+    ann_file.write_text(json.dumps(data))
+    assert len(build(ann_file))
+    with pytest.raises(AnnotationError, match='synthetic'):
+        build(ann_file, test_mode=True)
+
+
+def test_no_annotated_lesion(ann_file, saliency):
+    data = json.loads(ann_file.read_text())
+    for annotation in data['annotations']:
+        annotation['pathology'] = 'benign'
+    ann_file.write_text(json.dumps(data))
+    with pytest.raises(AnnotationError, match='nothing to paste'):
+        transform(saliency).get_indexes(build(ann_file))
+
+
+def test_saliency_file(tmp_path, dataset):
+    view = dataset.get_data_info(0)['views']['CC']
+    maps = SaliencyMaps({view_name(view): np.eye(3, dtype=np.float32)})
+    path = tmp_path / 'folder/saliency.npz'
+    maps.write(path)
+    again = SaliencyMaps.read(path)
+    np.testing.assert_array_equal(again.maps[view_name(view)], np.eye(3))
+    assert again.of(view, (30, 60)).shape == (30, 60)
+    # bilinear: a constant map stays constant
+    np.testing.assert_allclose(
+        SaliencyMaps({view_name(view): np.full((2, 3), .7)}).of(view, (9, 8)), .7,
+        rtol=1e-6)
+    with pytest.raises(SaliencyError, match='no saliency map of'):
+        SaliencyMaps({}).of(view, (4, 4))
+    with pytest.raises(SaliencyError, match='saliency-only'):
+        SaliencyMaps.read(tmp_path / 'none.npz')
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(SaliencyError, match='not a file of saliency'):
+        SaliencyMaps.read(path)
