@@ -43,7 +43,7 @@ def synthesize_malignancy(
       with them its contrast.
 
     Mean absolute step across the contour, and contrast of the lesion in its box, in
-    1/1000 of the range (50 phantom lesions of 6 to 60 pixels, each in 4 random places;
+    1/1000 of the range (50 phantom lesions of 12 to 53 pixels, each in 4 random places;
     centred within 0.4 to 0.6, sigma 0.25 of the shorter side; ``fourier_beta``
     0.01 / 0.05; the untouched breasts have 24, the lesions' own contrast is 159):
 
