@@ -99,6 +99,60 @@ def test_grey_in_colour_channels(tmp_path, bits):
             read_mammogram(path).pixels, (image / (2**bits - 1)).astype(np.float32))
 
 
+def breast(shape=(300, 200)):
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    grey = 200 * np.exp(-(x**2 + (y - shape[0] / 2)**2) / 1e4)
+    return np.clip(grey + np.random.default_rng(2).normal(0, 5, shape), 0, 255)
+
+
+@pytest.mark.parametrize('quality', [75, 90, 100])
+@pytest.mark.parametrize('noise_level', [0, 1, 5])
+def test_jpeg_of_a_grey_picture_with_noise_in_its_channels(
+        tmp_path, quality, noise_level):
+    grey = breast()
+    channels = grey[..., None] + np.random.default_rng(3).normal(
+        0, noise_level, (*grey.shape, 3))
+    path = tmp_path / 'a.jpg'
+    Image.fromarray(np.clip(channels, 0, 255).astype(np.uint8)).save(
+        path, quality=quality, subsampling='4:2:0')
+    with Image.open(path) as decoded:
+        if noise_level == 5:  # else this tests nothing
+            assert np.ptp(np.asarray(decoded).astype(int), axis=2).any()
+    with Image.open(path) as luminance:
+        luminance.draft('L', luminance.size)  # the JPEG's own, undisturbed
+        expected = np.asarray(luminance.convert('L')) / 255
+    pixels = read_mammogram(path).pixels
+    assert pixels.shape == grey.shape and pixels.dtype == np.float32
+    assert abs(pixels - expected).max() < 2.5 / 255
+
+
+COLOURED = {
+    'tint': lambda picture: picture * (0.7, 0.9, 1),
+    'colour map': lambda picture: cv2.applyColorMap(
+        picture[..., 0].astype(np.uint8), cv2.COLORMAP_BONE),
+    'text': lambda picture: cv2.putText(
+        picture, 'L', (100, 150), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 255)),
+    'one line': lambda picture: cv2.line(picture, (10, 10), (40, 40), (0, 255, 0)),
+}
+
+
+@pytest.mark.parametrize('quality', [75, 95])
+@pytest.mark.parametrize('kind', list(COLOURED))
+def test_jpeg_with_colour_is_refused(tmp_path, kind, quality):
+    picture = np.ascontiguousarray(np.repeat(breast()[..., None], 3, axis=2))
+    picture = np.clip(COLOURED[kind](picture), 0, 255).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / 'a.jpg', quality=quality)
+    with pytest.raises(MammogramError, match='colour'):
+        read_mammogram(tmp_path / 'a.jpg')
+
+
+def test_a_lossless_picture_has_no_noise_in_its_channels(tmp_path):
+    image = np.dstack([noise(8) // 2] * 3)
+    image[3, 4, 1] += 1
+    with pytest.raises(MammogramError, match='colour'):
+        read_mammogram(write(tmp_path / 'a.png', image))
+
+
 def test_format_is_told_by_content_not_by_name(tmp_path):
     image = noise(12)
     path = write(tmp_path / 'a.png', image).rename(tmp_path / 'a.dcm')
