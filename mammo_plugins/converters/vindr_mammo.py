@@ -182,9 +182,8 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
 
 
 def _size(row: Row) -> Optional[Tuple[int, int]]:
-    if row['height'].isdecimal() and row['width'].isdecimal():
-        return int(row['height']), int(row['width'])
-    return None
+    found = [re.fullmatch(r'(\d+)(?:\.0+)?', row[name]) for name in ('height', 'width')]
+    return None if None in found else (int(found[0][1]), int(found[1][1]))
 
 
 def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView],

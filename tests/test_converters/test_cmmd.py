@@ -53,6 +53,11 @@ def write(raw):
     return write
 
 
+def test_reading_the_headers_shows_its_progress(write, capsys):
+    CMMDConverter().catalogue(write([row('D1-0001')], {'D1-0001': LEFT}))
+    assert 'headers: 100%' in capsys.readouterr().err
+
+
 def catalogue(root):
     found = CMMDConverter().catalogue(root)
     return found, Counter(skip.reason for skip in found.skipped)

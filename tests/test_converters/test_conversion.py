@@ -143,6 +143,18 @@ def test_spacing_of_the_view_is_for_files_that_do_not_say_it(
         [0.07, 0.08], [0.085, 0.09]]
 
 
+def test_lesions_in_pixels_of_another_size_are_not_used(run):
+    lesion = RawLesion('mass', box=(10., 10., 20., 20.))
+    summary, data = run([
+        view(1, size=(96, 64), lesions=[lesion]),
+        view(2, size=(192, 128), lesions=[lesion]),
+        view(3, size=(192, 128)),  # nothing in it depends on its size
+    ], ALL)
+    assert [im['exam_id'] for im in data['train']['images']] == ['e1', 'e3']
+    assert len(data['train']['annotations']) == 1
+    assert summary['skipped'] == {'image that cannot be used': 1}
+
+
 def test_nothing_usable_is_an_error(run, raw):
     with pytest.raises(ConversionError, match='no usable view'):
         run([])
