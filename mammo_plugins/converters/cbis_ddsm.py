@@ -101,8 +101,8 @@ class CBISDDSMConverter(Converter):
     Rules: an exam is a patient, for a case of the DDSM is one study. All images show
     an abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if
     one of its lesions is. A lesion has its own assessment; a view the one of most
-    concern in the breast, in the order of ``cells.CONCERN``. The number of an abnormality
-    is the same in CC and MLO, and joins the two to a lesion, unless their
+    concern in the breast, in the order of ``cells.CONCERN``. The number of an
+    abnormality is the same in CC and MLO, and joins the two to a lesion, unless their
     pathologies differ. All of the mass tables are 'mass', also those with the shape
     of an architectural distortion, an asymmetry or a lymph node.
 
