@@ -1,0 +1,227 @@
+"""tools/synthesize.py and naturalness.py on phantom exams."""
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+from mammo_plugins.io import read_mammogram
+from mammo_plugins.registry import DATASETS, MODELS
+from mammo_plugins.structures import (AnnotationError, load_coco_exam,
+                                      validate_coco_exam)
+
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+synthesize = load(ROOT / 'tools/synthesize.py')
+naturalness = load(ROOT / 'tools/analysis_tools/naturalness.py')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(Config.fromfile(CONFIG).model)
+    # untrained, but no constant either
+    torch.nn.init.normal_(model.head.fc.weight)
+    path = tmp_path_factory.mktemp('weights') / 'divf.pth'
+    torch.save(dict(state_dict=model.state_dict(), meta={}), path)
+    return path
+
+
+@pytest.fixture
+def root(phantom_root, tmp_path):
+    """The phantom's exams, in which every breast with a lesion is malignant."""
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    with_lesion = {a['image_id'] for a in data['annotations']}
+    breasts = {(i['exam_id'], i['laterality']) for i in data['images']
+               if i['id'] in with_lesion}
+    for image in data['images']:
+        bad = (image['exam_id'], image['laterality']) in breasts
+        image['birads'] = '4' if bad else '2'
+        image['file_name'] = str(phantom_root / image['file_name'])
+    for annotation in data['annotations']:
+        annotation.update(birads='5', pathology='malignant')
+    path = tmp_path / 'data/annotations/train.json'
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(data))
+    return tmp_path / 'data'
+
+
+def options(root):
+    return ['--cfg-options', f'train_dataloader.dataset.data_root={root}',
+            'load.0.cache_dir=None',
+            'train_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None',
+            'test_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None']
+
+
+def run(monkeypatch, tool, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['tool', *map(str, arguments)])
+    tool.main()
+
+
+@pytest.fixture
+def make(monkeypatch, checkpoint, root):
+    def command(out, *arguments):
+        run(monkeypatch, synthesize, CONFIG, checkpoint, '--out', out,
+            '--device', 'cpu', *arguments, *options(root))
+        return out
+
+    return command
+
+
+def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private):
+    out = make(tmp_path / 'made', '--count', '4', '--without', 'fourier',
+               'soft-mask')
+    data = load_coco_exam(out / 'annotations/train.json')
+    assert validate_coco_exam(data) == []
+    assert data['info']['split'] == 'train'
+    original = load_coco_exam(root / 'annotations/train.json')
+    by_file = {image['file_name']: image for image in original['images']}
+    pasted = 0
+    for image in data['images']:
+        facts = image['synthetic']
+        benign = by_file[facts['benign']]
+        assert benign['birads'] == '2'
+        assert image['patient_id'] == benign['patient_id']
+        assert image['exam_id'].startswith('synthetic_')
+        pixels = read_mammogram(out / image['file_name']).pixels
+        before = read_mammogram(facts['benign']).pixels
+        assert pixels.shape == before.shape
+        changed = np.zeros(pixels.shape, bool)
+        if facts['malignant'] is not None:
+            pasted += 1
+            assert by_file[facts['malignant']]['birads'] == '4'
+            assert (image['birads'], image['pathology']) == ('5', 'malignant')
+            assert (facts['fourier_beta'], facts['soft_mask']) == (None, None)
+            x1, y1, x2, y2 = map(round, facts['region'])
+            u1, v1, u2, v2 = map(round, facts['lesion'])
+            changed[y1:y2, x1:x2] = True
+            donor = read_mammogram(facts['malignant']).pixels[v1:v2, u1:u2]
+            sides = (image['laterality'],
+                     by_file[facts['malignant']]['laterality'])
+            if sides[0] != sides[1]:  # all breasts face the same way
+                donor = donor[:, ::-1]
+            same = np.isclose(pixels[y1:y2, x1:x2], donor, atol=1e-4)
+            assert same.mean() > 0.85  # but for the air beside the breast
+            box, = [a['bbox'] for a in data['annotations']
+                    if a['image_id'] == image['id']
+                    and a['lesion_id'] == f"{image['exam_id']}_pasted"]
+            assert box == pytest.approx([x1, y1, x2 - x1, y2 - y1])
+        # the rest is the benign file, but for what the crop to the breast left out
+        kept = ~changed & (pixels > 0)
+        np.testing.assert_allclose(pixels[kept], before[kept], atol=1e-4)
+    assert pasted >= 4
+    assert_private(out)
+
+
+def test_the_same_seed_gives_the_same_files(make, tmp_path):
+    one, two = (make(tmp_path / name, '--count', '2') for name in 'ab')
+    files = sorted(p.relative_to(one) for p in one.rglob('*.tif'))
+    assert len(files) >= 4
+    for name in [*files, 'annotations/train.json']:
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+
+
+def test_enters_training_and_never_a_test(make, root, tmp_path):
+    out = make(tmp_path / 'made', '--count', '3')
+    cfg = Config.fromfile(CONFIG)
+    settings = dict(cfg.train_dataloader.dataset, pipeline=[])
+    with DATASETS.switch_scope_and_registry('mammo'):
+        joint = DATASETS.build(dict(type='ConcatDataset', datasets=[
+            dict(settings, data_root=str(folder)) for folder in (root, out)]))
+        labels = [joint.get_data_info(i)['gt_label'] for i in range(len(joint))]
+        assert labels[-3:] == [1, 1, 1] and set(labels[:-3]) == {0, 1}
+        with pytest.raises(AnnotationError, match='synthetic'):
+            DATASETS.build(dict(settings, data_root=str(out), test_mode=True))
+
+
+def test_default_count_balances_the_classes(make, root, tmp_path):
+    """As many as there are benign breasts more than malignant ones."""
+    data = json.loads((root / 'annotations/train.json').read_text())
+    breasts = {(i['exam_id'], i['laterality']): i['birads'] for i in data['images']}
+    counts = [sum(b == grade for b in breasts.values()) for grade in '24']
+    assert counts[0] > counts[1]
+    out = make(tmp_path / 'made')
+    made = load_coco_exam(out / 'annotations/train.json')
+    exams = {image['exam_id'] for image in made['images']}
+    assert len(exams) == counts[0] - counts[1]
+
+
+def test_preview_and_saliency_alone(make, tmp_path):
+    out = make(tmp_path / 'seen', '--preview', '1')
+    with Image.open(out / 'preview.png') as picture:
+        assert min(picture.size) > 300
+    assert not (out / 'annotations').exists()
+    out = make(tmp_path / 'where', '--saliency-only')
+    assert [p.name for p in out.iterdir()] == ['saliency.npz']
+
+
+def test_mistakes(monkeypatch, capsys, checkpoint, root, tmp_path):
+    detector = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+    for arguments, message in (
+            ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
+            ([detector, checkpoint], "target='breast'")):
+        with pytest.raises(SystemExit) as stop:
+            run(monkeypatch, synthesize, *arguments, '--out', tmp_path / 'out')
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
+    saliency = make(tmp_path / 'where', '--saliency-only') / 'saliency.npz'
+    out = tmp_path / 'naturalness.json'
+    run(monkeypatch, naturalness, CONFIG, '--saliency', saliency, '--seeds', 0,
+        '--epochs', 2, '--out', out, *options(root))
+    found = json.loads(out.read_text())
+    assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
+    for summaries in found.values():
+        counts = summaries[0]['counts']
+        assert counts['positives'] == counts['negatives'] > 4
+    assert 'CutMix' in capsys.readouterr().out
+
+
+def test_the_classifier_of_patches_learns():
+    """It tells patches with a seam from patches without, and no others."""
+    rng = np.random.default_rng(0)
+    size = naturalness.SIZE
+    sets = []
+    for _ in range(2):
+        images = rng.normal(0.5, 0.1, (40, size, size)).astype(np.float32)
+        labels = np.arange(40) % 2
+        seamed = images.copy()
+        seamed[labels == 1, 12:36, 12:36] += 0.1
+        sets.append((images, seamed, labels))
+    (plain, seamed, labels), (other, other_seamed, _) = sets
+    found = naturalness.scores((seamed, labels), other_seamed, 8, 0)
+    assert found[1::2].min() > found[::2].max()
+    nothing = naturalness.scores((plain, labels), other, 8, 0)
+    auc = (nothing[1::2][:, None] > nothing[::2]).mean()
+    assert 0.2 < auc < 0.8
+
+
+def test_patch_is_centred_on_its_box():
+    image = np.zeros((60, 80), np.float32)
+    image[20:30, 40:52] = 1
+    patch = naturalness.patch_of(image, np.array([40, 20, 52, 30]))
+    assert patch.shape == (naturalness.SIZE, ) * 2
+    rows, columns = np.nonzero(patch > 0.5)
+    middle = naturalness.SIZE / 2 - 0.5
+    assert rows.mean() == pytest.approx(middle, abs=0.6)
+    assert columns.mean() == pytest.approx(middle, abs=0.6)
+    assert np.ptp(columns) + 1 == pytest.approx(naturalness.SIZE / 2, abs=2)
