@@ -5,7 +5,7 @@ work_dir = 'work_dirs/ablation/divf'
 # fatty breasts: in dense ones a network of this size, trained from scratch on as few
 # breasts, does not learn; prevalence: about 1 malignant breast to 5, as in VinDr-Mammo
 phantom = dict(
-    exams=900, size=(256, 128), split=(0.6, 0, 0.4), prevalence=0.3,
+    exams=800, size=(256, 128), split=(0.6, 0, 0.4), prevalence=0.3,
     density=('A', 'B'))
 seeds = (1, 2, 3)
 

@@ -10,7 +10,7 @@ model = dict(
         in_channels=1, stem_channels=16, base_channels=8, init_cfg=None),
     head=dict(in_channels=64))
 
-max_epochs = 12
+max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.05))
