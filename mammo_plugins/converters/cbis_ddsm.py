@@ -101,9 +101,10 @@ class CBISDDSMConverter(Converter):
     Rules: an exam is a patient, for a case of the DDSM is one study. All images show
     an abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if
     one of its lesions is. A lesion has its own assessment; a view the one of most
-    concern in the breast, in the order of ``cells.CONCERN``. The number of an
-    abnormality is the same in CC and MLO, and joins the two to a lesion, unless their
-    pathologies differ. All of the mass tables are 'mass', also those with the shape
+    concern in the breast, in the order of ``cells.CONCERN``. Abnormalities are
+    numbered a view, in breasts with several not alike in CC and MLO, which their
+    descriptors show. The lesion of CC and MLO is taken for the same where each has
+    one only of the kind, of the same number, and their pathologies do not differ. All of the mass tables are 'mass', also those with the shape
     of an architectural distortion, an asymmetry or a lymph node.
 
     A film that both the mass and the calcification tables have is there twice,
@@ -149,21 +150,30 @@ class _Facts:
     """What is known of breasts and lesions over all rows."""
 
     def __init__(self, rows: Iterable[Abnormality]) -> None:
-        pathologies: Dict[tuple, set] = defaultdict(set)
         birads: Dict[tuple, set] = defaultdict(set)
+        views: Dict[tuple, Dict[str, List[Abnormality]]] = defaultdict(dict)
         for row in rows:
-            pathologies[row.lesion].add(row.pathology)
             birads[row.breast].add(row.birads)
-        self.disagreeing = {lesion for lesion, found in pathologies.items()
-                            if len(found - {None}) > 1}
+            views[(*row.breast, row.kind)].setdefault(row.view, []).append(row)
+        self.unjoined = {breast for breast, found in views.items()
+                         if not _is_one_lesion(found)}
         self.birads = {breast: most_concerning(found)
                        for breast, found in birads.items()}
 
     def lesion_id(self, row: Abnormality) -> Optional[str]:
         """Return the lesion that CC and MLO share."""
-        if row.lesion in self.disagreeing:
+        if (*row.breast, row.kind) in self.unjoined:
             return None
         return '_'.join(row.lesion)
+
+
+def _is_one_lesion(views: Dict[str, List[Abnormality]]) -> bool:
+    """Return whether the rows of a breast's views are surely of the same lesions."""
+    if len(views) == 1:
+        return True
+    (first, *more), (second, *others) = views.values()
+    return (not more and not others and first.number == second.number
+            and len({first.pathology, second.pathology} - {None}) < 2)
 
 
 def _read_tables(folder: RawFolder,
@@ -334,14 +344,14 @@ def _add_notes(catalogue: Catalogue, rows: List[Abnormality], facts: _Facts,
     counts = Counter(
         patients=sum(len(found) > 1 for found in parts.values()),
         films=sum(len(found) > 1 for found in kinds.values()),
-        lesions=len(facts.disagreeing), masks=stretched)
+        breasts=len(facts.unjoined), masks=stretched)
     for fact, note in (
         ('patients', 'patients are in both the training and the test tables, which '
          'were split by kind of abnormality.'),
         ('films', 'films are listed with masses and with calcifications; such '
          'copies are one view, of the test part if one of them is.'),
-        ('lesions', 'abnormalities have another pathology in CC than in MLO, and '
-         'have no lesion_id.'),
+        ('breasts', 'times a breast has masses, or calcifications, whose CC and MLO '
+         'are not surely of one lesion: they have no lesion_id.'),
         ('masks', 'ROI masks have another size than their image, in the same '
          'proportions, and are stretched.')):
         if counts[fact]:

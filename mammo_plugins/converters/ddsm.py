@@ -36,9 +36,9 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import cv2
 
 from mammo_plugins.io import MammogramError, atomic_path
-from mammo_plugins.structures import BIRADS
 
 from .base import Converter
+from .cells import read_birads, read_density
 from .ddsm_film import DIGITIZERS, Digitizer, display_values, read_levels
 from .ddsm_ljpeg import BadStream
 from .ddsm_texts import (Abnormality, CaseHeader, FilmLine, Overlay, read_ics,
@@ -58,7 +58,6 @@ _OVERLAYS = ('overlay', 'overlay.gz')
 # a 16-bit PNG that is darker would be read as one of 14 bits
 _DARKEST = 2**14
 _NORMAL = re.compile(r'normals?(_\d+)?', re.IGNORECASE)
-_DENSITIES = {'1': 'A', '2': 'B', '3': 'C', '4': 'D'}
 _PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
                     BENIGN_WITHOUT_CALLBACK='benign')
 
@@ -205,7 +204,7 @@ class _FilmCatalogue(Catalogue):
             side[0],
             projection,
             modality='SFM',
-            density=_DENSITIES.get(case.header.density),
+            density=read_density(case.header.density),
             # a view neither flagged nor outlined is known to be normal only in
             # a volume of normal cases
             abnormal=False if film.overlay is False or case.normal else None,
@@ -244,7 +243,7 @@ class _FilmCatalogue(Catalogue):
                 view.lesions.append(RawLesion(
                     category,
                     polygons=found.boundaries,
-                    birads=found.assessment if found.assessment in BIRADS else None,
+                    birads=read_birads(found.assessment),
                     pathology=_PATHOLOGIES.get(found.pathology)))
 
     def _find(self, case: _Case, name: str, kinds: Tuple[str, ...]) -> Optional[Path]:
