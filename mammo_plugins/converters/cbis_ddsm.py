@@ -104,8 +104,9 @@ class CBISDDSMConverter(Converter):
     concern in the breast, in the order of ``cells.CONCERN``. Abnormalities are
     numbered a view, in breasts with several not alike in CC and MLO, which their
     descriptors show. The lesion of CC and MLO is taken for the same where each has
-    one only of the kind, of the same number, and their pathologies do not differ. All of the mass tables are 'mass', also those with the shape
-    of an architectural distortion, an asymmetry or a lymph node.
+    one only of the kind, of the same number, and their pathologies do not differ. All
+    of the mass tables are 'mass', also those with the shape of an architectural
+    distortion, an asymmetry or a lymph node.
 
     A film that both the mass and the calcification tables have is there twice,
     under two cases, and the official split may have put one into each part. DDSM
