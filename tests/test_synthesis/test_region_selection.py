@@ -32,14 +32,14 @@ DOUBLES = maps(st.floats(0, 1, allow_subnormal=False).map(
     lambda value: value if value > 1e-280 else 0.), np.float64)
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, derandomize=True, max_examples=120)
 @given(st.one_of(ANY_FLOAT, FEW_LEVELS, TINY_DIFFERENCES, DOUBLES), SIDES, SIDES)
 def test_equals_the_double_loop(saliency, height, width):
     assert select_region(saliency, height, width) == select_region_by_loop(
         exact(saliency), height, width)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, derandomize=True, max_examples=40)
 @given(ANY_FLOAT, SIDES, SIDES)
 def test_sums_are_exact_to_the_last_rounding(saliency, height, width):
     rows, columns = saliency.shape
@@ -84,7 +84,7 @@ def test_one_unit_in_the_last_place_of_many_pixels():
     assert select_region(saliency, 480, 370)[:4] == (30, 20, 400, 500)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=60)
 @given(FEW_LEVELS, SIDES, SIDES, st.sampled_from([0., 0.3, 0.5, 0.9, 1.]), st.data())
 def test_allowed_positions_alone(saliency, height, width, share, data):
     allowed = data.draw(hnp.arrays(bool, saliency.shape))
@@ -101,10 +101,11 @@ def test_allowed_positions_alone(saliency, height, width, share, data):
 
 def test_a_share_that_floats_cannot_hold():
     allowed = np.ones((10, 10), bool)
-    allowed[0] = False  # exactly 0.9 are left
+    allowed.ravel()[:45] = False
+    assert 0.55 * 100 > 55  # the share of the 55 pixels left, as floats multiply
     saliency = np.ones((10, 10), np.float32)
-    assert select_region(saliency, 10, 10, allowed, 0.9) is not None
-    assert select_region(saliency, 10, 10, allowed, 0.91) is None
+    assert select_region(saliency, 10, 10, allowed, 0.55) is not None
+    assert select_region(saliency, 10, 10, allowed, 0.56) is None
 
 
 def test_regions_lie_in_the_breast_by_default():
