@@ -43,6 +43,10 @@ def parse_args():
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
     arguments.add_argument(
+        '--context', type=float, default=1.,
+        help='factor by which the box of a lesion grows before it is cut out; 2 for '
+        'boxes that hug the lesion (default: %(default)s, as in the paper)')
+    arguments.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
     arguments.add_argument(
@@ -83,7 +87,7 @@ def main() -> None:
         print(f'saliency of {len(saliency.maps)} views: {out / "saliency.npz"}')
         if args.saliency_only:
             return
-        ways = synthesis_stages(saliency, args.beta)
+        ways = synthesis_stages(saliency, args.beta, args.context)
         exams = SyntheticExams(loaded, ways[WAYS[frozenset(args.without)]], out,
                                args.seed)
         if args.preview:

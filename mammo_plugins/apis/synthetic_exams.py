@@ -49,13 +49,14 @@ def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
         return DATASETS.build(dict(settings, pipeline=pipeline))
 
 
-def synthesis_stages(saliency: SaliencyMaps,
-                     beta: float) -> Dict[str, SynthesizeMalignancy]:
+def synthesis_stages(saliency: SaliencyMaps, beta: float,
+                     context: float) -> Dict[str, SynthesizeMalignancy]:
     """Return the rows of table 2 of the DIVF-Net paper by name.
 
     Args:
         saliency (SaliencyMaps): Where to paste.
         beta (float): Of Fourier adaptation.
+        context (float): As in :class:`SynthesizeMalignancy`.
     """
     settings = {
         'CutMix': dict(fourier_beta=None, soft_mask=None),
@@ -63,7 +64,7 @@ def synthesis_stages(saliency: SaliencyMaps,
         '+ soft mask': dict(fourier_beta=None),
         'all': dict(fourier_beta=beta)
     }
-    return {name: SynthesizeMalignancy(saliency, **chosen)
+    return {name: SynthesizeMalignancy(saliency, context=context, **chosen)
             for name, chosen in settings.items()}
 
 
@@ -144,9 +145,10 @@ class SyntheticExams:
             before = self.dataset[benign]['views']
             for name, facts in next(iter(made.values()))['synthesis'].items():
                 view = donor['views'][name]
-                box = made[next(iter(made))]['views'][name]['instances'][-1]['bbox']
-                matrix = CanonicalFrame.from_dict(view['canonical_frame']).matrix
-                lesion = transform_boxes(facts['lesion'], matrix)[0]
+                box, lesion = (
+                    transform_boxes(facts[key], CanonicalFrame.from_dict(
+                        shown['canonical_frame']).matrix)[0]
+                    for key, shown in (('region', before[name]), ('lesion', view)))
                 rows.append([
                     (f'reference, {name}', view['img'], lesion),
                     ('target', before[name]['img'], None),
@@ -227,7 +229,8 @@ class SyntheticExams:
                     f"{image['exam_id']}_{annotation['lesion_id']}")
         if facts is not None:
             lesion = view['instances'][-1]
-            x1, y1, x2, y2 = facts['region']
+            inverse = CanonicalFrame.from_dict(view['canonical_frame']).inverse
+            x1, y1, x2, y2 = transform_boxes(lesion['bbox'], inverse)[0].tolist()
             name = self.dataset.metainfo['classes'][lesion['bbox_label']]
             found.append(dict(
                 category_id=self._category[name],

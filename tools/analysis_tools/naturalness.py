@@ -43,6 +43,10 @@ def parse_args():
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
     arguments.add_argument(
+        '--context', type=float, default=1.,
+        help='factor by which the box of a lesion grows before it is cut out; 2 for '
+        'boxes that hug the lesion (default: %(default)s, as in the paper)')
+    arguments.add_argument(
         '--seeds', type=int, nargs='+', default=[0, 1, 2],
         help='of halves, pasting and network (default: 0 1 2)')
     arguments.add_argument(
@@ -164,7 +168,7 @@ def main() -> None:
     with user_errors():
         cfg = load_config(args.config, args.cfg_options)
         dataset = loaded_breasts(cfg)
-        ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta)
+        ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta, args.context)
         found = {
             name: measure(dataset, transform, args.seeds, args.epochs)
             for name, transform in tqdm(ways.items(), desc='stages', unit='stage')

@@ -49,9 +49,11 @@ class SynthesizeMalignancy(BaseTransform):
     Added Keys:
 
     - synthesis (dict[str, dict]): by view, what was pasted where and how:
-      ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (boxes
-      (x1, y1, x2, y2) in pixels of the donor's and of the view's file),
-      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask``, ``adapt``, ``seed``
+      ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (the boxes
+      (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
+      view's file),
+      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask``, ``adapt``, ``context``,
+      ``seed``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -64,6 +66,11 @@ class SynthesizeMalignancy(BaseTransform):
             out. Defaults to ``dict()``.
         adapt (str): As in :func:`~mammo_plugins.synthesis.synthesize_malignancy`.
             Defaults to 'malignant'.
+        context (float): Factor by which the lesion's box grows about its centre
+            before it is cut out. Boxes that hug the lesion leave its surroundings
+            out; then styles are exchanged between lesion and tissue, and soft masks
+            fade the lesion instead of what is around it. Defaults to 1, the
+            annotated box as in the paper.
         min_inside (float): Least share of the region's pixels that lie in the
             breast. Defaults to 0.9.
     """
@@ -74,15 +81,20 @@ class SynthesizeMalignancy(BaseTransform):
                  fourier_beta: Optional[float] = 0.01,
                  soft_mask: Optional[dict] = dict(),
                  adapt: str = 'malignant',
+                 context: float = 1.,
                  min_inside: float = 0.9) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
+        if context <= 0:
+            raise ValueError(f'SynthesizeMalignancy.context: {context}; expected a '
+                             'factor above 0')
         self.saliency = SaliencyMaps.read(saliency) if isinstance(
             saliency, str) else saliency
         self.prob = prob
         self.fourier_beta = fourier_beta
         self.soft_mask = None if soft_mask is None else SoftMask(**soft_mask)
         self.adapt = adapt
+        self.context = context
         self.min_inside = min_inside
         self._donors: Optional[List[int]] = None
         self._rule: Optional[LabelRule] = None
@@ -190,7 +202,7 @@ class SynthesizeMalignancy(BaseTransform):
     def _paste(self, view: dict, donor: dict, lesion: dict,
                rng: np.random.Generator) -> Optional[Dict[str, Any]]:
         """Paste into one view; ``None`` if there is no place for the lesion."""
-        box = whole_box(lesion['bbox'], donor['img'].shape)
+        box = whole_box(_grown(lesion['bbox'], self.context), donor['img'].shape)
         if box is None:
             return None
         patch = crop(donor['img'], box)
@@ -208,8 +220,11 @@ class SynthesizeMalignancy(BaseTransform):
             soft_mask=mask, adapt=self.adapt, inside=inside,
             patch_inside=patch_inside)
         view['gt_label'] = 1
+        shift = np.subtract(region[:2], box[:2])
+        moved = np.add(lesion['bbox'], [*shift, *shift])
+        moved = np.clip(moved, [*region[:2]] * 2, [*region[2:4]] * 2).tolist()
         view['instances'] = [*view['instances'], dict(
-            lesion, bbox=[float(v) for v in region[:4]], mask=[], lesion_id=None)]
+            lesion, bbox=moved, mask=[], lesion_id=None)]
         return dict(
             malignant=donor['img_id'],
             region=_in_file(region, view),
@@ -217,12 +232,21 @@ class SynthesizeMalignancy(BaseTransform):
             saliency=region.saliency,
             fourier_beta=self.fourier_beta,
             soft_mask=mask and mask._asdict(),
-            adapt=self.adapt)
+            adapt=self.adapt,
+            context=self.context)
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(prob={self.prob}, '
                 f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
-                f'adapt={self.adapt!r}, min_inside={self.min_inside})')
+                f'adapt={self.adapt!r}, context={self.context}, '
+                f'min_inside={self.min_inside})')
+
+
+def _grown(box: List[float], factor: float) -> np.ndarray:
+    """Return a box grown about its centre."""
+    centre = np.add(box[:2], box[2:]) / 2
+    half = np.subtract(box[2:], box[:2]) / 2 * factor
+    return np.concatenate([centre - half, centre + half])
 
 
 def whole_box(box: List[float],
