@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
@@ -12,6 +13,8 @@ from mmengine.registry import DefaultScope
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import DATASETS, MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.saliency import SaliencyMaps
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
@@ -20,16 +23,24 @@ CONFIGS = sorted(
 STAGED = [path for path in CONFIGS
           if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
+BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
 
 
-def without_cache(pipeline):
-    """The pipeline with no cache of pixels, inside other transforms too."""
+def changed(pipeline, **values):
+    """The pipeline with other values for some keys, inside other transforms too."""
     if isinstance(pipeline, (list, tuple)):
-        return [without_cache(step) for step in pipeline]
+        return [changed(step, **values) for step in pipeline]
     if isinstance(pipeline, dict):
-        return {key: None if key == 'cache_dir' else without_cache(value)
+        return {key: values[key] if key in values else changed(value, **values)
                 for key, value in pipeline.items()}
     return pipeline
+
+
+class Everywhere(SaliencyMaps):
+    """Saliency of any view."""
+
+    def of(self, view, shape):
+        return np.ones(shape, np.float32)
 
 
 @pytest.fixture
@@ -46,9 +57,20 @@ def run(phantom_root):
                 cfg.train_cfg.stages[stage].get('train_dataloader', {}).get(
                     'dataset', {}))))
             dataset = whole.dataset
-        dataset.data_root = str(phantom_root)
-        dataset.ann_file = 'annotations/train.json'
-        dataset.pipeline = without_cache(dataset.pipeline)
+        exams = dataset
+        while 'dataset' in exams:  # wrapped
+            exams = exams.dataset
+        exams.data_root = str(phantom_root)
+        exams.ann_file = 'annotations/train.json'
+        exams.pipeline = changed(exams.pipeline, cache_dir=None)
+        if path in BREASTS:
+            # full size is tested once, below
+            dataset.pipeline = changed(dataset.pipeline, scale=(64, 96))
+            # few breasts: normal ones count as benign, all lesions as malignant
+            exams.labels = dict(
+                field='abnormal', negative=(False, ), positive=(True, ))
+        if exams is not dataset:
+            dataset.pipeline[0].update(saliency=Everywhere({}), prob=1.)
         return cfg, DATASETS.build(dataset)
 
     return load
@@ -73,7 +95,7 @@ def test_forward_and_backward(path, stage, run):
         if stage is not None:
             model.start_stage(stage)
             model.train()
-        if path in CLASSIFIERS or stage == 'malignancy':
+        if path in CLASSIFIERS or path in BREASTS or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -103,6 +125,10 @@ def test_prediction(path, run):
         assert 0 <= sample.malignancy <= 1 and 0 <= sample.birads_score <= 1
         assert {'patient_id', 'patch_box', 'iou'} <= set(sample.metainfo_keys())
         return
+    if path in BREASTS:
+        assert sample.pred_score.sum().item() == pytest.approx(1)
+        assert {'patient_id', 'exam_id'} <= set(sample.metainfo_keys())
+        return
     assert sample.pred_instances.bboxes.shape[1] == 4
     assert torch.isfinite(sample.pred_instances.bboxes).all()
     assert {'canonical_frame', 'patient_id', 'exam_id'} <= set(
@@ -110,7 +136,7 @@ def test_prediction(path, run):
 
 
 @pytest.mark.parametrize(
-    'path', [path for path in CONFIGS if path not in CLASSIFIERS])
+    'path', [p for p in CONFIGS if p not in CLASSIFIERS and p not in BREASTS])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
@@ -126,6 +152,12 @@ def test_normal_images_are_trained_on(path):
     ('momminet/bidualnet-v2_phantom.py', 'momminet/bidualnet-v2_ddsm.py'),
     ('momminet/nipple-detector_phantom.py',
      'momminet/nipple-detector_r50_fpn_ddsm.py'),
+    *((f'divf/{row}_phantom{way}.py', f'divf/{row}_vindr{way}.py')
+      for row, way in (('no-fusion_r18', ''), ('average_r34', ''),
+                       ('divf-concatenate_r34', ''),
+                       ('divf-concatenate_r34', '_synthesis'),
+                       ('divf-concatenate_r34', '_synthesis-fourier'),
+                       ('divf-concatenate_r34', '_mixup'))),
 ])
 def test_small_and_large_differ_only_in_size(small, large):
     """The phantom's model has the same parts as the paper's."""
@@ -136,7 +168,7 @@ def test_small_and_large_differ_only_in_size(small, large):
         """The config with nothing left but names."""
         if isinstance(cfg, dict):
             kept = {k: types(v) for k, v in cfg.items()
-                    if k not in ('init_cfg', 'arch')}
+                    if k not in ('init_cfg', 'arch', 'saliency')}
             return {k: v for k, v in kept.items() if v}
         if isinstance(cfg, (list, tuple)):
             return [types(v) for v in cfg if isinstance(v, dict)]
@@ -146,3 +178,27 @@ def test_small_and_large_differ_only_in_size(small, large):
     for loader in ('train_dataloader', 'test_dataloader'):
         assert types(small[loader].dataset.pipeline) == types(
             large[loader].dataset.pipeline)
+
+
+@pytest.mark.parametrize('path', [
+    'divf/divf-concatenate_r34_vindr.py', 'divf/divf-average_r18_cmmd.py'])
+def test_breast_at_full_size(path):
+    """A breast at the paper's 800 x 800, through the paper-scale network."""
+    cfg = Config.fromfile(ROOT / 'configs' / path)
+    drop_pretrained_files(cfg.model)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(cfg.model).eval()
+    resize, = [step for step in cfg.test_pipeline[0].transforms
+               if step.type == 'Resize']
+    assert resize.scale == (800, 800) and not resize.keep_ratio
+    sample = MultiViewDataSample()
+    for view in ('CC', 'MLO'):
+        sample.set_data({view: DetDataSample(metainfo=dict(img_shape=(800, 800)))})
+    images = {view: [torch.rand(1, 800, 800)] for view in ('CC', 'MLO')}
+    with torch.no_grad():
+        found, = model.test_step(dict(inputs=images, data_samples=[sample]))
+    assert found.pred_score.shape == (2, )
+    assert cfg.optim_wrapper.optimizer.lr == 1e-3
+    assert cfg.param_scheduler[0].milestones == [20, 40, 60, 80]
+    assert cfg.train_cfg.max_epochs == 200
+    assert 2 * cfg.train_dataloader.batch_size == 32

@@ -35,7 +35,14 @@ class LabelRule:
 
     def of_view(self, view: Dict[str, Any]) -> Optional[int]:
         """Return 0, 1 or ``None`` for a view's dict."""
-        value = view[self.field]
+        return self._class_of(view[self.field])
+
+    def of_lesion(self, lesion: Dict[str, Any]) -> Optional[int]:
+        """Return 0, 1 or ``None`` for a lesion's dict; it is abnormal by itself."""
+        return self._class_of(
+            True if self.field == 'abnormal' else lesion[self.field])
+
+    def _class_of(self, value: Any) -> Optional[int]:
         for label, values in enumerate(self.classes):
             if value in values or (self.field == 'birads' and value is not None
                                    and value[0] in values):

@@ -22,7 +22,7 @@ def synthesize_malignancy(
         fourier_beta: Optional[float] = None,
         soft_mask: Union[SoftMask, MaskParameters, None] = None,
         rng: Optional[np.random.Generator] = None,
-        adapt: str = 'benign',
+        adapt: str = 'malignant',
         inside: Optional[np.ndarray] = None,
         patch_inside: Optional[np.ndarray] = None) -> np.ndarray:
     """Paste a malignant patch into a benign image.
@@ -57,8 +57,10 @@ def synthesize_malignancy(
     Fourier, malignant, soft m.  26 / 25      45 / 22
     ============================ ============ ============
 
-    So the equations as written, the default, look less natural than the other
-    reading, and than no adaptation at all.
+    So the equations as written look less natural than no adaptation at all. The
+    default is the other reading, which figures 3 and 4 support: in figure 3 the
+    transformed region gets the soft mask and the target its inverse, and in figure 4
+    the target is the image that the lesion is added to.
 
     Args:
         benign_image (np.ndarray): (H, W) float in [0, 1].
@@ -71,7 +73,7 @@ def synthesize_malignancy(
             or the parameters of one (draw them with
             :func:`sample_mask_parameters` to keep a record); None pastes hard.
         rng (np.random.Generator, optional): Needed for a :class:`SoftMask` alone.
-        adapt (str): 'benign' or 'malignant', see above.
+        adapt (str): 'benign' or 'malignant', see above. Defaults to 'malignant'.
         inside (np.ndarray, optional): (H, W) bool, the breast in the benign image.
             Pixels outside keep their values: air stays air. Defaults to all.
         patch_inside (np.ndarray, optional): (y2 - y1, x2 - x1) bool, the breast in

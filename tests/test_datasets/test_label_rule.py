@@ -140,3 +140,11 @@ def test_lesions_of_other_classes_can_be_left_out(
     kept = [i for s in dataset for i in s['views']['main']['instances']]
     assert len(kept) == len(boxes) - len(boxes[::2])
     assert {i['bbox_label'] for i in kept} == {0}
+
+
+def test_lesions():
+    rule = LabelRule('birads', negative=['2'], positive=['4', '5'])
+    lesions = [dict(birads=b) for b in ('2', '3', '4B', '5', None)]
+    assert [rule.of_lesion(x) for x in lesions] == [0, None, 1, 1, None]
+    rule = LabelRule('abnormal', negative=[False], positive=[True])
+    assert rule.of_lesion(dict(birads=None)) == 1

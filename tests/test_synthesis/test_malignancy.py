@@ -62,11 +62,11 @@ def test_equations(benign, patch, adapt, beta, soft):
     np.testing.assert_array_equal(benign, before)
 
 
-def test_equations_8_and_9_are_the_default(benign, patch):
+def test_the_lesion_is_adapted_by_default(benign, patch):
     arguments = dict(fourier_beta=0.02, soft_mask=PARAMETERS)
     np.testing.assert_array_equal(
         synthesize_malignancy(benign, REGION, patch, **arguments),
-        synthesize_malignancy(benign, REGION, patch, adapt='benign', **arguments))
+        synthesize_malignancy(benign, REGION, patch, adapt='malignant', **arguments))
 
 
 def test_only_the_region_changes(benign, patch):

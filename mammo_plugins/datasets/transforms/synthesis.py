@@ -122,7 +122,7 @@ class SynthesizeMalignancy(BaseTransform):
         self._rule = dataset.label_rule
         found = [
             i for i in range(len(dataset)) if any(
-                self._rule.of_view(lesion) == 1
+                self._rule.of_lesion(lesion) == 1
                 for view in dataset.get_data_info(i)['views'].values()
                 for lesion in view['instances'])
         ]
@@ -184,7 +184,7 @@ class SynthesizeMalignancy(BaseTransform):
         """Choose a lesion for each view, the same one where that is known."""
         found = {
             name: [lesion for lesion in view['instances']
-                   if self._rule.of_view(lesion) == 1]
+                   if self._rule.of_lesion(lesion) == 1]
             for name, view in donor['views'].items()
         }
         ids = sorted({lesion['lesion_id'] for lesions in found.values()
