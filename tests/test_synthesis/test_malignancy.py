@@ -90,7 +90,8 @@ def test_contours_of_the_stages(benign, patch):
     steps = {name: contour_step(synthesize_malignancy(benign, REGION, patch, **a))
              for name, a in rows_of_table_2(patch).items()}
     as_written = contour_step(synthesize_malignancy(
-        benign, REGION, patch, fourier_beta=0.01, soft_mask=PARAMETERS))
+        benign, REGION, patch, fourier_beta=0.01, soft_mask=PARAMETERS,
+        adapt='benign'))
     untouched = contour_step(benign)
     assert steps['all'] < steps['soft'] < steps['fourier'] < steps['cutmix']
     assert steps['all'] < 1.5 * untouched
