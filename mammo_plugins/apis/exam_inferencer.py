@@ -1,4 +1,4 @@
-"""Running a detector on exams that have no annotation file."""
+"""Running a detector or classifier on exams that have no annotation file."""
 import copy
 import json
 import tempfile
@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
@@ -21,6 +22,7 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import score_to_birads
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import ViewPanel, draw_four_view
@@ -30,7 +32,7 @@ Nipples = Dict[str, Tuple[float, float]]
 
 
 class ExamInferencer(TrainedModel):
-    """A trained detector, ready for files.
+    """A trained detector, or classifier of breasts, ready for files.
 
     The samples are made by the dataset and the pipeline of the config's
     ``test_dataloader``, so that a detector of several views finds its partners
@@ -124,10 +126,11 @@ class ExamInferencer(TrainedModel):
             if not views:
                 del found.exams[key]
                 return None
-            found_in = self._detect(key, views, cache,
-                                    self._locate_nipples(views, loader))
+            found_in, breasts = self._predict(
+                key, views, cache, self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
+                **(dict(breasts=breasts) if breasts else {}),
                 views=[
                     self._view_entry(view, root, frames[name],
                                      found_in.get(name, {}))
@@ -192,6 +195,9 @@ class ExamInferencer(TrainedModel):
                         ])),
                 encoding='utf-8')
             cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
+            # classes are what is asked for, and views may be missing
+            for key in ('labels', 'complete'):
+                cfg.pop(key, None)
             for step in loading_steps(cfg.pipeline):
                 step['cache_dir'] = cache
             return DATASETS.build(cfg)
@@ -222,25 +228,44 @@ class ExamInferencer(TrainedModel):
         return nipples
 
     @torch.no_grad()
-    def _detect(self, exam: str, views: Views, cache: str,
-                nipples: Nipples) -> Dict[str, dict]:
-        """Return what the model finds, in file pixels, by view."""
+    def _predict(self, exam: str, views: Views, cache: str,
+                 nipples: Nipples) -> Tuple[Dict[str, dict], List[dict]]:
+        """Return what the model finds, in file pixels, by view and of breasts."""
         dataset = self._dataset(exam, views, cache, nipples)
         classes, names = dataset.metainfo['classes'], list(views)
-        found = {}
+        found, breasts = {}, []
         for batch in self._batches(dataset):
             for sample in self.model.test_step(batch):
-                instances = instances_in_file(sample)
-                name = names[sample.img_id]
-                found[name] = dict(detections=[
-                    self._detection(instances[k], classes,
-                                    views[name].pixel_spacing_mm)
-                    for k in range(len(instances))
-                ])
-                if 'model_views' in sample:
-                    found[name]['model_views'] = list(sample.model_views)
-                if 'registration_reason' in sample:
-                    found[name]['unregistered'] = sample.registration_reason
+                if 'pred_score' in sample:
+                    breasts.append(self._judged_breast(sample, names, found))
+                else:
+                    name = names[sample.img_id]
+                    found[name] = self._detected(sample, classes, views[name])
+        return found, breasts
+
+    @staticmethod
+    def _judged_breast(sample: MultiViewDataSample, names: List[str],
+                       found: Dict[str, dict]) -> dict:
+        """Return the entry of a breast; put those of its views into ``found``."""
+        of_views = [sample.get(name) for name in sample.view_names]
+        for view in of_views:
+            found[names[view.img_id]] = dict(
+                malignancy=round(float(view.pred_score[1]), 6))
+        return dict(laterality=of_views[0].laterality,
+                    malignancy=round(float(sample.pred_score[1]), 6))
+
+    def _detected(self, sample: DetDataSample, classes: Sequence[str],
+                  view: FoundView) -> dict:
+        """Return what was detected in a view."""
+        instances = instances_in_file(sample)
+        found = dict(detections=[
+            self._detection(instances[k], classes, view.pixel_spacing_mm)
+            for k in range(len(instances))
+        ])
+        if 'model_views' in sample:
+            found['model_views'] = list(sample.model_views)
+        if 'registration_reason' in sample:
+            found['unregistered'] = sample.registration_reason
         return found
 
     @staticmethod
@@ -289,11 +314,13 @@ class ExamInferencer(TrainedModel):
             width=view.width,
             height=view.height,
             pixel_spacing_mm=view.pixel_spacing_mm,
-            warnings=warnings,
-            detections=sorted(
-                found.get('detections', []), key=lambda d: -d['score']))
-        if 'model_views' in found:
-            entry['model_views'] = found['model_views']
+            warnings=warnings)
+        if 'detections' in found:
+            entry['detections'] = sorted(
+                found['detections'], key=lambda d: -d['score'])
+        for key in ('malignancy', 'model_views'):
+            if key in found:
+                entry[key] = found[key]
         return entry
 
     @staticmethod
@@ -302,13 +329,19 @@ class ExamInferencer(TrainedModel):
         panels, judged = {}, False
         for (name, view), facts in zip(views.items(), entry['views']):
             pixels, frame = loader.load(str(view.path))
-            shown = [d for d in facts['detections'] if d['score'] >= score_thr]
+            shown = [d for d in facts.get('detections', ())
+                     if d['score'] >= score_thr]
             judged = judged or any('malignancy' in d for d in shown)
             panels[name] = ViewPanel(
                 pixels,
                 transform_boxes([d['bbox'] for d in shown], frame.matrix),
                 [d['score'] for d in shown],
                 [d['malignancy'] for d in shown if 'malignancy' in d])
-        draw_four_view(
-            panels, path, f'exam {entry["exam_id"]}, scores from {score_thr:g}'
-            f'{", M: malignancy" if judged else ""}\nresearch use only')
+        if 'breasts' in entry:
+            title = 'malignancy ' + ', '.join(
+                f'{b["laterality"]} {b["malignancy"]:.2f}' for b in entry['breasts'])
+        else:
+            title = f'scores from {score_thr:g}' + (
+                ', M: malignancy' if judged else '')
+        draw_four_view(panels, path,
+                       f'exam {entry["exam_id"]}, {title}\nresearch use only')

@@ -97,6 +97,7 @@ class SynthesizeMalignancy(BaseTransform):
         self.context = context
         self.min_inside = min_inside
         self._donors: Optional[List[int]] = None
+        self._masks: Dict[str, np.ndarray] = {}
         self._rule: Optional[LabelRule] = None
 
     def donors(self, dataset: Any) -> List[int]:
@@ -206,11 +207,11 @@ class SynthesizeMalignancy(BaseTransform):
         if box is None:
             return None
         patch = crop(donor['img'], box)
-        inside = _inside(view['img'])
+        inside = self._inside(view)
         region = select_region(
             self.saliency.of(view, view['img'].shape), *patch.shape,
             allowed=inside, min_allowed=self.min_inside)
-        patch_inside = crop(_inside(donor['img']), box)
+        patch_inside = crop(self._inside(donor), box)
         if region is None or not (patch_inside & crop(inside, region)).any():
             return None
         mask = self.soft_mask and sample_mask_parameters(
@@ -234,6 +235,17 @@ class SynthesizeMalignancy(BaseTransform):
             soft_mask=mask and mask._asdict(),
             adapt=self.adapt,
             context=self.context)
+
+    def _inside(self, view: dict) -> np.ndarray:
+        """Return the (H, W) bool mask of the breast, found on a small copy."""
+        height, width = view['img'].shape
+        if view['img_path'] not in self._masks:  # the same in each epoch
+            scale = min(1., MASK_SIZE / max(height, width))
+            small = cv2.resize(view['img'], None, fx=scale, fy=scale,
+                               interpolation=cv2.INTER_AREA)
+            self._masks[view['img_path']] = breast_mask(small).astype(np.uint8)
+        return cv2.resize(self._masks[view['img_path']], (width, height),
+                          interpolation=cv2.INTER_NEAREST).astype(bool)
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(prob={self.prob}, '
@@ -264,17 +276,6 @@ def whole_box(box: List[float],
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int).tolist()
     x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int).tolist()
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
-
-
-def _inside(image: np.ndarray) -> np.ndarray:
-    """Return the (H, W) bool mask of the breast, found on a small copy: it is quick."""
-    height, width = image.shape
-    scale = min(1., MASK_SIZE / max(height, width))
-    small = cv2.resize(image, None, fx=scale, fy=scale,
-                       interpolation=cv2.INTER_AREA)
-    mask = breast_mask(small).astype(np.uint8)
-    return cv2.resize(mask, (width, height),
-                      interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
 def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:
