@@ -1,0 +1,162 @@
+"""Attention to a breast itself and to the other one."""
+from typing import Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mammo_plugins.registry import MODELS
+
+ATTENTIONS = ('self', 'cross')
+
+
+def sine_positions(height: int, width: int, channels: int) -> Tensor:
+    """Return a sinusoidal embedding of places in a feature map.
+
+    Half of the channels tell the row and half the column, each as in Vaswani et al.
+    (2017), with wave lengths from 2 pi to 10,000 x 2 pi cells.
+
+    Args:
+        height, width (int): Size of the map.
+        channels (int): A multiple of 4.
+
+    Returns:
+        Tensor: (height * width, channels).
+    """
+    if channels % 4:
+        raise ValueError(f'sine_positions: {channels} channels; expected a multiple '
+                         'of 4')
+    rates = 10000.**(-torch.arange(channels // 4) / (channels // 4))
+
+    def waves(length: int) -> Tensor:
+        angles = torch.arange(length)[:, None] * rates
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+    rows = waves(height)[:, None].expand(-1, width, -1)
+    columns = waves(width)[None].expand(height, -1, -1)
+    return torch.cat([rows, columns], dim=2).flatten(0, 1)
+
+
+class AsymmetricTransformerBlock(BaseModule):
+    """One of the blocks of DisAsymNet's asymmetric transformer (section 2.1).
+
+    Self-attention and cross-attention to the other breast run in parallel on the
+    same queries, keys and values; their results and the starting feature are
+    concatenated and fused by a feed-forward network to the same size. What the
+    paper does not state: layer normalisation before, a residual connection around,
+    and a hidden layer of ``in_channels``, without which twelve blocks do not train.
+
+    Args:
+        in_channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): Defaults to 8.
+        attentions (Sequence[str]): 'self', 'cross' or both, as the rows of table 1
+            differ in. Defaults to both.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_heads: int = 8,
+                 attentions: Sequence[str] = ATTENTIONS) -> None:
+        super().__init__()
+        if in_channels % num_heads:
+            raise ValueError(f'AsymmetricTransformerBlock: {in_channels} channels '
+                             f'do not divide by {num_heads} heads')
+        if not attentions or not set(attentions) <= set(ATTENTIONS):
+            raise ValueError('AsymmetricTransformerBlock.attentions: '
+                             f'{tuple(attentions)}; expected some of {ATTENTIONS}')
+        self.num_heads = num_heads
+        self.attentions = tuple(attentions)
+        self.norm = nn.LayerNorm(in_channels)
+        self.qkv = nn.Linear(in_channels, 3 * in_channels)
+        self.fuse = nn.Sequential(
+            nn.Linear((1 + len(attentions)) * in_channels, in_channels), nn.GELU(),
+            nn.Linear(in_channels, in_channels))
+
+    def forward(self, right: Tensor, left: Tensor) -> Tuple[Tensor, Tensor]:
+        """Compare both sides.
+
+        Args:
+            right, left (Tensor): (N, L, C).
+
+        Returns:
+            tuple[Tensor, Tensor]: Right and left, (N, L, C); exchanged inputs give
+            exchanged outputs.
+        """
+        num = len(right)
+        both = torch.cat([right, left])
+        starting = self.norm(both)
+        # (3, 2N, heads, L, C / heads)
+        query, key, value = self.qkv(starting).unflatten(
+            2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        parts = [starting]
+        if 'self' in self.attentions:
+            parts.append(self._attend(query, key, value))
+        if 'cross' in self.attentions:
+            key, value = key.roll(num, 0), value.roll(num, 0)  # the other side's
+            parts.append(self._attend(query, key, value))
+        fused = both + self.fuse(torch.cat(parts, dim=2))
+        return fused[:num], fused[num:]
+
+    @staticmethod
+    def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        # memory-efficient where the device has it
+        attended = F.scaled_dot_product_attention(query, key, value)
+        return attended.transpose(1, 2).flatten(2)
+
+
+@MODELS.register_module()
+class AsymmetricTransformer(BaseModule):
+    """The asymmetric transformer of DisAsymNet (section 2.1).
+
+    Places are told by a fixed sinusoidal embedding that is added once, before the
+    first block: the paper names none, but without it a region would not know its
+    mirror image. Both breasts face the same way, so mirrored places have one
+    embedding.
+
+    Args:
+        in_channels (int): C.
+        num_layers (int): N. Defaults to 12.
+        num_heads (int): h. Defaults to 8.
+        attentions (Sequence[str]): As in :class:`AsymmetricTransformerBlock`. Both
+            are the paper's; ``('cross', )`` is the cross-view transformer with
+            which it is compared. Defaults to both.
+        init_cfg (dict, optional): Defaults to truncated normal weights.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 num_layers: int = 12,
+                 num_heads: int = 8,
+                 attentions: Sequence[str] = ATTENTIONS,
+                 init_cfg: Optional[dict] = dict(
+                     type='TruncNormal', layer='Linear', std=0.02)) -> None:
+        super().__init__(init_cfg=init_cfg)
+        self.layers = nn.ModuleList(
+            AsymmetricTransformerBlock(in_channels, num_heads, attentions)
+            for _ in range(num_layers))
+
+    def forward(self, right: Tensor, left: Tensor) -> Tuple[Tensor, Tensor]:
+        """Compare the features of both breasts.
+
+        Args:
+            right, left (Tensor): (N, C, H, W) each, facing the same way.
+
+        Returns:
+            tuple[Tensor, Tensor]: Right and left, (N, C, H, W).
+
+        Raises:
+            ValueError: If the shapes differ.
+        """
+        if right.shape != left.shape:
+            raise ValueError('AsymmetricTransformer: features of shapes '
+                             f'{tuple(right.shape)} and {tuple(left.shape)}; both '
+                             'breasts have to be of one size')
+        _, channels, height, width = right.shape
+        positions = sine_positions(height, width, channels).to(right)
+        right, left = (side.flatten(2).transpose(1, 2) + positions
+                       for side in (right, left))
+        for layer in self.layers:
+            right, left = layer(right, left)
+        return tuple(side.transpose(1, 2).unflatten(2, (height, width))
+                     for side in (right, left))
