@@ -1,5 +1,11 @@
-"""Classifiers of images and patches."""
+"""Classifiers of images, patches, breasts and pairs of breasts."""
+from .asymmetry_classifier import AsymmetryClassifier, PairFeatures
+from .dis_asym_net import (DisAsymNet, TwoObjectives,
+                           TwoObjectivesDistributedDataParallel)
 from .divf_net import DIVFNet
 from .malignancy_classifier import MalignancyClassifier
 
-__all__ = ['DIVFNet', 'MalignancyClassifier']
+__all__ = [
+    'AsymmetryClassifier', 'DIVFNet', 'DisAsymNet', 'MalignancyClassifier',
+    'PairFeatures', 'TwoObjectives', 'TwoObjectivesDistributedDataParallel'
+]

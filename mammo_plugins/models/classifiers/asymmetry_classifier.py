@@ -1,0 +1,116 @@
+"""Is a breast abnormal, and is a pair of breasts asymmetric?"""
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+
+@dataclass
+class PairFeatures:
+    """What :class:`AsymmetryClassifier` makes of N pairs.
+
+    Attributes:
+        stages (tuple[Tensor]): Of the encoder, (2N, c, h, w) each, the right
+            breasts first.
+        output (Tensor): f_out, (2N, C, h, w).
+        abnormal (Tensor): Logits, (2N, ).
+        asymmetric (Tensor, optional): Logits, (N, ).
+        activation (Tensor): Class activation maps of abnormality, logits whose
+            mean over places is ``abnormal``, (2N, h, w).
+    """
+    stages: Tuple[Tensor, ...]
+    output: Tensor
+    abnormal: Tensor
+    asymmetric: Optional[Tensor]
+    activation: Tensor
+
+    @property
+    def heat_maps(self) -> Tensor:
+        """Tensor: M, (2N, h, w) in [0, 1], differentiable.
+
+        The positive part of the activation over its maximum, times the probability
+        of abnormality, so that normal breasts stay dark. The paper refers to online
+        class activation maps and does not state how they are scaled.
+        """
+        positive = self.activation.relu()
+        highest = positive.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6)
+        return positive / highest * self.abnormal.sigmoid()[:, None, None]
+
+    def first(self, num: int) -> 'PairFeatures':
+        """Return the classification of the first pairs alone.
+
+        Args:
+            num (int): How many.
+        """
+
+        def of_pairs(tensor: Tensor) -> Tensor:
+            return tensor.unflatten(0, (2, -1))[:, :num].flatten(0, 1)
+
+        return PairFeatures(
+            tuple(map(of_pairs, self.stages)), of_pairs(self.output),
+            of_pairs(self.abnormal),
+            None if self.asymmetric is None else self.asymmetric[:num],
+            of_pairs(self.activation))
+
+
+@MODELS.register_module()
+class AsymmetryClassifier(BaseModule):
+    """The classification module AsyC of DisAsymNet (section 2.1).
+
+    One encoder for both breasts, the asymmetric transformer, a classifier of
+    abnormality for each side and one of asymmetry on the absolute difference of
+    both sides' features. Classifiers are a 1 x 1 convolution and an average over
+    places, so that what is averaged is the class activation map.
+
+    Args:
+        encoder (dict): A backbone whose last output is used, such as ``ResNet``.
+        in_channels (int): C, channels of that output.
+        neck (dict, optional): :class:`AsymmetricTransformer`. ``None`` drops it,
+            as in ablations of the paper.
+        concatenate (bool): Without a neck, whether the classifier of a side sees
+            the other side's features too, by concatenation ("late fusion").
+            Defaults to False.
+        asymmetry (bool): Whether asymmetry is classified. Defaults to True.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 encoder: dict,
+                 in_channels: int,
+                 neck: Optional[dict] = None,
+                 concatenate: bool = False,
+                 asymmetry: bool = True,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if neck is not None and concatenate:
+            raise ValueError('AsymmetryClassifier.concatenate: only without a neck')
+        self.encoder = MODELS.build(encoder)
+        self.neck = MODELS.build(neck) if neck is not None else None
+        self.concatenate = concatenate
+        self.abnormal_head = nn.Conv2d(in_channels * (1 + concatenate), 1, 1)
+        self.asymmetry_head = nn.Conv2d(in_channels, 1, 1) if asymmetry else None
+
+    def forward(self, right: Tensor, left: Tensor) -> PairFeatures:
+        """Classify pairs.
+
+        Args:
+            right, left (Tensor): (N, c, H, W), facing the same way.
+        """
+        stages = self.encoder(torch.cat([right, left]))
+        output = stages[-1]
+        if self.neck is not None:
+            output = torch.cat(self.neck(*output.chunk(2)))
+        judged = output
+        if self.concatenate:
+            judged = torch.cat([output, output.roll(len(right), 0)], dim=1)
+        activation = self.abnormal_head(judged)[:, 0]
+        asymmetric = None
+        if self.asymmetry_head is not None:
+            ours, theirs = output.chunk(2)
+            asymmetric = self.asymmetry_head((ours - theirs).abs()).mean((1, 2, 3))
+        return PairFeatures(stages, output, activation.mean((1, 2)), asymmetric,
+                            activation)

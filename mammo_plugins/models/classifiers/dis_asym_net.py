@@ -1,0 +1,325 @@
+"""DisAsymNet: what would both breasts look like without their asymmetry?"""
+from typing import Dict, List, Optional, Tuple, Union
+
+import torch
+from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.optim import OptimWrapper
+from mmengine.registry import MODEL_WRAPPERS
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from mammo_plugins.models.utils.views import having
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import LATERALITIES
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+from .asymmetry_classifier import PairFeatures
+
+SIDES = LATERALITIES[::-1]  # the right breast first, as in the paper
+WEIGHTS = dict(diag=1., rec=0.1, dics=1., syn=0.5)
+
+
+class TwoObjectives:
+    """Two objectives a step, each with an update of its own (section 2.4).
+
+    ``forward(mode='loss')`` gives the first and ``forward(mode='refine')`` the
+    second, nothing where there is none. Mixed into a model and into its wrapper
+    for distributed training, whose ``train_step`` stands in for the model's.
+    """
+
+    def train_step(self, data: Union[dict, tuple, list],
+                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+        """Update the parameters for one objective, then for the other.
+
+        Args:
+            data (dict | tuple | list): A batch.
+            optim_wrapper (OptimWrapper): With ``accumulative_counts`` above 1, each
+                objective counts: an even number keeps them together.
+
+        Returns:
+            dict[str, Tensor]: Figures of both for the log.
+        """
+        model = getattr(self, 'module', self)
+        logged: Dict[str, Tensor] = {}
+        with optim_wrapper.optim_context(self):
+            data = model.data_preprocessor(data, True)
+        for mode in ('loss', 'refine'):
+            with optim_wrapper.optim_context(self):
+                losses = self._run_forward(data, mode=mode)
+            if losses:
+                parsed, figures = model.parse_losses(losses)
+                optim_wrapper.update_params(parsed)
+                logged.update(figures)
+        return logged
+
+
+@MODEL_WRAPPERS.register_module()
+class TwoObjectivesDistributedDataParallel(TwoObjectives,
+                                           MMDistributedDataParallel):
+    """MMEngine's wrapper for models of :class:`TwoObjectives`.
+
+    Needs ``find_unused_parameters=True``: the second objective leaves the decoder
+    out.
+    """
+
+
+@MODELS.register_module()
+class DisAsymNet(TwoObjectives, BaseModel):
+    """Disentanglement of asymmetrical abnormality (Wang et al., 2023).
+
+    Pairs of one projection, ``R`` and ``L``. The module AsyC tells abnormal sides
+    and asymmetric pairs; AsyD makes a normal and an abnormal image of each side. The
+    discriminator is AsyC itself with its parameters held: the paper's copy that is
+    refreshed in each step, without gradient, optimiser state or a place in
+    checkpoints. It uses the running statistics of its batch norms.
+
+    First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
+    ``L_refine``, on the normal images of the first, which are held (section 2.4).
+
+    A side whose partner was not taken is compared with itself and gets no score of
+    asymmetry; in training such pairs are left out (``complete=True``).
+
+    Args:
+        asyc (dict): :class:`AsymmetryClassifier`.
+        asyd (dict, optional): :class:`DisentanglingDecoder`. ``None``: classification
+            alone. Defaults to ``None``.
+        weights (dict): Of the losses ``diag``, ``rec``, ``dics`` and ``syn``. L_syn is
+            computed where samples carry ``clean_img`` (:class:`InsertLesions`).
+            Defaults to the paper's.
+        mean, std (float): Images in [0, 1] are normalised so for the encoder.
+            Defaults to 0.3 and 0.2.
+        num_channels (int): Channels of the encoder's input, all alike. Defaults
+            to 3.
+        data_preprocessor (dict, optional): :class:`MultiViewDataPreprocessor`
+            unless another type is named; it leaves images in [0, 1].
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 asyc: dict,
+                 asyd: Optional[dict] = None,
+                 weights: dict = WEIGHTS,
+                 mean: float = 0.3,
+                 std: float = 0.2,
+                 num_channels: int = 3,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        settings = dict(dict(type='mammo.MultiViewDataPreprocessor', num_channels=1),
+                        **(data_preprocessor or {}))
+        super().__init__(
+            data_preprocessor=MODELS.build(settings), init_cfg=init_cfg)
+        if set(weights) != set(WEIGHTS):
+            raise ValueError(f'DisAsymNet.weights: {sorted(weights)}; expected '
+                             f'{sorted(WEIGHTS)}')
+        self.asyc = MODELS.build(asyc)
+        self.asyd = None if asyd is None else MODELS.build(asyd)
+        self.weights = dict(weights)
+        self.mean, self.std = mean, std
+        self.num_channels = num_channels
+        self._normal: Optional[Tensor] = None
+
+    def forward(self,
+                inputs: Dict[str, Tensor],
+                data_samples: Optional[List[MultiViewDataSample]] = None,
+                mode: str = 'tensor'):
+        """Run the network.
+
+        Args:
+            inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (n, 1, H, W) in
+                [0, 1] of the samples that have it.
+            data_samples (list[MultiViewDataSample]): Of N pairs.
+            mode (str): 'loss' and 'refine' give losses of the objectives, 'predict'
+                the samples with predictions, 'tensor' :class:`PairFeatures`.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'refine':
+            return self.refine_loss(data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.classify(*(inputs[side] for side in SIDES))
+        raise RuntimeError(f'DisAsymNet.forward: mode {mode!r}; expected tensor, '
+                           'loss, refine or predict')
+
+    def _encoder_input(self, images: Tensor) -> Tensor:
+        return ((images - self.mean) / self.std).expand(
+            -1, self.num_channels, -1, -1)
+
+    def classify(self, right: Tensor, left: Tensor) -> PairFeatures:
+        """Run AsyC.
+
+        Args:
+            right, left (Tensor): (N, 1, H, W) in [0, 1].
+        """
+        return self.asyc(self._encoder_input(right), self._encoder_input(left))
+
+    def discriminate(self, right: Tensor, left: Tensor) -> PairFeatures:
+        """Run AsyC with its parameters and statistics held.
+
+        Args:
+            right, left (Tensor): (N, 1, H, W) in [0, 1]; gradients reach them.
+        """
+        held = {name: tensor.detach()
+                for name, tensor in self.asyc.state_dict().items()}
+        training = self.asyc.training
+        self.asyc.eval()
+        try:
+            return functional_call(
+                self.asyc, held,
+                (self._encoder_input(right), self._encoder_input(left)))
+        finally:
+            self.asyc.train(training)
+
+    def disentangle(self, feats: PairFeatures,
+                    size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+        """Run AsyD.
+
+        Args:
+            feats (PairFeatures): Of N pairs.
+            size (tuple[int]): (H, W) of the images.
+
+        Returns:
+            tuple[Tensor, Tensor]: x_n and x_ab, (2N, 1, H, W).
+        """
+        return self.asyd(feats.output, feats.stages, size)
+
+    @staticmethod
+    def _labels(data_samples: List[MultiViewDataSample],
+                like: Tensor) -> Tuple[Tensor, Tensor]:
+        """Return y of each side, (2N, ), and y_asy, (N, )."""
+        sides = [sample.get(side).gt_label for side in SIDES
+                 for sample in data_samples]
+        asymmetric = torch.cat([sample.gt_label for sample in data_samples])
+        return like.new_tensor(sides), asymmetric.to(like)
+
+    @staticmethod
+    def _classification_loss(feats: PairFeatures, abnormal: Tensor,
+                             asymmetric: Tensor) -> Tensor:
+        """L_cls of section 2.1."""
+        loss = F.binary_cross_entropy_with_logits(feats.abnormal, abnormal)
+        if feats.asymmetric is not None:
+            loss = loss + F.binary_cross_entropy_with_logits(
+                feats.asymmetric, asymmetric)
+        return loss
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the first objective.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`, of whole pairs.
+            data_samples (list[MultiViewDataSample]): With ``gt_label`` of the pair
+                and of each view, and ``clean_img`` (1, H, W) of views into which
+                lesions were inserted.
+
+        Returns:
+            dict[str, Tensor]: Weighted losses.
+        """
+        seen = torch.stack([inputs[side] for side in SIDES])  # (2, N, 1, H, W)
+        fakes = [i for i, sample in enumerate(data_samples)
+                 if any('clean_img' in sample.get(side) for side in SIDES)]
+        real = self._real(seen, data_samples)
+        pairs = torch.cat([real, seen[:, fakes]], dim=1)
+        feats = self.classify(*pairs)
+        num = len(data_samples)
+        abnormal, asymmetric = self._labels(data_samples, feats.abnormal)
+        losses = dict(loss_diag=self.weights['diag'] * self._classification_loss(
+            feats.first(num), abnormal, asymmetric))
+        if self.asyd is None:
+            return losses
+        normal, lesions = (
+            image.unflatten(0, (2, -1))
+            for image in self.disentangle(feats, real.shape[3:]))
+        where = F.interpolate(
+            feats.heat_maps[:, None], real.shape[3:], mode='bilinear').unflatten(
+                0, (2, -1))[:, :num]
+        losses['loss_rec'] = self.weights['rec'] * (
+            F.l1_loss((1 - where) * normal[:, :num], (1 - where) * real)
+            + F.l1_loss(lesions[:, :num], where * real))
+        held = self.discriminate(*normal[:, :num])
+        losses['loss_dics'] = self.weights['dics'] * self._classification_loss(
+            held, torch.zeros_like(abnormal), torch.zeros_like(asymmetric))
+        losses['loss_syn'] = self.weights['syn'] * (
+            F.l1_loss(normal[:, num:], real[:, fakes]) if fakes
+            else 0. * normal.sum())
+        self._normal = normal[:, :num].detach()
+        return losses
+
+    @staticmethod
+    def _real(seen: Tensor, data_samples: List[MultiViewDataSample]) -> Tensor:
+        """Return the images as they were before lesions were inserted."""
+        real = seen.clone()
+        for k, side in enumerate(SIDES):
+            for i, sample in enumerate(data_samples):
+                if 'clean_img' in sample.get(side):
+                    real[k, i] = sample.get(side).clean_img.to(seen)
+        return real
+
+    def refine_loss(
+            self,
+            data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the second objective, on the normal images of the first.
+
+        Args:
+            data_samples (list[MultiViewDataSample]): As in :meth:`loss`.
+
+        Returns:
+            dict[str, Tensor]: ``loss_refine``; empty without AsyD.
+        """
+        if self.asyd is None:
+            return {}
+        feats = self.classify(*self._normal)
+        self._normal = None
+        return dict(loss_refine=self._classification_loss(
+            feats, *self._labels(data_samples, feats.abnormal)))
+
+    def predict(
+        self, inputs: Dict[str, Tensor],
+        data_samples: List[MultiViewDataSample]
+    ) -> List[MultiViewDataSample]:
+        """Predict pairs.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`; sides may be missing.
+            data_samples (list[MultiViewDataSample]): Of N pairs.
+
+        Returns:
+            list[MultiViewDataSample]: The same, with ``pred_score`` (2, ) of
+            asymmetry where both sides are there, and for each view ``pred_score``
+            (2, ) of abnormality, ``heat_map`` (H, W), and with AsyD ``normal_img``
+            and ``abnormal_img`` (H, W).
+        """
+        rows = {side: having(data_samples, side) for side in SIDES}
+        images = {
+            i: {side: inputs[side][rows[side].index(i)] for side in SIDES
+                if i in rows[side]} for i in range(len(data_samples))}
+        right, left = (torch.stack([
+            own.get(side, next(iter(own.values()))) for own in images.values()])
+            for side in SIDES)
+        feats = self.classify(right, left)
+        size = right.shape[2:]
+        fields = dict(heat_map=F.interpolate(
+            feats.heat_maps[:, None], size, mode='bilinear')[:, 0])
+        if self.asyd is not None:
+            normal, lesions = self.disentangle(feats, size)
+            fields.update(normal_img=normal[:, 0], abnormal_img=lesions[:, 0])
+        for i, sample in enumerate(data_samples):
+            for k, side in enumerate(SIDES):
+                if i not in rows[side]:
+                    continue
+                row = k * len(data_samples) + i
+                view = sample.get(side)
+                view.set_field(_two_scores(feats.abnormal[row]), 'pred_score')
+                for name, values in fields.items():
+                    view.set_field(values[row], name)
+            if feats.asymmetric is not None and len(images[i]) == 2:
+                sample.pred_score = _two_scores(feats.asymmetric[i])
+        return data_samples
+
+
+def _two_scores(logit: Tensor) -> Tensor:
+    """Return the probabilities of no and yes."""
+    probability = logit.sigmoid()
+    return torch.stack([1 - probability, probability])
