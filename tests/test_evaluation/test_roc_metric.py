@@ -12,7 +12,9 @@ from mmpretrain.structures import DataSample
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from mammo_plugins.evaluation import MalignancyMetric, ROCMetric
+from mammo_plugins.evaluation import (MalignancyMetric, ROCMetric,
+                                      ViewROCMetric)
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 
 def classified(score, label=None, patient='p'):
@@ -127,3 +129,31 @@ def test_mistakes_in_detections():
     del sample.pred_instances.malignancy
     with pytest.raises(ValueError, match='malignancy classifier'):
         MalignancyMetric().process(None, [sample.to_dict()])
+
+
+def pair(scores, labels, patient='p'):
+    sample = MultiViewDataSample(metainfo=dict(patient_id=patient))
+    for name, score, label in zip('RL', scores, labels):
+        view = DetDataSample(metainfo=dict(gt_label=label))
+        if score is not None:
+            view.pred_score = torch.tensor([1 - score, score])
+        sample.set_data({name: view})
+    return sample
+
+
+def test_each_view_counts():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, (20, 2))
+    scores = np.clip(0.3 * labels + rng.uniform(0, 0.7, (20, 2)), 0, 1)
+    samples = [pair(s, y.tolist(), f'p{i}')
+               for i, (s, y) in enumerate(zip(scores, labels))]
+    samples.append(pair([0.9, 0.2], [None, 0]))  # one side without a label
+    found = evaluate(ViewROCMetric(n_bootstrap=20), samples)
+    expected = roc_auc_score([*labels.ravel(), 0], [*scores.ravel(), 0.2])
+    assert found['abnormal/auc'] == pytest.approx(expected, abs=1e-6)
+    assert found['abnormal/n_samples'] == 41
+
+
+def test_views_without_scores():
+    with pytest.raises(ValueError, match='pred_score'):
+        evaluate(ViewROCMetric(), [pair([None, None], [0, 1])])

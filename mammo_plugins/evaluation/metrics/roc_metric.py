@@ -12,6 +12,7 @@ from mammo_plugins.evaluation.functional import (UNKNOWN, check_operating_points
                                                  select_detections)
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
+from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 
 from .froc_metric import _instances, _name, _to_numpy
 
@@ -262,3 +263,36 @@ class MalignancyMetric(ROCMetric):
         malignancy = _to_numpy(found['malignancy'])[chosen]
         return [(int(label), self._finite(score), sample.get('patient_id'))
                 for label, score in zip(labels, malignancy) if label != UNKNOWN]
+
+
+@METRICS.register_module()
+class ViewROCMetric(ROCMetric):
+    """AUC over the views of samples of several views.
+
+    As :class:`ROCMetric`, with a score and a label of each view, such as the
+    abnormality of each side in DisAsymNet (table 1).
+
+    Args:
+        prefix (str, optional): Prefix of the names. Defaults to None: 'abnormal'.
+        **kwargs: As in :class:`ROCMetric`.
+    """
+    default_prefix: Optional[str] = 'abnormal'
+
+    def _rule(self) -> str:
+        return 'Each labelled view counts once.'
+
+    def _take(self, sample: dict) -> Result:
+        """Take the views' scores.
+
+        Args:
+            sample (dict): With views by name, each with ``pred_score`` (2, ) and
+                the meta key ``gt_label`` (int or ``None``); and ``patient_id``.
+        """
+        views = [sample[name] for name in VIEW_NAMES if name in sample]
+        if not any('pred_score' in view for view in views):
+            raise ValueError('no view has a pred_score; the model has to classify '
+                             'views')
+        return [(int(view['gt_label']),
+                 self._finite(_to_numpy(view['pred_score']).reshape(-1)[-1]),
+                 sample.get('patient_id'))
+                for view in views if view.get('gt_label') is not None]
