@@ -4,6 +4,7 @@ Images are (H, W) float in [0, 1]; regions are (x1, y1, x2, y2) in whole pixels.
 """
 from .blending import blend, crop, paste
 from .fourier import fourier_adapt
+from .lesion_insertion import insert_lesions, sample_positions
 from .malignancy import synthesize_malignancy
 from .region_selection import (Region, region_sums, select_region,
                                select_region_by_loop)
@@ -12,6 +13,7 @@ from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
 
 __all__ = [
     'MaskParameters', 'Region', 'SoftMask', 'blend', 'crop', 'fourier_adapt',
-    'gaussian_mask', 'paste', 'region_sums', 'sample_mask_parameters',
-    'select_region', 'select_region_by_loop', 'synthesize_malignancy'
+    'gaussian_mask', 'insert_lesions', 'paste', 'region_sums',
+    'sample_mask_parameters', 'sample_positions', 'select_region',
+    'select_region_by_loop', 'synthesize_malignancy'
 ]

@@ -4,7 +4,7 @@ Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilate
 Dual-Views Breast Cancer Analysis", section 3.2, eq. 10 and figure 4a.
 """
 from dataclasses import dataclass
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Tuple, Union
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class SoftMask:
 
 
 def gaussian_mask(shape: Tuple[int, int], centre: Tuple[float, float],
-                  sigma: float) -> np.ndarray:
+                  sigma: Union[float, Tuple[float, float]]) -> np.ndarray:
     """Return the outer product of two Gaussians (eq. 10).
 
     The peak is 1 where a pixel's middle is the centre, and less where the centre
@@ -70,7 +70,8 @@ def gaussian_mask(shape: Tuple[int, int], centre: Tuple[float, float],
         shape (tuple[int]): (H, W) in pixels.
         centre (tuple[float]): (x, y) in continuous coordinates: the middle of the
             pixel in row i and column j is (j + 0.5, i + 0.5).
-        sigma (float): Standard deviation in pixels, above zero.
+        sigma (float | tuple[float]): Standard deviation in pixels, above zero; one
+            for both axes as in eq. 10, or (along x, along y).
 
     Returns:
         np.ndarray: (H, W) float32 in [0, 1]; it and ``1 - mask`` sum to exactly 1.
@@ -78,12 +79,13 @@ def gaussian_mask(shape: Tuple[int, int], centre: Tuple[float, float],
     Raises:
         ValueError: If sigma is not above zero.
     """
-    if not sigma > 0:
+    sigma_x, sigma_y = np.broadcast_to(sigma, 2)
+    if not (sigma_x > 0 and sigma_y > 0):
         raise ValueError(f'sigma must be above 0 pixels, got {sigma}')
     (height, width), (x, y) = shape, centre
     with np.errstate(over='ignore'):  # far from a tiny sigma; exp(-inf) is 0
-        rows = np.exp(-((np.arange(height) + 0.5 - y) / sigma)**2 / 2)
-        columns = np.exp(-((np.arange(width) + 0.5 - x) / sigma)**2 / 2)
+        rows = np.exp(-((np.arange(height) + 0.5 - y) / sigma_y)**2 / 2)
+        columns = np.exp(-((np.arange(width) + 0.5 - x) / sigma_x)**2 / 2)
     return np.outer(rows, columns).astype(np.float32)
 
 

@@ -33,6 +33,16 @@ def test_it_is_a_round_normal_density():
         gaussian_mask((16, 30), (12.25, 7.5), 3), expected, rtol=1e-5)
 
 
+def test_each_axis_can_have_its_own_width():
+    density = stats.multivariate_normal([12.25, 7.5], np.diag([25., 4.]))
+    rows, columns = np.mgrid[:16, :30] + 0.5
+    expected = density.pdf(np.dstack([columns, rows])) * 2 * math.pi * 10
+    np.testing.assert_allclose(
+        gaussian_mask((16, 30), (12.25, 7.5), (5, 2)), expected, rtol=1e-5)
+    np.testing.assert_array_equal(gaussian_mask((16, 30), (12.25, 7.5), (3, 3)),
+                                  gaussian_mask((16, 30), (12.25, 7.5), 3))
+
+
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(SHAPES, st.floats(0, 40), st.floats(0, 40), st.floats(1e-3, 1e6))
 def test_mask_and_inverse_sum_to_one(shape, x, y, sigma):
@@ -66,7 +76,7 @@ def test_tiny_and_huge_sigmas():
     assert (huge == 1).all()
 
 
-@pytest.mark.parametrize('sigma', [0, -1, float('nan')])
+@pytest.mark.parametrize('sigma', [0, -1, float('nan'), (1, 0), (-1, 1)])
 def test_sigma_must_be_positive(sigma):
     with pytest.raises(ValueError, match='sigma'):
         gaussian_mask((4, 4), (2, 2), sigma)

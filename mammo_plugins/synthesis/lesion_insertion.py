@@ -1,0 +1,152 @@
+"""Tumours blended into normal mammograms.
+
+Source: "DisAsymNet: Disentanglement of Asymmetrical Abnormality on Bilateral
+Mammograms Using Self-adversarial Learning", section 2.3.
+"""
+from typing import List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from mammo_plugins.synthesis.soft_mask import gaussian_mask
+
+Point = Tuple[float, float]
+
+
+def insert_lesions(image: np.ndarray,
+                   lesions: Sequence[np.ndarray],
+                   centres: Sequence[Point],
+                   *,
+                   spread: float = 0.25,
+                   inside: Optional[np.ndarray] = None
+                   ) -> Tuple[np.ndarray, np.ndarray]:
+    """Blend tumours into an image by Gaussian transparency.
+
+    ``x_fake = x * prod_k (1 - alpha_k) + sum_k t_k * alpha_k``, as the paper has it.
+    ``alpha_k`` is 1 in the middle of tumour k and falls off as a Gaussian whose
+    standard deviations are ``spread`` times the tumour's width and height; the paper
+    says that "the co-variance is determined by the size" and gives no factor. It is
+    0 outside the tumour's patch, which has no pixels there.
+
+    The formula does not share a pixel out among tumours that overlap: two of them
+    add up and can exceed 1. The result is clipped to [0, 1].
+
+    Args:
+        image (np.ndarray): (H, W) float in [0, 1].
+        lesions (Sequence[np.ndarray]): Tumours t_k, each (h, w) float in [0, 1].
+        centres (Sequence[tuple]): (x, y) of each tumour's middle, in continuous
+            pixels of the image: pixel k covers [k, k + 1). Patches are laid on
+            whole pixels, the nearest. What lies over the border is cut off.
+        spread (float): Above zero. Half way along a patch's side alpha is 0.14 with
+            the default 0.25, 0.04 with 0.2 and 0.01 with 1 / 6: a step there is
+            traded for how much of the tumour is seen.
+        inside (np.ndarray, optional): (H, W) bool mask of the breast; pixels
+            outside stay as they are. Defaults to ``None``, everywhere.
+
+    Returns:
+        tuple: The image, (H, W) float32, and the tumours' weight
+        ``1 - prod_k (1 - alpha_k)``, (H, W) float32 in [0, 1]. Where the weight
+        is 0 the image is as before.
+
+    Raises:
+        ValueError: If shapes, numbers of tumours and centres, or values do not fit.
+    """
+    _check(image, lesions, centres, inside)
+    kept = np.ones(image.shape, np.float32)  # prod_k (1 - alpha_k)
+    added = np.zeros(image.shape, np.float32)  # sum_k t_k alpha_k
+    for lesion, centre in zip(lesions, centres):
+        height, width = lesion.shape
+        alpha = gaussian_mask(lesion.shape, (width / 2, height / 2),
+                              (spread * width, spread * height))
+        window, part = _windows(image.shape, lesion.shape, centre)
+        alpha = alpha[part] if inside is None else alpha[part] * inside[window]
+        kept[window] *= 1 - alpha
+        added[window] += lesion[part] * alpha
+    mixed = np.clip(image * kept + added, 0, 1)
+    fake = np.where(kept < 1, mixed, image).astype(np.float32)
+    return fake, 1 - kept
+
+
+def sample_positions(inside: np.ndarray,
+                     sizes: Sequence[Tuple[float, float]],
+                     rng: np.random.Generator,
+                     min_inside: float = 0.5) -> List[Optional[Point]]:
+    """Draw where tumours are inserted, evenly over the breast.
+
+    A centre always lies in the breast. As a tumour on the skin line would be cut to
+    nothing, a share of its box must lie in the breast too; the paper asks for a
+    position "within the breast region" alone, which is ``min_inside=0``. Tumours are
+    drawn independently, so that they may overlap.
+
+    Args:
+        inside (np.ndarray): (H, W) bool mask of the breast.
+        sizes (Sequence[tuple]): (h, w) of each tumour, in pixels of the mask.
+        rng (np.random.Generator): Three numbers a tumour are drawn from it.
+        min_inside (float): Least share of the box in the breast. What lies
+            beyond the image's border is not in the breast. Defaults to 0.5.
+
+    Returns:
+        list[tuple | None]: Centres (x, y) in continuous pixels; ``None`` for a
+        tumour that has no place.
+
+    Raises:
+        ValueError: If the mask or the share is not such.
+    """
+    if inside.ndim != 2 or inside.dtype != bool:
+        raise ValueError('inside must be a bool mask (H, W), got '
+                         f'{inside.dtype} of shape {inside.shape}')
+    if not 0 <= min_inside <= 1:
+        raise ValueError(f'min_inside is a share from 0 to 1, got {min_inside}')
+    return [_position(inside, size, rng, min_inside) for size in sizes]
+
+
+def _position(inside: np.ndarray, size: Tuple[float, float],
+              rng: np.random.Generator, min_inside: float) -> Optional[Point]:
+    """Draw the centre of one tumour."""
+    height, width = (max(1, round(length)) for length in size)
+    # ones and zeros: the sums are exact
+    counts = cv2.boxFilter(
+        inside.astype(np.float32), cv2.CV_32F, (width, height),
+        anchor=((width - 1) // 2, (height - 1) // 2), normalize=False,
+        borderType=cv2.BORDER_CONSTANT)
+    places = np.flatnonzero(inside & (counts >= min_inside * height * width))
+    # drawn in any case, so that a tumour's place does not hang on the others'
+    draw, x, y = rng.random(3)
+    if not places.size:
+        return None
+    row, column = divmod(int(places[int(draw * places.size)]), inside.shape[1])
+    return column + float(x), row + float(y)
+
+
+def _windows(shape: Tuple[int, int], size: Tuple[int, int],
+             centre: Point) -> Tuple[tuple, tuple]:
+    """Return the slices of an image that a patch covers, and those of the patch."""
+    window, part = [], []
+    for length, extent, middle in zip(shape, size, centre[::-1]):
+        start = int(np.floor(middle - extent / 2 + 0.5))
+        low, high = max(start, 0), max(min(start + extent, length), 0)
+        low = min(low, high)  # wholly outside: empty
+        window.append(slice(low, high))
+        part.append(slice(low - start, high - start))
+    return tuple(window), tuple(part)
+
+
+def _check(image: np.ndarray, lesions: Sequence[np.ndarray],
+           centres: Sequence[Point], inside: Optional[np.ndarray]) -> None:
+    """Refuse what cannot be blended."""
+    if image.ndim != 2 or image.dtype.kind != 'f':
+        raise ValueError(f'image must be a float image (H, W), got {image.dtype} '
+                         f'of shape {image.shape}')
+    if len(lesions) != len(centres):
+        raise ValueError(f'{len(lesions)} lesions have {len(centres)} centres; '
+                         'expected one each')
+    for k, lesion in enumerate(lesions):
+        if lesion.ndim != 2 or not lesion.size or lesion.dtype.kind != 'f':
+            raise ValueError(f'lesion {k} must be a float image (h, w), got '
+                             f'{lesion.dtype} of shape {lesion.shape}')
+        if not (lesion.min() >= 0 and lesion.max() <= 1):  # False for NaN too
+            raise ValueError(f'lesion {k} must lie in [0, 1], got '
+                             f'{lesion.min():g} to {lesion.max():g}')
+    if inside is not None and (inside.shape != image.shape or inside.dtype != bool):
+        raise ValueError(f'inside must be a bool mask of shape {image.shape}, got '
+                         f'{inside.dtype} of shape {inside.shape}')
