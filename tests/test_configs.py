@@ -13,6 +13,7 @@ from mmengine.registry import DefaultScope
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import DATASETS, MODELS
+from mammo_plugins.structures import BankLesion, LesionBank
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.saliency import SaliencyMaps
 
@@ -24,6 +25,15 @@ STAGED = [path for path in CONFIGS
           if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
+PAIRS = [path for path in CONFIGS if Path(path).parent.name == 'disasym']
+# their models are those of a sibling; see test_models_of_siblings
+SIBLINGS = {
+    path: path.replace(name, like)
+    for family, like, others in ((BREASTS, '_vindr', ('_cmmd', )),
+                                 (PAIRS, '_ddsm', ('_vindr', '_inbreast')))
+    for path in family for name in others if name in Path(path).name
+}
+RUN = [path for path in CONFIGS if path not in SIBLINGS]
 
 
 def changed(pipeline, **values):
@@ -41,6 +51,13 @@ class Everywhere(SaliencyMaps):
 
     def of(self, view, shape):
         return np.ones(shape, np.float32)
+
+
+def a_bank():
+    """A bank of one lesion, of another data set than the phantom."""
+    return LesionBank('another', [BankLesion.of(
+        np.full((6, 5), 0.9), image_shape=(128, 64), pixel_spacing_mm=None,
+        file_name='a.dcm', box=(0, 0, 5, 6))])
 
 
 @pytest.fixture
@@ -63,9 +80,10 @@ def run(phantom_root):
         exams.data_root = str(phantom_root)
         exams.ann_file = 'annotations/train.json'
         exams.pipeline = changed(exams.pipeline, cache_dir=None)
-        if path in BREASTS:
+        if path in BREASTS or path in PAIRS:
             # full size is tested once, below
-            dataset.pipeline = changed(dataset.pipeline, scale=(64, 96))
+            dataset.pipeline = changed(
+                dataset.pipeline, scale=(64, 96), crop_size=(96, 64), bank=a_bank())
             # few breasts: normal ones count as benign, all lesions as malignant
             exams.labels = dict(
                 field='abnormal', negative=(False, ), positive=(True, ))
@@ -84,7 +102,7 @@ def stages_of(path):
 
 
 @pytest.mark.parametrize('path, stage', [
-    (path, stage) for path in CONFIGS for stage in stages_of(path)])
+    (path, stage) for path in RUN for stage in stages_of(path)])
 def test_forward_and_backward(path, stage, run):
     torch.manual_seed(0)
     np.random.seed(0)
@@ -95,7 +113,7 @@ def test_forward_and_backward(path, stage, run):
         if stage is not None:
             model.start_stage(stage)
             model.train()
-        if path in CLASSIFIERS or path in BREASTS or stage == 'malignancy':
+        if path in CLASSIFIERS + BREASTS + PAIRS or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -114,7 +132,7 @@ def test_forward_and_backward(path, stage, run):
                if p.grad is not None)
 
 
-@pytest.mark.parametrize('path', CONFIGS)
+@pytest.mark.parametrize('path', RUN)
 def test_prediction(path, run):
     with DefaultScope.overwrite_default_scope('mammo'):
         cfg, dataset = run(path, 'test_dataloader')
@@ -129,6 +147,11 @@ def test_prediction(path, run):
         assert sample.pred_score.sum().item() == pytest.approx(1)
         assert {'patient_id', 'exam_id'} <= set(sample.metainfo_keys())
         return
+    if path in PAIRS:
+        assert ('pred_score' in sample) == ('resnet18' not in path)
+        assert sample.R.heat_map.shape == sample.R.img_shape[:2]
+        assert sample.L.pred_score.sum().item() == pytest.approx(1)
+        return
     assert sample.pred_instances.bboxes.shape[1] == 4
     assert torch.isfinite(sample.pred_instances.bboxes).all()
     assert {'canonical_frame', 'patient_id', 'exam_id'} <= set(
@@ -136,7 +159,7 @@ def test_prediction(path, run):
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in CONFIGS if p not in CLASSIFIERS and p not in BREASTS])
+    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
@@ -158,6 +181,8 @@ def test_normal_images_are_trained_on(path):
                        ('divf-concatenate_r34', '_synthesis'),
                        ('divf-concatenate_r34', '_synthesis-fourier'),
                        ('divf-concatenate_r34', '_mixup'))),
+    *((f'disasym/{row}_phantom.py', f'disasym/{row}_ddsm.py')
+      for row in ('resnet18', 'asyd-syn', 'disasymnet')),
 ])
 def test_small_and_large_differ_only_in_size(small, large):
     """The phantom's model has the same parts as the paper's."""
@@ -168,7 +193,7 @@ def test_small_and_large_differ_only_in_size(small, large):
         """The config with nothing left but names."""
         if isinstance(cfg, dict):
             kept = {k: types(v) for k, v in cfg.items()
-                    if k not in ('init_cfg', 'arch', 'saliency')}
+                    if k not in ('init_cfg', 'arch', 'saliency', 'bank')}
             return {k: v for k, v in kept.items() if v}
         if isinstance(cfg, (list, tuple)):
             return [types(v) for v in cfg if isinstance(v, dict)]
@@ -178,6 +203,14 @@ def test_small_and_large_differ_only_in_size(small, large):
     for loader in ('train_dataloader', 'test_dataloader'):
         assert types(small[loader].dataset.pipeline) == types(
             large[loader].dataset.pipeline)
+
+
+@pytest.mark.parametrize('path', SIBLINGS)
+def test_models_of_siblings(path):
+    """Configs of another data set: the model is the same, the data set is not."""
+    one, other = (Config.fromfile(ROOT / p) for p in (path, SIBLINGS[path]))
+    assert one.model == other.model
+    assert one.data_root != other.data_root
 
 
 @pytest.mark.parametrize('path', [
@@ -202,3 +235,23 @@ def test_breast_at_full_size(path):
     assert cfg.param_scheduler[0].milestones == [20, 40, 60, 80]
     assert cfg.train_cfg.max_epochs == 200
     assert 2 * cfg.train_dataloader.batch_size == 32
+
+
+def test_pair_at_full_size():
+    """A pair at the paper's 1024 x 512, through the paper-scale DisAsymNet."""
+    cfg = Config.fromfile(ROOT / 'configs/disasym/disasymnet_ddsm.py')
+    drop_pretrained_files(cfg.model)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(cfg.model).eval()
+    sample = MultiViewDataSample()
+    for side in 'RL':
+        sample.set_data({side: DetDataSample(metainfo=dict(img_shape=(1024, 512)))})
+    images = {side: [torch.rand(1, 1024, 512)] for side in 'RL'}
+    with torch.no_grad():
+        found, = model.test_step(dict(inputs=images, data_samples=[sample]))
+    assert found.R.normal_img.shape == found.L.heat_map.shape == (1024, 512)
+    assert len(model.asyc.neck.layers) == 12
+    assert cfg.train_dataloader.batch_size == 8
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4)
+    assert cfg.train_cfg.max_epochs == 20
+    assert cfg.param_scheduler[0].milestones == [10]

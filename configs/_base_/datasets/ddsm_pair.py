@@ -8,17 +8,33 @@ views = ('R', 'L')
 # what each abnormality is does not matter: boxes test the localisation
 classes = ('mass', 'calcification', 'other')
 
+size = (1024, 512)  # height, width
+load = [
+    dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='Resize', scale=size[::-1], keep_ratio=False)
+]
+# "random zooming and random cropping"; how far is not stated
+augment = [
+    dict(
+        type='RandomResize',
+        scale=size[::-1],
+        ratio_range=(1., 1.2),
+        keep_ratio=False),
+    dict(type='RandomCrop', crop_size=size, allow_negative_crop=True)
+]
 train_pipeline = [
+    dict(type='ForEachView', transforms=load),
     dict(
         type='ForEachView',
-        transforms=[
-            dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
-            dict(type='LoadAnnotations', with_bbox=True),
-            dict(type='Resize', scale=(512, 1024), keep_ratio=False)
-        ]),
+        share_random_params=True,  # both sides stay comparable
+        transforms=[dict(type='WithCleanImage', transforms=augment)]),
     dict(type='PackExamInputs', views=views)
 ]
-test_pipeline = train_pipeline
+test_pipeline = [
+    dict(type='ForEachView', transforms=load),
+    dict(type='PackExamInputs', views=views)
+]
 
 train_dataloader = dict(
     batch_size=8,

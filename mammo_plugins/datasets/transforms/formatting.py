@@ -24,7 +24,8 @@ class PackExamInputs(PackDetInputs):
     Each view is packed as by mmdet's ``PackDetInputs``. Metainfo of ours besides
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
     ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) where
-    the data set has classes;
+    the data set has classes; ``clean_img``, (1, H, W), of a view into which
+    lesions were inserted;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
@@ -66,6 +67,9 @@ class PackExamInputs(PackDetInputs):
             packed = super().transform(view)
             inputs[name] = packed['inputs']
             packed['data_samples'].set_metainfo(self._facts(view))
+            if 'clean_img' in view:
+                packed['data_samples'].clean_img = torch.from_numpy(
+                    np.ascontiguousarray(view['clean_img']))[None]
             sample.set_data({name: packed['data_samples']})
         if 'gt_label' in results:
             sample.gt_label = torch.tensor([results['gt_label']])

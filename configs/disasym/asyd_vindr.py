@@ -1,0 +1,3 @@
+# AsyD without the asymmetric transformer, VinDr-Mammo: tables 1 and 2.
+_base_ = './asyc-asyd_vindr.py'
+model = dict(asyc=dict(neck=None, concatenate=True))

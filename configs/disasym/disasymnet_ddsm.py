@@ -1,0 +1,13 @@
+# DisAsymNet, DDSM: tables 1 and 2. The tumours are of another data set:
+#     python tools/build_lesion_bank.py data/inbreast/annotations/train.json \
+#         --out data/lesion_bank_inbreast.npz
+_base_ = './asyc-asyd_ddsm.py'
+
+pipeline = _base_.train_pipeline
+pipeline.insert(
+    1,
+    dict(
+        type='InsertLesions',
+        bank='data/lesion_bank_inbreast.npz'))
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+del pipeline

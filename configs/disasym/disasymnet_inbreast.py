@@ -1,0 +1,13 @@
+# DisAsymNet, INbreast: tables 1 and 2. The tumours are of another data set:
+#     python tools/build_lesion_bank.py data/ddsm/annotations/train.json \
+#         --out data/lesion_bank_ddsm.npz
+_base_ = './asyc-asyd_inbreast.py'
+
+pipeline = _base_.train_pipeline
+pipeline.insert(
+    1,
+    dict(
+        type='InsertLesions',
+        bank='data/lesion_bank_ddsm.npz'))
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+del pipeline
