@@ -4,7 +4,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from .froc import percentile_interval
+from .bootstrap import percentile_interval
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ The unit of the bootstrap is the patient: views of one patient are not
 independent of each other.
 """
 from dataclasses import dataclass
-from typing import Hashable, Optional, Sequence, Tuple
+from typing import Hashable, Optional, Sequence
 
 import numpy as np
 
@@ -300,24 +300,3 @@ def bootstrap_froc(data: FROCData,
         n_allowed = np.searchsorted(level_fppi, fppi, side='right')
         recalls[draw] = np.concatenate(([0], found))[n_allowed] / n_lesions
     return recalls
-
-
-def percentile_interval(draws: np.ndarray,
-                        level: float = 0.95) -> Tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of bootstrap draws.
-
-    Args:
-        draws (np.ndarray): From :func:`bootstrap_froc`, shape (n_draws, v).
-            Rows of NaN (draws without lesions) are left out.
-        level (float): Coverage. Defaults to 0.95: percentiles 2.5 and 97.5.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: Lower and upper end, each of shape
-        (v,); NaN if no draw has a lesion.
-    """
-    draws = draws[~np.isnan(draws).any(axis=1)]
-    if not len(draws):
-        nan = np.full(draws.shape[1], np.nan)
-        return nan, nan
-    tail = (1 - level) / 2
-    return tuple(np.quantile(draws, [tail, 1 - tail], axis=0))

@@ -6,8 +6,9 @@ from typing import Dict, List, Sequence, Union
 
 import numpy as np
 
+from .bootstrap import percentile_interval
 from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
-                   operating_index, percentile_interval, recall_at_fppi)
+                   operating_index, recall_at_fppi)
 
 FORMAT = 'mammo_plugins.froc/1'
 _KEYS = ('iou_thr', 'match', 'counts', 'operating_points', 'curve', 'band',

@@ -9,11 +9,11 @@ The unit of the bootstrap is the patient: samples of one patient (views, patches
 not independent of each other.
 """
 from dataclasses import dataclass
-from typing import Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .froc import percentile_interval
+from .bootstrap import patient_weights, percentile_interval
 
 FORMAT = 'mammo_plugins.roc/1'
 RULES = ('threshold', 'specificity', 'sensitivity', 'youden')
@@ -127,7 +127,7 @@ def bootstrap_auc(labels: np.ndarray,
         _weighted_auc(
             np.bincount(level, weights * positive, n_levels),
             np.bincount(level, weights * ~positive, n_levels))
-        for weights in _patient_weights(scores, patients, n_draws, seed)])
+        for weights in patient_weights(len(scores), patients, n_draws, seed)])
 
 
 def bootstrap_macro_f1(labels: np.ndarray,
@@ -149,7 +149,7 @@ def bootstrap_macro_f1(labels: np.ndarray,
     positive, scores = _checked(labels, scores)
     called = scores >= threshold
     draws = []
-    for weights in _patient_weights(scores, patients, n_draws, seed):
+    for weights in patient_weights(len(scores), patients, n_draws, seed):
         right = [weights[called & positive].sum(), weights[~called & ~positive].sum()]
         of_class = [weights[positive].sum(), weights[~positive].sum()]
         named = [weights[called].sum(), weights[~called].sum()]
@@ -157,21 +157,6 @@ def bootstrap_macro_f1(labels: np.ndarray,
               for hit, n, m in zip(right, of_class, named)]
         draws.append(np.mean(f1) if len(scores) else np.nan)
     return np.array(draws)
-
-
-def _patient_weights(scores: np.ndarray, patients: Sequence[Hashable],
-                     n_draws: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield how often each sample is in each draw."""
-    if len(patients) != len(scores):
-        raise ValueError(f'{len(patients)} patients for {len(scores)} samples; '
-                         'expected one entry a sample')
-    patient_of = np.unique([str(p) for p in patients],
-                           return_inverse=True)[1].reshape(-1)
-    n_patients = patient_of.max(initial=-1) + 1
-    rng = np.random.default_rng(seed)
-    for _ in range(n_draws):
-        drawn = rng.integers(max(n_patients, 1), size=n_patients)
-        yield np.bincount(drawn, minlength=n_patients)[patient_of]
 
 
 def confusion(labels: np.ndarray, scores: np.ndarray,

@@ -1,6 +1,8 @@
 """Registered metrics."""
 from .froc_metric import FROCMetric
 from .nipple_metric import NippleMetric
-from .roc_metric import MalignancyMetric, ROCMetric
+from .roc_metric import MalignancyMetric, ROCMetric, ViewROCMetric
+from .weak_localization_metric import WeakLocalizationMetric
 
-__all__ = ['FROCMetric', 'MalignancyMetric', 'NippleMetric', 'ROCMetric']
+__all__ = ['FROCMetric', 'MalignancyMetric', 'NippleMetric', 'ROCMetric',
+           'ViewROCMetric', 'WeakLocalizationMetric']

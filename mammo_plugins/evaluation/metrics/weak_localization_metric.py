@@ -1,0 +1,284 @@
+"""Segmentation and localisation by heat maps as a metric of MMEngine's evaluator."""
+import math
+from pathlib import Path
+from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+from pycocotools import mask as mask_utils
+
+from mammo_plugins.evaluation.functional import (CAM_THRESHOLD, TIOR_THRESHOLDS,
+                                                 TIOU_THRESHOLDS, Overlap, binarise,
+                                                 box_mask, check_cam_rule,
+                                                 localization_summary,
+                                                 region_overlap)
+from mammo_plugins.io import write_json
+from mammo_plugins.registry import METRICS
+
+from .froc_metric import _name, _to_numpy, _to_rle
+
+_TITLES = dict(iou='IoU', ior='IoR', iod='IoD', dice='Dice', mean_tiou='mean TIoU',
+               mean_tior='mean TIoR', mean_tiod='mean TIoD')
+
+
+class ImageResult(NamedTuple):
+    """What is kept of an image.
+
+    Attributes:
+        overlap (Overlap, optional): ``None`` without a lesion.
+        ignored (bool): Whether it has ignored regions.
+        patient (Hashable): Whose it is, ``None`` if unknown.
+    """
+    overlap: Optional[Overlap]
+    ignored: bool
+    patient: Hashable
+
+
+@METRICS.register_module()
+class WeakLocalizationMetric(BaseMetric):
+    """How well heat maps of a classifier cover the lesions (DisAsymNet, table 2).
+
+    The rule stands in :mod:`mammo_plugins.evaluation.functional.localization` and is
+    logged beside the numbers. The metrics are ``iou``, ``ior``, ``dice``,
+    ``mean_tiou``, ``mean_tior``, and ``iod`` and ``mean_tiod``, which are IoR and mean
+    TIoR as the code of the paper's reference [11] has them; each with its 95%
+    confidence interval ``iou_low``, ``iou_high`` by bootstrap over patients; and
+    ``n_images``, ``n_abnormal``. Only images with a lesion count; without any, all
+    figures are NaN.
+
+    The lesions must be in pixels of the network's input, as the heat maps are: the
+    test pipeline has to load the annotations before it resizes the image. A lesion
+    without a mask is its box. But where masks are loaded, mmdet ignores lesions that
+    have none; a data set that has boxes for some of its lesions is evaluated with
+    ``LoadAnnotations(with_mask=False)``.
+
+    Args:
+        cam_rule (str): What makes a heat map binary: 'minmax', 'max' or 'absolute',
+            as in :func:`~mammo_plugins.evaluation.functional.binarise`. Defaults to
+            'minmax'.
+        cam_threshold (float): Its threshold. Defaults to 0.4 + ln(999) / 100, about
+            0.469, that of the paper's reference [11].
+        tiou_thresholds (Sequence[float]): For mean TIoU. Defaults to 0.1, 0.2, ...,
+            0.7.
+        tior_thresholds (Sequence[float]): For mean TIoR and TIoD. Defaults to 0.1,
+            0.25, 0.5, 0.75 and 0.9.
+        views (Sequence[str]): Which views of a ``MultiViewDataSample`` count; a
+            sample that has none of them is taken for a single image. Defaults to
+            ('R', 'L').
+        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no intervals.
+            Defaults to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        out_dir (str, optional): Folder for ``localization.json``, named for the
+            prefix; the file holds
+            :func:`~mammo_plugins.evaluation.functional.localization_summary`.
+            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
+            ``None``: no file.
+        collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
+        prefix (str, optional): Prefix of the names. Defaults to None:
+            'localization'.
+    """
+    default_prefix: Optional[str] = 'localization'
+
+    def __init__(self,
+                 cam_rule: str = 'minmax',
+                 cam_threshold: float = CAM_THRESHOLD,
+                 tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
+                 tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
+                 views: Sequence[str] = ('R', 'L'),
+                 n_bootstrap: int = 1000,
+                 seed: int = 0,
+                 out_dir: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        check_cam_rule(cam_rule, cam_threshold)
+        for name, thresholds in (('tiou_thresholds', tiou_thresholds),
+                                 ('tior_thresholds', tior_thresholds)):
+            if not len(thresholds) or not all(0 <= t < 1 for t in thresholds):
+                raise ValueError(f'{name} is {thresholds}, expected one or more '
+                                 'values from 0 to below 1')
+        if n_bootstrap < 0:
+            raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
+        self.cam_rule = cam_rule
+        self.cam_threshold = float(cam_threshold)
+        self.tiou_thresholds = tuple(tiou_thresholds)
+        self.tior_thresholds = tuple(tior_thresholds)
+        self.views = tuple(views)
+        self.n_bootstrap = n_bootstrap
+        self.seed = seed
+        self.out_dir = out_dir
+        self._warned = False
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Measure the images of a batch.
+
+        Args:
+            data_batch (Any): Not used.
+            data_samples (Sequence[dict]): Samples of several views or of one. Each
+                view has ``heat_map`` (H, W), at least 0, in pixels of the network's
+                input; ``gt_instances`` and ``ignored_instances`` (may be absent)
+                with ``masks`` (n, H, W) or ``bboxes`` (n, 4) xyxy; and the meta key
+                ``patient_id``, its own or of the sample.
+
+        Raises:
+            ValueError: If a heat map is missing, has another shape than the image
+                or its masks, or holds NaN, infinity or negative values.
+        """
+        for sample in data_samples:
+            views = [sample[name] for name in self.views if name in sample]
+            # one result a sample: MMEngine cuts padding by that count
+            self.results.append([
+                self._measure(view, sample.get('patient_id'))
+                for view in views or [sample]])
+
+    def _measure(self, view: dict, patient: Hashable) -> ImageResult:
+        try:
+            detected = self._detected(view)
+            if 'gt_instances' not in view:
+                raise ValueError('no gt_instances; the test pipeline needs '
+                                 'LoadAnnotations')
+            lesions = self._masks(view, 'gt_instances', detected.shape)
+            ignored = self._masks(view, 'ignored_instances', detected.shape)
+            overlap = region_overlap(
+                detected, lesions.any(axis=0),
+                ignored.any(axis=0)) if len(lesions) else None
+        except ValueError as error:
+            raise ValueError(f'{type(self).__name__}, image {_name(view)}: '
+                             f'{error}') from error
+        return ImageResult(overlap, bool(len(ignored)),
+                           view.get('patient_id', patient))
+
+    def _detected(self, view: dict) -> np.ndarray:
+        """The detected region, bool (H, W)."""
+        if view.get('heat_map') is None:
+            raise ValueError(
+                f'no heat_map; the model has to give one for each of {self.views}, '
+                'or views of the metric has to name others')
+        detected = binarise(
+            _to_numpy(view['heat_map']), self.cam_rule, self.cam_threshold)
+        expected = tuple(view.get('img_shape', detected.shape)[:2])
+        if detected.shape != expected:
+            raise ValueError(
+                f'the heat map has shape {detected.shape}, the image {expected}; the '
+                "model has to bring it to the size of the network's input")
+        return detected
+
+    def _masks(self, view: dict, name: str, shape: tuple) -> np.ndarray:
+        """Masks of lesions or ignored regions, or else their boxes, bool (n, H, W)."""
+        instances = view.get(name, {})
+        boxes = _to_numpy(instances.get('bboxes', np.zeros((0, 4))))
+        codes = _to_rle(instances['masks']) if 'masks' in instances else []
+        if codes and len(boxes) not in (0, len(codes)):
+            raise ValueError(f'{name} has {len(codes)} masks and {len(boxes)} boxes; '
+                             'expected as many')
+        self._warn_of_boxes(view, boxes, shape)
+        masks = [mask_utils.decode(code).astype(bool) for code in codes]
+        for mask in masks:
+            if mask.shape != shape:
+                raise ValueError(
+                    f'a mask of {name} has shape {mask.shape}, the heat map {shape}; '
+                    "expected both in pixels of the network's input: load the "
+                    'annotations before Resize in the test pipeline')
+        for i, box in enumerate(boxes):
+            if not codes:
+                masks.append(box_mask(box, shape))
+            elif not masks[i].any():
+                masks[i] = box_mask(box, shape)
+        return np.array(masks, bool).reshape(-1, *shape)
+
+    def _warn_of_boxes(self, view: dict, boxes: np.ndarray, shape: tuple) -> None:
+        outside = (boxes[:, :2] < -1).any() or (boxes[:, 2:] > (
+            shape[1] + 1, shape[0] + 1)).any()
+        if outside and not self._warned:
+            self._warned = True
+            MMLogger.get_current_instance().warning(
+                f'{type(self).__name__}, image {_name(view)}: a lesion reaches outside '
+                'the heat map. If all do, load the annotations before Resize in the '
+                'test pipeline, so that both are in the same frame. Said once.')
+
+    def compute_metrics(self, results: List[List[ImageResult]]) -> Dict[str, float]:
+        """Compute the figures, log them and write the file.
+
+        Args:
+            results (list): From :meth:`process`, of all ranks.
+
+        Returns:
+            dict[str, float]: See the class.
+        """
+        logger = MMLogger.get_current_instance()
+        images = [image for result in results for image in result]
+        abnormal = [image for image in images if image.overlap is not None]
+        if not abnormal:
+            logger.warning('%s: no image has a lesion; nothing to measure',
+                           type(self).__name__)
+        left_out = sum(i.ignored for i in images if i.overlap is None)
+        if left_out:
+            logger.warning(
+                '%s: %d images have ignored lesions alone and do not count. Where '
+                'masks are loaded, mmdet ignores lesions without one; evaluate their '
+                'boxes with LoadAnnotations(with_mask=False).', type(self).__name__,
+                left_out)
+        patients: Sequence[Hashable] = [image.patient for image in abnormal]
+        unit = 'patients'
+        if None in patients:
+            logger.warning(
+                '%s resamples images, not patients: %d of %d have no '
+                "'patient_id'; add it to the meta_keys of the pipeline's last "
+                'step. The confidence intervals are too narrow.',
+                type(self).__name__, patients.count(None), len(patients))
+            unit, patients = 'images (no patient_id)', range(len(abnormal))
+        summary = localization_summary(
+            [image.overlap for image in abnormal], patients,
+            n_others=len(images) - len(abnormal),
+            tiou_thresholds=self.tiou_thresholds,
+            tior_thresholds=self.tior_thresholds,
+            n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit)
+        summary['heat_map'] = dict(rule=self.cam_rule, threshold=self.cam_threshold)
+        summary['rule'] = self._rule(summary)
+        logger.info('%s: %s. %s', self.prefix, _sentence(summary), summary['rule'])
+        if self.out_dir is not None:
+            stem = self.prefix.replace('/', '_')
+            write_json(Path(self.out_dir) / f'{stem}.json', summary)
+        return _metrics(summary)
+
+    def _rule(self, summary: dict) -> str:
+        """How the figures came about, for print beside them."""
+        counts, threshold = summary['counts'], f'{self.cam_threshold:.4g}'
+        hot = dict(
+            minmax=f'reach {threshold} once the map is scaled to [0, 1]',
+            max=f"are at least {threshold} of the map's maximum",
+            absolute=f'are at least {threshold}')[self.cam_rule]
+        return (
+            f"Means over {counts['abnormal_images']} images with lesions of "
+            f"{counts['images']}, all lesions of an image together. Detected are "
+            f'pixels whose values {hot}. IoR is the intersection over the '
+            'annotated lesions, IoD over the detected region. TIoU is the share of '
+            f'images with IoU above each of {self.tiou_thresholds}; TIoR and TIoD '
+            f'those above each of {self.tior_thresholds}.')
+
+
+def _sentence(summary: dict) -> str:
+    parts = []
+    for name, figure in summary['figures'].items():
+        if figure['value'] is None:
+            return 'IoU, IoR and Dice are not defined without a lesion'
+        interval = '' if figure['low'] is None else (
+            f" [{figure['low']:.3f}, {figure['high']:.3f}]")
+        parts.append(f"{_TITLES[name]} {figure['value']:.3f}{interval}")
+    interval = '' if not summary['n_bootstrap'] else (
+        f"; 95% CI by {summary['n_bootstrap']} bootstrap draws of "
+        f"{summary['resampling_unit']}")
+    return ', '.join(parts) + interval
+
+
+def _metrics(summary: dict) -> Dict[str, float]:
+    metrics: Dict[str, Optional[float]] = {}
+    for name, figure in summary['figures'].items():
+        metrics[name] = figure['value']
+        if summary['n_bootstrap']:
+            metrics[f'{name}_low'] = figure['low']
+            metrics[f'{name}_high'] = figure['high']
+    metrics.update(n_images=summary['counts']['images'],
+                   n_abnormal=summary['counts']['abnormal_images'])
+    return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
