@@ -1,0 +1,62 @@
+"""DisAsymNet learns on the phantom: which side, and whether both are alike."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mammo_plugins.evaluation.functional import roc_auc
+from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
+                                   write_phantom_dataset)
+
+CONFIGS = Path(__file__).parents[2] / 'configs/disasym'
+EPOCHS = 12
+
+
+@pytest.fixture(scope='module')
+def pair_root(tmp_path_factory):
+    """60 small exams, two of three with a large, dense lesion, no mimics."""
+    root = tmp_path_factory.mktemp('data') / 'pairs'
+    phantom = PhantomConfig(
+        size=(128, 64), density=('A', ), prevalence=0.65, second_lesion=0.,
+        lesion_diameter_mm=(18., 25.), lesion_attenuation=(1.05, 1.1),
+        symmetric_nodules=0., overlap_pairs=0.)
+    write_phantom_dataset(
+        root, PhantomDatasetConfig(
+            exams=60, seed=8, split=(0.6, 0., 0.4), phantom=phantom))
+    return root
+
+
+@pytest.fixture
+def runner(pair_root, tmp_path):
+    cfg = Config.fromfile(CONFIGS / 'asyc-asyd_phantom.py')
+    for part in ('train', 'val', 'test'):
+        loader = cfg[f'{part}_dataloader']
+        loader.num_workers, loader.persistent_workers = 0, False
+        loader.dataset.data_root = str(pair_root)
+        loader.dataset.pipeline[0].transforms[0].cache_dir = str(tmp_path / 'cache')
+    cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
+    cfg.param_scheduler[0].update(end=EPOCHS, T_max=EPOCHS)
+    cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
+    return Runner.from_cfg(cfg)
+
+
+def test_auc_is_beyond_chance(runner):
+    runner.train()
+    sides, pairs = [], []
+    model = runner.model.eval()
+    with torch.no_grad():
+        for batch in runner.test_dataloader:
+            for sample in model.test_step(batch):
+                pairs.append((sample.gt_label.item(), sample.pred_score[1].item()))
+                sides += [(view.gt_label, view.pred_score[1].item())
+                          for view in (sample.R, sample.L)]
+    rng = np.random.default_rng(0)
+    for name, found in (('abnormal sides', sides), ('asymmetric pairs', pairs)):
+        labels, scores = map(np.array, zip(*found))
+        auc = roc_auc(labels, scores)
+        chance = max(roc_auc(rng.permutation(labels), scores) for _ in range(200))
+        print(f'{name}: AUC {auc:.3f} of {len(labels)}, chance at most {chance:.3f}')
+        assert auc > chance and auc > 0.8
