@@ -30,6 +30,9 @@ class ExamDataset(BaseDataset):
     - ``target='pair'``: ``views = {'R', 'L'}``, both breasts in one projection;
     - ``target='exam'``: ``views = {'RCC', 'LCC', 'RMLO', 'LMLO'}``.
 
+    Its ``dataset`` is the name in the file's ``info``, and its ``test_mode`` that of
+    the data set: both for transforms that depend on them.
+
     A view that was not taken is absent from ``views``, unless ``complete`` asks for
     all of them. With several modalities, each gives views of its own, named such
     as ``'CEM-LE RCC'``. Normal exams are kept:
@@ -104,6 +107,7 @@ class ExamDataset(BaseDataset):
         """
         data = load_coco_exam(self.ann_file)
         self._label_of = self._map_categories(data['categories'])
+        self._dataset_name = data['info']['dataset']
         exams = exams_from_coco(data)
         if not exams:
             raise AnnotationError(f'{self.ann_file}: holds no images')
@@ -220,6 +224,8 @@ class ExamDataset(BaseDataset):
 
     def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
         return dict(
+            dataset=self._dataset_name,
+            test_mode=self.test_mode,
             exam_id=exam.exam_id,
             patient_id=exam.patient_id,
             views={name: self._view_info(exam, view)

@@ -6,12 +6,14 @@ from .coco_exam import (AnnotationError, exams_from_coco, load_coco_exam,
 from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View)
+from .lesion_bank import BankLesion, LesionBank, LesionBankError
 from .splits import kfold_patients, split_patients
 
 __all__ = [
     'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
-    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'Detections', 'Exam',
-    'Lesion', 'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients',
-    'load_coco_exam', 'read_detections', 'score_to_birads', 'split_patients',
-    'validate_coco_exam', 'write_detections'
+    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
+    'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'View',
+    'birads_to_score', 'exams_from_coco', 'kfold_patients', 'load_coco_exam',
+    'read_detections', 'score_to_birads', 'split_patients', 'validate_coco_exam',
+    'write_detections'
 ]

@@ -57,6 +57,17 @@ def test_breasts_and_exams(phantom_root):
     assert all(set(s['views']) == {'RCC', 'LCC', 'RMLO', 'LMLO'} for s in exams)
 
 
+def test_samples_tell_their_data_set(phantom_root, train_json):
+    train_json['info']['dataset'] = 'Phantom of Delft'
+    ann_file = write(phantom_root, train_json)
+    for target in ('view', 'breast', 'pair', 'exam'):
+        for test_mode in (False, True):
+            sample = build(phantom_root, ann_file=ann_file, target=target,
+                           test_mode=test_mode)[0]
+            assert sample['dataset'] == 'Phantom of Delft'
+            assert sample['test_mode'] is test_mode
+
+
 def test_absent_views_are_absent(phantom_root, train_json):
     gone = train_json['images'].pop(0)
     train_json['annotations'] = [

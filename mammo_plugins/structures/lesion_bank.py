@@ -1,0 +1,155 @@
+"""Lesions cut out of mammograms, kept in a file (DisAsymNet, section 2.3)."""
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+import numpy as np
+
+from mammo_plugins.io import atomic_path
+
+from .coco_exam import AnnotationError
+
+_FULL_SCALE = 65535  # grey value 1.0 in the file
+_SYNTHETIC = 'synthetic, of '  # names of data sets made by tools/synthesize.py
+_PART_OF = {'cbis-ddsm': 'ddsm'}  # the same films under another name
+
+
+class LesionBankError(AnnotationError):
+    """A file of lesions that cannot be used."""
+
+
+@dataclass(frozen=True, eq=False)
+class BankLesion:
+    """One lesion in a bank.
+
+    Attributes:
+        levels (np.ndarray): (h, w) uint16, 65535 for grey value 1; breasts face as
+            in :class:`~mammo_plugins.anatomy.CanonicalFrame`.
+        image_shape (tuple[float]): (H, W) in pixels of ``levels`` of the mammogram
+            that it was cut from, itself cropped to the breast.
+        pixel_spacing_mm (tuple[float], optional): (row, column).
+        file_name (str): The mammogram, relative to the data root.
+        box (tuple[float]): (x1, y1, x2, y2) in pixels of that file.
+        pathology (str, optional): 'malignant' or 'benign'.
+    """
+    levels: np.ndarray
+    image_shape: Tuple[float, float]
+    pixel_spacing_mm: Optional[Tuple[float, float]]
+    file_name: str
+    box: Tuple[float, float, float, float]
+    pathology: Optional[str] = None
+
+    @classmethod
+    def of(cls, pixels: np.ndarray, **facts: Any) -> 'BankLesion':
+        """Make one of (h, w) float pixels in [0, 1] and the other attributes."""
+        return cls(np.rint(pixels * _FULL_SCALE).astype(np.uint16), **facts)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """np.ndarray: (h, w) float32 in [0, 1]."""
+        return self.levels.astype(np.float32) / _FULL_SCALE
+
+    def facts(self) -> Dict[str, Any]:
+        """Return all but the pixels, JSON-serialisable."""
+        return dict(
+            image_shape=self.image_shape,
+            pixel_spacing_mm=self.pixel_spacing_mm,
+            file_name=self.file_name,
+            box=self.box,
+            pathology=self.pathology)
+
+
+class LesionBank:
+    """Lesions of one data set.
+
+    Args:
+        dataset (str): Name of the data set, ``info.dataset`` of its annotation.
+        lesions (list[BankLesion]): At least one.
+        split (str, optional): 'train', 'val' or 'test', where the annotation says.
+
+    Raises:
+        LesionBankError: If there are no lesions.
+    """
+
+    def __init__(self, dataset: str, lesions: List[BankLesion],
+                 split: Optional[str] = None) -> None:
+        if not lesions:
+            raise LesionBankError(f'a bank of {dataset} without lesions; give an '
+                                  'annotation file with boxes')
+        self.dataset = dataset
+        self.lesions = lesions
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.lesions)
+
+    def __getitem__(self, index: int) -> BankLesion:
+        return self.lesions[index]
+
+    def is_from(self, dataset: str) -> bool:
+        """Tell whether the lesions are of the same images as a data set.
+
+        Names are compared without regard to case. What ``tools/synthesize.py`` made
+        of a data set is that data set, and CBIS-DDSM is DDSM.
+
+        Args:
+            dataset (str): ``info.dataset`` of its annotation.
+        """
+        return _source(self.dataset) == _source(dataset)
+
+    @classmethod
+    def read(cls, path: Union[str, Path]) -> 'LesionBank':
+        """Read a file of :meth:`write`.
+
+        Raises:
+            LesionBankError: If there is none, it is damaged or something else.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                facts = json.loads(str(file['bank']))
+                lesions = [
+                    _lesion(file[f'lesion_{k}'], entry)
+                    for k, entry in enumerate(facts['lesions'])
+                ]
+            return cls(facts['dataset'], lesions, facts['split'])
+        except FileNotFoundError:
+            raise LesionBankError(
+                f'{path}: no such lesion bank; make it with '
+                'tools/build_lesion_bank.py ANN_FILE --out FILE') from None
+        # np.load gives an array for .npy, zipfile and zlib nearly anything on damage
+        except (OSError, EOFError, ValueError, KeyError, TypeError,
+                AttributeError, zipfile.BadZipFile, zlib.error) as error:
+            raise LesionBankError(
+                f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
+                f'{error}); make it anew with tools/build_lesion_bank.py') from None
+
+    def write(self, path: Union[str, Path]) -> None:
+        """Write everything to one ``.npz`` file, atomically."""
+        facts = dict(dataset=self.dataset, split=self.split,
+                     lesions=[lesion.facts() for lesion in self.lesions])
+        arrays = {f'lesion_{k}': lesion.levels
+                  for k, lesion in enumerate(self.lesions)}
+        with atomic_path(path) as temporary:
+            with open(temporary, 'xb') as file:
+                np.savez_compressed(file, bank=np.array(json.dumps(facts)), **arrays)
+
+
+def _lesion(levels: np.ndarray, facts: Dict[str, Any]) -> BankLesion:
+    """Rebuild a lesion from the file."""
+    if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
+        raise ValueError(f'a lesion of {levels.dtype} and shape {levels.shape}; '
+                         'expected uint16 (h, w)')
+    return BankLesion(levels, **{
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in facts.items()})
+
+
+def _source(dataset: str) -> str:
+    """Return by what name data sets of the same images go."""
+    name = dataset.strip().lower()
+    while name.startswith(_SYNTHETIC):
+        name = name[len(_SYNTHETIC):]
+    return _PART_OF.get(name, name)
