@@ -1,7 +1,8 @@
 """Segmentation and localisation by heat maps as a metric of MMEngine's evaluator."""
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Hashable, List, Optional, Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -22,7 +23,9 @@ _TITLES = dict(iou='IoU', ior='IoR', iod='IoD', dice='Dice', mean_tiou='mean TIo
                mean_tior='mean TIoR', mean_tiod='mean TIoD')
 
 
-class ImageResult(NamedTuple):
+# no named tuple: MMEngine makes results that are tuples plain ones
+@dataclass(frozen=True)
+class ImageResult:
     """What is kept of an image.
 
     Attributes:
