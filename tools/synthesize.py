@@ -62,6 +62,8 @@ def parse_args():
     args = arguments.parse_args()
     if args.count is not None and args.count < 1:
         arguments.error(f'--count {args.count}: expected at least 1')
+    if args.seed < 0 or not 0 <= args.beta <= 1 or args.context <= 0:
+        arguments.error('--seed: 0 or more, --beta: from 0 to 1, --context: above 0')
     if args.preview is not None and args.preview < 1:
         arguments.error(f'--preview {args.preview}: expected at least 1')
     return args
@@ -97,7 +99,12 @@ def main() -> None:
             plot_panels(rows, out / 'preview.png')
             print(f'preview: {out / "preview.png"}')
             return
-        counts = exams.write(args.count or exams.balancing)
+        count = args.count or exams.balancing
+        if not count:
+            raise AnnotationError(
+                f'{loaded.ann_file}: malignant breasts are not fewer than benign '
+                'ones; say by --count how many to make')
+        counts = exams.write(count)
     print(', '.join(f'{count} {what}' for what, count in counts.items()))
     print(f'annotations: {out / "annotations/train.json"}')
 

@@ -4,7 +4,8 @@ import os
 from mmengine.runner import Runner
 
 from mammo_plugins.apis.command_line import (add_run_arguments,
-                                             check_annotation_files, parser,
+                                             check_annotation_files,
+                                             check_no_synthesis, parser,
                                              prepare_run, require_file,
                                              user_errors)
 from mammo_plugins.engine.distributed import close_process_group
@@ -39,6 +40,7 @@ def main() -> None:
         cfg.load_from = args.checkpoint
         cfg.resume = False
         check_annotation_files(cfg, ['test'])
+        check_no_synthesis(cfg, ['test'])
         runner = Runner.from_cfg(cfg)
         if args.out:
             from mmdet.evaluation import DumpDetResults

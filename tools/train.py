@@ -5,6 +5,7 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              check_annotation_files,
+                                             check_no_synthesis,
                                              enable_amp, parser, prepare_run,
                                              require_file, user_errors,
                                              warn_of_schedule)
@@ -62,6 +63,7 @@ def main() -> None:
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))
+        check_no_synthesis(cfg, ('val', ))
         warn_of_schedule(cfg)
         Runner.from_cfg(cfg).train()
         close_process_group()

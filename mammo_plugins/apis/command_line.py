@@ -22,6 +22,8 @@ from mammo_plugins.structures import AnnotationError
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError, SaliencyError, StageError)
 
+SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions'}
+
 
 class _KeyValues(DictAction):
     """mmengine's ``--cfg-options``, with an error for what is not key=value."""
@@ -181,16 +183,6 @@ def _dataloaders(cfg: Config,
             yield f'{where}.detections.dataloader', stage.detections.dataloader
 
 
-def _annotation_files(dataset: dict) -> Iterator[str]:
-    """Yield the annotation files of a dataset and of those it wraps."""
-    if dataset.get('ann_file'):
-        yield osp.join(dataset.get('data_root') or '', dataset['ann_file'])
-    wrapped = dataset.get('datasets') or [dataset.get('dataset') or {}]
-    for inner in wrapped:
-        if inner:
-            yield from _annotation_files(inner)
-
-
 def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
     """Raise :class:`ConfigError` if an annotation file is missing.
 
@@ -199,12 +191,45 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
         parts (Sequence[str]): Of 'train', 'val' and 'test'.
     """
     for field, loader in _dataloaders(cfg, parts):
-        for path in _annotation_files(loader.get('dataset') or {}):
-            if not osp.isfile(path):
+        for _, dataset in _datasets('dataset', loader.get('dataset') or {}):
+            path = osp.join(dataset.get('data_root') or '',
+                            dataset.get('ann_file') or '')
+            if dataset.get('ann_file') and not osp.isfile(path):
                 raise ConfigError(
                     f'{path}: no such annotation file ({field}.dataset); '
                     'make it with one of tools/dataset_converters or as '
                     'docs/how_to/own_data.md says, or set data_root')
+
+
+def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
+    """Raise :class:`ConfigError` if synthetic images could enter an evaluation.
+
+    Args:
+        cfg (Config): The run's config.
+        parts (Sequence[str]): Of 'val' and 'test'.
+    """
+    for part in parts:
+        dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
+        for field, inner in _datasets(f'{part}_dataloader.dataset', dataset):
+            names = {str(step.get('type')).rpartition('.')[2]
+                     for step in inner.get('pipeline') or ()}
+            made = sorted(names & SYNTHESES)
+            if made:
+                raise ConfigError(f'{field}.pipeline: {made[0]} makes synthetic '
+                                  'images, which never enter validation or test')
+            kind = str(inner.get('type')).rpartition('.')[2]
+            if kind == 'ExamDataset' and not inner.get('test_mode'):
+                raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
+                                  'which synthetic images are refused')
+
+
+def _datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
+    """Yield (field, config) of a dataset and of those it wraps."""
+    yield field, dataset
+    for i, inner in enumerate(dataset.get('datasets') or ()):
+        yield from _datasets(f'{field}.datasets.{i}', inner)
+    if dataset.get('dataset'):
+        yield from _datasets(f'{field}.dataset', dataset['dataset'])
 
 
 def warn_of_schedule(cfg: Config) -> None:

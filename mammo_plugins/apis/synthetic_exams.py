@@ -13,7 +13,7 @@ from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.transforms import SynthesizeMalignancy
 from mammo_plugins.io import atomic_path, write_json
 from mammo_plugins.registry import DATASETS, SCOPE
-from mammo_plugins.structures import load_coco_exam
+from mammo_plugins.structures import AnnotationError, load_coco_exam
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.version import __version__
 
@@ -95,9 +95,18 @@ class SyntheticExams:
         for annotation in self.original['annotations']:
             self._annotations[annotation['image_id']].append(annotation)
         self._category = {c['name']: c['id'] for c in self.original['categories']}
+        self._check_out()
         self.labels = np.array([
             dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))])
         self.donors = transform.donors(dataset)
+
+    def _check_out(self) -> None:
+        """Leave alone what is not of this class's making."""
+        ann_file = self.out / 'annotations/train.json'
+        if ann_file.is_file() and not any(
+                'synthetic' in image for image in load_coco_exam(ann_file)['images']):
+            raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
+                              'give --out another folder')
 
     @property
     def balancing(self) -> int:
@@ -162,6 +171,9 @@ class SyntheticExams:
         Args:
             count (int): How many breasts to try.
 
+        Raises:
+            AnnotationError: If nothing could be pasted.
+
         Returns:
             Counter: 'breasts', 'views', and 'without a place' where a lesion was
             larger than the breast or the breast had no saliency.
@@ -180,10 +192,15 @@ class SyntheticExams:
             counts['views'] += len(results['synthesis'])
             for name, view in results['views'].items():
                 facts = results['synthesis'].get(name)
-                image = self._write_view(view, facts, f'synthetic_{number:06d}')
+                image = self._write_view(view, facts, f'synthetic_{self.seed}_{number:06d}')
                 image['id'] = len(images) + 1
                 images.append(image)
                 annotations += self._lesions(view, facts, image, len(annotations))
+        if not images:
+            raise AnnotationError(
+                f'{self.dataset.ann_file}: nothing was pasted in {count} breasts; '
+                'there is no benign breast, or none with saliency and room for the '
+                'lesions')
         write_json(self.out / 'annotations/train.json', dict(
             info=dict(
                 self.original['info'],

@@ -1,7 +1,6 @@
 """Where a classifier looked: one map a view, kept in a file."""
-import zipfile
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Tuple, Union
 
 import cv2
 import numpy as np
@@ -50,7 +49,7 @@ class SaliencyMaps:
             raise SaliencyError(
                 f'{path}: no such file; make it with tools/synthesize.py CONFIG '
                 'CHECKPOINT --saliency-only') from None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except Exception as error:  # damaged archives raise nearly anything
             raise SaliencyError(f'{path}: not a file of saliency maps ({error}); '
                                 'make it anew') from None
 
@@ -59,6 +58,19 @@ class SaliencyMaps:
         with atomic_path(path) as temporary:
             with open(temporary, 'xb') as file:
                 np.savez_compressed(file, **self.maps)
+
+    def require(self, views: Iterable[Mapping[str, Any]]) -> None:
+        """Raise :class:`SaliencyError` if a view has no map.
+
+        Args:
+            views (Iterable[Mapping]): As for :func:`view_name`.
+        """
+        lacking = [name for name in map(view_name, views) if name not in self.maps]
+        if lacking:
+            raise SaliencyError(
+                f'no saliency map of {lacking[0]}; make the file anew from the data '
+                'set in use, with tools/synthesize.py CONFIG CHECKPOINT '
+                '--saliency-only')
 
     def of(self, view: Mapping[str, Any], shape: Tuple[int, int]) -> np.ndarray:
         """Return the map of a view, brought to its size.
@@ -73,9 +85,6 @@ class SaliencyMaps:
         Raises:
             SaliencyError: If there is no map of this view.
         """
-        name = view_name(view)
-        if name not in self.maps:
-            raise SaliencyError(f'no saliency map of {name}; make the file anew from '
-                                'the data set in use')
-        return cv2.resize(self.maps[name].astype(np.float32), shape[::-1],
+        self.require([view])
+        return cv2.resize(self.maps[view_name(view)].astype(np.float32), shape[::-1],
                           interpolation=cv2.INTER_LINEAR)

@@ -1,7 +1,7 @@
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import (ConfigError,
+from mammo_plugins.apis.command_line import (ConfigError, check_no_synthesis,
                                              check_annotation_files,
                                              load_config, user_errors,
                                              warn_of_schedule)
@@ -66,3 +66,26 @@ def test_bugs_keep_their_traceback():
     with pytest.raises(SystemExit):
         with user_errors():
             raise MammogramError('a.dcm', 'empty')
+
+
+EXAMS = dict(type='ExamDataset', ann_file='a.json', test_mode=True)
+
+
+@pytest.mark.parametrize('dataset, message', [
+    (EXAMS, None),
+    (dict(type='CocoDataset', ann_file='a.json'), None),
+    (dict(type='ConcatDataset', datasets=[EXAMS, EXAMS]), None),
+    (dict(EXAMS, test_mode=False), 'test_dataloader.dataset.test_mode'),
+    (dict(type='ConcatDataset', datasets=[EXAMS, dict(type='mammo.ExamDataset')]),
+     'test_dataloader.dataset.datasets.1.test_mode'),
+    (dict(type='MultiImageMixDataset', dataset=EXAMS,
+          pipeline=[dict(type='SynthesizeMalignancy')]), 'SynthesizeMalignancy'),
+    (dict(EXAMS, pipeline=[dict(type='mammo.InsertLesions')]), 'InsertLesions'),
+])
+def test_synthetic_images_stay_out_of_tests(dataset, message):
+    cfg = Config(dict(test_dataloader=dict(dataset=dataset)))
+    if message is None:
+        check_no_synthesis(cfg, ['val', 'test'])
+    else:
+        with pytest.raises(ConfigError, match=message):
+            check_no_synthesis(cfg, ['val', 'test'])

@@ -232,6 +232,61 @@ def test_synthetic_images_are_refused_in_tests(ann_file):
         build(ann_file, test_mode=True)
 
 
+def test_ignored_lesions_are_no_donors(ann_file, saliency):
+    data = json.loads(ann_file.read_text())
+    for annotation in data['annotations']:
+        annotation['iscrowd'] = 1
+    ann_file.write_text(json.dumps(data))
+    with pytest.raises(AnnotationError, match='nothing to paste'):
+        transform(saliency).get_indexes(build(ann_file))
+
+
+def test_lacking_saliency_is_told_at_once(dataset, saliency):
+    lacking = dict(saliency.maps)
+    benign, = [v for v in pair(dataset)[0]['views'].values() if v['view'] == 'CC']
+    del lacking[view_name(benign)]
+    with pytest.raises(SaliencyError, match=view_name(benign)):
+        transform(SaliencyMaps(lacking)).get_indexes(dataset)
+
+
+def test_outside_its_wrapper(dataset, saliency):
+    with pytest.raises(AnnotationError, match='MultiImageMixDataset'):
+        transform(saliency)(pair(dataset)[0])
+
+
+@pytest.mark.parametrize('wrong', [
+    dict(fourier_beta=7), dict(min_inside=90), dict(adapt='both'),
+    dict(adapt='benign', soft_mask=None), dict(context=0), dict(prob=2)])
+def test_wrong_arguments(saliency, wrong):
+    with pytest.raises(ValueError, match=f'SynthesizeMalignancy.{next(iter(wrong))}'):
+        transform(saliency, **wrong)
+
+
+def test_large_images_are_searched_on_a_grid(dataset, saliency):
+    """The place is that of the small image, to a pixel of the grid."""
+    import mammo_plugins.datasets.transforms.synthesis as module
+    step = transform(saliency, **PLAIN)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    whole = step.synthesize(copy.deepcopy(benign), malignant, seed=0)
+    before, module.GRID_SIZE = module.GRID_SIZE, 60  # a half of the phantom's
+    try:
+        coarse = step.synthesize(copy.deepcopy(benign), malignant, seed=0)
+    finally:
+        module.GRID_SIZE = before
+    assert set(coarse['synthesis']) == set(whole['synthesis'])
+    for name, facts in whole['synthesis'].items():
+        other = coarse['synthesis'][name]
+        sizes = [np.subtract(f['region'][2:], f['region'][:2])
+                 for f in (facts, other)]
+        np.testing.assert_allclose(sizes[0], sizes[1])
+        heat = saliency.of(benign['views'][name], benign['views'][name]['img'].shape)
+        frame = CanonicalFrame.from_dict(benign['views'][name]['canonical_frame'])
+        x1, y1, x2, y2 = transform_boxes(
+            other['region'], frame.matrix)[0].round().astype(int)
+        assert heat[y1:y2, x1:x2].sum() > 0.8 * facts['saliency']
+
+
 def test_no_annotated_lesion(ann_file, saliency):
     data = json.loads(ann_file.read_text())
     for annotation in data['annotations']:

@@ -23,7 +23,7 @@ from mammo_plugins.structures.saliency import SaliencyMaps
 
 EXAMPLE = ('python tools/analysis_tools/naturalness.py '
            'configs/divf/divf-concatenate_r34_phantom.py '
-           '--saliency data/phantom_synthetic/saliency.npz '
+           '--saliency data/phantom_synthetic/saliency.npz --context 2 '
            '--out work_dirs/naturalness.json')
 SIZE = 48  # pixels of a patch
 CONTEXT = 2.  # side of a patch in sides of its box
@@ -53,7 +53,10 @@ def parse_args():
         '--epochs', type=int, default=60, help='(default: %(default)s)')
     arguments.add_argument('--out', metavar='FILE', help='write the figures as JSON')
     add_config_arguments(arguments)
-    return arguments.parse_args()
+    args = arguments.parse_args()
+    if not 0 <= args.beta <= 1 or args.context <= 0 or args.epochs < 1:
+        arguments.error('--beta: from 0 to 1, --context: above 0, --epochs: 1 or more')
+    return args
 
 
 def patch_of(image: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -156,9 +159,11 @@ def measure(dataset: ExamDataset, transform: SynthesizeMalignancy,
             raise AnnotationError(f'{dataset.ann_file}: too few malignant breasts '
                                   'for two halves of patients')
         found = [scores(parts[k], parts[1 - k][0], epochs, seed) for k in (0, 1)]
-        summaries.append(roc_summary(
-            np.concatenate([parts[1][1], parts[0][1]]), np.concatenate(found),
-            [*parts[1][2], *parts[0][2]], seed=seed))
+        # scores of two networks are not of one scale: an AUC for each
+        summaries += [
+            roc_summary(parts[1 - k][1], found[k], parts[1 - k][2], seed=seed)
+            for k in (0, 1)
+        ]
     return summaries
 
 
@@ -179,9 +184,10 @@ def main() -> None:
                             auc_high=s['auc_high'], counts=s['counts'])
                        for s in summaries] for name, summaries in found.items()})
     counts = next(iter(found.values()))[0]['counts']
-    print(f"{counts['positives']} pasted and {counts['negatives']} real patches of "
-          f"{counts['resampling_units']} patients a seed; AUC of telling them apart, "
-          f'mean of {len(args.seeds)} seeds, 95% interval by bootstrap over patients:')
+    print(f"{counts['positives']} pasted and {counts['negatives']} real patches in a "
+          'half of the patients; AUC of telling them apart in the half not learned '
+          f'from, mean of both halves and {len(args.seeds)} seeds, 95% interval by '
+          'bootstrap over patients:')
     for name, summaries in found.items():
         estimate = mean_over_seeds(*zip(*map(read_draws, summaries)))
         print(f'  {name:12s} {format_estimate(estimate, 0)}')

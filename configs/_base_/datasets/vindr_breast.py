@@ -7,6 +7,11 @@ dataset_type = 'ExamDataset'
 data_root = 'data/vindr_mammo/'
 labels = dict(field='birads', negative=('2', ), positive=('4', '5'))
 views = ('CC', 'MLO')
+# lesions of any kind are pasted by SynthesizeMalignancy
+metainfo = dict(
+    classes=('mass', 'calcification', 'architectural distortion', 'asymmetry',
+             'focal asymmetry', 'global asymmetry', 'suspicious lymph node',
+             'skin thickening', 'skin retraction', 'nipple retraction'))
 
 load = [
     dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
@@ -28,6 +33,7 @@ train_dataloader = dict(
         target='breast',
         complete=True,
         labels=labels,
+        metainfo=metainfo,
         other_classes='drop',
         data_root=data_root,
         ann_file='annotations/train.json',
@@ -43,6 +49,7 @@ val_dataloader = dict(
         target='breast',
         complete=True,
         labels=labels,
+        metainfo=metainfo,
         other_classes='drop',
         data_root=data_root,
         ann_file='annotations/test.json',

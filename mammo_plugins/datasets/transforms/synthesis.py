@@ -15,6 +15,7 @@ from mammo_plugins.synthesis import (Region, SoftMask, crop,
                                      synthesize_malignancy)
 
 MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
+GRID_SIZE = 800  # pixels; the same, on which regions are selected, as in the paper
 
 
 @TRANSFORMS.register_module()
@@ -33,7 +34,8 @@ class SynthesizeMalignancy(BaseTransform):
     is a donor if the rule of ``labels`` calls it positive.
 
     Nothing is pasted into a view whose breast is smaller than the lesion's box or
-    has no saliency; a breast in which nothing was pasted keeps its label.
+    has no saliency; a breast in which nothing was pasted keeps its label. Patches
+    keep their size in pixels, whatever the pixel spacing of both mammograms.
 
     Required Keys:
 
@@ -52,8 +54,9 @@ class SynthesizeMalignancy(BaseTransform):
       ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (the boxes
       (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
       view's file),
-      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask``, ``adapt``, ``context``,
-      ``seed``
+      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask`` (in canonical pixels of
+      the patch), ``adapt``, ``context``, ``min_inside``, ``seed``, and whether either
+      mammogram was mirrored on loading: ``flipped``, ``malignant_flipped``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -94,10 +97,22 @@ class SynthesizeMalignancy(BaseTransform):
         self.fourier_beta = fourier_beta
         self.soft_mask = None if soft_mask is None else SoftMask(**soft_mask)
         self.adapt = adapt
+        if fourier_beta is not None and not 0 <= fourier_beta <= 1:
+            raise ValueError(f'SynthesizeMalignancy.fourier_beta: {fourier_beta}; '
+                             'expected a share from 0 to 1, or None')
+        if not 0 < min_inside <= 1:
+            raise ValueError(f'SynthesizeMalignancy.min_inside: {min_inside}; '
+                             'expected a share above 0, at most 1')
+        if adapt not in ('benign', 'malignant') or (
+                adapt == 'benign' and soft_mask is None
+                and fourier_beta is not None):
+            raise ValueError(f'SynthesizeMalignancy.adapt: {adapt!r}; expected '
+                             "'malignant', or 'benign' with a soft_mask, without "
+                             'which nothing of the adapted patch shows')
         self.context = context
         self.min_inside = min_inside
         self._donors: Optional[List[int]] = None
-        self._masks: Dict[str, np.ndarray] = {}
+        self._masks: Dict[str, Tuple[np.ndarray, Tuple[int, int]]] = {}
         self._rule: Optional[LabelRule] = None
 
     def donors(self, dataset: Any) -> List[int]:
@@ -123,7 +138,7 @@ class SynthesizeMalignancy(BaseTransform):
         self._rule = dataset.label_rule
         found = [
             i for i in range(len(dataset)) if any(
-                self._rule.of_lesion(lesion) == 1
+                self._is_donor(lesion)
                 for view in dataset.get_data_info(i)['views'].values()
                 for lesion in view['instances'])
         ]
@@ -132,7 +147,14 @@ class SynthesizeMalignancy(BaseTransform):
                 f'{dataset.ann_file}: no lesion with a box is of the positive class '
                 f'({self._rule.field} {self._rule.classes[1]}); there is nothing to '
                 'paste')
+        for i in range(len(dataset)):
+            info = dataset.get_data_info(i)
+            if info['gt_label'] == 0:
+                self.saliency.require(info['views'].values())
         return found
+
+    def _is_donor(self, lesion: dict) -> bool:
+        return not lesion['ignore_flag'] and self._rule.of_lesion(lesion) == 1
 
     def get_indexes(self, dataset: Any) -> List[int]:
         """Draw a donor, as ``MultiImageMixDataset`` asks.
@@ -151,6 +173,10 @@ class SynthesizeMalignancy(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Paste, if there is a donor and the breast is of the negative class."""
+        if 'mix_results' not in results:
+            raise AnnotationError(
+                'SynthesizeMalignancy: no mix_results; it stands in the pipeline of a '
+                "MultiImageMixDataset, as in configs/divf/*_synthesis.py")
         donors = results.pop('mix_results')
         if not donors or results['gt_label'] != 0:
             return results
@@ -185,7 +211,7 @@ class SynthesizeMalignancy(BaseTransform):
         """Choose a lesion for each view, the same one where that is known."""
         found = {
             name: [lesion for lesion in view['instances']
-                   if self._rule.of_lesion(lesion) == 1]
+                   if self._is_donor(lesion)]
             for name, view in donor['views'].items()
         }
         ids = sorted({lesion['lesion_id'] for lesions in found.values()
@@ -208,9 +234,7 @@ class SynthesizeMalignancy(BaseTransform):
             return None
         patch = crop(donor['img'], box)
         inside = self._inside(view)
-        region = select_region(
-            self.saliency.of(view, view['img'].shape), *patch.shape,
-            allowed=inside, min_allowed=self.min_inside)
+        region = self._select_region(view, patch.shape, inside)
         patch_inside = crop(self._inside(donor), box)
         if region is None or not (patch_inside & crop(inside, region)).any():
             return None
@@ -234,7 +258,30 @@ class SynthesizeMalignancy(BaseTransform):
             fourier_beta=self.fourier_beta,
             soft_mask=mask and mask._asdict(),
             adapt=self.adapt,
-            context=self.context)
+            context=self.context,
+            min_inside=self.min_inside,
+            flipped=view['canonical_frame']['flipped'],
+            malignant_flipped=donor['canonical_frame']['flipped'])
+
+    def _select_region(self, view: dict, size: Tuple[int, int],
+                       inside: np.ndarray) -> Optional[Region]:
+        """Find the place of a patch (h, w), of large images on a smaller grid."""
+        height, width = view['img'].shape
+        scale = min(1., GRID_SIZE / max(height, width))
+        grid = round(height * scale), round(width * scale)
+        if scale < 1:
+            inside = cv2.resize(inside.astype(np.uint8), grid[::-1],
+                                interpolation=cv2.INTER_NEAREST).astype(bool)
+        rows, columns = (max(1, round(length * scale)) for length in size)
+        found = select_region(self.saliency.of(view, grid), rows, columns,
+                              allowed=inside, min_allowed=self.min_inside)
+        if found is None or scale == 1:
+            return found
+        x1 = min(round(found.x1 / scale), width - size[1])
+        y1 = min(round(found.y1 / scale), height - size[0])
+        if min(x1, y1) < 0:
+            return None
+        return Region(x1, y1, x1 + size[1], y1 + size[0], found.saliency)
 
     def _inside(self, view: dict) -> np.ndarray:
         """Return the (H, W) bool mask of the breast, found on a small copy."""
@@ -243,8 +290,11 @@ class SynthesizeMalignancy(BaseTransform):
             scale = min(1., MASK_SIZE / max(height, width))
             small = cv2.resize(view['img'], None, fx=scale, fy=scale,
                                interpolation=cv2.INTER_AREA)
-            self._masks[view['img_path']] = breast_mask(small).astype(np.uint8)
-        return cv2.resize(self._masks[view['img_path']], (width, height),
+            mask = breast_mask(small)
+            self._masks[view['img_path']] = np.packbits(mask), mask.shape
+        bits, shape = self._masks[view['img_path']]
+        mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
+        return cv2.resize(mask, (width, height),
                           interpolation=cv2.INTER_NEAREST).astype(bool)
 
     def __repr__(self) -> str:

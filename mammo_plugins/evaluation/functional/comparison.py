@@ -65,14 +65,15 @@ def read_draws(summary: dict) -> Tuple[np.ndarray, np.ndarray]:
 
     Args:
         summary (dict): Of :func:`froc_summary` (recall at each FPPI) or
-            :func:`roc_summary` (AUC, and macro F1 at the first operating point).
+            :func:`roc_summary` (AUC, and macro F1 at the first threshold that was given).
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Of shapes (v, ) and (n_draws, v); NaN for
         what is not defined.
     """
     if 'auc' in summary:
-        point = summary['operating_points'][0]
+        point = next(point for point in summary['operating_points']
+                     if point['rule'] == 'threshold')
         values = [summary['auc'], point['macro_f1']]
         draws = list(zip(summary['draws'], point['macro_f1_draws']))
     else:

@@ -37,7 +37,8 @@ class MultiViewDataPreprocessor(MammogramDataPreprocessor):
         """
         if not isinstance(data['inputs'], dict):
             return super().forward(data, training)
-        samples = [sample.new() for sample in data['data_samples']]
+        # labels of the whole sample move too; views come back moved below
+        samples = [sample.new().to(self.device) for sample in data['data_samples']]
         places = {
             name: [i for i, image in enumerate(images) if image is not None]
             for name, images in data['inputs'].items()
