@@ -24,6 +24,7 @@ ARGUMENTS = {
         roi_head=None, train_cfg=None, test_cfg=None),
     'HRNet': dict(extra=HRNET_W48),
     'HRNetV2Head': dict(in_channels=(4, 8)),
+    'InsertLesions': dict(bank=MagicMock()),
     'IpsiDualNet': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
@@ -55,6 +56,7 @@ ARGUMENTS = {
         stages=dict(all=dict(
             max_epochs=1, optim_wrapper=dict(optimizer=dict(type='SGD')),
             param_scheduler=None, auto_scale_lr=None))),
+    'WithCleanImage': dict(transforms=[]),
 }
 
 REGISTRIES = [name for name in dir(registry)

@@ -1,4 +1,5 @@
 """Registered transforms; thin wrappers over anatomy/ and io/."""
+from .asymmetric_synthesis import InsertLesions, WithCleanImage
 from .formatting import PackExamInputs
 from .geometric import ResizeWithin
 from .intensity import RandomIntensity
@@ -11,8 +12,9 @@ from .synthesis import SynthesizeMalignancy, whole_box
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'CropPatch', 'DrawLesionMap', 'ForEachView', 'LoadMammogram', 'LocateNipple',
-    'NippleInstances', 'PackExamInputs', 'PackNippleInputs', 'RandomCropPatch',
-    'RandomIntensity', 'RegisterContralateral', 'ResizeWithin', 'SelectView',
-    'SynthesizeMalignancy', 'segmentation_to_canonical', 'warp_patch', 'whole_box'
+    'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
+    'LocateNipple', 'NippleInstances', 'PackExamInputs', 'PackNippleInputs',
+    'RandomCropPatch', 'RandomIntensity', 'RegisterContralateral', 'ResizeWithin',
+    'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
+    'segmentation_to_canonical', 'warp_patch', 'whole_box'
 ]

@@ -1,0 +1,267 @@
+"""Asymmetric pairs made of symmetric ones in the pipeline."""
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform, Compose
+
+from mammo_plugins.anatomy import breast_mask
+from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
+from mammo_plugins.synthesis import insert_lesions, sample_positions
+
+from .synthesis import MASK_SIZE
+
+SIDES = ('R', 'L')
+CHOICES = (('R', ), ('L', ), ('R', 'L'))
+
+
+@TRANSFORMS.register_module()
+class InsertLesions(BaseTransform):
+    """Insert tumours into one or both sides of symmetric pairs.
+
+    DisAsymNet, section 2.3: a pair of which both sides are normal gets n tumours
+    of a bank, anywhere in the breast, by alpha blending
+    (:func:`~mammo_plugins.synthesis.insert_lesions`). The pixels before are what the
+    model's 'normal' image of the pair must be like (L_syn). Other pairs, and those
+    with a side missing, stay as they are.
+
+    Where the paper is silent: right, left and both sides are equally likely, and n
+    is drawn for each side anew. Tumours keep their size in mm where both spacings
+    are known; otherwise their size relative to the height of the breast. Size counts
+    in the image as it stands, so the transform may come after ``Resize`` as well,
+    which is cheaper. A tumour larger than the breast is left out.
+
+    **Labels.** The paper names L_syn alone for these pairs, so ``gt_label`` of pair
+    and views stays 0: that is the label of ``clean_img``. ``img`` is abnormal. Where
+    ``synthetic`` is True a model therefore classifies ``clean_img`` by ``gt_label``,
+    or ``img`` by ``synthetic_gt_label``, or leaves the pair out of L_diag.
+
+    **Weak supervision.** Outlines of the data set that is trained on must not enter.
+    A bank of the same data set is refused unless ``allow_same_source``; one of its
+    validation or test split is refused always.
+
+    Augmentation of geometry comes after, in :class:`WithCleanImage`, so that the
+    clean pixels stay in step; that of grey values comes before.
+
+    Required Keys:
+
+    - views (dict[str, dict]): 'R' and 'L', with ``img`` as ``LoadMammogram`` gives
+      it, of an :class:`ExamDataset` with ``target='pair'`` and ``labels``
+    - gt_label, dataset, test_mode
+
+    Modified Keys:
+
+    - views: ``img``
+
+    Added Keys:
+
+    - synthetic (bool): whether there are tumours inserted; if so:
+    - synthetic_gt_label (int): 1, abnormal and asymmetric, as the pair is symmetric
+      only if both sides are normal
+    - views: ``clean_img``, (H, W) float32, the pixels before; ``synthetic_mask``,
+      (H, W) float32 in [0, 1], the weight of tumours, 0 where ``img`` is as before;
+      ``synthetic_gt_label``, 1 where a tumour was inserted, else 0
+
+    Args:
+        bank (str | LesionBank): File of ``tools/build_lesion_bank.py``, or the bank.
+        prob (float): Chance that a symmetric pair gets tumours. Defaults to 0.5; the
+            paper states none.
+        numbers (Sequence[int]): What n is drawn from. Defaults to (1, 2, 3).
+        spread (float): As in :func:`~mammo_plugins.synthesis.insert_lesions`.
+            Defaults to 0.25.
+        min_inside (float): Least share of a tumour's box in the breast. Defaults to
+            0.5.
+        allow_same_source (bool): Whether the bank may be of the data set trained
+            on. Defaults to False.
+    """
+
+    def __init__(self,
+                 bank: Union[str, LesionBank],
+                 prob: float = 0.5,
+                 numbers: Sequence[int] = (1, 2, 3),
+                 spread: float = 0.25,
+                 min_inside: float = 0.5,
+                 allow_same_source: bool = False) -> None:
+        if not 0 <= prob <= 1:
+            raise ValueError(f'InsertLesions.prob: {prob}; expected 0 to 1')
+        if not numbers or min(numbers) < 1:
+            raise ValueError(f'InsertLesions.numbers: {numbers}; expected numbers of '
+                             'tumours, 1 or more')
+        self.bank = LesionBank.read(bank) if isinstance(bank, str) else bank
+        self.prob = prob
+        self.numbers = tuple(numbers)
+        self.spread = spread
+        self.min_inside = min_inside
+        self.allow_same_source = allow_same_source
+
+    def transform(self, results: dict) -> dict:
+        """Insert, if the pair is symmetric and chance has it.
+
+        Raises:
+            AnnotationError: If the bank is not to be used with this data set, or the
+                data set is one for validation or test.
+            ValueError: If the sample is no labelled pair.
+        """
+        self._check(results)
+        results['synthetic'] = False
+        views = results['views']
+        symmetric = set(views) == set(SIDES) and not any(
+            view['gt_label'] != 0 for view in views.values())
+        if not symmetric or np.random.rand() >= self.prob:
+            return results
+        return self.insert(results, int(np.random.randint(2**31)))
+
+    def insert(self, results: dict, seed: int) -> dict:
+        """Insert tumours into a symmetric pair.
+
+        Args:
+            results (dict): The pair.
+            seed (int): Of all that is drawn here.
+
+        Returns:
+            dict: The pair, changed as the class says.
+        """
+        rng = np.random.default_rng(seed)
+        chosen = CHOICES[rng.integers(len(CHOICES))]
+        made: Dict[str, dict] = {}
+        for name in SIDES:
+            count = rng.choice(self.numbers) if name in chosen else 0
+            made[name] = self._changed(results['views'][name], int(count), rng)
+        if any(view['synthetic_gt_label'] for view in made.values()):
+            results.update(views=made, synthetic=True, synthetic_gt_label=1)
+        return results
+
+    def _check(self, results: dict) -> None:
+        """Refuse data sets that the bank or the transform is not for."""
+        views = results['views']
+        if not set(views) <= set(SIDES) or any(
+                'gt_label' not in view for view in views.values()):
+            raise ValueError(
+                "InsertLesions: works on an ExamDataset with target='pair' and "
+                f'labels; this sample has the views {sorted(views)}')
+        name = results['dataset']
+        if results['test_mode']:
+            raise AnnotationError(
+                f'InsertLesions: {name} is loaded with test_mode=True; synthetic '
+                'images never enter validation or test; give it a pipeline without '
+                'InsertLesions')
+        if not self.bank.is_from(name):
+            return
+        if not self.allow_same_source:
+            raise AnnotationError(
+                f'InsertLesions.bank: its lesions are of {self.bank.dataset}, the '
+                f'data set trained on is {name}; with their outlines localisation '
+                'would not be weakly supervised. Build a bank of another data set, '
+                'or set allow_same_source=True')
+        if self.bank.split in ('val', 'test'):
+            raise AnnotationError(
+                f'InsertLesions.bank: its lesions are of the {self.bank.split} split '
+                f'of {self.bank.dataset}, the data set trained on; build the bank '
+                'of its training split')
+
+    def _changed(self, view: dict, count: int, rng: np.random.Generator) -> dict:
+        """Return a view with tumours, as far as they found a place."""
+        image = view['img']
+        lesions = [
+            self._at_scale(self.bank[int(k)], view)
+            for k in rng.integers(len(self.bank), size=count)
+        ]
+        made, weights = image, np.zeros(image.shape, np.float32)
+        if lesions:
+            inside, scale = _small_breast_mask(image)
+            centres = sample_positions(
+                inside, [np.multiply(lesion.shape, scale) for lesion in lesions],
+                rng, self.min_inside)
+            placed = [(lesion, tuple(np.divide(centre, scale[::-1])))
+                      for lesion, centre in zip(lesions, centres)
+                      if centre is not None]
+            made, weights = insert_lesions(
+                image, [lesion for lesion, _ in placed],
+                [centre for _, centre in placed], spread=self.spread,
+                inside=cv2.resize(
+                    inside.astype(np.uint8), image.shape[::-1],
+                    interpolation=cv2.INTER_NEAREST).astype(bool))
+        return dict(view, img=made, clean_img=image, synthetic_mask=weights,
+                    synthetic_gt_label=int(weights.any()))
+
+    @staticmethod
+    def _at_scale(lesion: BankLesion, view: dict) -> np.ndarray:
+        """Return (h, w) pixels of a tumour at the scale of a view."""
+        known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
+        if None in known:  # as high in its breast as it was
+            to_file = view['ori_shape'][0] / lesion.image_shape[0]
+        else:
+            to_file = np.divide(*known)
+        # of (row, column) from the file's pixels to those of the image as it stands
+        resized = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)[::-1]
+        pixels = lesion.pixels
+        size = np.rint(np.multiply(pixels.shape, to_file) * resized)
+        height, width = np.maximum(size, 1).astype(int).tolist()
+        shrinks = height * width < pixels.size
+        return cv2.resize(
+            pixels, (width, height),
+            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
+                f'{self.bank.dataset}, prob={self.prob}, numbers={self.numbers}, '
+                f'spread={self.spread}, min_inside={self.min_inside}, '
+                f'allow_same_source={self.allow_same_source})')
+
+
+def _small_breast_mask(image: np.ndarray) -> Tuple[np.ndarray, Tuple[float, float]]:
+    """Find the breast on a small copy; return its mask and scale (row, column)."""
+    factor = min(1., MASK_SIZE / max(image.shape))
+    small = cv2.resize(image, None, fx=factor, fy=factor,
+                       interpolation=cv2.INTER_AREA)
+    return breast_mask(small), tuple(np.divide(small.shape, image.shape))
+
+
+@TRANSFORMS.register_module()
+class WithCleanImage(BaseTransform):
+    """Change the geometry of a view and of its clean pixels alike.
+
+    ``img``, ``clean_img`` and ``synthetic_mask`` pass the transforms as the three
+    channels of one image, so that any resize, crop, zoom, flip or padding of mmcv and
+    mmdet acts on them with one and the same draw. Views without tumours inserted pass
+    as they are. Stands in ``ForEachView``. Transforms of grey values do not belong
+    here, for the mask is a channel too.
+
+    Required Keys:
+
+    - img
+    - clean_img, synthetic_mask (optional): of :class:`InsertLesions`
+
+    Args:
+        transforms (list[dict]): A pipeline for one view.
+    """
+
+    KEYS = ('img', 'clean_img', 'synthetic_mask')
+
+    def __init__(self, transforms: List[Union[dict, BaseTransform]]) -> None:
+        # mmcv's Compose builds by mmcv's registry; ours knows more names
+        self.transforms = Compose([
+            TRANSFORMS.build(t) if isinstance(t, dict) else t
+            for t in transforms
+        ])
+
+    def __iter__(self) -> Iterator[BaseTransform]:
+        """Let ``share_random_params`` of ``ForEachView`` reach the transforms."""
+        return iter(self.transforms)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Transform; ``None`` if a transform gives the view up."""
+        if 'clean_img' not in results:
+            return self.transforms(results)
+        results = self.transforms(
+            dict(results, img=np.dstack([results[key] for key in self.KEYS])))
+        if results is None:
+            return None
+        channels = np.ascontiguousarray(np.moveaxis(results['img'], -1, 0))
+        results.update(zip(self.KEYS, channels))
+        results['img_shape'] = results['img'].shape
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(transforms={self.transforms})'
