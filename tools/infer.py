@@ -1,12 +1,11 @@
-"""Detect lesions in exams: DICOM files or pictures."""
+"""Detect lesions, or judge breasts, in exams: DICOM files or pictures."""
 from collections import defaultdict
 from pathlib import Path
 
-import torch
-
 from mammo_plugins.apis import ExamInferencer, NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+                                             check_device, load_config, parser,
+                                             user_errors)
 from mammo_plugins.io import atomic_path
 
 EXAMPLE = ('python tools/infer.py '
@@ -18,7 +17,8 @@ EXAMPLE = ('python tools/infer.py '
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Detect lesions in exams. Writes predictions.json (boxes in pixels of '
+        'Detect lesions in exams, or judge breasts (DIVF-Net). Writes '
+        'predictions.json (boxes in pixels of '
         'the original files and in mm) and one four-view picture an exam. Paths '
         'below PATH are written as they are: keep names out of them.',
         EXAMPLE)
@@ -72,9 +72,7 @@ def check_output(args) -> None:
     """Raise :class:`ConfigError` for what would fail only after the work."""
     if not 0 <= args.score_thr <= 1:
         raise ConfigError(f'--score-thr {args.score_thr}: expected 0 to 1')
-    if args.device and args.device.startswith('cuda') and \
-            not torch.cuda.is_available():
-        raise ConfigError(f'--device {args.device}: there is no GPU here')
+    check_device(args.device)
     try:
         with atomic_path(Path(args.out) / 'predictions.json.try') as path:
             path.touch()

@@ -4,14 +4,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Callable, Optional, Tuple
 
-import torch
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import (CanonicalFrame, locate_nipple,
                                    transform_points)
 from mammo_plugins.apis import NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+                                             check_device, load_config, parser,
+                                             user_errors)
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.structures import AnnotationError, load_coco_exam
@@ -136,9 +136,7 @@ def main() -> None:
     """Run."""
     args = parse_args()
     with user_errors():
-        if args.device and args.device.startswith('cuda') and \
-                not torch.cuda.is_available():
-            raise ConfigError(f'--device {args.device}: there is no GPU here')
+        check_device(args.device)
         data = load_coco_exam(args.ann_file)
         detector = None
         if not args.contour:

@@ -4,8 +4,8 @@ from pathlib import Path
 from mammo_plugins.apis import (SyntheticExams, TrainedModel, breast_saliency,
                                 loaded_breasts, synthesis_stages)
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, require_file,
-                                             user_errors)
+                                             check_device, load_config, parser,
+                                             require_file, user_errors)
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.visualization.synthesis import plot_panels
 
@@ -49,13 +49,15 @@ def parse_args():
     arguments.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
-    arguments.add_argument(
+    stop = arguments.add_mutually_exclusive_group()
+    stop.add_argument(
         '--saliency-only', action='store_true',
         help='write OUT/saliency.npz, which SynthesizeMalignancy reads while '
         'training, and stop')
-    arguments.add_argument(
+    stop.add_argument(
         '--preview', type=int, metavar='N',
-        help='write N cases to OUT/preview.png as in figure 4 of the paper, and stop')
+        help='write N cases to OUT/preview.png as in figure 4 of the paper, beside '
+        'OUT/saliency.npz, and stop')
     arguments.add_argument(
         '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     add_config_arguments(arguments)
@@ -74,6 +76,7 @@ def main() -> None:
     args = parse_args()
     out = Path(args.out)
     with user_errors():
+        check_device(args.device)
         require_file(args.checkpoint, 'checkpoint')
         cfg = load_config(args.config, args.cfg_options)
         loaded = loaded_breasts(cfg)

@@ -3,6 +3,7 @@ import argparse
 import difflib
 import os.path as osp
 import sys
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Optional, Sequence, Tuple
@@ -22,6 +23,8 @@ from mammo_plugins.structures import AnnotationError
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError, SaliencyError, StageError)
 
+# settings of configs that their data sets have copied when an override comes
+_COPIED = ('data_root', 'labels')
 SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions'}
 
 
@@ -55,7 +58,17 @@ def user_errors() -> Iterator[None]:
             sys.exit(_fail(text))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
+        if _is_of_a_setting(error):
+            sys.exit(_fail(f'the config builds no valid component: {text}'))
         raise
+
+
+def _is_of_a_setting(error: Exception) -> bool:
+    """Tell whether a registered class refused the arguments that a config gives."""
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return (isinstance(error, (TypeError, ValueError, KeyError))
+            and 'build_from_cfg' in names
+            and names[-1] in ('build_from_cfg', '__init__'))
 
 
 def _fail(message: str) -> int:
@@ -137,6 +150,11 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
                 hint = f'; did you mean {near[0]}?' if near else ''
                 print(f'warning: --cfg-options {key}: the config has no such '
                       f'setting{hint}', file=sys.stderr)
+            if key in cfg and key in _COPIED:
+                raise ConfigError(
+                    f'--cfg-options {key}: the data sets have their copy of it; set '
+                    f'train_dataloader.dataset.{key}, val_dataloader.dataset.{key} '
+                    f'and test_dataloader.dataset.{key}')
         cfg.merge_from_dict(cfg_options)
     return cfg
 
@@ -198,7 +216,7 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
                 raise ConfigError(
                     f'{path}: no such annotation file ({field}.dataset); '
                     'make it with one of tools/dataset_converters or as '
-                    'docs/how_to/own_data.md says, or set data_root')
+                    'docs/how_to/own_data.md says, or set data_root there')
 
 
 def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
@@ -246,6 +264,16 @@ def warn_of_schedule(cfg: Config) -> None:
             print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
                   f'training at {epochs}; a schedule does not follow max_epochs '
                   'by itself', file=sys.stderr)
+
+
+def check_device(device: Optional[str]) -> None:
+    """Raise :class:`ConfigError` for a GPU that is not there.
+
+    Args:
+        device (str, optional): As the user gave it.
+    """
+    if device and device.startswith('cuda') and not torch.cuda.is_available():
+        raise ConfigError(f'--device {device}: there is no GPU here')
 
 
 def require_file(path: str, what: str) -> None:

@@ -6,6 +6,7 @@ from mammo_plugins.apis.command_line import (ConfigError, check_no_synthesis,
                                              load_config, user_errors,
                                              warn_of_schedule)
 from mammo_plugins.io import MammogramError
+from mammo_plugins.registry import METRICS
 
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 
@@ -89,3 +90,19 @@ def test_synthetic_images_stay_out_of_tests(dataset, message):
     else:
         with pytest.raises(ConfigError, match=message):
             check_no_synthesis(cfg, ['val', 'test'])
+
+
+@pytest.mark.parametrize('build', [
+    lambda: METRICS.build(dict(type='ROCMetric', clas_names=('a', 'b'))),
+    lambda: METRICS.build(dict(type='ROCMetric', class_names=('a', )))])
+def test_wrong_settings_of_components(build, capsys):
+    """A misspelt or impossible argument of a config is no bug."""
+    with pytest.raises(SystemExit) as stop, user_errors():
+        build()
+    assert stop.value.code == 2
+    assert 'clas' in capsys.readouterr().err
+
+
+def test_settings_that_reach_nothing():
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.data_root'):
+        load_config(CONFIG, dict(data_root='data/mine'))

@@ -50,6 +50,13 @@ def count(dataset) -> dict:
     return numbers
 
 
+def innermost(dataset: dict) -> list:
+    """Return the configs of the data sets that wrappers such as ConcatDataset hold."""
+    wrapped = dataset.get('datasets') or (
+        [dataset.dataset] if dataset.get('dataset') else [])
+    return [found for inner in wrapped for found in innermost(inner)] or [dataset]
+
+
 def main() -> None:
     """Count and print."""
     args = parse_args()
@@ -60,9 +67,10 @@ def main() -> None:
         for part in PARTS:
             loader = cfg.get(f'{part}_dataloader')
             if loader:
-                loader.dataset.pipeline = []
-                name = f'{part} ({loader.dataset.ann_file})'
-                counts[name] = count(DATASETS.build(loader.dataset))
+                for dataset in innermost(loader.dataset):
+                    dataset.pipeline = []
+                    name = f'{part} ({dataset.ann_file})'
+                    counts[name] = count(DATASETS.build(dataset))
         if not counts:
             raise ConfigError(f'{args.config}: no train, val or test_dataloader')
     rows = dict.fromkeys(name for numbers in counts.values() for name in numbers)

@@ -82,8 +82,10 @@ def halves(dataset: ExamDataset, donors: List[int],
            rng: np.random.Generator) -> Iterator[Tuple[List[int], List[int]]]:
     """Yield benign and malignant breasts of each half of the patients."""
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-    patients = sorted({info['patient_id'] for info in infos})
-    first = set(rng.permutation(patients)[:len(patients) // 2])
+    giving = sorted({infos[i]['patient_id'] for i in donors})
+    others = sorted({info['patient_id'] for info in infos} - set(giving))
+    first = {patient for group in (giving, others)  # both halves have donors
+             for patient in rng.permutation(group)[:len(group) // 2]}
     for half in (True, False):
         mine = [i for i, info in enumerate(infos)
                 if (info['patient_id'] in first) == half]
@@ -156,8 +158,9 @@ def measure(dataset: ExamDataset, transform: SynthesizeMalignancy,
         parts = [patches(dataset, transform, *half, rng)
                  for half in halves(dataset, donors, rng)]
         if any(len(set(labels)) < 2 for _, labels, _ in parts):
-            raise AnnotationError(f'{dataset.ann_file}: too few malignant breasts '
-                                  'for two halves of patients')
+            raise AnnotationError(f'{dataset.ann_file}: malignant breasts of '
+                                  'at least two patients are needed, with lesions '
+                                  'that find a place')
         found = [scores(parts[k], parts[1 - k][0], epochs, seed) for k in (0, 1)]
         # scores of two networks are not of one scale: an AUC for each
         summaries += [
