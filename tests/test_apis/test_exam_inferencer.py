@@ -112,15 +112,15 @@ def test_a_mirrored_image_is_warned_of(inferencer, phantom_root, tmp_path):
 
 def test_what_was_done_is_kept_when_stopped(inferencer, phantom_root, tmp_path,
                                             monkeypatch):
-    detect, done = inferencer._detect, []
+    predict, done = inferencer._predict, []
 
     def stop_at_the_third(*args):
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(args[0])
-        return detect(*args)
+        return predict(*args)
 
-    monkeypatch.setattr(inferencer, '_detect', stop_at_the_third)
+    monkeypatch.setattr(inferencer, '_predict', stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         inferencer(phantom_root / 'dicom', tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
