@@ -14,9 +14,17 @@ from mammo_plugins.models.backbones.siamese_hrnet import HRNET_W48
 # what each component needs to be built, for those that need anything
 ARGUMENTS = {
     'ASPPHead': dict(in_channels=4),
+    'AsymmetricTransformer': dict(in_channels=8, num_layers=1),
+    'AsymmetryClassifier': dict(
+        encoder=dict(type='mmpretrain.ResNet', depth=18), in_channels=512),
     'BiDualNet': dict(
         backbone=dict(type='mammo.SiameseResNet', depth=18),
         decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
+    'DIVFNet': dict(backbone=dict(type='mmpretrain.ResNet', depth=18)),
+    'DisAsymNet': dict(asyc=dict(
+        type='mammo.AsymmetryClassifier', in_channels=512,
+        encoder=dict(type='mmpretrain.ResNet', depth=18))),
+    'DisentanglingDecoder': dict(in_channels=(4, 8)),
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
     'NippleDetector': dict(
@@ -25,6 +33,7 @@ ARGUMENTS = {
     'HRNet': dict(extra=HRNET_W48),
     'HRNetV2Head': dict(in_channels=(4, 8)),
     'InsertLesions': dict(bank=MagicMock()),
+    'IVFBlock': dict(in_channels=4),
     'IpsiDualNet': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
@@ -56,6 +65,7 @@ ARGUMENTS = {
         stages=dict(all=dict(
             max_epochs=1, optim_wrapper=dict(optimizer=dict(type='SGD')),
             param_scheduler=None, auto_scale_lr=None))),
+    'SynthesizeMalignancy': dict(saliency=MagicMock()),
     'WithCleanImage': dict(transforms=[]),
 }
 

@@ -33,7 +33,8 @@ class DIVFNet(ImageClassifier):
         backbone (dict): mmpretrain's ``ResNet`` or one derived from it.
         fusion (dict, optional): Arguments of :class:`IVFBlock` but for
             ``in_channels``. ``None`` is the row "No Fusion" of table 1: each view
-            alone. Defaults to ``dict(type='IVFBlock')``.
+            alone. Defaults to
+            ``dict(type='mammo.IVFBlock')``.
         skip (bool): Whether to add the examined view's own features. False is
             "Average Fusion" and "Concatenate Fusion" of table 1. Defaults to True.
         cut (int): After which stage the halves meet, from 1. Defaults to 2.
@@ -48,7 +49,7 @@ class DIVFNet(ImageClassifier):
 
     def __init__(self,
                  backbone: dict,
-                 fusion: Optional[dict] = dict(type='IVFBlock'),
+                 fusion: Optional[dict] = dict(type='mammo.IVFBlock'),
                  skip: bool = True,
                  cut: int = 2,
                  neck: Optional[dict] = None,
