@@ -6,12 +6,11 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.config import Config, DictAction
 
-from mammo_plugins.structures.saliency import SaliencyError
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
@@ -19,6 +18,7 @@ from mammo_plugins.engine.loops.stages import (StageError, scheduler_cfgs,
                                                stages_of)
 from mammo_plugins.io import MammogramError
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyError
 
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError, SaliencyError, StageError)
@@ -248,6 +248,17 @@ def _datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
         yield from _datasets(f'{field}.datasets.{i}', inner)
     if dataset.get('dataset'):
         yield from _datasets(f'{field}.dataset', dataset['dataset'])
+
+
+def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
+    """Return (field, config) of what wrappers such as ConcatDataset hold.
+
+    Args:
+        field (str): Where the dataset stands in its config.
+        dataset (dict): Its config; returned itself if it wraps none.
+    """
+    return [(name, inner) for name, inner in _datasets(field, dataset)
+            if not inner.get('dataset') and not inner.get('datasets')]
 
 
 def warn_of_schedule(cfg: Config) -> None:

@@ -24,13 +24,13 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
     """
     model, maps = trained.model, {}
     for i in trange(len(dataset), desc='Grad-CAM', unit='breast'):
-        if dataset.get_data_info(i)['gt_label'] != class_index:
+        info = dataset.get_data_info(i)
+        if info['gt_label'] != class_index:
             continue
         with torch.no_grad():
             data = model.data_preprocessor(pseudo_collate([dataset[i]]))
             feats, rows = model.extract_feat(**data)
         cams = grad_cam(feats, model.logits, class_index).cpu().numpy()
-        views = dataset.get_data_info(i)['views']
         for (_, name), cam in zip(rows, cams):
-            maps[view_name(views[name])] = cam.astype(np.float32)
+            maps[view_name(info['views'][name])] = cam.astype(np.float32)
     return SaliencyMaps(maps)

@@ -17,7 +17,7 @@ from mammo_plugins.structures import AnnotationError, load_coco_exam
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.version import __version__
 
-from .command_line import ConfigError
+from .command_line import ConfigError, innermost_datasets
 from .trained_model import loading_steps
 
 _LEVELS = 65535
@@ -35,10 +35,9 @@ def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
     Raises:
         ConfigError: If it is not.
     """
-    settings = cfg.train_dataloader.dataset
-    while 'dataset' in settings:  # MultiImageMixDataset and its like
-        settings = settings.dataset
-    if settings.get('target') != 'breast' or not settings.get('labels'):
+    (_, settings), *others = innermost_datasets(
+        'train_dataloader.dataset', cfg.train_dataloader.dataset)
+    if others or settings.get('target') != 'breast' or not settings.get('labels'):
         raise ConfigError(
             f'{cfg.filename}: train_dataloader.dataset is no ExamDataset of breasts '
             "with labels (target='breast', labels=...)")
@@ -144,13 +143,14 @@ class SyntheticExams:
             benign one, and each of ``others``.
         """
         rows = []
+        for transform in others.values():
+            transform.donors(self.dataset)
         for benign, malignant, seed in self.cases(count):
             donor = self.dataset[malignant]
-            made = {}
-            for title, transform in others.items():
-                transform.donors(self.dataset)
-                made[title] = transform.synthesize(
-                    self.dataset[benign], donor, seed)
+            made = {
+                title: transform.synthesize(self.dataset[benign], donor, seed)
+                for title, transform in others.items()
+            }
             before = self.dataset[benign]['views']
             for name, facts in next(iter(made.values()))['synthesis'].items():
                 view = donor['views'][name]
@@ -190,9 +190,10 @@ class SyntheticExams:
                 continue
             counts['breasts'] += 1
             counts['views'] += len(results['synthesis'])
+            exam = f'synthetic_{self.seed}_{number:06d}'
             for name, view in results['views'].items():
                 facts = results['synthesis'].get(name)
-                image = self._write_view(view, facts, f'synthetic_{self.seed}_{number:06d}')
+                image = self._write_view(view, facts, exam)
                 image['id'] = len(images) + 1
                 images.append(image)
                 annotations += self._lesions(view, facts, image, len(annotations))
@@ -213,7 +214,8 @@ class SyntheticExams:
             categories=self.original['categories']))
         return counts
 
-    def _write_view(self, view: dict, facts: Optional[dict], exam: str) -> Dict[str, Any]:
+    def _write_view(self, view: dict, facts: Optional[dict],
+                    exam: str) -> Dict[str, Any]:
         """Write the pixels of one view in the frame of its original file."""
         record = self._record[view['img_id']]
         image = dict(record, exam_id=exam)
@@ -225,13 +227,12 @@ class SyntheticExams:
             tifffile.imwrite(temporary, frame.image_to_source(pixels),
                              compression='zlib')
         image['file_name'] = name
+        image['synthetic'] = dict(benign=record['file_name'], malignant=None)
         if facts is not None:
             lesion = view['instances'][-1]
             image.update(
                 birads=lesion['birads'], pathology=lesion['pathology'],
                 abnormal=True)
-        image['synthetic'] = dict(benign=record['file_name'], malignant=None)
-        if facts is not None:
             image['synthetic'].update(
                 facts, malignant=self._record[facts['malignant']]['file_name'])
         return image

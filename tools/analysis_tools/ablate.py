@@ -13,8 +13,8 @@ from typing import Dict, List, Optional, Tuple
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mammo_plugins.apis.command_line import (ConfigError, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.command_line import (ConfigError, innermost_datasets,
+                                             load_config, parser, user_errors)
 from mammo_plugins.evaluation.functional.comparison import (Estimate,
                                                             format_estimate,
                                                             mean_over_seeds,
@@ -133,23 +133,18 @@ def options_of(run: Run, cfg: Config) -> List[str]:
     """Return the ``--cfg-options`` of a run: its data, seed and own settings."""
     root = str(data_root(cfg, run.seed))
     merged = Config.fromfile(ROOT / run.settings.config)
-    options = {f'{_innermost(merged, part)}.data_root': root
-               for part in ('train', 'val', 'test')}
+    options = {
+        f'{field}.data_root': root for part in ('train', 'val', 'test')
+        for field, _ in innermost_datasets(
+            f'{part}_dataloader.dataset',
+            merged.get(f'{part}_dataloader', {}).get('dataset', {}))
+    }
     options['randomness.seed'] = run.seed
     for key, value in run.settings.get('options', {}).items():
         if isinstance(value, str):
             value = value.format(seed=f'{cfg.work_dir}/seed_{run.seed}')
         options[key] = value
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
-
-
-def _innermost(cfg: Config, part: str) -> str:
-    """Return the key of the data set that a part's wrappers wrap."""
-    key = f'{part}_dataloader.dataset'
-    dataset = cfg.get(f'{part}_dataloader', {}).get('dataset', {})
-    while 'dataset' in dataset:
-        key, dataset = f'{key}.dataset', dataset.dataset
-    return key
 
 
 def settings_of(run: Run, cfg: Config) -> dict:

@@ -4,7 +4,8 @@ from collections import Counter
 from mmengine.logging import MMLogger
 
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+                                             innermost_datasets, load_config,
+                                             parser, user_errors)
 from mammo_plugins.registry import DATASETS
 
 EXAMPLE = ('python tools/analysis_tools/count_classes.py '
@@ -50,13 +51,6 @@ def count(dataset) -> dict:
     return numbers
 
 
-def innermost(dataset: dict) -> list:
-    """Return the configs of the data sets that wrappers such as ConcatDataset hold."""
-    wrapped = dataset.get('datasets') or (
-        [dataset.dataset] if dataset.get('dataset') else [])
-    return [found for inner in wrapped for found in innermost(inner)] or [dataset]
-
-
 def main() -> None:
     """Count and print."""
     args = parse_args()
@@ -67,7 +61,7 @@ def main() -> None:
         for part in PARTS:
             loader = cfg.get(f'{part}_dataloader')
             if loader:
-                for dataset in innermost(loader.dataset):
+                for _, dataset in innermost_datasets(part, loader.dataset):
                     dataset.pipeline = []
                     name = f'{part} ({dataset.ann_file})'
                     counts[name] = count(DATASETS.build(dataset))

@@ -1,16 +1,15 @@
 """Asymmetric pairs made of symmetric ones in the pipeline."""
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Optional, Sequence, Union
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
-from mammo_plugins.anatomy import breast_mask
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
 from mammo_plugins.synthesis import insert_lesions, sample_positions
 
-from .synthesis import MASK_SIZE
+from .synthesis import small_breast_mask
 
 SIDES = ('R', 'L')
 CHOICES = (('R', ), ('L', ), ('R', 'L'))
@@ -169,7 +168,8 @@ class InsertLesions(BaseTransform):
         ]
         made, weights = image, np.zeros(image.shape, np.float32)
         if lesions:
-            inside, scale = _small_breast_mask(image)
+            inside = small_breast_mask(image)
+            scale = np.divide(inside.shape, image.shape)
             centres = sample_positions(
                 inside, [np.multiply(lesion.shape, scale) for lesion in lesions],
                 rng, self.min_inside)
@@ -208,14 +208,6 @@ class InsertLesions(BaseTransform):
                 f'{self.bank.dataset}, prob={self.prob}, numbers={self.numbers}, '
                 f'spread={self.spread}, min_inside={self.min_inside}, '
                 f'allow_same_source={self.allow_same_source})')
-
-
-def _small_breast_mask(image: np.ndarray) -> Tuple[np.ndarray, Tuple[float, float]]:
-    """Find the breast on a small copy; return its mask and scale (row, column)."""
-    factor = min(1., MASK_SIZE / max(image.shape))
-    small = cv2.resize(image, None, fx=factor, fy=factor,
-                       interpolation=cv2.INTER_AREA)
-    return breast_mask(small), tuple(np.divide(small.shape, image.shape))
 
 
 @TRANSFORMS.register_module()

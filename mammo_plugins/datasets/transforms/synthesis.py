@@ -136,10 +136,10 @@ class SynthesizeMalignancy(BaseTransform):
                 f'SynthesizeMalignancy: {dataset.ann_file} is loaded with '
                 'test_mode=True; synthetic images never enter validation or test')
         self._rule = dataset.label_rule
+        infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         found = [
-            i for i in range(len(dataset)) if any(
-                self._is_donor(lesion)
-                for view in dataset.get_data_info(i)['views'].values()
+            i for i, info in enumerate(infos) if any(
+                self._is_donor(lesion) for view in info['views'].values()
                 for lesion in view['instances'])
         ]
         if not found:
@@ -147,8 +147,7 @@ class SynthesizeMalignancy(BaseTransform):
                 f'{dataset.ann_file}: no lesion with a box is of the positive class '
                 f'({self._rule.field} {self._rule.classes[1]}); there is nothing to '
                 'paste')
-        for i in range(len(dataset)):
-            info = dataset.get_data_info(i)
+        for info in infos:
             if info['gt_label'] == 0:
                 self.saliency.require(info['views'].values())
         return found
@@ -285,16 +284,12 @@ class SynthesizeMalignancy(BaseTransform):
 
     def _inside(self, view: dict) -> np.ndarray:
         """Return the (H, W) bool mask of the breast, found on a small copy."""
-        height, width = view['img'].shape
         if view['img_path'] not in self._masks:  # the same in each epoch
-            scale = min(1., MASK_SIZE / max(height, width))
-            small = cv2.resize(view['img'], None, fx=scale, fy=scale,
-                               interpolation=cv2.INTER_AREA)
-            mask = breast_mask(small)
+            mask = small_breast_mask(view['img'])
             self._masks[view['img_path']] = np.packbits(mask), mask.shape
         bits, shape = self._masks[view['img_path']]
         mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
-        return cv2.resize(mask, (width, height),
+        return cv2.resize(mask, view['img'].shape[::-1],
                           interpolation=cv2.INTER_NEAREST).astype(bool)
 
     def __repr__(self) -> str:
@@ -302,6 +297,20 @@ class SynthesizeMalignancy(BaseTransform):
                 f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
                 f'adapt={self.adapt!r}, context={self.context}, '
                 f'min_inside={self.min_inside})')
+
+
+def small_breast_mask(image: np.ndarray) -> np.ndarray:
+    """Find the breast on a small copy, which is quick.
+
+    Args:
+        image (np.ndarray): (H, W) float.
+
+    Returns:
+        np.ndarray: (h, w) bool, the longer side at most ``MASK_SIZE``.
+    """
+    scale = min(1., MASK_SIZE / max(image.shape))
+    return breast_mask(cv2.resize(image, None, fx=scale, fy=scale,
+                                  interpolation=cv2.INTER_AREA))
 
 
 def _grown(box: List[float], factor: float) -> np.ndarray:
