@@ -2,7 +2,6 @@
 from typing import Dict, List, Optional, Tuple
 
 import torch
-from mmpretrain.models import ImageClassifier
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
 
@@ -11,9 +10,11 @@ from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
+from .mammogram_classifier import MammogramClassifier
+
 
 @MODELS.register_module()
-class DIVFNet(ImageClassifier):
+class DIVFNet(MammogramClassifier):
     """Dual Ipsilateral Views Fusion Network (Nguyen et al., section 3.1).
 
     Each view of a breast is examined in turn, the other one is auxiliary. Both go
@@ -47,6 +48,8 @@ class DIVFNet(ImageClassifier):
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
+    default_preprocessor = 'mammo.BreastDataPreprocessor'
+
     def __init__(self,
                  backbone: dict,
                  fusion: Optional[dict] = dict(type='mammo.IVFBlock'),
@@ -57,28 +60,20 @@ class DIVFNet(ImageClassifier):
                  train_cfg: Optional[dict] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        if data_preprocessor is None or isinstance(data_preprocessor, dict):
-            data_preprocessor = MODELS.build(
-                dict(
-                    dict(
-                        type='mammo.BreastDataPreprocessor',
-                        batch_augments=train_cfg), **(data_preprocessor or {})))
-        # built here: mmpretrain's own registry knows no plain names of ours
-        backbone, neck, head = (
-            MODELS.build(part) if isinstance(part, dict) else part
-            for part in (backbone, neck, head))
+        super().__init__(
+            backbone=backbone,
+            neck=neck,
+            head=head,
+            train_cfg=train_cfg,
+            data_preprocessor=data_preprocessor,
+            init_cfg=init_cfg)
+        backbone = self.backbone
         if not isinstance(backbone, ResNet):
             raise TypeError(f'DIVFNet.backbone: {type(backbone).__name__}; expected '
                             "mmpretrain's ResNet or one derived from it")
         if cut not in range(1, backbone.num_stages):
             raise ValueError(f'DIVFNet.cut: {cut}; expected 1 to '
                              f'{backbone.num_stages - 1}')
-        super().__init__(
-            backbone=backbone,
-            neck=neck,
-            head=head,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg)
         self.cut = cut
         self.skip = skip
         self.fusion = None

@@ -1,17 +1,18 @@
 """Malignancy of patches."""
-from typing import Optional, Tuple
+from typing import Tuple
 
-from mmpretrain.models import ImageClassifier
 from torch import Tensor, cat
 
 from mammo_plugins.registry import MODELS
+
+from .mammogram_classifier import MammogramClassifier
 
 # patches that go through the backbone at once when there are many
 CHUNK = 32
 
 
 @MODELS.register_module()
-class MalignancyClassifier(ImageClassifier):
+class MalignancyClassifier(MammogramClassifier):
     """The malignancy classifier of MommiNet-v2 (section 3.7).
 
     mmpretrain's ``ImageClassifier`` with a :class:`MalignancyHead`, and with
@@ -27,30 +28,6 @@ class MalignancyClassifier(ImageClassifier):
             unless another type is named.
         init_cfg (dict, optional): Defaults to ``None``.
     """
-
-    def __init__(self,
-                 backbone: dict,
-                 neck: Optional[dict] = None,
-                 head: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
-        if data_preprocessor is None or isinstance(data_preprocessor, dict):
-            data_preprocessor = MODELS.build(
-                dict(
-                    dict(
-                        type='mammo.MammogramDataPreprocessor',
-                        batch_augments=train_cfg), **(data_preprocessor or {})))
-        # built here: mmpretrain's own registry knows no plain names of ours
-        backbone, neck, head = (
-            MODELS.build(part) if isinstance(part, dict) else part
-            for part in (backbone, neck, head))
-        super().__init__(
-            backbone=backbone,
-            neck=neck,
-            head=head,
-            data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg)
 
     def predict_patches(self, patches: Tensor) -> Tuple[Tensor, Tensor]:
         """Predict patches that are at hand as a batch.
