@@ -1,4 +1,4 @@
-"""Detect lesions, or judge breasts, in exams: DICOM files or pictures."""
+"""Detect lesions, or judge breasts or pairs, in exams: DICOM files or pictures."""
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,10 +17,11 @@ EXAMPLE = ('python tools/infer.py '
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Detect lesions in exams, or judge breasts (DIVF-Net). Writes '
-        'predictions.json (boxes in pixels of '
-        'the original files and in mm) and one four-view picture an exam. Paths '
-        'below PATH are written as they are: keep names out of them.',
+        'Detect lesions in exams, or judge breasts (DIVF-Net) or pairs of breasts '
+        '(DisAsymNet). Writes predictions.json (boxes in pixels of the original '
+        'files and in mm) and one four-view picture an exam, or one of each '
+        'projection with the normal and the abnormal images. Paths below PATH are '
+        'written as they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
@@ -87,7 +88,7 @@ def report(result: dict, out: str) -> None:
     views = sum(len(exam['views']) for exam in result['exams'])
     if result['exams']:
         print(f'{len(result["exams"])} exams, {views} views: {out}/'
-              'predictions.json, and a picture for each exam')
+              'predictions.json, and pictures')
     for exam in result['exams']:
         for view in exam['views']:
             for warning in view['warnings']:

@@ -8,10 +8,17 @@ model = dict(
     num_channels=1,
     asyc=dict(
         encoder=dict(
-            in_channels=1, stem_channels=16, base_channels=8, init_cfg=None),
+            in_channels=1,
+            stem_channels=16,
+            base_channels=8,
+            strides=(1, 2, 1, 1),  # 16 x 8 places, as of 1024 x 512 pixels 32 x 16
+            init_cfg=None),
         in_channels=64,
         neck=dict(in_channels=64, num_layers=2)),
-    asyd=dict(in_channels=(8, 16, 32, 64), channels=4))
+    asyd=dict(in_channels=(8, 16, 32, 64), channels=16))
+
+val_evaluator = _base_.val_evaluator + [dict(type='ReconstructionMetric')]
+test_evaluator = val_evaluator
 
 max_epochs = 20
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -1,8 +1,5 @@
 # Each side alone, VinDr-Mammo: tables 1 and 2.
 _base_ = './asyc_vindr.py'
 model = dict(asyc=dict(neck=None, asymmetry=False))
-# asymmetry is not told
-val_evaluator = [
-    dict(type='ViewROCMetric', class_names=('normal', 'abnormal'))
-]
+val_evaluator = _base_.val_evaluator[1:]  # asymmetry is not told
 test_evaluator = val_evaluator

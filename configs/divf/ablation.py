@@ -29,8 +29,8 @@ rows['saliency'] = dict(
     needs=[baseline],
     command=[
         'tools/synthesize.py', rows[baseline]['config'],
-        f'{{seed}}/{baseline}/trained.pth', '--saliency-only', '--out',
-        '{seed}/saliency', '--device', 'cpu'
+        f'{{folder}}/{baseline}/trained.pth', '--saliency-only', '--out',
+        '{folder}/saliency', '--device', 'cpu', '{options}'
     ])
 stages = {
     'synthesis-cutmix': 'Region selection and CutMix',
@@ -45,14 +45,14 @@ for name, title in stages.items():
         needs=['saliency'],
         options={
             'train_dataloader.dataset.pipeline.0.saliency':
-            '{seed}/saliency/saliency.npz'
+            '{folder}/saliency/saliency.npz'
         })
 for name in ('mixup', 'cutmix'):
     rows[name] = dict(
         title={'mixup': 'Mixup', 'cutmix': 'CutMix'}[name],
         config=f'configs/divf/{baseline}_phantom_{name}.py')
 
-columns = ('AUC', 'macro F1')
+columns = {'AUC': 'roc/auc', 'macro F1': 'roc/macro_f1'}
 paper = {
     'no-fusion': ((0.6879, 0.7012), (0.7022, 0.7148)),
     'average': ((0.7420, 0.7254), (0.7288, 0.7325)),
@@ -63,7 +63,6 @@ paper = {
 tables = [
     dict(
         title=f'Fusion of CC and MLO, ResNet-{net[1:]} (table 1, VinDr-Mammo)',
-        metric='roc',
         columns=columns,
         reference=f'no-fusion_{net}',
         rows={f'{name}_{net}': paper[name][i] for name in fusions})
@@ -72,9 +71,8 @@ tables = [
     dict(
         title='Synthesis of malignant breasts (table 2, VinDr-Mammo; the paper '
         'states F1 alone)',
-        metric='roc',
         columns=columns,
-        compared='macro F1',
+        compared=['macro F1'],
         reference=baseline,
         rows={
             baseline: ('–', 0.7598),

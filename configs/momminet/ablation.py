@@ -6,7 +6,7 @@ phantom = dict(exams=240, size=(256, 128), split=(0.667, 0, 0.333))
 seeds = (1, 2, 3)
 
 # parts that another row of the same seed has trained
-trained = '{seed}/%s/trained.pth'
+trained = '{folder}/%s/trained.pth'
 
 
 def part(name, row, prefix=None):
@@ -67,11 +67,10 @@ rows = dict(
             **part('fusion', 'momminet', 'fusion')
         }))
 
-froc = ('R@0.5', 'R@1.0', 'R@2.0')
+froc = {f'R@{fppi}': f'froc/recall@{fppi}' for fppi in (0.5, 1.0, 2.0)}
 tables = [
     dict(
         title='One, two and three views (table 6)',
-        metric='froc',
         columns=froc,
         reference='faster_rcnn',
         rows=dict(
@@ -83,7 +82,6 @@ tables = [
     dict(
         title='Relation blocks (table 2; the paper\'s row without them is of the '
         'original IpsiDualNet)',
-        metric='froc',
         columns=froc,
         reference='ipsidualnet_no_relation',
         rows=dict(
@@ -91,7 +89,6 @@ tables = [
             ipsidualnet=(0.811, 0.843, 0.889))),
     dict(
         title='Geometry of the relation blocks (table 4, in-house data)',
-        metric='froc',
         columns=froc,
         reference='ipsidualnet_image_centre',
         rows=dict(
@@ -100,7 +97,6 @@ tables = [
             ipsidualnet=(0.891, 0.933, 0.961))),
     dict(
         title='Where the views are concatenated (table 5, DDSM)',
-        metric='froc',
         columns=froc,
         reference='hrnet',
         rows=dict(
@@ -110,8 +106,7 @@ tables = [
             bidualnet=(0.801, 0.853, 0.891))),
     dict(
         title='Malignancy of detected patches (section 4.2, in-house data)',
-        metric='malignancy',
-        columns=('AUC', ),
+        columns={'AUC': 'malignancy/auc'},
         reference='momminet_binary',
         rows=dict(momminet_binary=(0.8860, ), momminet=(0.9144, )))
 ]

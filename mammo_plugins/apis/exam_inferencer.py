@@ -2,6 +2,7 @@
 import copy
 import json
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
@@ -17,7 +18,8 @@ from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
                                    transform_points)
 from mammo_plugins.apis.exam_files import FoundExams, FoundView, find_exams
 from mammo_plugins.apis.nipple_locator import NippleLocator
-from mammo_plugins.apis.trained_model import TrainedModel, loading_steps
+from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
+                                              without_step)
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.registry import DATASETS
@@ -25,14 +27,29 @@ from mammo_plugins.structures import score_to_birads
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
-from mammo_plugins.visualization import ViewPanel, draw_four_view
+from mammo_plugins.visualization import (ViewPanel, draw_four_view, draw_pairs,
+                                         pair_panels)
 
 Views = Dict[str, FoundView]
 Nipples = Dict[str, Tuple[float, float]]
 
 
+@dataclass
+class Findings:
+    """What a model says of an exam.
+
+    Attributes:
+        views (dict[str, dict]): By view; detections are in file pixels.
+        breasts (list[dict]): Entries of judged breasts.
+        pairs (list[MultiViewDataSample]): Predicted pairs of one projection.
+    """
+    views: Dict[str, dict] = field(default_factory=dict)
+    breasts: List[dict] = field(default_factory=list)
+    pairs: List[MultiViewDataSample] = field(default_factory=list)
+
+
 class ExamInferencer(TrainedModel):
-    """A trained detector, or classifier of breasts, ready for files.
+    """A trained detector, or classifier of breasts or pairs, ready for files.
 
     The samples are made by the dataset and the pipeline of the config's
     ``test_dataloader``, so that a detector of several views finds its partners
@@ -77,8 +94,9 @@ class ExamInferencer(TrainedModel):
             path (str | Path): DICOM files or pictures, of one or many exams, mixed
                 with other files.
             out_dir (str | Path, optional): Where ``predictions.json`` and one
-                ``<exam>.png`` an exam are written, if there is any exam. Stopped on
-                the way, it holds what was done. Defaults to ``None``, nowhere.
+                ``<exam>.png`` an exam are written, if there is any exam; of a model of
+                pairs one ``<exam>_<view>.png`` a projection. Stopped on the way, it
+                holds what was done. Defaults to ``None``, nowhere.
             score_thr (float): Least score of a box in the pictures; the
                 predictions hold every box. Defaults to 0.2.
             group_by (str): As in :func:`find_exams`. Defaults to 'study'.
@@ -126,17 +144,21 @@ class ExamInferencer(TrainedModel):
             if not views:
                 del found.exams[key]
                 return None
-            found_in, breasts = self._predict(
+            findings = self._predict(
                 key, views, cache, self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
-                **(dict(breasts=breasts) if breasts else {}),
+                **(dict(breasts=findings.breasts) if findings.breasts else {}),
                 views=[
                     self._view_entry(view, root, frames[name],
-                                     found_in.get(name, {}))
+                                     findings.views.get(name, {}))
                     for name, view in views.items()
                 ])
-            if out is not None:
+            if findings.pairs:
+                entry['pairs'] = [
+                    self._pair_entry(key, sample, views, loader, out)
+                    for sample in findings.pairs]
+            elif out is not None:
                 entry['figure'] = f'{key}.png'
                 self._draw(views, entry, loader, score_thr,
                            out / entry['figure'])
@@ -198,6 +220,8 @@ class ExamInferencer(TrainedModel):
             # classes are what is asked for, and views may be missing
             for key in ('labels', 'complete'):
                 cfg.pop(key, None)
+            # what a phantom is without its lesions is for evaluation alone
+            cfg.pipeline = without_step(cfg.pipeline, 'LoadPhantomNormal')
             for step in loading_steps(cfg.pipeline):
                 step['cache_dir'] = cache
             return DATASETS.build(cfg)
@@ -229,19 +253,42 @@ class ExamInferencer(TrainedModel):
 
     @torch.no_grad()
     def _predict(self, exam: str, views: Views, cache: str,
-                 nipples: Nipples) -> Tuple[Dict[str, dict], List[dict]]:
-        """Return what the model finds, in file pixels, by view and of breasts."""
+                 nipples: Nipples) -> Findings:
+        """Return what the model finds."""
         dataset = self._dataset(exam, views, cache, nipples)
         classes, names = dataset.metainfo['classes'], list(views)
-        found, breasts = {}, []
+        found = Findings()
         for batch in self._batches(dataset):
             for sample in self.model.test_step(batch):
-                if 'pred_score' in sample:
-                    breasts.append(self._judged_breast(sample, names, found))
+                if self.dataset_cfg.get('target') == 'pair':
+                    found.pairs.append(sample)
+                    for view in map(sample.get, sample.view_names):
+                        found.views[names[view.img_id]] = dict(
+                            abnormal=_probability(view))
+                elif 'pred_score' in sample:
+                    found.breasts.append(
+                        self._judged_breast(sample, names, found.views))
                 else:
                     name = names[sample.img_id]
-                    found[name] = self._detected(sample, classes, views[name])
-        return found, breasts
+                    found.views[name] = self._detected(sample, classes, views[name])
+        return found
+
+    @staticmethod
+    def _pair_entry(key: str, sample: MultiViewDataSample, views: Views,
+                    loader: LoadMammogram, out: Optional[Path]) -> dict:
+        """Return the entry of a pair, and draw it."""
+        projection = sample.get(sample.view_names[0]).view
+        entry = dict(
+            view=projection,
+            asymmetric=_probability(sample) if 'pred_score' in sample else None)
+        if out is not None:
+            entry['figure'] = f'{key}_{projection}.png'
+            originals = {
+                side: loader.load(str(views[side + projection].path))[0]
+                for side in sample.view_names}
+            draw_pairs([pair_panels(sample, originals, projection)],
+                       out / entry['figure'], f'exam {key}\nresearch use only')
+        return entry
 
     @staticmethod
     def _judged_breast(sample: MultiViewDataSample, names: List[str],
@@ -249,10 +296,9 @@ class ExamInferencer(TrainedModel):
         """Return the entry of a breast; put those of its views into ``found``."""
         of_views = [sample.get(name) for name in sample.view_names]
         for view in of_views:
-            found[names[view.img_id]] = dict(
-                malignancy=round(float(view.pred_score[1]), 6))
+            found[names[view.img_id]] = dict(malignancy=_probability(view))
         return dict(laterality=of_views[0].laterality,
-                    malignancy=round(float(sample.pred_score[1]), 6))
+                    malignancy=_probability(sample))
 
     def _detected(self, sample: DetDataSample, classes: Sequence[str],
                   view: FoundView) -> dict:
@@ -318,7 +364,7 @@ class ExamInferencer(TrainedModel):
         if 'detections' in found:
             entry['detections'] = sorted(
                 found['detections'], key=lambda d: -d['score'])
-        for key in ('malignancy', 'model_views'):
+        for key in ('malignancy', 'abnormal', 'model_views'):
             if key in found:
                 entry[key] = found[key]
         return entry
@@ -345,3 +391,8 @@ class ExamInferencer(TrainedModel):
                 ', M: malignancy' if judged else '')
         draw_four_view(panels, path,
                        f'exam {entry["exam_id"]}, {title}\nresearch use only')
+
+
+def _probability(sample: Any) -> float:
+    """Return the probability of the second of two classes."""
+    return round(float(sample.pred_score[1]), 6)

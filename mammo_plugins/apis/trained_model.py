@@ -17,12 +17,32 @@ def loading_steps(pipeline: Any) -> Iterator[dict]:
         pipeline (list[dict]): Of a config.
     """
     if isinstance(pipeline, dict):
-        if str(pipeline.get('type')).rpartition('.')[2] == 'LoadMammogram':
+        if _is(pipeline, 'LoadMammogram'):
             yield pipeline
         pipeline = list(pipeline.values())
     if isinstance(pipeline, (list, tuple)):
         for item in pipeline:
             yield from loading_steps(item)
+
+
+def without_step(pipeline: Any, name: str) -> Any:
+    """Return a pipeline without the steps of a type, also inside other transforms.
+
+    Args:
+        pipeline (list[dict]): Of a config.
+        name (str): The type, without its scope.
+    """
+    if isinstance(pipeline, dict):
+        return type(pipeline)(
+            (key, without_step(value, name)) for key, value in pipeline.items())
+    if isinstance(pipeline, (list, tuple)):
+        return [without_step(step, name) for step in pipeline if not _is(step, name)]
+    return pipeline
+
+
+def _is(step: Any, name: str) -> bool:
+    return isinstance(step, dict) and str(
+        step.get('type')).rpartition('.')[2] == name
 
 
 class TrainedModel:

@@ -16,6 +16,7 @@ from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
                                          write_bytes, write_dicom)
 from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
                                         make_exam)
+from mammo_plugins.phantom.physics import WHITE
 from mammo_plugins.structures import split_patients
 
 # a change of what the same parameters produce needs a new number
@@ -210,6 +211,28 @@ def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
             'lesions': _lesion_records(view, name)
         })
     write_json(truth / 'exam.json', {'views': records, **_truth(exam)})
+
+
+def read_normal(image_path: Union[str, Path]) -> np.ndarray:
+    """Read a written view as it would be without its lesions, with the same noise.
+
+    Args:
+        image_path: The view's DICOM file.
+
+    Returns:
+        (H, W) float32 array in [0, 1], as ``read_mammogram`` gives the view itself.
+
+    Raises:
+        PhantomFolderError: If the file is not of a phantom data set.
+    """
+    image_path = Path(image_path)
+    path = (image_path.parents[2] / 'truth' / image_path.parent.name
+            / f'{image_path.stem}_normal.png')
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+    if pixels is None:
+        raise PhantomFolderError(f'{image_path}: no lesion-free pixels; expected {path}, '
+                                 'which phantom data sets have')
+    return pixels.astype(np.float32) / WHITE
 
 
 def remake_exam(out: Union[str, Path], name: str) -> PhantomExam:

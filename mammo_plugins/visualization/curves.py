@@ -1,10 +1,12 @@
-"""FROC and ROC curves."""
+"""FROC and ROC curves, and figures with their intervals."""
 from pathlib import Path
-from typing import Dict, Union
+from typing import Dict, Sequence, Union
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mammo_plugins.evaluation.functional.comparison import Estimate
 from mammo_plugins.io import atomic_path
 
 # Below this the logarithmic axis ends; the curve starts at FPPI 0.
@@ -148,3 +150,32 @@ def _draw_roc(axes, name: str, summary: dict) -> None:
     axes.plot([1 - p['specificity'] for p in summary['operating_points']],
               [p['sensitivity'] for p in summary['operating_points']],
               'o', color=line.get_color(), markersize=4)
+
+
+def plot_curves(x: Sequence[float], curves: Dict[str, Sequence[Estimate]],
+                path: Union[str, Path], x_title: str, y_title: str) -> None:
+    """Draw one figure of several systems with its intervals.
+
+    Args:
+        x (Sequence[float]): Where the points of all curves are.
+        curves (dict[str, Sequence[Estimate]]): By name, the first figure of each.
+        path (str or Path): Where the PNG is written.
+        x_title, y_title (str): Names of the axes.
+    """
+    figure = Figure(figsize=(6, 4), dpi=120, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    apart = 0.01 * (max(x) - min(x))  # so that intervals do not cover each other
+    for k, (name, estimates) in enumerate(curves.items()):
+        value, low, high = (
+            np.array([getattr(e, part)[0] for e in estimates])
+            for part in ('value', 'low', 'high'))
+        axes.errorbar(np.add(x, apart * (k - (len(curves) - 1) / 2)), value,
+                      [value - low, high - value], marker='o', capsize=3, label=name)
+    axes.set_xticks(x)
+    axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=9, title='95% CI by bootstrap over patients')
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format='png')

@@ -68,9 +68,10 @@ def test_classes_and_views(name, exams, tmp_path):
         assert len(labels) == number * times
         assert sum(labels) == (number - number // 2) * times
         assert dataset.test_mode == (part != 'train')
-    packed = dataset[0]
-    assert tuple(packed['inputs']) == views
-    assert len({image.shape for image in packed['inputs'].values()}) == 1
+        packed = dataset[0]
+        assert tuple(packed['inputs']) == views
+        shapes = {tuple(image.shape[1:]) for image in packed['inputs'].values()}
+        assert shapes == {tuple(cfg.get('size', min(shapes)))}
     sample = packed['data_samples']
     assert set(sample.view_names) == set(views)
     assert sample.gt_label.tolist() == [labels[0]]

@@ -3,11 +3,15 @@ import numpy as np
 import pytest
 
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 froc_summary, roc_summary)
+                                                 froc_summary, means_summary,
+                                                 roc_summary)
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             paired_difference,
                                                             read_draws)
+
+
+RECALL = ('recall@0.5', 'recall@1.0', 'recall@2.0')
 
 
 def froc(seed, better=0.):
@@ -24,7 +28,7 @@ def froc(seed, better=0.):
 
 def test_draws_are_those_of_the_interval():
     summary = froc(0)
-    values, draws = read_draws(summary)
+    values, draws = read_draws(summary, RECALL)
     points = summary['operating_points']
     assert values.tolist() == [point['recall'] for point in points]
     assert draws.shape == (1000, 3)
@@ -38,7 +42,7 @@ def test_draws_of_auc():
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 2
     summary = roc_summary(labels, rng.random(40) + labels * 0.3, range(40))
-    values, draws = read_draws(summary)
+    values, draws = read_draws(summary, ('auc', 'macro_f1'))
     assert values.tolist() == [
         summary['auc'], summary['operating_points'][0]['macro_f1']]
     assert draws.shape == (1000, 2)
@@ -47,8 +51,21 @@ def test_draws_of_auc():
     assert draws[:, 1].mean() == pytest.approx(values[1], abs=0.02)
 
 
+def test_draws_of_means():
+    rng = np.random.default_rng(0)
+    figures = rng.random((20, 3))
+    summary = means_summary(figures, ('a', 'b', 'c'), range(20), 200)
+    values, draws = read_draws(summary, ('c', 'a'))
+    assert values == pytest.approx(figures.mean(axis=0)[[2, 0]])
+    assert draws.shape == (200, 2)
+    assert np.quantile(draws[:, 0], 0.025) == pytest.approx(
+        summary['figures']['c']['low'], abs=1e-5)
+    with pytest.raises(ValueError, match='no figure .d.; there are a, b, c'):
+        read_draws(summary, ('d', ))
+
+
 def test_mean_of_seeds_is_narrower_than_one():
-    seeds = [read_draws(froc(seed)) for seed in range(3)]
+    seeds = [read_draws(froc(seed), RECALL) for seed in range(3)]
     mean = mean_over_seeds(*zip(*seeds))
     assert mean.value == pytest.approx(np.mean([v for v, _ in seeds], axis=0))
     one = mean_over_seeds([seeds[0][0]], [seeds[0][1]])
@@ -56,7 +73,7 @@ def test_mean_of_seeds_is_narrower_than_one():
 
 
 def test_a_system_does_not_differ_from_itself():
-    values, draws = zip(*[read_draws(froc(seed)) for seed in range(2)])
+    values, draws = zip(*[read_draws(froc(seed), RECALL) for seed in range(2)])
     same = paired_difference(values, draws, values, draws)
     assert not same.value.any() and not same.low.any() and not same.high.any()
     assert format_estimate(same, 0, signed=True) == '0.00 [0.00, 0.00]'
@@ -64,7 +81,7 @@ def test_a_system_does_not_differ_from_itself():
 
 def test_pairing_narrows_the_difference():
     """A small gain on the same patients shows, on other patients it does not."""
-    reference, better = read_draws(froc(0)), read_draws(froc(0, better=0.1))
+    reference, better = (read_draws(froc(0, gain), RECALL) for gain in (0., 0.1))
     paired = paired_difference(*[[x] for x in (*better, *reference)])
     rng = np.random.default_rng(1)
     unpaired = paired_difference([better[0]], [better[1]], [reference[0]],
@@ -74,12 +91,12 @@ def test_pairing_narrows_the_difference():
 
 
 def test_other_numbers_of_draws_are_an_error():
-    values, draws = read_draws(froc(0))
+    values, draws = read_draws(froc(0), RECALL)
     with pytest.raises(ValueError, match='same number of draws'):
         paired_difference([values], [draws], [values], [draws[:500]])
 
 
 def test_format():
-    values, draws = read_draws(froc(0))
+    values, draws = read_draws(froc(0), RECALL)
     text = format_estimate(mean_over_seeds([values], [draws]), 1)
     assert text.count('.') == 3 and text[4] == ' ' and text.endswith(']')

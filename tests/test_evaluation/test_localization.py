@@ -9,7 +9,7 @@ from sklearn.metrics import (f1_score, jaccard_score, precision_score,
 
 from mammo_plugins.evaluation.functional import (
     CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS, TIOU_THRESHOLDS, Overlap, binarise,
-    bootstrap_localization, box_mask, image_figures, localization_accuracy,
+    bootstrap_means, box_mask, image_figures, localization_accuracy,
     localization_summary, percentile_interval, region_overlap)
 
 
@@ -174,7 +174,7 @@ def test_figures_by_loops(seed):
 def test_bootstrap_draws_patients_with_all_their_images():
     overlaps, patients = random_overlaps(7)
     figures = image_figures(overlaps)
-    draws = bootstrap_localization(figures, patients, 20, seed=5)
+    draws = bootstrap_means(figures, patients, 20, seed=5)
     names = sorted(set(map(str, patients)))
     rng = np.random.default_rng(5)
     for draw in draws:

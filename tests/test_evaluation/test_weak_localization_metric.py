@@ -224,7 +224,7 @@ def broken(**changes):
     (broken(heat_map=torch.rand(1, H, W)), r'expected \(H, W\)'),
     (broken(heat_map=torch.rand(4, 3)), r'\(4, 3\), the image \(8, 6\)'),
     (broken(gt_instances=dict(masks=np.ones((1, 16, 12), np.uint8))),
-     r'\(16, 12\), the heat map \(8, 6\).*before Resize'),
+     r'\(16, 12\), the image \(8, 6\).*before Resize'),
     (broken(gt_instances=dict(masks=np.ones((2, H, W), np.uint8),
                               bboxes=torch.ones(1, 4))), '2 masks and 1 boxes')])
 def test_mistakes_name_the_image(sample, message):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 froc_summary)
+                                                 froc_summary, roc_summary)
 
 ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location(
@@ -26,8 +26,10 @@ seeds = (1, 2)
 rows = dict(
     one=dict(title='One view', config='one.py'),
     two=dict(title='Two views', config='two.py', needs=['one'],
-             options={{'model.a.checkpoint': '{{seed}}/one/trained.pth'}}))
-tables = [dict(title='Views', metric='froc', columns=('R@0.5', 'R@1.0', 'R@2.0'),
+             options={{'model.a.checkpoint': '{{folder}}/one/trained.pth'}}))
+columns = {{'R@0.5': 'froc/recall@0.5', 'R@1.0': 'froc/recall@1.0',
+           'R@2.0': 'froc/recall@2.0'}}
+tables = [dict(title='Views', columns=columns,
                reference='one', rows=dict(one=(0.1, 0.2, 0.3), two=None))]
 '''
 
@@ -128,7 +130,7 @@ def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
     before = len(calls)
     text = config.read_text()
     config.write_text({
-        'row': text.replace('{seed}/one', '{seed}/once'),
+        'row': text.replace('{folder}/one', '{folder}/once'),
         'phantom': text.replace('exams=8', 'exams=9')}.get(change, text))
     if change in ('its config', 'needed'):
         name = 'two' if change == 'its config' else 'one'
@@ -176,3 +178,59 @@ def test_arguments(setup, monkeypatch, capsys, change, message):
     with pytest.raises(SystemExit):
         run(monkeypatch, config, *change)
     assert message in capsys.readouterr().err
+
+
+def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
+    config, calls = setup
+    text = config.read_text()
+    config.write_text(text.replace(
+        'rows = dict(', "rows = dict(\n    made=dict(title='Made', command=['tools/make.py', "
+        "'{folder}/made', '--seed', '{seed}']),").replace(
+        'columns = {', "columns = {'A': 'other/auc', ").replace(
+        'reference=', 'compared=[\'R@0.5\', \'R@2.0\'], reference='))
+    real = ablate.call
+
+    def call(words, log, threads):
+        real(words, log, threads)
+        if 'tools/test.py' in words and 'two.py' in words:
+            folder = Path(words[words.index('--work-dir') + 1]) / 'test'
+            rng = np.random.default_rng(0)
+            (folder / 'other.json').write_text(json.dumps(
+                roc_summary(np.arange(40) % 2, rng.random(40), range(40))))
+
+    monkeypatch.setattr(ablate, 'call', call)
+    run(monkeypatch, config)
+    assert ['tools/make.py', f'{tmp_path}/work/seed_2/made', '--seed', '2'] in calls
+    lines = (tmp_path / 'results.md').read_text().splitlines()
+    header, one, two = (next(line for line in lines if line.startswith(start))
+                        for start in ('| system', '| One view', '| Two views'))
+    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
+             for line in (header, one, two)]
+    one, two = (dict(zip(cells[0], row)) for row in cells[1:])
+    assert one['A'] == '–' and two['A'].endswith(']')
+    assert two['difference, R@0.5'].startswith('+')
+    assert one['difference, R@2.0'] == 'reference'
+    assert 'paper, R@2.0' not in one  # the third column, of which nothing is stated
+
+
+def test_a_column_that_no_row_has(setup, monkeypatch, capsys):
+    config, _ = setup
+    config.write_text(config.read_text().replace(
+        'columns = {', "columns = {'A': 'frok/auc', "))
+    with pytest.raises(SystemExit):
+        run(monkeypatch, config)
+    assert "column frok/auc: the test of no row's config" in capsys.readouterr().err
+
+
+def test_plot(setup, monkeypatch, tmp_path):
+    config, _ = setup
+    config.write_text(config.read_text() + """
+plots = [dict(title='More exams', column='froc/recall@1.0', x=(50, 100),
+              curves={'One': ['one', 'two']}, x_title='share', y_title='R@1.0',
+              out='assets/plot.png')]
+""")
+    run(monkeypatch, config, '--rows', 'one')
+    assert '(More exams: not run)' in (tmp_path / 'results.md').read_text()
+    run(monkeypatch, config)
+    assert '![More exams](assets/plot.png)' in (tmp_path / 'results.md').read_text()
+    assert (tmp_path / 'assets/plot.png').stat().st_size > 5000

@@ -15,12 +15,12 @@ from tqdm import tqdm
 
 from mammo_plugins.apis.command_line import (ConfigError, innermost_datasets,
                                              load_config, parser, user_errors)
-from mammo_plugins.evaluation.functional.comparison import (Estimate,
-                                                            format_estimate,
+from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             paired_difference,
                                                             read_draws)
 from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.visualization import plot_curves
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ('python tools/analysis_tools/ablate.py configs/momminet/ablation.py '
@@ -141,21 +141,34 @@ def options_of(run: Run, cfg: Config) -> List[str]:
     }
     options['randomness.seed'] = run.seed
     for key, value in run.settings.get('options', {}).items():
-        if isinstance(value, str):
-            value = value.format(seed=f'{cfg.work_dir}/seed_{run.seed}')
-        options[key] = value
+        options[key] = _filled(value, run, cfg) if isinstance(value, str) else value
     return ['--cfg-options', *(f'{k}={v}' for k, v in options.items())]
+
+
+def _filled(text: str, run: Run, cfg: Config) -> str:
+    """Put the seed and its folder into a setting."""
+    return text.format(seed=run.seed, folder=f'{cfg.work_dir}/seed_{run.seed}')
+
+
+def command_of(run: Run, cfg: Config) -> List[str]:
+    """Return the words of a row's command; '{options}' stands for its options."""
+    words: List[str] = []
+    for word in run.settings.command:
+        words += options_of(run, cfg) if word == '{options}' else [
+            _filled(word, run, cfg)]
+    return words
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
     """Return what a result depends on, beside code and seed."""
-    merged = Config.fromfile(ROOT / run.settings.config).pretty_text
+    facts = {key: run.settings[key] for key in ('config', 'command')
+             if key in run.settings}
+    if 'config' in run.settings:
+        merged = Config.fromfile(ROOT / run.settings.config).pretty_text
+        facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     # as JSON gives it back
     return json.loads(json.dumps(dict(
-        config=run.settings.config,
-        config_sha256=hashlib.sha256(merged.encode()).hexdigest(),
-        options=run.settings.get('options', {}), phantom=cfg.phantom,
-        **({'command': run.settings.command} if 'command' in run.settings else {}),
+        facts, options=run.settings.get('options', {}), phantom=cfg.phantom,
         needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
                for row in cfg.rows[run.row].get('needs', ())})))
 
@@ -172,15 +185,13 @@ def check_settings(run: Run, cfg: Config) -> None:
 
 def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
     """Train and test one row, or run its command, and keep its figures."""
-    options, log = options_of(run, cfg), run.folder / 'ablate.log'
-    start = time.time()
+    log, start = run.folder / 'ablate.log', time.time()
     if 'command' in run.settings:
-        places = dict(seed=f'{cfg.work_dir}/seed_{run.seed}')
-        call([word.format(**places) for word in run.settings.command] + options, log,
-             threads)
+        call(command_of(run, cfg), log, threads)
         write_json(run.result, dict(row=run.row, seed=run.seed, summaries={},
                                     minutes=(time.time() - start) / 60))
         return
+    options = options_of(run, cfg)
     call(['tools/train.py', run.settings.config, '--work-dir', str(run.folder),
           '--resume', *options], log, threads)
     last = Path((run.folder / 'last_checkpoint').read_text().strip())
@@ -232,62 +243,81 @@ def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
                 bar.update()
 
 
-def figures(cfg: Config, row: str, metric: str, seeds: List[int]):
-    """Return a row's figures and draws by seed, or ``None`` if one is missing."""
-    values, draws = [], []
+def results(cfg: Config, row: str, seeds: List[int]) -> Optional[List[dict]]:
+    """Return a row's summaries by name for each seed, ``None`` if one is missing."""
+    found = []
     for seed in seeds:
         path = Path(cfg.work_dir) / f'seed_{seed}' / row / 'result.json'
         if not path.is_file():
             return None
-        summary = json.loads(path.read_text())['summaries'].get(metric)
-        if summary is None:
-            raise ConfigError(f'{path}: no {metric} among the results; the test '
-                              "of this row's config does not write it")
-        value, draw = read_draws(summary)
-        values.append(value)
-        draws.append(draw)
-    return values, draws
+        found.append(json.loads(path.read_text())['summaries'])
+    return found
+
+
+def draws_of(found: Optional[List[dict]], column: str):
+    """Return values and draws of 'summary/figure' by seed, ``None`` if not there."""
+    name, figure = column.split('/')
+    if found is None or any(name not in summaries for summaries in found):
+        return None
+    return tuple(zip(*(read_draws(summaries[name], [figure])
+                       for summaries in found)))
 
 
 def table(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
     """Return the lines of one table."""
-    names = spec.columns
-    lines = [f'### {spec.title}', '']
-    lines.append('| system | ' + ' | '.join(names) + ' | '
-                 + ' | '.join(f'paper, {name}' for name in names)
-                 + f' | difference, {_compared(spec)} |')
-    lines.append('|' + '---|' * (2 * len(names) + 2))
-    reference = figures(cfg, spec.reference, spec.metric, seeds)
+    found = {row: results(cfg, row, seeds) for row in spec.rows}
+    for column in spec.columns.values():
+        ran = [f for f in found.values() if f is not None]
+        if ran and all(draws_of(f, column) is None for f in ran):
+            raise ConfigError(f'table "{spec.title}", column {column}: the test of no '
+                              "row's config writes it")
+    compared = spec.get('compared', list(spec.columns)[:1])
+    stated = [title for i, title in enumerate(spec.columns)
+              if any(paper and len(paper) > i and paper[i] != '–'
+                     for paper in spec.rows.values())]
+    header = ['system', *spec.columns, *(f'paper, {title}' for title in stated),
+              *(f'difference, {title}' for title in compared)]
+    lines = [f'### {spec.title}', '', f'| {" | ".join(header)} |',
+             '|' + '---|' * len(header)]
     for row, paper in spec.rows.items():
-        found = figures(cfg, row, spec.metric, seeds)
-        title = cfg.rows[row].title
-        if found is None:
-            ours, difference = ['not run'] * len(names), ''
-        else:
-            estimate = mean_over_seeds(*found)
-            ours = [format_estimate(estimate, i) for i in range(len(names))]
-            difference = _difference(row, spec, found, reference)
-        paper = list(paper or ()) + ['–'] * (len(names) - len(paper or ()))
-        lines.append('| ' + ' | '.join(
-            [title, *ours, *map(str, paper), difference]) + ' |')
-    lines += ['', f'Differences are to "{cfg.rows[spec.reference].title}", on the '
-              'same patients.', '']
-    return lines
+        paper = dict(zip(spec.columns, paper or ()))
+        cells = [cfg.rows[row].title]
+        cells += [_figure(found[row], column) for column in spec.columns.values()]
+        cells += [str(paper.get(title, '–')) for title in stated]
+        cells += ['reference' if row == spec.reference else _difference(
+            found[row], found[spec.reference], spec.columns[title])
+            for title in compared]
+        lines.append(f'| {" | ".join(cells)} |')
+    return lines + ['', f'Differences are to "{cfg.rows[spec.reference].title}", on '
+                    'the same patients.', '']
 
 
-def _difference(row: str, spec: Config, found, reference) -> str:
-    if row == spec.reference:
-        return 'reference'
-    if reference is None:
+def _figure(found: Optional[List[dict]], column: str) -> str:
+    if found is None:
+        return 'not run'
+    draws = draws_of(found, column)
+    return '–' if draws is None else format_estimate(mean_over_seeds(*draws), 0)
+
+
+def _difference(found: Optional[List[dict]], reference: Optional[List[dict]],
+                column: str) -> str:
+    ours, theirs = draws_of(found, column), draws_of(reference, column)
+    if ours is None or theirs is None:
         return ''
-    estimate: Estimate = paired_difference(*found, *reference)
-    return format_estimate(
-        estimate, list(spec.columns).index(_compared(spec)), signed=True)
+    return format_estimate(paired_difference(*ours, *theirs), 0, signed=True)
 
 
-def _compared(spec: Config) -> str:
-    """Return the column whose differences are shown: the first, if not named."""
-    return spec.get('compared', spec.columns[0])
+def plot(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
+    """Draw the curves of one figure; return the lines that show it."""
+    curves = {}
+    for title, rows in spec.curves.items():
+        draws = [draws_of(results(cfg, row, seeds), spec.column) for row in rows]
+        if None in draws:
+            return [f'({spec.title}: not run)', '']
+        curves[title] = [mean_over_seeds(*draw) for draw in draws]
+    plot_curves(spec.x, curves, ROOT / spec.out, spec.x_title, spec.y_title)
+    shown = os.path.relpath(spec.out, Path(cfg.document).parent)
+    return [f'![{spec.title}]({shown})', '', f'*{spec.title}*', '']
 
 
 def minutes_of(runs: List[Run]) -> float:
@@ -322,6 +352,8 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
     ]
     for spec in cfg.tables:
         lines += table(cfg, spec, seeds)
+    for spec in cfg.get('plots', ()):
+        lines += plot(cfg, spec, seeds)
     head, tail = read_document(cfg)
     with atomic_path(ROOT / cfg.document) as temporary:
         temporary.write_text(head + '\n'.join(lines) + END + tail,

@@ -21,7 +21,7 @@ augment = [
         scale=size[::-1],
         ratio_range=(1., 1.2),
         keep_ratio=False),
-    dict(type='RandomCrop', crop_size=size, allow_negative_crop=True)
+    dict(type='RandomCrop', crop_size=size[::-1], allow_negative_crop=True)
 ]
 train_pipeline = [
     dict(type='ForEachView', transforms=load),

@@ -16,7 +16,7 @@ augment = [
         scale=size[::-1],
         ratio_range=(1., 1.2),
         keep_ratio=False),
-    dict(type='RandomCrop', crop_size=size, allow_negative_crop=True)
+    dict(type='RandomCrop', crop_size=size[::-1], allow_negative_crop=True)
 ]
 train_pipeline = [
     dict(type='ForEachView', transforms=load),
@@ -26,8 +26,19 @@ train_pipeline = [
         transforms=[dict(type='WithCleanImage', transforms=augment)]),
     dict(type='PackExamInputs', views=('R', 'L'))
 ]
+# masks, and the lesion-free pixels that only a phantom has, are for the metrics
+test_load = [
+    dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
+    dict(type='LoadPhantomNormal'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    dict(
+        type='WithCleanImage',
+        transforms=[
+            dict(type='Resize', scale=size[::-1], keep_ratio=False)
+        ])
+]
 test_pipeline = [
-    dict(type='ForEachView', transforms=load),
+    dict(type='ForEachView', transforms=test_load),
     dict(type='PackExamInputs', views=('R', 'L'))
 ]
 metainfo = dict(classes=('mass', ))

@@ -8,7 +8,8 @@ val_evaluator = [
         type='ROCMetric',
         prefix='asymmetric',
         class_names=('symmetric', 'asymmetric')),
-    dict(type='ViewROCMetric', class_names=('normal', 'abnormal'))
+    dict(type='ViewROCMetric', class_names=('normal', 'abnormal')),
+    dict(type='WeakLocalizationMetric')
 ]
 test_evaluator = val_evaluator
 

@@ -7,13 +7,14 @@ from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical
 from .nipple import NippleInstances, PackNippleInputs
 from .patches import CropPatch, RandomCropPatch, warp_patch
+from .phantom import LoadPhantomNormal
 from .registration import LocateNipple, RegisterContralateral
 from .synthesis import SynthesizeMalignancy, whole_box
 from .views import ForEachView, SelectView
 
 __all__ = [
     'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
-    'LocateNipple', 'NippleInstances', 'PackExamInputs', 'PackNippleInputs',
+    'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackExamInputs', 'PackNippleInputs',
     'RandomCropPatch', 'RandomIntensity', 'RegisterContralateral', 'ResizeWithin',
     'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
     'segmentation_to_canonical', 'warp_patch', 'whole_box'

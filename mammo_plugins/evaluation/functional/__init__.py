@@ -1,5 +1,6 @@
 """Evaluation on arrays: no torch, no registry."""
-from .bootstrap import patient_weights, percentile_interval
+from .bootstrap import (bootstrap_means, means_summary, patient_weights,
+                        percentile_interval)
 from .froc import (FALSE_POSITIVE, NEITHER, FROCCurve, FROCData, ImageMatches,
                    bootstrap_froc, froc_curve, match_detections,
                    operating_index, recall_at_fppi)
@@ -7,26 +8,30 @@ from .froc_report import (format_table, froc_summary, read_froc,
                           rule_sentence)
 from .localization import (CAM_RULES, CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS,
                            TIOU_THRESHOLDS, Overlap, binarise,
-                           bootstrap_localization, box_mask, check_cam_rule,
-                           image_figures, localization_accuracy,
-                           localization_summary, region_overlap)
+                           box_mask, check_cam_rule, image_figures,
+                           localization_accuracy, localization_summary,
+                           region_overlap)
 from .overlap import box_iou, encode_masks, mask_iou
 from .patch_labels import (MALIGNANT, NOT_MALIGNANT, UNKNOWN, PatchLabels,
                            label_detections, lesion_labels, select_detections)
+from .reconstruction import (RECONSTRUCTION_FIGURES, ReconstructionErrors,
+                             reconstruction_errors)
 from .roc import (ROCCurve, bootstrap_auc, bootstrap_macro_f1,
                   check_operating_points, confusion, operating_threshold, roc_auc,
                   roc_curve, roc_summary)
 
 __all__ = [
-    'CAM_RULES', 'CAM_THRESHOLD', 'FALSE_POSITIVE', 'FIGURES', 'MALIGNANT', 'NEITHER',
-    'NOT_MALIGNANT', 'TIOR_THRESHOLDS', 'TIOU_THRESHOLDS', 'UNKNOWN', 'FROCCurve',
-    'FROCData', 'ImageMatches', 'Overlap', 'PatchLabels', 'ROCCurve', 'binarise',
-    'bootstrap_auc', 'bootstrap_froc', 'bootstrap_localization', 'bootstrap_macro_f1',
+    'CAM_RULES', 'CAM_THRESHOLD', 'FALSE_POSITIVE', 'FIGURES', 'MALIGNANT',
+    'NEITHER', 'NOT_MALIGNANT', 'RECONSTRUCTION_FIGURES', 'TIOR_THRESHOLDS',
+    'TIOU_THRESHOLDS', 'UNKNOWN', 'FROCCurve', 'FROCData', 'ImageMatches',
+    'Overlap', 'PatchLabels', 'ROCCurve', 'ReconstructionErrors', 'binarise',
+    'bootstrap_auc', 'bootstrap_froc', 'bootstrap_macro_f1', 'bootstrap_means',
     'box_iou', 'box_mask', 'check_cam_rule', 'check_operating_points', 'confusion',
     'encode_masks', 'format_table', 'froc_curve', 'froc_summary', 'image_figures',
     'label_detections', 'lesion_labels', 'localization_accuracy',
-    'localization_summary', 'mask_iou', 'match_detections', 'operating_index',
-    'operating_threshold', 'patient_weights', 'percentile_interval', 'read_froc',
-    'recall_at_fppi', 'region_overlap', 'roc_auc', 'roc_curve', 'roc_summary',
-    'rule_sentence', 'select_detections'
+    'localization_summary', 'mask_iou', 'match_detections', 'means_summary',
+    'operating_index', 'operating_threshold', 'patient_weights',
+    'percentile_interval', 'read_froc', 'recall_at_fppi', 'reconstruction_errors',
+    'region_overlap', 'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence',
+    'select_detections'
 ]

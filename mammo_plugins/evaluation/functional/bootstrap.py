@@ -2,7 +2,7 @@
 
 Images of one patient are not independent of each other, so whole patients are drawn.
 """
-from typing import Hashable, Iterator, Sequence, Tuple
+from typing import Dict, Hashable, Iterator, Sequence, Tuple
 
 import numpy as np
 
@@ -57,3 +57,73 @@ def percentile_interval(draws: np.ndarray,
         return nan, nan
     tail = (1 - level) / 2
     return tuple(np.quantile(draws, [tail, 1 - tail], axis=0))
+
+
+def bootstrap_means(figures: np.ndarray,
+                    patients: Sequence[Hashable],
+                    n_draws: int = 1000,
+                    seed: int = 0) -> np.ndarray:
+    """Mean figures in samples of patients drawn with replacement.
+
+    Args:
+        figures (np.ndarray): Shape (n, k); NaN where a sample lacks one, which then
+            does not count in that column.
+        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        n_draws (int): Number of draws. Defaults to 1000.
+        seed (int): Seed of numpy's default generator. Defaults to 0.
+
+    Returns:
+        np.ndarray: Shape (n_draws, k); NaN where nothing counts.
+
+    Raises:
+        ValueError: If there is not one patient a sample.
+    """
+    there = ~np.isnan(figures)
+    values = np.where(there, figures, 0.)
+    draws = np.full((n_draws, figures.shape[1]), np.nan)
+    for draw, weights in enumerate(
+            patient_weights(len(figures), patients, n_draws, seed)):
+        counts = weights @ there
+        np.divide(weights @ values, counts, out=draws[draw], where=counts > 0)
+    return draws
+
+
+def means_summary(figures: np.ndarray,
+                  names: Sequence[str],
+                  patients: Sequence[Hashable],
+                  n_bootstrap: int = 1000,
+                  seed: int = 0,
+                  resampling_unit: str = 'patients') -> Dict:
+    """Means of figures that each sample has, with intervals.
+
+    Args:
+        figures (np.ndarray): As in :func:`bootstrap_means`.
+        names (Sequence[str]): Of the k columns.
+        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        n_bootstrap (int): Number of bootstrap draws; 0 gives no intervals. Defaults
+            to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+
+    Returns:
+        dict: Ready for JSON; what is not defined is None. ``figures`` holds ``value``,
+        ``low`` and ``high`` (95% interval) of each name, ``draws`` each figure in
+        each bootstrap draw.
+    """
+    means = np.full(len(names), np.nan)
+    counts = (~np.isnan(figures)).sum(axis=0)
+    np.divide(np.nansum(figures, axis=0), counts, out=means, where=counts > 0)
+    draws = bootstrap_means(figures, patients, n_bootstrap, seed)
+    columns = np.column_stack([means, *percentile_interval(draws)])
+    return dict(
+        n_bootstrap=int(n_bootstrap),
+        seed=int(seed),
+        resampling_unit=resampling_unit,
+        figures={name: dict(zip(('value', 'low', 'high'), to_json(column)))
+                 for name, column in zip(names, columns)},
+        draws={name: to_json(draws[:, k].round(6)) for k, name in enumerate(names)})
+
+
+def to_json(values: np.ndarray) -> list:
+    """Return a list of numbers, ``None`` for what JSON has no number for."""
+    return [float(v) if np.isfinite(v) else None for v in values]

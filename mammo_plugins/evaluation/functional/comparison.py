@@ -1,6 +1,6 @@
 """Systems held against each other, over several seeds."""
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -60,26 +60,44 @@ def paired_difference(values: Sequence[np.ndarray],
         np.subtract(draws, reference_draws))
 
 
-def read_draws(summary: dict) -> Tuple[np.ndarray, np.ndarray]:
-    """Take figures and draws out of a summary.
+def read_draws(summary: dict,
+               figures: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+    """Take figures and their draws out of a summary.
 
     Args:
-        summary (dict): Of :func:`froc_summary` (recall at each FPPI) or
-            :func:`roc_summary` (AUC, and macro F1 at the first threshold that was given).
+        summary (dict): Of :func:`froc_summary` ('recall@0.5', ... by FPPI), of
+            :func:`roc_summary` ('auc', and 'macro_f1' at the first threshold that was
+            given) or of :func:`means_summary` (by its names).
+        figures (Sequence[str]): Names of v figures.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: Of shapes (v, ) and (n_draws, v); NaN for
         what is not defined.
+
+    Raises:
+        ValueError: If the summary has no such figure.
     """
+    known = _figures_of(summary)
+    for name in figures:
+        if name not in known:
+            raise ValueError(f'no figure {name!r}; there are {", ".join(known)}')
+    values, draws = zip(*(known[name] for name in figures))
+    return np.array(values, float), np.array(draws, float).T
+
+
+def _figures_of(summary: dict) -> Dict[str, tuple]:
+    """Return value and draws of each figure of a summary."""
+    if 'figures' in summary:
+        return {name: (figure['value'], summary['draws'][name])
+                for name, figure in summary['figures'].items()}
     if 'auc' in summary:
         point = next(point for point in summary['operating_points']
                      if point['rule'] == 'threshold')
-        values = [summary['auc'], point['macro_f1']]
-        draws = list(zip(summary['draws'], point['macro_f1_draws']))
-    else:
-        values = [point['recall'] for point in summary['operating_points']]
-        draws = summary['draws']
-    return np.array(values, float), np.array(draws, float)
+        return dict(auc=(summary['auc'], summary['draws']),
+                    macro_f1=(point['macro_f1'], point['macro_f1_draws']))
+    return {f"recall@{point['fppi']}": (point['recall'], draws)
+            for point, draws in zip(summary['operating_points'],
+                                    zip(*summary['draws']))}
 
 
 def format_estimate(estimate: Estimate, index: int,

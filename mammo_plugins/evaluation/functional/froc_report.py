@@ -1,12 +1,11 @@
 """The numbers of a FROC evaluation as a JSON object and as a table."""
 import json
-import math
 from pathlib import Path
 from typing import Dict, List, Sequence, Union
 
 import numpy as np
 
-from .bootstrap import percentile_interval
+from .bootstrap import percentile_interval, to_json
 from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
                    operating_index, recall_at_fppi)
 
@@ -85,7 +84,7 @@ def froc_summary(data: FROCData,
         recall_normals=recall_at_fppi(normals, fppi))
     points = [
         dict(zip(columns, row))
-        for row in zip(*map(_to_json, columns.values()))
+        for row in zip(*map(to_json, columns.values()))
     ]
     reached = BAND_FPPI <= curve.fppi[-1]
     summary = dict(
@@ -104,14 +103,14 @@ def froc_summary(data: FROCData,
             false_positives=len(data.fp_scores)),
         operating_points=points,
         all_detections=dict(
-            recall=_to_json(curve.recall[-1:])[0],
+            recall=to_json(curve.recall[-1:])[0],
             fppi=float(curve.fppi[-1])),
         curve=_corners(curve),
         band=dict(
-            fppi=_to_json(BAND_FPPI[reached]),
-            low=_to_json(low[len(fppi):][reached]),
-            high=_to_json(high[len(fppi):][reached])),
-        draws=[_to_json(draw.round(6)) for draw in draws[:, :len(fppi)]])
+            fppi=to_json(BAND_FPPI[reached]),
+            low=to_json(low[len(fppi):][reached]),
+            high=to_json(high[len(fppi):][reached])),
+        draws=[to_json(draw.round(6)) for draw in draws[:, :len(fppi)]])
     summary['rule'] = rule_sentence(summary)
     return summary
 
@@ -122,14 +121,9 @@ def _corners(curve: FROCCurve) -> Dict[str, List]:
     keep = np.unique(
         np.concatenate(([0], changes, changes + 1, [len(curve.fppi) - 1])))
     return dict(
-        threshold=_to_json(curve.thresholds[keep]),
-        recall=_to_json(curve.recall[keep]),
-        fppi=_to_json(curve.fppi[keep]))
-
-
-def _to_json(values: np.ndarray) -> list:
-    """A list of numbers, None for what JSON has no number for."""
-    return [float(v) if math.isfinite(v) else None for v in values]
+        threshold=to_json(curve.thresholds[keep]),
+        recall=to_json(curve.recall[keep]),
+        fppi=to_json(curve.fppi[keep]))
 
 
 def format_table(summaries: Dict[str, dict]) -> str:

@@ -28,8 +28,7 @@ from typing import Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .bootstrap import patient_weights, percentile_interval
-from .froc_report import _to_json
+from .bootstrap import means_summary, to_json
 
 FORMAT = 'mammo_plugins.localization/1'
 CAM_RULES = ('minmax', 'max', 'absolute')
@@ -212,32 +211,6 @@ def image_figures(overlaps: Sequence[Overlap],
     return np.column_stack([values, *above])
 
 
-def bootstrap_localization(figures: np.ndarray,
-                           patients: Sequence[Hashable],
-                           n_draws: int = 1000,
-                           seed: int = 0) -> np.ndarray:
-    """Mean figures in samples of patients drawn with replacement.
-
-    Args:
-        figures (np.ndarray): From :func:`image_figures`, shape (n, k).
-        patients (Sequence[Hashable]): Whose each image is, n entries.
-        n_draws (int): Number of draws. Defaults to 1000.
-        seed (int): Seed of numpy's default generator. Defaults to 0.
-
-    Returns:
-        np.ndarray: Shape (n_draws, k); NaN without images.
-
-    Raises:
-        ValueError: If there is not one patient an image.
-    """
-    draws = np.full((n_draws, figures.shape[1]), np.nan)
-    for draw, weights in enumerate(
-            patient_weights(len(figures), patients, n_draws, seed)):
-        if len(figures):
-            draws[draw] = weights @ figures / weights.sum()
-    return draws
-
-
 def localization_summary(overlaps: Sequence[Overlap],
                          patients: Sequence[Hashable],
                          n_others: int = 0,
@@ -259,37 +232,27 @@ def localization_summary(overlaps: Sequence[Overlap],
         resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
 
     Returns:
-        dict: Ready for JSON; what is not defined is None. ``figures`` holds ``value``,
-        ``low`` and ``high`` (95% interval) of each of ``FIGURES``, ``accuracies`` the
-        points that the mean TIoU, TIoR and TIoD are of, ``draws`` each figure in each
-        bootstrap draw.
+        dict: That of :func:`means_summary` for ``FIGURES``, with ``accuracies``, the
+        points that the mean TIoU, TIoR and TIoD are of.
     """
     figures = image_figures(overlaps, tiou_thresholds, tior_thresholds)
-    means = figures.mean(axis=0) if len(figures) else np.full(len(FIGURES), np.nan)
-    draws = bootstrap_localization(figures, patients, n_bootstrap, seed)
-    low, high = percentile_interval(draws)
+    summary = means_summary(figures, FIGURES, patients, n_bootstrap, seed,
+                            resampling_unit)
     return dict(
+        summary,
         format=FORMAT,
-        n_bootstrap=int(n_bootstrap),
-        seed=int(seed),
-        resampling_unit=resampling_unit,
         counts=dict(
             images=len(figures) + int(n_others),
             abnormal_images=len(figures),
             resampling_units=len({str(p) for p in patients})),
-        figures={
-            name: dict(zip(('value', 'low', 'high'), _to_json(column)))
-            for name, column in zip(FIGURES, np.column_stack([means, low, high]))},
         accuracies={
             f't{name}': _points(figures[:, column], thresholds)
             for column, (name, thresholds) in enumerate(
                 (('iou', tiou_thresholds), ('ior', tior_thresholds),
-                 ('iod', tior_thresholds)))},
-        draws={name: _to_json(draws[:, column].round(6))
-               for column, name in enumerate(FIGURES)})
+                 ('iod', tior_thresholds)))})
 
 
 def _points(values: np.ndarray, thresholds: Sequence[float]) -> List[Dict]:
-    accuracies = _to_json(localization_accuracy(values, thresholds))
+    accuracies = to_json(localization_accuracy(values, thresholds))
     return [dict(threshold=float(threshold), accuracy=accuracy)
             for threshold, accuracy in zip(thresholds, accuracies)]

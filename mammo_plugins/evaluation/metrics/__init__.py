@@ -1,8 +1,9 @@
 """Registered metrics."""
 from .froc_metric import FROCMetric
 from .nipple_metric import NippleMetric
+from .reconstruction_metric import ReconstructionMetric
 from .roc_metric import MalignancyMetric, ROCMetric, ViewROCMetric
 from .weak_localization_metric import WeakLocalizationMetric
 
 __all__ = ['FROCMetric', 'MalignancyMetric', 'NippleMetric', 'ROCMetric',
-           'ViewROCMetric', 'WeakLocalizationMetric']
+           'ReconstructionMetric', 'ViewROCMetric', 'WeakLocalizationMetric']

@@ -138,11 +138,9 @@ class WeakLocalizationMetric(BaseMetric):
     def _measure(self, view: dict, patient: Hashable) -> ImageResult:
         try:
             detected = self._detected(view)
-            if 'gt_instances' not in view:
-                raise ValueError('no gt_instances; the test pipeline needs '
-                                 'LoadAnnotations')
-            lesions = self._masks(view, 'gt_instances', detected.shape)
-            ignored = self._masks(view, 'ignored_instances', detected.shape)
+            lesions = instance_masks(view, 'gt_instances', detected.shape)
+            ignored = instance_masks(view, 'ignored_instances', detected.shape)
+            self._warn_of_boxes(view, detected.shape)
             overlap = region_overlap(
                 detected, lesions.any(axis=0),
                 ignored.any(axis=0)) if len(lesions) else None
@@ -167,30 +165,10 @@ class WeakLocalizationMetric(BaseMetric):
                 "model has to bring it to the size of the network's input")
         return detected
 
-    def _masks(self, view: dict, name: str, shape: tuple) -> np.ndarray:
-        """Masks of lesions or ignored regions, or else their boxes, bool (n, H, W)."""
-        instances = view.get(name, {})
-        boxes = _to_numpy(instances.get('bboxes', np.zeros((0, 4))))
-        codes = _to_rle(instances['masks']) if 'masks' in instances else []
-        if codes and len(boxes) not in (0, len(codes)):
-            raise ValueError(f'{name} has {len(codes)} masks and {len(boxes)} boxes; '
-                             'expected as many')
-        self._warn_of_boxes(view, boxes, shape)
-        masks = [mask_utils.decode(code).astype(bool) for code in codes]
-        for mask in masks:
-            if mask.shape != shape:
-                raise ValueError(
-                    f'a mask of {name} has shape {mask.shape}, the heat map {shape}; '
-                    "expected both in pixels of the network's input: load the "
-                    'annotations before Resize in the test pipeline')
-        for i, box in enumerate(boxes):
-            if not codes:
-                masks.append(box_mask(box, shape))
-            elif not masks[i].any():
-                masks[i] = box_mask(box, shape)
-        return np.array(masks, bool).reshape(-1, *shape)
-
-    def _warn_of_boxes(self, view: dict, boxes: np.ndarray, shape: tuple) -> None:
+    def _warn_of_boxes(self, view: dict, shape: tuple) -> None:
+        boxes = np.concatenate([
+            _to_numpy(view.get(name, {}).get('bboxes', ())).reshape(-1, 4)
+            for name in ('gt_instances', 'ignored_instances')])
         outside = (boxes[:, :2] < -1).any() or (boxes[:, 2:] > (
             shape[1] + 1, shape[0] + 1)).any()
         if outside and not self._warned:
@@ -261,6 +239,43 @@ class WeakLocalizationMetric(BaseMetric):
             f'those above each of {self.tior_thresholds}.')
 
 
+def instance_masks(view: dict, name: str, shape: tuple) -> np.ndarray:
+    """Return the masks of a view's lesions, or their boxes where there is no mask.
+
+    Args:
+        view (dict): A data sample.
+        name (str): 'gt_instances', which has to be there, or 'ignored_instances'.
+        shape (tuple[int]): (H, W) of the network's input.
+
+    Returns:
+        np.ndarray: bool, (n, H, W).
+
+    Raises:
+        ValueError: If there are no annotations, or they do not fit.
+    """
+    if 'gt_instances' not in view:
+        raise ValueError('no gt_instances; the test pipeline needs LoadAnnotations')
+    instances = view.get(name, {})
+    boxes = _to_numpy(instances.get('bboxes', np.zeros((0, 4))))
+    codes = _to_rle(instances['masks']) if 'masks' in instances else []
+    if codes and len(boxes) not in (0, len(codes)):
+        raise ValueError(f'{name} has {len(codes)} masks and {len(boxes)} boxes; '
+                         'expected as many')
+    masks = [mask_utils.decode(code).astype(bool) for code in codes]
+    for mask in masks:
+        if mask.shape != shape:
+            raise ValueError(
+                f'a mask of {name} has shape {mask.shape}, the image {shape}; '
+                "expected both in pixels of the network's input: load the "
+                'annotations before Resize in the test pipeline')
+    for i, box in enumerate(boxes):
+        if not codes:
+            masks.append(box_mask(box, shape))
+        elif not masks[i].any():
+            masks[i] = box_mask(box, shape)
+    return np.array(masks, bool).reshape(-1, *shape)
+
+
 def _sentence(summary: dict) -> str:
     parts = []
     for name, figure in summary['figures'].items():
@@ -276,12 +291,17 @@ def _sentence(summary: dict) -> str:
 
 
 def _metrics(summary: dict) -> Dict[str, float]:
+    return dict(
+        figure_metrics(summary), n_images=float(summary['counts']['images']),
+        n_abnormal=float(summary['counts']['abnormal_images']))
+
+
+def figure_metrics(summary: dict) -> Dict[str, float]:
+    """Return the figures of ``means_summary`` as an evaluator takes them."""
     metrics: Dict[str, Optional[float]] = {}
     for name, figure in summary['figures'].items():
         metrics[name] = figure['value']
         if summary['n_bootstrap']:
             metrics[f'{name}_low'] = figure['low']
             metrics[f'{name}_high'] = figure['high']
-    metrics.update(n_images=summary['counts']['images'],
-                   n_abnormal=summary['counts']['abnormal_images'])
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}

@@ -1,0 +1,41 @@
+"""What is known of phantoms alone."""
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.phantom import read_normal
+from mammo_plugins.phantom.physics import WHITE
+from mammo_plugins.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadPhantomNormal(BaseTransform):
+    """Load a phantom's view as it is without its lesions, for evaluation.
+
+    Comes after ``LoadMammogram``; geometry after it goes into ``WithCleanImage``.
+
+    Required Keys:
+
+    - img_path, img, canonical_frame
+
+    Added Keys:
+
+    - clean_img (np.ndarray): (H, W) float32 in [0, 1]
+    - synthetic_mask (np.ndarray): (H, W) float32, 1 where both differ, else 0
+
+    Raises:
+        PhantomFolderError: If the view is not of a phantom data set.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Load the pixels."""
+        frame = CanonicalFrame.from_dict(results['canonical_frame'])
+        clean = np.ascontiguousarray(
+            frame.image_to_canonical(read_normal(results['img_path'])))
+        # what is less was rounded on the way through the file's lookup table
+        changed = np.abs(clean - results['img']) > 1 / WHITE
+        results.update(clean_img=clean, synthetic_mask=changed.astype(np.float32))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'

@@ -1,0 +1,55 @@
+"""How well an image without its lesions was guessed, where the truth is known."""
+from typing import NamedTuple
+
+import numpy as np
+
+
+class ReconstructionErrors(NamedTuple):
+    """Errors of one view in grey values of [0, 1], NaN where there are no such pixels.
+
+    Attributes:
+        inside (float): Mean absolute error in lesions.
+        inside_unchanged (float): The same of the image as it is, which is the error
+            of doing nothing.
+        inside_bias (float): Mean error in lesions: above zero, something of the
+            lesion is left; below, it is darker than the tissue was.
+        outside (float): Mean absolute error in the breast outside lesions.
+    """
+    inside: float
+    inside_unchanged: float
+    inside_bias: float
+    outside: float
+
+
+RECONSTRUCTION_FIGURES = ReconstructionErrors._fields
+
+
+def reconstruction_errors(guess: np.ndarray, truth: np.ndarray, image: np.ndarray,
+                          lesions: np.ndarray,
+                          breast: np.ndarray) -> ReconstructionErrors:
+    """Measure a view.
+
+    Args:
+        guess (np.ndarray): The image as it would be without lesions, (H, W).
+        truth (np.ndarray): The image as it is without lesions, (H, W).
+        image (np.ndarray): The image with them, (H, W).
+        lesions (np.ndarray): bool, (H, W).
+        breast (np.ndarray): bool, (H, W); lesions may reach over it.
+
+    Raises:
+        ValueError: If shapes differ.
+    """
+    shapes = {array.shape for array in (guess, truth, image, lesions, breast)}
+    if len(shapes) != 1:
+        raise ValueError(f'shapes {sorted(shapes)}; expected one for all')
+    around = breast & ~lesions
+
+    def mean(values: np.ndarray, region: np.ndarray) -> float:
+        return float(values[region].mean()) if region.any() else np.nan
+
+    error = np.subtract(guess, truth, dtype=float)
+    return ReconstructionErrors(
+        inside=mean(np.abs(error), lesions),
+        inside_unchanged=mean(np.abs(np.subtract(image, truth, dtype=float)), lesions),
+        inside_bias=mean(error, lesions),
+        outside=mean(np.abs(error), around))

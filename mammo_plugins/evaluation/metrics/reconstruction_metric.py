@@ -1,0 +1,132 @@
+"""Images without their lesions, held against the truth of the phantom."""
+from pathlib import Path
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger
+
+from mammo_plugins.anatomy import breast_mask
+from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
+                                                 ReconstructionErrors, means_summary,
+                                                 reconstruction_errors)
+from mammo_plugins.io import write_json
+from mammo_plugins.registry import METRICS
+
+from .froc_metric import _name, _to_numpy
+from .weak_localization_metric import figure_metrics, instance_masks
+
+FORMAT = 'mammo_plugins.reconstruction/1'
+
+Result = List[Tuple[ReconstructionErrors, Hashable]]
+
+
+@METRICS.register_module()
+class ReconstructionMetric(BaseMetric):
+    """How close 'normal' images come to breasts without their lesions.
+
+    For the phantom, whose lesion-free pixels are known: ``LoadPhantomNormal`` in
+    the test pipeline brings them. The metrics are ``inside``, ``inside_unchanged``,
+    ``inside_bias`` and ``outside`` as in
+    :class:`~mammo_plugins.evaluation.functional.ReconstructionErrors`, means over
+    the views that have such pixels, each with its 95% confidence interval by
+    bootstrap over patients, ``inside_low`` and ``inside_high``; and ``n_images``,
+    ``n_abnormal``.
+
+    Args:
+        views (Sequence[str]): Names of the views that count. Defaults to ('R', 'L').
+        n_bootstrap (int): Draws of the bootstrap over patients; 0 for no intervals.
+            Defaults to 1000.
+        seed (int): Seed of the bootstrap. Defaults to 0.
+        out_dir (str, optional): Folder for ``reconstruction.json``.
+            ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
+            ``None``: no file.
+        collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
+        prefix (str, optional): Prefix of the names. Defaults to None:
+            'reconstruction'.
+    """
+    default_prefix: Optional[str] = 'reconstruction'
+
+    def __init__(self,
+                 views: Sequence[str] = ('R', 'L'),
+                 n_bootstrap: int = 1000,
+                 seed: int = 0,
+                 out_dir: Optional[str] = None,
+                 collect_device: str = 'cpu',
+                 prefix: Optional[str] = None) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.views = tuple(views)
+        self.n_bootstrap = n_bootstrap
+        self.seed = seed
+        self.out_dir = out_dir
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Measure the images of a batch.
+
+        Args:
+            data_batch (dict): With ``inputs``, by view the images (1, H, W) of the
+                samples, in [0, 1].
+            data_samples (Sequence[dict]): Of as many samples. Each view has
+                ``normal_img`` (H, W), ``clean_img`` (1, H, W), ``gt_instances``, and
+                the sample the meta key ``patient_id``.
+
+        Raises:
+            ValueError: If one is missing, or of another size.
+        """
+        for i, sample in enumerate(data_samples):
+            # one result a sample: MMEngine cuts padding by that count
+            self.results.append([
+                (self._measure(sample[name], data_batch['inputs'][name][i]),
+                 sample.get('patient_id'))
+                for name in self.views if name in sample])
+
+    @staticmethod
+    def _measure(view: dict, image) -> ReconstructionErrors:
+        for key, hint in (('normal_img', 'the model has to be one with a decoder'),
+                          ('clean_img', 'the test pipeline needs LoadPhantomNormal')):
+            if view.get(key) is None:
+                raise ValueError(f'ReconstructionMetric, image {_name(view)}: no {key}; '
+                                 f'{hint}')
+        image = _to_numpy(image)[0]
+        try:
+            return reconstruction_errors(
+                _to_numpy(view['normal_img']), _to_numpy(view['clean_img'])[0], image,
+                instance_masks(view, 'gt_instances', image.shape).any(axis=0),
+                breast_mask(image))
+        except ValueError as error:
+            raise ValueError(f'ReconstructionMetric, image {_name(view)}: '
+                             f'{error}') from error
+
+    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
+        """Compute the figures, log them and write the file.
+
+        Args:
+            results (list): From :meth:`process`, of all ranks.
+
+        Returns:
+            dict[str, float]: See the class.
+        """
+        views = [view for result in results for view in result]
+        errors = np.array([error for error, _ in views], float).reshape(
+            -1, len(RECONSTRUCTION_FIGURES))
+        patients: Sequence[Hashable] = [patient for _, patient in views]
+        unit = 'patients'
+        if None in patients:
+            unit, patients = 'images (no patient_id)', range(len(views))
+        counts = dict(n_images=len(views),
+                      n_abnormal=int((~np.isnan(errors[:, 0])).sum()))
+        summary = dict(
+            means_summary(errors, RECONSTRUCTION_FIGURES, patients,
+                          self.n_bootstrap, self.seed, unit),
+            format=FORMAT, counts=counts)
+        metrics = figure_metrics(summary)
+        MMLogger.get_current_instance().info(
+            '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
+            '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; %d views '
+            'with lesions of %d', self.prefix,
+            *(metrics[name] for name in RECONSTRUCTION_FIGURES), counts['n_abnormal'],
+            counts['n_images'])
+        if self.out_dir is not None:
+            stem = self.prefix.replace('/', '_')
+            write_json(Path(self.out_dir) / f'{stem}.json', summary)
+        return dict(metrics, **{k: float(v) for k, v in counts.items()})

@@ -1,0 +1,109 @@
+"""ReconstructionMetric on the phantom's own lesion-free pixels."""
+import json
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+
+from mammo_plugins.evaluation import ReconstructionMetric
+from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
+                                                 bootstrap_means, means_summary,
+                                                 reconstruction_errors)
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+SIZE = (40, 24)
+
+
+def images(seed=0):
+    """Truth, a lesion of 0.3 more, its mask, a guess, and the breast."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros(SIZE)
+    truth[4:36, :16] = rng.uniform(0.4, 0.6, (32, 16))
+    lesion = np.zeros(SIZE, bool)
+    lesion[10:18, 4:10] = True
+    guess = np.where(lesion, truth - 0.1, truth + 0.05)
+    return truth, truth + 0.3 * lesion, lesion, guess, truth > 0
+
+
+def test_errors_by_hand():
+    truth, image, lesion, guess, breast = images()
+    found = reconstruction_errors(guess, truth, image, lesion, breast)
+    assert found == pytest.approx((0.1, 0.3, -0.1, 0.05))
+    nothing = reconstruction_errors(
+        guess, truth, image, np.zeros_like(lesion), np.zeros_like(breast))
+    assert np.isnan(nothing).all()
+
+
+def test_errors_refuse_other_shapes():
+    truth, image, lesion, guess, breast = images()
+    with pytest.raises(ValueError, match='shapes'):
+        reconstruction_errors(guess[1:], truth, image, lesion, breast)
+
+
+def test_bootstrap_of_means_is_that_of_a_loop():
+    rng = np.random.default_rng(1)
+    figures = rng.normal(size=(7, 2))
+    figures[[1, 4], 0] = np.nan
+    patients = ['a', 'a', 'b', 'c', 'c', 'c', 'd']
+    names = sorted(set(patients))
+    drawing = np.random.default_rng(3)
+    for row in bootstrap_means(figures, patients, 30, seed=3):
+        chosen = drawing.integers(4, size=4)
+        rows = [k for c in chosen for k, p in enumerate(patients) if p == names[c]]
+        for column in range(2):
+            values = [figures[k, column] for k in rows
+                      if not np.isnan(figures[k, column])]
+            assert row[column] == pytest.approx(np.mean(values) if values else np.nan,
+                                                nan_ok=True)
+
+
+def test_summary_of_what_no_sample_has():
+    figures = np.array([[1., np.nan], [3., np.nan]])
+    summary = means_summary(figures, ('some', 'none'), ['a', 'b'], 10)
+    assert summary['figures']['some']['value'] == 2
+    assert summary['figures']['none'] == dict(value=None, low=None, high=None)
+
+
+def sample(lesions, patient='p', **change):
+    """A pair of which the right breast has a lesion, and its inputs."""
+    truth, image, lesion, guess, _ = images()
+    view = DetDataSample(metainfo=dict(img_path='R.dcm', img_shape=SIZE))
+    fields = dict(normal_img=torch.tensor(guess), clean_img=torch.tensor(truth)[None])
+    for name, value in dict(fields, **change).items():
+        if value is not None:
+            view.set_field(value, name)
+    view.gt_instances = InstanceData(
+        bboxes=torch.tensor([[4., 10, 10, 18]] if lesions else []).reshape(-1, 4))
+    pair = MultiViewDataSample(metainfo=dict(exam_id='e', patient_id=patient))
+    pair.set_data(dict(R=view))
+    return pair, torch.tensor(image)[None]
+
+
+def evaluate(samples, **arguments):
+    evaluator = Evaluator([ReconstructionMetric(**arguments)])
+    pairs, inputs = zip(*samples)
+    evaluator.process(list(pairs), dict(inputs=dict(R=list(inputs), L=[None] * 9)))
+    return evaluator.evaluate(len(pairs))
+
+
+def test_metric(tmp_path):
+    found = evaluate([sample(True), sample(False, 'q')], n_bootstrap=20,
+                     out_dir=str(tmp_path))
+    assert found['reconstruction/inside'] == pytest.approx(0.1)
+    assert found['reconstruction/inside_unchanged'] == pytest.approx(0.3)
+    assert found['reconstruction/inside_bias'] == pytest.approx(-0.1)
+    assert found['reconstruction/n_images'] == 2
+    assert found['reconstruction/n_abnormal'] == 1
+    summary = json.loads((tmp_path / 'reconstruction.json').read_text())
+    assert tuple(summary['figures']) == RECONSTRUCTION_FIGURES
+    assert len(summary['draws']['inside']) == 20
+
+
+@pytest.mark.parametrize('missing, hint', [('normal_img', 'decoder'),
+                                           ('clean_img', 'LoadPhantomNormal')])
+def test_missing_images_are_named(missing, hint):
+    with pytest.raises(ValueError, match=f'R.dcm: no {missing}; .*{hint}'):
+        evaluate([sample(True, **{missing: None})])
