@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse
 
 from mammo_plugins.io import atomic_path
 
-COLUMNS = ('original', 'normal', 'abnormal', 'heat map')
+COLUMNS = ('original', 'normal', 'truth', 'abnormal', 'heat map')
 _HEIGHT = 3.  # inches of a row
 
 
@@ -20,9 +20,10 @@ class BreastPanels:
 
     Attributes:
         original (np.ndarray): (H, W) in [0, 1], chest wall on the left.
-        normal, abnormal (np.ndarray, optional): (h, w), the same breast at any
-            resolution; ``None`` without a decoder.
-        heat_map (np.ndarray): (h, w) in [0, 1].
+        heat_map (np.ndarray): (h, w) in [0, 1], at any resolution.
+        normal, abnormal (np.ndarray, optional): (h, w); ``None`` without a decoder.
+        truth (np.ndarray, optional): (h, w), what 'normal' is a guess of, where it is
+            known, as of phantoms.
         lesions (Sequence): Boxes (x1, y1, x2, y2) in pixels of ``original``, which
             are circled.
     """
@@ -30,6 +31,7 @@ class BreastPanels:
     heat_map: np.ndarray
     normal: Optional[np.ndarray] = None
     abnormal: Optional[np.ndarray] = None
+    truth: Optional[np.ndarray] = None
     lesions: Sequence[Sequence[float]] = field(default_factory=list)
 
 
@@ -47,7 +49,7 @@ class PairPanels:
 
 def draw_pairs(pairs: Sequence[PairPanels], path: Union[str, Path],
                title: str = '') -> None:
-    """Draw pairs in rows: original, normal, abnormal, heat maps.
+    """Draw pairs in rows: original, normal, truth, abnormal, heat maps, as far known.
 
     The right breast is on the left, as radiologists hang it; chest walls meet.
 
@@ -78,9 +80,10 @@ def draw_pairs(pairs: Sequence[PairPanels], path: Union[str, Path],
 
 def _columns(pairs: Sequence[PairPanels]) -> List[str]:
     """Return what there are images of."""
-    decoded = any(breast.normal is not None for pair in pairs
-                  for breast in pair.breasts.values())
-    return [name for name in COLUMNS if decoded or name in ('original', 'heat map')]
+    return [
+        name for name in COLUMNS
+        if name == 'heat map' or any(getattr(breast, name) is not None for pair in pairs
+                                     for breast in pair.breasts.values())]
 
 
 def _draw(axes, breasts: Dict[str, BreastPanels], side: str, column: str,
@@ -110,7 +113,7 @@ def _draw(axes, breasts: Dict[str, BreastPanels], side: str, column: str,
     if column == 'heat map':
         show(breast.original, cmap='gray', vmin=0, vmax=1)
         show(breast.heat_map, cmap='inferno', vmin=0, vmax=1, alpha=0.6)
-    else:
+    elif getattr(breast, column) is not None:
         show(getattr(breast, column), cmap='gray', vmin=0, vmax=1)
     for x1, y1, x2, y2 in breast.lesions:
         x = (x1 + x2) / 2
@@ -138,11 +141,11 @@ def pair_panels(sample, originals: Dict[str, np.ndarray], title: str,
         scores.append(f'asymmetric {float(sample.pred_score[1]):.2f}')
     for side, original in originals.items():
         view = sample.get(side)
-        images = {name: view.get(f'{name}_img') for name in ('normal', 'abnormal')}
+        fields = dict(heat_map='heat_map', normal='normal_img',
+                      abnormal='abnormal_img', truth='clean_img')
         breasts[side] = BreastPanels(
-            original, view.heat_map.cpu().numpy(),
-            *(None if image is None else image.cpu().numpy()
-              for image in images.values()),
-            (lesions or {}).get(side, ()))
+            original, lesions=(lesions or {}).get(side, ()),
+            **{name: view.get(key).cpu().numpy().reshape(view.heat_map.shape)
+               for name, key in fields.items() if key in view})
         scores.append(f'abnormal {side} {float(view.pred_score[1]):.2f}')
     return PairPanels(f'{title}: {", ".join(scores)}', breasts)

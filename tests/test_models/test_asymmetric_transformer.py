@@ -26,19 +26,23 @@ def test_exchanged_sides_exchange_the_outputs(attentions):
     assert (one[0] - one[1]).abs().max() > 1e-3
 
 
-def by_loop(block, own, other):
+def by_loop(block, own, other, positions):
     """One side of one block, head by head and query by query."""
     own_n, other_n = block.norm(own), block.norm(other)
     channels, heads = own.shape[-1], block.num_heads
     size = channels // heads
 
     def project(tokens, part):
-        rows = slice(part * channels, (part + 1) * channels)
-        return tokens @ block.qkv.weight[rows].T + block.qkv.bias[rows]
+        if part == 'value':
+            return tokens @ block.value.weight.T + block.value.bias
+        rows = slice(0, channels) if part == 'query' else slice(channels, None)
+        return ((tokens + positions) @ block.query_key.weight[rows].T
+                + block.query_key.bias[rows])
 
     def attend(from_other):
         source = other_n if from_other else own_n
-        query, key, value = project(own_n, 0), project(source, 1), project(source, 2)
+        query = project(own_n, 'query')
+        key, value = project(source, 'key'), project(source, 'value')
         result = torch.zeros_like(own)
         for n in range(len(own)):
             for h in range(heads):
@@ -59,9 +63,10 @@ def test_block_equals_the_definition(attentions):
     torch.manual_seed(1)
     block = AsymmetricTransformerBlock(8, num_heads=2, attentions=attentions)
     right, left = torch.randn(2, 2, 5, 8)
-    found = block(right, left)
-    torch.testing.assert_close(found[0], by_loop(block, right, left))
-    torch.testing.assert_close(found[1], by_loop(block, left, right))
+    positions = sine_positions(5, 1, 8)
+    found = block(right, left, positions)
+    torch.testing.assert_close(found[0], by_loop(block, right, left, positions))
+    torch.testing.assert_close(found[1], by_loop(block, left, right, positions))
 
 
 def test_agrees_with_torchs_multi_head_attention():
@@ -69,8 +74,10 @@ def test_agrees_with_torchs_multi_head_attention():
     block = AsymmetricTransformerBlock(8, num_heads=4, attentions=('cross', ))
     reference = nn.MultiheadAttention(8, 4, batch_first=True)
     with torch.no_grad():
-        reference.in_proj_weight.copy_(block.qkv.weight)
-        reference.in_proj_bias.copy_(block.qkv.bias)
+        reference.in_proj_weight.copy_(
+            torch.cat([block.query_key.weight, block.value.weight]))
+        reference.in_proj_bias.copy_(
+            torch.cat([block.query_key.bias, block.value.bias]))
         reference.out_proj.weight.copy_(torch.eye(8))
         reference.out_proj.bias.zero_()
         block.fuse = nn.Identity()  # what goes into the feed-forward network
@@ -79,8 +86,28 @@ def test_agrees_with_torchs_multi_head_attention():
         attended, _ = reference(normed[:1], normed[1:], normed[1:])
         torch.testing.assert_close(
             block._attend(*(x.unflatten(2, (4, 2)).transpose(1, 2) for x in (
-                block.qkv(normed[:1])[..., :8], block.qkv(normed[1:])[..., 8:16],
-                block.qkv(normed[1:])[..., 16:]))), attended)
+                block.query_key(normed[:1])[..., :8],
+                block.query_key(normed[1:])[..., 8:],
+                block.value(normed[1:])))), attended)
+
+
+def test_positions_stay_out_of_the_features():
+    """What is alike everywhere stays so: no pattern of places in the output."""
+    torch.manual_seed(3)
+    neck = AsymmetricTransformer(16, num_layers=2)
+    flat = torch.randn(2, 1, 16, 1, 1).expand(-1, -1, -1, 4, 3)
+    for side in neck(*flat):
+        assert side.flatten(2).std(dim=2).max() < 1e-5
+
+
+def test_places_matter():
+    """The mirror image is found: moving the other side's spot changes the output."""
+    torch.manual_seed(4)
+    neck = AsymmetricTransformer(16, num_layers=1, init_cfg=None)
+    right, left = torch.zeros(1, 16, 4, 3), torch.zeros(1, 16, 4, 3)
+    right[:, :8, 1, 1], left[:, :8, 1, 1] = 3., 3.
+    moved = left.roll(1, 3)
+    assert (neck(right, left)[0] - neck(right, moved)[0]).abs().max() > 1e-4
 
 
 def test_places_are_told_apart():

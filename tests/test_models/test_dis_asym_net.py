@@ -124,8 +124,12 @@ def test_losses_equal_section_2(fakes):
 
 def test_heat_maps():
     model = build().eval()
+    with torch.no_grad():  # so that there are places of both signs
+        model.asyc.abnormal_head.bias -= model.classify(
+            *batch()['inputs'].values()).activation.mean()
     feats = model.classify(*batch()['inputs'].values())
     maps = feats.heat_maps
+    assert 0 < (maps > 0).float().mean() < 1
     assert (maps >= 0).all() and (maps <= 1).all()
     torch.testing.assert_close(feats.activation.mean((1, 2)), feats.abnormal)
     for activation, heat, logit in zip(feats.activation, maps, feats.abnormal):
@@ -181,6 +185,18 @@ def test_two_updates_a_step():
             'loss_refine'} <= set(logged)
     for ours, theirs in zip(model.parameters(), by_hand.parameters()):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+def test_running_statistics_are_of_real_images():
+    model = build()
+    model.train()
+    data = model.data_preprocessor(batch(), True)
+    model(**data, mode='loss')
+    before = {k: v.clone() for k, v in model.asyc.named_buffers()}
+    assert any(v.abs().max() > 0 for k, v in before.items() if 'running_mean' in k)
+    model(**data, mode='refine')
+    for name, buffer in model.asyc.named_buffers():
+        assert torch.equal(buffer, before[name]), name
 
 
 def test_gradient_accumulation():

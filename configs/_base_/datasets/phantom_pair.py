@@ -4,7 +4,7 @@
 _base_ = './ddsm_pair.py'
 data_root = 'data/phantom/'
 
-size = (128, 64)
+size = (96, 48)
 load = [
     dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
     dict(type='LoadAnnotations', with_bbox=True),

@@ -75,7 +75,9 @@ class DisAsymNet(TwoObjectives, BaseModel):
     checkpoints. It uses the running statistics of its batch norms.
 
     First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
-    ``L_refine``, on the normal images of the first, which are held (section 2.4).
+    ``L_refine``, on the normal images of the first, which are held (section 2.4). The
+    second goes by the batch norms' statistics of its batch and leaves the running ones
+    alone.
 
     A side whose partner was not taken is compared with itself and gets no score of
     asymmetry; in training such pairs are left out (``complete=True``).
@@ -270,7 +272,11 @@ class DisAsymNet(TwoObjectives, BaseModel):
         """
         if self.asyd is None:
             return {}
-        feats = self.classify(*self._normal)
+        # running statistics stay those of real images, which are tested
+        buffers = {name: buffer.clone() for name, buffer in
+                   self.asyc.named_buffers()}
+        feats = functional_call(
+            self.asyc, buffers, tuple(map(self._encoder_input, self._normal)))
         self._normal = None
         return dict(loss_refine=self._classification_loss(
             feats, *self._labels(data_samples, feats.abnormal)))

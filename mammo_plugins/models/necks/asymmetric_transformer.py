@@ -68,16 +68,19 @@ class AsymmetricTransformerBlock(BaseModule):
         self.num_heads = num_heads
         self.attentions = tuple(attentions)
         self.norm = nn.LayerNorm(in_channels)
-        self.qkv = nn.Linear(in_channels, 3 * in_channels)
+        self.query_key = nn.Linear(in_channels, 2 * in_channels)
+        self.value = nn.Linear(in_channels, in_channels)
         self.fuse = nn.Sequential(
             nn.Linear((1 + len(attentions)) * in_channels, in_channels), nn.GELU(),
             nn.Linear(in_channels, in_channels))
 
-    def forward(self, right: Tensor, left: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, right: Tensor, left: Tensor,
+                positions: Tensor) -> Tuple[Tensor, Tensor]:
         """Compare both sides.
 
         Args:
             right, left (Tensor): (N, L, C).
+            positions (Tensor): (L, C), added for queries and keys.
 
         Returns:
             tuple[Tensor, Tensor]: Right and left, (N, L, C); exchanged inputs give
@@ -86,9 +89,11 @@ class AsymmetricTransformerBlock(BaseModule):
         num = len(right)
         both = torch.cat([right, left])
         starting = self.norm(both)
-        # (3, 2N, heads, L, C / heads)
-        query, key, value = self.qkv(starting).unflatten(
-            2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        # (2N, heads, L, C / heads) each
+        query, key, value = (
+            part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (
+                *self.query_key(starting + positions).chunk(2, 2),
+                self.value(starting)))
         parts = [starting]
         if 'self' in self.attentions:
             parts.append(self._attend(query, key, value))
@@ -109,10 +114,10 @@ class AsymmetricTransformerBlock(BaseModule):
 class AsymmetricTransformer(BaseModule):
     """The asymmetric transformer of DisAsymNet (section 2.1).
 
-    Places are told by a fixed sinusoidal embedding that is added once, before the
-    first block: the paper names none, but without it a region would not know its
-    mirror image. Both breasts face the same way, so mirrored places have one
-    embedding.
+    Places are told by a fixed sinusoidal embedding of queries and keys: the paper
+    names none, but without it a region would not know its mirror image. Both breasts
+    face the same way, so mirrored places have one embedding. It stays out of the
+    features, where it would stand in every class activation map.
 
     Args:
         in_channels (int): C.
@@ -154,9 +159,8 @@ class AsymmetricTransformer(BaseModule):
                              'breasts have to be of one size')
         _, channels, height, width = right.shape
         positions = sine_positions(height, width, channels).to(right)
-        right, left = (side.flatten(2).transpose(1, 2) + positions
-                       for side in (right, left))
+        right, left = (side.flatten(2).transpose(1, 2) for side in (right, left))
         for layer in self.layers:
-            right, left = layer(right, left)
+            right, left = layer(right, left, positions)
         return tuple(side.transpose(1, 2).unflatten(2, (height, width))
                      for side in (right, left))
