@@ -1,9 +1,14 @@
-"""Exams of noise, to try models without data; as ``mmdet.testing``."""
+"""To try models without data: exams of noise, processes; as ``mmdet.testing``."""
+import datetime
+import socket
 import zlib
-from typing import Dict, List, Sequence
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
@@ -77,3 +82,32 @@ def demo_tri_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
                     for role, partner in partners.items()},
             data_samples=sample))
     return samples
+
+
+def train_in_two_processes(
+        train: Callable[[int], torch.nn.Module],
+        folder: Union[str, Path]) -> Tuple[List[Tensor], List[Tensor]]:
+    """Run a distributed training on CPU; return the parameters of both processes.
+
+    Args:
+        train (callable): Takes the rank and returns the trained model. A function of
+            a module, so that new processes find it.
+        folder (str | Path): For the parameters.
+    """
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    mp.spawn(_train_one, (train, port, str(folder)), nprocs=2)
+    return tuple(torch.load(Path(folder) / f'{rank}.pth', weights_only=True)
+                 for rank in (0, 1))
+
+
+def _train_one(rank: int, train: Callable[[int], torch.nn.Module], port: int,
+               folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group(
+        'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2,
+        timeout=datetime.timedelta(seconds=60))
+    model = train(rank)
+    torch.save([p.detach() for p in model.parameters()], f'{folder}/{rank}.pth')
+    dist.destroy_process_group()

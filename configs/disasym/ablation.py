@@ -19,22 +19,22 @@ titles = {
     'asyc-asyd': 'AsyC & AsyD',
     'disasymnet': 'DisAsymNet'
 }
-bank = {'train_dataloader.dataset.pipeline.1.bank': '{folder}/bank/lesions.npz'}
+bank = {'train_dataloader.dataset.pipeline.1.bank': '{folder}/tumours/lesions.npz'}
 rows = {
     # tumours of exams that no row sees
     'bank-exams': dict(
         title='Exams of the tumours',
         command=[
             'tools/dataset_converters/phantom.py', '--seed', '100{seed}', '--out',
-            '{folder}/bank', '--exams', '60', '--size', '256', '128', '--split', '1',
+            '{folder}/tumours', '--exams', '60', '--size', '256', '128', '--split', '1',
             '0', '0', '--prevalence', '1', '--density', 'A'
         ]),
     'bank': dict(
         title='Tumours',
         needs=['bank-exams'],
         command=[
-            'tools/build_lesion_bank.py', '{folder}/bank/annotations/train.json',
-            '--out', '{folder}/bank/lesions.npz'
+            'tools/build_lesion_bank.py', '{folder}/tumours/annotations/train.json',
+            '--out', '{folder}/tumours/lesions.npz'
         ])
 }
 

@@ -1,14 +1,9 @@
 """DisAsymNet against section 2 written out."""
 import copy
-import datetime
-import socket
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 import mammo_plugins  # noqa: F401
 from mmdet.structures import DetDataSample
@@ -18,6 +13,7 @@ from torch.nn import functional as F
 from mammo_plugins.models import TwoObjectivesDistributedDataParallel
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.testing import train_in_two_processes
 
 SIZE = (64, 48)
 
@@ -281,13 +277,8 @@ def test_a_missing_side():
         same.abnormal[0].sigmoid().item(), abs=1e-5)
 
 
-def train(rank, port, folder):
+def train(rank):
     """Two steps with other data in each process."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2,
-        timeout=datetime.timedelta(seconds=60))
     model = build()
     wrapped = TwoObjectivesDistributedDataParallel(
         model, find_unused_parameters=True)
@@ -297,17 +288,12 @@ def train(rank, port, folder):
         # one process has inserted lesions, the other none
         wrapped.train_step(batch(fakes=(0, ) if rank else (), seed=rank + step),
                            optim)
-    torch.save([p.detach() for p in model.parameters()], f'{folder}/{rank}.pth')
-    dist.destroy_process_group()
+    return model
 
 
 @pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
 def test_two_processes_stay_in_step(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.spawn(train, (port, str(tmp_path)), nprocs=2)
-    one, other = (torch.load(tmp_path / f'{rank}.pth') for rank in (0, 1))
+    one, other = train_in_two_processes(train, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(one, other))
     untrained = list(build().parameters())
     assert any((a - b).abs().max() > 1e-4 for a, b in zip(one, untrained))

@@ -1,13 +1,10 @@
 """MommiNet in two processes, one of which lacks views."""
-import datetime
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 
 import mammo_plugins  # noqa: F401
 from mmengine.config import Config
@@ -15,7 +12,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
 
 from mammo_plugins.registry import MODELS
-from mammo_plugins.testing import demo_exam, demo_tri_view_inputs
+from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
+                                   train_in_two_processes)
 
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
@@ -23,14 +21,10 @@ BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
            ('full', 'full'))
 
 
-def train(rank, port, folder):
-    """Train each stage for some steps and save its parameters."""
+def train(rank):
+    """Train each stage for some steps."""
     sys.path.insert(0, str(Path(__file__).parent))
     from test_mommi_net import CONFIG, annotated, without
-    torch.set_num_threads(1)
-    dist.init_process_group(
-        'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2,
-        timeout=datetime.timedelta(seconds=60))
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
@@ -53,16 +47,10 @@ def train(rank, port, folder):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    torch.save([p.detach() for p in model.parameters()],
-               f'{folder}/rank_{rank}.pth')
-    dist.destroy_process_group()
+    return model
 
 
 @pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
 def test_processes_stay_in_step_where_views_are_missing(tmp_path):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.spawn(train, (port, str(tmp_path)), nprocs=2)
-    one, other = (torch.load(tmp_path / f'rank_{rank}.pth') for rank in (0, 1))
+    one, other = train_in_two_processes(train, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(one, other))

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from mammo_plugins.models.utils.held import held_call
 from mammo_plugins.models.utils.views import having
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
@@ -163,16 +164,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Args:
             right, left (Tensor): (N, 1, H, W) in [0, 1]; gradients reach them.
         """
-        held = {name: tensor.detach()
-                for name, tensor in self.asyc.state_dict().items()}
-        training = self.asyc.training
-        self.asyc.eval()
-        try:
-            return functional_call(
-                self.asyc, held,
-                (self._encoder_input(right), self._encoder_input(left)))
-        finally:
-            self.asyc.train(training)
+        return held_call(
+            self.asyc, self._encoder_input(right), self._encoder_input(left))
 
     def disentangle(self, feats: PairFeatures,
                     size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:

@@ -1,9 +1,12 @@
 """Losses."""
+from .blending_loss import (BackgroundLoss, SeamlessBlendingLoss, image_gradient,
+                            lesion_gradient)
 from .multi_task_loss import FixedWeightLoss, UncertaintyWeightedLoss
 from .pixel_focal_loss import PixelFocalLoss
 from .roi_focal_loss import RoIFocalLoss
 
 __all__ = [
-    'FixedWeightLoss', 'PixelFocalLoss', 'RoIFocalLoss',
-    'UncertaintyWeightedLoss'
+    'BackgroundLoss', 'FixedWeightLoss', 'PixelFocalLoss', 'RoIFocalLoss',
+    'SeamlessBlendingLoss', 'UncertaintyWeightedLoss', 'image_gradient',
+    'lesion_gradient'
 ]

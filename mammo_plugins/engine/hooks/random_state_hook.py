@@ -1,0 +1,50 @@
+"""Resume with the random numbers that were next."""
+import random
+from typing import Any, Dict
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mammo_plugins.registry import HOOKS
+
+_KEY = 'random_state'
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Save the states of random number generators in checkpoints, and restore them.
+
+    With it a training of one process whose data are loaded in that process
+    (``num_workers=0``), and which is not validated on the way, goes on after a resume
+    as if it had not been stopped. Workers of data loaders and other processes of a
+    distributed training have generators of their own, which start anew.
+    """
+
+    priority = 'VERY_LOW'
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the states, as tensors and numbers."""
+        kind, keys, *place = np.random.get_state()
+        version, words, gauss = random.getstate()
+        checkpoint[_KEY] = dict(
+            torch=torch.get_rng_state(),
+            cuda=torch.cuda.get_rng_state_all(),
+            numpy=[kind, torch.tensor(keys.astype(np.int64)), *place],
+            python=[version, torch.tensor(words), gauss])
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Restore the states when a training is resumed."""
+        if runner._resume and _KEY in checkpoint and runner.rank == 0:
+            self._restore(checkpoint[_KEY])
+
+    @staticmethod
+    def _restore(state: Dict[str, Any]) -> None:
+        torch.set_rng_state(state['torch'])
+        if len(state['cuda']) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state['cuda'])
+        kind, keys, *place = state['numpy']
+        np.random.set_state((kind, keys.numpy().astype(np.uint32), *place))
+        version, words, gauss = state['python']
+        random.setstate((version, tuple(words.tolist()), gauss))

@@ -1,0 +1,54 @@
+"""One optimiser for each part of a model."""
+from typing import Optional
+
+from mmengine.model import is_model_wrapper
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
+from torch import nn
+
+from mammo_plugins.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class MultiOptimWrapperConstructor:
+    """Build an ``OptimWrapperDict``, for models with several optimisers.
+
+    Args:
+        optim_wrapper_cfg (dict): By name of a part of the model, the
+            ``optim_wrapper`` of that part.
+        paramwise_cfg (dict, optional): As in MMEngine, for all parts.
+
+    Example:
+        >>> optim_wrapper = dict(
+        ...     constructor='MultiOptimWrapperConstructor',
+        ...     generator=dict(optimizer=dict(type='Adam', lr=0.0002)),
+        ...     discriminator=dict(optimizer=dict(type='Adam', lr=0.0002)))
+    """
+
+    def __init__(self,
+                 optim_wrapper_cfg: dict,
+                 paramwise_cfg: Optional[dict] = None) -> None:
+        self.wrappers = optim_wrapper_cfg
+        self.paramwise_cfg = paramwise_cfg
+
+    def __call__(self, model: nn.Module) -> OptimWrapperDict:
+        """Build.
+
+        Args:
+            model (nn.Module): With a part of each name.
+
+        Raises:
+            ValueError: If it has no such part.
+        """
+        if is_model_wrapper(model):
+            model = model.module
+        parts = dict(model.named_children())
+        wrappers = {}
+        for name, cfg in self.wrappers.items():
+            if name not in parts:
+                raise ValueError(
+                    f'optim_wrapper.{name}: {type(model).__name__} has no such part; '
+                    f'there are {", ".join(parts)}')
+            build = DefaultOptimWrapperConstructor(
+                dict(dict(type='OptimWrapper'), **cfg), self.paramwise_cfg)
+            wrappers[name] = build(parts[name])
+        return OptimWrapperDict(**wrappers)

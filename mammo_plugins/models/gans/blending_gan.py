@@ -1,0 +1,128 @@
+"""Blending adversarial networks: a lesion grown into a normal breast."""
+from typing import Dict, Optional
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor
+from torch.nn import functional as F
+
+from mammo_plugins.models.losses.blending_loss import (BackgroundLoss,
+                                                       SeamlessBlendingLoss)
+from mammo_plugins.models.utils.held import held_call
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class BlendingGAN(BaseModel):
+    """Blending adversarial networks (Lin et al., MICCAI 2019).
+
+    Minimises ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator learns
+    eq. 2; the generator maximises ``log D(G)`` instead of minimising
+    ``log(1 - D(G))``, as Goodfellow et al. and Isola et al. (2017) do, since the
+    latter's gradient vanishes while the generator is poor. All patches of a batch
+    are averaged.
+
+    Two optimisers: ``optim_wrapper`` has ``generator`` and ``discriminator``
+    (:class:`MultiOptimWrapperConstructor`). In distributed training the wrapper is
+    MMEngine's ``MMSeparateDistributedDataParallel``.
+
+    Args:
+        generator (dict): :class:`UNetGenerator`.
+        discriminator (dict): :class:`PatchDiscriminator`.
+        prior_weight (float): lambda_p; the paper states no value. Defaults to 10.
+        data_preprocessor (dict, optional): Defaults to MMEngine's
+            ``BaseDataPreprocessor``.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 generator: dict,
+                 discriminator: dict,
+                 prior_weight: float = 10.,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(
+            data_preprocessor=MODELS.build(
+                data_preprocessor or dict(type='mmengine.BaseDataPreprocessor')),
+            init_cfg=init_cfg)
+        self.generator = MODELS.build(generator)
+        self.discriminator = MODELS.build(discriminator)
+        self.prior_weight = prior_weight
+        self.loss_seamless = SeamlessBlendingLoss()
+        self.loss_background = BackgroundLoss()
+
+    def forward(self,
+                inputs: Dict[str, Tensor],
+                data_samples: Optional[list] = None,
+                mode: str = 'tensor') -> Tensor:
+        """Blend lesions into images.
+
+        Args:
+            inputs (dict[str, Tensor]): ``normal``, ``pasted`` and ``mask``, each
+                (N, 1, H, W), as in :meth:`UNetGenerator.forward`.
+            data_samples (list, optional): Not used.
+            mode (str): 'tensor' or 'predict'; losses are :meth:`train_step`'s.
+
+        Returns:
+            Tensor: (N, 1, H, W); with 'predict' within [0, 1].
+        """
+        output = self.generator(inputs['normal'], inputs['pasted'], inputs['mask'])
+        if mode == 'tensor':
+            return output
+        if mode == 'predict':
+            return output.clamp(0, 1)
+        raise RuntimeError(f'BlendingGAN.forward: mode {mode!r}; expected tensor or '
+                           'predict')
+
+    def train_step(self, data: dict,
+                   optim_wrapper: OptimWrapperDict) -> Dict[str, Tensor]:
+        """Update the discriminator, then the generator, on one batch.
+
+        Args:
+            data (dict): ``inputs``, with ``real`` (M, 1, H, W), images with real
+                lesions, beside those of :meth:`forward`.
+            optim_wrapper (OptimWrapperDict): Of ``generator`` and
+                ``discriminator``.
+
+        Returns:
+            dict[str, Tensor]: Figures of both for the log.
+        """
+        # an autocast context of its own keeps no cast weights from before an update
+        with optim_wrapper['generator'].optim_context(self.generator):
+            inputs = self.data_preprocessor(data, True)['inputs']
+            output = self(inputs)
+        with optim_wrapper['discriminator'].optim_context(self.discriminator):
+            losses = self._discriminator_loss(inputs['real'], output.detach())
+        parsed, logged = self.parse_losses(losses)
+        logged['loss_discriminator'] = logged.pop('loss')
+        optim_wrapper['discriminator'].update_params(parsed)
+        with optim_wrapper['generator'].optim_context(self.generator):
+            losses = self._generator_loss(inputs, output)
+        parsed, figures = self.parse_losses(losses)
+        optim_wrapper['generator'].update_params(parsed)
+        return {**logged, **figures}
+
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Dict[str, Tensor]:
+        """The negative of eq. 2. One run of the network for real and fake images."""
+        on_real, on_fake = self.discriminator(
+            torch.cat([real, fake])).split([len(real), len(fake)])
+        return dict(loss_real=_adversarial(on_real, 1.),
+                    loss_fake=_adversarial(on_fake, 0.))
+
+    def _generator_loss(self, inputs: Dict[str, Tensor],
+                        output: Tensor) -> Dict[str, Tensor]:
+        normal, mask = inputs['normal'], inputs['mask']
+        grey, gradient = self.loss_background(output, normal, mask)
+        seamless = self.loss_seamless(output, normal, inputs['pasted'], mask)
+        weight = self.prior_weight
+        return dict(
+            loss_adversarial=_adversarial(held_call(self.discriminator, output), 1.),
+            loss_seamless=weight * seamless,
+            loss_background=weight * (grey + gradient))
+
+
+def _adversarial(logits: Tensor, label: float) -> Tensor:
+    """Cross entropy of patches that are all real (1) or all generated (0)."""
+    return F.binary_cross_entropy_with_logits(
+        logits, torch.full_like(logits, label))

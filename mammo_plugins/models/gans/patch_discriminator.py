@@ -1,0 +1,57 @@
+"""The discriminator of the blending adversarial networks."""
+from typing import Optional
+
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class PatchDiscriminator(BaseModule):
+    """Tells patches of 16 x 16 pixels of real images from generated ones.
+
+    "A series of four convolutional layers", run "convolutionally across the image"
+    (Lin et al., sections 2.1 and 3). One of 4 x 4 with stride 2 and three of 3 x 3 see
+    16 x 16 pixels. There is no normalisation, which would see the whole image.
+
+    Args:
+        base_channels (int): Of the first layer; doubled in the second and the third.
+            Defaults to 64.
+        init_cfg (dict, optional): Defaults to normal weights of standard deviation
+            0.02, as in Isola et al. (2017), which the paper follows.
+    """
+
+    def __init__(self,
+                 base_channels: int = 64,
+                 init_cfg: Optional[dict] = dict(
+                     type='Normal', layer='Conv2d', std=0.02)) -> None:
+        super().__init__(init_cfg=init_cfg)
+        leaky = dict(type='LeakyReLU', negative_slope=0.2)
+        width = base_channels
+        self.layers = nn.Sequential(
+            ConvModule(1, width, 4, stride=2, padding=1, act_cfg=leaky),
+            ConvModule(width, 2 * width, 3, padding=1, act_cfg=leaky),
+            ConvModule(2 * width, 4 * width, 3, padding=1, act_cfg=leaky),
+            nn.Conv2d(4 * width, 1, 3, padding=1))
+
+    @property
+    def receptive_field(self) -> int:
+        """int: Side in pixels of the patch that an output depends on."""
+        size = 1
+        convs = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)]
+        for conv in reversed(convs):
+            size = (size - 1) * conv.stride[0] + conv.kernel_size[0]
+        return size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Judge patches.
+
+        Args:
+            images (Tensor): (N, 1, H, W) in [0, 1].
+
+        Returns:
+            Tensor: Logits of being real, (N, 1, H / 2, W / 2), one a patch.
+        """
+        return self.layers(images)

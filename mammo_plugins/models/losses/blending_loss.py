@@ -1,0 +1,98 @@
+"""Losses that grow a lesion into an image and leave the rest alone."""
+from typing import Tuple
+
+import torch
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+
+def image_gradient(image: Tensor) -> Tensor:
+    """Return forward differences, 0 in the last column and row.
+
+    Args:
+        image (Tensor): (N, 1, H, W).
+
+    Returns:
+        Tensor: (N, 2, H, W), along x and y.
+    """
+    last_column, last_row = image[..., -1:], image[..., -1:, :]
+    return torch.cat([
+        image.diff(dim=3, append=last_column),
+        image.diff(dim=2, append=last_row)
+    ], dim=1)
+
+
+def lesion_gradient(lesion: Tensor, mask: Tensor) -> Tensor:
+    """Return forward differences within a lesion's patch, 0 over its border.
+
+    Args:
+        lesion (Tensor): (N, 1, H, W), the patch where the mask is 1.
+        mask (Tensor): (N, 1, H, W) of 0 and 1.
+
+    Returns:
+        Tensor: (N, 2, H, W).
+    """
+    # 0 where a neighbour is no part of the patch: the seam is not the lesion's
+    inside = image_gradient(mask) == 0
+    return image_gradient(lesion) * inside * mask
+
+
+def _root_mean_square(values: Tensor, mask: Tensor) -> Tensor:
+    """Root mean square over the pixels of a mask, 0 for none; of each, the norm."""
+    squares = values.float().square().sum(dim=1, keepdim=True) * mask
+    mean = squares.sum() / mask.sum().clamp(min=1)
+    # the square root has no gradient at 0
+    return torch.where(mean > 0, mean.clamp(min=1e-12).sqrt(), mean)
+
+
+@MODELS.register_module()
+class SeamlessBlendingLoss(nn.Module):
+    """L_S: the stronger gradient of tissue and lesion shows (eqs. 3 and 4).
+
+    Both gradients are compared by their length at each pixel of the region. The norm
+    is taken as a root mean square over its pixels, so that large lesions weigh as
+    small ones; the paper does not say over what.
+    """
+
+    def forward(self, output: Tensor, normal: Tensor, pasted: Tensor,
+                mask: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            output (Tensor): G(X, E), (N, 1, H, W).
+            normal (Tensor): X.
+            pasted (Tensor): X with the lesion E pasted in.
+            mask (Tensor): The region, 1 inside and 0 outside.
+
+        Returns:
+            Tensor: A scalar.
+        """
+        tissue, lesion = image_gradient(normal), lesion_gradient(pasted, mask)
+        stronger = tissue.norm(dim=1, keepdim=True) > lesion.norm(dim=1, keepdim=True)
+        return _root_mean_square(
+            image_gradient(output) - torch.where(stronger, tissue, lesion), mask)
+
+
+@MODELS.register_module()
+class BackgroundLoss(nn.Module):
+    """L_B: around the lesion grey values and gradients stay (eq. 5).
+
+    The first norm is a mean over the region's pixels, the second a root mean square,
+    as in :class:`SeamlessBlendingLoss`.
+    """
+
+    def forward(self, output: Tensor, normal: Tensor,
+                mask: Tensor) -> Tuple[Tensor, Tensor]:
+        """Compute both parts.
+
+        Args:
+            output, normal, mask (Tensor): As in :class:`SeamlessBlendingLoss`.
+
+        Returns:
+            tuple[Tensor, Tensor]: Of grey values and of gradients; their sum is L_B.
+        """
+        around = 1 - mask
+        grey = ((output - normal).abs() * around).sum() / around.sum().clamp(min=1)
+        difference = image_gradient(output).abs() - image_gradient(normal).abs()
+        return grey, _root_mean_square(difference, around)

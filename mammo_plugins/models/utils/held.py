@@ -1,0 +1,26 @@
+"""Running a module as if it were a fixed function."""
+from typing import Any
+
+from torch import nn
+from torch.func import functional_call
+
+
+def held_call(module: nn.Module, *inputs: Any) -> Any:
+    """Run a module with its parameters and statistics held.
+
+    Gradients reach the inputs alone, and running statistics stay as they are. Used
+    for discriminators when what they judge is trained: no gradient is left behind in
+    them, and a wrapper for distributed training has nothing to reduce.
+
+    Args:
+        module (nn.Module): Run in evaluation mode; its own mode is kept.
+        inputs: Passed on.
+    """
+    module = getattr(module, 'module', module)
+    held = {name: tensor.detach() for name, tensor in module.state_dict().items()}
+    training = module.training
+    module.eval()
+    try:
+        return functional_call(module, held, inputs)
+    finally:
+        module.train(training)

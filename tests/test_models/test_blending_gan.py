@@ -1,0 +1,261 @@
+"""Blending adversarial networks: parts, two optimisers, processes, resuming."""
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from mmengine.model import MMSeparateDistributedDataParallel
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
+from mammo_plugins.models import PatchDiscriminator, UNetGenerator
+from mammo_plugins.models.losses import BackgroundLoss, SeamlessBlendingLoss
+from mammo_plugins.registry import MODELS
+from mammo_plugins.testing import train_in_two_processes
+
+MODEL = dict(
+    type='BlendingGAN',
+    generator=dict(type='UNetGenerator', base_channels=8, num_levels=3),
+    discriminator=dict(type='PatchDiscriminator', base_channels=4))
+
+
+def build(moved=True):
+    """A model; its last layer moved from nought, so that all parts learn."""
+    torch.manual_seed(0)
+    with MODELS.switch_scope_and_registry('mammo'):
+        model = MODELS.build(MODEL)
+    model.init_weights()
+    if moved:
+        torch.nn.init.normal_(model.generator.last.weight, std=0.05)
+    return model
+
+
+def batch(seed=0, num=2):
+    generator = torch.manual_seed(seed)
+    normal, real, lesion = torch.rand(3, num, 1, 24, 20, generator=generator)
+    mask = torch.zeros_like(normal)
+    mask[..., 6:14, 5:12] = 1.
+    pasted = torch.where(mask > 0, lesion, normal)
+    return dict(inputs=dict(normal=normal, pasted=pasted, mask=mask, real=real))
+
+
+def optimizers(model, **settings):
+    return OptimWrapperDict(**{
+        name: OptimWrapper(
+            torch.optim.SGD(getattr(model, name).parameters(), 0.05), **settings)
+        for name in ('generator', 'discriminator')})
+
+
+def test_receptive_field_is_16_by_16():
+    """Of the formula, and of what one output really depends on."""
+    torch.manual_seed(0)
+    model = PatchDiscriminator(base_channels=4)
+    assert model.receptive_field == 16
+    image = torch.rand(1, 1, 64, 64, requires_grad=True)
+    model(image)[0, 0, 16, 15].backward()
+    rows, columns = np.nonzero(image.grad[0, 0].numpy())
+    assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == 16
+
+
+def test_discriminator_is_convolutional():
+    """Four layers; a patch is judged alike wherever it is."""
+    torch.manual_seed(0)
+    model = PatchDiscriminator(base_channels=4)
+    assert sum(isinstance(m, torch.nn.Conv2d) for m in model.modules()) == 4
+    image = torch.rand(1, 1, 64, 48)
+    found, moved = model(image), model(image.roll((4, 6), (2, 3)))
+    assert found.shape == (1, 1, 32, 24)
+    torch.testing.assert_close(found[..., 6:-10, 6:-10],
+                               moved[..., 8:-8, 9:-7], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize('size', [(32, 16), (37, 23)])
+def test_generator(size):
+    torch.manual_seed(0)
+    model = UNetGenerator(base_channels=8, num_levels=3)
+    normal, pasted, mask = torch.rand(3, 2, 1, *size)
+    torch.testing.assert_close(model(normal, pasted, mask), normal)  # from nought
+    torch.nn.init.normal_(model.last.weight)
+    output = model(normal, pasted, mask)
+    assert output.shape == normal.shape
+    for k in range(3):  # each channel matters
+        inputs = [normal, pasted, mask]
+        inputs[k] = 1 - inputs[k]
+        change = model(*inputs) - output - (inputs[0] - normal)
+        assert change.abs().max() > 1e-3
+
+
+def test_generator_has_skip_connections():
+    """Fine detail passes: a change of one pixel has a sharp effect there."""
+    torch.manual_seed(0)
+    model = UNetGenerator(base_channels=8, num_levels=3).eval()
+    torch.nn.init.normal_(model.last.weight)
+    images = torch.rand(3, 1, 1, 32, 32)
+    changed = images.clone()
+    changed[1, ..., 16, 16] += 1.
+    effect = (model(*changed) - model(*images)).abs()[0, 0]
+    assert effect[16, 16] > 3 * effect.median()
+
+
+def test_two_updates_equal_the_equations():
+    model = build()
+    by_hand, data = copy.deepcopy(model), batch()
+    x = data['inputs']
+    logged = model.train_step(copy.deepcopy(data), optimizers(model))
+
+    generator, discriminator = by_hand.generator, by_hand.discriminator
+    fake = generator(x['normal'], x['pasted'], x['mask'])
+    step = torch.optim.SGD(discriminator.parameters(), 0.05)
+    real, false = discriminator(x['real']), discriminator(fake.detach())
+    # eq. 2, to be maximised
+    value = real.sigmoid().log().mean() + (1 - false.sigmoid()).log().mean()
+    (-value).backward()
+    step.step()
+    assert logged['loss_discriminator'].item() == pytest.approx(-value.item(), rel=1e-4)
+    prior = (SeamlessBlendingLoss()(fake, x['normal'], x['pasted'], x['mask'])
+             + sum(BackgroundLoss()(fake, x['normal'], x['mask'])))
+    total = -discriminator(fake).sigmoid().log().mean() + 10 * prior
+    step = torch.optim.SGD(generator.parameters(), 0.05)
+    step.zero_grad()
+    total.backward()
+    step.step()
+    assert logged['loss'].item() == pytest.approx(total.item(), rel=1e-4)
+    for ours, theirs in zip(model.parameters(), by_hand.parameters()):
+        torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+def test_nothing_is_left_behind():
+    """The generator's update leaves no gradient in the discriminator."""
+    model = build()
+    optim = optimizers(model)
+    model.train_step(batch(), optim)
+    assert all(p.grad is None or not p.grad.any()
+               for p in model.discriminator.parameters())
+
+
+def test_gradient_accumulation():
+    model = build()
+    before = copy.deepcopy(model.state_dict())
+    optim = optimizers(model, accumulative_counts=2)
+    for wrapper in optim.values():
+        wrapper.initialize_count_status(model, 0, 4)
+
+    def changed():
+        return [k for k, v in model.state_dict().items()
+                if not torch.equal(v, before[k])]
+
+    model.train_step(batch(0), optim)
+    assert not changed()
+    model.train_step(batch(1), optim)
+    parts = {name.split('.')[0] for name in changed()}
+    assert parts == {'generator', 'discriminator'}
+
+
+def test_half_precision():
+    """As AmpOptimWrapper does on CUDA: autocast around each part."""
+    model = build()
+    with torch.autocast('cpu', torch.bfloat16):
+        logged = model.train_step(batch(), optimizers(model))
+    full = build().train_step(batch(), optimizers(build()))
+    for name, value in logged.items():
+        assert value.item() == pytest.approx(full[name].item(), rel=0.05)
+
+
+def test_prior_alone_keeps_the_background_and_grows_the_lesion():
+    """Trained on one image: the lesion's edges appear, the rest stays."""
+    model = build()
+    normal = torch.full((1, 1, 24, 20), 0.4)
+    mask = torch.zeros_like(normal)
+    mask[..., 6:16, 5:15] = 1.
+    pasted = normal.clone()
+    pasted[..., 8:14, 7:13] = 0.8
+    data = dict(inputs=dict(normal=normal, pasted=pasted, mask=mask, real=pasted))
+    optim = OptimWrapperDict(
+        generator=OptimWrapper(torch.optim.Adam(model.generator.parameters(), 0.01)),
+        discriminator=OptimWrapper(
+            torch.optim.Adam(model.discriminator.parameters(), 1e-4)))
+    for _ in range(150):
+        model.train_step(data, optim)
+    output = model(data['inputs'], mode='predict').detach()
+    lesion = output[..., 9:13, 8:12].mean() - output[..., :5, :].mean()
+    assert lesion > 0.25
+    assert (output - normal)[mask == 0].abs().mean() < 0.03
+
+
+def train(rank):
+    model = build()
+    wrapped = MMSeparateDistributedDataParallel(model)
+    optim = optimizers(model)
+    for step in range(3):
+        wrapped.train_step(batch(seed=10 * rank + step), optim)
+    return model
+
+
+@pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
+def test_two_processes_stay_in_step(tmp_path):
+    one, other = train_in_two_processes(train, tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(one, other))
+    untrained = list(build().parameters())
+    assert any((a - b).abs().max() > 1e-4 for a, b in zip(one, untrained))
+
+
+class Drawn(Dataset):
+    """Samples that hang on all random number generators."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        data = batch(seed=int(np.random.randint(1000)), num=1)['inputs']
+        return dict(inputs={name: image[0] + 0.1 * F.relu(torch.randn(1, 24, 20))
+                            for name, image in data.items()})
+
+
+def runner(folder, epochs, hooks=(dict(type='mammo.RandomStateHook'), ), **settings):
+    adam = dict(optimizer=dict(type='Adam', lr=0.001))
+    return Runner(
+        model=build(), work_dir=str(folder), log_level='ERROR',
+        train_dataloader=dict(
+            dataset=Drawn(), batch_size=2, num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            collate_fn=dict(type='default_collate')),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        optim_wrapper=dict(
+            constructor='mammo.MultiOptimWrapperConstructor', generator=adam,
+            discriminator=adam),
+        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
+        custom_hooks=list(hooks), randomness=dict(seed=3), default_scope='mammo',
+        experiment_name=f'{folder.name}_{epochs}_{len(hooks)}_{bool(settings)}',
+        **settings)
+
+
+@pytest.mark.parametrize('hooked', [True, False])
+def test_resuming_is_exact(tmp_path, hooked):
+    """Both optimisers and the random state; without the state it would not be."""
+    hooks = (dict(type='mammo.RandomStateHook'), ) if hooked else ()
+    whole = runner(tmp_path / 'whole', 4, hooks)
+    whole.train()
+    runner(tmp_path / 'part', 2, hooks).train()
+    part = runner(tmp_path / 'part', 4, hooks, resume=True)
+    part.train()
+    pairs = list(zip(whole.model.parameters(), part.model.parameters()))
+    assert all(torch.equal(a, b) for a, b in pairs) == hooked
+    assert not math.isnan(sum(p.sum().item() for p, _ in pairs))
+
+
+def test_an_optimizer_of_no_part():
+    with pytest.raises(ValueError, match='optim_wrapper.critic: BlendingGAN has no'):
+        MultiOptimWrapperConstructor(
+            dict(critic=dict(optimizer=dict(type='Adam', lr=1.))))(build())
+
+
+def test_mistakes():
+    with pytest.raises(ValueError, match='multiple of 8'):
+        UNetGenerator(base_channels=12)
+    with pytest.raises(RuntimeError, match='expected tensor or predict'):
+        build()(batch()['inputs'], mode='loss')
