@@ -1,6 +1,6 @@
 # DisAsymNet, VinDr-Mammo: tables 1 and 2. The tumours are of another data set:
 #     python tools/build_lesion_bank.py data/inbreast/annotations/train.json \
-#         --out data/lesion_bank_inbreast.npz
+#         --out data/lesion_bank_inbreast.npz --classes mass
 _base_ = './asyc-asyd_vindr.py'
 
 pipeline = _base_.train_pipeline

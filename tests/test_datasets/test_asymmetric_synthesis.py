@@ -193,9 +193,10 @@ def test_banks_of_the_same_data_set_are_refused():
         transform(bank=bank(dataset='ddsm'), prob=0.)(pair())
 
 
-@pytest.mark.parametrize('split', ['val', 'test'])
+@pytest.mark.parametrize('split', ['val', 'test', None])
 def test_lesions_to_be_tested_on_are_always_refused(split):
-    with pytest.raises(AnnotationError, match=f'of the {split} split'):
+    part = f'the {split}' if split else 'no stated'
+    with pytest.raises(AnnotationError, match=f'of {part} split'):
         transform(bank=bank(dataset='ddsm', split=split),
                   allow_same_source=True)(pair())
     assert transform(bank=bank(split=split))(pair())['synthetic']

@@ -67,36 +67,49 @@ def test_summary_of_what_no_sample_has():
     assert summary['figures']['none'] == dict(value=None, low=None, high=None)
 
 
-def sample(lesions, patient='p', **change):
-    """A pair of which the right breast has a lesion, and its inputs."""
-    truth, image, lesion, guess, _ = images()
-    view = DetDataSample(metainfo=dict(img_path='R.dcm', img_shape=SIZE))
-    fields = dict(normal_img=torch.tensor(guess), clean_img=torch.tensor(truth)[None])
-    for name, value in dict(fields, **change).items():
-        if value is not None:
-            view.set_field(value, name)
-    view.gt_instances = InstanceData(
-        bboxes=torch.tensor([[4., 10, 10, 18]] if lesions else []).reshape(-1, 4))
+def sample(lesions, patient='p', sides='R', seed=0, **change):
+    """A pair of which the first side has lesions, and its inputs."""
     pair = MultiViewDataSample(metainfo=dict(exam_id='e', patient_id=patient))
-    pair.set_data(dict(R=view))
-    return pair, torch.tensor(image)[None]
+    inputs = dict(R=None, L=None)
+    for k, side in enumerate(sides):
+        truth, image, lesion, guess, _ = images(seed + k)
+        ill = lesions and not k
+        view = DetDataSample(metainfo=dict(img_path=f'{side}.dcm', img_shape=SIZE))
+        fields = dict(normal_img=torch.tensor(guess),
+                      clean_img=torch.tensor(truth)[None])
+        for name, value in dict(fields, **change).items():
+            if value is not None:
+                view.set_field(value, name)
+        view.gt_instances = InstanceData(
+            bboxes=torch.tensor([[4., 10, 10, 18]] if ill else []).reshape(-1, 4))
+        pair.set_data({side: view})
+        inputs[side] = torch.tensor(image if ill else truth)[None]
+    return pair, inputs
 
 
 def evaluate(samples, **arguments):
     evaluator = Evaluator([ReconstructionMetric(**arguments)])
     pairs, inputs = zip(*samples)
-    evaluator.process(list(pairs), dict(inputs=dict(R=list(inputs), L=[None] * 9)))
+    evaluator.process(list(pairs), dict(inputs={
+        side: [own[side] for own in inputs] for side in 'RL'}))
     return evaluator.evaluate(len(pairs))
 
 
 def test_metric(tmp_path):
-    found = evaluate([sample(True), sample(False, 'q')], n_bootstrap=20,
-                     out_dir=str(tmp_path))
+    """Every view is held against its own pixels; some samples lack a side."""
+    found = evaluate(
+        [sample(True, sides='RL'), sample(False, 'q', 'L', seed=5),
+         sample(True, 'r', 'LR', seed=9)], n_bootstrap=20, out_dir=str(tmp_path))
     assert found['reconstruction/inside'] == pytest.approx(0.1)
     assert found['reconstruction/inside_unchanged'] == pytest.approx(0.3)
     assert found['reconstruction/inside_bias'] == pytest.approx(-0.1)
-    assert found['reconstruction/n_images'] == 2
-    assert found['reconstruction/n_abnormal'] == 1
+    # healthy views: the guess's dark spot of 48 pixels is an error around
+    breast = 32 * 16
+    healthy = (48 * 0.1 + (breast - 48) * 0.05) / breast
+    assert found['reconstruction/outside'] == pytest.approx(
+        (2 * 0.05 + 3 * healthy) / 5, rel=0.02)
+    assert found['reconstruction/n_images'] == 5
+    assert found['reconstruction/n_abnormal'] == 2
     summary = json.loads((tmp_path / 'reconstruction.json').read_text())
     assert tuple(summary['figures']) == RECONSTRUCTION_FIGURES
     assert len(summary['draws']['inside']) == 20

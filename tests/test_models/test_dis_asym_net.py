@@ -33,7 +33,14 @@ def build(asyd=True, neck=True, **settings):
             asyd=dict(type='DisentanglingDecoder', in_channels=(8, 16, 32, 64),
                       channels=4) if asyd else None), **settings))
         model.init_weights()
-    return model
+    if asyd:  # from nought, normal and abnormal images would be alike
+        torch.nn.init.normal_(model.asyd.last[0].weight, std=0.2)
+        torch.nn.init.normal_(model.asyd.last[0].bias, std=0.2)
+    with torch.no_grad():  # so that heat maps have places of both signs
+        model.eval()
+        model.asyc.abnormal_head.bias -= model.classify(
+            *batch()['inputs'].values()).activation.mean()
+    return model.train()
 
 
 def batch(labels=((0, 0), (1, 0), (1, 1)), fakes=(), seed=0):
@@ -98,6 +105,7 @@ def test_losses_equal_section_2(fakes):
     x = torch.cat(real)
     x_n, x_ab = model.disentangle(feats, SIZE)
     m = F.interpolate(feats.heat_maps[:, None], SIZE, mode='bilinear')
+    assert m.max() > 0.1 and (x_n - x_ab).abs().mean() > 0.05
     expected['loss_rec'] = 0.1 * (
         ((1 - m) * x - (1 - m) * x_n).abs().mean() + (m * x - x_ab).abs().mean())
     expected['loss_dics'] = l_cls(
@@ -120,9 +128,6 @@ def test_losses_equal_section_2(fakes):
 
 def test_heat_maps():
     model = build().eval()
-    with torch.no_grad():  # so that there are places of both signs
-        model.asyc.abnormal_head.bias -= model.classify(
-            *batch()['inputs'].values()).activation.mean()
     feats = model.classify(*batch()['inputs'].values())
     maps = feats.heat_maps
     assert 0 < (maps > 0).float().mean() < 1
@@ -179,6 +184,8 @@ def test_two_updates_a_step():
     logged = model.train_step(copy.deepcopy(data), wrapper(model))
     assert {'loss_diag', 'loss_rec', 'loss_dics', 'loss_syn',
             'loss_refine'} <= set(logged)
+    assert logged['loss'].item() == pytest.approx(
+        sum(v.item() for k, v in logged.items() if k != 'loss'), rel=1e-5)
     for ours, theirs in zip(model.parameters(), by_hand.parameters()):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
@@ -210,6 +217,41 @@ def test_gradient_accumulation():
     model.train_step(copy.deepcopy(data), optim)
     for ours, theirs in zip(model.parameters(), by_hand.parameters()):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize('resumed', [0, 2])
+def test_gradient_accumulation_to_the_end(resumed):
+    """The loop counts steps; the wrapper has two updates of each."""
+    model = build()
+    optim = wrapper(model, accumulative_counts=2)
+    optim.initialize_count_status(model, resumed, 4)
+    steps = []
+    real = optim.optimizer.step
+    optim.optimizer.step = lambda *a, **k: (steps.append(1), real(*a, **k))
+    for step in range(resumed, 4):
+        model.train_step(batch(seed=step), optim)
+    assert len(steps) == 4 - resumed
+
+
+def test_unknown_sides_do_not_count():
+    """A pair may be asymmetric with one side known."""
+    model = build(asyd=False).eval()
+    data = batch(labels=((1, None), (0, 0)))
+    data['data_samples'][0].gt_label = torch.tensor([1])
+    found = model(**data, mode='loss')['loss_diag']
+    feats = model.classify(*data['inputs'].values())
+    known = feats.abnormal[[0, 1, 3]]
+    expected = F.binary_cross_entropy_with_logits(
+        known, torch.tensor([1., 0, 0])) + F.binary_cross_entropy_with_logits(
+            feats.asymmetric, torch.tensor([1., 0]))
+    torch.testing.assert_close(found, expected)
+
+
+def test_training_needs_whole_pairs():
+    data = batch()
+    data['inputs']['L'] = data['inputs']['L'][:2]
+    with pytest.raises(ValueError, match='complete=True'):
+        build()(**data, mode='loss')
 
 
 def test_half_precision():

@@ -15,7 +15,7 @@ from mammo_plugins.visualization import draw_pairs, pair_panels
 
 EXAMPLE = ('python tools/analysis_tools/pair_panels.py '
            'configs/disasym/disasymnet_phantom.py '
-           'work_dirs/disasymnet_phantom/epoch_10.pth --out pairs.png')
+           'work_dirs/disasymnet_phantom/epoch_8.pth --out pairs.png')
 
 
 def parse_args():

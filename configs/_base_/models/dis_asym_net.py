@@ -25,4 +25,6 @@ model = dict(
     weights=dict(diag=1., rec=0.1, dics=1., syn=0.5))
 # two objectives a step, the second of which leaves the decoder out
 model_wrapper_cfg = dict(
-    type='TwoObjectivesDistributedDataParallel', find_unused_parameters=True)
+    type='TwoObjectivesDistributedDataParallel',
+    broadcast_buffers=False,
+    find_unused_parameters=True)

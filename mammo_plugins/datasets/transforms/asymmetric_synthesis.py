@@ -37,8 +37,8 @@ class InsertLesions(BaseTransform):
     or ``img`` by ``synthetic_gt_label``, or leaves the pair out of L_diag.
 
     **Weak supervision.** Outlines of the data set that is trained on must not enter.
-    A bank of the same data set is refused unless ``allow_same_source``; one of its
-    validation or test split is refused always.
+    A bank of the same data set is refused unless ``allow_same_source``; what is not of
+    its training split is refused always.
 
     Augmentation of geometry comes after, in :class:`WithCleanImage`, so that the
     clean pixels stay in step; that of grey values comes before.
@@ -153,11 +153,12 @@ class InsertLesions(BaseTransform):
                 f'data set trained on is {name}; with their outlines localisation '
                 'would not be weakly supervised. Build a bank of another data set, '
                 'or set allow_same_source=True')
-        if self.bank.split in ('val', 'test'):
+        if self.bank.split != 'train':
+            part = f'the {self.bank.split}' if self.bank.split else 'no stated'
             raise AnnotationError(
-                f'InsertLesions.bank: its lesions are of the {self.bank.split} split '
-                f'of {self.bank.dataset}, the data set trained on; build the bank '
-                'of its training split')
+                f'InsertLesions.bank: its lesions are of {part} split of '
+                f'{self.bank.dataset}, the data set trained on; build the bank of '
+                'its training split')
 
     def _changed(self, view: dict, count: int, rng: np.random.Generator) -> dict:
         """Return a view with tumours, as far as they found a place."""

@@ -36,7 +36,7 @@ class PairFeatures:
         of abnormality, so that normal breasts stay dark. The paper refers to online
         class activation maps and does not state how they are scaled.
         """
-        positive = self.activation.relu()
+        positive = self.activation.float().relu()  # half precision lacks 1e-6
         highest = positive.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6)
         return positive / highest * self.abnormal.sigmoid()[:, None, None]
 

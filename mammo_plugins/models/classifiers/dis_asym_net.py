@@ -1,4 +1,5 @@
 """DisAsymNet: what would both breasts look like without their asymmetry?"""
+import math
 from typing import Dict, List, Optional, Tuple, Union
 
 import torch
@@ -39,9 +40,10 @@ class TwoObjectives:
                 objective counts: an even number keeps them together.
 
         Returns:
-            dict[str, Tensor]: Figures of both for the log.
+            dict[str, Tensor]: Figures of both for the log; ``loss`` is their sum.
         """
         model = getattr(self, 'module', self)
+        self._count_objectives(optim_wrapper)
         logged: Dict[str, Tensor] = {}
         with optim_wrapper.optim_context(self):
             data = model.data_preprocessor(data, True)
@@ -51,8 +53,18 @@ class TwoObjectives:
             if losses:
                 parsed, figures = model.parse_losses(losses)
                 optim_wrapper.update_params(parsed)
-                logged.update(figures)
+                total = logged.get('loss', 0.) + figures['loss']
+                logged.update(figures, loss=total)
         return logged
+
+    def _count_objectives(self, optim_wrapper: OptimWrapper) -> None:
+        """Tell the wrapper of twice the updates that the loop has counted."""
+        counted = optim_wrapper._max_counts
+        if counted > 0 and counted != getattr(self, '_updates', None):
+            optim_wrapper.initialize_count_status(
+                getattr(self, 'module', self), 2 * optim_wrapper._inner_count,
+                2 * counted)
+            self._updates = 2 * counted
 
 
 @MODEL_WRAPPERS.register_module()
@@ -78,7 +90,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
     First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
     ``L_refine``, on the normal images of the first, which are held (section 2.4). The
     second goes by the batch norms' statistics of its batch and leaves the running ones
-    alone.
+    alone; those are of real images and of images with inserted lesions.
 
     A side whose partner was not taken is compared with itself and gets no score of
     asymmetry; in training such pairs are left out (``complete=True``).
@@ -183,17 +195,21 @@ class DisAsymNet(TwoObjectives, BaseModel):
     @staticmethod
     def _labels(data_samples: List[MultiViewDataSample],
                 like: Tensor) -> Tuple[Tensor, Tensor]:
-        """Return y of each side, (2N, ), and y_asy, (N, )."""
+        """Return y of each side, (2N, ), NaN if unknown, and y_asy, (N, )."""
         sides = [sample.get(side).gt_label for side in SIDES
                  for sample in data_samples]
+        sides = [math.nan if label is None else label for label in sides]
         asymmetric = torch.cat([sample.gt_label for sample in data_samples])
         return like.new_tensor(sides), asymmetric.to(like)
 
     @staticmethod
     def _classification_loss(feats: PairFeatures, abnormal: Tensor,
                              asymmetric: Tensor) -> Tensor:
-        """L_cls of section 2.1."""
-        loss = F.binary_cross_entropy_with_logits(feats.abnormal, abnormal)
+        """L_cls of section 2.1; sides of unknown label do not count."""
+        known = ~abnormal.isnan()
+        loss = F.binary_cross_entropy_with_logits(
+            feats.abnormal[known], abnormal[known],
+            reduction='sum') / known.sum().clamp(min=1)
         if feats.asymmetric is not None:
             loss = loss + F.binary_cross_entropy_with_logits(
                 feats.asymmetric, asymmetric)
@@ -212,6 +228,9 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Returns:
             dict[str, Tensor]: Weighted losses.
         """
+        if any(len(inputs.get(side, ())) != len(data_samples) for side in SIDES):
+            raise ValueError('DisAsymNet: a pair of the batch lacks a side; the training '
+                             'set needs complete=True')
         seen = torch.stack([inputs[side] for side in SIDES])  # (2, N, 1, H, W)
         fakes = [i for i, sample in enumerate(data_samples)
                  if any('clean_img' in sample.get(side) for side in SIDES)]

@@ -13,14 +13,15 @@ def held_call(module: nn.Module, *inputs: Any) -> Any:
     them, and a wrapper for distributed training has nothing to reduce.
 
     Args:
-        module (nn.Module): Run in evaluation mode; its own mode is kept.
+        module (nn.Module): Run in evaluation mode; the modes of its parts are kept.
         inputs: Passed on.
     """
     module = getattr(module, 'module', module)
     held = {name: tensor.detach() for name, tensor in module.state_dict().items()}
-    training = module.training
+    modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
         return functional_call(module, held, inputs)
     finally:
-        module.train(training)
+        for part, training in modes:
+            part.training = training
