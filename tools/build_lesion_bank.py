@@ -9,7 +9,9 @@ from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.apis.command_line import parser, user_errors
-from mammo_plugins.datasets.transforms import LoadMammogram, whole_box
+from mammo_plugins.datasets.transforms import (LoadMammogram, grown_box,
+                                               segmentation_to_canonical,
+                                               segmentation_to_mask, whole_box)
 from mammo_plugins.io import MammogramError, atomic_path
 from mammo_plugins.structures import (AnnotationError, BankLesion, Lesion, LesionBank,
                                       View, exams_from_coco, load_coco_exam)
@@ -35,9 +37,11 @@ class Skip(NamedTuple):
 def parse_args(argv: Optional[Sequence[str]] = None):
     """Read the command line."""
     arguments = parser(
-        'Cut the box of every annotated lesion out of a data set, for InsertLesions '
-        '(DisAsymNet, section 2.3). For weakly supervised localisation the bank is '
-        'of another data set than the one trained on.', EXAMPLE)
+        'Cut the box of every annotated lesion out of a data set, with its outline '
+        'where there is one, for InsertLesions (DisAsymNet, section 2.3) and '
+        'PasteLesion (blending adversarial networks). For weakly supervised '
+        'localisation the bank is of another data set than the one trained on.',
+        EXAMPLE)
     arguments.add_argument('ann_file', type=Path, help='COCO-exam JSON with boxes')
     arguments.add_argument(
         '--out', type=Path, required=True, metavar='FILE', help='.npz file to write')
@@ -48,6 +52,10 @@ def parse_args(argv: Optional[Sequence[str]] = None):
         '--classes', nargs='+', metavar='NAME',
         help='categories of lesions to take (default: all)')
     arguments.add_argument(
+        '--context', type=float, default=1., metavar='FACTOR',
+        help='factor by which boxes grow about their centres; above 1 for boxes that '
+        'hug the lesion (default: %(default)s)')
+    arguments.add_argument(
         '--max-size', type=int, default=512, metavar='N',
         help='pixels; lesions of which a side is longer are shrunk to it '
         '(default: %(default)s)')
@@ -57,6 +65,8 @@ def parse_args(argv: Optional[Sequence[str]] = None):
     args = arguments.parse_args(argv)
     if args.max_size < MIN_SIDE:
         arguments.error(f'--max-size {args.max_size}: expected at least {MIN_SIDE}')
+    if args.context < 1:
+        arguments.error(f'--context {args.context}: expected 1 or more')
     if args.data_root is None:
         args.data_root = args.ann_file.absolute().parent.parent
     elif not args.data_root.is_dir():
@@ -64,8 +74,8 @@ def parse_args(argv: Optional[Sequence[str]] = None):
     return args
 
 
-def build(data: dict, root: Path, classes: Optional[Sequence[str]],
-          max_size: int) -> Tuple[List[BankLesion], List[Skip]]:
+def build(data: dict, root: Path, classes: Optional[Sequence[str]], max_size: int,
+          context: float = 1.) -> Tuple[List[BankLesion], List[Skip]]:
     """Cut all lesions of a COCO-exam JSON.
 
     Args:
@@ -73,6 +83,7 @@ def build(data: dict, root: Path, classes: Optional[Sequence[str]],
         root (Path): What its ``file_name`` start from.
         classes (Sequence[str], optional): Names of categories; all if ``None``.
         max_size (int): Longest side in pixels.
+        context (float): Factor by which boxes grow.
 
     Returns:
         tuple: The lesions, and what was left out.
@@ -91,13 +102,13 @@ def build(data: dict, root: Path, classes: Optional[Sequence[str]],
         if view.image_id in made:
             found += [Skip(view.image_id, 'synthetic image')] * len(lesions)
         else:
-            found += cut_lesions(view, lesions, root, max_size)
+            found += cut_lesions(view, lesions, root, max_size, context)
     return ([item for item in found if isinstance(item, BankLesion)],
             [item for item in found if isinstance(item, Skip)])
 
 
-def cut_lesions(view: View, lesions: Sequence[Lesion], root: Path,
-                max_size: int) -> Iterator[Union[BankLesion, Skip]]:
+def cut_lesions(view: View, lesions: Sequence[Lesion], root: Path, max_size: int,
+                context: float) -> Iterator[Union[BankLesion, Skip]]:
     """Cut the lesions of one mammogram; yield each, or why it was skipped."""
     try:
         image, frame = LoadMammogram().load(str(root / view.file_name))
@@ -117,11 +128,12 @@ def cut_lesions(view: View, lesions: Sequence[Lesion], root: Path,
         if lesion.ignore:
             yield Skip(view.image_id, 'region to ignore (iscrowd)')
         else:
-            yield cut(view, lesion, image, inside, frame, max_size)
+            yield cut(view, lesion, image, inside, frame, max_size, context)
 
 
 def cut(view: View, lesion: Lesion, image: np.ndarray, inside: np.ndarray,
-        frame: CanonicalFrame, max_size: int) -> Union[BankLesion, Skip]:
+        frame: CanonicalFrame, max_size: int,
+        context: float) -> Union[BankLesion, Skip]:
     """Cut one lesion.
 
     Args:
@@ -131,11 +143,13 @@ def cut(view: View, lesion: Lesion, image: np.ndarray, inside: np.ndarray,
         inside (np.ndarray): (H, W) bool, the breast.
         frame (CanonicalFrame): That frame.
         max_size (int): Longest side in pixels.
+        context (float): Factor by which the box grows.
     """
-    box = whole_box(transform_boxes(lesion.bbox, frame.matrix)[0], image.shape)
-    if box is None:
+    own_box = transform_boxes(lesion.bbox, frame.matrix)[0]
+    box = whole_box(grown_box(own_box, context), image.shape)
+    if box is None or whole_box(own_box, image.shape) is None:
         return Skip(view.image_id, 'box without area in the breast image')
-    patch = crop(image, box)
+    patch, mask = crop(image, box), crop(outline(lesion, frame, image.shape), box)
     if min(patch.shape) < MIN_SIDE:
         return Skip(view.image_id, f'box of less than {MIN_SIDE} pixels')
     share = crop(inside, box).mean()
@@ -146,15 +160,32 @@ def cut(view: View, lesion: Lesion, image: np.ndarray, inside: np.ndarray,
     if shrink < 1:
         size = [max(1, round(length * shrink)) for length in patch.shape[::-1]]
         patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(mask.astype(np.float32), size,
+                          interpolation=cv2.INTER_AREA) >= 0.5
+    if not mask.any():
+        return Skip(view.image_id, 'outline without area in the breast image')
     spacing = view.pixel_spacing_mm
     name = Path(view.file_name)
     return BankLesion.of(
         np.clip(patch, 0, 1),
+        mask=mask,
         image_shape=tuple(length * shrink for length in image.shape),
         pixel_spacing_mm=spacing and tuple(step / shrink for step in spacing),
         file_name=name.name if name.is_absolute() else name.as_posix(),
         box=tuple(transform_boxes(box, frame.inverse)[0].tolist()),
         pathology=lesion.pathology)
+
+
+def outline(lesion: Lesion, frame: CanonicalFrame,
+            shape: Tuple[int, int]) -> np.ndarray:
+    """Return the lesion's pixels in the canonical image, bool; else its box's."""
+    if lesion.segmentation:
+        return segmentation_to_mask(
+            segmentation_to_canonical(lesion.segmentation, frame), shape)
+    mask = np.zeros(shape, bool)
+    x1, y1, x2, y2 = whole_box(transform_boxes(lesion.bbox, frame.matrix)[0], shape)
+    mask[y1:y2, x1:x2] = True
+    return mask
 
 
 def draw(lesions: Sequence[BankLesion], path: Path) -> None:
@@ -200,7 +231,8 @@ def main() -> None:
         if unknown:
             raise AnnotationError(f'--classes {" ".join(unknown)}: {args.ann_file} has '
                                   f'the categories {", ".join(names)}')
-        lesions, skips = build(data, args.data_root, args.classes, args.max_size)
+        lesions, skips = build(data, args.data_root, args.classes, args.max_size,
+                               args.context)
         report(skips)
         if not lesions:
             raise AnnotationError(

@@ -34,18 +34,28 @@ class BankLesion:
         file_name (str): The mammogram, relative to the data root.
         box (tuple[float]): (x1, y1, x2, y2) in pixels of that file.
         pathology (str, optional): 'malignant' or 'benign'.
+        mask (np.ndarray): (h, w) bool, the lesion's outline, or its box where no
+            outline is known.
     """
     levels: np.ndarray
     image_shape: Tuple[float, float]
     pixel_spacing_mm: Optional[Tuple[float, float]]
     file_name: str
     box: Tuple[float, float, float, float]
-    pathology: Optional[str] = None
+    pathology: Optional[str]
+    mask: np.ndarray
 
     @classmethod
-    def of(cls, pixels: np.ndarray, **facts: Any) -> 'BankLesion':
-        """Make one of (h, w) float pixels in [0, 1] and the other attributes."""
-        return cls(np.rint(pixels * _FULL_SCALE).astype(np.uint16), **facts)
+    def of(cls, pixels: np.ndarray, mask: Optional[np.ndarray] = None,
+           pathology: Optional[str] = None, **facts: Any) -> 'BankLesion':
+        """Make one of (h, w) float pixels in [0, 1] and the other attributes.
+
+        Without a mask the whole patch is the lesion.
+        """
+        return cls(
+            np.rint(pixels * _FULL_SCALE).astype(np.uint16),
+            mask=np.ones(pixels.shape, bool) if mask is None else mask,
+            pathology=pathology, **facts)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -53,7 +63,7 @@ class BankLesion:
         return self.levels.astype(np.float32) / _FULL_SCALE
 
     def facts(self) -> Dict[str, Any]:
-        """Return all but the pixels, JSON-serialisable."""
+        """Return all but pixels and mask, JSON-serialisable."""
         return dict(
             image_shape=self.image_shape,
             pixel_spacing_mm=self.pixel_spacing_mm,
@@ -111,7 +121,7 @@ class LesionBank:
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file['bank']))
                 lesions = [
-                    _lesion(file[f'lesion_{k}'], entry)
+                    _lesion(file[f'lesion_{k}'], file[f'mask_{k}'], entry)
                     for k, entry in enumerate(facts['lesions'])
                 ]
             return cls(facts['dataset'], lesions, facts['split'])
@@ -130,19 +140,24 @@ class LesionBank:
         """Write everything to one ``.npz`` file, atomically."""
         facts = dict(dataset=self.dataset, split=self.split,
                      lesions=[lesion.facts() for lesion in self.lesions])
-        arrays = {f'lesion_{k}': lesion.levels
-                  for k, lesion in enumerate(self.lesions)}
+        arrays = {}
+        for k, lesion in enumerate(self.lesions):
+            arrays.update({f'lesion_{k}': lesion.levels, f'mask_{k}': lesion.mask})
         with atomic_path(path) as temporary:
             with open(temporary, 'xb') as file:
                 np.savez_compressed(file, bank=np.array(json.dumps(facts)), **arrays)
 
 
-def _lesion(levels: np.ndarray, facts: Dict[str, Any]) -> BankLesion:
+def _lesion(levels: np.ndarray, mask: np.ndarray,
+            facts: Dict[str, Any]) -> BankLesion:
     """Rebuild a lesion from the file."""
     if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
         raise ValueError(f'a lesion of {levels.dtype} and shape {levels.shape}; '
                          'expected uint16 (h, w)')
-    return BankLesion(levels, **{
+    if mask.dtype != bool or mask.shape != levels.shape or not mask.any():
+        raise ValueError(f'a mask of {mask.dtype} and shape {mask.shape}; expected '
+                         f'bool {levels.shape}, true somewhere')
+    return BankLesion(levels, mask=mask, **{
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts.items()})
 

@@ -10,7 +10,9 @@ from mammo_plugins.structures import BankLesion, LesionBank, LesionBankError
 def lesion(seed, **facts):
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, 65536, rng.integers(2, 9, 2))
-    return BankLesion.of(levels.astype(np.float32) / 65535, **dict(
+    mask = rng.random(levels.shape) < 0.7
+    mask[0, 0] = True
+    return BankLesion.of(levels.astype(np.float32) / 65535, mask, **dict(
         dict(image_shape=(90.5, 40.), pixel_spacing_mm=(0.05, 0.07),
              file_name='images/a.png', box=(1., 2., 8., 9.5),
              pathology='malignant'), **facts))
@@ -31,6 +33,7 @@ def test_a_file_brings_back_what_was_written(path):
     for k, expected in enumerate((
             lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None))):
         np.testing.assert_array_equal(bank[k].levels, expected.levels)
+        np.testing.assert_array_equal(bank[k].mask, expected.mask)
         assert bank[k].facts() == expected.facts()
         assert bank[k].pixels.dtype == np.float32
     assert bank[0].pixel_spacing_mm == (0.05, 0.07)

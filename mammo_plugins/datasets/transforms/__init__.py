@@ -4,18 +4,20 @@ from .formatting import PackExamInputs
 from .geometric import ResizeWithin
 from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
-from .loading import LoadMammogram, segmentation_to_canonical
+from .loading import LoadMammogram, segmentation_to_canonical, segmentation_to_mask
 from .nipple import NippleInstances, PackNippleInputs
+from .paste_lesion import PackBlendingInputs, PasteLesion
 from .patches import CropPatch, RandomCropPatch, warp_patch
 from .phantom import LoadPhantomNormal
 from .registration import LocateNipple, RegisterContralateral
-from .synthesis import SynthesizeMalignancy, whole_box
+from .synthesis import SynthesizeMalignancy, grown_box, whole_box
 from .views import ForEachView, SelectView
 
 __all__ = [
     'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
-    'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackExamInputs', 'PackNippleInputs',
-    'RandomCropPatch', 'RandomIntensity', 'RegisterContralateral', 'ResizeWithin',
-    'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
-    'segmentation_to_canonical', 'warp_patch', 'whole_box'
+    'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackBlendingInputs',
+    'PackExamInputs', 'PackNippleInputs', 'PasteLesion', 'RandomCropPatch',
+    'RandomIntensity', 'RegisterContralateral', 'ResizeWithin', 'SelectView',
+    'SynthesizeMalignancy', 'WithCleanImage', 'grown_box',
+    'segmentation_to_canonical', 'segmentation_to_mask', 'warp_patch', 'whole_box'
 ]

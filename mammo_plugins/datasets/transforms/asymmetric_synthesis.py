@@ -6,9 +6,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
+from mammo_plugins.structures import AnnotationError, LesionBank
 from mammo_plugins.synthesis import insert_lesions, sample_positions
 
+from .paste_lesion import lesion_size, resized
 from .synthesis import small_breast_mask
 
 SIDES = ('R', 'L')
@@ -164,7 +165,7 @@ class InsertLesions(BaseTransform):
         """Return a view with tumours, as far as they found a place."""
         image = view['img']
         lesions = [
-            self._at_scale(self.bank[int(k)], view)
+            resized(self.bank[int(k)].pixels, lesion_size(self.bank[int(k)], view))
             for k in rng.integers(len(self.bank), size=count)
         ]
         made, weights = image, np.zeros(image.shape, np.float32)
@@ -185,24 +186,6 @@ class InsertLesions(BaseTransform):
                     interpolation=cv2.INTER_NEAREST).astype(bool))
         return dict(view, img=made, clean_img=image, synthetic_mask=weights,
                     synthetic_gt_label=int(weights.any()))
-
-    @staticmethod
-    def _at_scale(lesion: BankLesion, view: dict) -> np.ndarray:
-        """Return (h, w) pixels of a tumour at the scale of a view."""
-        known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
-        if None in known:  # as high in its breast as it was
-            to_file = view['ori_shape'][0] / lesion.image_shape[0]
-        else:
-            to_file = np.divide(*known)
-        # of (row, column) from the file's pixels to those of the image as it stands
-        resized = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)[::-1]
-        pixels = lesion.pixels
-        size = np.rint(np.multiply(pixels.shape, to_file) * resized)
-        height, width = np.maximum(size, 1).astype(int).tolist()
-        shrinks = height * width < pixels.size
-        return cv2.resize(
-            pixels, (width, height),
-            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '

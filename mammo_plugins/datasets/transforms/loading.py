@@ -39,6 +39,22 @@ def segmentation_to_canonical(segmentation: Union[list, dict],
     ]
 
 
+def segmentation_to_mask(segmentation: Union[list, dict],
+                         shape: Tuple[int, int]) -> np.ndarray:
+    """Fill a COCO segmentation.
+
+    Args:
+        segmentation (list | dict): Polygons or an RLE.
+        shape (tuple[int]): (H, W) of the image.
+
+    Returns:
+        np.ndarray: bool, (H, W).
+    """
+    if isinstance(segmentation, list):
+        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *shape))
+    return coco_mask.decode(segmentation).astype(bool)
+
+
 @TRANSFORMS.register_module()
 class LoadMammogram(BaseTransform):
     """Read a mammogram: cropped to the breast, chest wall on the left, 16 bit.

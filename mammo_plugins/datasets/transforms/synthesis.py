@@ -1,5 +1,5 @@
 """Malignant breasts made of benign ones in the pipeline."""
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -228,7 +228,7 @@ class SynthesizeMalignancy(BaseTransform):
     def _paste(self, view: dict, donor: dict, lesion: dict,
                rng: np.random.Generator) -> Optional[Dict[str, Any]]:
         """Paste into one view; ``None`` if there is no place for the lesion."""
-        box = whole_box(_grown(lesion['bbox'], self.context), donor['img'].shape)
+        box = whole_box(grown_box(lesion['bbox'], self.context), donor['img'].shape)
         if box is None:
             return None
         patch = crop(donor['img'], box)
@@ -313,8 +313,8 @@ def small_breast_mask(image: np.ndarray) -> np.ndarray:
                                   interpolation=cv2.INTER_AREA))
 
 
-def _grown(box: List[float], factor: float) -> np.ndarray:
-    """Return a box grown about its centre."""
+def grown_box(box: Sequence[float], factor: float) -> np.ndarray:
+    """Return a box (x1, y1, x2, y2) grown about its centre."""
     centre = np.add(box[:2], box[2:]) / 2
     half = np.subtract(box[2:], box[:2]) / 2 * factor
     return np.concatenate([centre - half, centre + half])

@@ -1,0 +1,59 @@
+"""Normal mammograms to grow lesions into, and real ones to compare with."""
+import copy
+from typing import List
+
+import numpy as np
+
+from mammo_plugins.registry import DATASETS
+from mammo_plugins.structures import AnnotationError
+
+from .exam_dataset import ExamDataset
+
+
+@DATASETS.register_module()
+class BlendingDataset(ExamDataset):
+    """Views without a lesion as samples, each beside a random one with lesions.
+
+    For :class:`BlendingGAN` (Lin et al., section 2): ``views = {'normal', 'real'}``,
+    the set X of "normal" images and a draw from those with lesions, Y. A view is
+    normal if it has no lesion of ``classes``.
+
+    Args:
+        **kwargs: As in :class:`ExamDataset`, but for ``target`` and ``partners``.
+
+    Raises:
+        AnnotationError: As :class:`ExamDataset`; if there is no normal view or none
+            with a lesion; with ``test_mode=True``, since nothing synthetic enters
+            validation or test.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, target='view', **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Read the annotation file.
+
+        Returns:
+            list[dict]: One entry per normal view.
+        """
+        if self.test_mode:
+            raise AnnotationError(f'{self.ann_file}: BlendingDataset is for training; '
+                                  'synthetic images never enter validation or test')
+        samples = super().load_data_list()
+        self.real = [sample['views']['main'] for sample in samples
+                     if sample['views']['main']['instances']]
+        normal = [dict(sample, views=dict(normal=sample['views']['main']))
+                  for sample in samples if not sample['views']['main']['instances']]
+        if not normal or not self.real:
+            raise AnnotationError(
+                f'{self.ann_file}: {len(normal)} views without a lesion of '
+                f"{', '.join(self.metainfo['classes'])} and {len(self.real)} with; "
+                'BlendingDataset needs both')
+        return normal
+
+    def prepare_data(self, idx: int) -> dict:
+        """Return a normal view with a random real one, through the pipeline."""
+        sample = self.get_data_info(idx)
+        draw = int(np.random.randint(len(self.real)))
+        sample['views']['real'] = copy.deepcopy(self.real[draw])
+        return self.pipeline(sample)

@@ -1,0 +1,259 @@
+"""Lesions of a bank pasted into normal mammograms in the pipeline."""
+from typing import Dict, NamedTuple, Sequence, Tuple, Union
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+
+from mammo_plugins.anatomy import CanonicalFrame, transform_points
+from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
+from mammo_plugins.synthesis import sample_positions
+
+from .synthesis import small_breast_mask
+
+
+class Patch(NamedTuple):
+    """A lesion as it is pasted.
+
+    Attributes:
+        pixels (np.ndarray): (h, w) float32 in [0, 1].
+        region (np.ndarray): (h, w) bool, where there are such pixels.
+        lesion (np.ndarray): (h, w) bool, the lesion's outline.
+    """
+    pixels: np.ndarray
+    region: np.ndarray
+    lesion: np.ndarray
+
+
+def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
+    """Return (height, width) in pixels of a bank's lesion at the scale of a view.
+
+    In mm where both spacings are known; otherwise as high in its breast as it was.
+
+    Args:
+        lesion (BankLesion): The lesion.
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
+    if None in known:
+        to_file = view['ori_shape'][0] / lesion.image_shape[0]
+    else:
+        to_file = np.divide(*known)
+    # of (row, column) from the file's pixels to those of the image as it stands
+    resized = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)[::-1]
+    size = np.rint(np.multiply(lesion.levels.shape, to_file) * resized)
+    return tuple(np.maximum(size, 1).astype(int).tolist())
+
+
+def resized(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    """Return an image (H, W) resized to (height, width), without aliasing."""
+    shrinks = np.prod(size) < image.size
+    return cv2.resize(image, size[::-1],
+                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float) -> Patch:
+    """Resize a lesion and turn it about its middle; nothing is cut off.
+
+    Args:
+        lesion (BankLesion): The lesion.
+        size (tuple[int]): (height, width) before turning.
+        angle (float): In degrees, anti-clockwise.
+    """
+    height, width = size
+    turn = cv2.getRotationMatrix2D((0, 0), angle, 1.)[:, :2]
+    corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
+    out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
+    # OpenCV counts from the middles of pixels
+    middle = np.subtract((width, height), 1) / 2
+    matrix = np.column_stack([turn, (out - 1) / 2 - turn @ middle])
+
+    def warp(image: np.ndarray) -> np.ndarray:
+        return cv2.warpAffine(resized(image.astype(np.float32), size), matrix,
+                              out.tolist(), flags=cv2.INTER_LINEAR)
+
+    whole = warp(np.ones(lesion.levels.shape))
+    region = whole >= 0.5
+    # pixels at the rim are mixed with nothing: undo the share
+    pixels = np.clip(warp(lesion.pixels) / np.maximum(whole, 0.5), 0, 1)
+    return Patch(np.where(region, pixels, 0.).astype(np.float32), region,
+                 (warp(lesion.mask) >= 0.5) & region)
+
+
+@TRANSFORMS.register_module()
+class PasteLesion(BaseTransform):
+    """Paste a random lesion into a normal view, for the generator to blend.
+
+    Lin et al., sections 2.1 and 3: "randomly select a region in a normal breast
+    mammogram and a real lesion", "randomly resize and rotate the input lesion". How
+    far is not stated. Lesions keep their size in mm, before the random resize, where
+    both spacings are known.
+
+    Stands in the pipeline of a :class:`BlendingDataset` after its views are loaded
+    and resized. A bank must be of the training split; lesions of another data set's
+    may be used too.
+
+    Required Keys:
+
+    - views (dict[str, dict]): with 'normal'
+    - dataset, test_mode
+
+    Modified Keys:
+
+    - views['normal']: with ``pasted_img`` (H, W) float32, ``paste_region`` (H, W)
+      bool, ``lesion_mask`` (H, W) bool, and ``paste``: the lesion's ``file_name`` and
+      ``box``, its ``pathology``, the ``centre`` (x, y) in pixels of the view's file,
+      ``scale``, ``angle`` and ``seed``
+
+    ``None`` if the lesion found no place in the breast; the data set then draws
+    another view.
+
+    Args:
+        bank (str | LesionBank): File of ``tools/build_lesion_bank.py``, or the bank.
+        scale_range (Sequence[float]): Of the random resize. Defaults to (0.8, 1.25).
+        max_angle (float): Of the rotation, to either side, in degrees. Defaults to
+            180.
+        min_inside (float): Least share of the lesion's box in the breast. Defaults
+            to 0.9.
+        noise (bool): Replace the lesion's pixels by noise, as for the adversarial
+            model without prior information of figure 4. Defaults to False.
+    """
+
+    def __init__(self,
+                 bank: Union[str, LesionBank],
+                 scale_range: Sequence[float] = (0.8, 1.25),
+                 max_angle: float = 180.,
+                 min_inside: float = 0.9,
+                 noise: bool = False) -> None:
+        if not 0 < scale_range[0] <= scale_range[1]:
+            raise ValueError(f'PasteLesion.scale_range: {tuple(scale_range)}; expected '
+                             'two factors above 0, the smaller first')
+        self.bank = LesionBank.read(bank) if isinstance(bank, str) else bank
+        self.scale_range = tuple(scale_range)
+        self.max_angle = max_angle
+        self.min_inside = min_inside
+        self.noise = noise
+
+    def transform(self, results: dict) -> Union[dict, None]:
+        """Paste.
+
+        Raises:
+            AnnotationError: If the data set is one for validation or test, or the
+                bank is of its lesions but not of its training split.
+        """
+        name = results['dataset']
+        if results['test_mode']:
+            raise AnnotationError(
+                f'PasteLesion: {name} is loaded with test_mode=True; synthetic images '
+                'never enter validation or test')
+        if self.bank.is_from(name) and self.bank.split != 'train':
+            raise AnnotationError(
+                f'PasteLesion.bank: its lesions are of {self.bank.dataset}, split '
+                f'{self.bank.split}; expected those of the training split of the data '
+                'set trained on, or of another data set')
+        seed = int(np.random.randint(2**31))
+        view = self.paste(results['views']['normal'], seed)
+        if view is None:
+            return None
+        results['views'] = dict(results['views'], normal=view)
+        return results
+
+    def paste(self, view: dict, seed: int) -> Union[dict, None]:
+        """Paste a lesion into a view.
+
+        Args:
+            view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+            seed (int): Of all that is drawn here.
+
+        Returns:
+            dict: A copy with the keys that the class names; ``None`` without a place.
+        """
+        rng = np.random.default_rng(seed)
+        lesion = self.bank[int(rng.integers(len(self.bank)))]
+        scale = float(np.exp(rng.uniform(*np.log(self.scale_range))))
+        angle = float(rng.uniform(-self.max_angle, self.max_angle))
+        height, width = lesion_size(lesion, view)
+        patch = turned_patch(
+            lesion, (max(round(height * scale), 1), max(round(width * scale), 1)),
+            angle)
+        image = view['img']
+        window = self._window(image, patch, rng)
+        if window is None or not patch.lesion.any():
+            return None
+        pixels = patch.pixels
+        if self.noise:
+            pixels = rng.random(pixels.shape, dtype=np.float32)
+        pasted = image.copy()
+        pasted[window][patch.region] = pixels[patch.region]
+        masks: Dict[str, np.ndarray] = {}
+        for name, part in (('paste_region', patch.region),
+                           ('lesion_mask', patch.lesion)):
+            masks[name] = np.zeros(image.shape, bool)
+            masks[name][window] = part
+        rows, columns = window
+        centre = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
+        to_file = np.linalg.inv(view['homography_matrix'])
+        return dict(
+            view, pasted_img=pasted, **masks,
+            paste=dict(
+                file_name=lesion.file_name, box=list(lesion.box),
+                pathology=lesion.pathology,
+                centre=transform_points(centre, to_file).tolist(),
+                scale=scale, angle=angle, seed=seed,
+                flipped=CanonicalFrame.from_dict(view['canonical_frame']).flipped))
+
+    def _window(self, image: np.ndarray, patch: Patch,
+                rng: np.random.Generator) -> Union[Tuple[slice, slice], None]:
+        """Draw where the patch goes, whole within the image; ``None``: nowhere."""
+        inside = small_breast_mask(image)
+        scale = np.divide(inside.shape, image.shape)
+        centre, = sample_positions(
+            inside, [np.multiply(patch.pixels.shape, scale)], rng, self.min_inside)
+        if centre is None:
+            return None
+        window = []
+        for length, extent, middle in zip(image.shape, patch.pixels.shape,
+                                          np.divide(centre, scale[::-1])[::-1]):
+            if extent > length:
+                return None
+            start = int(np.clip(np.floor(middle - extent / 2 + 0.5), 0,
+                                length - extent))
+            window.append(slice(start, start + extent))
+        return tuple(window)
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
+                f'{self.bank.dataset}, scale_range={self.scale_range}, '
+                f'max_angle={self.max_angle}, min_inside={self.min_inside}, '
+                f'noise={self.noise})')
+
+
+@TRANSFORMS.register_module()
+class PackBlendingInputs(BaseTransform):
+    """Pack a sample of :class:`BlendingDataset` for :class:`BlendingGAN`.
+
+    Batches are made by ``default_collate``; all images have to be of one size.
+
+    Required Keys:
+
+    - views: 'normal', of :class:`PasteLesion`, and 'real'
+
+    Added Keys:
+
+    - inputs (dict[str, Tensor]): ``normal``, ``pasted``, ``mask`` and ``real``, each
+      (1, H, W) float32
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Pack."""
+        normal, real = results['views']['normal'], results['views']['real']
+        images = dict(normal=normal['img'], pasted=normal['pasted_img'],
+                      mask=normal['paste_region'], real=real['img'])
+        return dict(inputs={
+            name: torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
+            for name, image in images.items()})
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'

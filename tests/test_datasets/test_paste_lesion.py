@@ -1,0 +1,186 @@
+"""Lesions pasted for the blending adversarial networks."""
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import default_collate
+
+from mammo_plugins.datasets import BlendingDataset
+from mammo_plugins.datasets.transforms import PackBlendingInputs, PasteLesion
+from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
+from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
+
+
+def lesion(size=(12, 20), **facts):
+    """A ramp along x whose left half is the lesion."""
+    height, width = size
+    ramp = np.broadcast_to((np.arange(width) + 0.5) / width, size)
+    mask = np.zeros(size, bool)
+    mask[:, :width // 2] = True
+    return BankLesion.of(ramp, mask, **dict(
+        dict(image_shape=(100., 60.), pixel_spacing_mm=(0.5, 0.5),
+             file_name='images/a.png', box=(3., 4., 23., 16.),
+             pathology='malignant'), **facts))
+
+
+def view(size=(80, 50), breast=0.4, **facts):
+    image = np.zeros(size, np.float32)
+    image[8:-8, :-12] = breast
+    return dict(dict(
+        img=image, ori_shape=size, pixel_spacing_mm=(0.5, 0.5),
+        homography_matrix=np.eye(3), instances=[],
+        canonical_frame=dict(source_width=size[1], source_height=size[0],
+                             crop=(0, 0, size[1], size[0]), flipped=False)), **facts)
+
+
+def paste(*lesions, dataset='inbreast', split='train', **settings):
+    bank = LesionBank(dataset, list(lesions) or [lesion()], split)
+    return PasteLesion(bank, **settings)
+
+
+def sample(**facts):
+    return dict(dict(views=dict(normal=view(), real=view(breast=0.7)),
+                     dataset='inbreast', test_mode=False), **facts)
+
+
+def test_a_patch_that_is_not_turned_stays():
+    patch = turned_patch(lesion(), (12, 20), 0.)
+    np.testing.assert_allclose(patch.pixels, lesion().pixels, atol=1e-5)
+    assert patch.region.all()
+    np.testing.assert_array_equal(patch.lesion, lesion().mask)
+
+
+@pytest.mark.parametrize('turns', [1, 2, 3])
+def test_quarter_turns_are_those_of_numpy(turns):
+    patch = turned_patch(lesion(), (12, 20), 90. * turns)
+    np.testing.assert_allclose(patch.pixels, np.rot90(lesion().pixels, turns),
+                               atol=1e-4)
+    np.testing.assert_array_equal(patch.lesion, np.rot90(lesion().mask, turns))
+
+
+@pytest.mark.parametrize('angle', [17., -63., 130.])
+def test_nothing_is_cut_off(angle):
+    """Areas stay, up to the pixels of the rim; the rim is not darkened."""
+    flat = BankLesion.of(np.full((24, 40), 0.5), **lesion().facts())
+    patch = turned_patch(flat, (24, 40), angle)
+    assert patch.region.sum() == pytest.approx(24 * 40, rel=0.04)
+    assert patch.pixels[patch.region] == pytest.approx(0.5, abs=0.01)
+    assert not patch.pixels[~patch.region].any()
+    assert patch.lesion.sum() <= patch.region.sum()
+
+
+def test_resized():
+    patch = turned_patch(lesion(), (6, 10), 0.)
+    np.testing.assert_allclose(
+        patch.pixels, lesion().pixels.reshape(6, 2, 10, 2).mean((1, 3)), atol=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_image_changes_in_the_region_alone(seed):
+    own = view()
+    made = paste().paste(own, seed)
+    region = made['paste_region']
+    np.testing.assert_array_equal(made['img'], own['img'])
+    np.testing.assert_array_equal(made['pasted_img'][~region], own['img'][~region])
+    assert (made['pasted_img'] != own['img'])[region].mean() > 0.9
+    assert made['lesion_mask'].any() and not (made['lesion_mask'] & ~region).any()
+    # the ramp's left half is the darker one, however it is turned
+    dark = made['pasted_img'][made['lesion_mask']]
+    bright = made['pasted_img'][region & ~made['lesion_mask']]
+    assert dark.mean() == pytest.approx(0.25, abs=0.05)
+    assert bright.mean() == pytest.approx(0.75, abs=0.05)
+    rows, columns = np.nonzero(region)
+    x, y = made['paste']['centre']
+    assert x == pytest.approx((columns.min() + columns.max() + 1) / 2, abs=1)
+    assert y == pytest.approx((rows.min() + rows.max() + 1) / 2, abs=1)
+    assert own['img'][rows, columns].astype(bool).mean() > 0.8  # in the breast
+    facts = dict(made['paste'])
+    assert facts['file_name'] == 'images/a.png' and facts['seed'] == seed
+    json.dumps(facts)
+
+
+def test_same_seed_same_image():
+    one, same, other = (paste().paste(view(), seed)['pasted_img']
+                        for seed in (1, 1, 2))
+    assert (one == same).all() and (one != other).any()
+
+
+def test_size_in_millimetres():
+    """At half the spacing a lesion has twice the pixels a side."""
+    still = dict(scale_range=(1., 1.), max_angle=0.)
+    areas = [paste(**still).paste(view((160, 100), pixel_spacing_mm=spacing), 3)[
+        'paste_region'].sum() for spacing in ((0.5, 0.5), (0.25, 0.25))]
+    assert areas == [12 * 20, 4 * 12 * 20]
+
+
+def test_drawn_sizes_and_angles():
+    step = paste(scale_range=(0.5, 2.))
+    facts = [step.paste(view((160, 100)), seed)['paste'] for seed in range(60)]
+    scales, angles = (np.array([f[k] for f in facts]) for k in ('scale', 'angle'))
+    assert 0.5 <= scales.min() < 0.65 and 1.6 < scales.max() <= 2
+    assert abs(np.log(scales).mean()) < 0.2  # as often smaller as larger
+    assert angles.min() < -120 and angles.max() > 120
+
+
+def test_noise_has_nothing_of_the_lesion():
+    made = paste(noise=True).paste(view(), 0)
+    pixels = made['pasted_img'][made['paste_region']]
+    assert 0.2 < pixels.std() < 0.35
+    dark = made['pasted_img'][made['lesion_mask']]
+    assert dark.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_lesion_larger_than_the_breast():
+    assert paste(lesion((90, 90))).paste(view(), 0) is None
+    assert paste(lesion((90, 90))).transform(sample()) is None
+
+
+def test_sources():
+    """Only lesions of the training split, if of the same data set."""
+    assert paste().transform(sample())['views']['normal']['paste_region'].any()
+    assert paste(dataset='ddsm', split=None).transform(sample())
+    for split in ('test', None):
+        with pytest.raises(AnnotationError, match='training split'):
+            paste(split=split).transform(sample())
+    with pytest.raises(AnnotationError, match='test_mode=True'):
+        paste().transform(sample(test_mode=True))
+    with pytest.raises(ValueError, match='smaller first'):
+        paste(scale_range=(1.2, 0.8))
+
+
+def test_packed():
+    np.random.seed(0)
+    packed = PackBlendingInputs().transform(paste().transform(sample()))
+    batch = default_collate([packed, packed])['inputs']
+    assert set(batch) == {'normal', 'pasted', 'mask', 'real'}
+    assert all(x.shape == (2, 1, 80, 50) and x.dtype == torch.float32
+               for x in batch.values())
+    assert set(batch['mask'].unique().tolist()) == {0., 1.}
+    assert batch['real'].max() == pytest.approx(0.7)
+
+
+def test_dataset_pairs_normal_views_with_real_ones(phantom_root):
+    data = BlendingDataset(data_root=str(phantom_root),
+                           ann_file='annotations/train.json', pipeline=[])
+    images = json.loads((phantom_root / 'annotations/train.json').read_text())
+    ill = {a['image_id'] for a in images['annotations']}
+    assert len(data) == len(images['images']) - len(ill)
+    np.random.seed(0)
+    drawn = set()
+    for _ in range(10):
+        for i in range(len(data)):
+            views = data[i]['views']
+            assert views['normal']['img_id'] not in ill
+            drawn.add(views['real']['img_id'])
+    assert drawn == ill
+
+
+def test_dataset_is_for_training(phantom_root, tmp_path):
+    with pytest.raises(AnnotationError, match='for training'):
+        BlendingDataset(data_root=str(phantom_root), test_mode=True,
+                        ann_file='annotations/test.json')
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    (tmp_path / 'a.json').write_text(json.dumps(dict(data, annotations=[])))
+    with pytest.raises(AnnotationError, match='and 0 with; BlendingDataset needs both'):
+        BlendingDataset(data_root=str(phantom_root), ann_file=str(tmp_path / 'a.json'))
