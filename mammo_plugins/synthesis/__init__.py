@@ -6,6 +6,7 @@ from .blending import blend, crop, paste
 from .fourier import fourier_adapt
 from .lesion_insertion import insert_lesions, sample_positions
 from .malignancy import synthesize_malignancy
+from .poisson import poisson_blend
 from .region_selection import (Region, region_sums, select_region,
                                select_region_by_loop)
 from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
@@ -13,7 +14,7 @@ from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
 
 __all__ = [
     'MaskParameters', 'Region', 'SoftMask', 'blend', 'crop', 'fourier_adapt',
-    'gaussian_mask', 'insert_lesions', 'paste', 'region_sums',
+    'gaussian_mask', 'insert_lesions', 'paste', 'poisson_blend', 'region_sums',
     'sample_mask_parameters', 'sample_positions', 'select_region',
     'select_region_by_loop', 'synthesize_malignancy'
 ]
