@@ -86,7 +86,7 @@ def run(phantom_root):
         if path in BREASTS or path in PAIRS:
             # full size is tested once, below
             dataset.pipeline = changed(
-                dataset.pipeline, scale=(64, 96), crop_size=(96, 64), bank=a_bank())
+                dataset.pipeline, scale=(64, 96), crop_size=(64, 96), bank=a_bank())
             # few breasts: normal ones count as benign, all lesions as malignant
             exams.labels = dict(
                 field='abnormal', negative=(False, ), positive=(True, ))

@@ -20,6 +20,10 @@ ARGUMENTS = {
     'BiDualNet': dict(
         backbone=dict(type='mammo.SiameseResNet', depth=18),
         decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
+    'BlendingDataset': dict(lazy_init=True),
+    'BlendingGAN': dict(
+        generator=dict(type='mammo.UNetGenerator', base_channels=8),
+        discriminator=dict(type='mammo.PatchDiscriminator')),
     'DIVFNet': dict(backbone=dict(type='mmpretrain.ResNet', depth=18)),
     'DisAsymNet': dict(asyc=dict(
         type='mammo.AsymmetryClassifier', in_channels=512,
@@ -57,6 +61,8 @@ ARGUMENTS = {
         backbone=dict(type='mmpretrain.DenseNet'),
         head=dict(type='mammo.MalignancyHead', in_channels=1024)),
     'MalignancyHead': dict(in_channels=4),
+    'MultiOptimWrapperConstructor': dict(optim_wrapper_cfg={}),
+    'PasteLesion': dict(bank=MagicMock()),
     'PatchDataset': dict(lazy_init=True),
     'StagedTrainLoop': dict(
         runner=MagicMock(model=Linear(1, 1)),
