@@ -11,8 +11,8 @@ seeds = (1, 2, 3)
 
 titles = {
     'resnet18': 'ResNet18, each side alone',
-    'late-fusion': 'Late fusion',
-    'cross-view-transformer': 'Cross-view transformer',
+    'late-fusion': 'Late fusion (stand-in)',
+    'cross-view-transformer': 'Cross-view transformer (stand-in)',
     'asyc': 'AsyC',
     'asyd': 'AsyD',
     'asyd-syn': 'AsyD & Syn',
@@ -82,7 +82,8 @@ tables = [
             'asyd': (0.951, 0.802),
             'asyd-syn': (0.955, 0.824),
             'asyc-asyd': (0.953, 0.841),
-            'disasymnet': (0.958, 0.845)
+            'disasymnet': (0.958, 0.845),
+            'disasymnet-dics': None
         }),
     dict(
         title='Segmentation and localisation by heat maps (table 2, INbreast)',
@@ -94,6 +95,7 @@ tables = [
             'mean TIoR': 'localization/mean_tior'
         },
         compared=['IoU'],
+        digits=3,
         reference='late-fusion',
         rows={
             'resnet18': (0.193, 0.344, 0.283, 0.214, 0.320),
@@ -103,7 +105,8 @@ tables = [
             'asyd': (0.336, 0.524, 0.465, 0.429, 0.500),
             'asyd-syn': (0.310, 0.484, 0.438, 0.371, 0.480),
             'asyc-asyd': (0.385, 0.452, 0.500, 0.500, 0.420),
-            'disasymnet': (0.461, 0.594, 0.601, 0.600, 0.580)
+            'disasymnet': (0.461, 0.594, 0.601, 0.600, 0.580),
+            'disasymnet-dics': None
         }),
     dict(
         title='The normal image against the phantom without its lesions, mean error of '
@@ -115,6 +118,7 @@ tables = [
             'in the breast around': 'reconstruction/outside'
         },
         compared=['in lesions', 'in the breast around'],
+        digits=3,
         reference='asyc-asyd',
         rows={
             name: None

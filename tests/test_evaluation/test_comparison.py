@@ -100,3 +100,6 @@ def test_format():
     values, draws = read_draws(froc(0), RECALL)
     text = format_estimate(mean_over_seeds([values], [draws]), 1)
     assert text.count('.') == 3 and text[4] == ' ' and text.endswith(']')
+    precise = format_estimate(mean_over_seeds([values], [draws]), 1, digits=3)
+    assert precise[5] == ' ' and float(precise[:5]) == pytest.approx(
+        values[1], abs=5e-4)

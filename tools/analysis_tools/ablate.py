@@ -272,6 +272,7 @@ def table(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
             raise ConfigError(f'table "{spec.title}", column {column}: the test of no '
                               "row's config writes it")
     compared = spec.get('compared', list(spec.columns)[:1])
+    digits = spec.get('digits', 2)
     stated = [title for i, title in enumerate(spec.columns)
               if any(paper and len(paper) > i and paper[i] != '–'
                      for paper in spec.rows.values())]
@@ -282,29 +283,32 @@ def table(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
     for row, paper in spec.rows.items():
         paper = dict(zip(spec.columns, paper or ()))
         cells = [cfg.rows[row].title]
-        cells += [_figure(found[row], column) for column in spec.columns.values()]
+        cells += [_figure(found[row], column, digits)
+                  for column in spec.columns.values()]
         cells += [str(paper.get(title, '–')) for title in stated]
         cells += ['reference' if row == spec.reference else _difference(
-            found[row], found[spec.reference], spec.columns[title])
+            found[row], found[spec.reference], spec.columns[title], digits)
             for title in compared]
         lines.append(f'| {" | ".join(cells)} |')
     return lines + ['', f'Differences are to "{cfg.rows[spec.reference].title}", on '
                     'the same patients.', '']
 
 
-def _figure(found: Optional[List[dict]], column: str) -> str:
+def _figure(found: Optional[List[dict]], column: str, digits: int) -> str:
     if found is None:
         return 'not run'
     draws = draws_of(found, column)
-    return '–' if draws is None else format_estimate(mean_over_seeds(*draws), 0)
+    return '–' if draws is None else format_estimate(
+        mean_over_seeds(*draws), 0, digits=digits)
 
 
 def _difference(found: Optional[List[dict]], reference: Optional[List[dict]],
-                column: str) -> str:
+                column: str, digits: int) -> str:
     ours, theirs = draws_of(found, column), draws_of(reference, column)
     if ours is None or theirs is None:
         return ''
-    return format_estimate(paired_difference(*ours, *theirs), 0, signed=True)
+    return format_estimate(paired_difference(*ours, *theirs), 0, signed=True,
+                           digits=digits)
 
 
 def plot(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:

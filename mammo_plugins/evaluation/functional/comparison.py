@@ -1,6 +1,6 @@
 """Systems held against each other, over several seeds."""
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -100,20 +100,20 @@ def _figures_of(summary: dict) -> Dict[str, tuple]:
                                     zip(*summary['draws']))}
 
 
-def format_estimate(estimate: Estimate, index: int,
-                    signed: bool = False) -> str:
+def format_estimate(estimate: Estimate, index: int, signed: bool = False,
+                    digits: int = 2) -> str:
     """Write a figure as ``0.75 [0.61, 0.86]``.
 
     Args:
         estimate (Estimate): The figures.
         index (int): Which one.
         signed (bool): Whether to write a plus, for differences.
+        digits (int): After the point. Defaults to 2.
     """
-    form = '{:+.2f}' if signed else '{:.2f}'
 
-    def text(number: Optional[float]) -> str:
-        return form.format(number).replace('-0.00', '0.00').replace(
-            '+0.00', '0.00')
+    def text(number: float) -> str:
+        written = f'{number:{"+" if signed else ""}.{digits}f}'
+        return written if float(written) else written.lstrip('+-')
 
     return (f'{text(estimate.value[index])} [{text(estimate.low[index])}, '
             f'{text(estimate.high[index])}]')
