@@ -8,7 +8,9 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
+from torch.utils.data import default_collate
 
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.models import MalignancyClassifier
@@ -26,6 +28,7 @@ STAGED = [path for path in CONFIGS
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
 PAIRS = [path for path in CONFIGS if Path(path).parent.name == 'disasym']
+GANS = [path for path in CONFIGS if Path(path).name.startswith('blending-gan')]
 # their models are those of a sibling; see test_models_of_siblings
 SIBLINGS = {
     path: path.replace(name, like)
@@ -33,7 +36,7 @@ SIBLINGS = {
                                  (PAIRS, '_ddsm', ('_vindr', '_inbreast')))
     for path in family for name in others if name in Path(path).name
 }
-RUN = [path for path in CONFIGS if path not in SIBLINGS]
+RUN = [path for path in CONFIGS if path not in SIBLINGS and path not in GANS]
 
 
 def changed(pipeline, **values):
@@ -164,12 +167,48 @@ def test_prediction(path, run):
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS])
+    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS + GANS])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
     dataset = cfg.train_dataloader.dataset
     assert dataset.filter_cfg.filter_empty_gt is False
+
+
+@pytest.mark.parametrize('path', GANS)
+def test_both_parts_of_a_gan_learn(path, phantom_root):
+    torch.manual_seed(0)
+    np.random.seed(0)
+    cfg = Config.fromfile(ROOT / path)
+    settings = copy.deepcopy(cfg.train_dataloader.dataset)
+    settings.update(data_root=str(phantom_root), ann_file='annotations/train.json')
+    settings.pipeline = changed(
+        settings.pipeline, scale=(64, 96), cache_dir=None, bank=a_bank())
+    with DefaultScope.overwrite_default_scope('mammo'):
+        dataset, model = DATASETS.build(settings), MODELS.build(cfg.model)
+        model.init_weights()
+        optim = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+    assert cfg.train_dataloader.collate_fn.type == 'default_collate'
+    batch = default_collate([dataset[i] for i in range(2)])
+    before = copy.deepcopy(model.state_dict())
+    for _ in range(2):  # the generator starts from nought
+        logged = model.train_step(batch, optim)
+    assert all(np.isfinite(value.item()) for value in logged.values())
+    assert ('loss_seamless' in logged) == ('no-prior' not in path)
+    after = model.state_dict()
+    same = [name for name, value in before.items() if torch.equal(value, after[name])]
+    assert not same
+
+
+def test_gan_at_full_size():
+    cfg = Config.fromfile(ROOT / 'configs/blending/blending-gan_inbreast.py')
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(cfg.model).eval()
+    images = dict(zip(('normal', 'pasted', 'mask'), torch.rand(3, 1, 1, *cfg.size)))
+    with torch.no_grad():
+        made = model(images, mode='predict')
+        assert model.discriminator(made).shape == (1, 1, *(n // 2 for n in cfg.size))
+    assert made.shape == (1, 1, 1024, 512)
 
 
 @pytest.mark.parametrize('small, large', [

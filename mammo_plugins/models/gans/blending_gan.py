@@ -31,6 +31,8 @@ class BlendingGAN(BaseModel):
         generator (dict): :class:`UNetGenerator`.
         discriminator (dict): :class:`PatchDiscriminator`.
         prior_weight (float): lambda_p; the paper states no value. Defaults to 10.
+        seamless (bool): Whether L_S counts. The model "without prior information of
+            mass" of figure 4, whose lesion is noise, has none. Defaults to True.
         data_preprocessor (dict, optional): Defaults to MMEngine's
             ``BaseDataPreprocessor``.
         init_cfg (dict, optional): Defaults to ``None``.
@@ -40,6 +42,7 @@ class BlendingGAN(BaseModel):
                  generator: dict,
                  discriminator: dict,
                  prior_weight: float = 10.,
+                 seamless: bool = True,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(
@@ -49,7 +52,7 @@ class BlendingGAN(BaseModel):
         self.generator = MODELS.build(generator)
         self.discriminator = MODELS.build(discriminator)
         self.prior_weight = prior_weight
-        self.loss_seamless = SeamlessBlendingLoss()
+        self.loss_seamless = SeamlessBlendingLoss() if seamless else None
         self.loss_background = BackgroundLoss()
 
     def forward(self,
@@ -114,12 +117,13 @@ class BlendingGAN(BaseModel):
                         output: Tensor) -> Dict[str, Tensor]:
         normal, mask = inputs['normal'], inputs['mask']
         grey, gradient = self.loss_background(output, normal, mask)
-        seamless = self.loss_seamless(output, normal, inputs['pasted'], mask)
-        weight = self.prior_weight
-        return dict(
+        losses = dict(
             loss_adversarial=_adversarial(held_call(self.discriminator, output), 1.),
-            loss_seamless=weight * seamless,
-            loss_background=weight * (grey + gradient))
+            loss_background=self.prior_weight * (grey + gradient))
+        if self.loss_seamless is not None:
+            losses['loss_seamless'] = self.prior_weight * self.loss_seamless(
+                output, normal, inputs['pasted'], mask)
+        return losses
 
 
 def _adversarial(logits: Tensor, label: float) -> Tensor:

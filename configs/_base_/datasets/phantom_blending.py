@@ -1,0 +1,25 @@
+# The same on the phantom of
+#     python tools/dataset_converters/phantom.py --out data/phantom
+#     python tools/build_lesion_bank.py data/phantom/annotations/train.json \
+#         --out data/lesion_bank_phantom.npz --context 2
+# whose boxes hug the lesions, hence the context.
+_base_ = './inbreast_blending.py'
+data_root = 'data/phantom/'
+
+size = (256, 128)
+train_pipeline = [
+    dict(
+        type='ForEachView',
+        transforms=[
+            dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
+            dict(type='Resize', scale=size[::-1], keep_ratio=False)
+        ]),
+    dict(type='PasteLesion', bank='data/lesion_bank_phantom.npz'),
+    dict(type='PackBlendingInputs')
+]
+train_dataloader = dict(
+    num_workers=1,
+    dataset=dict(
+        data_root=data_root,
+        ann_file='annotations/train.json',
+        pipeline=train_pipeline))

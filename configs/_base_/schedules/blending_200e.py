@@ -1,0 +1,12 @@
+# The paper states neither length nor optimiser: those of Isola et al. (2017), which it
+# follows.
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)
+
+adam = dict(
+    type='OptimWrapper',
+    optimizer=dict(type='Adam', lr=0.0002, betas=(0.5, 0.999)))
+optim_wrapper = dict(
+    constructor='MultiOptimWrapperConstructor',
+    generator=adam,
+    discriminator=adam)
+del adam
