@@ -230,8 +230,8 @@ def read_normal(image_path: Union[str, Path]) -> np.ndarray:
             / f'{image_path.stem}_normal.png')
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if pixels is None:
-        raise PhantomFolderError(f'{image_path}: no lesion-free pixels; expected {path}, '
-                                 'which phantom data sets have')
+        raise PhantomFolderError(f'{image_path}: no lesion-free pixels; expected '
+                                 f'{path}, which phantom data sets have')
     return pixels.astype(np.float32) / WHITE
 
 

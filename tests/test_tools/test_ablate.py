@@ -184,8 +184,8 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
     config, calls = setup
     text = config.read_text()
     config.write_text(text.replace(
-        'rows = dict(', "rows = dict(\n    made=dict(title='Made', command=['tools/make.py', "
-        "'{folder}/made', '--seed', '{seed}']),").replace(
+        'rows = dict(', "rows = dict(\n    made=dict(title='Made', command=["
+        "'tools/make.py', '{folder}/made', '--seed', '{seed}']),").replace(
         'columns = {', "columns = {'A': 'other/auc', ").replace(
         'reference=', 'compared=[\'R@0.5\', \'R@2.0\'], reference='))
     real = ablate.call

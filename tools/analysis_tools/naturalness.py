@@ -192,7 +192,8 @@ def main() -> None:
           f'from, mean of both halves and {len(args.seeds)} seeds, 95% interval by '
           'bootstrap over patients:')
     for name, summaries in found.items():
-        estimate = mean_over_seeds(*zip(*(read_draws(s, ['auc']) for s in summaries)))
+        estimate = mean_over_seeds(
+            *zip(*(read_draws(s, ['auc']) for s in summaries)))
         print(f'  {name:12s} {format_estimate(estimate, 0)}')
 
 

@@ -1,5 +1,5 @@
 """Lesions of a bank pasted into normal mammograms in the pipeline."""
-from typing import Dict, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -136,7 +136,7 @@ class PasteLesion(BaseTransform):
         self.min_inside = min_inside
         self.noise = noise
 
-    def transform(self, results: dict) -> Union[dict, None]:
+    def transform(self, results: dict) -> Optional[dict]:
         """Paste.
 
         Raises:
@@ -160,7 +160,7 @@ class PasteLesion(BaseTransform):
         results['views'] = dict(results['views'], normal=view)
         return results
 
-    def paste(self, view: dict, seed: int) -> Union[dict, None]:
+    def paste(self, view: dict, seed: int) -> Optional[dict]:
         """Paste a lesion into a view.
 
         Args:
@@ -205,7 +205,7 @@ class PasteLesion(BaseTransform):
                 flipped=CanonicalFrame.from_dict(view['canonical_frame']).flipped))
 
     def _window(self, image: np.ndarray, patch: Patch,
-                rng: np.random.Generator) -> Union[Tuple[slice, slice], None]:
+                rng: np.random.Generator) -> Optional[Tuple[slice, slice]]:
         """Draw where the patch goes, whole within the image; ``None``: nowhere."""
         inside = small_breast_mask(image)
         scale = np.divide(inside.shape, image.shape)

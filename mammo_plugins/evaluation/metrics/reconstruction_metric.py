@@ -85,8 +85,8 @@ class ReconstructionMetric(BaseMetric):
         for key, hint in (('normal_img', 'the model has to be one with a decoder'),
                           ('clean_img', 'the test pipeline needs LoadPhantomNormal')):
             if view.get(key) is None:
-                raise ValueError(f'ReconstructionMetric, image {_name(view)}: no {key}; '
-                                 f'{hint}')
+                raise ValueError(f'ReconstructionMetric, image {_name(view)}: no '
+                                 f'{key}; {hint}')
         image = _to_numpy(image)[0]
         try:
             return reconstruction_errors(
@@ -122,8 +122,8 @@ class ReconstructionMetric(BaseMetric):
         metrics = figure_metrics(summary)
         MMLogger.get_current_instance().info(
             '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
-            '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; %d views '
-            'with lesions of %d', self.prefix,
+            '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; %d '
+            'views with lesions of %d', self.prefix,
             *(metrics[name] for name in RECONSTRUCTION_FIGURES), counts['n_abnormal'],
             counts['n_images'])
         if self.out_dir is not None:

@@ -229,8 +229,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
             dict[str, Tensor]: Weighted losses.
         """
         if any(len(inputs.get(side, ())) != len(data_samples) for side in SIDES):
-            raise ValueError('DisAsymNet: a pair of the batch lacks a side; the training '
-                             'set needs complete=True')
+            raise ValueError('DisAsymNet: a pair of the batch lacks a side; the '
+                             'training set needs complete=True')
         seen = torch.stack([inputs[side] for side in SIDES])  # (2, N, 1, H, W)
         fakes = [i for i, sample in enumerate(data_samples)
                  if any('clean_img' in sample.get(side) for side in SIDES)]
