@@ -4,8 +4,10 @@ from mmcv.transforms import BaseTransform
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.phantom import read_normal
-from mammo_plugins.phantom.physics import WHITE
 from mammo_plugins.registry import TRANSFORMS
+
+# of the range: a file rounds to a 4095th, and its sigmoid leaves out 0.2% at either end
+_ROUNDED = 0.0025
 
 
 @TRANSFORMS.register_module()
@@ -32,8 +34,7 @@ class LoadPhantomNormal(BaseTransform):
         frame = CanonicalFrame.from_dict(results['canonical_frame'])
         clean = np.ascontiguousarray(
             frame.image_to_canonical(read_normal(results['img_path'])))
-        # what is less was rounded on the way through the file's lookup table
-        changed = np.abs(clean - results['img']) > 1 / WHITE
+        changed = np.abs(clean - results['img']) > _ROUNDED
         results.update(clean_img=clean, synthetic_mask=changed.astype(np.float32))
         return results
 
