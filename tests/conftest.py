@@ -1,6 +1,9 @@
 """Fixtures that several packages' tests share."""
 import os
+import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 # two workers share two cores: one thread each is fastest
 os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -32,6 +35,25 @@ def _own_default_scope():
     yield
     DefaultScope._instance_dict.clear()
     DefaultScope._instance_dict.update(before)
+
+
+@pytest.fixture
+def run_tool(monkeypatch, capsys):
+    """Run a command in this process, which has imported the libraries already."""
+    root = Path(__file__).parents[1]
+
+    def run(path, *arguments):
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            runpy.run_path(str(root / path), run_name='__main__')
+        except SystemExit as end:
+            code = end.code or 0
+        return SimpleNamespace(returncode=code, **capsys.readouterr()._asdict())
+
+    return run
 
 
 IDENTITY = ('Secretname', 'PID-7788', '19610203')

@@ -1,17 +1,28 @@
-"""Make synthetic malignant breasts for training."""
+"""Make synthetic images with lesions for training."""
+from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 
-from mammo_plugins.apis import (SyntheticExams, TrainedModel, breast_saliency,
-                                loaded_breasts, synthesis_stages)
+from mmengine.config import Config
+
+from mammo_plugins.apis import (BlendedImages, SyntheticExams, TrainedModel,
+                                blend_by, blend_by_poisson, breast_saliency,
+                                loaded_breasts, loaded_normals,
+                                synthesis_stages)
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             require_file, user_errors)
+                                             check_device, innermost_datasets,
+                                             load_config, parser, require_file,
+                                             user_errors)
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.visualization.synthesis import plot_panels
 
 EXAMPLE = ('python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.py '
            'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
-           '--out data/vindr_mammo_synthetic --preview 6')
+           '--out data/vindr_mammo_synthetic --preview 6\n'
+           'python tools/synthesize.py configs/blending/blending-gan_inbreast.py '
+           'work_dirs/blending-gan_inbreast/epoch_200.pth '
+           '--out data/inbreast_synthetic --count 200')
+BLENDED = 200  # images that Lin et al. make of INbreast
 
 # stages left out, and what is then left of the method
 WAYS = {
@@ -25,41 +36,53 @@ WAYS = {
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Soft-Adapted Malignancy Synthesis (Nguyen et al.): paste annotated '
-        'malignant lesions into benign breasts of the training set, where the '
-        'Grad-CAM of a trained DIVF-Net for the benign class is strongest. Writes '
-        'OUT/saliency.npz, OUT/images and OUT/annotations/train.json, which says '
-        'how each view was made.', EXAMPLE)
-    arguments.add_argument('config', help='config file of a DIVF-Net')
-    arguments.add_argument('checkpoint', help='checkpoint of its warm-up training')
+        'Make synthetic images with lesions from the training set of a config, and '
+        'write OUT/images and OUT/annotations/train.json, which says how each was '
+        'made. With a DIVF-Net, by Soft-Adapted Malignancy Synthesis (Nguyen et al.): '
+        'malignant lesions are pasted into benign breasts, where Grad-CAM for the '
+        'benign class is strongest; OUT/saliency.npz is written too. With blending '
+        'adversarial networks (Lin et al.): lesions of a bank are blended into normal '
+        'views at random places.', EXAMPLE)
+    arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
+    arguments.add_argument(
+        'checkpoint', nargs='?', help='its checkpoint; none with --poisson')
     arguments.add_argument(
         '--out', required=True, metavar='DIR', help='data root to write')
     arguments.add_argument(
         '--count', type=int, metavar='N',
-        help='breasts to make (default: as many as balance the classes)')
+        help='breasts to make (default: as many as balance the classes), or images '
+        f'(default: {BLENDED})')
     arguments.add_argument(
         '--seed', type=int, default=0, help='seed of all choices (default: 0)')
     arguments.add_argument(
+        '--preview', type=int, metavar='N',
+        help='write N cases to OUT/preview.png and stop: as in figure 4 of Nguyen et '
+        'al., or figure 5 of Lin et al.')
+    arguments.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    malignancy = arguments.add_argument_group('of Soft-Adapted Malignancy Synthesis')
+    malignancy.add_argument(
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
-    arguments.add_argument(
+    malignancy.add_argument(
         '--context', type=float, default=1.,
         help='factor by which the box of a lesion grows before it is cut out; 2 for '
         'boxes that hug the lesion (default: %(default)s, as in the paper)')
-    arguments.add_argument(
+    malignancy.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
-    stop = arguments.add_mutually_exclusive_group()
-    stop.add_argument(
+    malignancy.add_argument(
         '--saliency-only', action='store_true',
         help='write OUT/saliency.npz, which SynthesizeMalignancy reads while '
         'training, and stop')
-    stop.add_argument(
-        '--preview', type=int, metavar='N',
-        help='write N cases to OUT/preview.png as in figure 4 of the paper, beside '
-        'OUT/saliency.npz, and stop')
-    arguments.add_argument(
-        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    blending = arguments.add_argument_group('of blending adversarial networks')
+    blending.add_argument(
+        '--poisson', action='store_true',
+        help='blend by Poisson image editing instead of a generator')
+    blending.add_argument(
+        '--compare', nargs=2, action='append', default=[],
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='another generator to show in the preview; may be given several times')
     add_config_arguments(arguments)
     args = arguments.parse_args()
     if args.count is not None and args.count < 1:
@@ -68,48 +91,108 @@ def parse_args():
         arguments.error('--seed: 0 or more, --beta: from 0 to 1, --context: above 0')
     if args.preview is not None and args.preview < 1:
         arguments.error(f'--preview {args.preview}: expected at least 1')
+    if args.preview is not None and args.saliency_only:
+        arguments.error('--preview and --saliency-only: expected one of them')
+    # what the other method knows
+    args.foreign = {
+        blended: [f'--{name.replace("_", "-")}' for name in names
+                  if getattr(args, name) != arguments.get_default(name)]
+        for blended, names in ((True, ('beta', 'context', 'without', 'saliency_only')),
+                               (False, ('poisson', 'compare')))
+    }
     return args
+
+
+def trained_model(args: Namespace, cfg: Config, checkpoint: str,
+                  kind: str) -> TrainedModel:
+    """Return a config's model with its weights, if it is of a kind."""
+    if checkpoint is None:
+        raise ConfigError(f'{cfg.filename}: give the checkpoint of its training too')
+    require_file(checkpoint, 'checkpoint')
+    if cfg.model.type.rpartition('.')[2] != kind:
+        raise ConfigError(f'{cfg.filename}: model.type is {cfg.model.type}; expected a '
+                          f'{kind}')
+    return TrainedModel(cfg, checkpoint, args.device, args.trust_checkpoint)
+
+
+def blend(args: Namespace, cfg: Config) -> None:
+    """Blend lesions into normal views."""
+    out = Path(args.out)
+    if args.poisson:
+        if args.checkpoint:
+            raise ConfigError('--poisson: takes no checkpoint')
+        method, by = 'Poisson image editing', blend_by_poisson
+    else:
+        method = Path(cfg.filename).stem
+        by = blend_by(trained_model(args, cfg, args.checkpoint, 'BlendingGAN'))
+    images = BlendedImages(*loaded_normals(cfg), out, args.seed)
+    if not args.preview:
+        report(images.write(args.count or BLENDED, by, method), out)
+        return
+    shown = {method: (images.paste, by)}
+    if not args.poisson:
+        shown['Poisson image editing'] = (images.paste, blend_by_poisson)
+    for config, checkpoint in args.compare:
+        other = load_config(config, args.cfg_options)
+        others = BlendedImages(*loaded_normals(other), out, args.seed)
+        shown[Path(config).stem] = (others.paste, blend_by(
+            trained_model(args, other, checkpoint, 'BlendingGAN')))
+    show(images.panels(args.preview, shown), images.dataset.ann_file, out)
+
+
+def paste(args: Namespace, cfg: Config) -> None:
+    """Paste malignant lesions into benign breasts."""
+    out = Path(args.out)
+    loaded = loaded_breasts(cfg)
+    trained = trained_model(args, cfg, args.checkpoint, 'DIVFNet')
+    # as in tests: Grad-CAM sees no augmentation
+    packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
+    saliency = breast_saliency(trained, packed)
+    saliency.write(out / 'saliency.npz')
+    print(f'saliency of {len(saliency.maps)} views: {out / "saliency.npz"}')
+    if args.saliency_only:
+        return
+    ways = synthesis_stages(saliency, args.beta, args.context)
+    exams = SyntheticExams(loaded, ways[WAYS[frozenset(args.without)]], out, args.seed)
+    if args.preview:
+        show(exams.panels(args.preview, ways), loaded.ann_file, out)
+        return
+    count = args.count or exams.balancing
+    if not count:
+        raise AnnotationError(
+            f'{loaded.ann_file}: malignant breasts are not fewer than benign '
+            'ones; say by --count how many to make')
+    report(exams.write(count), out)
+
+
+def show(rows: list, ann_file: str, out: Path) -> None:
+    """Draw the preview."""
+    if not rows:
+        raise AnnotationError(f'{ann_file}: no lesion found a place')
+    plot_panels(rows, out / 'preview.png')
+    print(f'preview: {out / "preview.png"}')
+
+
+def report(counts: Counter, out: Path) -> None:
+    """Say what was written."""
+    print(', '.join(f'{count} {what}' for what, count in counts.items()))
+    print(f'annotations: {out / "annotations/train.json"}')
 
 
 def main() -> None:
     """Run."""
     args = parse_args()
-    out = Path(args.out)
     with user_errors():
         check_device(args.device)
-        require_file(args.checkpoint, 'checkpoint')
         cfg = load_config(args.config, args.cfg_options)
-        loaded = loaded_breasts(cfg)
-        trained = TrainedModel(cfg, args.checkpoint, args.device,
-                               args.trust_checkpoint)
-        if not hasattr(trained.model, 'logits'):
-            raise ConfigError(f'{args.config}: model.type is '
-                              f'{type(trained.model).__name__}; expected a DIVFNet')
-        # as in tests: Grad-CAM sees no augmentation
-        packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
-        saliency = breast_saliency(trained, packed)
-        saliency.write(out / 'saliency.npz')
-        print(f'saliency of {len(saliency.maps)} views: {out / "saliency.npz"}')
-        if args.saliency_only:
-            return
-        ways = synthesis_stages(saliency, args.beta, args.context)
-        exams = SyntheticExams(loaded, ways[WAYS[frozenset(args.without)]], out,
-                               args.seed)
-        if args.preview:
-            rows = exams.panels(args.preview, ways)
-            if not rows:
-                raise AnnotationError(f'{loaded.ann_file}: no lesion found a place')
-            plot_panels(rows, out / 'preview.png')
-            print(f'preview: {out / "preview.png"}')
-            return
-        count = args.count or exams.balancing
-        if not count:
-            raise AnnotationError(
-                f'{loaded.ann_file}: malignant breasts are not fewer than benign '
-                'ones; say by --count how many to make')
-        counts = exams.write(count)
-    print(', '.join(f'{count} {what}' for what, count in counts.items()))
-    print(f'annotations: {out / "annotations/train.json"}')
+        blended = any(
+            dataset.type.rpartition('.')[2] == 'BlendingDataset'
+            for _, dataset in innermost_datasets('train_dataloader.dataset',
+                                                 cfg.train_dataloader.dataset))
+        if args.foreign[blended]:
+            raise ConfigError(f"{', '.join(args.foreign[blended])}: not of the method "
+                              f'of {args.config}; see --help')
+        (blend if blended else paste)(args, cfg)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,6 @@
 """What the tools are made of, for use from Python."""
+from .blended_images import (BlendedImages, blend_by, blend_by_poisson,
+                             loaded_normals)
 from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
 from .nipple_locator import NippleLocator
@@ -8,7 +10,8 @@ from .synthetic_exams import (SyntheticExams, loaded_breasts,
 from .trained_model import TrainedModel
 
 __all__ = [
-    'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
-    'SyntheticExams', 'TrainedModel', 'breast_saliency', 'find_exams',
-    'loaded_breasts', 'synthesis_stages'
+    'BlendedImages', 'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
+    'SyntheticExams', 'TrainedModel', 'blend_by', 'blend_by_poisson',
+    'breast_saliency', 'find_exams', 'loaded_breasts', 'loaded_normals',
+    'synthesis_stages'
 ]

@@ -4,23 +4,19 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
-import tifffile
 from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.transforms import SynthesizeMalignancy
-from mammo_plugins.io import atomic_path, write_json
 from mammo_plugins.registry import DATASETS, SCOPE
-from mammo_plugins.structures import AnnotationError, load_coco_exam
+from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
-from mammo_plugins.version import __version__
 
 from .command_line import ConfigError, innermost_datasets
+from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
-
-_LEVELS = 65535
 
 
 def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
@@ -67,7 +63,7 @@ def synthesis_stages(saliency: SaliencyMaps, beta: float,
             for name, chosen in settings.items()}
 
 
-class SyntheticExams:
+class SyntheticExams(SyntheticSet):
     """Write breasts that :class:`SynthesizeMalignancy` makes, with provenance.
 
     Args:
@@ -84,28 +80,11 @@ class SyntheticExams:
                  transform: SynthesizeMalignancy,
                  out: Path,
                  seed: int = 0) -> None:
-        self.dataset = dataset
+        super().__init__(dataset, out, seed)
         self.transform = transform
-        self.out = Path(out)
-        self.seed = seed
-        self.original = load_coco_exam(dataset.ann_file)
-        self._record = {image['id']: image for image in self.original['images']}
-        self._annotations: Dict[int, List[dict]] = {i: [] for i in self._record}
-        for annotation in self.original['annotations']:
-            self._annotations[annotation['image_id']].append(annotation)
-        self._category = {c['name']: c['id'] for c in self.original['categories']}
-        self._check_out()
         self.labels = np.array([
             dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))])
         self.donors = transform.donors(dataset)
-
-    def _check_out(self) -> None:
-        """Leave alone what is not of this class's making."""
-        ann_file = self.out / 'annotations/train.json'
-        if ann_file.is_file() and not any(
-                'synthetic' in image for image in load_coco_exam(ann_file)['images']):
-            raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
-                              'give --out another folder')
 
     @property
     def balancing(self) -> int:
@@ -196,37 +175,23 @@ class SyntheticExams:
                 image = self._write_view(view, facts, exam)
                 image['id'] = len(images) + 1
                 images.append(image)
-                annotations += self._lesions(view, facts, image, len(annotations))
+                annotations += self.lesions(
+                    image, view['img_id'], [] if facts is None else [self._pasted(view)],
+                    len(annotations))
         if not images:
             raise AnnotationError(
                 f'{self.dataset.ann_file}: nothing was pasted in {count} breasts; '
                 'there is no benign breast, or none with saliency and room for the '
                 'lesions')
-        write_json(self.out / 'annotations/train.json', dict(
-            info=dict(
-                self.original['info'],
-                dataset=f"synthetic, of {self.original['info']['dataset']}",
-                description='Synthetic malignant breasts for training only; '
-                'images[].synthetic says how each view was made',
-                converter_version=__version__, split='train',
-                split_seed=self.seed),
-            images=images, annotations=annotations,
-            categories=self.original['categories']))
+        self.write_annotations(images, annotations, 'Synthetic malignant breasts')
         return counts
 
     def _write_view(self, view: dict, facts: Optional[dict],
                     exam: str) -> Dict[str, Any]:
-        """Write the pixels of one view in the frame of its original file."""
-        record = self._record[view['img_id']]
-        image = dict(record, exam_id=exam)
-        name = f"images/{exam}/{record['laterality']}_{record['view']}.tif"
-        # floats state their range, which 16-bit pictures do not
-        pixels = np.rint(view['img'] * _LEVELS).astype(np.float32) / _LEVELS
+        """Write one view."""
+        record = self.records[view['img_id']]
         frame = CanonicalFrame.from_dict(view['canonical_frame'])
-        with atomic_path(self.out / name) as temporary:
-            tifffile.imwrite(temporary, frame.image_to_source(pixels),
-                             compression='zlib')
-        image['file_name'] = name
+        image = self.write_pixels(view['img'], frame, record, exam)
         image['synthetic'] = dict(benign=record['file_name'], malignant=None)
         if facts is not None:
             lesion = view['instances'][-1]
@@ -234,28 +199,13 @@ class SyntheticExams:
                 birads=lesion['birads'], pathology=lesion['pathology'],
                 abnormal=True)
             image['synthetic'].update(
-                facts, malignant=self._record[facts['malignant']]['file_name'])
+                facts, malignant=self.records[facts['malignant']]['file_name'])
         return image
 
-    def _lesions(self, view: dict, facts: Optional[dict], image: dict,
-                 before: int) -> List[dict]:
-        """Return the benign view's own annotations, and that of what was pasted."""
-        found = [dict(annotation) for annotation in self._annotations[view['img_id']]]
-        for annotation in found:
-            if annotation['lesion_id'] is not None:
-                annotation['lesion_id'] = (
-                    f"{image['exam_id']}_{annotation['lesion_id']}")
-        if facts is not None:
-            lesion = view['instances'][-1]
-            inverse = CanonicalFrame.from_dict(view['canonical_frame']).inverse
-            x1, y1, x2, y2 = transform_boxes(lesion['bbox'], inverse)[0].tolist()
-            name = self.dataset.metainfo['classes'][lesion['bbox_label']]
-            found.append(dict(
-                category_id=self._category[name],
-                bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1),
-                iscrowd=0, segmentation=[], birads=lesion['birads'],
-                pathology=lesion['pathology'],
-                lesion_id=f"{image['exam_id']}_pasted"))
-        for k, annotation in enumerate(found, before + 1):
-            annotation.update(id=k, image_id=image['id'])
-        return found
+    def _pasted(self, view: dict) -> dict:
+        """Return what was pasted into a view, in pixels of its file."""
+        lesion = view['instances'][-1]
+        inverse = CanonicalFrame.from_dict(view['canonical_frame']).inverse
+        return dict(
+            lesion, bbox=transform_boxes(lesion['bbox'], inverse)[0],
+            name=self.dataset.metainfo['classes'][lesion['bbox_label']])

@@ -57,11 +57,12 @@ class TrainedModel:
 
     Attributes:
         config (Config), scope (str), device (str), model (nn.Module).
-        loading_options (dict): Arguments of the test pipeline's LoadMammogram.
+        loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
+            in that of training where the config has no test.
 
     Raises:
         CheckpointError: If the checkpoint is unsafe or not of this model.
-        ConfigError: If the config's test pipeline has no ``LoadMammogram``.
+        ConfigError: If that pipeline has no ``LoadMammogram``.
     """
 
     def __init__(self,
@@ -73,11 +74,12 @@ class TrainedModel:
             config = Config.fromfile(config)
         self.config = config
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
-        loading = list(
-            loading_steps(config.test_dataloader.dataset.get('pipeline', [])))
+        # a generator is not tested
+        part = next(p for p in ('test_dataloader', 'train_dataloader') if config.get(p))
+        loading = list(loading_steps(config[part].dataset.get('pipeline', [])))
         if not loading:
             raise ConfigError(
-                f'{config.filename}: test_dataloader.dataset.pipeline has no '
+                f'{config.filename}: {part}.dataset.pipeline has no '
                 'LoadMammogram, whose frame maps boxes back to the files')
         self.loading_options = {k: v for k, v in loading[0].items()
                                 if k not in ('type', 'cache_dir')}

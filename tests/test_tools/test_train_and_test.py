@@ -161,11 +161,12 @@ def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
     ('train.py', [], 'model.type=NoSuchDetector', 'NoSuchDetector is not in the'),
     ('test.py', ['README.md'], 'log_level=ERROR', 'not a readable checkpoint'),
 ])
-def test_mistakes_that_show_when_building(options, tool, arguments, setting, said):
-    done = run(*command(tool, CONFIG, *arguments, *options, setting))
+def test_mistakes_that_show_when_building(options, tool, arguments, setting, said,
+                                          run_tool):
+    done = run_tool(f'tools/{tool}', CONFIG, *arguments, *options, setting)
     assert done.returncode == 2
-    assert 'Traceback' not in done.stderr
-    assert said in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.err
+    assert said in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize('tool, arguments, said', [
@@ -186,10 +187,10 @@ def test_mistakes_that_show_when_building(options, tool, arguments, setting, sai
     ('test.py', [CONFIG, 'no.pth'], 'no.pth: no such checkpoint'),
     ('infer.py', [CONFIG, 'no.pth', '.'], 'no.pth: no such checkpoint'),
 ])
-def test_mistakes_get_one_line(tool, arguments, said, tmp_path):
+def test_mistakes_get_one_line(tool, arguments, said, tmp_path, run_tool):
     if tool == 'train.py':
         arguments = [arguments[0], '--work-dir', tmp_path, *arguments[1:]]
-    done = run(*command(tool, *arguments))
+    done = run_tool(f'tools/{tool}', *arguments)
     assert done.returncode == 2
-    assert 'Traceback' not in done.stderr
-    assert said in done.stderr.splitlines()[-1]
+    assert 'Traceback' not in done.err
+    assert said in done.err.splitlines()[-1]

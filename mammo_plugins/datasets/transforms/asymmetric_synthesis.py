@@ -6,10 +6,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform, Compose
 
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import AnnotationError, LesionBank
-from mammo_plugins.synthesis import insert_lesions, sample_positions
+from mammo_plugins.structures import LesionBank
+from mammo_plugins.synthesis import insert_lesions
 
-from .paste_lesion import lesion_size, resized
+from .paste_lesion import check_bank, draw_centres, lesion_size, resized
 from .synthesis import small_breast_mask
 
 SIDES = ('R', 'L')
@@ -140,26 +140,7 @@ class InsertLesions(BaseTransform):
             raise ValueError(
                 "InsertLesions: works on an ExamDataset with target='pair' and "
                 f'labels; this sample has the views {sorted(views)}')
-        name = results['dataset']
-        if results['test_mode']:
-            raise AnnotationError(
-                f'InsertLesions: {name} is loaded with test_mode=True; synthetic '
-                'images never enter validation or test; give it a pipeline without '
-                'InsertLesions')
-        if not self.bank.is_from(name):
-            return
-        if not self.allow_same_source:
-            raise AnnotationError(
-                f'InsertLesions.bank: its lesions are of {self.bank.dataset}, the '
-                f'data set trained on is {name}; with their outlines localisation '
-                'would not be weakly supervised. Build a bank of another data set, '
-                'or set allow_same_source=True')
-        if self.bank.split != 'train':
-            part = f'the {self.bank.split}' if self.bank.split else 'no stated'
-            raise AnnotationError(
-                f'InsertLesions.bank: its lesions are of {part} split of '
-                f'{self.bank.dataset}, the data set trained on; build the bank of '
-                'its training split')
+        check_bank(self, results, self.allow_same_source)
 
     def _changed(self, view: dict, count: int, rng: np.random.Generator) -> dict:
         """Return a view with tumours, as far as they found a place."""
@@ -171,12 +152,10 @@ class InsertLesions(BaseTransform):
         made, weights = image, np.zeros(image.shape, np.float32)
         if lesions:
             inside = small_breast_mask(image)
-            scale = np.divide(inside.shape, image.shape)
-            centres = sample_positions(
-                inside, [np.multiply(lesion.shape, scale) for lesion in lesions],
-                rng, self.min_inside)
-            placed = [(lesion, tuple(np.divide(centre, scale[::-1])))
-                      for lesion, centre in zip(lesions, centres)
+            centres = draw_centres(
+                inside, image.shape, [lesion.shape for lesion in lesions], rng,
+                self.min_inside)
+            placed = [(lesion, centre) for lesion, centre in zip(lesions, centres)
                       if centre is not None]
             made, weights = insert_lesions(
                 image, [lesion for lesion, _ in placed],

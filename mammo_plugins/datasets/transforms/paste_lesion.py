@@ -1,5 +1,5 @@
 """Lesions of a bank pasted into normal mammograms in the pipeline."""
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -82,6 +82,63 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float) -> Pat
                  (warp(lesion.mask) >= 0.5) & region)
 
 
+def check_bank(step: BaseTransform, results: dict,
+               allow_same_source: bool = True) -> None:
+    """Refuse a data set that a transform with a ``bank`` is not for.
+
+    Args:
+        step (BaseTransform): The transform.
+        results (dict): A sample, with ``dataset`` and ``test_mode``.
+        allow_same_source (bool): Whether the bank may be of the data set itself.
+
+    Raises:
+        AnnotationError: If the data set is one for validation or test, or the bank is
+            of its lesions but must not be, or not of its training split.
+    """
+    transform, name = type(step).__name__, results['dataset']
+    if results['test_mode']:
+        raise AnnotationError(
+            f'{transform}: {name} is loaded with test_mode=True; synthetic images never '
+            f'enter validation or test; give it a pipeline without {transform}')
+    if not step.bank.is_from(name):
+        return
+    if not allow_same_source:
+        raise AnnotationError(
+            f'{transform}.bank: its lesions are of {step.bank.dataset}, the data set '
+            f'trained on is {name}; with their outlines localisation would not be '
+            'weakly supervised. Build a bank of another data set, or set '
+            'allow_same_source=True')
+    if step.bank.split != 'train':
+        part = f'the {step.bank.split}' if step.bank.split else 'no stated'
+        raise AnnotationError(
+            f'{transform}.bank: its lesions are of {part} split of '
+            f'{step.bank.dataset}, the data set trained on; build the bank of its '
+            'training split')
+
+
+def draw_centres(inside: np.ndarray, shape: Tuple[int, int],
+                 sizes: Sequence[Tuple[int, int]], rng: np.random.Generator,
+                 min_inside: float) -> List[Optional[Tuple[float, float]]]:
+    """Draw where lesions go, on a breast mask smaller than the image.
+
+    Args:
+        inside (np.ndarray): Of :func:`small_breast_mask`.
+        shape (tuple[int]): (H, W) of the image.
+        sizes (Sequence[tuple]): (h, w) of each lesion in pixels of the image.
+        rng (np.random.Generator): What draws.
+        min_inside (float): Least share of a lesion's box in the breast.
+
+    Returns:
+        list[tuple | None]: Centres (x, y) in pixels of the image; ``None`` for a
+        lesion that has no place.
+    """
+    scale = np.divide(inside.shape, shape)
+    centres = sample_positions(
+        inside, [np.multiply(size, scale) for size in sizes], rng, min_inside)
+    return [None if centre is None else tuple(np.divide(centre, scale[::-1]))
+            for centre in centres]
+
+
 @TRANSFORMS.register_module()
 class PasteLesion(BaseTransform):
     """Paste a random lesion into a normal view, for the generator to blend.
@@ -143,16 +200,7 @@ class PasteLesion(BaseTransform):
             AnnotationError: If the data set is one for validation or test, or the
                 bank is of its lesions but not of its training split.
         """
-        name = results['dataset']
-        if results['test_mode']:
-            raise AnnotationError(
-                f'PasteLesion: {name} is loaded with test_mode=True; synthetic images '
-                'never enter validation or test')
-        if self.bank.is_from(name) and self.bank.split != 'train':
-            raise AnnotationError(
-                f'PasteLesion.bank: its lesions are of {self.bank.dataset}, split '
-                f'{self.bank.split}; expected those of the training split of the data '
-                'set trained on, or of another data set')
+        check_bank(self, results)
         seed = int(np.random.randint(2**31))
         view = self.paste(results['views']['normal'], seed)
         if view is None:
@@ -207,15 +255,13 @@ class PasteLesion(BaseTransform):
     def _window(self, image: np.ndarray, patch: Patch,
                 rng: np.random.Generator) -> Optional[Tuple[slice, slice]]:
         """Draw where the patch goes, whole within the image; ``None``: nowhere."""
-        inside = small_breast_mask(image)
-        scale = np.divide(inside.shape, image.shape)
-        centre, = sample_positions(
-            inside, [np.multiply(patch.pixels.shape, scale)], rng, self.min_inside)
+        centre, = draw_centres(small_breast_mask(image), image.shape,
+                               [patch.pixels.shape], rng, self.min_inside)
         if centre is None:
             return None
         window = []
         for length, extent, middle in zip(image.shape, patch.pixels.shape,
-                                          np.divide(centre, scale[::-1])[::-1]):
+                                          centre[::-1]):
             if extent > length:
                 return None
             start = int(np.clip(np.floor(middle - extent / 2 + 0.5), 0,

@@ -19,14 +19,19 @@ class PatchDiscriminator(BaseModule):
     Args:
         base_channels (int): Of the first layer; doubled in the second and the third.
             Defaults to 64.
-        init_cfg (dict, optional): Defaults to normal weights of standard deviation
-            0.02, as in Isola et al. (2017), which the paper follows.
+        init_cfg (dict, optional): Defaults to Kaiming's. The normal weights of
+            standard deviation 0.02 of Isola et al. (2017) count on normalisation:
+            without it they let the signal vanish.
     """
 
     def __init__(self,
                  base_channels: int = 64,
                  init_cfg: Optional[dict] = dict(
-                     type='Normal', layer='Conv2d', std=0.02)) -> None:
+                     type='Kaiming',
+                     layer='Conv2d',
+                     a=0.2,
+                     mode='fan_in',
+                     nonlinearity='leaky_relu')) -> None:
         super().__init__(init_cfg=init_cfg)
         leaky = dict(type='LeakyReLU', negative_slope=0.2)
         width = base_channels

@@ -1,0 +1,237 @@
+"""A data set of normal mammograms that lesions were blended into."""
+from collections import Counter
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+import cv2
+import numpy as np
+import pycocotools.mask as coco_mask
+import torch
+from mmengine.config import Config
+from tqdm import tqdm
+
+from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.datasets import BlendingDataset
+from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
+from mammo_plugins.datasets.transforms.paste_lesion import check_bank
+from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS
+from mammo_plugins.structures import AnnotationError
+from mammo_plugins.synthesis import poisson_blend
+
+from .command_line import ConfigError, innermost_datasets
+from .synthetic_set import SyntheticSet
+from .trained_model import TrainedModel, loading_steps, without_step
+
+Blend = Callable[[dict], np.ndarray]
+_TRIES = 20  # views to try for one that has a place for a lesion
+
+
+def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
+    """Build the normal views that a config trains on, not packed.
+
+    Args:
+        cfg (Config): Its training set is a :class:`BlendingDataset`.
+
+    Returns:
+        tuple: The data set, and what loads its images.
+
+    Raises:
+        ConfigError: If it is not, or pastes nothing.
+    """
+    (_, settings), *others = innermost_datasets(
+        'train_dataloader.dataset', cfg.train_dataloader.dataset)
+    if others or settings.type.rpartition('.')[2] != 'BlendingDataset':
+        raise ConfigError(f'{cfg.filename}: train_dataloader.dataset is no '
+                          'BlendingDataset')
+    pipeline = without_step(settings.pipeline, 'PackBlendingInputs')
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
+        dataset = DATASETS.build(dict(settings, pipeline=pipeline))
+        load = TRANSFORMS.build(next(loading_steps(pipeline)))
+    if not any(isinstance(step, PasteLesion) for step in dataset.pipeline.transforms):
+        raise ConfigError(f'{cfg.filename}: train_dataloader.dataset.pipeline has no '
+                          'PasteLesion')
+    if len(dataset.metainfo['classes']) != 1:
+        raise ConfigError(
+            f'{cfg.filename}: train_dataloader.dataset.metainfo.classes: '
+            f"{dataset.metainfo['classes']}; expected one, that of the bank's lesions")
+    return dataset, load
+
+
+def blend_by(trained: TrainedModel) -> Blend:
+    """Return what blends a pasted lesion by a trained generator.
+
+    Args:
+        trained (TrainedModel): A :class:`BlendingGAN`.
+
+    Returns:
+        Callable: From a view of :meth:`PasteLesion.paste` to (H, W) pixels.
+    """
+
+    @torch.no_grad()
+    def blend(view: dict) -> np.ndarray:
+        inputs = {
+            name: torch.from_numpy(np.ascontiguousarray(view[key], np.float32))[
+                None, None].to(trained.device)
+            for name, key in (('normal', 'img'), ('pasted', 'pasted_img'),
+                              ('mask', 'paste_region'))
+        }
+        return trained.model(inputs, mode='predict')[0, 0].cpu().numpy()
+
+    return blend
+
+
+def blend_by_poisson(view: dict) -> np.ndarray:
+    """Blend a pasted lesion by :func:`~mammo_plugins.synthesis.poisson_blend`.
+
+    Args:
+        view (dict): Of :meth:`PasteLesion.paste`.
+    """
+    return poisson_blend(view['img'], view['pasted_img'], view['paste_region'])
+
+
+class BlendedImages(SyntheticSet):
+    """Write normal views with a lesion blended in (Lin et al., section 3).
+
+    Lesions are blended at the generator's resolution. What that changes is enlarged
+    and added to the pixels of the file, which so keep their own detail.
+
+    Args:
+        dataset (BlendingDataset): Of :func:`loaded_normals`.
+        load (LoadMammogram): Loads its images as they are.
+        out (str | Path): Data root of the new set.
+        seed (int): Of views, lesions and places. Defaults to 0.
+
+    Raises:
+        ConfigError: If the pipeline changes geometry other than by resizing.
+    """
+
+    def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
+                 out: Union[str, Path], seed: int = 0) -> None:
+        super().__init__(dataset, out, seed)
+        self._load = load
+        steps = dataset.pipeline.transforms
+        place = next(k for k, step in enumerate(steps)
+                     if isinstance(step, PasteLesion))
+        self._prepare, self.paste = steps[:place], steps[place]
+
+    def cases(self, count: int) -> Iterator[Tuple[Optional[dict], int]]:
+        """Yield views with a lesion pasted, and how many were tried for it.
+
+        Normal views are taken in turn, in random order, so that none comes twice
+        before all have come. The same seed gives the same views, lesions and places,
+        whatever blends them. ``None`` where none of the views tried had a place.
+
+        Args:
+            count (int): How many.
+        """
+        rng = np.random.default_rng(self.seed)
+        queue: List[int] = []
+        for _ in range(count):
+            view, tried = None, 0
+            while view is None and tried < _TRIES:
+                queue = queue or rng.permutation(len(self.dataset)).tolist()
+                tried += 1
+                sample = self.dataset.get_data_info(queue.pop())
+                for step in self._prepare:
+                    sample = step(sample)
+                check_bank(self.paste, sample)
+                view = self.paste.paste(
+                    sample['views']['normal'], int(rng.integers(2**31)))
+            yield view, tried
+
+    def panels(self, count: int, blends: Dict[str, Tuple[PasteLesion, Blend]]
+               ) -> List[list]:
+        """Show cases as in figure 5 of the paper, a row a view.
+
+        Args:
+            count (int): How many.
+            blends (dict[str, tuple]): By title, what pastes and what blends.
+
+        Returns:
+            list[list[tuple]]: Rows of (title, image, box) for
+            :func:`~mammo_plugins.visualization.plot_panels`: the normal view, the
+            lesion pasted, and each of ``blends``.
+        """
+        rows = []
+        for view, _ in self.cases(count):
+            if view is None:
+                continue
+            box = _box(view['lesion_mask'])
+            row = [('normal', view['img'], box), ('pasted', view['pasted_img'], box)]
+            for title, (paste, blend) in blends.items():
+                again = paste.paste(view, view['paste']['seed'])
+                row.append((title, blend(again), box))
+            rows.append(row)
+        return rows
+
+    def write(self, count: int, blend: Blend, method: str) -> Counter:
+        """Write the data set; the annotation file last.
+
+        Args:
+            count (int): How many images.
+            blend (Callable): :func:`blend_by` a generator, or
+                :func:`blend_by_poisson`.
+            method (str): Its name, for the provenance.
+
+        Raises:
+            AnnotationError: If no lesion found a place.
+
+        Returns:
+            Counter: 'images', and 'without a place', views that were tried in vain.
+        """
+        images: List[dict] = []
+        annotations: List[dict] = []
+        counts: Counter = Counter()
+        for number, (view, tried) in enumerate(
+                tqdm(self.cases(count), total=count, desc='images', unit='image'), 1):
+            counts['views without a place'] += tried - (view is not None)
+            if view is None:
+                continue
+            exam = f'synthetic_{self.seed}_{number:06d}'
+            image, lesion = self._write_view(view, blend(view), method, exam)
+            image['id'] = len(images) + 1
+            images.append(image)
+            annotations += self.lesions(image, view['img_id'], [lesion],
+                                        len(annotations))
+        if not images:
+            raise AnnotationError(f'{self.dataset.ann_file}: no lesion of the bank '
+                                  'found a place in a normal view')
+        counts['images'] = len(images)
+        self.write_annotations(images, annotations,
+                               'Normal mammograms with a lesion blended in,')
+        return counts
+
+    def _write_view(self, view: dict, made: np.ndarray, method: str,
+                    exam: str) -> Tuple[dict, dict]:
+        """Write the pixels; return the view's entry and its lesion."""
+        record = self.records[view['img_id']]
+        frame = CanonicalFrame.from_dict(view['canonical_frame'])
+        whole, _ = self._load.load(view['img_path'])
+        resized = np.divide(made.shape, whole.shape)[::-1]
+        if not np.allclose(view['homography_matrix'],
+                           np.diag([*resized, 1]) @ frame.matrix, rtol=1e-3):
+            raise ConfigError(
+                'train_dataloader.dataset.pipeline: changes the geometry of views '
+                'other than by resizing, which cannot be undone in their files')
+        change = cv2.resize(made - view['img'], whole.shape[::-1],
+                            interpolation=cv2.INTER_LINEAR)
+        image = self.write_pixels(np.clip(whole + change, 0, 1), frame, record, exam)
+        pathology = view['paste']['pathology']
+        image.update(birads=None, pathology=pathology, abnormal=True)
+        image['synthetic'] = dict(
+            view['paste'], normal=record['file_name'], method=method,
+            bank=self.paste.bank.dataset)
+        lesion = cv2.resize(view['lesion_mask'].astype(np.float32), whole.shape[::-1],
+                            interpolation=cv2.INTER_LINEAR) >= 0.5
+        mask = frame.image_to_source(lesion.astype(np.uint8))
+        encoded = coco_mask.encode(np.asfortranarray(mask))
+        return image, dict(
+            name=self.dataset.metainfo['classes'][0], bbox=_box(mask > 0), birads=None,
+            pathology=pathology, segmentation=dict(
+                size=list(mask.shape), counts=encoded['counts'].decode()))
+
+
+def _box(mask: np.ndarray) -> List[int]:
+    """Return (x1, y1, x2, y2) around what is true in a mask."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return [left, top, left + width, top + height]

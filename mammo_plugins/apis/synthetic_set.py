@@ -1,0 +1,122 @@
+"""A data set of images made from those of another, with provenance."""
+from pathlib import Path
+from typing import Any, Dict, List, Union
+
+import numpy as np
+import tifffile
+
+from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.datasets import ExamDataset
+from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.structures import load_coco_exam
+from mammo_plugins.version import __version__
+
+from .command_line import ConfigError
+
+_LEVELS = 65535
+
+
+class SyntheticSet:
+    """Writes ``images/`` and ``annotations/train.json``, the annotation file last.
+
+    Args:
+        dataset (ExamDataset): The training set that images are made from.
+        out (str | Path): Data root of the new set.
+        seed (int): Of all that is drawn. The same seed gives the same pixels.
+            Defaults to 0.
+
+    Raises:
+        ConfigError: If the folder holds another data set.
+    """
+
+    def __init__(self, dataset: ExamDataset, out: Union[str, Path],
+                 seed: int = 0) -> None:
+        self.dataset = dataset
+        self.out = Path(out)
+        self.seed = seed
+        self.original = load_coco_exam(dataset.ann_file)
+        self.records = {image['id']: image for image in self.original['images']}
+        self._annotations: Dict[int, List[dict]] = {i: [] for i in self.records}
+        for annotation in self.original['annotations']:
+            self._annotations[annotation['image_id']].append(annotation)
+        self._category = {c['name']: c['id'] for c in self.original['categories']}
+        self._check_out()
+
+    def _check_out(self) -> None:
+        """Leave alone what is not of this class's making."""
+        ann_file = self.out / 'annotations/train.json'
+        if ann_file.is_file() and not any(
+                'synthetic' in image for image in load_coco_exam(ann_file)['images']):
+            raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
+                              'give --out another folder')
+
+    def write_pixels(self, pixels: np.ndarray, frame: CanonicalFrame, record: dict,
+                     exam: str) -> Dict[str, Any]:
+        """Write a view's pixels in the frame of its original file.
+
+        Args:
+            pixels (np.ndarray): (H, W) in [0, 1], in the canonical frame.
+            frame (CanonicalFrame): That frame.
+            record (dict): Entry of the original view in ``images``.
+            exam (str): ``exam_id`` of the new view.
+
+        Returns:
+            dict: The entry of the new view, without ``id``.
+        """
+        name = f"images/{exam}/{record['laterality']}_{record['view']}.tif"
+        # floats state their range, which 16-bit pictures do not
+        pixels = np.rint(pixels * _LEVELS).astype(np.float32) / _LEVELS
+        with atomic_path(self.out / name) as temporary:
+            tifffile.imwrite(temporary, frame.image_to_source(pixels),
+                             compression='zlib')
+        return dict(record, exam_id=exam, file_name=name)
+
+    def lesions(self, image: dict, original: int, pasted: List[dict],
+                before: int) -> List[dict]:
+        """Return the annotations of a new view.
+
+        Args:
+            image (dict): Its entry, with ``id``.
+            original (int): ``id`` of the view it was made from, whose own
+                annotations it keeps.
+            pasted (list[dict]): What was added: ``name`` of the class, ``bbox``
+                (x1, y1, x2, y2) in pixels of the file, ``birads`` and ``pathology``,
+                and if known ``segmentation``, an RLE.
+            before (int): Annotations written so far.
+        """
+        found = [dict(annotation) for annotation in self._annotations[original]]
+        for annotation in found:
+            if annotation['lesion_id'] is not None:
+                annotation['lesion_id'] = (
+                    f"{image['exam_id']}_{annotation['lesion_id']}")
+        for lesion in pasted:
+            x1, y1, x2, y2 = np.asarray(lesion['bbox'], float).tolist()
+            found.append(dict(
+                category_id=self._category[lesion['name']],
+                bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1),
+                iscrowd=0, segmentation=lesion.get('segmentation', []),
+                birads=lesion['birads'], pathology=lesion['pathology'],
+                lesion_id=f"{image['exam_id']}_pasted"))
+        for k, annotation in enumerate(found, before + 1):
+            annotation.update(id=k, image_id=image['id'])
+        return found
+
+    def write_annotations(self, images: List[dict], annotations: List[dict],
+                          description: str) -> None:
+        """Write the annotation file.
+
+        Args:
+            images (list[dict]): All entries.
+            annotations (list[dict]): All annotations.
+            description (str): What the images are.
+        """
+        write_json(self.out / 'annotations/train.json', dict(
+            info=dict(
+                self.original['info'],
+                dataset=f"synthetic, of {self.original['info']['dataset']}",
+                description=f'{description} for training only; '
+                'images[].synthetic says how each view was made',
+                converter_version=__version__, split='train',
+                split_seed=self.seed),
+            images=images, annotations=annotations,
+            categories=self.original['categories']))
