@@ -161,7 +161,8 @@ def test_half_precision():
     model = build()
     with torch.autocast('cpu', torch.bfloat16):
         logged = model.train_step(batch(), optimizers(model))
-    full = build().train_step(batch(), optimizers(build()))
+    other = build()
+    full = other.train_step(batch(), optimizers(other))
     for name, value in logged.items():
         assert value.item() == pytest.approx(full[name].item(), rel=0.05)
 

@@ -3,7 +3,7 @@
 #         --split kfold --folds 5
 #     python tools/build_lesion_bank.py data/inbreast/annotations/fold_1/train.json \
 #         --out data/inbreast/lesion_bank_fold_1.npz --data-root data/inbreast \
-#         --classes mass
+#         --classes mass --context 2
 # Normal are images without a mass.
 data_root = 'data/inbreast/'
 bank = 'data/inbreast/lesion_bank_fold_1.npz'
@@ -16,7 +16,7 @@ train_pipeline = [
             dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
             dict(type='Resize', scale=size[::-1], keep_ratio=False)
         ]),
-    dict(type='PasteLesion', bank=bank),
+    dict(type='PasteLesion', bank=bank, margin=0.5),
     dict(type='PackBlendingInputs')
 ]
 train_dataloader = dict(

@@ -14,7 +14,8 @@ train_pipeline = [
             dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
             dict(type='Resize', scale=size[::-1], keep_ratio=False)
         ]),
-    dict(type='PasteLesion', bank='data/lesion_bank_phantom.npz'),
+    dict(
+        type='PasteLesion', bank='data/lesion_bank_phantom.npz', margin=0.5),
     dict(type='PackBlendingInputs')
 ]
 train_dataloader = dict(

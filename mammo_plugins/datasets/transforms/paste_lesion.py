@@ -82,6 +82,12 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float) -> Pat
                  (warp(lesion.mask) >= 0.5) & region)
 
 
+def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
+    """Return what is in a mask or at most so many pixels from it."""
+    outside = (~mask).astype(np.uint8)
+    return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= distance
+
+
 def check_bank(step: BaseTransform, results: dict,
                allow_same_source: bool = True) -> None:
     """Refuse a data set that a transform with a ``bank`` is not for.
@@ -174,6 +180,9 @@ class PasteLesion(BaseTransform):
             180.
         min_inside (float): Least share of the lesion's box in the breast. Defaults
             to 0.9.
+        margin (float, optional): How far around its outline a lesion is pasted, in
+            square roots of its area; further off, what the patch holds of its own
+            breast leaves dark seams. Defaults to ``None``, the whole patch.
         noise (bool): Replace the lesion's pixels by noise, as for the adversarial
             model without prior information of figure 4. Defaults to False.
     """
@@ -183,6 +192,7 @@ class PasteLesion(BaseTransform):
                  scale_range: Sequence[float] = (0.8, 1.25),
                  max_angle: float = 180.,
                  min_inside: float = 0.9,
+                 margin: Optional[float] = None,
                  noise: bool = False) -> None:
         if not 0 < scale_range[0] <= scale_range[1]:
             raise ValueError(f'PasteLesion.scale_range: {tuple(scale_range)}; expected '
@@ -191,6 +201,7 @@ class PasteLesion(BaseTransform):
         self.scale_range = tuple(scale_range)
         self.max_angle = max_angle
         self.min_inside = min_inside
+        self.margin = margin
         self.noise = noise
 
     def transform(self, results: dict) -> Optional[dict]:
@@ -226,6 +237,9 @@ class PasteLesion(BaseTransform):
         patch = turned_patch(
             lesion, (max(round(height * scale), 1), max(round(width * scale), 1)),
             angle)
+        if self.margin is not None:
+            patch = patch._replace(region=patch.region & _grown(
+                patch.lesion, self.margin * np.sqrt(patch.lesion.sum())))
         image = view['img']
         window = self._window(image, patch, rng)
         if window is None or not patch.lesion.any():
@@ -273,7 +287,7 @@ class PasteLesion(BaseTransform):
         return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
                 f'{self.bank.dataset}, scale_range={self.scale_range}, '
                 f'max_angle={self.max_angle}, min_inside={self.min_inside}, '
-                f'noise={self.noise})')
+                f'margin={self.margin}, noise={self.noise})')
 
 
 @TRANSFORMS.register_module()

@@ -1,0 +1,54 @@
+# A small sibling of mask-rcnn_r50_inbreast.py that trains on two cores, from scratch.
+_base_ = [
+    '../_base_/models/mask-rcnn_r50_fpn.py',
+    '../_base_/datasets/phantom_mass.py',
+    '../_base_/schedules/mask-rcnn_100e.py', '../_base_/default_runtime.py'
+]
+
+model = dict(
+    data_preprocessor=dict(num_channels=1),
+    backbone=dict(
+        depth=18,
+        in_channels=1,
+        base_channels=16,
+        # trained from scratch, batch norm needs statistics of these images
+        norm_eval=False),
+    neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),
+    rpn_head=dict(
+        in_channels=32,
+        feat_channels=32,
+        # masses are 6 to 30 pixels here, 50 to 300 at paper scale
+        anchor_generator=dict(scales=[2])),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=32),
+        bbox_head=dict(in_channels=32, fc_out_channels=128),
+        mask_roi_extractor=dict(out_channels=32),
+        mask_head=dict(num_convs=2, in_channels=32, conv_out_channels=32)),
+    train_cfg=dict(
+        rpn_proposal=dict(nms_pre=200, max_per_img=100),
+        rcnn=dict(sampler=dict(num=32))),
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)))
+
+# nothing is learned yet that the first two steps could keep
+cosine = dict(
+    type='CosineAnnealingLR',
+    by_epoch=True,
+    begin=0,
+    end=16,
+    eta_min_ratio=0.01,
+    convert_to_iter_based=True)
+train_cfg = dict(
+    stages=dict(
+        # too short to look at
+        top=dict(max_epochs=1, val_begin=2),
+        stage4=dict(max_epochs=1, val_begin=2),
+        all=dict(
+            max_epochs=16,
+            optim_wrapper=dict(optimizer=dict(lr=0.001)),
+            param_scheduler=[*_base_.param_scheduler, cosine])))
+del cosine
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
+    clip_grad=dict(max_norm=10))
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=10))

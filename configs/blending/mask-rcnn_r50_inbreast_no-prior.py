@@ -1,0 +1,11 @@
+# With 200 synthetic images besides, made by the adversarial model without prior information:
+#     python tools/synthesize.py \
+#         configs/blending/blending-gan_no-prior_inbreast.py \
+#         work_dirs/blending-gan_no-prior_inbreast/epoch_200.pth --count 200 \
+#         --out data/inbreast_no-prior_fold_1
+_base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+datasets = _base_.train_dataloader.dataset.datasets
+datasets[1].update(data_root='data/inbreast_no-prior_fold_1/')
+train_dataloader = dict(dataset=dict(datasets=datasets))
+del datasets

@@ -1,0 +1,9 @@
+# With 200 synthetic images besides, made by Poisson image editing:
+#     python tools/synthesize.py configs/blending/blending-gan_inbreast.py \
+#         --poisson --count 200 --out data/inbreast_poisson_fold_1
+_base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+datasets = _base_.train_dataloader.dataset.datasets
+datasets[1].update(data_root='data/inbreast_poisson_fold_1/')
+train_dataloader = dict(dataset=dict(datasets=datasets))
+del datasets
