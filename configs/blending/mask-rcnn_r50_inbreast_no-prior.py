@@ -1,9 +1,18 @@
-# With 200 synthetic images besides, made by the adversarial model without prior information:
-#     python tools/synthesize.py \
-#         configs/blending/blending-gan_no-prior_inbreast.py \
-#         work_dirs/blending-gan_no-prior_inbreast/epoch_200.pth --count 200 \
-#         --out data/inbreast_no-prior_fold_1
+# With 200 synthetic images besides, made by the adversarial model without prior
+# information.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+train = '''
+    python tools/train.py configs/blending/blending-gan_no-prior_inbreast.py
+    --work-dir work_dirs/blending-gan_no-prior_inbreast_fold_1 --resume
+'''
+images = '''
+    python tools/synthesize.py configs/blending/blending-gan_no-prior_inbreast.py
+    work_dirs/blending-gan_no-prior_inbreast_fold_1/epoch_200.pth --count 200
+    --out data/inbreast_no-prior_fold_1
+'''
+preparation = [_base_.bank, train, images]
+del train, images
 
 datasets = _base_.train_dataloader.dataset.datasets
 datasets[1].update(data_root='data/inbreast_no-prior_fold_1/')

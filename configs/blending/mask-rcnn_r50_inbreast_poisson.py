@@ -1,7 +1,12 @@
-# With 200 synthetic images besides, made by Poisson image editing:
-#     python tools/synthesize.py configs/blending/blending-gan_inbreast.py \
-#         --poisson --count 200 --out data/inbreast_poisson_fold_1
+# With 200 synthetic images besides, made by Poisson image editing.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+images = '''
+    python tools/synthesize.py configs/blending/blending-gan_inbreast.py --poisson
+    --count 200 --out data/inbreast_poisson_fold_1
+'''
+preparation = [_base_.bank, images]
+del images
 
 datasets = _base_.train_dataloader.dataset.datasets
 datasets[1].update(data_root='data/inbreast_poisson_fold_1/')

@@ -3,6 +3,7 @@ from .blended_images import (BlendedImages, blend_by, blend_by_poisson,
                              loaded_normals)
 from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
+from .experiments import ToolRunner
 from .nipple_locator import NippleLocator
 from .saliency import breast_saliency
 from .synthetic_exams import (SyntheticExams, loaded_breasts,
@@ -11,7 +12,7 @@ from .trained_model import TrainedModel
 
 __all__ = [
     'BlendedImages', 'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
-    'SyntheticExams', 'TrainedModel', 'blend_by', 'blend_by_poisson',
+    'SyntheticExams', 'ToolRunner', 'TrainedModel', 'blend_by', 'blend_by_poisson',
     'breast_saliency', 'find_exams', 'loaded_breasts', 'loaded_normals',
     'synthesis_stages'
 ]

@@ -25,7 +25,7 @@ USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
 
 # settings of configs that their data sets have copied when an override comes
 _COPIED = ('data_root', 'labels')
-SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions'}
+SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
 class _KeyValues(DictAction):
@@ -107,14 +107,19 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
         help=argparse.SUPPRESS)
 
 
-def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
-    """Add the options of every command that takes a config."""
+def add_config_options(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
     arguments.add_argument(
         '--cfg-options',
         nargs='+',
         action=_KeyValues,
         help='override settings of the config, as key=value; lists as '
         'key="[a,b]" or key=a,b')
+
+
+def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the options of every command that takes a config and a checkpoint."""
+    add_config_options(arguments)
     arguments.add_argument(
         '--trust-checkpoint',
         action='store_true',

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mammo_plugins.apis import ToolRunner
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary, roc_summary)
 
@@ -54,7 +55,7 @@ def setup(tmp_path, monkeypatch):
     config.write_text(CONFIG.format(work_dir=str(tmp_path / 'work')))
     calls = []
 
-    def call(words, log, threads):
+    def call(self, words, log):
         calls.append(words)
         if 'tools/train.py' in words:
             folder = Path(words[words.index('--work-dir') + 1])
@@ -67,7 +68,7 @@ def setup(tmp_path, monkeypatch):
             gain = 0.3 if 'two.py' in words else 0.
             (folder / 'froc.json').write_text(json.dumps(summary(gain)))
 
-    monkeypatch.setattr(ablate, 'call', call)
+    monkeypatch.setattr(ToolRunner, 'call', call)
     monkeypatch.setattr(ablate, 'ROOT', tmp_path)
     return config, calls
 
@@ -151,14 +152,14 @@ def test_a_row_pulls_what_it_needs(setup, monkeypatch):
 
 def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys):
     config, calls = setup
-    real = ablate.call
+    real = ToolRunner.call
 
-    def failing(words, log, threads):
+    def failing(self, words, log):
         if 'two.py' in words:
             raise ablate.ConfigError('tools/train.py ended with status 1')
-        real(words, log, threads)
+        real(self, words, log)
 
-    monkeypatch.setattr(ablate, 'call', failing)
+    monkeypatch.setattr(ToolRunner, 'call', failing)
     with pytest.raises(SystemExit):
         run(monkeypatch, config, '--seeds', '1')
     assert 'ended with status 1' in capsys.readouterr().err
@@ -188,17 +189,17 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
         "'tools/make.py', '{folder}/made', '--seed', '{seed}']),").replace(
         'columns = {', "columns = {'A': 'other/auc', ").replace(
         'reference=', 'compared=[\'R@0.5\', \'R@2.0\'], reference='))
-    real = ablate.call
+    real = ToolRunner.call
 
-    def call(words, log, threads):
-        real(words, log, threads)
+    def call(self, words, log):
+        real(self, words, log)
         if 'tools/test.py' in words and 'two.py' in words:
             folder = Path(words[words.index('--work-dir') + 1]) / 'test'
             rng = np.random.default_rng(0)
             (folder / 'other.json').write_text(json.dumps(
                 roc_summary(np.arange(40) % 2, rng.random(40), range(40))))
 
-    monkeypatch.setattr(ablate, 'call', call)
+    monkeypatch.setattr(ToolRunner, 'call', call)
     run(monkeypatch, config)
     assert ['tools/make.py', f'{tmp_path}/work/seed_2/made', '--seed', '2'] in calls
     lines = (tmp_path / 'results.md').read_text().splitlines()

@@ -2,8 +2,6 @@
 import hashlib
 import json
 import os
-import subprocess
-import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from typing import Dict, List, Optional, Tuple
 from mmengine.config import Config
 from tqdm import tqdm
 
+from mammo_plugins.apis import ToolRunner
 from mammo_plugins.apis.command_line import (ConfigError, innermost_datasets,
                                              load_config, parser, user_errors)
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
@@ -101,23 +100,7 @@ def plan(cfg: Config, seeds: List[int], rows: Optional[List[str]]) -> List[Run]:
     ]
 
 
-def call(words: List[str], log: Path, threads: Optional[int]) -> None:
-    """Run a tool with its output in a log; raise if it fails."""
-    environment = dict(os.environ)
-    if threads:
-        environment['OMP_NUM_THREADS'] = str(threads)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, 'a') as out:
-        done = subprocess.run([sys.executable, *words], cwd=ROOT, stdout=out,
-                              stderr=subprocess.STDOUT, env=environment)
-    if done.returncode:
-        tail = log.read_text(errors='replace').strip().splitlines()[-1:]
-        raise ConfigError(f'{" ".join(words[:2])} ended with status '
-                          f'{done.returncode}: {"".join(tail)}; all of it is in '
-                          f'{log}')
-
-
-def make_data(cfg: Config, seed: int, jobs: int) -> None:
+def make_data(cfg: Config, seed: int, jobs: int, tools: ToolRunner) -> None:
     """Make a seed's phantom exams; the converter leaves finished ones alone."""
     root = data_root(cfg, seed)
     words = ['tools/dataset_converters/phantom.py', '--seed', str(seed), '--out',
@@ -126,7 +109,7 @@ def make_data(cfg: Config, seed: int, jobs: int) -> None:
         words.append(f'--{name.replace("_", "-")}')
         values = value if isinstance(value, (list, tuple)) else [value]
         words += [str(v) for v in values]
-    call(words, root.parent / 'data.log', None)
+    tools.call(words, root.parent / 'data.log')
 
 
 def options_of(run: Run, cfg: Config) -> List[str]:
@@ -183,23 +166,15 @@ def check_settings(run: Run, cfg: Config) -> None:
                           'configs have now; delete it to run it anew')
 
 
-def execute(run: Run, cfg: Config, threads: Optional[int]) -> None:
+def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
     """Train and test one row, or run its command, and keep its figures."""
     log, start = run.folder / 'ablate.log', time.time()
     if 'command' in run.settings:
-        call(command_of(run, cfg), log, threads)
+        tools.call(command_of(run, cfg), log)
         write_json(run.result, dict(row=run.row, seed=run.seed, summaries={},
                                     minutes=(time.time() - start) / 60))
         return
-    options = options_of(run, cfg)
-    call(['tools/train.py', run.settings.config, '--work-dir', str(run.folder),
-          '--resume', *options], log, threads)
-    last = Path((run.folder / 'last_checkpoint').read_text().strip())
-    checkpoint = run.folder / 'trained.pth'
-    with atomic_path(checkpoint) as temporary:
-        os.link(run.folder / last.name, temporary)
-    call(['tools/test.py', run.settings.config, str(checkpoint), '--work-dir',
-          str(run.folder), *options], log, threads)
+    tools.train_and_test(run.settings.config, run.folder, options_of(run, cfg), log)
     summaries = {
         path.stem: json.loads(path.read_text())
         for path in sorted((run.folder / 'test').glob('*.json'))
@@ -215,8 +190,8 @@ def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
         check_settings(run, cfg)
     waiting = [run for run in runs if not run.result.is_file()]
     for seed in dict.fromkeys(run.seed for run in waiting):
-        make_data(cfg, seed, jobs)
-    threads = 1 if jobs > 1 else None
+        make_data(cfg, seed, jobs, ToolRunner(ROOT))
+    tools = ToolRunner(ROOT, threads=1 if jobs > 1 else None)
     running: Dict = {}
     bar = tqdm(total=len(runs), initial=len(runs) - len(waiting), desc='rows',
                unit='row')
@@ -228,7 +203,7 @@ def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
                 blocked = any((n, run.seed) in open_rows for n in run.needs)
                 if len(running) < jobs and not blocked:
                     waiting.remove(run)
-                    running[pool.submit(execute, run, cfg, threads)] = run
+                    running[pool.submit(execute, run, cfg, tools)] = run
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 run = running.pop(future)

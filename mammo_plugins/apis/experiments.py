@@ -1,0 +1,70 @@
+"""Trainings that a tool starts: each in a process of its own, with a log."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Optional, Sequence, Union
+
+from mammo_plugins.io import atomic_path
+
+from .command_line import ConfigError
+
+
+class ToolRunner:
+    """Runs the repository's tools.
+
+    Args:
+        root (str | Path): The repository.
+        threads (int, optional): Of each process, for several at a time. Defaults to
+            ``None``, PyTorch's choice.
+    """
+
+    def __init__(self, root: Union[str, Path], threads: Optional[int] = None) -> None:
+        self.root = Path(root)
+        self.threads = threads
+
+    def call(self, words: Sequence[str], log: Path) -> None:
+        """Run a tool, its output appended to a log.
+
+        Args:
+            words (Sequence[str]): The tool, relative to the repository, and its
+                arguments.
+            log (Path): The log.
+
+        Raises:
+            ConfigError: If it fails; with the log's last line.
+        """
+        environment = dict(os.environ)
+        if self.threads:
+            environment['OMP_NUM_THREADS'] = str(self.threads)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, 'a') as out:
+            done = subprocess.run([sys.executable, *words], cwd=self.root, stdout=out,
+                                  stderr=subprocess.STDOUT, env=environment)
+        if done.returncode:
+            tail = log.read_text(errors='replace').strip().splitlines()[-1:]
+            raise ConfigError(f'{" ".join(words[:2])} ended with status '
+                              f'{done.returncode}: {"".join(tail)}; all of it is in '
+                              f'{log}')
+
+    def train_and_test(self, config: str, folder: Path, options: List[str],
+                       log: Path) -> None:
+        """Train, going on where an earlier call was interrupted, and test.
+
+        The last checkpoint gets the name ``trained.pth`` too; results of the test
+        are in ``test/``.
+
+        Args:
+            config (str): The config file.
+            folder (Path): The work directory.
+            options (list[str]): Further arguments of both tools.
+            log (Path): The log.
+        """
+        self.call(['tools/train.py', config, '--work-dir', str(folder), '--resume',
+                   *options], log)
+        last = Path((folder / 'last_checkpoint').read_text().strip())
+        checkpoint = folder / 'trained.pth'
+        with atomic_path(checkpoint) as temporary:
+            os.link(folder / last.name, temporary)
+        self.call(['tools/test.py', config, str(checkpoint), '--work-dir', str(folder),
+                   *options], log)
