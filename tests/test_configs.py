@@ -1,5 +1,6 @@
 """Every config builds and runs forward and backward; one found is one tested."""
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
+from mammo_plugins.apis.command_line import innermost_datasets
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
+from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
 from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import DATASETS, MODELS
 from mammo_plugins.structures import BankLesion, LesionBank
@@ -29,6 +32,7 @@ CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
 PAIRS = [path for path in CONFIGS if Path(path).parent.name == 'disasym']
 GANS = [path for path in CONFIGS if Path(path).name.startswith('blending-gan')]
+MASKED = [path for path in CONFIGS if Path(path).name.startswith('mask-rcnn')]
 # their models are those of a sibling; see test_models_of_siblings
 SIBLINGS = {
     path: path.replace(name, like)
@@ -36,6 +40,9 @@ SIBLINGS = {
                                  (PAIRS, '_ddsm', ('_vindr', '_inbreast')))
     for path in family for name in others if name in Path(path).name
 }
+SIBLINGS.update({  # the same detector, other data
+    path: f"{path.rpartition('_')[0]}.py" for path in MASKED
+    if Path(path).stem.count('_') == 3})
 RUN = [path for path in CONFIGS if path not in SIBLINGS and path not in GANS]
 
 
@@ -104,6 +111,8 @@ def stages_of(path):
     """The stages of a config, or the one training that it is."""
     if path not in STAGED:
         return [None]
+    if path in MASKED:  # the stages differ in what learns alone
+        return [None]
     return Config.fromfile(ROOT / path).train_cfg.order
 
 
@@ -119,7 +128,7 @@ def test_forward_and_backward(path, stage, run):
         if stage is not None:
             model.start_stage(stage)
             model.train()
-        if path in CLASSIFIERS + BREASTS + PAIRS or stage == 'malignancy':
+        if path in CLASSIFIERS + BREASTS + PAIRS + MASKED or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -167,12 +176,51 @@ def test_prediction(path, run):
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS + GANS])
+    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS + GANS + MASKED])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
     dataset = cfg.train_dataloader.dataset
     assert dataset.filter_cfg.filter_empty_gt is False
+
+
+@pytest.mark.parametrize('path', MASKED)
+def test_mass_detectors_see_images_with_masses(path, phantom_root):
+    """And the synthetic ones besides, each from its own folder."""
+    cfg = Config.fromfile(ROOT / path)
+    parts = innermost_datasets('dataset', cfg.train_dataloader.dataset)
+    folders = {part.data_root for _, part in parts}
+    kind = Path(path).stem.split('_')[3:]
+    assert len(parts) == len(folders) == (1 if kind in ([], ['repeated']) else 2)
+    if len(parts) == 2:
+        assert kind[0] in parts[1][1].data_root
+    for _, part in parts:
+        part.update(data_root=str(phantom_root), ann_file='annotations/train.json')
+    with DefaultScope.overwrite_default_scope('mammo'):
+        dataset = DATASETS.build(cfg.train_dataloader.dataset)
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    with_mass = {a['image_id'] for a in data['annotations']}
+    times = cfg.train_dataloader.dataset.get('times', len(parts))
+    assert len(dataset) == len(with_mass) * times
+
+
+def test_mask_rcnn_is_trained_in_three_steps():
+    """Section 3: the top layers, from stage 4 up, all; 30, 30 and 40 epochs."""
+    cfg = Config.fromfile(ROOT / 'configs/blending/mask-rcnn_r50_inbreast.py')
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(cfg.model)
+    learn = {}
+    for stage in parsed_stages(cfg):
+        freeze(model, stage, {})
+        learn[stage.max_epochs, stage.name] = {
+            '.'.join(name.split('.')[:2]) if name.startswith('backbone')
+            else name.split('.')[0]
+            for name, p in model.named_parameters() if p.requires_grad}
+    top = {'neck', 'rpn_head', 'roi_head'}
+    deep = {'backbone.layer3', 'backbone.layer4'}  # conv4_x and conv5_x
+    shallow = {'backbone.conv1', 'backbone.bn1', 'backbone.layer1', 'backbone.layer2'}
+    assert learn == {(30, 'top'): top, (30, 'stage4'): top | deep,
+                     (40, 'all'): top | deep | shallow}
 
 
 @pytest.mark.parametrize('path', GANS)
@@ -215,6 +263,7 @@ def test_gan_at_full_size():
     ('baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
      'baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'),
     ('mamminet_v2_phantom.py', 'mamminet_v2.py'),
+    ('blending/mask-rcnn_r18_phantom.py', 'blending/mask-rcnn_r50_inbreast.py'),
     ('momminet/ipsidualnet-v2_phantom.py', 'momminet/ipsidualnet-v2_ddsm.py'),
     ('momminet/bidualnet-v2_phantom.py', 'momminet/bidualnet-v2_ddsm.py'),
     ('momminet/nipple-detector_phantom.py',

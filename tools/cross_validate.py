@@ -13,6 +13,7 @@ from mammo_plugins.apis import ToolRunner
 from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
                                              innermost_datasets, load_config,
                                              parser, user_errors)
+from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -122,7 +123,8 @@ def run_fold(args, cfg: Config, fold: int, folder: Path, tools: ToolRunner) -> N
     tools.train_and_test(str(config), folder, [], log)
     # of the runner: a file by the time of the test
     figures = json.loads(sorted(folder.glob('2*/2*.json'))[-1].read_text())
-    write_json(result, dict(fold=fold, figures=figures))
+    write_json(result, dict(fold=fold, figures={
+        name: json_number(value) for name, value in figures.items()}))
 
 
 def table(results: Dict[int, Dict[str, float]]) -> List[str]:
@@ -135,7 +137,7 @@ def table(results: Dict[int, Dict[str, float]]) -> List[str]:
              + ' | '.join(f'fold {fold}' for fold in folds) + ' |',
              '|---|' + '---|' * (len(folds) + 1)]
     for name in names:
-        values = np.array([results[fold][name] for fold in folds], float)
+        values = np.array([results[fold][name] for fold in folds], float)  # null: NaN
         known = values[np.isfinite(values)]  # a fold may lack what a figure wants
         spread = f'{known.std(ddof=1):.3f}' if len(known) > 1 else '–'
         mean = f'{known.mean():.3f} ± {spread}' if len(known) else '–'

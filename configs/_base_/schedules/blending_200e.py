@@ -1,5 +1,5 @@
 # The paper states neither length nor optimiser: those of Isola et al. (2017), which it
-# follows.
+# follows, with the rate falling to nought in the second half, as in their code.
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)
 
 adam = dict(
@@ -10,3 +10,10 @@ optim_wrapper = dict(
     generator=adam,
     discriminator=adam)
 del adam
+param_scheduler = dict(
+    type='LinearLR',
+    start_factor=1.,
+    end_factor=0.,
+    by_epoch=True,
+    begin=100,
+    end=200)

@@ -2,7 +2,8 @@
 
 Images of one patient are not independent of each other, so whole patients are drawn.
 """
-from typing import Dict, Hashable, Iterator, Sequence, Tuple
+from typing import (Dict, Hashable, Iterable, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 
@@ -124,6 +125,11 @@ def means_summary(figures: np.ndarray,
         draws={name: to_json(draws[:, k].round(6)) for k, name in enumerate(names)})
 
 
-def to_json(values: np.ndarray) -> list:
-    """Return a list of numbers, ``None`` for what JSON has no number for."""
-    return [float(v) if np.isfinite(v) else None for v in values]
+def json_number(value: float) -> Optional[float]:
+    """Return a number, ``None`` for what JSON has no number for."""
+    return float(value) if np.isfinite(value) else None
+
+
+def to_json(values: Iterable[float]) -> List[Optional[float]]:
+    """Return a list of numbers, each as of :func:`json_number`."""
+    return [json_number(value) for value in values]

@@ -13,7 +13,8 @@ from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .bootstrap import patient_weights, percentile_interval
+from .bootstrap import (json_number, patient_weights, percentile_interval,
+                        to_json)
 
 FORMAT = 'mammo_plugins.roc/1'
 RULES = ('threshold', 'specificity', 'sensitivity', 'youden')
@@ -243,11 +244,6 @@ def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
     return float(-np.log(right).mean())
 
 
-def _none(value: float) -> Optional[float]:
-    """None for what JSON has no number for."""
-    return float(value) if np.isfinite(value) else None
-
-
 def roc_summary(labels: np.ndarray,
                 scores: np.ndarray,
                 patients: Sequence[Hashable],
@@ -292,9 +288,9 @@ def roc_summary(labels: np.ndarray,
         f1_draws = [] if np.isnan(threshold) else bootstrap_macro_f1(
             positive, scores, patients, threshold, n_bootstrap, seed)
         points.append(
-            dict(rule=rule, value=value, threshold=_none(threshold),
-                 **{name: _none(figure) for name, figure in figures.items()},
-                 macro_f1_draws=[_none(draw) for draw in np.round(f1_draws, 6)]))
+            dict(rule=rule, value=value, threshold=json_number(threshold),
+                 **{name: json_number(figure) for name, figure in figures.items()},
+                 macro_f1_draws=to_json(np.round(f1_draws, 6))))
     return dict(
         format=FORMAT,
         n_bootstrap=int(n_bootstrap),
@@ -305,13 +301,13 @@ def roc_summary(labels: np.ndarray,
             positives=int(positive.sum()),
             negatives=int((~positive).sum()),
             resampling_units=len({str(p) for p in patients})),
-        auc=_none(roc_auc(positive, scores)),
-        auc_low=_none(low[0]),
-        auc_high=_none(high[0]),
-        log_loss=_none(_log_loss(positive, scores)),
+        auc=json_number(roc_auc(positive, scores)),
+        auc_low=json_number(low[0]),
+        auc_high=json_number(high[0]),
+        log_loss=json_number(_log_loss(positive, scores)),
         operating_points=points,
         curve=dict(
-            threshold=[_none(t) for t in curve.thresholds],
-            sensitivity=[_none(v) for v in curve.sensitivity],
-            specificity=[_none(v) for v in curve.specificity]),
-        draws=[_none(draw) for draw in draws.round(6)])
+            threshold=to_json(curve.thresholds),
+            sensitivity=to_json(curve.sensitivity),
+            specificity=to_json(curve.specificity)),
+        draws=to_json(draws.round(6)))

@@ -1,0 +1,158 @@
+"""Data sets of blended lesions."""
+import json
+
+import numpy as np
+import pycocotools.mask as coco_mask
+import pytest
+from mmengine.config import Config
+
+from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.apis import (BlendedImages, blend_by, blend_by_poisson,
+                                loaded_normals)
+from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.io import read_mammogram
+from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
+                                      load_coco_exam, validate_coco_exam)
+
+
+def bank(size=(15, 15), **facts):
+    """One bright round lesion."""
+    rows, columns = np.indices(size)
+    middle = (np.array(size) - 1) / 2
+    mask = np.hypot(rows - middle[0], columns - middle[1]) < size[0] / 4
+    return LesionBank('another', [BankLesion.of(
+        np.where(mask, 0.9, 0.5), mask, image_shape=(128., 64.), pixel_spacing_mm=None,
+        file_name='a.dcm', box=(4, 4, 11, 11), pathology='malignant', **facts)], 'train')
+
+
+@pytest.fixture
+def cfg(phantom_root, tmp_path):
+    bank().write(tmp_path / 'bank.npz')
+    cfg = Config.fromfile('configs/blending/blending-gan_phantom.py')
+    dataset = cfg.train_dataloader.dataset
+    dataset.data_root = str(phantom_root)
+    dataset.pipeline[0].transforms[0].cache_dir = None
+    dataset.pipeline[0].transforms[1].scale = (40, 80)
+    dataset.pipeline[1].update(bank=str(tmp_path / 'bank.npz'), margin=0.3)
+    return cfg
+
+
+def images(cfg, out, seed=0):
+    return BlendedImages(*loaded_normals(cfg), out, seed)
+
+
+def paste_only(view):
+    """The simplest blending."""
+    return view['pasted_img']
+
+
+def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_private):
+    counts = images(cfg, tmp_path / 'made').write(5, paste_only, 'pasting')
+    data = load_coco_exam(tmp_path / 'made/annotations/train.json')
+    assert validate_coco_exam(data) == []
+    assert data['info']['dataset'].startswith('synthetic, of ')
+    assert data['info']['split'] == 'train'
+    assert len(data['images']) == counts['images'] == 5
+    original = load_coco_exam(phantom_root / 'annotations/train.json')
+    by_file = {image['file_name']: image for image in original['images']}
+    lesions = {a['image_id'] for a in original['annotations']}
+    for image in data['images']:
+        facts = image['synthetic']
+        assert facts['method'] == 'pasting' and facts['bank'] == 'another'
+        assert facts['file_name'] == 'a.dcm'
+        normal = by_file[facts['normal']]
+        assert normal['id'] not in lesions
+        assert image['patient_id'] == normal['patient_id']
+        assert (image['abnormal'], image['birads']) == (True, None)
+        made = read_mammogram(tmp_path / 'made' / image['file_name']).pixels
+        before = read_mammogram(phantom_root / facts['normal']).pixels
+        annotation, = [a for a in data['annotations'] if a['image_id'] == image['id']]
+        mask = coco_mask.decode(annotation['segmentation']).astype(bool)
+        assert mask.shape == made.shape == before.shape
+        x, y, width, height = annotation['bbox']
+        rows, columns = np.nonzero(mask)
+        assert (x, y) == (columns.min(), rows.min())
+        assert (x + width, y + height) == (columns.max() + 1, rows.max() + 1)
+        # the place that the provenance states
+        assert facts['centre'] == pytest.approx([x + width / 2, y + height / 2], abs=2)
+        assert made[mask].mean() > 0.75
+        kept = made > 0  # but for what the crop to the breast left out
+        frame = CanonicalFrame.of(before, 8)
+        inside = frame.image_to_source(np.ones(frame.shape)) > 0
+        far = np.ones(mask.shape, bool)
+        far[int(y) - 6:int(y + height) + 6, int(x) - 6:int(x + width) + 6] = False
+        np.testing.assert_allclose(made[inside & far], before[inside & far], atol=2e-5)
+        assert kept[inside].any()
+    assert_private(tmp_path / 'made')
+
+
+def test_normal_views_come_in_turn(cfg, tmp_path):
+    some = images(cfg, tmp_path / 'a')
+    count = len(some.dataset)
+    shown = [view['img_id'] for view, _ in some.cases(2 * count)]
+    assert sorted(shown[:count]) == sorted(shown[count:]) == sorted(set(shown))
+    again = [view['paste'] for view, _ in images(cfg, tmp_path / 'b').cases(4)]
+    assert again == [view['paste'] for view, _ in some.cases(4)]
+    other = [view['paste'] for view, _ in images(cfg, tmp_path / 'b', 1).cases(4)]
+    assert again != other
+
+
+def test_all_generators_get_the_same_cases(cfg, tmp_path):
+    """What figure 4 compares differs in nothing but the blending."""
+    for name, blend in (('paste', paste_only), ('poisson', blend_by_poisson)):
+        images(cfg, tmp_path / name).write(3, blend, name)
+    one, two = (json.loads((tmp_path / name / 'annotations/train.json').read_text())
+                for name in ('paste', 'poisson'))
+    assert one['annotations'] == two['annotations']
+    for a, b in zip(one['images'], two['images']):
+        assert dict(a, synthetic=dict(a['synthetic'], method='poisson')) == b
+        pixels = [read_mammogram(tmp_path / name / image['file_name']).pixels
+                  for name, image in (('paste', a), ('poisson', b))]
+        assert not np.array_equal(*pixels)
+
+
+def test_a_generator_blends(cfg):
+    """blend_by gives the network the three channels in their order."""
+
+    class Trained:
+        device = 'cpu'
+
+        @staticmethod
+        def model(inputs, mode):
+            assert mode == 'predict'
+            assert list(inputs) == ['normal', 'pasted', 'mask']
+            return inputs['normal'] * (1 - inputs['mask']) + (
+                inputs['pasted'] * inputs['mask'])
+
+    view, _ = next(iter(images(cfg, 'nowhere').cases(1)))
+    np.testing.assert_allclose(blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
+
+
+def test_no_place(cfg, tmp_path):
+    bank((120, 60)).write(tmp_path / 'bank.npz')
+    with pytest.raises(AnnotationError, match='found a place'):
+        images(cfg, tmp_path / 'made').write(2, paste_only, 'pasting')
+    assert not (tmp_path / 'made/annotations').exists()
+
+
+def test_configs_that_do_not_fit(cfg, tmp_path):
+    del cfg.train_dataloader.dataset.pipeline[1]
+    with pytest.raises(ConfigError, match='no PasteLesion'):
+        loaded_normals(cfg)
+    cfg.train_dataloader.dataset.type = 'ExamDataset'
+    with pytest.raises(ConfigError, match='no BlendingDataset'):
+        loaded_normals(cfg)
+
+
+def test_other_geometry_is_refused(cfg, tmp_path):
+    cfg.train_dataloader.dataset.pipeline[0].transforms.append(
+        dict(type='RandomFlip', prob=1., direction='vertical'))
+    with pytest.raises(ConfigError, match='other than by resizing'):
+        images(cfg, tmp_path / 'made').write(1, paste_only, 'pasting')
+
+
+def test_a_real_data_set_is_left_alone(cfg, phantom_root):
+    before = (phantom_root / 'annotations/train.json').read_bytes()
+    with pytest.raises(ConfigError, match='no synthetic images'):
+        images(cfg, phantom_root)
+    assert (phantom_root / 'annotations/train.json').read_bytes() == before

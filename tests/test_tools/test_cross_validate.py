@@ -1,0 +1,139 @@
+"""tools/cross_validate.py with trainings that are made up."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mammo_plugins.apis import ToolRunner
+from mammo_plugins.apis.command_line import ConfigError
+
+TOOL = 'tools/cross_validate.py'
+CONFIG = """
+data = dict(data_root='{root}', ann_file='annotations/fold_1/train.json')
+train_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=dict(data, ann_file='annotations/fold_1/test.json'))
+model = dict(size=1)
+preparation = ['''
+    python tools/build_lesion_bank.py data/fold_1/train.json
+    --out data/bank_fold_1.npz''', 'tools/train.py {config} --work-dir gan_fold_1']
+"""
+RECALLS = {1: 0.5, 2: 0.7, 3: float('nan')}
+
+
+@pytest.fixture
+def setup(tmp_path, monkeypatch):
+    """Three folds, and tools that only write what the real ones do."""
+    root = tmp_path / 'data'
+    for fold in RECALLS:
+        path = root / f'annotations/fold_{fold}/test.json'
+        path.parent.mkdir(parents=True)
+        path.write_text('{}')
+    config = tmp_path / 'detector.py'
+    config.write_text(CONFIG.format(
+        root=root, config='configs/blending/blending-gan_inbreast.py'))
+    calls = []
+
+    def call(self, words, log):
+        calls.append(list(words))
+        if '--work-dir' not in words or 'gan' in words[words.index('--work-dir') + 1]:
+            return
+        folder = Path(words[words.index('--work-dir') + 1])
+        if words[0] == 'tools/train.py':
+            (folder / 'epoch_2.pth').write_text('weights')
+            (folder / 'last_checkpoint').write_text(str(folder / 'epoch_2.pth'))
+        else:
+            run = folder / '20260101_000000'
+            run.mkdir(exist_ok=True)
+            recall = RECALLS[int(folder.name[-1])]
+            (run / '20260101_000000.json').write_text(json.dumps(
+                {'froc/recall@0.5': recall, 'froc/recall@0.5_low': 0.1, 'time': 0.25,
+                 'data_time': 0.1}))
+
+    monkeypatch.setattr(ToolRunner, 'call', call)
+    return config, calls
+
+
+def test_each_fold_is_prepared_trained_and_tested(setup, tmp_path, run_tool):
+    config, calls = setup
+    done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out')
+    assert done.returncode == 0, done.err
+    assert [words[0].split('/')[-1] for words in calls] == [
+        'build_lesion_bank.py', 'train.py', 'train.py', 'test.py'] * 3
+    for fold, (bank, gan, train, test) in enumerate(
+            (calls[k:k + 4] for k in (0, 4, 8)), 1):
+        folder = tmp_path / f'out/fold_{fold}'
+        assert bank[1:] == [f'data/fold_{fold}/train.json', '--out',
+                            f'data/bank_fold_{fold}.npz']
+        # the config that preparation names is that fold's too
+        assert gan[1:] == [str(folder / 'blending-gan_inbreast.py'), '--work-dir',
+                           f'gan_fold_{fold}']
+        text = Path(gan[1]).read_text()
+        assert f'annotations/fold_{fold}/train.json' in text
+        assert f'lesion_bank_fold_{fold}.npz' in text
+        assert train[1] == test[1] == str(folder / 'detector.py')
+        assert test[2] == str(folder / 'trained.pth')
+        text = Path(train[1]).read_text()
+        assert f"'annotations/fold_{fold}/test.json'" in text
+        assert fold == 1 or 'fold_1' not in text
+
+
+def test_mean_and_spread(setup, tmp_path, run_tool):
+    """The sample standard deviation of the folds that have the figure."""
+    config, _ = setup
+    done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out')
+    table = (tmp_path / 'out/cross_validation.md').read_text()
+    assert table in done.out
+    line, = [line for line in table.splitlines() if 'recall' in line]
+    spread = np.std([0.5, 0.7], ddof=1)
+    assert line == ('| froc/recall@0.5 | '
+                    f'0.600 ± {spread:.3f} (of 2 folds) | 0.500 | 0.700 | nan |')
+    assert '| seconds a batch of the test | 0.250 ± 0.000 |' in table
+    assert 'data_time' not in table and '3 of 3 folds' in table
+
+
+def test_what_is_done_is_not_done_again(setup, tmp_path, run_tool, monkeypatch):
+    config, calls = setup
+    out = ('--work-dir', tmp_path / 'out')
+    assert run_tool(TOOL, config, *out, '--folds', '2').returncode == 0
+    assert len(calls) == 4
+    assert '1 of 3 folds' in (tmp_path / 'out/cross_validation.md').read_text()
+    real = ToolRunner.call
+
+    def failing(self, words, log):
+        if words[0] == 'tools/test.py':
+            raise ConfigError('tools/test.py ended with status 1')
+        real(self, words, log)
+
+    monkeypatch.setattr(ToolRunner, 'call', failing)
+    stopped = run_tool(TOOL, config, *out, '--folds', '1')
+    assert stopped.returncode == 2 and 'ended with status 1' in stopped.err
+    monkeypatch.setattr(ToolRunner, 'call', real)
+    del calls[:]
+    assert run_tool(TOOL, config, *out, '--jobs', '2').returncode == 0
+    first = [words[0] for words in calls if 'fold_1' in ' '.join(words)]
+    assert first == ['tools/train.py', 'tools/test.py']  # prepared before
+    assert len(calls) == 2 + 4
+
+
+@pytest.mark.parametrize('change, said', [
+    (('--folds', '4'), '--folds 4: no such fold; there are 3'),
+    (('--jobs', '0'), 'expected at least 1'),
+    (('--cfg-options', 'test_dataloader.dataset.ann_file=annotations/test.json'),
+     'expected one of fold_1'),
+    (('--cfg-options', 'test_dataloader.dataset.data_root=no/such'),
+     'expected at least two folds'),
+])
+def test_mistakes_get_one_line(setup, tmp_path, run_tool, change, said):
+    config, calls = setup
+    done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out', *change)
+    assert done.returncode == 2 and said in done.err.splitlines()[-1]
+    assert not calls
+
+
+def test_options_reach_every_fold(setup, tmp_path, run_tool):
+    config, calls = setup
+    run_tool(TOOL, config, '--work-dir', tmp_path / 'out', '--cfg-options',
+             'model.size=7')
+    for fold in RECALLS:
+        assert 'size=7' in (tmp_path / f'out/fold_{fold}/detector.py').read_text()
