@@ -1,4 +1,5 @@
 """A data set of normal mammograms that lesions were blended into."""
+import copy
 from collections import Counter
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
@@ -10,7 +11,7 @@ import torch
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import CanonicalFrame
+from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 from mammo_plugins.datasets import BlendingDataset
 from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
 from mammo_plugins.datasets.transforms.paste_lesion import check_bank
@@ -89,6 +90,12 @@ def blend_by_poisson(view: dict) -> np.ndarray:
     return poisson_blend(view['img'], view['pasted_img'], view['paste_region'])
 
 
+def lesion_box(mask: np.ndarray) -> List[int]:
+    """Return (x1, y1, x2, y2) around what is true in a mask (H, W)."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return [left, top, left + width, top + height]
+
+
 class BlendedImages(SyntheticSet):
     """Write normal views with a lesion blended in (Lin et al., section 3).
 
@@ -98,7 +105,8 @@ class BlendedImages(SyntheticSet):
     Args:
         dataset (BlendingDataset): Of :func:`loaded_normals`.
         load (LoadMammogram): Loads its images as they are.
-        out (str | Path): Data root of the new set.
+        out (str | Path, optional): Data root of the new set; for looking only,
+            ``None``, the default.
         seed (int): Of views, lesions and places. Defaults to 0.
 
     Raises:
@@ -106,7 +114,7 @@ class BlendedImages(SyntheticSet):
     """
 
     def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
-                 out: Union[str, Path], seed: int = 0) -> None:
+                 out: Union[str, Path, None] = None, seed: int = 0) -> None:
         super().__init__(dataset, out, seed)
         self._load = load
         steps = dataset.pipeline.transforms
@@ -131,13 +139,37 @@ class BlendedImages(SyntheticSet):
             while view is None and tried < _TRIES:
                 queue = queue or rng.permutation(len(self.dataset)).tolist()
                 tried += 1
-                sample = self.dataset.get_data_info(queue.pop())
-                for step in self._prepare:
-                    sample = step(sample)
-                check_bank(self.paste, sample)
-                view = self.paste.paste(
-                    sample['views']['normal'], int(rng.integers(2**31)))
+                view = self.paste.paste(self.normal(queue.pop()),
+                                        int(rng.integers(2**31)))
             yield view, tried
+
+    def normal(self, index: int) -> dict:
+        """Return a normal view as :meth:`PasteLesion.paste` wants it.
+
+        Args:
+            index (int): In the data set.
+        """
+        sample = self._prepared(self.dataset.get_data_info(index))
+        check_bank(self.paste, sample)
+        return sample['views']['normal']
+
+    def real_lesions(self) -> Iterator[Tuple[dict, np.ndarray]]:
+        """Yield the views with lesions, resized alike, and the box of each lesion.
+
+        Boxes (x1, y1, x2, y2) are in pixels of the view's ``img``.
+        """
+        for view in self.dataset.real:
+            view = self._prepared(dict(views=dict(real=copy.deepcopy(view))))[
+                'views']['real']
+            frame = CanonicalFrame.from_dict(view['canonical_frame'])
+            matrix = view['homography_matrix'] @ frame.inverse
+            for lesion in view['instances']:
+                yield view, transform_boxes(lesion['bbox'], matrix)[0]
+
+    def _prepared(self, sample: dict) -> dict:
+        for step in self._prepare:
+            sample = step(sample)
+        return sample
 
     def panels(self, count: int, blends: Dict[str, Tuple[PasteLesion, Blend]]
                ) -> List[list]:
@@ -156,7 +188,7 @@ class BlendedImages(SyntheticSet):
         for view, _ in self.cases(count):
             if view is None:
                 continue
-            box = _box(view['lesion_mask'])
+            box = lesion_box(view['lesion_mask'])
             row = [('normal', view['img'], box), ('pasted', view['pasted_img'], box)]
             for title, (paste, blend) in blends.items():
                 again = paste.paste(view, view['paste']['seed'])
@@ -226,12 +258,6 @@ class BlendedImages(SyntheticSet):
         mask = frame.image_to_source(lesion.astype(np.uint8))
         encoded = coco_mask.encode(np.asfortranarray(mask))
         return image, dict(
-            name=self.dataset.metainfo['classes'][0], bbox=_box(mask > 0), birads=None,
+            name=self.dataset.metainfo['classes'][0], bbox=lesion_box(mask > 0), birads=None,
             pathology=pathology, segmentation=dict(
                 size=list(mask.shape), counts=encoded['counts'].decode()))
-
-
-def _box(mask: np.ndarray) -> List[int]:
-    """Return (x1, y1, x2, y2) around what is true in a mask."""
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return [left, top, left + width, top + height]

@@ -21,7 +21,8 @@ class SyntheticSet:
 
     Args:
         dataset (ExamDataset): The training set that images are made from.
-        out (str | Path): Data root of the new set.
+        out (str | Path, optional): Data root of the new set; ``None`` if nothing is
+            to be written.
         seed (int): Of all that is drawn. The same seed gives the same pixels.
             Defaults to 0.
 
@@ -29,10 +30,10 @@ class SyntheticSet:
         ConfigError: If the folder holds another data set.
     """
 
-    def __init__(self, dataset: ExamDataset, out: Union[str, Path],
+    def __init__(self, dataset: ExamDataset, out: Union[str, Path, None],
                  seed: int = 0) -> None:
         self.dataset = dataset
-        self.out = Path(out)
+        self.out = None if out is None else Path(out)
         self.seed = seed
         self.original = load_coco_exam(dataset.ann_file)
         self.records = {image['id']: image for image in self.original['images']}
@@ -40,7 +41,8 @@ class SyntheticSet:
         for annotation in self.original['annotations']:
             self._annotations[annotation['image_id']].append(annotation)
         self._category = {c['name']: c['id'] for c in self.original['categories']}
-        self._check_out()
+        if self.out is not None:
+            self._check_out()
 
     def _check_out(self) -> None:
         """Leave alone what is not of this class's making."""

@@ -237,10 +237,84 @@ def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
         '--epochs', 2, '--out', out, *options(root))
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
-    for summaries in found.values():
-        counts = summaries[0]['counts']
+    for one in found.values():
+        counts = one['summaries'][0]['counts']
         assert counts['positives'] == counts['negatives'] >= 2
-    assert 'CutMix' in capsys.readouterr().out
+        assert one['real'] == found['CutMix']['real']
+    assert '| CutMix |' in capsys.readouterr().out
+
+
+def test_contrast_and_seams():
+    """Of patches that are a disc, a ring and what is beyond."""
+    size = naturalness.SIZE
+    rows, columns = np.indices((size, size)) - (size - 1) / 2
+    radius = np.hypot(rows, columns) / 12  # half the side of the box
+    patch = np.where(radius < 0.9, 0.8, np.where(radius < 1.65, 0.3, 0.4))
+    part = naturalness.Patches(
+        np.stack([patch, patch * 0]), np.array([1, 0]), ['a', 'b'])
+    found = naturalness.looks([part], 1)
+    assert found == pytest.approx(dict(contrast=0.5, seam=-0.1))
+    assert naturalness.looks([part], 0) == dict(contrast=0., seam=0.)
+
+
+@pytest.fixture
+def blending(phantom_root, tmp_path):
+    """Options of a BlendingGAN on the tiny exams, and an untrained checkpoint."""
+    config = 'configs/blending/blending-gan_phantom.py'
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(Config.fromfile(config).model)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'gan.pth')
+    bank = tmp_path / 'bank.npz'
+    return config, tmp_path / 'gan.pth', [
+        '--cfg-options', f'train_dataloader.dataset.data_root={phantom_root}',
+        'train_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None',
+        f'train_dataloader.dataset.pipeline.1.bank={bank}'], bank
+
+
+def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
+    """The bank is built, a set and a preview are written, lesions are looked at."""
+    config, checkpoint, options, bank = blending
+    assert run_tool('tools/build_lesion_bank.py',
+                    phantom_root / 'annotations/train.json', '--out', bank,
+                    '--context', '2').returncode == 0
+    for name, words in (('gan', [checkpoint]), ('poisson', ['--poisson'])):
+        done = run_tool('tools/synthesize.py', config, *words, '--count', '3', '--out',
+                        tmp_path / name, '--device', 'cpu', *options)
+        assert done.returncode == 0, done.err
+        assert '3 images' in done.out
+        data = load_coco_exam(tmp_path / name / 'annotations/train.json')
+        assert validate_coco_exam(data) == [] and len(data['images']) == 3
+    assert data['images'][0]['synthetic']['method'] == 'Poisson image editing'
+    done = run_tool('tools/synthesize.py', config, checkpoint, '--preview', '2',
+                    '--out', tmp_path / 'shown', '--device', 'cpu', '--compare', config,
+                    checkpoint, *options)
+    assert done.returncode == 0, done.err
+    assert Image.open(tmp_path / 'shown/preview.png').width > 800
+    out = tmp_path / 'blends.json'
+    done = run_tool('tools/analysis_tools/naturalness.py', config, '--generator',
+                    config, checkpoint, '--seeds', '0', '--epochs', '2', '--device',
+                    'cpu', '--out', out, *options)
+    assert done.returncode == 0, done.err
+    found = json.loads(out.read_text())
+    assert list(found) == ['pasted', 'Poisson', config]
+    counts = found['pasted']['summaries'][0]['counts']
+    assert counts['negatives'] >= counts['positives'] >= 1
+
+
+@pytest.mark.parametrize('words, said', [
+    (['--beta', '0.1'], '--beta: not of the method of'),
+    (['--saliency-only'], '--saliency-only: not of the method of'),
+    ([], 'give the checkpoint of its training too'),
+    (['no.pth'], 'no.pth: no such checkpoint'),
+    (['README.md', '--poisson'], '--poisson: takes no checkpoint'),
+])
+def test_mistakes_of_blending(blending, run_tool, tmp_path, words, said):
+    config, _, options, _ = blending
+    done = run_tool('tools/synthesize.py', config, *words, '--out', tmp_path / 'made',
+                    *options)
+    assert done.returncode == 2 and said in done.err.splitlines()[-1]
+    assert not (tmp_path / 'made').exists()
 
 
 def test_the_classifier_of_patches_learns():

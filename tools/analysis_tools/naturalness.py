@@ -1,44 +1,78 @@
-"""Can a classifier tell pasted lesions from real ones?"""
-from typing import Iterator, List, Tuple
+"""Can a classifier tell synthetic lesions from real ones?"""
+import copy
+from argparse import Namespace
+from functools import partial
+from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
-from mammo_plugins.apis import loaded_breasts, synthesis_stages
-from mammo_plugins.apis.command_line import (add_config_arguments, load_config,
-                                             parser, user_errors)
+from mammo_plugins.apis import (BlendedImages, TrainedModel, blend_by,
+                                blend_by_poisson, lesion_box,
+                                loaded_breasts, loaded_normals,
+                                synthesis_stages)
+from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+                                             check_device, load_config, parser,
+                                             require_file, user_errors)
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.datasets.transforms import SynthesizeMalignancy, warp_patch
+from mammo_plugins.datasets.transforms import (PasteLesion, SynthesizeMalignancy,
+                                               warp_patch)
 from mammo_plugins.evaluation.functional import roc_summary
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             read_draws)
 from mammo_plugins.io import write_json
-from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures import AnnotationError, LesionBank
 from mammo_plugins.structures.saliency import SaliencyMaps
 
 EXAMPLE = ('python tools/analysis_tools/naturalness.py '
            'configs/divf/divf-concatenate_r34_phantom.py '
            '--saliency data/phantom_synthetic/saliency.npz --context 2 '
-           '--out work_dirs/naturalness.json')
+           '--out work_dirs/naturalness.json\n'
+           'python tools/analysis_tools/naturalness.py '
+           'configs/blending/blending-gan_phantom.py --generator '
+           'configs/blending/blending-gan_phantom.py '
+           'work_dirs/blending-gan_phantom/epoch_10.pth')
 SIZE = 48  # pixels of a patch
 CONTEXT = 2.  # side of a patch in sides of its box
+
+
+class Patches(NamedTuple):
+    """Lesions with their surroundings.
+
+    Attributes:
+        images (np.ndarray): (n, SIZE, SIZE).
+        labels (np.ndarray): (n, ), 1 for synthetic.
+        patients (list[str]): Whom each shows.
+    """
+    images: np.ndarray
+    labels: np.ndarray
+    patients: List[str]
+
+
+# the patches of both halves of the patients, by what is drawn
+Draw = Callable[[np.random.Generator], List[Patches]]
 
 
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Train a small network to tell pasted lesions from real ones, for each stage '
-        'of Soft-Adapted Malignancy Synthesis. The nearer its AUC on patients that '
-        'it has not seen is to 0.5, the more natural what was pasted looks.', EXAMPLE)
-    arguments.add_argument('config', help='config file of a DIVF-Net')
+        'Train a small network to tell synthetic lesions from real ones: for each '
+        'stage of Soft-Adapted Malignancy Synthesis, or for lesions pasted, blended by '
+        'Poisson image editing and by generators. The nearer its AUC on patients that '
+        'it has not seen is to 0.5, the more natural the lesions look, to a network of '
+        'this size that sees them alone, at the size of the config\'s images. It says '
+        'nothing of whether they are where lesions grow, nor of the rest of the image.',
+        EXAMPLE)
+    arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
     arguments.add_argument(
-        '--saliency', required=True, metavar='FILE',
-        help='saliency.npz of tools/synthesize.py')
+        '--saliency', metavar='FILE',
+        help='saliency.npz of tools/synthesize.py, of a DIVF-Net')
     arguments.add_argument(
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
@@ -47,15 +81,24 @@ def parse_args():
         help='factor by which the box of a lesion grows before it is cut out; 2 for '
         'boxes that hug the lesion (default: %(default)s, as in the paper)')
     arguments.add_argument(
+        '--generator', nargs=2, action='append', default=[],
+        metavar=('CONFIG', 'CHECKPOINT'),
+        help='a BlendingGAN to look at; may be given several times')
+    arguments.add_argument(
         '--seeds', type=int, nargs='+', default=[0, 1, 2],
         help='of halves, pasting and network (default: 0 1 2)')
     arguments.add_argument(
         '--epochs', type=int, default=60, help='(default: %(default)s)')
     arguments.add_argument('--out', metavar='FILE', help='write the figures as JSON')
+    arguments.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
     add_config_arguments(arguments)
     args = arguments.parse_args()
     if not 0 <= args.beta <= 1 or args.context <= 0 or args.epochs < 1:
         arguments.error('--beta: from 0 to 1, --context: above 0, --epochs: 1 or more')
+    if bool(args.saliency) == bool(args.generator):
+        arguments.error('expected --saliency for a DIVF-Net, or --generator for a '
+                        'BlendingGAN')
     return args
 
 
@@ -93,29 +136,71 @@ def halves(dataset: ExamDataset, donors: List[int],
                [i for i in mine if i in donors])
 
 
-def patches(dataset: ExamDataset, transform: SynthesizeMalignancy,
-            benign: List[int], malignant: List[int],
-            rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray, List[str]]:
-    """Paste each malignant breast's lesion into a benign breast.
+def pasted_patches(dataset: ExamDataset, transform: SynthesizeMalignancy,
+                   rng: np.random.Generator) -> List[Patches]:
+    """Paste each malignant breast's lesion into a benign breast of its half.
 
-    Returns:
-        tuple: (n, SIZE, SIZE) patches, half of them the lesions where they were;
-        labels, 1 for pasted; and the patients that they show.
+    Half of the patches are the lesions where they were.
     """
-    images, labels, patients = [], [], []
-    for i, other in zip(malignant, rng.permutation(benign)):
-        donor = dataset[i]
-        made = transform.synthesize(dataset[int(other)], donor,
-                                    int(rng.integers(2**31)))
-        for name, facts in made['synthesis'].items():
-            for view, label in ((donor['views'][name], 0), (made['views'][name], 1)):
-                box = np.array(facts['lesion' if label == 0 else 'region'])
-                frame = CanonicalFrame.from_dict(view['canonical_frame'])
-                images.append(patch_of(
-                    view['img'], transform_boxes(box, frame.matrix)[0]))
-                labels.append(label)
-                patients.append(view['patient_id'])
-    return np.array(images), np.array(labels), patients
+    donors = transform.donors(dataset)
+    found = []
+    for benign, malignant in halves(dataset, donors, rng):
+        images, labels, patients = [], [], []
+        for i, other in zip(malignant, rng.permutation(benign)):
+            donor = dataset[i]
+            made = transform.synthesize(dataset[int(other)], donor,
+                                        int(rng.integers(2**31)))
+            for name, facts in made['synthesis'].items():
+                for view, label in ((donor['views'][name], 0),
+                                    (made['views'][name], 1)):
+                    box = np.array(facts['lesion' if label == 0 else 'region'])
+                    frame = CanonicalFrame.from_dict(view['canonical_frame'])
+                    images.append(patch_of(
+                        view['img'], transform_boxes(box, frame.matrix)[0]))
+                    labels.append(label)
+                    patients.append(view['patient_id'])
+        found.append(Patches(np.array(images), np.array(labels), patients))
+    return found
+
+
+def blended_patches(images: BlendedImages, paste: PasteLesion,
+                    blend: Callable[[dict], np.ndarray],
+                    rng: np.random.Generator) -> List[Patches]:
+    """Blend lesions into normal views, as many as there are real ones.
+
+    Each half of the patients has its real lesions, and blended ones whose view and
+    whose lesion are both of that half.
+    """
+    names = sorted({record['patient_id'] for record in images.records.values()})
+    first = set(rng.permutation(names)[:len(names) // 2])
+    by_file = {record['file_name']: record['patient_id']
+               for record in images.records.values()}
+    found = []
+    for half in (True, False):
+        lesions = [lesion for lesion in paste.bank.lesions
+                   if lesion.file_name in by_file
+                   and (by_file[lesion.file_name] in first) == half]
+        step = copy.copy(paste)
+        if lesions:
+            step.bank = LesionBank(paste.bank.dataset, lesions, paste.bank.split)
+        patches = [
+            (patch_of(view['img'], box), 0, view['patient_id'])
+            for view, box in images.real_lesions()
+            if (view['patient_id'] in first) == half]
+        normal = [i for i in range(len(images.dataset)) if (
+            images.dataset.get_data_info(i)['views']['normal']['patient_id']
+            in first) == half]
+        count = len(patches)
+        for i in rng.choice(normal, 2 * count) if lesions else ():
+            if len(patches) == 2 * count:
+                break
+            view = step.paste(images.normal(int(i)), int(rng.integers(2**31)))
+            if view is not None:
+                box = np.array(lesion_box(view['lesion_mask']))
+                patches.append((patch_of(blend(view), box), 1, view['patient_id']))
+        pixels, labels, patients = zip(*patches) if patches else ((), (), ())
+        found.append(Patches(np.array(pixels), np.array(labels), list(patients)))
+    return found
 
 
 def scores(train: Tuple, test: np.ndarray, epochs: int, seed: int) -> np.ndarray:
@@ -148,53 +233,117 @@ def scores(train: Tuple, test: np.ndarray, epochs: int, seed: int) -> np.ndarray
     return found[:, 0].sigmoid().numpy()
 
 
-def measure(dataset: ExamDataset, transform: SynthesizeMalignancy,
-            seeds: List[int], epochs: int) -> List[dict]:
-    """Train on one half of the patients, test on the other, and the reverse."""
-    donors = transform.donors(dataset)
-    summaries = []
+def looks(patches: List[Patches], label: int) -> Dict[str, float]:
+    """Return how lesions stand out, and how dark it is around them.
+
+    In a patch the box is in the middle, its side half of the patch's. ``contrast`` is
+    the mean grey value of the inner lesion less that of the ring around the box;
+    ``seam`` the tenth percentile of the ring less that of what is beyond: below that
+    of real lesions it tells of dark seams. Means over the patches.
+    """
+    rows, columns = np.indices((SIZE, SIZE)) - (SIZE - 1) / 2
+    radius = np.hypot(rows, columns) / (SIZE / CONTEXT / 2)
+    lesion, ring, beyond = (
+        radius < 0.7, (radius > 1.1) & (radius < 1.6), radius > 1.7)
+    images = np.concatenate([part.images[part.labels == label] for part in patches])
+    return dict(
+        contrast=float((images[:, lesion].mean(1) - images[:, ring].mean(1)).mean()),
+        seam=float((np.percentile(images[:, ring], 10, axis=1)
+                    - np.percentile(images[:, beyond], 10, axis=1)).mean()))
+
+
+def measure(draw: Draw, what: str, seeds: List[int], epochs: int) -> dict:
+    """Train on one half of the patients, test on the other, and the reverse.
+
+    Args:
+        draw (Callable): The patches of both halves.
+        what (str): Of what data set, for errors.
+        seeds (list[int]): Of all that is drawn.
+        epochs (int): Of training.
+
+    Returns:
+        dict: ``summaries``, of each seed and half, and ``real`` and ``synthetic``,
+        how they look.
+    """
+    summaries, all_parts = [], []
     for seed in seeds:
-        rng = np.random.default_rng(seed)
-        parts = [patches(dataset, transform, *half, rng)
-                 for half in halves(dataset, donors, rng)]
-        if any(len(set(labels)) < 2 for _, labels, _ in parts):
-            raise AnnotationError(f'{dataset.ann_file}: malignant breasts of '
-                                  'at least two patients are needed, with lesions '
-                                  'that find a place')
-        found = [scores(parts[k], parts[1 - k][0], epochs, seed) for k in (0, 1)]
+        parts = draw(np.random.default_rng(seed))
+        if any(len(set(part.labels)) < 2 for part in parts):
+            raise AnnotationError(f'{what}: lesions of at least two patients are '
+                                  'needed, which find a place')
+        found = [scores(parts[k], parts[1 - k].images, epochs, seed) for k in (0, 1)]
         # scores of two networks are not of one scale: an AUC for each
         summaries += [
-            roc_summary(parts[1 - k][1], found[k], parts[1 - k][2], seed=seed)
+            roc_summary(parts[1 - k].labels, found[k], parts[1 - k].patients, seed=seed)
             for k in (0, 1)
         ]
-    return summaries
+        all_parts += parts
+    return dict(summaries=summaries, real=looks(all_parts, 0),
+                synthetic=looks(all_parts, 1))
+
+
+def stages_to_look_at(args: Namespace, cfg: Config) -> Tuple[Dict[str, Draw], str]:
+    """Return the stages of Soft-Adapted Malignancy Synthesis, and the data's name."""
+    dataset = loaded_breasts(cfg)
+    ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta, args.context)
+    return {name: partial(pasted_patches, dataset, transform)
+            for name, transform in ways.items()}, dataset.ann_file
+
+
+def blends_to_look_at(args: Namespace, cfg: Config) -> Tuple[Dict[str, Draw], str]:
+    """Return lesions pasted and blended by name, and the data's name."""
+    check_device(args.device)
+    images = BlendedImages(*loaded_normals(cfg))
+    draws = {
+        'pasted': partial(blended_patches, images, images.paste,
+                          lambda view: view['pasted_img']),
+        'Poisson': partial(blended_patches, images, images.paste, blend_by_poisson)
+    }
+    for config, checkpoint in args.generator:
+        require_file(checkpoint, 'checkpoint')
+        other = load_config(config, args.cfg_options)
+        if other.model.type.rpartition('.')[2] != 'BlendingGAN':
+            raise ConfigError(f'{config}: model.type is {other.model.type}; expected a '
+                              'BlendingGAN')
+        others = BlendedImages(*loaded_normals(other))
+        draws[config] = partial(
+            blended_patches, others, others.paste, blend_by(TrainedModel(
+                other, checkpoint, args.device, args.trust_checkpoint)))
+    return draws, images.dataset.ann_file
 
 
 def main() -> None:
-    """Measure each stage and print a table."""
+    """Measure each way and print a table."""
     args = parse_args()
     with user_errors():
         cfg = load_config(args.config, args.cfg_options)
-        dataset = loaded_breasts(cfg)
-        ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta, args.context)
-        found = {
-            name: measure(dataset, transform, args.seeds, args.epochs)
-            for name, transform in tqdm(ways.items(), desc='stages', unit='stage')
-        }
+        draws, what = (stages_to_look_at if args.saliency else blends_to_look_at)(
+            args, cfg)
+        found = {name: measure(draw, what, args.seeds, args.epochs) for name, draw
+                 in tqdm(draws.items(), desc='ways', unit='way')}
         if args.out:
             write_json(args.out, {
-                name: [dict(auc=s['auc'], auc_low=s['auc_low'],
-                            auc_high=s['auc_high'], counts=s['counts'])
-                       for s in summaries] for name, summaries in found.items()})
-    counts = next(iter(found.values()))[0]['counts']
-    print(f"{counts['positives']} pasted and {counts['negatives']} real patches in a "
-          'half of the patients; AUC of telling them apart in the half not learned '
+                name: dict(
+                    real=one['real'], synthetic=one['synthetic'],
+                    summaries=[dict(auc=s['auc'], auc_low=s['auc_low'],
+                                    auc_high=s['auc_high'], counts=s['counts'])
+                               for s in one['summaries']])
+                for name, one in found.items()})
+    counts = next(iter(found.values()))['summaries'][0]['counts']
+    print(f"{counts['positives']} synthetic and {counts['negatives']} real patches in "
+          'a half of the patients; AUC of telling them apart in the half not learned '
           f'from, mean of both halves and {len(args.seeds)} seeds, 95% interval by '
-          'bootstrap over patients:')
-    for name, summaries in found.items():
+          'bootstrap over patients; contrast of lesions and darkness around them '
+          '(grey values from 0 to 1):')
+    print('| lesions | AUC | contrast | seam |\n|---|---|---|---|')
+    real = next(iter(found.values()))['real']
+    print(f"| real | – | {real['contrast']:.3f} | {real['seam']:+.3f} |")
+    for name, one in found.items():
         estimate = mean_over_seeds(
-            *zip(*(read_draws(s, ['auc']) for s in summaries)))
-        print(f'  {name:12s} {format_estimate(estimate, 0)}')
+            *zip(*(read_draws(s, ['auc']) for s in one['summaries'])))
+        look = one['synthetic']
+        print(f"| {name} | {format_estimate(estimate, 0)} | {look['contrast']:.3f} | "
+              f"{look['seam']:+.3f} |")
 
 
 if __name__ == '__main__':
