@@ -12,7 +12,7 @@ model = dict(
 max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
-    generator=dict(optimizer=dict(lr=0.003)),
+    generator=dict(optimizer=dict(lr=0.002)),
     discriminator=dict(optimizer=dict(lr=0.001)))
 param_scheduler = dict(
     begin=max_epochs // 2, end=max_epochs, convert_to_iter_based=True)

@@ -70,26 +70,42 @@ def by_loop(output, normal, pasted, mask):
     output, normal, pasted, mask = (
         x[0, 0].numpy() for x in (output, normal, pasted, mask))
     height, width = output.shape
+    steps = ((0, 1), (1, 0))
 
-    def gradient(image, y, x, inside=False):
+    def gradient(image, y, x, of_patch=False):
         found = []
-        for dy, dx in ((0, 1), (1, 0)):
+        for dy, dx in steps:
             j, i = y + dy, x + dx
-            there = j < height and i < width and not (inside and not mask[j, i])
+            there = j < height and i < width and not (
+                of_patch and not (mask[j, i] and mask[y, x]))
             found.append(image[j, i] - image[y, x] if there else 0.)
         return np.array(found)
 
-    total, count = 0., 0
+    total = 0.
     for y in range(height):
         for x in range(width):
-            if mask[y, x]:
-                tissue = gradient(normal, y, x)
-                lesion = gradient(pasted, y, x, inside=True)
-                stronger = np.linalg.norm(tissue) > np.linalg.norm(lesion)
-                wanted = tissue if stronger else lesion
-                total += ((gradient(output, y, x) - wanted)**2).sum()
-                count += 1
-    return math.sqrt(total / count)
+            tissue = gradient(normal, y, x)
+            lesion = gradient(pasted, y, x, of_patch=True)
+            stronger = np.linalg.norm(tissue) > np.linalg.norm(lesion)
+            missed = gradient(output, y, x) - (tissue if stronger else lesion)
+            for (dy, dx), error in zip(steps, missed):
+                j, i = y + dy, x + dx
+                if mask[y, x] or (j < height and i < width and mask[j, i]):
+                    total += error**2
+    return math.sqrt(total / mask.sum())
+
+
+@pytest.mark.parametrize('turns', range(4))
+def test_a_seam_costs_the_same_on_every_side(turns):
+    """A region that is darker than its surroundings by 0.1, towards one side."""
+    mask = torch.rot90(region(), turns, (2, 3))
+    normal = torch.full_like(mask, 0.3)
+    dark = torch.zeros_like(region())
+    dark[..., 3, 2:7] = -0.1  # the first row of the region
+    output = normal + torch.rot90(dark, turns, (2, 3))
+    cost = SeamlessBlendingLoss()(output, normal, normal, mask)
+    # five steps above, five below, two at the ends
+    assert cost.item() == pytest.approx(math.sqrt(12 * 0.1**2 / 25))
 
 
 @pytest.mark.parametrize('seed', range(3))

@@ -38,10 +38,16 @@ def lesion_gradient(lesion: Tensor, mask: Tensor) -> Tensor:
     return image_gradient(lesion) * inside * mask
 
 
-def _root_mean_square(values: Tensor, mask: Tensor) -> Tensor:
-    """Root mean square over the pixels of a mask, 0 for none; of each, the norm."""
-    squares = values.float().square().sum(dim=1, keepdim=True) * mask
-    mean = squares.sum() / mask.sum().clamp(min=1)
+def _touching(mask: Tensor) -> Tensor:
+    """Return which forward differences (N, 2, H, W) have a pixel of a mask."""
+    right, below = mask.roll(-1, 3), mask.roll(-1, 2)
+    right[..., -1], below[..., -1, :] = 0, 0  # nothing is beyond the border
+    return torch.maximum(mask, torch.cat([right, below], dim=1))
+
+
+def _root_mean_square(gradient: Tensor, counted: Tensor, mask: Tensor) -> Tensor:
+    """Norm of the counted differences by the pixels of a mask, 0 for none."""
+    mean = (gradient.float().square() * counted).sum() / mask.sum().clamp(min=1)
     # the square root has no gradient at 0
     return torch.where(mean > 0, mean.clamp(min=1e-12).sqrt(), mean)
 
@@ -50,9 +56,12 @@ def _root_mean_square(values: Tensor, mask: Tensor) -> Tensor:
 class SeamlessBlendingLoss(nn.Module):
     """L_S: the stronger gradient of tissue and lesion shows (eqs. 3 and 4).
 
-    Both gradients are compared by their length at each pixel of the region. The norm
-    is taken as a root mean square over its pixels, so that large lesions weigh as
-    small ones; the paper does not say over what.
+    Both gradients are compared by their length at each pixel. The norm is taken as a
+    root mean square over the region's pixels, so that large lesions weigh as small
+    ones; the paper does not say over what. All differences to a neighbour count, those
+    from outside the region too, as in Poisson image editing (Perez et al., 2003, eq.
+    7): else nothing holds the region to the tissue on two of its sides, and dark seams
+    remain there.
     """
 
     def forward(self, output: Tensor, normal: Tensor, pasted: Tensor,
@@ -71,7 +80,8 @@ class SeamlessBlendingLoss(nn.Module):
         tissue, lesion = image_gradient(normal), lesion_gradient(pasted, mask)
         stronger = tissue.norm(dim=1, keepdim=True) > lesion.norm(dim=1, keepdim=True)
         return _root_mean_square(
-            image_gradient(output) - torch.where(stronger, tissue, lesion), mask)
+            image_gradient(output) - torch.where(stronger, tissue, lesion),
+            _touching(mask), mask)
 
 
 @MODELS.register_module()
@@ -95,4 +105,4 @@ class BackgroundLoss(nn.Module):
         around = 1 - mask
         grey = ((output - normal).abs() * around).sum() / around.sum().clamp(min=1)
         difference = image_gradient(output).abs() - image_gradient(normal).abs()
-        return grey, _root_mean_square(difference, around)
+        return grey, _root_mean_square(difference, around, around)
