@@ -50,10 +50,14 @@ images['poisson'] = dict(
 rows.update({f'{name}_images': row for name, row in images.items()})
 
 detector = 'configs/blending/mask-rcnn_r18_phantom'
-rows['original'] = dict(title='Original data', config=f'{detector}.py')
+# what training shows on the way is not looked at
+quiet = {'train_cfg.stages.all.val_begin': 1000}
+rows['original'] = dict(
+    title='Original data', config=f'{detector}.py', options=quiet)
 rows['repeated'] = dict(
     title='Original data, as many iterations as below',
-    config=f'{detector}_repeated.py')
+    config=f'{detector}_repeated.py',
+    options=quiet)
 for row, title, made in (
     ('poisson', '+ Poisson image editing', 'poisson'),
     ('no-prior', '+ adversarial without prior', 'blending-gan_no-prior'),
@@ -63,7 +67,8 @@ for row, title, made in (
         config=f'{detector}_{row}.py',
         needs=[f'{made}_images'],
         options={
-            'train_dataloader.dataset.datasets.1.data_root': f'{{folder}}/{made}_set'
+            **quiet, 'train_dataloader.dataset.datasets.1.data_root':
+            f'{{folder}}/{made}_set'
         })
 
 tables = [
