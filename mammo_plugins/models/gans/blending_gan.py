@@ -15,7 +15,7 @@ from mammo_plugins.registry import MODELS
 
 @MODELS.register_module()
 class BlendingGAN(BaseModel):
-    """Blending adversarial networks (Lin et al., MICCAI 2019).
+    """Blending adversarial networks (Lin et al., SASHIMI 2019).
 
     Minimises ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator learns
     eq. 2; the generator maximises ``log D(G)`` instead of minimising
