@@ -231,7 +231,7 @@ def test_both_parts_of_a_gan_learn(path, phantom_root):
     settings = copy.deepcopy(cfg.train_dataloader.dataset)
     settings.update(data_root=str(phantom_root), ann_file='annotations/train.json')
     settings.pipeline = changed(
-        settings.pipeline, scale=(64, 96), cache_dir=None, bank=a_bank())
+        settings.pipeline, scale=(64, 96), cache_dir=None, bank=a_bank(), size=(64, 64))
     with DefaultScope.overwrite_default_scope('mammo'):
         dataset, model = DATASETS.build(settings), MODELS.build(cfg.model)
         model.init_weights()
@@ -315,7 +315,7 @@ def test_models_of_siblings(path):
     """Configs of another data set: the model is the same, the data set is not."""
     one, other = (Config.fromfile(ROOT / p) for p in (path, SIBLINGS[path]))
     assert one.model == other.model
-    assert one.data_root != other.data_root
+    assert path in MASKED or one.data_root != other.data_root
 
 
 @pytest.mark.parametrize('path', [

@@ -34,7 +34,7 @@ for name in ('blending-gan', 'blending-gan_no-prior'):
         options=bank,
         command=[
             'tools/synthesize.py', config,
-            f'{{folder}}/{name}_training/epoch_10.pth', '--count', '200', '--seed',
+            f'{{folder}}/{name}_training/epoch_25.pth', '--count', '200', '--seed',
             '{seed}', '--out', f'{{folder}}/{name}_set', '--device', 'cpu', '{options}'
         ])
 images['poisson'] = dict(

@@ -9,7 +9,7 @@ model = dict(
     generator=dict(base_channels=8, num_levels=4),
     discriminator=dict(base_channels=8))
 
-max_epochs = 10
+max_epochs = 25
 train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=0.002)),

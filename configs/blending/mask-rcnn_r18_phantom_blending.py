@@ -1,6 +1,6 @@
 # With 200 synthetic images besides, made by blending adversarial networks:
 #     python tools/synthesize.py configs/blending/blending-gan_phantom.py \
-#         work_dirs/blending-gan_phantom/epoch_10.pth --count 200 \
+#         work_dirs/blending-gan_phantom/epoch_25.pth --count 200 \
 #         --out data/phantom_blending
 _base_ = './mask-rcnn_r18_phantom.py'
 

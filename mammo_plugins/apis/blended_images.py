@@ -44,7 +44,8 @@ def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
     if others or settings.type.rpartition('.')[2] != 'BlendingDataset':
         raise ConfigError(f'{cfg.filename}: train_dataloader.dataset is no '
                           'BlendingDataset')
-    pipeline = without_step(settings.pipeline, 'PackBlendingInputs')
+    pipeline = without_step(
+        without_step(settings.pipeline, 'PackBlendingInputs'), 'CropToLesion')
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
         dataset = DATASETS.build(dict(settings, pipeline=pipeline))
         load = TRANSFORMS.build(next(loading_steps(pipeline)))
@@ -61,22 +62,31 @@ def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
 def blend_by(trained: TrainedModel) -> Blend:
     """Return what blends a pasted lesion by a trained generator.
 
+    A generator that was trained on windows (:class:`CropToLesion`) sees windows.
+
     Args:
         trained (TrainedModel): A :class:`BlendingGAN`.
 
     Returns:
         Callable: From a view of :meth:`PasteLesion.paste` to (H, W) pixels.
     """
+    (_, settings), = innermost_datasets(
+        'train_dataloader.dataset', trained.config.train_dataloader.dataset)
+    crop = next((TRANSFORMS.build(step) for step in settings.pipeline
+                 if step['type'].rpartition('.')[2] == 'CropToLesion'), None)
 
     @torch.no_grad()
     def blend(view: dict) -> np.ndarray:
+        window = crop.window(view) if crop else (slice(None), slice(None))
         inputs = {
-            name: torch.from_numpy(np.ascontiguousarray(view[key], np.float32))[
+            name: torch.from_numpy(np.ascontiguousarray(view[key][window], np.float32))[
                 None, None].to(trained.device)
             for name, key in (('normal', 'img'), ('pasted', 'pasted_img'),
                               ('mask', 'paste_region'))
         }
-        return trained.model(inputs, mode='predict')[0, 0].cpu().numpy()
+        made = view['img'].copy()
+        made[window] = trained.model(inputs, mode='predict')[0, 0].cpu().numpy()
+        return made
 
     return blend
 

@@ -111,21 +111,32 @@ def test_all_generators_get_the_same_cases(cfg, tmp_path):
         assert not np.array_equal(*pixels)
 
 
-def test_a_generator_blends(cfg):
-    """blend_by gives the network the three channels in their order."""
+@pytest.mark.parametrize('size', [None, (36, 30)])
+def test_a_generator_blends(cfg, size):
+    """It sees the three channels in their order, whole or in a window."""
+    seen = []
 
     class Trained:
-        device = 'cpu'
+        device, config = 'cpu', cfg
 
         @staticmethod
         def model(inputs, mode):
             assert mode == 'predict'
             assert list(inputs) == ['normal', 'pasted', 'mask']
+            seen.append(inputs['mask'])
             return inputs['normal'] * (1 - inputs['mask']) + (
                 inputs['pasted'] * inputs['mask'])
 
-    view, _ = next(iter(images(cfg, 'nowhere').cases(1)))
-    np.testing.assert_allclose(blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    if size is None:
+        del pipeline[2]
+    else:
+        pipeline[2].size = size
+    for view, _ in images(cfg, None).cases(4):
+        np.testing.assert_allclose(
+            blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
+        assert seen[-1].shape[2:] == (size or view['img'].shape)
+        assert seen[-1].sum() == view['paste_region'].sum()
 
 
 def test_no_place(cfg, tmp_path):

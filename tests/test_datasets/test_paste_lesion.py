@@ -7,7 +7,8 @@ import torch
 from torch.utils.data import default_collate
 
 from mammo_plugins.datasets import BlendingDataset
-from mammo_plugins.datasets.transforms import PackBlendingInputs, PasteLesion
+from mammo_plugins.datasets.transforms import (CropToLesion, PackBlendingInputs,
+                                               PasteLesion)
 from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
 
@@ -184,3 +185,49 @@ def test_dataset_is_for_training(phantom_root, tmp_path):
     (tmp_path / 'a.json').write_text(json.dumps(dict(data, annotations=[])))
     with pytest.raises(AnnotationError, match='and 0 with; BlendingDataset needs both'):
         BlendingDataset(data_root=str(phantom_root), ann_file=str(tmp_path / 'a.json'))
+
+
+def test_a_margin_keeps_to_the_outline():
+    """Pixels of the patch further off than half a lesion stay as they were."""
+    mask = np.zeros((30, 30), bool)
+    mask[11:19, 11:19] = True
+    bright = BankLesion.of(
+        np.full((30, 30), 0.9), mask, image_shape=(100., 60.), pixel_spacing_mm=None,
+        file_name='a.png', box=(0., 0., 30., 30.), pathology=None)
+    settings = dict(scale_range=(1, 1), max_angle=0., min_inside=0.)
+    whole = paste(bright, **settings).paste(view((100, 60)), 3)
+    near = paste(bright, margin=0.5, **settings).paste(view((100, 60)), 3)
+    assert whole['paste']['centre'] == near['paste']['centre']
+    assert (whole['lesion_mask'] == near['lesion_mask']).all()
+    rows, columns = np.nonzero(near['lesion_mask'])
+    distance = [np.hypot(rows - y, columns - x).min()
+                for y, x in np.argwhere(whole['paste_region'])]
+    expected = np.zeros(whole['paste_region'].shape, bool)
+    expected[whole['paste_region']] = np.array(distance) <= 0.5 * np.sqrt(len(rows))
+    np.testing.assert_array_equal(near['paste_region'], expected)
+    changed = near['pasted_img'] != near['img']
+    assert (changed == expected).all() and expected.sum() < whole['paste_region'].sum()
+
+
+def test_windows_hold_the_lesions():
+    """That of the normal view its region, that of the real one a lesion's box."""
+    rng = np.random.default_rng(0)
+    step = CropToLesion((30, 26))
+    for seed in range(20):
+        pasted = paste(min_inside=0.).paste(view(), seed)
+        real = view(breast=0.7)
+        x, y = int(rng.integers(0, 45)), int(rng.integers(0, 70))
+        # boxes are of the canonical image, the image was resized by 1
+        real['instances'] = [dict(bbox=[x, y, x + 5, y + 8])]
+        real['img'] = np.zeros((80, 50), np.float32)
+        real['img'][y:y + 8, x:x + 5] = 1
+        found = step(dict(views=dict(normal=pasted, real=real)))['views']
+        normal = found['normal']
+        assert normal['paste_region'].sum() == pasted['paste_region'].sum()
+        for key in ('img', 'pasted_img', 'paste_region', 'lesion_mask'):
+            assert normal[key].shape == (30, 26)
+            np.testing.assert_array_equal(normal[key], pasted[key][step.window(pasted)])
+        assert found['real']['img'].sum() == real['img'].sum()
+        assert found['real']['img'].shape == (30, 26)
+    with pytest.raises(ValueError, match='CropToLesion.size'):
+        CropToLesion((90, 26)).window(pasted)

@@ -33,6 +33,7 @@ def generator(easy_root, tmp_path_factory):
     load, resize = loader.dataset.pipeline[0].transforms
     load.cache_dir, resize.scale = str(tmp_path / 'cache'), (64, 128)
     loader.dataset.pipeline[1].bank = str(bank)
+    loader.dataset.pipeline[2].size = (64, 64)
     epochs = 6
     cfg.train_cfg.max_epochs = epochs
     cfg.param_scheduler.update(begin=epochs // 2, end=epochs)

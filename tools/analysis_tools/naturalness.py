@@ -37,7 +37,7 @@ EXAMPLE = ('python tools/analysis_tools/naturalness.py '
            'python tools/analysis_tools/naturalness.py '
            'configs/blending/blending-gan_phantom.py --generator '
            'configs/blending/blending-gan_phantom.py '
-           'work_dirs/blending-gan_phantom/epoch_10.pth')
+           'work_dirs/blending-gan_phantom/epoch_25.pth')
 SIZE = 48  # pixels of a patch
 CONTEXT = 2.  # side of a patch in sides of its box
 

@@ -16,9 +16,12 @@ train_pipeline = [
         ]),
     dict(
         type='PasteLesion', bank='data/lesion_bank_phantom.npz', margin=0.5),
+    # whole images, as at paper scale, take four times as long
+    dict(type='CropToLesion', size=(96, 96)),
     dict(type='PackBlendingInputs')
 ]
 train_dataloader = dict(
+    batch_size=8,
     num_workers=1,
     dataset=dict(
         data_root=data_root,

@@ -6,7 +6,7 @@ from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical, segmentation_to_mask
 from .nipple import NippleInstances, PackNippleInputs
-from .paste_lesion import PackBlendingInputs, PasteLesion
+from .paste_lesion import CropToLesion, PackBlendingInputs, PasteLesion
 from .patches import CropPatch, RandomCropPatch, warp_patch
 from .phantom import LoadPhantomNormal
 from .registration import LocateNipple, RegisterContralateral

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_points
+from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
+                                   transform_points)
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
 from mammo_plugins.synthesis import sample_positions
@@ -288,6 +289,76 @@ class PasteLesion(BaseTransform):
                 f'{self.bank.dataset}, scale_range={self.scale_range}, '
                 f'max_angle={self.max_angle}, min_inside={self.min_inside}, '
                 f'margin={self.margin}, noise={self.noise})')
+
+
+@TRANSFORMS.register_module()
+class CropToLesion(BaseTransform):
+    """Crop a sample of :class:`BlendingDataset` to windows around a lesion.
+
+    Lin et al. show the generator the whole image. A window needs less time and
+    memory, and shows the discriminator more of lesions. The generator is then run on
+    windows too when images are made (:func:`~mammo_plugins.apis.blend_by`).
+
+    Stands after :class:`PasteLesion`.
+
+    Required Keys:
+
+    - views: 'normal', of :class:`PasteLesion`, and 'real', with ``instances``
+
+    Modified Keys:
+
+    - views['normal']: ``img``, ``pasted_img``, ``paste_region`` and ``lesion_mask``
+      around the region
+    - views['real']: ``img`` around a random lesion
+
+    Args:
+        size (Sequence[int]): (height, width) of the windows in pixels.
+    """
+
+    KEYS = ('img', 'pasted_img', 'paste_region', 'lesion_mask')
+
+    def __init__(self, size: Sequence[int]) -> None:
+        self.size = tuple(size)
+
+    def transform(self, results: dict) -> dict:
+        """Crop."""
+        normal, real = results['views']['normal'], results['views']['real']
+        window = self.window(normal)
+        lesion = real['instances'][np.random.randint(len(real['instances']))]
+        frame = CanonicalFrame.from_dict(real['canonical_frame'])
+        x1, y1, x2, y2 = transform_boxes(
+            lesion['bbox'], real['homography_matrix'] @ frame.inverse)[0]
+        around = self._around(real['img'].shape, ((y1 + y2) / 2, (x1 + x2) / 2))
+        results['views'] = dict(
+            normal=dict(normal, **{key: normal[key][window] for key in self.KEYS}),
+            real=dict(real, img=real['img'][around]))
+        return results
+
+    def window(self, view: dict) -> Tuple[slice, slice]:
+        """Return where the window around a view's pasted lesion lies.
+
+        Args:
+            view (dict): Of :meth:`PasteLesion.paste`.
+
+        Raises:
+            ValueError: If the image is smaller than the window.
+        """
+        rows, columns = np.nonzero(view['paste_region'])
+        return self._around(view['img'].shape, (
+            (rows.min() + rows.max() + 1) / 2, (columns.min() + columns.max() + 1) / 2))
+
+    def _around(self, shape: Tuple[int, int],
+                centre: Tuple[float, float]) -> Tuple[slice, slice]:
+        if any(extent > length for extent, length in zip(self.size, shape)):
+            raise ValueError(f'CropToLesion.size: {self.size}; expected at most the '
+                             f'size of the images, {shape}')
+        starts = [int(np.clip(round(middle - extent / 2), 0, length - extent))
+                  for middle, extent, length in zip(centre, self.size, shape)]
+        return tuple(slice(start, start + extent)
+                     for start, extent in zip(starts, self.size))
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(size={self.size})'
 
 
 @TRANSFORMS.register_module()

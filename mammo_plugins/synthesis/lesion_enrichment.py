@@ -1,0 +1,120 @@
+"""Lesion-enriched images and contralateral adversarial samples.
+
+Source: "NaFV-Net: An Adversarial Four-view Network for Mammogram Classification",
+"The Breast Mass Classification", algorithm 1 and eqs. 8 and 9.
+"""
+from typing import List, Sequence, Tuple
+
+import cv2
+import numpy as np
+
+from .blending import blend
+from .soft_mask import gaussian_mask
+
+Box = Tuple[int, int, int, int]
+_IN_BOX = 0.9  # weight in a lesion's box beside the lesion
+_SPREAD = 0.3  # standard deviation of the soft mask in sides of its patch
+
+
+def lesion_boxes(lesion: np.ndarray) -> List[Box]:
+    """Return the box of each connected part of a lesion mask.
+
+    Args:
+        lesion (np.ndarray): (H, W) bool.
+
+    Returns:
+        list[tuple]: (x1, y1, x2, y2) in whole pixels, largest part first.
+    """
+    _, _, parts, _ = cv2.connectedComponentsWithStats(
+        lesion.astype(np.uint8), connectivity=8)
+    found = sorted(parts[1:].tolist(), key=lambda part: -part[cv2.CC_STAT_AREA])
+    return [(x, y, x + width, y + height) for x, y, width, height, _ in found]
+
+
+def position_mask(lesion: np.ndarray) -> np.ndarray:
+    """Return the weight of each pixel for the classifier (algorithm 1, line 4).
+
+    1 in the lesion and 0.9 in the rest of its box. Outside the weight falls with the
+    Euclidean distance to the lesion's centre, "from 0.9 to 0". The paper does not say
+    in what units: ours is ``0.9 (1 - d / d_max)``, d_max being the distance of the
+    image's farthest pixel, which so gets 0. The centre is that of the box. Of several
+    lesions each pixel has the largest weight. Without a lesion there is no position
+    to tell, and all weights are 1.
+
+    Args:
+        lesion (np.ndarray): (H, W) bool; each connected part is a lesion.
+
+    Returns:
+        np.ndarray: (H, W) float32 in [0, 1].
+
+    Raises:
+        ValueError: If the mask is not such.
+    """
+    if lesion.ndim != 2 or lesion.dtype != bool:
+        raise ValueError(f'lesion: {lesion.dtype} of shape {lesion.shape}; expected a '
+                         'bool mask (H, W)')
+    boxes = lesion_boxes(lesion)
+    if not boxes:
+        return np.ones(lesion.shape, np.float32)
+    weights = np.zeros(lesion.shape)
+    rows, columns = np.indices(lesion.shape) + 0.5
+    for x1, y1, x2, y2 in boxes:
+        distance = np.hypot(columns - (x1 + x2) / 2, rows - (y1 + y2) / 2)
+        falling = _IN_BOX * (1 - distance / max(distance.max(), 1e-9))
+        falling[y1:y2, x1:x2] = _IN_BOX
+        weights = np.maximum(weights, falling)
+    weights[lesion] = 1
+    return weights.astype(np.float32)
+
+
+def contralateral_fusion(unaffected: np.ndarray, affected: np.ndarray,
+                         boxes: Sequence[Box]) -> np.ndarray:
+    """Blend lesions into the mirrored place of the other breast (eq. 9, figure 3).
+
+    ``F = alpha O + (1 - alpha) R`` within each box, O being the unaffected image and R
+    the affected one. ``1 - alpha`` is a Gaussian over the box, 1 in its middle; the
+    paper says "soft contour mask" and no more. Outside the boxes F is O.
+
+    Args:
+        unaffected (np.ndarray): (H, W) float in [0, 1].
+        affected (np.ndarray): (H, W), brought to the unaffected side's frame.
+        boxes (Sequence[tuple]): (x1, y1, x2, y2) in whole pixels of both; what
+            reaches out of the image is left out.
+
+    Returns:
+        np.ndarray: (H, W) float32.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    if unaffected.shape != affected.shape:
+        raise ValueError(f'unaffected {unaffected.shape} and affected {affected.shape}: '
+                         'expected one shape; register them first')
+    fused = unaffected.astype(np.float32)
+    height, width = fused.shape
+    for x1, y1, x2, y2 in boxes:
+        patch = (y2 - y1, x2 - x1)
+        weight = gaussian_mask(patch, (patch[1] / 2, patch[0] / 2),
+                               (_SPREAD * patch[1], _SPREAD * patch[0]))
+        left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+        if left >= right or top >= bottom:
+            continue
+        window = slice(top, bottom), slice(left, right)
+        fused[window] = blend(
+            fused[window], affected[window],
+            weight[top - y1:bottom - y1, left - x1:right - x1])
+    return fused
+
+
+def jittered(box: Box, rng: np.random.Generator, most: float) -> Box:
+    """Move a box a little, "to introduce slight misalignments".
+
+    Args:
+        box (tuple): (x1, y1, x2, y2) in whole pixels.
+        rng (np.random.Generator): Two numbers are drawn from it.
+        most (float): Largest shift along each axis, as a share of the box's side;
+            the paper does not say how far.
+    """
+    x1, y1, x2, y2 = box
+    dx, dy = (int(round(rng.uniform(-most, most) * side)) for side in (x2 - x1, y2 - y1))
+    return x1 + dx, y1 + dy, x2 + dx, y2 + dy
