@@ -118,9 +118,9 @@ def options_of(run: Run, cfg: Config) -> List[str]:
     merged = Config.fromfile(ROOT / run.settings.config)
     options = {
         f'{field}.data_root': root for part in ('train', 'val', 'test')
+        if merged.get(f'{part}_dataloader')  # a generator is not tested
         for field, _ in innermost_datasets(
-            f'{part}_dataloader.dataset',
-            merged.get(f'{part}_dataloader', {}).get('dataset', {}))
+            f'{part}_dataloader.dataset', merged[f'{part}_dataloader'].dataset)
     }
     options['randomness.seed'] = run.seed
     for key, value in run.settings.get('options', {}).items():
