@@ -80,7 +80,8 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
         frame = CanonicalFrame.of(before, 8)
         inside = frame.image_to_source(np.ones(frame.shape)) > 0
         far = np.ones(mask.shape, bool)
-        far[int(y) - 6:int(y + height) + 6, int(x) - 6:int(x + width) + 6] = False
+        far[max(int(y) - 14, 0):int(y + height) + 14,
+            max(int(x) - 14, 0):int(x + width) + 14] = False
         np.testing.assert_allclose(made[inside & far], before[inside & far], atol=2e-5)
         assert kept[inside].any()
     assert_private(tmp_path / 'made')
@@ -140,7 +141,7 @@ def test_a_generator_blends(cfg, size):
 
 
 def test_no_place(cfg, tmp_path):
-    bank((120, 60)).write(tmp_path / 'bank.npz')
+    bank((400, 400)).write(tmp_path / 'bank.npz')
     with pytest.raises(AnnotationError, match='found a place'):
         images(cfg, tmp_path / 'made').write(2, paste_only, 'pasting')
     assert not (tmp_path / 'made/annotations').exists()

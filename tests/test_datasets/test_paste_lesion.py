@@ -91,7 +91,7 @@ def test_image_changes_in_the_region_alone(seed):
     bright = made['pasted_img'][region & ~made['lesion_mask']]
     assert dark.mean() == pytest.approx(0.25, abs=0.05)
     assert bright.mean() == pytest.approx(0.75, abs=0.05)
-    rows, columns = np.nonzero(region)
+    rows, columns = np.nonzero(made['lesion_mask'])
     x, y = made['paste']['centre']
     assert x == pytest.approx((columns.min() + columns.max() + 1) / 2, abs=1)
     assert y == pytest.approx((rows.min() + rows.max() + 1) / 2, abs=1)
@@ -229,5 +229,44 @@ def test_windows_hold_the_lesions():
             np.testing.assert_array_equal(normal[key], pasted[key][step.window(pasted)])
         assert found['real']['img'].sum() == real['img'].sum()
         assert found['real']['img'].shape == (30, 26)
-    with pytest.raises(ValueError, match='CropToLesion.size'):
+    with pytest.raises(AnnotationError, match='CropToLesion.size'):
         CropToLesion((90, 26)).window(pasted)
+
+
+@pytest.mark.parametrize('resize', [(0.5, 1.), (1., 0.4), (0.6, 0.6)])
+@pytest.mark.parametrize('angle', [0., 30., 90.])
+def test_shapes_are_turned_in_the_file(resize, angle):
+    """An ellipse of a view resized by (x, y): its axes are those of the file."""
+    rows, columns = np.indices((60, 120)) + 0.5
+    mask = ((rows - 30) / 20)**2 + ((columns - 60) / 40)**2 < 1
+    along_x, along_y = resize
+    ellipse = BankLesion.of(
+        mask * 0.5, mask, image_shape=(400., 400.), pixel_spacing_mm=None,
+        file_name='a.png', box=(0., 0., 120., 60.), pathology=None)
+    size = (round(60 * along_y), round(120 * along_x))
+    found = turned_patch(ellipse, size, angle, along_y / along_x).lesion
+    y, x = np.nonzero(found)
+    spread = np.cov(x / along_x, y / along_y)  # in the file
+    turn = np.deg2rad(-angle)  # rows go down
+    axes = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    expected = axes @ np.diag([40**2, 20**2]) @ axes.T / 4  # of a uniform ellipse
+    np.testing.assert_allclose(spread, expected, atol=25)
+
+
+def test_lesions_may_lie_at_the_border():
+    """The lesion has to be in the breast, not all that is pasted with it."""
+    mask = np.zeros((40, 40), bool)
+    mask[16:24, 16:24] = True
+    small = BankLesion.of(
+        np.full((40, 40), 0.9), mask, image_shape=(100., 60.), pixel_spacing_mm=None,
+        file_name='a.png', box=(0., 0., 40., 40.), pathology=None)
+    step = paste(small, scale_range=(1, 1), max_angle=0., margin=0.5, min_inside=1.)
+    tops = []
+    for seed in range(60):
+        made = step.paste(view((100, 60)), seed)
+        rows, columns = np.nonzero(made['lesion_mask'])
+        assert (made['img'][rows, columns] > 0).mean() > 0.8  # of a small copy's mask
+        tops.append(rows.min())
+        middle = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
+        assert made['paste']['centre'] == pytest.approx(middle)
+    assert min(tops) < 8 + 8  # nearer to the breast's edge than the patch would let it

@@ -90,8 +90,13 @@ def by_loop(output, normal, pasted, mask):
             missed = gradient(output, y, x) - (tissue if stronger else lesion)
             for (dy, dx), error in zip(steps, missed):
                 j, i = y + dy, x + dx
-                if mask[y, x] or (j < height and i < width and mask[j, i]):
+                if j >= height or i >= width:
+                    assert error == 0 or not mask[y, x]
+                elif mask[y, x] and mask[j, i]:
                     total += error**2
+                elif mask[y, x] or mask[j, i]:  # over the border: the tissue's
+                    total += (output[j, i] - output[y, x]
+                              - normal[j, i] + normal[y, x])**2
     return math.sqrt(total / mask.sum())
 
 
@@ -99,6 +104,8 @@ def by_loop(output, normal, pasted, mask):
 def test_a_seam_costs_the_same_on_every_side(turns):
     """A region that is darker than its surroundings by 0.1, towards one side."""
     mask = torch.rot90(region(), turns, (2, 3))
+    # on a slope, with a texture in the patch that is stronger: what the tissue has
+    # over the border is wanted on all sides
     normal = torch.full_like(mask, 0.3)
     dark = torch.zeros_like(region())
     dark[..., 3, 2:7] = -0.1  # the first row of the region
@@ -106,6 +113,15 @@ def test_a_seam_costs_the_same_on_every_side(turns):
     cost = SeamlessBlendingLoss()(output, normal, normal, mask)
     # five steps above, five below, two at the ends
     assert cost.item() == pytest.approx(math.sqrt(12 * 0.1**2 / 25))
+
+
+@pytest.mark.parametrize('turns', range(4))
+def test_a_slope_goes_on_over_the_border(turns):
+    """A lesion as steep as the tissue is not wanted flat at its patch's border."""
+    slope = torch.arange(SIZE[1], dtype=torch.float64).expand(1, 1, *SIZE) * 0.02
+    mask, normal = (torch.rot90(image, turns, (2, 3)) for image in (region(), slope))
+    pasted = torch.where(mask > 0, 0.4 + 1.0001 * normal, normal)  # just stronger
+    assert SeamlessBlendingLoss()(normal, normal, pasted, mask).item() < 1e-4
 
 
 @pytest.mark.parametrize('seed', range(3))

@@ -55,16 +55,23 @@ def resized(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
                       interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
-def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float) -> Patch:
+def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
+                 aspect: float = 1.) -> Patch:
     """Resize a lesion and turn it about its middle; nothing is cut off.
 
     Args:
         lesion (BankLesion): The lesion.
         size (tuple[int]): (height, width) before turning.
-        angle (float): In degrees, anti-clockwise.
+        angle (float): In degrees, anti-clockwise, in the file.
+        aspect (float): By how much the view was resized along y more than along x,
+            so that what is turned keeps its shape in the file. Defaults to 1.
     """
-    height, width = size
-    turn = cv2.getRotationMatrix2D((0, 0), angle, 1.)[:, :2]
+    # isotropic, at the coarser of both scales: what follows only enlarges
+    coarse = min(1., aspect)
+    width = max(round(size[1] * coarse), 1)
+    height = max(round(size[0] / aspect * coarse), 1)
+    turn = np.diag([1 / coarse, aspect / coarse]) @ cv2.getRotationMatrix2D(
+        (0, 0), angle, 1.)[:, :2]
     corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
     out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
     # OpenCV counts from the middles of pixels
@@ -72,8 +79,9 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float) -> Pat
     matrix = np.column_stack([turn, (out - 1) / 2 - turn @ middle])
 
     def warp(image: np.ndarray) -> np.ndarray:
-        return cv2.warpAffine(resized(image.astype(np.float32), size), matrix,
-                              out.tolist(), flags=cv2.INTER_LINEAR)
+        return cv2.warpAffine(
+            resized(image.astype(np.float32), (height, width)), matrix, out.tolist(),
+            flags=cv2.INTER_LINEAR)
 
     whole = warp(np.ones(lesion.levels.shape))
     region = whole >= 0.5
@@ -87,6 +95,12 @@ def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
     """Return what is in a mask or at most so many pixels from it."""
     outside = (~mask).astype(np.uint8)
     return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= distance
+
+
+def _bounds(mask: np.ndarray) -> Tuple[slice, slice]:
+    """Return the rows and columns that hold what is true in a mask."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
 
 
 def check_bank(step: BaseTransform, results: dict,
@@ -168,7 +182,7 @@ class PasteLesion(BaseTransform):
 
     - views['normal']: with ``pasted_img`` (H, W) float32, ``paste_region`` (H, W)
       bool, ``lesion_mask`` (H, W) bool, and ``paste``: the lesion's ``file_name`` and
-      ``box``, its ``pathology``, the ``centre`` (x, y) in pixels of the view's file,
+      ``box``, its ``pathology``, the lesion's ``centre`` (x, y) in pixels of the file,
       ``scale``, ``angle`` and ``seed``
 
     ``None`` if the lesion found no place in the breast; the data set then draws
@@ -235,15 +249,20 @@ class PasteLesion(BaseTransform):
         scale = float(np.exp(rng.uniform(*np.log(self.scale_range))))
         angle = float(rng.uniform(-self.max_angle, self.max_angle))
         height, width = lesion_size(lesion, view)
+        along_x, along_y = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
         patch = turned_patch(
             lesion, (max(round(height * scale), 1), max(round(width * scale), 1)),
-            angle)
+            angle, along_y / along_x)
+        if not patch.lesion.any():
+            return None
         if self.margin is not None:
             patch = patch._replace(region=patch.region & _grown(
                 patch.lesion, self.margin * np.sqrt(patch.lesion.sum())))
+        part = _bounds(patch.region)
+        patch = Patch(*(array[part] for array in patch))
         image = view['img']
         window = self._window(image, patch, rng)
-        if window is None or not patch.lesion.any():
+        if window is None:
             return None
         pixels = patch.pixels
         if self.noise:
@@ -255,7 +274,7 @@ class PasteLesion(BaseTransform):
                            ('lesion_mask', patch.lesion)):
             masks[name] = np.zeros(image.shape, bool)
             masks[name][window] = part
-        rows, columns = window
+        rows, columns = _bounds(masks['lesion_mask'])
         centre = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
         to_file = np.linalg.inv(view['homography_matrix'])
         return dict(
@@ -270,17 +289,19 @@ class PasteLesion(BaseTransform):
     def _window(self, image: np.ndarray, patch: Patch,
                 rng: np.random.Generator) -> Optional[Tuple[slice, slice]]:
         """Draw where the patch goes, whole within the image; ``None``: nowhere."""
-        centre, = draw_centres(small_breast_mask(image), image.shape,
-                               [patch.pixels.shape], rng, self.min_inside)
+        lesion = _bounds(patch.lesion)
+        centre, = draw_centres(
+            small_breast_mask(image), image.shape,
+            [tuple(side.stop - side.start for side in lesion)], rng, self.min_inside)
         if centre is None:
             return None
         window = []
-        for length, extent, middle in zip(image.shape, patch.pixels.shape,
-                                          centre[::-1]):
+        for length, extent, side, middle in zip(
+                image.shape, patch.region.shape, lesion, centre[::-1]):
             if extent > length:
                 return None
-            start = int(np.clip(np.floor(middle - extent / 2 + 0.5), 0,
-                                length - extent))
+            start = int(np.floor(middle - (side.start + side.stop) / 2 + 0.5))
+            start = min(max(start, 0), length - extent)
             window.append(slice(start, start + extent))
         return tuple(window)
 
@@ -340,18 +361,22 @@ class CropToLesion(BaseTransform):
         Args:
             view (dict): Of :meth:`PasteLesion.paste`.
 
+        Returns:
+            tuple[slice, slice]: Rows and columns. A region that is larger is not held
+            whole; its middle is.
+
         Raises:
-            ValueError: If the image is smaller than the window.
+            AnnotationError: If the image is smaller than the window.
         """
-        rows, columns = np.nonzero(view['paste_region'])
+        rows, columns = _bounds(view['paste_region'])
         return self._around(view['img'].shape, (
-            (rows.min() + rows.max() + 1) / 2, (columns.min() + columns.max() + 1) / 2))
+            (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2))
 
     def _around(self, shape: Tuple[int, int],
                 centre: Tuple[float, float]) -> Tuple[slice, slice]:
         if any(extent > length for extent, length in zip(self.size, shape)):
-            raise ValueError(f'CropToLesion.size: {self.size}; expected at most the '
-                             f'size of the images, {shape}')
+            raise AnnotationError(f'CropToLesion.size: {self.size}; expected at most '
+                                  f'the size of the images, {shape}')
         starts = [int(np.clip(round(middle - extent / 2), 0, length - extent))
                   for middle, extent, length in zip(centre, self.size, shape)]
         return tuple(slice(start, start + extent)

@@ -1,0 +1,107 @@
+"""Segmentation of masses by the asymmetry of both breasts."""
+from typing import Dict, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
+from mammo_plugins.models.layers.view_transformer import ViewTransformer
+from mammo_plugins.models.segmentors.exam_segmentor import (PROJECTIONS, SIDES,
+                                                            ExamSegmentor)
+from mammo_plugins.registry import MODELS
+
+
+class _Decoder(nn.Module):
+    """Back to full resolution, with the encoder's features beside (TransUNet's)."""
+
+    def __init__(self, in_channels: int, skips: Sequence[int], num_groups: int) -> None:
+        super().__init__()
+        coming = (in_channels, *skips[::-1])
+        self.up = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(coarse + fine, fine, 3, padding=1, bias=False),
+                nn.GroupNorm(num_groups, fine), nn.ReLU())
+            for coarse, fine in zip(coming, skips[::-1]))
+        self.logits = nn.Conv2d(skips[0], 1, 1)
+
+    def forward(self, features: Tensor, skips: Sequence[Tensor],
+                size: Sequence[int]) -> Tensor:
+        for up, skip in zip(self.up, skips[::-1]):
+            features = F.interpolate(features, skip.shape[2:], mode='bilinear')
+            features = up(torch.cat([features, skip], dim=1))
+        return F.interpolate(self.logits(features), tuple(size), mode='bilinear')
+
+
+@MODELS.register_module()
+class AsymmetrySensitiveSegmentor(ExamSegmentor):
+    """Masses in CC and MLO, seen against the other breast (NaFV-Net).
+
+    "The Breast Mass Segmentation": a convolutional encoder with asymmetry gates
+    (eqs. 1 to 3), tokens with positions, self-attention and cross-attention between the
+    projections in parallel (eqs. 4 to 7), a decoder to full resolution.
+
+    Each side is taken for the affected one in turn, the other for the unaffected one:
+    the network so learns that a breast without a mass has none, by which it tells the
+    sides apart in :meth:`predict`. The paper shows it the affected side alone and does
+    not say how the side is known in tests.
+
+    The paper names no loss: binary cross entropy and Dice, as TransUNet's.
+
+    Args:
+        num_tokens (int): Places of the features, (H / 8) (W / 8) of the images.
+        in_channels (int): Of the images. Defaults to 1.
+        channels (Sequence[int]): Of the encoder's blocks. Defaults to (64, 128, 256).
+        embed_dims (int): Of tokens. Defaults to 256.
+        num_layers (int): Of each attention. Defaults to 4.
+        num_heads (int): Defaults to 8.
+        gated (bool): Whether the other side is looked at; without, the row "attention"
+            of table 3. Defaults to True.
+        attentions (Sequence[str]): 'self', 'cross' or both; none, the row "asymmetry
+            sensitivity" of table 3. Defaults to both.
+        **kwargs: As in :class:`ExamSegmentor`.
+    """
+
+    def __init__(self,
+                 num_tokens: int,
+                 in_channels: int = 1,
+                 channels: Tuple[int, ...] = (64, 128, 256),
+                 embed_dims: int = 256,
+                 num_layers: int = 4,
+                 num_heads: int = 8,
+                 gated: bool = True,
+                 attentions: Tuple[str, ...] = ('self', 'cross'),
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.encoder = AsymmetryEncoder(in_channels, tuple(channels), gated)
+        deepest = 2 * channels[-1]
+        if attentions:
+            self.transformer = ViewTransformer(
+                deepest, embed_dims, num_tokens, num_layers, num_heads,
+                tuple(attentions))
+            deepest = embed_dims
+        else:
+            self.transformer = None
+        self.decoder = _Decoder(deepest, channels[:-1], num_groups=8)
+
+    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Compute logits, each side taken for the affected one in turn.
+
+        As in :meth:`ExamSegmentor.logits`.
+        """
+        # both sides in one run: R beside L, then L beside R
+        images = {projection: [inputs[self.view_name(side, projection)]
+                               for side in SIDES] for projection in PROJECTIONS}
+        features = {
+            projection: self.encoder(torch.cat(views), torch.cat(views[::-1]))
+            for projection, views in images.items()}
+        deepest = [features[projection][-1] for projection in PROJECTIONS]
+        if self.transformer is not None:
+            deepest = self.transformer(*deepest)
+        found = {}
+        for projection, last in zip(PROJECTIONS, deepest):
+            size = images[projection][0].shape[2:]
+            both = self.decoder(last, features[projection][:-1], size)
+            for side, part in zip(SIDES, both.chunk(2)):
+                found[self.view_name(side, projection)] = part
+        return found

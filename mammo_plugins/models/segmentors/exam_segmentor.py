@@ -1,0 +1,128 @@
+"""What networks that segment masses in the four views of an exam share."""
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import PixelData
+from torch import Tensor
+from torch.nn import functional as F
+
+from mammo_plugins.datasets.transforms.lesion_map import IGNORED
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+SIDES = ('R', 'L')
+PROJECTIONS = ('CC', 'MLO')
+
+
+class ExamSegmentor(BaseModel):
+    """Base of networks that segment masses in CC and MLO of both breasts.
+
+    A subclass has :meth:`logits`. All four views have to be there.
+
+    NaFV-Net names no loss: binary cross entropy over all pixels and Dice over the views
+    with a mass, as TransUNet's, each with weight 1.
+
+    Args:
+        modality (str, optional): Of the views, 'CEM-RC' for recombined images.
+            Defaults to ``None`` for data of one modality.
+        loss_dice (dict): Of probabilities. Defaults to mmdet's ``DiceLoss``.
+        data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 modality: Optional[str] = None,
+                 loss_dice: dict = dict(
+                     type='mmdet.DiceLoss', activate=False, naive_dice=True),
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        self.prefix = f'{modality} ' if modality else ''
+        self.loss_dice = MODELS.build(loss_dice)
+
+    def view_name(self, side: str, projection: str) -> str:
+        """Return the name of a view in the inputs."""
+        return f'{self.prefix}{side}{projection}'
+
+    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Compute logits of mass.
+
+        Args:
+            inputs (dict[str, Tensor]): By view, (N, C, H, W), breasts facing the same
+                way, sides multiples of 8.
+
+        Returns:
+            dict[str, Tensor]: By view, (N, 1, H, W).
+        """
+        raise NotImplementedError
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the loss.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`logits`.
+            data_samples (list[:obj:`MultiViewDataSample`]): Views with ``gt_sem_seg``.
+
+        Returns:
+            dict[str, Tensor]: ``loss_bce`` and ``loss_dice``.
+        """
+        found = self.logits(inputs)
+        target = torch.stack([sample.get(name).gt_sem_seg.sem_seg
+                              for name in found for sample in data_samples]).float()
+        logits = torch.cat(list(found.values()))
+        known = target != IGNORED
+        bce = F.binary_cross_entropy_with_logits(
+            logits[known], target[known]) if known.any() else logits.sum() * 0
+        # Dice of a view without a mass would be that of noise: masses alone
+        seen = ((target == 1) & known).flatten(1).any(dim=1)
+        dice = self.loss_dice(
+            (logits.sigmoid() * known)[seen].flatten(1),
+            ((target == 1) & known)[seen].flatten(1).float()
+        ) if seen.any() else logits.sum() * 0
+        return dict(loss_bce=bce, loss_dice=dice)
+
+    def predict(self, inputs: Dict[str, Tensor],
+                data_samples: List[MultiViewDataSample]) -> List[MultiViewDataSample]:
+        """Segment masses.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`logits`.
+            data_samples (list[:obj:`MultiViewDataSample`]): N samples.
+
+        Returns:
+            list[:obj:`MultiViewDataSample`]: The samples, their views with
+            ``pred_sem_seg``: ``sem_seg`` (1, H, W), 1 in masses, and ``probability``
+            of the same size; metainfo ``affected_side`` is 'R' or 'L', the side with
+            more pixels of mass, or ``None`` if neither has any.
+        """
+        found = {name: part.sigmoid() for name, part in self.logits(inputs).items()}
+        for i, sample in enumerate(data_samples):
+            areas = dict.fromkeys(SIDES, 0)
+            for side in SIDES:
+                for projection in PROJECTIONS:
+                    name = self.view_name(side, projection)
+                    view = sample.get(name)
+                    height, width = view.img_shape[:2]  # without padding
+                    probability = found[name][i, :, :height, :width]
+                    mass = probability > 0.5
+                    areas[side] += int(mass.sum())
+                    view.pred_sem_seg = PixelData(
+                        sem_seg=mass.long(), probability=probability)
+            most = max(areas, key=areas.get)
+            sample.set_metainfo(dict(affected_side=most if areas[most] else None))
+        return data_samples
+
+    def forward(self, inputs: Dict[str, Tensor],
+                data_samples: Optional[List[MultiViewDataSample]] = None,
+                mode: str = 'tensor'):
+        """Run as MMEngine asks: 'loss', 'predict' or 'tensor'."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.logits(inputs)
+        raise RuntimeError(f'ExamSegmentor.forward: mode {mode!r}; '
+                           'expected loss, predict or tensor')

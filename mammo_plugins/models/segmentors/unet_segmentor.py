@@ -1,0 +1,33 @@
+"""U-Net on each view by itself."""
+from typing import Dict
+
+import torch
+from torch import Tensor, nn
+
+from mammo_plugins.models.backbones.unet import UNet
+from mammo_plugins.models.segmentors.exam_segmentor import ExamSegmentor
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class UNetSegmentor(ExamSegmentor):
+    """The baseline of NaFV-Net's table 2: U-Net, views unseen by each other.
+
+    Args:
+        in_channels, base_channels, num_levels (int): As in :class:`UNet`.
+        **kwargs: As in :class:`ExamSegmentor`.
+    """
+
+    def __init__(self,
+                 in_channels: int = 1,
+                 base_channels: int = 64,
+                 num_levels: int = 5,
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.backbone = UNet(in_channels, base_channels, num_levels)
+        self.conv_logits = nn.Conv2d(base_channels, 1, 1)
+
+    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Compute logits, as in :meth:`ExamSegmentor.logits`."""
+        both = self.conv_logits(self.backbone(torch.cat(list(inputs.values()))))
+        return dict(zip(inputs, both.chunk(len(inputs))))
