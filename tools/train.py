@@ -53,11 +53,17 @@ def main() -> None:
                     'base_batch_size=...) in the config: the images a step that '
                     'its learning rate is meant for')
             cfg.auto_scale_lr.enable = True
-        if args.resume is not None:
-            cfg.resume = True
-            cfg.load_from = None if args.resume == 'auto' else args.resume
+        if args.resume == 'auto':
+            # a first start, of the config's load_from, until there is a checkpoint
+            cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
+            if cfg.resume:
+                cfg.load_from = None
+        elif args.resume is not None:
+            cfg.resume, cfg.load_from = True, args.resume
         if cfg.get('load_from'):
-            require_file(cfg.load_from, 'checkpoint')
+            require_file(cfg.load_from, 'checkpoint (load_from); '
+                         'docs/how_to/pretrained_weights.md says where pretrained '
+                         'weights come from')
         if cfg.get('resume') and (
                 cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)):
             drop_pretrained_files(cfg.model)

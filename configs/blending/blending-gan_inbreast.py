@@ -6,4 +6,6 @@ _base_ = [
 ]
 
 default_hooks = dict(
-    checkpoint=dict(interval=10), random_state=dict(type='RandomStateHook'))
+    checkpoint=dict(interval=10),
+    random_state=dict(type='RandomStateHook'),
+    plain_keys=dict(type='PlainKeysHook'))

@@ -19,4 +19,5 @@ param_scheduler = dict(
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=max_epochs, max_keep_ckpts=1),
-    random_state=dict(type='RandomStateHook'))
+    random_state=dict(type='RandomStateHook'),
+    plain_keys=dict(type='PlainKeysHook'))

@@ -316,5 +316,9 @@ def enable_amp(cfg: Config) -> None:
     own = [stage.optim_wrapper for stage in stages.values()
            if stage.get('optim_wrapper')]
     for wrapper in [cfg.optim_wrapper, *own]:
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.loss_scale = 'dynamic'
+        # several optimisers, each of a part of the model
+        parts = [part for part in wrapper.values()
+                 if isinstance(part, dict) and 'optimizer' in part]
+        for each in parts or [wrapper]:
+            each.type = 'AmpOptimWrapper'
+            each.loss_scale = 'dynamic'

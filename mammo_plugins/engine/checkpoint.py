@@ -98,12 +98,19 @@ def load_checkpoint_into(model: nn.Module,
     return checkpoint
 
 
+def plain_key(key: str) -> str:
+    """Return the name of a weight without the wrappers of distributed training.
+
+    Args:
+        key (str): Such as 'module.backbone.conv1.weight', or
+            'generator.module.last.weight' where parts are wrapped.
+    """
+    return '.'.join(part for part in key.split('.') if part != 'module')
+
+
 def _state_dict(checkpoint: dict) -> dict:
     state = checkpoint.get('state_dict', checkpoint)
-    return {
-        key[len('module.'):] if key.startswith('module.') else key: value
-        for key, value in state.items()
-    }
+    return {plain_key(key): value for key, value in state.items()}
 
 
 def _listed(name: str, keys: List[str]) -> str:
@@ -128,7 +135,7 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f'{name}: holds a {type(checkpoint).__name__}; '
                               'expected a checkpoint of MMEngine')
-    given, expected = _state_dict(checkpoint), model.state_dict()
+    given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
     missing = [key for key in expected if key not in given]
     unknown = [key for key in given if key not in expected]
     reshaped = [

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from mmengine.config import Config
 from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from mammo_plugins.apis.command_line import enable_amp
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
 from mammo_plugins.models import PatchDiscriminator, UNetGenerator
 from mammo_plugins.models.losses import BackgroundLoss, SeamlessBlendingLoss
@@ -260,3 +262,14 @@ def test_mistakes():
         UNetGenerator(base_channels=12)
     with pytest.raises(RuntimeError, match='expected tensor or predict'):
         build()(batch()['inputs'], mode='loss')
+
+
+def test_mixed_precision_is_for_each_optimiser(monkeypatch):
+    """--amp of tools/train.py."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    cfg = Config.fromfile('configs/blending/blending-gan_phantom.py')
+    enable_amp(cfg)
+    assert set(cfg.optim_wrapper) == {'constructor', 'generator', 'discriminator'}
+    for part in ('generator', 'discriminator'):
+        assert cfg.optim_wrapper[part].type == 'AmpOptimWrapper'
+        assert cfg.optim_wrapper[part].loss_scale == 'dynamic'

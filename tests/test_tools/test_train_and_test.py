@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mammo_plugins.apis.command_line import ConfigError
+
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 EPOCHS = 3
@@ -155,6 +157,29 @@ def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
     assert checked.returncode == 1
     assert_private(done.stdout, done.stderr, checked.stdout, checked.stderr,
                    tmp_path / 'report')
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_resume_begins_with_load_from_where_there_is_nothing(options, tmp_path, there,
+                                                             run_tool, monkeypatch):
+    """tools/cross_validate.py always resumes; pretrained weights must not be lost."""
+    (tmp_path / 'work').mkdir()
+    (tmp_path / 'coco.pth').write_bytes(b'weights')
+    if there:
+        checkpoint = tmp_path / 'work/epoch_1.pth'
+        checkpoint.write_bytes(b'weights')
+        (tmp_path / 'work/last_checkpoint').write_text(str(checkpoint))
+    seen = []
+
+    def from_cfg(cfg):
+        seen.append((cfg.resume, cfg.load_from))
+        raise ConfigError('seen')
+
+    monkeypatch.setattr('mmengine.runner.Runner.from_cfg', from_cfg)
+    words = ['tools/train.py', CONFIG, '--resume', *options,
+             f"load_from={tmp_path / 'coco.pth'}"]
+    assert run_tool(*words).returncode == 2
+    assert seen == [(True, None) if there else (False, str(tmp_path / 'coco.pth'))]
 
 
 @pytest.mark.parametrize('tool, arguments, setting, said', [
