@@ -1,4 +1,5 @@
 """Train and test a config on each fold of its data; report mean and spread."""
+import hashlib
 import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +61,8 @@ def folds_of(cfg: Config) -> List[int]:
     """
     (_, dataset), *_ = innermost_datasets(
         'test_dataloader.dataset', cfg.test_dataloader.dataset)
-    ann_file = Path(dataset.get('data_root') or '') / dataset.ann_file
+    # where the tools run
+    ann_file = ROOT / (dataset.get('data_root') or '') / dataset.ann_file
     if FIRST not in str(ann_file):
         raise ConfigError(
             f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
@@ -102,15 +104,36 @@ def preparation_of(cfg: Config, fold: int, folder: Path) -> List[List[str]]:
         if words[:1] == ['python']:
             words = words[1:]
         commands.append([
-            str(config_in_fold(word, fold, folder))
+            str(config_in_fold(str(ROOT / word), fold, folder))
             if word.startswith('configs/') and word.endswith('.py')
             else in_fold(word, fold) for word in words])
     return commands
 
 
+def check_settings(cfg: Config, folder: Path) -> None:
+    """Raise :class:`ConfigError` if a fold was begun with another config.
+
+    That of preparation counts too, commands and the configs that they name.
+    """
+    named = [word for command in cfg.get('preparation', ())
+             for word in shlex.split(command)
+             if word.startswith('configs/') and word.endswith('.py')]
+    texts = [cfg.pretty_text] + [load_config(str(ROOT / word)).pretty_text
+                                 for word in named]
+    settings = dict(configs_sha256=[
+        hashlib.sha256(text.encode()).hexdigest() for text in texts])
+    path = folder / 'settings.json'
+    if not path.is_file():
+        write_json(path, settings)
+    elif json.loads(path.read_text()) != settings:
+        raise ConfigError(f'{folder}: begun with another config or other options; '
+                          'delete it to run it anew, or give another --work-dir')
+
+
 def run_fold(args, cfg: Config, fold: int, folder: Path, tools: ToolRunner) -> None:
     """Prepare, train and test one fold, as far as that is not done."""
     result = folder / 'result.json'
+    check_settings(cfg, folder)
     if result.is_file():
         return
     log = folder / 'cross_validate.log'
@@ -154,6 +177,7 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         cfg = load_config(args.config, args.cfg_options)
+        args.config = str(Path(args.config).resolve())
         there = folds_of(cfg)
         folds = args.folds or there
         unknown = sorted(set(folds) - set(there))

@@ -9,6 +9,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              enable_amp, parser, prepare_run,
                                              require_file, user_errors,
                                              warn_of_schedule)
+from mammo_plugins.apis.leakage import check_synthetic_sources
 from mammo_plugins.engine.checkpoint import (check_pretrained_files,
                                              drop_pretrained_files)
 from mammo_plugins.engine.distributed import close_process_group
@@ -70,6 +71,7 @@ def main() -> None:
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))
         check_no_synthesis(cfg, ('val', ))
+        check_synthetic_sources(cfg)
         warn_of_schedule(cfg)
         Runner.from_cfg(cfg).train()
         close_process_group()

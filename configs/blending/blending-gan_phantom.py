@@ -14,8 +14,7 @@ train_cfg = dict(max_epochs=max_epochs)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=0.002)),
     discriminator=dict(optimizer=dict(lr=0.001)))
-param_scheduler = dict(
-    begin=max_epochs // 2, end=max_epochs, convert_to_iter_based=True)
+param_scheduler = dict(begin=max_epochs // 2, end=max_epochs)
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=max_epochs, max_keep_ckpts=1),

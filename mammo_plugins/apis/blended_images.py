@@ -120,7 +120,8 @@ class BlendedImages(SyntheticSet):
         seed (int): Of views, lesions and places. Defaults to 0.
 
     Raises:
-        ConfigError: If the pipeline changes geometry other than by resizing.
+        ConfigError: If the pipeline changes geometry other than by resizing, or the
+            bank is of another part of the data set.
     """
 
     def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
@@ -131,6 +132,20 @@ class BlendedImages(SyntheticSet):
         place = next(k for k, step in enumerate(steps)
                      if isinstance(step, PasteLesion))
         self._prepare, self.paste = steps[:place], steps[place]
+        self._check_bank()
+
+    def _check_bank(self) -> None:
+        """Refuse lesions of the same data set that are not of this training part."""
+        bank = self.paste.bank
+        if not bank.is_from(self.original['info']['dataset']):
+            return
+        known = {record['file_name'] for record in self.records.values()}
+        others = sorted({lesion.file_name for lesion in bank.lesions} - known)
+        if others:
+            raise ConfigError(
+                f'PasteLesion.bank: {len(others)} files with its lesions, such as '
+                f'{others[0]}, are not in {self.dataset.ann_file}; build the bank of '
+                'this file, for lesions of another fold are tested on')
 
     def cases(self, count: int) -> Iterator[Tuple[Optional[dict], int]]:
         """Yield views with a lesion pasted, and how many were tried for it.

@@ -119,6 +119,6 @@ class SyntheticSet:
                 description=f'{description} for training only; '
                 'images[].synthetic says how each view was made',
                 converter_version=__version__, split='train',
-                split_seed=self.seed),
+                synthesis_seed=self.seed),
             images=images, annotations=annotations,
             categories=self.original['categories']))

@@ -108,7 +108,7 @@ class LesionBank:
         Args:
             dataset (str): ``info.dataset`` of its annotation.
         """
-        return _source(self.dataset) == _source(dataset)
+        return source_dataset(self.dataset) == source_dataset(dataset)
 
     @classmethod
     def read(cls, path: Union[str, Path]) -> 'LesionBank':
@@ -162,8 +162,12 @@ def _lesion(levels: np.ndarray, mask: np.ndarray,
         for name, value in facts.items()})
 
 
-def _source(dataset: str) -> str:
-    """Return by what name data sets of the same images go."""
+def source_dataset(dataset: str) -> str:
+    """Return by what name data sets of the same images go.
+
+    Args:
+        dataset (str): ``info.dataset`` of an annotation.
+    """
     name = dataset.strip().lower()
     while name.startswith(_SYNTHETIC):
         name = name[len(_SYNTHETIC):]

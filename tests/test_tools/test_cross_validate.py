@@ -131,6 +131,20 @@ def test_mistakes_get_one_line(setup, tmp_path, run_tool, change, said):
     assert not calls
 
 
+def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
+    config, calls = setup
+    out = ('--work-dir', tmp_path / 'out')
+    assert run_tool(TOOL, config, *out, '--folds', '1').returncode == 0
+    config.write_text(config.read_text().replace('--out data', '--context 2 --out data'))
+    changed = run_tool(TOOL, config, *out, '--folds', '1')
+    assert changed.returncode == 2 and 'begun with another config' in changed.err
+    other = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1',
+                     '--cfg-options', 'model.size=3')
+    assert other.returncode == 0
+    again = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1')
+    assert again.returncode == 2
+
+
 def test_options_reach_every_fold(setup, tmp_path, run_tool):
     config, calls = setup
     run_tool(TOOL, config, '--work-dir', tmp_path / 'out', '--cfg-options',

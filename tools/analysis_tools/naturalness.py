@@ -191,7 +191,7 @@ def blended_patches(images: BlendedImages, paste: PasteLesion,
             images.dataset.get_data_info(i)['views']['normal']['patient_id']
             in first) == half]
         count = len(patches)
-        for i in rng.choice(normal, 2 * count) if lesions else ():
+        for i in rng.choice(normal, 2 * count) if lesions and normal else ():
             if len(patches) == 2 * count:
                 break
             view = step.paste(images.normal(int(i)), int(rng.integers(2**31)))

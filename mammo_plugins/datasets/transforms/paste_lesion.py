@@ -362,13 +362,17 @@ class CropToLesion(BaseTransform):
             view (dict): Of :meth:`PasteLesion.paste`.
 
         Returns:
-            tuple[slice, slice]: Rows and columns. A region that is larger is not held
-            whole; its middle is.
+            tuple[slice, slice]: Rows and columns.
 
         Raises:
-            AnnotationError: If the image is smaller than the window.
+            AnnotationError: If the image is smaller than the window, or the region
+                larger.
         """
         rows, columns = _bounds(view['paste_region'])
+        region = rows.stop - rows.start, columns.stop - columns.start
+        if any(np.greater(region, self.size)):
+            raise AnnotationError(f'CropToLesion.size: {self.size}; a pasted lesion '
+                                  f'takes {region} pixels; give it a larger one')
         return self._around(view['img'].shape, (
             (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2))
 
