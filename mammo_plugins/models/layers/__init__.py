@@ -1,10 +1,13 @@
 """Layers."""
+from .asymmetry_gate import AsymmetryEncoder, AsymmetryGate
 from .ivf_block import IVFBlock
 from .relation_block import (IpsilateralRelationBlock, embed_geometry,
                              length_factors, nipple_geometry,
                              shape_location_geometry)
+from .view_transformer import AttentionLayer, ViewTransformer
 
 __all__ = [
-    'IVFBlock', 'IpsilateralRelationBlock', 'embed_geometry', 'length_factors',
+    'AsymmetryEncoder', 'AsymmetryGate', 'AttentionLayer', 'IVFBlock',
+    'IpsilateralRelationBlock', 'ViewTransformer', 'embed_geometry', 'length_factors',
     'nipple_geometry', 'shape_location_geometry'
 ]
