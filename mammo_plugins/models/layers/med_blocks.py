@@ -1,0 +1,155 @@
+"""Blocks of NaFV-Net's classifier, after MedViT (Manzari et al., 2023).
+
+The paper's appendix, which details them, is not available. What follows is of MedViT's
+efficient convolution block and local transformer block; each docstring says what is
+ours.
+"""
+import torch
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mammo_plugins.models.layers.view_transformer import AttentionLayer
+
+_EXPANSION = 3  # of the local feed-forward network, as MedViT's
+
+
+class LocalFeedForward(BaseModule):
+    """A feed-forward network with a depth-wise convolution, and a residual.
+
+    Args:
+        channels (int): C.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = _EXPANSION * channels
+        norm = dict(type='BN')
+        self.layers = nn.Sequential(
+            ConvModule(channels, hidden, 1, norm_cfg=norm),
+            ConvModule(hidden, hidden, 3, padding=1, groups=hidden, norm_cfg=norm),
+            ConvModule(hidden, channels, 1, norm_cfg=norm, act_cfg=None))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W) of (N, C, H, W)."""
+        return x + self.layers(x)
+
+
+class GroupedConvolution(BaseModule):
+    """MedViT's multi-head convolutional attention, with a residual.
+
+    A 3 x 3 convolution in groups, one a head, batch norm and ReLU, and a 1 x 1
+    convolution that mixes the heads.
+
+    Args:
+        channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): Groups.
+    """
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            ConvModule(channels, channels, 3, padding=1, groups=num_heads,
+                       norm_cfg=dict(type='BN')),
+            nn.Conv2d(channels, channels, 1, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W) of (N, C, H, W)."""
+        return x + self.layers(x)
+
+
+class MedConvBlock(BaseModule):
+    """MedCB: convolution and a local feed-forward network; no self-attention.
+
+    MedViT's efficient convolution block, which "draws from the residual block in
+    ResNet", as NaFV-Net says of its MedCB.
+
+    Args:
+        channels (int): C, a multiple of ``num_heads``.
+        num_heads (int): Groups of the convolution.
+    """
+
+    def __init__(self, channels: int, num_heads: int) -> None:
+        super().__init__()
+        self.convolution = GroupedConvolution(channels, num_heads)
+        self.feed_forward = LocalFeedForward(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W) of (N, C, H, W)."""
+        return self.feed_forward(self.convolution(x))
+
+
+class _Attention(BaseModule):
+    """Attention between the places of two feature maps.
+
+    Keys and values are averaged over ``reduction`` x ``reduction`` places, as in
+    MedViT's efficient self-attention.
+    """
+
+    def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
+        super().__init__()
+        self.layer = AttentionLayer(channels, num_heads, mlp_ratio=1.)
+        self.reduction = reduction
+
+    def forward(self, x: Tensor, source: Tensor) -> Tensor:
+        source = F.avg_pool2d(source, self.reduction, ceil_mode=True)
+        found = self.layer(*(part.flatten(2).transpose(1, 2) for part in (x, source)))
+        return found.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+class MedTransformerBlock(BaseModule):
+    """MedTB: "to capture and mix multi-frequency information".
+
+    MedViT's local transformer block: attention, the low frequencies, and grouped
+    convolution of what it gives, the high ones, each on half of the channels, are
+    concatenated and go through a local feed-forward network. The halves are ours;
+    MedViT has three quarters and one.
+
+    Args:
+        channels (int): C, a multiple of twice ``num_heads``.
+        num_heads (int): Of attention and convolution.
+        reduction (int): Of keys and values. Defaults to 1.
+    """
+
+    def __init__(self, channels: int, num_heads: int, reduction: int = 1) -> None:
+        super().__init__()
+        half = channels // 2
+        self.low = nn.Conv2d(channels, half, 1)
+        self.attention = _Attention(half, num_heads, reduction)
+        self.high = nn.Conv2d(half, half, 1)
+        self.convolution = GroupedConvolution(half, num_heads)
+        self.feed_forward = LocalFeedForward(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, C, H, W) of (N, C, H, W)."""
+        return self._mix(x, None)
+
+    def _mix(self, x: Tensor, source) -> Tensor:
+        low = self.low(x)
+        low = self.attention(low, low if source is None else self.low(source))
+        high = self.convolution(self.high(low))
+        return self.feed_forward(x + torch.cat([low, high], dim=1))
+
+
+class MedCrossTransformerBlock(MedTransformerBlock):
+    """MedCTB: the same with attention to another view.
+
+    NaFV-Net: it "cross-correlates" two views. Queries are of the view itself, keys and
+    values of the other; both views run through the same weights.
+
+    Args:
+        channels, num_heads, reduction (int): As in :class:`MedTransformerBlock`.
+    """
+
+    def forward(self, x: Tensor, other: Tensor) -> Tensor:
+        """Mix another view into one.
+
+        Args:
+            x (Tensor): The view, (N, C, H, W).
+            other (Tensor): The other, (N, C, H', W').
+
+        Returns:
+            Tensor: (N, C, H, W).
+        """
+        return self._mix(x, other)

@@ -1,0 +1,57 @@
+"""Focal loss with a penalty for predictions that a fused image changes."""
+from typing import Dict, Optional, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class RobustFocalLoss(nn.Module):
+    """``L = L_Focal + beta L_robust`` (NaFV-Net, eqs. 10 and 11).
+
+    ``L_Focal = -alpha_t (1 - p_t)^gamma log(p_t)``, the mean over the batch, p_t being
+    the probability of the true class. ``L_robust = KL(P(O) || P(F))``: how far the
+    prediction with the fused image of the unaffected side is from that with the
+    original. The paper states none of the three constants.
+
+    Args:
+        beta (float): Defaults to 1.
+        gamma (float): Defaults to 2, as Lin et al. (2017).
+        alpha (Sequence[float]): Of each class. Defaults to (1, 1), no weights.
+    """
+
+    def __init__(self,
+                 beta: float = 1.,
+                 gamma: float = 2.,
+                 alpha: Sequence[float] = (1., 1.)) -> None:
+        super().__init__()
+        self.beta = beta
+        self.gamma = gamma
+        self.register_buffer('alpha', torch.tensor(alpha), persistent=False)
+
+    def forward(self, logits: Tensor, target: Tensor,
+                fused: Optional[Tensor] = None) -> Dict[str, Tensor]:
+        """Compute both parts.
+
+        Args:
+            logits (Tensor): With the original images, (N, classes).
+            target (Tensor): Classes, (N, ).
+            fused (Tensor, optional): Logits with the fused images. Defaults to
+                ``None``, without L_robust.
+
+        Returns:
+            dict[str, Tensor]: ``loss_focal`` and, with ``fused``, ``loss_robust``,
+            weighted.
+        """
+        log_p = logits.log_softmax(dim=1)
+        log_pt = log_p.gather(1, target[:, None])[:, 0]
+        focal = -self.alpha[target] * (1 - log_pt.exp())**self.gamma * log_pt
+        losses = dict(loss_focal=focal.mean())
+        if fused is not None:
+            losses['loss_robust'] = self.beta * F.kl_div(
+                fused.log_softmax(dim=1), log_p, reduction='batchmean',
+                log_target=True)
+        return losses

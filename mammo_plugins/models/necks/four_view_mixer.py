@@ -1,0 +1,125 @@
+"""Four views of an exam, mixed in three stages."""
+from typing import Dict, Optional, Sequence, Tuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mammo_plugins.models.layers.med_blocks import (MedConvBlock,
+                                                    MedCrossTransformerBlock,
+                                                    MedTransformerBlock)
+from mammo_plugins.registry import MODELS
+
+AFFECTED = ('affected CC', 'affected MLO')
+UNAFFECTED = ('unaffected CC', 'unaffected MLO')
+Views = Dict[str, Tensor]
+
+
+class _Stage(BaseModule):
+    """L MedCB and a MedTB, the same for all views; then perhaps a MedCTB."""
+
+    def __init__(self, in_channels: int, channels: int, num_blocks: int,
+                 num_heads: int, reduction: int, shrink: bool, crosses: bool) -> None:
+        super().__init__()
+        self.shrink = shrink
+        self.embed = nn.Sequential(
+            nn.Conv2d(in_channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
+        self.blocks = nn.Sequential(
+            *(MedConvBlock(channels, num_heads) for _ in range(num_blocks)),
+            MedTransformerBlock(channels, num_heads, reduction))
+        self.cross = MedCrossTransformerBlock(
+            channels, num_heads, reduction) if crosses else None
+
+    def forward(self, views: Views, partners: Dict[str, str]) -> Views:
+        x = torch.cat(list(views.values()))
+        if self.shrink:
+            x = F.avg_pool2d(x, 2, ceil_mode=True)
+        parts = dict(zip(views, self.blocks(self.embed(x)).chunk(len(views))))
+        if self.cross is None or not partners:
+            return parts
+        mixed = self.cross(torch.cat([parts[name] for name in partners]),
+                           torch.cat([parts[other] for other in partners.values()]))
+        return dict(parts, **dict(zip(partners, mixed.chunk(len(partners)))))
+
+
+@MODELS.register_module()
+class FourViewMixer(BaseModule):
+    """The hybrid classifier of NaFV-Net up to its pooling ("Classification Network").
+
+    Stage 1: L1 MedCB and a MedTB for each view. Stage 2: L2 MedCB, a MedTB and a MedCTB
+    between CC and MLO of each side. Stage 3: L3 MedCB, a MedTB and a MedCTB between
+    the sides, CC with CC and MLO with MLO. Then batch norm and global average pooling
+    of the affected side's views, which are concatenated.
+
+    The paper's appendix with L1, L2, L3 and widths is not available: they are ours, as
+    is halving the resolution before stages 2 and 3, as MedViT does, and that all views
+    share their weights.
+
+    Args:
+        in_channels (int): Of the features.
+        channels (Sequence[int]): Of the stages. Defaults to (96, 192, 384).
+        num_blocks (Sequence[int]): L1, L2, L3. Defaults to (2, 2, 2).
+        num_heads (int): A divisor of half of all channels. Defaults to 6.
+        reductions (Sequence[int]): Of keys and values. Defaults to (2, 1, 1).
+        four_views (bool): Whether the unaffected side takes part; without, there is no
+            MedCTB in stage 3 (row "four-view" of table 3). Defaults to True.
+        init_cfg (dict, optional): Defaults to truncated normal weights of linear
+            layers.
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 channels: Sequence[int] = (96, 192, 384),
+                 num_blocks: Sequence[int] = (2, 2, 2),
+                 num_heads: int = 6,
+                 reductions: Sequence[int] = (2, 1, 1),
+                 four_views: bool = True,
+                 init_cfg: Optional[dict] = dict(
+                     type='TruncNormal', layer='Linear', std=0.02)) -> None:
+        super().__init__(init_cfg=init_cfg)
+        if not len(channels) == len(num_blocks) == len(reductions) == 3:
+            raise ValueError(f'FourViewMixer: channels {tuple(channels)}, num_blocks '
+                             f'{tuple(num_blocks)} and reductions {tuple(reductions)}; '
+                             'expected three each')
+        self.names: Tuple[str, ...] = AFFECTED + (UNAFFECTED if four_views else ())
+        self.stages = nn.ModuleList(
+            _Stage(coming, width, blocks, num_heads, reduction, shrink=k > 0,
+                   crosses=k == 1 or (k == 2 and four_views))
+            for k, (coming, width, blocks, reduction) in enumerate(zip(
+                (in_channels, *channels), channels, num_blocks, reductions)))
+        self.norm = nn.BatchNorm2d(channels[-1])
+
+    @property
+    def out_channels(self) -> int:
+        """int: Of what :meth:`forward` gives."""
+        return len(AFFECTED) * self.norm.num_features
+
+    def _partners(self, stage: int) -> Dict[str, str]:
+        """Return with which view each one crosses in a stage."""
+        if stage == 1:
+            swap = {'CC': 'MLO', 'MLO': 'CC'}
+            return {name: f'{name.split()[0]} {swap[name.split()[1]]}'
+                    for name in self.names}
+        if stage == 2 and len(self.names) == 4:
+            return dict(zip(AFFECTED + UNAFFECTED, UNAFFECTED + AFFECTED))
+        return {}
+
+    def forward(self, features: Views) -> Tensor:
+        """Mix.
+
+        Args:
+            features (dict[str, Tensor]): 'affected CC', 'affected MLO' and, with
+                ``four_views``, 'unaffected CC' and 'unaffected MLO', each
+                (N, C, H, W).
+
+        Returns:
+            Tensor: (N, 2 C_3), the affected side's CC and MLO.
+        """
+        views = {name: features[name] for name in self.names}
+        for number, stage in enumerate(self.stages):
+            views = stage(views, self._partners(number))
+        # batch norm sees all views jointly
+        normed = self.norm(torch.cat(list(views.values()))).chunk(len(views))
+        pooled = dict(zip(views, (part.mean(dim=(2, 3)) for part in normed)))
+        return torch.cat([pooled[name] for name in AFFECTED], dim=1)
