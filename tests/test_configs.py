@@ -176,7 +176,8 @@ def test_prediction(path, run):
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in CONFIGS if p not in CLASSIFIERS + BREASTS + PAIRS + GANS + MASKED])
+    'path', [p for p in CONFIGS
+             if p not in CLASSIFIERS + BREASTS + PAIRS + GANS + MASKED])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'

@@ -1,4 +1,5 @@
-# With 200 synthetic images besides, made by the adversarial model without prior information:
+# With 200 synthetic images besides, made by the adversarial model without prior
+# information:
 #     python tools/synthesize.py \
 #         configs/blending/blending-gan_no-prior_phantom.py \
 #         work_dirs/blending-gan_no-prior_phantom/epoch_25.pth --count 200 \

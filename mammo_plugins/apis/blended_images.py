@@ -283,6 +283,6 @@ class BlendedImages(SyntheticSet):
         mask = frame.image_to_source(lesion.astype(np.uint8))
         encoded = coco_mask.encode(np.asfortranarray(mask))
         return image, dict(
-            name=self.dataset.metainfo['classes'][0], bbox=lesion_box(mask > 0), birads=None,
-            pathology=pathology, segmentation=dict(
+            name=self.dataset.metainfo['classes'][0], bbox=lesion_box(mask > 0),
+            birads=None, pathology=pathology, segmentation=dict(
                 size=list(mask.shape), counts=encoded['counts'].decode()))

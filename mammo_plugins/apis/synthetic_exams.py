@@ -175,9 +175,9 @@ class SyntheticExams(SyntheticSet):
                 image = self._write_view(view, facts, exam)
                 image['id'] = len(images) + 1
                 images.append(image)
-                annotations += self.lesions(
-                    image, view['img_id'], [] if facts is None else [self._pasted(view)],
-                    len(annotations))
+                pasted = [] if facts is None else [self._pasted(view)]
+                annotations += self.lesions(image, view['img_id'], pasted,
+                                            len(annotations))
         if not images:
             raise AnnotationError(
                 f'{self.dataset.ann_file}: nothing was pasted in {count} breasts; '

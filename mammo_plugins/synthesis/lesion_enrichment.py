@@ -88,15 +88,16 @@ def contralateral_fusion(unaffected: np.ndarray, affected: np.ndarray,
         ValueError: If the shapes differ.
     """
     if unaffected.shape != affected.shape:
-        raise ValueError(f'unaffected {unaffected.shape} and affected {affected.shape}: '
-                         'expected one shape; register them first')
+        raise ValueError(f'unaffected {unaffected.shape} and affected '
+                         f'{affected.shape}: expected one shape; register them first')
     fused = unaffected.astype(np.float32)
     height, width = fused.shape
     for x1, y1, x2, y2 in boxes:
         patch = (y2 - y1, x2 - x1)
         weight = gaussian_mask(patch, (patch[1] / 2, patch[0] / 2),
                                (_SPREAD * patch[1], _SPREAD * patch[0]))
-        left, top, right, bottom = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+        left, top = max(x1, 0), max(y1, 0)
+        right, bottom = min(x2, width), min(y2, height)
         if left >= right or top >= bottom:
             continue
         window = slice(top, bottom), slice(left, right)
@@ -116,5 +117,6 @@ def jittered(box: Box, rng: np.random.Generator, most: float) -> Box:
             the paper does not say how far.
     """
     x1, y1, x2, y2 = box
-    dx, dy = (int(round(rng.uniform(-most, most) * side)) for side in (x2 - x1, y2 - y1))
+    dx, dy = (int(round(rng.uniform(-most, most) * side))
+              for side in (x2 - x1, y2 - y1))
     return x1 + dx, y1 + dy, x2 + dx, y2 + dy

@@ -15,14 +15,14 @@ from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
                                       load_coco_exam, validate_coco_exam)
 
 
-def bank(size=(15, 15), **facts):
+def bank(size=(15, 15)):
     """One bright round lesion."""
     rows, columns = np.indices(size)
     middle = (np.array(size) - 1) / 2
     mask = np.hypot(rows - middle[0], columns - middle[1]) < size[0] / 4
     return LesionBank('another', [BankLesion.of(
         np.where(mask, 0.9, 0.5), mask, image_shape=(128., 64.), pixel_spacing_mm=None,
-        file_name='a.dcm', box=(4, 4, 11, 11), pathology='malignant', **facts)], 'train')
+        file_name='a.dcm', box=(4, 4, 11, 11), pathology='malignant')], 'train')
 
 
 @pytest.fixture

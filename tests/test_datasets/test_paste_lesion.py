@@ -267,6 +267,6 @@ def test_lesions_may_lie_at_the_border():
         rows, columns = np.nonzero(made['lesion_mask'])
         assert (made['img'][rows, columns] > 0).mean() > 0.8  # of a small copy's mask
         tops.append(rows.min())
-        middle = (columns.min() + columns.max() + 1) / 2, (rows.min() + rows.max() + 1) / 2
+        middle = [(places.min() + places.max() + 1) / 2 for places in (columns, rows)]
         assert made['paste']['centre'] == pytest.approx(middle)
     assert min(tops) < 8 + 8  # nearer to the breast's edge than the patch would let it

@@ -68,7 +68,8 @@ def test_fusion_is_a_convex_mixture_in_the_box_alone():
     box = (4, 6, 13, 21)
     fused = contralateral_fusion(unaffected, affected, [box])
     outside = ~lesion(box, shape=(30, 20))
-    np.testing.assert_array_equal(fused[outside], unaffected.astype(np.float32)[outside])
+    np.testing.assert_array_equal(
+        fused[outside], unaffected.astype(np.float32)[outside])
     # alpha of eq. 9, worked out of the pixels, is the Gaussian's complement
     window = slice(6, 21), slice(4, 13)
     alpha = ((fused - affected) / (unaffected - affected))[window]

@@ -135,7 +135,8 @@ def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
     config, calls = setup
     out = ('--work-dir', tmp_path / 'out')
     assert run_tool(TOOL, config, *out, '--folds', '1').returncode == 0
-    config.write_text(config.read_text().replace('--out data', '--context 2 --out data'))
+    config.write_text(
+        config.read_text().replace('--out data', '--context 2 --out data'))
     changed = run_tool(TOOL, config, *out, '--folds', '1')
     assert changed.returncode == 2 and 'begun with another config' in changed.err
     other = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1',

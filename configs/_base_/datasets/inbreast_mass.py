@@ -2,7 +2,7 @@
 # 5-fold by patient.
 #     python tools/dataset_converters/inbreast.py RAW_DIR --out data/inbreast \
 #         --split kfold --folds 5
-#     python tools/cross_validate.py configs/blending/mask-rcnn_r50_inbreast.py --folds 5
+#     python tools/cross_validate.py configs/blending/mask-rcnn_r50_inbreast.py
 # Trained on images with a mass, for 200 synthetic ones make the data "approximately
 # three times larger"; tested on all.
 _base_ = './ddsm_detection.py'

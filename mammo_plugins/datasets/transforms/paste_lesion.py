@@ -93,8 +93,9 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
 
 def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
     """Return what is in a mask or at most so many pixels from it."""
-    outside = (~mask).astype(np.uint8)
-    return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= distance
+    off = cv2.distanceTransform(
+        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return off <= distance
 
 
 def _bounds(mask: np.ndarray) -> Tuple[slice, slice]:
@@ -119,8 +120,8 @@ def check_bank(step: BaseTransform, results: dict,
     transform, name = type(step).__name__, results['dataset']
     if results['test_mode']:
         raise AnnotationError(
-            f'{transform}: {name} is loaded with test_mode=True; synthetic images never '
-            f'enter validation or test; give it a pipeline without {transform}')
+            f'{transform}: {name} is loaded with test_mode=True; synthetic images '
+            f'never enter validation or test; give it a pipeline without {transform}')
     if not step.bank.is_from(name):
         return
     if not allow_same_source:

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 class AsymmetryGate(BaseModule):
     """Weigh the features of one side by those of the other (NaFV-Net, eqs. 1 to 3).
 
-    ``M = Sig(Conv(AvgPool(Z_ua)))``, ``F = Z_as M``. M has one channel and the features'
-    size, so the average is over channels, as in spatial attention. The convolution is
-    of 7 x 7, as there; the paper does not say.
+    ``M = Sig(Conv(AvgPool(Z_ua)))``, ``F = Z_as M``. M has one channel and the size
+    of the features, so the average is over channels, as in spatial attention. The
+    convolution is of 7 x 7, as there; the paper does not say.
 
     Args:
         kernel_size (int): Of the convolution. Defaults to 7.

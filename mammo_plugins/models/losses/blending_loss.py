@@ -80,9 +80,9 @@ class SeamlessBlendingLoss(nn.Module):
         tissue, lesion = image_gradient(normal), lesion_gradient(pasted, mask)
         stronger = tissue.norm(dim=1, keepdim=True) > lesion.norm(dim=1, keepdim=True)
         over_border = image_gradient(mask) != 0  # where the lesion has none
+        wanted = torch.where(stronger | over_border, tissue, lesion)
         return _root_mean_square(
-            image_gradient(output) - torch.where(stronger | over_border, tissue, lesion),
-            _touching(mask), mask)
+            image_gradient(output) - wanted, _touching(mask), mask)
 
 
 @MODELS.register_module()
