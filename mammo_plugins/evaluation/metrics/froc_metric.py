@@ -14,6 +14,7 @@ from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  box_iou, encode_masks,
                                                  format_table, froc_summary,
                                                  mask_iou, match_detections)
+from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 
@@ -190,16 +191,10 @@ class FROCMetric(BaseMetric):
             ValueError: If there are no images.
         """
         logger = MMLogger.get_current_instance()
-        unknown = sum(pooled.patient is None for pooled, *_ in results)
-        if unknown:
-            logger.warning(
-                'FROCMetric resamples images, not patients: %d of %d images '
-                "have no 'patient_id'; add it to the meta_keys of "
-                'PackDetInputs. The confidence intervals are too narrow.',
-                unknown, len(results))
-            results = [[replace(m, patient=i) for m in parts]
-                       for i, parts in enumerate(results)]
-        unit = 'images (no patient_id)' if unknown else 'patients'
+        patients, unit = resampling_units(
+            self, [pooled.patient for pooled, *_ in results])
+        results = [[replace(m, patient=patient) for m in parts]
+                   for parts, patient in zip(results, patients)]
         names = [self.prefix, *self._classes]
         # Without images one empty column, for from_images to refuse.
         columns = list(zip(*results)) or [()]

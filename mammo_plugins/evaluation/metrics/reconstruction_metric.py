@@ -10,6 +10,7 @@ from mammo_plugins.anatomy import breast_mask
 from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
                                                  ReconstructionErrors, means_summary,
                                                  reconstruction_errors)
+from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 
@@ -109,10 +110,7 @@ class ReconstructionMetric(BaseMetric):
         views = [view for result in results for view in result]
         errors = np.array([error for error, _ in views], float).reshape(
             -1, len(RECONSTRUCTION_FIGURES))
-        patients: Sequence[Hashable] = [patient for _, patient in views]
-        unit = 'patients'
-        if None in patients:
-            unit, patients = 'images (no patient_id)', range(len(views))
+        patients, unit = resampling_units(self, [patient for _, patient in views])
         counts = dict(n_images=len(views),
                       n_abnormal=int((~np.isnan(errors[:, 0])).sum()))
         summary = dict(

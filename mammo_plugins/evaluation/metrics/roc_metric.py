@@ -10,6 +10,7 @@ from mmengine.logging import MMLogger
 from mammo_plugins.evaluation.functional import (UNKNOWN, check_operating_points,
                                                  label_detections, roc_summary,
                                                  select_detections)
+from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
@@ -121,17 +122,9 @@ class ROCMetric(BaseMetric):
             dict[str, float]: See the class.
         """
         logger = MMLogger.get_current_instance()
-        name = type(self).__name__
         labelled = [entry for result in results for entry in result]
         labels, scores, patients = zip(*labelled) if labelled else ((), (), ())
-        unit = 'patients'
-        if None in patients:
-            logger.warning(
-                '%s resamples samples, not patients: %d of %d have no '
-                "'patient_id'; add it to the meta_keys of the pipeline's last "
-                'step. The confidence interval is too narrow.', name,
-                patients.count(None), len(patients))
-            unit, patients = 'samples (no patient_id)', range(len(labels))
+        patients, unit = resampling_units(self, patients, 'samples')
         summary = roc_summary(
             np.array(labels, np.int64), np.array(scores, float), patients,
             n_bootstrap=self.n_bootstrap, seed=self.seed,

@@ -14,6 +14,7 @@ from mammo_plugins.evaluation.functional import (CAM_THRESHOLD, TIOR_THRESHOLDS,
                                                  box_mask, check_cam_rule,
                                                  localization_summary,
                                                  region_overlap)
+from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 
@@ -200,15 +201,8 @@ class WeakLocalizationMetric(BaseMetric):
                 'masks are loaded, mmdet ignores lesions without one; evaluate their '
                 'boxes with LoadAnnotations(with_mask=False).', type(self).__name__,
                 left_out)
-        patients: Sequence[Hashable] = [image.patient for image in abnormal]
-        unit = 'patients'
-        if None in patients:
-            logger.warning(
-                '%s resamples images, not patients: %d of %d have no '
-                "'patient_id'; add it to the meta_keys of the pipeline's last "
-                'step. The confidence intervals are too narrow.',
-                type(self).__name__, patients.count(None), len(patients))
-            unit, patients = 'images (no patient_id)', range(len(abnormal))
+        patients, unit = resampling_units(
+            self, [image.patient for image in abnormal])
         summary = localization_summary(
             [image.overlap for image in abnormal], patients,
             n_others=len(images) - len(abnormal),
