@@ -17,6 +17,7 @@ ARGUMENTS = {
     'AsymmetricTransformer': dict(in_channels=8, num_layers=1),
     'AsymmetryClassifier': dict(
         encoder=dict(type='mmpretrain.ResNet', depth=18), in_channels=512),
+    'AsymmetrySensitiveSegmentor': dict(num_tokens=4),
     'BiDualNet': dict(
         backbone=dict(type='mammo.SiameseResNet', depth=18),
         decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
@@ -24,6 +25,7 @@ ARGUMENTS = {
     'BlendingGAN': dict(
         generator=dict(type='mammo.UNetGenerator', base_channels=8),
         discriminator=dict(type='mammo.PatchDiscriminator')),
+    'CropToLesion': dict(size=(8, 8)),
     'DIVFNet': dict(backbone=dict(type='mmpretrain.ResNet', depth=18)),
     'DisAsymNet': dict(asyc=dict(
         type='mammo.AsymmetryClassifier', in_channels=512,
@@ -31,6 +33,8 @@ ARGUMENTS = {
     'DisentanglingDecoder': dict(in_channels=(4, 8)),
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
+    'FourViewMixer': dict(in_channels=8),
+    'UNet': dict(in_channels=1, base_channels=8),
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),

@@ -50,7 +50,8 @@ def setup(tmp_path, monkeypatch):
     (tmp_path / 'results.md').write_text(
         f'# Results\n\nkept\n{ablate.BEGIN}\nold\n{ablate.END}\nkept too\n')
     for name in ('one', 'two', 'another'):
-        (tmp_path / f'{name}.py').write_text(f'name = {name!r}')
+        (tmp_path / f'{name}.py').write_text(
+            f'name = {name!r}\ntest_dataloader = dict(dataset=dict(ann_file="a"))')
     config = tmp_path / 'ablation.py'
     config.write_text(CONFIG.format(work_dir=str(tmp_path / 'work')))
     calls = []

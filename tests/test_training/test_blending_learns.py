@@ -43,12 +43,12 @@ def generator(easy_root, tmp_path_factory):
     return cfg.to_dict(), tmp_path / f'gan/epoch_{epochs}.pth'
 
 
-def contrasts(cfg, blend, count=40):
+def contrasts(images, blend, count=40):
     """Of each lesion to its surroundings, more than that of the tissue before; and the
     change far from it, in grey values from 0 to 1.
     """
     gained, far = [], []
-    for view, _ in BlendedImages(*loaded_normals(cfg)).cases(count):
+    for view, _ in images.cases(count):
         made, lesion = blend(view), view['lesion_mask']
         around = view['paste_region'] & ~lesion
         gained.append([image[lesion].mean() - image[around].mean()
@@ -61,8 +61,10 @@ def contrasts(cfg, blend, count=40):
 def test_lesions_show_in_held_out_breasts_which_stay(generator, easy_root, tmp_path):
     cfg, checkpoint = Config(generator[0]), generator[1]
     trained = TrainedModel(cfg, checkpoint, 'cpu')
+    images = BlendedImages(*loaded_normals(cfg))
     cfg.train_dataloader.dataset.ann_file = 'annotations/test.json'
-    (made, pasted), far = contrasts(cfg, blend_by(trained))
+    images.dataset, _ = loaded_normals(cfg)  # training lesions, held-out breasts
+    (made, pasted), far = contrasts(images, blend_by(trained))
     # chance: a generator that changes nothing gains nothing
     assert np.median(made) > 0.5 * np.median(pasted) > 0.02
     assert np.corrcoef(made, pasted)[0, 1] > 0.5

@@ -37,7 +37,9 @@ class ExamSegmentor(BaseModel):
                      type='mmdet.DiceLoss', activate=False, naive_dice=True),
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(MODELS.build(data_preprocessor), init_cfg)
+        super().__init__(
+            MODELS.build(data_preprocessor
+                         or dict(type='mammo.MultiViewDataPreprocessor')), init_cfg)
         self.prefix = f'{modality} ' if modality else ''
         self.loss_dice = MODELS.build(loss_dice)
 
