@@ -8,7 +8,7 @@ config works as it stands; where two of them share a name, write the prefix
 """
 import sys
 from importlib import import_module
-from typing import Optional, Type
+from typing import Any, Optional, Type
 
 from mmengine import registry as roots
 from mmengine.registry import Registry
@@ -51,6 +51,15 @@ class MammoRegistry(Registry):
         if found is None:
             found = self._find_in_sibling('mmpretrain', key)
         return found if found is not None else super().get(key)
+
+
+def type_name(cfg: Any) -> str:
+    """Return the type that a component's config names, without its scope.
+
+    Args:
+        cfg (dict): A config; for anything else the name is empty.
+    """
+    return str(cfg.get('type')).rpartition('.')[2] if isinstance(cfg, dict) else ''
 
 
 def _child(root: Registry, *locations: str) -> MammoRegistry:

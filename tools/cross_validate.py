@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mammo_plugins.apis import ToolRunner
+from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
                                              innermost_datasets, load_config,
                                              parser, user_errors)
@@ -105,35 +105,30 @@ def preparation_of(cfg: Config, fold: int, folder: Path) -> List[List[str]]:
             words = words[1:]
         commands.append([
             str(config_in_fold(str(ROOT / word), fold, folder))
-            if word.startswith('configs/') and word.endswith('.py')
-            else in_fold(word, fold) for word in words])
+            if is_config(word) else in_fold(word, fold) for word in words])
     return commands
 
 
-def check_settings(cfg: Config, folder: Path) -> None:
-    """Raise :class:`ConfigError` if a fold was begun with another config.
+def is_config(word: str) -> bool:
+    """Tell whether a word of a command is a config of the repository."""
+    return word.startswith('configs/') and word.endswith('.py')
 
-    That of preparation counts too, commands and the configs that they name.
-    """
+
+def settings_of(cfg: Config) -> dict:
+    """Return what a fold depends on: its config, and those that preparation names."""
     named = [word for command in cfg.get('preparation', ())
-             for word in shlex.split(command)
-             if word.startswith('configs/') and word.endswith('.py')]
+             for word in shlex.split(command) if is_config(word)]
     texts = [cfg.pretty_text] + [load_config(str(ROOT / word)).pretty_text
                                  for word in named]
-    settings = dict(configs_sha256=[
+    return dict(configs_sha256=[
         hashlib.sha256(text.encode()).hexdigest() for text in texts])
-    path = folder / 'settings.json'
-    if not path.is_file():
-        write_json(path, settings)
-    elif json.loads(path.read_text()) != settings:
-        raise ConfigError(f'{folder}: begun with another config or other options; '
-                          'delete it to run it anew, or give another --work-dir')
 
 
 def run_fold(args, cfg: Config, fold: int, folder: Path, tools: ToolRunner) -> None:
     """Prepare, train and test one fold, as far as that is not done."""
     result = folder / 'result.json'
-    check_settings(cfg, folder)
+    check_settings(folder, settings_of(cfg),
+                   'delete it to run it anew, or give another --work-dir')
     if result.is_file():
         return
     log = folder / 'cross_validate.log'

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mammo_plugins.apis import (BlendedImages, SyntheticExams, TrainedModel,
-                                blend_by, blend_by_poisson, breast_saliency,
+from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
+                                blend_by_poisson, breast_saliency,
                                 loaded_breasts, loaded_normals,
-                                synthesis_stages)
+                                synthesis_stages, trained_model_of)
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              check_device, innermost_datasets,
-                                             load_config, parser, require_file,
-                                             user_errors)
+                                             load_config, parser, user_errors)
+from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.visualization.synthesis import plot_panels
 
@@ -103,18 +103,6 @@ def parse_args():
     return args
 
 
-def trained_model(args: Namespace, cfg: Config, checkpoint: str,
-                  kind: str) -> TrainedModel:
-    """Return a config's model with its weights, if it is of a kind."""
-    if checkpoint is None:
-        raise ConfigError(f'{cfg.filename}: give the checkpoint of its training too')
-    require_file(checkpoint, 'checkpoint')
-    if cfg.model.type.rpartition('.')[2] != kind:
-        raise ConfigError(f'{cfg.filename}: model.type is {cfg.model.type}; expected a '
-                          f'{kind}')
-    return TrainedModel(cfg, checkpoint, args.device, args.trust_checkpoint)
-
-
 def blend(args: Namespace, cfg: Config) -> None:
     """Blend lesions into normal views."""
     out = Path(args.out)
@@ -124,7 +112,8 @@ def blend(args: Namespace, cfg: Config) -> None:
         method, by = 'Poisson image editing', blend_by_poisson
     else:
         method = Path(cfg.filename).stem
-        by = blend_by(trained_model(args, cfg, args.checkpoint, 'BlendingGAN'))
+        by = blend_by(trained_model_of(
+            'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint))
     images = BlendedImages(*loaded_normals(cfg), out, args.seed)
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
@@ -136,15 +125,17 @@ def blend(args: Namespace, cfg: Config) -> None:
         other = load_config(config, args.cfg_options)
         others = BlendedImages(*loaded_normals(other), out, args.seed)
         shown[Path(config).stem] = (others.paste, blend_by(
-            trained_model(args, other, checkpoint, 'BlendingGAN')))
+            trained_model_of('BlendingGAN', other, checkpoint, args.device,
+                             args.trust_checkpoint)))
     show(images.panels(args.preview, shown), images.dataset.ann_file, out)
 
 
 def paste(args: Namespace, cfg: Config) -> None:
     """Paste malignant lesions into benign breasts."""
     out = Path(args.out)
+    trained = trained_model_of(
+        'DIVFNet', cfg, args.checkpoint, args.device, args.trust_checkpoint)
     loaded = loaded_breasts(cfg)
-    trained = trained_model(args, cfg, args.checkpoint, 'DIVFNet')
     # as in tests: Grad-CAM sees no augmentation
     packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
     saliency = breast_saliency(trained, packed)
@@ -186,7 +177,7 @@ def main() -> None:
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
         blended = any(
-            dataset.type.rpartition('.')[2] == 'BlendingDataset'
+            type_name(dataset) == 'BlendingDataset'
             for _, dataset in innermost_datasets('train_dataloader.dataset',
                                                  cfg.train_dataloader.dataset))
         if args.foreign[blended]:

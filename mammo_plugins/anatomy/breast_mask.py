@@ -141,9 +141,9 @@ def breast_side(mask: np.ndarray) -> Optional[str]:
     return 'left' if centre <= (columns[0] + columns[-1] + 1) / 2 else 'right'
 
 
-def breast_bbox(mask: np.ndarray,
+def mask_bbox(mask: np.ndarray,
                 margin: int = 0) -> Optional[Tuple[int, int, int, int]]:
-    """Return the box around the breast.
+    """Return the box around what is true in a mask, such as the breast.
 
     Args:
         mask (np.ndarray): (H, W) bool.

@@ -8,7 +8,7 @@ from typing import Tuple
 
 import numpy as np
 
-from .breast_mask import breast_bbox, breast_mask, breast_side
+from .breast_mask import mask_bbox, breast_mask, breast_side
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
@@ -71,7 +71,7 @@ class CanonicalFrame:
         mask = breast_mask(pixels)
         if mask.mean() < SMALLEST_BREAST:
             return cls(width, height, (0, 0, width, height), False)
-        return cls(width, height, breast_bbox(mask, margin),
+        return cls(width, height, mask_bbox(mask, margin),
                    breast_side(mask) == 'right')
 
     @classmethod

@@ -1,18 +1,18 @@
 """What the tools are made of, for use from Python."""
 from .blended_images import (BlendedImages, blend_by, blend_by_poisson,
-                             lesion_box, loaded_normals)
+                             loaded_normals)
 from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
-from .experiments import ToolRunner
+from .experiments import ToolRunner, check_settings
 from .nipple_locator import NippleLocator
 from .saliency import breast_saliency
 from .synthetic_exams import (SyntheticExams, loaded_breasts,
                               synthesis_stages)
-from .trained_model import TrainedModel
+from .trained_model import TrainedModel, trained_model_of
 
 __all__ = [
     'BlendedImages', 'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
     'SyntheticExams', 'ToolRunner', 'TrainedModel', 'blend_by', 'blend_by_poisson',
-    'breast_saliency', 'find_exams', 'lesion_box', 'loaded_breasts',
-    'loaded_normals', 'synthesis_stages'
+    'breast_saliency', 'check_settings', 'find_exams', 'loaded_breasts', 'loaded_normals',
+    'synthesis_stages', 'trained_model_of'
 ]

@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
 import torch
+from mmcv.transforms import Compose
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
+from mammo_plugins.anatomy import CanonicalFrame, mask_bbox
 from mammo_plugins.datasets import BlendingDataset
 from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
-from mammo_plugins.datasets.transforms.paste_lesion import check_bank
-from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS
+from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
+                                                            check_bank)
+from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import poisson_blend
 
@@ -41,7 +43,7 @@ def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
     """
     (_, settings), *others = innermost_datasets(
         'train_dataloader.dataset', cfg.train_dataloader.dataset)
-    if others or settings.type.rpartition('.')[2] != 'BlendingDataset':
+    if others or type_name(settings) != 'BlendingDataset':
         raise ConfigError(f'{cfg.filename}: train_dataloader.dataset is no '
                           'BlendingDataset')
     pipeline = without_step(
@@ -73,7 +75,7 @@ def blend_by(trained: TrainedModel) -> Blend:
     (_, settings), = innermost_datasets(
         'train_dataloader.dataset', trained.config.train_dataloader.dataset)
     crop = next((TRANSFORMS.build(step) for step in settings.pipeline
-                 if step['type'].rpartition('.')[2] == 'CropToLesion'), None)
+                 if type_name(step) == 'CropToLesion'), None)
 
     @torch.no_grad()
     def blend(view: dict) -> np.ndarray:
@@ -98,12 +100,6 @@ def blend_by_poisson(view: dict) -> np.ndarray:
         view (dict): Of :meth:`PasteLesion.paste`.
     """
     return poisson_blend(view['img'], view['pasted_img'], view['paste_region'])
-
-
-def lesion_box(mask: np.ndarray) -> List[int]:
-    """Return (x1, y1, x2, y2) around what is true in a mask (H, W)."""
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return [left, top, left + width, top + height]
 
 
 class BlendedImages(SyntheticSet):
@@ -131,7 +127,7 @@ class BlendedImages(SyntheticSet):
         steps = dataset.pipeline.transforms
         place = next(k for k, step in enumerate(steps)
                      if isinstance(step, PasteLesion))
-        self._prepare, self.paste = steps[:place], steps[place]
+        self._prepared, self.paste = Compose(steps[:place]), steps[place]
         self._check_bank()
 
     def _check_bank(self) -> None:
@@ -186,15 +182,8 @@ class BlendedImages(SyntheticSet):
         for view in self.dataset.real:
             view = self._prepared(dict(views=dict(real=copy.deepcopy(view))))[
                 'views']['real']
-            frame = CanonicalFrame.from_dict(view['canonical_frame'])
-            matrix = view['homography_matrix'] @ frame.inverse
             for lesion in view['instances']:
-                yield view, transform_boxes(lesion['bbox'], matrix)[0]
-
-    def _prepared(self, sample: dict) -> dict:
-        for step in self._prepare:
-            sample = step(sample)
-        return sample
+                yield view, box_as_resized(lesion['bbox'], view)
 
     def panels(self, count: int, blends: Dict[str, Tuple[PasteLesion, Blend]]
                ) -> List[list]:
@@ -213,7 +202,7 @@ class BlendedImages(SyntheticSet):
         for view, _ in self.cases(count):
             if view is None:
                 continue
-            box = lesion_box(view['lesion_mask'])
+            box = mask_bbox(view['lesion_mask'])
             row = [('normal', view['img'], box), ('pasted', view['pasted_img'], box)]
             for title, (paste, blend) in blends.items():
                 again = paste.paste(view, view['paste']['seed'])
@@ -283,6 +272,6 @@ class BlendedImages(SyntheticSet):
         mask = frame.image_to_source(lesion.astype(np.uint8))
         encoded = coco_mask.encode(np.asfortranarray(mask))
         return image, dict(
-            name=self.dataset.metainfo['classes'][0], bbox=lesion_box(mask > 0),
+            name=self.dataset.metainfo['classes'][0], bbox=list(mask_bbox(mask > 0)),
             birads=None, pathology=pathology, segmentation=dict(
                 size=list(mask.shape), counts=encoded['counts'].decode()))

@@ -17,6 +17,7 @@ from mammo_plugins.engine.distributed import setup_cpu_distributed
 from mammo_plugins.engine.loops.stages import (StageError, scheduler_cfgs,
                                                stages_of)
 from mammo_plugins.io import MammogramError
+from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
 
@@ -234,14 +235,12 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
     for part in parts:
         dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
         for field, inner in _datasets(f'{part}_dataloader.dataset', dataset):
-            names = {str(step.get('type')).rpartition('.')[2]
-                     for step in inner.get('pipeline') or ()}
+            names = {type_name(step) for step in inner.get('pipeline') or ()}
             made = sorted(names & SYNTHESES)
             if made:
                 raise ConfigError(f'{field}.pipeline: {made[0]} makes synthetic '
                                   'images, which never enter validation or test')
-            kind = str(inner.get('type')).rpartition('.')[2]
-            if kind == 'ExamDataset' and not inner.get('test_mode'):
+            if type_name(inner) == 'ExamDataset' and not inner.get('test_mode'):
                 raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
                                   'which synthetic images are refused')
 

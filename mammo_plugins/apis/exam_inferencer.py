@@ -195,7 +195,7 @@ class ExamInferencer(TrainedModel):
                 pixel_spacing_mm=view.pixel_spacing_mm,
                 nipple=nipples.get(name),
                 nipple_source='detector' if name in nipples else None,
-                breast_bbox=None,
+                mask_bbox=None,
                 birads=None,
                 density=None,
                 abnormal=None) for i, (name, view) in enumerate(views.items())

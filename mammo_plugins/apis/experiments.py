@@ -1,13 +1,33 @@
 """Trainings that a tool starts: each in a process of its own, with a log."""
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Union
 
-from mammo_plugins.io import atomic_path
+from mammo_plugins.io import atomic_path, write_json
 
 from .command_line import ConfigError
+
+
+def check_settings(folder: Path, settings: dict, mend: str) -> None:
+    """Keep what a run depends on in its folder, or compare with what is there.
+
+    Args:
+        folder (Path): Of the run; ``settings.json`` is written into it.
+        settings (dict): What JSON can hold.
+        mend (str): What to do, for the message.
+
+    Raises:
+        ConfigError: If the run was begun with other settings.
+    """
+    path = folder / 'settings.json'
+    if not path.is_file():
+        write_json(path, settings)
+    elif json.loads(path.read_text()) != json.loads(json.dumps(settings)):
+        raise ConfigError(f'{folder}: begun with other settings than the configs and '
+                          f'options have now; {mend}')
 
 
 class ToolRunner:

@@ -5,9 +5,9 @@ from typing import Any, Iterator, Optional, Union
 import torch
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.command_line import ConfigError, require_file
 from mammo_plugins.engine.checkpoint import load_checkpoint_into
-from mammo_plugins.registry import MODELS, SCOPE
+from mammo_plugins.registry import MODELS, SCOPE, type_name
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
@@ -17,7 +17,7 @@ def loading_steps(pipeline: Any) -> Iterator[dict]:
         pipeline (list[dict]): Of a config.
     """
     if isinstance(pipeline, dict):
-        if _is(pipeline, 'LoadMammogram'):
+        if type_name(pipeline) == 'LoadMammogram':
             yield pipeline
         pipeline = list(pipeline.values())
     if isinstance(pipeline, (list, tuple)):
@@ -36,13 +36,9 @@ def without_step(pipeline: Any, name: str) -> Any:
         return type(pipeline)(
             (key, without_step(value, name)) for key, value in pipeline.items())
     if isinstance(pipeline, (list, tuple)):
-        return [without_step(step, name) for step in pipeline if not _is(step, name)]
+        return [without_step(step, name) for step in pipeline
+                if type_name(step) != name]
     return pipeline
-
-
-def _is(step: Any, name: str) -> bool:
-    return isinstance(step, dict) and str(
-        step.get('type')).rpartition('.')[2] == name
 
 
 class TrainedModel:
@@ -88,3 +84,27 @@ class TrainedModel:
             self.model = MODELS.build(config.model)
         load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
         self.model.to(self.device).eval()
+
+
+def trained_model_of(kind: str,
+                     config: Config,
+                     checkpoint: Optional[str],
+                     device: Optional[str] = None,
+                     trust_checkpoint: bool = False) -> TrainedModel:
+    """Load a model for a command that works with one kind of model only.
+
+    Args:
+        kind (str): Type of the model, without its scope.
+        config, checkpoint, device, trust_checkpoint: As in :class:`TrainedModel`.
+
+    Raises:
+        ConfigError: If the model is of another kind, or no checkpoint is given.
+        CheckpointError: If there is no such file; and as in :class:`TrainedModel`.
+    """
+    if checkpoint is None:
+        raise ConfigError(f'{config.filename}: give the checkpoint of its training too')
+    require_file(checkpoint, 'checkpoint')
+    if type_name(config.model) != kind:
+        raise ConfigError(f'{config.filename}: model.type is {config.model.type}; '
+                          f'expected a {kind}')
+    return TrainedModel(config, checkpoint, device, trust_checkpoint)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mammo_plugins.anatomy import breast_bbox, breast_mask, breast_side
+from mammo_plugins.anatomy import mask_bbox, breast_mask, breast_side
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 
@@ -50,7 +50,7 @@ def test_blank_image_has_no_breast():
     mask = breast_mask(np.full((50, 40), 0.3, np.float32))
     assert not mask.any()
     assert breast_side(mask) is None
-    assert breast_bbox(mask) is None
+    assert mask_bbox(mask) is None
 
 
 def test_bbox_by_brute_force():
@@ -61,8 +61,8 @@ def test_bbox_by_brute_force():
             continue
         points = [(x, y) for y in range(12) for x in range(9) if mask[y, x]]
         xs, ys = zip(*points)
-        assert breast_bbox(mask) == (min(xs), min(ys), max(xs) + 1, max(ys) + 1)
-        assert breast_bbox(mask, 3) == (max(0, min(xs) - 3), max(
+        assert mask_bbox(mask) == (min(xs), min(ys), max(xs) + 1, max(ys) + 1)
+        assert mask_bbox(mask, 3) == (max(0, min(xs) - 3), max(
             0, min(ys) - 3), min(9, max(xs) + 4), min(12, max(ys) + 4))
 
 

@@ -138,7 +138,7 @@ def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
     config.write_text(
         config.read_text().replace('--out data', '--context 2 --out data'))
     changed = run_tool(TOOL, config, *out, '--folds', '1')
-    assert changed.returncode == 2 and 'begun with another config' in changed.err
+    assert changed.returncode == 2 and 'begun with other settings' in changed.err
     other = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1',
                      '--cfg-options', 'model.size=3')
     assert other.returncode == 0

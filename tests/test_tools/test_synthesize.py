@@ -179,7 +179,7 @@ def test_mistakes(monkeypatch, capsys, checkpoint, root, tmp_path):
     detector = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     for arguments, message in (
             ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
-            ([detector, checkpoint], "target='breast'")):
+            ([detector, checkpoint], 'expected a DIVFNet')):
         with pytest.raises(SystemExit) as stop:
             run(monkeypatch, synthesize, *arguments, '--out', tmp_path / 'out')
         assert stop.value.code == 2

@@ -11,7 +11,7 @@ from typing import Dict, List, Optional, Tuple
 from mmengine.config import Config
 from tqdm import tqdm
 
-from mammo_plugins.apis import ToolRunner
+from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, innermost_datasets,
                                              load_config, parser, user_errors)
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
@@ -149,21 +149,10 @@ def settings_of(run: Run, cfg: Config) -> dict:
     if 'config' in run.settings:
         merged = Config.fromfile(ROOT / run.settings.config).pretty_text
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
-    # as JSON gives it back
-    return json.loads(json.dumps(dict(
+    return dict(
         facts, options=run.settings.get('options', {}), phantom=cfg.phantom,
         needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
-               for row in cfg.rows[run.row].get('needs', ())})))
-
-
-def check_settings(run: Run, cfg: Config) -> None:
-    """Raise :class:`ConfigError` if a run was begun with other settings."""
-    path, settings = run.folder / 'settings.json', settings_of(run, cfg)
-    if not path.is_file():
-        write_json(path, settings)
-    elif json.loads(path.read_text()) != settings:
-        raise ConfigError(f'{run.folder}: begun with other settings than the '
-                          'configs have now; delete it to run it anew')
+               for row in cfg.rows[run.row].get('needs', ())})
 
 
 def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
@@ -187,7 +176,7 @@ def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
 def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
     """Run what is not done, needed rows first, with an estimate of the end."""
     for run in runs:
-        check_settings(run, cfg)
+        check_settings(run.folder, settings_of(run, cfg), 'delete it to run it anew')
     waiting = [run for run in runs if not run.result.is_file()]
     for seed in dict.fromkeys(run.seed for run in waiting):
         make_data(cfg, seed, jobs, ToolRunner(ROOT))

@@ -11,14 +11,14 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
-from mammo_plugins.apis import (BlendedImages, TrainedModel, blend_by,
-                                blend_by_poisson, lesion_box,
+from mammo_plugins.anatomy import (CanonicalFrame, mask_bbox,
+                                   transform_boxes)
+from mammo_plugins.apis import (BlendedImages, blend_by, blend_by_poisson,
                                 loaded_breasts, loaded_normals,
-                                synthesis_stages)
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+                                synthesis_stages, trained_model_of)
+from mammo_plugins.apis.command_line import (add_config_arguments,
                                              check_device, load_config, parser,
-                                             require_file, user_errors)
+                                             user_errors)
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.transforms import (PasteLesion, SynthesizeMalignancy,
                                                warp_patch)
@@ -196,7 +196,7 @@ def blended_patches(images: BlendedImages, paste: PasteLesion,
                 break
             view = step.paste(images.normal(int(i)), int(rng.integers(2**31)))
             if view is not None:
-                box = np.array(lesion_box(view['lesion_mask']))
+                box = np.array(mask_bbox(view['lesion_mask']))
                 patches.append((patch_of(blend(view), box), 1, view['patient_id']))
         pixels, labels, patients = zip(*patches) if patches else ((), (), ())
         found.append(Patches(np.array(pixels), np.array(labels), list(patients)))
@@ -300,15 +300,12 @@ def blends_to_look_at(args: Namespace, cfg: Config) -> Tuple[Dict[str, Draw], st
         'Poisson': partial(blended_patches, images, images.paste, blend_by_poisson)
     }
     for config, checkpoint in args.generator:
-        require_file(checkpoint, 'checkpoint')
         other = load_config(config, args.cfg_options)
-        if other.model.type.rpartition('.')[2] != 'BlendingGAN':
-            raise ConfigError(f'{config}: model.type is {other.model.type}; expected a '
-                              'BlendingGAN')
+        generator = trained_model_of('BlendingGAN', other, checkpoint, args.device,
+                                     args.trust_checkpoint)
         others = BlendedImages(*loaded_normals(other))
         draws[config] = partial(
-            blended_patches, others, others.paste, blend_by(TrainedModel(
-                other, checkpoint, args.device, args.trust_checkpoint)))
+            blended_patches, others, others.paste, blend_by(generator))
     return draws, images.dataset.ann_file
 
 

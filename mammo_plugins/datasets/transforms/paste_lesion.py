@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
+from mammo_plugins.anatomy import (CanonicalFrame, mask_bbox, transform_boxes,
                                    transform_points)
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
@@ -28,6 +28,26 @@ class Patch(NamedTuple):
     lesion: np.ndarray
 
 
+def resizing(view: dict) -> np.ndarray:
+    """Return by how much a view was resized along x and along y.
+
+    Args:
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    return np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
+
+
+def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
+    """Return a box (x1, y1, x2, y2) of a view's canonical frame in its ``img``.
+
+    Args:
+        box (Sequence[float]): As a data set's pipeline begins with it.
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    frame = CanonicalFrame.from_dict(view['canonical_frame'])
+    return transform_boxes(box, view['homography_matrix'] @ frame.inverse)[0]
+
+
 def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
     """Return (height, width) in pixels of a bank's lesion at the scale of a view.
 
@@ -42,9 +62,7 @@ def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
         to_file = view['ori_shape'][0] / lesion.image_shape[0]
     else:
         to_file = np.divide(*known)
-    # of (row, column) from the file's pixels to those of the image as it stands
-    resized = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)[::-1]
-    size = np.rint(np.multiply(lesion.levels.shape, to_file) * resized)
+    size = np.rint(np.multiply(lesion.levels.shape, to_file) * resizing(view)[::-1])
     return tuple(np.maximum(size, 1).astype(int).tolist())
 
 
@@ -100,8 +118,8 @@ def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
 
 def _bounds(mask: np.ndarray) -> Tuple[slice, slice]:
     """Return the rows and columns that hold what is true in a mask."""
-    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return slice(top, top + height), slice(left, left + width)
+    left, top, right, bottom = mask_bbox(mask)
+    return slice(top, bottom), slice(left, right)
 
 
 def check_bank(step: BaseTransform, results: dict,
@@ -250,7 +268,7 @@ class PasteLesion(BaseTransform):
         scale = float(np.exp(rng.uniform(*np.log(self.scale_range))))
         angle = float(rng.uniform(-self.max_angle, self.max_angle))
         height, width = lesion_size(lesion, view)
-        along_x, along_y = np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
+        along_x, along_y = resizing(view)
         patch = turned_patch(
             lesion, (max(round(height * scale), 1), max(round(width * scale), 1)),
             angle, along_y / along_x)
@@ -347,9 +365,7 @@ class CropToLesion(BaseTransform):
         normal, real = results['views']['normal'], results['views']['real']
         window = self.window(normal)
         lesion = real['instances'][np.random.randint(len(real['instances']))]
-        frame = CanonicalFrame.from_dict(real['canonical_frame'])
-        x1, y1, x2, y2 = transform_boxes(
-            lesion['bbox'], real['homography_matrix'] @ frame.inverse)[0]
+        x1, y1, x2, y2 = box_as_resized(lesion['bbox'], real)
         around = self._around(real['img'].shape, ((y1 + y2) / 2, (x1 + x2) / 2))
         results['views'] = dict(
             normal=dict(normal, **{key: normal[key][window] for key in self.KEYS}),

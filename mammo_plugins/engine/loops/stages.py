@@ -7,6 +7,8 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 from mmengine.config import Config
 from torch import nn
 
+from mammo_plugins.registry import type_name
+
 LOOP = 'StagedTrainLoop'
 DEFAULTS = ('train_dataloader', 'optim_wrapper', 'param_scheduler',
             'auto_scale_lr')
@@ -196,7 +198,7 @@ def stages_of(cfg: Mapping[str, Any]) -> List[Stage]:
             another loop.
     """
     train_cfg = cfg.get('train_cfg') or {}
-    if str(train_cfg.get('type')).rpartition('.')[2] != LOOP:
+    if type_name(train_cfg) != LOOP:
         return []
     others = sorted(set(train_cfg) - {'type', 'stages', 'order'})
     if others:
