@@ -107,6 +107,30 @@ def contralateral_fusion(unaffected: np.ndarray, affected: np.ndarray,
     return fused
 
 
+def jittered_lesions(lesion: np.ndarray, rng: np.random.Generator,
+                     most: float) -> np.ndarray:
+    """Move the lesions of a mask a little, each with its box as by :func:`jittered`.
+
+    Args:
+        lesion (np.ndarray): (H, W) bool; each connected part is a lesion.
+        rng (np.random.Generator): Two numbers are drawn from it for each lesion.
+        most (float): As in :func:`jittered`.
+
+    Returns:
+        np.ndarray: (H, W) bool; what is moved out of the image is left out.
+    """
+    height, width = lesion.shape
+    moved = np.zeros_like(lesion)
+    for box in lesion_boxes(lesion):
+        x1, y1, x2, y2 = box
+        rows, columns = np.nonzero(lesion[y1:y2, x1:x2])
+        left, top, _, _ = jittered(box, rng, most)
+        rows, columns = rows + top, columns + left
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        moved[rows[inside], columns[inside]] = True
+    return moved
+
+
 def jittered(box: Box, rng: np.random.Generator, most: float) -> Box:
     """Move a box a little, "to introduce slight misalignments".
 

@@ -9,7 +9,7 @@ from .nipple import NippleInstances, PackNippleInputs
 from .paste_lesion import CropToLesion, PackBlendingInputs, PasteLesion
 from .patches import CropPatch, RandomCropPatch, warp_patch
 from .phantom import LoadPhantomNormal
-from .registration import LocateNipple, RegisterContralateral
+from .registration import LocateNipple, RegisterContralateral, RegisterSides
 from .synthesis import SynthesizeMalignancy, grown_box, whole_box
 from .views import ForEachView, SelectView
 
@@ -17,7 +17,7 @@ __all__ = [
     'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
     'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackBlendingInputs',
     'PackExamInputs', 'PackNippleInputs', 'PasteLesion', 'RandomCropPatch',
-    'RandomIntensity', 'RegisterContralateral', 'ResizeWithin', 'SelectView',
-    'SynthesizeMalignancy', 'WithCleanImage', 'grown_box',
+    'RandomIntensity', 'RegisterContralateral', 'RegisterSides', 'ResizeWithin',
+    'SelectView', 'SynthesizeMalignancy', 'WithCleanImage', 'grown_box',
     'segmentation_to_canonical', 'segmentation_to_mask', 'warp_patch', 'whole_box'
 ]

@@ -10,6 +10,7 @@ from mmdet.structures.mask import BitmapMasks
 from mammo_plugins.anatomy import (Registration, find_skin_line, locate_nipple,
                                    register_contralateral, transform_points)
 from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 _POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
 
@@ -74,8 +75,73 @@ class LocateNipple(BaseTransform):
                 f'least_confidence={self.least_confidence})')
 
 
+class _Registers(BaseTransform):
+    """What registers views; it keeps the skin lines that it has seen."""
+
+    def __init__(self) -> None:
+        # 4 KB an image, and most of the time that registration takes
+        self._skin_lines: Dict[tuple, Optional[np.ndarray]] = {}
+
+    def _skin_line(self, view: dict) -> Optional[np.ndarray]:
+        key = view['img_path'], view['img'].shape
+        if key not in self._skin_lines:
+            self._skin_lines[key] = find_skin_line(view['img'])
+        return self._skin_lines[key]
+
+    def _register(self, main: dict, other: dict) -> Registration:
+        """Register another view onto a main one."""
+        return register_contralateral(
+            main['img'], other['img'], nipple_in_image(main),
+            nipple_in_image(other), main.get('view'),
+            (self._skin_line(main), self._skin_line(other)))
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}()'
+
+
 @TRANSFORMS.register_module()
-class RegisterContralateral(BaseTransform):
+class RegisterSides(_Registers):
+    """Register both breasts of an exam onto each other, images left as they are.
+
+    For NaFV-Net, which blends lesions into the mirrored place of the other breast; see
+    :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing and
+    before random transforms of geometry.
+
+    Required Keys:
+
+    - views (dict[str, dict]): of :class:`ExamDataset` with ``target='exam'``
+
+    Added Keys, of each view whose other side is there:
+
+    - contralateral (Registration): from the other side onto this view
+
+    Args:
+        modality (str, optional): Of the views, such as 'CEM-LE', where there are
+            several. Defaults to ``None``.
+    """
+
+    def __init__(self, modality: Optional[str] = None) -> None:
+        super().__init__()
+        self.modality = modality
+
+    def transform(self, results: dict) -> dict:
+        """Register."""
+        prefix = f'{self.modality} ' if self.modality else ''
+        views = results['views'] = dict(results['views'])
+        for projection in VIEWS:
+            for side, opposite in (LATERALITIES, LATERALITIES[::-1]):
+                name, other = (prefix + s + projection for s in (side, opposite))
+                if name in views and other in views:
+                    views[name] = dict(views[name], contralateral=self._register(
+                        views[name], views[other]))
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(modality={self.modality!r})'
+
+
+@TRANSFORMS.register_module()
+class RegisterContralateral(_Registers):
     """Warp the image of the other breast onto the main one.
 
     MommiNet-v2, section 3.3; see
@@ -101,27 +167,13 @@ class RegisterContralateral(BaseTransform):
     - registration_reason (str): why it fell back
     """
 
-    def __init__(self) -> None:
-        # 4 KB an image, and most of the time that registration takes
-        self._skin_lines: Dict[tuple, Optional[np.ndarray]] = {}
-
-    def _skin_line(self, view: dict) -> Optional[np.ndarray]:
-        key = view['img_path'], view['img'].shape
-        if key not in self._skin_lines:
-            self._skin_lines[key] = find_skin_line(view['img'])
-        return self._skin_lines[key]
-
     def transform(self, results: dict) -> dict:
         """Register."""
         if 'bilateral' not in results['views']:
             return results
         main = results['views']['main']
         other = dict(results['views']['bilateral'])
-        registration = register_contralateral(
-            main['img'], other['img'], nipple_in_image(main),
-            nipple_in_image(other), main.get('view'),
-            (self._skin_line(main), self._skin_line(other)))
-        self._warp(other, registration)
+        self._warp(other, self._register(main, other))
         results['views'] = {**results['views'], 'bilateral': other}
         return results
 
@@ -148,9 +200,6 @@ class RegisterContralateral(BaseTransform):
         view['registration'] = registration.status
         if registration.reason is not None:
             view['registration_reason'] = registration.reason
-
-    def __repr__(self) -> str:
-        return f'{type(self).__name__}()'
 
 
 def _affine_at(registration: Registration, anchor: Tuple[float, float]

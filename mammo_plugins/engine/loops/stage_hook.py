@@ -40,6 +40,28 @@ def forget_stage(runner: Runner) -> None:
                 hook.best_ckpt_path_dict = dict.fromkeys(hook.key_indicators)
 
 
+def keep_best(runner: Runner, metric: Optional[str]) -> None:
+    """Let MMEngine's checkpoint hook keep the best weights by a metric.
+
+    Args:
+        runner (Runner): The runner.
+        metric (str, optional): The higher the better; ``None``, keep no best ones.
+    """
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook):
+            hook.best_ckpt_path = None
+            hook.save_best = metric and [metric]
+            hook.is_better_than = {metric: hook.rule_map['greater']}
+            hook.rules, hook.key_indicators = ['greater'], [metric]
+
+
+def best_checkpoint(runner: Runner) -> Optional[str]:
+    """Return the file that :func:`keep_best` has made the hook keep, if there is one."""
+    paths = [hook.best_ckpt_path for hook in runner.hooks
+             if isinstance(hook, CheckpointHook)]
+    return next(filter(None, paths), None)
+
+
 class StageHook(Hook):
     """Keeps the stage in checkpoints; :class:`StagedTrainLoop` registers it.
 

@@ -5,16 +5,19 @@ import os.path as osp
 from typing import Dict, List, Mapping, Optional, Sequence
 
 import torch
-from mmengine.dist import broadcast
+from mmengine.dist import barrier, broadcast
+from mmengine.evaluator import Evaluator
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mammo_plugins.engine.checkpoint import load_checkpoint_into
 from mammo_plugins.engine.loops.stage_detections import (file_is_there,
                                                          predict_detections)
-from mammo_plugins.engine.loops.stage_hook import StageHook, forget_stage
+from mammo_plugins.engine.loops.stage_hook import (StageHook, best_checkpoint,
+                                                   forget_stage, keep_best)
 from mammo_plugins.engine.loops.stages import (Stage, StageError,
                                                check_trainable, freeze,
                                                parse_stages, rest,
@@ -53,6 +56,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
               keeps the rate as it is.
             - val_begin (int), val_interval (int): In epochs of the stage. By default
               the stage is validated at its end alone.
+            - val_evaluator (dict | list): Metrics of its validation, in place of the
+              top-level ``val_evaluator``.
+            - save_best (str): Metric of its validation, the higher the better. The
+              weights that were best by it are kept as by MMEngine's checkpoint hook,
+              and the next stage goes on from them. Where a stage has it, the hook's
+              own ``save_best`` is not used.
             - detections (dict): ``dataloader``, merged over the top-level
               ``train_dataloader``, and ``out_file``. Before the stage the model, as
               trained so far, predicts over the data loader; the file, relative to
@@ -103,6 +112,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.stop_training = False
         self._max_iters = 0
         self._lengths: Dict[str, int] = {}
+        self._evaluator: Optional[Evaluator] = None
 
     @property
     def model(self) -> nn.Module:
@@ -148,10 +158,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if resumed and self._hook.restore(runner) and self._is_time_to_validate():
             runner.val_loop.run()
         self._run_stage()
+        self._take_best()
         for stage in self.later_stages:
             self.stage, self.begin_epoch = stage, self._epoch
             self._enter()
             self._run_stage()
+            self._take_best()
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(self._learns.get(name, True))
         self._tell_model(None)
@@ -174,6 +186,15 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             if self._is_time_to_validate():
                 self.runner.val_loop.run()
         self.stop_training = False
+
+    def _take_best(self) -> None:
+        """Load the weights that were best in the stage, if it asks for them."""
+        path = best_checkpoint(self.runner) if self.stage.save_best else None
+        if path is not None:
+            barrier()  # the main process has written it
+            self.runner.logger.info(f'the best weights of stage {self.stage.name} are '
+                                    f'taken: {path}')
+            load_checkpoint_into(self.model, path)
 
     @property
     def _stage_epoch(self) -> int:
@@ -230,7 +251,26 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if not resumed:
             forget_stage(runner)
         self._build_optimisation()
+        self._prepare_validation()
         self._publish()
+
+    def _prepare_validation(self) -> None:
+        """Give the validation the stage's metrics, and keep its best weights."""
+        runner, stage = self.runner, self.stage
+        loop = runner.val_loop
+        if loop is not None:
+            if self._evaluator is None:
+                self._evaluator = loop.evaluator
+            loop.evaluator = self._evaluator
+            if stage.val_evaluator is not None:
+                loop.evaluator = runner.build_evaluator(
+                    copy.deepcopy(stage.val_evaluator))
+                loop.evaluator.dataset_meta = self._evaluator.dataset_meta
+        if stage.save_best is not None and loop is None:
+            raise StageError(f'stages.{stage.name}.save_best: there is no validation; '
+                             'set val_dataloader and val_evaluator')
+        if any(each.save_best for each in self.stages):
+            keep_best(runner, stage.save_best)
 
     def _build_dataloader(self, cfg: dict) -> DataLoader:
         runner = self.runner

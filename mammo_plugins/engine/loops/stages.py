@@ -38,6 +38,10 @@ class Stage:
         val_begin (int): First epoch of the stage to validate after.
         val_interval (int, optional): In epochs of the stage; ``None``, only at its
             end.
+        val_evaluator (dict | list, optional): Metrics of its validation, in place of
+            the top-level ones.
+        save_best (str, optional): Metric, the higher the better, whose best weights
+            are kept and what comes after goes on from.
         detections (dict, optional): ``dataloader`` and ``out_file`` of the
             predictions that the stage's data need.
     """
@@ -51,6 +55,8 @@ class Stage:
     auto_scale_lr: Optional[dict] = None
     val_begin: int = 1
     val_interval: Optional[int] = None
+    val_evaluator: Any = None
+    save_best: Optional[str] = None
     detections: Optional[dict] = None
 
     def __post_init__(self) -> None:

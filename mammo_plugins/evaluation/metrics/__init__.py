@@ -3,7 +3,9 @@ from .froc_metric import FROCMetric
 from .nipple_metric import NippleMetric
 from .reconstruction_metric import ReconstructionMetric
 from .roc_metric import MalignancyMetric, ROCMetric, ViewROCMetric
+from .segmentation_metric import SegmentationMetric
 from .weak_localization_metric import WeakLocalizationMetric
 
 __all__ = ['FROCMetric', 'MalignancyMetric', 'NippleMetric', 'ROCMetric',
-           'ReconstructionMetric', 'ViewROCMetric', 'WeakLocalizationMetric']
+           'ReconstructionMetric', 'SegmentationMetric', 'ViewROCMetric',
+           'WeakLocalizationMetric']

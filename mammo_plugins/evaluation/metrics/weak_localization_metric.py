@@ -2,7 +2,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional, Sequence
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -32,10 +32,12 @@ class ImageResult:
     Attributes:
         overlap (Overlap, optional): ``None`` without a lesion.
         ignored (bool): Whether it has ignored regions.
+        found (bool): Whether anything was detected.
         patient (Hashable): Whose it is, ``None`` if unknown.
     """
     overlap: Optional[Overlap]
     ignored: bool
+    found: bool
     patient: Hashable
 
 
@@ -138,18 +140,24 @@ class WeakLocalizationMetric(BaseMetric):
 
     def _measure(self, view: dict, patient: Hashable) -> ImageResult:
         try:
-            detected = self._detected(view)
-            lesions = instance_masks(view, 'gt_instances', detected.shape)
-            ignored = instance_masks(view, 'ignored_instances', detected.shape)
-            self._warn_of_boxes(view, detected.shape)
-            overlap = region_overlap(
-                detected, lesions.any(axis=0),
-                ignored.any(axis=0)) if len(lesions) else None
+            detected, lesions, ignored = self._regions(view)
+            overlap = None if lesions is None else region_overlap(
+                detected, lesions, ignored)
         except ValueError as error:
             raise ValueError(f'{type(self).__name__}, image {_name(view)}: '
                              f'{error}') from error
-        return ImageResult(overlap, bool(len(ignored)),
+        return ImageResult(overlap, ignored is not None, bool(detected.any()),
                            view.get('patient_id', patient))
+
+    def _regions(self, view: dict
+                 ) -> Tuple[np.ndarray, Optional[np.ndarray], Optional[np.ndarray]]:
+        """What is detected, of lesions and ignored, bool (H, W); ``None``: no such."""
+        detected = self._detected(view)
+        lesions = instance_masks(view, 'gt_instances', detected.shape)
+        ignored = instance_masks(view, 'ignored_instances', detected.shape)
+        self._warn_of_boxes(view, detected.shape)
+        return (detected, lesions.any(axis=0) if len(lesions) else None,
+                ignored.any(axis=0) if len(ignored) else None)
 
     def _detected(self, view: dict) -> np.ndarray:
         """The detected region, bool (H, W)."""
@@ -209,13 +217,17 @@ class WeakLocalizationMetric(BaseMetric):
             tiou_thresholds=self.tiou_thresholds,
             tior_thresholds=self.tior_thresholds,
             n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit)
-        summary['heat_map'] = dict(rule=self.cam_rule, threshold=self.cam_threshold)
+        summary.update(self._settings())
         summary['rule'] = self._rule(summary)
         logger.info('%s: %s. %s', self.prefix, _sentence(summary), summary['rule'])
         if self.out_dir is not None:
             stem = self.prefix.replace('/', '_')
             write_json(Path(self.out_dir) / f'{stem}.json', summary)
         return _metrics(summary)
+
+    def _settings(self) -> dict:
+        """What the summary tells of how regions were detected."""
+        return dict(heat_map=dict(rule=self.cam_rule, threshold=self.cam_threshold))
 
     def _rule(self, summary: dict) -> str:
         """How the figures came about, for print beside them."""

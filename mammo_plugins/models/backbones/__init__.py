@@ -1,7 +1,8 @@
 """Backbones."""
+from .conv_embedding import ConvEmbedding
 from .hrnet import HRNet
 from .siamese_hrnet import SiameseHRNet
 from .siamese_resnet import SiameseResNet
 from .unet import UNet
 
-__all__ = ['HRNet', 'SiameseHRNet', 'SiameseResNet', 'UNet']
+__all__ = ['ConvEmbedding', 'HRNet', 'SiameseHRNet', 'SiameseResNet', 'UNet']

@@ -4,8 +4,9 @@ from .dis_asym_net import (DisAsymNet, TwoObjectives,
                            TwoObjectivesDistributedDataParallel)
 from .divf_net import DIVFNet
 from .malignancy_classifier import MalignancyClassifier
+from .nafv_net import NaFVNet
 
 __all__ = [
     'AsymmetryClassifier', 'DIVFNet', 'DisAsymNet', 'MalignancyClassifier',
-    'PairFeatures', 'TwoObjectives', 'TwoObjectivesDistributedDataParallel'
+    'NaFVNet', 'PairFeatures', 'TwoObjectives', 'TwoObjectivesDistributedDataParallel'
 ]

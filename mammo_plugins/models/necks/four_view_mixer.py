@@ -105,8 +105,8 @@ class FourViewMixer(BaseModule):
             return dict(zip(AFFECTED + UNAFFECTED, UNAFFECTED + AFFECTED))
         return {}
 
-    def forward(self, features: Views) -> Tensor:
-        """Mix.
+    def feature_maps(self, features: Views) -> Views:
+        """Mix, without pooling.
 
         Args:
             features (dict[str, Tensor]): 'affected CC', 'affected MLO' and, with
@@ -114,12 +114,20 @@ class FourViewMixer(BaseModule):
                 (N, C, H, W).
 
         Returns:
-            Tensor: (N, 2 C_3), the affected side's CC and MLO.
+            dict[str, Tensor]: Of the affected side, (N, C_3, H / 4, W / 4).
         """
         views = {name: features[name] for name in self.names}
         for number, stage in enumerate(self.stages):
             views = stage(views, self._partners(number))
         # batch norm sees all views jointly
         normed = self.norm(torch.cat(list(views.values()))).chunk(len(views))
-        pooled = dict(zip(views, (part.mean(dim=(2, 3)) for part in normed)))
-        return torch.cat([pooled[name] for name in AFFECTED], dim=1)
+        return {name: part for name, part in zip(views, normed) if name in AFFECTED}
+
+    @staticmethod
+    def pool(maps: Views) -> Tensor:
+        """Return the means of :meth:`feature_maps`, CC before MLO, (N, 2 C_3)."""
+        return torch.cat([maps[name].mean(dim=(2, 3)) for name in AFFECTED], dim=1)
+
+    def forward(self, features: Views) -> Tensor:
+        """Mix and pool, as :meth:`feature_maps` and :meth:`pool`."""
+        return self.pool(self.feature_maps(features))

@@ -47,6 +47,12 @@ class ExamSegmentor(BaseModel):
         """Return the name of a view in the inputs."""
         return f'{self.prefix}{side}{projection}'
 
+    @property
+    def view_names(self) -> List[str]:
+        """list[str]: Of the views that are segmented."""
+        return [self.view_name(side, projection)
+                for side in SIDES for projection in PROJECTIONS]
+
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits of mass.
 

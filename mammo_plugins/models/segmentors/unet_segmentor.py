@@ -29,5 +29,7 @@ class UNetSegmentor(ExamSegmentor):
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits, as in :meth:`ExamSegmentor.logits`."""
-        both = self.conv_logits(self.backbone(torch.cat(list(inputs.values()))))
-        return dict(zip(inputs, both.chunk(len(inputs))))
+        names = self.view_names
+        found = self.conv_logits(self.backbone(
+            torch.cat([inputs[name] for name in names])))
+        return dict(zip(names, found.chunk(len(names))))

@@ -1,0 +1,6 @@
+# NaFV-Net on CDD-CESM at paper scale, both stages by one command:
+#     python tools/train.py configs/nafv/nafv-net_cdd-cesm.py
+_base_ = [
+    '../_base_/models/nafv_net.py', '../_base_/datasets/cdd_cesm_exam.py',
+    '../_base_/schedules/nafv_500e.py', '../_base_/default_runtime.py'
+]

@@ -1,0 +1,38 @@
+"""A small patch embedding."""
+from typing import Sequence, Tuple
+
+from mmcv.cnn import ConvModule
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mammo_plugins.registry import MODELS
+
+
+@MODELS.register_module()
+class ConvEmbedding(BaseModule):
+    """Convolutions of stride 2, each with batch norm and ReLU.
+
+    In place of DINOv2 in small variants of NaFV-Net, which so need no weights.
+
+    Args:
+        in_channels (int): Of the images. Defaults to 1.
+        channels (Sequence[int]): Of the convolutions. Defaults to (16, 32).
+    """
+
+    def __init__(self, in_channels: int = 1,
+                 channels: Sequence[int] = (16, 32)) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*(
+            ConvModule(coming, width, 3, stride=2, padding=1, norm_cfg=dict(type='BN'))
+            for coming, width in zip((in_channels, *channels), channels)))
+
+    def forward(self, x: Tensor) -> Tuple[Tensor]:
+        """Embed.
+
+        Args:
+            x (Tensor): (N, C, H, W).
+
+        Returns:
+            tuple[Tensor]: One map, (N, channels[-1], H / 2^n, W / 2^n).
+        """
+        return (self.layers(x), )

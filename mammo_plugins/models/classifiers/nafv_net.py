@@ -1,0 +1,356 @@
+"""NaFV-Net: masses segmented by asymmetry, then classified by four views."""
+from typing import Dict, List, NamedTuple, Optional, Sequence
+
+import cv2
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+from torch.nn import functional as F
+
+from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
+from mammo_plugins.models.segmentors.exam_segmentor import PROJECTIONS, SIDES
+from mammo_plugins.models.utils.grad_cam import grad_cam
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
+                                     lesion_boxes, position_mask)
+
+STAGES = ('segmentation', 'classification')
+FUSED = ('fused CC', 'fused MLO')
+
+
+class EnrichedExams(NamedTuple):
+    """What the classifier sees of a batch.
+
+    Attributes:
+        views (dict[str, Tensor]): 'affected CC' and so on, (N, 1, H, W) each,
+            multiplied by their position masks (eq. 8).
+        sides (list[str]): 'R' or 'L', which breast was taken for the affected one.
+    """
+    views: Dict[str, Tensor]
+    sides: List[str]
+
+
+@MODELS.register_module()
+class NaFVNet(BaseModel):
+    """Benign or malignant, by both projections of both breasts (NaFV-Net).
+
+    "An Adversarial Four-view Network for Mammogram Classification". A segmentor finds
+    masses, on recombined images where there are such. The low-energy images of the
+    affected side are multiplied by a mask of where the masses are (algorithm 1, eq. 8),
+    those of the other side by the same mask brought to its mirrored place. In training
+    the lesions are also blended into the other side (eq. 9), and the loss asks for the
+    same prediction with it (eqs. 10 and 11).
+
+    Which side is affected: in training that with more annotated pixels of mass, else
+    the only positive one; in tests, and in training where that does not tell, the side
+    with more segmented pixels, and without any that with the highest probability of
+    mass. Of masses on both sides those of the other one are so left as they are.
+    Without a mass all weights are 1, and nothing is blended.
+
+    Trained by :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
+    :meth:`start_stage`: 'segmentation' and then 'classification', on predicted masks.
+
+    The paper's appendix is not available. Ours are: that masks are moved ("slight
+    misalignments") for the unaffected image and its fused one alike, in training only;
+    that other breasts are registered by contours, not only mirrored; that a mask found
+    on a recombined image is brought to the low-energy one through the pixels of the
+    files, or, where these differ in size, as it lies in the resized image.
+
+    Args:
+        segmentor (dict): An :class:`ExamSegmentor`; its ``modality`` says on which
+            images.
+        embedding (dict): A backbone of feature maps: mmpretrain's
+            ``VisionTransformer`` with ``out_type='featmap'``, its ``LoRAModel`` of
+            such, or :class:`ConvEmbedding`.
+        mixer (dict): A :class:`FourViewMixer` but for ``in_channels``; with
+            ``four_views=False`` only the affected side takes part.
+        head (dict): A classification head of mmpretrain but for ``in_channels``, of
+            two classes.
+        embed_dims (int): Channels of the embedding.
+        modality (str, optional): Of the images that are classified, such as 'CEM-LE'.
+            Defaults to ``None`` for data of one modality.
+        mean, std (Sequence[float]): Of the embedding's input channels, for images in
+            [0, 1]; the grey image is repeated as often. Default to one channel,
+            unchanged.
+        robust_loss (dict, optional): A :class:`RobustFocalLoss`. ``None`` is the
+            head's own loss without fused images, as in row 3 of table 3. Defaults to
+            its defaults.
+        jitter (float): Largest shift of masks on the unaffected side, in sides of
+            their boxes; 0 is row 4 of table 3, symmetrical positions. Defaults to 0.1;
+            the paper does not say how far.
+        data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor` that
+            leaves images in [0, 1].
+        init_cfg (dict, optional): Defaults to ``None``.
+    """
+
+    def __init__(self,
+                 segmentor: dict,
+                 embedding: dict,
+                 mixer: dict,
+                 head: dict,
+                 embed_dims: int,
+                 modality: Optional[str] = None,
+                 mean: Sequence[float] = (0., ),
+                 std: Sequence[float] = (1., ),
+                 robust_loss: Optional[dict] = dict(type='mammo.RobustFocalLoss'),
+                 jitter: float = 0.1,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(
+            MODELS.build(data_preprocessor
+                         or dict(type='mammo.MultiViewDataPreprocessor')), init_cfg)
+        self.segmentor = MODELS.build(segmentor)
+        self.embedding = MODELS.build(embedding)
+        self.mixer = MODELS.build(dict(mixer, in_channels=embed_dims))
+        self.head = MODELS.build(dict(head, in_channels=self.mixer.out_channels))
+        self.robust_loss = robust_loss and MODELS.build(robust_loss)
+        self.prefix = f'{modality} ' if modality else ''
+        self.jitter = jitter
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(
+                name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
+        self.stage: Optional[str] = None
+
+    def start_stage(self, stage: Optional[str]) -> None:
+        """Choose the part to train.
+
+        Args:
+            stage (str, optional): 'segmentation' or 'classification'; ``None`` when
+                training is over.
+        """
+        if stage is not None and stage not in STAGES:
+            raise ValueError(f'NaFVNet: no stage {stage!r}; expected one of {STAGES}')
+        self.stage = stage
+
+    def forward(self,
+                inputs: Dict[str, Tensor],
+                data_samples: Optional[List[MultiViewDataSample]] = None,
+                mode: str = 'tensor'):
+        """Run as MMEngine asks.
+
+        Args:
+            inputs (dict[str, Tensor]): By view, (N, 1, H, W) in [0, 1].
+            data_samples (list[:obj:`MultiViewDataSample`]): N samples, whose views have
+                the metainfo ``contralateral`` of :class:`RegisterSides`.
+            mode (str): 'loss', 'predict' or 'tensor', which gives logits (N, 2).
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            self.segmentor.predict(inputs, data_samples)
+            exams = self.enriched(inputs, data_samples)
+            return self.head((self.mixer(self.embed(exams.views)), ))
+        raise RuntimeError(f'NaFVNet.forward: mode {mode!r}; expected loss, predict or '
+                           'tensor')
+
+    def loss(self, inputs: Dict[str, Tensor],
+             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        """Compute the losses of the part being trained.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            data_samples (list[:obj:`MultiViewDataSample`]): With ``gt_label`` (1, ),
+                their views with ``gt_sem_seg``.
+
+        Raises:
+            RuntimeError: If no stage was started.
+        """
+        if self.stage is None:
+            raise RuntimeError('NaFVNet is trained part by part: set train_cfg.type to '
+                               'StagedTrainLoop')
+        if self.stage == 'segmentation':
+            return self.segmentor.loss(inputs, data_samples)
+        with torch.no_grad():
+            self.segmentor.predict(inputs, data_samples)
+        views = self.enriched(inputs, data_samples, training=True).views
+        features = self.embed(views)
+        if self.robust_loss is None:
+            return self.head.loss((self.mixer(features), ), data_samples)
+        # with the original and with the fused images of the unaffected side
+        originals = {name: features[name] for name in AFFECTED + UNAFFECTED}
+        fused = {name: features[name] for name in AFFECTED}
+        fused.update((name, features[other])
+                     for name, other in zip(UNAFFECTED, FUSED))
+        both = {name: torch.cat([originals[name], fused[name]]) for name in originals}
+        logits, with_fused = self.head((self.mixer(both), )).chunk(2)
+        target = torch.cat([sample.gt_label for sample in data_samples])
+        return self.robust_loss(logits, target, with_fused)
+
+    def predict(self, inputs: Dict[str, Tensor],
+                data_samples: List[MultiViewDataSample]) -> List[MultiViewDataSample]:
+        """Segment and classify exams.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            data_samples (list[:obj:`MultiViewDataSample`]): N samples.
+
+        Returns:
+            list[:obj:`MultiViewDataSample`]: The samples as
+            :meth:`ExamSegmentor.predict` leaves them. After the stage 'segmentation'
+            also ``pred_score`` (2, ), ``pred_label`` (1, ) and the metainfo
+            ``examined_side``, which was taken for affected, whose classified views have
+            ``heat_map`` (H, W) in [0, 1]: Grad-CAM of the predicted class.
+        """
+        self.segmentor.predict(inputs, data_samples)
+        if self.stage == 'segmentation':
+            return data_samples
+        exams = self.enriched(inputs, data_samples)
+        maps = self.mixer.feature_maps(self.embed(exams.views))
+        scores = self.head((self.mixer.pool(maps), )).softmax(dim=1)
+        for i, (sample, side) in enumerate(zip(data_samples, exams.sides)):
+            sample.pred_score = scores[i]
+            sample.pred_label = scores[i].argmax(dim=0, keepdim=True)
+            sample.set_metainfo(dict(examined_side=side))
+            own = {name: part[i:i + 1] for name, part in maps.items()}
+            for projection in PROJECTIONS:
+                view = sample.get(self._view_name(side, projection))
+                view.heat_map = self._heat_map(
+                    own, f'affected {projection}', int(sample.pred_label),
+                    view.img_shape[:2])
+        return data_samples
+
+    def _heat_map(self, maps: Dict[str, Tensor], name: str, label: int,
+                  size: Sequence[int]) -> Tensor:
+        """Return Grad-CAM of a view, (H, W), its maximum 1 unless it is empty."""
+        found = grad_cam(
+            maps[name],
+            lambda part: self.head((self.mixer.pool({**maps, name: part}), )), label)
+        found = F.interpolate(found[:, None], tuple(size), mode='bilinear')[0, 0]
+        return found / found.max().clamp(min=1e-12)
+
+    def embed(self, views: Dict[str, Tensor]) -> Dict[str, Tensor]:
+        """Embed views.
+
+        Args:
+            views (dict[str, Tensor]): (N, 1, H, W) each, in [0, 1].
+
+        Returns:
+            dict[str, Tensor]: (N, embed_dims, h, w) each.
+        """
+        images = (torch.cat(list(views.values())) - self.mean) / self.std
+        return dict(zip(views, self.embedding(images)[-1].chunk(len(views))))
+
+    def enriched(self, inputs: Dict[str, Tensor],
+                 data_samples: List[MultiViewDataSample],
+                 training: bool = False) -> EnrichedExams:
+        """Tell the sides apart and multiply images by position masks (algorithm 1).
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            data_samples (list[:obj:`MultiViewDataSample`]): As
+                :meth:`ExamSegmentor.predict` leaves them.
+            training (bool): Whether labels tell the sides, masks of the unaffected side
+                are moved, and there are fused images too. Defaults to False.
+
+        Returns:
+            EnrichedExams: Without the unaffected side if that takes no part.
+        """
+        sides = [self._affected_side(sample, training) for sample in data_samples]
+        names = self.mixer.names + (
+            FUSED if training and self.robust_loss is not None else ())
+        views: Dict[str, List[np.ndarray]] = {name: [] for name in names}
+        for i, (sample, side) in enumerate(zip(data_samples, sides)):
+            for projection in PROJECTIONS:
+                for name, image in self._enriched_pair(
+                        inputs, sample, i, side, projection, training).items():
+                    views[name].append(image)
+        device = next(iter(inputs.values())).device
+        return EnrichedExams(
+            {name: torch.from_numpy(np.stack(images)[:, None]).to(device)
+             for name, images in views.items()}, sides)
+
+    def _enriched_pair(self, inputs: Dict[str, Tensor], sample: MultiViewDataSample,
+                       i: int, side: str, projection: str,
+                       training: bool) -> Dict[str, np.ndarray]:
+        """Return what is seen of both breasts in one projection, (H, W) each."""
+        name = self._view_name(side, projection)
+        image = inputs[name][i, 0].cpu().numpy()
+        masses = _to_shape(self._masses(sample, side, projection), image.shape)
+        pair = {f'affected {projection}': image * position_mask(masses)}
+        if len(self.mixer.names) == len(AFFECTED):
+            return pair
+        other = self._view_name(_opposite(side), projection)
+        unaffected = inputs[other][i, 0].cpu().numpy()
+        view = sample.get(other)
+        if 'contralateral' not in view:
+            raise ValueError('NaFVNet: a view has no contralateral; the pipeline needs '
+                             f'RegisterSides (modality {self.prefix.strip() or None})')
+        mirrored = _to_shape(view.contralateral.warp_image(
+            masses.astype(np.uint8), cv2.INTER_NEAREST), unaffected.shape) > 0
+        placed = mirrored
+        if training and self.jitter:
+            rng = np.random.default_rng(np.random.randint(2**31))
+            placed = jittered_lesions(mirrored, rng, self.jitter)
+        weights = position_mask(placed)
+        pair[f'unaffected {projection}'] = unaffected * weights
+        if training and self.robust_loss is not None:
+            warped = _to_shape(view.contralateral.warp_image(image), unaffected.shape)
+            pair[f'fused {projection}'] = weights * contralateral_fusion(
+                unaffected, warped, lesion_boxes(mirrored))
+        return pair
+
+    def _view_name(self, side: str, projection: str) -> str:
+        return f'{self.prefix}{side}{projection}'
+
+    def _masses(self, sample: MultiViewDataSample, side: str,
+                projection: str) -> np.ndarray:
+        """Return the segmented masses in pixels of the classified image, bool."""
+        seen = sample.get(self.segmentor.view_name(side, projection))
+        shown = sample.get(self._view_name(side, projection))
+        masses = seen.pred_sem_seg.sem_seg[0].cpu().numpy() == 1
+        if seen is shown or tuple(seen.ori_shape[:2]) != tuple(shown.ori_shape[:2]):
+            return masses
+        matrix = shown.homography_matrix @ np.linalg.inv(seen.homography_matrix)
+        if np.allclose(matrix, np.eye(3), atol=1e-3):
+            return masses
+        # OpenCV counts from the middles of pixels
+        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+        matrix = np.linalg.inv(half) @ matrix @ half
+        return cv2.warpAffine(masses.astype(np.uint8), matrix[:2], masses.shape[::-1],
+                              flags=cv2.INTER_NEAREST) > 0
+
+    def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
+        """Return 'R' or 'L'; see the class."""
+        rules = [self._segmented, self._suspected]
+        if labelled:
+            rules = [self._annotated, self._labelled, *rules]
+        for rule in rules:
+            amounts = {side: rule(sample, side) for side in SIDES}
+            if len(set(amounts.values())) > 1:
+                return max(amounts, key=amounts.get)
+        return SIDES[0]
+
+    def _seen(self, sample: MultiViewDataSample, side: str) -> list:
+        return [sample.get(self.segmentor.view_name(side, projection))
+                for projection in PROJECTIONS]
+
+    def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
+        return sum(int((view.gt_sem_seg.sem_seg == 1).sum())
+                   for view in self._seen(sample, side))
+
+    def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
+        return max(view.get('gt_label') or 0 for view in self._seen(sample, side))
+
+    def _segmented(self, sample: MultiViewDataSample, side: str) -> int:
+        return sum(int(view.pred_sem_seg.sem_seg.sum())
+                   for view in self._seen(sample, side))
+
+    def _suspected(self, sample: MultiViewDataSample, side: str) -> float:
+        return max(float(view.pred_sem_seg.probability.max())
+                   for view in self._seen(sample, side))
+
+
+def _opposite(side: str) -> str:
+    return SIDES[1 - SIDES.index(side)]
+
+
+def _to_shape(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Cut an image or pad it with zeros at the bottom and on the right."""
+    found = np.zeros(shape, image.dtype)
+    height, width = np.minimum(shape, image.shape)
+    found[:height, :width] = image[:height, :width]
+    return found

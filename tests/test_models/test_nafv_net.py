@@ -1,0 +1,243 @@
+"""NaFV-Net: which side, what the classifier sees, its losses and its parts."""
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import PixelData
+from torch.nn import functional as F
+
+from mammo_plugins.anatomy import register_contralateral
+from mammo_plugins.models import ExamSegmentor, NaFVNet
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.synthesis import (contralateral_fusion, lesion_boxes,
+                                     position_mask)
+
+SIZE = (48, 32)
+VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
+NAMES = [f'{m} {v}' for m in ('CEM-LE', 'CEM-RC') for v in VIEWS]
+BOX = (slice(16, 24), slice(8, 16))
+
+
+@MODELS.register_module(force=True)
+class BrightSegmentor(ExamSegmentor):
+    """Takes for mass what is brighter than 0.9."""
+
+    def logits(self, inputs):
+        return {name: 20 * (inputs[name] - 0.9) for name in self.view_names}
+
+
+def network(**settings):
+    torch.manual_seed(0)
+    cfg = dict(
+        segmentor=dict(type='BrightSegmentor', modality='CEM-RC'),
+        embedding=dict(type='ConvEmbedding', channels=(4, 8)), embed_dims=8,
+        mixer=dict(type='FourViewMixer', channels=(8, 8, 16), num_blocks=(1, 1, 1),
+                   num_heads=2),
+        head=dict(type='mmpretrain.StackedLinearClsHead', num_classes=2,
+                  mid_channels=[8]),
+        modality='CEM-LE',
+        data_preprocessor=dict(type='MultiViewDataPreprocessor', num_channels=1))
+    for key, value in settings.items():
+        cfg[key] = dict(cfg[key], **value) if key in ('mixer', 'segmentor') else value
+    net = NaFVNet(**cfg)
+    net.init_weights()
+    return net.eval()
+
+
+def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
+    """Inputs and samples; views named in masses are bright in BOX."""
+    generator = torch.manual_seed(1)
+    inputs = {name: 0.2 + 0.4 * torch.rand(num, 1, *SIZE, generator=generator)
+              for name in NAMES}
+    samples = []
+    for i in range(num):
+        sample = MultiViewDataSample(metainfo=dict(patient_id=f'p{i}'))
+        for name in NAMES:
+            view = name.split()[1]
+            if view in masses and name.startswith('CEM-RC'):
+                inputs[name][i, 0][BOX] = 1.
+            truth = torch.zeros(1, *SIZE, dtype=torch.long)
+            if view in annotated:
+                truth[0][BOX] = 1
+            other = dict(R='L', L='R')[view[0]] + view[1:]
+            registration = register_contralateral(
+                *(inputs[f'{name.split()[0]} {v}'][i, 0].numpy()
+                  for v in (view, other)))
+            sample.set_data({name: DetDataSample(
+                metainfo=dict(
+                    img_shape=SIZE, ori_shape=SIZE, homography_matrix=np.eye(3),
+                    gt_label=int(view in positive), contralateral=registration),
+                gt_sem_seg=PixelData(sem_seg=truth))})
+        sample.gt_label = torch.tensor([label])
+        samples.append(sample)
+    return inputs, samples
+
+
+def test_what_the_classifier_sees():
+    """Eqs. 8 and 9: masks on both sides, lesions blended into the other one."""
+    net = network(jitter=0.)
+    inputs, samples = exams()
+    net.segmentor.predict(inputs, samples)
+    seen = net.enriched(inputs, samples, training=True)
+    assert seen.sides == ['R', 'R']
+    mass = np.zeros(SIZE, bool)
+    mass[BOX] = True
+    for projection in ('CC', 'MLO'):
+        ours, theirs = (inputs[f'CEM-LE {side}{projection}'][1, 0].numpy()
+                        for side in 'RL')
+        # a box of noise has no skin line: both lie as they are
+        registration = samples[1].get(f'CEM-LE L{projection}').contralateral
+        assert registration.status == 'aligned'
+        weights = position_mask(mass)
+        for name, expected in (
+                ('affected', ours * weights), ('unaffected', theirs * weights),
+                ('fused', contralateral_fusion(
+                    theirs, ours, lesion_boxes(mass)) * weights)):
+            found = seen.views[f'{name} {projection}'][1, 0].numpy()
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_masks_of_the_other_side_move_in_training_alone():
+    net = network(jitter=0.5)
+    inputs, samples = exams()
+    net.segmentor.predict(inputs, samples)
+    np.random.seed(0)
+    resting, moved = (net.enriched(inputs, samples, training).views
+                      for training in (False, True))
+    assert 'fused CC' in moved and 'fused CC' not in resting
+    for name, same in (('affected CC', True), ('unaffected CC', False)):
+        assert torch.equal(resting[name], moved[name]) == same
+    # the image and its fused one are weighed alike
+    image = inputs['CEM-LE LCC'][:, 0, :4, -4:]
+    torch.testing.assert_close(
+        moved['unaffected CC'][:, 0, :4, -4:] / image,
+        moved['fused CC'][:, 0, :4, -4:] / image)
+
+
+def test_masses_are_brought_through_the_files():
+    """Recombined and low-energy images may be cropped differently."""
+    net = network()
+    inputs, samples = exams(num=1)
+    moved = np.array([[1., 0, 3], [0, 1, 5], [0, 0, 1]])  # by 3 to the right, 5 down
+    samples[0].get('CEM-LE RCC').set_metainfo(dict(homography_matrix=moved))
+    net.segmentor.predict(inputs, samples)
+    found = net._masses(samples[0], 'R', 'CC')
+    expected = np.zeros(SIZE, bool)
+    expected[21:29, 11:19] = True
+    assert (found == expected).all()
+
+
+@pytest.mark.parametrize('facts,labelled,side', [
+    (dict(masses=('RCC', )), False, 'R'),
+    (dict(masses=('LMLO', )), False, 'L'),
+    (dict(masses=('RCC', ), annotated=('LCC', )), True, 'L'),
+    (dict(masses=('RCC', ), annotated=('LCC', )), False, 'R'),
+    # on both sides: the larger one
+    (dict(masses=(), annotated=('RCC', 'LCC', 'LMLO')), True, 'L'),
+    # none: the positive side
+    (dict(masses=(), positive=('LCC', )), True, 'L'),
+])
+def test_affected_side(facts, labelled, side):
+    net = network()
+    inputs, samples = exams(**facts)
+    net.segmentor.predict(inputs, samples)
+    assert net.enriched(inputs, samples, labelled).sides == [side] * 2
+
+
+def test_without_a_mass_the_more_suspected_side_is_examined():
+    net = network()
+    inputs, samples = exams(masses=(), num=1)
+    inputs['CEM-RC LMLO'][0, 0, 3, 3] = 0.89
+    seen = net.predict(inputs, samples)[0]
+    assert seen.affected_side is None and seen.examined_side == 'L'
+    views = net.enriched(inputs, samples).views
+    torch.testing.assert_close(views['affected CC'], inputs['CEM-LE LCC'])
+
+
+def test_loss_is_focal_and_divergence_of_fused_images():
+    """Eqs. 10 and 11 from two runs of the whole network."""
+    net = network(jitter=0.)
+    for parameter in net.head.parameters():
+        parameter.data *= 100  # so that a fused image changes much
+    net.start_stage('classification')
+    inputs, samples = exams(label=1)
+    losses = net.loss(inputs, samples)
+    views = net.enriched(inputs, samples, training=True).views
+
+    def logits(unaffected):
+        images = {f'affected {p}': views[f'affected {p}'] for p in ('CC', 'MLO')}
+        images.update({f'unaffected {p}': views[f'{unaffected} {p}']
+                       for p in ('CC', 'MLO')})
+        return net.head((net.mixer(net.embed(images)), ))
+
+    original, fused = logits('unaffected').softmax(1), logits('fused').softmax(1)
+    p = original[:, 1]
+    torch.testing.assert_close(losses['loss_focal'], (-(1 - p)**2 * p.log()).mean())
+    divergence = (original * (original.log() - fused.log())).sum(dim=1).mean()
+    assert divergence > 1e-3
+    torch.testing.assert_close(losses['loss_robust'], divergence)
+
+
+def test_dual_view_sees_the_affected_side_alone():
+    net = network(mixer=dict(four_views=False), robust_loss=None)
+    net.start_stage('classification')
+    inputs, samples = exams()
+    losses = net.loss(inputs, samples)
+    images = net.enriched(inputs, samples, training=True).views
+    assert sorted(images) == ['affected CC', 'affected MLO']
+    logits = net.head((net.mixer(net.embed(images)), ))
+    torch.testing.assert_close(
+        losses['loss'], F.cross_entropy(logits, torch.tensor([1, 1])))
+    before = net.predict(inputs, samples)[0].pred_score.clone()
+    inputs['CEM-LE LCC'] += 0.3
+    assert torch.equal(net.predict(inputs, samples)[0].pred_score, before)
+
+
+def test_stages_train_their_parts():
+    net = network(segmentor=dict(
+        type='AsymmetrySensitiveSegmentor', num_tokens=24, channels=(8, 8, 8),
+        embed_dims=8, num_layers=1, num_heads=2))
+    inputs, samples = exams(annotated=('RCC', 'RMLO'))
+    with pytest.raises(RuntimeError, match='StagedTrainLoop'):
+        net.loss(inputs, samples)
+    learns = {}
+    for stage in ('segmentation', 'classification'):
+        net.start_stage(stage)
+        net.zero_grad()
+        sum(net.loss(inputs, samples).values()).backward()
+        learns[stage] = {name.split('.')[0] for name, p in net.named_parameters()
+                         if p.grad is not None and p.grad.any()}
+    assert learns == dict(segmentation={'segmentor'},
+                          classification={'embedding', 'mixer', 'head'})
+
+
+def test_predictions():
+    net = network()
+    inputs, samples = exams()
+    net.start_stage('segmentation')
+    first = net.predict(inputs, copy.deepcopy(samples))[0]
+    assert 'pred_score' not in first and first.affected_side == 'R'
+    net.start_stage(None)
+    found = net.predict(inputs, samples)
+    logits = net(inputs, samples)
+    for sample, expected in zip(found, logits.softmax(1)):
+        torch.testing.assert_close(sample.pred_score, expected)
+        assert sample.pred_label.item() == expected.argmax()
+        for name in NAMES:
+            view = sample.get(name)
+            assert ('heat_map' in view) == (name in ('CEM-LE RCC', 'CEM-LE RMLO'))
+        heat = sample.get('CEM-LE RCC').heat_map
+        assert heat.shape == SIZE and 0 <= heat.min() <= heat.max() <= 1
+
+
+def test_registration_is_asked_for():
+    net = network()
+    inputs, samples = exams()
+    for sample in samples:
+        sample.set_data({'CEM-LE LCC': DetDataSample(metainfo=dict(
+            img_shape=SIZE, ori_shape=SIZE, homography_matrix=np.eye(3)))})
+    with pytest.raises(ValueError, match='RegisterSides'):
+        net.predict(inputs, samples)
