@@ -27,6 +27,21 @@ def phantom_root(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope='session')
+def cem_root(tmp_path_factory):
+    """Six tiny contrast-enhanced phantom exams with large lesions, four to train."""
+    from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
+                                       write_phantom_dataset)
+    root = tmp_path_factory.mktemp('data') / 'cem'
+    phantom = PhantomConfig(
+        size=(128, 64), prevalence=1., lesion_diameter_mm=(15., 25.), cem=True)
+    write_phantom_dataset(root, PhantomDatasetConfig(
+        exams=6, seed=5, split=(0.667, 0., 0.333), phantom=phantom))
+    for path in (root / 'dicom').rglob('*.dcm'):
+        _plant_identity(path)
+    return root
+
+
 @pytest.fixture(autouse=True)
 def _own_default_scope():
     """A Runner sets the default scope of its process for good; undo that."""

@@ -1,4 +1,4 @@
-"""Detect lesions, or judge breasts or pairs, in exams: DICOM files or pictures."""
+"""Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
 from collections import defaultdict
 from pathlib import Path
 
@@ -17,11 +17,12 @@ EXAMPLE = ('python tools/infer.py '
 def parse_args():
     """Read the command line."""
     arguments = parser(
-        'Detect lesions in exams, or judge breasts (DIVF-Net) or pairs of breasts '
-        '(DisAsymNet). Writes predictions.json (boxes in pixels of the original '
-        'files and in mm) and one four-view picture an exam, or one of each '
-        'projection with the normal and the abnormal images. Paths below PATH are '
-        'written as they are: keep names out of them.',
+        'Detect lesions in exams, or judge breasts (DIVF-Net), pairs of breasts '
+        '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
+        'the original files and in mm) and one four-view picture an exam; of pairs one '
+        'of each projection with the normal and the abnormal images; of exams one with '
+        'the outlines of masses and one with heat maps. Paths below PATH are written as '
+        'they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')

@@ -3,7 +3,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from mammo_plugins.io import MammogramError, read_header
 from mammo_plugins.structures import VIEWS
@@ -104,7 +104,7 @@ def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
 
 
 def find_exams(path: Union[str, Path],
-               modality: str = 'FFDM',
+               modality: Union[str, Sequence[str]] = 'FFDM',
                group_by: str = 'study') -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
@@ -114,9 +114,9 @@ def find_exams(path: Union[str, Path],
 
     Args:
         path (str | Path): A file, or a folder that is searched with all below it.
-        modality (str): Which images to use: 'FFDM' (any that is not
-            contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. Defaults to
-            'FFDM'.
+        modality (str | Sequence[str]): Which images to use: 'FFDM' (any that is not
+            contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. With several, views
+            are named such as 'CEM-LE RCC'. Defaults to 'FFDM'.
         group_by (str): 'study', or 'folder' for data sets whose studies hold one
             file each, such as CBIS-DDSM. Defaults to 'study'.
 
@@ -132,23 +132,24 @@ def find_exams(path: Union[str, Path],
     files = [path] if path.is_file() else sorted(
         file for file in path.rglob('*') if file.is_file())
     found = FoundExams()
+    wanted = (modality, ) if isinstance(modality, str) else tuple(modality)
     usable = []
     for file in files:
         try:
             key, view = _inspect(file, group_by == 'folder')
-            if view.modality != modality:
-                raise MammogramError(
-                    file, f'a {view.modality} image; {modality} is asked for')
+            if view.modality not in wanted:
+                raise MammogramError(file, f'a {view.modality} image; '
+                                     f'{" or ".join(wanted)} is asked for')
         except MammogramError as error:
             found.skipped.append((file, error.reason))
         else:
             usable.append((view.for_processing, view.path, key, view))
     for _, file, key, view in sorted(usable, key=lambda item: item[:2]):
         views = found.exams.setdefault(key, {})
-        if view.name in views:
-            found.skipped.append(
-                (file, f'another {view.name} of the same exam; '
-                 f'{views[view.name].path.name} is used'))
+        name = view.name if len(wanted) == 1 else f'{view.modality} {view.name}'
+        if name in views:
+            found.skipped.append((file, f'another {name} of the same exam; '
+                                  f'{views[name].path.name} is used'))
         else:
-            views[view.name] = view
+            views[name] = view
     return found

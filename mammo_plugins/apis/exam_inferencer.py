@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
+import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
@@ -22,7 +23,7 @@ from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
                                               without_step)
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
-from mammo_plugins.registry import DATASETS
+from mammo_plugins.registry import DATASETS, type_name
 from mammo_plugins.structures import score_to_birads
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
@@ -42,14 +43,18 @@ class Findings:
         views (dict[str, dict]): By view; detections are in file pixels.
         breasts (list[dict]): Entries of judged breasts.
         pairs (list[MultiViewDataSample]): Predicted pairs of one projection.
+        exam (dict): What is said of the exam as a whole.
+        heat_maps (dict[str, np.ndarray]): By view, in pixels of the file.
     """
     views: Dict[str, dict] = field(default_factory=dict)
     breasts: List[dict] = field(default_factory=list)
     pairs: List[MultiViewDataSample] = field(default_factory=list)
+    exam: dict = field(default_factory=dict)
+    heat_maps: Dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class ExamInferencer(TrainedModel):
-    """A trained detector, or classifier of breasts or pairs, ready for files.
+    """A trained detector, or classifier of breasts, pairs or exams, ready for files.
 
     The samples are made by the dataset and the pipeline of the config's
     ``test_dataloader``, so that a detector of several views finds its partners
@@ -141,6 +146,7 @@ class ExamInferencer(TrainedModel):
             loader = LoadMammogram(cache_dir=cache, **self.loading_options)
             frames = self._read(key, found, loader)
             views = found.exams[key]
+            self._skip_incomplete(views, found)
             if not views:
                 del found.exams[key]
                 return None
@@ -148,6 +154,7 @@ class ExamInferencer(TrainedModel):
                 key, views, cache, self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
+                **findings.exam,
                 **(dict(breasts=findings.breasts) if findings.breasts else {}),
                 views=[
                     self._view_entry(view, root, frames[name],
@@ -160,9 +167,24 @@ class ExamInferencer(TrainedModel):
                     for sample in findings.pairs]
             elif out is not None:
                 entry['figure'] = f'{key}.png'
-                self._draw(views, entry, loader, score_thr,
-                           out / entry['figure'])
+                if findings.exam:
+                    entry['heat_map_figure'] = f'{key}_heat_map.png'
+                    self._draw_exam(views, entry, findings.heat_maps, loader, out)
+                else:
+                    self._draw(views, entry, loader, score_thr, out / entry['figure'])
         return entry
+
+    def _skip_incomplete(self, views: Views, found: FoundExams) -> None:
+        """Drop all views of an exam that lacks one, where the model needs all."""
+        if self.dataset_cfg.get('target') != 'exam':
+            return
+        needed = [step['views'] for step in self.dataset_cfg.pipeline
+                  if type_name(step) == 'PackExamInputs'][0]
+        missing = [name for name in needed if name not in views]
+        if missing:
+            found.skipped += [(view.path, f'the exam has no {", ".join(missing)}')
+                              for view in views.values()]
+            views.clear()
 
     @staticmethod
     def _read(key: str, found: FoundExams,
@@ -191,7 +213,7 @@ class ExamInferencer(TrainedModel):
                 patient_id=exam,
                 laterality=view.laterality,
                 view=view.view,
-                modality=self.dataset_cfg.get('modality') or 'FFDM',
+                modality=view.modality,
                 pixel_spacing_mm=view.pixel_spacing_mm,
                 nipple=nipples.get(name),
                 nipple_source='detector' if name in nipples else None,
@@ -265,6 +287,8 @@ class ExamInferencer(TrainedModel):
                     for view in map(sample.get, sample.view_names):
                         found.views[names[view.img_id]] = dict(
                             abnormal=_probability(view))
+                elif self.dataset_cfg.get('target') == 'exam':
+                    self._judge_exam(sample, names, views, found)
                 elif 'pred_score' in sample:
                     found.breasts.append(
                         self._judged_breast(sample, names, found.views))
@@ -289,6 +313,23 @@ class ExamInferencer(TrainedModel):
             draw_pairs([pair_panels(sample, originals, projection)],
                        out / entry['figure'], f'exam {key}\nresearch use only')
         return entry
+
+    @staticmethod
+    def _judge_exam(sample: MultiViewDataSample, names: List[str], views: Views,
+                    found: Findings) -> None:
+        """Put what is said of an exam and of its views into ``found``."""
+        found.exam.update(malignancy=_probability(sample),
+                          affected_side=sample.affected_side,
+                          examined_side=sample.examined_side)
+        for view in map(sample.get, sample.view_names):
+            name = names[view.img_id]
+            file = views[name]
+            if 'pred_sem_seg' in view:
+                probability = _in_file(
+                    view.pred_sem_seg.probability[0], view, file)
+                found.views[name] = dict(masses=_outlines(probability > 0.5))
+            if 'heat_map' in view:
+                found.heat_maps[name] = _in_file(view.heat_map, view, file)
 
     @staticmethod
     def _judged_breast(sample: MultiViewDataSample, names: List[str],
@@ -364,10 +405,35 @@ class ExamInferencer(TrainedModel):
         if 'detections' in found:
             entry['detections'] = sorted(
                 found['detections'], key=lambda d: -d['score'])
-        for key in ('malignancy', 'abnormal', 'model_views'):
+        for key in ('malignancy', 'abnormal', 'masses', 'model_views'):
             if key in found:
                 entry[key] = found[key]
         return entry
+
+    @staticmethod
+    def _draw_exam(views: Views, entry: dict, heat_maps: Dict[str, np.ndarray],
+                   loader: LoadMammogram, out: Path) -> None:
+        """Draw the outlines of masses, and the heat maps."""
+        outlined, heated = {}, {}
+        one_kind = all('masses' in facts for facts in entry['views'])
+        for (name, view), facts in zip(views.items(), entry['views']):
+            pixels, frame = loader.load(str(view.path))
+            if 'masses' in facts:
+                outlined[view.name] = ViewPanel(pixels, outlines=[
+                    transform_points(mass['outline'], frame.matrix)
+                    for mass in facts['masses']])
+            if one_kind or 'masses' not in facts:
+                heat_map = heat_maps.get(name)
+                heated[view.name] = ViewPanel(
+                    pixels, heat_map=None if heat_map is None
+                    else frame.image_to_canonical(heat_map))
+        title = (f'exam {entry["exam_id"]}, malignancy {entry["malignancy"]:.2f}, '
+                 f'{entry["examined_side"]} examined')
+        for panels, what, figure in (
+                (outlined, 'segmented masses', 'figure'),
+                (heated, 'Grad-CAM of the predicted class', 'heat_map_figure')):
+            draw_four_view(panels, out / entry[figure],
+                           f'{title}, {what}\nresearch use only')
 
     @staticmethod
     def _draw(views: Views, entry: dict, loader: LoadMammogram,
@@ -391,6 +457,29 @@ class ExamInferencer(TrainedModel):
                 ', M: malignancy' if judged else '')
         draw_four_view(panels, path,
                        f'exam {entry["exam_id"]}, {title}\nresearch use only')
+
+
+def _in_file(image: torch.Tensor, sample: DetDataSample,
+             file: FoundView) -> np.ndarray:
+    """Bring a map (H, W) of the network's input to the pixels of the file."""
+    # OpenCV counts from the middles of pixels
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    matrix = np.linalg.inv(half) @ sample.homography_matrix @ half
+    return cv2.warpAffine(
+        image.cpu().numpy(), matrix[:2], (file.width, file.height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def _outlines(region: np.ndarray) -> List[dict]:
+    """Return the entry of each connected part of a region, largest first."""
+    parts, _ = cv2.findContours(
+        region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    parts = sorted(parts, key=cv2.contourArea, reverse=True)
+    return [
+        dict(bbox=[x, y, x + width, y + height],
+             outline=(part[:, 0] + 0.5).tolist())
+        for part, (x, y, width, height) in zip(parts, map(cv2.boundingRect, parts))
+    ]
 
 
 def _probability(sample: Any) -> float:

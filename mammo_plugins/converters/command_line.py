@@ -48,6 +48,9 @@ def _parser(converter: Converter, description: str,
     parser.add_argument('--folds', type=int, default=5, metavar='K',
         help='folds for --split kfold, written to annotations/fold_1, ... '
         '(default: %(default)s)')
+    parser.add_argument('--val-folds', type=int, default=0, metavar='N',
+        help='folds after the one held out that validate; 2 of 10 folds are 7:2:1 '
+        '(default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, metavar='S',
         help='seed of the split (default: %(default)s)')
     converter.add_arguments(parser)
@@ -70,9 +73,12 @@ def _split(parser: argparse.ArgumentParser, args: argparse.Namespace,
     val_share = getattr(args, 'val_share', 0.)
     if not 0 <= val_share < 1:
         parser.error(f'--val-share: expected 0 to below 1, got {val_share}')
+    if not 0 <= args.val_folds <= args.folds - 2:
+        parser.error(f'--val-folds {args.val_folds}: expected 0 to {args.folds - 2}, so '
+                     'that one fold is left to train on')
     return Split(args.split or _default_split(converter),
                  dict(zip(('train', 'val', 'test'), args.ratios)), val_share,
-                 args.folds, args.seed)
+                 args.folds, args.seed, args.val_folds)
 
 
 def main(converter: Converter, description: str, example: str) -> None:

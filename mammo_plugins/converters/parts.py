@@ -20,6 +20,8 @@ class Split:
             part 'val', where the official split has none.
         folds (int): Number of folds, for 'kfold'.
         seed (int): Of the shuffle.
+        val_folds (int): Of these, how many validate, for 'kfold': the ones after the
+            fold that is held out. Defaults to 0.
     """
     kind: str = 'ratio'
     ratios: Dict[str, float] = field(
@@ -27,6 +29,7 @@ class Split:
     val_share: float = 0.1
     folds: int = 5
     seed: int = 0
+    val_folds: int = 0
 
 
 def stratum(views: List[RawView]) -> str:
@@ -54,7 +57,7 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
 
     Returns:
         dict[str, list[RawView]]: By the annotation file's name without suffix:
-        'train', 'val', 'test', or 'fold_1/train', 'fold_1/test', ... Parts without
+        'train', 'val', 'test', or 'fold_1/train', 'fold_1/val', ... Parts without
         views are left out.
 
     Raises:
@@ -73,9 +76,12 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
     except ValueError as error:
         raise ConversionError(str(error)) from None
     members = {}
-    for k, (train, test) in enumerate(folds, 1):
-        members[f'fold_{k}/train'] = train
-        members[f'fold_{k}/test'] = test
+    for k, (train, test) in enumerate(folds):
+        val = {name for i in range(1, split.val_folds + 1)
+               for name in folds[(k + i) % len(folds)][1]}
+        members[f'fold_{k + 1}/train'] = [name for name in train if name not in val]
+        members[f'fold_{k + 1}/val'] = sorted(val)
+        members[f'fold_{k + 1}/test'] = test
     return _deal(views, members)
 
 

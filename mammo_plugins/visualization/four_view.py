@@ -6,7 +6,7 @@ from typing import Dict, Optional, Sequence, Union
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon, Rectangle
 
 from mammo_plugins.io import atomic_path
 
@@ -27,11 +27,16 @@ class ViewPanel:
         scores (Sequence[float]): (N,).
         malignancy (Sequence[float]): (N,) probabilities, written after the
             scores; empty when unknown.
+        outlines (Sequence[np.ndarray]): (n, 2) points (x, y) in pixels each, drawn in
+            red.
+        heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels.
     """
     pixels: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Sequence[float] = ()
     malignancy: Sequence[float] = ()
+    outlines: Sequence[np.ndarray] = ()
+    heat_map: Optional[np.ndarray] = None
 
 
 def _mirrored(boxes: np.ndarray) -> np.ndarray:
@@ -75,6 +80,13 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     extent = (-w, 0, h, 0) if right else (0, w, h, 0)
     axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
                 interpolation='antialiased')
+    if panel.heat_map is not None:
+        heat_map = panel.heat_map[:, ::-1] if right else panel.heat_map
+        axes.imshow(heat_map, cmap='inferno', vmin=0, vmax=1, extent=extent,
+                    alpha=0.5, interpolation='antialiased')
+    for outline in panel.outlines:
+        axes.add_patch(Polygon(np.asarray(outline) * [-1 if right else 1, 1],
+                               fill=False, ec='red', lw=1.2))
     boxes = _mirrored(panel.boxes) if right else panel.boxes
     # more scores than these would cover each other
     written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]

@@ -1,6 +1,7 @@
 """What all converters share, on a toy data set."""
 import csv
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import List
@@ -252,6 +253,21 @@ def test_folds(run):
         assert len(data[f'fold_{k}/train']['images']) == 6
     with pytest.raises(ConversionError, match='folds must be between'):
         run(views, Split('kfold', folds=10))
+
+
+def test_folds_that_validate(run):
+    """7:2:1 in each of ten folds; who is tested once validates twice."""
+    views = [view(i) for i in range(20)]
+    _, data = run(views, Split('kfold', folds=10, val_folds=2))
+    times = Counter()
+    for k in range(1, 11):
+        parts = {name: {image['patient_id'] for image in
+                        data[f'fold_{k}/{name}']['images']}
+                 for name in ('train', 'val', 'test')}
+        assert [len(parts[name]) for name in parts] == [14, 4, 2]
+        assert len(set.union(*parts.values())) == 20
+        times.update(parts['val'])
+    assert set(times.values()) == {2} and len(times) == 20
 
 
 def test_limit_and_foreign_output(run, tmp_path, write_picture):

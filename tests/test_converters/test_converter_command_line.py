@@ -55,8 +55,11 @@ def test_split_by_default_and_by_choice(run):
     assert run(Parted(), *options, '--split', 'ratio')[3].kind == 'ratio'
     folds = run(Plain(), *options, '--split', 'kfold', '--folds', '10')[3]
     assert (folds.kind, folds.folds) == ('kfold', 10)
-    with pytest.raises(SystemExit):
-        run(Plain(), *options, '--split', 'official')
+    folds = run(Plain(), *options, '--split', 'kfold', '--val-folds', '2')[3]
+    assert folds.val_folds == 2
+    for wrong in (('--split', 'official'), ('--val-folds', '4')):
+        with pytest.raises(SystemExit):
+            run(Plain(), *options, *wrong)
 
 
 def test_options_of_one_converter(run, capsys):

@@ -57,7 +57,7 @@ def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
         sample = MultiViewDataSample(metainfo=dict(patient_id=f'p{i}'))
         for name in NAMES:
             view = name.split()[1]
-            if view in masses and name.startswith('CEM-RC'):
+            if view in masses:
                 inputs[name][i, 0][BOX] = 1.
             truth = torch.zeros(1, *SIZE, dtype=torch.long)
             if view in annotated:
@@ -159,11 +159,15 @@ def test_without_a_mass_the_more_suspected_side_is_examined():
 
 def test_loss_is_focal_and_divergence_of_fused_images():
     """Eqs. 10 and 11 from two runs of the whole network."""
-    net = network(jitter=0.)
-    for parameter in net.head.parameters():
-        parameter.data *= 100  # so that a fused image changes much
+    net = network(jitter=0., mixer=dict(init_cfg=None))
     net.start_stage('classification')
-    inputs, samples = exams(label=1)
+    inputs, samples = exams(label=1, num=1)
+    # untrained, the other side hardly matters: logits of large weights and mean 0
+    last = net.head.layers[-1].fc
+    with torch.no_grad():
+        mean = net(inputs, samples).mean(dim=0)
+        last.weight *= 10000
+        last.bias.copy_((last.bias - mean) * 10000)
     losses = net.loss(inputs, samples)
     views = net.enriched(inputs, samples, training=True).views
 
@@ -178,7 +182,8 @@ def test_loss_is_focal_and_divergence_of_fused_images():
     torch.testing.assert_close(losses['loss_focal'], (-(1 - p)**2 * p.log()).mean())
     divergence = (original * (original.log() - fused.log())).sum(dim=1).mean()
     assert divergence > 1e-3
-    torch.testing.assert_close(losses['loss_robust'], divergence)
+    # such weights magnify rounding
+    torch.testing.assert_close(losses['loss_robust'], divergence, rtol=0.02, atol=0)
 
 
 def test_dual_view_sees_the_affected_side_alone():

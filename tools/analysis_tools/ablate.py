@@ -103,13 +103,21 @@ def plan(cfg: Config, seeds: List[int], rows: Optional[List[str]]) -> List[Run]:
 def make_data(cfg: Config, seed: int, jobs: int, tools: ToolRunner) -> None:
     """Make a seed's phantom exams; the converter leaves finished ones alone."""
     root = data_root(cfg, seed)
-    words = ['tools/dataset_converters/phantom.py', '--seed', str(seed), '--out',
-             str(root), '--workers', str(jobs)]
+    tools.call(['tools/dataset_converters/phantom.py', '--seed', str(seed), '--out',
+                str(root), '--workers', str(jobs), *phantom_words(cfg)],
+               root.parent / 'data.log')
+
+
+def phantom_words(cfg: Config) -> List[str]:
+    """Return the words that say what the phantom exams are."""
+    words: List[str] = []
     for name, value in cfg.phantom.items():
         words.append(f'--{name.replace("_", "-")}')
+        if value is True:  # a flag
+            continue
         values = value if isinstance(value, (list, tuple)) else [value]
         words += [str(v) for v in values]
-    tools.call(words, root.parent / 'data.log')
+    return words
 
 
 def options_of(run: Run, cfg: Config) -> List[str]:
@@ -307,9 +315,7 @@ def read_document(cfg: Config) -> Tuple[str, str]:
 def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
                  command: str) -> None:
     """Put the tables between the marks of the document."""
-    made = ' '.join(f'--{k.replace("_", "-")} '
-                    + ' '.join(map(str, v if isinstance(v, (list, tuple)) else [v]))
-                    for k, v in cfg.phantom.items())
+    made = ' '.join(phantom_words(cfg))
     lines = [
         BEGIN, '', 'Made by', '', '```bash', command, '```', '',
         f'Seeds {", ".join(map(str, seeds))}, each for the exams and for the '

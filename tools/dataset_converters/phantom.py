@@ -53,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar='P',
         help='share of exams with a lesion (default: %(default)s)')
     parser.add_argument(
+        '--lesion-diameter',
+        type=float,
+        nargs=2,
+        default=default.lesion_diameter_mm,
+        metavar=('MIN', 'MAX'),
+        help='of the cores of lesions in mm (default: %(default)s)')
+    parser.add_argument(
         '--missing-views',
         type=float,
         default=0.,
@@ -88,6 +95,9 @@ def _config(parser: argparse.ArgumentParser,
     if not 0 <= args.missing_views < 1:
         parser.error('--missing-views: expected a chance from 0 to below 1, '
                      f'got {args.missing_views}')
+    if not 0 < args.lesion_diameter[0] <= args.lesion_diameter[1]:
+        parser.error('--lesion-diameter: expected two lengths above 0, the smaller '
+                     f'first, got {" ".join(map(str, args.lesion_diameter))}')
     if min(args.split) < 0 or abs(sum(args.split) - 1) > 1e-6:
         parser.error(f'--split: shares must be >= 0 and sum to 1, got '
                      f'{" ".join(map(str, args.split))}')
@@ -97,6 +107,7 @@ def _config(parser: argparse.ArgumentParser,
             size=tuple(args.size),
             density=tuple(args.density),
             prevalence=args.prevalence,
+            lesion_diameter_mm=tuple(args.lesion_diameter),
             cem=args.cem)
     except ValueError as error:
         parser.error(str(error))

@@ -1,6 +1,6 @@
 # NaFV-Net, experiments: CDD-CESM exams with four low-energy and four recombined
 # images, BI-RADS 1 to 3 against 4 to 6; 92 + 167 cases in the paper. 7:2:1 by patient;
-# for 10 folds convert with --split kfold --folds 10.
+# for 10 folds convert with --split kfold --folds 10 --val-folds 2.
 #     python tools/dataset_converters/cdd_cesm.py RAW_DIR --out data/cdd_cesm
 dataset_type = 'ExamDataset'
 data_root = 'data/cdd_cesm/'

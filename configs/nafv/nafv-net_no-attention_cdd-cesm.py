@@ -1,0 +1,3 @@
+# Table 3, without the attention module.
+_base_ = './nafv-net_cdd-cesm.py'
+model = dict(segmentor=dict(attentions=()))

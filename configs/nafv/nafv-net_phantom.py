@@ -1,0 +1,52 @@
+# NaFV-Net made small: both stages on contrast-enhanced phantom exams in minutes on two
+# cores.
+#     python tools/dataset_converters/phantom.py --exams 150 --size 256 128 --cem \
+#         --prevalence 1 --out data/phantom_cem
+#     python tools/train.py configs/nafv/nafv-net_phantom.py
+# The last weights are tested, nothing is selected.
+_base_ = [
+    '../_base_/models/nafv_net.py', '../_base_/datasets/phantom_cem_exam.py',
+    '../_base_/schedules/nafv_500e.py', '../_base_/default_runtime.py'
+]
+
+model = dict(
+    segmentor=dict(
+        num_tokens=16 * 8,
+        channels=(16, 32, 32),
+        embed_dims=32,
+        num_layers=1,
+        num_heads=4),
+    # no weights are needed
+    embedding=dict(_delete_=True, type='ConvEmbedding', channels=(16, 32)),
+    embed_dims=32,
+    mean=(0., ),
+    std=(1., ),
+    mixer=dict(channels=(32, 32, 64), num_blocks=(1, 1, 1), num_heads=4),
+    head=dict(mid_channels=[32]))
+
+# trained from scratch for so short a time: another optimiser
+adamw = dict(
+    _delete_=True,
+    optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.01),
+    clip_grad=dict(max_norm=10))
+cosine = dict(
+    type='CosineAnnealingLR', by_epoch=True, begin=0, eta_min_ratio=0.01,
+    convert_to_iter_based=True)
+train_cfg = dict(
+    stages=dict(
+        segmentation=dict(
+            max_epochs=15,
+            optim_wrapper=dict(adamw),
+            param_scheduler=[dict(cosine, end=15)],
+            val_begin=1,
+            val_interval=None,
+            save_best=None),
+        classification=dict(
+            max_epochs=15,
+            optim_wrapper=dict(adamw),
+            param_scheduler=[dict(cosine, end=15)],
+            val_interval=None,
+            save_best=None)))
+del adamw, cosine
+custom_hooks = []
+default_hooks = dict(logger=dict(interval=25))
