@@ -25,7 +25,8 @@ from mammo_plugins.structures.saliency import SaliencyMaps
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts and path.name != 'ablation.py')
+    if '_base_' not in path.parts and path.name != 'ablation.py'
+    and path.parent.name != 'nafv')  # test_exam_configs.py
 STAGED = [path for path in CONFIGS
           if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]

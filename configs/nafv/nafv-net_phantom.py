@@ -1,7 +1,7 @@
 # NaFV-Net made small: both stages on contrast-enhanced phantom exams in minutes on two
 # cores.
-#     python tools/dataset_converters/phantom.py --exams 150 --size 256 128 --cem \
-#         --prevalence 1 --out data/phantom_cem
+#     python tools/dataset_converters/phantom.py --exams 600 --size 128 64 --cem \
+#         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom_cem
 #     python tools/train.py configs/nafv/nafv-net_phantom.py
 # The last weights are tested, nothing is selected.
 _base_ = [
@@ -17,7 +17,7 @@ model = dict(
         num_layers=1,
         num_heads=4),
     # no weights are needed
-    embedding=dict(_delete_=True, type='ConvEmbedding', channels=(16, 32)),
+    embedding=dict(_delete_=True, type='ConvEmbedding', channels=(16, 32, 32)),
     embed_dims=32,
     mean=(0., ),
     std=(1., ),
@@ -35,18 +35,20 @@ cosine = dict(
 train_cfg = dict(
     stages=dict(
         segmentation=dict(
-            max_epochs=15,
+            max_epochs=8,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=15)],
+            param_scheduler=[dict(cosine, end=8)],
             val_begin=1,
             val_interval=None,
             save_best=None),
         classification=dict(
-            max_epochs=15,
+            max_epochs=10,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=15)],
+            param_scheduler=[dict(cosine, end=10)],
             val_interval=None,
             save_best=None)))
 del adamw, cosine
+train_dataloader = dict(batch_size=8)
+auto_scale_lr = dict(base_batch_size=8)
 custom_hooks = []
 default_hooks = dict(logger=dict(interval=25))

@@ -7,7 +7,8 @@ from mmdet.structures.mask import BitmapMasks
 from mammo_plugins.anatomy import (CanonicalFrame, register_contralateral,
                                    transform_points)
 from mammo_plugins.datasets.transforms import (LocateNipple, PackExamInputs,
-                                               RegisterContralateral)
+                                               RegisterContralateral,
+                                               RegisterSides)
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 CONFIG = PhantomConfig(size=(256, 128))
@@ -69,6 +70,40 @@ class TestLocateNipple:
         results.update(nipple=None, nipple_source=None, img=disc)
         assert LocateNipple(0.31)(dict(results))['nipple'] is None
         assert LocateNipple()(dict(results))['nipple_source'] == 'contour'
+
+
+class TestRegisterSides:
+
+    def views(self, exam):
+        return {f'{modality} {side}{projection}': view(exam, side, projection)
+                for modality in ('CEM-LE', 'CEM-RC') for side in 'RL'
+                for projection in ('CC', 'MLO')}
+
+    def test_the_other_side_is_brought_onto_each_view(self, exam):
+        before = self.views(exam)
+        after = RegisterSides('CEM-LE')(dict(views=dict(before)))['views']
+        for name, results in after.items():
+            assert np.array_equal(results['img'], before[name]['img'])
+            assert ('contralateral' in results) == name.startswith('CEM-LE')
+        main, other = after['CEM-LE RMLO'], after['CEM-LE LMLO']
+        nipple = main['contralateral'].map_points(nipple_of(other))
+        assert np.hypot(*(nipple - nipple_of(main))) < 1
+        # there and back
+        points = np.array([[20., 100.], [30., 140.]])
+        back = other['contralateral'].map_points(
+            main['contralateral'].map_points(points))
+        assert np.abs(back - points).max() < 6
+
+    def test_one_side_alone_is_left(self, exam):
+        views = {'RCC': view(exam, 'R'), 'LMLO': view(exam, 'L', 'MLO')}
+        after = RegisterSides()(dict(views=views))['views']
+        assert not any('contralateral' in results for results in after.values())
+
+    def test_it_is_packed(self, exam):
+        views = RegisterSides()(dict(views={
+            side + 'CC': view(exam, side) for side in 'RL'}))['views']
+        sample = PackExamInputs(('RCC', 'LCC'))(dict(views=views))['data_samples']
+        assert sample.RCC.contralateral.status == 'warped'
 
 
 class TestRegisterContralateral:

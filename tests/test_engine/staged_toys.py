@@ -84,8 +84,8 @@ class StagedToyMetric(BaseMetric):
 
     default_prefix = 'toy'
 
-    def __init__(self, series=None):
-        super().__init__()
+    def __init__(self, series=None, prefix=None):
+        super().__init__(prefix=prefix)
         self.series = series
 
     def process(self, data_batch, data_samples):

@@ -305,6 +305,44 @@ def test_resumed_with_patience(tmp_path, point, epoch):
         assert sorted(p.name for p in (tmp_path / folder).glob('best*')) == best
 
 
+@pytest.mark.parametrize('cut', [None, ('before_val', 1), ('before_val', 2),
+                                 ('before_train_iter', 3), ('before_train_iter', 4)])
+def test_a_stage_goes_on_from_the_best_weights(tmp_path, cut):
+    """By a metric that is its own; the next stage has the top-level one."""
+    scores = [1., 3., 2.]
+
+    def go(skip=0, *hooks, **kwargs):
+        stages = dict(
+            low=dict(
+                max_epochs=3, val_interval=1, save_best='first/error',
+                val_evaluator=dict(type='StagedToyMetric', prefix='first',
+                                   series=scores[skip:] or [9.])),
+            all=dict(max_epochs=2, optim_wrapper=sgd(lr=0.)))
+        return train(tmp_path, stages, *hooks, **validation([5.]), **kwargs)
+
+    if cut is None:
+        runner = go()
+    else:
+        point, epoch = cut
+        with pytest.raises(Interrupted):
+            go(0, dict(type='InterruptAt', point=point, epoch=epoch))
+        saved = load(tmp_path / f'epoch_{epoch}.pth')['stage']
+        runner = go(epoch - saved['to_validate'], resume=True)
+    best = [path.name for path in tmp_path.glob('best*')]
+    assert best == ['best_first_error_epoch_2.pth']
+    kept = load(tmp_path / best[0])['state_dict']
+    last = load(tmp_path / 'epoch_3.pth')['state_dict']
+    found = dict(runner.model.named_parameters())
+    assert any(not torch.equal(kept[name], last[name]) for name in found)
+    assert all(torch.equal(found[name], kept[name]) for name in found)
+    assert runner.val_loop.evaluator.metrics[0].prefix == 'toy'
+
+
+def test_best_weights_want_a_validation(tmp_path):
+    with pytest.raises(StageError, match='save_best: there is no validation'):
+        train(tmp_path, dict(low=dict(max_epochs=1, save_best='toy/error')))
+
+
 def test_early_stopping_ends_the_stage(tmp_path):
     stages = dict(low=dict(max_epochs=9, val_interval=1, trainable=['low']),
                   all=dict(max_epochs=3, val_interval=1))

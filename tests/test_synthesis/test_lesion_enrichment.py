@@ -4,8 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from mammo_plugins.synthesis import (contralateral_fusion, jittered, lesion_boxes,
-                                     position_mask)
+from mammo_plugins.synthesis import (contralateral_fusion, jittered, jittered_lesions,
+                                     lesion_boxes, position_mask)
 
 
 def lesion(*parts, shape=(20, 14)):
@@ -98,3 +98,27 @@ def test_jitter():
     assert (shift[:, :2] == shift[:, 2:]).all()  # the size stays
     assert np.abs(shift[:, 0]).max() == 2 and np.abs(shift[:, 1]).max() == 4
     assert jittered(box, rng, 0.) == box
+
+
+def test_lesions_move_with_their_boxes():
+    mask = lesion((2, 3, 6, 8), (9, 12, 13, 18))
+    mask[4, 3] = False  # not a whole box
+    moved = jittered_lesions(mask, np.random.default_rng(1), 0.3)
+    rng = np.random.default_rng(1)
+    expected = np.zeros_like(mask)
+    for x1, y1, x2, y2 in lesion_boxes(mask):
+        left, top, _, _ = jittered((x1, y1, x2, y2), rng, 0.3)
+        for y in range(y1, y2):
+            for x in range(x1, x2):
+                to = top + y - y1, left + x - x1
+                if mask[y, x] and 0 <= to[0] < 20 and 0 <= to[1] < 14:
+                    expected[to] = True
+    assert (moved == expected).all() and not (moved == mask).all()
+    assert (jittered_lesions(mask, rng, 0.) == mask).all()
+
+
+def test_a_lesion_moved_over_the_border_is_cut():
+    mask = lesion((0, 0, 10, 10))
+    counts = {int(jittered_lesions(mask, np.random.default_rng(k), 0.4).sum())
+              for k in range(20)}
+    assert min(counts) < 100 and 0 not in counts

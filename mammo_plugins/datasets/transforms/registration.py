@@ -76,11 +76,12 @@ class LocateNipple(BaseTransform):
 
 
 class _Registers(BaseTransform):
-    """What registers views; it keeps the skin lines that it has seen."""
+    """What registers views; it keeps the skin lines and registrations it has made."""
 
     def __init__(self) -> None:
-        # 4 KB an image, and most of the time that registration takes
+        # some KB an image, and most of the time of a sample
         self._skin_lines: Dict[tuple, Optional[np.ndarray]] = {}
+        self._registrations: Dict[tuple, Registration] = {}
 
     def _skin_line(self, view: dict) -> Optional[np.ndarray]:
         key = view['img_path'], view['img'].shape
@@ -90,10 +91,13 @@ class _Registers(BaseTransform):
 
     def _register(self, main: dict, other: dict) -> Registration:
         """Register another view onto a main one."""
-        return register_contralateral(
-            main['img'], other['img'], nipple_in_image(main),
-            nipple_in_image(other), main.get('view'),
-            (self._skin_line(main), self._skin_line(other)))
+        nipples = nipple_in_image(main), nipple_in_image(other)
+        key = tuple((view['img_path'], view['img'].shape) for view in (main, other))
+        if (key, nipples) not in self._registrations:
+            self._registrations[key, nipples] = register_contralateral(
+                main['img'], other['img'], *nipples, main.get('view'),
+                (self._skin_line(main), self._skin_line(other)))
+        return self._registrations[key, nipples]
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
