@@ -35,16 +35,16 @@ cosine = dict(
 train_cfg = dict(
     stages=dict(
         segmentation=dict(
-            max_epochs=8,
+            max_epochs=5,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=8)],
+            param_scheduler=[dict(cosine, end=5)],
             val_begin=1,
             val_interval=None,
             save_best=None),
         classification=dict(
-            max_epochs=10,
+            max_epochs=7,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=10)],
+            param_scheduler=[dict(cosine, end=7)],
             val_interval=None,
             save_best=None)))
 del adamw, cosine
