@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Union
 
+from mmengine.config import Config
+
+from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.io import atomic_path, write_json
 
-from .command_line import ConfigError
+from .command_line import ConfigError, load_config
 
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:
@@ -28,6 +31,29 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
     elif json.loads(path.read_text()) != json.loads(json.dumps(settings)):
         raise ConfigError(f'{folder}: begun with other settings than the configs and '
                           f'options have now; {mend}')
+
+
+def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
+    """Return the checkpoint of a finished training that its test is of.
+
+    Args:
+        cfg (Config): Where the checkpoint hook, or the last stage, has ``save_best``,
+            the weights that were best by it are tested, otherwise the last ones.
+        folder (Path): The work directory.
+
+    Raises:
+        ConfigError: If there should be best weights and are none.
+    """
+    stages = stages_of(cfg)
+    hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
+    metric = stages[-1].save_best if stages else hook.get('save_best')
+    if metric is None:
+        return folder / Path((folder / 'last_checkpoint').read_text().strip()).name
+    best = list(folder.glob(f'best_{metric.replace("/", "_")}_*.pth'))
+    if not best:
+        raise ConfigError(f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which '
+                          'save_best asks for; was there a validation with it?')
+    return max(best, key=lambda path: path.stat().st_mtime)
 
 
 class ToolRunner:
@@ -71,8 +97,8 @@ class ToolRunner:
                        log: Path) -> None:
         """Train, going on where an earlier call was interrupted, and test.
 
-        The last checkpoint gets the name ``trained.pth`` too; results of the test
-        are in ``test/``.
+        What is tested, see :func:`checkpoint_to_test`, gets the name ``trained.pth``
+        too; results of the test are in ``test/``.
 
         Args:
             config (str): The config file.
@@ -82,9 +108,9 @@ class ToolRunner:
         """
         self.call(['tools/train.py', config, '--work-dir', str(folder), '--resume',
                    *options], log)
-        last = Path((folder / 'last_checkpoint').read_text().strip())
         checkpoint = folder / 'trained.pth'
         with atomic_path(checkpoint) as temporary:
-            os.link(folder / last.name, temporary)
+            os.link(checkpoint_to_test(
+                load_config(str(self.root / config)), folder), temporary)
         self.call(['tools/test.py', config, str(checkpoint), '--work-dir', str(folder),
                    *options], log)

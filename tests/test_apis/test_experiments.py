@@ -1,0 +1,43 @@
+"""Which weights of a finished training are tested."""
+import pytest
+from mmengine.config import Config
+
+from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.experiments import checkpoint_to_test
+
+STAGED = dict(
+    type='StagedTrainLoop', order=['a', 'b'],
+    stages=dict(a=dict(max_epochs=1, save_best='first/dice'),
+                b=dict(max_epochs=1, save_best='second/auc')))
+
+
+def config(save_best=None, train_cfg=None):
+    return Config(dict(
+        default_hooks=dict(checkpoint=dict(save_best=save_best)),
+        train_cfg=train_cfg or dict(max_epochs=3),
+        train_dataloader=dict(dataset=dict(type='A')),
+        optim_wrapper=dict(optimizer=dict(type='B'))))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    names = ['best_first_dice_epoch_1.pth', 'best_second_auc_epoch_2.pth', 'epoch_3.pth']
+    for name in names:
+        (tmp_path / name).write_text('weights')
+    # as in a folder that was moved since
+    (tmp_path / 'last_checkpoint').write_text('/elsewhere/epoch_3.pth\n')
+    return tmp_path
+
+
+@pytest.mark.parametrize('cfg, name', [
+    (config(), 'epoch_3.pth'),
+    (config('first/dice'), 'best_first_dice_epoch_1.pth'),
+    (config('first/dice', STAGED), 'best_second_auc_epoch_2.pth'),
+])
+def test_the_best_where_it_was_asked_for(cfg, name, folder):
+    assert checkpoint_to_test(cfg, folder) == folder / name
+
+
+def test_best_weights_that_are_not_there(folder):
+    with pytest.raises(ConfigError, match='best_third_iou.*save_best'):
+        checkpoint_to_test(config('third/iou'), folder)
