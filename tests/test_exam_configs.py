@@ -103,6 +103,7 @@ def test_schedule_is_that_of_the_paper():
     assert (first.val_begin, first.save_best) == (100, 'segmentation/dice')
     hook, = cfg.custom_hooks
     assert (hook.monitor, hook.patience) == ('malignancy/auc', 30)
+    assert 0 < hook.min_delta < 1e-4  # MMEngine's own would be 0.1 of AUC
     assert second.save_best == hook.monitor
     frozen = stages_of(Config.fromfile(ROOT / 'nafv-net_frozen_cdd-cesm.py'))[1]
     assert frozen.trainable == ['mixer', 'head']

@@ -17,7 +17,7 @@ def sample(found, drawn, patient='p'):
 
 
 def evaluate(samples, **settings):
-    metric = METRICS.build(dict(type='SegmentationMetric', views=VIEWS, **settings))
+    metric = METRICS.build(dict(type='SegmentationMetric', **settings))
     evaluator = Evaluator(metric)
     evaluator.process(data_samples=samples)
     return evaluator.evaluate(len(samples))
@@ -62,7 +62,7 @@ def test_false_alarms_in_normal_views():
 def test_what_is_missing_is_named():
     mask = np.eye(4, dtype=int)
     given = sample(dict(RCC=mask, LCC=mask), dict(RCC=mask, LCC=mask))
-    for key, message in (('pred_sem_seg', 'has to segment'),
+    for key, message in (('pred_sem_seg', 'has to segment views'),
                          ('gt_sem_seg', 'DrawLesionMap')):
         broken = {name: {k: v for k, v in given[name].items() if k != key}
                   for name in VIEWS}

@@ -46,6 +46,7 @@ custom_hooks = [
         type='EarlyStoppingHook',
         monitor='malignancy/auc',
         rule='greater',
+        min_delta=1e-6,  # what is as high is no gain
         patience=30,
         strict=False)
 ]

@@ -1,10 +1,11 @@
 """Segmentation of masses as a metric of MMEngine's evaluator."""
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
 from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.registry import METRICS
+from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 
 from .froc_metric import _to_numpy
 from .weak_localization_metric import ImageResult, WeakLocalizationMetric
@@ -20,29 +21,28 @@ class SegmentationMetric(WeakLocalizationMetric):
     mIoU is a mean of; ``iou`` is that over views. Views without a mass have no Dice;
     ``n_false_alarms`` tells how many of the ``n_normal`` ones have something segmented.
 
+    The views that the model has segmented count: ``pred_sem_seg`` (1, H, W), 1 in
+    masses, with ``gt_sem_seg`` of the same size.
+
     Args:
-        views (Sequence[str]): Names of the views that count. Defaults to those of
-            recombined images.
         prefix (str, optional): Prefix of the names. Defaults to None: 'segmentation'.
         **kwargs: ``n_bootstrap``, ``seed``, ``out_dir``, ``collect_device`` as in
             :class:`WeakLocalizationMetric`.
     """
     default_prefix: Optional[str] = 'segmentation'
 
-    def __init__(self,
-                 views: Sequence[str] = ('CEM-RC RCC', 'CEM-RC LCC', 'CEM-RC RMLO',
-                                         'CEM-RC LMLO'),
-                 **kwargs) -> None:
-        super().__init__(views=views, **kwargs)
+    def _views(self, sample: dict) -> List[dict]:
+        views = [sample[name] for name in VIEW_NAMES
+                 if 'pred_sem_seg' in sample.get(name, {})]
+        if not views:
+            raise ValueError('SegmentationMetric: no view has a pred_sem_seg; the model '
+                             'has to segment views')
+        return views
 
     def _regions(self, view: dict
                  ) -> Tuple[np.ndarray, Optional[np.ndarray], Optional[np.ndarray]]:
-        for key, hint in (
-                ('pred_sem_seg', f'the model has to segment {self.views}, or views of '
-                 'the metric has to name others'),
-                ('gt_sem_seg', 'the test pipeline needs DrawLesionMap')):
-            if view.get(key) is None:
-                raise ValueError(f'no {key}; {hint}')
+        if view.get('gt_sem_seg') is None:
+            raise ValueError('no gt_sem_seg; the test pipeline needs DrawLesionMap')
         found, drawn = (_to_numpy(view[key]['sem_seg'])[0]
                         for key in ('pred_sem_seg', 'gt_sem_seg'))
         lesions, ignored = drawn == 1, drawn == IGNORED

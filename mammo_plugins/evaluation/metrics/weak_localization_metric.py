@@ -132,11 +132,14 @@ class WeakLocalizationMetric(BaseMetric):
                 or its masks, or holds NaN, infinity or negative values.
         """
         for sample in data_samples:
-            views = [sample[name] for name in self.views if name in sample]
             # one result a sample: MMEngine cuts padding by that count
             self.results.append([
                 self._measure(view, sample.get('patient_id'))
-                for view in views or [sample]])
+                for view in self._views(sample)])
+
+    def _views(self, sample: dict) -> List[dict]:
+        """Which views of a sample count."""
+        return [sample[name] for name in self.views if name in sample] or [sample]
 
     def _measure(self, view: dict, patient: Hashable) -> ImageResult:
         try:

@@ -55,10 +55,10 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         embed_dims (int): Of tokens. Defaults to 256.
         num_layers (int): Of each attention. Defaults to 4.
         num_heads (int): Defaults to 8.
-        gated (bool): Whether the other side is looked at; without, the row "attention"
-            of table 3. Defaults to True.
-        attentions (Sequence[str]): 'self', 'cross' or both; none, the row "asymmetry
-            sensitivity" of table 3. Defaults to both.
+        gated (bool): Whether the other side is looked at; without, row 1 of table 3,
+            without asymmetry sensitivity. Defaults to True.
+        attentions (Sequence[str]): 'self', 'cross' or both; none is row 2 of table 3,
+            without attention. Defaults to both.
         **kwargs: As in :class:`ExamSegmentor`.
     """
 
