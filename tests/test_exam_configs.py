@@ -35,6 +35,8 @@ def run(cem_root, phantom_root):
         load.cache_dir = None
         if 'phantom' not in name:
             side = 112 if 'unet' in name else 56  # the paper's is tested once, below
+            if 'unet' in name:
+                cfg.model.segmentor.base_channels = 8
             resize.scale = (side, side)
             if 'num_tokens' in cfg.model.segmentor:
                 cfg.model.segmentor.num_tokens = (side // 8)**2
@@ -190,9 +192,19 @@ def test_weights_of_dinov2_are_loaded_from_a_file(name, tmp_path):
             assert 0 <= value.min() < 0.1 and 0.9 < value.max() <= 1.01
         else:
             torch.testing.assert_close(value.data, state[f'backbone.{key}'])
+    # a checkpoint is whole: it is tested and resumed without the file
     trained = tmp_path / 'trained.pth'
     torch.save(dict(state_dict=model.state_dict()), trained)
-    load_checkpoint_into(model, str(trained))
+    path.unlink()
+    drop_pretrained_files(cfg.model)
+    with DefaultScope.overwrite_default_scope('mammo'):
+        again = MODELS.build(cfg.model)
+    load_checkpoint_into(again, str(trained))
+    ours = dict(model.named_parameters())
+    assert {key.split('.')[0] for key in ours} == {
+        'segmentor', 'embedding', 'mixer', 'head'}
+    assert all(torch.equal(value, ours[key])
+               for key, value in again.named_parameters())
 
 
 def test_names_in_files_of_dinov2():

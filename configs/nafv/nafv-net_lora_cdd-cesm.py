@@ -1,10 +1,9 @@
 # NaFV-Net with low-rank changes of DINOv2's attention (LoRA) instead of all its weights.
-# Its checkpoints hold no more of DINOv2 than these: tests need the file of init_cfg too.
 _base_ = './nafv-net_cdd-cesm.py'
 model = dict(
     embedding=dict(
         _delete_=True,
-        type='mmpretrain.LoRAModel',
+        type='CompleteLoRAModel',
         module=_base_.model.embedding,
         rank=16,
         alpha=16,

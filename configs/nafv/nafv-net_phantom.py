@@ -35,16 +35,16 @@ cosine = dict(
 train_cfg = dict(
     stages=dict(
         segmentation=dict(
-            max_epochs=5,
+            max_epochs=4,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=5)],
+            param_scheduler=[dict(cosine, end=4)],
             val_begin=1,
             val_interval=None,
             save_best=None),
         classification=dict(
-            max_epochs=7,
+            max_epochs=5,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=7)],
+            param_scheduler=[dict(cosine, end=5)],
             val_interval=None,
             save_best=None)))
 del adamw, cosine

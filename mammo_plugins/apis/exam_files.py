@@ -9,7 +9,8 @@ from mammo_plugins.io import MammogramError, read_header
 from mammo_plugins.structures import VIEWS
 
 _NAME = re.compile(
-    r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(CC|MLO)(?![A-Z])', re.IGNORECASE)
+    r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
+    re.IGNORECASE)
 
 _CEM = {
     'low energy': 'CEM-LE',
@@ -59,12 +60,17 @@ class FoundExams:
     skipped: List[Tuple[Path, str]] = field(default_factory=list)
 
 
-def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str]]:
-    """Return (laterality, view) that a file name such as ``x_L-CC.png`` tells."""
+# CDD-CESM's names: digital mammogram, contrast-enhanced (recombined) one
+_CEM_NAMES = {'': 'FFDM', 'DM': 'CEM-LE', 'CM': 'CEM-RC'}
+
+
+def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str], str]:
+    """Return (laterality, view, modality) that a name such as ``x_L-CC.png`` tells."""
     found = _NAME.findall(path.stem)
     if len(found) != 1:
-        return None, None
-    return found[0][0][0].upper(), found[0][1].upper()
+        return None, None, 'FFDM'
+    laterality, cem, view = (part.upper() for part in found[0])
+    return laterality[0], view, _CEM_NAMES[cem]
 
 
 def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
@@ -79,8 +85,9 @@ def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
     picture = key is None
     if picture or by_folder:
         key = hashlib.sha256(str(path.parent.resolve()).encode()).hexdigest()[:12]
+    modality = _CEM.get(facts.header['cem_image'], 'FFDM')
     if picture:
-        name_laterality, name_view = _name_facts(path)
+        name_laterality, name_view, modality = _name_facts(path)
         laterality, view = laterality or name_laterality, view or name_view
     for name, value in (('laterality', laterality), ('view', view)):
         if value is None:
@@ -98,7 +105,7 @@ def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
         header['columns'],
         header['rows'],
         facts.pixel_spacing_mm,
-        modality=_CEM.get(header['cem_image'], 'FFDM'),
+        modality=modality,
         for_processing=header['presentation_intent'] == 'FOR PROCESSING',
         burned_in=header['burned_in_annotation'] is True)
 

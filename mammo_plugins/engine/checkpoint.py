@@ -94,7 +94,8 @@ def load_checkpoint_into(model: nn.Module,
         path, 'cpu', weights_only=False) if trust else _load_weights_only(
             path, 'cpu')
     check_state_dict(model, checkpoint, path)
-    mmengine_checkpoint.load_state_dict(model, _state_dict(checkpoint))
+    mmengine_checkpoint.load_state_dict(
+        model, own_keys(model, _state_dict(checkpoint)))
     return checkpoint
 
 
@@ -106,6 +107,17 @@ def plain_key(key: str) -> str:
             'generator.module.last.weight' where parts are wrapped.
     """
     return '.'.join(part for part in key.split('.') if part != 'module')
+
+
+def own_keys(model: nn.Module, state: dict) -> dict:
+    """Return a state dict with the names that a model has for its weights.
+
+    Args:
+        model (nn.Module): Wrapped or not, as a whole or in parts.
+        state (dict): Of such a model, with names as of :func:`plain_key` or not.
+    """
+    names = {plain_key(key): key for key in model.state_dict()}
+    return {names.get(plain_key(key), key): value for key, value in state.items()}
 
 
 def _state_dict(checkpoint: dict) -> dict:

@@ -53,6 +53,17 @@ def test_pictures_by_name(tmp_path, name, expected):
     assert (exam[expected].height, exam[expected].width) == (40, 30)
 
 
+def test_contrast_enhanced_pictures_by_name(tmp_path):
+    """As CDD-CESM names them: DM is the low-energy image, CM the recombined one."""
+    for name in ('P1_L_DM_CC.png', 'P1_L_CM_CC.png', 'P1_R_CM_MLO.png'):
+        picture(tmp_path / 'P1' / name)
+    exam, = find_exams(tmp_path, ('CEM-LE', 'CEM-RC')).exams.values()
+    assert {name: view.path.name for name, view in exam.items()} == {
+        'CEM-LE LCC': 'P1_L_DM_CC.png', 'CEM-RC LCC': 'P1_L_CM_CC.png',
+        'CEM-RC RMLO': 'P1_R_CM_MLO.png'}
+    assert not find_exams(tmp_path).exams
+
+
 @pytest.mark.parametrize('name', ['image.png', 'ALLCC.png', 'LCC_RCC.png',
                                   'BLCC.png'])
 def test_pictures_without_a_view_are_skipped(tmp_path, name):

@@ -343,6 +343,15 @@ def test_best_weights_want_a_validation(tmp_path):
         train(tmp_path, dict(low=dict(max_epochs=1, save_best='toy/error')))
 
 
+@pytest.mark.parametrize('settings, said', [
+    (dict(save_best='toy/recall', val_interval=1), 'has no toy/recall; it has toy/error'),
+    (dict(save_best='toy/error', val_begin=5), 'no validation has given a toy/error'),
+])
+def test_best_weights_that_cannot_be(tmp_path, settings, said):
+    with pytest.raises(StageError, match=said):
+        train(tmp_path, dict(low=dict(max_epochs=1, **settings)), **validation())
+
+
 def test_early_stopping_ends_the_stage(tmp_path):
     stages = dict(low=dict(max_epochs=9, val_interval=1, trainable=['low']),
                   all=dict(max_epochs=3, val_interval=1))

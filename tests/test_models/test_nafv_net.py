@@ -8,7 +8,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import PixelData
 from torch.nn import functional as F
 
-from mammo_plugins.anatomy import register_contralateral
+from mammo_plugins.anatomy import CanonicalFrame, register_contralateral
 from mammo_plugins.models import ExamSegmentor, NaFVNet
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -19,6 +19,7 @@ SIZE = (48, 32)
 VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
 NAMES = [f'{m} {v}' for m in ('CEM-LE', 'CEM-RC') for v in VIEWS]
 BOX = (slice(16, 24), slice(8, 16))
+FRAME = CanonicalFrame(40, 60, (0, 0, 32, 48), False)
 
 
 @MODELS.register_module(force=True)
@@ -68,8 +69,8 @@ def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
                   for v in (view, other)))
             sample.set_data({name: DetDataSample(
                 metainfo=dict(
-                    img_shape=SIZE, ori_shape=SIZE, homography_matrix=np.eye(3),
-                    gt_label=int(view in positive), contralateral=registration),
+                    img_shape=SIZE, homography_matrix=np.eye(3),
+                    canonical_frame=FRAME.to_dict(), gt_label=int(view in positive), contralateral=registration),
                 gt_sem_seg=PixelData(sem_seg=truth))})
         sample.gt_label = torch.tensor([label])
         samples.append(sample)
@@ -128,6 +129,35 @@ def test_masses_are_brought_through_the_files():
     expected = np.zeros(SIZE, bool)
     expected[21:29, 11:19] = True
     assert (found == expected).all()
+    # files of other sizes do not show the same pixels
+    samples[0].get('CEM-LE RCC').set_metainfo(dict(canonical_frame=CanonicalFrame(
+        80, 60, (0, 0, 32, 48), False).to_dict()))
+    unmoved = np.zeros(SIZE, bool)
+    unmoved[BOX] = True
+    assert (net._masses(samples[0], 'R', 'CC') == unmoved).all()
+
+
+def test_specks_are_no_masses():
+    net = network()
+    inputs, samples = exams(masses=(), num=1)
+    image = inputs['CEM-RC RCC'][0, 0]
+    for row, side in ((2, 2), (10, 6), (20, 3), (30, 4), (40, 1)):
+        image[row:row + side, 5:5 + side] = 1.
+    net.segmentor.predict(inputs, samples)
+    found = net._masses(samples[0], 'R', 'CC')
+    assert found.sum() == 6**2 + 4**2 + 3**2 and not found[2:4].any()
+
+
+def test_heat_maps_do_not_depend_on_padding():
+    net = network()
+    inputs, samples = exams(num=1)
+    whole = net.predict(inputs, copy.deepcopy(samples))[0].get('CEM-LE RCC').heat_map
+    height, width = SIZE[0] - 8, SIZE[1] - 4
+    for name in NAMES:
+        samples[0].get(name).set_metainfo(dict(img_shape=(height, width)))
+        inputs[name][..., height:, :], inputs[name][..., width:] = 0., 0.
+    found = net.predict(inputs, samples)[0].get('CEM-LE RCC').heat_map
+    assert whole.shape == SIZE and found.shape == (height, width)
 
 
 @pytest.mark.parametrize('facts,labelled,side', [
@@ -139,6 +169,8 @@ def test_masses_are_brought_through_the_files():
     (dict(masses=(), annotated=('RCC', 'LCC', 'LMLO')), True, 'L'),
     # none: the positive side
     (dict(masses=(), positive=('LCC', )), True, 'L'),
+    # a large benign mass, a malignant finding on the other side
+    (dict(masses=('RCC', ), annotated=('RCC', ), positive=('LCC', )), True, 'L'),
 ])
 def test_affected_side(facts, labelled, side):
     net = network()
@@ -243,6 +275,18 @@ def test_registration_is_asked_for():
     inputs, samples = exams()
     for sample in samples:
         sample.set_data({'CEM-LE LCC': DetDataSample(metainfo=dict(
-            img_shape=SIZE, ori_shape=SIZE, homography_matrix=np.eye(3)))})
+            img_shape=SIZE, homography_matrix=np.eye(3),
+            canonical_frame=FRAME.to_dict()))})
     with pytest.raises(ValueError, match='RegisterSides'):
         net.predict(inputs, samples)
+
+
+def test_training_wants_maps_and_tensors_samples():
+    net = network()
+    net.start_stage('segmentation')
+    inputs, samples = exams()
+    del samples[0].get('CEM-RC RCC').gt_sem_seg
+    with pytest.raises(ValueError, match='DrawLesionMap'):
+        net.loss(inputs, samples)
+    with pytest.raises(ValueError, match='data_samples is None'):
+        net(inputs)

@@ -1,6 +1,6 @@
 # NaFV-Net, "Experimental Environment Setting": 200 epochs of segmentation with a
 # learning rate of 0.01, weight decay 0.0001 and momentum 0.9, of which the weights with
-# the highest Dice after epoch 100 are taken; 300 epochs of classification with 0.001 and
+# the highest Dice (the paper: Dice and mIoU) after epoch 100 are taken; 300 epochs of classification with 0.001 and
 # 0.01, at most 30 without a higher AUC. "An optimizer" is SGD where there is a momentum,
 # and AdamW otherwise; DINOv2 learns at a tenth of the rate, which is ours.
 train_cfg = dict(
@@ -27,14 +27,15 @@ train_cfg = dict(
             save_best='malignancy/auc')))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-val_evaluator = [
+test_evaluator = [
     dict(
         type='ROCMetric',
         prefix='malignancy',
         class_names=('benign', 'malignant')),
     dict(type='SegmentationMetric')
 ]
-test_evaluator = val_evaluator
+# intervals are for the test
+val_evaluator = [dict(metric, n_bootstrap=0) for metric in test_evaluator]
 
 # of the stages
 optim_wrapper = dict(type='OptimWrapper')

@@ -3,7 +3,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mammo_plugins.engine.checkpoint import plain_key
+from mammo_plugins.engine.checkpoint import own_keys, plain_key
 from mammo_plugins.registry import HOOKS
 
 
@@ -27,9 +27,5 @@ class PlainKeysHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        names = {plain_key(key): key for key in model.state_dict()}
         if 'state_dict' in checkpoint:
-            checkpoint['state_dict'] = {
-                names.get(plain_key(key), key): value
-                for key, value in checkpoint['state_dict'].items()
-            }
+            checkpoint['state_dict'] = own_keys(model, checkpoint['state_dict'])

@@ -6,6 +6,8 @@ from mmengine.hooks import (CheckpointHook, EarlyStoppingHook, Hook,
                             IterTimerHook)
 from mmengine.runner import Runner
 
+from mammo_plugins.engine.loops.stages import StageError
+
 # what a checkpoint holds of the stage under way
 OF_STAGE = ('stage', 'optimizer', 'param_schedulers')
 
@@ -83,7 +85,16 @@ class StageHook(Hook):
     def after_val_epoch(self,
                         runner: Runner,
                         metrics: Optional[Dict[str, float]] = None) -> None:
-        """Remember the validation of this epoch."""
+        """Remember the validation of this epoch.
+
+        Raises:
+            StageError: If it lacks the metric of the stage's ``save_best``.
+        """
+        stage = runner.train_loop.stage
+        if stage.save_best is not None and stage.save_best not in (metrics or {}):
+            raise StageError(
+                f'stages.{stage.name}.save_best: the validation has no '
+                f'{stage.save_best}; it has {", ".join(sorted(metrics or {}))}')
         self._metrics = {
             k: float(v) for k, v in (metrics or {}).items()
             if isinstance(v, (int, float)) or getattr(v, 'size', None) == 1

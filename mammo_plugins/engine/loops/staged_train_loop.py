@@ -189,8 +189,13 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _take_best(self) -> None:
         """Load the weights that were best in the stage, if it asks for them."""
-        path = best_checkpoint(self.runner) if self.stage.save_best else None
-        if path is not None:
+        if self.stage.save_best is not None:
+            path = best_checkpoint(self.runner)
+            if path is None:
+                raise StageError(
+                    f'stages.{self.stage.name}.save_best: no validation has given a '
+                    f'{self.stage.save_best}; see val_begin and val_interval, and '
+                    'whether the validation part has what it is of')
             barrier()  # the main process has written it
             self.runner.logger.info(f'the best weights of stage {self.stage.name} are '
                                     f'taken: {path}')

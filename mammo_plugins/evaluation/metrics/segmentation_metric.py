@@ -21,7 +21,8 @@ class SegmentationMetric(WeakLocalizationMetric):
     mIoU is a mean of; ``iou`` is that over views. Views without a mass have no Dice;
     ``n_false_alarms`` tells how many of the ``n_normal`` ones have something segmented.
 
-    The views that the model has segmented count: ``pred_sem_seg`` (1, H, W), 1 in
+    Measured in pixels of the network's input. The views that the model has segmented
+    count: ``pred_sem_seg`` (1, H, W), 1 in
     masses, with ``gt_sem_seg`` of the same size.
 
     Args:

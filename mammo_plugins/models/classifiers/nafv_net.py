@@ -1,15 +1,17 @@
 """NaFV-Net: masses segmented by asymmetry, then classified by four views."""
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
-from mammo_plugins.models.segmentors.exam_segmentor import PROJECTIONS, SIDES
+from mammo_plugins.models.segmentors.exam_segmentor import (PROJECTIONS, SIDES,
+                                                            drawn_map)
 from mammo_plugins.models.utils.grad_cam import grad_cam
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -18,6 +20,7 @@ from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
 
 STAGES = ('segmentation', 'classification')
 FUSED = ('fused CC', 'fused MLO')
+_MOST_MASSES = 3  # of a view
 
 
 class EnrichedExams(NamedTuple):
@@ -43,27 +46,30 @@ class NaFVNet(BaseModel):
     the lesions are also blended into the other side (eq. 9), and the loss asks for the
     same prediction with it (eqs. 10 and 11).
 
-    Which side is affected: in training that with more annotated pixels of mass, else
-    the only positive one; in tests, and in training where that does not tell, the side
-    with more segmented pixels, and without any that with the highest probability of
-    mass. Of masses on both sides those of the other one are so left as they are.
-    Without a mass all weights are 1, and nothing is blended.
+    Which side is affected: in training the only positive one, else that with more
+    annotated pixels of mass; in tests, and in training where that does not tell, the
+    side with more segmented pixels, and without any, or with as many, that with the
+    highest probability of mass. Of masses on both sides those of the other one are so
+    left as they are. Without a mass all weights are 1, and nothing is blended.
 
     Trained by :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
     :meth:`start_stage`: 'segmentation' and then 'classification', on predicted masks.
 
     The paper's appendix is not available. Ours are: that masks are moved ("slight
     misalignments") for the unaffected image and its fused one alike, in training only;
-    that other breasts are registered by contours, not only mirrored; that a mask found
-    on a recombined image is brought to the low-energy one through the pixels of the
-    files, or, where these differ in size, as it lies in the resized image.
+    that other breasts are registered by contours, not only mirrored; that of the parts
+    segmented in a view the three largest are masses; that a mask found on a recombined
+    image is brought to the low-energy one through the pixels of the files, or, where
+    these differ in size, as it lies in the resized image; that the focal loss is that
+    of the original images alone; that no statistics of batch norm tell original from
+    fused images.
 
     Args:
         segmentor (dict): An :class:`ExamSegmentor`; its ``modality`` says on which
             images.
         embedding (dict): A backbone of feature maps: mmpretrain's
-            ``VisionTransformer`` with ``out_type='featmap'``, its ``LoRAModel`` of
-            such, or :class:`ConvEmbedding`.
+            ``VisionTransformer`` with ``out_type='featmap'``, a
+            :class:`CompleteLoRAModel` of such, or :class:`ConvEmbedding`.
         mixer (dict): A :class:`FourViewMixer` but for ``in_channels``; with
             ``four_views=False`` only the affected side takes part.
         head (dict): A classification head of mmpretrain but for ``in_channels``, of
@@ -141,7 +147,11 @@ class NaFVNet(BaseModel):
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
-            self.segmentor.predict(inputs, data_samples)
+            if data_samples is None:
+                raise ValueError('NaFVNet.forward: data_samples is None; they hold the '
+                                 'registration of both sides')
+            with torch.no_grad():
+                self.segmentor.predict(inputs, data_samples)
             exams = self.enriched(inputs, data_samples)
             return self.head((self.mixer(self.embed(exams.views)), ))
         raise RuntimeError(f'NaFVNet.forward: mode {mode!r}; expected loss, predict or '
@@ -208,9 +218,11 @@ class NaFVNet(BaseModel):
             own = {name: part[i:i + 1] for name, part in maps.items()}
             for projection in PROJECTIONS:
                 view = sample.get(self._view_name(side, projection))
+                height, width = view.img_shape[:2]  # without padding
                 view.heat_map = self._heat_map(
                     own, f'affected {projection}', int(sample.pred_label),
-                    view.img_shape[:2])
+                    inputs[self._view_name(side, projection)].shape[2:]
+                )[:height, :width]
         return data_samples
 
     def _heat_map(self, maps: Dict[str, Tensor], name: str, label: int,
@@ -301,23 +313,22 @@ class NaFVNet(BaseModel):
         """Return the segmented masses in pixels of the classified image, bool."""
         seen = sample.get(self.segmentor.view_name(side, projection))
         shown = sample.get(self._view_name(side, projection))
-        masses = seen.pred_sem_seg.sem_seg[0].cpu().numpy() == 1
-        if seen is shown or tuple(seen.ori_shape[:2]) != tuple(shown.ori_shape[:2]):
+        masses = _largest_parts(seen.pred_sem_seg.sem_seg[0].cpu().numpy() == 1)
+        if seen is shown or _file_size(seen) != _file_size(shown):
             return masses
         matrix = shown.homography_matrix @ np.linalg.inv(seen.homography_matrix)
-        if np.allclose(matrix, np.eye(3), atol=1e-3):
-            return masses
         # OpenCV counts from the middles of pixels
         half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
         matrix = np.linalg.inv(half) @ matrix @ half
-        return cv2.warpAffine(masses.astype(np.uint8), matrix[:2], masses.shape[::-1],
+        return cv2.warpAffine(masses.astype(np.uint8), matrix[:2],
+                              tuple(shown.img_shape[1::-1]),
                               flags=cv2.INTER_NEAREST) > 0
 
     def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
         """Return 'R' or 'L'; see the class."""
         rules = [self._segmented, self._suspected]
         if labelled:
-            rules = [self._annotated, self._labelled, *rules]
+            rules = [self._labelled, self._annotated, *rules]
         for rule in rules:
             amounts = {side: rule(sample, side) for side in SIDES}
             if len(set(amounts.values())) > 1:
@@ -329,7 +340,7 @@ class NaFVNet(BaseModel):
                 for projection in PROJECTIONS]
 
     def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
-        return sum(int((view.gt_sem_seg.sem_seg == 1).sum())
+        return sum(int((drawn_map(view) == 1).sum())
                    for view in self._seen(sample, side))
 
     def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
@@ -342,6 +353,19 @@ class NaFVNet(BaseModel):
     def _suspected(self, sample: MultiViewDataSample, side: str) -> float:
         return max(float(view.pred_sem_seg.probability.max())
                    for view in self._seen(sample, side))
+
+
+def _file_size(view: DetDataSample) -> Tuple[int, int]:
+    frame = view.canonical_frame
+    return frame['source_width'], frame['source_height']
+
+
+def _largest_parts(masses: np.ndarray) -> np.ndarray:
+    """Leave specks out of a mask: keep the largest connected parts."""
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(
+        masses.astype(np.uint8), connectivity=8)
+    areas = facts[1:, cv2.CC_STAT_AREA]
+    return np.isin(labels, 1 + np.argsort(-areas, kind='stable')[:_MOST_MASSES])
 
 
 def _opposite(side: str) -> str:

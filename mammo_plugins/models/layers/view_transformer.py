@@ -50,7 +50,8 @@ class ViewTransformer(BaseModule):
     lambda (eq. 7), which begin with 1/2 each.
 
     Args:
-        in_channels (int): Of the features; tokens are their places.
+        in_channels (int): Of the features; tokens are their places, where the paper
+            has patches of P x P.
         embed_dims (int): D.
         num_tokens (int): Places of the feature map at the size trained with; positions
             are learned (eq. 4). Another size raises.

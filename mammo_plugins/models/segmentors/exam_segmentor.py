@@ -2,6 +2,7 @@
 from typing import Dict, List, Optional
 
 import torch
+from mmdet.structures import DetDataSample
 from mmengine.model import BaseModel
 from mmengine.structures import PixelData
 from torch import Tensor
@@ -15,13 +16,25 @@ SIDES = ('R', 'L')
 PROJECTIONS = ('CC', 'MLO')
 
 
+def drawn_map(view: DetDataSample) -> Tensor:
+    """Return the map of a view's lesions, (1, H, W): 1 in masses, 255 ignored.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if 'gt_sem_seg' not in view:
+        raise ValueError(f'image {view.get("img_id")}: no map of lesions; the training '
+                         'pipeline needs DrawLesionMap')
+    return view.gt_sem_seg.sem_seg
+
+
 class ExamSegmentor(BaseModel):
     """Base of networks that segment masses in CC and MLO of both breasts.
 
     A subclass has :meth:`logits`. All four views have to be there.
 
-    NaFV-Net names no loss: binary cross entropy over all pixels and Dice over the views
-    with a mass, as TransUNet's, each with weight 1.
+    NaFV-Net names no loss: binary cross entropy over all pixels and Dice, after
+    TransUNet; that both have weight 1 and that Dice is of the views with a mass is ours.
 
     Args:
         modality (str, optional): Of the views, 'CEM-RC' for recombined images.
@@ -58,7 +71,7 @@ class ExamSegmentor(BaseModel):
 
         Args:
             inputs (dict[str, Tensor]): By view, (N, C, H, W), breasts facing the same
-                way, sides multiples of 8.
+                way, of the size that the network is for.
 
         Returns:
             dict[str, Tensor]: By view, (N, 1, H, W).
@@ -77,7 +90,7 @@ class ExamSegmentor(BaseModel):
             dict[str, Tensor]: ``loss_bce`` and ``loss_dice``.
         """
         found = self.logits(inputs)
-        target = torch.stack([sample.get(name).gt_sem_seg.sem_seg
+        target = torch.stack([drawn_map(sample.get(name))
                               for name in found for sample in data_samples]).float()
         logits = torch.cat(list(found.values()))
         known = target != IGNORED
@@ -102,8 +115,8 @@ class ExamSegmentor(BaseModel):
         Returns:
             list[:obj:`MultiViewDataSample`]: The samples, their views with
             ``pred_sem_seg``: ``sem_seg`` (1, H, W), 1 in masses, and ``probability``
-            of the same size; metainfo ``affected_side`` is 'R' or 'L', the side with
-            more pixels of mass, or ``None`` if neither has any.
+            of the same size; metainfo ``affected_side`` is the side with more pixels of
+            mass, 'R' if they have as many, or ``None`` if neither has any.
         """
         found = {name: part.sigmoid() for name, part in self.logits(inputs).items()}
         for i, sample in enumerate(data_samples):
