@@ -71,6 +71,11 @@ def run_tool(monkeypatch, capsys):
     return run
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what is long, so that no worker ends with it alone."""
+    items.sort(key=lambda item: 'test_training' not in item.path.parts)
+
+
 IDENTITY = ('Secretname', 'PID-7788', '19610203')
 
 

@@ -34,6 +34,15 @@ ARGUMENTS = {
     'ExamDataset': dict(lazy_init=True),
     'ForEachView': dict(transforms=[]),
     'FourViewMixer': dict(in_channels=8),
+    'NaFVNet': dict(
+        segmentor=dict(type='mammo.UNetSegmentor', base_channels=8, num_levels=2),
+        embedding=dict(type='mammo.ConvEmbedding', channels=(4, 8)), embed_dims=8,
+        mixer=dict(type='mammo.FourViewMixer'),
+        head=dict(type='mmpretrain.LinearClsHead', num_classes=2)),
+    'CompleteLoRAModel': dict(
+        module=dict(type='mmpretrain.VisionTransformer', arch=dict(
+            embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=8)),
+        rank=2, targets=[dict(type='qkv')]),
     'UNet': dict(in_channels=1, base_channels=8),
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,

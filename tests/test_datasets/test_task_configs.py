@@ -17,7 +17,8 @@ TASKS = dict(
     inbreast_pair=('pair', ('R', 'L')),
     cdd_cesm_exam=('exam', tuple(
         f'{m} {v}' for m in ('CEM-LE', 'CEM-RC')
-        for v in ('RCC', 'LCC', 'RMLO', 'LMLO'))))
+        for v in ('RCC', 'LCC', 'RMLO', 'LMLO'))),
+    inbreast_exam=('exam', ('RCC', 'LCC', 'RMLO', 'LMLO')))
 
 
 @pytest.fixture
