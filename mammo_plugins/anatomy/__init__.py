@@ -1,6 +1,6 @@
 """Breast mask, skin line, muscle, nipple, canonical frame, registration; no torch."""
 from .breast_contour import find_skin_line, skin_line
-from .breast_mask import mask_bbox, breast_mask, breast_side
+from .breast_mask import breast_mask, breast_side, mask_bbox
 from .canonical_frame import (SMALLEST_BREAST, CanonicalFrame, transform_boxes,
                               transform_points)
 from .nipple import Nipple, find_nipple, locate_nipple
@@ -9,7 +9,7 @@ from .registration import Registration, register_contralateral
 
 __all__ = [
     'SMALLEST_BREAST', 'CanonicalFrame', 'Nipple', 'PectoralEdge', 'Registration',
-    'mask_bbox', 'breast_mask', 'breast_side', 'find_nipple', 'find_skin_line',
-    'locate_nipple', 'pectoral_edge', 'register_contralateral', 'skin_line',
+    'breast_mask', 'breast_side', 'find_nipple', 'find_skin_line', 'locate_nipple',
+    'mask_bbox', 'pectoral_edge', 'register_contralateral', 'skin_line',
     'transform_boxes', 'transform_points'
 ]

@@ -8,7 +8,7 @@ from typing import Tuple
 
 import numpy as np
 
-from .breast_mask import mask_bbox, breast_mask, breast_side
+from .breast_mask import breast_mask, breast_side, mask_bbox
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02

@@ -217,7 +217,7 @@ class ExamInferencer(TrainedModel):
                 pixel_spacing_mm=view.pixel_spacing_mm,
                 nipple=nipples.get(name),
                 nipple_source='detector' if name in nipples else None,
-                mask_bbox=None,
+                breast_bbox=None,
                 birads=None,
                 density=None,
                 abnormal=None) for i, (name, view) in enumerate(views.items())

@@ -205,7 +205,7 @@ def process_view(job: Job, view: RawView) -> Result:
             width=frame.source_width,
             height=frame.source_height,
             pixel_spacing_mm=spacing and list(spacing),
-            mask_bbox=[x1, y1, x2 - x1, y2 - y1]),
+            breast_bbox=[x1, y1, x2 - x1, y2 - y1]),
         annotations=annotations,
         skipped=skipped)
 

@@ -107,7 +107,7 @@ def _stem(view: PhantomView) -> str:
     return f'{view.laterality}_{view.view}{suffix}'
 
 
-def _mask_bbox(mask: np.ndarray) -> List[float]:
+def _breast_bbox(mask: np.ndarray) -> List[float]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return [
         float(columns[0]),
@@ -132,7 +132,7 @@ def _image_record(view: PhantomView, exam: PhantomExam, name: str,
         'view': view.view,
         'pixel_spacing_mm': [pixel_mm, pixel_mm],
         'nipple': [round(v, 2) for v in view.nipple],
-        'mask_bbox': _mask_bbox(view.breast_mask),
+        'breast_bbox': _breast_bbox(view.breast_mask),
         'birads': max(birads) if birads else '2' if nodules else '1',
         'density': exam.density,
         'abnormal': bool(view.lesions),

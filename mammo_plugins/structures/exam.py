@@ -49,7 +49,7 @@ class View:
         modality (str): One of ``MODALITIES``.
         pixel_spacing_mm (tuple[float], optional): (row, column).
         nipple (tuple[float], optional): (x, y) in pixels.
-        mask_bbox (tuple[float], optional): (x1, y1, x2, y2) in pixels.
+        breast_bbox (tuple[float], optional): (x1, y1, x2, y2) in pixels.
         birads, density (str, optional): As read by the radiologist.
         abnormal (bool, optional): Whether the view shows an abnormality.
         pathology (str, optional): 'malignant' or 'benign', of the view or its
@@ -66,7 +66,7 @@ class View:
     modality: str = 'FFDM'
     pixel_spacing_mm: Optional[Tuple[float, float]] = None
     nipple: Optional[Tuple[float, float]] = None
-    mask_bbox: Optional[Tuple[float, float, float, float]] = None
+    breast_bbox: Optional[Tuple[float, float, float, float]] = None
     birads: Optional[str] = None
     density: Optional[str] = None
     abnormal: Optional[bool] = None

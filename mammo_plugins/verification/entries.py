@@ -137,7 +137,7 @@ def check_geometry(part: Part) -> Iterator[Finding]:
     """Boxes and points outside the image, to a pixel; masks against boxes."""
     for image in part.data['images']:
         size = image['width'], image['height']
-        for key in ('nipple', 'mask_bbox'):
+        for key in ('nipple', 'breast_bbox'):
             if image[key] is not None and _outside(image[key], size):
                 yield Finding(WARNING, f'{key} outside the image', part.at(image),
                               f'{image[key]} in {size[0]} x {size[1]} pixels')

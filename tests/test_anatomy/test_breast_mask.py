@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mammo_plugins.anatomy import mask_bbox, breast_mask, breast_side
+from mammo_plugins.anatomy import breast_mask, breast_side, mask_bbox
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 

@@ -26,7 +26,7 @@ def lesion(number, image_id, box, pathology, birads, crowd=0):
 def root(tmp_path):
     """Two views: four lesions and a crowd region in one, none in the other."""
     image = dict(width=100, height=200, exam_id='e', patient_id='p', view='CC',
-                 pixel_spacing_mm=None, nipple=None, mask_bbox=None, birads=None,
+                 pixel_spacing_mm=None, nipple=None, breast_bbox=None, birads=None,
                  density=None, abnormal=None, modality='FFDM', source='s')
     data = dict(
         info=dict(dataset='d', converter_version='1'),

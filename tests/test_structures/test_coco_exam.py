@@ -11,7 +11,7 @@ def image(id=1, **changes):
     facts = dict(
         id=id, file_name=f'{id}.png', width=60, height=80, exam_id='e1',
         patient_id='p1', laterality='L', view='CC', pixel_spacing_mm=[0.1, 0.1],
-        nipple=None, mask_bbox=None, birads='4A', density='B', abnormal=True,
+        nipple=None, breast_bbox=None, birads='4A', density='B', abnormal=True,
         modality='FFDM', source='a.dcm')
     return {**facts, **changes}
 

@@ -49,7 +49,7 @@ def make_part(root, split, n_exams, start):
                 id=index, file_name=name, width=WIDTH, height=HEIGHT,
                 exam_id=f'SECRETEXAM{exam}', patient_id=f'SECRETPATIENT{exam}',
                 laterality=side, view=view, pixel_spacing_mm=[.1, .1],
-                nipple=[30, 50], mask_bbox=[0, 10, 60, 80], birads='4A',
+                nipple=[30, 50], breast_bbox=[0, 10, 60, 80], birads='4A',
                 density='B', abnormal=side == 'L', modality='FFDM',
                 source=f'SECRETFILE{index}.dcm'))
             if side == 'L':
