@@ -21,8 +21,8 @@ def parse_args():
         '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
         'the original files and in mm) and one four-view picture an exam; of pairs one '
         'of each projection with the normal and the abnormal images; of exams one with '
-        'the outlines of masses and one with heat maps. Paths below PATH are written as '
-        'they are: keep names out of them.',
+        'the outlines of masses and one with heat maps. Paths below PATH are written '
+        'as they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')

@@ -74,8 +74,8 @@ def _split(parser: argparse.ArgumentParser, args: argparse.Namespace,
     if not 0 <= val_share < 1:
         parser.error(f'--val-share: expected 0 to below 1, got {val_share}')
     if not 0 <= args.val_folds <= args.folds - 2:
-        parser.error(f'--val-folds {args.val_folds}: expected 0 to {args.folds - 2}, so '
-                     'that one fold is left to train on')
+        parser.error(f'--val-folds {args.val_folds}: expected 0 to {args.folds - 2}, '
+                     'so that one fold is left to train on')
     return Split(args.split or _default_split(converter),
                  dict(zip(('train', 'val', 'test'), args.ratios)), val_share,
                  args.folds, args.seed, args.val_folds)

@@ -37,9 +37,9 @@ def position_mask(lesion: np.ndarray) -> np.ndarray:
     1 in the lesion and 0.9 in the rest of its box. Outside the weight falls with the
     Euclidean distance to the lesion's centre, "from 0.9 to 0". The paper does not say
     in what units: ours is ``0.9 (1 - d / d_max)``, d_max being the distance of the
-    image's farthest pixel, which so gets 0; at the box's rim it jumps. The centre is that of the box. Of several
-    lesions each pixel has the largest weight. Without a lesion there is no position
-    to tell, and all weights are 1.
+    image's farthest pixel, which so gets 0; at the box's rim it jumps. The centre is
+    that of the box. Of several lesions each pixel has the largest weight. Without a
+    lesion there is no position to tell, and all weights are 1.
 
     Args:
         lesion (np.ndarray): (H, W) bool; each connected part is a lesion.

@@ -21,8 +21,8 @@ def config(save_best=None, train_cfg=None):
 
 @pytest.fixture
 def folder(tmp_path):
-    names = ['best_first_dice_epoch_1.pth', 'best_second_auc_epoch_2.pth', 'epoch_3.pth']
-    for name in names:
+    for name in ('best_first_dice_epoch_1.pth', 'best_second_auc_epoch_2.pth',
+                 'epoch_3.pth'):
         (tmp_path / name).write_text('weights')
     # as in a folder that was moved since
     (tmp_path / 'last_checkpoint').write_text('/elsewhere/epoch_3.pth\n')

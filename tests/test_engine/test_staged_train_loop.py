@@ -344,7 +344,8 @@ def test_best_weights_want_a_validation(tmp_path):
 
 
 @pytest.mark.parametrize('settings, said', [
-    (dict(save_best='toy/recall', val_interval=1), 'has no toy/recall; it has toy/error'),
+    (dict(save_best='toy/recall', val_interval=1),
+     'has no toy/recall; it has toy/error'),
     (dict(save_best='toy/error', val_begin=5), 'no validation has given a toy/error'),
 ])
 def test_best_weights_that_cannot_be(tmp_path, settings, said):

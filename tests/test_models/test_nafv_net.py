@@ -70,7 +70,8 @@ def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
             sample.set_data({name: DetDataSample(
                 metainfo=dict(
                     img_shape=SIZE, homography_matrix=np.eye(3),
-                    canonical_frame=FRAME.to_dict(), gt_label=int(view in positive), contralateral=registration),
+                    canonical_frame=FRAME.to_dict(),
+                    gt_label=int(view in positive), contralateral=registration),
                 gt_sem_seg=PixelData(sem_seg=truth))})
         sample.gt_label = torch.tensor([label])
         samples.append(sample)

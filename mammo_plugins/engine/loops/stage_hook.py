@@ -58,7 +58,7 @@ def keep_best(runner: Runner, metric: Optional[str]) -> None:
 
 
 def best_checkpoint(runner: Runner) -> Optional[str]:
-    """Return the file that :func:`keep_best` has made the hook keep, if there is one."""
+    """Return the file of the best weights that the hook has kept, if any."""
     paths = [hook.best_ckpt_path for hook in runner.hooks
              if isinstance(hook, CheckpointHook)]
     return next(filter(None, paths), None)

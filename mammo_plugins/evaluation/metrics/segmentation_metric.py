@@ -15,8 +15,8 @@ from .weak_localization_metric import ImageResult, WeakLocalizationMetric
 class SegmentationMetric(WeakLocalizationMetric):
     """Dice and IoU of masses in the views of an exam (NaFV-Net, table 2).
 
-    As :class:`WeakLocalizationMetric` with segmentation maps in place of heat maps, held
-    against those that :class:`DrawLesionMap` draws: means over the views with a mass,
+    As :class:`WeakLocalizationMetric` with segmentation maps in place of heat maps,
+    held against those that :class:`DrawLesionMap` draws: means over the views with a mass,
     each with an interval by bootstrap over patients. The paper does not say what its
     mIoU is a mean of; ``iou`` is that over views. Views without a mass have no Dice;
     ``n_false_alarms`` tells how many of the ``n_normal`` ones have something segmented.
@@ -36,8 +36,8 @@ class SegmentationMetric(WeakLocalizationMetric):
         views = [sample[name] for name in VIEW_NAMES
                  if 'pred_sem_seg' in sample.get(name, {})]
         if not views:
-            raise ValueError('SegmentationMetric: no view has a pred_sem_seg; the model '
-                             'has to segment views')
+            raise ValueError('SegmentationMetric: no view has a pred_sem_seg; the '
+                             'model has to segment views')
         return views
 
     def _regions(self, view: dict

@@ -1,11 +1,11 @@
 """Blocks of NaFV-Net's classifier, after MedViT (Manzari et al., 2023).
 
-The paper's appendix, which details them, is not available. What follows is after MedViT's
-efficient convolution block and local transformer block. Ours, for simplicity: ReLU where
-MedViT has h-swish and squeeze-and-excitation; no batch norm before feed-forward networks
-and within projections; residuals around each part; attention with layer norm and a
-network of its own; keys and values averaged in two dimensions; no stochastic depth; as
-many heads in all blocks.
+The paper's appendix, which details them, is not available. What follows is after
+MedViT's efficient convolution block and local transformer block. Ours, for simplicity:
+ReLU where MedViT has h-swish and squeeze-and-excitation; no batch norm before
+feed-forward networks and within projections; residuals around each part; attention with
+layer norm and a network of its own; keys and values averaged in two dimensions; no
+stochastic depth; as many heads in all blocks.
 """
 import torch
 from mmcv.cnn import ConvModule

@@ -53,8 +53,8 @@ class FourViewMixer(BaseModule):
     of the affected side's views, which are concatenated.
 
     The paper's appendix with L1, L2, L3 and widths is not available: they are ours, as
-    is halving the resolution before stages 2 and 3, as MedViT does, that all views share
-    their weights, and what "jointly" is in stage 3.
+    is halving the resolution before stages 2 and 3, as MedViT does, that all views
+    share their weights, and what "jointly" is in stage 3.
 
     Args:
         in_channels (int): Of the features.

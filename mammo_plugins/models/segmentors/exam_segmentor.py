@@ -34,7 +34,8 @@ class ExamSegmentor(BaseModel):
     A subclass has :meth:`logits`. All four views have to be there.
 
     NaFV-Net names no loss: binary cross entropy over all pixels and Dice, after
-    TransUNet; that both have weight 1 and that Dice is of the views with a mass is ours.
+    TransUNet; that both have weight 1 and that Dice is of the views with a mass is
+    ours.
 
     Args:
         modality (str, optional): Of the views, 'CEM-RC' for recombined images.
