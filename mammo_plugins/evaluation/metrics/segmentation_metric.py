@@ -16,13 +16,13 @@ class SegmentationMetric(WeakLocalizationMetric):
     """Dice and IoU of masses in the views of an exam (NaFV-Net, table 2).
 
     As :class:`WeakLocalizationMetric` with segmentation maps in place of heat maps,
-    held against those that :class:`DrawLesionMap` draws: means over the views with a mass,
-    each with an interval by bootstrap over patients. The paper does not say what its
-    mIoU is a mean of; ``iou`` is that over views. Views without a mass have no Dice;
-    ``n_false_alarms`` tells how many of the ``n_normal`` ones have something segmented.
+    held against those that :class:`DrawLesionMap` draws, in pixels of the network's
+    input: means over the views with a mass, each with an interval by bootstrap over
+    patients. The paper does not say what its mIoU is a mean of; ``iou`` is that over
+    views. Views without a mass have no Dice; ``n_false_alarms`` tells how many of the
+    ``n_normal`` ones have something segmented.
 
-    Measured in pixels of the network's input. The views that the model has segmented
-    count: ``pred_sem_seg`` (1, H, W), 1 in
+    The views that the model has segmented count: ``pred_sem_seg`` (1, H, W), 1 in
     masses, with ``gt_sem_seg`` of the same size.
 
     Args:
