@@ -1,8 +1,8 @@
 """Breast mask, skin line, muscle, nipple, canonical frame, registration; no torch."""
 from .breast_contour import find_skin_line, skin_line
 from .breast_mask import breast_mask, breast_side, mask_bbox
-from .canonical_frame import (SMALLEST_BREAST, CanonicalFrame, transform_boxes,
-                              transform_points)
+from .canonical_frame import (SMALLEST_BREAST, CanonicalFrame, opencv_affine,
+                              transform_boxes, transform_points)
 from .nipple import Nipple, find_nipple, locate_nipple
 from .pectoral import PectoralEdge, pectoral_edge
 from .registration import Registration, register_contralateral
@@ -10,6 +10,6 @@ from .registration import Registration, register_contralateral
 __all__ = [
     'SMALLEST_BREAST', 'CanonicalFrame', 'Nipple', 'PectoralEdge', 'Registration',
     'breast_mask', 'breast_side', 'find_nipple', 'find_skin_line', 'locate_nipple',
-    'mask_bbox', 'pectoral_edge', 'register_contralateral', 'skin_line',
+    'mask_bbox', 'opencv_affine', 'pectoral_edge', 'register_contralateral', 'skin_line',
     'transform_boxes', 'transform_points'
 ]

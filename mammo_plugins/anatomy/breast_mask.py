@@ -142,7 +142,7 @@ def breast_side(mask: np.ndarray) -> Optional[str]:
 
 
 def mask_bbox(mask: np.ndarray,
-                margin: int = 0) -> Optional[Tuple[int, int, int, int]]:
+              margin: int = 0) -> Optional[Tuple[int, int, int, int]]:
     """Return the box around what is true in a mask, such as the breast.
 
     Args:

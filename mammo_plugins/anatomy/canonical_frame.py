@@ -29,6 +29,21 @@ def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return mapped[..., :2] / mapped[..., 2:]
 
 
+def opencv_affine(matrix: np.ndarray) -> np.ndarray:
+    """Return an affine map of continuous pixels as ``cv2.warpAffine`` takes it.
+
+    OpenCV counts from the middles of pixels.
+
+    Args:
+        matrix (np.ndarray): (3, 3).
+
+    Returns:
+        np.ndarray: (2, 3).
+    """
+    to_middles = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return (np.linalg.inv(to_middles) @ matrix @ to_middles)[:2]
+
+
 def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """Map boxes by a homography and box them in again.
 

@@ -13,6 +13,6 @@ from .trained_model import TrainedModel, trained_model_of
 __all__ = [
     'BlendedImages', 'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
     'SyntheticExams', 'ToolRunner', 'TrainedModel', 'blend_by', 'blend_by_poisson',
-    'breast_saliency', 'check_settings', 'find_exams', 'loaded_breasts', 'loaded_normals',
-    'synthesis_stages', 'trained_model_of'
+    'breast_saliency', 'check_settings', 'find_exams', 'loaded_breasts',
+    'loaded_normals', 'synthesis_stages', 'trained_model_of'
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from mammo_plugins.io import MammogramError, read_header
-from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures import VIEWS, with_modality
 
 _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
@@ -153,7 +153,7 @@ def find_exams(path: Union[str, Path],
             usable.append((view.for_processing, view.path, key, view))
     for _, file, key, view in sorted(usable, key=lambda item: item[:2]):
         views = found.exams.setdefault(key, {})
-        name = view.name if len(wanted) == 1 else f'{view.modality} {view.name}'
+        name = with_modality(view.name, view.modality if len(wanted) > 1 else None)
         if name in views:
             found.skipped.append((file, f'another {name} of the same exam; '
                                   f'{views[name].path.name} is used'))

@@ -15,8 +15,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import (CanonicalFrame, opencv_affine,
+                                   transform_boxes, transform_points)
 from mammo_plugins.apis.exam_files import FoundExams, FoundView, find_exams
 from mammo_plugins.apis.nipple_locator import NippleLocator
 from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
@@ -462,12 +462,9 @@ class ExamInferencer(TrainedModel):
 def _in_file(image: torch.Tensor, sample: DetDataSample,
              file: FoundView) -> np.ndarray:
     """Bring a map (H, W) of the network's input to the pixels of the file."""
-    # OpenCV counts from the middles of pixels
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    matrix = np.linalg.inv(half) @ sample.homography_matrix @ half
     return cv2.warpAffine(
-        image.cpu().numpy(), matrix[:2], (file.width, file.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        image.cpu().numpy(), opencv_affine(sample.homography_matrix),
+        (file.width, file.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def _outlines(region: np.ndarray) -> List[dict]:

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, AnnotationError, Exam, Lesion,
                                       VIEWS, View, exams_from_coco,
-                                      load_coco_exam)
+                                      load_coco_exam, with_modality)
 
 from .label_rule import LabelRule
 
@@ -220,7 +220,8 @@ class ExamDataset(BaseDataset):
                name: Callable[[View], str]) -> dict:
         single = self.modality is None or isinstance(self.modality, str)
         return self._sample(exam, {
-            name(v) if single else f'{v.modality} {name(v)}': v for v in views})
+            with_modality(name(v), None if single else v.modality): v
+            for v in views})
 
     def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
         return dict(

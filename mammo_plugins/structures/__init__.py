@@ -5,7 +5,7 @@ from .coco_exam import (AnnotationError, exams_from_coco, load_coco_exam,
                         validate_coco_exam)
 from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
-                   VIEWS, Exam, Lesion, View)
+                   VIEWS, Exam, Lesion, View, with_modality)
 from .lesion_bank import BankLesion, LesionBank, LesionBankError
 from .splits import kfold_patients, split_patients
 
@@ -15,5 +15,5 @@ __all__ = [
     'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'View',
     'birads_to_score', 'exams_from_coco', 'kfold_patients', 'load_coco_exam',
     'read_detections', 'score_to_birads', 'split_patients', 'validate_coco_exam',
-    'write_detections'
+    'with_modality', 'write_detections'
 ]

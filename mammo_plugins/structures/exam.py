@@ -14,6 +14,16 @@ DENSITIES = ('A', 'B', 'C', 'D')
 PATHOLOGIES = ('malignant', 'benign')
 
 
+def with_modality(name: str, modality: Optional[str] = None) -> str:
+    """Return the name of a view where there are several modalities: 'CEM-LE RCC'.
+
+    Args:
+        name (str): Such as 'RCC'.
+        modality (str, optional): ``None``, where there is one: the name as it is.
+    """
+    return f'{modality} {name}' if modality else name
+
+
 @dataclass
 class Lesion:
     """One lesion as seen in one view.

@@ -3,12 +3,12 @@ from typing import List
 
 from mmengine.structures import BaseDataElement
 
-from .exam import MODALITIES
+from .exam import MODALITIES, with_modality
 
 _EXAM_VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
 VIEW_NAMES = ('main', 'ipsilateral', 'bilateral', 'CC', 'MLO', 'R', 'L',
               *_EXAM_VIEWS,
-              *(f'{modality} {view}' for modality in MODALITIES
+              *(with_modality(view, modality) for modality in MODALITIES
                 for view in _EXAM_VIEWS))
 
 

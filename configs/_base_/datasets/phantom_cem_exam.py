@@ -9,12 +9,9 @@ pipeline = [
     dict(
         type='ForEachView',
         transforms=[
-            dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
-            dict(type='DrawLesionMap'),
+            *_base_.pipeline[0].transforms[:2],
             dict(type='Resize', scale=size[::-1], keep_ratio=False)
-        ]),
-    dict(type='RegisterSides', modality='CEM-LE'),
-    dict(type='PackExamInputs', views={{_base_.views}})
+        ]), *_base_.pipeline[1:]
 ]
 settings = dict(data_root=data_root, pipeline=pipeline)
 train_dataloader = dict(num_workers=1, dataset=settings)

@@ -1,8 +1,9 @@
 # NaFV-Net, "Experimental Environment Setting": 200 epochs of segmentation with a
 # learning rate of 0.01, weight decay 0.0001 and momentum 0.9, of which the weights with
-# the highest Dice (the paper: Dice and mIoU) after epoch 100 are taken; 300 epochs of classification with 0.001 and
-# 0.01, at most 30 without a higher AUC. "An optimizer" is SGD where there is a momentum,
-# and AdamW otherwise; DINOv2 learns at a tenth of the rate, which is ours.
+# the highest Dice (the paper: Dice and mIoU) after epoch 100 are taken; 300 epochs of
+# classification with 0.001 and 0.01, at most 30 without a higher AUC. "An optimizer" is
+# SGD where there is a momentum, and AdamW otherwise; DINOv2 learns at a tenth of the
+# rate, which is ours.
 train_cfg = dict(
     type='StagedTrainLoop',
     order=['segmentation', 'classification'],

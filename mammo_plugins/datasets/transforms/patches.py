@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_randomness
 
-from mammo_plugins.anatomy import transform_boxes, transform_points
+from mammo_plugins.anatomy import opencv_affine, transform_boxes, transform_points
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
@@ -48,10 +48,8 @@ def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     to_patch = (
         matrix @ _translation(x1, y1) @ np.diag([*(1 / factors), 1])
         @ _translation(-1, -1))
-    # OpenCV counts from the centres of pixels
-    to_patch = _translation(-.5, -.5) @ to_patch @ _translation(.5, .5)
     return cv2.warpAffine(
-        window, to_patch[:2], (size, size), flags=cv2.INTER_LINEAR,
+        window, opencv_affine(to_patch), (size, size), flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT, borderValue=0)
 
 

@@ -10,7 +10,7 @@ from mmdet.structures.mask import BitmapMasks
 from mammo_plugins.anatomy import (Registration, find_skin_line, locate_nipple,
                                    register_contralateral, transform_points)
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import LATERALITIES, VIEWS
+from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 
 _POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
 
@@ -130,11 +130,11 @@ class RegisterSides(_Registers):
 
     def transform(self, results: dict) -> dict:
         """Register."""
-        prefix = f'{self.modality} ' if self.modality else ''
         views = results['views'] = dict(results['views'])
         for projection in VIEWS:
             for side, opposite in (LATERALITIES, LATERALITIES[::-1]):
-                name, other = (prefix + s + projection for s in (side, opposite))
+                name, other = (with_modality(s + projection, self.modality)
+                               for s in (side, opposite))
                 if name in views and other in views:
                     views[name] = dict(views[name], contralateral=self._register(
                         views[name], views[other]))

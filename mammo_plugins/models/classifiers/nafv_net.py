@@ -9,11 +9,12 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
+from mammo_plugins.anatomy import opencv_affine
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
-from mammo_plugins.models.segmentors.exam_segmentor import (PROJECTIONS, SIDES,
-                                                            drawn_map)
+from mammo_plugins.models.segmentors.exam_segmentor import SIDES, drawn_map
 from mammo_plugins.models.utils.grad_cam import grad_cam
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
                                      lesion_boxes, position_mask)
@@ -112,7 +113,7 @@ class NaFVNet(BaseModel):
         self.mixer = MODELS.build(dict(mixer, in_channels=embed_dims))
         self.head = MODELS.build(dict(head, in_channels=self.mixer.out_channels))
         self.robust_loss = robust_loss and MODELS.build(robust_loss)
-        self.prefix = f'{modality} ' if modality else ''
+        self.modality = modality
         self.jitter = jitter
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(
@@ -216,13 +217,13 @@ class NaFVNet(BaseModel):
             sample.pred_label = scores[i].argmax(dim=0, keepdim=True)
             sample.set_metainfo(dict(examined_side=side))
             own = {name: part[i:i + 1] for name, part in maps.items()}
-            for projection in PROJECTIONS:
-                view = sample.get(self._view_name(side, projection))
+            for projection in VIEWS:
+                name = self._view_name(side, projection)
+                view = sample.get(name)
                 height, width = view.img_shape[:2]  # without padding
                 view.heat_map = self._heat_map(
                     own, f'affected {projection}', int(sample.pred_label),
-                    inputs[self._view_name(side, projection)].shape[2:]
-                )[:height, :width]
+                    inputs[name].shape[2:])[:height, :width]
         return data_samples
 
     def _heat_map(self, maps: Dict[str, Tensor], name: str, label: int,
@@ -266,7 +267,7 @@ class NaFVNet(BaseModel):
             FUSED if training and self.robust_loss is not None else ())
         views: Dict[str, List[np.ndarray]] = {name: [] for name in names}
         for i, (sample, side) in enumerate(zip(data_samples, sides)):
-            for projection in PROJECTIONS:
+            for projection in VIEWS:
                 for name, image in self._enriched_pair(
                         inputs, sample, i, side, projection, training).items():
                     views[name].append(image)
@@ -290,7 +291,7 @@ class NaFVNet(BaseModel):
         view = sample.get(other)
         if 'contralateral' not in view:
             raise ValueError('NaFVNet: a view has no contralateral; the pipeline needs '
-                             f'RegisterSides (modality {self.prefix.strip() or None})')
+                             f'RegisterSides (modality {self.modality})')
         mirrored = _to_shape(view.contralateral.warp_image(
             masses.astype(np.uint8), cv2.INTER_NEAREST), unaffected.shape) > 0
         placed = mirrored
@@ -306,7 +307,7 @@ class NaFVNet(BaseModel):
         return pair
 
     def _view_name(self, side: str, projection: str) -> str:
-        return f'{self.prefix}{side}{projection}'
+        return with_modality(side + projection, self.modality)
 
     def _masses(self, sample: MultiViewDataSample, side: str,
                 projection: str) -> np.ndarray:
@@ -317,16 +318,13 @@ class NaFVNet(BaseModel):
         if seen is shown or _file_size(seen) != _file_size(shown):
             return masses
         matrix = shown.homography_matrix @ np.linalg.inv(seen.homography_matrix)
-        # OpenCV counts from the middles of pixels
-        half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-        matrix = np.linalg.inv(half) @ matrix @ half
-        return cv2.warpAffine(masses.astype(np.uint8), matrix[:2],
+        return cv2.warpAffine(masses.astype(np.uint8), opencv_affine(matrix),
                               tuple(shown.img_shape[1::-1]),
                               flags=cv2.INTER_NEAREST) > 0
 
     def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
         """Return 'R' or 'L'; see the class."""
-        rules = [self._segmented, self._suspected]
+        rules = [self.segmentor.segmented_area, self._suspected]
         if labelled:
             rules = [self._labelled, self._annotated, *rules]
         for rule in rules:
@@ -335,24 +333,17 @@ class NaFVNet(BaseModel):
                 return max(amounts, key=amounts.get)
         return SIDES[0]
 
-    def _seen(self, sample: MultiViewDataSample, side: str) -> list:
-        return [sample.get(self.segmentor.view_name(side, projection))
-                for projection in PROJECTIONS]
-
     def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
         return sum(int((drawn_map(view) == 1).sum())
-                   for view in self._seen(sample, side))
+                   for view in self.segmentor.views_of(sample, side))
 
     def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
-        return max(view.get('gt_label') or 0 for view in self._seen(sample, side))
-
-    def _segmented(self, sample: MultiViewDataSample, side: str) -> int:
-        return sum(int(view.pred_sem_seg.sem_seg.sum())
-                   for view in self._seen(sample, side))
+        return max(view.get('gt_label') or 0
+                   for view in self.segmentor.views_of(sample, side))
 
     def _suspected(self, sample: MultiViewDataSample, side: str) -> float:
         return max(float(view.pred_sem_seg.probability.max())
-                   for view in self._seen(sample, side))
+                   for view in self.segmentor.views_of(sample, side))
 
 
 def _file_size(view: DetDataSample) -> Tuple[int, int]:

@@ -7,9 +7,9 @@ from torch.nn import functional as F
 
 from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
 from mammo_plugins.models.layers.view_transformer import ViewTransformer
-from mammo_plugins.models.segmentors.exam_segmentor import (PROJECTIONS, SIDES,
-                                                            ExamSegmentor)
+from mammo_plugins.models.segmentors.exam_segmentor import SIDES, ExamSegmentor
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS
 
 
 class _Decoder(nn.Module):
@@ -91,15 +91,15 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         """
         # both sides in one run: R beside L, then L beside R
         images = {projection: [inputs[self.view_name(side, projection)]
-                               for side in SIDES] for projection in PROJECTIONS}
+                               for side in SIDES] for projection in VIEWS}
         features = {
             projection: self.encoder(torch.cat(views), torch.cat(views[::-1]))
             for projection, views in images.items()}
-        deepest = [features[projection][-1] for projection in PROJECTIONS]
+        deepest = [features[projection][-1] for projection in VIEWS]
         if self.transformer is not None:
             deepest = self.transformer(*deepest)
         found = {}
-        for projection, last in zip(PROJECTIONS, deepest):
+        for projection, last in zip(VIEWS, deepest):
             size = images[projection][0].shape[2:]
             both = self.decoder(last, features[projection][:-1], size)
             for side, part in zip(SIDES, both.chunk(2)):

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
-SIDES = ('R', 'L')
-PROJECTIONS = ('CC', 'MLO')
+SIDES = LATERALITIES[::-1]
 
 
 def drawn_map(view: DetDataSample) -> Tensor:
@@ -54,18 +54,27 @@ class ExamSegmentor(BaseModel):
         super().__init__(
             MODELS.build(data_preprocessor
                          or dict(type='mammo.MultiViewDataPreprocessor')), init_cfg)
-        self.prefix = f'{modality} ' if modality else ''
+        self.modality = modality
         self.loss_dice = MODELS.build(loss_dice)
 
     def view_name(self, side: str, projection: str) -> str:
         """Return the name of a view in the inputs."""
-        return f'{self.prefix}{side}{projection}'
+        return with_modality(side + projection, self.modality)
+
+    def views_of(self, sample: MultiViewDataSample, side: str) -> List[DetDataSample]:
+        """Return the views of a side that are segmented, CC before MLO."""
+        return [sample.get(self.view_name(side, projection)) for projection in VIEWS]
+
+    def segmented_area(self, sample: MultiViewDataSample, side: str) -> int:
+        """Return how many pixels :meth:`predict` has found of mass in a side."""
+        return sum(int(view.pred_sem_seg.sem_seg.sum())
+                   for view in self.views_of(sample, side))
 
     @property
     def view_names(self) -> List[str]:
         """list[str]: Of the views that are segmented."""
         return [self.view_name(side, projection)
-                for side in SIDES for projection in PROJECTIONS]
+                for side in SIDES for projection in VIEWS]
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits of mass.
@@ -121,17 +130,13 @@ class ExamSegmentor(BaseModel):
         """
         found = {name: part.sigmoid() for name, part in self.logits(inputs).items()}
         for i, sample in enumerate(data_samples):
-            areas = dict.fromkeys(SIDES, 0)
-            for side in SIDES:
-                for projection in PROJECTIONS:
-                    name = self.view_name(side, projection)
-                    view = sample.get(name)
-                    height, width = view.img_shape[:2]  # without padding
-                    probability = found[name][i, :, :height, :width]
-                    mass = probability > 0.5
-                    areas[side] += int(mass.sum())
-                    view.pred_sem_seg = PixelData(
-                        sem_seg=mass.long(), probability=probability)
+            for name in self.view_names:
+                view = sample.get(name)
+                height, width = view.img_shape[:2]  # without padding
+                probability = found[name][i, :, :height, :width]
+                view.pred_sem_seg = PixelData(
+                    sem_seg=(probability > 0.5).long(), probability=probability)
+            areas = {side: self.segmented_area(sample, side) for side in SIDES}
             most = max(areas, key=areas.get)
             sample.set_metainfo(dict(affected_side=most if areas[most] else None))
         return data_samples
