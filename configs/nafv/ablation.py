@@ -5,7 +5,7 @@ work_dir = 'work_dirs/ablation/nafv'
 # large lesions in fatty breasts: at this size margins of small ones are not to be seen;
 # each patient has a lesion, as the paper's
 phantom = dict(
-    exams=600, size=(128, 64), split=(0.667, 0, 0.333), prevalence=1, density=('A', ),
+    exams=900, size=(128, 64), split=(0.667, 0, 0.333), prevalence=1, density=('A', ),
     lesion_diameter=(16, 25), cem=True)
 seeds = (1, 2, 3)
 

@@ -1,5 +1,5 @@
 # nafv-net_inbreast.py made small, on the phantom without contrast enhancement.
-#     python tools/dataset_converters/phantom.py --exams 600 --size 128 64 \
+#     python tools/dataset_converters/phantom.py --exams 900 --size 128 64 \
 #         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom
 _base_ = './nafv-net_phantom.py'
 model = dict(modality=None, segmentor=dict(modality=None))

@@ -1,6 +1,6 @@
 # NaFV-Net made small: both stages on contrast-enhanced phantom exams in minutes on two
 # cores.
-#     python tools/dataset_converters/phantom.py --exams 600 --size 128 64 --cem \
+#     python tools/dataset_converters/phantom.py --exams 900 --size 128 64 --cem \
 #         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom_cem
 #     python tools/train.py configs/nafv/nafv-net_phantom.py
 # The last weights are tested, nothing is selected.
@@ -35,16 +35,16 @@ cosine = dict(
 train_cfg = dict(
     stages=dict(
         segmentation=dict(
-            max_epochs=4,
+            max_epochs=3,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=4)],
+            param_scheduler=[dict(cosine, end=3)],
             val_begin=1,
             val_interval=None,
             save_best=None),
         classification=dict(
-            max_epochs=5,
+            max_epochs=4,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=5)],
+            param_scheduler=[dict(cosine, end=4)],
             val_interval=None,
             save_best=None)))
 del adamw, cosine
