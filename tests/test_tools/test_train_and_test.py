@@ -59,7 +59,7 @@ def curve(work_dir):
 
 
 def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
-                                              assert_private):
+                                              assert_private, run_tool):
     """kill -9 in the second epoch, --resume: same epochs, a curve without a gap."""
     work_dir = tmp_path / 'work'
     process = subprocess.Popen(
@@ -87,12 +87,12 @@ def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
     assert after[2, steps + 1] == pytest.approx(
         before[2, steps + 1], rel=0.5)
     assert 'recall@1' in done.stdout + done.stderr
-    inferred = run(*command('infer.py', CONFIG, work_dir / f'epoch_{EPOCHS}.pth',
-                            phantom_root / 'dicom', '--out', work_dir / 'out'))
-    assert inferred.returncode == 0, inferred.stderr[-2000:]
-    assert '8 exams, 32 views' in inferred.stdout
+    inferred = run_tool('tools/infer.py', CONFIG, work_dir / f'epoch_{EPOCHS}.pth',
+                        phantom_root / 'dicom', '--out', work_dir / 'out')
+    assert inferred.returncode == 0, inferred.err[-2000:]
+    assert '8 exams, 32 views' in inferred.out
     assert len(list((work_dir / 'out').glob('*.png'))) == 8
-    assert_private(done.stdout, done.stderr, inferred.stdout, inferred.stderr,
+    assert_private(done.stdout, done.stderr, inferred.out, inferred.err,
                    work_dir)
 
 
@@ -103,7 +103,7 @@ def free_port():
 
 
 @NO_GPU
-def test_two_processes_without_gpus(options, tmp_path, assert_private):
+def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool):
     environment = dict(
         os.environ, PORT=free_port(),
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
@@ -121,22 +121,22 @@ def test_two_processes_without_gpus(options, tmp_path, assert_private):
                  *options, env=environment)
     assert tested.returncode == 0, tested.stderr[-2000:]
     both = json.loads((tmp_path / 'work/test/froc.json').read_text())
-    alone = run(*command('test.py', CONFIG, checkpoint, *options))
-    assert alone.returncode == 0, alone.stderr[-2000:]
+    alone = run_tool('tools/test.py', CONFIG, checkpoint, *options)
+    assert alone.returncode == 0, alone.err[-2000:]
     # two processes come to the same figures as one
     assert json.loads((tmp_path / 'work/test/froc.json').read_text()) == both
     assert (tmp_path / 'work/test/froc.png').stat().st_size > 5000
-    assert_private(alone.stdout, alone.stderr, tmp_path / 'work')
+    assert_private(alone.out, alone.err, tmp_path / 'work')
 
 
-def test_checkpoints_that_do_not_fit(options, tmp_path):
+def test_checkpoints_that_do_not_fit(options, tmp_path, run_tool):
     path = tmp_path / 'other.pth'
     torch.save(dict(state_dict=dict(weight=torch.zeros(2)), meta={}), path)
-    done = run(*command('test.py', CONFIG, path, *options))
+    done = run_tool('tools/test.py', CONFIG, path, *options)
     assert done.returncode == 2
-    assert 'these are not the weights of the configured model' in done.stderr
-    assert 'Traceback' not in done.stderr
-    assert not re.search(r'Epoch\(test\)', done.stdout + done.stderr)
+    assert 'these are not the weights of the configured model' in done.err
+    assert 'Traceback' not in done.err
+    assert not re.search(r'Epoch\(test\)', done.out + done.err)
 
 
 def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
