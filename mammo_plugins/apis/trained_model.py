@@ -6,7 +6,8 @@ import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError, require_file
-from mammo_plugins.engine.checkpoint import load_checkpoint_into
+from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
+                                             warn_of_later_stages)
 from mammo_plugins.registry import MODELS, SCOPE, type_name
 
 
@@ -82,7 +83,9 @@ class TrainedModel:
         self.scope = config.get('default_scope', SCOPE)
         with MODELS.switch_scope_and_registry(self.scope):
             self.model = MODELS.build(config.model)
-        load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
+        warn_of_later_stages(
+            load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint),
+            str(checkpoint))
         self.model.to(self.device).eval()
 
 

@@ -1,4 +1,5 @@
 """Checkpoints: loaded without running code, and of the right model."""
+import logging
 import os.path as osp
 from functools import partial
 from pathlib import Path
@@ -6,7 +7,7 @@ from pickle import UnpicklingError
 from typing import Any, Callable, Iterator, List, Tuple
 
 import torch
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
@@ -162,6 +163,23 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
             + _listed('weights missing', missing)
             + _listed('weights unknown to the model', unknown)
             + _listed('weights of another shape', reshaped))
+
+
+def warn_of_later_stages(checkpoint: dict, name: str) -> None:
+    """Warn of weights that were saved before the last stage of their training.
+
+    Args:
+        checkpoint (dict): A loaded checkpoint; those of
+            :class:`~mammo_plugins.engine.loops.StagedTrainLoop` tell their stage.
+        name (str): What to call it in the warning.
+    """
+    stage = checkpoint.get('stage', {})
+    if stage.get('later'):
+        print_log(
+            f'{name}: saved in the stage {stage["name"]}, before '
+            f'{", ".join(stage["later"])}; what is trained there is as it was at the '
+            'beginning, and so is what it predicts', logger='current',
+            level=logging.WARNING)
 
 
 def _pretrained_files(value: Any, where: str) -> Iterator[Tuple[str, str]]:

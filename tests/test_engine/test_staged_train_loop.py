@@ -17,6 +17,7 @@ from staged_toys import (FRAME, Interrupted, StagedToy, StagedToyData, loader,
                          settings, sgd, validation)
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
+from mammo_plugins.engine.hooks import CheckpointCheckHook
 from mammo_plugins.engine.loops import StageError, stages_of
 
 ROOT = Path(__file__).parents[2]
@@ -532,6 +533,25 @@ def test_starting_from_weights(tmp_path):
     assert torch.equal(load(path)['state_dict']['low.0.weight'],
                        runner.model.low[0].weight)
     assert runner.witness.steps[0]['iter'] == 0
+
+
+@pytest.mark.parametrize('epoch, training, said', [
+    (1, None, True), (2, None, True), (3, None, False), (1, 'begun', False)])
+def test_weights_from_before_the_last_stage_are_warned_of(tmp_path, monkeypatch, epoch,
+                                                          training, said):
+    runner = train(tmp_path, dict(low=dict(max_epochs=2, trainable=['low']),
+                                  all=dict(max_epochs=1)))
+    messages = []
+    monkeypatch.setattr('mammo_plugins.engine.checkpoint.print_log',
+                        lambda message, **_: messages.append(message))
+    if training is None:
+        runner._train_loop = None  # a test
+    runner._resume, runner._load_from = True, f'epoch_{epoch}.pth'
+    CheckpointCheckHook().after_load_checkpoint(
+        runner, load(tmp_path / f'epoch_{epoch}.pth'))
+    assert len(messages) == said
+    if said:
+        assert f'epoch_{epoch}.pth: saved in the stage low, before all' in messages[0]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(),

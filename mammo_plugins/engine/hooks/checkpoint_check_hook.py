@@ -3,7 +3,8 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
-from mammo_plugins.engine.checkpoint import check_state_dict
+from mammo_plugins.engine.checkpoint import (check_state_dict,
+                                             warn_of_later_stages)
 from mammo_plugins.registry import HOOKS
 
 
@@ -13,17 +14,19 @@ class CheckpointCheckHook(Hook):
 
     MMEngine only warns of keys that differ and goes on with random weights. When
     testing or resuming, this hook raises instead. Training from ``load_from``
-    stays lenient, since fine-tuning replaces heads.
+    stays lenient, since fine-tuning replaces heads. A test of weights from before the
+    last stage of their training is warned of.
     """
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Raise :class:`CheckpointError` if the weights are not the model's."""
-        fine_tuning = isinstance(runner._train_loop,
-                                 BaseLoop) and not runner._resume
-        if fine_tuning:
+        training = isinstance(runner._train_loop, BaseLoop)
+        if training and not runner._resume:  # fine-tuning
             return
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
         name = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
         check_state_dict(model, checkpoint, name)
+        if not training:
+            warn_of_later_stages(checkpoint, name)

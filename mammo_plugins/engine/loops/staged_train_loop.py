@@ -126,6 +126,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return self.stages[self.stages.index(self.stage) + 1:]
 
     @property
+    def later_names(self) -> List[str]:
+        """list[str]: Of the stages after the one under way, skipped ones too."""
+        return self._names[self._names.index(self.stage.name) + 1:]
+
+    @property
     def max_epochs(self) -> int:
         """int: Epochs of all stages; a stage that was stopped early counts less."""
         return self.begin_epoch + sum(
