@@ -68,11 +68,14 @@ class CanonicalFrame:
         source_width, source_height (int): Size of the file's image in pixels.
         crop (tuple[int]): (x1, y1, x2, y2) in source pixels.
         flipped (bool): Whether the crop was mirrored left to right.
+        found (bool): False if a breast was looked for and none was told from the
+            background; the crop is the whole image then.
     """
     source_width: int
     source_height: int
     crop: Tuple[int, int, int, int]
     flipped: bool
+    found: bool = True
 
     @classmethod
     def of(cls, pixels: np.ndarray, margin: int = 0) -> 'CanonicalFrame':
@@ -85,7 +88,7 @@ class CanonicalFrame:
         height, width = pixels.shape
         mask = breast_mask(pixels)
         if mask.mean() < SMALLEST_BREAST:
-            return cls(width, height, (0, 0, width, height), False)
+            return cls(width, height, (0, 0, width, height), False, found=False)
         return cls(width, height, mask_bbox(mask, margin),
                    breast_side(mask) == 'right')
 

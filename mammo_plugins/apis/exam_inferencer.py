@@ -385,7 +385,7 @@ class ExamInferencer(TrainedModel):
                 f'laterality {view.laterality}, but the chest wall is on the '
                 f'{"right" if frame.flipped else "left"}: the image is mirrored, '
                 'or the header is wrong')
-        if frame.shape == (view.height, view.width):
+        if not frame.found:
             warnings.append('no breast was told from the background; the whole '
                             'image was used')
         if view.burned_in:

@@ -29,7 +29,8 @@ class ViewPanel:
             scores; empty when unknown.
         outlines (Sequence[np.ndarray]): (n, 2) points (x, y) in pixels each, drawn in
             red.
-        heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels.
+        heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels, the
+            more opaque the higher.
     """
     pixels: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
@@ -83,7 +84,7 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     if panel.heat_map is not None:
         heat_map = panel.heat_map[:, ::-1] if right else panel.heat_map
         axes.imshow(heat_map, cmap='inferno', vmin=0, vmax=1, extent=extent,
-                    alpha=0.5, interpolation='antialiased')
+                    alpha=0.6 * heat_map, interpolation='antialiased')
     for outline in panel.outlines:
         axes.add_patch(Polygon(np.asarray(outline) * [-1 if right else 1, 1],
                                fill=False, ec='red', lw=1.2))
@@ -123,7 +124,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
         for axes, name in zip(row, names):
             _draw_panel(axes, name, panels.get(name), height, width)
     if title:
-        figure.suptitle(title, color='white', fontsize=8, y=0.99)
+        figure.suptitle(title, color='white', fontsize=8, y=0.99, wrap=True)
     with atomic_path(path) as temporary:
         # about one pixel of the picture for one of the image
         dpi = np.clip(height / _PANEL_INCHES, 120, 300)

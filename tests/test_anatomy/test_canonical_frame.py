@@ -58,7 +58,13 @@ def test_boxes_follow_the_pixels(side):
 
 def test_no_breast_keeps_the_whole_image():
     frame = CanonicalFrame.of(np.zeros((30, 20), np.float32), margin=4)
-    assert frame == CanonicalFrame(20, 30, (0, 0, 20, 30), False)
+    assert frame == CanonicalFrame(20, 30, (0, 0, 20, 30), False, found=False)
+
+
+def test_a_breast_that_fills_the_image_is_found():
+    pixels, frame = breast('right')
+    frame = CanonicalFrame.of(pixels, margin=100)
+    assert frame == CanonicalFrame(100, 150, (0, 0, 100, 150), True, found=True)
 
 
 def test_survives_json():

@@ -110,6 +110,29 @@ def test_a_mirrored_image_is_warned_of(inferencer, phantom_root, tmp_path):
     assert 'chest wall is on the right' in view['warnings'][0]
 
 
+@pytest.mark.parametrize('there', [True, False])
+def test_a_missing_breast_is_warned_of(inferencer, phantom_root, tmp_path, there):
+    """Not one that fills the image."""
+    ds = pydicom.dcmread(phantom_root / 'dicom/phantom_0001/L_CC.dcm')
+    pixels = ds.pixel_array.copy()
+    if not there:
+        speck = pixels[60:63, 10:13].copy()
+        pixels[:] = pixels.min()
+        pixels[60:63, 10:13] = speck
+    else:
+        (y1, y2), (x1, x2) = (
+            (kept[0], kept[-1] + 1) for kept in (
+                np.flatnonzero((pixels > pixels.min()).any(axis=axis))
+                for axis in (1, 0)))
+        pixels = pixels[y1:y2, x1:x2]
+        ds.Rows, ds.Columns = pixels.shape
+    ds.PixelData = pixels.tobytes()
+    ds.save_as(tmp_path / 'a.dcm')
+    view, = inferencer(tmp_path)['exams'][0]['views']
+    told = [w for w in view['warnings'] if 'no breast was told' in w]
+    assert bool(told) is not there
+
+
 def test_what_was_done_is_kept_when_stopped(inferencer, phantom_root, tmp_path,
                                             monkeypatch):
     predict, done = inferencer._predict, []
