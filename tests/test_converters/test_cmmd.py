@@ -6,8 +6,6 @@ code (fuse-med-ml's reader of CMMD takes the side from (0020,0062) and the view 
 """
 import json
 import pickle
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -214,16 +212,15 @@ def test_it_goes_to_other_processes():
     assert pickle.loads(pickle.dumps(CMMDConverter())).name == 'CMMD'
 
 
-def test_the_command_parts_as_divf_does(write, tmp_path):
+def test_the_command_parts_as_divf_does(write, tmp_path, run_tool):
     patients = {f'D1-90{i:02d}': 'Malignant' if i % 2 else 'Benign'
                 for i in range(1, 21)}
     root = write([row(p, pathology=pathology) for p, pathology in patients.items()],
                  {p: LEFT[:1] for p in patients})
-    subprocess.run(
-        [sys.executable, 'tools/dataset_converters/cmmd.py', str(root), '--out',
-         str(tmp_path / 'out'), '--cache-dir', str(tmp_path / 'cache'),
-         '--workers', '1'],
-        check=True, cwd=Path(__file__).parents[2], capture_output=True)
+    done = run_tool('tools/dataset_converters/cmmd.py', root, '--out',
+                    tmp_path / 'out', '--cache-dir', tmp_path / 'cache',
+                    '--workers', 1)
+    assert done.returncode == 0, done.err
     data = {path.stem: json.loads(path.read_text())
             for path in (tmp_path / 'out/annotations').glob('*.json')}
     assert {part: len(d['images']) for part, d in data.items()} == dict(

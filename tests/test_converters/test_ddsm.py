@@ -3,8 +3,6 @@ import gzip
 import json
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +14,6 @@ from mammo_plugins.converters import ConversionError
 from mammo_plugins.converters.ddsm import DDSMConverter
 from mammo_plugins.io import MammogramError, read_mammogram
 
-ROOT = Path(__file__).resolve().parents[2]
 VIEWS = ('LEFT_CC', 'LEFT_MLO', 'RIGHT_CC', 'RIGHT_MLO')
 HEIGHT, WIDTH = 96, 64
 
@@ -384,7 +381,7 @@ def test_a_film_without_a_breast_is_left_out(add_case, tmp_path):
         DDSMConverter().prepare(tmp_path / 'raw', view, tmp_path / 'out')
 
 
-def test_the_command(add_case, tmp_path):
+def test_the_command(add_case, tmp_path, run_tool):
     marks = overlay(abnormality())
     for number in range(3001, 3004):
         folder = add_case('B', number, images=(), overlays={
@@ -394,13 +391,10 @@ def test_the_command(add_case, tmp_path):
                 encode_ljpeg(levels(view.split('_')[0], i)))
     cut = tmp_path / 'raw/cancers/cancer_01/case3003/B_3003_1.RIGHT_CC.LJPEG'
     cut.write_bytes(cut.read_bytes()[:-2])
-    result = subprocess.run(
-        [sys.executable, str(ROOT / 'tools/dataset_converters/ddsm.py'),
-         str(tmp_path / 'raw'), '--out', str(tmp_path / 'out'), '--cache-dir',
-         str(tmp_path / 'cache'), '--workers', '1', '--ratios', '1', '0', '0'],
-        capture_output=True, text=True, cwd=ROOT,
-        env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    assert result.returncode == 0, result.stderr
+    done = run_tool('tools/dataset_converters/ddsm.py', tmp_path / 'raw', '--out',
+                    tmp_path / 'out', '--cache-dir', tmp_path / 'cache',
+                    '--workers', 1, '--ratios', 1, 0, 0)
+    assert done.returncode == 0, done.err
     data = json.loads((tmp_path / 'out/annotations/train.json').read_text())
     assert len(data['images']) == 11
     image = data['images'][0]
@@ -415,5 +409,5 @@ def test_the_command(add_case, tmp_path):
     assert annotation['bbox'] == [10.5, 30.5, 20, 20]
     assert annotation['area'] == pytest.approx(400, abs=41)
     assert len({a['lesion_id'] for a in data['annotations']}) == 3
-    assert 'image that cannot be used' in result.stdout
+    assert 'image that cannot be used' in done.out
     assert 'RIGHT_CC' in (tmp_path / 'out/skipped.csv').read_text()

@@ -5,8 +5,6 @@ Academic Radiology 19(2), 2012; spelling variants of region names and the header
 the DICOM files are those that public readers of the set report.
 """
 import plistlib
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -337,14 +335,12 @@ def test_wrong_folders_are_told(tmp_path, release):
         converter.catalogue(release.root)
 
 
-def test_command_tells_a_wrong_folder_in_one_line(tmp_path):
-    command = Path(__file__).parents[2] / 'tools/dataset_converters/inbreast.py'
+def test_command_tells_a_wrong_folder_in_one_line(tmp_path, run_tool):
     (tmp_path / 'raw').mkdir()
-    done = subprocess.run(
-        [sys.executable, str(command), str(tmp_path / 'raw'), '--out',
-         str(tmp_path / 'out')], capture_output=True, text=True)
-    assert done.returncode == 2 and 'Traceback' not in done.stderr
-    assert 'no image named as in INbreast' in done.stderr
+    done = run_tool('tools/dataset_converters/inbreast.py', tmp_path / 'raw', '--out',
+                    tmp_path / 'out')
+    assert done.returncode == 2 and 'Traceback' not in done.err
+    assert 'no image named as in INbreast' in done.err
 
 
 def write_dicom(path, pixels, syntax=ExplicitVRLittleEndian, **elements):

@@ -9,8 +9,6 @@ import csv
 import io
 import json
 import pickle
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -288,7 +286,7 @@ def test_it_goes_to_other_processes():
     assert pickle.loads(pickle.dumps(VinDrMammoConverter())).name == 'VinDr-Mammo'
 
 
-def test_the_command_writes_the_official_parts(write, tmp_path):
+def test_the_command_writes_the_official_parts(write, tmp_path, run_tool):
     images = [image('aa', birads='BI-RADS 4'), image('bb'),
               image('cc', 'R', split='test', birads='BI-RADS 2'),
               # in both parts, as often in each: test
@@ -301,11 +299,10 @@ def test_the_command_writes_the_official_parts(write, tmp_path):
     for row in images:
         write_dicom(root / 'images' / row['study_id'] / f'{row["image_id"]}.dicom',
                     row['laterality'])
-    subprocess.run(
-        [sys.executable, 'tools/dataset_converters/vindr_mammo.py', str(root),
-         '--out', str(tmp_path / 'out'), '--cache-dir', str(tmp_path / 'cache'),
-         '--workers', '1', '--val-share', '0'],
-        check=True, cwd=Path(__file__).parents[2], capture_output=True)
+    done = run_tool('tools/dataset_converters/vindr_mammo.py', root, '--out',
+                    tmp_path / 'out', '--cache-dir', tmp_path / 'cache',
+                    '--workers', 1, '--val-share', 0)
+    assert done.returncode == 0, done.err
     data = {part: json.loads((tmp_path / f'out/annotations/{part}.json').read_text())
             for part in ('train', 'test')}
     assert [im['exam_id'] for im in data['train']['images']] == ['aa', 'bb']
