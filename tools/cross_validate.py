@@ -72,7 +72,8 @@ def folds_of(cfg: Config) -> List[int]:
         found.append(len(found) + 1)
     if len(found) < 2:
         raise ConfigError(f'{in_fold(str(ann_file), len(found) + 1)}: no such file; '
-                          'expected at least two folds; convert with --split kfold')
+                          'expected at least two folds; convert with --split kfold '
+                          '(and --val-folds where the config validates)')
     return found
 
 

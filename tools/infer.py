@@ -67,7 +67,9 @@ def main() -> None:
         result = inferencer(args.path, args.out, args.score_thr, args.group_by)
     report(result, args.out)
     if not result['exams']:
-        raise SystemExit(f'error: {args.path}: no usable mammogram')
+        raise SystemExit(f'error: {args.path}: no exam that can be used; '
+                         + ('the reasons are above' if result['skipped'] else
+                            'there are no files'))
 
 
 def check_output(args) -> None:

@@ -1,6 +1,6 @@
 # nafv-net_inbreast.py made small, on the phantom without contrast enhancement.
 #     python tools/dataset_converters/phantom.py --exams 900 --size 128 64 \
-#         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom
+#         --prevalence 1 --density A --lesion-diameter 16 25 --out data/phantom_ffdm
 _base_ = './nafv-net_phantom.py'
 model = dict(modality=None, segmentor=dict(modality=None))
 
@@ -9,7 +9,7 @@ pipeline = [
     dict(type='RegisterSides'),
     dict(type='PackExamInputs', views=('RCC', 'LCC', 'RMLO', 'LMLO'))
 ]
-settings = dict(data_root='data/phantom/', modality=None, pipeline=pipeline)
+settings = dict(data_root='data/phantom_ffdm/', modality=None, pipeline=pipeline)
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=settings)
 test_dataloader = dict(dataset=settings)

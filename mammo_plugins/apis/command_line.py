@@ -48,6 +48,9 @@ def user_errors() -> Iterator[None]:
     """Turn errors that a user can mend into one message and exit status 2."""
     try:
         yield
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         text = str(error)
         known = isinstance(error, (ConfigError, ) + USER_ERRORS)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from tqdm import tqdm
+
 from mammo_plugins.io import MammogramError, read_header
 from mammo_plugins.structures import VIEWS, with_modality
 
@@ -141,7 +143,7 @@ def find_exams(path: Union[str, Path],
     found = FoundExams()
     wanted = (modality, ) if isinstance(modality, str) else tuple(modality)
     usable = []
-    for file in files:
+    for file in tqdm(files, desc='headers', unit='file', leave=False):
         try:
             key, view = _inspect(file, group_by == 'folder')
             if view.modality not in wanted:

@@ -398,6 +398,7 @@ class ExamInferencer(TrainedModel):
             file=view.path.relative_to(root).as_posix(),
             laterality=view.laterality,
             view=view.view,
+            modality=view.modality,
             width=view.width,
             height=view.height,
             pixel_spacing_mm=view.pixel_spacing_mm,
@@ -429,9 +430,10 @@ class ExamInferencer(TrainedModel):
                     else frame.image_to_canonical(heat_map))
         title = (f'exam {entry["exam_id"]}, malignancy {entry["malignancy"]:.2f}, '
                  f'{entry["examined_side"]} examined')
+        predicted = 'malignant' if entry['malignancy'] > 0.5 else 'benign'
         for panels, what, figure in (
                 (outlined, 'segmented masses', 'figure'),
-                (heated, 'Grad-CAM of the predicted class', 'heat_map_figure')):
+                (heated, f'Grad-CAM of {predicted}', 'heat_map_figure')):
             draw_four_view(panels, out / entry[figure],
                            f'{title}, {what}\nresearch use only')
 

@@ -1,6 +1,7 @@
 """Trainings that a tool starts: each in a process of its own, with a log."""
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,10 +24,14 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
         mend (str): What to do, for the message.
 
     Raises:
-        ConfigError: If the run was begun with other settings.
+        ConfigError: If the run was begun with other settings and has made something.
     """
     path = folder / 'settings.json'
-    if not path.is_file():
+    # a run that failed before it had anything to keep has left logs at most
+    begun = any(file != path and file.suffix not in ('.log', '.py')
+                and not re.fullmatch(r'\d{8}_\d{6}', file.name)
+                for file in folder.glob('*'))
+    if not (begun and path.is_file()):
         write_json(path, settings)
     elif json.loads(path.read_text()) != json.loads(json.dumps(settings)):
         raise ConfigError(f'{folder}: begun with other settings than the configs and '

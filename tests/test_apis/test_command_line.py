@@ -60,6 +60,13 @@ def test_errors_of_data_loading_processes(capsys):
     assert capsys.readouterr().err == 'error: a.dcm: truncated\n'
 
 
+def test_an_interruption_is_one_line(capsys):
+    with pytest.raises(SystemExit) as stop, user_errors():
+        raise KeyboardInterrupt
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == 'interrupted\n'
+
+
 def test_bugs_keep_their_traceback():
     with pytest.raises(ZeroDivisionError):
         with user_errors():

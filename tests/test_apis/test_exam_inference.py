@@ -57,6 +57,7 @@ def test_contrast_enhanced_exam(folder, tmp_path, assert_private):
     for view in outlined:
         # in pixels of the file: what is outlined there is brighter than the rest
         pixels = read_mammogram(folder / view['file']).pixels
+        assert view['modality'] == 'CEM-RC'
         mask = np.zeros(pixels.shape, np.uint8)
         for mass in view['masses']:
             outline = np.array(mass['outline'])

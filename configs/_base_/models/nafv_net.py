@@ -33,4 +33,7 @@ model = dict(
     std=(0.229, 0.224, 0.225),
     mixer=dict(type='FourViewMixer', channels=(96, 192, 384), num_blocks=(2, 2, 2)),
     head=dict(
-        type='mmpretrain.StackedLinearClsHead', num_classes=2, mid_channels=[384]))
+        type='mmpretrain.StackedLinearClsHead', num_classes=2, mid_channels=[384]),
+    # eqs. 10 and 11; the paper gives no value
+    robust_loss=dict(type='RobustFocalLoss', beta=1., gamma=2.),
+    jitter=0.1)
