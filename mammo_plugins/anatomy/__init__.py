@@ -10,6 +10,6 @@ from .registration import Registration, register_contralateral
 __all__ = [
     'SMALLEST_BREAST', 'CanonicalFrame', 'Nipple', 'PectoralEdge', 'Registration',
     'breast_mask', 'breast_side', 'find_nipple', 'find_skin_line', 'locate_nipple',
-    'mask_bbox', 'opencv_affine', 'pectoral_edge', 'register_contralateral', 'skin_line',
-    'transform_boxes', 'transform_points'
+    'mask_bbox', 'opencv_affine', 'pectoral_edge', 'register_contralateral',
+    'skin_line', 'transform_boxes', 'transform_points'
 ]
