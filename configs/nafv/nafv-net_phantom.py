@@ -36,7 +36,7 @@ train_cfg = dict(
     stages=dict(
         segmentation=dict(
             max_epochs=3,
-            optim_wrapper=dict(adamw),
+            optim_wrapper=dict(adamw, optimizer=dict(adamw['optimizer'], lr=0.005)),
             param_scheduler=[dict(cosine, end=3)],
             val_begin=1,
             val_interval=None,

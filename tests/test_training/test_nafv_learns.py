@@ -12,7 +12,7 @@ from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
                                    write_phantom_dataset)
 
 CONFIG = Path(__file__).parents[2] / 'configs/nafv/nafv-net_phantom.py'
-EPOCHS = dict(segmentation=8, classification=4)
+EPOCHS = dict(segmentation=4, classification=6)
 
 
 @pytest.fixture(scope='module')

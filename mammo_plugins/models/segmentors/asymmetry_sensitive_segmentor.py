@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
 from mammo_plugins.models.layers.view_transformer import ViewTransformer
-from mammo_plugins.models.segmentors.exam_segmentor import SIDES, ExamSegmentor
+from mammo_plugins.models.segmentors.exam_segmentor import (SIDES, ExamSegmentor,
+                                                           mass_logits)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import VIEWS
 
@@ -23,7 +24,7 @@ class _Decoder(nn.Module):
                 nn.Conv2d(coarse + fine, fine, 3, padding=1, bias=False),
                 nn.GroupNorm(num_groups, fine), nn.ReLU())
             for coarse, fine in zip(coming, skips[::-1]))
-        self.logits = nn.Conv2d(skips[0], 1, 1)
+        self.logits = mass_logits(skips[0])
 
     def forward(self, features: Tensor, skips: Sequence[Tensor],
                 size: Sequence[int]) -> Tensor:

@@ -3,9 +3,9 @@ from typing import Dict, List, Optional
 
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, bias_init_with_prob
 from mmengine.structures import PixelData
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mammo_plugins.datasets.transforms.lesion_map import IGNORED
@@ -14,6 +14,7 @@ from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 SIDES = LATERALITIES[::-1]
+_MASS_AT_FIRST = 0.01  # probability
 
 
 def drawn_map(view: DetDataSample) -> Tensor:
@@ -26,6 +27,17 @@ def drawn_map(view: DetDataSample) -> Tensor:
         raise ValueError(f'image {view.get("img_id")}: no map of lesions; the training '
                          'pipeline needs DrawLesionMap')
     return view.gt_sem_seg.sem_seg
+
+
+def mass_logits(in_channels: int) -> nn.Conv2d:
+    """Return a network's last layer, one channel; at first all probabilities are low.
+
+    Masses are rare: its bias begins as that of Lin et al. (2017, 4.1). NaFV-Net does
+    not say how it begins.
+    """
+    layer = nn.Conv2d(in_channels, 1, 1)
+    nn.init.constant_(layer.bias, bias_init_with_prob(_MASS_AT_FIRST))
+    return layer
 
 
 class ExamSegmentor(BaseModel):

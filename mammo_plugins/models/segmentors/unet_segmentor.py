@@ -2,10 +2,11 @@
 from typing import Dict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mammo_plugins.models.backbones.unet import UNet
-from mammo_plugins.models.segmentors.exam_segmentor import ExamSegmentor
+from mammo_plugins.models.segmentors.exam_segmentor import (ExamSegmentor,
+                                                           mass_logits)
 from mammo_plugins.registry import MODELS
 
 
@@ -25,7 +26,7 @@ class UNetSegmentor(ExamSegmentor):
                  **kwargs) -> None:
         super().__init__(**kwargs)
         self.backbone = UNet(in_channels, base_channels, num_levels)
-        self.conv_logits = nn.Conv2d(base_channels, 1, 1)
+        self.conv_logits = mass_logits(base_channels)
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits, as in :meth:`ExamSegmentor.logits`."""
