@@ -43,13 +43,19 @@ def cem_root(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _own_default_scope():
-    """A Runner sets the default scope of its process for good; undo that."""
+def _own_globals():
+    """A Runner sets the default scope, logger and so on of its process; undo that.
+
+    A logger left behind would write to what a later test has closed.
+    """
+    from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
-    before = DefaultScope._instance_dict.copy()
+    before = [(kept._instance_dict, kept._instance_dict.copy())
+              for kept in (DefaultScope, MMLogger, MessageHub)]
     yield
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
+    for now, earlier in before:
+        now.clear()
+        now.update(earlier)
 
 
 @pytest.fixture
