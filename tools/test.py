@@ -47,6 +47,7 @@ def main() -> None:
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
         runner.test()
+        del runner
         close_process_group()
     print(f'results: {cfg.work_dir}/test')
 

@@ -1,4 +1,6 @@
 """Begin and end of runs of several processes."""
+import gc
+
 import torch
 from mmengine.config import Config
 
@@ -27,8 +29,11 @@ def setup_cpu_distributed(cfg: Config) -> None:
 def close_process_group() -> None:
     """Leave the process group of a run that went well, if there is one.
 
-    Without it gloo's threads may still run when the interpreter ends, which
-    aborts a process whose work is done.
+    A thread of gloo that still runs when the interpreter ends aborts a process
+    whose work is done. Threads end with the last reference to their group; the
+    caller drops its runner and model before.
     """
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+        # the wrapped model, which holds the group, is in reference cycles of its runner
+        gc.collect()
