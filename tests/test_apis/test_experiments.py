@@ -1,9 +1,9 @@
-"""Which weights of a finished training are tested."""
+"""What is kept of trainings that tools start, and which weights are tested."""
 import pytest
 from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError
-from mammo_plugins.apis.experiments import checkpoint_to_test
+from mammo_plugins.apis.experiments import check_settings, checkpoint_to_test
 
 STAGED = dict(
     type='StagedTrainLoop', order=['a', 'b'],
@@ -41,3 +41,15 @@ def test_the_best_where_it_was_asked_for(cfg, name, folder):
 def test_best_weights_that_are_not_there(folder):
     with pytest.raises(ConfigError, match='best_third_iou.*save_best'):
         checkpoint_to_test(config('third/iou'), folder)
+
+
+def test_a_run_that_has_made_nothing_takes_other_settings(tmp_path):
+    """As after a first try without data or weights."""
+    check_settings(tmp_path, dict(a=1), 'mend')
+    (tmp_path / '20260101_000000').mkdir()
+    (tmp_path / 'cross_validate.log').touch()
+    check_settings(tmp_path, dict(a=2), 'mend')
+    (tmp_path / 'epoch_1.pth').touch()
+    check_settings(tmp_path, dict(a=2), 'mend')
+    with pytest.raises(ConfigError, match='other settings than.*; mend'):
+        check_settings(tmp_path, dict(a=1), 'mend')

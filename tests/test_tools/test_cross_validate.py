@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mammo_plugins.apis import ToolRunner, check_settings
+from mammo_plugins.apis import ToolRunner
 from mammo_plugins.apis.command_line import ConfigError
 
 TOOL = 'tools/cross_validate.py'
@@ -144,18 +144,6 @@ def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
     assert other.returncode == 0
     again = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1')
     assert again.returncode == 2
-
-
-def test_a_fold_that_has_made_nothing_takes_other_settings(tmp_path):
-    """As after a first try without data or weights."""
-    check_settings(tmp_path, dict(a=1), 'mend')
-    (tmp_path / '20260101_000000').mkdir()
-    (tmp_path / 'cross_validate.log').touch()
-    check_settings(tmp_path, dict(a=2), 'mend')
-    (tmp_path / 'epoch_1.pth').touch()
-    check_settings(tmp_path, dict(a=2), 'mend')
-    with pytest.raises(ConfigError, match='other settings than.*; mend'):
-        check_settings(tmp_path, dict(a=1), 'mend')
 
 
 def test_options_reach_every_fold(setup, tmp_path, run_tool):
