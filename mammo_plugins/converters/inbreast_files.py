@@ -17,6 +17,7 @@ from mammo_plugins.io import MammogramError, atomic_path
 from mammo_plugins.io.dicom_header import find_spacing
 from mammo_plugins.io.elements import code, load_dataset
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 PIXEL_MM = 0.07  # Moreira et al. 2012, image acquisition: 70 micrometres
 _DEPTHS = (12, 14, 16)
@@ -159,9 +160,10 @@ def mend_dicom(path: Path, target: Path, laterality: str, view: str) -> bool:
         MammogramError: If the raw file cannot be used.
     """
     try:
-        if code(load_dataset(path, pixels=False), 'Modality') == 'MG':
+        ds, _ = load_dataset(path, pixels=False, warnings=ReadingWarnings())
+        if code(ds, 'Modality') == 'MG':
             return False
-        ds = load_dataset(path, pixels=True)
+        ds, _ = load_dataset(path, pixels=True, warnings=ReadingWarnings())
         pixels = pixel_array(ds, correct_unused_bits=False)
         spacing, _ = find_spacing(ds)
     except Defect as defect:

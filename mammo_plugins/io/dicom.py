@@ -4,15 +4,19 @@ from pathlib import Path
 from typing import Optional, Union
 
 import numpy as np
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import UID, JPEG2000TransferSyntaxes
+from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
+                         ImplicitVRLittleEndian, JPEG2000TransferSyntaxes)
 
+from mammo_plugins.io.breast_check import shows_breast
 from mammo_plugins.io.dicom_header import dicom_header
-from mammo_plugins.io.elements import describe, integer, load_dataset, value
+from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
+                                       load_dataset, number, value)
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.grayscale import display_table, stored_range
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 
 def read_dicom_header(path: Union[str, Path]) -> MammogramHeader:
@@ -21,7 +25,8 @@ def read_dicom_header(path: Union[str, Path]) -> MammogramHeader:
     Raises:
         Defect: If the file is not a usable mammogram.
     """
-    return dicom_header(load_dataset(path, pixels=False))
+    warnings = ReadingWarnings()
+    return dicom_header(*load_dataset(path, pixels=False, warnings=warnings), warnings)
 
 
 def read_dicom(path: Union[str, Path],
@@ -36,27 +41,35 @@ def read_dicom(path: Union[str, Path],
     Raises:
         Defect: If the file is not a usable mammogram.
     """
-    ds = load_dataset(path, pixels=True)
+    warnings = ReadingWarnings()
+    ds, identity = load_dataset(path, pixels=True, warnings=warnings)
     if bits_stored is not None:
         ds.BitsStored, ds.HighBit = bits_stored, bits_stored - 1
-    facts = dicom_header(ds)
+    facts = dicom_header(ds, identity, warnings)
     bits, signed = integer(ds, 'BitsStored'), facts.header['signed']
     if not 1 <= bits <= min(16, integer(ds, 'BitsAllocated')):
         raise Defect(f'{describe("BitsStored")} is {bits}, but 1 to 16 and no more '
                      'than BitsAllocated can be read; correct the header')
-    table = display_table(ds, bits, signed)
-    pixels = table[_stored_values(ds, bits, signed)]
+    stored = _stored_values(ds, bits, signed, warnings)
+    low, _ = stored_range(bits, signed)
+    seen = int(stored.min()), int(stored.max())
+    pixels = display_table(ds, bits, signed, warnings, seen)[stored - low]
     if pixels.min() == pixels.max():
-        raise Defect('constant image: its VOI window or LUT maps every pixel to '
-                     'the same level; correct the header')
-    return Mammogram(pixels, **{
-        field.name: getattr(facts, field.name)
-        for field in dataclasses.fields(facts)
-    })
+        raise Defect('constant image: its LUT or padding shows every pixel at the same '
+                     'level; correct the header')
+    if facts.header['modality'] is None and not shows_breast(pixels):
+        raise Defect(f'{describe("Modality")} is missing and the pixels show no breast '
+                     'at a side of the image: no mammogram; leave the file out, or '
+                     'write MG into its header')
+    known = {field.name: getattr(facts, field.name)
+             for field in dataclasses.fields(facts)}
+    return Mammogram(pixels, **{**known, 'warnings': tuple(warnings)})
 
 
-def _stored_values(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
-    """Return (H, W) stored values counted from the lowest possible one."""
+def _stored_values(ds: Dataset, bits: int, signed: bool,
+                   warnings: ReadingWarnings) -> np.ndarray:
+    """Return (H, W) int32 stored values."""
+    _find_transfer_syntax(ds, warnings)
     _check_decoder(value(ds.file_meta, 'TransferSyntaxUID'))
     _check_pixel_data(ds)
     if 'SamplesPerPixel' not in ds:
@@ -69,6 +82,7 @@ def _stored_values(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
                      f'transfer syntax {ds.file_meta.TransferSyntaxUID.name}): the '
                      'file is damaged or cut short; copy it again from its source'
                      ) from None
+    stored = _without_other_bits(ds, stored, bits, signed, warnings).astype(np.int32)
     low, high = stored_range(bits, signed)
     lowest, highest = int(stored.min()), int(stored.max())
     if lowest < low or highest > high:
@@ -77,18 +91,84 @@ def _stored_values(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
                      'header is wrong')
     if lowest == highest:
         raise Defect('constant image: every pixel has the same value; leave it out')
-    return stored.astype(np.int32) - low
+    return stored
 
 
-def _check_decoder(syntax: Optional[UID]) -> None:
+def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool,
+                        warnings: ReadingWarnings) -> np.ndarray:
+    """Move pixels to the lowest bits and clear bits that hold an overlay.
+
+    Old files (PS3.5 until 2014) keep pixels in the upper bits of a word, up to
+    HighBit, or one-bit overlays (60xx,0102) in those that pixels leave free.
+    """
+    allocated = stored.dtype.itemsize * 8
+    words = stored.view(f'u{stored.dtype.itemsize}')
+    low, high = stored_range(bits, signed)
+    shift = _bits_below(ds, bits, allocated, words, stored.max() > high
+                        or stored.min() < low, warnings)
+    overlays = {position - shift for position in (
+        ds[tag].value for tag in OVERLAY_BIT_POSITIONS if tag in ds)
+        if isinstance(position, int)} - set(range(bits))
+    if not shift and not overlays:
+        return stored
+    words = words >> shift
+    if overlays:
+        warnings.add('overlay in the bits above the pixels',
+                     'OverlayBitPosition (60xx,0102): taken off the pixels')
+        for position in overlays & set(range(bits, allocated)):
+            words = words & ~np.array(1 << position, words.dtype)
+    if signed:
+        # The sign of what is left stands in the highest bit that is stored.
+        sign = words >> (bits - 1) & 1
+        above = np.array((2**allocated - 1) ^ (2**bits - 1), words.dtype)
+        words = np.where(sign == 1, words | above, words & ~above)
+        return words.astype(words.dtype).view(f'i{stored.dtype.itemsize}')
+    return words
+
+
+def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
+                outside: bool, warnings: ReadingWarnings) -> int:
+    """Return by how many bits the pixels lie above the lowest one."""
+    high_bit = number(ds, 'HighBit', warnings)
+    if high_bit is None or high_bit == bits - 1:
+        return 0
+    shift = int(high_bit) + 1 - bits
+    where = f'{describe("HighBit")} is {high_bit:g}, of {bits} bits stored'
+    unused = int(np.bitwise_or.reduce(words, axis=None)) & (2**max(shift, 0) - 1) == 0
+    if 0 < shift <= allocated - bits and (outside or unused):
+        warnings.add('pixels in the upper bits', f'{where}: moved down by {shift}')
+        return shift
+    warnings.add('HighBit that disagrees with the pixels', f'{where}: not used')
+    return 0
+
+
+def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
+    """Fill in the transfer syntax of a file that lacks it, if it is not compressed."""
+    if not hasattr(ds, 'file_meta'):
+        ds.file_meta = FileMetaDataset()
+    if value(ds.file_meta, 'TransferSyntaxUID') is not None:
+        return
+    implicit, little = ds.original_encoding
+    ds.file_meta.TransferSyntaxUID = (
+        ImplicitVRLittleEndian if implicit else
+        ExplicitVRLittleEndian if little else ExplicitVRBigEndian)
+    warnings.add('no transfer syntax', 'TransferSyntaxUID (0002,0010) is missing, '
+                 'taken as uncompressed')
+    data = value(ds, 'PixelData')
+    if isinstance(data, bytes) and data[:4] == b'\xfe\xff\x00\xe0':
+        raise Defect('TransferSyntaxUID (0002,0010) is missing, and the pixel data is '
+                     'compressed in a way that only it can tell; copy the file again '
+                     'from its source')
+
+
+def _check_decoder(syntax: UID) -> None:
     """Raise ``Defect`` with the cure if a transfer syntax cannot be decoded."""
-    if syntax is None:
-        raise Defect('TransferSyntaxUID (0002,0010) is missing; correct the header')
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
-        raise Defect(f'transfer syntax {syntax.name} is not supported; convert the '
-                     "file with 'gdcmconv --raw'") from None
+        raise Defect(f'transfer syntax {syntax.name} is not supported; '
+                     'have its source export it as Explicit VR Little Endian'
+                     ) from None
     if not available:
         raise Defect(f'no decoder for transfer syntax {syntax.name} is installed; '
                      f'pip install {_decoder_packages(syntax)}')

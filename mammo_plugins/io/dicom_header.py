@@ -1,15 +1,26 @@
 """Facts of a mammogram's DICOM header: position, spacing and what is safe."""
 import hashlib
+import re
 from typing import Any, Dict, Optional, Tuple
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import (UID, BreastProjectionXRayImageStorageForPresentation,
+                         BreastProjectionXRayImageStorageForProcessing,
+                         BreastTomosynthesisImageStorage,
+                         DigitalMammographyXRayImageStorageForPresentation,
+                         DigitalMammographyXRayImageStorageForProcessing,
+                         MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+                         SecondaryCaptureImageStorage)
 
-from mammo_plugins.io.elements import (code, describe, integer, items, number,
-                                       numbers, value)
+from mammo_plugins.io.decimals import read_lengths
+from mammo_plugins.io.elements import (code, codes, describe, integer, items, number,
+                                       numbers, texts, value)
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.grayscale import modality_kind, voi_kind
+from mammo_plugins.io.identity import Identity
+from mammo_plugins.io.image_kind import find_image_kind, sop_class_of
 from mammo_plugins.io.mammogram import MammogramHeader
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 # DICOM PS3.16 CID 4014 "View for Mammography" in SNOMED CT and in the older
 # SNOMED RT, with the short names of the ACR.
@@ -30,96 +41,133 @@ _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
 
 FACTS = ('format', 'exam_key', 'modality', 'sop_class', 'manufacturer', 'model',
-         'presentation_intent', 'image_type', 'cem_image', 'contrast_agent',
+         'presentation_intent', 'image_type', 'image_kind', 'breast_implant',
+         'cem_image', 'contrast_agent',
          'photometric_interpretation', 'transfer_syntax', 'lossy', 'rows',
          'columns', 'bits_allocated', 'bits_stored', 'signed', 'modality_lut',
          'voi_lut', 'pixel_spacing_source', 'burned_in_annotation')
 
 
-def dicom_header(ds: Dataset) -> MammogramHeader:
+def dicom_header(ds: Dataset, identity: Identity,
+                 warnings: ReadingWarnings) -> MammogramHeader:
     """Return the facts of a mammogram's header.
 
     Args:
-        ds (Dataset): As :func:`~mammo_plugins.io.elements.load_dataset` gives it.
+        ds (Dataset), identity (Identity): As
+            :func:`~mammo_plugins.io.elements.load_dataset` gives them.
+        warnings (ReadingWarnings): Gets faults that do not cost the image.
 
     Raises:
-        Defect: If the file is no single grey mammogram, or contradicts itself.
+        Defect: If the file is no single grey mammogram.
     """
-    check_kind(ds)
-    spacing, source = find_spacing(ds)
-    facts = header_facts(ds)
+    check_kind(ds, warnings)
+    spacing, source = find_spacing(ds, warnings)
+    facts = header_facts(ds, warnings)
     facts['pixel_spacing_source'] = source
-    return MammogramHeader(find_laterality(ds), find_view(ds), spacing, facts)
+    laterality, view = find_laterality(ds, warnings), find_view(ds, warnings)
+    return MammogramHeader(laterality, view, spacing, facts,
+                           find_orientation(ds, warnings), tuple(warnings), identity)
 
 
-def check_kind(ds: Dataset) -> None:
-    """Raise ``Defect`` unless this is one grey image of modality MG."""
-    modality = code(ds, 'Modality')
-    if modality != 'MG':
-        raise Defect(f'{describe("Modality")} is {modality or "missing"}, not MG: '
+# what a file without Modality may be
+_SOP_CLASSES = (DigitalMammographyXRayImageStorageForPresentation,
+                DigitalMammographyXRayImageStorageForProcessing,
+                BreastProjectionXRayImageStorageForPresentation,
+                BreastProjectionXRayImageStorageForProcessing,
+                BreastTomosynthesisImageStorage, SecondaryCaptureImageStorage,
+                MultiFrameGrayscaleWordSecondaryCaptureImageStorage)
+
+
+def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
+    """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
+    modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
+    if modality not in (None, 'MG'):
+        raise Defect(f'{describe("Modality")} is {_shown(modality)}, not MG: '
                      'no mammogram; leave the file out, or correct its header')
-    frames = number(ds, 'NumberOfFrames') or 1
+    if sop_class is None:
+        warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
+    if modality is None:
+        if sop_class not in (None, *_SOP_CLASSES):
+            raise Defect(f'{describe("SOPClassUID")} is {UID(sop_class).name}, and '
+                         f'{describe("Modality")} is missing: no mammogram; leave the '
+                         'file out, or correct its header')
+        warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
+    frames = number(ds, 'NumberOfFrames', warnings) or 1
     if frames > 1:
         raise Defect(f'{frames:g} frames (tomosynthesis?): only single-frame '
                      'mammograms are read; export the frame or the synthetic 2-D '
                      'view you need to a file of its own')
-    photometric = code(ds, 'PhotometricInterpretation')
+    photometric = code(ds, 'PhotometricInterpretation', warnings)
     if photometric not in ('MONOCHROME1', 'MONOCHROME2') or number(
-            ds, 'SamplesPerPixel') not in (None, 1):
+            ds, 'SamplesPerPixel', warnings) not in (None, 1):
         raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
-                     f'{photometric or "missing"}; export it as MONOCHROME2')
+                     f'{_shown(photometric)}; export it as MONOCHROME2')
 
 
-def header_facts(ds: Dataset) -> Dict[str, Any]:
+def _shown(text: Optional[str]) -> str:
+    """Quote a code as errors show it; of a damaged file it could be anything."""
+    if text is None:
+        return 'missing'
+    return text if re.fullmatch(r'[A-Z0-9 _.^/-]{1,16}', text) else 'unreadable'
+
+
+def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
     """Return the facts that are safe to show, under the names in ``FACTS``.
 
     ``exam_key`` is the first 12 hex digits of the SHA-256 of StudyInstanceUID:
-    it groups the views of an exam, and only who knows that UID can link it back. ``cem_image`` is
-    'low energy', 'high energy' or 'recombined' where ImageType says so (PS3.3
-    C.8.11.7.1.4: LOW_ENERGY, HIGH_ENERGY, SUBTRACTION; makers also write
+    it groups the views of an exam, and only who knows that UID can link it back.
+    ``image_kind`` is that of :func:`~mammo_plugins.io.image_kind.find_image_kind`.
+    ``cem_image`` is 'low energy', 'high energy' or 'recombined' where ImageType says
+    so (PS3.3 C.8.11.7.1.4: LOW_ENERGY, HIGH_ENERGY, SUBTRACTION; makers also write
     RECOMBINED); ``contrast_agent`` whether one is named.
 
     Args:
         ds (Dataset): The header.
+        warnings (ReadingWarnings): Gets optional elements that cannot be read.
 
     Raises:
-        Defect: If an element is malformed.
+        Defect: If an element that the pixels need is malformed.
     """
-    study = value(ds, 'StudyInstanceUID')
+    study = value(ds, 'StudyInstanceUID', warnings)
     meta = getattr(ds, 'file_meta', Dataset())
     syntax = value(meta, 'TransferSyntaxUID')
-    sop_class = value(ds, 'SOPClassUID')
+    sop_class = sop_class_of(ds, warnings)
     facts = dict.fromkeys(FACTS)
+    yes_no = {'YES': True, 'NO': False}
     facts.update(
         format='DICOM',
         exam_key=hashlib.sha256(str(study).encode()).hexdigest()[:12]
         if study else None,
-        modality=code(ds, 'Modality'),
+        modality=code(ds, 'Modality', warnings),
         sop_class=UID(sop_class).name if sop_class else None,
-        manufacturer=_text(ds, 'Manufacturer'),
-        model=_text(ds, 'ManufacturerModelName'),
-        presentation_intent=code(ds, 'PresentationIntentType'),
-        image_type=[str(v) for v in _as_list(value(ds, 'ImageType'))] or None,
-        cem_image=find_cem_image(ds),
-        contrast_agent=value(ds, 'ContrastBolusAgent') is not None,
+        manufacturer=_text(ds, 'Manufacturer', warnings),
+        model=_text(ds, 'ManufacturerModelName', warnings),
+        presentation_intent=code(ds, 'PresentationIntentType', warnings),
+        image_type=[str(v) for v in _as_list(value(ds, 'ImageType', warnings))]
+        or None,
+        image_kind=find_image_kind(ds, warnings),
+        breast_implant=yes_no.get(code(ds, 'BreastImplantPresent', warnings)),
+        cem_image=find_cem_image(ds, warnings),
+        contrast_agent=value(ds, 'ContrastBolusAgent', warnings) is not None,
         photometric_interpretation=code(ds, 'PhotometricInterpretation'),
         transfer_syntax=UID(syntax).name if syntax else None,
-        lossy=code(ds, 'LossyImageCompression') == '01',
+        lossy=code(ds, 'LossyImageCompression', warnings) == '01',
         rows=integer(ds, 'Rows'),
         columns=integer(ds, 'Columns'),
         bits_allocated=integer(ds, 'BitsAllocated'),
         bits_stored=integer(ds, 'BitsStored'),
-        signed=integer(ds, 'PixelRepresentation') == 1,
-        modality_lut=modality_kind(ds),
-        voi_lut=voi_kind(ds),
-        burned_in_annotation={'YES': True, 'NO': False}.get(
-            code(ds, 'BurnedInAnnotation')))
+        signed=integer(ds, 'PixelRepresentation') == 1)
+    facts.update(
+        modality_lut=modality_kind(ds, warnings),
+        voi_lut=voi_kind(ds, facts['bits_stored'], facts['signed'], warnings),
+        burned_in_annotation=yes_no.get(code(ds, 'BurnedInAnnotation', warnings)))
     return facts
 
 
-def find_cem_image(ds: Dataset) -> Optional[str]:
+def find_cem_image(ds: Dataset,
+                   warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return which image of a contrast-enhanced pair this is, if it says so."""
-    terms = {str(v).strip().upper() for v in _as_list(value(ds, 'ImageType'))}
+    terms = set(codes(ds, 'ImageType', warnings))
     if terms & {'SUBTRACTION', 'RECOMBINED'}:
         return 'recombined'
     if 'LOW_ENERGY' in terms:
@@ -127,47 +175,99 @@ def find_cem_image(ds: Dataset) -> Optional[str]:
     return 'high energy' if 'HIGH_ENERGY' in terms else None
 
 
-def find_laterality(ds: Dataset) -> Optional[str]:
-    """Return 'L' or 'R', ``None`` if the header states neither.
+def find_laterality(ds: Dataset,
+                    warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+    """Return 'L' or 'R', ``None`` if the header states neither, or both.
 
     Raises:
-        Defect: If two elements contradict each other.
+        Defect: If two elements contradict each other, without ``warnings``.
     """
-    stated = {k: code(ds, k) for k in _LATERALITY if code(ds, k) in ('L', 'R')}
+    all_stated = {k: code(ds, k, warnings) for k in _LATERALITY}
+    stated = {k: v for k, v in all_stated.items() if v in ('L', 'R')}
     if len(set(stated.values())) > 1:
         found = ', '.join(f'{describe(k)} is {v}' for k, v in stated.items())
-        raise Defect(f'conflicting laterality: {found}; look at the image and '
-                     'correct the header')
+        return _conflict('conflicting laterality', found, warnings)
+    other = next(((k, v) for k, v in all_stated.items() if v), None)
+    if not stated and other and warnings is not None:
+        warnings.add('unknown laterality',
+                     f"{describe(other[0])} is '{_shown(other[1])}'")
     return next(iter(stated.values()), None)
 
 
-def find_view(ds: Dataset) -> Optional[str]:
-    """Return the view's code, ``None`` if the header states none.
+def _conflict(kind: str, found: str, warnings: Optional[ReadingWarnings]) -> None:
+    if warnings is None:
+        raise Defect(f'{kind}: {found}; look at the image and correct the header')
+    warnings.add(kind, f'{found}; look at the image')
+
+
+def find_view(ds: Dataset,
+              warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+    """Return the view's code, ``None`` if the header states none, or CC and MLO.
 
     ViewPosition comes first, then ViewCodeSequence, then a literal 'CC' or 'MLO'
-    in PatientOrientation, which is where CBIS-DDSM keeps it.
+    in PatientOrientation, which is where CBIS-DDSM keeps it. Where one of the first
+    two states another view than CC or MLO, such as XCCL, that one counts.
 
     Raises:
-        Defect: If the first two say CC and MLO.
+        Defect: If the first two say CC and MLO, without ``warnings``.
     """
-    position = code(ds, 'ViewPosition')
+    written = code(ds, 'ViewPosition', warnings)
+    position = written
+    if position and re.fullmatch('[LR][ -]?(CC|MLO)', position):
+        position = position.lstrip('LR -') if position.endswith('CC') else 'MLO'
     coded = next((_VIEW_CODES[c] for c in (
-        code(item, 'CodeValue') for item in items(ds, 'ViewCodeSequence'))
-        if c in _VIEW_CODES), None)
+        code(item, 'CodeValue', warnings) for item in items(
+            ds, 'ViewCodeSequence', warnings)) if c in _VIEW_CODES), None)
     if {position, coded} == {'CC', 'MLO'}:
-        raise Defect(f'conflicting view: {describe("ViewPosition")} is {position}, '
-                     f'{describe("ViewCodeSequence")} says {coded}; look at the '
-                     'image and correct the header')
+        return _conflict(
+            'conflicting view', f'{describe("ViewPosition")} is {position}, '
+            f'{describe("ViewCodeSequence")} says {coded}', warnings)
+    if position in ('CC', 'MLO') and coded not in (None, 'CC', 'MLO'):
+        return coded
     if position in _VIEWS:
         return position
-    if coded:
-        return coded
-    orientation = code(ds, 'PatientOrientation')
-    return orientation if orientation in ('CC', 'MLO') else None
+    orientation = code(ds, 'PatientOrientation', warnings)
+    found = coded or (orientation if orientation in ('CC', 'MLO') else None)
+    if found is None and written and warnings is not None:
+        warnings.add('unknown view',
+                     f"{describe('ViewPosition')} is '{_shown(written)}'")
+    return found
+
+
+def find_orientation(ds: Dataset,
+                     warnings: ReadingWarnings) -> Optional[Tuple[str, str]]:
+    """Return PatientOrientation, the directions of rows and of columns.
+
+    Letters are A, P, L, R, H and F (PS3.3 C.7.6.1.1.1), the weightiest first. A view
+    in their place, as in CBIS-DDSM, is no orientation.
+
+    Args:
+        ds (Dataset): The header.
+        warnings (ReadingWarnings): Gets an orientation that makes no sense.
+    """
+    stated = codes(ds, 'PatientOrientation', warnings)
+    if not any(stated) or stated[0] in _VIEWS:
+        return None
+    if len(stated) == 2 and all(
+            re.fullmatch('[APLRHF]{1,3}', text) for text in stated):
+        axes = [set(_AXIS[letter] for letter in text) for text in stated]
+        apart = _AXIS[stated[0][0]] != _AXIS[stated[1][0]]
+        if apart and all(len(axis) == len(text) for axis, text in zip(axes, stated)):
+            return stated[0], stated[1]
+    warnings.add('orientation that makes no sense',
+                 f'{describe("PatientOrientation")} is not used')
+    return None
+
+
+_AXIS = {'A': 0, 'P': 0, 'L': 1, 'R': 1, 'H': 2, 'F': 2}
+
+# a pixel of a mammogram in mm, whatever it was reduced to; else the unit is another
+_SPACINGS = (0.005, 5)
 
 
 def find_spacing(
-    ds: Dataset
+    ds: Dataset,
+    warnings: Optional[ReadingWarnings] = None
 ) -> Tuple[Optional[Tuple[float, float]], Optional[str]]:
     """Return the pixel spacing in mm (row, column) and the element it is from.
 
@@ -177,34 +277,57 @@ def find_spacing(
     is ImagerPixelSpacing, on the detector, divided by
     EstimatedRadiographicMagnificationFactor if there is one. Last comes
     NominalScannedPixelSpacing of digitised film. A spacing that is not two
-    positive numbers counts as unknown.
+    positive numbers of a mammogram's size counts as unknown.
 
     Args:
         ds (Dataset): The header.
+        warnings (ReadingWarnings, optional): Gets spacings and factors that are not
+            used, or not as they are written.
     """
-    pixel, imager, scanned = (_spacing(ds, k) for k in (
+    warnings = ReadingWarnings() if warnings is None else warnings
+    pixel, imager, scanned = (_spacing(ds, k, warnings) for k in (
         'PixelSpacing', 'ImagerPixelSpacing', 'NominalScannedPixelSpacing'))
-    calibrated = pixel != imager or code(ds, 'PixelSpacingCalibrationType')
+    calibrated = pixel != imager or code(ds, 'PixelSpacingCalibrationType', warnings)
     if pixel and calibrated:
         return pixel, 'PixelSpacing'
     if imager:
-        factor = number(ds, 'EstimatedRadiographicMagnificationFactor')
-        if factor is None or factor <= 0:
+        keyword = 'EstimatedRadiographicMagnificationFactor'
+        factor = number(ds, keyword, warnings)
+        if factor is None:
+            return imager, 'ImagerPixelSpacing'
+        if not 0.9 <= factor <= 10:
+            warnings.add('magnification factor that makes no sense',
+                         f'{describe(keyword)} is {factor:g}, taken as absent')
             return imager, 'ImagerPixelSpacing'
         return ((imager[0] / factor, imager[1] / factor),
-                'ImagerPixelSpacing / EstimatedRadiographicMagnificationFactor')
+                f'ImagerPixelSpacing / {keyword}')
     return scanned, 'NominalScannedPixelSpacing' if scanned else None
 
 
-def _spacing(ds: Dataset, keyword: str) -> Optional[Tuple[float, float]]:
-    found = numbers(ds, keyword)
-    if len(found) != 2 or min(found) <= 0:
+def _spacing(ds: Dataset, keyword: str,
+             warnings: ReadingWarnings) -> Optional[Tuple[float, float]]:
+    own = ReadingWarnings()
+    found = numbers(ds, keyword, own)
+    if not found:
         return None
-    return found[0], found[1]
+    written = texts(ds, keyword)
+    lengths = read_lengths(written)
+    where = describe(keyword)
+    if lengths is None or not all(
+            _SPACINGS[0] <= length <= _SPACINGS[1] for length in lengths):
+        shown = '\\'.join(written)
+        quoted = f" '{shown}'" if re.fullmatch(r'[\d.,;+\-eE \\]{1,40}', shown) else ''
+        warnings.add('pixel spacing that makes no sense',
+                     f'{where}{quoted} is not two lengths in mm, taken as absent')
+        return None
+    if own or lengths != found:
+        warnings.add('pixel spacing of another form',
+                     f'{where}, read as {lengths[0]:g} x {lengths[1]:g} mm')
+    return lengths[0], lengths[1]
 
 
-def _text(ds: Dataset, keyword: str) -> Optional[str]:
-    found = value(ds, keyword)
+def _text(ds: Dataset, keyword: str, warnings: ReadingWarnings) -> Optional[str]:
+    found = value(ds, keyword, warnings)
     return str(found).strip() or None if found is not None else None
 
 

@@ -1,26 +1,37 @@
 """Safe access to the white-listed elements of a DICOM data set.
 
 Nothing outside the white list is ever parsed, so a patient's name, birth date or
-ID cannot reach a header, a warning or an error.
+ID cannot reach a header, a warning or an error. What tells patients apart is hashed
+as it is read and leaves the data set at once (:mod:`~mammo_plugins.io.identity`).
+
+The readers of optional elements take ``warnings``. With it, an element that cannot be
+read counts as absent and is noted there; without it, it is a ``Defect``.
 """
+import io
 import math
 from pathlib import Path
-from typing import Any, List, Optional, Union
+from typing import Any, List, Optional, Tuple, Union
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 
+from mammo_plugins.io.decimals import read_decimal
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.identity import IDENTITY_ELEMENTS, Identity, take_identity
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _FACTS = [
     'SOPClassUID', 'StudyInstanceUID', 'Modality', 'Manufacturer',
     'ManufacturerModelName', 'PresentationIntentType', 'ImageType',
-    'LossyImageCompression', 'ContrastBolusAgent', 'BurnedInAnnotation'
+    'LossyImageCompression', 'ContrastBolusAgent', 'BurnedInAnnotation',
+    'PartialView', 'BreastImplantPresent', 'PositionerType', 'PaddleDescription'
 ]
 _POSITION = [
     'ImageLaterality', 'Laterality', 'FrameLaterality', 'ViewPosition',
-    'ViewCodeSequence', 'PatientOrientation', 'FrameAnatomySequence'
+    'ViewCodeSequence', 'ViewModifierCodeSequence', 'PatientOrientation',
+    'FrameAnatomySequence'
 ]
 _SPACING = [
     'ImagerPixelSpacing', 'PixelSpacing', 'PixelSpacingCalibrationType',
@@ -47,28 +58,37 @@ _MACROS = [
     'PixelValueTransformationSequence', 'FrameVOILUTSequence'
 ]
 _PIXELS = ['PixelData', 'FloatPixelData', 'DoubleFloatPixelData']
+# (60xx,0102), the bit of the pixels that an overlay of old files lies in
+OVERLAY_BIT_POSITIONS = [0x60000102 + (group << 16) for group in range(0, 0x20, 2)]
 
 WHITE_LIST = (
     _FACTS + _POSITION + _SPACING + _STORED + _GREYSCALE + _GROUPS + _PIXELS)
 
 
-def load_dataset(path: Union[str, Path], pixels: bool) -> Dataset:
+def load_dataset(path: Union[str, Path], pixels: bool,
+                 warnings: ReadingWarnings) -> Tuple[Dataset, Identity]:
     """Read the white-listed elements of a DICOM file.
 
     Args:
-        path (str | Path): The file.
+        path (str | Path): The file; it may lack the preamble, and the header of
+            group 2 with it.
         pixels (bool): Whether to read the pixel data too.
+        warnings (ReadingWarnings): Gets a missing preamble.
 
     Returns:
-        Dataset: With the functional groups of a single-frame enhanced object
-        brought to the top level, where a classic object has them.
+        tuple: Data set, with the functional groups of a single-frame enhanced object
+        brought to the top level, where a classic object has them; and what tells
+        patients and files apart.
 
     Raises:
         Defect: If the file cannot be parsed.
     """
     try:
         ds = pydicom.dcmread(
-            path, specific_tags=WHITE_LIST, stop_before_pixels=not pixels)
+            _with_preamble(path, warnings), force=True,
+            specific_tags=WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
+            stop_before_pixels=not pixels)
+        identity = take_identity(ds)
     except Exception as error:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '
@@ -76,14 +96,28 @@ def load_dataset(path: Union[str, Path], pixels: bool) -> Dataset:
     if not len(ds):  # what pydicom makes of a compressed file without its end
         raise Defect('no element can be read: the file is damaged or cut short; '
                      'copy it again from its source')
-    _flatten_functional_groups(ds)
-    return ds
+    _flatten_functional_groups(ds, warnings)
+    return ds, identity
 
 
-def _flatten_functional_groups(ds: Dataset) -> None:
+def _with_preamble(path: Union[str, Path],
+                   warnings: ReadingWarnings) -> Union[str, Path, io.BytesIO]:
+    """Return what pydicom reads: the file, or its bytes behind a lone 'DICM'."""
+    with open(path, 'rb') as file:
+        start = file.read(132)
+        if start[128:] == b'DICM':
+            return path
+        warnings.add('no DICOM preamble', 'read as DICOM without it')
+        if start[:4] != b'DICM':
+            return path
+        file.seek(0)
+        return io.BytesIO(bytes(128) + file.read())
+
+
+def _flatten_functional_groups(ds: Dataset, warnings: ReadingWarnings) -> None:
     for group in _GROUPS:
         for macro in _MACROS:
-            for item in items(first_item(ds, group), macro)[:1]:
+            for item in items(first_item(ds, group, warnings), macro, warnings)[:1]:
                 for keyword in _POSITION + _SPACING + _GREYSCALE:
                     if keyword in item and keyword not in ds:
                         ds[keyword] = item[keyword]
@@ -95,61 +129,108 @@ def describe(keyword: str) -> str:
     return f'{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})'
 
 
-def value(ds: Dataset, keyword: str) -> Any:
+def value(ds: Dataset, keyword: str,
+          warnings: Optional[ReadingWarnings] = None) -> Any:
     """Return the value of an element, ``None`` if it is absent or empty.
 
     Raises:
-        Defect: If the element's bytes are no value of its type.
+        Defect: If the element's bytes are no value of its type, without ``warnings``.
     """
     try:
         found = ds.get(keyword)
     except Exception:
-        raise Defect(
-            f'{describe(keyword)} is malformed; correct the header') from None
+        if warnings is None:
+            raise Defect(
+                f'{describe(keyword)} is malformed; correct the header') from None
+        warnings.add('element that cannot be read',
+                     f'{describe(keyword)} is malformed, taken as absent')
+        return None
     if found is None or (hasattr(found, '__len__') and len(found) == 0):
         return None
     return found
 
 
-def first(ds: Dataset, keyword: str) -> Any:
+def first(ds: Dataset, keyword: str,
+          warnings: Optional[ReadingWarnings] = None) -> Any:
     """Return the first of an element's values, ``None`` if there is none."""
-    found = value(ds, keyword)
+    found = value(ds, keyword, warnings)
     if isinstance(found, (list, tuple, pydicom.multival.MultiValue)):
         return found[0]
     return found
 
 
-def code(ds: Dataset, keyword: str) -> Optional[str]:
+def code(ds: Dataset, keyword: str,
+         warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return the first value of a text element in capitals, ``None`` if blank."""
-    found = first(ds, keyword)
+    found = first(ds, keyword, warnings)
     return str(found).strip().upper() or None if found is not None else None
 
 
-def numbers(ds: Dataset, keyword: str) -> List[float]:
-    """Return the values of a numeric element, an empty list if it is absent.
-
-    Raises:
-        Defect: If a value is not a finite number.
-    """
-    found = value(ds, keyword)
+def codes(ds: Dataset, keyword: str,
+          warnings: Optional[ReadingWarnings] = None) -> List[str]:
+    """Return all values of a text element in capitals."""
+    found = value(ds, keyword, warnings)
     if found is None:
         return []
+    found = [found] if isinstance(found, str) else found
+    return [str(text).strip().upper() for text in found]
+
+
+def texts(ds: Dataset, keyword: str) -> List[str]:
+    """Return the values of a numeric text element as they are written."""
+    try:
+        element = ds.get_item(keyword)
+    except Exception:
+        return []
+    if element is None or element.value is None:
+        return []
+    if isinstance(element, RawDataElement):
+        return bytes(element.value).decode('ascii', 'replace').split('\\')
+    found = element.value
     if isinstance(found, (str, bytes)) or not hasattr(found, '__iter__'):
         found = [found]
+    return [str(text) for text in found]
+
+
+def numbers(ds: Dataset, keyword: str,
+            warnings: Optional[ReadingWarnings] = None) -> List[float]:
+    """Return the values of a numeric element, an empty list if it is absent.
+
+    A comma within a number is its decimal sign. With ``warnings``, a value that is
+    no finite number is NaN.
+
+    Raises:
+        Defect: If a value is not a finite number, without ``warnings``.
+    """
     try:
+        found = ds.get(keyword)
+        if found is None or (hasattr(found, '__len__') and len(found) == 0):
+            return []
+        if isinstance(found, (str, bytes)) or not hasattr(found, '__iter__'):
+            found = [found]
         result = [float(number) for number in found]
-    except (TypeError, ValueError):
-        result = [math.nan]
-    if not all(math.isfinite(number) for number in result):
+        if all(math.isfinite(number) for number in result):
+            return result
+    except Exception:  # pydicom and its element classes raise many kinds
+        pass
+    if warnings is None:
         raise Defect(f'{describe(keyword)} holds something that is not a finite '
                      'number; correct the header')
+    result = [read_decimal(text) for text in texts(ds, keyword)] or [math.nan]
+    if all(math.isfinite(number) for number in result):
+        warnings.add('decimal comma', f'{describe(keyword)}, read as '
+                     f'{", ".join(f"{number:g}" for number in result)}')
+    else:
+        warnings.add('element that cannot be read', f'{describe(keyword)} holds '
+                     'something that is not a finite number, taken as absent')
     return result
 
 
-def number(ds: Dataset, keyword: str) -> Optional[float]:
+def number(ds: Dataset, keyword: str,
+           warnings: Optional[ReadingWarnings] = None) -> Optional[float]:
     """Return the first value of a numeric element, ``None`` if it is absent."""
-    found = numbers(ds, keyword)
-    return found[0] if found else None
+    found = numbers(ds, keyword, warnings)
+    return found[0] if found and math.isfinite(found[0]) else None
 
 
 def integer(ds: Dataset, keyword: str) -> int:
@@ -166,17 +247,28 @@ def integer(ds: Dataset, keyword: str) -> int:
     return int(found)
 
 
-def items(ds: Dataset, keyword: str) -> List[Dataset]:
-    """Return the items of a sequence, an empty list if it is absent."""
-    found = value(ds, keyword)
+def items(ds: Dataset, keyword: str,
+          warnings: Optional[ReadingWarnings] = None) -> List[Dataset]:
+    """Return the items of a sequence, an empty list if it is absent.
+
+    Raises:
+        Defect: If it is no sequence, without ``warnings``.
+    """
+    found = value(ds, keyword, warnings)
     if found is None:
         return []
     if not isinstance(found, pydicom.Sequence):
-        raise Defect(f'{describe(keyword)} is not a sequence; correct the header')
+        if warnings is None:
+            raise Defect(
+                f'{describe(keyword)} is not a sequence; correct the header')
+        warnings.add('element that cannot be read',
+                     f'{describe(keyword)} is not a sequence, taken as absent')
+        return []
     return list(found)
 
 
-def first_item(ds: Dataset, keyword: str) -> Dataset:
+def first_item(ds: Dataset, keyword: str,
+               warnings: Optional[ReadingWarnings] = None) -> Dataset:
     """Return the first item of a sequence, an empty one if there is none."""
-    found = items(ds, keyword)
+    found = items(ds, keyword, warnings)
     return found[0] if found else Dataset()

@@ -5,15 +5,18 @@ C.11.1), VOI LUT (C.11.2), presentation LUT shape (C.11.6) and the photometric
 interpretation (C.7.6.3.1.2). Stored values have at most 16 bits, so the pipeline
 runs on a table of all of them, once, and the image is looked up in it.
 """
-from typing import Optional, Tuple
+import math
+from typing import List, Optional, Tuple
 
 import numpy as np
 from pydicom.dataset import Dataset
 from scipy.special import expit
 
-from mammo_plugins.io.elements import (code, describe, first_item, items, number,
-                                       numbers, value)
+from mammo_plugins.io.elements import (code, describe, items, number, numbers,
+                                       value)
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _WINDOWS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID')
 
@@ -23,95 +26,164 @@ def stored_range(bits: int, signed: bool) -> Tuple[int, int]:
     return (-2**(bits - 1), 2**(bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
-def display_table(ds: Dataset, bits: int, signed: bool) -> np.ndarray:
+def display_table(ds: Dataset, bits: int, signed: bool,
+                  warnings: Optional[ReadingWarnings] = None,
+                  seen: Optional[Tuple[int, int]] = None) -> np.ndarray:
     """Return the displayed level of every stored value.
 
     The levels are scaled by the range the header declares, never by the values
     an image happens to hold, so equal exposures stay equal.
 
+    A LUT or window that cannot be used gives way to the next one that the header
+    offers, and with none left to the whole declared range.
+
     Args:
         ds (Dataset): The header; only its greyscale elements are used.
         bits (int): Bits stored, 1 to 16.
         signed (bool): Whether stored values are two's complement.
+        warnings (ReadingWarnings, optional): Gets what could not be used.
+        seen (tuple[int], optional): Least and largest stored value of the image; a
+            choice that shows all between them alike cannot be used. Defaults to
+            ``None``, not known.
 
     Returns:
         np.ndarray: (2**bits,) float32 in [0, 1]; entry 0 belongs to the lowest
         stored value; dense tissue is bright. Padding (C.7.5.1.1.2) is 0.
-
-    Raises:
-        Defect: If an element of the pipeline is malformed.
     """
+    warnings = ReadingWarnings() if warnings is None else warnings
     low, high = stored_range(bits, signed)
     stored = np.arange(low, high + 1, dtype=np.float64)
-    values, value_range = _apply_modality(ds, stored)
-    levels = _apply_voi(ds, values, value_range)
+    values, value_range = _apply_modality(ds, stored, warnings)
+    shown = None if seen is None else slice(seen[0] - low, seen[1] - low + 1)
+    levels = _apply_voi(ds, values, value_range, shown, warnings)[1]
+    shape = code(ds, 'PresentationLUTShape', warnings)
+    if shape not in (None, 'IDENTITY', 'INVERSE'):
+        warnings.add('unknown presentation LUT shape',
+                     f'{describe("PresentationLUTShape")} is not used')
     if (code(ds, 'PhotometricInterpretation') == 'MONOCHROME1'
-            or code(ds, 'PresentationLUTShape') == 'INVERSE'):
+            or shape == 'INVERSE'):
         levels = 1 - levels  # once: MONOCHROME1 images carry INVERSE as well
-    levels[_padding(ds, stored)] = 0
+    levels[_padding(ds, stored, warnings)] = 0
     return np.clip(levels, 0, 1).astype(np.float32)
 
 
-def modality_kind(ds: Dataset) -> Optional[str]:
+def modality_kind(ds: Dataset,
+                  warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return the modality transform: 'LUT', 'rescale' or ``None``."""
-    if items(ds, 'ModalityLUTSequence'):
+    if _modality_lut(ds, False, warnings or ReadingWarnings()):
         return 'LUT'
-    if value(ds, 'RescaleSlope') is None and value(ds, 'RescaleIntercept') is None:
+    if (value(ds, 'RescaleSlope', warnings) is None
+            and value(ds, 'RescaleIntercept', warnings) is None):
         return None
     return 'rescale'
 
 
-def voi_kind(ds: Dataset) -> Optional[str]:
+def voi_kind(ds: Dataset, bits: int, signed: bool,
+             warnings: ReadingWarnings) -> Optional[str]:
     """Return the VOI transform: 'LUT', a window's function or ``None``.
 
     A LUT is taken before a window: the maker of the image drew it by hand.
+
+    Args:
+        ds (Dataset), bits (int), signed (bool): As in :func:`display_table`.
+        warnings (ReadingWarnings): Gets what could not be used.
     """
-    if items(ds, 'VOILUTSequence'):
-        return 'LUT'
-    if not numbers(ds, 'WindowCenter') and not numbers(ds, 'WindowWidth'):
-        return None
-    function = code(ds, 'VOILUTFunction') or 'LINEAR'
-    if function not in _WINDOWS:
-        raise Defect(f'{describe("VOILUTFunction")} is none of '
-                     f'{", ".join(_WINDOWS)}; correct the header')
-    return function
+    if not 1 <= bits <= 16:
+        return None  # said when the pixels are read
+    low, high = stored_range(bits, signed)
+    stored = np.arange(low, high + 1, dtype=np.float64)
+    values, value_range = _apply_modality(ds, stored, warnings)
+    return _apply_voi(ds, values, value_range, None, warnings)[0]
+
+
+def _modality_lut(ds: Dataset, signed_input: bool,
+                  warnings: ReadingWarnings) -> Optional[LookupTable]:
+    return next(_usable_luts(ds, 'ModalityLUTSequence', signed_input, warnings), None)
+
+
+def _usable_luts(ds: Dataset, sequence: str, signed_input: bool,
+                 warnings: ReadingWarnings):
+    for item in items(ds, sequence, warnings):
+        try:
+            yield read_lookup_table(item, sequence, signed_input, warnings)
+        except Defect as defect:
+            warnings.add('LUT that cannot be used', defect)
 
 
 def _apply_modality(
-        ds: Dataset,
-        stored: np.ndarray) -> Tuple[np.ndarray, Tuple[float, float]]:
+        ds: Dataset, stored: np.ndarray, warnings: ReadingWarnings
+) -> Tuple[np.ndarray, Tuple[float, float]]:
     """Return the values after the modality LUT and their declared range."""
-    kind = modality_kind(ds)
-    if kind == 'LUT':
-        table, first_mapped, bits = _read_lut(ds, 'ModalityLUTSequence',
-                                              stored[0] < 0)
-        return _look_up(stored, table, first_mapped), (0, 2**bits - 1)
-    if kind is None:
-        return stored, (stored[0], stored[-1])
-    slope = number(ds, 'RescaleSlope')
-    slope = 1.0 if slope is None else slope
+    lut = _modality_lut(ds, stored[0] < 0, warnings)
+    if lut is not None:
+        return lut.look_up(stored), (0, lut.highest)
+    slope = number(ds, 'RescaleSlope', warnings)
     if slope == 0:
-        raise Defect(f'{describe("RescaleSlope")} is 0, which makes every pixel '
-                     'equal; correct the header')
-    values = stored * slope + (number(ds, 'RescaleIntercept') or 0.0)
+        warnings.add('rescale slope 0', f'{describe("RescaleSlope")} would make every '
+                     'pixel equal, taken as 1')
+    values = stored * (slope or 1.0) + (
+        number(ds, 'RescaleIntercept', warnings) or 0.0)
     return values, (min(values[0], values[-1]), max(values[0], values[-1]))
 
 
-def _apply_voi(ds: Dataset, values: np.ndarray,
-               value_range: Tuple[float, float]) -> np.ndarray:
-    """Return the levels in [0, 1] after the first VOI LUT or window."""
-    kind = voi_kind(ds)
+def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float],
+               shown: Optional[slice], warnings: ReadingWarnings
+               ) -> Tuple[Optional[str], np.ndarray]:
+    """Return the kind and the levels in [0, 1] of the first usable LUT or window.
+
+    Args:
+        ds (Dataset), warnings (ReadingWarnings): As in :func:`display_table`.
+        values (np.ndarray): (N,) all values after the modality LUT.
+        value_range (tuple[float]): Their declared range.
+        shown (slice, optional): Of ``values``: those that the image spans. ``None``
+            where they are not known.
+    """
     low, high = value_range
-    if kind is None:
-        return (values - low) / (high - low)
-    if kind == 'LUT':
-        table, first_mapped, bits = _read_lut(ds, 'VOILUTSequence', low < 0)
-        return _look_up(np.rint(values), table, first_mapped) / (2**bits - 1)
-    center, width = number(ds, 'WindowCenter'), number(ds, 'WindowWidth')
-    if center is None or width is None:
-        raise Defect(f'{describe("WindowCenter")} and {describe("WindowWidth")} '
-                     'come in pairs and one is missing; correct the header')
-    return apply_window(values, center, width, kind)
+    offered = False
+
+    def differ(levels: np.ndarray) -> bool:
+        return shown is None or np.ptp(levels[shown]) > 0
+
+    for lut in _usable_luts(ds, 'VOILUTSequence', low < 0, warnings):
+        levels = lut.look_up(np.rint(values)) / lut.highest
+        if differ(levels):
+            return 'LUT', levels
+        warnings.add('LUT that cannot be used', 'the entries that VOILUTSequence has '
+                     "for the image's values are equal")
+    for center, width, function in _windows(ds, warnings):
+        offered = True
+        try:
+            levels = apply_window(values, center, width, function)
+        except Defect as defect:
+            warnings.add('window that cannot be used', defect)
+            continue
+        if differ(levels):
+            return function, levels
+        warnings.add('window that cannot be used',
+                     f"a window of centre {center:g} and width {width:g} shows all the "
+                     "image's values alike")
+    if offered or items(ds, 'VOILUTSequence', warnings):
+        warnings.add('no VOI LUT or window can be used',
+                     'the whole declared range is shown')
+    return None, (values - low) / (high - low)
+
+
+def _windows(ds: Dataset,
+             warnings: ReadingWarnings) -> List[Tuple[float, float, str]]:
+    """Return (centre, width, function) of the windows that the header offers."""
+    centers = numbers(ds, 'WindowCenter', warnings)
+    widths = numbers(ds, 'WindowWidth', warnings)
+    if len(centers) != len(widths):
+        warnings.add('window that cannot be used',
+                     f'{describe("WindowCenter")} has {len(centers)} values, '
+                     f'{describe("WindowWidth")} {len(widths)}: they come in pairs')
+    function = code(ds, 'VOILUTFunction', warnings) or 'LINEAR'
+    if function not in _WINDOWS:
+        warnings.add('unknown VOI LUT function', f'{describe("VOILUTFunction")} is none '
+                     f'of {", ".join(_WINDOWS)}; taken as LINEAR')
+        function = 'LINEAR'
+    return [(center, width, function) for center, width in zip(centers, widths)
+            if math.isfinite(center) and math.isfinite(width)]
 
 
 def apply_window(values: np.ndarray, center: float, width: float,
@@ -143,55 +215,14 @@ def apply_window(values: np.ndarray, center: float, width: float,
     return np.clip((values - center) / width + 0.5, 0, 1)
 
 
-def _read_lut(ds: Dataset, sequence: str,
-              signed_input: bool) -> Tuple[np.ndarray, int, int]:
-    """Return the first LUT's entries, first mapped value and bits per entry."""
-    item = first_item(ds, sequence)
-    descriptor = [int(number) for number in numbers(item, 'LUTDescriptor')]
-    if len(descriptor) != 3:
-        raise Defect(f'{describe("LUTDescriptor")} of {sequence} has '
-                     f'{len(descriptor)} of 3 values; correct the header')
-    entries = descriptor[0] % 2**16 or 2**16  # 16 bits; 0 stands for 65,536
-    first_mapped, bits = descriptor[1:]
-    if signed_input and first_mapped >= 2**15:
-        first_mapped -= 2**16  # a negative number kept in an unsigned element
-    if not 8 <= bits <= 16:
-        raise Defect(f'{describe("LUTDescriptor")} of {sequence} states {bits} '
-                     'bits an entry, but 8 to 16 are allowed; correct the header')
-    table = _lut_entries(item, entries, bits)
-    if len(table) < entries:
-        raise Defect(f'{describe("LUTData")} of {sequence} holds {len(table)} of '
-                     f'the {entries} entries its LUTDescriptor states; correct '
-                     'the header')
-    table = table[:entries].astype(np.float64)
-    if table.min() < 0 or table.max() > 2**bits - 1:
-        raise Defect(f'{describe("LUTData")} of {sequence} holds entries outside '
-                     f'the {bits} bits its LUTDescriptor states; correct the header')
-    return table, first_mapped, bits
-
-
-def _lut_entries(item: Dataset, entries: int, bits: int) -> np.ndarray:
-    data = value(item, 'LUTData')
-    if not isinstance(data, bytes):
-        return np.asarray(numbers(item, 'LUTData'))
-    if bits == 8 and len(data) - entries in (0, 1):  # one byte each, perhaps padded
-        return np.frombuffer(data, np.uint8)
-    order = '>' if item.original_encoding[1] is False else '<'
-    return np.frombuffer(data[:len(data) // 2 * 2], f'{order}u2')
-
-
-def _look_up(values: np.ndarray, table: np.ndarray,
-             first_mapped: int) -> np.ndarray:
-    index = np.clip(values - first_mapped, 0, len(table) - 1)
-    return table[index.astype(np.int64)]
-
-
-def _padding(ds: Dataset, stored: np.ndarray) -> np.ndarray:
+def _padding(ds: Dataset, stored: np.ndarray,
+             warnings: ReadingWarnings) -> np.ndarray:
     """Return where stored values are padding, which is no tissue at all."""
-    limits = numbers(ds, 'PixelPaddingValue')[:1]
-    if not limits:
+    limits = [number(ds, keyword, warnings)
+              for keyword in ('PixelPaddingValue', 'PixelPaddingRangeLimit')]
+    if limits[0] is None:
         return np.zeros(len(stored), bool)
-    limits += numbers(ds, 'PixelPaddingRangeLimit')[:1]
+    limits = [limit for limit in limits if limit is not None]
     if stored[0] < 0:  # a negative number kept in an unsigned element
         limits = [v - 2**16 if v >= 2**15 else v for v in limits]
     return (stored >= min(limits)) & (stored <= max(limits))

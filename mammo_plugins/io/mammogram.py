@@ -4,6 +4,9 @@ from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
+from mammo_plugins.io.identity import Identity
+from mammo_plugins.io.reading_warnings import ReadingWarning
+
 
 @dataclass(frozen=True)
 class MammogramHeader:
@@ -17,12 +20,20 @@ class MammogramHeader:
             neighbouring rows and of neighbouring columns, in mm.
         header (dict): See :func:`~mammo_plugins.io.dicom_header.header_facts`.
             Every key is always there, ``None`` where the fact is unknown.
+        orientation (tuple[str], optional): PatientOrientation, the directions of rows
+            and of columns as 'A', 'P', 'L', 'R', 'H' and 'F' in order of weight, such
+            as ('A', 'FR'). Pixels are those of the file, not turned by it.
+        warnings (tuple[ReadingWarning]): Faults that did not cost the image.
+        identity (Identity): What tells patients and files apart, in memory only.
     """
 
     laterality: Optional[str] = None
     view: Optional[str] = None
     pixel_spacing_mm: Optional[Tuple[float, float]] = None
     header: Dict[str, Any] = field(default_factory=dict)
+    orientation: Optional[Tuple[str, str]] = None
+    warnings: Tuple[ReadingWarning, ...] = ()
+    identity: Identity = field(default=Identity(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +47,10 @@ class Mammogram:
         view (str, optional): See :class:`MammogramHeader`.
         pixel_spacing_mm (tuple[float], optional): See :class:`MammogramHeader`.
         header (dict): See :class:`MammogramHeader`.
+        orientation (tuple[str], optional): See :class:`MammogramHeader`.
+        warnings (tuple[ReadingWarning]): See :class:`MammogramHeader`; those of the
+            pixels too.
+        identity (Identity): See :class:`MammogramHeader`.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -43,3 +58,6 @@ class Mammogram:
     view: Optional[str] = None
     pixel_spacing_mm: Optional[Tuple[float, float]] = None
     header: Dict[str, Any] = field(default_factory=dict)
+    orientation: Optional[Tuple[str, str]] = None
+    warnings: Tuple[ReadingWarning, ...] = ()
+    identity: Identity = field(default=Identity(), repr=False, compare=False)

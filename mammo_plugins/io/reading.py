@@ -1,4 +1,5 @@
 """Reading one mammogram, whatever the format of its file."""
+import struct
 from pathlib import Path
 from typing import Optional, Union
 
@@ -85,9 +86,22 @@ def _file_format(path: Path) -> str:
                      'permissions') from None
     if not start:
         raise Defect('empty file; copy it again from its source')
-    name = 'DICOM' if start[128:] == b'DICM' else picture_format(start)
+    name = 'DICOM' if _is_dicom(start) else picture_format(start)
     if name is None:
-        raise Defect("neither DICOM (no 'DICM' at byte 128) nor a PNG, TIFF, JPEG or "
-                     "PGM picture; a DICOM file without its preamble is mended by "
-                     "'gdcmconv'")
+        raise Defect('neither DICOM nor a PNG, TIFF, JPEG or PGM picture; leave it out, '
+                     'or copy it again from its source')
     return name
+
+
+def _is_dicom(start: bytes) -> bool:
+    """Tell DICOM by its preamble, or by a first element of group 2 or 8 without it."""
+    if start[128:] == b'DICM' or start[:4] == b'DICM':
+        return True
+    explicit = start[4:6].isalpha() and start[4:6].isupper()
+    for order in '<>':
+        group, element = struct.unpack(f'{order}HH', start[:4].ljust(4, b'\xff'))
+        length, = struct.unpack(f'{order}I', start[4:8].ljust(4, b'\xff'))
+        if group in (0x0002, 0x0008) and element <= 0x0100 and (
+                explicit or length < 2**16):
+            return True
+    return False

@@ -56,6 +56,11 @@ def test_both_generations_of_codes_are_tested():
     (dict(ViewPosition='CC'), 'CC'),
     (dict(ViewPosition='MLO '), 'MLO'),
     (dict(ViewPosition='XCCL', ViewCodeSequence=[view_item('R-10242')]), 'XCCL'),
+    (dict(ViewPosition='CC', ViewCodeSequence=[view_item('R-1024A')]), 'XCCL'),
+    (dict(ViewPosition='MLO', ViewCodeSequence=[view_item('399260004')]), 'ML'),
+    (dict(ViewPosition='LCC'), 'CC'),
+    (dict(ViewPosition='RMLO'), 'MLO'),
+    (dict(ViewPosition='LM'), 'LM'),
     (dict(ViewPosition='AP', ViewCodeSequence=[view_item('R-10226')]), 'MLO'),
     (dict(ViewPosition='', PatientOrientation='CC'), 'CC'),
     (dict(PatientOrientation='MLO'), 'MLO'),
@@ -81,11 +86,36 @@ def test_laterality(elements, laterality):
     assert find_laterality(make_dataset(**elements)) == laterality
 
 
-def test_conflicting_views_are_refused(tmp_path):
+def test_conflicting_views_are_unknown_and_told(tmp_path):
     path = make_dicom(tmp_path / 'a.dcm', ViewPosition='CC',
                       ViewCodeSequence=[view_item('R-10226')])
-    with pytest.raises(MammogramError, match='conflicting view'):
-        read_header(path)
+    header = read_header(path)
+    assert header.view is None
+    warning, = header.warnings
+    assert warning.kind == 'conflicting view'
+    assert 'is CC' in warning.detail and 'says MLO' in warning.detail
+
+
+def test_conflicting_lateralities_are_unknown_and_told(tmp_path):
+    path = make_dicom(tmp_path / 'a.dcm', ImageLaterality='L', Laterality='R')
+    header = read_header(path)
+    assert header.laterality is None
+    warning, = header.warnings
+    assert warning.kind == 'conflicting laterality'
+    assert 'ImageLaterality (0020,0062) is L, Laterality (0020,0060) is R' in (
+        warning.detail)
+
+
+@pytest.mark.parametrize('elements, text', [
+    (dict(ViewPosition='AP'), "unknown view: ViewPosition (0018,5101) is 'AP'"),
+    (dict(ViewPosition='LCC SPOT'),
+     "unknown view: ViewPosition (0018,5101) is 'LCC SPOT'"),
+    (dict(ImageLaterality='B'),
+     "unknown laterality: ImageLaterality (0020,0062) is 'B'"),
+])
+def test_unknown_codes_are_quoted(tmp_path, elements, text):
+    header = read_header(make_dicom(tmp_path / 'a.dcm', **elements))
+    assert [str(warning) for warning in header.warnings] == [text]
 
 
 @pytest.mark.parametrize('elements, spacing, source', [
@@ -136,7 +166,7 @@ def test_header_facts(tmp_path):
         sop_class='Digital Mammography X-Ray Image Storage - For Presentation',
         manufacturer='ACME', model='Mammo 1',
         presentation_intent='FOR PRESENTATION', image_type=['DERIVED', 'PRIMARY'],
-        cem_image=None, contrast_agent=True,
+        image_kind='full-field', breast_implant=None, cem_image=None, contrast_agent=True,
         photometric_interpretation='MONOCHROME2',
         transfer_syntax='Explicit VR Little Endian', lossy=False, rows=64,
         columns=64, bits_allocated=16, bits_stored=12, signed=False,

@@ -163,29 +163,6 @@ def test_padding_is_background_even_when_inverted():
     np.testing.assert_array_equal(padded[4:], plain[4:])
 
 
-@pytest.mark.parametrize('item, reason', [
-    (lut_item([1, 2], 0, 12, descriptor=[2, 0]), 'has 2 of 3 values'),
-    (lut_item([1, 2], 0, 12, descriptor=[3, 0, 12]), 'holds 2 of the 3 entries'),
-    (lut_item([1, 2], 0, 17), 'states 17 bits'),
-    (lut_item([1, 2], 0, 7), 'states 7 bits'),
-    (lut_item([1, 5000], 0, 12), 'outside the 12 bits'),
-])
-@pytest.mark.parametrize('sequence', ['ModalityLUTSequence', 'VOILUTSequence'])
-def test_malformed_lut(item, reason, sequence):
-    with pytest.raises(Defect, match=reason):
-        table_of(**{sequence: [item]})
-
-
-@pytest.mark.parametrize('elements, reason', [
-    (dict(RescaleSlope=0, RescaleIntercept=1), r'RescaleSlope \(0028,1053\) is 0'),
-    (dict(WindowCenter=5), 'one is missing'),
-    (dict(WindowCenter=5, WindowWidth=9, VOILUTFunction='CUBIC'), 'VOILUTFunction'),
-])
-def test_malformed_elements(elements, reason):
-    with pytest.raises(Defect, match=reason):
-        table_of(**elements)
-
-
 def test_ramp_covers_the_range():
     """The helper that other tests of this folder rely on."""
     assert sorted(np.unique(ramp(12))) == list(range(4096))

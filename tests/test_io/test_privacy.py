@@ -1,6 +1,8 @@
 """The patient's identity leaves no trace, whatever is wrong with the file."""
 import copy
 import pickle
+import subprocess
+import sys
 import traceback
 import warnings
 
@@ -9,6 +11,7 @@ from dicom_making import IDENTITY, make_dicom
 
 from mammo_plugins.io import MammogramError, read_header, read_mammogram
 from mammo_plugins.io.elements import WHITE_LIST, load_dataset
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 
 def assert_no_identity(text):
@@ -16,19 +19,23 @@ def assert_no_identity(text):
 
 
 @pytest.mark.parametrize('old, new, reason', [
-    (b'2000.123', b'PID-7788', 'WindowCenter (0028,1050)'),  # no number
+    (b'2000.123', b'PID-7788', None),  # no number: the window is not used
+    (b'ORIENTAT', b'PID-7788', None),
     (b'19610203', b'1961020x', None),  # no date, and never looked at
     (b'MG', b'OT', 'Modality (0008,0060)'),
 ])
 def test_malformed_elements(tmp_path, caplog, old, new, reason):
-    path = make_dicom(tmp_path / 'a.dcm', WindowCenter='2000.123', WindowWidth=900)
+    path = make_dicom(
+        tmp_path / 'a.dcm', WindowCenter='2000.123', WindowWidth=900,
+        PatientOrientation=['ORIENTAT', 'L'])
     data = path.read_bytes()
     assert old in data
     path.write_bytes(data.replace(old, new))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter('always')
         if reason is None:
-            text = repr(read_mammogram(path))
+            mammogram = read_mammogram(path)
+            text = repr(mammogram) + str(mammogram.warnings)
         else:
             with pytest.raises(MammogramError) as caught:
                 read_mammogram(path)
@@ -40,11 +47,29 @@ def test_malformed_elements(tmp_path, caplog, old, new, reason):
 
 
 def test_only_white_listed_elements_are_parsed(tmp_path):
-    ds = load_dataset(make_dicom(tmp_path / 'a.dcm'), pixels=True)
+    ds, identity = load_dataset(make_dicom(tmp_path / 'a.dcm'), True, ReadingWarnings())
     assert {element.keyword for element in ds} <= set(WHITE_LIST)
     assert not [k for k in WHITE_LIST if 'Name' in k and k != 'ManufacturerModelName']
     assert 'Patient' not in ''.join(set(WHITE_LIST) - {'PatientOrientation'})
-    assert_no_identity(str(ds))
+    assert_no_identity(str(ds) + repr(identity) + str(vars(identity)))
+
+
+def test_identities_are_compared_and_mean_nothing_elsewhere(tmp_path):
+    """Equal in this process, whatever the spelling; another process has another key."""
+    one = read_header(make_dicom(tmp_path / 'a.dcm')).identity
+    same = read_header(make_dicom(
+        tmp_path / 'b.dcm', PatientName='SECRETNAME^PLANTED^^')).identity
+    other = read_header(make_dicom(tmp_path / 'c.dcm', PatientID='PID-7789')).identity
+    assert one == same
+    assert one.patient_id != other.patient_id and one.name == other.name
+    assert read_header(make_dicom(
+        tmp_path / 'd.dcm', PatientID='')).identity.patient_id is None
+    line = ('import sys; from mammo_plugins.io import read_header; '
+            'print(read_header(sys.argv[1]).identity.patient_id)')
+    elsewhere = subprocess.run([sys.executable, '-c', line, tmp_path / 'a.dcm'],
+                               capture_output=True, text=True, check=True).stdout
+    assert len(elsewhere.strip()) == len(one.patient_id)
+    assert elsewhere.strip() != one.patient_id
 
 
 def test_results_carry_no_identity(tmp_path):
