@@ -1,18 +1,30 @@
-"""Finding exams in a folder of image files."""
+"""Finding exams in a folder of image files.
+
+Which files make an exam, and which file stands for a view, is stated in
+docs/reference/reading.md.
+"""
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from mammo_plugins.io import MammogramError, read_header
+from mammo_plugins.io import MammogramError, read_header, walk_folder
+from mammo_plugins.io.identity import Identity, contradiction, part_by_patient
+from mammo_plugins.io.image_kind import exclusion, screening_rank
+from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures import VIEWS, with_modality
+
+PathLike = Union[str, Path]
 
 _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
     re.IGNORECASE)
+# a view that is there twice: x_L-CC_2, x_L-CC2, x_L-CC (2)
+_REPEATED = re.compile(r'[-_ .]*\(?\d{1,2}\)?')
 
 _CEM = {
     'low energy': 'CEM-LE',
@@ -31,8 +43,14 @@ class FoundView:
         width (int), height (int): In pixels.
         pixel_spacing_mm (tuple[float], optional): (row, column).
         modality (str): 'FFDM', 'CEM-LE', 'CEM-HE' or 'CEM-RC', as the header tells.
-        for_processing (bool): Whether it is a raw image, meant for a workstation.
+        kind (str, optional): What kind of image it is, see
+            :mod:`mammo_plugins.io.image_kind`; ``None`` of pictures.
         burned_in (bool): Whether the header says that text is in the pixels.
+        orientation (tuple[str], optional): As in
+            :class:`~mammo_plugins.io.MammogramHeader`.
+        warnings (tuple[ReadingWarning]): Faults of the header.
+        others (list[FoundView]): Further images of the same view of the exam, the
+            next best first, to be taken where this one cannot be read.
     """
     path: Path
     laterality: str
@@ -41,13 +59,23 @@ class FoundView:
     height: int
     pixel_spacing_mm: Optional[Tuple[float, float]]
     modality: str = 'FFDM'
-    for_processing: bool = False
+    kind: Optional[str] = None
     burned_in: bool = False
+    orientation: Optional[Tuple[str, str]] = None
+    warnings: Tuple[ReadingWarning, ...] = ()
+    others: List['FoundView'] = field(default_factory=list, repr=False)
+    study: Optional[str] = field(default=None, repr=False)
+    identity: Identity = field(default=Identity(), repr=False)
 
     @property
     def name(self) -> str:
         """str: 'RCC', 'LCC', 'RMLO' or 'LMLO'."""
         return self.laterality + self.view
+
+    @property
+    def rank(self) -> Tuple[int, Path]:
+        """tuple: The order in which images are to stand for a view."""
+        return screening_rank(self.kind), self.path
 
 
 @dataclass
@@ -57,50 +85,75 @@ class FoundExams:
     Attributes:
         exams (dict[str, dict[str, FoundView]]): Views by name, by exam key.
         skipped (list[tuple[Path, str]]): Files left out, with the reason.
+        doubts (dict[str, list[str]]): What is to be known of an exam, by its key.
+        notes (list[str]): What is to be known of the folder.
     """
     exams: Dict[str, Dict[str, FoundView]] = field(default_factory=dict)
     skipped: List[Tuple[Path, str]] = field(default_factory=list)
+    doubts: Dict[str, List[str]] = field(default_factory=dict)
+    notes: List[str] = field(default_factory=list)
+
+    def settle(self, key: str, name: str, used: FoundView) -> None:
+        """Let an image stand for a view, and list the others as not used.
+
+        Args:
+            key (str), name (str): The exam and the view.
+            used (FoundView): One of the view's images, read; those before it are in
+                ``skipped`` already.
+        """
+        self.exams[key][name] = used
+        self.skipped += [
+            (other.path, f'another {name} of the same exam'
+             + (f' ({other.kind})' if screening_rank(other.kind) else '')
+             + f'; {used.path.name} is used') for other in used.others]
 
 
 # CDD-CESM's names: digital mammogram, contrast-enhanced (recombined) one
 _CEM_NAMES = {'': 'FFDM', 'DM': 'CEM-LE', 'CM': 'CEM-RC'}
 
 
-def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str], str]:
-    """Return (laterality, view, modality) that a name such as ``x_L-CC.png`` tells."""
-    found = _NAME.findall(path.stem)
+def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str], str, str]:
+    """Return what a name such as ``p1_L-CC.png`` tells.
+
+    Returns:
+        tuple: Laterality, view, modality, and the rest, which names the exam.
+    """
+    found = list(_NAME.finditer(path.stem))
     if len(found) != 1:
-        return None, None, 'FFDM'
-    laterality, cem, view = (part.upper() for part in found[0])
-    return laterality[0], view, _CEM_NAMES[cem]
+        return None, None, 'FFDM', path.stem
+    match, = found
+    laterality, cem, view = (part.upper() for part in match.groups(default=''))
+    before = path.stem[:match.start(1)]
+    after = path.stem[match.end():]
+    if _REPEATED.fullmatch(after):
+        after = ''
+    return laterality[0], view, _CEM_NAMES[cem], before + after
 
 
-def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
-    """Return (exam key, view) of a file.
+def _inspect(path: Path) -> FoundView:
+    """Return a file as a view.
 
     Raises:
         MammogramError: If it cannot be used.
     """
     facts = read_header(path)
-    laterality, view = facts.laterality, facts.view
-    key = facts.header.get('exam_key')
-    picture = key is None
-    if picture or by_folder:
-        key = hashlib.sha256(str(path.parent.resolve()).encode()).hexdigest()[:12]
-    modality = _CEM.get(facts.header['cem_image'], 'FFDM')
-    if picture:
-        name_laterality, name_view, modality = _name_facts(path)
+    laterality, view, header = facts.laterality, facts.view, facts.header
+    if screening_rank(header['image_kind']) is None:
+        raise MammogramError(path, exclusion(header['image_kind']))
+    modality = _CEM.get(header['cem_image'], 'FFDM')
+    if header['format'] != 'DICOM':
+        name_laterality, name_view, modality, _ = _name_facts(path)
         laterality, view = laterality or name_laterality, view or name_view
     for name, value in (('laterality', laterality), ('view', view)):
         if value is None:
+            told = [f'; {warning}' for warning in facts.warnings if name in warning.kind]
             raise MammogramError(
                 path, f'unknown {name}: neither the header tells it nor, for '
-                'pictures, a file name such as exam1_L-CC.png')
+                f'pictures, a file name such as exam1_L-CC.png{"".join(told)}')
     if view not in VIEWS:
         raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} '
                              'are used')
-    header = facts.header
-    return key, FoundView(
+    return FoundView(
         path,
         laterality,
         view,
@@ -108,21 +161,28 @@ def _inspect(path: Path, by_folder: bool) -> Tuple[str, FoundView]:
         header['rows'],
         facts.pixel_spacing_mm,
         modality=modality,
-        for_processing=header['presentation_intent'] == 'FOR PROCESSING',
-        burned_in=header['burned_in_annotation'] is True)
+        kind=header['image_kind'],
+        burned_in=header['burned_in_annotation'] is True,
+        orientation=facts.orientation,
+        warnings=facts.warnings,
+        study=header['exam_key'],
+        identity=facts.identity)
 
 
-def find_exams(path: Union[str, Path],
+def find_exams(path: Union[PathLike, Sequence[PathLike]],
                modality: Union[str, Sequence[str]] = 'FFDM',
                group_by: str = 'study') -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
-    DICOM files belong together by study, pictures by folder. Of a view that an
-    exam has more than once, an image FOR PRESENTATION goes before one FOR
-    PROCESSING, then the first by file name.
+    DICOM files belong together by study, pictures by folder, and there by what their
+    names have beside the view. Files of several patients are parted. Of a view that an
+    exam has more than once, the one that stands first in
+    :data:`~mammo_plugins.io.image_kind.SUBSTITUTES` is taken, then the first by file
+    name; the others are its ``others`` until :meth:`FoundExams.settle`.
 
     Args:
-        path (str | Path): A file, or a folder that is searched with all below it.
+        path (str | Path | Sequence): A file, a folder that is searched with all below
+            it, or several of them.
         modality (str | Sequence[str]): Which images to use: 'FFDM' (any that is not
             contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. With several, views
             are named such as 'CEM-LE RCC'. Defaults to 'FFDM'.
@@ -135,30 +195,144 @@ def find_exams(path: Union[str, Path],
     """
     if group_by not in ('study', 'folder'):
         raise ValueError(f"group_by: {group_by!r}; expected 'study' or 'folder'")
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f'{path}: no such file or folder')
-    files = [path] if path.is_file() else sorted(
-        file for file in path.rglob('*') if file.is_file())
     found = FoundExams()
+    files = _list_files(path, found)
     wanted = (modality, ) if isinstance(modality, str) else tuple(modality)
     usable = []
     for file in tqdm(files, desc='headers', unit='file', leave=False):
         try:
-            key, view = _inspect(file, group_by == 'folder')
+            view = _inspect(file)
             if view.modality not in wanted:
                 raise MammogramError(file, f'a {view.modality} image; '
                                      f'{" or ".join(wanted)} is asked for')
         except MammogramError as error:
             found.skipped.append((file, error.reason))
         else:
-            usable.append((view.for_processing, view.path, key, view))
-    for _, file, key, view in sorted(usable, key=lambda item: item[:2]):
+            usable.append(view)
+    for key, group in _group(usable, group_by, found):
         views = found.exams.setdefault(key, {})
-        name = with_modality(view.name, view.modality if len(wanted) > 1 else None)
-        if name in views:
-            found.skipped.append((file, f'another {name} of the same exam; '
-                                  f'{views[name].path.name} is used'))
-        else:
-            views[name] = view
+        for view in sorted(group, key=lambda view: view.rank):
+            name = with_modality(view.name, view.modality if len(wanted) > 1 else None)
+            if name in views:
+                views[name].others.append(view)
+            else:
+                views[name] = view
+    _note(found, usable, group_by)
     return found
+
+
+def _list_files(path: Union[PathLike, Sequence[PathLike]],
+                found: FoundExams) -> List[Path]:
+    paths = [path] if isinstance(path, (str, Path)) else list(path)
+    files: Dict[Path, None] = {}
+    for each in map(Path, paths):
+        if not each.exists():
+            raise FileNotFoundError(f'{each}: no such file or folder')
+        if each.is_file():
+            files[each] = None
+            continue
+        walked = walk_folder(each)
+        files.update(dict.fromkeys(walked.files))
+        found.skipped += walked.left_out
+        if walked.hidden:
+            found.notes.append(f'{walked.hidden} hidden files and folders (names that '
+                               'begin with a dot) were not looked at')
+    return list(files)
+
+
+def _group(views: List[FoundView], group_by: str, found: FoundExams
+           ) -> List[Tuple[str, List[FoundView]]]:
+    """Return (key, views) of each exam."""
+    groups: Dict[Tuple[str, bool], List[FoundView]] = {}
+    for view in views:
+        by_folder = view.study is None or group_by == 'folder'
+        key = _hashed(view.path.parent.resolve()) if by_folder else view.study
+        groups.setdefault((key, by_folder), []).append(view)
+    exams = []
+    for (key, by_folder), group in groups.items():
+        if group_by == 'study' and all(view.kind is None for view in group):
+            parts = _part_pictures(key, group)
+        else:
+            parts = _part_patients(key, group, by_folder)
+        patients = len(parts) if group[0].kind is not None else 1
+        for exam, part in parts.items():
+            doubts = _doubts(part, by_folder)
+            if patients > 1:
+                doubts.insert(0, f'one of {patients} exams of what was '
+                              f'{"a folder" if by_folder else "a study"} of several '
+                              'patients')
+            if doubts:
+                found.doubts[exam] = doubts
+        exams += parts.items()
+    return exams
+
+
+def _hashed(text: object) -> str:
+    return hashlib.sha256(str(text).encode()).hexdigest()[:12]
+
+
+def _part_patients(key: str, group: List[FoundView],
+                   by_folder: bool) -> Dict[str, List[FoundView]]:
+    """Part what a study or folder holds by patient."""
+    parts = part_by_patient(group, lambda view: view.identity)
+    if len(parts) == 1 or (by_folder and len(parts) == len(group)
+                           and not _repeats(group)):
+        return {key: group}  # IDs of files, not of patients, as in CBIS-DDSM; it is told
+    return {f'{key}-{i}': part for i, part in enumerate(parts, 1)}
+
+
+def _part_pictures(key: str,
+                   group: List[FoundView]) -> Dict[str, List[FoundView]]:
+    """Part the pictures of a folder by what their names have beside the view."""
+    by_name: Dict[str, List[FoundView]] = {}
+    for view in group:
+        by_name.setdefault(_exam_name(view.path), []).append(view)
+    if len(by_name) == 1 or len(by_name) == len(group):
+        return {key: group}  # numbers of files, not names of exams; it is told
+    return {_hashed(f'{key}/{name}'): part for name, part in by_name.items()}
+
+
+def _exam_name(path: Path) -> str:
+    return _name_facts(path)[3].lower().strip('-_ .')
+
+
+def _repeats(group: List[FoundView]) -> bool:
+    names = Counter((view.name, view.modality) for view in group)
+    return max(names.values()) > 1
+
+
+def _doubts(part: List[FoundView], by_folder: bool) -> List[str]:
+    """Return what speaks against these files being one exam."""
+    doubts = []
+    pictures = [_exam_name(view.path) for view in part if view.kind is None]
+    if len(set(pictures)) > 1:
+        doubts.append('pictures of one folder whose names differ beside the view were '
+                      'taken as one exam; lay exams out in folders of their own')
+    if by_folder:
+        studies = {view.study for view in part if view.study}
+        if len(studies) > 1:
+            doubts.append(f'the folder joins {len(studies)} studies')
+        if any(view.study is None and view.kind is not None for view in part):
+            doubts.append('files without a StudyInstanceUID were joined by folder')
+    differ = contradiction([view.identity for view in part])
+    if differ:
+        doubts.append(f'the files differ in {differ}')
+    return doubts
+
+
+def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
+    """Note what concerns the whole folder."""
+    views = [len(views) for views in found.exams.values()]
+    folders = Counter(view.path.parent for view in usable if view.study)
+    if (group_by == 'study' and len(views) > 1 and set(views) == {1}
+            and max(folders.values(), default=0) > 1):
+        found.notes.append(
+            'every study holds one view only; where folders hold exams together, as in '
+            'CBIS-DDSM, use --group-by folder')
+    joined = sum('the folder joins' in doubt for doubts in found.doubts.values()
+                 for doubt in doubts)
+    if joined:
+        found.notes.append(f'{joined} exams are folders that join several studies, '
+                           'perhaps of several dates')
+    kinds = Counter(w.kind for view in usable for w in view.warnings)
+    found.notes += [f'{count} files: {kind}' for kind, count in kinds.most_common()]

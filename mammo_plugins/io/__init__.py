@@ -2,9 +2,10 @@
 from mammo_plugins.io.errors import MammogramError
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
+from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import atomic_path, write_json
 
 __all__ = [
     'Mammogram', 'MammogramError', 'MammogramHeader', 'atomic_path',
-    'read_header', 'read_mammogram', 'write_json'
+    'read_header', 'read_mammogram', 'walk_folder', 'write_json'
 ]

@@ -7,7 +7,7 @@ they mean nothing in another process and are never written.
 import hashlib
 import os
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Callable, List, Optional, Sequence
 
 from pydicom.dataset import Dataset
 
@@ -71,3 +71,60 @@ def _hash(text: str) -> Optional[str]:
     if not text:
         return None
     return hashlib.blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
+
+
+def differ(one: Identity, other: Identity) -> bool:
+    """Tell whether two files name different patients.
+
+    IDs and birth dates decide where both files have them, else the names do. What is
+    absent contradicts nothing.
+    """
+    pairs = [(one.patient_id, other.patient_id), (one.birth_date, other.birth_date)]
+    known = [pair for pair in pairs if None not in pair]
+    if not known:
+        known = [(one.name, other.name)] if one.name and other.name else []
+    return any(a != b for a, b in known)
+
+
+def part_by_patient(files: Sequence[Any],
+                    identity: Callable[[Any], Identity]) -> List[List[Any]]:
+    """Part files so that no two of a part name different patients.
+
+    Args:
+        files (Sequence): In any order; parts keep it.
+        identity (callable): Gives the identity of a file.
+
+    Returns:
+        list[list]: The parts. A file that would fit into several of them, since it
+        says too little, is in one of its own kind.
+    """
+    parts: List[List[Any]] = []
+    vague = []
+    for file in files:
+        own = identity(file)
+        (parts if own.patient_id or own.birth_date else vague).append([file])
+    merged: List[List[Any]] = []
+    for part in parts + vague:
+        fitting = [other for other in merged if not any(
+            differ(identity(part[0]), identity(file)) for file in other)]
+        if len(fitting) == 1:
+            fitting[0].extend(part)
+        else:
+            merged.append(part)
+    order = {id(file): i for i, file in enumerate(files)}
+    for part in merged:
+        part.sort(key=lambda file: order[id(file)])
+    return sorted(merged, key=lambda part: order[id(part[0])])
+
+
+def contradiction(identities: Sequence[Identity]) -> Optional[str]:
+    """Return the elements in which files of one exam differ, ``None`` if in none.
+
+    Args:
+        identities (Sequence[Identity]): Of the files.
+    """
+    elements = dict(patient_id='PatientID', birth_date='PatientBirthDate',
+                    name='PatientName', study_date='StudyDate')
+    found = [keyword for name, keyword in elements.items()
+             if len({getattr(each, name) for each in identities} - {None}) > 1]
+    return ', '.join(found) or None

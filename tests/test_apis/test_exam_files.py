@@ -98,14 +98,45 @@ def test_folders_hold_exams_together_where_studies_do_not(phantom_root,
         find_exams(tmp_path, group_by='patient')
 
 
-def test_a_second_image_of_a_view_is_listed(tmp_path):
+def test_a_second_image_of_a_view_waits_and_is_listed(tmp_path):
     picture(tmp_path / 'a_LCC.png')
     picture(tmp_path / 'b_LCC.png')
     found = find_exams(tmp_path)
-    exam, = found.exams.values()
+    (key, exam), = found.exams.items()
     assert exam['LCC'].path.name == 'a_LCC.png'
+    assert [view.path.name for view in exam['LCC'].others] == ['b_LCC.png']
+    assert not found.skipped
+    found.settle(key, 'LCC', exam['LCC'])
     assert found.skipped == [(tmp_path / 'b_LCC.png',
                               'another LCC of the same exam; a_LCC.png is used')]
+    assert 'names differ beside the view' in found.doubts[key][0]
+
+
+@pytest.mark.parametrize('second', ['P99_L_DM_MLO_2.png', 'P99_L_DM_MLO2.png',
+                                    'P99_L_DM_MLO (2).png', 'p99_l_dm_mlo-02.png'])
+def test_a_repeated_view_is_told_by_its_number(tmp_path, second):
+    for name in ('P99_L_DM_MLO.png', second, 'P1_L_DM_MLO.png', 'P1_R_DM_MLO.png'):
+        picture(tmp_path / name)
+    found = find_exams(tmp_path, 'CEM-LE')
+    shown = sorted([sorted(view.path.name for view in (first, *first.others))
+                    for first in views.values()] for views in found.exams.values())
+    assert shown == sorted([[['P1_L_DM_MLO.png'], ['P1_R_DM_MLO.png']],
+                            [sorted(['P99_L_DM_MLO.png', second])]])
+    assert not found.doubts and not found.skipped
+
+
+def test_pictures_of_several_patients_in_a_folder_are_parted(tmp_path):
+    """As in CDD-CESM, whose pictures all lie in one folder."""
+    for patient in ('P1', 'P2', 'P3'):
+        for view in ('L_CC', 'R_CC', 'L_MLO')[:1 if patient == 'P3' else 3]:
+            picture(tmp_path / f'{patient}_{view}.png')
+    found = find_exams(tmp_path)
+    assert sorted(sorted({v.path.name[:2] for v in views.values()})
+                  for views in found.exams.values()) == [['P1'], ['P2'], ['P3']]
+    assert not found.doubts
+    joined = find_exams(tmp_path, group_by='folder')  # asked for
+    (key, views), = joined.exams.items()
+    assert len(views) == 3 and 'names differ' in joined.doubts[key][0]
 
 
 def changed(source, path, **elements):
@@ -124,7 +155,7 @@ def test_images_for_presentation_go_first(phantom_root, tmp_path):
     exam, = found.exams.values()
     assert exam['LCC'].path.name == 'b.dcm'
     assert exam['LCC'].burned_in
-    assert found.skipped[0][0].name == 'a.dcm'
+    assert [view.path.name for view in exam['LCC'].others] == ['a.dcm']
 
 
 def test_contrast_enhanced_images_are_told_apart(phantom_root, tmp_path):
