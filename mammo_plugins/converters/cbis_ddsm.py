@@ -129,7 +129,7 @@ class CBISDDSMConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, EXPECTED)
-        catalogue = Catalogue()
+        catalogue = folder.new_catalogue()
         rows = _read_tables(folder, catalogue)
         files = CaseFiles(folder)
         if not files.count:

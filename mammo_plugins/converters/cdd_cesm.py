@@ -69,7 +69,7 @@ class CDDCESMConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
-        catalogue = Catalogue()
+        catalogue = folder.new_catalogue()
         images = _find_images(folder, catalogue)
         table = _find_table(folder)
         regions_file = _find_regions(folder)

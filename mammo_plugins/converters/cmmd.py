@@ -69,7 +69,7 @@ class CMMDConverter(Converter):
         Reads the header of each file, several at a time.
         """
         folder = RawFolder(raw, _EXPECTED)
-        found = Catalogue()
+        found = folder.new_catalogue()
         table = _Table(_clinical_rows(folder, found), found)
         files = _image_files(folder, found)
         if not files:

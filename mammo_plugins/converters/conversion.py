@@ -1,5 +1,6 @@
 """From a raw data set to a data root in the COCO-exam format."""
 import os
+from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -9,9 +10,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 import cv2
 
 from mammo_plugins.io import MammogramError, read_header, write_json
+from mammo_plugins.io.image_kind import FULL_FIELD, exclusion, screening_rank
 from mammo_plugins.version import __version__
 
 from .base import Converter
+from .choice import Others, choose_views, note_choice, view_key
 from .journal import Journal, record_key
 from .outlines import resolve_outline
 from .parts import Split, assign_parts
@@ -67,7 +70,7 @@ def convert(converter: Converter,
             it can be used, or ``out`` belongs to another one.
     """
     catalogue = converter.catalogue(raw)
-    _drop_repeated(catalogue)
+    others = choose_views(catalogue, raw)
     _keep_exams(catalogue, limit)
     if not catalogue.views:
         first = ''.join(f'; first: {skip.item}: {skip.reason}'
@@ -77,9 +80,15 @@ def convert(converter: Converter,
     parts = assign_parts(catalogue, split)
     _link(out, raw)
     job = Job(converter, raw, out, cache_dir)
-    views = {id(view): view for part in parts.values() for view in part}
-    results = _process_all(job, list(views.values()), workers, progress)
-    _note_defects(catalogue, list(views.values()), results)
+    results = _process_all(job, _all_views(parts), workers, progress)
+    while _fall_back(parts, others, results, catalogue):
+        results.update(_process_all(
+            job, [view for view in _all_views(parts) if id(view) not in results],
+            workers, progress))
+    views = _all_views(parts)
+    _note_defects(catalogue, views, results)
+    _note_warnings(catalogue, views, results)
+    note_choice(catalogue, views, others)
     files = {}
     for part, members in parts.items():
         used = [view for view in members if 'image' in results[id(view)]]
@@ -94,17 +103,9 @@ def convert(converter: Converter,
     return summary
 
 
-def _drop_repeated(catalogue: Catalogue) -> None:
-    seen, views = set(), []
-    for view in catalogue.views:
-        key = view.exam_id, view.laterality, view.view, view.modality
-        if key in seen:
-            catalogue.skip(view.file, 'another image of the same view of an exam',
-                           ' '.join(key[1:]))
-        else:
-            seen.add(key)
-            views.append(view)
-    catalogue.views = views
+def _all_views(parts: Dict[str, List[RawView]]) -> List[RawView]:
+    """Return the views of all parts, each once; folds share them."""
+    return list({id(view): view for part in parts.values() for view in part}.values())
 
 
 def _keep_exams(catalogue: Catalogue, limit: Optional[int]) -> None:
@@ -184,6 +185,9 @@ def process_view(job: Job, view: RawView) -> Result:
         _, frame = load.load(str(job.out / file))
     except MammogramError as error:
         return dict(defect=error.reason)
+    kind = header.header['image_kind']
+    if screening_rank(kind) is None:
+        return dict(defect=exclusion(kind))
     size = frame.source_height, frame.source_width
     if view.lesions and view.size not in (None, size):
         return dict(defect=f'{_shown(size)} pixels, but the table, in whose pixels its '
@@ -205,13 +209,42 @@ def process_view(job: Job, view: RawView) -> Result:
             width=frame.source_width,
             height=frame.source_height,
             pixel_spacing_mm=spacing and list(spacing),
-            breast_bbox=[x1, y1, x2 - x1, y2 - y1]),
+            breast_bbox=[x1, y1, x2 - x1, y2 - y1],
+            **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind))),
         annotations=annotations,
-        skipped=skipped)
+        skipped=skipped,
+        warnings=[list(warning) for warning in header.warnings])
 
 
 def _shown(size: Tuple[int, int]) -> str:
     return ' x '.join(map(str, size))
+
+
+def _fall_back(parts: Dict[str, List[RawView]], others: Others,
+               results: Dict[int, Result], catalogue: Catalogue) -> bool:
+    """Let the next image of a view take the place of one that cannot be used."""
+    instead: Dict[int, RawView] = {}
+    for view in _all_views(parts):
+        result = results[id(view)]
+        if 'defect' in result and others.get(view_key(view)):
+            catalogue.skip(view.file, 'image that cannot be used', result['defect'])
+            instead[id(view)] = others[view_key(view)].pop(0)
+    for members in parts.values():
+        members[:] = [instead.get(id(view), view) for view in members]
+    return bool(instead)
+
+
+def _note_warnings(catalogue: Catalogue, views: List[RawView],
+                   results: Dict[int, Result]) -> None:
+    """Count what was overlooked in files, by kind, with the first of each."""
+    kinds: Dict[str, List[Tuple[RawView, str]]] = defaultdict(list)
+    for view in views:
+        for kind, detail in results[id(view)].get('warnings', ()):
+            kinds[kind].append((view, detail))
+    for kind, found in sorted(kinds.items()):
+        view, detail = found[0]
+        catalogue.notes.append(f'{len(found)} views with a warning, {kind}; first: '
+                               f'{view.file}: {detail}')
 
 
 def _note_defects(catalogue: Catalogue, views: List[RawView],

@@ -145,7 +145,7 @@ class _FilmCatalogue(Catalogue):
     """
 
     def __init__(self, folder: RawFolder) -> None:
-        super().__init__()
+        super().__init__(skipped=folder.new_catalogue().skipped)
         self.folder = folder
         self.unflagged = 0  # views with an overlay though NON_OVERLAY is said
         self.files: Dict[tuple, List[Tuple[str, Path]]] = defaultdict(list)

@@ -9,6 +9,7 @@ from typing import Dict, List, Optional, Set, Tuple
 from tqdm import tqdm
 
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
+from mammo_plugins.io.identity import Identity, part_by_patient
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
 from .base import Converter
@@ -39,6 +40,8 @@ class GenericConverter(Converter):
 
     Args:
         table (Path, optional): The table. Defaults to ``None``, none.
+        group_by (str): As in :func:`~mammo_plugins.apis.find_exams`, without a table.
+            Defaults to 'study'.
 
     Raises:
         ConversionError: If the table cannot be read.
@@ -46,8 +49,9 @@ class GenericConverter(Converter):
     name = 'own'
     official_split = True  # if the table has a part for each view
 
-    def __init__(self, table: Optional[Path] = None) -> None:
+    def __init__(self, table: Optional[Path] = None, group_by: str = 'study') -> None:
         self.table = table
+        self.group_by = group_by
         self.official_split = True
         if table is not None:
             self._use(table)
@@ -59,10 +63,14 @@ class GenericConverter(Converter):
             'docs/how_to/datasets/generic.md. With a part for each view, these are '
             'the official split; otherwise --split is ratio by default. Without '
             'a table all mammograms of the folder are taken, as not annotated')
+        parser.add_argument('--group-by', choices=['study', 'folder'], default='study',
+            help='what makes an exam without a table: the DICOM study, or the folder '
+            'where studies hold one file each (default: %(default)s)')
 
     def configure(self, args: Namespace) -> None:
         """See :meth:`Converter.configure`."""
         self._use(args.table)
+        self.group_by = args.group_by
 
     def _use(self, table: Optional[Path]) -> None:
         self.table = table
@@ -71,9 +79,9 @@ class GenericConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`; sets ``categories``."""
         folder = RawFolder(raw, 'a folder of DICOM files or pictures')
-        catalogue = Catalogue()
+        catalogue = folder.new_catalogue()
         if self.table is None:
-            _add_found(folder, catalogue)
+            _add_found(folder, catalogue, self.group_by)
         else:
             _add_listed(ViewTable(self.table), folder, catalogue)
         named = {lesion.category for view in catalogue.views for lesion in view.lesions}
@@ -93,6 +101,7 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
     for entry in entries.values():
         owners[entry.facts.get('exam', '')].add(entry.facts['patient'])
     notes: Counter = Counter()
+    identities: Dict[str, List[Identity]] = defaultdict(list)
     for file, entry in tqdm(entries.items(), desc='headers', unit='file',
                             smoothing=0):
         try:
@@ -103,7 +112,11 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         view = _listed_view(table, folder, file, entry, header, owners, catalogue)
         if view is not None:
             catalogue.views.append(view)
+            identities[view.exam_id].append(header.identity)
             notes.update(_doubts(view, header))
+    notes['exams of the table whose DICOM headers name different patients'] = sum(
+        len(part_by_patient(files, lambda identity: identity)) > 1
+        for files in identities.values())
     taken = {file for view in catalogue.views for file in (
         view.file, *(lesion.mask_file for lesion in view.lesions))}
     catalogue.notes.append(f'columns of {table.name} that are used: '
@@ -192,18 +205,21 @@ def _within_exam(lesion: RawLesion, exam: str, laterality: str) -> RawLesion:
     return replace(lesion, lesion_id=f'{exam}_{laterality}_{lesion.lesion_id}')
 
 
-def _add_found(folder: RawFolder, catalogue: Catalogue) -> None:
+def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     """Add all mammograms of a folder, without annotation."""
     from mammo_plugins.apis import find_exams
-    found = {'FFDM': find_exams(folder.root)}
+    found = {'FFDM': find_exams(folder.root, group_by=group_by)}
     if any(reason.startswith('a CEM-') for _, reason in found['FFDM'].skipped):
-        found.update((modality, find_exams(folder.root, modality))
+        found.update((modality, find_exams(folder.root, modality, group_by))
                      for modality in _CEM.values())
     exams: Dict[str, List[RawView]] = {}
+    doubts: Counter = Counter()
     burned_in = 0
     for modality, result in found.items():
         for exam, views in result.exams.items():
-            for view in views.values():
+            doubts.update(result.doubts.get(exam, ()))
+            for view in (image for first in views.values()
+                         for image in (first, *first.others)):
                 burned_in += view.burned_in
                 exams.setdefault(exam, []).append(RawView(
                     view.path.relative_to(folder.root), exam, exam, view.laterality,
@@ -224,6 +240,10 @@ def _add_found(folder: RawFolder, catalogue: Catalogue) -> None:
         if file not in taken and not file.name.startswith('.'):
             catalogue.skip(file, 'file that is not used', reason)
     catalogue.notes.append('no table: nothing is known of what the views show')
+    catalogue.notes += [f'{count} exams: {text}' for text, count in doubts.items()]
+    catalogue.notes += list(dict.fromkeys(
+        note for result in found.values() for note in result.notes
+        if 'group-by' in note))
     if burned_in:
         catalogue.notes.append(
             f'{burned_in} views whose DICOM header says that text is in their pixels')

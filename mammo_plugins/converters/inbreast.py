@@ -65,7 +65,7 @@ class INbreastConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
-        catalogue = Catalogue()
+        catalogue = folder.new_catalogue()
         images = _images(folder, catalogue)
         regions = _region_files(folder)
         rows, twisted = _rows(folder, catalogue)

@@ -10,6 +10,9 @@ from mammo_plugins.version import __version__
 from .records import RawView
 
 
+_FORMAT = 2  # goes up when results of an earlier journal are no longer right
+
+
 def record_key(raw: Path, view: RawView) -> str:
     """Return what changes when a view, its files or this package change."""
     stamps = []
@@ -19,7 +22,7 @@ def record_key(raw: Path, view: RawView) -> str:
         except OSError:
             stat = None  # its absence is found, and said, when it is read
         stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
-    text = f'{__version__}|{view!r}|{stamps}'
+    text = f'{__version__}|{_FORMAT}|{view!r}|{stamps}'
     return hashlib.sha1(text.encode()).hexdigest()
 
 

@@ -2,12 +2,13 @@
 import codecs
 import csv
 import io
-import os
 import re
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 from python_calamine import CalamineError, CalamineWorkbook
+
+from mammo_plugins.io import walk_folder
 
 from .records import Catalogue, ConversionError
 
@@ -18,6 +19,8 @@ _LONGEST_CELL = 2**24  # an outline of many points exceeds the 128 KiB of csv
 
 class RawFolder:
     """The files of a raw data set, found whatever the case of their names.
+
+    Linked folders are searched too, each once (:func:`~mammo_plugins.io.walk_folder`).
 
     Args:
         root (str | Path): The raw folder.
@@ -32,14 +35,20 @@ class RawFolder:
         self.expected = expected
         if not self.root.is_dir():
             raise ConversionError(f'{root}: no such folder; expected {expected}')
-        self.files: List[Path] = sorted(self._walk())
+        walked = walk_folder(self.root)
+        self.files: List[Path] = [self._relative(file) for file in walked.files]
+        self._left_out = [(self._relative(path), reason)
+                          for path, reason in walked.left_out]
 
-    def _walk(self) -> Iterator[Path]:
-        for folder, below, names in os.walk(self.root, followlinks=True):
-            below[:] = [name for name in below if not name.startswith('.')]
-            for name in names:
-                if not name.startswith('.'):
-                    yield (Path(folder) / name).relative_to(self.root)
+    def _relative(self, path: Path) -> Path:
+        return path.relative_to(self.root)
+
+    def new_catalogue(self) -> Catalogue:
+        """Return a catalogue that has nothing yet but what could not be searched."""
+        catalogue = Catalogue()
+        for path, reason in self._left_out:
+            catalogue.skip(path, reason)
+        return catalogue
 
     def matching(self, pattern: str) -> List[Path]:
         """Return the files whose whole relative path matches, case ignored.

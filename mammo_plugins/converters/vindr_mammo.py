@@ -89,7 +89,7 @@ class VinDrMammoConverter(Converter):
         findings = folder.table(folder.one(
             r'(.*/)?findings?[-_ ]annotations?[^/]*\.csv',
             'table finding_annotations.csv'), _FINDING)
-        found = Catalogue()
+        found = folder.new_catalogue()
         views = _views(breasts, folder, found)
         _add_findings(findings, breasts, views, found)
         found.views = list(views.values())
