@@ -4,11 +4,13 @@ Coordinates are continuous pixels: pixel ``k`` covers ``[k, k + 1)``, so a mirro
 ``x`` is ``width - x`` and a resized one ``x * scale``.
 """
 from dataclasses import asdict, dataclass
-from typing import Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
 from .breast_mask import breast_mask, breast_side, mask_bbox
+from .orientation import (Turn, contradicts, seems_turned, seems_upside_down,
+                          turn_of)
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
@@ -62,35 +64,55 @@ def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CanonicalFrame:
-    """A crop of the source image, mirrored when the chest wall was on the right.
+    """A crop of the source image, turned so that the chest wall is on the left.
 
     Attributes:
         source_width, source_height (int): Size of the file's image in pixels.
         crop (tuple[int]): (x1, y1, x2, y2) in source pixels.
-        flipped (bool): Whether the crop was mirrored left to right.
+        flipped (bool): Whether the crop was mirrored left to right, after
+            ``transposed``.
         found (bool): False if a breast was looked for and none was told from the
             background; the crop is the whole image then.
+        transposed (bool): Whether rows became columns, as PatientOrientation asks of
+            an image that was turned by 90 degrees.
+        upside_down (bool): Whether the crop was mirrored top to bottom.
+        doubt (str, optional): What speaks against the way the image lies.
     """
     source_width: int
     source_height: int
     crop: Tuple[int, int, int, int]
     flipped: bool
     found: bool = True
+    transposed: bool = False
+    upside_down: bool = False
+    doubt: Optional[str] = None
 
     @classmethod
-    def of(cls, pixels: np.ndarray, margin: int = 0) -> 'CanonicalFrame':
+    def of(cls,
+           pixels: np.ndarray,
+           margin: int = 0,
+           orientation: Optional[Tuple[str, str]] = None,
+           laterality: Optional[str] = None,
+           view: Optional[str] = None) -> 'CanonicalFrame':
         """Find the frame of a mammogram; the whole image when no breast is found.
+
+        An orientation is followed unless the pixels contradict it. Without one, only
+        the side of the chest wall is looked for.
 
         Args:
             pixels (np.ndarray): (H, W), tissue bright.
             margin (int): Pixels kept around the breast.
+            orientation (tuple[str], optional), laterality (str, optional), view (str,
+                optional): As in :func:`~mammo_plugins.anatomy.turn_of`.
         """
         height, width = pixels.shape
         mask = breast_mask(pixels)
         if mask.mean() < SMALLEST_BREAST:
             return cls(width, height, (0, 0, width, height), False, found=False)
-        return cls(width, height, mask_bbox(mask, margin),
-                   breast_side(mask) == 'right')
+        turn, doubt = _find_turn(mask, orientation, laterality, view)
+        return cls(width, height, mask_bbox(mask, margin), turn.flipped,
+                   transposed=turn.transposed, upside_down=turn.upside_down,
+                   doubt=doubt)
 
     @classmethod
     def from_dict(cls, values: dict) -> 'CanonicalFrame':
@@ -102,18 +124,44 @@ class CanonicalFrame:
         return asdict(self)
 
     @property
+    def turn(self) -> Turn:
+        """Turn: What was done to the crop."""
+        return Turn(self.transposed, self.flipped, self.upside_down)
+
+    def doubts(self, laterality: str) -> List[str]:
+        """Return what speaks against the way the image lies.
+
+        Args:
+            laterality (str): 'L' or 'R', as the exam has it.
+        """
+        doubts = [self.doubt] if self.doubt else []
+        plain = not (self.transposed or self.upside_down)
+        if self.found and plain and self.flipped != (laterality == 'R'):
+            doubts.append(
+                f'laterality {laterality}, but the chest wall is on the '
+                f'{"right" if self.flipped else "left"}: the image is mirrored, '
+                'or the header is wrong')
+        return doubts
+
+    @property
     def shape(self) -> Tuple[int, int]:
         """tuple[int]: (height, width) of the canonical image."""
         x1, y1, x2, y2 = self.crop
-        return y2 - y1, x2 - x1
+        return (x2 - x1, y2 - y1) if self.transposed else (y2 - y1, x2 - x1)
 
     @property
     def matrix(self) -> np.ndarray:
         """np.ndarray: (3, 3) homography from source to canonical pixels."""
-        x1, y1, x2, _ = self.crop
+        x1, y1, _, _ = self.crop
+        height, width = self.shape
+        matrix = np.array([[1., 0, -x1], [0, 1, -y1], [0, 0, 1]])
+        if self.transposed:
+            matrix = matrix[[1, 0, 2]]
         if self.flipped:
-            return np.array([[-1., 0, x2], [0, 1, -y1], [0, 0, 1]])
-        return np.array([[1., 0, -x1], [0, 1, -y1], [0, 0, 1]])
+            matrix = np.array([[-1., 0, width], [0, 1, 0], [0, 0, 1]]) @ matrix
+        if self.upside_down:
+            matrix = np.array([[1., 0, 0], [0, -1, height], [0, 0, 1]]) @ matrix
+        return matrix
 
     @property
     def inverse(self) -> np.ndarray:
@@ -134,8 +182,7 @@ class CanonicalFrame:
                 f'image is {image.shape[0]} x {image.shape[1]} (h x w), the frame '
                 f'expects {self.source_height} x {self.source_width}')
         x1, y1, x2, y2 = self.crop
-        part = image[y1:y2, x1:x2]
-        return part[:, ::-1] if self.flipped else part
+        return self.turn.apply(image[y1:y2, x1:x2])
 
     def image_to_source(self, image: np.ndarray, fill: float = 0) -> np.ndarray:
         """Put a canonical image or mask back into the source's frame.
@@ -149,5 +196,28 @@ class CanonicalFrame:
         x1, y1, x2, y2 = self.crop
         whole = np.full((self.source_height, self.source_width)
                         + image.shape[2:], fill, image.dtype)
-        whole[y1:y2, x1:x2] = image[:, ::-1] if self.flipped else image
+        whole[y1:y2, x1:x2] = self.turn.undo(image)
         return whole
+
+
+def _find_turn(mask: np.ndarray, orientation: Optional[Tuple[str, str]],
+               laterality: Optional[str],
+               view: Optional[str]) -> Tuple[Turn, Optional[str]]:
+    """Return the turn to the canonical frame, and what speaks against it."""
+    turn = turn_of(orientation, laterality, view)
+    if turn is not None and not contradicts(turn, mask, view):
+        return turn, None
+    doubt = None
+    if seems_turned(mask):
+        doubt = 'the chest wall is at the top or the bottom: the image is turned'
+    elif view == 'MLO' and seems_upside_down(mask):
+        doubt = 'the breast widens downwards: the MLO is upside down'
+    if turn is not None:
+        doubt = ('the breast lies otherwise than PatientOrientation says, which is not '
+                 'followed' + (f'; {doubt}' if doubt else ''))
+    elif orientation is not None:
+        doubt = ('PatientOrientation leaves open how the image is turned and is not '
+                 'followed' + (f'; {doubt}' if doubt else ''))
+    elif doubt:
+        doubt += ', and no PatientOrientation says how'
+    return Turn(flipped=breast_side(mask) == 'right'), doubt

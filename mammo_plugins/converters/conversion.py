@@ -22,6 +22,7 @@ from .records import Catalogue, ConversionError, RawView
 from .summary import write_summary
 
 _JOURNAL = '.conversion.jsonl'
+_LIES = 'image that lies otherwise than its laterality or orientation says'
 
 # the facts of a view, and its annotations, that need its pixels; or why it is left out
 Result = Dict[str, Any]
@@ -213,7 +214,8 @@ def process_view(job: Job, view: RawView) -> Result:
             **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind))),
         annotations=annotations,
         skipped=skipped,
-        warnings=[list(warning) for warning in header.warnings])
+        warnings=[*map(list, header.warnings),
+                  *([_LIES, doubt] for doubt in frame.doubts(view.laterality))])
 
 
 def _shown(size: Tuple[int, int]) -> str:

@@ -85,7 +85,8 @@ class LoadMammogram(BaseTransform):
         cache_dir (str, optional): Folder of the 16-bit pixel cache. Defaults to
             ``None``, no cache.
         crop (bool): Whether to crop to the breast and turn its chest wall to the
-            left. Defaults to True.
+            left, and its top up where PatientOrientation says that it is not. Defaults
+            to True.
         margin (int): Pixels kept around the breast. Defaults to 8.
         bits_stored (int, optional): Depth of 16-bit pictures that do not state
             theirs, as in :func:`mammo_plugins.io.read_mammogram`, which otherwise
@@ -104,9 +105,11 @@ class LoadMammogram(BaseTransform):
 
     def _read(self, path: str) -> Tuple[np.ndarray, Dict[str, Any]]:
         """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
-        pixels = read_mammogram(path, bits_stored=self.bits_stored).pixels
+        mammogram = read_mammogram(path, bits_stored=self.bits_stored)
+        pixels = mammogram.pixels
         if self.crop:
-            frame = CanonicalFrame.of(pixels, self.margin)
+            frame = CanonicalFrame.of(pixels, self.margin, mammogram.orientation,
+                                      mammogram.laterality, mammogram.view)
         else:
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)
@@ -136,7 +139,7 @@ class LoadMammogram(BaseTransform):
     @property
     def _key(self) -> str:
         return (f'crop={self.crop} margin={self.margin} '
-                f'bits={self.bits_stored}')
+                f'bits={self.bits_stored} oriented=True')
 
     def is_cached(self, path: str) -> bool:
         """Tell whether the cache has an entry of a file, sound or not."""

@@ -1,0 +1,130 @@
+"""How an image has to be turned to hang as mammograms hang, by PatientOrientation.
+
+Hung images have the chest wall at a side, the lateral part of a CC at the top, and
+the head above an MLO. In the canonical frame the chest wall is on the left.
+"""
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+from .breast_mask import breast_side
+
+# an edge that the breast meets less than this share of the one it meets most is no
+# chest wall
+_LEAST_EDGE = 0.5
+# of an MLO the upper edge is met by the pectoral muscle and the axilla
+_UPSIDE_DOWN = 0.25
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Steps, in this order, that bring an image to the canonical frame.
+
+    Attributes:
+        transposed (bool): Rows become columns.
+        flipped (bool): Mirrored left to right.
+        upside_down (bool): Mirrored top to bottom.
+    """
+    transposed: bool = False
+    flipped: bool = False
+    upside_down: bool = False
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Turn an image of shape (H, W, ...)."""
+        if self.transposed:
+            image = image.swapaxes(0, 1)
+        return image[::-1 if self.upside_down else 1, ::-1 if self.flipped else 1]
+
+    def undo(self, image: np.ndarray) -> np.ndarray:
+        """Turn an image of shape (H, W, ...) back."""
+        image = image[::-1 if self.upside_down else 1, ::-1 if self.flipped else 1]
+        return image.swapaxes(0, 1) if self.transposed else image
+
+
+def turn_of(orientation: Optional[Tuple[str, str]], laterality: Optional[str],
+            view: Optional[str]) -> Optional[Turn]:
+    """Return the turn that an orientation asks for.
+
+    Args:
+        orientation (tuple[str], optional): Directions of rows and of columns, see
+            :class:`~mammo_plugins.io.MammogramHeader`.
+        laterality (str, optional): 'L' or 'R'.
+        view (str, optional): 'CC', 'MLO' or another.
+
+    Returns:
+        Turn | None: ``None`` if there is no orientation, or it leaves open where the
+        chest wall or the top is.
+    """
+    if orientation is None:
+        return None
+    row, column = orientation
+    transposed = column[0] in 'AP'
+    across, down = (column, row) if transposed else (row, column)
+    if across[0] not in 'AP':
+        return None
+    upside_down = _upside_down(down, laterality, view)
+    if upside_down is None and transposed:
+        return None
+    return Turn(transposed, across[0] == 'P', bool(upside_down))
+
+
+def _upside_down(down: str, laterality: Optional[str],
+                 view: Optional[str]) -> Optional[bool]:
+    """Tell whether columns run upwards; ``None`` if that is not said."""
+    along = next((letter for letter in down if letter in 'HF'), None)
+    if along is not None and view != 'CC':
+        return along == 'H'
+    across = next((letter for letter in down if letter in 'LR'), None)
+    if across is None or laterality is None:
+        return None if along is None else along == 'H'
+    return across == laterality  # towards the lateral side
+
+
+def contradicts(turn: Turn, mask: np.ndarray, view: Optional[str]) -> bool:
+    """Tell whether the breast lies otherwise than an orientation says.
+
+    Args:
+        turn (Turn): By the orientation.
+        mask (np.ndarray): (H, W) bool, the breast in the pixels of the file.
+        view (str, optional): 'MLO', of which the top is checked too.
+    """
+    turned = turn.apply(mask)
+    return (breast_side(turned) == 'right' or seems_turned(turned)
+            or turn.transposed and _lies(turned)
+            or view == 'MLO' and seems_upside_down(turned))
+
+
+def seems_turned(mask: np.ndarray) -> bool:
+    """Tell whether the chest wall lies at the top or the bottom of an image.
+
+    Args:
+        mask (np.ndarray): (H, W) bool, the breast in the pixels of the file.
+    """
+    left, right, top, bottom = _edges(mask)
+    if _lies(mask) and max(top, bottom) > _LEAST_EDGE:
+        return True  # an MLO meets two edges, and its shape tells
+    return max(left, right) < _LEAST_EDGE * max(top, bottom)
+
+
+def _lies(mask: np.ndarray) -> bool:
+    """Tell whether an image is clearly wider than high; mammograms are not."""
+    return mask.shape[1] > 1.1 * mask.shape[0]
+
+
+def seems_upside_down(mask: np.ndarray) -> bool:
+    """Tell whether an MLO stands on its head.
+
+    Args:
+        mask (np.ndarray): (H, W) bool, the breast with its chest wall at a side.
+    """
+    _, _, top, bottom = _edges(mask)
+    return bool(top < _UPSIDE_DOWN * bottom and bottom > _UPSIDE_DOWN)
+
+
+def _edges(mask: np.ndarray) -> Tuple[float, float, float, float]:
+    """Return which share of the left, right, top and bottom edge the breast meets."""
+    height, width = mask.shape
+    x, y = max(1, width // 50), max(1, height // 50)
+    return tuple(float(part.mean()) for part in (
+        mask[:, :x], mask[:, -x:], mask[:y], mask[-y:]))
