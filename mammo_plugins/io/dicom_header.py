@@ -39,6 +39,7 @@ _VIEW_CODES = {
 }
 _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
+_SIDED = '([LR])[ _-]?(CC|MLO)'  # a ViewPosition such as RMLO, beside the standard
 
 FACTS = ('format', 'exam_key', 'modality', 'sop_class', 'manufacturer', 'model',
          'presentation_intent', 'image_type', 'image_kind', 'breast_implant',
@@ -183,6 +184,9 @@ def find_laterality(ds: Dataset,
         Defect: If two elements contradict each other, without ``warnings``.
     """
     all_stated = {k: code(ds, k, warnings) for k in _LATERALITY}
+    position = re.fullmatch(_SIDED, code(ds, 'ViewPosition', warnings) or '')
+    if position:
+        all_stated['ViewPosition'] = position[1]
     stated = {k: v for k, v in all_stated.items() if v in ('L', 'R')}
     if len(set(stated.values())) > 1:
         found = ', '.join(f'{describe(k)} is {v}' for k, v in stated.items())
@@ -211,10 +215,10 @@ def find_view(ds: Dataset,
     Raises:
         Defect: If the first two say CC and MLO, without ``warnings``.
     """
-    written = code(ds, 'ViewPosition', warnings)
-    position = written
-    if position and re.fullmatch('[LR][ -]?(CC|MLO)', position):
-        position = position.lstrip('LR -') if position.endswith('CC') else 'MLO'
+    written = position = code(ds, 'ViewPosition', warnings)
+    sided = re.fullmatch(_SIDED, written or '')
+    if sided:
+        position = sided[2]
     coded = next((_VIEW_CODES[c] for c in (
         code(item, 'CodeValue', warnings) for item in items(
             ds, 'ViewCodeSequence', warnings)) if c in _VIEW_CODES), None)

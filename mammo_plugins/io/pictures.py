@@ -7,11 +7,12 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 
 from mammo_plugins.io.dicom_header import FACTS
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.reading_warnings import ReadingWarning
 
 _SIGNATURES = {
     b'\x89PNG\r\n\x1a\n': 'PNG',
@@ -46,11 +47,29 @@ def read_picture_header(path: Path, name: str) -> MammogramHeader:
     try:
         with Image.open(path) as image:
             columns, rows = image.size
+            warnings = _warn_of_turn(image)
     except Exception as error:
         raise Defect(f'cannot be parsed as {name} ({type(error).__name__}): the '
                      'file is damaged or cut short; copy it again from its source'
                      ) from None
-    return MammogramHeader(header=_facts(name, rows, columns))
+    return MammogramHeader(header=_facts(name, rows, columns), warnings=warnings)
+
+
+def _warnings_of(path: Path) -> Tuple[ReadingWarning, ...]:
+    try:
+        with Image.open(path) as image:
+            return _warn_of_turn(image)
+    except Exception:  # OpenCV reads pictures that Pillow does not
+        return ()
+
+
+def _warn_of_turn(image: Image.Image) -> Tuple[ReadingWarning, ...]:
+    """Tell of an Orientation tag, by which viewers turn what we read as it is stored."""
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if turn == 1:
+        return ()
+    return (ReadingWarning('picture with an Orientation tag', f'{turn}; viewers turn it, '
+                           'its pixels are read as they are stored'), )
 
 
 def read_picture(path: Path,
@@ -90,7 +109,8 @@ def read_picture(path: Path,
         raise Defect('constant image: every pixel has the same value; leave it out')
     facts = _facts(name, *image.shape)
     facts['bits_stored'] = bits
-    return Mammogram(pixels.astype(np.float32), header=facts)
+    return Mammogram(pixels.astype(np.float32), header=facts,
+                     warnings=_warnings_of(path))
 
 
 def _facts(name: str, rows: int, columns: int) -> dict:
@@ -136,12 +156,16 @@ def _check_tiff(data: bytes) -> None:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
             pages, white = len(tiff.pages), tiff.pages[0].photometric == 0
+            orientation = tiff.pages[0].tags.valueof('Orientation', 1)
     except Exception as error:
         raise Defect(f'cannot be parsed as TIFF ({type(error).__name__}): the file '
                      'is damaged or cut short; copy it again') from None
     if pages > 1:
         raise Defect(f'{pages} pages: only single-frame mammograms are read; save '
                      'the page you need to a file of its own')
+    if orientation != 1:  # OpenCV turns some of them, and some not
+        raise Defect(f'TIFF with Orientation {int(orientation)}: its pixels are not '
+                     'stored as they are shown; save it upright')
     if white:
         raise Defect('WhiteIsZero TIFF: its range of values is not stated, so it '
                      'cannot be inverted safely; save it as BlackIsZero')

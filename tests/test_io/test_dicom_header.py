@@ -80,6 +80,9 @@ def test_view(elements, view):
     (dict(ImageLaterality='L', Laterality='L'), 'L'),
     (dict(ImageLaterality='L', Laterality='B'), 'L'),
     (dict(ImageLaterality='B'), None),
+    (dict(ViewPosition='RMLO'), 'R'),
+    (dict(ViewPosition='L CC', ImageLaterality='B'), 'L'),
+    (dict(ViewPosition='LM'), None),
     (dict(), None),
 ])
 def test_laterality(elements, laterality):

@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 
 from mammo_plugins.io import MammogramError, read_header, read_mammogram
 from mammo_plugins.io.dicom_header import FACTS
@@ -218,3 +218,26 @@ def test_header_of_a_picture(tmp_path, suffix):
     assert tuple(header) == FACTS
     assert (header['rows'], header['columns']) == (30, 50)
     assert header['exam_key'] is None
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_orientation_tag_is_told_and_pixels_stay(tmp_path, suffix):
+    image = Image.fromarray((noise(8) % 2 * 200).astype(np.uint8))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / f'turned{suffix}', exif=exif)
+    image.save(tmp_path / f'plain{suffix}')
+    turned, plain = (read_mammogram(tmp_path / f'{name}{suffix}')
+                     for name in ('turned', 'plain'))
+    np.testing.assert_array_equal(turned.pixels, plain.pixels)
+    assert not plain.warnings
+    for found in (turned, read_header(tmp_path / f'turned{suffix}')):
+        assert [w.kind for w in found.warnings] == ['picture with an Orientation tag']
+
+
+@pytest.mark.parametrize('bits', [8, 16])
+def test_turned_tiff_is_refused(tmp_path, bits):
+    tifffile.imwrite(tmp_path / 'a.tif', noise(bits),
+                     extratags=[(274, 3, 1, 6, True)])
+    with pytest.raises(MammogramError, match='Orientation 6.*save it upright'):
+        read_mammogram(tmp_path / 'a.tif')
