@@ -7,9 +7,10 @@ Importing this package is all a config needs::
 It serves the mmcv operators that are not compiled on this machine and adds the
 registry scope ``mammo``. Research use only; not for diagnosis.
 """
-from mammo_plugins.compat import install_mmcv_ops
+from mammo_plugins.compat import install_mmcv_ops, silence_onedl_notice
 
 install_mmcv_ops()  # must come before anything that imports mmcv.ops
+silence_onedl_notice()  # and this before mmdet or mmpretrain
 
 from mammo_plugins import registry  # noqa: E402
 from mammo_plugins.version import __version__  # noqa: E402

@@ -1,5 +1,7 @@
-"""The bridge that lets mmcv's operators run where they were not compiled."""
+"""What makes the libraries below us work, and be quiet, as they were installed."""
 from mammo_plugins.compat.mmcv_ops import (BUILD_COMMAND, OpsStatus,
                                            install_mmcv_ops, mmcv_ops_status)
+from mammo_plugins.compat.quiet_imports import silence_onedl_notice
 
-__all__ = ['BUILD_COMMAND', 'OpsStatus', 'install_mmcv_ops', 'mmcv_ops_status']
+__all__ = ['BUILD_COMMAND', 'OpsStatus', 'install_mmcv_ops', 'mmcv_ops_status',
+           'silence_onedl_notice']
