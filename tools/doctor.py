@@ -20,7 +20,7 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = """example:
@@ -150,6 +150,29 @@ def installed(dists: Sequence[str]) -> Dict[str, str]:
     return found
 
 
+def required() -> Set[str]:
+    """Distributions that ours asks for, and what those installed ask for in turn.
+
+    Names are as :func:`plain_name` writes them; extras are left out.
+    """
+    waiting, found = [dist for dist in BOUNDS if dist != 'python'], set()
+    while waiting:
+        dist = plain_name(waiting.pop())
+        if dist in found:
+            continue
+        found.add(dist)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            for line in metadata.requires(dist) or ():
+                if 'extra' not in line.partition(';')[2]:
+                    waiting.append(re.match(r'[\w.-]+', line)[0])
+    return found
+
+
+def plain_name(dist: str) -> str:
+    """A distribution's name as it is compared (PyPA's normalisation)."""
+    return re.sub(r'[-_.]+', '-', dist).lower()
+
+
 def trial_import(module: str) -> Optional[Exception]:
     """Import a module without letting it print; return the error if it fails."""
     silence = io.StringIO()
@@ -193,13 +216,15 @@ def package_check(package: Package) -> Check:
     label = ' and '.join(f'{version} ({dist})' for dist, version in found.items())
     if package.bounds:
         label += f', supported {package.bounds}'
-    if len(found) > 1:
+    if len(found) > 1 and not (package.dists == OPENCV and found.keys() <= required()):
         # They write to one folder; what is in it depends on the order of installing.
         return Check(package.name, f'{label}: they overwrite each other',
                      'note' if package.dists == OPENCV else 'problem',
                      f'pip uninstall -y {" ".join(found)} && {package.install}')
-    if not within(*found.values(), package.bounds):
-        others = [dist for dist in found if dist in package.dists[1:]]
+    if not all(within(version, package.bounds) for version in found.values()):
+        # of several in one folder, taking one away breaks those that stay
+        others = (list(found) if len(found) > 1 else
+                  [dist for dist in found if dist in package.dists[1:]])
         remove = f'pip uninstall -y {" ".join(others)} && ' if others else ''
         return Check(package.name, f'{label}: not supported', 'problem',
                      remove + package.install)

@@ -172,16 +172,67 @@ def test_an_old_original_is_replaced_by_its_fork(doctor, fake_dist, monkeypatch)
     assert check.cure.startswith('pip uninstall -y new-name old-name && ')
 
 
-def test_two_opencvs(doctor, fake_dist):
-    fake_dist('opencv-python', '4.10.0')
-    fake_dist('opencv-python-headless', '4.11.0')
+@pytest.fixture
+def opencvs(doctor, fake_dist, monkeypatch):
+    """Make OpenCV distributions, and what asks for them, look installed; check."""
     package, = (p for p in doctor.LIBRARIES if p.name == 'cv2')
-    check = doctor.package_check(package)
-    assert '4.10.0 (opencv-python)' in check.found
-    assert '4.11.0 (opencv-python-headless)' in check.found
-    assert check.status == 'note'
-    assert check.cure == ('pip uninstall -y opencv-python opencv-python-headless && '
+    real = metadata.version
+
+    def version(dist):
+        if dist in doctor.OPENCV and dist not in there:
+            raise metadata.PackageNotFoundError(dist)
+        return there.get(dist) or real(dist)
+
+    there = {}
+    monkeypatch.setattr(metadata, 'version', version)
+
+    def check(asked_for, **versions):
+        there.update((name.replace('_', '-'), v) for name, v in versions.items())
+        monkeypatch.setattr(metadata, 'requires', {
+            'onedl-mmdetection': ['Some.Augmenter>=1', 'torch; extra == "all"'],
+            'some-augmenter': asked_for}.get)
+        return doctor.package_check(package), package
+
+    return check
+
+
+@pytest.mark.parametrize('asked_for', [
+    ['opencv-python-headless<4.13', 'opencv-python<4.13'],
+    ['Opencv_Python.Headless (>=4.9) ; python_version >= "3.8"']])
+def test_two_opencvs_that_our_own_install_brings_are_no_fault(opencvs, asked_for):
+    check, _ = opencvs(asked_for, opencv_python='4.12.0.88',
+                       opencv_python_headless='4.12.0.88')
+    assert (check.status, check.cure) == ('ok', '')
+    assert '4.12.0.88 (opencv-python) and 4.12.0.88 (opencv-python-headless)' in (
+        check.found)
+
+
+@pytest.mark.parametrize('asked_for, second', [
+    ([], 'opencv_python_headless'),
+    (['opencv-python-headless; extra == "x"'], 'opencv_python_headless'),
+    (['opencv-python-headless'], 'opencv_contrib_python')])
+def test_another_opencv_beside_ours_is_noted(opencvs, asked_for, second):
+    check, package = opencvs(asked_for, opencv_python='4.12.0.88',
+                             **{second: '4.12.0.88'})
+    other = second.replace('_', '-')
+    assert check.status == 'note' and 'overwrite each other' in check.found
+    assert check.cure == (f'pip uninstall -y opencv-python {other} && '
                           f'pip install "opencv-python{package.bounds}"')
+
+
+def test_an_old_opencv_of_two_is_told(opencvs):
+    check, package = opencvs(['opencv-python-headless'], opencv_python='4.12.0',
+                             opencv_python_headless='4.5.1')
+    assert check.status == 'problem' and 'not supported' in check.found
+    assert check.cure == ('pip uninstall -y opencv-python opencv-python-headless && '
+                          f'{package.install}')
+
+
+def test_this_environment_has_no_complaint_of_opencv(doctor):
+    """It was installed as the README says, and mmdet's dependencies bring a second."""
+    package, = (p for p in doctor.LIBRARIES if p.name == 'cv2')
+    brought = set(doctor.installed(doctor.OPENCV)) <= doctor.required()
+    assert (doctor.package_check(package).status == 'ok') == brought
 
 
 def test_a_package_that_breaks_on_import(doctor, fake_dist, tmp_path):
