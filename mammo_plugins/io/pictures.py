@@ -103,7 +103,7 @@ def read_picture(path: Path,
     if image.dtype.kind == 'f':
         pixels, bits = _check_float(image), None
     else:
-        highest, bits = _full_scale(image, declared, bits_stored)
+        highest, bits = full_scale(image, declared, bits_stored)
         pixels = image / highest
     if pixels.min() == pixels.max():
         raise Defect('constant image: every pixel has the same value; leave it out')
@@ -207,9 +207,18 @@ def _check_float(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _full_scale(image: np.ndarray, declared: Optional[int],
-                bits_stored: Optional[int]) -> Tuple[int, int]:
-    """Return the value that stands for 1.0, and the bits it takes."""
+def full_scale(image: np.ndarray, declared: Optional[int],
+               bits_stored: Optional[int]) -> Tuple[int, int]:
+    """Return the value that stands for 1.0, and the bits it takes.
+
+    Args:
+        image (np.ndarray): (H, W) uint8 or uint16.
+        declared (int, optional): The largest value that the file states.
+        bits_stored (int, optional): Depth, where the caller knows it.
+
+    Raises:
+        Defect: If pixels are of another type, or brighter than ``bits_stored`` allows.
+    """
     if image.dtype not in (np.uint8, np.uint16):
         raise Defect(f'pixels are {image.dtype}: 8 or 16-bit unsigned integers, or '
                      'floats in [0, 1], are read; save it as 16-bit PNG')

@@ -6,6 +6,8 @@ from typing import Optional, Union
 from mammo_plugins.io.dicom import read_dicom, read_dicom_header
 from mammo_plugins.io.errors import Defect, MammogramError
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.meta_image import (is_meta_image, read_meta_header,
+                                         read_meta_image)
 from mammo_plugins.io.pictures import (picture_format, read_picture,
                                        read_picture_header)
 
@@ -13,7 +15,7 @@ from mammo_plugins.io.pictures import (picture_format, read_picture,
 def read_mammogram(path: Union[str, Path],
                    *,
                    bits_stored: Optional[int] = None) -> Mammogram:
-    """Read a mammogram from DICOM, PNG, TIFF, JPEG or PGM.
+    """Read a mammogram from DICOM, PNG, TIFF, JPEG, PGM or a MetaImage (``.mhd``).
 
     The format is told by the file's first bytes, not by its name. Pixels go the
     way of the DICOM standard (:mod:`~mammo_plugins.io.grayscale`) and are scaled
@@ -44,6 +46,8 @@ def read_mammogram(path: Union[str, Path],
         name = _file_format(Path(path))
         if name == 'DICOM':
             return read_dicom(path, bits_stored)
+        if name == 'MetaImage':
+            return read_meta_image(Path(path), bits_stored)
         return read_picture(Path(path), name, bits_stored)
     except Defect as defect:
         raise MammogramError(path, str(defect)) from None
@@ -69,13 +73,15 @@ def read_header(path: Union[str, Path]) -> MammogramHeader:
         name = _file_format(Path(path))
         if name == 'DICOM':
             return read_dicom_header(path)
+        if name == 'MetaImage':
+            return read_meta_header(Path(path))
         return read_picture_header(Path(path), name)
     except Defect as defect:
         raise MammogramError(path, str(defect)) from None
 
 
 def _file_format(path: Path) -> str:
-    """Return 'DICOM', 'PNG', 'TIFF', 'JPEG' or 'PGM'."""
+    """Return 'DICOM', 'PNG', 'TIFF', 'JPEG', 'PGM' or 'MetaImage'."""
     try:
         with path.open('rb') as file:
             start = file.read(132)
@@ -87,9 +93,11 @@ def _file_format(path: Path) -> str:
     if not start:
         raise Defect('empty file; copy it again from its source')
     name = 'DICOM' if _is_dicom(start) else picture_format(start)
+    if name is None and is_meta_image(start):
+        name = 'MetaImage'
     if name is None:
-        raise Defect('neither DICOM nor a PNG, TIFF, JPEG or PGM picture; leave it out, '
-                     'or copy it again from its source')
+        raise Defect('neither DICOM, nor a PNG, TIFF, JPEG or PGM picture, nor a '
+                     'MetaImage header; leave it out, or copy it again from its source')
     return name
 
 

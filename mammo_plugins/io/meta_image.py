@@ -1,0 +1,303 @@
+"""Reading a mammogram from a MetaImage: a text header and raw pixels.
+
+The header (``.mhd``, or ``.mha`` with the pixels behind it) has lines ``Key = Value``,
+the last of them ``ElementDataFile``; source: the MetaIO documentation of ITK. Read are
+two-dimensional images of one channel, or the only slice of a volume.
+"""
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Dict, List, Optional, Tuple
+
+import numpy as np
+
+from mammo_plugins.io.dicom_header import FACTS
+from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.pictures import full_scale
+from mammo_plugins.io.projection import projection_levels
+
+_START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:ObjectType|NDims|Comment)\s*=')
+_LINE = re.compile(rb'([^\n]*)\n?')
+_LONGEST_HEADER = 2**16
+_TYPES = {
+    'MET_CHAR': 'i1', 'MET_UCHAR': 'u1', 'MET_SHORT': 'i2', 'MET_USHORT': 'u2',
+    'MET_INT': 'i4', 'MET_UINT': 'u4', 'MET_LONG_LONG': 'i8', 'MET_ULONG_LONG': 'u8',
+    'MET_FLOAT': 'f4', 'MET_DOUBLE': 'f8',
+}
+_TRUTHS = {'true': True, 't': True, '1': True, 'false': False, 'f': False, '0': False}
+
+
+@dataclass(frozen=True)
+class MetaHeader:
+    """What a MetaImage's header says.
+
+    Attributes:
+        sizes (tuple[int]): ``DimSize``, columns first.
+        dtype (np.dtype): Of a pixel, with its byte order.
+        spacing_mm (tuple[float], optional): (row, column).
+        data_file (str): ``ElementDataFile``; 'LOCAL' stands for the header's own.
+        start (int): First byte of the pixels; -1 stands for the file's end.
+        compressed (bool): Whether the pixels are a zlib stream.
+        value_range (tuple[float], optional): ``ElementMin`` and ``ElementMax``.
+    """
+    sizes: Tuple[int, ...]
+    dtype: np.dtype
+    spacing_mm: Optional[Tuple[float, float]]
+    data_file: str
+    start: int
+    compressed: bool
+    value_range: Optional[Tuple[float, float]]
+
+
+def is_meta_image(start: bytes) -> bool:
+    """Return whether a file's first bytes are those of a MetaImage's header."""
+    return _START.match(start) is not None
+
+
+def parse_header(path: Path) -> MetaHeader:
+    """Read the header of a MetaImage of any number of dimensions.
+
+    Raises:
+        Defect: If it is malformed, or of a kind that is not read.
+    """
+    with path.open('rb') as file:
+        data = file.read(_LONGEST_HEADER)
+    fields, end = _fields(data)
+    if fields.get('ObjectType', 'Image').lower() != 'image':
+        raise Defect(f'MetaImage header: ObjectType is {fields["ObjectType"]}, not '
+                     'Image; leave the file out')
+    if not _truth(fields, 'BinaryData', default=True):
+        raise Defect('MetaImage header: pixels as text (BinaryData = False) are not '
+                     'read; write them in binary')
+    channels = _numbers(fields, 'ElementNumberOfChannels') or [1]
+    if channels != [1]:
+        raise Defect(f'MetaImage header: {channels[0]:g} channels an element: a '
+                     'mammogram is grey; save it with one')
+    kind = fields.get('ElementType', '')
+    if kind not in _TYPES:
+        raise Defect(f'MetaImage header: ElementType is {kind or "missing"}; expected '
+                     f'one of {", ".join(_TYPES)}')
+    orders = {_truth(fields, key) for key in ('ElementByteOrderMSB',
+                                              'BinaryDataByteOrderMSB')} - {None}
+    if len(orders) > 1:
+        raise Defect('MetaImage header: ElementByteOrderMSB and BinaryDataByteOrderMSB '
+                     'contradict each other; correct the header')
+    name = fields['ElementDataFile']
+    skipped = _numbers(fields, 'HeaderSize') or [0]
+    return MetaHeader(
+        sizes=_sizes(fields),
+        dtype=np.dtype(_TYPES[kind]).newbyteorder('>' if orders == {True} else '<'),
+        spacing_mm=_spacing(fields),
+        data_file='LOCAL' if name.upper() == 'LOCAL' else _inside(name),
+        start=end if name.upper() == 'LOCAL' else int(skipped[0]),
+        compressed=bool(_truth(fields, 'CompressedData')),
+        value_range=_value_range(fields))
+
+
+def read_meta_header(path: Path) -> MammogramHeader:
+    """Return the facts of a MetaImage without reading its pixels.
+
+    Raises:
+        Defect: If it is no usable mammogram.
+    """
+    return _facts(parse_header(path))
+
+
+def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
+    """Read a MetaImage.
+
+    Unsigned integers are scaled by their depth, as those of pictures are
+    (:func:`~mammo_plugins.io.pictures.read_picture`). Floats are scaled by
+    ``ElementMin`` and ``ElementMax`` where the header states them, and taken as they
+    are where they lie in [0, 1]; others are taken for an X-ray projection
+    (:func:`~mammo_plugins.io.projection.projection_levels`). ``TransformMatrix`` and
+    ``AnatomicalOrientation`` are not applied: pixels stay where the file has them.
+
+    A data file may hold further planes of the same size behind the first, which
+    then counts: the projections of VICTRE have two, and say one.
+
+    Args:
+        path (Path): The header.
+        bits_stored (int, optional): Depth of integer pixels. Defaults to ``None``,
+            inferred.
+
+    Raises:
+        Defect: If it is no usable mammogram.
+    """
+    header = parse_header(path)
+    facts = _facts(header)
+    values = read_values(path, header)
+    if values.min() == values.max():
+        raise Defect('constant image: every pixel has the same value; leave it out')
+    if values.dtype.kind != 'f':
+        pixels, facts.header['bits_stored'] = _integer_levels(values, bits_stored)
+    elif header.value_range is not None:
+        pixels = _ranged_levels(values, *header.value_range)
+    elif np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1:
+        pixels = values
+    else:
+        pixels = projection_levels(values)
+        facts.header['modality_lut'] = 'logarithm'
+    return Mammogram(pixels.astype(np.float32),
+                     pixel_spacing_mm=facts.pixel_spacing_mm, header=facts.header)
+
+
+def read_values(path: Path, header: MetaHeader) -> np.ndarray:
+    """Return the values of the first plane as the file has them, (H, W).
+
+    Raises:
+        Defect: If they are no image, or not all there.
+    """
+    values = np.frombuffer(_data(path, header), header.dtype).reshape(_plane(header))
+    return values.astype(header.dtype.newbyteorder('='))
+
+
+def _fields(data: bytes) -> Tuple[Dict[str, str], int]:
+    """Return the header's fields and the number of its bytes."""
+    fields: Dict[str, str] = {}
+    for match in _LINE.finditer(data):
+        key, equals, value = match[1].decode('latin-1').partition('=')
+        key, value = key.replace('\u00ef\u00bb\u00bf', '').strip(), value.strip()
+        if not key:
+            continue
+        if not equals:
+            raise Defect(f'MetaImage header: line {key[:40]!r} is not of the form '
+                         'Key = Value')
+        if fields.setdefault(key, value) != value:
+            raise Defect(f'MetaImage header: {key} is there twice, as {fields[key]} '
+                         f'and as {value}; correct it')
+        if key == 'ElementDataFile':
+            return fields, match.end()
+    raise Defect('MetaImage header without ElementDataFile: the file is cut short; '
+                 'copy it again from its source')
+
+
+def _truth(fields: Dict[str, str], key: str,
+           default: Optional[bool] = None) -> Optional[bool]:
+    if key not in fields:
+        return default
+    if fields[key].lower() not in _TRUTHS:
+        raise Defect(f'MetaImage header: {key} is {fields[key]!r}; expected True or '
+                     'False')
+    return _TRUTHS[fields[key].lower()]
+
+
+def _numbers(fields: Dict[str, str], key: str) -> List[float]:
+    try:
+        found = [float(word) for word in fields.get(key, '').split()]
+    except ValueError:
+        found = [float('nan')]
+    if not np.isfinite(found).all():
+        raise Defect(f'MetaImage header: {key} is {fields[key]!r}; expected numbers')
+    return found
+
+
+def _sizes(fields: Dict[str, str]) -> Tuple[int, ...]:
+    sizes, dimensions = _numbers(fields, 'DimSize'), _numbers(fields, 'NDims')
+    if (len(sizes) < 2 or min(sizes) < 1 or any(size % 1 for size in sizes)
+            or dimensions not in ([], [len(sizes)])):
+        raise Defect(f'MetaImage header: DimSize is {fields.get("DimSize")!r} and NDims '
+                     f'{fields.get("NDims")!r}; expected as many whole numbers above 0 '
+                     'as there are dimensions')
+    return tuple(map(int, sizes))
+
+
+def _spacing(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
+    """Return the spacing in mm; what is not positive numbers counts as unknown."""
+    for key in ('ElementSpacing', 'ElementSize'):
+        try:
+            found = _numbers(fields, key)
+        except Defect:
+            continue
+        if len(found) >= 2 and min(found[:2]) > 0:
+            return found[1], found[0]
+    return None
+
+
+def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
+    low, high = _numbers(fields, 'ElementMin'), _numbers(fields, 'ElementMax')
+    if len(low) == len(high) == 1 and low[0] < high[0]:
+        return low[0], high[0]
+    return None
+
+
+def _inside(name: str) -> str:
+    """Return the name of a data file, which has to lie below its header's folder."""
+    if not name or name.upper().split()[0] == 'LIST' or '%' in name:
+        raise Defect(f'MetaImage header: ElementDataFile is {name!r}; expected LOCAL, or '
+                     'the name of one file')
+    path = PurePosixPath(name.replace('\\', '/'))
+    if path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts:
+        raise Defect(f'MetaImage header: ElementDataFile {name!r} leads out of the '
+                     "header's folder; put the pixels beside the header")
+    return path.as_posix()
+
+
+def _plane(header: MetaHeader) -> Tuple[int, int]:
+    columns, rows, *others = header.sizes
+    if any(size != 1 for size in others):
+        shown = ' x '.join(map(str, header.sizes))
+        raise Defect(f'a volume of {shown} elements: only single images are read; save '
+                     'the slice or projection you need to a file of its own')
+    return rows, columns
+
+
+def _facts(header: MetaHeader) -> MammogramHeader:
+    rows, columns = _plane(header)
+    return MammogramHeader(
+        pixel_spacing_mm=header.spacing_mm,
+        header={
+            **dict.fromkeys(FACTS), 'format': 'MetaImage', 'rows': rows,
+            'columns': columns, 'bits_allocated': 8 * header.dtype.itemsize,
+            'signed': header.dtype.kind != 'u',
+            'pixel_spacing_source': header.spacing_mm and 'ElementSpacing'
+        })
+
+
+def _data(path: Path, header: MetaHeader) -> bytes:
+    """Return the bytes of the first plane."""
+    rows, columns = _plane(header)
+    needed = rows * columns * header.dtype.itemsize
+    file = path if header.data_file == 'LOCAL' else path.parent / header.data_file
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise Defect(f'its data file {header.data_file} cannot be read '
+                     f'({error.strerror}); put it beside the header') from None
+    if header.start >= 0:
+        data = data[header.start:]
+    if header.compressed:
+        try:
+            data = zlib.decompressobj().decompress(data, needed)
+        except zlib.error:
+            raise Defect('its compressed pixels cannot be unpacked: the file is '
+                         'damaged; copy it again from its source') from None
+    elif header.start < 0:
+        data = data[-needed:]
+    if len(data) < needed:
+        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixels in '
+                     f'{header.data_file}; copy it again from its source')
+    if len(data) % needed:
+        raise Defect(f'{header.data_file} holds {len(data)} bytes of pixels, which is '
+                     f'no multiple of the {needed} that the header states; correct '
+                     'DimSize or ElementType')
+    return data[:needed]
+
+
+def _integer_levels(values: np.ndarray,
+                    bits_stored: Optional[int]) -> Tuple[np.ndarray, int]:
+    if values.min() < 0 or values.max() >= 2**16:
+        raise Defect(f'holds {values.min()} to {values.max()}: integers of 0 to 65535 '
+                     'are read; save it as MET_USHORT')
+    depth = np.uint8 if values.dtype.itemsize == 1 else np.uint16
+    highest, bits = full_scale(values.astype(depth), None, bits_stored)
+    return values / highest, bits
+
+
+def _ranged_levels(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    if not np.isfinite(values).all() or values.min() < low or values.max() > high:
+        raise Defect(f'holds values outside the {low:g} to {high:g} that ElementMin '
+                     'and ElementMax state, or none at all; correct the header')
+    return (values.astype(np.float64) - low) / (high - low)
