@@ -4,6 +4,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Dict, Tuple
 
+import numpy as np
+
+from .outlines import read_mask
 from .records import Catalogue, RawView
 
 
@@ -65,3 +68,18 @@ class Converter(ABC):
             MammogramError: If the raw file cannot be used.
         """
         return Path('raw') / view.file
+
+    def read_mask(self, path: Path, height: int, width: int) -> np.ndarray:
+        """Return a lesion's mask; by default that of a picture or DICOM.
+
+        Args:
+            path (Path): ``RawLesion.mask_file``, with its folder.
+            height (int), width (int): Of the image that :meth:`prepare` gives.
+
+        Returns:
+            np.ndarray: (height, width) uint8, 0 or 1.
+
+        Raises:
+            MammogramError: If it cannot be read.
+        """
+        return read_mask(path, height, width)

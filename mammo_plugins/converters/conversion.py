@@ -196,7 +196,8 @@ def process_view(job: Job, view: RawView) -> Result:
     x1, y1, x2, y2 = frame.crop
     annotations, skipped = [], []
     for lesion in view.lesions:
-        outline, reason = resolve_outline(lesion, job.raw, *size)
+        outline, reason = resolve_outline(lesion, job.raw, *size,
+                                          job.converter.read_mask)
         if outline is None:
             skipped.append(reason)
         else:

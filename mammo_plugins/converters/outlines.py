@@ -1,6 +1,6 @@
 """Outlines of lesions, from the forms of the raw data sets to COCO's."""
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from mammo_plugins.io import MammogramError, read_mammogram
 from .records import RawLesion
 
 Outline = Dict[str, Any]
+ReadMask = Callable[[Path, int, int], np.ndarray]
 
 
 def read_mask(path: Path, height: int, width: int) -> np.ndarray:
@@ -35,21 +36,22 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
     return mask
 
 
-def resolve_outline(lesion: RawLesion, raw: Path, height: int,
-                    width: int) -> Tuple[Optional[Outline], str]:
+def resolve_outline(lesion: RawLesion, raw: Path, height: int, width: int,
+                    read: ReadMask = read_mask) -> Tuple[Optional[Outline], str]:
     """Make COCO's ``bbox``, ``area`` and ``segmentation`` of a lesion.
 
     Args:
         lesion (RawLesion): The lesion.
         raw (Path): The raw folder, where masks lie.
         height (int), width (int): Of the image; what reaches outside is cut off.
+        read (callable): As :func:`read_mask`.
 
     Returns:
         tuple: (outline, ''), or (None, 'reason: detail') when nothing is left.
     """
     if lesion.mask_file is not None:
         try:
-            mask = read_mask(raw / lesion.mask_file, height, width)
+            mask = read(raw / lesion.mask_file, height, width)
         except MammogramError as error:
             if lesion.box is None and not lesion.polygons:
                 return None, f'unusable mask: {lesion.mask_file}: {error.reason}'
