@@ -7,14 +7,14 @@ The raw folder, in its own form or in that of the mirrors::
 
 A line of ``Info.txt`` is ``mdb001 G CIRC B 535 425 197``: reference number, character
 of the background tissue (F fatty, G fatty-glandular, D dense-glandular), class (CALC
-calcification, CIRC well-defined or circumscribed mass, SPIC spiculated mass, MISC other,
-ill-defined mass, ARCH architectural distortion, ASYM asymmetry, NORM normal), severity
-(B benign, M malignant), and a circle in pixels: x, y of its centre, the origin being
-the bottom left corner, and its approximate radius. A film with several abnormalities
-has several lines. Four lines have no circle, or a note in its place: widely spread
-calcifications, and one mass. Source: J. Suckling et al., The Mammographic Image
-Analysis Society digital mammogram database, Excerpta Medica, International Congress
-Series 1069:375-378 (1994), and the README of the mini-MIAS database.
+calcification, CIRC well-defined or circumscribed mass, SPIC spiculated mass, MISC
+other, ill-defined mass, ARCH architectural distortion, ASYM asymmetry, NORM normal),
+severity (B benign, M malignant), and a circle in pixels: x, y of its centre, the origin
+being the bottom left corner, and its approximate radius. A film with several
+abnormalities has several lines. Four lines have no circle, or a note in its place:
+widely spread calcifications, and one mass. Source: J. Suckling et al., The Mammographic
+Image Analysis Society digital mammogram database, Excerpta Medica, International
+Congress Series 1069:375-378 (1994), and the README of the mini-MIAS database.
 
 Rules are in docs/how_to/datasets/mini_mias.md.
 """
@@ -80,7 +80,7 @@ class MiniMIASConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
-        found = Catalogue()
+        found = folder.new_catalogue()
         images = _images(folder, found)
         films = _films(folder, found)
         for number, file in images.items():
@@ -176,9 +176,9 @@ def _list(folder: RawFolder, found: Catalogue) -> Tuple[
     told = {frozenset(tuple(' '.join(group.upper().split()) for group in line)
                       for _, line in lines) for _, lines in lists}
     if len(told) > 1:
-        found.notes.append(
-            f'{len(lists)} files list films, and differ; {lists[0][0]}, the longest, is '
-            f'used: {", ".join(f"{file} ({len(lines)} lines)" for file, lines in lists)}')
+        shown = ', '.join(f'{file} ({len(lines)} lines)' for file, lines in lists)
+        found.notes.append(f'{len(lists)} files list films, and differ; {lists[0][0]}, '
+                           f'the longest, is used: {shown}')
     return lists[0]
 
 
@@ -245,7 +245,7 @@ def circle_polygon(x: float, y: float, radius: float) -> List[Tuple[float, float
 
 def _notes(views: List[RawView]) -> List[str]:
     kinds = Counter(kind for view in views for kind in view.extra['finding_kinds'])
-    tissues = Counter(view.extra['background_tissue'] for view in views)
+    tissues = Counter(str(view.extra['background_tissue']) for view in views)
     circles = sum(len(view.lesions) for view in views)
     unmarked = [view.file.stem for view in views if view.abnormal and not view.lesions]
     cut = [view.file.stem for view in views for lesion in view.lesions
@@ -256,8 +256,7 @@ def _notes(views: List[RawView]) -> List[str]:
         'Films by kind of abnormality: '
         f'{", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())) or "none"}.',
         'Films by background tissue, which is no BI-RADS density: '
-        f'{", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items(), key=str))}'
-        '.']
+        f'{", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items()))}.']
     if cut:
         notes.append(f'{len(cut)} circles reach out of their film, and are cut at its '
                      f'edge: {", ".join(cut)}.')

@@ -30,6 +30,7 @@ import numpy as np
 
 from mammo_plugins.io import MammogramError
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.image_kind import FULL_FIELD
 
 from .base import Converter
 from .raw_folder import RawFolder
@@ -38,9 +39,10 @@ from .synth_files import (Geometry, c_view_geometry, projection_geometry, read_c
                           read_lesion_mask, read_locations, read_projection,
                           write_levels)
 
-_EXPECTED = ('unpacked archives of M-SYNTH or T-SYNTH: device_data_VICTREPhantoms_spic_'
-             '<mass density>/.../<density>/2/<radius>/SIM/... with files '
-             'projection_DM<number>.mhd or reconstruction<number>.mhd beside their .raw')
+_EXPECTED = ('unpacked archives of M-SYNTH or T-SYNTH: '
+             'device_data_VICTREPhantoms_spic_<mass density>/.../<density>/2/<radius>/'
+             'SIM/... with files projection_DM<number>.mhd or '
+             'reconstruction<number>.mhd beside their .raw')
 _IMAGE = re.compile(r'(projection_DM|reconstruction)(\d+)\.mhd', re.IGNORECASE)
 _MASS_DENSITY = re.compile(r'device_data_.*_spic_(\d+(?:\.\d+)?)', re.IGNORECASE)
 _DOSE = re.compile(r'\d+(?:\.\d+)?e\+?\d+', re.IGNORECASE)
@@ -123,7 +125,7 @@ class _SynthCatalogue(Catalogue):
     """
 
     def __init__(self, folder: RawFolder) -> None:
-        super().__init__()
+        super().__init__(skipped=folder.new_catalogue().skipped)
         self.folder = folder
         self.files = set(folder.files)
         self.outlines: Counter = Counter()
@@ -184,7 +186,8 @@ class _SynthCatalogue(Catalogue):
             if not _is_mask(file) and file.with_suffix('.mhd') not in self.files:
                 self.skip(file, '.raw file without its .mhd file')
         dicom = len(self.folder.matching(r'.*\.dcm'))
-        kinds = Counter(view.extra['image_kind'] for view in self.views)
+        kinds = Counter('c-view' if view.c_view else 'projection'
+                        for view in self.views)
         self.notes += [
             'Simulated images: no woman was imaged, and no pathology is known.',
             f'{len(self.views)} images of {len({v.patient_id for v in self.views})} '
@@ -194,11 +197,13 @@ class _SynthCatalogue(Catalogue):
             + (', '.join(f'{n} {how}' for how, n in self.outlines.items() if n)
                or 'none') + '.']
         if self.even:
-            self.notes.append(f'{self.even} images of an even number have a .loc file, '
-                              'though such breasts should hold no mass; it is believed.')
+            self.notes.append(
+                f'{self.even} images of an even number have a .loc file, though such '
+                'breasts should hold no mass; it is believed.')
         if dicom:
-            self.notes.append(f'{dicom} DICOM copies are not read: each is scaled by its '
-                              'own values, and has no view and no side.')
+            self.notes.append(
+                f'{dicom} DICOM copies are not read: each is scaled by its own values, '
+                'and has no view and no side.')
 
 
 def _is_mask(file: Path) -> bool:
@@ -222,9 +227,8 @@ def _key(file: Path, number: int) -> _Key:
 def _view(header: Path, raw: Path, key: _Key, c_view: bool, geometry: Geometry,
           lesions: List[RawLesion]) -> SynthView:
     photons = float(key.dose) if key.dose else None
-    kind = 'c-view' if c_view else 'projection'
     settings = (f'r{key.radius}', f'd{key.mass_density}',
-                kind if c_view else f'x{key.dose}')
+                'c-view' if c_view else f'x{key.dose}')
     return SynthView(
         raw,
         exam_id='_'.join((key.breast, str(key.number), *settings)),
@@ -237,7 +241,7 @@ def _view(header: Path, raw: Path, key: _Key, c_view: bool, geometry: Geometry,
         size=geometry.size,
         lesions=lesions,
         extra=dict(
-            image_kind=kind,
+            image_kind='synthetic 2-D' if c_view else FULL_FIELD,
             mass_radius_mm=float(key.radius) if lesions and key.radius else None,
             mass_density=(float(key.mass_density)
                           if lesions and key.mass_density else None),

@@ -1,9 +1,9 @@
 """The files of M-SYNTH and T-SYNTH, and where they hold what.
 
-VICTRE writes a projection as float32, two planes of the size that its header states; the
-first is used, as in the authors' own code. Row 0 is at the chest wall, and columns run
-along it. An image is shown after a quarter turn against the clock, as the authors show
-it: the chest wall is on the left. A value is the quotient of the signal without the
+VICTRE writes a projection as float32, two planes of the size that its header states;
+the first is used, as in the authors' own code. Row 0 is at the chest wall, and columns
+run along it. An image is shown after a quarter turn against the clock, as the authors
+show it: the chest wall is on the left. A value is the quotient of the signal without the
 breast and that with it, in some unit.
 
 The c-view of T-SYNTH, a synthetic 2-D image, lies in ``reconstruction<number>.raw`` as
@@ -25,6 +25,7 @@ from mammo_plugins.io import MammogramError, atomic_path, read_mammogram
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.meta_image import MetaHeader, parse_header, read_values
 from mammo_plugins.io.projection import log_difference
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 # a 16-bit PNG that is darker would be read as one of 14 bits
 _DARKEST = 2**14
@@ -164,7 +165,8 @@ def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
         MammogramError: If it cannot be read, or is of another size.
     """
     try:
-        difference, _ = log_difference(read_values(path, parse_header(path)))
+        values = read_values(path, parse_header(path), ReadingWarnings())
+        difference, _ = log_difference(values)
     except (Defect, OSError) as error:
         raise MammogramError(path, str(error)) from None
     difference = np.rot90(difference)

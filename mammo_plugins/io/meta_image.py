@@ -17,6 +17,7 @@ from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.pictures import full_scale
 from mammo_plugins.io.projection import projection_levels
+from mammo_plugins.io.reading_warnings import ReadingWarning, ReadingWarnings
 
 _START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:ObjectType|NDims|Comment)\s*=')
 _LINE = re.compile(rb'([^\n]*)\n?')
@@ -41,6 +42,7 @@ class MetaHeader:
         start (int): First byte of the pixels; -1 stands for the file's end.
         compressed (bool): Whether the pixels are a zlib stream.
         value_range (tuple[float], optional): ``ElementMin`` and ``ElementMax``.
+        warnings (tuple[ReadingWarning]): Faults that do not cost the image.
     """
     sizes: Tuple[int, ...]
     dtype: np.dtype
@@ -49,6 +51,7 @@ class MetaHeader:
     start: int
     compressed: bool
     value_range: Optional[Tuple[float, float]]
+    warnings: Tuple[ReadingWarning, ...] = ()
 
 
 def is_meta_image(start: bytes) -> bool:
@@ -86,14 +89,16 @@ def parse_header(path: Path) -> MetaHeader:
                      'contradict each other; correct the header')
     name = fields['ElementDataFile']
     skipped = _numbers(fields, 'HeaderSize') or [0]
+    warnings = ReadingWarnings()
     return MetaHeader(
         sizes=_sizes(fields),
         dtype=np.dtype(_TYPES[kind]).newbyteorder('>' if orders == {True} else '<'),
-        spacing_mm=_spacing(fields),
+        spacing_mm=_spacing(fields, warnings),
         data_file='LOCAL' if name.upper() == 'LOCAL' else _inside(name),
         start=end if name.upper() == 'LOCAL' else int(skipped[0]),
         compressed=bool(_truth(fields, 'CompressedData')),
-        value_range=_value_range(fields))
+        value_range=_value_range(fields),
+        warnings=tuple(warnings))
 
 
 def read_meta_header(path: Path) -> MammogramHeader:
@@ -116,7 +121,7 @@ def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
     ``AnatomicalOrientation`` are not applied: pixels stay where the file has them.
 
     A data file may hold further planes of the same size behind the first, which
-    then counts: the projections of VICTRE have two, and say one.
+    then counts, with a warning: the projections of VICTRE have two, and say one.
 
     Args:
         path (Path): The header.
@@ -128,7 +133,8 @@ def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
     """
     header = parse_header(path)
     facts = _facts(header)
-    values = read_values(path, header)
+    warnings = ReadingWarnings(header.warnings)
+    values = read_values(path, header, warnings)
     if values.min() == values.max():
         raise Defect('constant image: every pixel has the same value; leave it out')
     if values.dtype.kind != 'f':
@@ -140,17 +146,24 @@ def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
     else:
         pixels = projection_levels(values)
         facts.header['modality_lut'] = 'logarithm'
-    return Mammogram(pixels.astype(np.float32),
-                     pixel_spacing_mm=facts.pixel_spacing_mm, header=facts.header)
+    return Mammogram(
+        pixels.astype(np.float32), pixel_spacing_mm=facts.pixel_spacing_mm,
+        header=facts.header, warnings=tuple(warnings))
 
 
-def read_values(path: Path, header: MetaHeader) -> np.ndarray:
+def read_values(path: Path, header: MetaHeader,
+                warnings: ReadingWarnings) -> np.ndarray:
     """Return the values of the first plane as the file has them, (H, W).
+
+    Args:
+        path (Path), header (MetaHeader): The header.
+        warnings (ReadingWarnings): Gets planes that are left out.
 
     Raises:
         Defect: If they are no image, or not all there.
     """
-    values = np.frombuffer(_data(path, header), header.dtype).reshape(_plane(header))
+    data = _data(path, header, warnings)
+    values = np.frombuffer(data, header.dtype).reshape(_plane(header))
     return values.astype(header.dtype.newbyteorder('='))
 
 
@@ -198,21 +211,27 @@ def _sizes(fields: Dict[str, str]) -> Tuple[int, ...]:
     sizes, dimensions = _numbers(fields, 'DimSize'), _numbers(fields, 'NDims')
     if (len(sizes) < 2 or min(sizes) < 1 or any(size % 1 for size in sizes)
             or dimensions not in ([], [len(sizes)])):
-        raise Defect(f'MetaImage header: DimSize is {fields.get("DimSize")!r} and NDims '
-                     f'{fields.get("NDims")!r}; expected as many whole numbers above 0 '
-                     'as there are dimensions')
+        raise Defect(
+            f'MetaImage header: DimSize is {fields.get("DimSize")!r} and NDims '
+            f'{fields.get("NDims")!r}; expected as many whole numbers above 0 as there '
+            'are dimensions')
     return tuple(map(int, sizes))
 
 
-def _spacing(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
-    """Return the spacing in mm; what is not positive numbers counts as unknown."""
-    for key in ('ElementSpacing', 'ElementSize'):
-        try:
-            found = _numbers(fields, key)
-        except Defect:
-            continue
-        if len(found) >= 2 and min(found[:2]) > 0:
-            return found[1], found[0]
+def _spacing(fields: Dict[str, str],
+             warnings: ReadingWarnings) -> Optional[Tuple[float, float]]:
+    """Return the spacing in mm, ``None`` if it is not positive numbers."""
+    key = next((k for k in ('ElementSpacing', 'ElementSize') if k in fields), None)
+    if key is None:
+        return None
+    try:
+        found = _numbers(fields, key)
+    except Defect:
+        found = []
+    if len(found) >= 2 and min(found[:2]) > 0:
+        return found[1], found[0]
+    warnings.add('pixel spacing that makes no sense', f'{key} {fields[key][:40]!r} is '
+                 'not two lengths in mm, taken as absent')
     return None
 
 
@@ -226,8 +245,8 @@ def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
 def _inside(name: str) -> str:
     """Return the name of a data file, which has to lie below its header's folder."""
     if not name or name.upper().split()[0] == 'LIST' or '%' in name:
-        raise Defect(f'MetaImage header: ElementDataFile is {name!r}; expected LOCAL, or '
-                     'the name of one file')
+        raise Defect(f'MetaImage header: ElementDataFile is {name!r}; expected LOCAL, '
+                     'or the name of one file')
     path = PurePosixPath(name.replace('\\', '/'))
     if path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts:
         raise Defect(f'MetaImage header: ElementDataFile {name!r} leads out of the '
@@ -248,6 +267,7 @@ def _facts(header: MetaHeader) -> MammogramHeader:
     rows, columns = _plane(header)
     return MammogramHeader(
         pixel_spacing_mm=header.spacing_mm,
+        warnings=header.warnings,
         header={
             **dict.fromkeys(FACTS), 'format': 'MetaImage', 'rows': rows,
             'columns': columns, 'bits_allocated': 8 * header.dtype.itemsize,
@@ -256,7 +276,7 @@ def _facts(header: MetaHeader) -> MammogramHeader:
         })
 
 
-def _data(path: Path, header: MetaHeader) -> bytes:
+def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     """Return the bytes of the first plane."""
     rows, columns = _plane(header)
     needed = rows * columns * header.dtype.itemsize
@@ -283,6 +303,9 @@ def _data(path: Path, header: MetaHeader) -> bytes:
         raise Defect(f'{header.data_file} holds {len(data)} bytes of pixels, which is '
                      f'no multiple of the {needed} that the header states; correct '
                      'DimSize or ElementType')
+    if len(data) > needed:
+        warnings.add('several planes of pixels', f'{len(data) // needed} in the data '
+                     'file where the header states one: the first is taken')
     return data[:needed]
 
 

@@ -43,9 +43,11 @@ class Tree:
         self.root = root
 
     def projection(self, number, density='fatty', radius='5.0', spic='1.06',
-                   dose='2.22e10', loc=None, truth=None, sign=1, under='data/', **fields):
+                   dose='2.22e10', loc=None, truth=None, sign=1, under='data/',
+                   **fields):
         folder = (self.root / f'{under}device_data_VICTREPhantoms_spic_{spic}/{dose}/'
-                  f'{density}/2/{radius}/SIM/P2_{radius}_{density}.8336.{number}/{number}')
+                  f'{density}/2/{radius}/SIM/P2_{radius}_{density}.8336.{number}/'
+                  f'{number}')
         truth = breast() if truth is None else truth
         return self._write(folder / f'projection_DM{number}.mhd', truth, loc, sign,
                            **fields)
@@ -55,8 +57,8 @@ class Tree:
                   f'P2_{radius}_{density}.{number}/{deep}{number}')
         return self._write(folder / f'projection_DM{number}.mhd', truth)
 
-    def c_view(self, number, values, density='fatty', radius='5.0', spic='1.1', loc=None,
-               slices=40, **fields):
+    def c_view(self, number, values, density='fatty', radius='5.0', spic='1.1',
+               loc=None, slices=40, **fields):
         """``values`` are as shown: rows, columns; the header is of the volume."""
         folder = (self.root / 'data/cview/output_cview_det_Victre/'
                   f'device_data_VICTREPhantoms_spic_{spic}/{density}/2/{radius}/SIM/'
@@ -103,23 +105,24 @@ def test_what_folders_and_names_tell(tree):
     assert (view.patient_id, view.laterality, view.view, view.modality) == (
         'fatty_101', 'L', 'CC', 'FFDM')
     assert (view.density, view.abnormal, view.pathology) == ('A', True, None)
-    assert view.extra == dict(image_kind='projection', mass_radius_mm=5.,
+    assert view.extra == dict(image_kind='full-field', mass_radius_mm=5.,
                               mass_density=1.06, photons=2.22e10, relative_dose=1.)
     assert view.pixel_spacing_mm == (MM, MM) and view.size == (COLUMNS, ROWS)
     assert view.file.suffix == '.raw'
     view = views['hetero_100_r7.0_d1.0_x2.04e+09']
     assert (view.density, view.abnormal, view.lesions) == ('C', False, [])
-    assert view.extra == dict(image_kind='projection', mass_radius_mm=None,
+    assert view.extra == dict(image_kind='full-field', mass_radius_mm=None,
                               mass_density=None, photons=2.04e9, relative_dose=0.2)
     view = views['dense_3_r9.0_d1.1_c-view']
     assert (view.density, view.abnormal, view.size) == ('D', True, (300, 150))
-    assert view.extra['image_kind'] == 'c-view' and view.extra['photons'] is None
+    assert view.extra['image_kind'] == 'synthetic 2-D' and view.extra['photons'] is None
     assert '3 images of 3 digital breasts' in notes
 
 
 @pytest.mark.parametrize('density, dose, share', [
     ('dense', '1.73e09', 0.2), ('dense', '8.67e09', 1.), ('hetero', '4.08e09', 0.4),
-    ('hetero', '6.12e09', 0.6), ('scattered', '1.63e10', 0.8), ('fatty', '4.44e9', 0.2)])
+    ('hetero', '6.12e09', 0.6), ('scattered', '1.63e10', 0.8),
+    ('fatty', '4.44e9', 0.2)])
 def test_doses_are_those_of_the_paper(tree, density, dose, share):
     tree.projection(2, density, dose=dose)
     view, = tree.catalogue()[0].values()

@@ -91,7 +91,11 @@ def test_line_ends_and_blanks(path, levels):
 def test_of_several_planes_the_first_counts(path, levels, planes):
     other = np.concatenate([levels, *[1 - levels] * (planes - 1)])
     write_mhd(path, levels, data=other.tobytes())
-    np.testing.assert_array_equal(read_mammogram(path).pixels, levels)
+    found = read_mammogram(path)
+    np.testing.assert_array_equal(found.pixels, levels)
+    warning, = found.warnings
+    assert warning.kind == 'several planes of pixels'
+    assert warning.detail.startswith(f'{planes} in the data file')
 
 
 def test_one_slice_of_a_volume(path, levels):
@@ -114,16 +118,19 @@ def test_a_header_of_stated_length(path, levels):
     np.testing.assert_array_equal(read_mammogram(path).pixels, levels)
 
 
-@pytest.mark.parametrize('spacing', [None, '0 0', '0.085', '-1 0.085', 'unknown', 'nan 1'])
-def test_an_unusable_spacing_is_unknown(path, levels, spacing):
+@pytest.mark.parametrize('spacing', [
+    None, '0 0', '0.085', '-1 0.085', 'unknown', 'nan 1', ''])
+def test_an_unusable_spacing_is_unknown_and_told(path, levels, spacing):
     write_mhd(path, levels, ElementSpacing=spacing)
-    found = read_mammogram(path)
-    assert found.pixel_spacing_mm is None
-    assert found.header['pixel_spacing_source'] is None
+    for found in (read_mammogram(path), read_header(path)):
+        assert found.pixel_spacing_mm is None
+        assert found.header['pixel_spacing_source'] is None
+        assert [warning.kind for warning in found.warnings] == (
+            [] if spacing is None else ['pixel spacing that makes no sense'])
 
 
 @pytest.mark.parametrize('fields, message', [
-    (dict(ElementType='MET_FLOAT_ARRAY'), 'ElementType is MET_FLOAT_ARRAY; expected one'),
+    (dict(ElementType='MET_FLOAT_ARRAY'), 'is MET_FLOAT_ARRAY; expected one'),
     (dict(ElementType=None), 'ElementType is missing'),
     (dict(DimSize=None), 'DimSize is None'), (dict(DimSize='20 -30'), "'20 -30'"),
     (dict(DimSize='20 30 40'), "NDims '2'"), (dict(DimSize='20 thirty'), 'numbers'),
