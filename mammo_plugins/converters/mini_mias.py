@@ -39,9 +39,10 @@ _CORNERS = 64  # of the polygon that stands for a circle; its area is 0.16% less
 # the first that is there is used: lossless before lossy
 _PICTURES = ('.pgm', '.png', '.tif', '.tiff', '.bmp', '.jpg', '.jpeg')
 _IMAGE = re.compile(r'mdb(\d{3})', re.IGNORECASE)
-# a byte order mark may come first
-_LINE = re.compile(r'[^a-z0-9]*mdb(\d{3})(?:\.\w+)?["\']?[\s,;]+([a-z])[\s,;]+'
+# a byte order mark, and the number of a row, may come first
+_LINE = re.compile(r'[^a-z0-9]*(?:\d+[\s,;]+)?mdb(\d{3})(?:\.\w+)?[\s,;]+([a-z])[\s,;]+'
                    r'([a-z]+)\b(.*)', re.IGNORECASE)
+_QUOTES = str.maketrans('', '', '"\'')
 _NUMBER = re.compile(r'\d+(?:\.\d+)?')
 _LARGEST_LIST = 2**20  # bytes; the README with its list has some 10 KB
 
@@ -130,7 +131,7 @@ def _films(folder: RawFolder, found: Catalogue) -> Dict[str, _Film]:
     seen: Dict[Tuple[str, ...], int] = {}
     for number, (reference, tissue, kind, rest) in lines:
         item = f'{file}, line {number}'
-        words = [word for word in re.split(r'[\s,;"\']+', rest.upper()) if word]
+        words = [word for word in re.split(r'[\s,;]+', rest.upper()) if word]
         key = (reference, tissue.upper(), kind.upper(), *words)
         if key in seen:
             found.skip(item, 'line that repeats another', f'line {seen[key]}')
@@ -165,6 +166,7 @@ def _list(folder: RawFolder, found: Catalogue) -> Tuple[
             continue
         # the list is plain ASCII, whatever the encoding it was saved in
         text = path.read_bytes().replace(b'\0', b'').decode('latin-1')
+        text = text.translate(_QUOTES)
         lines = [(number, match.groups()) for number, match in enumerate(
             map(_LINE.match, text.splitlines()), 1) if match]
         if lines:

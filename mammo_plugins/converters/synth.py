@@ -151,10 +151,11 @@ class _SynthCatalogue(Catalogue):
         try:
             read = c_view_geometry if c_view else projection_geometry
             geometry = read(self.folder.root / header)
-            centres = [geometry.place(*numbers[:2])
-                       for numbers in read_locations(self.folder.root / locations_file)
-                       if c_view or numbers[2:3] in ([], [_MASS_TYPE])
-                       ] if located else []
+            lines = (read_locations(self.folder.root / locations_file) if located
+                     else [])
+            kind = 3 if c_view else 2  # in a volume, the slice comes before the type
+            centres = [geometry.place(*numbers[:2]) for numbers in lines
+                       if numbers[kind:kind + 1] in ([], [_MASS_TYPE])]
         except (MammogramError, Defect) as error:
             self.skip(header, 'image that cannot be used', str(error))
             return

@@ -11,7 +11,8 @@ float32, beside the header of the volume that it was made of: its rows and colum
 the header's first and second dimension, and it is turned already.
 
 ``.loc`` files have a line a mass: row and column in a projection, and VICTRE's type of
-lesion; column and row in a slice of the volume before it is turned, and the slice.
+lesion; column and row in a slice of the volume before it is turned, the slice, and
+perhaps the type.
 """
 import re
 from dataclasses import dataclass

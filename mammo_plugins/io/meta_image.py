@@ -146,6 +146,8 @@ def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
     else:
         pixels = projection_levels(values)
         facts.header['modality_lut'] = 'logarithm'
+        warnings.add('floats without a range', 'taken for an X-ray projection: its '
+                     'logarithm, less that of air, is shown')
     return Mammogram(
         pixels.astype(np.float32), pixel_spacing_mm=facts.pixel_spacing_mm,
         header=facts.header, warnings=tuple(warnings))

@@ -3,6 +3,7 @@
 The lines are of the form that the README of the set describes; those of the README
 itself, mdb001 and so on, are quoted as public readers of the set do.
 """
+import re
 from collections import Counter
 
 import cv2
@@ -118,7 +119,11 @@ def test_an_abnormality_without_a_circle_is_counted_and_not_normal(raw, rest):
     PREAMBLE + LINES, (PREAMBLE + LINES).replace('\n', '\r\n'),
     LINES.replace('\n', '\r'), LINES.replace(' ', '\t'), LINES.replace(' ', ','),
     LINES.replace(' ', ' , '), LINES.lower(), LINES.upper(), '\ufeff' + LINES,
-    LINES.replace('\n', ' \n\n'), LINES.replace(' G', '.pgm G')])
+    LINES.replace('\n', ' \n\n'), LINES.replace(' G', '.pgm G'),
+    '"' + LINES.strip().replace(' ', '","').replace('\n', '"\n"') + '"',
+    ''.join(f'{i},{line.replace(" ", ",")}\n' for i, line in enumerate(
+        LINES.replace('NORM', 'NORM nan nan nan nan').splitlines())),
+    re.sub(r'(\d+) (\d+) (\d+)\n', r'\1.0 \2.0 \3.0\n', LINES)])
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-16'])
 def test_forms_of_the_list(raw, text, encoding):
     views, skipped, _ = catalogue(raw(text, encoding=encoding))

@@ -204,8 +204,10 @@ def test_only_masses_that_are_there_count(tree):
     """VICTRE lists places without a mass with a negative type, calcifications as 1."""
     tree.projection(1, loc='40 200 2\n60 100 -2\n80 150 1\n')
     tree.projection(4, loc='40 200 2\n')
+    tree.c_view(5, np.random.default_rng(0).random((300, 150)),
+                loc='40 20 7 2\n60 10 -2 -2\n80 15 2 1\n')
     views, _, notes = tree.catalogue()
-    assert [len(view.lesions) for view in views.values()] == [1, 1]
+    assert [len(view.lesions) for view in views.values()] == [1, 1, 1]
     assert '1 images of an even number have a .loc file' in notes
 
 

@@ -102,4 +102,6 @@ def test_a_file_is_read_bright_in_tissue(tmp_path, sign):
     found = read_mammogram(path)
     np.testing.assert_allclose(found.pixels, shown(truth), atol=1e-4)
     assert found.header['modality_lut'] == 'logarithm'
+    assert {warning.kind for warning in found.warnings} == {
+        'floats without a range', 'several planes of pixels'}
     assert found.pixels[50, 300] > 0.4 and found.pixels[-1, 0] == 0
