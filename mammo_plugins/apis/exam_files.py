@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from mammo_plugins.io import MammogramError, read_header, walk_folder
 from mammo_plugins.io.identity import Identity, contradiction, part_by_patient
-from mammo_plugins.io.image_kind import exclusion, screening_rank
+from mammo_plugins.io.image_kind import (exclusion, screening_order,
+                                         screening_rank)
 from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures import VIEWS, with_modality
 
@@ -25,6 +26,8 @@ _NAME = re.compile(
     re.IGNORECASE)
 # a view that is there twice: x_L-CC_2, x_L-CC2, x_L-CC (2)
 _REPEATED = re.compile(r'[-_ .]*\(?\d{1,2}\)?')
+
+_MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
 
 _CEM = {
     'low energy': 'CEM-LE',
@@ -43,6 +46,7 @@ class FoundView:
         width (int), height (int): In pixels.
         pixel_spacing_mm (tuple[float], optional): (row, column).
         modality (str): 'FFDM', 'CEM-LE', 'CEM-HE' or 'CEM-RC', as the header tells.
+        order (tuple): What sorts images of one view, the first to be taken.
         kind (str, optional): What kind of image it is, see
             :mod:`mammo_plugins.io.image_kind`; ``None`` of pictures.
         burned_in (bool): Whether the header says that text is in the pixels.
@@ -59,6 +63,7 @@ class FoundView:
     height: int
     pixel_spacing_mm: Optional[Tuple[float, float]]
     modality: str = 'FFDM'
+    order: Tuple[int, bool, bool] = (0, False, False)
     kind: Optional[str] = None
     burned_in: bool = False
     orientation: Optional[Tuple[str, str]] = None
@@ -73,9 +78,9 @@ class FoundView:
         return self.laterality + self.view
 
     @property
-    def rank(self) -> Tuple[int, Path]:
+    def rank(self) -> tuple:
         """tuple: The order in which images are to stand for a view."""
-        return screening_rank(self.kind), self.path
+        return self.order, self.path.with_suffix(''), self.path
 
 
 @dataclass
@@ -142,6 +147,8 @@ def _inspect(path: Path) -> FoundView:
         raise MammogramError(path, exclusion(header['image_kind']))
     modality = _CEM.get(header['cem_image'], 'FFDM')
     if header['format'] != 'DICOM':
+        if _MASK.search(path.stem):
+            raise MammogramError(path, 'its name says that it is a mask')
         name_laterality, name_view, modality, _ = _name_facts(path)
         laterality, view = laterality or name_laterality, view or name_view
     for name, value in (('laterality', laterality), ('view', view)):
@@ -161,6 +168,7 @@ def _inspect(path: Path) -> FoundView:
         header['rows'],
         facts.pixel_spacing_mm,
         modality=modality,
+        order=screening_order(header),
         kind=header['image_kind'],
         burned_in=header['burned_in_annotation'] is True,
         orientation=facts.orientation,
@@ -224,20 +232,25 @@ def find_exams(path: Union[PathLike, Sequence[PathLike]],
 def _list_files(path: Union[PathLike, Sequence[PathLike]],
                 found: FoundExams) -> List[Path]:
     paths = [path] if isinstance(path, (str, Path)) else list(path)
-    files: Dict[Path, None] = {}
+    files: List[Path] = []
     for each in map(Path, paths):
         if not each.exists():
             raise FileNotFoundError(f'{each}: no such file or folder')
         if each.is_file():
-            files[each] = None
+            files.append(each)
             continue
         walked = walk_folder(each)
-        files.update(dict.fromkeys(walked.files))
+        files += walked.files
         found.skipped += walked.left_out
         if walked.hidden:
             found.notes.append(f'{walked.hidden} hidden files and folders (names that '
                                'begin with a dot) were not looked at')
-    return list(files)
+    owners: Dict[Path, Path] = {}
+    for file in sorted(files, key=lambda file: file.is_symlink()):
+        first = owners.setdefault(file.resolve(), file)
+        if first is not file and first != file:
+            found.skipped.append((file, f'the same file as {first.name}'))
+    return sorted(owners.values())
 
 
 def _group(views: List[FoundView], group_by: str, found: FoundExams
@@ -253,7 +266,7 @@ def _group(views: List[FoundView], group_by: str, found: FoundExams
         if group_by == 'study' and all(view.kind is None for view in group):
             parts = _part_pictures(key, group)
         else:
-            parts = _part_patients(key, group, by_folder)
+            parts = _part_patients(key, group)
         patients = len(parts) if group[0].kind is not None else 1
         for exam, part in parts.items():
             doubts = _doubts(part, by_folder)
@@ -271,13 +284,12 @@ def _hashed(text: object) -> str:
     return hashlib.sha256(str(text).encode()).hexdigest()[:12]
 
 
-def _part_patients(key: str, group: List[FoundView],
-                   by_folder: bool) -> Dict[str, List[FoundView]]:
+def _part_patients(key: str,
+                   group: List[FoundView]) -> Dict[str, List[FoundView]]:
     """Part what a study or folder holds by patient."""
     parts = part_by_patient(group, lambda view: view.identity)
-    if len(parts) == 1 or (by_folder and len(parts) == len(group)
-                           and not _repeats(group)):
-        return {key: group}  # IDs of files, not of patients, as in CBIS-DDSM; it is told
+    if len(parts) == 1:
+        return {key: group}
     return {f'{key}-{i}': part for i, part in enumerate(parts, 1)}
 
 
@@ -287,7 +299,7 @@ def _part_pictures(key: str,
     by_name: Dict[str, List[FoundView]] = {}
     for view in group:
         by_name.setdefault(_exam_name(view.path), []).append(view)
-    if len(by_name) == 1 or len(by_name) == len(group):
+    if len(by_name) == 1 or (len(by_name) == len(group) and not _repeats(group)):
         return {key: group}  # numbers of files, not names of exams; it is told
     return {_hashed(f'{key}/{name}'): part for name, part in by_name.items()}
 
@@ -308,6 +320,11 @@ def _doubts(part: List[FoundView], by_folder: bool) -> List[str]:
     if len(set(pictures)) > 1:
         doubts.append('pictures of one folder whose names differ beside the view were '
                       'taken as one exam; lay exams out in folders of their own')
+    repeated = Counter((view.name, view.modality) for view in part
+                       if view.kind is None)
+    if sum(count > 1 for count in repeated.values()) > 1:
+        doubts.append('several views are there more than once: numbers at the end of '
+                      'names were taken for repeated views of one exam')
     if by_folder:
         studies = {view.study for view in part if view.study}
         if len(studies) > 1:
@@ -322,10 +339,18 @@ def _doubts(part: List[FoundView], by_folder: bool) -> List[str]:
 
 def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
     """Note what concerns the whole folder."""
-    views = [len(views) for views in found.exams.values()]
-    folders = Counter(view.path.parent for view in usable if view.study)
-    if (group_by == 'study' and len(views) > 1 and set(views) == {1}
-            and max(folders.values(), default=0) > 1):
+    folders: Dict[Path, List[FoundView]] = {}
+    for view in usable:
+        if view.study:
+            folders.setdefault(view.path.parent, []).append(view)
+    # folders that hold more of one patient than any of their studies
+    joinable = any(
+        len(views) > 1 and len({view.study for view in views}) == len(views)
+        and not _repeats(views)
+        and len(part_by_patient(views, lambda view: view.identity)) == 1
+        for views in folders.values())
+    sizes = {len(views) for views in found.exams.values()}
+    if group_by == 'study' and sizes == {1} and joinable:
         found.notes.append(
             'every study holds one view only; where folders hold exams together, as in '
             'CBIS-DDSM, use --group-by folder')

@@ -3,7 +3,8 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from mammo_plugins.io import MammogramError, read_header
-from mammo_plugins.io.image_kind import exclusion, screening_rank
+from mammo_plugins.io.image_kind import (exclusion, screening_order,
+                                         screening_rank)
 
 from .records import Catalogue, RawView
 
@@ -22,8 +23,8 @@ def choose_views(catalogue: Catalogue, raw: Path) -> Others:
 
     Headers are read of views that are there more than once. Images that never stand
     for a screening view become skips; of the others
-    :data:`~mammo_plugins.io.image_kind.SUBSTITUTES` gives the order, then the
-    catalogue's own.
+    :func:`~mammo_plugins.io.image_kind.screening_order` gives the order, then whether
+    lesions are drawn in it, then the catalogue's own.
 
     Args:
         catalogue (Catalogue): Its ``views`` are changed.
@@ -48,15 +49,21 @@ def _ranked(group: List[RawView], raw: Path, catalogue: Catalogue) -> List[RawVi
     ranked = []
     for view in group:
         try:
-            kind = read_header(raw / view.file).header['image_kind']
+            header = read_header(raw / view.file).header
         except MammogramError:  # told when its turn comes to be read
-            kind = None
-        rank = screening_rank(kind)
-        if rank is None:
-            catalogue.skip(view.file, exclusion(kind))
+            ranked.append(((0, False, False), not view.lesions, view))
+            continue
+        if screening_rank(header['image_kind']) is None:
+            catalogue.skip(view.file, exclusion(header['image_kind']))
+            _note_lesions(catalogue, view)
         else:
-            ranked.append((rank, view))
-    return [view for _, view in sorted(ranked, key=lambda item: item[0])]
+            ranked.append((screening_order(header), not view.lesions, view))
+    return [view for *_, view in sorted(ranked, key=lambda item: item[:2])]
+
+
+def _note_lesions(catalogue: Catalogue, view: RawView) -> None:
+    for _ in view.lesions:
+        catalogue.skip(f'lesion of {view.file}', 'lesion of an image that is not used')
 
 
 def note_choice(catalogue: Catalogue, views: List[RawView], others: Others) -> None:
@@ -73,3 +80,4 @@ def note_choice(catalogue: Catalogue, views: List[RawView], others: Others) -> N
             if key in used:
                 catalogue.skip(view.file, 'another image of the same view of an exam',
                                f'{" ".join(key[1:])}; {used[key].file} is used')
+                _note_lesions(catalogue, view)

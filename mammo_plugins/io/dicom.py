@@ -1,7 +1,7 @@
 """Reading a mammogram from a DICOM file."""
 import dataclasses
 from pathlib import Path
-from typing import Optional, Union
+from typing import List, Optional, Union
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -12,9 +12,9 @@ from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
 from mammo_plugins.io.breast_check import shows_breast
 from mammo_plugins.io.dicom_header import dicom_header
 from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
-                                       load_dataset, number, value)
+                                       code, load_dataset, number, value)
 from mammo_plugins.io.errors import Defect
-from mammo_plugins.io.grayscale import display_table, stored_range
+from mammo_plugins.io.grayscale import display, stored_range
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
@@ -47,19 +47,23 @@ def read_dicom(path: Union[str, Path],
         ds.BitsStored, ds.HighBit = bits_stored, bits_stored - 1
     facts = dicom_header(ds, identity, warnings)
     bits, signed = integer(ds, 'BitsStored'), facts.header['signed']
+    if integer(ds, 'PixelRepresentation') not in (0, 1):
+        raise Defect(f'{describe("PixelRepresentation")} is neither 0 nor 1; correct '
+                     'the header')
     if not 1 <= bits <= min(16, integer(ds, 'BitsAllocated')):
         raise Defect(f'{describe("BitsStored")} is {bits}, but 1 to 16 and no more '
                      'than BitsAllocated can be read; correct the header')
     stored = _stored_values(ds, bits, signed, warnings)
     low, _ = stored_range(bits, signed)
     seen = int(stored.min()), int(stored.max())
-    pixels = display_table(ds, bits, signed, warnings, seen)[stored - low]
+    table, facts.header['voi_lut'] = display(ds, bits, signed, warnings, seen)
+    pixels = table[stored - low]
     if pixels.min() == pixels.max():
         raise Defect('constant image: its LUT or padding shows every pixel at the same '
                      'level; correct the header')
     if facts.header['modality'] is None and not shows_breast(pixels):
         raise Defect(f'{describe("Modality")} is missing and the pixels show no breast '
-                     'at a side of the image: no mammogram; leave the file out, or '
+                     'at one side of the image: no mammogram; leave the file out, or '
                      'write MG into its header')
     known = {field.name: getattr(facts, field.name)
              for field in dataclasses.fields(facts)}
@@ -72,8 +76,11 @@ def _stored_values(ds: Dataset, bits: int, signed: bool,
     _find_transfer_syntax(ds, warnings)
     _check_decoder(value(ds.file_meta, 'TransferSyntaxUID'))
     _check_pixel_data(ds)
-    if 'SamplesPerPixel' not in ds:
-        ds.SamplesPerPixel = 1  # implied by MONOCHROME1 and MONOCHROME2
+    # as check_kind has read them, whatever their form
+    ds.SamplesPerPixel, ds.NumberOfFrames = 1, 1
+    ds.PhotometricInterpretation = code(ds, 'PhotometricInterpretation')
+    if 'PlanarConfiguration' in ds:
+        del ds.PlanarConfiguration
     try:
         # Unused high bits are kept, so that a wrong BitsStored can be told.
         stored = pixel_array(ds, correct_unused_bits=False)
@@ -101,14 +108,14 @@ def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool
     Old files (PS3.5 until 2014) keep pixels in the upper bits of a word, up to
     HighBit, or one-bit overlays (60xx,0102) in those that pixels leave free.
     """
+    stored = stored.astype(stored.dtype.newbyteorder('='), copy=False)
     allocated = stored.dtype.itemsize * 8
     words = stored.view(f'u{stored.dtype.itemsize}')
     low, high = stored_range(bits, signed)
     shift = _bits_below(ds, bits, allocated, words, stored.max() > high
                         or stored.min() < low, warnings)
-    overlays = {position - shift for position in (
-        ds[tag].value for tag in OVERLAY_BIT_POSITIONS if tag in ds)
-        if isinstance(position, int)} - set(range(bits))
+    overlays = {position - shift for position in _overlay_positions(ds, warnings)
+                } - set(range(bits))
     if not shift and not overlays:
         return stored
     words = words >> shift
@@ -126,6 +133,17 @@ def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool
     return words
 
 
+def _overlay_positions(ds: Dataset, warnings: ReadingWarnings) -> List[int]:
+    positions = []
+    for tag in OVERLAY_BIT_POSITIONS:
+        try:
+            positions += [int(ds[tag].value)] if tag in ds else []
+        except Exception:  # pydicom and int raise many kinds
+            warnings.add('element that cannot be read',
+                         'OverlayBitPosition (60xx,0102) is malformed, taken as absent')
+    return positions
+
+
 def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
                 outside: bool, warnings: ReadingWarnings) -> int:
     """Return by how many bits the pixels lie above the lowest one."""
@@ -135,7 +153,9 @@ def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
     shift = int(high_bit) + 1 - bits
     where = f'{describe("HighBit")} is {high_bit:g}, of {bits} bits stored'
     unused = int(np.bitwise_or.reduce(words, axis=None)) & (2**max(shift, 0) - 1) == 0
-    if 0 < shift <= allocated - bits and (outside or unused):
+    # pixels that lie above fill their own range, not only a quarter of it
+    high_enough = int(words.max()) >> max(shift, 0) >= 2**bits // 4
+    if 0 < shift <= allocated - bits and (outside or unused and high_enough):
         warnings.add('pixels in the upper bits', f'{where}: moved down by {shift}')
         return shift
     warnings.add('HighBit that disagrees with the pixels', f'{where}: not used')
@@ -193,6 +213,11 @@ def _check_pixel_data(ds: Dataset) -> None:
     needed = (
         integer(ds, 'Rows') * integer(ds, 'Columns') *
         integer(ds, 'BitsAllocated') // 8)
-    if not ds.file_meta.TransferSyntaxUID.is_encapsulated and len(data) < needed:
+    if ds.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    if len(data) < needed:
         raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data; '
                      'copy the file again from its source')
+    if len(data) >= 2 * needed:
+        raise Defect(f'{len(data)} bytes of pixel data, {needed} are one frame: only '
+                     'single-frame mammograms are read')

@@ -18,7 +18,8 @@ from mammo_plugins.io.elements import (code, codes, describe, integer, items, nu
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.grayscale import modality_kind, voi_kind
 from mammo_plugins.io.identity import Identity
-from mammo_plugins.io.image_kind import find_image_kind, sop_class_of
+from mammo_plugins.io.image_kind import (LARGEST_FACTOR, find_image_kind,
+                                          item_codes, sop_class_of)
 from mammo_plugins.io.mammogram import MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
@@ -83,13 +84,15 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
     """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
     modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
     if modality not in (None, 'MG'):
-        raise Defect(f'{describe("Modality")} is {_shown(modality)}, not MG: '
+        raise Defect(f'{describe("Modality")} is {warnings.quote(modality)}, not MG: '
                      'no mammogram; leave the file out, or correct its header')
     if sop_class is None:
         warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
     if modality is None:
         if sop_class not in (None, *_SOP_CLASSES):
-            raise Defect(f'{describe("SOPClassUID")} is {UID(sop_class).name}, and '
+            name = UID(sop_class).name
+            shown = 'another' if name == sop_class else name
+            raise Defect(f'{describe("SOPClassUID")} is {shown}, and '
                          f'{describe("Modality")} is missing: no mammogram; leave the '
                          'file out, or correct its header')
         warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
@@ -99,17 +102,14 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
                      'mammograms are read; export the frame or the synthetic 2-D '
                      'view you need to a file of its own')
     photometric = code(ds, 'PhotometricInterpretation', warnings)
+    if photometric is None:
+        raise Defect(f'{describe("PhotometricInterpretation")} is missing: the header '
+                     'is not that of an image, or cut short; copy the file again from '
+                     'its source')
     if photometric not in ('MONOCHROME1', 'MONOCHROME2') or number(
             ds, 'SamplesPerPixel', warnings) not in (None, 1):
         raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
-                     f'{_shown(photometric)}; export it as MONOCHROME2')
-
-
-def _shown(text: Optional[str]) -> str:
-    """Quote a code as errors show it; of a damaged file it could be anything."""
-    if text is None:
-        return 'missing'
-    return text if re.fullmatch(r'[A-Z0-9 _.^/-]{1,16}', text) else 'unreadable'
+                     f'{warnings.quote(photometric)}; export it as MONOCHROME2')
 
 
 def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
@@ -130,6 +130,8 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
         Defect: If an element that the pixels need is malformed.
     """
     study = value(ds, 'StudyInstanceUID', warnings)
+    if not re.fullmatch(r'\d+(\.\d+)+', str(study)) or set(str(study)) <= set('0.'):
+        study = None  # a placeholder, such as 0
     meta = getattr(ds, 'file_meta', Dataset())
     syntax = value(meta, 'TransferSyntaxUID')
     sop_class = sop_class_of(ds, warnings)
@@ -144,8 +146,8 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
         manufacturer=_text(ds, 'Manufacturer', warnings),
         model=_text(ds, 'ManufacturerModelName', warnings),
         presentation_intent=code(ds, 'PresentationIntentType', warnings),
-        image_type=[str(v) for v in _as_list(value(ds, 'ImageType', warnings))]
-        or None,
+        image_type=[term for term in codes(ds, 'ImageType', warnings)
+                    if not warnings.identity.holds(term)] or None,
         image_kind=find_image_kind(ds, warnings),
         breast_implant=yes_no.get(code(ds, 'BreastImplantPresent', warnings)),
         cem_image=find_cem_image(ds, warnings),
@@ -191,10 +193,11 @@ def find_laterality(ds: Dataset,
     if len(set(stated.values())) > 1:
         found = ', '.join(f'{describe(k)} is {v}' for k, v in stated.items())
         return _conflict('conflicting laterality', found, warnings)
-    other = next(((k, v) for k, v in all_stated.items() if v), None)
-    if not stated and other and warnings is not None:
+    other = next(((k, v) for k, v in all_stated.items()
+                  if v and v not in ('L', 'R')), None)
+    if other and warnings is not None:
         warnings.add('unknown laterality',
-                     f"{describe(other[0])} is '{_shown(other[1])}'")
+                     f'{describe(other[0])} is {warnings.quote(other[1])}')
     return next(iter(stated.values()), None)
 
 
@@ -215,27 +218,34 @@ def find_view(ds: Dataset,
     Raises:
         Defect: If the first two say CC and MLO, without ``warnings``.
     """
-    written = position = code(ds, 'ViewPosition', warnings)
-    sided = re.fullmatch(_SIDED, written or '')
-    if sided:
-        position = sided[2]
-    coded = next((_VIEW_CODES[c] for c in (
-        code(item, 'CodeValue', warnings) for item in items(
-            ds, 'ViewCodeSequence', warnings)) if c in _VIEW_CODES), None)
-    if {position, coded} == {'CC', 'MLO'}:
+    written = [text for text in codes(ds, 'ViewPosition', warnings) if text]
+    sided = [re.fullmatch(_SIDED, text) for text in written]
+    positions = [match[2] if match else text for match, text in zip(sided, written)]
+    views = items(ds, 'ViewCodeSequence', warnings)
+    quoting = ReadingWarnings() if warnings is None else warnings
+    coded = [_VIEW_CODES[value] for item in views
+             for value in item_codes(item, quoting) if value in _VIEW_CODES]
+    if {'CC', 'MLO'} <= {*positions, *coded}:
         return _conflict(
-            'conflicting view', f'{describe("ViewPosition")} is {position}, '
-            f'{describe("ViewCodeSequence")} says {coded}', warnings)
-    if position in ('CC', 'MLO') and coded not in (None, 'CC', 'MLO'):
-        return coded
-    if position in _VIEWS:
-        return position
+            'conflicting view', f'{describe("ViewPosition")} is '
+            f'{", ".join(positions) or "missing"}, {describe("ViewCodeSequence")} says '
+            f'{", ".join(coded) or "nothing"}', warnings)
+    known = [view for view in positions + coded if view in _VIEWS]
+    special = [view for view in known if view not in ('CC', 'MLO')]
+    if known:
+        return (special or known)[0]
     orientation = code(ds, 'PatientOrientation', warnings)
-    found = coded or (orientation if orientation in ('CC', 'MLO') else None)
-    if found is None and written and warnings is not None:
-        warnings.add('unknown view',
-                     f"{describe('ViewPosition')} is '{_shown(written)}'")
-    return found
+    if orientation in ('CC', 'MLO'):
+        return orientation
+    if written:
+        quoting.add('unknown view',
+                    f'{describe("ViewPosition")} is {quoting.quote(written[0])}')
+    for item in views:
+        meaning = code(item, 'CodeMeaning', quoting) or code(
+            item, 'CodeValue', quoting)
+        quoting.add('unknown view', f'{describe("ViewCodeSequence")} is '
+                    f'{quoting.quote(meaning)}, not of CID 4014')
+    return None
 
 
 def find_orientation(ds: Dataset,
@@ -299,7 +309,7 @@ def find_spacing(
         factor = number(ds, keyword, warnings)
         if factor is None:
             return imager, 'ImagerPixelSpacing'
-        if not 0.9 <= factor <= 10:
+        if not 0.9 <= factor <= LARGEST_FACTOR:
             warnings.add('magnification factor that makes no sense',
                          f'{describe(keyword)} is {factor:g}, taken as absent')
             return imager, 'ImagerPixelSpacing'
@@ -319,10 +329,9 @@ def _spacing(ds: Dataset, keyword: str,
     where = describe(keyword)
     if lengths is None or not all(
             _SPACINGS[0] <= length <= _SPACINGS[1] for length in lengths):
-        shown = '\\'.join(written)
-        quoted = f" '{shown}'" if re.fullmatch(r'[\d.,;+\-eE \\]{1,40}', shown) else ''
+        shown = warnings.quote('\\'.join(written))
         warnings.add('pixel spacing that makes no sense',
-                     f'{where}{quoted} is not two lengths in mm, taken as absent')
+                     f'{where}: {shown} is not two lengths in mm, taken as absent')
         return None
     if own or lengths != found:
         warnings.add('pixel spacing of another form',
@@ -332,10 +341,6 @@ def _spacing(ds: Dataset, keyword: str,
 
 def _text(ds: Dataset, keyword: str, warnings: ReadingWarnings) -> Optional[str]:
     found = value(ds, keyword, warnings)
-    return str(found).strip() or None if found is not None else None
-
-
-def _as_list(found: Any) -> list:
-    if found is None:
-        return []
-    return [found] if isinstance(found, str) else list(found)
+    if found is None or warnings.identity.holds(str(found)):
+        return None
+    return str(found).strip() or None

@@ -16,6 +16,7 @@ import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from mammo_plugins.io.decimals import read_decimal
 from mammo_plugins.io.errors import Defect
@@ -26,7 +27,8 @@ _FACTS = [
     'SOPClassUID', 'StudyInstanceUID', 'Modality', 'Manufacturer',
     'ManufacturerModelName', 'PresentationIntentType', 'ImageType',
     'LossyImageCompression', 'ContrastBolusAgent', 'BurnedInAnnotation',
-    'PartialView', 'BreastImplantPresent', 'PositionerType', 'PaddleDescription'
+    'PartialView', 'PartialViewCodeSequence', 'BreastImplantPresent',
+    'PositionerType', 'PaddleDescription', 'FrameType'
 ]
 _POSITION = [
     'ImageLaterality', 'Laterality', 'FrameLaterality', 'ViewPosition',
@@ -36,7 +38,7 @@ _POSITION = [
 _SPACING = [
     'ImagerPixelSpacing', 'PixelSpacing', 'PixelSpacingCalibrationType',
     'NominalScannedPixelSpacing', 'EstimatedRadiographicMagnificationFactor',
-    'PixelMeasuresSequence'
+    'PixelMeasuresSequence', 'XRayGeometrySequence'
 ]
 _STORED = [
     'Rows', 'Columns', 'NumberOfFrames', 'SamplesPerPixel',
@@ -54,7 +56,7 @@ _GROUPS = [
     'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'
 ]
 _MACROS = [
-    'FrameAnatomySequence', 'PixelMeasuresSequence',
+    'FrameAnatomySequence', 'PixelMeasuresSequence', 'XRayGeometrySequence',
     'PixelValueTransformationSequence', 'FrameVOILUTSequence'
 ]
 _PIXELS = ['PixelData', 'FloatPixelData', 'DoubleFloatPixelData']
@@ -88,11 +90,14 @@ def load_dataset(path: Union[str, Path], pixels: bool,
             _with_preamble(path, warnings), force=True,
             specific_tags=WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
             stop_before_pixels=not pixels)
-        identity = take_identity(ds)
+        identity = warnings.identity = take_identity(ds)
     except Exception as error:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '
             'damaged or cut short; copy it again from its source') from None
+    if getattr(ds.file_meta, 'MediaStorageSOPClassUID',
+               None) == MediaStorageDirectoryStorage:
+        raise Defect('a DICOMDIR, which lists other files; leave it out')
     if not len(ds):  # what pydicom makes of a compressed file without its end
         raise Defect('no element can be read: the file is damaged or cut short; '
                      'copy it again from its source')
@@ -118,9 +123,9 @@ def _flatten_functional_groups(ds: Dataset, warnings: ReadingWarnings) -> None:
     for group in _GROUPS:
         for macro in _MACROS:
             for item in items(first_item(ds, group, warnings), macro, warnings)[:1]:
-                for keyword in _POSITION + _SPACING + _GREYSCALE:
-                    if keyword in item and keyword not in ds:
-                        ds[keyword] = item[keyword]
+                for keyword in _FACTS + _POSITION + _SPACING + _GREYSCALE:
+                    if keyword in item and not texts(ds, keyword):
+                        ds[tag_for_keyword(keyword)] = item.get_item(keyword)
 
 
 def describe(keyword: str) -> str:
@@ -150,20 +155,11 @@ def value(ds: Dataset, keyword: str,
     return found
 
 
-def first(ds: Dataset, keyword: str,
-          warnings: Optional[ReadingWarnings] = None) -> Any:
-    """Return the first of an element's values, ``None`` if there is none."""
-    found = value(ds, keyword, warnings)
-    if isinstance(found, (list, tuple, pydicom.multival.MultiValue)):
-        return found[0]
-    return found
-
-
 def code(ds: Dataset, keyword: str,
          warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return the first value of a text element in capitals, ``None`` if blank."""
-    found = first(ds, keyword, warnings)
-    return str(found).strip().upper() or None if found is not None else None
+    found = codes(ds, keyword, warnings)
+    return found[0] or None if found else None
 
 
 def codes(ds: Dataset, keyword: str,
@@ -172,21 +168,24 @@ def codes(ds: Dataset, keyword: str,
     found = value(ds, keyword, warnings)
     if found is None:
         return []
-    found = [found] if isinstance(found, str) else found
+    if isinstance(found, bytes):  # text under the VR of bytes
+        found = found.decode('latin-1').strip('\0').split('\\')
+    if isinstance(found, str) or not hasattr(found, '__iter__'):
+        found = [found]
     return [str(text).strip().upper() for text in found]
 
 
 def texts(ds: Dataset, keyword: str) -> List[str]:
     """Return the values of a numeric text element as they are written."""
-    try:
-        element = ds.get_item(keyword)
-    except Exception:
+    element = ds.get_item(keyword)
+    if element is None or element.value is None or element.value == '':
         return []
-    if element is None or element.value is None:
-        return []
-    if isinstance(element, RawDataElement):
-        return bytes(element.value).decode('ascii', 'replace').split('\\')
     found = element.value
+    if isinstance(found, bytes):
+        text = found.decode('ascii', 'replace').strip(' \0')
+        return text.split('\\') if text else []
+    if isinstance(element, RawDataElement):
+        return [str(found)]
     if isinstance(found, (str, bytes)) or not hasattr(found, '__iter__'):
         found = [found]
     return [str(text) for text in found]
@@ -209,6 +208,8 @@ def numbers(ds: Dataset, keyword: str,
         if isinstance(found, (str, bytes)) or not hasattr(found, '__iter__'):
             found = [found]
         result = [float(number) for number in found]
+        if isinstance(found[0], bytes):
+            raise ValueError
         if all(math.isfinite(number) for number in result):
             return result
     except Exception:  # pydicom and its element classes raise many kinds

@@ -19,6 +19,7 @@ from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _WINDOWS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID')
+_FAINTEST = 1 / 64  # a choice that shows all possible values within this is broken
 
 
 def stored_range(bits: int, signed: bool) -> Tuple[int, int]:
@@ -51,11 +52,25 @@ def display_table(ds: Dataset, bits: int, signed: bool,
         stored value; dense tissue is bright. Padding (C.7.5.1.1.2) is 0.
     """
     warnings = ReadingWarnings() if warnings is None else warnings
+    return display(ds, bits, signed, warnings, seen)[0]
+
+
+def display(ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings,
+            seen: Optional[Tuple[int, int]] = None
+            ) -> Tuple[np.ndarray, Optional[str]]:
+    """Return the table of :func:`display_table` and the VOI that was applied.
+
+    Args:
+        ds, bits, signed, warnings, seen: As in :func:`display_table`.
+
+    Returns:
+        tuple: The table, and 'LUT', a window's function or ``None``.
+    """
     low, high = stored_range(bits, signed)
     stored = np.arange(low, high + 1, dtype=np.float64)
-    values, value_range = _apply_modality(ds, stored, warnings)
     shown = None if seen is None else slice(seen[0] - low, seen[1] - low + 1)
-    levels = _apply_voi(ds, values, value_range, shown, warnings)[1]
+    values, value_range = _apply_modality(ds, stored, shown, warnings)
+    kind, levels = _apply_voi(ds, values, value_range, shown, warnings)
     shape = code(ds, 'PresentationLUTShape', warnings)
     if shape not in (None, 'IDENTITY', 'INVERSE'):
         warnings.add('unknown presentation LUT shape',
@@ -63,8 +78,8 @@ def display_table(ds: Dataset, bits: int, signed: bool,
     if (code(ds, 'PhotometricInterpretation') == 'MONOCHROME1'
             or shape == 'INVERSE'):
         levels = 1 - levels  # once: MONOCHROME1 images carry INVERSE as well
-    levels[_padding(ds, stored, warnings)] = 0
-    return np.clip(levels, 0, 1).astype(np.float32)
+    levels[_padding(ds, stored, shown, warnings)] = 0
+    return np.clip(levels, 0, 1).astype(np.float32), kind
 
 
 def modality_kind(ds: Dataset,
@@ -90,10 +105,7 @@ def voi_kind(ds: Dataset, bits: int, signed: bool,
     """
     if not 1 <= bits <= 16:
         return None  # said when the pixels are read
-    low, high = stored_range(bits, signed)
-    stored = np.arange(low, high + 1, dtype=np.float64)
-    values, value_range = _apply_modality(ds, stored, warnings)
-    return _apply_voi(ds, values, value_range, None, warnings)[0]
+    return display(ds, bits, signed, warnings)[1]
 
 
 def _modality_lut(ds: Dataset, signed_input: bool,
@@ -111,12 +123,17 @@ def _usable_luts(ds: Dataset, sequence: str, signed_input: bool,
 
 
 def _apply_modality(
-        ds: Dataset, stored: np.ndarray, warnings: ReadingWarnings
+        ds: Dataset, stored: np.ndarray, shown: Optional[slice],
+        warnings: ReadingWarnings
 ) -> Tuple[np.ndarray, Tuple[float, float]]:
     """Return the values after the modality LUT and their declared range."""
     lut = _modality_lut(ds, stored[0] < 0, warnings)
     if lut is not None:
-        return lut.look_up(stored), (0, lut.highest)
+        values = lut.look_up(stored)
+        if shown is None or np.ptp(values[shown]) > 0:
+            return values, (0, lut.highest)
+        warnings.add('LUT that cannot be used', 'the entries that ModalityLUTSequence '
+                     "has for the image's values are equal")
     slope = number(ds, 'RescaleSlope', warnings)
     if slope == 0:
         warnings.add('rescale slope 0', f'{describe("RescaleSlope")} would make every '
@@ -142,7 +159,8 @@ def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float]
     offered = False
 
     def differ(levels: np.ndarray) -> bool:
-        return shown is None or np.ptp(levels[shown]) > 0
+        return shown is None or bool(np.ptp(levels[shown].astype(np.float32)) > 0
+                                     and np.ptp(levels) > _FAINTEST)
 
     for lut in _usable_luts(ds, 'VOILUTSequence', low < 0, warnings):
         levels = lut.look_up(np.rint(values)) / lut.highest
@@ -215,7 +233,7 @@ def apply_window(values: np.ndarray, center: float, width: float,
     return np.clip((values - center) / width + 0.5, 0, 1)
 
 
-def _padding(ds: Dataset, stored: np.ndarray,
+def _padding(ds: Dataset, stored: np.ndarray, shown: Optional[slice],
              warnings: ReadingWarnings) -> np.ndarray:
     """Return where stored values are padding, which is no tissue at all."""
     limits = [number(ds, keyword, warnings)
@@ -225,4 +243,9 @@ def _padding(ds: Dataset, stored: np.ndarray,
     limits = [limit for limit in limits if limit is not None]
     if stored[0] < 0:  # a negative number kept in an unsigned element
         limits = [v - 2**16 if v >= 2**15 else v for v in limits]
-    return (stored >= min(limits)) & (stored <= max(limits))
+    padding = (stored >= min(limits)) & (stored <= max(limits))
+    if shown is not None and padding[shown].all():
+        warnings.add('padding that covers the image',
+                     f'{describe("PixelPaddingValue")} is not used')
+        return np.zeros(len(stored), bool)
+    return padding

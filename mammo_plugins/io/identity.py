@@ -6,8 +6,10 @@ they mean nothing in another process and are never written.
 """
 import hashlib
 import os
+import re
 from dataclasses import dataclass
-from typing import Any, Callable, List, Optional, Sequence
+from typing import (Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set,
+                    Tuple)
 
 from pydicom.dataset import Dataset
 
@@ -20,6 +22,10 @@ IDENTITY_ELEMENTS = [
 _KEPT = ('StudyInstanceUID', )  # of which header_facts makes the exam's key
 
 
+# of CBIS-DDSM, which numbers images rather than patients
+_VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
+
+
 @dataclass(frozen=True, repr=False)
 class Identity:
     """Salted hashes of one file; ``None`` where an element is absent or empty.
@@ -27,7 +33,9 @@ class Identity:
     Attributes:
         patient_id, birth_date, name, study, study_date, instance (str, optional): Of
             PatientID, PatientBirthDate, PatientName, StudyInstanceUID, StudyDate and
-            SOPInstanceUID. Names are compared by their letters.
+            SOPInstanceUID. IDs and names are compared without case, punctuation and a
+            view at their end, dates by their digits.
+        words (frozenset[str]): Of the words of ID, birth date and name.
     """
     patient_id: Optional[str] = None
     birth_date: Optional[str] = None
@@ -35,6 +43,11 @@ class Identity:
     study: Optional[str] = None
     study_date: Optional[str] = None
     instance: Optional[str] = None
+    words: FrozenSet[str] = frozenset()
+
+    def holds(self, text: str) -> bool:
+        """Tell whether a text has a word of the patient's ID, birth date or name."""
+        return not self.words.isdisjoint(_words(text))
 
 
 def take_identity(ds: Dataset) -> Identity:
@@ -43,18 +56,31 @@ def take_identity(ds: Dataset) -> Identity:
     Args:
         ds (Dataset): As read, its elements not converted yet.
     """
-    found = {keyword: _text(ds, keyword) for keyword in IDENTITY_ELEMENTS}
+    found = {keyword: _text(ds, keyword).upper() for keyword in IDENTITY_ELEMENTS}
     for keyword in IDENTITY_ELEMENTS:
         if keyword not in _KEPT and keyword in ds:
             del ds[keyword]
-    name = ''.join(c for c in found['PatientName'].upper() if c.isalnum())
+    own = [found[keyword] for keyword in (
+        'PatientID', 'PatientBirthDate', 'PatientName')]
     return Identity(
-        patient_id=_hash(found['PatientID']),
-        birth_date=_hash(found['PatientBirthDate']),
-        name=_hash(name),
+        patient_id=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientID']))),
+        birth_date=_hash(re.sub(r'\D', '', found['PatientBirthDate'])),
+        name=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientName']))),
         study=_hash(found['StudyInstanceUID']),
-        study_date=_hash(found['StudyDate']),
-        instance=_hash(found['SOPInstanceUID']))
+        study_date=_hash(re.sub(r'\D', '', found['StudyDate'])),
+        instance=_hash(found['SOPInstanceUID']),
+        words=frozenset(word for text in own for word in _words(text)))
+
+
+def _letters(text: str) -> str:
+    return ''.join(character for character in text if character.isalnum())
+
+
+def _words(text: str) -> Set[str]:
+    """Return the hashes of a text and of its words; short ones say nothing."""
+    text = text.upper()
+    words = {_letters(text), *re.split(r'[\W_]+', text)}
+    return {_hash(word) for word in words if len(word) > 3}
 
 
 def _text(ds: Dataset, keyword: str) -> str:
@@ -73,16 +99,15 @@ def _hash(text: str) -> Optional[str]:
     return hashlib.blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
 
 
-def differ(one: Identity, other: Identity) -> bool:
-    """Tell whether two files name different patients.
+def _differ(one: Sequence[Optional[str]], other: Sequence[Optional[str]]) -> bool:
+    """Tell whether two (ID, birth date, name) are of different patients.
 
-    IDs and birth dates decide where both files have them, else the names do. What is
-    absent contradicts nothing.
+    IDs and birth dates decide where both have them, else the names do. What is absent
+    contradicts nothing.
     """
-    pairs = [(one.patient_id, other.patient_id), (one.birth_date, other.birth_date)]
-    known = [pair for pair in pairs if None not in pair]
-    if not known:
-        known = [(one.name, other.name)] if one.name and other.name else []
+    known = [(a, b) for a, b in zip(one[:2], other[:2]) if a and b]
+    if not known and one[2] and other[2]:
+        known = [(one[2], other[2])]
     return any(a != b for a, b in known)
 
 
@@ -98,23 +123,27 @@ def part_by_patient(files: Sequence[Any],
         list[list]: The parts. A file that would fit into several of them, since it
         says too little, is in one of its own kind.
     """
-    parts: List[List[Any]] = []
-    vague = []
+    same: Dict[Tuple[Optional[str], ...], List[Any]] = {}
     for file in files:
         own = identity(file)
-        (parts if own.patient_id or own.birth_date else vague).append([file])
-    merged: List[List[Any]] = []
-    for part in parts + vague:
-        fitting = [other for other in merged if not any(
-            differ(identity(part[0]), identity(file)) for file in other)]
+        same.setdefault((own.patient_id, own.birth_date, own.name), []).append(file)
+    # those that say more come first, so that the order of files does not matter
+    order = sorted(same, key=lambda own: [part is None for part in own])
+    parts: List[List[Tuple[Optional[str], ...]]] = []
+    for own in order:
+        fitting = [part for part in parts
+                   if not any(_differ(own, other) for other in part)]
         if len(fitting) == 1:
-            fitting[0].extend(part)
+            fitting[0].append(own)
         else:
-            merged.append(part)
-    order = {id(file): i for i, file in enumerate(files)}
-    for part in merged:
-        part.sort(key=lambda file: order[id(file)])
-    return sorted(merged, key=lambda part: order[id(part[0])])
+            parts.append([own])
+    place = {own: i for i, part in enumerate(parts) for own in part}
+    result: Dict[int, List[Any]] = {}
+    for file in files:
+        own = identity(file)
+        result.setdefault(
+            place[own.patient_id, own.birth_date, own.name], []).append(file)
+    return list(result.values())
 
 
 def contradiction(identities: Sequence[Identity]) -> Optional[str]:

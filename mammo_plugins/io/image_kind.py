@@ -3,7 +3,8 @@
 Screening views are full-field images of the whole breast. A study often holds others
 under the same side and projection; docs/reference/reading.md states the rule.
 """
-from typing import Optional, Tuple
+import re
+from typing import Any, Dict, List, Optional, Tuple
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (BreastProjectionXRayImageStorageForPresentation,
@@ -17,13 +18,14 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 FULL_FIELD = 'full-field'
 # What may stand for a view, the first before the others. The second word on says how
 # it differs from a screening view, so that each use is told.
-SUBSTITUTES = (FULL_FIELD, 'nipple in profile', 'secondary image', 'implant displaced',
-               'partial view', 'synthetic 2-D', 'raw')
+SUBSTITUTES = (FULL_FIELD, 'nipple in profile', 'unknown modifier', 'secondary image',
+               'implant displaced', 'partial view', 'synthetic 2-D', 'raw')
 # never a screening view: part of the breast, other geometry, or no projection of it
 EXCLUDED = ('spot compression', 'magnification', 'scout', 'stereotactic', 'specimen',
-            'tomosynthesis slice', 'tomosynthesis projection', 'cleavage',
+            'tomosynthesis projection', 'tomosynthesis slice', 'cleavage',
             'axillary tail', 'axillary tissue', 'tangential', 'rolled',
-            'anterior compression', 'inframammary fold', 'exaggerated')
+            'anterior compression', 'inframammary fold', 'exaggerated',
+            'wire localisation', 'quality control')
 
 # DICOM PS3.16 CID 4015 "View Modifier for Mammography", SNOMED CT and SNOMED RT
 _MODIFIERS = {
@@ -45,14 +47,36 @@ _MODIFIERS = {
     '399192008': 'exaggerated', 'R-1024A': 'exaggerated',
     '399101009': 'exaggerated', 'R-1024B': 'exaggerated',
 }
-# of local codes, by their meaning
-_MEANINGS = ('spot', 'magnif', 'implant displaced', 'cleavage', 'axillary tail',
-             'axillary tissue', 'tangential', 'rolled', 'anterior compression',
-             'nipple in profile', 'exaggerated')
-_BY_MEANING = {'spot': 'spot compression', 'magnif': 'magnification'}
+# of local codes by their meaning, and of what PaddleDescription says
+_WORDS = {
+    r'\bspot': 'spot compression', r'\bmag(nif\w*)?\b': 'magnification',
+    r'implant.*displace|displace.*implant|eklund|push.?back': 'implant displaced',
+    'cleavage': 'cleavage', r'axillary tail': 'axillary tail',
+    'axillary tissue': 'axillary tissue', 'tangential': 'tangential',
+    r'\broll': 'rolled', 'anterior compression': 'anterior compression',
+    'inframammary': 'inframammary fold', 'nipple in profile': 'nipple in profile',
+    'exaggerated': 'exaggerated', 'biopsy|stereo': 'stereotactic',
+    'specimen': 'specimen', r'\bwire|needle': 'wire localisation',
+}
+# of ImageType, the first that fits; words are parted by underscores
+_TERMS = {
+    '(GENERATED|SYNTH|TOMO|INSIGHT|INTELLIGENT).*2_?D|SYNTHE(TIC|SI[SZ]ED)'
+    '|[CS]_?VIEW|V_PREVIEW': 'synthetic 2-D',
+    '.*SCOUT.*': 'scout',
+    'STEREO.*|.*(PRE|POST)(BX|FIRE)|.*BIOPSY.*': 'stereotactic',
+    'TOMO.*PROJ.*': 'tomosynthesis projection',
+    'TOMO.*|.*SLAB|RECON.*|VOLUME': 'tomosynthesis slice',
+    '.*SPECIMEN.*': 'specimen',
+    'SPOT.*|.*_SPOT': 'spot compression',
+    'MAG|MAGNIF.*|MAG_.*|.*_MAG': 'magnification',
+    'IMPLANT_?DISPLACED': 'implant displaced',
+    '(NEEDLE|WIRE)_LOC.*': 'wire localisation',
+    'QC|PHANTOM|CALIBRATION': 'quality control',
+}
 
 # contact views have factors up to about 1.1, magnified ones of 1.4 and more
 MAGNIFIED = 1.25
+LARGEST_FACTOR = 10  # beyond it a factor is in percent or broken
 
 
 def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
@@ -68,7 +92,8 @@ def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
              *_by_device(ds, warnings)]
     if is_raw(ds, warnings):
         found.append('raw')
-    if code(ds, 'PartialView', warnings) == 'YES':
+    if ((code(ds, 'PartialView', warnings) or '').startswith('Y')
+            or items(ds, 'PartialViewCodeSequence', warnings)):
         found.append('partial view')
     excluded = [kind for kind in EXCLUDED if kind in found]
     if excluded:
@@ -78,7 +103,7 @@ def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
 
 def is_raw(ds: Dataset, warnings: ReadingWarnings) -> bool:
     """Tell whether an image is meant for a workstation, not for the eye."""
-    return (code(ds, 'PresentationIntentType', warnings) == 'FOR PROCESSING'
+    return ('PROCESSING' in (code(ds, 'PresentationIntentType', warnings) or '')
             or sop_class_of(ds, warnings) in (
                 DigitalMammographyXRayImageStorageForProcessing,
                 BreastProjectionXRayImageStorageForProcessing))
@@ -93,71 +118,72 @@ def sop_class_of(ds: Dataset, warnings: ReadingWarnings) -> Optional[str]:
     return None if found is None else str(found)
 
 
-def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> Tuple[str, ...]:
-    terms = [term.replace('-', '_').replace(' ', '_')
-             for term in codes(ds, 'ImageType', warnings)]
-    if any('2D' in term and ('GENERATED' in term or 'SYNTH' in term or 'TOMO' in term)
-           for term in terms) or {'CVIEW', 'C_VIEW', 'S_VIEW'} & set(terms):
-        return ('synthetic 2-D', )
-    sop_class = sop_class_of(ds, warnings)
-    if any('SCOUT' in term for term in terms):
-        return ('scout', )
-    if any(term.startswith('STEREO') or term.endswith(('PREBX', 'POSTBX', 'PREFIRE',
-                                                       'POSTFIRE', 'BIOPSY'))
-           for term in terms):
-        return ('stereotactic', )
-    if any('PROJ' in term for term in terms) or sop_class in (
-            BreastProjectionXRayImageStorageForPresentation,
-            BreastProjectionXRayImageStorageForProcessing):
-        return ('tomosynthesis projection', )
-    if any('TOMO' in term for term in terms) or (
-            sop_class == BreastTomosynthesisImageStorage):
-        return ('tomosynthesis slice', )
-    if any('SPECIMEN' in term for term in terms):
-        return ('specimen', )
-    found = []
-    if any(term == 'SPOT' or term.startswith('SPOT_') for term in terms):
-        found.append('spot compression')
-    if any(term == 'MAG' or term.startswith('MAGNIF') for term in terms):
-        found.append('magnification')
-    if terms[1:2] == ['SECONDARY']:
+def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
+    stated = codes(ds, 'ImageType', warnings)
+    terms = [re.sub(r'[^A-Z0-9]+', '_', term)
+             for term in stated + codes(ds, 'FrameType', warnings)]
+    found = [kind for pattern, kind in _TERMS.items()
+             if any(re.fullmatch(pattern, term) for term in terms)]
+    if 'synthetic 2-D' in found:  # beside TOMOSYNTHESIS, of which it is made
+        found = [kind for kind in found if not kind.startswith('tomosynthesis')]
+    else:
+        sop_class = sop_class_of(ds, warnings)
+        if sop_class in (BreastProjectionXRayImageStorageForPresentation,
+                         BreastProjectionXRayImageStorageForProcessing):
+            found.append('tomosynthesis projection')
+        elif sop_class == BreastTomosynthesisImageStorage and (
+                'tomosynthesis projection' not in found):
+            found.append('tomosynthesis slice')
+    if stated[1:2] == ['SECONDARY']:
         found.append('secondary image')
-    return tuple(found)
+    return found[:1] if found[:1] == ['scout'] else found
 
 
-def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> Tuple[str, ...]:
+def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
+    kinds = []
     modifiers = items(ds, 'ViewModifierCodeSequence', warnings)
     for view in items(ds, 'ViewCodeSequence', warnings):
         modifiers += items(view, 'ViewModifierCodeSequence', warnings)
-    kinds = []
-    for item in modifiers:
-        kind = _MODIFIERS.get(code(item, 'CodeValue', warnings) or '')
+    while modifiers:
+        item = modifiers.pop(0)
+        modifiers += items(item, 'ViewModifierCodeSequence', warnings)
+        kind = next((_MODIFIERS[value] for value in item_codes(item, warnings)
+                     if value in _MODIFIERS), None)
         if kind is None:
             meaning = (code(item, 'CodeMeaning', warnings) or '').lower()
-            kind = next((_BY_MEANING.get(word, word) for word in _MEANINGS
-                         if word in meaning), None)
+            kind = _by_words(meaning)
         if kind is None:
             warnings.add('unknown view modifier',
-                         f'{describe("ViewModifierCodeSequence")} has a code that is '
-                         'not of CID 4015')
-        else:
-            kinds.append(kind)
-    return tuple(kinds)
+                         f'{describe("ViewModifierCodeSequence")} has '
+                         f'{warnings.quote(meaning or None)}, which is not of CID 4015')
+            kind = 'unknown modifier'
+        kinds.append(kind)
+    return kinds
 
 
-def _by_device(ds: Dataset, warnings: ReadingWarnings) -> Tuple[str, ...]:
+def item_codes(item: Dataset, warnings: ReadingWarnings) -> List[str]:
+    """Return the values that an item of a code sequence may have its code in."""
+    found = [code(item, keyword, warnings) for keyword in (
+        'CodeValue', 'LongCodeValue', 'URNCodeValue')]
+    return [value.rpartition(':')[2].rpartition('/')[2] for value in found if value]
+
+
+def _by_words(text: str) -> Optional[str]:
+    if re.search(r'\b(no|not|without)\b', text):
+        return None
+    return next((kind for pattern, kind in _WORDS.items()
+                 if re.search(pattern, text)), None)
+
+
+def _by_device(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     kinds = []
     factor = number(ds, 'EstimatedRadiographicMagnificationFactor', warnings)
-    if factor is not None and factor >= MAGNIFIED:
+    if factor is not None and MAGNIFIED <= factor <= LARGEST_FACTOR:
         kinds.append('magnification')
     if 'STEREO' in (code(ds, 'PositionerType', warnings) or ''):
         kinds.append('stereotactic')
-    paddle = code(ds, 'PaddleDescription', warnings) or ''
-    if 'SPOT' in paddle:
-        kinds.append('spot compression')
-    if 'MAG' in paddle:
-        kinds.append('magnification')
-    return tuple(kinds)
+    paddle = _by_words((code(ds, 'PaddleDescription', warnings) or '').lower())
+    return kinds + [paddle] if paddle else kinds
 
 
 def screening_rank(kind: Optional[str]) -> Optional[int]:
@@ -174,6 +200,19 @@ def screening_rank(kind: Optional[str]) -> Optional[int]:
     if kind is None:
         return 0
     return SUBSTITUTES.index(kind) if kind in SUBSTITUTES else None
+
+
+def screening_order(header: Dict[str, Any]) -> Tuple[int, bool, bool]:
+    """Return what sorts the images of one view, the one to take first.
+
+    Args:
+        header (dict): Facts of a file whose kind may stand for a view; of equal kinds
+            one that says For Presentation goes first, then one without text in it.
+    """
+    presentation = header['presentation_intent'] == 'FOR PRESENTATION' or (
+        'For Presentation' in (header['sop_class'] or ''))
+    return (screening_rank(header['image_kind']), not presentation,
+            header['burned_in_annotation'] is True)
 
 
 def exclusion(kind: str) -> str:

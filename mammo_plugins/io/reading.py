@@ -1,7 +1,8 @@
 """Reading one mammogram, whatever the format of its file."""
 import struct
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Optional, Union
+from typing import Iterator, Optional, Union
 
 from mammo_plugins.io.dicom import read_dicom, read_dicom_header
 from mammo_plugins.io.errors import Defect, MammogramError
@@ -42,15 +43,13 @@ def read_mammogram(path: Union[str, Path],
     """
     if bits_stored is not None and not 1 <= bits_stored <= 16:
         raise ValueError(f'bits_stored is {bits_stored}, but 1 to 16 is expected')
-    try:
+    with _named_errors(path):
         name = _file_format(Path(path))
         if name == 'DICOM':
             return read_dicom(path, bits_stored)
         if name == 'MetaImage':
             return read_meta_image(Path(path), bits_stored)
         return read_picture(Path(path), name, bits_stored)
-    except Defect as defect:
-        raise MammogramError(path, str(defect)) from None
 
 
 def read_header(path: Union[str, Path]) -> MammogramHeader:
@@ -69,15 +68,32 @@ def read_header(path: Union[str, Path]) -> MammogramHeader:
         MammogramError: If the header shows that the file is not a usable
             mammogram. Faults of the pixel data are not noticed.
     """
-    try:
+    with _named_errors(path):
         name = _file_format(Path(path))
         if name == 'DICOM':
             return read_dicom_header(path)
         if name == 'MetaImage':
             return read_meta_header(Path(path))
         return read_picture_header(Path(path), name)
+
+
+@contextmanager
+def _named_errors(path: Union[str, Path]) -> Iterator[None]:
+    """Turn what a file is refused for into an error that names it.
+
+    Of other errors, which libraries raise on damaged files, only the class is told:
+    their text may quote the file.
+    """
+    try:
+        yield
     except Defect as defect:
         raise MammogramError(path, str(defect)) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise MammogramError(
+            path, f'cannot be read ({type(error).__name__}): the file is damaged; copy '
+            'it again from its source') from None
 
 
 def _file_format(path: Path) -> str:

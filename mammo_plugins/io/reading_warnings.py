@@ -1,5 +1,10 @@
 """What a reader had to overlook, or to take instead of what a file says."""
-from typing import List, NamedTuple, Union
+import re
+from typing import Iterable, List, NamedTuple, Optional, Union
+
+from mammo_plugins.io.identity import Identity
+
+_QUOTABLE = re.compile(r'[A-Za-z0-9 _.,;+\\/-]{1,40}')
 
 
 class ReadingWarning(NamedTuple):
@@ -18,7 +23,29 @@ class ReadingWarning(NamedTuple):
 
 
 class ReadingWarnings(List[ReadingWarning]):
-    """The warnings of one file, each once."""
+    """The warnings of one file, each once.
+
+    Args:
+        warnings (Iterable[ReadingWarning]): To begin with. Defaults to none.
+
+    Attributes:
+        identity (Identity): Of the file; what belongs to it is never quoted.
+    """
+
+    def __init__(self, warnings: Iterable[ReadingWarning] = ()) -> None:
+        super().__init__(warnings)
+        self.identity = Identity()
+
+    def quote(self, text: Optional[str]) -> str:
+        """Return an element's text as messages show it.
+
+        In a damaged file any element may hold anything, the patient's name too.
+        """
+        if text is None:
+            return 'missing'
+        if not _QUOTABLE.fullmatch(text) or self.identity.holds(text):
+            return 'not readable'
+        return f"'{text}'"
 
     def add(self, kind: str, detail: Union[str, object] = '') -> None:
         """Note a fault."""

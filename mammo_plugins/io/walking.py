@@ -6,7 +6,7 @@ from typing import List, Set, Tuple, Union
 
 DEAD_LINK = 'link that leads nowhere'
 LOOP = 'link to a folder that is searched anyway, not followed again'
-CLOSED = 'folder that cannot be read'
+CLOSED = 'folder or file that cannot be read'
 
 
 @dataclass
@@ -58,19 +58,28 @@ def _search(starts: List[Path], searched: Set[Tuple[int, int]],
         folders = [start]
         while folders:
             folder = folders.pop()
-            stat = os.stat(folder)
-            if (stat.st_dev, stat.st_ino) in searched:
-                walked.left_out.append((folder, LOOP))
-                continue
-            searched.add((stat.st_dev, stat.st_ino))
             try:
+                stat = os.stat(folder)
+                if (stat.st_dev, stat.st_ino) in searched or _leads_up(folder):
+                    walked.left_out.append((folder, LOOP))
+                    continue
+                searched.add((stat.st_dev, stat.st_ino))
                 entries = list(os.scandir(folder))
             except OSError:
                 walked.left_out.append((folder, CLOSED))
                 continue
             for entry in entries:
-                _sort(entry, walked, folders, links)
+                try:
+                    _sort(entry, walked, folders, links)
+                except OSError:  # of a folder that lists names and shows no files
+                    walked.left_out.append((Path(entry.path), CLOSED))
     return links
+
+
+def _leads_up(folder: Path) -> bool:
+    """Tell whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and Path(
+        os.path.realpath(folder.parent)).is_relative_to(os.path.realpath(folder))
 
 
 def _sort(entry: os.DirEntry, walked: WalkedFolder, folders: List[Path],
@@ -79,7 +88,7 @@ def _sort(entry: os.DirEntry, walked: WalkedFolder, folders: List[Path],
     path = Path(entry.path)
     if entry.name.startswith('.'):
         walked.hidden += 1
-    elif entry.is_symlink() and not path.exists():  # a loop of links too
+    elif entry.is_symlink() and not os.path.exists(path):  # a loop of links too
         walked.left_out.append((path, DEAD_LINK))
     elif entry.is_dir():
         (links if entry.is_symlink() else folders).append(path)

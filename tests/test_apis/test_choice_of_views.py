@@ -43,6 +43,12 @@ def modified(code, meaning='a modifier', view='R-10242'):
     return dict(ViewCodeSequence=[item(view, modifiers=[item(code, meaning)])])
 
 
+def long_coded(value):
+    ds = Dataset()
+    ds.LongCodeValue, ds.CodeMeaning = value, 'a modifier'
+    return dict(ViewModifierCodeSequence=[ds])
+
+
 def image_type(*terms):
     return dict(ImageType=list(terms))
 
@@ -53,17 +59,21 @@ NEVER = {
         modified('R-102D7'), modified('399055006'),
         dict(ViewModifierCodeSequence=[item('R-102D7')]),
         modified('99SPOT', 'Spot Compression'), dict(PaddleDescription='10CM SPOT'),
-        image_type('ORIGINAL', 'PRIMARY', 'SPOT')],
+        image_type('ORIGINAL', 'PRIMARY', 'SPOT'),
+        image_type('ORIGINAL', 'PRIMARY', 'SPOTMAG'), long_coded('399055006'),
+        dict(ViewModifierCodeSequence=[item('x', 'y', [item('R-102D7')])])],
     'magnification': [
         modified('R-102D6'), modified('399163009'),
         dict(EstimatedRadiographicMagnificationFactor='1.8'),
         dict(EstimatedRadiographicMagnificationFactor='1.5'),
-        dict(PaddleDescription='MAG'), modified('x', 'Magnified view')],
+        dict(PaddleDescription='MAG'), modified('x', 'Magnified view'),
+        dict(FrameType=['ORIGINAL', 'PRIMARY', 'MAG'])],
     'scout': [image_type('ORIGINAL', 'PRIMARY', 'STEREO_SCOUT'),
               image_type('ORIGINAL', 'PRIMARY', 'TOMO_SCOUT')],
     'stereotactic': [image_type('ORIGINAL', 'PRIMARY', 'STEREO_PREBX'),
                      image_type('ORIGINAL', 'PRIMARY', 'STEREO'),
-                     dict(PositionerType='MAMMOGRAPHIC_STEREO')],
+                     dict(PositionerType='MAMMOGRAPHIC_STEREO'),
+                     dict(PaddleDescription='BIOPSY 5CM')],
     'tomosynthesis slice': [
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS'),
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS', 'NONE'),
@@ -77,18 +87,28 @@ NEVER = {
     'tangential': [modified('R-102C2')],
     'rolled': [modified('R-102D3'), modified('399226006')],
     'exaggerated': [modified('R-1024A'), modified('z', 'Exaggerated laterally')],
-    'specimen': [image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN')],
+    'specimen': [image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN'),
+                 dict(PaddleDescription='SPECIMEN')],
+    'wire localisation': [image_type('ORIGINAL', 'PRIMARY', 'NEEDLE_LOC')],
+    'quality control': [image_type('ORIGINAL', 'PRIMARY', 'QC')],
 }
 # in the order in which they take a full-field image's place
 INSTEAD = {
     'nipple in profile': [modified('R-40AB3')],
+    'unknown modifier': [modified('99X', 'Something new')],
     'secondary image': [image_type('DERIVED', 'SECONDARY')],
-    'implant displaced': [modified('R-102D5'), modified('399209000')],
-    'partial view': [dict(PartialView='YES')],
+    'implant displaced': [
+        modified('R-102D5'), modified('399209000'), modified('L1', 'Eklund'),
+        modified('L2', 'Implant displacement'),
+        image_type('ORIGINAL', 'PRIMARY', 'IMPLANT_DISPLACED')],
+    'partial view': [dict(PartialView='YES'), dict(PartialView='Y'),
+                     dict(PartialViewCodeSequence=[item('R-1', 'Anterior')])],
     'synthetic 2-D': [
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS', 'GENERATED_2D'),
         image_type('DERIVED', 'PRIMARY', 'TOMO_GENERATED_2D'),
-        image_type('DERIVED', 'PRIMARY', 'C-VIEW')],
+        image_type('DERIVED', 'PRIMARY', 'C-VIEW'),
+        image_type('DERIVED', 'PRIMARY', 'TOMO', 'SYNTHETIC'),
+        image_type('DERIVED', 'PRIMARY', 'INSIGHT2D')],
     'raw': [
         dict(PresentationIntentType='FOR PROCESSING'),
         dict(drop=('PresentationIntentType', ),
@@ -146,6 +166,9 @@ def test_all_kinds_are_tested():
     dict(ImageType=['ORIGINAL', 'PRIMARY', 'POST_CONTRAST']),
     dict(PartialView='NO'), dict(BreastImplantPresent='YES'),
     dict(PaddleDescription='24X29CM'), dict(PositionerType='MAMMOGRAPHIC'),
+    dict(PaddleDescription='18X24 IMAGING'), dict(PaddleDescription='MAGNUM'),
+    dict(EstimatedRadiographicMagnificationFactor='107'),  # in percent
+    dict(ImageType=['ORIGINAL', 'PRIMARY', 'LEFT', 'PROJECTION']),
 ])
 def test_full_field_images_stay_so(write, tmp_path, elements):
     write('a.dcm', **elements)
@@ -184,6 +207,8 @@ def test_a_study_of_two_patients_is_parted(write, tmp_path):
     (dict(PatientName='DOE^JANE^^'), False),
     (dict(PatientName='Doe Jane'), False),
     (dict(PatientName='Married'), False),
+    (dict(PatientBirthDate='1960.01.01'), False),
+    (dict(PatientID=' 1 '), False),
 ])
 def test_what_contradicts(write, tmp_path, elements, parted):
     same = dict(PatientBirthDate='19600101', PatientID='1', PatientName='Doe^Jane')
@@ -220,20 +245,34 @@ def test_dates_that_differ_within_a_study_are_told(write, tmp_path):
 
 
 def test_a_uid_for_each_file(write, tmp_path):
-    """As CBIS-DDSM: study and PatientID of each file are its own."""
+    """As CBIS-DDSM: the study of each file is its own, and its PatientID has the view."""
     for exam in '12':
-        for view in ('L_CC', 'R_CC', 'L_MLO'):
-            write(f'{exam}/{view}.dcm', view, StudyInstanceUID=generate_uid(),
-                  PatientID=f'Mass_{exam}_{view}')
+        for view in ('LEFT_CC', 'RIGHT_CC', 'LEFT_MLO'):
+            name = f'Mass-Test_P_0000{exam}_{view}'
+            write(f'{exam}/{view}.dcm', view[0] + view[view.index('_'):],
+                  StudyInstanceUID=generate_uid(), PatientID=name, PatientName=name)
     found = find_exams(tmp_path)
     assert len(found.exams) == 6
     assert any('--group-by folder' in note for note in found.notes)
     found = find_exams(tmp_path, group_by='folder')
     assert sorted(map(len, shown(found, tmp_path))) == [3, 3]
-    assert all(doubts == ['the folder joins 3 studies', 'the files differ in PatientID']
+    assert all(doubts == ['the folder joins 3 studies']
                for doubts in found.doubts.values())
     assert any('2 exams are folders that join several studies' in note
                for note in found.notes)
+
+
+@pytest.mark.parametrize('elements', [
+    dict(), dict(drop=('StudyInstanceUID', )), dict(StudyInstanceUID='0')])
+@pytest.mark.parametrize('group_by', ['study', 'folder'])
+def test_two_patients_in_a_folder_never_make_one_exam(write, tmp_path, elements,
+                                                      group_by):
+    for patient, view in (('A', 'L_CC'), ('B', 'R_CC')):
+        write(f'{patient}.dcm', view, PatientID=patient, PatientBirthDate='',
+              **(elements or dict(StudyInstanceUID=generate_uid())))
+    found = find_exams(tmp_path, group_by=group_by)
+    assert shown(found, tmp_path) == [['A.dcm'], ['B.dcm']]
+    assert not any('--group-by' in note for note in found.notes)
 
 
 def test_single_views_in_folders_of_their_own_need_no_advice(write, tmp_path):

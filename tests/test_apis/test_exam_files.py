@@ -100,16 +100,46 @@ def test_folders_hold_exams_together_where_studies_do_not(phantom_root,
 
 def test_a_second_image_of_a_view_waits_and_is_listed(tmp_path):
     picture(tmp_path / 'a_LCC.png')
-    picture(tmp_path / 'b_LCC.png')
+    picture(tmp_path / 'a_LCC (2).png')
     found = find_exams(tmp_path)
     (key, exam), = found.exams.items()
     assert exam['LCC'].path.name == 'a_LCC.png'
-    assert [view.path.name for view in exam['LCC'].others] == ['b_LCC.png']
+    assert [view.path.name for view in exam['LCC'].others] == ['a_LCC (2).png']
     assert not found.skipped
     found.settle(key, 'LCC', exam['LCC'])
-    assert found.skipped == [(tmp_path / 'b_LCC.png',
+    assert found.skipped == [(tmp_path / 'a_LCC (2).png',
                               'another LCC of the same exam; a_LCC.png is used')]
+    assert not found.doubts
+
+
+def test_pictures_numbered_by_file_are_one_exam_and_told(tmp_path):
+    picture(tmp_path / 'IM1_LCC.png')
+    picture(tmp_path / 'IM2_RCC.png')
+    found = find_exams(tmp_path)
+    (key, exam), = found.exams.items()
+    assert len(exam) == 2
     assert 'names differ beside the view' in found.doubts[key][0]
+    picture(tmp_path / 'IM3_LCC.png')  # which now cannot be one exam
+    assert len(find_exams(tmp_path).exams) == 3
+
+
+def test_two_numbered_sets_in_a_folder_are_told(tmp_path):
+    for name in ('L_CC_1', 'R_CC_1', 'L_CC_2', 'R_CC_2'):
+        picture(tmp_path / f'{name}.png')
+    (_, doubts), = find_exams(tmp_path).doubts.items()
+    assert 'more than once' in doubts[0]
+
+
+def test_masks_and_second_names_of_a_file_are_left_out(tmp_path):
+    picture(tmp_path / 'a_LCC.png')
+    picture(tmp_path / 'a_LCC_mask.png')
+    (tmp_path / 'b_RCC.png').symlink_to('a_LCC.png')
+    found = find_exams([tmp_path, tmp_path / 'a_LCC.png'])
+    exam, = found.exams.values()
+    assert list(exam) == ['LCC'] and not exam['LCC'].others
+    assert sorted((p.name, reason) for p, reason in found.skipped) == [
+        ('a_LCC_mask.png', 'its name says that it is a mask'),
+        ('b_RCC.png', 'the same file as a_LCC.png')]
 
 
 @pytest.mark.parametrize('second', ['P99_L_DM_MLO_2.png', 'P99_L_DM_MLO2.png',

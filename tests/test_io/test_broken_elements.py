@@ -57,10 +57,34 @@ def test_what_says_mammogram_may_be_absent(tmp_path, drop):
     assert set(kinds(read_header(path))) == set(kinds(mammogram))
 
 
-@pytest.mark.parametrize('edge', range(4))
-def test_a_turned_breast_is_a_breast(tmp_path, edge):
-    stored = np.ascontiguousarray(np.rot90(half_disc(), edge))
+def ellipse(middle, half, shape=(160, 120)):
+    y, x = np.mgrid[:shape[0], :shape[1]]
+    inside = sum(((c / size - m) / h)**2 for c, size, m, h in zip(
+        (y, x), shape, middle, half)) < 1
+    return np.where(inside, 2500 + (17 * x + 31 * y) % 900, 0).astype(np.uint16)
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+@pytest.mark.parametrize('padding', [0, 6])
+def test_a_breast_at_either_side_is_a_breast(tmp_path, mirrored, padding):
+    stored = np.pad(half_disc(), ((0, 0), (padding, 0)))
+    stored = np.ascontiguousarray(stored[:, ::-1] if mirrored else stored)
     read_mammogram(make_dicom(tmp_path / 'a.dcm', stored, drop=('Modality', )))
+
+
+@pytest.mark.parametrize('stored', [
+    ellipse((.5, .5), (.3, .3)),  # a head, a slice
+    ellipse((.5, .5), (.43, .43)),  # one that nearly fills the image
+    ellipse((.7, .5), (.6, .3)),  # a hand, from below
+    ellipse((.5, .5), (.9, .6)),  # a trunk, from side to side
+    ellipse((.5, .5), (2, .1)),  # a bar from top to bottom
+    3000 + np.arange(160 * 120).reshape(160, 120) % 7,
+], ids=['head', 'slice', 'hand', 'trunk', 'bar', 'full'])
+def test_pixels_of_something_else_need_their_modality(tmp_path, stored):
+    stored = stored.astype(np.uint16)
+    with pytest.raises(MammogramError, match='show no breast'):
+        read_mammogram(make_dicom(tmp_path / 'a.dcm', stored, drop=('Modality', )))
+    read_mammogram(make_dicom(tmp_path / 'b.dcm', stored))
 
 
 @pytest.mark.parametrize('elements', [

@@ -65,11 +65,21 @@ def least_width(case):
 
 
 def without_voi(case, stored):
-    """Return the case as it is shown: a VOI that shows all alike is not used."""
+    """Return the case as it is shown: a LUT or VOI that shows all alike is not used.
+
+    One that spreads all possible values over less than a 64th of the range is not used
+    either.
+    """
     first, last = int(stored.min()), int(stored.max())
+    if case['modality'] == 'lut' and len(
+            {look_up(x, case['lut']) for x in range(first, last + 1)}) == 1:
+        case = dict(case, modality=None)
     plain = dict(case, padding=None)
-    levels = {level(x, plain) for x in range(first, last + 1)}
-    return dict(case, voi=None) if len(levels) == 1 else case
+    levels = {np.float32(level(x, plain)) for x in range(first, last + 1)}
+    low = -2**(case['bits'] - 1) if case['signed'] else 0
+    every = [level(x, plain) for x in range(low, low + 2**case['bits'])]
+    faint = max(every) - min(every) <= 1 / 64
+    return dict(case, voi=None) if len(levels) == 1 or faint else case
 
 
 def level(x, case):
