@@ -9,8 +9,8 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from .breast_mask import breast_mask, breast_side, mask_bbox
-from .orientation import (Turn, contradicts, seems_turned, seems_upside_down,
-                          turn_of)
+from .orientation import (Turn, contradicts, other_breast, seems_turned,
+                          seems_upside_down, turn_of)
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
@@ -128,15 +128,17 @@ class CanonicalFrame:
         """Turn: What was done to the crop."""
         return Turn(self.transposed, self.flipped, self.upside_down)
 
-    def doubts(self, laterality: str) -> List[str]:
-        """Return what speaks against the way the image lies.
+    def remarks(self, laterality: str) -> List[str]:
+        """Return what is to be said of the way the image lies.
 
         Args:
             laterality (str): 'L' or 'R', as the exam has it.
         """
         doubts = [self.doubt] if self.doubt else []
-        plain = not (self.transposed or self.upside_down)
-        if self.found and plain and self.flipped != (laterality == 'R'):
+        turned = self.transposed or self.upside_down
+        if turned:
+            doubts.append('the image was turned as PatientOrientation says')
+        if self.found and not turned and self.flipped != (laterality == 'R'):
             doubts.append(
                 f'laterality {laterality}, but the chest wall is on the '
                 f'{"right" if self.flipped else "left"}: the image is mirrored, '
@@ -206,7 +208,9 @@ def _find_turn(mask: np.ndarray, orientation: Optional[Tuple[str, str]],
     """Return the turn to the canonical frame, and what speaks against it."""
     turn = turn_of(orientation, laterality, view)
     if turn is not None and not contradicts(turn, mask, view):
-        return turn, None
+        return turn, (
+            f'laterality {laterality}, but PatientOrientation is that of the other '
+            'breast' if other_breast(orientation, laterality, view) else None)
     doubt = None
     if seems_turned(mask):
         doubt = 'the chest wall is at the top or the bottom: the image is turned'

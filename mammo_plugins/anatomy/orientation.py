@@ -8,12 +8,11 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-from .breast_mask import breast_side
+from .breast_mask import breast_side, mask_bbox
 
-# an edge that the breast meets less than this share of the one it meets most is no
-# chest wall
+# an end that is straight less than this share of the straightest one is no chest wall
 _LEAST_EDGE = 0.5
-# of an MLO the upper edge is met by the pectoral muscle and the axilla
+# an MLO ends straight at the top, through the pectoral muscle and the axilla
 _UPSIDE_DOWN = 0.25
 
 
@@ -81,6 +80,29 @@ def _upside_down(down: str, laterality: Optional[str],
     return across == laterality  # towards the lateral side
 
 
+def other_breast(orientation: Optional[Tuple[str, str]], laterality: Optional[str],
+                 view: Optional[str]) -> bool:
+    """Tell whether the orientation of an MLO is one of the other breast.
+
+    Its columns run to the feet and to the medial side, which is the right one of a left
+    breast.
+
+    Args:
+        orientation (tuple[str], optional), laterality (str, optional), view (str,
+            optional): As in :func:`turn_of`.
+    """
+    if orientation is None or laterality is None or view != 'MLO':
+        return False
+    down = next((text for text in orientation if set(text) & set('HF')
+                 and set(text) & set('LR')), '')
+    if not down:
+        return False
+    medial = next(letter for letter in down if letter in 'LR')
+    if 'H' in down:
+        medial = dict(L='R', R='L')[medial]
+    return medial == laterality
+
+
 def contradicts(turn: Turn, mask: np.ndarray, view: Optional[str]) -> bool:
     """Tell whether the breast lies otherwise than an orientation says.
 
@@ -90,7 +112,7 @@ def contradicts(turn: Turn, mask: np.ndarray, view: Optional[str]) -> bool:
         view (str, optional): 'MLO', of which the top is checked too.
     """
     turned = turn.apply(mask)
-    return (breast_side(turned) == 'right' or seems_turned(turned)
+    return (breast_side(turned) == 'right' or _chest_wall_across(turned)
             or turn.transposed and _lies(turned)
             or view == 'MLO' and seems_upside_down(turned))
 
@@ -101,15 +123,9 @@ def seems_turned(mask: np.ndarray) -> bool:
     Args:
         mask (np.ndarray): (H, W) bool, the breast in the pixels of the file.
     """
-    left, right, top, bottom = _edges(mask)
-    if _lies(mask) and max(top, bottom) > _LEAST_EDGE:
-        return True  # an MLO meets two edges, and its shape tells
-    return max(left, right) < _LEAST_EDGE * max(top, bottom)
-
-
-def _lies(mask: np.ndarray) -> bool:
-    """Tell whether an image is clearly wider than high; mammograms are not."""
-    return mask.shape[1] > 1.1 * mask.shape[0]
+    # an MLO ends straight at two edges, and its shape tells
+    return _chest_wall_across(mask) or (
+        _lies(mask) and max(_straight_ends(mask)[2:]) > _LEAST_EDGE)
 
 
 def seems_upside_down(mask: np.ndarray) -> bool:
@@ -118,12 +134,29 @@ def seems_upside_down(mask: np.ndarray) -> bool:
     Args:
         mask (np.ndarray): (H, W) bool, the breast with its chest wall at a side.
     """
-    _, _, top, bottom = _edges(mask)
+    _, _, top, bottom = _straight_ends(mask)
     return bool(top < _UPSIDE_DOWN * bottom and bottom > _UPSIDE_DOWN)
 
 
-def _edges(mask: np.ndarray) -> Tuple[float, float, float, float]:
-    """Return which share of the left, right, top and bottom edge the breast meets."""
+def _chest_wall_across(mask: np.ndarray) -> bool:
+    left, right, top, bottom = _straight_ends(mask)
+    return max(left, right) < _LEAST_EDGE * max(top, bottom)
+
+
+def _lies(mask: np.ndarray) -> bool:
+    """Tell whether a breast is clearly wider than high; hung ones are not."""
+    left, top, right, bottom = mask_bbox(mask)
+    return right - left > 1.1 * (bottom - top)
+
+
+def _straight_ends(mask: np.ndarray) -> Tuple[float, float, float, float]:
+    """Return how much of its left, right, top and bottom end a breast fills.
+
+    A breast ends straight where the film or the detector cuts it, wherever that lies in
+    the image, and round elsewhere.
+    """
+    left, top, right, bottom = mask_bbox(mask)
+    mask = mask[top:bottom, left:right]
     height, width = mask.shape
     x, y = max(1, width // 50), max(1, height // 50)
     return tuple(float(part.mean()) for part in (

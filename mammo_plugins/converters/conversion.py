@@ -22,7 +22,7 @@ from .records import Catalogue, ConversionError, RawView
 from .summary import write_summary
 
 _JOURNAL = '.conversion.jsonl'
-_LIES = 'image that lies otherwise than its laterality or orientation says'
+_LIES = 'image that does not lie as mammograms hang'
 
 # the facts of a view, and its annotations, that need its pixels; or why it is left out
 Result = Dict[str, Any]
@@ -216,7 +216,7 @@ def process_view(job: Job, view: RawView) -> Result:
         annotations=annotations,
         skipped=skipped,
         warnings=[*map(list, header.warnings),
-                  *([_LIES, doubt] for doubt in frame.doubts(view.laterality))])
+                  *([_LIES, doubt] for doubt in frame.remarks(view.laterality))])
 
 
 def _shown(size: Tuple[int, int]) -> str:

@@ -122,7 +122,7 @@ def test_an_orientation_that_the_pixels_contradict_is_not_followed(view, orienta
     frame = CanonicalFrame.of(pixels, 0, orientation, 'L', view)
     assert not (frame.flipped or frame.transposed or frame.upside_down)
     assert 'otherwise than PatientOrientation says' in frame.doubt
-    assert frame.doubts('L') == [frame.doubt]
+    assert frame.remarks('L') == [frame.doubt]
 
 
 def test_an_mlo_said_to_be_upside_down_that_is_not():
@@ -146,8 +146,8 @@ def test_a_turned_image_without_an_orientation_is_doubted(way, text):
 def test_a_mirrored_image_is_doubted_by_its_laterality():
     pixels, _ = hung('CC', 'L')
     frame = CanonicalFrame.of(pixels, 0)
-    assert frame.doubts('L') == []
-    doubt, = frame.doubts('R')
+    assert frame.remarks('L') == []
+    doubt, = frame.remarks('R')
     assert 'laterality R, but the chest wall is on the left' in doubt
 
 
@@ -157,3 +157,69 @@ def test_a_mirrored_image_whose_orientation_says_so_is_not():
     image, orientation = stored(pixels, axes, False, True, False)
     frame = CanonicalFrame.of(image, 0, orientation, 'L', 'CC')
     assert frame.flipped and frame.doubt is None
+
+
+def padded(image, side, share=0.05):
+    """Put a black strip beside an image, as scanners and exports do."""
+    height, width = image.shape
+    before, after = dict(left=(0, 1), right=(1, 1), top=(0, 0), bottom=(1, 0))[side]
+    pad = [(0, 0), (0, 0)]
+    size = int(share * (width if after else height))
+    pad[after] = (0, size) if before else (size, 0)
+    return np.pad(image, pad)
+
+
+@pytest.mark.parametrize('side', ['left', 'right', 'top', 'bottom'])
+@pytest.mark.parametrize('way', WAYS)
+@pytest.mark.parametrize('view', ['CC', 'MLO'])
+def test_a_strip_beside_the_breast_changes_nothing(view, way, side):
+    pixels, axes = hung(view, 'L')
+    image, orientation = stored(padded(pixels, side), axes, *way)
+    frame = CanonicalFrame.of(image, 0, orientation, 'L', view)
+    assert frame.doubt is None and frame.transposed == way[0]
+    canonical = frame.image_to_canonical(image)
+    expected = CanonicalFrame.of(pixels, 0).image_to_canonical(pixels)
+    profile, wanted = canonical.mean(axis=1), expected.mean(axis=1)
+    assert abs(len(profile) - len(wanted)) <= 4
+    places = np.linspace(0, len(profile) - 1, len(wanted))
+    resampled = np.interp(places, np.arange(len(profile)), profile)
+    error = np.abs(resampled - wanted).mean()
+    assert error < 0.5 * np.abs(resampled[::-1] - wanted).mean()
+
+
+@pytest.mark.parametrize('side', ['left', 'top', 'bottom'])
+@pytest.mark.parametrize('view', ['CC', 'MLO'])
+def test_an_upright_image_with_a_strip_is_not_doubted(view, side):
+    pixels, _ = hung(view, 'L')
+    assert CanonicalFrame.of(padded(pixels, side), 0, None, 'L', view).doubt is None
+
+
+@pytest.mark.parametrize('side', ['left', 'top', 'bottom'])
+def test_an_mlo_upside_down_with_a_strip_is_doubted(side):
+    pixels, _ = hung('MLO', 'L')
+    frame = CanonicalFrame.of(padded(pixels, side)[::-1], 0, None, 'L', 'MLO')
+    assert 'upside down' in frame.doubt
+
+
+def test_a_wide_crop_with_its_orientation_is_not_doubted():
+    pixels, axes = hung('CC', 'L')
+    frame = CanonicalFrame.of(pixels[60:110], 0, axes, 'L', 'CC')
+    assert frame.doubt is None and not frame.transposed
+
+
+@pytest.mark.parametrize('laterality', ['L', 'R'])
+@pytest.mark.parametrize('way', WAYS)
+def test_an_mlo_of_the_other_breast_is_told_however_it_lies(laterality, way):
+    """What tells it are its medial letters, which a turn does not change."""
+    pixels, axes = hung('MLO', 'L')
+    image, orientation = stored(pixels, axes, *way)
+    frame = CanonicalFrame.of(image, 0, orientation, laterality, 'MLO')
+    assert (laterality == 'R') == any('of the other breast' in remark
+                                      for remark in frame.remarks(laterality))
+
+
+def test_a_turn_is_told():
+    pixels, axes = hung('CC', 'L')
+    image, orientation = stored(pixels, axes, True, False, False)
+    frame = CanonicalFrame.of(image, 0, orientation, 'L', 'CC')
+    assert frame.remarks('L') == ['the image was turned as PatientOrientation says']
