@@ -103,3 +103,5 @@ def test_format():
     precise = format_estimate(mean_over_seeds([values], [draws]), 1, digits=3)
     assert precise[5] == ' ' and float(precise[:5]) == pytest.approx(
         values[1], abs=5e-4)
+    draws[:] = np.nan  # as of one patient
+    assert format_estimate(mean_over_seeds([values], [draws]), 1).endswith(' (no CI)')

@@ -138,8 +138,28 @@ def test_patients_and_not_images_are_resampled(log):
     assert "resamples images, not patients: 40 of 40 have no 'patient_id'" in log.text
 
 
+def test_one_patient_has_no_interval_and_the_log_says_so(log, tmp_path):
+    """Four views of one patient, one lesion missed: all draws are the same."""
+    samples = [to_sample(Image('p', [(A, .9)], [A if i else B]), i, patient_id='p')
+               for i in range(4)]
+    got = evaluate(samples, out_dir=str(tmp_path))
+    assert got['froc/recall@1.0'] == .75
+    assert np.isnan(got['froc/recall@1.0_low']) and np.isnan(
+        got['froc/recall@1.0_high'])
+    assert 'no CI: only 1 of the patients has a lesion, an interval takes two' in (
+        log.text)
+    assert '0.750   -' in log.text and 'bootstrap draws' not in log.text
+    kept = json.loads((tmp_path / 'froc.json').read_text())
+    assert kept['band']['low'][0] is None and kept['draws'][0] == [None] * 3
+    # a second patient, and there is one
+    samples.append(to_sample(Image('q', [(A, .9)], [A]), 4, patient_id='q'))
+    got = evaluate(samples)
+    assert got['froc/recall@1.0_low'] == .75 and got['froc/recall@1.0_high'] == 1
+
+
 def test_the_rule_is_logged_beside_the_numbers(log):
-    evaluate([to_sample(Image('SECRET', [(A, .9)], [A]), 0, patient_id='SECRET')])
+    evaluate([to_sample(Image(name, [(A, .9)], [A]), i, patient_id=name)
+              for i, name in enumerate(('SECRET', 'p'))])
     evaluate([to_sample(Image('p', [(A, .9)], []), 0, patient_id='p')])
     for text in ('IoU > 0.2', 'bootstrap draws of patients', 'normals included',
                  '[1.000, 1.000]', 'froc: no lesions, recall is not defined'):

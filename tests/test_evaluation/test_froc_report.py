@@ -134,6 +134,29 @@ def test_unknown_is_none_in_json_and_a_dash_in_the_table():
     ]
 
 
+@pytest.mark.parametrize('lesions, reason', [
+    ((2, 0, 0, 0), 'only 1 of the patients has a lesion'),
+    ((0, 0, 0, 0), 'none of the patients has a lesion'),
+    ((2, 1, 0, 0), '')])
+def test_an_interval_takes_two_patients_with_a_lesion(lesions, reason):
+    """However many others there are: all draws share that one's lesions."""
+    data = FROCData.from_images([
+        ImageMatches(np.array([.9, .5]), [0 if n else -1, -1], n, f'p{i}')
+        for i, n in enumerate(lesions)])
+    summary = froc_summary(data, THR, 'bbox', n_bootstrap=30)
+    assert bool(summary['no_interval']) == bool(reason)
+    known = [point[end] is not None for point in summary['operating_points']
+             for end in ('low', 'high')] + [
+                 value is not None for end in ('low', 'high')
+                 for value in summary['band'][end]]
+    assert all(known) if not reason else not any(known)
+    assert ('no CI: ' + reason if reason else '30 bootstrap draws') in summary['rule']
+    if reason:
+        assert {value for draw in summary['draws'] for value in draw} == {None}
+        assert format_table({'a': summary}).splitlines()[2].split()[3] == '-'
+    json.dumps(summary, allow_nan=False)
+
+
 def test_read_froc(tmp_path, summary):
     path = tmp_path / 'froc.json'
     path.write_text(json.dumps(summary))

@@ -10,7 +10,7 @@ from sklearn.metrics import (f1_score, jaccard_score, precision_score,
 from mammo_plugins.evaluation.functional import (
     CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS, TIOU_THRESHOLDS, Overlap, binarise,
     bootstrap_means, box_mask, image_figures, localization_accuracy,
-    localization_summary, percentile_interval, region_overlap)
+    localization_summary, means_summary, percentile_interval, region_overlap)
 
 
 def random_overlaps(seed, n=30):
@@ -193,6 +193,31 @@ def test_bootstrap_draws_patients_with_all_their_images():
 def test_one_patient_a_sample():
     with pytest.raises(ValueError, match='2 patients for 30 samples'):
         localization_summary(random_overlaps(0)[0], ['a', 'b'], n_bootstrap=1)
+
+
+def test_an_interval_takes_two_patients():
+    overlaps, _ = random_overlaps(2, n=6)
+    one = localization_summary(overlaps, ['a'] * 6, n_bootstrap=9)
+    assert set(one['no_interval']) == set(FIGURES)
+    assert set(one['no_interval'].values()) == {
+        'only 1 of the patients has a value, an interval takes two'}
+    for name, figure in one['figures'].items():
+        assert figure['value'] is not None
+        assert figure['low'] is figure['high'] is None
+        assert one['draws'][name] == [None] * 9
+    two = localization_summary(overlaps, ['a'] * 5 + ['b'], n_bootstrap=9)
+    assert two['no_interval'] == {}
+    assert two['figures']['iou']['low'] < two['figures']['iou']['high']
+
+
+def test_each_figure_has_its_own_patients():
+    """The second is known of one patient alone, the third of draws with 'b' or 'c'."""
+    figures = np.array([[1, 5, np.nan], [2, np.nan, 7], [4, np.nan, 9]])
+    summary = means_summary(figures, ('all', 'one', 'two'), ['a', 'b', 'c'], 200)
+    assert set(summary['no_interval']) == {'one'}
+    assert summary['figures']['one'] == dict(value=5, low=None, high=None)
+    assert summary['figures']['two'] == dict(value=8, low=7, high=9)
+    assert summary['figures']['all']['low'] < 2 < summary['figures']['all']['high']
 
 
 def test_without_a_lesion_nothing_is_defined():

@@ -80,8 +80,34 @@ def test_bootstrap_resamples_patients():
 def test_draws_without_a_class_are_left_out():
     draws = bootstrap_auc([1, 0], [0.9, 0.1], ['a', 'b'], 50)
     assert np.isnan(draws).any() and (draws[~np.isnan(draws)] == 1).all()
-    summary = roc_summary([1, 0], [0.9, 0.1], ['a', 'b'], 50)
+    draws = bootstrap_auc([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 'abcd', 50)
+    assert np.isnan(draws).any()
+    summary = roc_summary([1, 1, 0, 0], [0.9, 0.8, 0.1, 0.2], 'abcd', 50)
     assert summary['auc_low'] == summary['auc_high'] == 1
+
+
+@pytest.mark.parametrize('patients, reason', [
+    ('aaaaaa', 'only 1 of the patients has a positive sample'),
+    ('aaabcd', 'only 1 of the patients has a positive sample'),
+    ('abcddd', 'only 1 of the patients has a negative sample'),
+    ('abbabb', ''), ('abcdef', '')])
+def test_an_interval_takes_two_patients_of_each_class(patients, reason):
+    labels, scores = [1, 1, 1, 0, 0, 0], [0.9, 0.4, 0.8, 0.1, 0.2, 0.6]
+    summary = roc_summary(labels, scores, patients, 40)
+    assert summary['auc'] == pytest.approx(8 / 9)
+    assert summary['no_interval'] == (
+        reason and reason + ', an interval takes two')
+    point = summary['operating_points'][0]
+    for draws in (summary['draws'], point['macro_f1_draws']):
+        assert len(draws) == 40
+        assert (set(draws) == {None}) if reason else any(
+            draw is not None for draw in draws)
+    assert (summary['auc_low'] is None) == (summary['auc_high'] is None) == bool(reason)
+    assert point['macro_f1'] is not None
+
+
+def test_without_draws_nothing_is_said_of_intervals():
+    assert roc_summary([1, 0], [0.9, 0.1], 'aa', 0)['no_interval'] == ''
 
 
 @pytest.mark.parametrize('threshold', [0., 0.3, 0.5, 0.95, 2., np.inf])

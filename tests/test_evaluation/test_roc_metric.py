@@ -65,6 +65,20 @@ def test_without_both_classes(samples, tmp_path):
     assert (tmp_path / 'roc.png').is_file()
 
 
+def test_one_patient_has_no_interval_and_the_log_says_so(tmp_path):
+    samples = [classified(0.1 + 0.2 * i, i % 2) for i in range(4)]
+    metric = ROCMetric(out_dir=str(tmp_path), n_bootstrap=20)
+    found = evaluate(metric, samples)
+    assert found['roc/auc'] == 0.75
+    assert math.isnan(found['roc/auc_low']) and math.isnan(found['roc/auc_high'])
+    summary = json.loads((tmp_path / 'roc.json').read_text())
+    assert ('AUC 0.7500, no CI: only 1 of the patients has a positive sample, an '
+            'interval takes two; 2 positive' in metric._sentence(summary))
+    samples = [classified(0.1 + 0.2 * i, i % 2, f'p{i}') for i in range(4)]
+    found = evaluate(ROCMetric(n_bootstrap=20), samples)
+    assert found['roc/auc_low'] <= 0.75 <= found['roc/auc_high']
+
+
 def test_without_patients_samples_are_resampled(tmp_path):
     samples = [classified(0.1 * i, i % 2, patient=None) for i in range(8)]
     evaluate(ROCMetric(out_dir=str(tmp_path), n_bootstrap=5), samples)

@@ -13,6 +13,8 @@ from mmengine.structures import InstanceData
 from sklearn.metrics import f1_score, jaccard_score
 
 from mammo_plugins.evaluation import WeakLocalizationMetric
+from mammo_plugins.evaluation.metrics.weak_localization_metric import (
+    interval_sentence)
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -176,6 +178,25 @@ def test_random_masks_against_scikit_learn(tmp_path):
     assert kept['heat_map'] == dict(rule='absolute', threshold=0.5)
     assert 'at least 0.5' in kept['rule']
     assert '"p1"' not in json.dumps(kept)
+
+
+def test_one_patient_has_no_interval_and_the_sentence_says_so(tmp_path):
+    samples = [image(hot=[LEFT], lesions=[side], patient='p') for side in (LEFT, RIGHT)]
+    found = evaluate(samples, n_bootstrap=5, out_dir=str(tmp_path))
+    assert found['localization/iou'] == 0.5
+    assert math.isnan(found['localization/iou_low'])
+    one = json.loads((tmp_path / 'localization.json').read_text())
+    assert interval_sentence(one) == (
+        'no CI: only 1 of the patients has a value, an interval takes two')
+    samples[1].set_metainfo(dict(patient_id='q'))
+    assert evaluate(samples, n_bootstrap=50, out_dir=str(tmp_path))[
+        'localization/iou_low'] == 0
+    two = json.loads((tmp_path / 'localization.json').read_text())
+    assert interval_sentence(two) == '95% CI by 50 bootstrap draws of patients'
+    two['no_interval'] = dict(iou=one['no_interval']['iou'])  # of some figures alone
+    assert interval_sentence(two).startswith('95% CI by 50 bootstrap')
+    assert '; no CI of iou: only 1 of' in interval_sentence(two)
+    assert interval_sentence(dict(two, n_bootstrap=0, no_interval={})) == 'no CI'
 
 
 def test_the_pair_s_patient_counts_where_a_view_has_none(tmp_path):

@@ -1,5 +1,5 @@
 """Evaluation on arrays: no torch, no registry."""
-from .bootstrap import (bootstrap_means, means_summary, patient_weights,
+from .bootstrap import (bootstrap_means, means_summary, no_interval, patient_weights,
                         percentile_interval)
 from .froc import (FALSE_POSITIVE, NEITHER, FROCCurve, FROCData, ImageMatches,
                    bootstrap_froc, froc_curve, match_detections,
@@ -30,7 +30,7 @@ __all__ = [
     'encode_masks', 'format_table', 'froc_curve', 'froc_summary', 'image_figures',
     'label_detections', 'lesion_labels', 'localization_accuracy',
     'localization_summary', 'mask_iou', 'match_detections', 'means_summary',
-    'operating_index', 'operating_threshold', 'patient_weights',
+    'no_interval', 'operating_index', 'operating_threshold', 'patient_weights',
     'percentile_interval', 'read_froc', 'recall_at_fppi', 'reconstruction_errors',
     'region_overlap', 'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence',
     'select_detections'

@@ -60,6 +60,25 @@ def percentile_interval(draws: np.ndarray,
     return tuple(np.quantile(draws, [tail, 1 - tail], axis=0))
 
 
+def no_interval(units: Sequence[Hashable], what: str, unit: str = 'patients') -> str:
+    """Say why there is no interval over units, '' where there can be one.
+
+    Drawn from one unit alone, all draws are the same or nearly so: their percentiles
+    would pass for certainty.
+
+    Args:
+        units (Sequence[Hashable]): Those that the figure rests on; one may be there
+            several times.
+        what (str): What makes it rest on them, such as 'a lesion'.
+        unit (str): What they are. Defaults to 'patients'.
+    """
+    number = len({str(name) for name in units})
+    if number >= 2:
+        return ''
+    return (f'{"only 1" if number else "none"} of the {unit} has {what}, an interval '
+            'takes two')
+
+
 def bootstrap_means(figures: np.ndarray,
                     patients: Sequence[Hashable],
                     n_draws: int = 1000,
@@ -109,19 +128,30 @@ def means_summary(figures: np.ndarray,
     Returns:
         dict: Ready for JSON; what is not defined is None. ``figures`` holds ``value``,
         ``low`` and ``high`` (95% interval) of each name, ``draws`` each figure in
-        each bootstrap draw.
+        each bootstrap draw, ``no_interval`` why a name has no interval
+        (:func:`no_interval`).
     """
     means = np.full(len(names), np.nan)
     counts = (~np.isnan(figures)).sum(axis=0)
     np.divide(np.nansum(figures, axis=0), counts, out=means, where=counts > 0)
     draws = bootstrap_means(figures, patients, n_bootstrap, seed)
-    columns = np.column_stack([means, *percentile_interval(draws)])
+    reasons = {}
+    for k, name in enumerate(names):
+        counted = [patients[i] for i in np.flatnonzero(~np.isnan(figures[:, k]))]
+        reason = no_interval(counted, 'a value', resampling_unit)
+        if reason:
+            reasons[name] = reason
+            draws[:, k] = np.nan
+    # each by itself: a draw that lacks one figure has the others
+    ends = [percentile_interval(draws[:, [k]]) for k in range(len(names))]
+    columns = [(mean, low[0], high[0]) for mean, (low, high) in zip(means, ends)]
     return dict(
         n_bootstrap=int(n_bootstrap),
         seed=int(seed),
         resampling_unit=resampling_unit,
         figures={name: dict(zip(('value', 'low', 'high'), to_json(column)))
                  for name, column in zip(names, columns)},
+        no_interval=reasons,
         draws={name: to_json(draws[:, k].round(6)) for k, name in enumerate(names)})
 
 

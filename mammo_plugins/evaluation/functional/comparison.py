@@ -102,7 +102,7 @@ def _figures_of(summary: dict) -> Dict[str, tuple]:
 
 def format_estimate(estimate: Estimate, index: int, signed: bool = False,
                     digits: int = 2) -> str:
-    """Write a figure as ``0.75 [0.61, 0.86]``.
+    """Write a figure as ``0.75 [0.61, 0.86]``, or ``0.75 (no CI)``.
 
     Args:
         estimate (Estimate): The figures.
@@ -115,5 +115,7 @@ def format_estimate(estimate: Estimate, index: int, signed: bool = False,
         written = f'{number:{"+" if signed else ""}.{digits}f}'
         return written if float(written) else written.lstrip('+-')
 
+    if np.isnan(estimate.low[index]):
+        return f'{text(estimate.value[index])} (no CI)'
     return (f'{text(estimate.value[index])} [{text(estimate.low[index])}, '
             f'{text(estimate.high[index])}]')

@@ -5,7 +5,7 @@ from typing import Dict, List, Sequence, Union
 
 import numpy as np
 
-from .bootstrap import percentile_interval, to_json
+from .bootstrap import no_interval, percentile_interval, to_json
 from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
                    operating_index, recall_at_fppi)
 
@@ -24,10 +24,12 @@ def rule_sentence(summary: dict) -> str:
     """
     kind = {'bbox': 'boxes', 'mask': 'masks'}[summary['match']]
     unit = summary['resampling_unit']
-    interval = (
-        f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws of "
-        f"{unit}, seed {summary['seed']}"
-        if summary['n_bootstrap'] else 'no CI')
+    interval = 'no CI'
+    if summary['no_interval']:
+        interval += f": {summary['no_interval']}"
+    elif summary['n_bootstrap']:
+        interval = (f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws "
+                    f"of {unit}, seed {summary['seed']}")
     return (
         f"A lesion is found if a detection has IoU > {summary['iou_thr']:g} "
         f'with it ({kind}); a detection counts for the lesion of highest '
@@ -67,12 +69,17 @@ def froc_summary(data: FROCData,
         between two corners. ``draws`` holds the recall of each bootstrap draw at
         each FPPI; of two systems tested on the same patients with the same seed,
         the draws are of the same patients, so that differences can be taken.
+        ``no_interval`` says why there is none where fewer than two patients have a
+        lesion, '' otherwise; the draws are None then.
     """
     curve = froc_curve(data)
     normals = froc_curve(data, normals_only=True)
     index = operating_index(curve, fppi)
     values = np.concatenate((np.asarray(fppi, dtype=float), BAND_FPPI))
     draws = bootstrap_froc(data, values, n_bootstrap, seed)
+    lacking = no_interval(np.flatnonzero(data.lesions), 'a lesion', resampling_unit)
+    if lacking:
+        draws[:] = np.nan
     low, high = percentile_interval(draws)
     columns = dict(
         fppi=np.asarray(fppi, dtype=float),
@@ -94,6 +101,7 @@ def froc_summary(data: FROCData,
         n_bootstrap=int(n_bootstrap),
         seed=int(seed),
         resampling_unit=resampling_unit,
+        no_interval=lacking if n_bootstrap else '',
         counts=dict(
             images=int(data.images.sum()),
             normal_images=int(data.normals.sum()),

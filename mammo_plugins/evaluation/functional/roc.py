@@ -6,15 +6,16 @@ positive sample has a higher score than a negative one, ties counting half. With
 samples of both classes it is NaN, never 0 or 1.
 
 The unit of the bootstrap is the patient: samples of one patient (views, patches) are
-not independent of each other.
+not independent of each other. An interval needs two patients with a positive and two
+with a negative sample.
 """
 from dataclasses import dataclass
 from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .bootstrap import (json_number, patient_weights, percentile_interval,
-                        to_json)
+from .bootstrap import (json_number, no_interval, patient_weights,
+                        percentile_interval, to_json)
 
 FORMAT = 'mammo_plugins.roc/1'
 RULES = ('threshold', 'specificity', 'sensitivity', 'youden')
@@ -244,6 +245,14 @@ def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
     return float(-np.log(right).mean())
 
 
+def _lacking(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
+    """Say which class is of too few patients for an interval, '' if none is."""
+    reasons = (no_interval([patients[i] for i in np.flatnonzero(chosen)],
+                           f'a {name} sample', unit)
+               for name, chosen in (('positive', positive), ('negative', ~positive)))
+    return next(filter(None, reasons), '')
+
+
 def roc_summary(labels: np.ndarray,
                 scores: np.ndarray,
                 patients: Sequence[Hashable],
@@ -271,12 +280,17 @@ def roc_summary(labels: np.ndarray,
         cross entropy, None unless scores are in [0, 1]; ``draws`` the AUC of each
         bootstrap draw, to be compared draw by draw as in
         :func:`~mammo_plugins.evaluation.functional.froc_summary`. Each operating
-        point has such ``macro_f1_draws``, its threshold held.
+        point has such ``macro_f1_draws``, its threshold held. ``no_interval`` says
+        why there is none where a class is of fewer than two patients, '' otherwise;
+        the draws are None then.
     """
     check_operating_points(operating_points)
     positive, scores = _checked(labels, scores)
     curve = roc_curve(positive, scores)
     draws = bootstrap_auc(positive, scores, patients, n_bootstrap, seed)
+    lacking = _lacking(positive, patients, resampling_unit)
+    if lacking:
+        draws[:] = np.nan
     low, high = percentile_interval(draws[:, None])
     points: List[dict] = []
     for rule, value in operating_points:
@@ -285,8 +299,9 @@ def roc_summary(labels: np.ndarray,
             ('sensitivity', 'specificity', 'precision', 'macro_f1'), np.nan)
         if not np.isnan(threshold):
             figures = confusion(positive, scores, threshold)
-        f1_draws = [] if np.isnan(threshold) else bootstrap_macro_f1(
-            positive, scores, patients, threshold, n_bootstrap, seed)
+        f1_draws = draws if lacking else [] if np.isnan(
+            threshold) else bootstrap_macro_f1(
+                positive, scores, patients, threshold, n_bootstrap, seed)
         points.append(
             dict(rule=rule, value=value, threshold=json_number(threshold),
                  **{name: json_number(figure) for name, figure in figures.items()},
@@ -296,6 +311,7 @@ def roc_summary(labels: np.ndarray,
         n_bootstrap=int(n_bootstrap),
         seed=int(seed),
         resampling_unit=resampling_unit,
+        no_interval=lacking if n_bootstrap else '',
         counts=dict(
             samples=len(scores),
             positives=int(positive.sum()),

@@ -15,7 +15,8 @@ from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 
 from .froc_metric import _name, _to_numpy
-from .weak_localization_metric import figure_metrics, instance_masks
+from .weak_localization_metric import (figure_metrics, instance_masks,
+                                       interval_sentence)
 
 FORMAT = 'mammo_plugins.reconstruction/1'
 
@@ -118,12 +119,15 @@ class ReconstructionMetric(BaseMetric):
                           self.n_bootstrap, self.seed, unit),
             format=FORMAT, counts=counts)
         metrics = figure_metrics(summary)
-        MMLogger.get_current_instance().info(
+        logger = MMLogger.get_current_instance()
+        logger.info(
             '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
             '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; %d '
             'views with lesions of %d', self.prefix,
             *(metrics[name] for name in RECONSTRUCTION_FIGURES), counts['n_abnormal'],
             counts['n_images'])
+        if summary['no_interval']:
+            logger.info('%s: %s', self.prefix, interval_sentence(summary))
         if self.out_dir is not None:
             stem = self.prefix.replace('/', '_')
             write_json(Path(self.out_dir) / f'{stem}.json', summary)

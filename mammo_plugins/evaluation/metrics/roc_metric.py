@@ -149,6 +149,8 @@ class ROCMetric(BaseMetric):
                 f", 95% CI [{summary['auc_low']:.4f}, {summary['auc_high']:.4f}] by "
                 f"{summary['n_bootstrap']} bootstrap draws of "
                 f"{summary['resampling_unit']}")
+            if summary['no_interval']:
+                interval = f", no CI: {summary['no_interval']}"
             figures = f'AUC {auc:.4f}{interval}'
         negative, positive = self.class_names
         return (f"{self.prefix}: {figures}; {counts['positives']} {positive}, "

@@ -293,10 +293,18 @@ def _sentence(summary: dict) -> str:
         interval = '' if figure['low'] is None else (
             f" [{figure['low']:.3f}, {figure['high']:.3f}]")
         parts.append(f"{_TITLES[name]} {figure['value']:.3f}{interval}")
-    interval = '' if not summary['n_bootstrap'] else (
-        f"; 95% CI by {summary['n_bootstrap']} bootstrap draws of "
-        f"{summary['resampling_unit']}")
-    return ', '.join(parts) + interval
+    return ', '.join(parts) + '; ' + interval_sentence(summary)
+
+
+def interval_sentence(summary: dict) -> str:
+    """Say how the intervals of ``means_summary`` came about, or why there are none."""
+    reasons = summary['no_interval']
+    if not summary['n_bootstrap'] or reasons.keys() == summary['figures'].keys():
+        return ': '.join(['no CI', *dict.fromkeys(reasons.values())])
+    text = (f"95% CI by {summary['n_bootstrap']} bootstrap draws of "
+            f"{summary['resampling_unit']}")
+    return text + ''.join(f'; no CI of {name}: {reason}'
+                          for name, reason in reasons.items())
 
 
 def _metrics(summary: dict) -> Dict[str, float]:
