@@ -4,6 +4,7 @@ import pytest
 
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary, means_summary,
+                                                 probabilistic_f1_summary,
                                                  roc_summary)
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
@@ -49,6 +50,19 @@ def test_draws_of_auc():
     assert np.quantile(draws[:, 0], 0.025) == pytest.approx(
         summary['auc_low'], abs=1e-5)
     assert draws[:, 1].mean() == pytest.approx(values[1], abs=0.02)
+
+
+def test_draws_of_pf1():
+    labels, scores = np.arange(40) % 2, np.random.default_rng(0).random(40)
+    summary = roc_summary(labels, scores, range(40), 50)
+    with pytest.raises(ValueError, match="no figure 'pf1'; there are auc, macro_f1"):
+        read_draws(summary, ('pf1', ))
+    summary['probabilistic_f1'] = by_breast = probabilistic_f1_summary(
+        labels, scores, range(40), range(40), n_bootstrap=50)
+    values, draws = read_draws(summary, ('f1_best', 'auc', 'pf1'))
+    assert values.tolist() == [by_breast['f1_best']['value'], summary['auc'],
+                               by_breast['pf1']['value']]
+    assert draws[:, 2].tolist() == by_breast['pf1']['draws'] and len(draws) == 50
 
 
 def test_draws_of_means():

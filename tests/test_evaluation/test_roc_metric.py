@@ -171,3 +171,95 @@ def test_each_view_counts():
 def test_views_without_scores():
     with pytest.raises(ValueError, match='pred_score'):
         evaluate(ViewROCMetric(), [pair([None, None], [0, 1])])
+
+
+def view(score, label, exam, side, patient='p', **meta):
+    sample = classified(score, label, patient)
+    sample.set_metainfo(dict(exam_id=exam, laterality=side, **meta))
+    return sample
+
+
+def test_pf1_by_breast(tmp_path):
+    """Hand-computed: means 0.6 (cancer), 0.2 and 0.3; pTP 0.6, pFP 0.5, 1 positive."""
+    samples = [view(0.8, 1, 'e1', 'L'), view(0.4, 1, 'e1', 'L'),
+               view(0.1, 0, 'e1', 'R'), view(0.3, 0, 'e1', 'R'),
+               view(0.3, 0, 'e2', 'L', 'q')]
+    found = evaluate(ROCMetric(n_bootstrap=10, out_dir=str(tmp_path)), samples)
+    assert found['roc/pf1'] == pytest.approx(1.2 / 2.1)
+    assert found['roc/f1_best'] == 1
+    assert found['roc/f1_best_threshold'] == pytest.approx(0.6)
+    assert found['roc/n_breasts'] == 3 and found['roc/n_samples'] == 5
+    assert math.isnan(found['roc/pf1_low'])  # one patient with cancer
+    kept = json.loads((tmp_path / 'roc.json').read_text())
+    assert kept['probabilistic_f1']['rule'] == 'mean'
+    # of the highest: 0.8, 0.3 and 0.3
+    found = evaluate(ROCMetric(n_bootstrap=0, breast_score='max'), samples)
+    assert found['roc/pf1'] == pytest.approx(1.6 / 2.4)
+    assert 'roc/pf1_low' not in found
+    sentence = ROCMetric()._sentence(kept)
+    assert 'pF1 by breast (mean of its scores; 1 of 3 positive): 0.5714' in sentence
+    assert 'no CI: only 1 of the patients has a positive breast' in sentence
+
+
+def test_pf1_has_an_interval_over_patients():
+    rng = np.random.default_rng(3)
+    samples = [view(float(np.clip(0.4 * (i % 3 == 0) + rng.uniform(0, 0.6), 0, 1)),
+                    int(i % 3 == 0), f'e{i}', 'LR'[i % 2], f'p{i // 2}')
+               for i in range(40)]
+    found = evaluate(ROCMetric(n_bootstrap=60), samples)
+    for name in ('pf1', 'f1_best'):
+        assert found[f'roc/{name}_low'] < found[f'roc/{name}'] < found[
+            f'roc/{name}_high']
+
+
+def test_which_breast_a_sample_of_views_is_of():
+    def several(names, exam='e1', **sides):
+        sample = MultiViewDataSample(metainfo=dict(patient_id='p', exam_id=exam))
+        sample.gt_label = torch.tensor([1])
+        sample.pred_score = torch.tensor([0.4, 0.6])
+        for name in names:
+            sample.set_data({name: DetDataSample(metainfo=dict(
+                laterality=sides.get(name, 'L')))})
+        return sample
+
+    def evaluated(*samples):
+        return evaluate(ROCMetric(n_bootstrap=0), samples)
+
+    breast = several(('CC', 'MLO'))
+    other = several(('CC', 'MLO'), CC='R', MLO='R')
+    assert evaluated(breast, other)['roc/n_breasts'] == 2
+    assert evaluated(breast, breast)['roc/n_breasts'] == 1
+    main = several(('main', 'bilateral'), bilateral='R')
+    assert evaluated(breast, main)['roc/n_breasts'] == 1
+    # an exam of both breasts, or one without a name, has none
+    both = several(('RCC', 'LCC'), RCC='R')
+    assert 'roc/pf1' not in evaluated(breast, both)
+    assert 'roc/pf1' not in evaluated(breast, several(('CC', ), exam=None))
+    assert 'roc/pf1' not in evaluated(breast, classified(0.3, 0))
+
+
+def test_pf1_of_pairs_joins_the_projections():
+    """DisAsymNet's samples: CC of both sides, MLO of both sides."""
+    samples = []
+    for scores in ((0.9, 0.1), (0.5, 0.3)):  # CC, then MLO: right, left
+        sample = pair(scores, (1, 0))
+        for name in 'RL':
+            sample.get(name).set_metainfo(dict(exam_id='e1', laterality=name))
+        samples.append(sample)
+    found = evaluate(ViewROCMetric(n_bootstrap=0), samples)
+    assert found['abnormal/n_breasts'] == 2
+    assert found['abnormal/pf1'] == pytest.approx(2 * 0.7 / (0.7 + 0.2 + 1))
+
+
+def test_patches_have_no_pf1():
+    """What a detector missed is not among them."""
+    patches = [view(0.8, 1, 'e', 'L', patch_box=(0, 0, 9, 9)), view(0.1, 0, 'e', 'R')]
+    assert 'roc/pf1' not in evaluate(ROCMetric(n_bootstrap=0), patches)
+    samples = [detected([A], [0.9], [0.9], [A], ['malignant'], exam_id='e',
+                        laterality='L')]
+    assert 'malignancy/pf1' not in evaluate(MalignancyMetric(n_bootstrap=0), samples)
+
+
+def test_another_rule_for_breasts_is_refused():
+    with pytest.raises(ValueError, match="breast_score is 'median'"):
+        ROCMetric(breast_score='median')

@@ -14,6 +14,8 @@ from .localization import (CAM_RULES, CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS,
 from .overlap import box_iou, encode_masks, mask_iou
 from .patch_labels import (MALIGNANT, NOT_MALIGNANT, UNKNOWN, PatchLabels,
                            label_detections, lesion_labels, select_detections)
+from .probabilistic_f1 import (BREAST_SCORES, best_f1_threshold, merge_breasts,
+                               probabilistic_f1, probabilistic_f1_summary)
 from .reconstruction import (RECONSTRUCTION_FIGURES, ReconstructionErrors,
                              reconstruction_errors)
 from .roc import (ROCCurve, bootstrap_auc, bootstrap_macro_f1,
@@ -21,17 +23,18 @@ from .roc import (ROCCurve, bootstrap_auc, bootstrap_macro_f1,
                   roc_curve, roc_summary)
 
 __all__ = [
-    'CAM_RULES', 'CAM_THRESHOLD', 'FALSE_POSITIVE', 'FIGURES', 'MALIGNANT',
-    'NEITHER', 'NOT_MALIGNANT', 'RECONSTRUCTION_FIGURES', 'TIOR_THRESHOLDS',
-    'TIOU_THRESHOLDS', 'UNKNOWN', 'FROCCurve', 'FROCData', 'ImageMatches',
-    'Overlap', 'PatchLabels', 'ROCCurve', 'ReconstructionErrors', 'binarise',
-    'bootstrap_auc', 'bootstrap_froc', 'bootstrap_macro_f1', 'bootstrap_means',
-    'box_iou', 'box_mask', 'check_cam_rule', 'check_operating_points', 'confusion',
-    'encode_masks', 'format_table', 'froc_curve', 'froc_summary', 'image_figures',
-    'label_detections', 'lesion_labels', 'localization_accuracy',
-    'localization_summary', 'mask_iou', 'match_detections', 'means_summary',
-    'no_interval', 'operating_index', 'operating_threshold', 'patient_weights',
-    'percentile_interval', 'read_froc', 'recall_at_fppi', 'reconstruction_errors',
-    'region_overlap', 'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence',
-    'select_detections'
+    'BREAST_SCORES', 'CAM_RULES', 'CAM_THRESHOLD', 'FALSE_POSITIVE', 'FIGURES',
+    'MALIGNANT', 'NEITHER', 'NOT_MALIGNANT', 'RECONSTRUCTION_FIGURES',
+    'TIOR_THRESHOLDS', 'TIOU_THRESHOLDS', 'UNKNOWN', 'FROCCurve', 'FROCData',
+    'ImageMatches', 'Overlap', 'PatchLabels', 'ROCCurve', 'ReconstructionErrors',
+    'best_f1_threshold', 'binarise', 'bootstrap_auc', 'bootstrap_froc',
+    'bootstrap_macro_f1', 'bootstrap_means', 'box_iou', 'box_mask', 'check_cam_rule',
+    'check_operating_points', 'confusion', 'encode_masks', 'format_table',
+    'froc_curve', 'froc_summary', 'image_figures', 'label_detections',
+    'lesion_labels', 'localization_accuracy', 'localization_summary', 'mask_iou',
+    'match_detections', 'means_summary', 'merge_breasts', 'no_interval',
+    'operating_index', 'operating_threshold', 'patient_weights',
+    'percentile_interval', 'probabilistic_f1', 'probabilistic_f1_summary',
+    'read_froc', 'recall_at_fppi', 'reconstruction_errors', 'region_overlap',
+    'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence', 'select_detections'
 ]

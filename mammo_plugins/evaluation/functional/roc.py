@@ -39,8 +39,20 @@ class ROCCurve:
     specificity: np.ndarray
 
 
-def _checked(labels: np.ndarray,
-             scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def checked_scores(labels: np.ndarray,
+                   scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """Check labels and scores.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Labels as bool and scores as float, (n, ).
+
+    Raises:
+        ValueError: If shapes differ, a label is not 0 or 1, or a score is not
+            finite.
+    """
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if labels.ndim != 1 or labels.shape != scores.shape:
         raise ValueError(f'labels and scores have shapes {labels.shape} and '
@@ -66,7 +78,7 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
         ValueError: If shapes differ, a label is not 0 or 1, or a score is not
             finite.
     """
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     thresholds = np.concatenate(([np.inf], np.unique(scores)[::-1]))
 
     def share_called(chosen: np.ndarray) -> np.ndarray:
@@ -97,7 +109,7 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     Returns:
         float: In [0, 1]; NaN if a class has no sample.
     """
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     level = np.unique(scores, return_inverse=True)[1].reshape(-1)
     return _weighted_auc(
         np.bincount(level, positive), np.bincount(level, ~positive))
@@ -122,7 +134,7 @@ def bootstrap_auc(labels: np.ndarray,
     Returns:
         np.ndarray: Shape (n_draws, ); NaN where a draw lacks a class.
     """
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     level = np.unique(scores, return_inverse=True)[1].reshape(-1)
     n_levels = level.max(initial=-1) + 1
     return np.array([
@@ -148,7 +160,7 @@ def bootstrap_macro_f1(labels: np.ndarray,
     Returns:
         np.ndarray: Shape (n_draws, ).
     """
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     called = scores >= threshold
     draws = []
     for weights in patient_weights(len(scores), patients, n_draws, seed):
@@ -175,7 +187,7 @@ def confusion(labels: np.ndarray, scores: np.ndarray,
         the F1 of a class that is neither there nor called is 0, as in
         scikit-learn, and macro F1 without samples is NaN.
     """
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     called = scores >= threshold
     tp, fp = int((called & positive).sum()), int((called & ~positive).sum())
     fn, tn = int((~called & positive).sum()), int((~called & ~positive).sum())
@@ -285,7 +297,7 @@ def roc_summary(labels: np.ndarray,
         the draws are None then.
     """
     check_operating_points(operating_points)
-    positive, scores = _checked(labels, scores)
+    positive, scores = checked_scores(labels, scores)
     curve = roc_curve(positive, scores)
     draws = bootstrap_auc(positive, scores, patients, n_bootstrap, seed)
     lacking = _lacking(positive, patients, resampling_unit)

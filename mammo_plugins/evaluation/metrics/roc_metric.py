@@ -7,9 +7,11 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mammo_plugins.evaluation.functional import (UNKNOWN, check_operating_points,
-                                                 label_detections, roc_summary,
-                                                 select_detections)
+from mammo_plugins.evaluation.functional import (BREAST_SCORES, UNKNOWN,
+                                                 check_operating_points,
+                                                 label_detections,
+                                                 probabilistic_f1_summary,
+                                                 roc_summary, select_detections)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
@@ -17,8 +19,9 @@ from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 
 from .froc_metric import _instances, _name, _to_numpy
 
-Result = List[Tuple[int, float, Hashable]]
-"""Of one data sample: (label, score, patient) of what it holds that is labelled."""
+Result = List[Tuple[int, float, Hashable, Optional[str]]]
+"""Of one data sample, of what it holds that is labelled: (label, score, patient, breast),
+the breast ``None`` where it is not known or there is not one."""
 
 
 @METRICS.register_module()
@@ -31,6 +34,13 @@ class ROCMetric(BaseMetric):
     and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
     and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
 
+    Where every sample is of one breast (``exam_id`` and ``laterality`` in the metainfo,
+    its own or of its views), there are also ``pf1``, the probabilistic F1 of the RSNA
+    competition, and ``f1_best``, the F1 at the threshold that is best for these
+    breasts, ``f1_best_threshold``, each with its interval ``pf1_low`` and so on; and
+    ``n_breasts``. See
+    :mod:`~mammo_plugins.evaluation.functional.probabilistic_f1`.
+
     Samples without ``gt_label`` are left out. The score of ``pred_score`` with two
     entries is the second's, that of one entry is itself.
 
@@ -40,12 +50,15 @@ class ROCMetric(BaseMetric):
         operating_points (Sequence[tuple]): (rule, value) as in
             :func:`~mammo_plugins.evaluation.functional.operating_threshold`.
             Defaults to a threshold of 0.5 and a specificity of 0.9.
+        breast_score (str): What of the scores of a breast's samples is the score of
+            the breast, for the probabilistic F1: 'mean' or 'max'. Defaults to 'mean'.
         n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         out_dir (str, optional): Folder for ``roc.json`` and ``roc.png``, named for
             the prefix; the file holds
-            :func:`~mammo_plugins.evaluation.functional.roc_summary`.
+            :func:`~mammo_plugins.evaluation.functional.roc_summary`, and as
+            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null.
             ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
             ``None``: no files.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
@@ -57,6 +70,7 @@ class ROCMetric(BaseMetric):
                  class_names: Sequence[str] = ('negative', 'positive'),
                  operating_points: Sequence[tuple] = (('threshold', 0.5),
                                                       ('specificity', 0.9)),
+                 breast_score: str = 'mean',
                  n_bootstrap: int = 1000,
                  seed: int = 0,
                  out_dir: Optional[str] = None,
@@ -68,7 +82,11 @@ class ROCMetric(BaseMetric):
                              'negative and positive')
         if n_bootstrap < 0:
             raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
+        if breast_score not in BREAST_SCORES:
+            raise ValueError(f'breast_score is {breast_score!r}, expected one of '
+                             f'{tuple(BREAST_SCORES)}')
         check_operating_points(operating_points)
+        self.breast_score = breast_score
         self.class_names = tuple(class_names)
         self.operating_points = [tuple(point) for point in operating_points]
         self.n_bootstrap = n_bootstrap
@@ -81,7 +99,8 @@ class ROCMetric(BaseMetric):
         Args:
             data_batch (Any): Not used.
             data_samples (Sequence[dict]): With ``pred_score`` (2, ) or (1, ),
-                ``gt_label`` (1, ) 0 or 1, and the meta key ``patient_id``.
+                ``gt_label`` (1, ) 0 or 1, and the meta keys ``patient_id``,
+                ``exam_id`` and ``laterality``.
         """
         for sample in data_samples:
             try:
@@ -103,7 +122,7 @@ class ROCMetric(BaseMetric):
                 f'pred_score of {len(score)} entries and gt_label {label.tolist()}; '
                 'expected two classes and a label of 0 or 1')
         return [(int(label[0]), self._finite(score[-1]),
-                 sample.get('patient_id'))]
+                 sample.get('patient_id'), _breast(sample))]
 
     @staticmethod
     def _finite(score: float) -> float:
@@ -123,12 +142,17 @@ class ROCMetric(BaseMetric):
         """
         logger = MMLogger.get_current_instance()
         labelled = [entry for result in results for entry in result]
-        labels, scores, patients = zip(*labelled) if labelled else ((), (), ())
+        labels, scores, patients, breasts = zip(*labelled) if labelled else ((), ) * 4
         patients, unit = resampling_units(self, patients, 'samples')
+        data = np.array(labels, np.int64), np.array(scores, float), patients
+        bootstrap = dict(n_bootstrap=self.n_bootstrap, seed=self.seed,
+                         resampling_unit=unit)
         summary = roc_summary(
-            np.array(labels, np.int64), np.array(scores, float), patients,
-            n_bootstrap=self.n_bootstrap, seed=self.seed,
-            operating_points=self.operating_points, resampling_unit=unit)
+            *data, operating_points=self.operating_points, **bootstrap)
+        summary['probabilistic_f1'] = None
+        if breasts and None not in breasts:
+            summary['probabilistic_f1'] = probabilistic_f1_summary(
+                *data, breasts, self.breast_score, **bootstrap)
         summary['class_names'] = list(self.class_names)
         summary['rule'] = self._rule()
         logger.info('%s', self._sentence(summary))
@@ -154,7 +178,8 @@ class ROCMetric(BaseMetric):
             figures = f'AUC {auc:.4f}{interval}'
         negative, positive = self.class_names
         return (f"{self.prefix}: {figures}; {counts['positives']} {positive}, "
-                f"{counts['negatives']} {negative}. {summary['rule']}")
+                f"{counts['negatives']} {negative}. {summary['rule']}"
+                f"{_pf1_sentence(summary['probabilistic_f1'])}")
 
     def _write(self, summary: dict, out_dir: Path) -> None:
         # loaded here: training without files needs no matplotlib
@@ -162,6 +187,41 @@ class ROCMetric(BaseMetric):
         stem = self.prefix.replace('/', '_')
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
+
+
+def _breast(sample: dict) -> Optional[str]:
+    """Name the one breast that a sample is of, ``None`` if it is of none or several.
+
+    Args:
+        sample (dict): A view, or views by name, of which the main one counts if
+            there is one.
+    """
+    if 'patch_box' in sample:
+        return None  # part of an image: its label is not the breast's
+    views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
+    views = [sample['main']] if 'main' in sample else views
+    sides = {(sample.get('exam_id', view.get('exam_id')), view.get('laterality'))
+             for view in views}
+    exam, side = sides.pop()
+    return None if sides or None in (exam, side) else f'{exam} {side}'
+
+
+def _pf1_sentence(summary: Optional[dict]) -> str:
+    if summary is None or summary['f1_best']['value'] is None:
+        return ''
+
+    def text(name: str) -> str:
+        figure = summary[name]
+        if figure['value'] is None:
+            return 'not defined, for scores are no probabilities'
+        interval = '' if figure['low'] is None else (
+            f" [{figure['low']:.4f}, {figure['high']:.4f}]")
+        return f"{figure['value']:.4f}{interval}"
+
+    reason = summary['no_interval'] and f"; no CI: {summary['no_interval']}"
+    return (f" pF1 by breast ({summary['rule']} of its scores; {summary['positives']} "
+            f"of {summary['breasts']} positive): {text('pf1')}; F1 at the best "
+            f"threshold, {summary['threshold']:.4f}: {text('f1_best')}{reason}.")
 
 
 def _metrics(summary: dict) -> Dict[str, float]:
@@ -177,6 +237,15 @@ def _metrics(summary: dict) -> Dict[str, float]:
     metrics.update(
         n_samples=summary['counts']['samples'],
         n_positives=summary['counts']['positives'])
+    by_breast = summary['probabilistic_f1']
+    if by_breast:
+        for name in ('pf1', 'f1_best'):
+            metrics[name] = by_breast[name]['value']
+            if summary['n_bootstrap']:
+                metrics[f'{name}_low'] = by_breast[name]['low']
+                metrics[f'{name}_high'] = by_breast[name]['high']
+        metrics.update(f1_best_threshold=by_breast['threshold'],
+                       n_breasts=by_breast['breasts'])
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 
@@ -256,7 +325,8 @@ class MalignancyMetric(ROCMetric):
             None if ignored is None else _to_numpy(ignored),
             iou_thr=self.iou_thr).malignant
         malignancy = _to_numpy(found['malignancy'])[chosen]
-        return [(int(label), self._finite(score), sample.get('patient_id'))
+        # no breast: missed lesions are not in it
+        return [(int(label), self._finite(score), sample.get('patient_id'), None)
                 for label, score in zip(labels, malignancy) if label != UNKNOWN]
 
 
@@ -281,7 +351,8 @@ class ViewROCMetric(ROCMetric):
 
         Args:
             sample (dict): With views by name, each with ``pred_score`` (2, ) and
-                the meta key ``gt_label`` (int or ``None``); and ``patient_id``.
+                the meta keys ``gt_label`` (int or ``None``), ``exam_id`` and
+                ``laterality``; and ``patient_id``.
         """
         views = [sample[name] for name in VIEW_NAMES if name in sample]
         if not any('pred_score' in view for view in views):
@@ -289,5 +360,5 @@ class ViewROCMetric(ROCMetric):
                              'views')
         return [(int(view['gt_label']),
                  self._finite(_to_numpy(view['pred_score']).reshape(-1)[-1]),
-                 sample.get('patient_id'))
+                 sample.get('patient_id'), _breast(view))
                 for view in views if view.get('gt_label') is not None]
