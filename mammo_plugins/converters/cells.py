@@ -1,4 +1,4 @@
-"""What the cells of tables say of BI-RADS categories and breast densities."""
+"""What the cells of tables say of BI-RADS, density, sides, and yes or no."""
 import re
 from typing import Iterable, List, Optional
 
@@ -11,6 +11,10 @@ CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 _NAME = r'(?:(?:bi-?\s?rads|acr)[\W_]*)?'
 _CATEGORY = r'([0-6])(?:[.,]0+)?\s?([abc]?)'
 _DENSITY = r'([a-d1-4])(?:[.,]0+)?'
+_SIDES = dict(l='L', left='L', r='R', right='R')
+_FLAGS = {**dict.fromkeys(('1', 'true', 'yes', 'y'), True),
+          **dict.fromkeys(('0', 'false', 'no', 'n'), False)}
+_NOTHING = ('nan', 'na', 'n/a', 'none', 'null')
 _LETTERS = dict(zip('1234', DENSITIES))
 
 
@@ -61,3 +65,18 @@ def read_densest(text: str) -> Optional[str]:
 
 def _letter(density: str) -> str:
     return _LETTERS.get(density, density.upper())
+
+
+def read_side(text: str) -> Optional[str]:
+    """Return the side 'L' or 'R' that a cell is, ``None`` for any other text."""
+    return _SIDES.get(text.strip().lower())
+
+
+def read_flag(text: str) -> Optional[bool]:
+    """Return what a cell such as '1', '0.0', 'True' or 'no' says, ``None`` for others."""
+    return _FLAGS.get(re.sub(r'[.,]0+$', '', text.strip().lower()))
+
+
+def stated(text: str) -> str:
+    """Return a cell's text, '' for the words that tools write into empty cells."""
+    return '' if text.strip().lower() in _NOTHING else text

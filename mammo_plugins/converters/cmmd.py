@@ -33,6 +33,7 @@ from tqdm import tqdm
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
 
 from .base import Converter
+from .cells import read_side, stated
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawView
 
@@ -46,7 +47,6 @@ _DOWNLOAD = dict(patient='Subject ID|PatientID', series='Series UID|SeriesInstan
 
 # in a path and in a cell, such as 'D1-0000' or 'd2_0000'
 _PATIENT = re.compile(r'(?<![a-z0-9])(d[12])[-_ ](\d{4})(?![a-z0-9])', re.IGNORECASE)
-_SIDES = {'l': 'L', 'left': 'L', 'r': 'R', 'right': 'R'}
 _WORDS = dict(
     abnormality={word: word for word in ('mass', 'calcification', 'both')},
     pathology={word: word for word in ('benign', 'malignant')},
@@ -147,7 +147,7 @@ class _Table:
         if patient is None:
             found.skip(item, 'row without an ID such as D1-0000')
             return
-        side = _SIDES.get(row['side'].lower())
+        side = read_side(row['side'])
         if side is None:
             found.skip(item, 'row whose side is not L or R', row['side'])
             self.unclear.add(patient)
@@ -160,7 +160,7 @@ class _Table:
             key = re.sub('[^a-z0-9]', '', row[name].lower())
             if key in words:
                 known[name].add(words[key])
-            elif key not in ('', 'nan', 'na', 'none'):
+            elif key and stated(row[name]):
                 found.skip(f'{name} of {item}', 'label that is not known', row[name])
         if again:
             clash = [name for name, values in before.items()

@@ -40,7 +40,7 @@ from typing import Dict, List, Optional, Tuple
 from mammo_plugins.structures import BIRADS
 
 from .base import Converter
-from .cells import most_concerning, read_birads, read_density
+from .cells import most_concerning, read_birads, read_density, read_side
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawLesion, RawView
 
@@ -69,7 +69,6 @@ _KINDS = {
     'nipple retraction': 'nipple retraction',
 }
 _NO_FINDING = 'no finding'
-_SIDES = {'l': 'L', 'left': 'L', 'r': 'R', 'right': 'R'}
 _PARTS = {'training': 'train', 'train': 'train', 'validation': 'val', 'val': 'val',
           'test': 'test', 'testing': 'test'}
 
@@ -151,7 +150,7 @@ def _study_parts(rows: List[Row], found: Catalogue) -> Dict[str, str]:
 
 def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
           item: str, found: Catalogue) -> Optional[RawView]:
-    side, view = _SIDES.get(row['side'].lower()), row['view'].upper()
+    side, view = read_side(row['side']), row['view'].upper()
     if side is None:
         found.skip(item, 'laterality that is not L or R', row['side'])
         return None

@@ -1,9 +1,10 @@
-"""Cells of BI-RADS and density in the spellings that the data sets' tables have."""
+"""Cells in the spellings that the data sets' tables have."""
 import pytest
 
 from mammo_plugins.converters.cells import (CONCERN, most_concerning,
                                             read_all_birads, read_birads,
-                                            read_densest, read_density)
+                                            read_densest, read_density, read_flag,
+                                            read_side, stated)
 from mammo_plugins.structures import BIRADS
 
 
@@ -64,3 +65,28 @@ def test_the_densest_of_several(text, density):
 
 def test_several_densities_are_not_one():
     assert read_density('B$C') is None and read_density('b-c') is None
+
+
+@pytest.mark.parametrize('text, flag', [
+    ('1', True), ('1.0', True), ('True', True), ('YES', True), (' y ', True),
+    ('0', False), ('0,00', False), ('FALSE', False), ('no', False), ('N', False),
+    ('', None), ('2', None), ('10', None), ('0.5', None), ('-1', None), ('nan', None)])
+def test_flags(text, flag):
+    assert read_flag(text) is flag
+
+
+@pytest.mark.parametrize('text, side', [
+    ('L', 'L'), ('left', 'L'), (' r', 'R'), ('RIGHT', 'R'), ('B', None), ('', None),
+    ('LR', None), ('nan', None)])
+def test_sides(text, side):
+    assert read_side(text) == side
+
+
+@pytest.mark.parametrize('text', ['nan', 'NaN', 'NA', 'n/a', ' None', 'NULL'])
+def test_words_for_nothing(text):
+    assert stated(text) == ''
+
+
+@pytest.mark.parametrize('text', ['', '0', 'N', 'nano', 'no finding', ' a '])
+def test_words_for_something(text):
+    assert stated(text) == text
