@@ -162,18 +162,18 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
         ConversionError: If the file cannot be read or a column is missing.
     """
     path = Path(path)
-    rows = _sheet(path, sheet) if _is_sheet(path) else _csv(path)
+    rows = enumerate(_sheet(path, sheet) if _is_sheet(path) else _csv(path), 1)
     wanted = {field: [column_key(n) for n in name.rstrip('?').split('|')]
               for field, name in columns.items()}
     needed = [field for field, name in columns.items() if not name.endswith('?')]
     missing = needed
-    for start, header in enumerate(rows):
+    for _, header in rows:
         keys = [column_key(cell) for cell in header]
         place = {field: keys.index(name) for field, names in wanted.items()
                  for name in reversed(names) if name in keys}
         lacking = [field for field in needed if field not in place]
         if not lacking:
-            return _rows(rows, start, place, wanted)
+            return _rows(rows, place, wanted)
         if len(lacking) < len(missing):
             missing = lacking
     named = {field: ' or '.join(map(repr, columns[field].split('|')))
@@ -184,10 +184,10 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
         f'{", ".join(named.values())}')
 
 
-def _rows(rows: List[list], start: int, place: Dict[str, int],
+def _rows(rows: Iterator[Tuple[int, list]], place: Dict[str, int],
           fields: Dict[str, list]) -> List[Row]:
     read = []
-    for number, cells in enumerate(rows[start + 1:], start + 2):
+    for number, cells in rows:
         row = {field: '' for field in fields}
         for field, i in place.items():
             row[field] = plain(cells[i]) if i < len(cells) else ''
@@ -219,26 +219,32 @@ def _sheet(path: Path, name: Optional[str]) -> List[list]:
             f'{path}: not a readable spreadsheet ({error})') from None
 
 
-def _csv(path: Path) -> List[list]:
+def _csv(path: Path) -> Iterator[list]:
+    """Yield the rows; tables may be larger than what is wanted of them."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConversionError(
             f'{path}: cannot be read ({error.strerror})') from None
-    text = _decode(data)
-    first = next((line for line in text.splitlines() if re.search('[,;\t]', line)), '')
+    encoding = _encoding(data)
+
+    def text() -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BytesIO(data), encoding, 'replace', newline='')
+
+    first = next((line for line in text() if re.search('[,;\t]', line)), '')
     delimiter = max(',;\t', key=first.count)
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        return list(csv.reader(io.StringIO(text, newline=''), delimiter=delimiter))
+        yield from csv.reader(text(), delimiter=delimiter)
     except csv.Error as error:
         raise ConversionError(f'{path}: not a readable CSV ({error})') from None
 
 
-def _decode(data: bytes) -> str:
+def _encoding(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode('utf-16', errors='replace')  # Excel's "Unicode text"
+        return 'utf-16'  # Excel's "Unicode text"
     try:
-        return data.decode('utf-8-sig')
+        data.decode('utf-8')
     except UnicodeDecodeError:
-        return data.decode('cp1252', errors='replace')
+        return 'cp1252'
+    return 'utf-8-sig'

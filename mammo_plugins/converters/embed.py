@@ -1,0 +1,258 @@
+"""EMBED, the Emory breast imaging data set (open data): DICOM, findings, regions.
+
+The raw folder, as the bucket of AWS has it (or a part of it)::
+
+    tables/EMBED_OpenData_metadata.csv      (or ..._metadata_reduced.csv)
+    tables/EMBED_OpenData_clinical.csv      (or ..._clinical_reduced.csv)
+    images/cohort_1/<empi_anon>/<study>/<series>/<image>.dcm
+
+The metadata table has one row a file: ``empi_anon``, ``acc_anon``, ``anon_dicom_path``
+(on the authors' disk or in the bucket; the file is found by the end of it),
+``FinalImageType`` ('2D'; 'cview', synthetic from tomosynthesis; '3D', 'ROI_SSC' and
+others), ``ImageLateralityFinal``, ``ViewPosition``, ``spot_mag`` (1 for spot compression
+and magnification, else empty), ``num_roi``, ``ROI_coords`` ('((ymin, xmin, ymax, xmax),
+...)', lists or tuples, '()' without regions), and in the whole table ``Rows``,
+``Columns``, ``BreastImplantPresent``. The clinical table: :mod:`.embed_findings`.
+Sources: J. J. Jeong et al., Radiology: Artificial Intelligence 5(1), 2023; the README
+and notebooks of Emory-HITI/EMBED_Open_Data.
+
+Rules: an exam is an ``acc_anon``. A row of the clinical table counts for the breast of
+its side, one of side B or without a side for both; pathology for the side ``bside``
+says, where it says one. A breast has the BI-RADS of most concern and the most severe
+pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is unknown. It is
+abnormal if its BI-RADS is not 1, or it has pathology or a described finding; in an exam
+of both breasts whose rows are all of one side, the other is not abnormal. A region has no
+link to a finding: its kind is that of the breast's findings if they have one, else
+'finding'; BI-RADS and pathology are a finding's only where breast and image have one.
+
+Of several images of a view, digital ones stand before synthetic ones; further choice is
+that of all converters. Spot compression, magnification and others than 2-D images are
+left out.
+"""
+import ast
+import math
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Set, Tuple
+
+from .base import Converter
+from .cells import read_flag, read_side, stated
+from .embed_findings import (CLINICAL, KINDS, BreastFacts, ClinicalExam,
+                             plain_id, read_exams, severity_note)
+from .raw_folder import RawFolder, Row
+from .records import Catalogue, ConversionError, RawLesion, RawView
+
+Box = Tuple[float, float, float, float]
+
+_EXPECTED = ('EMBED open data: tables/EMBED_OpenData_metadata.csv, '
+             'tables/EMBED_OpenData_clinical.csv and images/cohort_1/...')
+_METADATA = dict(
+    patient='empi_anon', exam='acc_anon', path='anon_dicom_path',
+    type='FinalImageType', side='ImageLateralityFinal', view='ViewPosition',
+    spot='spot_mag?', regions='DCM_ROI_coords|ROI_coords?', n_regions='num_roi?',
+    height='Rows?', width='Columns?', implant='BreastImplantPresent?',
+    modifier='0_ViewCodeSequence_0_ViewModifierCodeSequence_CodeMeaning?')
+_TYPES = {'2d': '2D', 'cview': 'C-view'}  # in the order of choice
+
+
+class EMBEDConverter(Converter):
+    """Reads EMBED; see the module for its format and the rules."""
+    name = 'EMBED'
+    categories = (*KINDS, 'finding')
+
+    def catalogue(self, raw: Path) -> Catalogue:
+        """Find all views; see :meth:`Converter.catalogue`."""
+        folder = RawFolder(raw, _EXPECTED)
+        found = Catalogue()
+        rows = _table(folder, 'metadata', _METADATA, found)
+        findings = _table(folder, 'clinical', CLINICAL, found)
+        exams = read_exams(findings, found)
+        files = _Files(folder)
+        views = []
+        for row in rows:
+            row = {name: stated(cell) for name, cell in row.items()}
+            view = _view(row, exams, files, found)
+            if view is not None:
+                views.append(view)
+        # stable: images of a type stay in the order of the table
+        found.views = sorted(views, key=lambda view: list(_TYPES.values()).index(
+            view.extra['image_type']))
+        found.notes += [*_table_notes(rows, findings), severity_note(exams),
+                        *_view_notes(found.views, exams)]
+        return found
+
+
+def _table(folder: RawFolder, kind: str, columns: Dict[str, str],
+           found: Catalogue) -> List[Row]:
+    """Read the whole table, or the reduced one where it alone is there."""
+    files = folder.matching(rf'(.*/)?[^/]*{kind}[^/]*\.csv')
+    files = [file for file in files if 'legend' not in file.name.lower()]
+    files.sort(key=lambda file: ('reduced' in file.name.lower(), len(file.name)))
+    table = folder.first_table(files, columns, found)
+    if table is None:
+        raise ConversionError(f'{folder.root}: no table EMBED_OpenData_{kind}.csv; '
+                              f'expected {_EXPECTED}')
+    return table[1]
+
+
+class _Files:
+    """Finds images by the end of their path; names of files are unique (UIDs)."""
+
+    def __init__(self, folder: RawFolder) -> None:
+        self._by_name: Dict[str, List[Path]] = defaultdict(list)
+        for file in folder.files:
+            self._by_name[file.name.lower()].append(file)
+
+    def find(self, text: str) -> Optional[Path]:
+        parts = [part for part in re.split(r'[\\/]+', text.lower()) if part]
+        files = self._by_name.get(parts[-1], ()) if parts else ()
+
+        def shared(file: Path) -> int:
+            own = file.as_posix().lower().split('/')
+            count = 0
+            while count < min(len(own), len(parts)) and (
+                    own[-1 - count] == parts[-1 - count]):
+                count += 1
+            return count
+
+        return max(files, key=shared, default=None)
+
+
+def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
+          found: Catalogue) -> Optional[RawView]:
+    item = f'row {row["row"]} of the metadata table'
+    patient, exam_id = plain_id(row['patient']), plain_id(row['exam'])
+    if not patient or not exam_id:
+        found.skip(item, 'row without empi_anon or acc_anon')
+        return None
+    kind = _TYPES.get(re.sub('[^a-z0-9]', '', row['type'].lower()))
+    side, view = read_side(row['side']), row['view'].upper()
+    modifier = row['modifier'].lower()
+    for fault, reason, detail in (
+            (kind is None, 'image that is not 2-D or synthetic 2-D', row['type']),
+            (read_flag(row['spot']) or 'spot' in modifier or 'magnif' in modifier,
+             'spot compression or magnification view', row['modifier']),
+            (side is None, 'laterality that is not L or R', row['side']),
+            (view not in ('CC', 'MLO'), 'view that is not CC or MLO', row['view'])):
+        if fault:
+            found.skip(item, reason, detail)
+            return None
+    exam = exams.setdefault(exam_id, ClinicalExam(patient))
+    if exam.patient != patient:
+        found.skip(item, 'image of an exam that is another patient\'s')
+        return None
+    file = files.find(row['path'])
+    if file is None:
+        found.skip(item, 'image not found', f'{side} {view}')
+        return None
+    breast = exam.of_breast(side)
+    lesions = _lesions(row, breast, file, found)
+    abnormal = breast.abnormal
+    if lesions and abnormal is False:
+        found.skip(file, 'view with a region in a breast that is not abnormal',
+                   'abnormal taken as unknown')
+        abnormal = None
+    implant = read_flag(row['implant'])
+    return RawView(
+        file, exam_id, patient, side, view,
+        birads=breast.birads, density=breast.density, pathology=breast.pathology,
+        abnormal=abnormal, size=_size(row), lesions=lesions,
+        extra=dict(
+            image_type=kind, exam_kind=exam.kind, finding_kinds=breast.kinds,
+            path_severity=breast.severity,
+            implant=exam.implant if implant is None else implant))
+
+
+def _size(row: Row) -> Optional[Tuple[int, int]]:
+    texts = plain_id(row['height']), plain_id(row['width'])
+    return (int(texts[0]), int(texts[1])) if all(map(str.isdecimal, texts)) else None
+
+
+def _lesions(row: Row, breast: BreastFacts, file: Path,
+             found: Catalogue) -> List[RawLesion]:
+    """Return the regions of an image, with what is known of them."""
+    boxes = _boxes(row, file, found)
+    single = breast.findings[0] if len(breast.findings) == len(boxes) == 1 else None
+    kinds = breast.kinds
+    if len(kinds) != 1 and not (kinds and len(breast.findings) == 1):
+        kinds = ['finding']
+    return [RawLesion(
+        kinds[0], box=box, birads=single and single.birads,
+        pathology=breast.pathology if single else None) for box in boxes]
+
+
+def _boxes(row: Row, file: Path, found: Catalogue) -> List[Box]:
+    item, text = f'region of {file}', row['regions']
+    try:
+        listed = list(_fours(ast.literal_eval(text))) if text else []
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        found.skip(item, 'ROI_coords that is not a list of four numbers each', text)
+        return []
+    number = plain_id(row['n_regions'])
+    if number.isdecimal() and int(number) != len(listed):
+        found.skip(item, 'another number of regions than num_roi',
+                   f'{len(listed)}, not {number}')
+    size, boxes = _size(row), []
+    for y1, x1, y2, x2 in listed:
+        box = x1, y1, x2, y2
+        if x2 <= x1 or y2 <= y1:
+            found.skip(item, 'region that ends before it starts', str(box))
+        elif size and (x1 >= size[1] or y1 >= size[0] or x2 <= 0 or y2 <= 0):
+            found.skip(item, 'region outside its image', str(box))
+        elif box in boxes:
+            found.skip(item, 'region that repeats another of its image', str(box))
+        else:
+            boxes.append(box)
+    return boxes
+
+
+def _fours(value: Any):
+    """Yield the lists of four numbers in lists of any depth; empty ones are nothing."""
+    if not isinstance(value, (list, tuple)):
+        raise ValueError
+    if value and all(isinstance(part, (int, float)) and math.isfinite(part)
+                     for part in value):
+        if len(value) != 4:
+            raise ValueError
+        yield value
+        return
+    for part in value:
+        yield from _fours(part)
+
+
+def _table_notes(rows: List[Row], findings: List[Row]) -> List[str]:
+    types = Counter(row['type'] or 'none' for row in rows)
+    listed = ', '.join(f'{name} {count}' for name, count in types.most_common())
+    return [
+        'Licence: models trained on any part of EMBED, their weights and embeddings may '
+        'not be released without written permission of Emory University.',
+        f'Rows of the metadata table: {len(rows)} images of {_number(rows, "patient")} '
+        f'patients and {_number(rows, "exam")} exams ({listed}).',
+        f'Rows of the clinical table: {len(findings)} findings of '
+        f'{_number(findings, "patient")} patients and {_number(findings, "exam")} '
+        'exams.',
+    ]
+
+
+def _number(rows: List[Row], column: str) -> int:
+    return len({plain_id(row[column]) for row in rows} - {''})
+
+
+def _view_notes(views: List[RawView], exams: Dict[str, ClinicalExam]) -> List[str]:
+    types: Dict[tuple, Set[str]] = defaultdict(set)
+    for view in views:
+        types[view.exam_id, view.laterality, view.view].add(view.extra['image_type'])
+    used = {view.exam_id for view in views}
+    breasts = {(view.exam_id, view.laterality) for view in views}
+    counts = {
+        'views have a synthetic image (C-view) alone':
+            sum(own == {'C-view'} for own in types.values()),
+        'exams have no row in the clinical table: their labels are unknown':
+            sum(not exams[exam].findings for exam in used),
+        'breasts without a row, in exams of both breasts, are taken as not abnormal':
+            sum(exams[exam].of_breast(side).implied for exam, side in breasts),
+        'images are of exams with implants (key implant)':
+            sum(view.extra['implant'] is True for view in views),
+        'images have regions': sum(bool(view.lesions) for view in views)}
+    return [f'{count} {text}.' for text, count in counts.items() if count]
