@@ -246,3 +246,34 @@ def test_the_command_on_pictures(write, tmp_path, run_tool, write_picture):
     assert images['1010']['pathology'] == 'malignant' and images['1010']['cancer']
     assert images['1000']['pathology'] is None and images['1000']['implant'] is False
     assert images['1000']['pixel_spacing_mm'] is None
+
+
+def as_the_set_has_it(path, keep_class):
+    """Take away what its DICOM files lack."""
+    ds = pydicom.dcmread(path)
+    del ds.Modality
+    if not keep_class:
+        del ds.SOPClassUID
+    ds.save_as(path, enforce_file_format=False)
+
+
+@pytest.mark.parametrize('keep_class', [True, False])
+def test_the_command_on_dicom_without_modality_and_view(write, tmp_path, run_tool,
+                                                        keep_class):
+    """Side and view are those of the table; the files have neither."""
+    rows = [entry for patient in range(10) for entry in exam(
+        patient, dict(L={}, R=dict(cancer=int(patient < 5), biopsy=1)))]
+    rows.append(row(0, 99, 'R', 'CC', cancer=1, biopsy=1))  # once more
+    root = write(rows, without={entry['image_id'] for entry in rows})
+    for entry in rows:
+        path = root / 'train_images' / entry['patient_id'] / f'{entry["image_id"]}.dcm'
+        write_dicom(path, entry['laterality'])
+        as_the_set_has_it(path, keep_class)
+    images, summary = convert(run_tool, tmp_path, root)
+    assert len(images) == 40
+    assert summary['skipped'] == {'another image of the same view of an exam': 1}
+    views = Counter((im['laterality'], im['view'], im['pathology'])
+                    for im in images.values())
+    assert views == {('L', 'CC', None): 10, ('L', 'MLO', None): 10,
+                     **{('R', view, kind): 5 for view in ('CC', 'MLO')
+                        for kind in ('malignant', 'benign')}}
