@@ -73,7 +73,7 @@ def read_side(text: str) -> Optional[str]:
 
 
 def read_flag(text: str) -> Optional[bool]:
-    """Return what a cell such as '1', '0.0', 'True' or 'no' says, ``None`` for others."""
+    """Return what a cell such as '1', '0.0', 'True' or 'no' says, else ``None``."""
     return _FLAGS.get(re.sub(r'[.,]0+$', '', text.strip().lower()))
 
 

@@ -6,28 +6,29 @@ The raw folder, as the bucket of AWS has it (or a part of it)::
     tables/EMBED_OpenData_clinical.csv      (or ..._clinical_reduced.csv)
     images/cohort_1/<empi_anon>/<study>/<series>/<image>.dcm
 
-The metadata table has one row a file: ``empi_anon``, ``acc_anon``, ``anon_dicom_path``
-(on the authors' disk or in the bucket; the file is found by the end of it),
-``FinalImageType`` ('2D'; 'cview', synthetic from tomosynthesis; '3D', 'ROI_SSC' and
-others), ``ImageLateralityFinal``, ``ViewPosition``, ``spot_mag`` (1 for spot compression
-and magnification, else empty), ``num_roi``, ``ROI_coords`` ('((ymin, xmin, ymax, xmax),
-...)', lists or tuples, '()' without regions), and in the whole table ``Rows``,
-``Columns``, ``BreastImplantPresent``. The clinical table: :mod:`.embed_findings`.
-Sources: J. J. Jeong et al., Radiology: Artificial Intelligence 5(1), 2023; the README
-and notebooks of Emory-HITI/EMBED_Open_Data.
+The metadata table has one row a file: ``empi_anon``, ``acc_anon``,
+``anon_dicom_path`` (on the authors' disk or in the bucket; the file is found by the
+end of it), ``FinalImageType`` ('2D'; 'cview', synthetic from tomosynthesis; '3D',
+'ROI_SSC' and others), ``ImageLateralityFinal``, ``ViewPosition``, ``spot_mag`` (1 for
+spot compression and magnification, else empty), ``num_roi``, ``ROI_coords`` ('((ymin,
+xmin, ymax, xmax), ...)', lists or tuples, '()' without regions), and in the whole
+table ``Rows``, ``Columns``, ``BreastImplantPresent``. The clinical table:
+:mod:`.embed_findings`. Sources: J. J. Jeong et al., Radiology: Artificial
+Intelligence 5(1), 2023; the README and notebooks of Emory-HITI/EMBED_Open_Data.
 
-Rules: an exam is an ``acc_anon``. A row of the clinical table counts for the breast of
-its side, one of side B or without a side for both; pathology for the side ``bside``
-says, where it says one. A breast has the BI-RADS of most concern and the most severe
-pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is unknown. It is
-abnormal if its BI-RADS is not 1, or it has pathology or a described finding; in an exam
-of both breasts whose rows are all of one side, the other is not abnormal. A region has no
-link to a finding: its kind is that of the breast's findings if they have one, else
-'finding'; BI-RADS and pathology are a finding's only where breast and image have one.
+Rules: an exam is an ``acc_anon``. A row of the clinical table counts for the breast
+of its side, one of side B or without a side for both; pathology for the side
+``bside`` says, where it says one. A breast has the BI-RADS of most concern and the
+most severe pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is
+unknown. It is abnormal if its BI-RADS is not 1, or it has pathology or a described
+finding; in an exam of both breasts whose rows are all of one side, the other is not
+abnormal. A region has no link to a finding: its kind is that of the breast's findings
+if they have one, else 'finding'; BI-RADS and pathology are a finding's only where
+breast and image have one.
 
-Of several images of a view, digital ones stand before synthetic ones; further choice is
-that of all converters. Spot compression, magnification and others than 2-D images are
-left out.
+Of several images of a view, digital ones stand before synthetic ones; further choice
+is that of all converters. Spot compression, magnification and others than 2-D images
+are left out.
 """
 import ast
 import math
@@ -225,8 +226,8 @@ def _table_notes(rows: List[Row], findings: List[Row]) -> List[str]:
     types = Counter(row['type'] or 'none' for row in rows)
     listed = ', '.join(f'{name} {count}' for name, count in types.most_common())
     return [
-        'Licence: models trained on any part of EMBED, their weights and embeddings may '
-        'not be released without written permission of Emory University.',
+        'Licence: models trained on any part of EMBED, their weights and embeddings '
+        'may not be released without written permission of Emory University.',
         f'Rows of the metadata table: {len(rows)} images of {_number(rows, "patient")} '
         f'patients and {_number(rows, "exam")} exams ({listed}).',
         f'Rows of the clinical table: {len(findings)} findings of '

@@ -1,14 +1,15 @@
 """What EMBED's clinical table says of the breasts of an exam.
 
-``EMBED_OpenData_clinical.csv`` has one row a finding, or one a negative exam or breast:
-``empi_anon``, ``acc_anon``, ``numfind``, ``side`` (L, R; B or empty for both), ``asses``
-(BI-RADS as a letter: A 0, N 1, B 2, P 3, S 4, M 5, K 6; X none), ``tissueden`` (1 to 4;
-5 for a man), ``desc`` (such as 'MG Screening Bilateral'), descriptors (``massshape``,
-``massmargin``, ``massdens``, ``calcfind``, ``calcdistri``, ``calcnumber``),
-``path_severity`` (0 invasive cancer, 1 cancer in situ, 2 high-risk lesion, 3 borderline,
-4 benign, 5 normal tissue, 6 cancer not of the breast; empty without biopsy) and
-``bside``, the side of that pathology. Sources: README and ``Sample_Notebook.ipynb`` of
-Emory-HITI/EMBED_Open_Data, the latter for the descriptors of each kind.
+``EMBED_OpenData_clinical.csv`` has one row a finding, or one a negative exam or
+breast: ``empi_anon``, ``acc_anon``, ``numfind``, ``side`` (L, R; B or empty for
+both), ``asses`` (BI-RADS as a letter: A 0, N 1, B 2, P 3, S 4, M 5, K 6; X none),
+``tissueden`` (1 to 4; 5 for a man), ``desc`` (such as 'MG Screening Bilateral'),
+descriptors (``massshape``, ``massmargin``, ``massdens``, ``calcfind``,
+``calcdistri``, ``calcnumber``), ``path_severity`` (0 invasive cancer, 1 cancer in
+situ, 2 high-risk lesion, 3 borderline, 4 benign, 5 normal tissue, 6 cancer not of the
+breast; empty without biopsy) and ``bside``, the side of that pathology. Sources:
+README and ``Sample_Notebook.ipynb`` of Emory-HITI/EMBED_Open_Data, the latter for the
+descriptors of each kind.
 """
 import re
 from collections import Counter
