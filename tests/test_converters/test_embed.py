@@ -29,7 +29,8 @@ VIEWS = [(side, view) for side in 'LR' for view in ('CC', 'MLO')]
 
 def image(exam, side='L', view='CC', kind='2D', rois='()', patient='7', **more):
     number = more.pop('number', 1)
-    name = f'cohort_1/{patient}/1.2.{exam}/1.3.{exam}/1.4.{exam}{side}{view}{number}.dcm'
+    name = f'1.4.{exam}{side}{view}{number}.dcm'
+    name = f'cohort_1/{patient}/1.2.{exam}/1.3.{exam}/{name}'
     count = rois.count('(') - 1 if rois.startswith('((') else 0
     return {'empi_anon': patient, 'acc_anon': exam, 'anon_dicom_path': BUCKET + name,
             'FinalImageType': kind, 'ImageLateralityFinal': side, 'ViewPosition': view,
@@ -249,7 +250,8 @@ def test_forms_of_the_regions(write, rois, boxes):
      {'ROI_coords that is not a list of four numbers each': 1}),
     ('((30, 5, 10, 25), (1, 2, 3, 4))', 1, {'region that ends before it starts': 1}),
     ('((10, 70, 30, 90), (10, 60, 30, 80))', 1, {'region outside its image': 1}),
-    ('((1, 2, 3, 4), (1, 2, 3, 4))', 1, {'region that repeats another of its image': 1}),
+    ('((1, 2, 3, 4), (1, 2, 3, 4))', 1,
+     {'region that repeats another of its image': 1}),
 ])
 def test_regions_that_cannot_be_used(write, rois, kept, reasons):
     found, skipped = catalogue(write([image('11', rois=rois, num_roi='')], []))
@@ -324,8 +326,8 @@ def test_broken_clinical_rows_are_counted(write):
         finding('11', 'R', 'Q', 2, tissueden='9', path_severity='7')]))
     assert skipped == {
         'side that is not L, R, B or empty': 1, 'row without empi_anon or acc_anon': 1,
-        "row of an exam that is another patient's": 1, 'assessment that is not known': 1,
-        'density that is not known': 1, 'path_severity that is not 0 to 6': 1}
+        "row of an exam that is another patient's": 1,
+        'assessment that is not known': 1, 'density that is not known': 1, 'path_severity that is not 0 to 6': 1}
     assert breasts(found, 'birads', 'density', 'pathology') == {
         ('11', 'L'): ('0', None, None), ('11', 'R'): (None, None, None)}
 

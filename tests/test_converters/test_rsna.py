@@ -1,8 +1,8 @@
 """RSNA 2022: fixtures in the form of the competition's table and files.
 
 Columns and values (floats for whole numbers, empty cells, True and False) are those of
-``train.csv`` as notebooks on it print it; its DICOM files have no Modality, and side and
-view stand in the table alone.
+``train.csv`` as notebooks on it print it; its DICOM files have no Modality, and side
+and view stand in the table alone.
 """
 import csv
 import json

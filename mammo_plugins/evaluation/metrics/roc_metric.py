@@ -20,8 +20,8 @@ from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 from .froc_metric import _instances, _name, _to_numpy
 
 Result = List[Tuple[int, float, Hashable, Optional[str]]]
-"""Of one data sample: (label, score, patient, breast) of what it holds that is labelled,
-the breast ``None`` where it is not known or there is not one."""
+"""Of one data sample: (label, score, patient, breast) of what it holds that is
+labelled, the breast ``None`` where it is not known or there is not one."""
 
 
 @METRICS.register_module()
