@@ -25,7 +25,7 @@ def rule_sentence(summary: dict) -> str:
     kind = {'bbox': 'boxes', 'mask': 'masks'}[summary['match']]
     unit = summary['resampling_unit']
     interval = 'no CI'
-    if summary['no_interval']:
+    if summary.get('no_interval'):  # not in files of earlier versions
         interval += f": {summary['no_interval']}"
     elif summary['n_bootstrap']:
         interval = (f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws "
