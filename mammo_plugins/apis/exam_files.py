@@ -168,7 +168,7 @@ def _inspect(path: Path) -> FoundView:
         header['rows'],
         facts.pixel_spacing_mm,
         modality=modality,
-        order=screening_order(header),
+        order=screening_order(header['image_kind'], header),
         kind=header['image_kind'],
         burned_in=header['burned_in_annotation'] is True,
         orientation=facts.orientation,

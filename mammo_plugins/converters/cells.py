@@ -1,4 +1,4 @@
-"""What the cells of tables say of BI-RADS, density, sides, and yes or no."""
+"""What the cells of tables say: nothing, a BI-RADS category, a breast density."""
 import re
 from typing import Iterable, List, Optional
 
@@ -8,14 +8,17 @@ from mammo_plugins.structures import BIRADS, DENSITIES
 # a screening recall does; 6 is a cancer that is already proven
 CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 
+_NOTHING = ('', '_', '-', '--', '\u2013', '\u2014', '.', '?', 'nan', 'none', 'null', 'na',
+            'n/a', '#n/a', '<na>', 'nil', 'unknown')
 _NAME = r'(?:(?:bi-?\s?rads|acr)[\W_]*)?'
 _CATEGORY = r'([0-6])(?:[.,]0+)?\s?([abc]?)'
 _DENSITY = r'([a-d1-4])(?:[.,]0+)?'
-_SIDES = dict(l='L', left='L', r='R', right='R')
-_FLAGS = {**dict.fromkeys(('1', 'true', 'yes', 'y'), True),
-          **dict.fromkeys(('0', 'false', 'no', 'n'), False)}
-_NOTHING = ('nan', 'na', 'n/a', 'none', 'null')
 _LETTERS = dict(zip('1234', DENSITIES))
+
+
+def is_empty(text: str) -> bool:
+    """Return whether a cell says nothing, such as '', '-', 'NaN' or 'N/A'."""
+    return text.strip().lower() in _NOTHING
 
 
 def read_birads(text: str) -> Optional[str]:
@@ -67,6 +70,11 @@ def _letter(density: str) -> str:
     return _LETTERS.get(density, density.upper())
 
 
+_SIDES = dict(l='L', left='L', r='R', right='R')
+_FLAGS = {**dict.fromkeys(('1', 'true', 'yes', 'y'), True),
+          **dict.fromkeys(('0', 'false', 'no', 'n'), False)}
+
+
 def read_side(text: str) -> Optional[str]:
     """Return the side 'L' or 'R' that a cell is, ``None`` for any other text."""
     return _SIDES.get(text.strip().lower())
@@ -75,8 +83,3 @@ def read_side(text: str) -> Optional[str]:
 def read_flag(text: str) -> Optional[bool]:
     """Return what a cell such as '1', '0.0', 'True' or 'no' says, else ``None``."""
     return _FLAGS.get(re.sub(r'[.,]0+$', '', text.strip().lower()))
-
-
-def stated(text: str) -> str:
-    """Return a cell's text, '' for the words that tools write into empty cells."""
-    return '' if text.strip().lower() in _NOTHING else text

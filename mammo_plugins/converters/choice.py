@@ -21,8 +21,9 @@ def view_key(view: RawView) -> Key:
 def choose_views(catalogue: Catalogue, raw: Path) -> Others:
     """Keep one image of each view, the one that stands for it if it can be used.
 
-    Headers are read of views that are there more than once. Images that never stand
-    for a screening view become skips; of the others
+    Headers are read of views that are there more than once; the kind of image that a
+    table states goes before theirs. Images that never stand for a screening view become
+    skips; of the others
     :func:`~mammo_plugins.io.image_kind.screening_order` gives the order, then whether
     lesions are drawn in it, then the catalogue's own.
 
@@ -51,13 +52,13 @@ def _ranked(group: List[RawView], raw: Path, catalogue: Catalogue) -> List[RawVi
         try:
             header = read_header(raw / view.file).header
         except MammogramError:  # told when its turn comes to be read
-            ranked.append(((0, False, False), not view.lesions, view))
-            continue
-        if screening_rank(header['image_kind']) is None:
-            catalogue.skip(view.file, exclusion(header['image_kind']))
+            header = {}
+        kind = view.image_kind or header.get('image_kind')
+        if screening_rank(kind) is None:
+            catalogue.skip(view.file, exclusion(kind))
             _note_lesions(catalogue, view)
         else:
-            ranked.append((screening_order(header), not view.lesions, view))
+            ranked.append((screening_order(kind, header), not view.lesions, view))
     return [view for *_, view in sorted(ranked, key=lambda item: item[:2])]
 
 

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
 
 from .base import Converter
-from .cells import read_side, stated
+from .cells import is_empty, read_side
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawView
 
@@ -160,7 +160,7 @@ class _Table:
             key = re.sub('[^a-z0-9]', '', row[name].lower())
             if key in words:
                 known[name].add(words[key])
-            elif key and stated(row[name]):
+            elif not is_empty(row[name]):
                 found.skip(f'{name} of {item}', 'label that is not known', row[name])
         if again:
             clash = [name for name, values in before.items()

@@ -186,7 +186,7 @@ def process_view(job: Job, view: RawView) -> Result:
         _, frame = load.load(str(job.out / file))
     except MammogramError as error:
         return dict(defect=error.reason)
-    kind = header.header['image_kind']
+    kind = view.image_kind or header.header['image_kind']
     if screening_rank(kind) is None:
         return dict(defect=exclusion(kind))
     size = frame.source_height, frame.source_width

@@ -26,8 +26,8 @@ abnormal. A region has no link to a finding: its kind is that of the breast's fi
 if they have one, else 'finding'; BI-RADS and pathology are a finding's only where
 breast and image have one.
 
-Of several images of a view, digital ones stand before synthetic ones; further choice
-is that of all converters. Spot compression, magnification and others than 2-D images
+Of several images of a view one is chosen as by all converters, the 'cview' as
+synthetic 2-D whatever its header says. Spot compression, magnification and others than 2-D images
 are left out.
 """
 import ast
@@ -38,7 +38,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from .base import Converter
-from .cells import read_flag, read_side, stated
+from .cells import is_empty, read_flag, read_side
+from .choice import view_key
 from .embed_findings import (CLINICAL, KINDS, BreastFacts, ClinicalExam,
                              plain_id, read_exams, severity_note)
 from .raw_folder import RawFolder, Row
@@ -54,7 +55,9 @@ _METADATA = dict(
     spot='spot_mag?', regions='DCM_ROI_coords|ROI_coords?', n_regions='num_roi?',
     height='Rows?', width='Columns?', implant='BreastImplantPresent?',
     modifier='0_ViewCodeSequence_0_ViewModifierCodeSequence_CodeMeaning?')
-_TYPES = {'2d': '2D', 'cview': 'C-view'}  # in the order of choice
+_SYNTHETIC = 'synthetic 2-D'
+# of a digital image the header says more
+_TYPES = {'2d': None, 'cview': _SYNTHETIC}
 
 
 class EMBEDConverter(Converter):
@@ -65,20 +68,16 @@ class EMBEDConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """Find all views; see :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
-        found = Catalogue()
+        found = folder.new_catalogue()
         rows = _table(folder, 'metadata', _METADATA, found)
         findings = _table(folder, 'clinical', CLINICAL, found)
         exams = read_exams(findings, found)
         files = _Files(folder)
-        views = []
         for row in rows:
-            row = {name: stated(cell) for name, cell in row.items()}
+            row = {name: '' if is_empty(cell) else cell for name, cell in row.items()}
             view = _view(row, exams, files, found)
             if view is not None:
-                views.append(view)
-        # stable: images of a type stay in the order of the table
-        found.views = sorted(views, key=lambda view: list(_TYPES.values()).index(
-            view.extra['image_type']))
+                found.views.append(view)
         found.notes += [*_table_notes(rows, findings), severity_note(exams),
                         *_view_notes(found.views, exams)]
         return found
@@ -127,11 +126,11 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
     if not patient or not exam_id:
         found.skip(item, 'row without empi_anon or acc_anon')
         return None
-    kind = _TYPES.get(re.sub('[^a-z0-9]', '', row['type'].lower()))
+    kind = re.sub('[^a-z0-9]', '', row['type'].lower())
     side, view = read_side(row['side']), row['view'].upper()
     modifier = row['modifier'].lower()
     for fault, reason, detail in (
-            (kind is None, 'image that is not 2-D or synthetic 2-D', row['type']),
+            (kind not in _TYPES, 'image that is not 2-D or synthetic 2-D', row['type']),
             (read_flag(row['spot']) or 'spot' in modifier or 'magnif' in modifier,
              'spot compression or magnification view', row['modifier']),
             (side is None, 'laterality that is not L or R', row['side']),
@@ -159,8 +158,9 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
         file, exam_id, patient, side, view,
         birads=breast.birads, density=breast.density, pathology=breast.pathology,
         abnormal=abnormal, size=_size(row), lesions=lesions,
+        image_kind=_TYPES[kind],
         extra=dict(
-            image_type=kind, exam_kind=exam.kind, finding_kinds=breast.kinds,
+            exam_kind=exam.kind, finding_kinds=breast.kinds,
             path_severity=breast.severity,
             implant=exam.implant if implant is None else implant))
 
@@ -241,14 +241,14 @@ def _number(rows: List[Row], column: str) -> int:
 
 
 def _view_notes(views: List[RawView], exams: Dict[str, ClinicalExam]) -> List[str]:
-    types: Dict[tuple, Set[str]] = defaultdict(set)
+    kinds: Dict[tuple, Set[Optional[str]]] = defaultdict(set)
     for view in views:
-        types[view.exam_id, view.laterality, view.view].add(view.extra['image_type'])
+        kinds[view_key(view)].add(view.image_kind)
     used = {view.exam_id for view in views}
     breasts = {(view.exam_id, view.laterality) for view in views}
     counts = {
         'views have a synthetic image (C-view) alone':
-            sum(own == {'C-view'} for own in types.values()),
+            sum(own == {_SYNTHETIC} for own in kinds.values()),
         'exams have no row in the clinical table: their labels are unknown':
             sum(not exams[exam].findings for exam in used),
         'breasts without a row, in exams of both breasts, are taken as not abnormal':

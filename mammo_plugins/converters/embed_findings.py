@@ -18,7 +18,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from mammo_plugins.structures import LATERALITIES
 
-from .cells import most_concerning, read_density, read_flag, read_side, stated
+from .cells import is_empty, most_concerning, read_density, read_flag, read_side
 from .raw_folder import Row
 from .records import Catalogue
 
@@ -150,7 +150,9 @@ def read_exams(rows: Sequence[Row], found: Catalogue) -> Dict[str, ClinicalExam]
     exams: Dict[str, ClinicalExam] = {}
     two_sided = 0
     for row in rows:
-        row = {name: stated(cell) for name, cell in row.items()}
+        # '-' is a density of masses
+        row = {name: '' if is_empty(cell) and name != 'mass_density' else cell
+               for name, cell in row.items()}
         item = f'row {row["row"]} of the clinical table'
         exam, patient = plain_id(row['exam']), plain_id(row['patient'])
         side = read_side(row['side'])

@@ -3,6 +3,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
 
@@ -54,6 +55,8 @@ class RawView:
         file (Path): The raw image, relative to the raw folder.
         exam_id (str), patient_id (str): The data set's own pseudonyms.
         laterality (str), view (str), modality (str): As in the COCO-exam format.
+        image_kind (str, optional): Which kind of image it is by the tables, as in
+            :mod:`~mammo_plugins.io.image_kind`; it goes before what the header says.
         part (str, optional): 'train', 'val' or 'test' of the official split.
         birads, density, pathology (str, optional): Of the view or its breast.
         abnormal (bool, optional): Whether the view shows an abnormality.
@@ -71,6 +74,7 @@ class RawView:
     laterality: str
     view: str
     modality: str = 'FFDM'
+    image_kind: Optional[str] = None
     part: Optional[str] = None
     birads: Optional[str] = None
     density: Optional[str] = None
@@ -88,6 +92,7 @@ class RawView:
             laterality=LATERALITIES,
             view=VIEWS,
             modality=MODALITIES,
+            image_kind=(None, *SUBSTITUTES, *EXCLUDED),
             part=(None, 'train', 'val', 'test'),
             birads=(None, *BIRADS),
             density=(None, *DENSITIES),

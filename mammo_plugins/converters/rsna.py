@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from .base import Converter
-from .cells import read_birads, read_density, read_flag, read_side, stated
+from .cells import is_empty, read_birads, read_density, read_flag, read_side
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawView
 
@@ -58,9 +58,9 @@ class RSNAConverter(Converter):
         """Find all views; see :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
         table = folder.one(r'(.*/)?train\.csv', 'table train.csv')
-        rows = [{name: stated(cell) for name, cell in row.items()}
+        rows = [{name: '' if is_empty(cell) else cell for name, cell in row.items()}
                 for row in folder.table(table, _TABLE)]
-        found = Catalogue()
+        found = folder.new_catalogue()
         kept = _images(rows, found)
         breasts = _Breasts(kept, found)
         files = _image_files(folder)

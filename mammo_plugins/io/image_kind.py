@@ -202,17 +202,19 @@ def screening_rank(kind: Optional[str]) -> Optional[int]:
     return SUBSTITUTES.index(kind) if kind in SUBSTITUTES else None
 
 
-def screening_order(header: Dict[str, Any]) -> Tuple[int, bool, bool]:
+def screening_order(kind: Optional[str],
+                    header: Dict[str, Any]) -> Tuple[int, bool, bool]:
     """Return what sorts the images of one view, the one to take first.
 
     Args:
-        header (dict): Facts of a file whose kind may stand for a view; of equal kinds
-            one that says For Presentation goes first, then one without text in it.
+        kind (str, optional): A kind that may stand for a view.
+        header (dict): Facts of the file; of equal kinds one that says For Presentation
+            goes first, then one without text in it.
     """
-    presentation = header['presentation_intent'] == 'FOR PRESENTATION' or (
-        'For Presentation' in (header['sop_class'] or ''))
-    return (screening_rank(header['image_kind']), not presentation,
-            header['burned_in_annotation'] is True)
+    presentation = header.get('presentation_intent') == 'FOR PRESENTATION' or (
+        'For Presentation' in (header.get('sop_class') or ''))
+    return (screening_rank(kind), not presentation,
+            header.get('burned_in_annotation') is True)
 
 
 def exclusion(kind: str) -> str:

@@ -1,10 +1,10 @@
 """Cells in the spellings that the data sets' tables have."""
 import pytest
 
-from mammo_plugins.converters.cells import (CONCERN, most_concerning,
+from mammo_plugins.converters.cells import (CONCERN, is_empty, most_concerning,
                                             read_all_birads, read_birads,
                                             read_densest, read_density, read_flag,
-                                            read_side, stated)
+                                            read_side)
 from mammo_plugins.structures import BIRADS
 
 
@@ -82,11 +82,11 @@ def test_sides(text, side):
     assert read_side(text) == side
 
 
-@pytest.mark.parametrize('text', ['nan', 'NaN', 'NA', 'n/a', ' None', 'NULL'])
-def test_words_for_nothing(text):
-    assert stated(text) == ''
+@pytest.mark.parametrize('text', ['', ' ', '-', 'nan', 'NaN', 'n/a', ' None', '<NA>'])
+def test_cells_that_say_nothing(text):
+    assert is_empty(text)
 
 
-@pytest.mark.parametrize('text', ['', '0', 'N', 'nano', 'no finding', ' a '])
-def test_words_for_something(text):
-    assert stated(text) == text
+@pytest.mark.parametrize('text', ['0', 'N', 'nano', 'no', 'no finding', ' a ', 'normal'])
+def test_cells_that_say_something(text):
+    assert not is_empty(text)

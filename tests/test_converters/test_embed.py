@@ -11,9 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 from small_dicom import write_dicom
 
 from mammo_plugins.converters import ConversionError
+from mammo_plugins.converters.choice import choose_views
 from mammo_plugins.converters.embed import EMBEDConverter
 
 META = ['empi_anon', 'acc_anon', 'anon_dicom_path', 'FinalImageType',
@@ -102,7 +104,7 @@ def test_a_negative_exam_of_one_row_without_a_side(write):
     assert view.file == Path('images/cohort_1/7/1.2.11/1.3.11/1.4.11LCC1.dcm')
     assert (view.exam_id, view.patient_id, view.modality, view.size) == (
         '11', '7', 'FFDM', (96, 64))
-    assert view.extra['image_type'] == '2D' and not view.lesions
+    assert view.image_kind is None and not view.lesions
 
 
 @pytest.mark.parametrize('side, both', [('B', True), ('', True), ('nan', True),
@@ -193,7 +195,8 @@ def test_the_breast_that_a_report_of_both_does_not_name(write, desc, abnormal):
 
 @pytest.mark.parametrize('cells, kinds', [
     (dict(massshape='G'), ['mass']), (dict(massmargin='S'), ['mass']),
-    (dict(massdens='='), ['mass']), (dict(massshape='F'), ['asymmetry']),
+    (dict(massdens='='), ['mass']), (dict(massdens='-'), ['mass']),
+    (dict(massdens='nan', massshape='N/A'), []), (dict(massshape='F'), ['asymmetry']),
     (dict(massshape='Q'), ['architectural distortion']),
     (dict(calcdistri='G'), ['calcification']), (dict(calcfind='K'), ['calcification']),
     (dict(calcnumber='3.0'), ['calcification']), (dict(calcnumber='0.0'), []),
@@ -286,14 +289,34 @@ def test_dicom_coordinates_go_before_those_of_pictures(write, tmp_path):
 
 
 def test_digital_images_stand_before_synthetic_ones(write):
+    """Whatever their order, and if the header of the synthetic one says nothing."""
     images = [image('11', kind='cview', number=2), image('11'),
               image('11', view='MLO', kind='C-View'), image('11', number=3)]
-    found, skipped = catalogue(write(images, []))
+    root = write(images, [], without=images)
+    for entry in images:
+        write_dicom(root / local(entry), 'L', code=entry['ViewPosition'])
+    found, skipped = catalogue(root)
     assert not skipped
-    assert [(v.view, v.extra['image_type'], v.file.stem[-1]) for v in found.views] == [
-        ('CC', '2D', '1'), ('CC', '2D', '3'), ('CC', 'C-view', '2'),
-        ('MLO', 'C-view', '1')]
+    assert [(v.view, v.image_kind, v.file.stem[-1]) for v in found.views] == [
+        ('CC', 'synthetic 2-D', '2'), ('CC', None, '1'), ('MLO', 'synthetic 2-D', '1'),
+        ('CC', None, '3')]
     assert '1 views have a synthetic image (C-view) alone.' in found.notes
+    choose_views(found, root)
+    assert [(v.view, v.image_kind, v.file.stem[-1]) for v in found.views] == [
+        ('CC', None, '1'), ('MLO', 'synthetic 2-D', '1')]
+
+
+def test_an_implant_displaced_image_stands_before_a_synthetic_one(write):
+    images = [image('11', kind='cview', number=2), image('11')]
+    root = write(images, [], without=images)
+    write_dicom(root / local(images[0]), 'L', code='CC')
+    modifier = Dataset()
+    modifier.CodeValue, modifier.CodingSchemeDesignator = '399209000', 'SCT'
+    write_dicom(root / local(images[1]), 'L', code='CC',
+                ViewModifierCodeSequence=[modifier])
+    found, _ = catalogue(root)
+    choose_views(found, root)
+    assert [v.file.stem[-1] for v in found.views] == ['1']
 
 
 def test_other_images_are_counted(write):
@@ -439,7 +462,7 @@ def test_the_command(write, tmp_path, run_tool):
     data = [json.loads(path.read_text())
             for path in (tmp_path / 'out/annotations').glob('*.json')]
     images = [entry for part in data for entry in part['images']]
-    assert {entry['image_type'] for entry in images} == {'2D'}
+    assert not any('image_kind' in entry for entry in images)  # all are full-field
     assert {c['name'] for c in data[0]['categories']} == {
         'mass', 'calcification', 'architectural distortion', 'asymmetry', 'finding'}
     box = next(a for part in data for a in part['annotations'])
