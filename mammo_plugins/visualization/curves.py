@@ -86,7 +86,7 @@ def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
 
 def _bands(summaries: Dict[str, dict]) -> str:
     units = {s['resampling_unit'] for s in summaries.values()
-             if s['n_bootstrap']}
+             if s['n_bootstrap'] and not s.get('no_interval')}
     return f"95% CI by bootstrap over {' or '.join(sorted(units))}" if units \
         else ''
 

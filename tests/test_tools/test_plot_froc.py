@@ -106,6 +106,16 @@ def test_run_without_lesions_says_so(tmp_path, drawn):
         curves.plot_froc({}, tmp_path / 'b.png')
 
 
+def test_one_patient_has_no_interval_to_name(tmp_path, drawn):
+    matches = [ImageMatches(np.array([.9]), [0], 1, name) for name in 'ppq']
+    for number, title in ((2, ''), (3, '95% CI by bootstrap over patients')):
+        one = froc_summary(FROCData.from_images(matches[:number]), .2, 'bbox')
+        curves.plot_froc({'one': one}, tmp_path / f'{number}.png')
+        axes, = drawn[-1].axes
+        assert axes.get_legend().get_title().get_text() == title
+        assert bool(axes.collections) == bool(title)
+
+
 @pytest.mark.parametrize('other, message', [
     (dict(iou_thr=.5), 'IoU threshold is 0.2 for .* but 0.5 for'),
     (dict(match='mask'), "match is bbox for .* but mask for"),
