@@ -467,3 +467,21 @@ def test_the_command(write, tmp_path, run_tool):
         'mass', 'calcification', 'architectural distortion', 'asymmetry', 'finding'}
     box = next(a for part in data for a in part['annotations'])
     assert box['bbox'] == [0, 20, 30, 40] and box['pathology'] == 'malignant'
+
+
+def test_a_mirrored_region_is_found_by_verification(write, tmp_path, run_tool):
+    """The known fault of some regions: they lie on the other side of the image."""
+    rows = [image('11', rois='((30, 5, 60, 25),)'),
+            image('11', 'R', rois='((30, 5, 60, 25),)')]  # the breast is on the right
+    root = write(rows, [finding('11', 'B', 'A', massshape='O')], without=rows)
+    for entry in rows:
+        write_dicom(root / local(entry), entry['ImageLateralityFinal'],
+                    code=entry['ViewPosition'])
+    out = tmp_path / 'out'
+    done = run_tool('tools/dataset_converters/embed.py', root, '--out', out,
+                    '--cache-dir', tmp_path / 'cache', '--workers', 1, '--ratios', 1,
+                    0, 0)
+    assert done.returncode == 0, done.err
+    done = run_tool('tools/verify_dataset.py', out, '--check-pixels', '--workers', 1)
+    assert done.returncode == 0, done.out + done.err
+    assert done.out.count('box off the breast') == 1 and 'mirrored?' in done.out

@@ -235,10 +235,10 @@ def test_the_command_on_pictures(write, tmp_path, run_tool, write_picture):
     rows = [entry for patient in range(100, 110)
             for entry in exam(patient, dict(L=dict(cancer=patient % 2), R={}))]
     root = write(rows, without={entry['image_id'] for entry in rows})
-    for entry in rows:
+    for seed, entry in enumerate(rows):
         write_picture(root / 'train_images' / entry['patient_id']
                       / f'{entry["image_id"]}.png',
-                      'left' if entry['laterality'] == 'L' else 'right')
+                      'left' if entry['laterality'] == 'L' else 'right', seed=seed)
     images, summary = convert(run_tool, tmp_path, root)
     assert len(images) == 40
     assert set(summary['parts']) == {'train', 'val', 'test'}
@@ -246,6 +246,9 @@ def test_the_command_on_pictures(write, tmp_path, run_tool, write_picture):
     assert images['1010']['pathology'] == 'malignant' and images['1010']['cancer']
     assert images['1000']['pathology'] is None and images['1000']['implant'] is False
     assert images['1000']['pixel_spacing_mm'] is None
+    done = run_tool('tools/verify_dataset.py', tmp_path / 'out', '--check-pixels',
+                    '--workers', 1)
+    assert done.returncode == 0, done.out
 
 
 def as_the_set_has_it(path, keep_class):
