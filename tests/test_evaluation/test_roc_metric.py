@@ -231,10 +231,17 @@ def test_which_breast_a_sample_of_views_is_of():
     assert evaluated(breast, breast)['roc/n_breasts'] == 1
     main = several(('main', 'bilateral'), bilateral='R')
     assert evaluated(breast, main)['roc/n_breasts'] == 1
-    # an exam of both breasts, or one without a name, has none
+    # an exam of both breasts has none, nor has one without any name
     both = several(('RCC', 'LCC'), RCC='R')
     assert 'roc/pf1' not in evaluated(breast, both)
-    assert 'roc/pf1' not in evaluated(breast, several(('CC', ), exam=None))
+    first, second = several(('CC', ), exam=None), several(('CC', ), exam=None)
+    for number, sample in enumerate((first, second)):  # two exams of patient p
+        sample.CC.set_metainfo(dict(exam_id=f'e{number}'))
+    assert evaluated(first, second)['roc/n_breasts'] == 2
+    nobody = several(('CC', ), exam=None)
+    assert evaluated(breast, nobody)['roc/n_breasts'] == 2  # of patient p
+    nobody.set_metainfo(dict(patient_id=None))
+    assert 'roc/pf1' not in evaluated(breast, nobody)
     assert 'roc/pf1' not in evaluated(breast, classified(0.3, 0))
 
 

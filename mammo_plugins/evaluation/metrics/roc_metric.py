@@ -34,8 +34,8 @@ class ROCMetric(BaseMetric):
     and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
     and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
 
-    Where every sample is of one breast (``exam_id`` and ``laterality`` in the metainfo,
-    its own or of its views), there are also ``pf1``, the probabilistic F1 of the RSNA
+    Where every sample is of one breast (``laterality``, and ``exam_id`` or at least
+    ``patient_id``, in the metainfo, its own or of its views), there are also ``pf1``, the probabilistic F1 of the RSNA
     competition, and ``f1_best``, the F1 at the threshold that is best for these
     breasts, ``f1_best_threshold``, each with its interval ``pf1_low`` and so on; and
     ``n_breasts``. See
@@ -194,15 +194,16 @@ def _breast(sample: dict) -> Optional[str]:
 
     Args:
         sample (dict): A view, or views by name, of which the main one counts if
-            there is one.
+            there is one. Without the name of its exam the patient's stands for it.
     """
     if 'patch_box' in sample:
         return None  # part of an image: its label is not the breast's
     views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
     views = [sample['main']] if 'main' in sample else views
-    sides = {(sample.get('exam_id', view.get('exam_id')), view.get('laterality'))
-             for view in views}
-    exam, side = sides.pop()
+    names = [whose.get(key) for key in ('exam_id', 'patient_id')
+             for whose in (sample, views[0])]
+    sides = {view.get('laterality') for view in views}
+    exam, side = next((name for name in names if name is not None), None), sides.pop()
     return None if sides or None in (exam, side) else f'{exam} {side}'
 
 
