@@ -73,10 +73,15 @@ class EMBEDConverter(Converter):
         findings = _table(folder, 'clinical', CLINICAL, found)
         exams = read_exams(findings, found)
         files = _Files(folder)
+        seen: Set[Path] = set()
         for row in rows:
             row = {name: '' if is_empty(cell) else cell for name, cell in row.items()}
             view = _view(row, exams, files, found)
-            if view is not None:
+            if view is not None and view.file in seen:
+                found.skip(f'row {row["row"]} of the metadata table',
+                           'row that repeats an image', str(view.file))
+            elif view is not None:
+                seen.add(view.file)
                 found.views.append(view)
         found.notes += [*_table_notes(rows, findings), severity_note(exams),
                         *_view_notes(found.views, exams)]

@@ -330,14 +330,15 @@ def test_other_images_are_counted(write):
         image('11', view='XCCL'), image('11', view=''), image('11', side='B'),
         image('11', 'R', spot_mag='0', **{modifier: 'Implant Displaced'}),
         image('', 'R'), image('11', 'R', 'MLO'),
-        image('11', 'L', 'MLO', patient='8')]
+        image('11', 'L', 'MLO', patient='8'), image('11')]
     found, skipped = catalogue(write(images, [finding('11', 'B', 'N')],
-                                     without=[images[-2]]))
+                                     without=[images[-3]]))
     assert skipped == {
         'image that is not 2-D or synthetic 2-D': 3,
         'spot compression or magnification view': 3, 'view that is not CC or MLO': 2,
         'laterality that is not L or R': 1, 'row without empi_anon or acc_anon': 1,
-        'image not found': 1, 'image of an exam that is another patient\'s': 1}
+        'image not found': 1, 'image of an exam that is another patient\'s': 1,
+        'row that repeats an image': 1}
     assert [(v.laterality, v.view) for v in found.views] == [('L', 'CC'), ('R', 'CC')]
 
 
