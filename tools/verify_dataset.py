@@ -17,8 +17,9 @@ from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIE
                                       PATHOLOGIES, VIEWS)
 from mammo_plugins.verification import (ERROR, SPLITS, WARNING, Finding, Part,
                                         check_exams, check_files, check_geometry,
-                                        check_images, check_lesion_ids,
-                                        check_splits, make_tasks, read_part)
+                                        check_images, check_labels,
+                                        check_lesion_ids, check_splits,
+                                        make_tasks, read_part)
 
 SHOWN = 5  # findings of a kind that are printed; --json keeps all
 
@@ -146,6 +147,7 @@ def verify(files: Sequence[Path], data_root: Optional[Path] = None,
     for part in parts:
         findings += check_exams(part)
         findings += check_geometry(part)
+    findings += check_labels(parts)
     findings += check_lesion_ids(parts)
     findings += check_splits(parts)
     findings += check_files(parts)

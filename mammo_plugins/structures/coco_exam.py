@@ -1,11 +1,11 @@
 """The COCO-exam JSON: schema check and loading (docs/reference/data_format.md)."""
 import json
-from numbers import Real
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View)
+from .segmentation import is_number, outline_fault, segmentation_fault
 
 SPLITS = ('train', 'val', 'test')
 
@@ -14,14 +14,9 @@ class AnnotationError(ValueError):
     """An annotation file that cannot be used; the message names file and field."""
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) \
-        and value == value and abs(value) != float('inf')
-
-
 def _numbers(length: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, (list, tuple)) and \
-        len(value) == length and all(map(_is_number, value))
+        len(value) == length and all(map(is_number, value))
 
 
 def _one_of(options: Sequence[str]) -> Callable[[Any], bool]:
@@ -42,17 +37,6 @@ def _is_size(value: Any) -> bool:
 
 def _is_spacing(value: Any) -> bool:
     return _numbers(2)(value) and min(value) > 0
-
-
-def _is_segmentation(value: Any) -> bool:
-    if isinstance(value, dict):
-        size, counts = value.get('size'), value.get('counts')
-        return isinstance(size, list) and len(size) == 2 and all(
-            map(_is_size, size)) and isinstance(counts, (str, list))
-    return isinstance(value, list) and all(
-        isinstance(polygon, list) and len(polygon) >= 6
-        and len(polygon) % 2 == 0 and all(map(_is_number, polygon))
-        for polygon in value)
 
 
 # field -> (check, what is expected, null allowed)
@@ -83,9 +67,9 @@ _ANNOTATION_FIELDS = {
     'image_id': (_is_int, 'an integer', False),
     'category_id': (_is_int, 'an integer', False),
     'bbox': (_numbers(4), '[x, y, w, h] in pixels', False),
-    'area': (_is_number, 'a number', False),
-    'iscrowd': (_one_of((0, 1)), '0 or 1', False),
-    'segmentation': (_is_segmentation,
+    'area': (lambda v: is_number(v) and v > 0, 'a number of pixels above 0', False),
+    'iscrowd': (lambda v: _is_int(v) and v in (0, 1), '0 or 1', False),
+    'segmentation': (lambda v: isinstance(v, (list, dict)),
                      'a list of polygons [x, y, x, y, ...], an RLE or []', False),
     'birads': (_one_of(BIRADS), f'one of {BIRADS}', True),
     'pathology': (_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
@@ -120,11 +104,13 @@ def _repeated(values: Sequence[Any]) -> List[Any]:
     return twice
 
 
-def validate_coco_exam(data: Any) -> List[str]:
+def validate_coco_exam(data: Any, outlines: bool = True) -> List[str]:
     """Check the schema of a COCO-exam JSON.
 
     Args:
         data: The parsed JSON.
+        outlines (bool): Whether to say, too, which masks lie elsewhere than their
+            boxes. Defaults to True.
 
     Returns:
         list[str]: One readable line a fault, naming the entry and the field;
@@ -158,10 +144,10 @@ def validate_coco_exam(data: Any) -> List[str]:
     for i, annotation in enumerate(data['annotations']):
         errors += _check_fields(annotation, _ANNOTATION_FIELDS,
                                 f'annotations[{i}]')
-    return errors or _check_references(data)
+    return errors or _check_references(data, outlines)
 
 
-def _check_references(data: Dict[str, Any]) -> List[str]:
+def _check_references(data: Dict[str, Any], outlines: bool) -> List[str]:
     images, annotations = data['images'], data['annotations']
     errors = []
     for key in ('images', 'annotations', 'categories'):
@@ -188,15 +174,22 @@ def _check_references(data: Dict[str, Any]) -> List[str]:
         if annotation['category_id'] not in category_ids:
             errors.append(f'{where}.category_id: {annotation["category_id"]} is '
                           'the id of no category')
-        mask = annotation['segmentation']
-        size = sizes.get(annotation['image_id'])
-        if isinstance(mask, dict) and size and mask['size'] != size:
-            errors.append(f'{where}.segmentation: an RLE of size {mask["size"]}; '
-                          f'its image is {size} (height, width)')
         if min(annotation['bbox'][2:]) <= 0:
             errors.append(f'{where}.bbox: {annotation["bbox"]} has no area; '
                           'expected [x, y, w, h] with w, h > 0')
+        elif annotation['image_id'] in sizes:
+            errors += _check_outline(annotation, sizes[annotation['image_id']], where,
+                                     outlines)
     return errors
+
+
+def _check_outline(annotation: Dict[str, Any], size: Sequence[int], where: str,
+                   outlines: bool) -> List[str]:
+    fault = segmentation_fault(annotation['segmentation'], *size)
+    if fault:
+        return [f'{where}.segmentation: {fault}']
+    mismatch = outline_fault(annotation, *size) if outlines else None
+    return [f'{where}: {mismatch.text}'] if mismatch and mismatch.severe else []
 
 
 def load_coco_exam(path: Union[str, Path]) -> Dict[str, Any]:

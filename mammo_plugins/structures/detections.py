@@ -18,7 +18,8 @@ import numpy as np
 
 from mammo_plugins.io import write_json
 
-from .coco_exam import AnnotationError, _is_int, _is_number
+from .coco_exam import AnnotationError, _is_int
+from .segmentation import is_number
 
 Detections = Tuple[np.ndarray, np.ndarray]
 """Boxes (n, 4) as (x1, y1, x2, y2) and scores (n, ), highest score first."""
@@ -105,12 +106,12 @@ def _parse(detections: Any, where: str) -> Detections:
         fields = detection if isinstance(detection, dict) else {}
         bbox, score = fields.get('bbox'), fields.get('score')
         if not (isinstance(bbox, list) and len(bbox) == 4
-                and all(map(_is_number, bbox)) and bbox[0] < bbox[2]
+                and all(map(is_number, bbox)) and bbox[0] < bbox[2]
                 and bbox[1] < bbox[3]):
             raise AnnotationError(
                 f'{where}[{i}].bbox: {bbox!r}; expected [x1, y1, x2, y2] in pixels '
                 'of the image file, with x1 < x2 and y1 < y2')
-        if not _is_number(score):
+        if not is_number(score):
             raise AnnotationError(
                 f'{where}[{i}].score: {score!r}; expected a number')
         boxes.append(bbox)

@@ -4,12 +4,12 @@ Findings name images and annotations by their ids in the JSON, never a patient, 
 exam or a file, so that a report may be shown to others.
 """
 from .entries import (ERROR, SPLITS, WARNING, Finding, Part, check_exams,
-                      check_geometry, check_lesion_ids, check_splits, mask_fault,
-                      read_part)
+                      check_geometry, check_lesion_ids, check_splits, read_part)
 from .files import check_files, check_images, make_tasks
+from .labels import check_labels
 
 __all__ = [
     'ERROR', 'SPLITS', 'WARNING', 'Finding', 'Part', 'check_exams', 'check_files',
-    'check_geometry', 'check_images', 'check_lesion_ids', 'check_splits',
-    'make_tasks', 'mask_fault', 'read_part'
+    'check_geometry', 'check_images', 'check_labels', 'check_lesion_ids',
+    'check_splits', 'make_tasks', 'read_part'
 ]

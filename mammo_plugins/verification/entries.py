@@ -8,9 +8,9 @@ from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple)
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
-from mammo_plugins.structures import LATERALITIES, VIEWS, validate_coco_exam
+from mammo_plugins.structures import (LATERALITIES, VIEWS, outline_fault,
+                                      validate_coco_exam)
 
 ERROR, WARNING = 'error', 'warning'
 SPLITS = ('train', 'val', 'test')
@@ -35,6 +35,7 @@ class Part(NamedTuple):
     root: Path
     data: Dict[str, Any]
     complete: bool  # no image was left out
+    has_annotations: bool  # the file has annotations, sound or not
 
     def at(self, image: dict) -> str:
         return f"{self.name}: image {image['id']}"
@@ -58,8 +59,9 @@ def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
         return None, [Finding(ERROR, 'schema', name, 'not a JSON file')]
     faults: List[str] = []
     complete = True
+    has_annotations = isinstance(data, dict) and bool(data.get('annotations'))
     while True:
-        lines = validate_coco_exam(data)
+        lines = validate_coco_exam(data, outlines=False)  # see check_geometry
         faulty = {match.groups() for match in map(_ENTRY.match, lines) if match}
         faults += [_anonymous(line, data) for line in lines
                    if not line.startswith('images: exam')]  # see check_exams
@@ -74,7 +76,7 @@ def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
         for key in ('images', 'annotations', 'categories'))
     if not sound or not isinstance(data.get('info'), dict):
         return None, findings
-    return Part(name, root, data, complete), findings
+    return Part(name, root, data, complete, has_annotations), findings
 
 
 def _anonymous(line: str, data: Any) -> str:
@@ -110,9 +112,8 @@ def check_exams(part: Part) -> Iterator[Finding]:
     """Views that are missing or there twice; exams of two patients; no entries."""
     if not part.data['images']:
         yield Finding(ERROR, 'no images', part.name, 'nothing to train or test on')
-    elif part.complete and not part.data['annotations']:
-        yield Finding(WARNING, 'no lesions', part.name,
-                      'every image is normal; is the annotation lost?')
+    elif part.complete and not part.has_annotations:
+        yield Finding(WARNING, 'no lesions', part.name, _without_lesions(part))
     exams: Dict[str, list] = defaultdict(list)
     for image in part.data['images']:
         exams[image['exam_id']].append(image)
@@ -133,6 +134,17 @@ def check_exams(part: Part) -> Iterator[Finding]:
                                   f'{taken[name]} images are {modality} {name}')
 
 
+def _without_lesions(part: Part) -> str:
+    """Say what the images of a part without annotations are said to show."""
+    count = Counter(image['abnormal'] for image in part.data['images'])
+    if count[False] == len(part.data['images']):
+        return 'every image is normal; is the annotation lost?'
+    known = ', '.join(f'{count[value]} {name}' for value, name in (
+        (True, 'abnormal'), (False, 'normal'), (None, 'unknown (abnormal is null)'))
+        if count[value])
+    return f'no annotation; of the images {known}: nothing to detect is known'
+
+
 def check_geometry(part: Part) -> Iterator[Finding]:
     """Boxes and points outside the image, to a pixel; masks against boxes."""
     for image in part.data['images']:
@@ -147,13 +159,10 @@ def check_geometry(part: Part) -> Iterator[Finding]:
             yield Finding(ERROR, 'box outside the image', where,
                           f"[x, y, w, h] = {annotation['bbox']} in {size[0]} x "
                           f'{size[1]} pixels (w x h)')
-        if annotation['segmentation']:
-            fault = mask_fault(annotation, size)
-            if fault:
-                yield Finding(fault[0], 'mask does not match', where, fault[1])
-        if image['abnormal'] is False and not annotation['iscrowd']:
-            yield Finding(WARNING, 'lesion in a normal view', where,
-                          "the image has 'abnormal': false")
+        fault = outline_fault(annotation, *size[::-1])
+        if fault:
+            yield Finding(ERROR if fault.severe else WARNING, 'mask does not match',
+                          where, fault.text)
 
 
 def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
@@ -161,40 +170,6 @@ def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
     start = np.array(values[:2], float)
     end = start + (values[2:] or 0)
     return bool((start < -1).any() or (end > np.array(size) + 1).any())
-
-
-def mask_fault(annotation: dict,
-               size: Tuple[int, int]) -> Optional[Tuple[str, str]]:
-    """Compare a mask with its box.
-
-    Args:
-        annotation (dict): With ``segmentation`` and ``bbox``.
-        size (tuple[int]): (width, height) of the image in pixels.
-
-    Returns:
-        tuple[str] or None: Severity and text. An edge may be off by 2 pixels
-        or 5% of the box's longer side.
-    """
-    segmentation, box = annotation['segmentation'], np.array(annotation['bbox'])
-    if isinstance(segmentation, dict):
-        try:
-            if isinstance(segmentation['counts'], list):
-                segmentation = coco_mask.frPyObjects(segmentation, *size[::-1])
-            around = coco_mask.toBbox(segmentation)
-        except (TypeError, ValueError, AttributeError):
-            return ERROR, 'the run-length code cannot be read'
-        if not around[2:].all():
-            return ERROR, 'the mask is empty'
-    else:
-        points = np.concatenate([np.reshape(p, (-1, 2)) for p in segmentation])
-        around = np.concatenate([points.min(axis=0), np.ptp(points, axis=0)])
-    text = f'box {box.tolist()}, box of the mask {around.tolist()}'
-    centre = around[:2] + around[2:] / 2
-    if (centre < box[:2]).any() or (centre > box[:2] + box[2:]).any():
-        return ERROR, f'the mask lies elsewhere: {text}'
-    off = np.abs([around[:2] - box[:2],
-                  around[:2] + around[2:] - box[:2] - box[2:]]).max()
-    return (WARNING, text) if off > max(2, 0.05 * box[2:].max()) else None
 
 
 def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:

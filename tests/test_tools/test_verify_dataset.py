@@ -49,8 +49,9 @@ def make_part(root, split, n_exams, start):
                 id=index, file_name=name, width=WIDTH, height=HEIGHT,
                 exam_id=f'SECRETEXAM{exam}', patient_id=f'SECRETPATIENT{exam}',
                 laterality=side, view=view, pixel_spacing_mm=[.1, .1],
-                nipple=[30, 50], breast_bbox=[0, 10, 60, 80], birads='4A',
-                density='B', abnormal=side == 'L', modality='FFDM',
+                nipple=[30, 50], breast_bbox=[0, 10, 60, 80],
+                birads='4A' if side == 'L' else '1', density='B',
+                abnormal=side == 'L', modality='FFDM',
                 source=f'SECRETFILE{index}.dcm'))
             if side == 'L':
                 data['annotations'].append(dict(
@@ -117,7 +118,7 @@ def test_sound_data_set(made, capsys):
         'patients': 1, 'exams': 1, 'images': 4, 'lesions': 1, 'annotations': 2,
         'images FFDM LCC': 1, 'images FFDM LMLO': 1, 'images FFDM RCC': 1,
         'images FFDM RMLO': 1, 'images, abnormal True': 2,
-        'images, abnormal False': 2, 'images, BI-RADS 4A': 4,
+        'images, abnormal False': 2, 'images, BI-RADS 1': 2, 'images, BI-RADS 4A': 2,
         'images, density B': 4, 'annotations, pathology malignant': 2,
         'annotations, BI-RADS unknown': 2
     }
@@ -135,6 +136,29 @@ def test_parts_without_entries(made):
     assert code == 1
     assert found(report) == [('warning', 'no lesions', 'train'),
                              ('error', 'no images', 'val')]
+
+
+@pytest.mark.parametrize('abnormal, said', [
+    ([False] * 4, 'every image is normal'),
+    ([None] * 4, '4 unknown (abnormal is null)'),
+    ([True, False, None, None], '1 abnormal, 1 normal, 2 unknown'),
+])
+def test_without_lesions_no_more_is_said_than_known(made, abnormal, said):
+    made.train['annotations'] = []
+    for image, value in zip(made.train['images'], abnormal):
+        image.update(abnormal=value, birads=None)
+    report, _ = made.report()
+    message = next(f['message'] for f in report['findings']
+                   if f['check'] == 'no lesions')
+    assert said in message
+    assert ('every image is normal' in message) == (abnormal == [False] * 4)
+
+
+def test_unsound_annotations_are_not_said_to_be_missing(made):
+    for annotation in made.train['annotations']:
+        annotation['bbox'] = [1, 2, 3]
+    report, _ = made.report()
+    assert {f['check'] for f in report['findings']} == {'schema'}
 
 
 # name: (how it is planted, [(severity, check, where)])
@@ -175,12 +199,57 @@ def _other_breast(made):
     made.train['annotations'][0]['image_id'] = 10
     made.train['annotations'][0].update(
         bbox=BOX['R'], segmentation=polygon(*BOX['R']))
-    made.train['images'][0]['abnormal'] = True
+    for k in (0, 2):
+        made.train['images'][k].update(abnormal=True, birads='4A')
 
 
 def _twice_in_image(made):
     made.train['annotations'].append(
+        dict(made.train['annotations'][0], id=999, bbox=[11, 41, 12, 10],
+             segmentation=[]))
+
+
+def _lesion_twice(made):
+    made.train['annotations'][0]['lesion_id'] = None
+    made.train['annotations'].append(
         dict(made.train['annotations'][0], id=999))
+
+
+def _benign_lesions(made):
+    for annotation in made.train['annotations']:
+        annotation['pathology'] = 'benign'
+    for k in (1, 3):
+        made.train['images'][k]['pathology'] = 'malignant' if k == 1 else None
+
+
+def _benign_six(made):
+    made.train['annotations'][0].update(birads='6', pathology='benign')
+
+
+def _two_categories(made):
+    for part in (made.train, made.val):
+        part['categories'].append(dict(id=2, name='calcification'))
+    made.train['annotations'][1]['category_id'] = 2
+
+
+def _two_pathologies(made):
+    for k, pathology in ((0, 'benign'), (2, 'malignant')):
+        made.train['images'][k].update(pathology=pathology, abnormal=True,
+                                       birads='4')
+
+
+def _lesion_of_one(made):
+    for k in (0, 2):
+        made.train['images'][k]['abnormal'] = None
+    made.train['annotations'].append(dict(
+        made.train['annotations'][0], id=999, image_id=10, lesion_id=None,
+        pathology=None, bbox=BOX['R'], segmentation=[]))
+
+
+def _ignored(made):
+    made.train['annotations'].append(dict(
+        made.train['annotations'][0], id=999, image_id=10, lesion_id=None,
+        iscrowd=1, bbox=BOX['R'], segmentation=[]))
 
 
 def _missing_file(made):
@@ -239,20 +308,88 @@ DEFECTS = {
         [('error', 'schema', 'train')]),
     'RLE that is empty': (
         _set('train', 'annotations', 0, segmentation=_rle([0, 0, 0, 0])),
-        [('error', 'mask does not match', T11)]),
+        [('error', 'schema', 'train')]),
+    'polygon outside the image': (
+        _set('train', 'annotations', 0, segmentation=polygon(10, 40, 60, 10)),
+        [('error', 'schema', 'train')]),
+    'runs that end before the image': (
+        _set('train', 'annotations', 0,
+             segmentation=dict(size=[HEIGHT, WIDTH], counts=[1040, 120, 5])),
+        [('error', 'schema', 'train')]),
+    'area of another mask': (
+        _set('train', 'annotations', 0, area=300),
+        [('warning', 'mask does not match', T11)]),
+    'area above that of the box': (
+        _set('train', 'annotations', 0, area=300, segmentation=[]),
+        [('warning', 'mask does not match', T11)]),
+    'area of an unknown mask': (
+        _set('train', 'annotations', 0, area=70, segmentation=[]), []),
+    'no area': (
+        _set('train', 'annotations', 0, area=0), [('error', 'schema', 'train')]),
+    'malignant lesion in a benign view': (
+        _set('train', 'images', 1, pathology='benign'),
+        [('error', 'malignant lesion in a benign view', T11)]),
+    'benign lesions in a malignant view': (
+        _benign_lesions, [
+            ('warning', 'malignant view of a breast with benign lesions', T11)]),
+    'malignant normal view': (
+        _set('train', 'images', 0, pathology='malignant', birads=None),
+        [('error', 'pathology of a normal view', 'train: image 10')]),
+    'benign normal view': (
+        _set('train', 'images', 0, pathology='benign'),
+        [('warning', 'pathology of a normal view', 'train: image 10')]),
+    'pathology without abnormal': (
+        _set('train', 'images', 0, pathology='benign', abnormal=None),
+        [('warning', 'pathology without abnormal', 'train: image 10')]),
+    'suspicious normal view': (
+        _set('train', 'images', 0, birads='5'), [
+            ('warning', 'BI-RADS against abnormal', 'train: image 10'),
+            ('warning', 'views of a breast disagree',
+             'train: image 10 and its breast')]),
+    'abnormal view of BI-RADS 1': (
+        _set('train', 'images', 0, abnormal=True), [
+            ('warning', 'BI-RADS against abnormal', 'train: image 10'),
+            ('warning', 'views of a breast disagree',
+             'train: image 10 and its breast')]),
+    'malignant view of BI-RADS 2': (
+        _set('train', 'images', 1, pathology='malignant', birads='2'), [
+            ('warning', 'BI-RADS against pathology', T11),
+            ('warning', 'BI-RADS against pathology', T11),
+            ('warning', 'views of a breast disagree', f'{T11} and its breast')]),
+    'lesion of BI-RADS 6 that is benign': (
+        _benign_six, [
+            ('warning', 'BI-RADS of a lesion above its view', T11),
+            ('warning', 'BI-RADS against pathology', T11),
+            ('error', 'lesion differs between its views', 'train: image 13')]),
+    'lesion of two categories': (
+        _two_categories,
+        [('warning', 'lesion differs between its views', 'train: image 13')]),
+    'lesion of unknown pathology in one view': (
+        _set('train', 'annotations', 0, pathology=None), []),
+    'breast of two pathologies': (
+        _two_pathologies, [
+            ('warning', 'views of a breast disagree',
+             'train: image 10 and its breast')]),
+    'lesion in a view of BI-RADS 1': (
+        _lesion_of_one,
+        [('warning', 'lesion in a view of BI-RADS 1', 'train: image 10')]),
+    'region to ignore in a normal view': (_ignored, []),
     'RLE without a code': (
         _set('train', 'annotations', 0,
              segmentation=dict(size=[HEIGHT, WIDTH], counts=None)),
         [('error', 'schema', 'train')]),
     'lesion in a normal view': (
-        _set('train', 'images', 1, abnormal=False),
-        [('warning', 'lesion in a normal view', T11)]),
+        _set('train', 'images', 1, abnormal=False), [
+            ('warning', 'BI-RADS against abnormal', T11),
+            ('warning', 'lesion in a normal view', T11),
+            ('warning', 'views of a breast disagree', f'{T11} and its breast')]),
     'lesion id of another exam': (_same_lesion, [
         ('error', 'lesion id in two breasts', 'val: image 21')]),
     'lesion id in the other breast': (_other_breast, [
         ('error', 'lesion id in two breasts', 'train: image 13')]),
     'lesion id twice in an image': (_twice_in_image, [
         ('warning', 'lesion id twice in an image', T11)]),
+    'lesion twice': (_lesion_twice, [('warning', 'lesion there twice', T11)]),
     'missing file': (_missing_file, [('error', 'missing file', T11)]),
     'shared file': (_shared_file, [
         ('error', 'duplicated file', 'train: image 12')]),

@@ -1,0 +1,143 @@
+"""What the labels of views, lesions and breasts say against each other."""
+import json
+from collections import defaultdict
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from .entries import ERROR, WARNING, Finding, Part
+
+_NEGATIVE = ('1', '2')  # BI-RADS: nothing found; benign for certain
+_SUSPICIOUS = ('4', '5', '6')
+# what all views of a breast should say alike
+_OF_BREAST = ('pathology', 'abnormal', 'birads', 'density')
+
+
+class _Lesion(NamedTuple):
+    """An annotation, its image and where it is."""
+    annotation: Dict[str, Any]
+    image: Dict[str, Any]
+    where: str
+
+
+def check_labels(parts: Sequence[Part]) -> Iterator[Finding]:
+    """Labels that cannot, or will hardly, be true together.
+
+    A view's pathology and BI-RADS are the worst of its breast: benign with a
+    malignant lesion is an error. What a reader may have missed, or only one view
+    shows, is a warning.
+    """
+    for part in parts:
+        lesions: Dict[int, List[_Lesion]] = defaultdict(list)
+        breasts: Dict[tuple, List[_Lesion]] = defaultdict(list)
+        for found in map(_Lesion._make, part.annotated()):
+            if not found.annotation['iscrowd']:
+                lesions[found.image['id']].append(found)
+                breasts[_breast(found.image)].append(found)
+        for image in part.data['images']:
+            yield from _check_view(part.at(image), image)
+            yield from _check_lesions(image, lesions[image['id']])
+            yield from _check_malignant(part.at(image), image, breasts[_breast(image)])
+        yield from _check_breasts(part)
+    yield from _check_same_lesions(parts)
+
+
+def _breast(image: Dict[str, Any]) -> Tuple[str, str]:
+    return image['exam_id'], image['laterality']
+
+
+def _check_view(where: str, image: Dict[str, Any]) -> Iterator[Finding]:
+    pathology, abnormal = image.get('pathology'), image['abnormal']
+    if pathology is not None and abnormal is None:
+        yield Finding(WARNING, 'pathology without abnormal', where,
+                      f"'pathology' is {pathology}, 'abnormal' unknown; a view of "
+                      'known pathology is abnormal')
+    if pathology is not None and abnormal is False:
+        yield Finding(ERROR if pathology == 'malignant' else WARNING,
+                      'pathology of a normal view', where,
+                      f"'pathology' is {pathology}, 'abnormal': false")
+    birads = image['birads']
+    if (birads == '1' and abnormal) or (
+            _is_suspicious(birads) and abnormal is False):
+        yield Finding(WARNING, 'BI-RADS against abnormal', where,
+                      f"BI-RADS {birads}, 'abnormal': {json.dumps(abnormal)}")
+    yield from _check_birads(where, birads, pathology)
+
+
+def _check_birads(where: str, birads: Optional[str],
+                  pathology: Optional[str]) -> Iterator[Finding]:
+    if (pathology == 'malignant' and birads in _NEGATIVE) or (
+            pathology == 'benign' and birads == '6'):
+        yield Finding(WARNING, 'BI-RADS against pathology', where,
+                      f'BI-RADS {birads}, {pathology}')
+
+
+def _is_suspicious(birads: Optional[str]) -> bool:
+    return birads is not None and birads[0] in _SUSPICIOUS
+
+
+def _check_lesions(image: Dict[str, Any],
+                   lesions: Sequence[_Lesion]) -> Iterator[Finding]:
+    """Lesions against the view they are in, and against each other."""
+    seen: Dict[str, str] = {}
+    for annotation, _, where in lesions:
+        pathology, birads = annotation['pathology'], annotation['birads']
+        if image['abnormal'] is False:
+            yield Finding(WARNING, 'lesion in a normal view', where,
+                          "the image has 'abnormal': false")
+        elif image['birads'] == '1' and not image['abnormal']:
+            yield Finding(WARNING, 'lesion in a view of BI-RADS 1', where,
+                          'BI-RADS 1 says that nothing was found')
+        if pathology == 'malignant' and image.get('pathology') == 'benign':
+            yield Finding(ERROR, 'malignant lesion in a benign view', where,
+                          "the image has 'pathology': benign, its lesion malignant")
+        if None not in (birads, image['birads']) and birads[0] > image['birads'][0] > '0':
+            yield Finding(WARNING, 'BI-RADS of a lesion above its view', where,
+                          f"lesion {birads}, view {image['birads']}")
+        yield from _check_birads(where, birads or image['birads'], pathology)
+        key = json.dumps([annotation[name] for name in (
+            'category_id', 'bbox', 'segmentation')], sort_keys=True)
+        first = seen.setdefault(key, where)
+        if first != where:
+            yield Finding(WARNING, 'lesion there twice', where,
+                          f'same category, box and mask as {first}')
+
+
+def _check_malignant(where: str, image: Dict[str, Any],
+                     breast: Sequence[_Lesion]) -> Iterator[Finding]:
+    found = {lesion.annotation['pathology'] for lesion in breast}
+    if image.get('pathology') == 'malignant' and found == {'benign'}:
+        yield Finding(WARNING, 'malignant view of a breast with benign lesions', where,
+                      f'all {len(breast)} annotations of the breast are benign')
+
+
+def _check_breasts(part: Part) -> Iterator[Finding]:
+    breasts: Dict[tuple, List[dict]] = defaultdict(list)
+    for image in part.data['images']:
+        breasts[_breast(image)].append(image)
+    for images in breasts.values():
+        for name in _OF_BREAST:
+            values = {image.get(name) for image in images} - {None}
+            if len(values) > 1:
+                yield Finding(
+                    WARNING, 'views of a breast disagree',
+                    f'{part.at(images[0])} and its breast',
+                    f'{name}: {", ".join(json.dumps(v) for v in sorted(values))}')
+
+
+def _check_same_lesions(parts: Sequence[Part]) -> Iterator[Finding]:
+    """One lesion_id is one lesion, whatever the view."""
+    first: Dict[str, Dict[str, Tuple[Any, str]]] = defaultdict(dict)
+    for part in parts:
+        for annotation, _, where in part.annotated():
+            if annotation['lesion_id'] is None:
+                continue
+            known = first[annotation['lesion_id']]
+            for name in ('pathology', 'birads', 'category_id'):
+                value = annotation[name]
+                if value is None:
+                    continue
+                other, place = known.setdefault(name, (value, where))
+                if other != value:
+                    yield Finding(
+                        ERROR if name == 'pathology' else WARNING,
+                        'lesion differs between its views', where,
+                        f'{name} {value}, but {other} of the same lesion_id in {place}')
