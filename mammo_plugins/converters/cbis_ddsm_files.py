@@ -8,11 +8,11 @@ from typing import Dict, Iterable, List, Optional, Sequence
 
 import pydicom
 
+from . import outlines
 from .raw_folder import RawFolder
 
-# what a mask may differ from its image by: in proportions, and in size, which is
-# a matter of two scanners' pixel sizes (1.149 = 50 / 43.5 um)
-SHAPE_TOLERANCE = 0.01
+# what a mask may differ from its image by in size, which is a matter of two
+# scanners' pixel sizes (1.149 = 50 / 43.5 um)
 _SIZE_RANGE = (0.5, 2.)
 
 _CASE = re.compile(
@@ -52,8 +52,7 @@ def same_size(one: Header, other: Header) -> bool:
 
 def same_shape(one: Header, other: Header) -> bool:
     """Return whether two pictures have the same proportions, within 1%."""
-    return abs(math.log(one.rows / one.columns * other.columns / other.rows)
-               ) <= SHAPE_TOLERANCE
+    return outlines.same_shape(one.rows / one.columns, other.rows / other.columns)
 
 
 def is_case(name: str, region: bool) -> bool:

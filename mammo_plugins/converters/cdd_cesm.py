@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
 from .base import Converter
-from .cells import most_concerning, read_all_birads, read_densest
+from .cells import is_empty, most_concerning, read_all_birads, read_densest
 from .cdd_cesm_tables import (COLUMNS, ImageFacts, ImageKey, Workbook, findings_of,
-                              image_key, is_empty, parse_pathologies,
-                              read_workbook)
+                              image_key, parse_pathologies, read_workbook)
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
 from .via import Polygon, RegionError, region_polygon
@@ -41,7 +40,8 @@ class CDDCESMConverter(Converter):
 
     Images are 8-bit JPEG, ``P<patient>_<L|R>_<DM|CM>_<CC|MLO>.jpg``: DM is the
     low-energy image ('CEM-LE' here), CM the subtracted one ('CEM-RC'). Some names
-    have a blank before ``.jpg``. There is no pixel spacing.
+    have a blank before ``.jpg``; further images of a view have a number behind it,
+    ``P99_L_DM_MLO_2.jpg`` or ``P1_L_DM_MLO2.jpg``. There is no pixel spacing.
 
     The workbook's sheet 'all' has a row an image (``Image_name``, ``BIRADS``,
     ``Breast density (ACR)``, ``Findings``, ``Tags``,
@@ -208,7 +208,7 @@ def _densities(facts: Dict[ImageKey, ImageFacts]) -> Dict[ImageKey, Optional[str
 
 def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
           outlines: List[Polygon], density: Optional[str]) -> RawView:
-    patient, laterality, kind, view = key
+    patient, laterality, kind, view, _ = key
     pathology = known.pathology if known.pathology != 'normal' else None
     abnormal = None if known.pathology is None else known.pathology != 'normal'
     if outlines and not abnormal:
@@ -239,7 +239,8 @@ def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
 
 def _notes(images: Dict[ImageKey, List[Path]], facts: Dict[ImageKey, ImageFacts],
            ambiguous: int, contradictions: int) -> List[str]:
-    taken = Counter(key[0] for key in images)
+    taken = Counter(patient for patient, *_ in {key[:4] for key in images})
+    further = sum(key[4] > 0 for key in images)
     complete = sum(count == 8 for count in taken.values())
     findings = Counter(name for known in facts.values() for name in known.findings)
     listed = ', '.join(f'{name} {findings[name]}' for name in _CATEGORIES
@@ -257,6 +258,9 @@ def _notes(images: Dict[ImageKey, List[Path]], facts: Dict[ImageKey, ImageFacts]
     if contradictions:
         notes.append(f"{contradictions} views are 'Normal' in the workbook, yet have "
                      "an outline: their 'abnormal' is unknown")
+    if further:
+        notes.append(f'{further} images are further ones of a view, such as '
+                     'P99_L_DM_MLO_2.jpg: an exam has one of each view')
     unlisted = len(set(images) - set(facts))
     if unlisted:
         notes.append(f'{unlisted} images are not in the workbook: their BI-RADS, '

@@ -28,22 +28,24 @@ _FINDINGS = tuple((name, re.compile(pattern)) for name, pattern in (
     ('change after chemotherapy', r'chemo\w*'),
 ))
 _ABSENT = re.compile(r'\b(no|without|absence)\b')
-_NOTHING = ('', '_', '-', 'nan', 'none', 'na')
 
-ImageKey = Tuple[int, str, str, str]
+ImageKey = Tuple[int, str, str, str, int]
 
 
 def image_key(name: str) -> Optional[ImageKey]:
-    """Return (patient, 'L' or 'R', 'DM' or 'CM', view) of an image's name.
+    """Return (patient, 'L' or 'R', 'DM' or 'CM', view, number) of an image's name.
 
-    Blanks, as some names have before their suffix, and case do not matter. ``None``
-    for other names.
+    The number tells further images of a view, which are named such as
+    ``P99_L_DM_MLO_2`` and ``P1_L_DM_MLO2``; it is 0 where there is none. Blanks, as
+    some names have before their suffix, and case do not matter. ``None`` for other
+    names.
     """
-    match = re.fullmatch(r'p(\d+)_([lr])_(dm|cm)_(cc|mlo)(\.jpe?g)?',
+    match = re.fullmatch(r'p(\d+)_([lr])_(dm|cm)_(cc|mlo)(?:_?(\d+))?(\.jpe?g)?',
                          re.sub(r'\s+', '', name), re.IGNORECASE)
     if match is None:
         return None
-    return (int(match[1]), match[2].upper(), match[3].upper(), match[4].upper())
+    return (int(match[1]), match[2].upper(), match[3].upper(), match[4].upper(),
+            int(match[5] or 0))
 
 
 @dataclass
@@ -121,11 +123,6 @@ def findings_of(text: str) -> Set[str]:
             if count:
                 found.add(name)
     return found
-
-
-def is_empty(cell: str) -> bool:
-    """Return whether a cell says nothing; the workbook writes '_' for that."""
-    return cell.strip().lower() in _NOTHING
 
 
 def parse_pathologies(cell: str) -> Set[str]:

@@ -9,16 +9,17 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import cv2
 
-from mammo_plugins.io import MammogramError, read_header, write_json
+from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
+                              write_json)
 from mammo_plugins.io.image_kind import FULL_FIELD, exclusion, screening_rank
 from mammo_plugins.version import __version__
 
 from .base import Converter
 from .choice import Others, choose_views, note_choice, view_key
 from .journal import Journal, record_key
-from .outlines import resolve_outline
+from .outlines import drop_repeated, resolve_outline
 from .parts import Split, assign_parts
-from .records import Catalogue, ConversionError, RawView
+from .records import UNUSABLE, Catalogue, ConversionError, RawView
 from .summary import write_summary
 
 _JOURNAL = '.conversion.jsonl'
@@ -70,14 +71,13 @@ def convert(converter: Converter,
         ConversionError: If the raw folder is not of this data set, or nothing in
             it can be used, or ``out`` belongs to another one.
     """
-    catalogue = converter.catalogue(raw)
-    others = choose_views(catalogue, raw)
+    with DicomWarnings():  # told when the views are read
+        catalogue = converter.catalogue(raw)
+        others = choose_views(catalogue, raw)
     _keep_exams(catalogue, limit)
-    if not catalogue.views:
-        first = ''.join(f'; first: {skip.item}: {skip.reason}'
-                        for skip in catalogue.skipped[:1])
-        raise ConversionError(
-            f'{raw}: no usable view; {len(catalogue.skipped)} left out{first}')
+    if catalogue.refusal or not catalogue.views:
+        raise _nothing(out, raw, converter, catalogue, catalogue.refusal or (
+            f'no usable view; {len(catalogue.skipped)} left out'))
     parts = assign_parts(catalogue, split)
     _link(out, raw)
     job = Job(converter, raw, out, cache_dir)
@@ -96,9 +96,8 @@ def convert(converter: Converter,
         if used:
             files[part] = _coco(converter, part, split, used, results)
     if not files:
-        raise ConversionError(
-            f'{raw}: none of {len(views)} images can be used; first: '
-            f'{catalogue.skipped[-1].item}: {catalogue.skipped[-1].detail}')
+        raise _nothing(out, raw, converter, catalogue,
+                       f'none of {len(views)} images can be used')
     summary = write_summary(out, converter, files, catalogue)
     _replace_annotations(out / 'annotations', files)
     return summary
@@ -107,6 +106,17 @@ def convert(converter: Converter,
 def _all_views(parts: Dict[str, List[RawView]]) -> List[RawView]:
     """Return the views of all parts, each once; folds share them."""
     return list({id(view): view for part in parts.values() for view in part}.values())
+
+
+def _nothing(out: Path, raw: Path, converter: Converter, catalogue: Catalogue,
+             what: str) -> ConversionError:
+    """Write what was left out though nothing can be used; return the error."""
+    _link(out, raw)
+    write_summary(out, converter, {}, catalogue)
+    shown = [skip for skip in catalogue.skipped if skip.reason == UNUSABLE]
+    first = ''.join(f'; first: {skip}' for skip in (shown or catalogue.skipped)[:1])
+    listed = f'; each is in {out / "skipped.csv"}' if catalogue.skipped else ''
+    return ConversionError(f'{raw}: {what}{first}{listed}')
 
 
 def _keep_exams(catalogue: Catalogue, limit: Optional[int]) -> None:
@@ -176,8 +186,16 @@ def process_view(job: Job, view: RawView) -> Result:
 
     Returns:
         dict: ``image`` (facts), ``annotations`` and ``skipped`` (pairs of reason
-        and detail, of lesions); or ``defect``, why the view is left out.
+        and detail, of lesions); or ``defect``, why the view is left out. Beside them
+        ``warnings``, pairs of kind and detail.
     """
+    with DicomWarnings() as warned:
+        result = _view_result(job, view)
+    return dict(result, warnings=result.get('warnings', []) + [
+        [f'pydicom: {kind}', ''] for kind in sorted(warned.kinds)])
+
+
+def _view_result(job: Job, view: RawView) -> Result:
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
     load = LoadMammogram(str(job.cache_dir))
     try:
@@ -196,14 +214,14 @@ def process_view(job: Job, view: RawView) -> Result:
     x1, y1, x2, y2 = frame.crop
     annotations, skipped = [], []
     for lesion in view.lesions:
-        outline, reason = resolve_outline(lesion, job.raw, *size,
-                                          job.converter.read_mask)
-        if outline is None:
-            skipped.append(reason)
-        else:
+        outline, remarks = resolve_outline(lesion, job.raw, *size,
+                                           job.converter.read_mask)
+        skipped += remarks
+        if outline is not None:
             annotations.append(dict(
                 outline, category=lesion.category, birads=lesion.birads,
                 pathology=lesion.pathology, lesion_id=lesion.lesion_id))
+    annotations, repeated = drop_repeated(annotations)
     spacing = header.pixel_spacing_mm or view.pixel_spacing_mm
     return dict(
         image=dict(
@@ -214,7 +232,7 @@ def process_view(job: Job, view: RawView) -> Result:
             breast_bbox=[x1, y1, x2 - x1, y2 - y1],
             **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind))),
         annotations=annotations,
-        skipped=skipped,
+        skipped=skipped + repeated,
         warnings=[*map(list, header.warnings),
                   *([_LIES, doubt] for doubt in frame.remarks(view.laterality))])
 
@@ -230,7 +248,7 @@ def _fall_back(parts: Dict[str, List[RawView]], others: Others,
     for view in _all_views(parts):
         result = results[id(view)]
         if 'defect' in result and others.get(view_key(view)):
-            catalogue.skip(view.file, 'image that cannot be used', result['defect'])
+            catalogue.skip(view.file, UNUSABLE, result['defect'])
             instead[id(view)] = others[view_key(view)].pop(0)
     for members in parts.values():
         members[:] = [instead.get(id(view), view) for view in members]
@@ -247,7 +265,7 @@ def _note_warnings(catalogue: Catalogue, views: List[RawView],
     for kind, found in sorted(kinds.items()):
         view, detail = found[0]
         catalogue.notes.append(f'{len(found)} views with a warning, {kind}; first: '
-                               f'{view.file}: {detail}')
+                               f'{view.file}' + (detail and f': {detail}'))
 
 
 def _note_defects(catalogue: Catalogue, views: List[RawView],
@@ -255,10 +273,17 @@ def _note_defects(catalogue: Catalogue, views: List[RawView],
     for view in views:
         result = results[id(view)]
         if 'defect' in result:
-            catalogue.skip(view.file, 'image that cannot be used',
-                           result['defect'])
+            catalogue.skip(view.file, UNUSABLE, result['defect'])
+        elif view.nipple and not _is_in(view.nipple, result['image']):
+            catalogue.skip(f'nipple of {view.file}', 'nipple outside its image',
+                           f'{view.nipple}: taken as unknown')
+            view.nipple = None
         for reason in result.get('skipped', ()):
             catalogue.skip(f'lesion of {view.file}', *_counted(reason))
+
+
+def _is_in(point: Tuple[float, float], image: Dict[str, Any]) -> bool:
+    return 0 <= point[0] <= image['width'] and 0 <= point[1] <= image['height']
 
 
 def _counted(reason: str) -> Tuple[str, str]:

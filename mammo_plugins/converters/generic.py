@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from tqdm import tqdm
 
@@ -13,13 +13,13 @@ from mammo_plugins.io.identity import Identity, part_by_patient
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
 from .base import Converter
-from .generic_table import Entry, ViewTable
+from .generic_table import NORMAL, Entry, ViewTable
 from .raw_folder import RawFolder
-from .records import Catalogue, RawLesion, RawView
+from .records import UNUSABLE, Catalogue, RawLesion, RawView
 
 _FIRST = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
+_INFERRED = 'views whose abnormal is told by their pathology'
 _CEM = {'low energy': 'CEM-LE', 'recombined': 'CEM-RC'}
-_UNUSABLE = 'image that cannot be used'
 
 
 class GenericConverter(Converter):
@@ -107,13 +107,15 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         try:
             header = read_header(folder.root / file)
         except MammogramError as error:
-            catalogue.skip(file, _UNUSABLE, error.reason)
+            catalogue.skip(file, UNUSABLE, error.reason)
             continue
         view = _listed_view(table, folder, file, entry, header, owners, catalogue)
         if view is not None:
             catalogue.views.append(view)
             identities[view.exam_id].append(header.identity)
             notes.update(_doubts(view, header))
+            notes[_INFERRED] += entry.facts.get('abnormal') is None and (
+                view.abnormal is not None)
     notes['exams of the table whose DICOM headers name different patients'] = sum(
         len(part_by_patient(files, lambda identity: identity)) > 1
         for files in identities.values())
@@ -121,6 +123,21 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         view.file, *(lesion.mask_file for lesion in view.lesions))}
     catalogue.notes.append(f'columns of {table.name} that are used: '
                            f'{", ".join(table.used)}')
+    if table.unused:
+        catalogue.notes.append(f'columns of {table.name} that are not used: '
+                               f'{", ".join(table.unused)}')
+    lesions = [lesion for entry in entries.values() for lesion in entry.lesions]
+    if table.unread and not lesions:
+        catalogue.refusal = (f'not one of {table.unread} boxes of {table.name} is '
+                             'understood')
+    if table.boxes.shares:
+        catalogue.notes.append(
+            f'boxes of {table.name} are shares of the width and height of their images, '
+            f'for all are between 0 and 1: {sum(bool(lesion.box) for lesion in lesions)} '
+            'were scaled to pixels')
+    if table.nipple_shares:
+        catalogue.notes.append(f'nipples of {table.name} are shares of the width and '
+                               'height of their images: scaled to pixels')
     notes['files of the folder that are not used'] = sum(
         file not in taken and file.name != table.name for file in folder.files)
     if 'part' in table.used and not table.has_parts():
@@ -161,25 +178,60 @@ def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
     cem = header.header['cem_image']
     facts.setdefault('modality', _CEM.get(cem, 'FFDM'))
     if cem == 'high energy' and 'modality' not in entry.facts:
-        catalogue.skip(file, _UNUSABLE, 'high-energy image of a contrast-enhanced pair')
+        catalogue.skip(file, UNUSABLE, 'high-energy image of a contrast-enhanced pair')
         return None
-    if entry.lesions and facts.get('abnormal') is False:
-        catalogue.skip(row + 'abnormal', 'view with a lesion that is said to be normal',
-                       f'{file}: taken as unknown')
-        facts['abnormal'] = None
+    _settle_labels(facts, entry, file, row, catalogue)
     exam = _exam_id(facts, header, owners)
+    size = header.header['columns'], header.header['rows']
     nipple = (facts['nipple_x'], facts['nipple_y']) if 'nipple_x' in facts else None
+    if nipple and table.nipple_shares:
+        nipple = nipple[0] * size[0], nipple[1] * size[1]
+    lesions = [_within_exam(lesion, exam, facts['laterality'])
+               for lesion in entry.lesions]
+    if table.boxes.shares:
+        lesions = [_scaled(lesion, *size) for lesion in lesions]
+    stated = facts.get('image_height'), facts.get('image_width')
     return RawView(
         file,
         exam_id=exam,
         patient_id=facts['patient'],
         pixel_spacing_mm=facts.get('pixel_spacing'),
+        size=None if None in stated else stated,
         nipple=nipple,
-        lesions=[_within_exam(lesion, exam, facts['laterality'])
-                 for lesion in entry.lesions],
+        lesions=lesions,
         **{name: facts.get(name) for name in (
             'laterality', 'view', 'modality', 'part', 'birads', 'density', 'pathology',
             'abnormal')})
+
+
+def _settle_labels(facts: Dict[str, Any], entry: Entry, file: Path, row: str,
+                   catalogue: Catalogue) -> None:
+    """Make pathology and abnormal of a view agree; where they cannot, count it."""
+    pathology, stated = facts.get('pathology'), facts.get('abnormal')
+    if pathology is not None:
+        by_pathology = pathology != NORMAL
+        if stated is None:
+            facts['abnormal'] = by_pathology
+        elif stated != by_pathology:
+            catalogue.skip(row + 'abnormal', 'view whose pathology contradicts abnormal',
+                           f'{file}: {pathology}; abnormal is taken as unknown')
+            facts['abnormal'] = None
+        facts['pathology'] = pathology if by_pathology else None
+    if entry.lesions and facts.get('abnormal') is False:
+        catalogue.skip(row + 'abnormal', 'view with a lesion that is said to be normal',
+                       f'{file}: taken as unknown')
+        facts['abnormal'] = None
+    if pathology == 'benign' and any(
+            lesion.pathology == 'malignant' for lesion in entry.lesions):
+        catalogue.skip(row + 'pathology', 'benign view with a malignant lesion',
+                       f'{file}: both are kept')
+
+
+def _scaled(lesion: RawLesion, width: int, height: int) -> RawLesion:
+    if lesion.box is None:
+        return lesion
+    x1, y1, x2, y2 = lesion.box
+    return replace(lesion, box=(x1 * width, y1 * height, x2 * width, y2 * height))
 
 
 def _told_by_name(path: Path) -> Dict[str, str]:

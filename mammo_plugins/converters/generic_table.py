@@ -1,41 +1,39 @@
 """The table of one's own data: a row a lesion, or a view without lesions."""
-import math
 import re
-from collections import defaultdict
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from mammo_plugins.io.decimals import read_lengths
 from mammo_plugins.structures import BIRADS, MODALITIES, PATHOLOGIES
 
-from .cells import read_birads, read_density
-from .raw_folder import RawFolder, Row, plain, read_table
+from .cells import is_empty, read_birads, read_density
+from .numbers import NumberReader
+from .raw_folder import RawFolder, Row, read_whole_table
 from .records import Catalogue, RawLesion
+from .table_columns import (BOX_COLUMNS, COLUMNS, LESION_COLUMNS, NIPPLE, VIEW_COLUMNS,
+                            are_shares, find_boxes, unused_columns)
+from .table_files import FileFinder, is_foreign
 
-COLUMNS = {
-    name: name + ('' if name in ('file', 'patient') else '?')
-    for name in ('file', 'patient', 'exam', 'laterality', 'view', 'modality', 'part',
-                 'birads', 'density', 'pathology', 'abnormal', 'nipple_x', 'nipple_y',
-                 'pixel_spacing', 'x1', 'y1', 'x2', 'y2', 'mask', 'category',
-                 'lesion_birads', 'lesion_pathology', 'lesion_id')
-}
-_VIEW_COLUMNS = tuple(COLUMNS)[1:14]
-_LESION_COLUMNS = tuple(COLUMNS)[14:]
-_BOX = ('x1', 'y1', 'x2', 'y2')
-
-
-def _number(text: str) -> float:
-    value = float(text.replace(',', '.'))
-    if not math.isfinite(value):
-        raise ValueError
-    return value
+_COORDINATES = (*BOX_COLUMNS, *NIPPLE)
+_WIDEST_SPACING = 2.  # mm; a coarser image shows no lesion, and 70 are micrometres
+_SEARCHES = 20  # lost files for which near names are looked up
+_NOT_UNDERSTOOD = 'value that is not understood'
 
 
 def _spacing(text: str) -> Tuple[float, float]:
-    values = [_number(part) for part in re.split(r'[\sx;/\\]+', text.lower())]
-    if len(values) > 2 or min(values) <= 0:
+    values = read_lengths([text])
+    if values is None or max(values) > _WIDEST_SPACING:
         raise ValueError
-    return values[0], values[-1]
+    return values[0], values[1]
+
+
+def _pixels(text: str) -> int:
+    value = NumberReader([text]).read(text)
+    if value < 1 or value % 1:
+        raise ValueError
+    return int(value)
 
 
 def _known(read: Callable[[str], Optional[str]]) -> Callable[[str], str]:
@@ -58,7 +56,8 @@ def _choice(**words: Any) -> Callable[[str], Any]:
     return parse
 
 
-_PATHOLOGY = (_choice(**{p: p for p in PATHOLOGIES}, normal=None),
+NORMAL = 'normal'
+_PATHOLOGY = (_choice(**{p: p for p in PATHOLOGIES}, normal=NORMAL),
               'malignant, benign or normal')
 # how a cell is read, and what is expected of it; other columns are text
 _PARSERS: Dict[str, Tuple[Callable[[str], Any], str]] = {
@@ -72,11 +71,11 @@ _PARSERS: Dict[str, Tuple[Callable[[str], Any], str]] = {
     'pathology': _PATHOLOGY,
     'abnormal': (_choice(**dict.fromkeys(('true', 'yes', '1'), True),
                          **dict.fromkeys(('false', 'no', '0'), False)), 'yes or no'),
-    'pixel_spacing': (_spacing, 'mm, such as 0.07, or row x column'),
+    'pixel_spacing': (_spacing, 'mm, such as 0.07, or row x column, below 2'),
+    **dict.fromkeys(('image_width', 'image_height'), (_pixels, 'a number of pixels')),
     'lesion_birads': (_known(read_birads), ', '.join(BIRADS)),
     'lesion_pathology': _PATHOLOGY,
     'category': (str.lower, 'a name'),
-    **dict.fromkeys((*_BOX, 'nipple_x', 'nipple_y'), (_number, 'a number of pixels')),
 }
 
 
@@ -86,10 +85,14 @@ class Entry:
 
     Attributes:
         row (str): The number of its first row.
+        cell (str): What names the file there.
         facts (dict): Value by column; columns without one are not there.
-        lesions (list[RawLesion]): Its lesions; their ``lesion_id`` is the table's.
+        lesions (list[RawLesion]): Its lesions; their ``lesion_id`` is the table's, and
+            boxes are as in the table, where ``ViewTable.boxes.shares`` of the image.
+        rows (dict[str, str]): Where each fact is from.
     """
     row: str
+    cell: str
     facts: Dict[str, Any] = field(default_factory=dict)
     lesions: List[RawLesion] = field(default_factory=list)
     rows: Dict[str, str] = field(default_factory=dict)
@@ -103,22 +106,43 @@ class ViewTable:
 
     Attributes:
         name (str): Of the file, for messages.
-        used (list[str]): Columns that hold anything.
+        used (list[str]): Columns that hold anything and are read.
+        unused (list[str]): The others, each with what it may be meant for.
+        boxes (BoxColumns): How boxes are written.
+        nipple_shares (bool): Whether nipples are shares of the image's size.
+        unread (int): Rows with a box that could not be understood.
 
     Raises:
-        ConversionError: If it cannot be read or lacks a required column.
+        ConversionError: If it cannot be read, lacks a required column, or has columns
+            of boxes that make none.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = Path(path).name
-        self.rows: List[Row] = read_table(path, COLUMNS)
-        self.used = [name for name in COLUMNS if any(row[name] for row in self.rows)]
+        table = read_whole_table(path, COLUMNS)
+        for row in table.rows:
+            row.update({name: '' for name in COLUMNS if is_empty(row[name])})
+        self.rows: List[Row] = table.rows
+        self.titles = table.titles
+        self._numbers = NumberReader(
+            row[name] for row in self.rows for name in _COORDINATES)
+        self.boxes = find_boxes(table, self._numbers, self.name)
+        self.nipple_shares = are_shares([
+            [values[name] for name in NIPPLE] for values in map(self._parsed, self.rows)
+            if set(NIPPLE) <= set(values)])
+        ignored = set(BOX_COLUMNS) - set(self.boxes.fields)
+        self.used = [table.titles[name] for name in COLUMNS
+                     if name not in ignored and any(row[name] for row in self.rows)]
+        self.unused = unused_columns(table, self.boxes)
+        self._lesion_columns = [name for name in LESION_COLUMNS if name not in ignored]
+        self.unread = 0
+        self._lost: Counter = Counter()
 
     def has_parts(self) -> bool:
         """Return whether every file has a part."""
         parts: Dict[str, bool] = {}
         for row in self.rows:
-            value, fault = _parse('part', row['part'])
+            value, fault = self._parse('part', row['part'])
             parts[row['file']] = parts.get(row['file'], False) or (
                 value is not None and not fault)
         return bool(parts) and all(parts.values())
@@ -135,9 +159,15 @@ class ViewTable:
             dict[Path, Entry]: By file, relative to the folder, in the order of the
             table.
         """
-        files = _FileFinder(folder)
+        files = FileFinder(folder)
         entries: Dict[Path, Entry] = {}
+        seen: Dict[tuple, str] = {}
         for row in self.rows:
+            first = seen.setdefault(tuple(row[name] for name in COLUMNS), row['row'])
+            if first != row['row']:
+                catalogue.skip(f'{self.name}: row {row["row"]}', 'row that is there twice',
+                               f'{row["file"]}: the same as row {first}')
+                continue
             file = self._file(row, 'file', files, catalogue)
             if file is None:
                 continue
@@ -146,16 +176,23 @@ class ViewTable:
                               file)
                 continue
             values = self._values(row, file, catalogue)
-            entry = entries.setdefault(file, Entry(row['row']))
+            entry = entries.setdefault(file, Entry(row['row'], row['file']))
+            if is_foreign(entry.cell) and is_foreign(row['file']) and (
+                    row['file'] != entry.cell):
+                self._mistake(
+                    catalogue, row, 'file', 'file of two names', file,
+                    f"'{row['file']}', but '{entry.cell}' in row {entry.row}")
+                continue
             self._add_facts(entry, row, values, file, catalogue)
-            if any(row[name] for name in _LESION_COLUMNS):
+            if any(row[name] for name in self._lesion_columns):
                 lesion = self._lesion(row, values, file, files, catalogue)
                 if lesion is not None:
-                    entry.lesions.append(lesion)
+                    self._add_lesion(entry, lesion, row, file, catalogue)
         return entries
 
     def _mistake(self, catalogue: Catalogue, row: Row, column: str, reason: str,
                  file: Any, detail: str = '') -> None:
+        column = self.titles.get(column, column)
         catalogue.skip(f'{self.name}: row {row["row"]}, column {column}', reason,
                        f'{file}: {detail}' if detail else str(file))
 
@@ -165,35 +202,54 @@ class ViewTable:
             self._mistake(catalogue, row, column, 'cell that is needed is empty', '-')
             return None
         found = files.find(row[column])
-        if len(found) != 1:
-            reason = 'name that several files have' if found else (
-                'file that is not there')
-            self._mistake(catalogue, row, column, reason, row[column],
-                          ', '.join(map(str, found[:3])))
-            return None
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        reason, near = 'name that several files have', list(map(str, found[:3]))
+        if not found:
+            self._lost[column] += 1
+            reason = 'file that is not there'
+            near = files.near(row[column]) if self._lost[column] <= _SEARCHES else []
+        self._mistake(catalogue, row, column, reason, f"'{row[column]}'",
+                      ', '.join(near) and f'there is {", ".join(near)}')
+        return None
 
     def _values(self, row: Row, file: Path, catalogue: Catalogue) -> Dict[str, Any]:
         values = {}
         for column in COLUMNS:
-            value, fault = _parse(column, row[column])
+            value, fault = self._parse(column, row[column])
             if fault:
-                self._mistake(catalogue, row, column, 'value that is not understood',
-                              file, f'{row[column]!r}; expected {fault}')
+                self._mistake(catalogue, row, column, _NOT_UNDERSTOOD, file,
+                              f"'{row[column]}'; expected {fault}")
             elif value is not None:
                 values[column] = value
-        if ('nipple_x' in values) != ('nipple_y' in values):
-            lacking = 'nipple_y' if 'nipple_x' in values else 'nipple_x'
-            if not row[lacking]:
-                self._mistake(catalogue, row, lacking, 'half of a point', file)
+        for one, other in (NIPPLE, NIPPLE[::-1]):
+            if one in values and other not in values and not row[other]:
+                self._mistake(catalogue, row, other, 'half of a point', file)
+        if not set(NIPPLE) <= set(values):
             values.pop('nipple_x', None)
             values.pop('nipple_y', None)
         return values
 
+    def _parsed(self, row: Row) -> Dict[str, Any]:
+        parsed = {name: self._parse(name, row[name])[0] for name in NIPPLE}
+        return {name: value for name, value in parsed.items() if value is not None}
+
+    def _parse(self, column: str, text: str) -> Tuple[Any, str]:
+        """Return (value, ''), or (None, what is expected)."""
+        if not text or (column in BOX_COLUMNS and column not in self.boxes.fields):
+            return None, ''
+        parser, expected = _PARSERS.get(column, (str, ''))
+        if column in _COORDINATES:
+            parser, expected = self._numbers.read, 'a number of pixels'
+        try:
+            return parser(text), ''
+        except ValueError as error:
+            return None, str(error) or expected
+
     def _add_facts(self, entry: Entry, row: Row, values: Dict[str, Any], file: Path,
                    catalogue: Catalogue) -> None:
-        for column in _VIEW_COLUMNS:
-            if column not in values:
+        for column in VIEW_COLUMNS:
+            if column == 'file' or column not in values:
                 continue
             old = entry.facts.setdefault(column, values[column])
             first = entry.rows.setdefault(column, row['row'])
@@ -204,79 +260,83 @@ class ViewTable:
                     'taken')
 
     def _lesion(self, row: Row, values: Dict[str, Any], file: Path,
-                files: '_FileFinder', catalogue: Catalogue) -> Optional[RawLesion]:
+                files: FileFinder, catalogue: Catalogue) -> Optional[RawLesion]:
         mask = self._file(row, 'mask', files, catalogue) if row['mask'] else None
         box = self._box(row, values, file, catalogue)
         if mask is None and box is None:
-            if not any(row[name] for name in (*_BOX, 'mask')):
-                self._mistake(catalogue, row, 'x1', 'lesion without a box or mask',
-                              file)
+            if not any(row[name] for name in (*self.boxes.fields, 'mask')):
+                self._mistake(catalogue, row, (*self.boxes.fields, 'x1')[0],
+                              'lesion without a box or mask', file)
             return None
         category = values.get('category')
         if category is None:
-            if 'category' in self.used:
+            if any(row['category'] for row in self.rows):
                 self._mistake(catalogue, row, 'category',
                               'cell that is needed is empty', file)
                 return None
             category = 'mass'
+        pathology = values.get('lesion_pathology')
         return RawLesion(
             category,
             box=box,
             mask_file=mask,
             birads=values.get('lesion_birads'),
-            pathology=values.get('lesion_pathology'),
+            pathology=None if pathology == NORMAL else pathology,
             lesion_id=values.get('lesion_id'))
+
+    def _add_lesion(self, entry: Entry, lesion: RawLesion, row: Row, file: Path,
+                    catalogue: Catalogue) -> None:
+        """Add a lesion that no earlier row has, or what this row adds to that one."""
+        for i, known in enumerate(entry.lesions):
+            if (known.category, known.box, known.mask_file) == (
+                    lesion.category, lesion.box, lesion.mask_file):
+                break
+        else:
+            entry.lesions.append(lesion)
+            return
+        facts = {name: (getattr(known, name), getattr(lesion, name))
+                 for name in ('birads', 'pathology', 'lesion_id')}
+        clash = [f'{name} {new}, but {old} before' for name, (old, new) in facts.items()
+                 if None not in (old, new) and old != new]
+        entry.lesions[i] = replace(known, **{
+            name: new if old is None else old for name, (old, new) in facts.items()})
+        catalogue.skip(
+            f'{self.name}: row {row["row"]}', 'row that contradicts an earlier one of '
+            'its lesion' if clash else 'row that repeats a lesion',
+            f'{file}: ' + (', '.join(clash) + '; the earlier is taken' if clash else
+                           'same category and outline'))
 
     def _box(self, row: Row, values: Dict[str, Any], file: Path,
              catalogue: Catalogue) -> Optional[Tuple[float, float, float, float]]:
-        lacking = [name for name in _BOX if name not in values]
+        fields = self.boxes.fields
+        lacking = [name for name in fields if name not in values]
         empty = [name for name in lacking if not row[name]]
         if lacking:
             if 0 < len(empty) < 4:
                 self._mistake(catalogue, row, empty[0], 'incomplete box', file)
+            self.unread += len(empty) < 4
             return None
-        x1, y1, x2, y2 = (values[name] for name in _BOX)
-        for column, low, high in (('x2', x1, x2), ('y2', y1, y2)):
-            if high <= low:
-                self._mistake(catalogue, row, column, 'box that ends before it starts',
-                              file, f'from {low:g} to {high:g}')
-                return None
-        return x1, y1, x2, y2
+        if not fields:
+            return None
+        box = self.boxes.corners([values[name] for name in fields])
+        fault = self._box_fault(box)
+        if fault:
+            i, reason = fault
+            self._mistake(catalogue, row, fields[i], reason, file,
+                          ' '.join(f'{self.titles[name]} {row[name]}' for name in fields))
+            return None
+        return box
 
-
-def _parse(column: str, text: str) -> Tuple[Any, str]:
-    """Return (value, ''), or (None, what is expected)."""
-    if not text:
-        return None, ''
-    parser, expected = _PARSERS.get(column, (str, ''))
-    try:
-        return parser(text), ''
-    except ValueError:
-        return None, expected
-
-
-class _FileFinder:
-    """Finds the files that cells name, whatever their case and slashes.
-
-    A cell names a path below the folder, the end of one, or an absolute path in it.
-    """
-
-    def __init__(self, folder: RawFolder) -> None:
-        self.root = plain(folder.root.resolve().as_posix())
-        self.exact = {plain(file.as_posix()): file for file in folder.files}
-        self.by_name: Dict[str, List[Path]] = defaultdict(list)
-        for file in folder.files:
-            self.by_name[plain(file.name).lower()].append(file)
-
-    def find(self, cell: str) -> List[Path]:
-        text = cell.replace('\\', '/')
-        if text.startswith(self.root + '/'):
-            text = text[len(self.root) + 1:]
-        text = re.sub(r'^(\./)+', '', text)
-        if text in self.exact:
-            return [self.exact[text]]
-        text = text.lower()
-        ends = [file for file in self.by_name[text.rpartition('/')[2]]
-                if f'/{plain(file.as_posix())}'.lower().endswith('/' + text)]
-        whole = [file for file in ends if plain(file.as_posix()).lower() == text]
-        return whole or ends
+    def _box_fault(self, box: Tuple[float, ...]) -> Optional[Tuple[int, str]]:
+        """Return the column at fault, by its place in a box, and what is wrong."""
+        sides = [box[i + 2] - box[i] for i in range(2)]
+        for i, side in enumerate(sides, 2):
+            if side < 0:
+                return i, 'box that ends before it starts'
+            if side == 0:
+                return i, 'box without width or height'
+        if not self.boxes.shares and are_shares([box]):
+            return 0, 'box in shares of the image, in a table of pixels'
+        if not self.boxes.shares and min(sides) < 1:
+            return 2 + (sides[1] < 1), 'box of less than a pixel'
+        return None

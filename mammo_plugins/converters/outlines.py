@@ -1,16 +1,26 @@
 """Outlines of lesions, from the forms of the raw data sets to COCO's."""
+import json
+import math
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
 
 from mammo_plugins.io import MammogramError, read_mammogram
+from mammo_plugins.structures import segmentation_extent, segmentation_fault
 
 from .records import RawLesion
 
+CUT = 'outline cut at the edge of its image'
+LEAST_INSIDE = 0.5  # share of its area that an outline must have in the image
+# what a mask's proportions may differ by from its image's
+SHAPE_TOLERANCE = 0.01
+_ROUNDING = 1e-6  # of the area
+
 Outline = Dict[str, Any]
+Polygon = Sequence[Tuple[float, float]]
 ReadMask = Callable[[Path, int, int], np.ndarray]
 
 
@@ -20,73 +30,197 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
     Args:
         path (Path): A DICOM or a picture; what is brighter than half its range is
             the lesion.
-        height (int), width (int): Of the image. A mask of another size covers the
-            same field of view and is stretched.
+        height (int), width (int): Of the image. A mask of another size and the
+            same proportions covers the same field of view and is stretched.
 
     Returns:
         np.ndarray: (height, width) uint8, 0 or 1.
 
     Raises:
-        MammogramError: If it cannot be read.
+        MammogramError: If it cannot be read, or has other proportions.
     """
     pixels = read_mammogram(path).pixels
+    rows, columns = pixels.shape
+    if not same_shape(rows / columns, height / width):
+        raise MammogramError(
+            path, f'{columns} x {rows} pixels (w x h), of other proportions than its '
+            f'image of {width} x {height}: a mask covers the whole image')
     mask = (pixels > (pixels.min() + pixels.max()) / 2).astype(np.uint8)
     if mask.shape != (height, width):
         mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
     return mask
 
 
+def same_shape(one: float, other: float) -> bool:
+    """Return whether two proportions, height by width, are the same within 1%."""
+    return abs(math.log(one / other)) <= SHAPE_TOLERANCE
+
+
 def resolve_outline(lesion: RawLesion, raw: Path, height: int, width: int,
-                    read: ReadMask = read_mask) -> Tuple[Optional[Outline], str]:
+                    read: ReadMask = read_mask
+                    ) -> Tuple[Optional[Outline], List[str]]:
     """Make COCO's ``bbox``, ``area`` and ``segmentation`` of a lesion.
+
+    What reaches outside the image is cut off; an outline of which less than half
+    lies in the image is not used.
 
     Args:
         lesion (RawLesion): The lesion.
         raw (Path): The raw folder, where masks lie.
-        height (int), width (int): Of the image; what reaches outside is cut off.
+        height (int), width (int): Of the image.
         read (callable): As :func:`read_mask`.
 
     Returns:
-        tuple: (outline, ''), or (None, 'reason: detail') when nothing is left.
+        tuple: The outline, ``None`` when it cannot be used, and what is to be
+        counted, each as 'reason: detail'.
     """
     if lesion.mask_file is not None:
-        try:
-            mask = read(raw / lesion.mask_file, height, width)
-        except MammogramError as error:
-            if lesion.box is None and not lesion.polygons:
-                return None, f'unusable mask: {lesion.mask_file}: {error.reason}'
-        else:
-            if mask.any():
-                return _of_rle(coco_mask.encode(np.asfortranarray(mask))), ''
-            if lesion.box is None and not lesion.polygons:
-                return None, f'empty mask: {lesion.mask_file}'
+        outline, remark = _of_mask(lesion.mask_file, raw, height, width, read)
+        remarks = [remark] if remark else []
+        if outline is not None or (lesion.box is None and not lesion.polygons):
+            return outline, remarks
+    else:
+        remarks = []
     if lesion.polygons:
-        return _of_polygons(lesion, height, width)
-    if lesion.box is None:
-        return None, 'lesion without an outline'
-    x1, y1, x2, y2 = _clip(np.reshape(lesion.box, (2, 2)), height, width).ravel()
-    if x2 <= x1 or y2 <= y1:
-        return None, 'outline without area in the image'
-    return _outline((x1, y1, x2 - x1, y2 - y1), (x2 - x1) * (y2 - y1), []), ''
+        outline, more = _of_polygons(lesion.polygons, height, width)
+    elif lesion.box is not None:
+        outline, more = _of_box(lesion.box, height, width)
+    else:
+        return None, ['lesion without an outline']
+    return outline, remarks + more
+
+
+def drop_repeated(annotations: List[Outline]) -> Tuple[List[Outline], List[str]]:
+    """Leave out the annotations of a view whose kind and outline another one has.
+
+    Args:
+        annotations (list[dict]): With ``category``, ``birads``, ``pathology`` and
+            ``lesion_id`` beside the outline.
+
+    Returns:
+        tuple: Those that stay, the first of each, and what is to be counted.
+    """
+    kept: Dict[str, Outline] = {}
+    remarks = []
+    for annotation in annotations:
+        key = json.dumps([annotation[name] for name in (
+            'category', 'bbox', 'segmentation')])
+        first = kept.setdefault(key, annotation)
+        if first is annotation:
+            continue
+        differing = [f'{name} {first[name]} and {annotation[name]}' for name in (
+            'birads', 'pathology', 'lesion_id') if first[name] != annotation[name]]
+        remarks.append(
+            f'lesion given twice that contradicts itself: {", ".join(differing)}; the '
+            'first is taken' if differing else
+            f'lesion given twice: {annotation["category"]}')
+    return list(kept.values()), remarks
+
+
+def _of_mask(file: Path, raw: Path, height: int, width: int,
+             read: ReadMask) -> Tuple[Optional[Outline], str]:
+    try:
+        mask = read(raw / file, height, width)
+    except MammogramError as error:
+        return None, f'unusable mask: {file}: {error.reason}'
+    if not mask.any():
+        return None, f'empty mask: {file}'
+    outline = _of_rle(coco_mask.encode(np.asfortranarray(mask)))
+    share = mask.mean()
+    return outline, (f'mask that covers more than half of its image: {file}: '
+                     f'{share:.0%}; inverted?' if share > 0.5 else '')
+
+
+def _of_box(box: Sequence[float], height: int,
+            width: int) -> Tuple[Optional[Outline], List[str]]:
+    if not np.isfinite(box).all():
+        return None, [f'box that is not of finite numbers: {_shown(box)}']
+    if box[2] < box[0] or box[3] < box[1]:
+        return None, [f'box that ends before it starts: {_shown(box)}']
+    x1, y1, x2, y2 = _clip(np.reshape(box, (2, 2)), height, width).ravel()
+    inside = (x2 - x1) * (y2 - y1)
+    remark = _cut(inside, (box[2] - box[0]) * (box[3] - box[1]),
+                  f'box {_shown(box)}', height, width)
+    if remark and not remark.startswith(CUT):
+        return None, [remark]
+    return _outline((x1, y1, x2 - x1, y2 - y1), inside, []), [remark] if remark else []
+
+
+def _cut(inside: float, whole: float, what: str, height: int, width: int) -> str:
+    """Return what is to be said of an outline with an area in and out of its image.
+
+    It starts with ``CUT`` if the outline can be used.
+    """
+    if whole <= 0:
+        return f'outline without area: {what}'
+    share = inside / whole
+    if share > 1 - _ROUNDING:
+        return ''
+    reason = (CUT if share >= LEAST_INSIDE else 'outline mostly outside its image'
+              if inside > 0 else 'outline outside its image')
+    return (f'{reason}: {what}: {share:.0%} of its area in {width} x {height} pixels '
+            '(w x h)')
+
+
+def _shown(values: Sequence[float]) -> str:
+    return ' '.join(f'{value:g}' for value in values)
 
 
 def _clip(points: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(points, 0, (width, height))
 
 
-def _of_polygons(lesion: RawLesion, height: int,
-                 width: int) -> Tuple[Optional[Outline], str]:
-    parts = [_clip(np.array(polygon, float), height, width)
-             for polygon in lesion.polygons if len(polygon) >= 3]
-    parts = [part for part in parts if np.ptp(part, axis=0).min() > 0]
-    if not parts:
-        return None, 'outline without area in the image'
-    polygons = [part.ravel().tolist() for part in parts]
-    low = np.min([part.min(axis=0) for part in parts], axis=0)
-    high = np.max([part.max(axis=0) for part in parts], axis=0)
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    return _outline((*low, *(high - low)), float(coco_mask.area(merged)),
-                    polygons), ''
+def _of_polygons(polygons: Sequence[Polygon], height: int,
+                 width: int) -> Tuple[Optional[Outline], List[str]]:
+    parts = [np.array(polygon, float) for polygon in polygons if len(polygon) >= 3]
+    if not all(np.isfinite(part).all() for part in parts):
+        return None, ['outline that is not of finite numbers']
+    within = [part for part in (_crop(part, height, width) for part in parts)
+              if len(part) >= 3 and np.ptp(part, axis=0).min() > 0]
+    everything = np.concatenate([*parts, np.zeros((0, 2))])
+    what = 'no three points' if not len(everything) else (
+        f'x {everything[:, 0].min():g} to {everything[:, 0].max():g}, '
+        f'y {everything[:, 1].min():g} to {everything[:, 1].max():g}')
+    remark = _cut(sum(map(_area, within)), sum(map(_area, parts)), what, height, width)
+    if remark and not remark.startswith(CUT):
+        return None, [remark]
+    remarks = [remark] if remark else []
+    outlines = [part.ravel().tolist() for part in within]
+    low = np.min([part.min(axis=0) for part in within], axis=0)
+    high = np.max([part.max(axis=0) for part in within], axis=0)
+    box = (*low, *(high - low))
+    if segmentation_fault(outlines, height, width):  # between the centres of pixels
+        return _outline(box, sum(map(_area, within)), []), [
+            *remarks, f'outline too small for a mask, of which the box stays: {what}']
+    _, pixels = segmentation_extent(outlines, height, width)
+    return _outline(box, pixels, outlines), remarks
+
+
+def _area(points: np.ndarray) -> float:
+    """Return the area of a polygon; of one that crosses itself that of its box."""
+    x, y = (points - points[0]).T
+    area = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+    return area or float(np.prod(np.ptp(points, axis=0)))
+
+
+def _crop(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Cut a polygon, (N, 2), at the edges of the image.
+
+    Source: I. Sutherland and G. Hodgman, "Reentrant polygon clipping",
+    Communications of the ACM 17(1), 1974.
+    """
+    if (points >= 0).all() and (points <= (width, height)).all():
+        return points
+    for axis, sign, limit in ((0, 1, 0), (0, -1, -width), (1, 1, 0), (1, -1, -height)):
+        kept = []
+        for start, end in zip(np.roll(points, 1, axis=0), points):
+            before, after = sign * start[axis] - limit, sign * end[axis] - limit
+            if before * after < 0:
+                kept.append(start + (end - start) * before / (before - after))
+            if after >= 0:
+                kept.append(end)
+        points = np.reshape(kept, (-1, 2))
+    return _clip(points, height, width)  # of rounding
 
 
 def _of_rle(rle: dict) -> Outline:

@@ -4,7 +4,8 @@ import csv
 import io
 import re
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
+                    Union)
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -14,6 +15,7 @@ from .records import Catalogue, ConversionError
 
 Row = Dict[str, str]
 
+_SHOWN, _NAMES = 20, 3  # columns that an error names, and names of each wanted one
 _LONGEST_CELL = 2**24  # an outline of many points exceeds the 128 KiB of csv
 
 
@@ -138,14 +140,29 @@ def sheet_names(path: Union[str, Path]) -> List[str]:
     return _workbook(Path(path)).sheet_names if _is_sheet(Path(path)) else []
 
 
+class Table(NamedTuple):
+    """A table, read.
+
+    Attributes:
+        rows (list[dict[str, str]]): As :func:`read_table` returns them.
+        titles (dict[str, str]): What the column of a field is called in the file;
+            fields whose column is not there are absent.
+        others (dict[str, list[str]]): The cells of each column that no field has,
+            by its title; columns without a value are left out.
+    """
+    rows: List[Row]
+    titles: Dict[str, str]
+    others: Dict[str, List[str]]
+
+
 def read_table(path: Union[str, Path], columns: Dict[str, str],
                sheet: Optional[str] = None) -> List[Row]:
     """Read a CSV, XLS, XLSX or ODS table.
 
-    The header is the first line that names all wanted columns; case, punctuation
-    and order do not matter. Delimiter and encoding (UTF-8, UTF-16 or Windows-1252) of a
-    CSV are found out. Cells are stripped, line breaks in them become spaces; rows
-    without a value are left out.
+    The header is the first line that names all wanted columns; case, punctuation,
+    blanks and order do not matter. Delimiter and encoding (UTF-8, UTF-16 or
+    Windows-1252) of a CSV are found out. Cells are stripped, line breaks in them become
+    spaces; rows without a value are left out.
 
     Args:
         path (str | Path): The table.
@@ -161,31 +178,62 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
     Raises:
         ConversionError: If the file cannot be read or a column is missing.
     """
-    path = Path(path)
+    return _read(Path(path), columns, sheet, whole=False).rows
+
+
+def read_whole_table(path: Union[str, Path], columns: Dict[str, str],
+                     sheet: Optional[str] = None) -> Table:
+    """Read a table with the columns that nobody asked for; see :func:`read_table`."""
+    return _read(Path(path), columns, sheet, whole=True)
+
+
+def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
+          whole: bool) -> Table:
     rows = enumerate(_sheet(path, sheet) if _is_sheet(path) else _csv(path), 1)
-    wanted = {field: [column_key(n) for n in name.rstrip('?').split('|')]
-              for field, name in columns.items()}
+    wanted: Dict[str, List[Tuple[int, str]]] = {}
+    for field, names in columns.items():
+        for rank, name in enumerate(names.rstrip('?').split('|')):
+            wanted.setdefault(_squeezed(name), []).append((rank, field))
     needed = [field for field, name in columns.items() if not name.endswith('?')]
-    missing = needed
+    missing, nearest = needed, []
     for _, header in rows:
-        keys = [column_key(cell) for cell in header]
-        place = {field: keys.index(name) for field, names in wanted.items()
-                 for name in reversed(names) if name in keys}
+        place = _place(header, wanted)
         lacking = [field for field in needed if field not in place]
         if not lacking:
-            return _rows(rows, place, wanted)
+            others = {i: [] for i in range(len(header))
+                      if whole and i not in place.values()}
+            return Table(_rows(rows, place, columns, others),
+                         {field: plain(header[i]) for field, i in place.items()},
+                         {plain(header[i]) or f'column {i + 1}': cells
+                          for i, cells in others.items() if any(cells)})
+        nearest = nearest or (header if any(map(plain, header)) else [])
         if len(lacking) < len(missing):
-            missing = lacking
-    named = {field: ' or '.join(map(repr, columns[field].split('|')))
+            missing, nearest = lacking, header
+    named = {field: ' or '.join(map(repr, columns[field].split('|')[:_NAMES]))
              for field in needed}
+    there = ', '.join(repr(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
     raise ConversionError(
         f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
         f'{", ".join(named[field] for field in missing)}; expected a table with '
-        f'{", ".join(named.values())}')
+        f'{", ".join(named.values())}' + (there and f'; there is {there}'))
+
+
+def _squeezed(name: object) -> str:
+    return column_key(name).replace(' ', '')
+
+
+def _place(header: list, wanted: Dict[str, List[Tuple[int, str]]]) -> Dict[str, int]:
+    """Return the index of each field's column, of several names the first wanted."""
+    found: Dict[str, Tuple[int, int]] = {}
+    for i, cell in enumerate(header):
+        for rank, field in wanted.get(_squeezed(cell), ()):
+            found[field] = min(found.get(field, (rank, i)), (rank, i))
+    return {field: i for field, (_, i) in found.items()}
 
 
 def _rows(rows: Iterator[Tuple[int, list]], place: Dict[str, int],
-          fields: Dict[str, list]) -> List[Row]:
+          fields: Iterable[str], others: Dict[int, List[str]]) -> List[Row]:
+    """Return the rows by field; the cells of other columns are added to theirs."""
     read = []
     for number, cells in rows:
         row = {field: '' for field in fields}
@@ -193,6 +241,9 @@ def _rows(rows: Iterator[Tuple[int, list]], place: Dict[str, int],
             row[field] = plain(cells[i]) if i < len(cells) else ''
         if any(row.values()):
             read.append(dict(row, row=str(number)))
+        for i, column in others.items():
+            if i < len(cells):
+                column.append(plain(cells[i]))
     return read
 
 

@@ -7,6 +7,8 @@ from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
 
+UNUSABLE = 'image that cannot be used'  # the reason of such skips
+
 
 class ConversionError(ValueError):
     """A raw data set that cannot be converted; the message says what to do."""
@@ -113,6 +115,9 @@ class Skip:
     reason: str
     detail: str = ''
 
+    def __str__(self) -> str:
+        return f'{self.item}: {self.reason}' + (self.detail and f' ({self.detail})')
+
 
 @dataclass
 class Catalogue:
@@ -122,10 +127,13 @@ class Catalogue:
         views (list[RawView]): In the order of the output.
         skipped (list[Skip]): What is left out, and why.
         notes (list[str]): What the user should know of the data found.
+        refusal (str): Why nothing may be converted, though there are views; '' if
+            it may.
     """
     views: List[RawView] = field(default_factory=list)
     skipped: List[Skip] = field(default_factory=list)
     notes: List[str] = field(default_factory=list)
+    refusal: str = ''
 
     def skip(self, item: Any, reason: str, detail: str = '') -> None:
         """Leave an item out."""

@@ -77,12 +77,16 @@ def write_summary(out: Path, converter: Converter, files: Dict[str, dict],
 
     Returns:
         dict: ``dataset``, ``parts`` (:func:`count_part` of each), ``skipped``
-        (number by reason) and ``notes``.
+        (number by reason), ``first_skipped`` (item and detail by reason) and
+        ``notes``.
     """
     summary = dict(
         dataset=converter.name,
         parts={part: count_part(data) for part, data in files.items()},
         skipped=_counts(skip.reason for skip in catalogue.skipped),
+        first_skipped={
+            skip.reason: skip.item + (skip.detail and f': {skip.detail}')
+            for skip in reversed(catalogue.skipped)},
         notes=catalogue.notes)
     write_json(out / 'summary.json', summary)
     with atomic_path(out / 'summary.md') as path:
@@ -99,13 +103,17 @@ def write_summary(out: Path, converter: Converter, files: Dict[str, dict],
 def render(summary: Dict[str, Any]) -> str:
     """Return the summary as Markdown."""
     parts = list(summary['parts'])
-    lines = [f'# {summary["dataset"]}', '', f'| | {" | ".join(parts)} |',
-             f'|---|{"---:|" * len(parts)}']
-    for row in _rows(list(summary['parts'].values())):
-        lines.append(f'| {" | ".join(row)} |')
+    lines = [f'# {summary["dataset"]}', '']
+    if parts:
+        lines += [f'| | {" | ".join(parts)} |', f'|---|{"---:|" * len(parts)}']
+        lines += [f'| {" | ".join(row)} |'
+                  for row in _rows(list(summary['parts'].values()))]
+    else:
+        lines.append('Nothing was converted.')
     if summary['skipped']:
-        lines += ['', 'Left out (each item is in skipped.csv):', '']
-        lines += [f'- {count} x {reason}'
+        lines += ['', 'Left out or mended, with the first of each kind (each item is in '
+                  'skipped.csv):', '']
+        lines += [f'- {count} x {reason}; {summary["first_skipped"][reason]}'
                   for reason, count in summary['skipped'].items()]
     if summary['notes']:
         lines += ['', *(f'- {note}' for note in summary['notes'])]

@@ -31,7 +31,6 @@ be of a breast of BI-RADS 2. Some boxes reach a few pixels out of their image, a
 are cut at its edge.
 """
 import ast
-import math
 import re
 from collections import Counter
 from pathlib import Path
@@ -41,6 +40,7 @@ from mammo_plugins.structures import BIRADS
 
 from .base import Converter
 from .cells import most_concerning, read_birads, read_density, read_side
+from .numbers import NumberReader
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawLesion, RawView
 
@@ -55,6 +55,7 @@ _BREAST = dict(
 _FINDING = dict(
     image='image_id', kinds='finding_categories', birads='finding_birads?',
     x1='xmin', y1='ymin', x2='xmax', y2='ymax')
+_CORNERS = ('x1', 'y1', 'x2', 'y2')
 
 _KINDS = {
     'mass': 'mass',
@@ -189,6 +190,7 @@ def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView]
                   found: Catalogue) -> None:
     """Give each view its lesions, one a box."""
     listed = {row['image'].lower() for row in breasts}
+    numbers = NumberReader(row[name] for row in rows for name in _CORNERS)
     marked: Dict[Tuple[str, Box], _Marked] = {}
     swapped = 0
     named = set()
@@ -203,16 +205,17 @@ def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView]
             continue  # counted with its image
         kinds = _kinds(row['kinds'], item, found)
         if kinds is None:
-            if _corners(row) is not None:
+            if _corners(row, numbers) is not None:
                 found.skip(item, 'box of a "No Finding" row')
             continue
         if not kinds:
             continue
         views[image].extra['finding_kinds'] += [
             kind for kind in kinds if kind not in views[image].extra['finding_kinds']]
-        box = _corners(row)
+        box = _corners(row, numbers)
         if box is None:
-            found.skip(item, 'finding without four corners')
+            found.skip(item, 'finding without four corners',
+                       ', '.join(repr(row[name]) for name in _CORNERS))
             continue
         ordered = (*map(min, box[:2], box[2:]), *map(max, box[:2], box[2:]))
         swapped += ordered != box
@@ -281,12 +284,11 @@ def _names(text: str) -> List[str]:
     return [name for name in names if name]
 
 
-def _corners(row: Row) -> Optional[Box]:
+def _corners(row: Row, numbers: NumberReader) -> Optional[Box]:
     try:
-        box = tuple(float(row[k].replace(',', '.')) for k in ('x1', 'y1', 'x2', 'y2'))
+        return tuple(numbers.read(row[name]) for name in _CORNERS)
     except ValueError:
         return None
-    return box if all(map(math.isfinite, box)) else None
 
 
 def _finding_notes(lesions: List[_Marked], swapped: int, unnamed: int) -> List[str]:

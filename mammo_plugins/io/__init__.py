@@ -1,4 +1,5 @@
 """Reading mammograms (DICOM or pictures) and writing results."""
+from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
@@ -6,6 +7,6 @@ from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import atomic_path, write_json
 
 __all__ = [
-    'Mammogram', 'MammogramError', 'MammogramHeader', 'atomic_path',
+    'DicomWarnings', 'Mammogram', 'MammogramError', 'MammogramHeader', 'atomic_path',
     'read_header', 'read_mammogram', 'walk_folder', 'write_json'
 ]

@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, breast_side
-from mammo_plugins.io import (Mammogram, MammogramError, MammogramHeader,
-                              read_header, read_mammogram)
+from mammo_plugins.io import (DicomWarnings, Mammogram, MammogramError,
+                              MammogramHeader, read_header, read_mammogram)
 from mammo_plugins.structures import VIEWS
 
 from .entries import ERROR, WARNING, Finding, Part
@@ -65,11 +65,14 @@ def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
     Returns:
         tuple: Findings, and a digest of the pixels if they were read.
     """
-    try:
-        facts = (read_mammogram if task.pixels else read_header)(task.path)
-    except MammogramError as error:
-        return [Finding(ERROR, 'unreadable file', task.where, error.reason)], None
-    findings = list(compare_header(task, facts))
+    with DicomWarnings() as warned:
+        try:
+            facts = (read_mammogram if task.pixels else read_header)(task.path)
+        except MammogramError as error:
+            return [Finding(ERROR, 'unreadable file', task.where, error.reason)], None
+    findings = [Finding(WARNING, 'odd DICOM header', task.where, f'pydicom: {kind}')
+                for kind in sorted(warned.kinds)]
+    findings += compare_header(task, facts)
     if not task.pixels:
         return findings, None
     findings += compare_pixels(task, facts.pixels)

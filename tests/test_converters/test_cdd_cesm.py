@@ -316,8 +316,12 @@ def test_cells():
     assert findings_of('Heterogenous non mass enhancement $ mass') == {
         'non-mass enhancement', 'mass'}
     assert findings_of('microcalcifications') == {'calcification'}
-    assert image_key(' p07_l_cm_mlo .JPG') == (7, 'L', 'CM', 'MLO')
-    assert image_key('P7_L_CM_MLO2.jpg') is None
+    assert image_key(' p07_l_cm_mlo .JPG') == (7, 'L', 'CM', 'MLO', 0)
+    assert image_key('P1_L_DM_MLO2.jpg') == (1, 'L', 'DM', 'MLO', 2)
+    assert image_key('P99_L_DM_MLO_2.jpg') == (99, 'L', 'DM', 'MLO', 2)
+    for name in ('P7_L_CM_MLO_.jpg', 'P7_L_CM_MLO__2.jpg', 'P7_L_CM_MLO (2).jpg',
+                 'P7_L_CM_LM.jpg'):
+        assert image_key(name) is None
 
 
 def test_conversion(write, raw, tmp_path):

@@ -188,7 +188,7 @@ def test_each_mistake_has_its_row_and_column(listed, pictures):
         ('2, column birads', 'value that is not understood'),
         ('3, column laterality', 'value that is not understood'),
         ('3, column nipple_x', 'value that is not understood'),
-        ('4, column x2', 'box that ends before it starts'),
+        ('4, column x2', 'box without width or height'),
         ('5, column x2', 'incomplete box'),
         ('6, column y1', 'value that is not understood'),
         ('7, column mask', 'file that is not there'),

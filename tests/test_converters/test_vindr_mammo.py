@@ -311,4 +311,5 @@ def test_the_command_writes_the_official_parts(write, tmp_path, run_tool):
     assert box['bbox'] == [10, 20, 54, 30] and box['birads'] == '4'  # cut at 64
     assert data['test']['images'][0]['birads'] == '2'
     summary = json.loads((tmp_path / 'out/summary.json').read_text())
-    assert summary['skipped'] == {'outline without area in the image': 1}
+    assert summary['skipped'] == {'outline cut at the edge of its image': 1,
+                                  'outline outside its image': 1}

@@ -1,14 +1,16 @@
 """Loading a mammogram into the canonical frame."""
-from typing import Any, Dict, List, Optional, Tuple, Union
+from logging import WARNING
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np
 import pycocotools.mask as coco_mask
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 
 from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
                                    transform_points)
 from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
-from mammo_plugins.io import read_mammogram
+from mammo_plugins.io import DicomWarnings, read_mammogram
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
@@ -102,6 +104,7 @@ class LoadMammogram(BaseTransform):
         self.crop = crop
         self.margin = margin
         self.bits_stored = bits_stored
+        self._warned: Set[str] = set()
 
     def _read(self, path: str) -> Tuple[np.ndarray, Dict[str, Any]]:
         """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
@@ -148,7 +151,12 @@ class LoadMammogram(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""
-        image, frame = self.load(results['img_path'])
+        with DicomWarnings() as warned:
+            image, frame = self.load(results['img_path'])
+        for kind in sorted(warned.kinds - self._warned):
+            print_log(f'{results["img_path"]}: pydicom warns: {kind}; further such files '
+                      'are not named', logger='current', level=WARNING)
+        self._warned |= warned.kinds
         stated = results.get('width'), results.get('height')
         actual = frame.source_width, frame.source_height
         if None not in stated and stated != actual:

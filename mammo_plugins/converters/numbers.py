@@ -1,0 +1,97 @@
+"""Numbers in the cells of a table, with one rule for all that one writer wrote."""
+import math
+import re
+from typing import Dict, Iterable, Optional, Set, Tuple
+
+_UNIT = re.compile(r'\s*(px|pix|pixels?)\.?$', re.IGNORECASE)
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[ '\u2019]\d{3})+(?!\d)")
+_BODY = re.compile(r'[+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?', re.IGNORECASE)
+DECIMAL, THOUSANDS = 'decimal', 'thousands'
+_OTHER = {'.': ',', ',': '.'}
+
+
+class NumberReader:
+    """Reads numbers whose point or comma may be a decimal sign or part thousands.
+
+    A sign is surely decimal where it cannot part thousands, as in '310.5', '0,125'
+    and the comma of '1.060,5'; it surely parts thousands in '1,060,500' and before
+    another sign. What one number tells holds for all. A point that no other number
+    speaks of is decimal, as programs write it. A comma that nothing speaks of,
+    '1,060', is refused: it may be 1060 or 1.06. Blanks and apostrophes part
+    thousands; a unit 'px' and powers such as '1e3' are read.
+
+    Args:
+        cells (iterable[str]): All numbers that the same hand or program wrote.
+    """
+
+    def __init__(self, cells: Iterable[str]) -> None:
+        self._decimal: Set[str] = set()
+        self._thousands: Set[str] = set()
+        for cell in cells:
+            for sign, role in _analyse(cell)[1].items():
+                if role:
+                    (self._decimal if role == DECIMAL else self._thousands).add(sign)
+
+    def read(self, cell: str) -> float:
+        """Return the number in a cell.
+
+        Raises:
+            ValueError: If it is none, or it cannot be told which; the text says what
+                was expected then, and is '' otherwise.
+        """
+        text, roles = _analyse(cell)
+        if text is None:
+            raise ValueError('')
+        for sign, role in roles.items():
+            role = role or self._role(sign)
+            if not role:
+                raise ValueError(
+                    f'{text.replace(sign, "")} or {text.replace(sign, ".")}: no other '
+                    f'number tells whether {sign!r} parts thousands here or is the '
+                    'decimal sign')
+            text = text.replace(sign, '' if role == THOUSANDS else '.')
+        value = float(text)
+        if not math.isfinite(value):  # such as 1e999
+            raise ValueError('')
+        return value
+
+    def _role(self, sign: str) -> str:
+        """Return the role of a sign that may be either, by all other numbers."""
+        decimal, other = sign in self._decimal, _OTHER[sign] in self._decimal
+        thousands = sign in self._thousands
+        if decimal and not thousands and not other:
+            return DECIMAL
+        if not decimal and (thousands or other):
+            return THOUSANDS
+        return DECIMAL if sign == '.' and not (thousands or other) else ''
+
+
+def _analyse(cell: str) -> Tuple[Optional[str], Dict[str, str]]:
+    """Return a number without blanks, apostrophes and unit, and what its signs do.
+
+    A sign that may do either has the role ''; thousands come first, to be taken out
+    first. The text of what is no number is ``None``.
+    """
+    text = _UNIT.sub('', cell.strip()).replace('\u2212', '-')
+    text, grouped = _GROUPED.subn(lambda found: re.sub(r'\D', '', found[0]), text)
+    match = _BODY.fullmatch(text)
+    if match is None:
+        return None, {}
+    digits = match[1]
+    signs = [sign for sign in ',.' if sign in digits]
+    if not signs:
+        return text, {}
+    last = max(signs, key=digits.rfind)
+    whole, _, part = digits.rpartition(last)
+    if last in whole:
+        sound = len(signs) == 1 and _is_grouped(digits, last)
+        return (text, {last: THOUSANDS}) if sound else (None, {})
+    if len(signs) == 2:
+        sound = _is_grouped(whole, _OTHER[last])
+        return (text, {_OTHER[last]: THOUSANDS, last: DECIMAL}) if sound else (None, {})
+    either = re.fullmatch(r'[1-9]\d{0,2}', whole) and len(part) == 3
+    return text, {last: '' if either and not grouped and not match[2] else DECIMAL}
+
+
+def _is_grouped(digits: str, sign: str) -> bool:
+    return re.fullmatch(rf'\d{{1,3}}({re.escape(sign)}\d{{3}})+', digits) is not None
