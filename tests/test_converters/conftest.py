@@ -1,7 +1,11 @@
-"""Small breasts in files, for the fixtures of raw data sets."""
+"""Small breasts in files, and tables of them, for the fixtures of raw data sets."""
+import csv
+
 import cv2
 import numpy as np
 import pytest
+
+from mammo_plugins.converters.generic import GenericConverter
 
 
 def breast(height=96, width=64, side='left', seed=0):
@@ -26,3 +30,39 @@ def write_picture():
         return image
 
     return write
+
+
+@pytest.fixture
+def raw(tmp_path):
+    folder = tmp_path / 'raw'
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def pictures(raw, write_picture):
+
+    def write(*names):
+        for i, name in enumerate(names):
+            write_picture(raw / name, seed=i)
+
+    return write
+
+
+@pytest.fixture
+def listed(raw, tmp_path):
+    """Return the converter and the catalogue of a table of dicts."""
+
+    def listed(*rows, drop=()):
+        table = tmp_path / 'views.csv'
+        columns = [c for c in dict.fromkeys(
+            ('file', 'patient', *(key for row in rows for key in row)))
+            if c not in drop]
+        with open(table, 'w', newline='') as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        converter = GenericConverter(table)
+        return converter, converter.catalogue(raw)
+
+    return listed

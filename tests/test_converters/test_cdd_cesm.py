@@ -35,7 +35,7 @@ CIRCLE = dict(name='circle', cx=30, cy=40, r=8)
 
 
 def row(name, birads='1', density='_', pathology='Normal', findings='_', tags='_'):
-    patient, side, kind, view = name.strip().split('_')
+    patient, side, kind, view = name.strip().split('_')[:4]
     return (name, int(patient[1:]), side, dict(DM='DM', CM='CESM')[kind], 50, density,
             birads, findings, view, tags, 1, pathology)
 
@@ -123,6 +123,23 @@ def test_patients_are_in_the_order_of_their_numbers(write):
     catalogue = write(names, [row(name) for name in names])
     assert [view.exam_id for view in catalogue.views] == ['P9', 'P10', 'P100']
     pickle.dumps(CDDCESMConverter())
+
+
+def test_further_images_of_a_view(write):
+    """Each has the labels and regions of its own; P99 and P1 have such names."""
+    names = ['P99_L_DM_MLO', 'P99_L_DM_MLO_2', 'P1_L_DM_MLO2', 'P1_L_DM_MLO']
+    catalogue = write(names, [
+        row('P99_L_DM_MLO', '1'), row('P99_L_DM_MLO_2', '5', pathology='Malignant'),
+        row('P1_L_DM_MLO2', '3', pathology='Benign'), row('P1_L_DM_MLO', '2')],
+        regions=[('P99_L_DM_MLO_2', SQUARE), ('P1_L_DM_MLO2 ', CIRCLE)])
+    assert reasons(catalogue) == {}
+    assert [(view.file.stem, view.exam_id, view.view, view.birads, len(view.lesions))
+            for view in catalogue.views] == [
+        ('P1_L_DM_MLO', 'P1', 'MLO', '2', 0),
+        ('P1_L_DM_MLO2', 'P1', 'MLO', '3', 1),
+        ('P99_L_DM_MLO', 'P99', 'MLO', '1', 0),
+        ('P99_L_DM_MLO_2', 'P99', 'MLO', '5', 1)]
+    assert any('2 images are further ones of a view' in n for n in catalogue.notes)
 
 
 def test_kinds_of_lesions(write):

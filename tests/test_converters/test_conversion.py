@@ -1,6 +1,7 @@
 """What all converters share, on a toy data set."""
 import csv
 import json
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pycocotools.mask as coco_mask
 import pydicom
 import pytest
+from small_dicom import write_dicom
 
 from mammo_plugins.converters import (Catalogue, ConversionError, Converter,
                                       RawFolder, RawLesion, RawView, Split,
@@ -167,6 +169,62 @@ def test_nothing_usable_is_an_error(run, raw):
         run([view(1)], write=False)
     with pytest.raises(ConversionError, match='no such folder; expected toy'):
         convert(Toy([]), raw / 'absent', raw, ALL, raw)
+
+
+def test_nothing_usable_is_listed(run, tmp_path):
+    """As with all converters, also where no view was found, or none can be read."""
+    with pytest.raises(ConversionError, match=r'1_L_CC.png: image that cannot be used '
+                       r'\(no such file.*skipped.csv'):
+        run([view(1), view(2)], write=False)
+    rows = list(csv.DictReader(open(tmp_path / 'out/skipped.csv')))
+    assert [row['item'] for row in rows] == ['1_L_CC.png', '2_L_CC.png']
+    assert 'Nothing was converted' in (tmp_path / 'out/summary.md').read_text()
+    assert json.loads((tmp_path / 'out/summary.json').read_text())['parts'] == {}
+
+
+def test_a_catalogue_may_refuse(run, raw, tmp_path, monkeypatch, write_picture):
+    def catalogue(self, folder):
+        found = Catalogue(list(self.views), refusal='not one box is understood')
+        found.skip('row 2', 'value that is not understood', "'here'")
+        return found
+
+    monkeypatch.setattr(Toy, 'catalogue', catalogue)
+    with pytest.raises(ConversionError, match="not one box is understood; first: row 2"):
+        run([view(1)])
+    assert "'here'" in (tmp_path / 'out/skipped.csv').read_text()
+
+
+def test_repeated_lesions_and_nipples_outside(run):
+    lesion = dict(box=(10., 10., 20., 20.))
+    summary, data = run([
+        view(1, nipple=(70., 20.), lesions=[
+            RawLesion('mass', **lesion), RawLesion('mass', **lesion),
+            RawLesion('calcification', **lesion)]),
+        view(2, nipple=(64., 96.))], ALL)
+    assert [a['category_id'] for a in data['train']['annotations']] == [1, 2]
+    assert [im['nipple'] for im in data['train']['images']] == [None, [64., 96.]]
+    assert summary['skipped'] == {'lesion given twice': 1, 'nipple outside its image': 1}
+
+
+@pytest.mark.parametrize('workers', [1, 2])
+def test_what_pydicom_warns_of_is_counted(run, raw, capfd, workers):
+    """A line a file, with values of its header, would be printed otherwise."""
+    views = [view(i) for i in range(3)]
+    for i, v in enumerate(views):
+        v.file = Path(f'{i}.dcm')
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            write_dicom(raw / v.file, 'L', ImageLaterality='L', ViewPosition='CC',
+                        StudyInstanceUID=f'1.2.0{i}.77')
+    capfd.readouterr()
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')  # also in a run that makes errors of them
+        summary, _ = run(views, ALL, write=False, workers=workers)
+    assert ('3 views of which pydicom warns: Invalid value for VR UI; the first is '
+            '0.dcm') in summary['notes']
+    shown = capfd.readouterr()
+    assert 'Invalid value' not in shown.out + shown.err
+    assert '.77' not in json.dumps(summary)
 
 
 def test_an_interrupted_run_leaves_no_json_and_is_gone_on_with(

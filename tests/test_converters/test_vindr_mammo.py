@@ -286,6 +286,18 @@ def test_it_goes_to_other_processes():
     assert pickle.loads(pickle.dumps(VinDrMammoConverter())).name == 'VinDr-Mammo'
 
 
+def test_numbers_with_commas(write):
+    """As a spreadsheet of another country writes the table anew."""
+    images = [image('aa', birads='BI-RADS 4'), image('bb', birads='BI-RADS 4')]
+    found, skipped = catalogue(write(images, [
+        finding(images[0], "['Mass']", ('1,060.5', '2', '1,160', '30'), 'BI-RADS 4'),
+        finding(images[1], "['Mass']", ('10', '2', 'nan', '30'), 'BI-RADS 4')]))
+    assert found.views[0].lesions[0].box == (1060.5, 2, 1160, 30)
+    assert found.views[1].lesions == []
+    assert skipped == {'finding without four corners': 1}
+    assert found.skipped[0].detail == "'10', '2', 'nan', '30'"
+
+
 def test_the_command_writes_the_official_parts(write, tmp_path, run_tool):
     images = [image('aa', birads='BI-RADS 4'), image('bb'),
               image('cc', 'R', split='test', birads='BI-RADS 2'),

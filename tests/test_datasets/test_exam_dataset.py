@@ -136,13 +136,30 @@ def test_no_images_raise(phantom_root, train_json):
 
 def test_boxes_outside_are_said(phantom_root, train_json, caplog):
     annotation = train_json['annotations'][0]
-    annotation['bbox'] = [100, 10, 30, 30]
+    annotation.update(bbox=[100, 10, 30, 30], segmentation=[])
     logger = MMLogger.get_current_instance()
     logger.addHandler(caplog.handler)
     build(phantom_root, ann_file=write(phantom_root, train_json))
     logger.removeHandler(caplog.handler)
     assert f'1 boxes reach outside their images, first that of image ' \
         f'{annotation["image_id"]}' in caplog.text
+
+
+@pytest.mark.parametrize('segmentation, said', [
+    (dict(size=[128, 64], counts=[5]), 'sum to 5'),
+    ([[1, 2, 3, 4]], '4 numbers'),
+    ([[0, 0, 5, 0, 5, 5]], 'the mask lies elsewhere'),
+])
+def test_unsound_masks_are_refused(phantom_root, train_json, segmentation, said):
+    """They would crash pycocotools, or train another lesion, in the first epoch."""
+    annotation = train_json['annotations'][0]
+    size = next([image['height'], image['width']] for image in train_json['images']
+                if image['id'] == annotation['image_id'])
+    if isinstance(segmentation, dict):
+        segmentation = dict(segmentation, size=size)
+    annotation['segmentation'] = segmentation
+    with pytest.raises(AnnotationError, match=said):
+        build(phantom_root, ann_file=write(phantom_root, train_json))
 
 
 def test_prefix_as_in_mmdet(phantom_root):
