@@ -39,5 +39,5 @@ class DicomWarnings:
         if 'pydicom' not in filename:
             self._show(message, category, filename, *args, **kwargs)
             return
-        text = re.split(r'\.\s|\n', _VALUES.sub('...', str(message)))[0]
-        self.kinds.add(' '.join(text.split()).rstrip('. :'))
+        text = re.split(r'\.\s|\n', _VALUES.sub('\u2026', str(message)))[0]
+        self.kinds.add(' '.join(text.split()).rstrip('. :\u2026'))

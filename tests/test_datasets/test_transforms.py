@@ -1,5 +1,6 @@
 """From the file to the network's input, and back."""
 import json
+import warnings
 
 import cv2
 import numpy as np
@@ -7,6 +8,7 @@ import pycocotools.mask as coco_mask
 import pytest
 from mmdet.datasets.transforms import (FilterAnnotations, LoadAnnotations,
                                        PackDetInputs, RandomFlip, Resize)
+from mmengine.logging import MMLogger
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
@@ -23,12 +25,12 @@ from mammo_plugins.structures import AnnotationError
 HEIGHT, WIDTH = 240, 160
 
 
-def write_dicom(path, stored, laterality='L'):
+def write_dicom(path, stored, laterality='L', study=None):
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     ds.SOPClassUID = '1.2.840.10008.5.1.4.1.1.1.2'
-    ds.SOPInstanceUID = ds.StudyInstanceUID = generate_uid()
+    ds.SOPInstanceUID, ds.StudyInstanceUID = generate_uid(), study or generate_uid()
     ds.Modality, ds.ImageLaterality, ds.ViewPosition = 'MG', laterality, 'CC'
     ds.PhotometricInterpretation = 'MONOCHROME2'
     ds.SamplesPerPixel, ds.PixelRepresentation = 1, 0
@@ -135,6 +137,25 @@ def test_size_of_another_file_is_refused(sample):
     run(results, LoadMammogram())
     with pytest.raises(AnnotationError, match='is 160 x 240 .* says 161 x 240'):
         run(dict(results, width=WIDTH + 1), LoadMammogram())
+
+
+def test_what_pydicom_warns_of_is_said_once(tmp_path, caplog):
+    """Not once a file and epoch, with values of the header."""
+    load = LoadMammogram()
+    logger = MMLogger.get_current_instance()
+    logger.addHandler(caplog.handler)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for i in range(3):
+            write_dicom(tmp_path / f'{i}.dcm', np.arange(4096).reshape(64, 64),
+                        study=f'1.2.0{i}.77')
+        warnings.simplefilter('error')
+        for i in range(3):
+            load.transform(dict(img_path=str(tmp_path / f'{i}.dcm')))
+    logger.removeHandler(caplog.handler)
+    line, = [r.getMessage() for r in caplog.records if 'pydicom' in r.getMessage()]
+    assert line == (f'{tmp_path}/0.dcm: pydicom warns: Invalid value for VR UI; further '
+                    'such files are not named')
 
 
 def test_boxes_off_the_crop_are_not_trained_on(sample):

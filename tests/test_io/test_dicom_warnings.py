@@ -17,7 +17,7 @@ def test_kinds_have_no_values():
                                    'pydicom.valuerep')
     assert warned.kinds == {
         'Invalid value for VR UI',
-        'The value length ... exceeds the maximum length of ... allowed'}
+        'The value length \u2026 exceeds the maximum length of \u2026 allowed'}
 
 
 def test_other_warnings_and_the_state_before_stay():
