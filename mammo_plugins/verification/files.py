@@ -70,8 +70,10 @@ def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
             facts = (read_mammogram if task.pixels else read_header)(task.path)
         except MammogramError as error:
             return [Finding(ERROR, 'unreadable file', task.where, error.reason)], None
-    findings = [Finding(WARNING, 'odd DICOM header', task.where, f'pydicom: {kind}')
-                for kind in sorted(warned.kinds)]
+    findings = [Finding(WARNING, warning.kind, task.where, warning.detail)
+                for warning in facts.warnings]
+    findings += [Finding(WARNING, 'odd DICOM header', task.where, f'pydicom: {kind}')
+                 for kind in sorted(warned.kinds)]
     findings += compare_header(task, facts)
     if not task.pixels:
         return findings, None

@@ -220,8 +220,8 @@ def test_what_pydicom_warns_of_is_counted(run, raw, capfd, workers):
     with warnings.catch_warnings():
         warnings.simplefilter('error')  # also in a run that makes errors of them
         summary, _ = run(views, ALL, write=False, workers=workers)
-    assert ('3 views of which pydicom warns: Invalid value for VR UI; the first is '
-            '0.dcm') in summary['notes']
+    assert ('3 views with a warning, pydicom: Invalid value for VR UI; first: 0.dcm'
+            ) in summary['notes']
     shown = capfd.readouterr()
     assert 'Invalid value' not in shown.out + shown.err
     assert '.77' not in json.dumps(summary)

@@ -459,7 +459,7 @@ def test_labels_of_a_view_agree(listed, pictures, row, expected, reason):
 @pytest.mark.parametrize('cell, spacing', [
     ('0,07', (0.07, 0.07)), ('0.07 mm', (0.07, 0.07)), ('[0.07, 0.08]', (0.07, 0.08)),
     ('0.07\\0.08', (0.07, 0.08)), ('0,07 x 0,08', (0.07, 0.08)), ('70', None),
-    ('0', None), ('0.07 x 0.08 x 0.09', None), ('0,07,0,08', None)])
+    ('0', None), ('0.07 x 0.08 x 0.09', None), ('0,07,0,08', (0.07, 0.08))])
 def test_pixel_spacing(listed, pictures, cell, spacing):
     pictures('1_L_CC.png')
     _, catalogue = listed(dict(file='1_L_CC.png', patient='a', pixel_spacing=cell))

@@ -448,7 +448,7 @@ def test_pixels(made):
     assert found(report) == expected and code == 1
 
 
-def write_dicom(path, laterality, view):
+def write_dicom(path, laterality, view, **changes):
     pixels = breast('L', 0).astype(np.uint16) * 16
     ds = pydicom.Dataset()
     ds.file_meta = pydicom.dataset.FileMetaDataset()
@@ -463,7 +463,26 @@ def write_dicom(path, laterality, view):
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
     ds.PixelRepresentation, ds.PhotometricInterpretation = 0, 'MONOCHROME2'
     ds.PixelData = pixels.tobytes()
+    for name, value in changes.items():
+        setattr(ds, name, value)
     ds.save_as(path, enforce_file_format=True)
+
+
+@pytest.mark.filterwarnings('ignore:Invalid value for VR UI')  # of writing it
+def test_faults_of_headers_are_counted(made, capsys):
+    """Not printed a line a file, with the value, as pydicom does."""
+    for image, view in ((made.train['images'][1], 'CC'), (made.train['images'][3], 'MLO')):
+        write_dicom(made.file(image), 'L', view, Modality='',
+                    StudyInstanceUID='1.2.03.SECRET')
+    report, code = made.report()
+    assert code == 0
+    assert [(f['check'], f['where']) for f in report['findings']] == [
+        (check, f'train: image {i}') for i in (11, 13)
+        for check in ('no Modality', 'odd DICOM header')]
+    shown = capsys.readouterr()
+    assert 'WARNING odd DICOM header (2)' in shown.out
+    assert 'pydicom: Invalid value for VR UI' in shown.out
+    assert 'SECRET' not in shown.out + shown.err + json.dumps(report)
 
 
 @pytest.mark.parametrize('options', [[], ['--check-pixels']])
