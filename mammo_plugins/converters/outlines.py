@@ -1,5 +1,4 @@
 """Outlines of lesions, from the forms of the raw data sets to COCO's."""
-import json
 import math
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -9,7 +8,8 @@ import numpy as np
 import pycocotools.mask as coco_mask
 
 from mammo_plugins.io import MammogramError, read_mammogram
-from mammo_plugins.structures import segmentation_extent, segmentation_fault
+from mammo_plugins.structures import (same_outline, segmentation_extent,
+                                      segmentation_fault)
 
 from .records import RawLesion
 
@@ -91,7 +91,10 @@ def resolve_outline(lesion: RawLesion, raw: Path, height: int, width: int,
 
 
 def drop_repeated(annotations: List[Outline]) -> Tuple[List[Outline], List[str]]:
-    """Leave out the annotations of a view whose kind and outline another one has.
+    """Leave out the annotations of a view whose category and outline another one has.
+
+    A mask and the box around it are one lesion, with the mask; what only the later
+    one says of the lesion is added.
 
     Args:
         annotations (list[dict]): With ``category``, ``birads``, ``pathology`` and
@@ -100,21 +103,28 @@ def drop_repeated(annotations: List[Outline]) -> Tuple[List[Outline], List[str]]
     Returns:
         tuple: Those that stay, the first of each, and what is to be counted.
     """
-    kept: Dict[str, Outline] = {}
+    kept: List[Outline] = []
     remarks = []
     for annotation in annotations:
-        key = json.dumps([annotation[name] for name in (
-            'category', 'bbox', 'segmentation')])
-        first = kept.setdefault(key, annotation)
-        if first is annotation:
+        i, first = next(((i, other) for i, other in enumerate(kept)
+                         if other['category'] == annotation['category']
+                         and same_outline(other, annotation)), (None, None))
+        if first is None:
+            kept.append(annotation)
             continue
-        differing = [f'{name} {first[name]} and {annotation[name]}' for name in (
-            'birads', 'pathology', 'lesion_id') if first[name] != annotation[name]]
+        facts = {name: (first[name], annotation[name])
+                 for name in ('birads', 'pathology', 'lesion_id')}
+        clash = [f'{name} {old} and {new}' for name, (old, new) in facts.items()
+                 if None not in (old, new) and old != new]
+        better = annotation if annotation['segmentation'] and (
+            not first['segmentation']) else first
+        kept[i] = dict(better, **{
+            name: new if old is None else old for name, (old, new) in facts.items()})
         remarks.append(
-            f'lesion given twice that contradicts itself: {", ".join(differing)}; the '
-            'first is taken' if differing else
+            f'lesion given twice that contradicts itself: {", ".join(clash)}; the '
+            'first is taken' if clash else
             f'lesion given twice: {annotation["category"]}')
-    return list(kept.values()), remarks
+    return kept, remarks
 
 
 def _of_mask(file: Path, raw: Path, height: int, width: int,

@@ -7,8 +7,8 @@ from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View, with_modality)
 from .lesion_bank import BankLesion, LesionBank, LesionBankError
-from .segmentation import (OutlineFault, outline_fault, segmentation_extent,
-                           segmentation_fault)
+from .segmentation import (OutlineFault, outline_fault, same_outline,
+                           segmentation_extent, segmentation_fault)
 from .splits import kfold_patients, split_patients
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
     'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'OutlineFault',
     'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients', 'load_coco_exam',
-    'outline_fault', 'read_detections', 'score_to_birads', 'segmentation_extent',
-    'segmentation_fault', 'split_patients', 'validate_coco_exam', 'with_modality',
+    'outline_fault', 'read_detections', 'same_outline', 'score_to_birads',
+    'segmentation_extent', 'segmentation_fault', 'split_patients', 'validate_coco_exam', 'with_modality',
     'write_detections'
 ]

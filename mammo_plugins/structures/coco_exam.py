@@ -153,6 +153,8 @@ def _check_references(data: Dict[str, Any], outlines: bool) -> List[str]:
     for key in ('images', 'annotations', 'categories'):
         for value in _repeated([record['id'] for record in data[key]]):
             errors.append(f'{key}: id {value} occurs more than once')
+    for name in _repeated([category['name'] for category in data['categories']]):
+        errors.append(f'categories: the name {name!r} occurs more than once')
     view_keys = [(im['exam_id'], im['laterality'], im['view'], im['modality'])
                  for im in images]
     for exam_id, *view in _repeated(view_keys):

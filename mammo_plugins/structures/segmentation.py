@@ -16,6 +16,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 SLACK = 1.  # pixels that a rounded coordinate may lie outside its image
+_ALIKE = 0.1  # what box and area of one outline, given in two ways, may differ by
 _LONGEST = 7  # characters of a number, enough for 32 bits and a sign
 
 
@@ -121,6 +122,29 @@ def outline_fault(annotation: Dict[str, Any], height: int,
     if abs(area - pixels) > max(0.1 * pixels, around[2] + around[3]):
         return OutlineFault(False, f'area {area:g}, mask of {pixels:g} pixels')
     return None
+
+
+def same_outline(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    """Return whether two annotations of an image outline the same thing.
+
+    Args:
+        one (dict), other (dict): With ``bbox``, ``area`` and ``segmentation``.
+
+    Returns:
+        bool: Whether they are equal; where one is a box, polygons or a run-length
+        code and the other not, whether their boxes have an IoU of 0.9 and, if both
+        have masks, areas that differ by 10% at most.
+    """
+    masks = one['segmentation'], other['segmentation']
+    if bool(masks[0]) == bool(masks[1]) and type(masks[0]) is type(masks[1]):
+        return list(one['bbox']) == list(other['bbox']) and masks[0] == masks[1]
+    areas = sorted((one['area'], other['area']))
+    if all(masks) and areas[0] < (1 - _ALIKE) * areas[1]:
+        return False
+    (x1, y1, w1, h1), (x2, y2, w2, h2) = one['bbox'], other['bbox']
+    wide = max(0., min(x1 + w1, x2 + w2) - max(x1, x2))
+    common = wide * max(0., min(y1 + h1, y2 + h2) - max(y1, y2))
+    return common >= (1 - _ALIKE) * (w1 * h1 + w2 * h2 - common)
 
 
 def _check_polygon(polygon: Any, name: str, height: int, width: int) -> None:

@@ -3,6 +3,8 @@ import json
 from collections import defaultdict
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from mammo_plugins.structures import same_outline
+
 from .entries import ERROR, WARNING, Finding, Part
 
 _NEGATIVE = ('1', '2')  # BI-RADS: nothing found; benign for certain
@@ -77,7 +79,7 @@ def _is_suspicious(birads: Optional[str]) -> bool:
 def _check_lesions(image: Dict[str, Any],
                    lesions: Sequence[_Lesion]) -> Iterator[Finding]:
     """Lesions against the view they are in, and against each other."""
-    seen: Dict[str, str] = {}
+    seen: List[Tuple[Dict[str, Any], str]] = []
     for annotation, _, where in lesions:
         pathology, birads = annotation['pathology'], annotation['birads']
         if image['abnormal'] is False:
@@ -93,12 +95,12 @@ def _check_lesions(image: Dict[str, Any],
             yield Finding(WARNING, 'BI-RADS of a lesion above its view', where,
                           f"lesion {birads}, view {image['birads']}")
         yield from _check_birads(where, birads or image['birads'], pathology)
-        key = json.dumps([annotation[name] for name in (
-            'category_id', 'bbox', 'segmentation')], sort_keys=True)
-        first = seen.setdefault(key, where)
-        if first != where:
+        twin = next((place for other, place in seen if other['category_id'] ==
+                     annotation['category_id'] and same_outline(other, annotation)), None)
+        if twin:
             yield Finding(WARNING, 'lesion there twice', where,
-                          f'same category, box and mask as {first}')
+                          f'same category and outline as {twin}')
+        seen.append((annotation, where))
 
 
 def _check_malignant(where: str, image: Dict[str, Any],

@@ -139,7 +139,7 @@ def test_a_box_stands_in_for_a_mask_that_cannot_be_used(tmp_path):
 
 def test_the_same_outline_is_one_lesion():
     def annotation(**changes):
-        return {**dict(category='mass', bbox=[1, 2, 3, 4], segmentation=[], birads='4',
+        return {**dict(category='mass', bbox=[1, 2, 3, 4], area=12, segmentation=[], birads='4',
                        pathology='benign', lesion_id=None), **changes}
 
     kept, remarks = drop_repeated([
@@ -150,3 +150,15 @@ def test_the_same_outline_is_one_lesion():
         'lesion given twice: mass',
         'lesion given twice that contradicts itself: pathology benign and malignant; '
         'the first is taken']
+
+
+def test_a_mask_and_its_box_are_one_lesion():
+    """The mask stays, and what only the other says is added."""
+    facts = dict(category='mass', birads=None, pathology=None, lesion_id=None)
+    box = dict(facts, bbox=[10, 10, 20, 20], area=400, segmentation=[], birads='4')
+    mask, _ = resolve(polygons=[[(10, 10), (30, 10), (30, 30), (10, 30)]])
+    other = dict(facts, bbox=[14, 10, 20, 20], area=400, segmentation=[])
+    kept, remarks = drop_repeated([box, {**facts, **mask}, other])
+    assert [lesion['bbox'] for lesion in kept] == [[10, 10, 20, 20], [14, 10, 20, 20]]
+    assert kept[0]['segmentation'] and kept[0]['birads'] == '4'
+    assert remarks == ['lesion given twice: mass']

@@ -79,6 +79,7 @@ def test_missing_fields_say_what_is_expected(data):
     (lambda d: d['images'].append(image(9)), 'view L CC FFDM more than once'),
     (lambda d: d['images'].append(image(9, view='MLO', laterality='R',
                                         patient_id='p2')), 'two patients'),
+    (lambda d: d['categories'].append(dict(id=2, name='mass')), "name 'mass' occurs"),
     (lambda d: d.pop('images'), 'images: missing'),
     (lambda d: d['info'].pop('dataset'), 'info.dataset'),
 ])

@@ -6,8 +6,8 @@ import numpy as np
 import pycocotools.mask as coco_mask
 import pytest
 
-from mammo_plugins.structures import (outline_fault, segmentation_extent,
-                                      segmentation_fault)
+from mammo_plugins.structures import (outline_fault, same_outline,
+                                      segmentation_extent, segmentation_fault)
 
 SQUARE = [2, 3, 12, 3, 12, 9, 2, 9]
 
@@ -147,3 +147,20 @@ def test_outlines_against_boxes():
         fault = outline_fault({**sound, **change}, 40, 50)
         assert fault.severe is severe and said in fault.text
     assert outline_fault({**sound, 'segmentation': [], 'area': 30}, 40, 50) is None
+
+
+@pytest.mark.parametrize('change, same', [
+    ({}, True),
+    (dict(segmentation=[], area=60), True),  # its box alone
+    (dict(segmentation=[], area=66, bbox=[2, 3, 11, 6]), True),  # IoU 10 / 11
+    (dict(segmentation=[], area=72, bbox=[2, 3, 12, 6]), False),  # IoU 10 / 12
+    (dict(segmentation=dict(size=[40, 50], counts='')), True),  # drawn, as large
+    (dict(segmentation=dict(size=[40, 50], counts=''), area=50), False),
+    (dict(segmentation=[SQUARE, SQUARE]), False),
+    (dict(bbox=[2, 3, 10, 7]), False),
+    (dict(segmentation=[], bbox=[20, 30, 10, 6]), False),
+])
+def test_outlines_of_one_lesion(change, same):
+    one = dict(bbox=[2, 3, 10, 6], area=60, segmentation=[SQUARE])
+    assert same_outline(one, {**one, **change}) is same
+    assert same_outline({**one, **change}, one) is same
