@@ -105,7 +105,7 @@ def _find_images(folder: RawFolder,
             images[key].append(file)
     if not images:
         raise ConversionError(f'{folder.root}: no image such as P1_L_DM_MLO.jpg; '
-                              f'expected {_EXPECTED}')
+                              f'expected {_EXPECTED}', catalogue)
     for files in images.values():
         files.sort(key=lambda file: (
             'images of cdd-cesm' not in file.parent.name.lower(), file))

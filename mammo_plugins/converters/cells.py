@@ -9,7 +9,7 @@ from mammo_plugins.structures import BIRADS, DENSITIES
 CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 
 _NOTHING = ('', '_', '-', '--', '\u2013', '\u2014', '.', '?', 'nan', 'none', 'null', 'na',
-            'n/a', '#n/a', '<na>', 'nil', 'unknown')
+            'n/a', '#n/a', '<na>')
 _NAME = r'(?:(?:bi-?\s?rads|acr)[\W_]*)?'
 _CATEGORY = r'([0-6])(?:[.,]0+)?\s?([abc]?)'
 _DENSITY = r'([a-d1-4])(?:[.,]0+)?'

@@ -74,7 +74,7 @@ class CMMDConverter(Converter):
         files = _image_files(folder, found)
         if not files:
             raise ConversionError(
-                f'{raw}: no DICOM file of a CMMD patient; expected {_EXPECTED}')
+                f'{raw}: no DICOM file of a CMMD patient; expected {_EXPECTED}', found)
         headers = _read_headers(folder.root, list(files))
         found.views = _views(files, headers, table, found)
         _note(found, table)

@@ -72,12 +72,17 @@ def convert(converter: Converter,
             it can be used, or ``out`` belongs to another one.
     """
     with DicomWarnings():  # told when the views are read
-        catalogue = converter.catalogue(raw)
+        try:
+            catalogue = converter.catalogue(raw)
+        except ConversionError as error:
+            if error.catalogue is None:
+                raise
+            raise _nothing(out, raw, converter, error.catalogue, str(error)) from None
         others = choose_views(catalogue, raw)
     _keep_exams(catalogue, limit)
-    if catalogue.refusal or not catalogue.views:
-        raise _nothing(out, raw, converter, catalogue, catalogue.refusal or (
-            f'no usable view; {len(catalogue.skipped)} left out'))
+    if not catalogue.views:
+        raise _nothing(out, raw, converter, catalogue, f'{raw}: no usable view; '
+                       f'{len(catalogue.skipped)} left out')
     parts = assign_parts(catalogue, split)
     _link(out, raw)
     job = Job(converter, raw, out, cache_dir)
@@ -97,7 +102,7 @@ def convert(converter: Converter,
             files[part] = _coco(converter, part, split, used, results)
     if not files:
         raise _nothing(out, raw, converter, catalogue,
-                       f'none of {len(views)} images can be used')
+                       f'{raw}: none of {len(views)} images can be used')
     summary = write_summary(out, converter, files, catalogue)
     _replace_annotations(out / 'annotations', files)
     return summary
@@ -116,7 +121,7 @@ def _nothing(out: Path, raw: Path, converter: Converter, catalogue: Catalogue,
     shown = [skip for skip in catalogue.skipped if skip.reason == UNUSABLE]
     first = ''.join(f'; first: {skip}' for skip in (shown or catalogue.skipped)[:1])
     listed = f'; each is in {out / "skipped.csv"}' if catalogue.skipped else ''
-    return ConversionError(f'{raw}: {what}{first}{listed}')
+    return ConversionError(f'{what}{first}{listed}')
 
 
 def _keep_exams(catalogue: Catalogue, limit: Optional[int]) -> None:

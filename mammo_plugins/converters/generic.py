@@ -15,7 +15,7 @@ from mammo_plugins.structures import LATERALITIES, VIEWS
 from .base import Converter
 from .generic_table import NORMAL, Entry, ViewTable
 from .raw_folder import RawFolder
-from .records import UNUSABLE, Catalogue, RawLesion, RawView
+from .records import UNUSABLE, Catalogue, ConversionError, RawLesion, RawView
 
 _FIRST = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
 _INFERRED = 'views whose abnormal is told by their pathology'
@@ -128,8 +128,8 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
                                f'{", ".join(table.unused)}')
     lesions = [lesion for entry in entries.values() for lesion in entry.lesions]
     if table.unread and not lesions:
-        catalogue.refusal = (f'not one of {table.unread} boxes of {table.name} is '
-                             'understood')
+        raise ConversionError(
+            f'not one of {table.unread} boxes of {table.name} is understood', catalogue)
     if table.boxes.shares:
         catalogue.notes.append(
             f'boxes of {table.name} are shares of the width and height of their images, '

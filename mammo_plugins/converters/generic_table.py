@@ -196,7 +196,7 @@ class ViewTable:
         catalogue.skip(f'{self.name}: row {row["row"]}, column {column}', reason,
                        f'{file}: {detail}' if detail else str(file))
 
-    def _file(self, row: Row, column: str, files: '_FileFinder',
+    def _file(self, row: Row, column: str, files: FileFinder,
               catalogue: Catalogue) -> Optional[Path]:
         if not row[column]:
             self._mistake(catalogue, row, column, 'cell that is needed is empty', '-')
@@ -239,6 +239,8 @@ class ViewTable:
         if not text or (column in BOX_COLUMNS and column not in self.boxes.fields):
             return None, ''
         parser, expected = _PARSERS.get(column, (str, ''))
+        if column in _PARSERS and column != 'category' and text.lower() == 'unknown':
+            return None, ''
         if column in _COORDINATES:
             parser, expected = self._numbers.read, 'a number of pixels'
         try:

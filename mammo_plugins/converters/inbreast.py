@@ -156,7 +156,8 @@ def _images(folder: RawFolder,
             images[match[1]] = file, match
     if not images:
         raise ConversionError(
-            f'{folder.root}: no image named as in INbreast; expected {_EXPECTED}')
+            f'{folder.root}: no image named as in INbreast; expected {_EXPECTED}',
+            catalogue)
     return dict(sorted(images.items()))
 
 

@@ -11,7 +11,16 @@ UNUSABLE = 'image that cannot be used'  # the reason of such skips
 
 
 class ConversionError(ValueError):
-    """A raw data set that cannot be converted; the message says what to do."""
+    """A raw data set that cannot be converted; the message says what to do.
+
+    Args:
+        message (str): What is wrong and what to do.
+        catalogue (Catalogue, optional): What was left out until then, to be listed.
+    """
+
+    def __init__(self, message: str, catalogue: Optional['Catalogue'] = None) -> None:
+        super().__init__(message)
+        self.catalogue = catalogue
 
 
 def _check(owner: Any, **allowed: Sequence[str]) -> None:
@@ -127,13 +136,10 @@ class Catalogue:
         views (list[RawView]): In the order of the output.
         skipped (list[Skip]): What is left out, and why.
         notes (list[str]): What the user should know of the data found.
-        refusal (str): Why nothing may be converted, though there are views; '' if
-            it may.
     """
     views: List[RawView] = field(default_factory=list)
     skipped: List[Skip] = field(default_factory=list)
     notes: List[str] = field(default_factory=list)
-    refusal: str = ''
 
     def skip(self, item: Any, reason: str, detail: str = '') -> None:
         """Leave an item out."""

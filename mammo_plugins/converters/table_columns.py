@@ -158,9 +158,10 @@ def _numbers(row: Dict[str, str], fields: Iterable[str],
 
 def _refuse_remnants(table: Table, used: set, name: str) -> None:
     """Refuse columns that are meant to be boxes, and make none."""
-    parts = [table.titles[field] for field in BOX_COLUMNS if field in used]
-    # a width and a height alone are the image's, or the patient's
-    known = parts if used - {'width', 'height'} else []
+    parts = {field: table.titles[field] for field in BOX_COLUMNS if field in used
+             and _is_numeric([row[field] for row in table.rows])}
+    # a width and a height alone are the image's, or the patient's; a y alone is a class
+    known = list(parts.values()) if len(set(parts) - {'width', 'height'}) > 1 else []
     like = [] if any(row['mask'] for row in table.rows) else _like_boxes(table)
     if known or like:
         shown = ', '.join(map(repr, [*known, *like]))

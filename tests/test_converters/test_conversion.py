@@ -182,14 +182,14 @@ def test_nothing_usable_is_listed(run, tmp_path):
     assert json.loads((tmp_path / 'out/summary.json').read_text())['parts'] == {}
 
 
-def test_a_catalogue_may_refuse(run, raw, tmp_path, monkeypatch, write_picture):
+def test_a_converter_may_refuse(run, tmp_path, monkeypatch):
     def catalogue(self, folder):
-        found = Catalogue(list(self.views), refusal='not one box is understood')
+        found = Catalogue(list(self.views))
         found.skip('row 2', 'value that is not understood', "'here'")
-        return found
+        raise ConversionError('not one box is understood', found)
 
     monkeypatch.setattr(Toy, 'catalogue', catalogue)
-    with pytest.raises(ConversionError, match="not one box is understood; first: row 2"):
+    with pytest.raises(ConversionError, match='not one box is understood; first: row 2'):
         run([view(1)])
     assert "'here'" in (tmp_path / 'out/skipped.csv').read_text()
 

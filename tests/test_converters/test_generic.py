@@ -344,16 +344,15 @@ def test_a_number_that_may_be_either_is_quoted(listed, pictures):
     assert [len(view.lesions) for view in catalogue.views] == [0, 1]
     detail = details(catalogue)['views.csv: row 2, column x1']
     assert "'1,060'; expected 1060 or 1.060" in detail
-    assert not catalogue.refusal
 
 
 @pytest.mark.parametrize('cell', ['1,060', 'inf', 'here', '10%'])
 def test_a_table_of_which_no_box_is_understood_is_refused(listed, pictures, cell):
     """Else all its views would train as normal ones."""
     pictures('1_L_CC.png')
-    _, catalogue = listed(dict(file='1_L_CC.png', patient='a', x1=cell, y1=10, x2=20,
-                               y2=60))
-    assert catalogue.refusal == 'not one of 1 boxes of views.csv is understood'
+    with pytest.raises(ConversionError, match='not one of 1 boxes of views.csv is') as e:
+        listed(dict(file='1_L_CC.png', patient='a', x1=cell, y1=10, x2=20, y2=60))
+    assert f"'{cell}'" in e.value.catalogue.skipped[0].detail
 
 
 @pytest.mark.parametrize('cell', ['', '-', 'NaN', 'nan', 'NA', 'N/A', 'None', 'null',
@@ -368,6 +367,17 @@ def test_empty_cells(listed, pictures, cell):
     view, = catalogue.views
     assert mistakes(catalogue) == [] and view.lesions == []
     assert (view.birads, view.nipple, view.exam_id) == (None, None, 'a')
+
+
+def test_unknown_labels_are_no_mistakes(listed, pictures):
+    pictures('1_L_CC.png')
+    _, catalogue = listed(dict(
+        file='1_L_CC.png', patient='a', birads='Unknown', pathology='unknown',
+        abnormal='unknown', category='unknown', **BOX))
+    view, = catalogue.views
+    assert mistakes(catalogue) == []
+    assert (view.birads, view.pathology, view.abnormal) == (None, None, None)
+    assert view.lesions[0].category == 'unknown'  # a name like any other
 
 
 def test_an_empty_patient_is_none(listed, pictures):

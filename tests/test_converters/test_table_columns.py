@@ -91,6 +91,7 @@ def test_x_and_y_of_shares_are_what_fits(table, rows, centred):
     ('x,y,w,h', (0.5, 0.5, 0.1, 0.1), 'x, y, w, h: shares'),  # corner or middle?
     ('x1,y1,x2', (1, 2, 30), "'x1', 'y1', 'x2'"),
     ('x1,y1', (1, 2), "'x1', 'y1'"),
+    ('x,y', (1, 2), "'x', 'y'"),
     ('x,y,radius', (1, 2, 30), "'x', 'y', 'radius'"),
     ('x_center,y_center,width', (1, 2, 30), "'x_center', 'y_center'"),
     ('xmim,ymim,xmaxx,ymaxx', BOX, "'xmim', 'ymim', 'xmaxx', 'ymaxx'"),
@@ -118,6 +119,13 @@ def test_columns_that_are_not_of_boxes(table):
     assert set(read.unused) == {
         'height', 'age', 'weight', 'patholgy (meant for pathology?)',
         'birad (meant for birads?)', 'class (meant for category?)', 'machine'}
+
+
+@pytest.mark.parametrize('columns, row', [
+    ('y', (1, )), ('width,height', (640, 960)), ('left,right', ('dense', 'fatty'))])
+def test_names_of_boxes_that_mean_something_else(table, columns, row):
+    read = table(columns, row)
+    assert read.boxes.fields == () and sorted(read.unused) == sorted(columns.split(','))
 
 
 def test_a_mask_is_enough(table):
