@@ -206,8 +206,7 @@ def test_repeated_lesions_and_nipples_outside(run):
     assert summary['skipped'] == {'lesion given twice': 1, 'nipple outside its image': 1}
 
 
-@pytest.mark.parametrize('workers', [1, 2])
-def test_what_pydicom_warns_of_is_counted(run, raw, capfd, workers):
+def test_what_pydicom_warns_of_is_counted(run, raw, capfd):
     """A line a file, with values of its header, would be printed otherwise."""
     views = [view(i) for i in range(3)]
     for i, v in enumerate(views):
@@ -219,7 +218,7 @@ def test_what_pydicom_warns_of_is_counted(run, raw, capfd, workers):
     capfd.readouterr()
     with warnings.catch_warnings():
         warnings.simplefilter('error')  # also in a run that makes errors of them
-        summary, _ = run(views, ALL, write=False, workers=workers)
+        summary, _ = run(views, ALL, write=False)
     assert ('3 views with a warning, pydicom: Invalid value for VR UI; first: 0.dcm'
             ) in summary['notes']
     shown = capfd.readouterr()
