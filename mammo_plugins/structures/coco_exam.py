@@ -126,11 +126,12 @@ def validate_coco_exam(data: Any, outlines: bool = True) -> List[str]:
                           f'{"object" if kind is dict else "array"}')
     if errors:
         return errors
+    of_file = []
     if not _is_text(data['info'].get('dataset')):
-        errors.append('info.dataset: missing; expected the name of the data set')
+        of_file.append('info.dataset: missing; expected the name of the data set')
     if data['info'].get('split') not in SPLITS + (None, ):
-        errors.append(f'info.split: {data["info"]["split"]!r}; '
-                      f'expected one of {SPLITS} or null')
+        of_file.append(f'info.split: {data["info"]["split"]!r}; '
+                       f'expected one of {SPLITS} or null')
     for i, category in enumerate(data['categories']):
         errors += _check_fields(category, {
             'id': (_is_int, 'an integer', False),
@@ -144,7 +145,7 @@ def validate_coco_exam(data: Any, outlines: bool = True) -> List[str]:
     for i, annotation in enumerate(data['annotations']):
         errors += _check_fields(annotation, _ANNOTATION_FIELDS,
                                 f'annotations[{i}]')
-    return errors or _check_references(data, outlines)
+    return of_file + (errors or _check_references(data, outlines))
 
 
 def _check_references(data: Dict[str, Any], outlines: bool) -> List[str]:

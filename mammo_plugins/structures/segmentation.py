@@ -104,7 +104,7 @@ def outline_fault(annotation: Dict[str, Any], height: int,
         5% of the box's longer side, and the area by at most the pixels of the box's
         four half edges or 10%. Without a mask the area may be less than the box's.
     """
-    box, area = np.array(annotation['bbox'], float), annotation['area']
+    box, area = np.clip(np.array(annotation['bbox'], float), -1e9, 1e9), annotation['area']
     if not annotation['segmentation']:
         if area > max(1.1 * box[2] * box[3], box[2] * box[3] + box[2] + box[3]):
             return OutlineFault(False, f'area {area:g}, box of '
@@ -141,7 +141,8 @@ def same_outline(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     areas = sorted((one['area'], other['area']))
     if all(masks) and areas[0] < (1 - _ALIKE) * areas[1]:
         return False
-    (x1, y1, w1, h1), (x2, y2, w2, h2) = one['bbox'], other['bbox']
+    (x1, y1, w1, h1), (x2, y2, w2, h2) = (map(float, entry['bbox'])
+                                          for entry in (one, other))
     wide = max(0., min(x1 + w1, x2 + w2) - max(x1, x2))
     common = wide * max(0., min(y1 + h1, y2 + h2) - max(y1, y2))
     return common >= (1 - _ALIKE) * (w1 * h1 + w2 * h2 - common)

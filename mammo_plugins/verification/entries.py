@@ -71,10 +71,9 @@ def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
         complete &= all(key != 'images' for key, _ in faulty)
     findings = [Finding(ERROR, 'schema', name, fault)
                 for fault in dict.fromkeys(faults)]
-    sound = isinstance(data, dict) and all(
-        isinstance(data.get(key), list)
-        for key in ('images', 'annotations', 'categories'))
-    if not sound or not isinstance(data.get('info'), dict):
+    # what no entry can be left out for; references are checked only without it
+    if any(re.match(r'top level|(info|images|annotations|categories): missing or not|'
+                    r'categories\[', line) for line in lines):
         return None, findings
     return Part(name, root, data, complete, has_annotations), findings
 
@@ -168,7 +167,8 @@ def check_geometry(part: Part) -> Iterator[Finding]:
 def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
     """Does [x, y] or [x, y, w, h] leave the image by more than a pixel?"""
     start = np.array(values[:2], float)
-    end = start + (values[2:] or 0)
+    with np.errstate(over='ignore'):  # of the largest floats
+        end = start + (values[2:] or 0)
     return bool((start < -1).any() or (end > np.array(size) + 1).any())
 
 

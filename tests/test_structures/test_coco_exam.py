@@ -66,6 +66,20 @@ def test_each_fault_is_named(data, where, key, value, said):
     assert len(faults) == 1 and said in faults[0]
 
 
+def test_a_fault_of_the_file_hides_no_mask(data):
+    """Which would go on to pycocotools, unchecked."""
+    data['info']['split'] = 'all'
+    data['annotations'][0]['segmentation'] = dict(size=[80, 60], counts=[5])
+    faults = validate_coco_exam(data)
+    assert len(faults) == 2 and 'sum to 5' in faults[1]
+
+
+def test_masks_are_held_against_boxes_if_asked(data):
+    data['annotations'][0].update(segmentation=[[40, 40, 50, 40, 50, 50]])
+    assert ['lies elsewhere' in fault for fault in validate_coco_exam(data)] == [True]
+    assert validate_coco_exam(data, outlines=False) == []
+
+
 def test_missing_fields_say_what_is_expected(data):
     del data['images'][1]['density']
     assert validate_coco_exam(data) == [

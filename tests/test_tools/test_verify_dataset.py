@@ -531,6 +531,36 @@ def test_schema_faults_hide_identities_and_not_the_rest(made, capsys):
     assert report['counts']['train']['images'] == 1
 
 
+@pytest.mark.parametrize('plant', [
+    _set('train', 'categories', 0, id='1'),
+    _set('train', 'categories', 0, name=None),
+    lambda m: m.train['categories'].append('mass'),
+])
+def test_nothing_is_held_against_categories_that_are_none(made, plant):
+    plant(made)
+    made.train['annotations'][0]['segmentation'] = dict(
+        size=[HEIGHT, WIDTH], counts='unsound')
+    report, code = made.report()
+    assert code == 1 and {f['check'] for f in report['findings']} == {'schema'}
+    assert 'train' not in report['counts']
+
+
+def test_unsound_entries_of_all_kinds_end_in_findings(made):
+    """Whatever stands in a field: no traceback, and no mask goes on unchecked."""
+    odd = [None, True, 0, -1, 3.5, 1e308, 10**400, float('nan'), '', 'x', [], {}, [[]],
+           [1, 2, 3, 4], [1e308] * 4, [[1e308] * 6], [['a'] * 6],
+           dict(size=[HEIGHT, WIDTH], counts=''), dict(size=[10**9] * 2, counts='0')]
+    for part, index in (('images', 1), ('annotations', 0), ('categories', 0)):
+        sound = copy.deepcopy(made.train)
+        for key in sound[part][index]:
+            for value in odd:
+                made.train[part][index][key] = value
+                made.save()
+                report = tool.verify([made.root / 'annotations/train.json'])
+                assert isinstance(report['errors'], int)
+            made.train = copy.deepcopy(sound)
+
+
 def test_many_findings_are_cut_in_print_only(made, capsys):
     for part in (made.train, made.val):
         for image in part['images']:
