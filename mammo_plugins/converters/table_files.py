@@ -24,9 +24,9 @@ def is_foreign(cell: str) -> bool:
 class FileFinder:
     """Finds the files that cells name, whatever their case and slashes.
 
-    A cell names a path below the folder, the end of one, or an absolute path: in the
-    folder, or from another computer, such as ``D:\\data\\exam1\\1.dcm``, if a file's
-    whole path below the folder is its end. ``.dcm`` may be missing in the cell or in
+    A cell names a path below the folder, the end of one, or a path that starts further
+    up or on another computer, such as ``D:\\data\\exam1\\1.dcm``, if a file's whole
+    path below the folder is its end. ``.dcm`` may be missing in the cell or in
     the folder, and any suffix in the cell.
 
     Args:
@@ -78,9 +78,11 @@ class FileFinder:
                 if f'{self.root}/{path}'.endswith('/' + text.lstrip('/'))
                 or f'{self.root}/{path}' == text]
         whole = [file for file in ends if below[file] == text]
-        if ends or not _ABSOLUTE.match(text):
+        if ends:
             return whole or ends
-        foreign = [file for file, path in below.items() if text.endswith('/' + path)]
+        # a name alone tells too little, unless the cell is sure to start elsewhere
+        foreign = [file for file, path in below.items() if text.endswith('/' + path)
+                   and ('/' in path or _ABSOLUTE.match(text))]
         longest = max((len(below[file]) for file in foreign), default=0)
         return [file for file in foreign if len(below[file]) == longest]
 

@@ -34,6 +34,7 @@ def found(finder, cell):
     ('A/1.DCM', 'a/1.dcm'),
     ('mine/a/1.dcm', 'a/1.dcm'),
     ('2.dcm', 'a/2.dcm'),
+    ('downloads/other/a/2.dcm', 'a/2.dcm'),
     ('one_l_cc.png', 'b/Deep/One_L_CC.PNG'),
     ('deep\\one_l_cc', 'b/Deep/One_L_CC.PNG'),
     ('a/1', 'a/1.dcm'),
@@ -65,6 +66,7 @@ def test_absolute_path_in_the_folder(finder, tmp_path):
     ('c/3', ['c/3.dcm', 'c/3.png']),
     ('x/1.dcm', []),  # not the 1.dcm of another folder
     ('D:\\data\\x\\2.dcm', []),
+    ('x/top.dcm', []),
     ('2.png', []),  # nor a picture of that name
     ('a/11.dcm', []),
     ('', []),
