@@ -233,7 +233,7 @@ def test_conversion(tmp_path, raw):
     """The bright discs of two films lie in their annotation, and only there."""
     right, left = (700, 700, 40), (320, 300, 25)
     root = raw('mdb001 G CIRC B 700 700 40\nmdb002 G SPIC M 320 300 25\n'
-               'mdb002 G CALC M 5 1000 60\nmdb003 D NORM\nmdb004 D NORM\n'
+               'mdb002 G CALC M 20 980 60\nmdb003 D NORM\nmdb004 D NORM\n'
                'mdb005 D CALC B 5000 5000 9\n', films=[])
     for number, image in enumerate((film('R', right), film('L', left),
                                     film('R', (700, 512, 3)), film('L', (400, 500, 3)),
@@ -248,7 +248,8 @@ def test_conversion(tmp_path, raw):
     data = load_coco_exam(out / 'annotations/train.json')
     images = {image['id']: image for image in data['images']}
     assert summary['skipped'] == {'image that cannot be used': 1,
-                                  'outline without area in the image': 1}
+                                  'outline cut at the edge of its image': 1,
+                                  'outline outside its image': 1}
     assert '256 x 256 pixels' in (out / 'skipped.csv').read_text()
     assert any('2 circles reach out of their film' in note
                for note in summary['notes'])
@@ -259,7 +260,7 @@ def test_conversion(tmp_path, raw):
         boxes.append((image['laterality'], annotation['bbox']))
     assert boxes == [('R', pytest.approx([660, 284, 80, 80])),
                      ('L', pytest.approx([295, 699, 50, 50])),
-                     ('L', pytest.approx([0, 0, 65, 84]))]
+                     ('L', pytest.approx([0, 0, 80, 104]))]
     for circle, (side, (x, y, w, h)) in zip((right, left), boxes):
         pixels = cv2.imread(str(root / f'mdb00{1 if side == "R" else 2}.pgm'),
                             cv2.IMREAD_UNCHANGED)
