@@ -8,8 +8,8 @@ from mammo_plugins.structures import BIRADS, DENSITIES
 # a screening recall does; 6 is a cancer that is already proven
 CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 
-_NOTHING = ('', '_', '-', '--', '\u2013', '\u2014', '.', '?', 'nan', 'none', 'null', 'na',
-            'n/a', '#n/a', '<na>')
+_NOTHING = ('', '_', '-', '--', '\u2013', '\u2014', '.', '?', 'nan', 'none', 'null',
+            'na', 'n/a', '#n/a', '<na>')
 _NAME = r'(?:(?:bi-?\s?rads|acr)[\W_]*)?'
 _CATEGORY = r'([0-6])(?:[.,]0+)?\s?([abc]?)'
 _DENSITY = r'([a-d1-4])(?:[.,]0+)?'

@@ -131,10 +131,10 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         raise ConversionError(
             f'not one of {table.unread} boxes of {table.name} is understood', catalogue)
     if table.boxes.shares:
+        boxes = sum(lesion.box is not None for lesion in lesions)
         catalogue.notes.append(
-            f'boxes of {table.name} are shares of the width and height of their images, '
-            f'for all are between 0 and 1: {sum(bool(lesion.box) for lesion in lesions)} '
-            'were scaled to pixels')
+            f'boxes of {table.name} are shares of the width and height of their '
+            f'images, for all are between 0 and 1: {boxes} were scaled to pixels')
     if table.nipple_shares:
         catalogue.notes.append(f'nipples of {table.name} are shares of the width and '
                                'height of their images: scaled to pixels')
@@ -213,7 +213,8 @@ def _settle_labels(facts: Dict[str, Any], entry: Entry, file: Path, row: str,
         if stated is None:
             facts['abnormal'] = by_pathology
         elif stated != by_pathology:
-            catalogue.skip(row + 'abnormal', 'view whose pathology contradicts abnormal',
+            catalogue.skip(row + 'abnormal',
+                           'view whose pathology contradicts abnormal',
                            f'{file}: {pathology}; abnormal is taken as unknown')
             facts['abnormal'] = None
         facts['pathology'] = pathology if by_pathology else None

@@ -165,7 +165,8 @@ class ViewTable:
         for row in self.rows:
             first = seen.setdefault(tuple(row[name] for name in COLUMNS), row['row'])
             if first != row['row']:
-                catalogue.skip(f'{self.name}: row {row["row"]}', 'row that is there twice',
+                catalogue.skip(f'{self.name}: row {row["row"]}',
+                               'row that is there twice',
                                f'{row["file"]}: the same as row {first}')
                 continue
             file = self._file(row, 'file', files, catalogue)
@@ -324,8 +325,8 @@ class ViewTable:
         fault = self._box_fault(box)
         if fault:
             i, reason = fault
-            self._mistake(catalogue, row, fields[i], reason, file,
-                          ' '.join(f'{self.titles[name]} {row[name]}' for name in fields))
+            shown = ' '.join(f'{self.titles[name]} {row[name]}' for name in fields)
+            self._mistake(catalogue, row, fields[i], reason, file, shown)
             return None
         return box
 

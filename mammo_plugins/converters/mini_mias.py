@@ -120,7 +120,8 @@ def _images(folder: RawFolder, found: Catalogue) -> Dict[str, Path]:
             images[match[1]] = file
     if not images:
         raise ConversionError(
-            f'{folder.root}: no film named as in mini-MIAS; expected {_EXPECTED}', found)
+            f'{folder.root}: no film named as in mini-MIAS; expected {_EXPECTED}',
+            found)
     return dict(sorted(images.items()))
 
 

@@ -111,8 +111,8 @@ def render(summary: Dict[str, Any]) -> str:
     else:
         lines.append('Nothing was converted.')
     if summary['skipped']:
-        lines += ['', 'Left out or mended, with the first of each kind (each item is in '
-                  'skipped.csv):', '']
+        lines += ['', 'Left out or mended, with the first of each kind (each item is '
+                  'in skipped.csv):', '']
         lines += [f'- {count} x {reason}; {summary["first_skipped"][reason]}'
                   for reason, count in summary['skipped'].items()]
     if summary['notes']:

@@ -67,7 +67,8 @@ _CORNERS = ('x1', 'y1', 'x2', 'y2')
 _SIZED = ('x1', 'y1', 'width', 'height')
 _CENTRED = ('x_center', 'y_center', 'width', 'height')
 BOX_COLUMNS = tuple(dict.fromkeys(_CORNERS + _CENTRED))
-_WANTED = 'x1, y1, x2, y2; or x1, y1, width, height; or x_center, y_center, width, height'
+_WANTED = ('x1, y1, x2, y2; or x1, y1, width, height; or x_center, y_center, width, '
+           'height')
 # names of what outlines lesions, in forms that are not read
 _LIKE_BOXES = re.compile(
     r'b?box|bounding|xyxy|xywh|coord|polygon|contour|segmentation|^roi|^rect|radius')
@@ -133,7 +134,7 @@ def are_shares(values: Sequence[Sequence[float]]) -> bool:
 
 def _of_bare(boxes: BoxColumns, values: List[Sequence[float]], table: Table,
              name: str) -> BoxColumns:
-    """Tell whether x and y, that say no more, are a corner, or the middle as in YOLO."""
+    """Tell whether plain x and y are a corner or, as in YOLO, the middle."""
     def inside(way: BoxColumns) -> bool:
         return all(-1e-3 <= edge <= 1 + 1e-3
                    for row in values for edge in way.corners(row))
@@ -143,9 +144,9 @@ def _of_bare(boxes: BoxColumns, values: List[Sequence[float]], table: Table,
         return ways[0]
     shown = ', '.join(table.titles[field] for field in boxes.fields)
     raise ConversionError(
-        f'{name}: columns {shown}: shares of the image of which x and y may be a corner '
-        'of the box or its middle; name the columns x1, y1, width, height or x_center, '
-        'y_center, width, height')
+        f'{name}: columns {shown}: shares of the image of which x and y may be a '
+        'corner of the box or its middle; name the columns x1, y1, width, height or '
+        'x_center, y_center, width, height')
 
 
 def _numbers(row: Dict[str, str], fields: Iterable[str],
@@ -164,11 +165,10 @@ def _refuse_remnants(table: Table, used: set, name: str) -> None:
     known = list(parts.values()) if len(set(parts) - {'width', 'height'}) > 1 else []
     like = [] if any(row['mask'] for row in table.rows) else _like_boxes(table)
     if known or like:
-        shown = ', '.join(map(repr, [*known, *like]))
         raise ConversionError(
-            f'{name}: column{"s" * (len(known + like) > 1)} {shown}: no box can be made '
-            f'of {"them" if len(known + like) > 1 else "it"}; expected numbers in columns '
-            f'{_WANTED}, or a column mask; see docs/how_to/datasets/generic.md')
+            f'{name}: no box can be made of {", ".join(map(repr, [*known, *like]))}; '
+            f'expected numbers in columns {_WANTED}; or a column mask; see '
+            'docs/how_to/datasets/generic.md')
 
 
 def _like_boxes(table: Table) -> List[str]:

@@ -17,6 +17,6 @@ __all__ = [
     'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'OutlineFault',
     'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients', 'load_coco_exam',
     'outline_fault', 'read_detections', 'same_outline', 'score_to_birads',
-    'segmentation_extent', 'segmentation_fault', 'split_patients', 'validate_coco_exam', 'with_modality',
-    'write_detections'
+    'segmentation_extent', 'segmentation_fault', 'split_patients',
+    'validate_coco_exam', 'with_modality', 'write_detections'
 ]

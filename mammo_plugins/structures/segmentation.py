@@ -104,7 +104,8 @@ def outline_fault(annotation: Dict[str, Any], height: int,
         5% of the box's longer side, and the area by at most the pixels of the box's
         four half edges or 10%. Without a mask the area may be less than the box's.
     """
-    box, area = np.clip(np.array(annotation['bbox'], float), -1e9, 1e9), annotation['area']
+    area = annotation['area']
+    box = np.clip(np.array(annotation['bbox'], float), -1e9, 1e9)
     if not annotation['segmentation']:
         if area > max(1.1 * box[2] * box[3], box[2] * box[3] + box[2] + box[3]):
             return OutlineFault(False, f'area {area:g}, box of '
@@ -182,8 +183,8 @@ def _read_runs(code: dict, height: int, width: int) -> np.ndarray:
     if isinstance(counts, list):
         if not all(isinstance(run, int) and not isinstance(run, bool)
                    and 0 <= run <= height * width for run in counts):
-            raise ValueError('the counts of the RLE are not all whole numbers from 0 to '
-                             'the pixels of the image')
+            raise ValueError('the counts of the RLE are not all whole numbers from 0 '
+                             'to the pixels of the image')
         runs = np.array(counts, np.int64)
     elif isinstance(counts, str):
         runs = _read_text(counts)

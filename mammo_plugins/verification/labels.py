@@ -91,12 +91,14 @@ def _check_lesions(image: Dict[str, Any],
         if pathology == 'malignant' and image.get('pathology') == 'benign':
             yield Finding(ERROR, 'malignant lesion in a benign view', where,
                           "the image has 'pathology': benign, its lesion malignant")
-        if None not in (birads, image['birads']) and birads[0] > image['birads'][0] > '0':
+        if None not in (birads, image['birads']) and (
+                birads[0] > image['birads'][0] > '0'):
             yield Finding(WARNING, 'BI-RADS of a lesion above its view', where,
                           f"lesion {birads}, view {image['birads']}")
         yield from _check_birads(where, birads or image['birads'], pathology)
-        twin = next((place for other, place in seen if other['category_id'] ==
-                     annotation['category_id'] and same_outline(other, annotation)), None)
+        twin = next((place for other, place in seen
+                     if other['category_id'] == annotation['category_id']
+                     and same_outline(other, annotation)), None)
         if twin:
             yield Finding(WARNING, 'lesion there twice', where,
                           f'same category and outline as {twin}')

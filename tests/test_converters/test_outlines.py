@@ -139,8 +139,8 @@ def test_a_box_stands_in_for_a_mask_that_cannot_be_used(tmp_path):
 
 def test_the_same_outline_is_one_lesion():
     def annotation(**changes):
-        return {**dict(category='mass', bbox=[1, 2, 3, 4], area=12, segmentation=[], birads='4',
-                       pathology='benign', lesion_id=None), **changes}
+        return {**dict(category='mass', bbox=[1, 2, 3, 4], area=12, segmentation=[],
+                       birads='4', pathology='benign', lesion_id=None), **changes}
 
     kept, remarks = drop_repeated([
         annotation(), annotation(), annotation(category='calcification'),

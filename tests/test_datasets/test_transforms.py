@@ -154,8 +154,8 @@ def test_what_pydicom_warns_of_is_said_once(tmp_path, caplog):
             load.transform(dict(img_path=str(tmp_path / f'{i}.dcm')))
     logger.removeHandler(caplog.handler)
     line, = [r.getMessage() for r in caplog.records if 'pydicom' in r.getMessage()]
-    assert line == (f'{tmp_path}/0.dcm: pydicom warns: Invalid value for VR UI; further '
-                    'such files are not named')
+    assert line == (f'{tmp_path}/0.dcm: pydicom warns: Invalid value for VR UI; '
+                    'further such files are not named')
 
 
 def test_boxes_off_the_crop_are_not_trained_on(sample):

@@ -154,8 +154,8 @@ class LoadMammogram(BaseTransform):
         with DicomWarnings() as warned:
             image, frame = self.load(results['img_path'])
         for kind in sorted(warned.kinds - self._warned):
-            print_log(f'{results["img_path"]}: pydicom warns: {kind}; further such files '
-                      'are not named', logger='current', level=WARNING)
+            print_log(f'{results["img_path"]}: pydicom warns: {kind}; further such '
+                      'files are not named', logger='current', level=WARNING)
         self._warned |= warned.kinds
         stated = results.get('width'), results.get('height')
         actual = frame.source_width, frame.source_height
