@@ -51,8 +51,8 @@ def _ranked(group: List[RawView], raw: Path, catalogue: Catalogue) -> List[RawVi
     for view in group:
         try:
             header = read_header(raw / view.file).header
-        except MammogramError:  # told when its turn comes to be read, which is first
-            header = dict(presentation_intent='FOR PRESENTATION')
+        except MammogramError:  # told if its turn comes to be read
+            header = {}
         kind = view.image_kind or header.get('image_kind')
         if screening_rank(kind) is None:
             catalogue.skip(view.file, exclusion(kind))

@@ -380,7 +380,8 @@ def test_conversion(download, tmp_path):
     out = tmp_path / 'out'
     summary = convert(converter, download.root, out, Split('official', val_share=0),
                       tmp_path / 'cache')
-    assert summary['skipped'] == {'another image of the same view of an exam': 1}
+    assert summary['skipped'] == {'another image of the same view of an exam': 1,
+                                  'lesion of an image that is not used': 1}
     data = {part: json.loads((out / f'annotations/{part}.json').read_text())
             for part in ('train', 'test')}
     image, = data['train']['images']

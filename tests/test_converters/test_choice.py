@@ -11,7 +11,8 @@ import pytest
 from mammo_plugins.converters.base import Converter
 from mammo_plugins.converters.conversion import convert
 from mammo_plugins.converters.parts import Split
-from mammo_plugins.converters.records import Catalogue, ConversionError, RawView
+from mammo_plugins.converters.records import (Catalogue, ConversionError, RawLesion,
+                                               RawView)
 
 ALL = Split('ratio', dict(train=1., val=0., test=0.))
 
@@ -89,7 +90,8 @@ def test_the_next_image_takes_the_place_of_one_that_cannot_be_read(
 
 
 def test_every_image_of_a_view_may_fail(write, run, tmp_path):
-    views = [write('a.dcm'), write('b.dcm'), write('c.dcm')]
+    views = [write(f'{name}.dcm', PresentationIntentType='', SOPClassUID='')
+             for name in 'abc']
     for name in 'ab':
         (tmp_path / f'raw/{name}.dcm').write_bytes(b'')
     views.append(view('d.dcm', 'MLO'))  # not there at all
@@ -97,6 +99,26 @@ def test_every_image_of_a_view_may_fail(write, run, tmp_path):
     assert [image['source'] for image in images] == ['c.dcm']
     assert {item: reason for item, (reason, _) in rows.items()} == dict.fromkeys(
         ('a.dcm', 'b.dcm', 'd.dcm'), 'image that cannot be used')
+
+
+def test_a_broken_file_is_not_read_where_a_better_one_is(write, run, tmp_path):
+    views = [write('a.dcm'), write('b.dcm')]
+    (tmp_path / 'raw/a.dcm').write_bytes(b'')
+    _, images, rows = run(views)
+    assert [image['source'] for image in images] == ['b.dcm']
+    assert rows['a.dcm'][1] == 'L CC FFDM; b.dcm is used'
+
+
+def test_the_image_with_lesions_goes_before_its_equals(write, run):
+    lesion = RawLesion('mass', box=(10, 20, 30, 40))
+    write('a.dcm')
+    write('b.dcm')
+    write('c.dcm', **RAW)
+    views = [view('a.dcm'), view('b.dcm', lesions=[lesion]),
+             view('c.dcm', lesions=[lesion])]
+    _, images, rows = run(views)
+    assert [image['source'] for image in images] == ['b.dcm']
+    assert rows['lesion of c.dcm'][0] == 'lesion of an image that is not used'
 
 
 def test_an_excluded_image_alone_is_left_out(write, run):

@@ -149,7 +149,7 @@ def square_in_the_middle():
 
 
 REFUSED = {
-    'modality': (dict(Modality='CT'), r"Modality \(0008,0060\) is 'CT', not MG"),
+    'modality': (dict(Modality='CT'), r'Modality \(0008,0060\) is CT, not MG'),
     'no modality, of another kind': (
         dict(drop=('Modality',), SOPClassUID=CTImageStorage),
         r'SOPClassUID.*is CT Image Storage.*Modality.*missing: no mammogram'),
