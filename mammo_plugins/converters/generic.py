@@ -36,7 +36,8 @@ class GenericConverter(Converter):
     Without a table, :func:`~mammo_plugins.apis.find_exams` finds and groups the
     views: DICOM by study, pictures by folder. The patients are the folders next
     below the one that holds all; where an exam has no folder of its own there, it
-    is a patient by itself. The DICOM PatientID is never looked at.
+    is a patient by itself. Exams of one DICOM PatientID are of one patient; it is
+    compared in memory and never written.
 
     Args:
         table (Path, optional): The table. Defaults to ``None``, none.
@@ -79,7 +80,8 @@ class GenericConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`; sets ``categories``."""
         folder = RawFolder(raw, 'a folder of DICOM files or pictures')
-        catalogue = folder.new_catalogue()
+        # find_exams lists by itself what it cannot search
+        catalogue = Catalogue() if self.table is None else folder.new_catalogue()
         if self.table is None:
             _add_found(folder, catalogue, self.group_by)
         else:
@@ -266,6 +268,7 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
         found.update((modality, find_exams(folder.root, modality, group_by))
                      for modality in _CEM.values())
     exams: Dict[str, List[RawView]] = {}
+    identities: Dict[str, List[Identity]] = defaultdict(list)
     doubts: Counter = Counter()
     burned_in = 0
     for modality, result in found.items():
@@ -274,10 +277,11 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
             for view in (image for first in views.values()
                          for image in (first, *first.others)):
                 burned_in += view.burned_in
+                identities[exam].append(view.identity)
                 exams.setdefault(exam, []).append(RawView(
                     view.path.relative_to(folder.root), exam, exam, view.laterality,
                     view.view, modality))
-    patients = _patients(exams)
+    patients = _join_patients(_patients(exams), identities)
     for exam, views in exams.items():
         for view in views:
             view.patient_id = patients[exam]
@@ -296,10 +300,29 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     catalogue.notes += [f'{count} exams: {text}' for text, count in doubts.items()]
     catalogue.notes += list(dict.fromkeys(
         note for result in found.values() for note in result.notes
-        if 'group-by' in note))
+        if 'group-by' in note or 'hidden' in note))
     if burned_in:
         catalogue.notes.append(
             f'{burned_in} views whose DICOM header says that text is in their pixels')
+
+
+def _join_patients(patients: Dict[str, str],
+                   identities: Dict[str, List[Identity]]) -> Dict[str, str]:
+    """Give exams of one PatientID one pseudonym, so that no split parts them.
+
+    An ID that all files have is none.
+    """
+    known = [(exam, own) for exam, all_own in identities.items()
+             for own in set(all_own) if own.patient_id]
+    groups = part_by_patient(known, lambda item: item[1])
+    if len({own.patient_id for _, own in known}) < 2:
+        return patients
+    joined = dict(patients)
+    for group in groups:
+        names = {joined[exam] for exam, _ in group}
+        joined.update((exam, min(names)) for exam, name in joined.items()
+                      if name in names)
+    return joined
 
 
 def _patients(exams: Dict[str, List[RawView]]) -> Dict[str, str]:

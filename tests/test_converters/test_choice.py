@@ -90,7 +90,8 @@ def test_the_next_image_takes_the_place_of_one_that_cannot_be_read(
 
 
 def test_every_image_of_a_view_may_fail(write, run, tmp_path):
-    views = [write(f'{name}.dcm', PresentationIntentType='', SOPClassUID='')
+    views = [write(f'{name}.dcm', PresentationIntentType='',
+                   SOPClassUID='1.2.840.10008.5.1.4.1.1.7')
              for name in 'abc']
     for name in 'ab':
         (tmp_path / f'raw/{name}.dcm').write_bytes(b'')

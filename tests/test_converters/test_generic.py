@@ -281,3 +281,30 @@ def test_contrast_enhanced_folder(raw):
         '0.dcm': 'CEM-LE', '1.dcm': 'CEM-RC', '3.dcm': 'FFDM'}
     assert len({view.exam_id for view in catalogue.views}) == 1
     assert mistakes(catalogue) == [('p/2.dcm', 'file that is not used')]
+
+
+def test_exams_of_one_patient_id_are_of_one_patient(raw):
+    for folder, study, patient in (('a', '1.2.1', 'ID1'), ('b', '1.2.2', 'ID1'),
+                                   ('c', '1.2.3', 'ID2')):
+        write_dicom(raw / folder / '1.dcm', 'L', 'CC', study, PatientID=patient,
+                    PatientName=patient)
+    patients = {view.file.parts[0]: view.patient_id
+                for view in GenericConverter().catalogue(raw).views}
+    assert patients['a'] == patients['b'] != patients['c']
+    assert 'ID1' not in patients.values()
+
+
+def test_one_patient_id_for_all_files_is_none(raw):
+    for folder, study in (('a', '1.2.1'), ('b', '1.2.2'), ('c', '1.2.3')):
+        write_dicom(raw / folder / '1.dcm', 'L', 'CC', study, PatientID='ANON')
+    patients = {view.patient_id for view in GenericConverter().catalogue(raw).views}
+    assert len(patients) == 3
+
+
+def test_links_that_lead_nowhere_are_listed_once(raw):
+    write_dicom(raw / 'a/1.dcm', 'L', 'CC', '1.2.1')
+    (raw / 'gone').symlink_to('nowhere')
+    (raw / '.hidden').write_text('')
+    catalogue = GenericConverter().catalogue(raw)
+    assert [skip.item for skip in catalogue.skipped] == ['gone']
+    assert any('1 hidden files' in note for note in catalogue.notes)
