@@ -13,7 +13,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
-from mammo_plugins.apis.command_line import innermost_datasets
+from mammo_plugins.apis.config_checks import innermost_datasets
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
 from mammo_plugins.models import MalignancyClassifier

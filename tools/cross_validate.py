@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
-                                             innermost_datasets, load_config,
-                                             parser, user_errors)
+                                             load_config, parser, user_errors)
+from mammo_plugins.apis.config_checks import innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, write_json
 

@@ -3,11 +3,10 @@ import os
 
 from mmengine.runner import Runner
 
-from mammo_plugins.apis.command_line import (add_run_arguments,
-                                             check_annotation_files,
-                                             check_no_synthesis, parser,
+from mammo_plugins.apis.command_line import (add_run_arguments, parser,
                                              prepare_run, require_file,
                                              user_errors)
+from mammo_plugins.apis.config_checks import check_annotation_files, check_no_synthesis
 from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '

@@ -4,11 +4,11 @@ import os
 from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
-                                             check_annotation_files,
-                                             check_no_synthesis,
                                              enable_amp, parser, prepare_run,
-                                             require_file, user_errors,
-                                             warn_of_schedule)
+                                             require_file, user_errors)
+from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                              check_no_synthesis,
+                                              warn_of_schedule)
 from mammo_plugins.apis.leakage import check_synthetic_sources
 from mammo_plugins.engine.checkpoint import (check_pretrained_files,
                                              drop_pretrained_files)

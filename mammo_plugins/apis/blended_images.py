@@ -21,7 +21,8 @@ from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import poisson_blend
 
-from .command_line import ConfigError, innermost_datasets
+from .command_line import ConfigError
+from .config_checks import innermost_datasets
 from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step
 

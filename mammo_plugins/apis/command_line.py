@@ -1,12 +1,11 @@
 """What the command-line tools have in common."""
 import argparse
-import difflib
 import os.path as osp
 import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, Optional
 
 import torch
 from mmengine.config import Config, DictAction
@@ -14,19 +13,15 @@ from mmengine.config import Config, DictAction
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
-from mammo_plugins.engine.loops.stages import (StageError, scheduler_cfgs,
-                                               stages_of)
+from mammo_plugins.engine.loops.stages import StageError
 from mammo_plugins.io import MammogramError
-from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
 
+from .config_loading import ConfigError, load_config
+
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError, SaliencyError, StageError)
-
-# settings of configs that their data sets have copied when an override comes
-_COPIED = ('data_root', 'labels')
-SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
 class _KeyValues(DictAction):
@@ -37,10 +32,6 @@ class _KeyValues(DictAction):
             if '=' not in value:
                 parser.error(f'--cfg-options: {value!r} is not key=value')
         super().__call__(parser, namespace, values, option_string)
-
-
-class ConfigError(ValueError):
-    """A config that cannot be read; the message says what to do."""
 
 
 @contextmanager
@@ -131,43 +122,6 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
         'this runs code from the file, so know its origin')
 
 
-def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
-    """Read a config and apply ``--cfg-options``.
-
-    Args:
-        path (str): A config file.
-        cfg_options (dict, optional): Overrides.
-
-    Raises:
-        ConfigError: If there is no such file or it cannot be read.
-    """
-    if not osp.isfile(path):
-        known = [str(p) for p in Path('configs').rglob('*.py')
-                 if '_base_' not in p.parts]
-        near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
-        hint = f'; did you mean {" or ".join(near)}?' if near else ''
-        raise ConfigError(f'{path}: no such config{hint}')
-    try:
-        cfg = Config.fromfile(path)
-    except Exception as error:  # a config is Python: it can fail in any way
-        raise ConfigError(f'{path}: not a readable config '
-                          f'({type(error).__name__}: {error})') from None
-    if cfg_options:
-        for key in cfg_options:
-            if key.split('.')[0] not in cfg:
-                near = difflib.get_close_matches(key.split('.')[0], cfg, n=1)
-                hint = f'; did you mean {near[0]}?' if near else ''
-                print(f'warning: --cfg-options {key}: the config has no such '
-                      f'setting{hint}', file=sys.stderr)
-            if key in cfg and key in _COPIED:
-                raise ConfigError(
-                    f'--cfg-options {key}: the data sets have their copy of it; set '
-                    f'train_dataloader.dataset.{key}, val_dataloader.dataset.{key} '
-                    f'and test_dataloader.dataset.{key}')
-        cfg.merge_from_dict(cfg_options)
-    return cfg
-
-
 def prepare_run(args: argparse.Namespace) -> Config:
     """Make the config of a training or test run from its arguments.
 
@@ -192,96 +146,6 @@ def prepare_run(args: argparse.Namespace) -> Config:
                           'without GPUs use tools/dist_train.sh')
     setup_cpu_distributed(cfg)
     return cfg
-
-
-def _dataloaders(cfg: Config,
-                 parts: Sequence[str]) -> Iterator[Tuple[str, dict]]:
-    """Yield (field, data loader) of a run, those of its stages included."""
-    stages = stages_of(cfg) if 'train' in parts else []
-    for part in parts:
-        if part == 'train' and stages:
-            continue
-        if cfg.get(f'{part}_dataloader'):
-            yield f'{part}_dataloader', cfg[f'{part}_dataloader']
-    for stage in stages:
-        where = f'train_cfg.stages.{stage.name}'
-        yield f'{where}.train_dataloader', stage.train_dataloader
-        if stage.detections is not None:
-            yield f'{where}.detections.dataloader', stage.detections.dataloader
-
-
-def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` if an annotation file is missing.
-
-    Args:
-        cfg (Config): The run's config.
-        parts (Sequence[str]): Of 'train', 'val' and 'test'.
-    """
-    for field, loader in _dataloaders(cfg, parts):
-        for _, dataset in _datasets('dataset', loader.get('dataset') or {}):
-            path = osp.join(dataset.get('data_root') or '',
-                            dataset.get('ann_file') or '')
-            if dataset.get('ann_file') and not osp.isfile(path):
-                raise ConfigError(
-                    f'{path}: no such annotation file ({field}.dataset); '
-                    'make it with one of tools/dataset_converters or as '
-                    'docs/how_to/own_data.md says, or set data_root there')
-
-
-def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` if synthetic images could enter an evaluation.
-
-    Args:
-        cfg (Config): The run's config.
-        parts (Sequence[str]): Of 'val' and 'test'.
-    """
-    for part in parts:
-        dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
-        for field, inner in _datasets(f'{part}_dataloader.dataset', dataset):
-            names = {type_name(step) for step in inner.get('pipeline') or ()}
-            made = sorted(names & SYNTHESES)
-            if made:
-                raise ConfigError(f'{field}.pipeline: {made[0]} makes synthetic '
-                                  'images, which never enter validation or test')
-            if type_name(inner) == 'ExamDataset' and not inner.get('test_mode'):
-                raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
-                                  'which synthetic images are refused')
-
-
-def _datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
-    """Yield (field, config) of a dataset and of those it wraps."""
-    yield field, dataset
-    for i, inner in enumerate(dataset.get('datasets') or ()):
-        yield from _datasets(f'{field}.datasets.{i}', inner)
-    if dataset.get('dataset'):
-        yield from _datasets(f'{field}.dataset', dataset['dataset'])
-
-
-def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
-    """Return (field, config) of what wrappers such as ConcatDataset hold.
-
-    Args:
-        field (str): Where the dataset stands in its config.
-        dataset (dict): Its config; returned itself if it wraps none.
-    """
-    return [(name, inner) for name, inner in _datasets(field, dataset)
-            if not inner.get('dataset') and not inner.get('datasets')]
-
-
-def warn_of_schedule(cfg: Config) -> None:
-    """Say when a schedule does not end with the training or its stage."""
-    schedules = [(f'stage {stage.name}: ', stage.max_epochs,
-                  stage.param_scheduler) for stage in stages_of(cfg)]
-    if not schedules:
-        schedules = [('', (cfg.get('train_cfg') or {}).get('max_epochs'),
-                      cfg.get('param_scheduler'))]
-    for what, epochs, schedule in schedules:
-        ends = [s['end'] for s in scheduler_cfgs(schedule)
-                if s.get('by_epoch', True) and 'end' in s]
-        if epochs and ends and max(ends) != epochs:
-            print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
-                  f'training at {epochs}; a schedule does not follow max_epochs '
-                  'by itself', file=sys.stderr)
 
 
 def check_device(device: Optional[str]) -> None:

@@ -7,7 +7,8 @@ from mmengine.config import Config
 
 from mammo_plugins.structures.lesion_bank import source_dataset
 
-from .command_line import ConfigError, innermost_datasets
+from .command_line import ConfigError
+from .config_checks import innermost_datasets
 
 
 def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:

@@ -14,7 +14,8 @@ from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
 
-from .command_line import ConfigError, innermost_datasets
+from .command_line import ConfigError
+from .config_checks import innermost_datasets
 from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 

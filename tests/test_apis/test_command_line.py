@@ -1,10 +1,10 @@
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import (ConfigError, check_no_synthesis,
-                                             check_annotation_files,
-                                             load_config, user_errors,
-                                             warn_of_schedule)
+from mammo_plugins.apis.command_line import ConfigError, load_config, user_errors
+from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                              check_no_synthesis,
+                                              warn_of_schedule)
 from mammo_plugins.io import MammogramError
 from mammo_plugins.registry import METRICS
 
@@ -14,13 +14,6 @@ CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 @pytest.fixture(autouse=True)
 def _root(monkeypatch, request):
     monkeypatch.chdir(request.config.rootpath)
-
-
-def test_unknown_settings_are_warned_of(capsys):
-    load_config(CONFIG, {'modle.neck': 3, 'model.neck.out_channels': 16})
-    said = capsys.readouterr().err
-    assert 'modle.neck' in said and 'did you mean model?' in said
-    assert 'out_channels' not in said
 
 
 def test_a_config_that_fails(tmp_path):
@@ -108,8 +101,3 @@ def test_wrong_settings_of_components(build, capsys):
         build()
     assert stop.value.code == 2
     assert 'clas' in capsys.readouterr().err
-
-
-def test_settings_that_reach_nothing():
-    with pytest.raises(ConfigError, match='train_dataloader.dataset.data_root'):
-        load_config(CONFIG, dict(data_root='data/mine'))

@@ -1,9 +1,8 @@
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import (ConfigError,
-                                             check_annotation_files, enable_amp,
-                                             user_errors, warn_of_schedule)
+from mammo_plugins.apis.command_line import ConfigError, enable_amp, user_errors
+from mammo_plugins.apis.config_checks import check_annotation_files, warn_of_schedule
 from mammo_plugins.engine.loops import StageError, stages_of
 
 

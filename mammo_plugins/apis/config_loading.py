@@ -1,0 +1,108 @@
+"""Reading configs, and refusing settings in them that would change nothing."""
+import difflib
+import os.path as osp
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from mmengine.config import Config
+
+from .copied_settings import (RUN_SETTINGS, dead_variables, setting_at,
+                              unreached_options, unreached_settings)
+from .known_settings import nearest, unknown_settings
+
+
+class ConfigError(ValueError):
+    """A config that cannot be used; the message says what to do."""
+
+
+def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
+    """Read a config and apply ``--cfg-options``.
+
+    Args:
+        path (str): A config file.
+        cfg_options (dict, optional): Overrides.
+
+    Raises:
+        ConfigError: If there is no such file or it cannot be read; if a setting of it
+            or of the overrides is of no component, or changes nothing since a base has
+            copied what it was before.
+    """
+    if not osp.isfile(path):
+        known = [str(p) for p in Path('configs').rglob('*.py')
+                 if '_base_' not in p.parts]
+        near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
+        hint = f'; did you mean {" or ".join(near)}?' if near else ''
+        raise ConfigError(f'{path}: no such config{hint}')
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # a config is Python: it can fail in any way
+        raise ConfigError(f'{path}: not a readable config '
+                          f'({type(error).__name__}: {error})') from None
+    _refuse_vain_settings(path, cfg)
+    if cfg_options:
+        _refuse_vain_options(path, cfg, cfg_options)
+        _merge(cfg, cfg_options)
+    _refuse_unknown(path, cfg, cfg_options or {})
+    return cfg
+
+
+def _listed(fields: List[str], end: str) -> str:
+    """Return settings as text; a list stands as a whole where options cannot."""
+    whole = []
+    for field in fields:
+        keys = field.split('.')
+        number = next((i for i, key in enumerate(keys) if key.isdigit()), len(keys))
+        whole.append('.'.join(keys if end == 'option' else keys[:number]))
+    whole = list(dict.fromkeys(whole))
+    more = f' and {len(whole) - 6} more' if len(whole) > 6 else ''
+    return ', '.join(whole[:6]) + more
+
+
+def _refuse_vain_settings(path: str, cfg: Config) -> None:
+    """Raise for variables of a config that reach nothing, warn of half-reached ones."""
+    for setting in unreached_settings(path, cfg):
+        fields = _listed(setting.fields, 'config')
+        if not setting.used:
+            raise ConfigError(
+                f'{path}: {setting.name}: changes nothing, its bases have copied the '
+                f'old value; set {fields} instead')
+        print(f'warning: {path}: {setting.name}: its bases have copied the old value '
+              f'into {fields}, which keep it; set these too if they are meant',
+              file=sys.stderr)
+    for name, hint in dead_variables(path):
+        raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
+
+
+def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:
+    for key in options:
+        name = key.partition('.')[0]
+        if name not in cfg and name not in RUN_SETTINGS:
+            raise ConfigError(f'--cfg-options {key}: the config has no such setting'
+                              + nearest(name, {*cfg, *RUN_SETTINGS}))
+    for key, fields in unreached_options(path, options):
+        instead = f'; set {_listed(fields, "option")}' if fields else ''
+        raise ConfigError(f'--cfg-options {key}: changes nothing, what is made of it '
+                          f'was made when the config was read{instead}')
+
+
+def _merge(cfg: Config, options: Dict[str, Any]) -> None:
+    """Merge ``--cfg-options``; what is a tuple in the config stays one."""
+    for key, value in options.items():
+        if isinstance(value, list) and isinstance(setting_at(cfg, key), tuple):
+            value = tuple(value)
+        try:
+            cfg.merge_from_dict({key: value})
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ConfigError(f'--cfg-options {key}: does not fit the config '
+                              f'({error.args[0] if error.args else error})') from None
+
+
+def _refuse_unknown(path: str, cfg: Config, options: Dict[str, Any]) -> None:
+    unknown = list(unknown_settings(cfg))
+    if unknown:
+        field, what = unknown[0]
+        given = any(field == key or field.startswith(f'{key}.') for key in options)
+        more = f' (and {len(unknown) - 1} more such settings)' if unknown[1:] else ''
+        raise ConfigError(
+            f'{"--cfg-options " if given else f"{path}: "}{field}: {what}{more}')

@@ -1,0 +1,307 @@
+"""Settings of a config that its bases have copied, so that a new value does nothing.
+
+``data_root`` at the top of a base is a variable of Python: what the base builds of it
+keeps the value that it had there. A config that inherits and sets ``data_root`` changes
+the variable alone.
+"""
+import ast
+import copy
+import difflib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+# what MMEngine reads itself; anything else at the top level is a variable
+RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
+    'self', 'cfg'} | {
+    'activation_checkpointing', 'compile', 'custom_imports',
+    'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn', 'tta_model',
+    'tta_pipeline'}
+# too near to names of variables that are usual
+_RARE = {'tta_model', 'tta_pipeline'}
+
+
+@dataclass(frozen=True)
+class Unreached:
+    """A setting whose new value does not get where the bases have put the old one.
+
+    Attributes:
+        name (str): The variable.
+        fields (list[str]): Dotted settings that hold the old value.
+        used (bool): Whether the config that sets it builds something of it itself.
+    """
+    name: str
+    fields: List[str]
+    used: bool
+
+
+@dataclass(frozen=True)
+class _File:
+    """A config file: what it sets at its top level, and what it uses."""
+    path: Path
+    tree: ast.Module
+    bases: List[Path]
+
+    @property
+    def assigned(self) -> set:
+        """set[str]: Variables that are set here and not deleted again."""
+        deleted = {target.id for node in self.tree.body
+                   if isinstance(node, ast.Delete)
+                   for target in node.targets if isinstance(target, ast.Name)}
+        return {_target(node) for node in self.tree.body} - deleted - {None}
+
+    @property
+    def used(self) -> set:
+        """set[str]: Variables that an expression reads."""
+        return {node.id for node in ast.walk(self.tree)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _target(node: ast.stmt) -> Optional[str]:
+    """Return the variable that a statement sets, if it is one."""
+    targets = node.targets if isinstance(node, ast.Assign) else [
+        node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+    if len(targets) == 1 and isinstance(targets[0], ast.Name):
+        return targets[0].id
+    return None
+
+
+def _read(path: Path) -> _File:
+    tree = ast.parse(path.read_text(encoding='utf-8'))
+    named: Any = []
+    for node in tree.body:
+        if _target(node) == '_base_':
+            named = ast.literal_eval(node.value)
+    bases = [Path(Config._get_cfg_path(name, str(path))[0])
+             for name in ([named] if isinstance(named, str) else named)]
+    return _File(path, tree, bases)
+
+
+def _files(path: Path) -> Iterator[_File]:
+    """Yield a config and all that it inherits from, the heir first."""
+    if path.suffix == '.py':  # the other formats have no variables
+        file = _read(path)
+        yield file
+        for base in file.bases:
+            yield from _files(base)
+
+
+def _evaluate(path: Path, values: Optional[Dict[str, Any]] = None) -> Config:
+    """Return a config as if variables had had these values wherever they are set."""
+    with TemporaryDirectory() as folder:
+        # copied in any case: a config may hold its own place
+        return Config.fromfile(_copy(path, Path(folder), values or {}),
+                               import_custom_modules=False)
+
+
+def _copy(path: Path, folder: Path, values: Dict[str, Any]) -> str:
+    """Write a config and its bases with other values; return the copy's path."""
+    if path.suffix != '.py':
+        return str(path)
+    file = _read(path)
+    body = []
+    for node in file.tree.body:
+        name = _target(node)
+        if name == '_base_':
+            node = _assignment(name, [_copy(b, folder, values) for b in file.bases])
+        elif name in values:
+            node = _assignment(name, values[name])
+        body.append(node)
+    target = folder / f'{len(list(folder.iterdir()))}_{path.name}'
+    target.write_text(ast.unparse(ast.fix_missing_locations(
+        ast.Module(body=body, type_ignores=[]))), encoding='utf-8')
+    return str(target)
+
+
+def _assignment(name: str, value: Any) -> ast.stmt:
+    return ast.parse(f'{name} = {_plain(value)!r}').body[0]
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting of built-in containers."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value)
+    return value
+
+
+def differences(one: Any, other: Any, where: str = '') -> Iterator[str]:
+    """Yield the dotted settings in which two configs differ.
+
+    Args:
+        one, other (Any): Configs or parts of them.
+        where (str): Their place.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        pairs = [(key, one.get(key), other.get(key)) for key in {**one, **other}]
+    elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(
+            one) == len(other):
+        pairs = zip(range(len(one)), one, other)
+    else:
+        if one != other:
+            yield where
+        return
+    for key, a, b in pairs:
+        yield from differences(a, b, f'{where}.{key}' if where else str(key))
+
+
+def setting_at(cfg: Any, field: str) -> Any:
+    """Return what stands at a dotted place of a config, ``None`` if nothing does.
+
+    Args:
+        cfg (Config): The config.
+        field (str): Such as 'train_dataloader.dataset.pipeline.3.scale'.
+    """
+    for key in field.split('.'):
+        if isinstance(cfg, (list, tuple)) and key.isdigit() and int(key) < len(cfg):
+            cfg = cfg[int(key)]
+        elif isinstance(cfg, (dict, Config)):
+            cfg = cfg.get(key)
+        else:
+            return None
+    return cfg
+
+
+def _holding(value: Any, part: Any, where: str) -> Iterator[str]:
+    """Yield the places where a part of a config equals a value."""
+    if part == value and type(part) is type(value):
+        yield where
+    elif isinstance(part, (dict, list, tuple)):
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for key, item in items:
+            yield from _holding(value, item, f'{where}.{key}')
+
+
+def _of_the_run(cfg: Config) -> Dict[str, Any]:
+    return {key: value for key, value in cfg.items() if key in RUN_SETTINGS}
+
+
+def _is_variable(name: str, value: Any) -> bool:
+    """Tell whether a name acts by what configs make of it alone.
+
+    A text or number that MMEngine reads may have copies besides.
+    """
+    return name not in RUN_SETTINGS or not isinstance(value, (dict, list, tuple))
+
+
+def unreached_settings(path: str, cfg: Config) -> List[Unreached]:
+    """Return the variables that a config sets in vain.
+
+    It is read a second time with the new values in its bases too: what comes out
+    otherwise then has kept an old value.
+
+    Args:
+        path (str): The config file.
+        cfg (Config): What was read from it.
+    """
+    if Config._is_lazy_import(path):
+        return []
+    root = Path(path).absolute()
+    files = list(_files(root))
+    setters = {}
+    for name in sorted(set().union(*(file.assigned for file in files))):
+        of_name = [file for file in files if name in file.assigned]
+        if len(of_name) > 1 and name in cfg and _is_variable(name, cfg[name]):
+            setters[name] = of_name
+    if not setters or _differing(root, cfg, setters) == []:
+        setters = {name: of_name for name, of_name in setters.items()
+                   if not any(name in file.used for file in of_name)}
+    found = []
+    for name, of_name in setters.items():
+        fields = _differing(root, cfg, [name]) or []
+        if not fields and not any(name in file.used for file in of_name):
+            # the base is a config that MMEngine wrote, without its expressions
+            base = Config.fromfile(str(of_name[1].path), import_custom_modules=False)
+            if base[name] != cfg[name]:
+                fields = _with_value(base[name], cfg)
+        if fields:
+            found.append(Unreached(name, fields, name in of_name[0].used))
+    return found
+
+
+def _differing(path: Path, cfg: Config, names: Iterable[str]) -> Optional[List[str]]:
+    """Return the settings that would be others if the bases had variables' values.
+
+    Args:
+        path (Path): The config file.
+        cfg (Config): The config, with the values of its variables.
+        names (Iterable[str]): The variables.
+
+    Returns:
+        list[str], optional: None for a config that takes its variables apart, which
+        cannot be followed.
+    """
+    values = {name: cfg[name] for name in names}
+    try:
+        followed, asis = _evaluate(path, values), _evaluate(path)
+    except Exception:  # configs are Python: they can fail in any way
+        return None
+    fields = []
+    for field in differences(_of_the_run(asis), _of_the_run(followed)):
+        # a variable that was changed in place is there already
+        if field not in values and setting_at(asis, field) not in values.values():
+            fields.append(field)
+    return fields
+
+
+def _with_value(value: Any, cfg: Config) -> List[str]:
+    """Return the settings that hold a value which is no mere number."""
+    if value is None or value == '' or isinstance(value, (bool, int, float)):
+        return []
+    return [field for key, part in _of_the_run(cfg).items()
+            for field in _holding(value, part, key)]
+
+
+def unreached_options(path: str, options: Dict[str, Any]) -> List[Tuple[str, List[str]]]:
+    """Return which of ``--cfg-options`` change nothing, and what to set instead.
+
+    Args:
+        path (str): The config file.
+        options (dict[str, Any]): The options, by dotted names.
+
+    Returns:
+        list[tuple[str, list[str]]]: Each option with the settings that hold what
+        was made of its variable; none if nothing is.
+    """
+    found = []
+    for key, value in options.items():
+        name, _, rest = key.partition('.')
+        cfg = Config.fromfile(path, import_custom_modules=False)
+        if name not in cfg or not _is_variable(name, cfg[name]):
+            continue
+        old = copy.deepcopy(cfg[name])
+        cfg.merge_from_dict({key: value})
+        if cfg[name] == old:
+            continue
+        fields = _differing(Path(path).absolute(), cfg, [name])
+        if not fields and name not in RUN_SETTINGS:
+            tail = f'.{rest}' if rest else ''
+            fields = [field + tail for field in _with_value(old, cfg)]
+        left = [field for field in fields or () if field not in options]
+        if left or (not fields and name not in RUN_SETTINGS):
+            found.append((key, left))
+    return found
+
+
+def dead_variables(path: str) -> Iterator[Tuple[str, str]]:
+    """Yield (variable, a name that is meant perhaps) of what nothing reads.
+
+    Args:
+        path (str): A config file that no other inherits from.
+    """
+    if Config._is_lazy_import(path) or not path.endswith('.py'):
+        return
+    file, *bases = _files(Path(path).absolute())
+    if not bases:  # what MMEngine wrote has the names of bases that it does not have
+        return
+    known = (RUN_SETTINGS - _RARE).union(*(base.assigned for base in bases))
+    for name in sorted(file.assigned - known - file.used - {'_base_'}):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
+        if near:
+            yield name, near[0]

@@ -1,0 +1,194 @@
+"""Settings that no component has: misspelt ones, found before anything is built."""
+import ast
+import difflib
+import inspect
+import re
+import textwrap
+from functools import lru_cache
+from typing import Any, Dict, Iterator, Mapping, Set, Tuple
+
+from mmengine import registry as roots
+from mmengine.registry import Registry
+from torch.utils.data import DataLoader
+
+from mammo_plugins.engine.loops.stages import stages_of
+from mammo_plugins.registry import SCOPE
+
+# what builders take out of a config before the component sees the rest
+_TAKEN = {'type', '_scope_', '_delete_', 'init_cfg', 'priority', 'constructor',
+          'paramwise_cfg', 'convert_to_iter_based', 'by_epoch', 'bg_cls_weight'}
+# parts whose type may be left out, and what it is then
+_DEFAULT_TYPES = dict(val_cfg='ValLoop', test_cfg='TestLoop',
+                      optim_wrapper='OptimWrapper', log_processor='LogProcessor')
+# parts without a type
+_PLAIN = dict(
+    auto_scale_lr={'enable', 'base_batch_size'},
+    randomness={'seed', 'diff_rank_seed', 'deterministic'},
+    env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'})
+_LOADER = set(inspect.signature(DataLoader).parameters) | {'num_batch_per_epoch'}
+# built by functions that have settings of their own
+_OF_LAYERS = re.compile(
+    r'\.((norm|conv|act|upsample|padding|init)_cfg|plugins|policies|dcn)(\.|$)')
+# less than this apart a name is misspelt, others may be read in ways of their own
+_NEAR, _TWIN = 0.8, 0.915
+# names are free in these
+_FREE = {'custom_keys', 'stages', 'default_hooks'}
+
+
+def _classes(name: Any, scope: str) -> Set[Any]:
+    """Return the classes, of any registry, that a type may name."""
+    if not isinstance(name, str):
+        return {name}
+    given, _, plain = name.rpartition('.')
+    found = set()
+    for root in vars(roots).values():
+        if not isinstance(root, Registry) or root.parent is not None:
+            continue
+        for place in [given] if given else [scope, SCOPE, 'mmdet', '', 'mmpretrain']:
+            # 'mmengine' is the scope of the roots
+            registry = root if place in ('', 'mmengine') else root.children.get(place)
+            if registry is None:
+                continue
+            registry.import_from_location()
+            if plain in registry.module_dict:
+                found.add(registry.module_dict[plain])
+                break
+    return found
+
+
+def _passes_on(cls: type) -> bool:
+    """Tell whether a constructor's ``**kwargs`` are its parent's."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls.__init__)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    return any(
+        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        and call.func.attr == '__init__' and isinstance(call.func.value, ast.Call)
+        and any(keyword.arg is None for keyword in call.keywords)
+        for call in ast.walk(tree))
+
+
+@lru_cache(maxsize=None)
+def accepted_settings(component: Any) -> Tuple[Set[str], bool]:
+    """Return the arguments that a class or function takes by name.
+
+    Args:
+        component (type | callable): A registered component.
+
+    Returns:
+        tuple: Names, and whether there are no others.
+    """
+    if not isinstance(component, type):
+        parameters = inspect.signature(component).parameters.values()
+        return ({p.name for p in parameters},
+                not any(p.kind is p.VAR_KEYWORD for p in parameters))
+    names: Set[str] = set()
+    for cls in component.__mro__:
+        if '__init__' not in vars(cls) or cls is object:
+            continue
+        parameters = list(inspect.signature(cls.__init__).parameters.values())
+        names |= {p.name for p in parameters if p.kind in (
+            p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names, True
+        if not _passes_on(cls):
+            break
+    return names, False
+
+
+def nearest(name: str, known: Any) -> str:
+    """Return '; did you mean ...?', or nothing where no name is near.
+
+    Args:
+        name (str): A name that is unknown.
+        known (Iterable[str]): Those there are.
+    """
+    near = difflib.get_close_matches(name, [str(k) for k in known], n=2)
+    return f'; did you mean {" or ".join(near)}?' if near else ''
+
+
+def _same_but_for_digits(one: str, other: str) -> bool:
+    return re.sub(r'\d', '', one) == re.sub(r'\d', '', other)
+
+
+def _twins(part: Dict[str, Any], field: str) -> Iterator[Tuple[str, str]]:
+    """Yield keys of a part without a type that stand beside nearly the same key."""
+    names = [key for key in part if isinstance(key, str) and len(key) > 4]
+    for i, later in enumerate(names):
+        for earlier in names[:i]:
+            ratio = difflib.SequenceMatcher(None, earlier, later).ratio()
+            if ratio > _TWIN and not _same_but_for_digits(earlier, later):
+                yield (f'{field}.{later}',
+                       f'there is {earlier} besides; did you mean {earlier}?')
+
+
+def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
+    """Yield (dotted setting, what is wrong with it) for those that nothing reads.
+
+    A component is judged by the arguments of its class and of the parents to which
+    it hands the rest; one that takes any is left alone, and so are names that are
+    like none: should the component not know them, it says so when it is built.
+
+    Args:
+        cfg (Config): A config.
+    """
+    scope = cfg.get('default_scope') or 'mmengine'
+    for key, value in cfg.items():
+        if isinstance(value, dict) and key in _PLAIN:
+            for name in set(value) - _PLAIN[key]:
+                yield f'{key}.{name}', 'no such setting' + nearest(name, _PLAIN[key])
+        elif key.endswith('_dataloader') and isinstance(value, dict):
+            for name in set(value) - _LOADER - _TAKEN:
+                yield f'{key}.{name}', 'no such setting' + nearest(name, _LOADER)
+            yield from _unknown(value, key, scope)
+        elif isinstance(value, dict) and 'type' not in value and (
+                key in _DEFAULT_TYPES or key == 'train_cfg'):
+            by_epoch = value.get('by_epoch', True)
+            name = _DEFAULT_TYPES.get(
+                key, f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop')
+            rest = {k: v for k, v in value.items() if k != 'by_epoch'}
+            # an optimiser wrapper without a type may hold several
+            if not any(isinstance(v, dict) and k != 'optimizer'
+                       for k, v in rest.items()):
+                yield from _unknown(dict(rest, type=name), key, 'mmengine')
+        elif key in ('model', 'param_scheduler', 'custom_hooks', 'default_hooks',
+                     'train_cfg', 'optim_wrapper', 'val_evaluator', 'test_evaluator',
+                     'val_cfg', 'test_cfg', 'visualizer', 'log_processor'):
+            yield from _unknown(value, key, scope)
+    for stage in stages_of(cfg):  # with what they take over from the top level
+        for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler'):
+            yield from _unknown(getattr(stage, key),
+                                f'train_cfg.stages.{stage.name}.{key}', scope)
+
+
+def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
+    """Yield what is unknown in a part of a config and in what it holds."""
+    if isinstance(part, (list, tuple)):
+        for i, item in enumerate(part):
+            yield from _unknown(item, f'{field}.{i}', scope)
+    if not isinstance(part, dict) or _OF_LAYERS.search(field):
+        return
+    scope = part.get('_scope_', scope)
+    if part.get('type') is not None:
+        yield from _of_component(part, field, scope)
+    elif field.rpartition('.')[2] not in _FREE:
+        yield from _twins(part, field)
+    for key, item in part.items():
+        yield from _unknown(item, f'{field}.{key}', scope)
+
+
+def _of_component(part: Dict[str, Any], field: str,
+                  scope: str) -> Iterator[Tuple[str, str]]:
+    classes = _classes(part['type'], scope)
+    if not classes or any(getattr(c, '__module__', '').startswith('torch.nn')
+                          for c in classes):
+        return
+    accepted = [accepted_settings(component) for component in classes]
+    known = set().union(*(names for names, _ in accepted))
+    cutoff = _NEAR if all(complete for _, complete in accepted) else _TWIN
+    name = getattr(part['type'], '__name__', str(part['type'])).rpartition('.')[2]
+    for key in part:
+        if key not in known and key not in _TAKEN and difflib.get_close_matches(
+                key, known, cutoff=cutoff):
+            yield f'{field}.{key}', f'{name} has no such setting' + nearest(key, known)

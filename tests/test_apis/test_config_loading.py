@@ -1,0 +1,203 @@
+"""Settings that change nothing are refused, wherever they stand."""
+from pathlib import Path
+
+import pytest
+
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+CONFIGS = sorted(
+    str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts and path.name != 'ablation.py')
+
+
+@pytest.fixture(autouse=True)
+def _root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Write a config that inherits from a base, the baseline unless another is given."""
+
+    def write(text, base=str(ROOT / CONFIG), name='child.py'):
+        path = tmp_path / name
+        path.write_text(f'_base_ = {base!r}\n{text}\n')
+        return str(path)
+
+    return write
+
+
+# siblings stand beside each other
+@pytest.mark.parametrize('path', CONFIGS[::4])
+def test_shipped_configs_are_loaded_without_a_word(path, capsys):
+    load_config(path)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize('text, fields', [
+    ("data_root = 'data/mine'", ['train_dataloader.dataset.data_root',
+                                 'test_dataloader.dataset.data_root']),
+    ('max_epochs = 12', ['train_cfg.max_epochs', 'train_cfg.val_interval',
+                         'param_scheduler']),
+    ('train_pipeline = []', ['train_dataloader.dataset.pipeline']),
+    ("dataset_type = 'PatchDataset'", ['train_dataloader.dataset.type']),
+    # a dict is merged, and a base's base has copied it into lists
+    ('load_mammogram = dict(margin=3)', ['test_dataloader.dataset.pipeline']),
+    ("meta_keys = ('img_id', )", ['val_dataloader.dataset.pipeline'])])
+def test_variables_that_a_base_has_copied(child, text, fields):
+    path = child(text)
+    with pytest.raises(ConfigError, match='changes nothing') as error:
+        load_config(path)
+    assert text.split(' ')[0] in str(error.value) and path in str(error.value)
+    for field in fields:
+        assert field in str(error.value)
+
+
+def test_labels_of_another_config(child):
+    base = str(ROOT / 'configs/divf/divf-average_r18_phantom.py')
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.labels'):
+        load_config(child("labels = dict(positive=('5', ))", base))
+
+
+def test_bases_of_a_user(tmp_path, child):
+    """The name is nobody's: it is what configs do with it that counts."""
+    (tmp_path / 'a.py').write_text(
+        "place = '/data/a'\nwork_dir = place + '/out'\nother = place\n"
+        "sizes = (3, 4)\ndel sizes\nunused = 3\n")
+    (tmp_path / 'b.py').write_text("_base_ = './a.py'\nlog_level = 'INFO'\n")
+    with pytest.raises(ConfigError, match='place: changes nothing.*set work_dir'):
+        load_config(child("place = '/data/b'", './b.py'))
+    # a variable of one base alone, or that makes no setting
+    load_config(child('sizes = (5, 6)\nunused = 4', './b.py'))
+    # the setting itself is given too
+    load_config(child("place = '/data/b'\nwork_dir = '/data/b/out'", './b.py'))
+    (tmp_path / 'c.py').write_text("_base_ = './b.py'\nplace = '/data/b'\n")
+    with pytest.raises(ConfigError, match='place: changes nothing'):
+        load_config(child("log_level = 'INFO'", './c.py'))
+
+
+def test_a_value_that_the_run_reads_and_a_base_has_copied(tmp_path, child):
+    (tmp_path / 'a.py').write_text(
+        "work_dir = 'runs/a'\ntest_evaluator = dict(type='ROCMetric', "
+        "class_names=('a', 'b'), out_dir=work_dir + '/test')\n")
+    with pytest.raises(ConfigError, match='work_dir: .*set test_evaluator.out_dir'):
+        load_config(child("work_dir = 'runs/b'", './a.py'))
+
+
+def test_a_variable_that_reaches_a_part_is_warned_of(child, capsys):
+    load_config(child(
+        "data_root = 'data/mine'\ntrain_dataloader = dict(dataset=dict("
+        "data_root=data_root))"))
+    said = capsys.readouterr().err
+    assert 'val_dataloader.dataset.data_root' in said
+    assert 'train_dataloader' not in said
+
+
+def test_all_that_was_copied_may_be_set(child, capsys):
+    load_config(child("data_root = 'data/mine'\n" + '\n'.join(
+        f'{part}_dataloader = dict(dataset=dict(data_root=data_root))'
+        for part in ('train', 'val', 'test'))))
+    assert not capsys.readouterr().err
+
+
+def test_heirs_of_a_config_that_mmengine_wrote(tmp_path, child):
+    """The file in a work dir holds values, not the expressions they came from."""
+    load_config(CONFIG).dump(tmp_path / 'dumped.py')
+    with pytest.raises(ConfigError, match='data_root: .*test_dataloader.dataset'):
+        load_config(child("data_root = 'data/mine'", './dumped.py'))
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.data_root'):
+        load_config(str(tmp_path / 'dumped.py'), {'data_root': 'data/mine'})
+
+
+@pytest.mark.parametrize('options, fields', [
+    ({'data_root': 'data/mine'}, ['train_dataloader.dataset.data_root',
+                                  'val_dataloader.dataset.data_root']),
+    ({'train_pipeline.3.max_height': 512},
+     ['set train_dataloader.dataset.pipeline.3.max_height']),
+    ({'max_epochs': 3}, ['train_cfg.max_epochs', 'param_scheduler.1.end']),
+    ({'load_mammogram.cache_dir': None},
+     ['test_dataloader.dataset.pipeline.1.cache_dir'])])
+def test_options_that_reach_nothing(options, fields):
+    with pytest.raises(ConfigError, match='changes nothing') as error:
+        load_config(CONFIG, options)
+    for field in fields:
+        assert field in str(error.value)
+
+
+def test_options_that_reach_what_they_name():
+    cfg = load_config(CONFIG, {
+        'train_dataloader.dataset.pipeline.3.max_height': 512, 'work_dir': 'a',
+        'data_root': 'data/phantom/',  # as it is
+        'model.roi_head.bbox_head.loss_cls.loss_weight': 2.})
+    assert cfg.train_dataloader.dataset.pipeline[3].max_height == 512
+
+
+@pytest.mark.parametrize('option, named', [
+    ('model.roi_head.bbox_head.num_clases', 'num_classes'),
+    ('model.test_cfg.rcnn.score_th', 'score_thr'),
+    ('model.data_preprocessor.num_chanels', 'num_channels'),
+    ('train_cfg.max_epoch', 'max_epochs'),
+    ('train_dataloader.batch_siz', 'batch_size'),
+    ('train_dataloader.dataset.dataroot', 'data_root'),
+    ('train_dataloader.dataset.filter_cfg.filter_empty_g', 'filter_empty_gt'),
+    ('train_dataloader.dataset.pipeline.3.max_heigth', 'max_height'),
+    ('optim_wrapper.optimizer.weight_deca', 'weight_decay'),
+    ('param_scheduler.1.eta_min_rato', 'eta_min_ratio'),
+    ('default_hooks.checkpoint.save_bst', 'save_best'),
+    ('test_evaluator.iou_th', 'iou_thr'),
+    ('randomness.sed', 'seed'),
+    ('modle.neck.out_channels', 'model')])
+def test_misspelt_settings(option, named, child):
+    with pytest.raises(ConfigError, match=f'did you mean .*{named}') as error:
+        load_config(CONFIG, {option: 3})
+    assert f'--cfg-options {option}' in str(error.value)
+    keys = [key for key in option.split('.')]
+    if any(key.isdigit() for key in keys) or keys[0] == 'modle':
+        return  # no place in a list can be set by a config
+    text = ''.join(f'dict({key}=' for key in keys[1:]) + '3' + ')' * (len(keys) - 1)
+    path = child(f'{keys[0]} = {text}')
+    with pytest.raises(ConfigError, match=f'did you mean .*{named}') as error:
+        load_config(path)
+    assert f'{path}: {option}' in str(error.value)
+
+
+def test_misspelt_settings_of_stages_and_of_parts():
+    for config, option in [
+            ('configs/mamminet_v2_phantom.py',
+             'model.ipsilateral.roi_head.bbox_head.num_clases'),
+            ('configs/mamminet_v2_phantom.py',
+             'train_cfg.stages.fusion.optim_wrapper.optimizer.weight_decai'),
+            ('configs/divf/divf-average_r18_phantom.py', 'model.head.num_clases')]:
+        with pytest.raises(ConfigError, match=option):
+            load_config(config, {option: 3})
+
+
+def test_misspelt_variables(child):
+    with pytest.raises(ConfigError, match='train_dataloder.*mean train_dataloader'):
+        load_config(child('train_dataloder = dict(batch_size=2)'))
+    with pytest.raises(ConfigError, match='max_epoch: .*mean max_epochs'):
+        load_config(child('max_epoch = 2'))
+    load_config(child('train_dataloaders = dict(batch_size=2)\n'
+                      'train_dataloader = train_dataloaders'))
+
+
+def test_options_that_do_not_fit():
+    with pytest.raises(ConfigError, match='train_dataloader.dataset.pipeline.99'):
+        load_config(CONFIG, {'train_dataloader.dataset.pipeline.99.scale': 3})
+
+
+def test_tuples_stay_tuples(child):
+    """``key=a,b`` of the command line is a list, which mmcv's Resize does not take."""
+    path = child("test_dataloader = dict(dataset=dict(pipeline=[dict("
+                 "type='Resize', scale=(64, 128))]))")
+    option = 'test_dataloader.dataset.pipeline.0.scale'
+    cfg = load_config(path, {option: [32, 64]})
+    assert cfg.test_dataloader.dataset.pipeline[0].scale == (32, 64)
+
+
+def test_other_formats(tmp_path, child):
+    (tmp_path / 'a.json').write_text('{"data_root": "a", "work_dir": "b"}')
+    load_config(str(tmp_path / 'a.json'))
+    load_config(child("work_dir = 'c'", './a.json'))
