@@ -13,7 +13,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
-from mammo_plugins.apis.config_checks import innermost_datasets
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
 from mammo_plugins.models import MalignancyClassifier
@@ -94,6 +94,7 @@ def run(phantom_root):
         exams.data_root = str(phantom_root)
         exams.ann_file = 'annotations/train.json'
         exams.pipeline = changed(exams.pipeline, cache_dir=None)
+        exams.metainfo = dict(classes=('mass', ))  # all that a phantom has
         if path in BREASTS or path in PAIRS:
             # full size is tested once, below
             dataset.pipeline = changed(

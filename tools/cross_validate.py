@@ -13,7 +13,7 @@ from tqdm import tqdm
 from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
                                              load_config, parser, user_errors)
-from mammo_plugins.apis.config_checks import innermost_datasets
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, write_json
 

@@ -12,7 +12,7 @@ from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              check_device, load_config, parser,
                                              user_errors)
-from mammo_plugins.apis.config_checks import innermost_datasets
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.visualization.synthesis import plot_panels

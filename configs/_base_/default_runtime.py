@@ -8,6 +8,7 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     checkpoint_check=dict(type='CheckpointCheckHook'),
+    data_summary=dict(type='DataSummaryHook'),
     evaluation_output=dict(type='EvaluationOutputHook'))
 
 env_cfg = dict(

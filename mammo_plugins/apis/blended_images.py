@@ -17,12 +17,12 @@ from mammo_plugins.datasets import BlendingDataset
 from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
 from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
                                                             check_bank)
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import poisson_blend
 
 from .command_line import ConfigError
-from .config_checks import innermost_datasets
 from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step
 

@@ -141,6 +141,10 @@ def prepare_run(args: argparse.Namespace) -> Config:
         loader = cfg.get(f'{part}_dataloader') or {}
         if loader.get('num_workers') == 0:
             loader.persistent_workers = False  # there are none to keep
+    hooks = cfg.setdefault('default_hooks', {})
+    # also for configs that do not inherit our default_runtime.py
+    hooks.setdefault('checkpoint_check', dict(type='mammo.CheckpointCheckHook'))
+    hooks.setdefault('data_summary', dict(type='mammo.DataSummaryHook'))
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
                           'without GPUs use tools/dist_train.sh')

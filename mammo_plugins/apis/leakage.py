@@ -5,10 +5,10 @@ from typing import Dict, Iterator, Set, Tuple
 import mmengine
 from mmengine.config import Config
 
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.structures.lesion_bank import source_dataset
 
 from .command_line import ConfigError
-from .config_checks import innermost_datasets
 
 
 def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:

@@ -10,12 +10,12 @@ from tqdm import tqdm
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.transforms import SynthesizeMalignancy
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
 
 from .command_line import ConfigError
-from .config_checks import innermost_datasets
 from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 

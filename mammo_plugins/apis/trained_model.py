@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mammo_plugins.apis.command_line import ConfigError, require_file
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
                                              warn_of_later_stages)
+from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.registry import MODELS, SCOPE, type_name
 
 
@@ -37,8 +38,9 @@ def without_step(pipeline: Any, name: str) -> Any:
         return type(pipeline)(
             (key, without_step(value, name)) for key, value in pipeline.items())
     if isinstance(pipeline, (list, tuple)):
-        return [without_step(step, name) for step in pipeline
-                if type_name(step) != name]
+        # a tuple stays one, such as the scale of Resize
+        return type(pipeline)(without_step(step, name) for step in pipeline
+                              if type_name(step) != name)
     return pipeline
 
 
@@ -58,7 +60,9 @@ class TrainedModel:
             in that of training where the config has no test.
 
     Raises:
-        CheckpointError: If the checkpoint is unsafe or not of this model.
+        CheckpointError: If the checkpoint is unsafe, or not of this model or of the
+            classes of the data.
+        AnnotationError: If the data and the model's heads have other classes.
         ConfigError: If that pipeline has no ``LoadMammogram``.
     """
 
@@ -83,9 +87,11 @@ class TrainedModel:
         self.scope = config.get('default_scope', SCOPE)
         with MODELS.switch_scope_and_registry(self.scope):
             self.model = MODELS.build(config.model)
-        warn_of_later_stages(
-            load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint),
-            str(checkpoint))
+        check_classes(config, self.model, [part[:-len('_dataloader')]])
+        loaded = load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
+        check_checkpoint_classes(loaded, config, [part[:-len('_dataloader')]],
+                                 str(checkpoint))
+        warn_of_later_stages(loaded, str(checkpoint))
         self.model.to(self.device).eval()
 
 

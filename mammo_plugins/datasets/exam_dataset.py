@@ -53,16 +53,23 @@ class ExamDataset(BaseDataset):
             :class:`~mammo_plugins.datasets.label_rule.LabelRule`, which sets
             ``gt_label`` of targets and views. Targets without a class are left
             out, and the counts are logged. Defaults to ``None``.
-        other_classes (str): What lesions of a category that ``classes`` lacks do:
-            'raise', or 'drop', which is logged. Defaults to 'raise'.
+        other_classes (Sequence[str]): Categories whose lesions are left out; the file
+            may lack them. What has no other lesion then counts as normal, and
+            :meth:`summary` tells how much that is. Defaults to none.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        AnnotationError: If the file's schema is wrong, a category is missing from
+        AnnotationError: If the file's schema is wrong, one of its categories is
+            neither in ``classes`` nor in ``other_classes``, it lacks one of
             ``classes``, the modality is absent or has to be chosen, or images for
             validation or test are synthetic.
-        ValueError: If ``target`` or ``partners`` is not one of those named.
+        ValueError: If ``target`` or ``partners`` is not one of those named, or
+            ``other_classes`` is no list of names.
+
+    Attributes:
+        lesions (dict[str, int]): Lesions in the file by category.
+        n_left_normal (int): Views whose lesions are all left out.
     """
 
     METAINFO = dict(classes=('mass', ), palette=[(220, 20, 60)])
@@ -74,7 +81,7 @@ class ExamDataset(BaseDataset):
                  modality: Union[str, Sequence[str], None] = None,
                  complete: bool = False,
                  labels: Optional[dict] = None,
-                 other_classes: str = 'raise',
+                 other_classes: Sequence[str] = (),
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -82,9 +89,10 @@ class ExamDataset(BaseDataset):
         if not set(partners) <= set(PARTNERS):
             raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
                              f'some of {PARTNERS}')
-        if other_classes not in ('raise', 'drop'):
-            raise ValueError(f'ExamDataset.other_classes: {other_classes!r}; '
-                             "expected 'raise' or 'drop'")
+        if isinstance(other_classes, str):
+            raise ValueError(
+                f'ExamDataset.other_classes: {other_classes!r}; expected the names of '
+                "the categories to leave out, such as ('calcification', )")
         if partners and target != 'view':
             raise ValueError('ExamDataset.partners: only a view has partners; '
                              f'target={target!r} holds all its views already')
@@ -96,7 +104,7 @@ class ExamDataset(BaseDataset):
         self.modality = modality
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
-        self.other_classes = other_classes
+        self.other_classes = tuple(other_classes)
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
@@ -113,6 +121,7 @@ class ExamDataset(BaseDataset):
             raise AnnotationError(f'{self.ann_file}: holds no images')
         self._refuse_synthetic(data['images'])
         self._warn_of_boxes(exams)
+        self._count_lesions(exams, data['categories'])
         modalities = self._choose_modalities(data['images'])
         samples = []
         for exam in exams:
@@ -174,19 +183,51 @@ class ExamDataset(BaseDataset):
         return wanted
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
-        classes = list(self.metainfo['classes'])
-        others = [c['name'] for c in categories if c['name'] not in classes]
-        if others and self.other_classes == 'raise':
+        classes, others = self.metainfo['classes'], self.other_classes
+        if isinstance(classes, str):
             raise AnnotationError(
-                f'{self.ann_file}: categories {others} are not in classes '
-                f'{classes}; set metainfo=dict(classes=...) of the dataset to '
-                "name every category of the file, or other_classes='drop' to leave "
-                'their lesions out')
-        if others:
-            print_log(f'{self.ann_file}: lesions of {others} are left out',
-                      logger='current')
-        return {c['id']: classes.index(c['name']) for c in categories
+                f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
+                f'names, such as ({classes!r}, ) with a comma for one')
+        named = [category['name'] for category in categories]
+        unknown = [name for name in named if name not in (*classes, *others)]
+        lacking = [name for name in classes if name not in named]
+        both = [name for name in classes if name in others]
+        if unknown or lacking or both:
+            what = (f'classes {lacking} are not in the file' if lacking else
+                    f'{both} are in classes and in other_classes' if both else
+                    f'categories {unknown} are not in classes')
+            raise AnnotationError(
+                f'{self.ann_file}: {what}; the file has {named}, classes are '
+                f'{list(classes)}, other_classes {list(others)}: name every category '
+                'of the file in metainfo=dict(classes=...) of the dataset, or in '
+                'other_classes=(...) to leave its lesions out')
+        return {c['id']: list(classes).index(c['name']) for c in categories
                 if c['name'] in classes}
+
+    def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
+        names = {c['id']: c['name'] for c in categories}
+        self.lesions = dict.fromkeys(names.values(), 0)
+        self.n_left_normal = 0
+        for view in (view for exam in exams for view in exam.views.values()):
+            for lesion in view.lesions:
+                self.lesions[names[lesion.category_id]] += 1
+            self.n_left_normal += bool(view.lesions) and not any(
+                lesion.category_id in self._label_of for lesion in view.lesions)
+
+    def summary(self) -> str:
+        """Return a sentence on how many samples and lesions there are."""
+        counts = [f'{name} {self.lesions[name]}' for name in self.metainfo['classes']]
+        text = f'{len(self)} samples; lesions: {", ".join(counts)}'
+        return '. '.join(filter(None, [text, self.left_out()]))
+
+    def left_out(self) -> str:
+        """Return a sentence on the lesions of ``other_classes``, '' for none."""
+        others = [f'{name} ({number})' for name, number in self.lesions.items()
+                  if name in self.other_classes and number]
+        if not others:
+            return ''
+        return (f'Lesions of {", ".join(others)} are left out by other_classes; '
+                f'{self.n_left_normal} views that have no others count as normal')
 
     def _view_samples(self, exam: Exam, views: List[View]) -> List[dict]:
         samples = []

@@ -131,15 +131,41 @@ def test_lesions_of_other_classes_can_be_left_out(
     for annotation in boxes[::2]:
         annotation['category_id'] = 2
     name = write(phantom_root, train_json, 'kinds.json')
-    with pytest.raises(AnnotationError, match="other_classes='drop'"):
+    with pytest.raises(AnnotationError, match=r"\['calcification'\] are not in classes"):
         build(phantom_root, ann_file=name)
-    with pytest.raises(ValueError, match="other_classes: 'keep'"):
-        build(phantom_root, ann_file=name, other_classes='keep')
+    with pytest.raises(ValueError, match="other_classes: 'drop'; expected the names"):
+        build(phantom_root, ann_file=name, other_classes='drop')
+    with pytest.raises(AnnotationError, match=r"\['calcification'\] are not in classes"):
+        build(phantom_root, ann_file=name, other_classes=('calcifications', ))
+    # what a file may hold need not be in it
     dataset = build(phantom_root, ann_file=name,
-                    other_classes='drop')
+                    other_classes=('calcification', 'other'))
     kept = [i for s in dataset for i in s['views']['main']['instances']]
     assert len(kept) == len(boxes) - len(boxes[::2])
     assert {i['bbox_label'] for i in kept} == {0}
+    of_view = {}
+    for box in boxes:
+        of_view.setdefault(box['image_id'], set()).add(box['category_id'])
+    normal = sum(kinds == {2} for kinds in of_view.values())
+    assert dataset.summary() == (
+        f'{len(dataset)} samples; lesions: mass {len(kept)}. Lesions of calcification '
+        f'({len(boxes[::2])}) are left out by other_classes; {normal} views that have '
+        'no others count as normal')
+
+
+@pytest.mark.parametrize('classes, message', [
+    (('mas', ), r"classes \['mas'\] are not in the file; the file has \['mass'\]"),
+    (('mass', 'cyst'), r"\['cyst'\] are not in the file"),
+    ('mass', r"'mass' is a text; expected a tuple of names")])
+def test_classes_that_the_file_lacks(phantom_root, classes, message):
+    """A misspelt class would make all images normal."""
+    with pytest.raises(AnnotationError, match=message):
+        build(phantom_root, metainfo=dict(classes=classes))
+
+
+def test_a_class_may_not_be_left_out_too(phantom_root):
+    with pytest.raises(AnnotationError, match='in classes and in other_classes'):
+        build(phantom_root, other_classes=('mass', ))
 
 
 def test_lesions():

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, load_config, parser,
                                              user_errors)
-from mammo_plugins.apis.config_checks import innermost_datasets
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             paired_difference,

@@ -5,7 +5,7 @@ from mmengine.logging import MMLogger
 
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              load_config, parser, user_errors)
-from mammo_plugins.apis.config_checks import innermost_datasets
+from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS
 
 EXAMPLE = ('python tools/analysis_tools/count_classes.py '

@@ -30,7 +30,8 @@ dataset = dict(
     complete=True,
     labels=labels,
     metainfo=dict(classes=('mass', )),
-    other_classes='drop',
+    other_classes=('calcification', 'architectural distortion', 'asymmetry',
+                   'non-mass enhancement', 'other'),
     data_root=data_root,
     ann_file='annotations/train.json',
     pipeline=pipeline)

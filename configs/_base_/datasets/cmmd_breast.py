@@ -9,7 +9,10 @@ labels = dict(
     field='pathology',
     negative=('benign', ),
     positive=('malignant', ))
-settings = dict(data_root=data_root, labels=labels)
+settings = dict(
+    data_root=data_root,
+    labels=labels,
+    metainfo=dict(classes=('mass', 'calcification')))
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=settings)
 test_dataloader = val_dataloader

@@ -2,6 +2,8 @@
 # to the breast, chest wall on the left), ground truth and predictions alike.
 dataset_type = 'ExamDataset'
 data_root = 'data/ddsm/'
+# what of DDSM is no mass; images with these alone count as normal
+other_classes = ('calcification', 'other')
 
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
@@ -36,7 +38,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type=dataset_type,
-        other_classes='drop',
+        other_classes=other_classes,
         data_root=data_root,
         ann_file='annotations/train.json',
         filter_cfg=dict(filter_empty_gt=False),
@@ -49,7 +51,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
-        other_classes='drop',
+        other_classes=other_classes,
         data_root=data_root,
         ann_file='annotations/val.json',
         test_mode=True,
@@ -62,7 +64,7 @@ test_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type=dataset_type,
-        other_classes='drop',
+        other_classes=other_classes,
         data_root=data_root,
         ann_file='annotations/test.json',
         test_mode=True,

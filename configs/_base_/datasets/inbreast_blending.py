@@ -29,6 +29,8 @@ train_dataloader = dict(
         type='BlendingDataset',
         data_root=data_root,
         metainfo=dict(classes=('mass', )),
-        other_classes='drop',
+        other_classes=('calcification', 'calcification cluster',
+                       'spiculated region', 'architectural distortion',
+                       'asymmetry', 'other'),
         ann_file='annotations/fold_1/train.json',
         pipeline=train_pipeline))

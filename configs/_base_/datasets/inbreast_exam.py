@@ -7,7 +7,12 @@ pipeline = [
     dict(type='RegisterSides'),
     dict(type='PackExamInputs', views=('RCC', 'LCC', 'RMLO', 'LMLO'))
 ]
-settings = dict(data_root=data_root, modality=None, pipeline=pipeline)
+settings = dict(
+    data_root=data_root,
+    modality=None,
+    pipeline=pipeline,
+    other_classes=('calcification', 'calcification cluster', 'spiculated region',
+                   'architectural distortion', 'asymmetry', 'other'))
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=settings)
 test_dataloader = dict(dataset=settings)

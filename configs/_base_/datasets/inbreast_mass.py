@@ -8,6 +8,8 @@
 _base_ = './ddsm_detection.py'
 
 data_root = 'data/inbreast/'
+other_classes = ('calcification', 'calcification cluster', 'spiculated region',
+                 'architectural distortion', 'asymmetry', 'other')
 load_mammogram = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 resize = dict(type='ResizeWithin', max_height=1024, max_width=1024)
 train_pipeline = [
@@ -34,17 +36,20 @@ train_dataloader = dict(
     batch_size=2,
     dataset=dict(
         data_root=data_root,
+        other_classes=other_classes,
         ann_file='annotations/fold_1/train.json',
         filter_cfg=dict(filter_empty_gt=True),
         pipeline=train_pipeline))
 val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
+        other_classes=other_classes,
         ann_file='annotations/fold_1/test.json',
         pipeline=test_pipeline))
 test_dataloader = dict(
     dataset=dict(
         data_root=data_root,
+        other_classes=other_classes,
         ann_file='annotations/fold_1/test.json',
         pipeline=test_pipeline))
 

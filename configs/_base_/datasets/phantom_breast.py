@@ -13,11 +13,14 @@ train_pipeline = [
     dict(type='PackExamInputs', views={{_base_.views}})
 ]
 test_pipeline = train_pipeline
+metainfo = dict(classes=('mass', ))
 
 train_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
+    dataset=dict(
+        data_root=data_root, metainfo=metainfo, pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    dataset=dict(
+        data_root=data_root, metainfo=metainfo, pipeline=test_pipeline))
 test_dataloader = val_dataloader

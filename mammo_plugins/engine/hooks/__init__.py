@@ -1,9 +1,11 @@
 """Hooks."""
 from .checkpoint_check_hook import CheckpointCheckHook
+from .data_summary_hook import DataSummaryHook
 from .evaluation_output_hook import EvaluationOutputHook
 from .plain_keys_hook import PlainKeysHook
 from .random_state_hook import RandomStateHook
 
 __all__ = [
-    'CheckpointCheckHook', 'EvaluationOutputHook', 'PlainKeysHook', 'RandomStateHook'
+    'CheckpointCheckHook', 'DataSummaryHook', 'EvaluationOutputHook', 'PlainKeysHook',
+    'RandomStateHook'
 ]

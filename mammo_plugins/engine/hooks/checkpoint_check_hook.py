@@ -1,10 +1,14 @@
-"""Refuse a checkpoint of another model."""
+"""Refuse a checkpoint of another model or of other classes."""
+from typing import Sequence
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
+from torch import nn
 
-from mammo_plugins.engine.checkpoint import (check_state_dict,
+from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
                                              warn_of_later_stages)
+from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.registry import HOOKS
 
 
@@ -15,18 +19,38 @@ class CheckpointCheckHook(Hook):
     MMEngine only warns of keys that differ and goes on with random weights. When
     testing or resuming, this hook raises instead. Training from ``load_from``
     stays lenient, since fine-tuning replaces heads. A test of weights from before the
-    last stage of their training is warned of.
+    last stage of their training is warned of. The classes of the data, of the heads
+    and of the checkpoint have to be the same; of a checkpoint that is fine-tuned, others
+    are warned of.
     """
+
+    def before_run(self, runner: Runner) -> None:
+        """Raise :class:`AnnotationError` if data and heads have other classes."""
+        check_classes(runner.cfg, self._model(runner), self._parts(runner))
+
+    @staticmethod
+    def _model(runner: Runner) -> nn.Module:
+        model = runner.model
+        return model.module if is_model_wrapper(model) else model
+
+    @staticmethod
+    def _parts(runner: Runner) -> Sequence[str]:
+        loops = dict(train=runner._train_loop, val=runner._val_loop,
+                     test=runner._test_loop)
+        return [part for part, loop in loops.items() if isinstance(loop, BaseLoop)]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Raise :class:`CheckpointError` if the weights are not the model's."""
         training = isinstance(runner._train_loop, BaseLoop)
-        if training and not runner._resume:  # fine-tuning
-            return
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
         name = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
-        check_state_dict(model, checkpoint, name)
+        fine_tuned = training and not runner._resume
+        if not fine_tuned:
+            check_state_dict(self._model(runner), checkpoint, name)
+        try:
+            check_checkpoint_classes(checkpoint, runner.cfg, self._parts(runner), name)
+        except CheckpointError as error:
+            if not fine_tuned:
+                raise
+            runner.logger.warning(f'{error}; heads that fit start from its weights')
         if not training:
             warn_of_later_stages(checkpoint, name)

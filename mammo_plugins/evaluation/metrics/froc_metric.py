@@ -46,6 +46,9 @@ class FROCMetric(BaseMetric):
     ``max_recall`` and ``max_fppi``, of all detections without a threshold, and
     ``n_images``, ``n_normals``, ``n_lesions``. Recall without lesions is NaN.
 
+    ``left_out`` of the data set's ``dataset_meta``, a sentence on lesions that are no
+    targets, is said with the rule.
+
     To evaluate with two IoU thresholds, list the metric twice in the config
     and give each a prefix of its own.
 
@@ -210,6 +213,9 @@ class FROCMetric(BaseMetric):
             for name, matches in zip(names, columns)
         }
         pooled = summaries[self.prefix]
+        left_out = (self.dataset_meta or {}).get('left_out')
+        if left_out:
+            pooled['rule'] += f' {left_out}.'
         logger.info('\n%s\n%s', format_table(summaries), pooled['rule'])
         for name, summary in summaries.items():
             if not summary['counts']['lesions']:

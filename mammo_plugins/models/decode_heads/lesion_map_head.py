@@ -43,6 +43,8 @@ class LesionMapHead(BaseModule):
         init_cfg (dict or list[dict], optional): Defaults to Kaiming, with a prior
             of 0.01 for lesions.
     """
+    # a map of lesions of any kind: the data may have one class
+    num_classes = 1
 
     def __init__(self,
                  channels: int,

@@ -28,6 +28,8 @@ class NippleDetector(FasterRCNN):
         **kwargs: As in :class:`mmdet.models.FasterRCNN`, the ``roi_head`` a
             :class:`KeypointRoIHead`.
     """
+    # what its boxes are of, whatever the classes of the data
+    own_classes = ('nipple', )
 
     def __init__(self, *args, input_height: int = 800, **kwargs) -> None:
         super().__init__(*args, **kwargs)

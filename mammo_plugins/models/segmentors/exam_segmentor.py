@@ -56,6 +56,8 @@ class ExamSegmentor(BaseModel):
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): Defaults to ``None``.
     """
+    # a map of lesions of any kind: the data may have one class
+    num_classes = 1
 
     def __init__(self,
                  modality: Optional[str] = None,

@@ -1,0 +1,65 @@
+"""Finding the data loaders and data sets of a run's config."""
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from mammo_plugins.engine.loops.stages import stages_of
+from mammo_plugins.registry import DATASETS, SCOPE
+
+
+def dataloaders(cfg: Mapping[str, Any],
+                parts: Sequence[str]) -> Iterator[Tuple[str, dict]]:
+    """Yield (field, data loader) of a run, those of its stages included.
+
+    Args:
+        cfg (Config): The run's config.
+        parts (Sequence[str]): Of 'train', 'val' and 'test'.
+    """
+    stages = stages_of(cfg) if 'train' in parts else []
+    for part in parts:
+        if part == 'train' and stages:
+            continue
+        if cfg.get(f'{part}_dataloader'):
+            yield f'{part}_dataloader', cfg[f'{part}_dataloader']
+    for stage in stages:
+        where = f'train_cfg.stages.{stage.name}'
+        yield f'{where}.train_dataloader', stage.train_dataloader
+        if stage.detections is not None:
+            yield f'{where}.detections.dataloader', stage.detections.dataloader
+
+
+def datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
+    """Yield (field, config) of a dataset and of those it wraps.
+
+    Args:
+        field (str): Where the dataset stands in its config.
+        dataset (dict): Its config.
+    """
+    yield field, dataset
+    for i, inner in enumerate(dataset.get('datasets') or ()):
+        yield from datasets(f'{field}.datasets.{i}', inner)
+    if dataset.get('dataset'):
+        yield from datasets(f'{field}.dataset', dataset['dataset'])
+
+
+def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
+    """Return (field, config) of what wrappers such as ConcatDataset hold.
+
+    Args:
+        field (str): Where the dataset stands in its config.
+        dataset (dict): Its config; returned itself if it wraps none.
+    """
+    return [(name, inner) for name, inner in datasets(field, dataset)
+            if not inner.get('dataset') and not inner.get('datasets')]
+
+
+def dataset_class(dataset: Mapping[str, Any], scope: Optional[str]) -> Any:
+    """Return the class of a dataset's config, ``None`` if there is none such.
+
+    Args:
+        dataset (dict): The config.
+        scope (str, optional): The default scope of plain names.
+    """
+    kind = dataset.get('type')
+    if not isinstance(kind, str):
+        return kind
+    with DATASETS.switch_scope_and_registry(scope or SCOPE) as registry:
+        return registry.get(kind)
