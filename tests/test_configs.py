@@ -14,8 +14,8 @@ from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
 from mammo_plugins.engine.data_configs import innermost_datasets
-from mammo_plugins.engine.checkpoint import drop_pretrained_files
 from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
+from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import DATASETS, MODELS
 from mammo_plugins.structures import BankLesion, LesionBank

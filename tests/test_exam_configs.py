@@ -9,9 +9,9 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
-from mammo_plugins.engine.checkpoint import (drop_pretrained_files,
-                                             load_checkpoint_into)
+from mammo_plugins.engine.checkpoint import load_checkpoint_into
 from mammo_plugins.engine.loops.stages import freeze, rest, stages_of
+from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import DATASETS, MODELS
 
 ROOT = Path(__file__).parents[1] / 'configs/nafv'

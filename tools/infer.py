@@ -10,7 +10,7 @@ from mammo_plugins.io import atomic_path
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
-           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_14.pth '
+           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
            'data/phantom/dicom --out results')
 
 

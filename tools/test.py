@@ -6,12 +6,14 @@ from mmengine.runner import Runner
 from mammo_plugins.apis.command_line import (add_run_arguments, parser,
                                              prepare_run, require_file,
                                              user_errors)
-from mammo_plugins.apis.config_checks import check_annotation_files, check_no_synthesis
+from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                              check_no_synthesis,
+                                              warn_of_shared_parts)
 from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
-           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_14.pth')
+           'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth')
 
 
 def parse_args():
@@ -40,6 +42,7 @@ def main() -> None:
         cfg.resume = False
         check_annotation_files(cfg, ['test'])
         check_no_synthesis(cfg, ['test'])
+        warn_of_shared_parts(cfg, ['test'])
         runner = Runner.from_cfg(cfg)
         if args.out:
             from mmdet.evaluation import DumpDetResults

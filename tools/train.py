@@ -5,14 +5,17 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              enable_amp, parser, prepare_run,
-                                             require_file, user_errors)
+                                             user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                              check_batches,
                                               check_no_synthesis,
-                                              warn_of_schedule)
+                                              warn_of_schedule,
+                                              warn_of_shared_parts)
 from mammo_plugins.apis.leakage import check_synthetic_sources
-from mammo_plugins.engine.checkpoint import (check_pretrained_files,
-                                             drop_pretrained_files)
 from mammo_plugins.engine.distributed import close_process_group
+from mammo_plugins.engine.pretrained import (check_pretrained_files,
+                                             check_weights,
+                                             drop_pretrained_files)
 
 EXAMPLE = ('python tools/train.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
@@ -62,9 +65,8 @@ def main() -> None:
         elif args.resume is not None:
             cfg.resume, cfg.load_from = True, args.resume
         if cfg.get('load_from'):
-            require_file(cfg.load_from, 'checkpoint (load_from); '
-                         'docs/how_to/pretrained_weights.md says where pretrained '
-                         'weights come from')
+            check_weights('load_from', cfg.load_from,
+                          'or train from scratch with --cfg-options load_from=None')
         if cfg.get('resume') and (
                 cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)):
             drop_pretrained_files(cfg.model)
@@ -73,7 +75,10 @@ def main() -> None:
         check_no_synthesis(cfg, ('val', ))
         check_synthetic_sources(cfg)
         warn_of_schedule(cfg)
-        Runner.from_cfg(cfg).train()
+        warn_of_shared_parts(cfg, ['val'])
+        runner = Runner.from_cfg(cfg)
+        check_batches(runner)
+        runner.train()
         close_process_group()
     print(f'checkpoints, logs and results: {cfg.work_dir}')
 

@@ -2,7 +2,6 @@
 import argparse
 import os.path as osp
 import sys
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Optional
@@ -19,6 +18,7 @@ from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
 
 from .config_loading import ConfigError, load_config
+from .run_errors import explained
 
 USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
                FileNotFoundError, SaliencyError, StageError)
@@ -53,17 +53,10 @@ def user_errors() -> Iterator[None]:
             sys.exit(_fail(text))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
-        if _is_of_a_setting(error):
-            sys.exit(_fail(f'the config builds no valid component: {text}'))
+        explanation = explained(error)
+        if explanation:
+            sys.exit(_fail(explanation))
         raise
-
-
-def _is_of_a_setting(error: Exception) -> bool:
-    """Tell whether a registered class refused the arguments that a config gives."""
-    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
-    return (isinstance(error, (TypeError, ValueError, KeyError))
-            and 'build_from_cfg' in names
-            and names[-1] in ('build_from_cfg', '__init__'))
 
 
 def _fail(message: str) -> int:

@@ -1,11 +1,15 @@
 """What is checked of a run's config before anything is built."""
 import os.path as osp
 import sys
-from typing import Sequence
+from typing import Dict, Sequence
 
 from mmengine.config import Config
+from mmengine.runner import Runner
 
-from mammo_plugins.engine.data_configs import dataloaders, datasets
+from mammo_plugins.engine.data_configs import (dataloaders, datasets,
+                                               innermost_datasets)
+from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
+                                                          without_batch)
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
 from mammo_plugins.registry import type_name
 
@@ -66,3 +70,72 @@ def warn_of_schedule(cfg: Config) -> None:
             print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
                   f'training at {epochs}; a schedule does not follow max_epochs '
                   'by itself', file=sys.stderr)
+
+
+def _annotation_files(cfg: Config, part: str) -> Dict[str, str]:
+    """Return the annotation files of a part: real path and as the config names it."""
+    files = {}
+    for _, loader in dataloaders(cfg, [part]):
+        for _, dataset in innermost_datasets('', loader.get('dataset') or {}):
+            if dataset.get('ann_file'):
+                path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+                files[osp.realpath(path)] = path
+    return files
+
+
+def _selection(cfg: Config) -> str:
+    """Return the setting by which validation decides something, '' for none."""
+    for stage in stages_of(cfg):
+        if stage.save_best:
+            return f'train_cfg.stages.{stage.name}.save_best'
+    hooks = cfg.get('default_hooks') or {}
+    if (hooks.get('checkpoint') or {}).get('save_best'):
+        return 'default_hooks.checkpoint.save_best'
+    if any(type_name(hook) == 'EarlyStoppingHook'
+           for hook in [*hooks.values(), *(cfg.get('custom_hooks') or ())]):
+        return 'EarlyStoppingHook'
+    schedules = [cfg.get('param_scheduler')] + [
+        stage.param_scheduler for stage in stages_of(cfg)]
+    plateau = any(type_name(each).startswith('ReduceOnPlateau')
+                  for schedule in schedules for each in scheduler_cfgs(schedule))
+    return 'param_scheduler' if plateau else ''
+
+
+def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
+    """Say where two parts read the same annotation file.
+
+    Args:
+        cfg (Config): The run's config.
+        parts (Sequence[str]): Those that the run evaluates, of 'val' and 'test'.
+    """
+    files = {part: _annotation_files(cfg, part) for part in ('train', 'val', 'test')}
+    for part in parts:
+        for path in files[part].keys() & files['train'].keys():
+            print(f'warning: {part}_dataloader and train_dataloader both read '
+                  f'{files[part][path]}: figures of what was trained on say nothing of '
+                  'other patients', file=sys.stderr)
+    if 'val' not in parts:
+        return
+    for path in files['val'].keys() & files['test'].keys():
+        chosen = _selection(cfg)
+        what = (f'{chosen} decides by the test part, whose figures are then too good; '
+                'validate on a part of the training patients' if chosen else
+                'validation shows the test part; choose nothing by it')
+        print(f'warning: val_dataloader and test_dataloader both read '
+              f'{files["val"][path]}: {what}', file=sys.stderr)
+
+
+def check_batches(runner: Runner) -> None:
+    """Build the training loop, whose data must make at least one batch.
+
+    Args:
+        runner (Runner): Of a training; training in stages checks each by itself.
+
+    Raises:
+        ConfigError: If they make none.
+    """
+    loop = runner._train_loop = runner.build_train_loop(runner._train_loop)
+    if not isinstance(loop, StagedTrainLoop):
+        reason = without_batch(loop.dataloader)
+        if reason:
+            raise ConfigError(f'train_dataloader: {reason}')

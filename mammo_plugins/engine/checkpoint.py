@@ -4,15 +4,13 @@ import os.path as osp
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, List
 
 import torch
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-
-_PRETRAINED = ('Pretrained', 'PretrainedInit')
 
 
 class CheckpointError(ValueError):
@@ -180,51 +178,3 @@ def warn_of_later_stages(checkpoint: dict, name: str) -> None:
             f'{", ".join(stage["later"])}; what is trained there is as it was at the '
             'beginning, and so is what it predicts', logger='current',
             level=logging.WARNING)
-
-
-def _pretrained_files(value: Any, where: str) -> Iterator[Tuple[str, str]]:
-    """Yield (field, path) of each local file that a model config names."""
-    if isinstance(value, dict):
-        path = value.get('checkpoint')
-        if value.get('type') in _PRETRAINED and \
-                isinstance(path, str) and '://' not in path:
-            yield f'{where}.checkpoint', path
-        for key, item in value.items():
-            yield from _pretrained_files(item, f'{where}.{key}')
-    elif isinstance(value, (list, tuple)):
-        for i, item in enumerate(value):
-            yield from _pretrained_files(item, f'{where}[{i}]')
-
-
-def check_pretrained_files(model_cfg: dict) -> None:
-    """Check that the weight files a model starts from are there.
-
-    Args:
-        model_cfg (dict): ``cfg.model``.
-
-    Raises:
-        CheckpointError: Naming the file, the field and what to do.
-    """
-    for field, path in _pretrained_files(model_cfg, 'model'):
-        if not osp.isfile(osp.expanduser(path)):
-            init_cfg = field[:-len('.checkpoint')]
-            raise CheckpointError(
-                f'{field}: {path}: no such file. Nothing is downloaded at run '
-                'time: fetch the pretrained weights once '
-                '(docs/how_to/pretrained_weights.md) and put them there, or '
-                f'train from scratch with --cfg-options {init_cfg}=None')
-
-
-def drop_pretrained_files(cfg: Any) -> None:
-    """Forget the weight files a model starts from, for a run that is resumed.
-
-    Args:
-        cfg (dict): ``cfg.model``, changed in place.
-    """
-    if isinstance(cfg, dict):
-        init_cfg = cfg.get('init_cfg')
-        if isinstance(init_cfg, dict) and init_cfg.get('type') in _PRETRAINED:
-            cfg['init_cfg'] = None
-    for value in cfg.values() if isinstance(cfg, dict) else cfg:
-        if isinstance(value, (dict, list, tuple)):
-            drop_pretrained_files(value)

@@ -2,15 +2,11 @@ import pickle
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError,
-                                             check_pretrained_files,
-                                             check_state_dict,
-                                             drop_pretrained_files,
+from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
                                              load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 
@@ -141,29 +137,3 @@ def test_another_model_is_refused_with_the_keys():
     with pytest.raises(CheckpointError, match='holds a list'):
         check_state_dict(model(), [1], 'z')
     check_state_dict(model(), model().state_dict(), 'fine')
-
-
-def test_missing_pretrained_weights_say_what_to_do(tmp_path):
-    cfg = ConfigDict(
-        neck=dict(type='FPN'),
-        backbone=dict(
-            init_cfg=[dict(type='Pretrained', checkpoint='no/such.pth')]))
-    with pytest.raises(CheckpointError) as error:
-        check_pretrained_files(cfg)
-    text = str(error.value)
-    assert 'model.backbone.init_cfg[0].checkpoint: no/such.pth' in text
-    assert 'pretrained_weights.md' in text
-    (tmp_path / 'w.pth').write_bytes(b'')
-    cfg.backbone.init_cfg[0].checkpoint = str(tmp_path / 'w.pth')
-    check_pretrained_files(cfg)
-    cfg.backbone.init_cfg[0].checkpoint = 'torchvision://resnet50'
-    check_pretrained_files(cfg)
-
-
-def test_a_resumed_run_needs_no_pretrained_weights():
-    cfg = ConfigDict(
-        backbone=dict(init_cfg=dict(type='Pretrained', checkpoint='no.pth')),
-        heads=[dict(init_cfg=dict(type='Normal', std=0.01))])
-    drop_pretrained_files(cfg)
-    check_pretrained_files(cfg)
-    assert cfg.heads[0].init_cfg.type == 'Normal'

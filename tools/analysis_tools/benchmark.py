@@ -12,7 +12,7 @@ from tqdm import trange
 
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              load_config, parser, user_errors)
-from mammo_plugins.engine.checkpoint import drop_pretrained_files
+from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
                                    demo_tri_view_inputs)

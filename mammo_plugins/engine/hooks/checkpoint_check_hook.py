@@ -3,12 +3,13 @@ from typing import Sequence
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import BaseLoop, Runner
+from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
+from mammo_plugins.engine.loops import StagedTrainLoop
 from mammo_plugins.registry import HOOKS
 
 
@@ -52,5 +53,19 @@ class CheckpointCheckHook(Hook):
             if not fine_tuned:
                 raise
             runner.logger.warning(f'{error}; heads that fit start from its weights')
+        if training and runner._resume:
+            self._check_length(runner.train_loop, checkpoint.get('meta') or {}, name)
         if not training:
             warn_of_later_stages(checkpoint, name)
+
+    @staticmethod
+    def _check_length(loop: BaseLoop, meta: dict, name: str) -> None:
+        if isinstance(loop, StagedTrainLoop):  # each stage has a length of its own
+            return
+        iterations = isinstance(loop, IterBasedTrainLoop)
+        unit = 'iter' if iterations else 'epoch'
+        done, whole = meta.get(unit, 0), getattr(loop, f'max_{unit}s')
+        if done > whole:
+            raise CheckpointError(
+                f'{name}: saved after {done} {unit}s, but train_cfg.max_{unit}s is '
+                f'{whole}; set more to go on with it, or take an earlier checkpoint')

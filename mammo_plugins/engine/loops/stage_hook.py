@@ -105,6 +105,7 @@ class StageHook(Hook):
         loop = runner.train_loop
         checkpoint['stage'] = dict(
             name=loop.stage.name,
+            stages=[stage.name for stage in loop.stages],
             later=loop.later_names,
             begin_epoch=loop.begin_epoch,
             # saved at the end of an epoch, not on the way or after validation

@@ -25,6 +25,21 @@ from mammo_plugins.engine.loops.stages import (Stage, StageError,
 from mammo_plugins.registry import LOOPS
 
 
+def without_batch(dataloader: DataLoader) -> str:
+    """Return why a data loader has nothing to iterate over, '' if it has.
+
+    Args:
+        dataloader (DataLoader): Of training data.
+    """
+    if len(dataloader):
+        return ''
+    share = len(dataloader.sampler)
+    each = f' ({share} for this process)' if share < len(dataloader.dataset) else ''
+    return (f'{len(dataloader.dataset)} samples{each} make no batch of '
+            f'{dataloader.batch_size} with drop_last=True; set batch_size to at most '
+            f'{max(share, 1)}, or drop_last=False')
+
+
 @LOOPS.register_module()
 class StagedTrainLoop(EpochBasedTrainLoop):
     """Train a model in stages, each with its own data, part, optimiser and length.
@@ -224,20 +239,31 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 'the checkpoint to resume from was not written by training in '
                 'stages; to start from its weights, set load_from without resume')
         names = [stage.name for stage in self.stages]
-        if state['name'] not in names:
+        place = self._names.index(state['name']) if state['name'] in names else -1
+        # of older checkpoints only the later ones are known
+        trained = state.get('stages') or [*self._names[:place], state['name'],
+                                          *state['later']]
+        expected = names if 'stages' in state else self._names
+        if place < 0 or list(trained) != expected:
             raise StageError(
-                f'stages.{state["name"]}: the checkpoint to resume from is of this '
-                f'stage, the config trains {", ".join(names)}; resume with the '
-                'same stages, or set load_from without resume')
+                f'stages: the checkpoint to resume from is of a training of the stages '
+                f'{", ".join(trained)} (it was saved in {state["name"]}), the config '
+                f'trains {", ".join(expected)}; resume with the same stages, or set '
+                'load_from without resume')
         self.stage = self.stages[names.index(state['name'])]
         self.begin_epoch = state['begin_epoch']
+        if self._stage_epoch > self.stage.max_epochs:
+            raise StageError(
+                f'stages.{self.stage.name}.max_epochs: {self.stage.max_epochs}, but the '
+                f'checkpoint to resume from was saved after {self._stage_epoch} epochs '
+                'of the stage; set at least as many, or take an earlier checkpoint')
 
     def _measure_stages(self) -> None:
         """Size the data of later stages; what is wrong with them shows at once."""
         for stage in self.later_stages:
             if stage.detections is None:
                 self._lengths[stage.name] = len(
-                    self._build_dataloader(stage.train_dataloader))
+                    self._training_data(stage, stage.train_dataloader))
 
     def _enter(self, resumed: bool = False) -> None:
         """Prepare the model, data, optimiser and schedule of the stage."""
@@ -256,7 +282,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self._tell_model(stage.name)
         freeze(self.model, stage, self._learns)
         self._rewrap_model()
-        self.dataloader = self._build_dataloader(loader_cfg)
+        self.dataloader = self._training_data(stage, loader_cfg)
         runner._train_dataloader = loader_cfg  # the batch size to scale rates by
         if not resumed:
             forget_stage(runner)
@@ -287,6 +313,13 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return runner.build_dataloader(
             cfg, seed=runner.seed,
             diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False))
+
+    def _training_data(self, stage: Stage, cfg: dict) -> DataLoader:
+        dataloader = self._build_dataloader(cfg)
+        reason = without_batch(dataloader)
+        if reason:
+            raise StageError(f'stages.{stage.name}.train_dataloader: {reason}')
+        return dataloader
 
     def _tell_model(self, stage: Optional[str]) -> None:
         if hasattr(self.model, 'start_stage'):

@@ -25,6 +25,10 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
                  std: float = 1.,
                  num_channels: int = 3,
                  **kwargs) -> None:
+        for name, value in (('mean', mean), ('std', std)):
+            if not isinstance(value, (int, float)):
+                raise ValueError(f'MammogramDataPreprocessor.{name}: {value}; expected '
+                                 'one number, mammograms are grey')
         super().__init__(
             mean=[float(mean)],
             std=[float(std)],

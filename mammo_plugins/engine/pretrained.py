@@ -1,0 +1,111 @@
+"""Weights that a model starts from: files that are there, never downloaded."""
+import os.path as osp
+from typing import Any, Iterator, Optional, Tuple
+
+import torch
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.registry import type_name
+
+_PRETRAINED = ('Pretrained', 'PretrainedInit')
+# schemes of MMEngine whose names stand for addresses
+_TABLES = {
+    'torchvision': mmengine_checkpoint.get_torchvision_models,
+    'modelzoo': mmengine_checkpoint.get_torchvision_models,
+    'open-mmlab': mmengine_checkpoint.get_external_models,
+    'openmmlab': mmengine_checkpoint.get_external_models,
+    'mmcls': mmengine_checkpoint.get_mmcls_models,
+}
+
+
+def _weights(value: Any, where: str) -> Iterator[Tuple[str, Any]]:
+    """Yield (field, name of weights) of all that a model config starts from."""
+    if isinstance(value, dict):
+        if type_name(value) in _PRETRAINED and isinstance(
+                value.get('checkpoint'), str):
+            yield f'{where}.checkpoint', value['checkpoint']
+        # of older configs, and of backbones of other packages
+        if isinstance(value.get('pretrained'), str) or value.get('pretrained') is True:
+            yield f'{where}.pretrained', value['pretrained']
+        for key, item in value.items():
+            yield from _weights(item, f'{where}.{key}')
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value):
+            yield from _weights(item, f'{where}[{i}]')
+
+
+def _address(name: str) -> Optional[str]:
+    """Return the address that a name of weights stands for, as far as it is known."""
+    scheme, _, model = name.partition('://')
+    if scheme in _TABLES:
+        return _TABLES[scheme]().get(model)
+    return name if scheme in ('http', 'https') else None
+
+
+def check_weights(field: str, name: Any, otherwise: str) -> None:
+    """Check that weights can be loaded without a network.
+
+    Args:
+        field (str): The setting that names them.
+        name (str | bool): A path, an address, a name such as
+            'torchvision://resnet50', or ``True`` where a backbone fetches its own.
+        otherwise (str): What to do without them, for the message.
+
+    Raises:
+        CheckpointError: Naming the file, the field and what to do.
+    """
+    rule = 'Nothing is downloaded at run time: '
+    if name is True:
+        raise CheckpointError(f'{field}: True. {rule}set it to False and init_cfg=dict('
+                              "type='Pretrained', checkpoint=...) to a file, "
+                              f'{otherwise}')
+    if '://' not in name:
+        if not osp.isfile(osp.expanduser(name)):
+            raise CheckpointError(
+                f'{field}: {name}: no such file. {rule}fetch the pretrained weights '
+                'once (docs/how_to/pretrained_weights.md) and put them there, '
+                f'{otherwise}')
+        return
+    address = _address(name)
+    file = osp.basename(address or name)
+    # where MMEngine looks before it asks the network
+    if address and osp.isfile(osp.join(torch.hub.get_dir(), 'checkpoints', file)):
+        return
+    what = f'fetch {address} once' if address else 'fetch the weights once'
+    raise CheckpointError(
+        f'{field}: {name}: not on this machine. {rule}{what} '
+        f'(docs/how_to/pretrained_weights.md), put the file at checkpoints/{file} and '
+        f'set {field}=checkpoints/{file}, {otherwise}')
+
+
+def check_pretrained_files(model_cfg: dict) -> None:
+    """Check that the weight files a model starts from are there.
+
+    Args:
+        model_cfg (dict): ``cfg.model``.
+
+    Raises:
+        CheckpointError: Naming the file, the field and what to do.
+    """
+    for field, name in _weights(model_cfg, 'model'):
+        owner = field.rpartition('.checkpoint')[0] or field
+        check_weights(field, name,
+                      f'or train from scratch with --cfg-options {owner}=None')
+
+
+def drop_pretrained_files(cfg: Any) -> None:
+    """Forget the weight files a model starts from, for a run that is resumed.
+
+    Args:
+        cfg (dict): ``cfg.model``, changed in place.
+    """
+    if isinstance(cfg, dict):
+        init_cfg = cfg.get('init_cfg')
+        if isinstance(init_cfg, dict) and type_name(init_cfg) in _PRETRAINED:
+            cfg['init_cfg'] = None
+        if isinstance(cfg.get('pretrained'), str):
+            cfg['pretrained'] = None
+    for value in cfg.values() if isinstance(cfg, dict) else cfg:
+        if isinstance(value, (dict, list, tuple)):
+            drop_pretrained_files(value)
