@@ -5,7 +5,7 @@
 set -euo pipefail
 if [ $# -lt 3 ] || [ "$1" = --help ]; then
     sed -n '2,4s/^# //p' "$0"
-    echo 'Example: tools/dist_test.sh configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py epoch_12.pth 8'
+    echo 'Example: tools/dist_test.sh configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/faster-rcnn_hrnetv2p-w48_ddsm/epoch_12.pth 8'
     [ "${1:-}" = --help ] && exit 0 || exit 2
 fi
 CONFIG=$1

@@ -5,9 +5,9 @@ from mmengine.runner import Runner, find_latest_checkpoint
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              enable_amp, parser, prepare_run,
-                                             user_errors)
+                                             require_file, user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
-                                              check_batches,
+                                              check_batches, check_lengths,
                                               check_no_synthesis,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
@@ -63,6 +63,7 @@ def main() -> None:
             if cfg.resume:
                 cfg.load_from = None
         elif args.resume is not None:
+            require_file(args.resume, 'checkpoint (--resume)')
             cfg.resume, cfg.load_from = True, args.resume
         if cfg.get('load_from'):
             check_weights('load_from', cfg.load_from,
@@ -73,6 +74,7 @@ def main() -> None:
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))
         check_no_synthesis(cfg, ('val', ))
+        check_lengths(cfg)
         check_synthetic_sources(cfg)
         warn_of_schedule(cfg)
         warn_of_shared_parts(cfg, ['val'])

@@ -138,6 +138,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     # also for configs that do not inherit our default_runtime.py
     hooks.setdefault('checkpoint_check', dict(type='mammo.CheckpointCheckHook'))
     hooks.setdefault('data_summary', dict(type='mammo.DataSummaryHook'))
+    hooks.setdefault('pixel_size', dict(type='mammo.PixelSizeHook'))
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
                           'without GPUs use tools/dist_train.sh')

@@ -56,6 +56,22 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
                                   'which synthetic images are refused')
 
 
+def check_lengths(cfg: Config) -> None:
+    """Raise :class:`ConfigError` for a training or a batch of no length.
+
+    Args:
+        cfg (Config): The config of a training; stages check their own.
+    """
+    settings = [('train_cfg', key, cfg.get('train_cfg') or {})
+                for key in ('max_epochs', 'max_iters', 'val_interval')]
+    settings += [(field, 'batch_size', loader)
+                 for field, loader in dataloaders(cfg, ('train', 'val'))]
+    for field, key, owner in settings:
+        value = owner.get(key)
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ConfigError(f'{field}.{key}: {value!r}; expected an integer from 1')
+
+
 def warn_of_schedule(cfg: Config) -> None:
     """Say when a schedule does not end with the training or its stage."""
     schedules = [(f'stage {stage.name}: ', stage.max_epochs,

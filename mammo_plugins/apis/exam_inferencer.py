@@ -25,7 +25,10 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.registry import DATASETS, type_name
 from mammo_plugins.structures import score_to_birads
-from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.multi_view_data_sample import (
+    MultiViewDataSample, views_of)
+from mammo_plugins.structures.pixel_size import (network_pixel_size,
+                                                 pixel_size_warning)
 from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import (ViewPanel, draw_four_view, draw_pairs,
@@ -295,6 +298,12 @@ class ExamInferencer(TrainedModel):
                 else:
                     name = names[sample.img_id]
                     found.views[name] = self._detected(sample, classes, views[name])
+                for view in views_of(sample):
+                    said = pixel_size_warning(network_pixel_size(view.metainfo),
+                                              self.trained_pixel_size)
+                    if said:
+                        found.views.setdefault(
+                            names[view.img_id], {})['pixel_size'] = said
         return found
 
     @staticmethod
@@ -391,6 +400,8 @@ class ExamInferencer(TrainedModel):
         if view.burned_in:
             warnings.append('the header says that text is burned into the pixels, '
                             'perhaps of the patient: look before you share')
+        if 'pixel_size' in found:
+            warnings.append(found['pixel_size'])
         if 'unregistered' in found:
             warnings.append('the other breast was laid beside this one without '
                             f'matching their contours: {found["unregistered"]}')

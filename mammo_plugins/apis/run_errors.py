@@ -30,6 +30,9 @@ _KNOWN: List[Tuple[type, str, Callable[[Any], str]]] = [
      lambda m: 'a batch of one image in training, of which batch normalisation has no '
      'statistics; set train_dataloader.drop_last=True, or a batch_size that leaves '
      'none alone'),
+    (RuntimeError, r'Output size is too small|Kernel size can\'t be greater than actual',
+     lambda m: 'the images are too small for the network, whose last layers have '
+     'nothing left of them; make them larger (Resize in the pipelines)'),
     (ValueError, r'loaded state dict (contains a parameter group|has a different number)',
      lambda m: 'the checkpoint to resume from was trained with another optimiser or '
      'other trainable parts; resume with the config of its training, or start from its '

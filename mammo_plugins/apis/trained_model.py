@@ -10,6 +10,7 @@ from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.registry import MODELS, SCOPE, type_name
+from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
@@ -56,6 +57,8 @@ class TrainedModel:
 
     Attributes:
         config (Config), scope (str), device (str), model (nn.Module).
+        trained_pixel_size (float, optional): Of the network's input in training, in mm,
+            where the checkpoint tells it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
             in that of training where the config has no test.
 
@@ -92,6 +95,7 @@ class TrainedModel:
         check_checkpoint_classes(loaded, config, [part[:-len('_dataloader')]],
                                  str(checkpoint))
         warn_of_later_stages(loaded, str(checkpoint))
+        self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
 
 

@@ -2,7 +2,8 @@
 from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
 
-from mammo_plugins.structures import kfold_patients, split_patients
+from mammo_plugins.structures import (empty_parts, kfold_patients,
+                                      split_patients)
 
 from .records import Catalogue, ConversionError, RawView
 
@@ -58,7 +59,7 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
     Returns:
         dict[str, list[RawView]]: By the annotation file's name without suffix:
         'train', 'val', 'test', or 'fold_1/train', 'fold_1/val', ... Parts without
-        views are left out.
+        views are left out; the catalogue's notes say which, and how to mend it.
 
     Raises:
         ConversionError: If the official split does not cover each view, or there
@@ -70,6 +71,8 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
     names, strata = _strata(views)
     if split.kind == 'ratio':
         members = split_patients(names, split.ratios, split.seed, strata)
+        catalogue.notes += [f'--ratios: {said}'
+                            for said in empty_parts(split.ratios, members)]
         return _deal(views, members)
     try:
         folds = kfold_patients(names, split.folds, split.seed, strata)
@@ -125,6 +128,11 @@ def _official(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]:
     if not parts['val'] and split.val_share and parts['train']:
         shares = dict(train=1 - split.val_share, val=split.val_share)
         names, strata = _strata(parts['train'])
-        parts.update(_deal(parts['train'], split_patients(
-            names, shares, split.seed, strata)))
+        members = split_patients(names, shares, split.seed, strata)
+        catalogue.notes += [f'--val-share: {said}'
+                            for said in empty_parts(shares, members)]
+        parts.update(_deal(parts['train'], members))
+    catalogue.notes += [
+        f'part {part} is empty: the official split has no view of it here; --split '
+        'ratio makes one' for part in ('train', 'test') if not parts[part]]
     return {part: views for part, views in parts.items() if views}

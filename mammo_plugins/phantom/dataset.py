@@ -293,22 +293,20 @@ def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
 
 
 def split_numbers(config: PhantomDatasetConfig) -> Dict[str, List[int]]:
-    """Exam numbers of each part that is not empty, mixed alike."""
+    """Exam numbers of each part, mixed alike."""
     names = [exam_name(i) for i in range(config.exams)]
     parts = split_patients(names, dict(zip(SPLITS, config.split)), config.seed,
                            config.abnormal().tolist())
     number = {name: i for i, name in enumerate(names)}
-    return {
-        part: [number[name] for name in members]
-        for part, members in parts.items() if members
-    }
+    return {part: [number[name] for name in members]
+            for part, members in parts.items()}
 
 
 def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
     """Whether ``out`` holds this very data set, finished."""
     return _recorded(out) == config.to_json() and all(
         (out / 'annotations' / f'{part}.json').is_file()
-        for part in split_numbers(config))
+        for part, numbers in split_numbers(config).items() if numbers)
 
 
 def _recorded(out: Path) -> Optional[Dict[str, Any]]:
@@ -389,6 +387,7 @@ def write_phantom_dataset(
             pass
     (out / 'annotations').mkdir(exist_ok=True)
     for part, numbers in split_numbers(config).items():
-        write_json(out / 'annotations' / f'{part}.json',
-                   _coco(config, out, numbers, part))
+        if numbers:
+            write_json(out / 'annotations' / f'{part}.json',
+                       _coco(config, out, numbers, part))
     return True

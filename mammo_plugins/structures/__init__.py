@@ -9,14 +9,14 @@ from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
 from .lesion_bank import BankLesion, LesionBank, LesionBankError
 from .segmentation import (OutlineFault, outline_fault, same_outline,
                            segmentation_extent, segmentation_fault)
-from .splits import kfold_patients, split_patients
+from .splits import empty_parts, kfold_patients, split_patients
 
 __all__ = [
     'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
     'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
     'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'OutlineFault',
-    'View', 'birads_to_score', 'exams_from_coco', 'kfold_patients', 'load_coco_exam',
-    'outline_fault', 'read_detections', 'same_outline', 'score_to_birads',
-    'segmentation_extent', 'segmentation_fault', 'split_patients',
+    'View', 'birads_to_score', 'empty_parts', 'exams_from_coco', 'kfold_patients',
+    'load_coco_exam', 'outline_fault', 'read_detections', 'same_outline',
+    'score_to_birads', 'segmentation_extent', 'segmentation_fault', 'split_patients',
     'validate_coco_exam', 'with_modality', 'write_detections'
 ]

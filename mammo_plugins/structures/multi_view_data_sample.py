@@ -34,3 +34,14 @@ class MultiViewDataSample(BaseDataElement):
     def view_names(self) -> List[str]:
         """list[str]: Names of the views that are there."""
         return [name for name in VIEW_NAMES if name in self]
+
+
+def views_of(sample: BaseDataElement) -> List[BaseDataElement]:
+    """Return the views of a sample, which is itself a view or has several.
+
+    Args:
+        sample (DetDataSample | MultiViewDataSample): The sample.
+    """
+    if isinstance(sample, MultiViewDataSample):
+        return [sample.get(name) for name in sample.view_names]
+    return [sample]

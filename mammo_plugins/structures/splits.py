@@ -64,6 +64,25 @@ def split_patients(patients: Sequence[str],
     return {name: sorted(members) for name, members in parts.items()}
 
 
+def empty_parts(ratios: Dict[str, float],
+                members: Dict[str, Sequence]) -> List[str]:
+    """Return a sentence on each part that was wanted and has got no patient.
+
+    Args:
+        ratios (dict[str, float]): As in :func:`split_patients`.
+        members (dict[str, Sequence]): Of each part, what it has got.
+    """
+    total = len({name for part in members.values() for name in part})
+    # rounded up: what is given here as enough must be
+    enough = int(np.ceil(100 / max(total, 1))) / 100
+    return [
+        f'part {part} is empty: a share of {share:g} of {total} patients is less than '
+        f'one; take more patients, give it {enough:g} or more, or 0 if it is not '
+        'wanted'
+        for part, share in ratios.items() if share > 0 and not members.get(part)
+    ]
+
+
 def _deal(sizes: np.ndarray) -> np.ndarray:
     """Spread the parts evenly: entry ``k`` names the part most behind its share."""
     total = int(sizes.sum())

@@ -304,6 +304,23 @@ def test_official_parts(run):
         run([view(1)], Split('official'))
 
 
+def test_parts_that_stay_empty_are_told(run):
+    views = [view(i) for i in range(4)]
+    summary, data = run(views, Split('ratio', dict(train=0.8, val=0.1, test=0.1)))
+    assert set(data) < {'train', 'val', 'test'}
+    for part in {'train', 'val', 'test'} - set(data):
+        assert any(f'--ratios: part {part} is empty' in note and 'give it 0.25' in note
+                   for note in summary['notes'])
+    summary, _ = run(views, Split('ratio', dict(train=0.75, val=0., test=0.25)),
+                     write=False)
+    assert not any('is empty' in note for note in summary['notes'])
+    summary, _ = run([view(i, part='train') for i in range(3)],
+                     Split('official', val_share=0.1), write=False)
+    said = ' '.join(summary['notes'])
+    assert '--val-share: part val is empty' in said and 'give it 0.34' in said
+    assert 'part test is empty: the official split has no view of it' in said
+
+
 def test_folds(run):
     views = [view(i) for i in range(9)]
     _, data = run(views, Split('kfold', folds=3))

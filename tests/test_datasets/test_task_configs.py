@@ -60,6 +60,7 @@ def test_classes_and_views(name, exams, tmp_path):
     for part in ('train', 'val', 'test'):
         settings = cfg[f'{part}_dataloader'].dataset
         settings.data_root = str(tmp_path)
+        settings.metainfo = dict(classes=('mass', ))  # all that a phantom has
         for step in settings.pipeline:
             for inner in step.get('transforms', ()):
                 inner.pop('cache_dir', None)

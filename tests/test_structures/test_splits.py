@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mammo_plugins.structures import kfold_patients, split_patients
+from mammo_plugins.structures import (empty_parts, kfold_patients,
+                                      split_patients)
 
 RATIOS = dict(train=0.8, val=0.1, test=0.1)
 
@@ -70,3 +71,20 @@ def test_more_folds_than_patients(folds):
 def test_strata_of_another_length():
     with pytest.raises(ValueError, match='strata'):
         split_patients(['a', 'b'], dict(train=1.), strata=[True])
+
+
+@given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 3))
+def test_empty_parts_are_named_with_a_share_that_fills_them(number, val, seed):
+    patients = [f'p{i}' for i in range(number)]
+    ratios = dict(train=1 - val / 100, val=val / 100, test=0.)
+    said = empty_parts(ratios, split_patients(patients, ratios, seed))
+    parts = split_patients(patients, ratios, seed)
+    assert len(said) == sum(
+        share > 0 and not parts[part] for part, share in ratios.items())
+    for sentence in said:
+        part = sentence.split(' ')[1]
+        share = float(sentence.partition('give it ')[2].split(' ')[0])
+        other = dict(train='val', val='train')[part]
+        if share < 1:
+            assert split_patients(
+                patients, {part: share, other: 1 - share}, seed)[part]

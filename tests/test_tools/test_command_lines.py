@@ -3,8 +3,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
-TOOLS = Path(__file__).parents[2] / 'tools'
+from mammo_plugins.engine.loops import stages_of
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / 'tools'
 SCRIPTS = sorted(TOOLS.rglob('*.sh'))
 
 
@@ -24,5 +28,31 @@ def test_help_of_scripts_ends_with_an_example(path):
 
 
 def check_help(path, text):
-    _, _, example = text.lower().rpartition('example')
+    _, _, example = text.partition(text[text.lower().rindex('example'):])[1].partition(
+        ':')
     assert path.name in example
+    words = example.split()
+    for i, word in enumerate(words):
+        if word.startswith('configs/'):
+            assert (ROOT / word).is_file()
+        if word.endswith('.pth'):
+            assert word in checkpoints_of(words[i - 1])
+
+
+def checkpoints_of(config):
+    """Return what a training by a config leaves in its work dir: a bare loop says it."""
+    cfg = Config.fromfile(ROOT / config)
+    stages = stages_of(cfg)
+    epochs = sum(s.max_epochs for s in stages) or cfg.train_cfg.max_epochs
+    hook = cfg.default_hooks.checkpoint
+    kept = [epoch for epoch in range(1, epochs + 1) if epoch % hook.interval == 0]
+    kept = kept[-hook.max_keep_ckpts:] if hook.get('max_keep_ckpts', -1) > 0 else kept
+    # MMEngine saves the last epoch whatever the interval
+    return {f'work_dirs/{Path(config).stem}/epoch_{epoch}.pth'
+            for epoch in {*kept, epochs}}
+
+
+def test_checkpoints_of():
+    """Of a training whose files are known: max_epochs=8, interval=8, one kept."""
+    assert checkpoints_of('configs/disasym/disasymnet_phantom.py') == {
+        'work_dirs/disasymnet_phantom/epoch_8.pth'}

@@ -68,3 +68,12 @@ def test_help_ends_with_an_example():
     done = _run('--help')
     assert done.returncode == 0
     assert 'example:' in done.stdout and '--exams 80' in done.stdout
+
+
+def test_a_part_that_stays_empty_is_told(tmp_path):
+    done = _run('--exams', '2', '--size', '64', '32', '--split', '0.9', '0', '0.1',
+                '--out', tmp_path / 'a')
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / 'a/annotations/test.json').exists()
+    assert 'warning: --split: part test is empty' in done.stderr
+    assert 'give it 0.5 or more' in done.stderr

@@ -9,7 +9,9 @@ from tqdm import tqdm
 from mammo_plugins.phantom import (DENSITIES, PhantomConfig,
                                    PhantomDatasetConfig, PhantomFolderError,
                                    write_phantom_dataset)
+from mammo_plugins.phantom.dataset import SPLITS, split_numbers
 from mammo_plugins.phantom.preview import write_preview
+from mammo_plugins.structures import empty_parts
 
 EXAMPLE = """example:
   python tools/dataset_converters/phantom.py --exams 80 --seed 0 \\
@@ -120,6 +122,9 @@ def main() -> None:
     parser = _parser()
     args = parser.parse_args()
     config = _config(parser, args)
+
+    for said in empty_parts(dict(zip(SPLITS, config.split)), split_numbers(config)):
+        print(f'warning: --split: {said}', file=sys.stderr)
 
     def progress(items, total):
         return tqdm(items, total=total, desc='exams', unit='exam')

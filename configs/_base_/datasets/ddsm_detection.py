@@ -7,7 +7,7 @@ other_classes = ('calcification', 'other')
 
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
-             'exam_id', 'patient_id', 'laterality', 'view')
+             'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm')
 load_mammogram = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 
 train_pipeline = [

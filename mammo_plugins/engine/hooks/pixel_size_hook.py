@@ -1,0 +1,71 @@
+"""The size of pixels in training, kept in checkpoints and compared in tests."""
+from typing import Any, List, Optional
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mammo_plugins.registry import HOOKS
+from mammo_plugins.structures.multi_view_data_sample import views_of
+from mammo_plugins.structures.pixel_size import (KEY, network_pixel_size,
+                                                 pixel_size_warning)
+
+
+@HOOKS.register_module()
+class PixelSizeHook(Hook):
+    """Keep the pixel size of the network's input in a checkpoint's ``meta``.
+
+    A test whose pixels are more than twice or less than half as large is warned of.
+    Samples tell their size by ``pixel_spacing_mm`` and ``homography_matrix`` among
+    their ``meta_keys``; of those that do not, nothing is said.
+
+    Args:
+        num_samples (int): How many views are looked at; their median counts.
+            Defaults to 64.
+    """
+
+    def __init__(self, num_samples: int = 64) -> None:
+        self.num_samples = num_samples
+        self.trained: Optional[float] = None
+        self._sizes: List[float] = []
+
+    def _look_at(self, data_batch: Any) -> None:
+        if len(self._sizes) >= self.num_samples or not isinstance(data_batch, dict):
+            return
+        for sample in data_batch.get('data_samples') or ():
+            sizes = (network_pixel_size(view.metainfo) for view in views_of(sample))
+            self._sizes += [size for size in sizes if size is not None]
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Look at the first samples."""
+        self._look_at(data_batch)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Add the size, that of before a resume where it is known."""
+        if self.trained is None and self._sizes:
+            self.trained = float(np.median(self._sizes))
+        if self.trained is not None:
+            checkpoint['meta'][KEY] = self.trained
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Remember the size of the training, unless it is begun anew."""
+        if runner._resume or runner._train_loop is None or isinstance(
+                runner._train_loop, dict):
+            self.trained = (checkpoint.get('meta') or {}).get(KEY)
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Forget the samples of before."""
+        self._sizes = []
+
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
+                        outputs: Any = None) -> None:
+        """Look at the first samples."""
+        self._look_at(data_batch)
+
+    def after_test_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+        """Warn of other pixels than those of the training."""
+        if self._sizes:
+            said = pixel_size_warning(float(np.median(self._sizes)), self.trained)
+            if said:
+                runner.logger.warning(said)

@@ -1,0 +1,42 @@
+"""The size of a pixel as a network sees it, and whether it is that of the training."""
+from typing import Any, Mapping, Optional
+
+import numpy as np
+
+KEY = 'pixel_size_mm'
+"""Name of the training's pixel size in the ``meta`` of checkpoints."""
+MOST = 2.
+"""Sizes that differ by more than this factor are said to be others."""
+
+
+def network_pixel_size(view: Mapping[str, Any]) -> Optional[float]:
+    """Return the side of a pixel of a network's input.
+
+    Args:
+        view (dict): Metainfo of a view's sample: ``pixel_spacing_mm`` (row, column) of
+            the file and ``homography_matrix`` (3, 3) from the file to the input.
+
+    Returns:
+        float, optional: In mm, of a square of the same area; ``None`` where the
+        spacing or the way to the input is not known.
+    """
+    spacing, matrix = view.get('pixel_spacing_mm'), view.get('homography_matrix')
+    if spacing is None or matrix is None:
+        return None
+    area = float(np.prod(np.asarray(spacing, float)))
+    scale = abs(float(np.linalg.det(np.asarray(matrix, float)[:2, :2])))
+    return (area / scale) ** 0.5 if area > 0 and scale > 0 else None
+
+
+def pixel_size_warning(size: Optional[float], trained: Optional[float]) -> str:
+    """Return what is wrong with a size of pixels, '' if nothing is or one is unknown.
+
+    Args:
+        size (float, optional): In mm, of the network's input.
+        trained (float, optional): That of the training.
+    """
+    if not size or not trained or max(size / trained, trained / size) <= MOST:
+        return ''
+    return (f'a pixel of the network\'s input is {size:.2g} mm here and was '
+            f'{trained:.2g} mm in training: lesions have another size than learnt; '
+            'resize to that of the training')
