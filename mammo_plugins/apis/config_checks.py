@@ -1,11 +1,13 @@
 """What is checked of a run's config before anything is built."""
 import os.path as osp
 import sys
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
+import mmengine
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mammo_plugins.engine.classes import classes_of
 from mammo_plugins.engine.data_configs import (dataloaders, datasets,
                                                innermost_datasets)
 from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
@@ -19,7 +21,7 @@ SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
 def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
-    """Raise :class:`ConfigError` if an annotation file is missing.
+    """Raise :class:`ConfigError` if an annotation file, or a class in it, is missing.
 
     Args:
         cfg (Config): The run's config.
@@ -34,6 +36,22 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
                     f'{path}: no such annotation file ({field}.dataset); '
                     'make it with one of tools/dataset_converters or as '
                     'docs/how_to/own_data.md says, or set data_root there')
+            if type_name(dataset) == 'CocoDataset':
+                _check_coco_classes(f'{field}.dataset', dataset, path,
+                                    cfg.get('default_scope'))
+
+
+def _check_coco_classes(field: str, dataset: dict, path: str,
+                        scope: Optional[str]) -> None:
+    """Raise if mmdet's data set would find no lesion of a class; ours says it itself."""
+    named = [c['name'] for c in mmengine.load(path, file_format='json').get(
+        'categories', ())]
+    classes = classes_of(field, dataset, scope) or ()
+    lacking = [name for name in classes if name not in named]
+    if lacking:
+        raise ConfigError(
+            f'{path}: classes {lacking} of {field} are not in the file, which has '
+            f'{named}; set metainfo=dict(classes=...) there to names of the file')
 
 
 def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:

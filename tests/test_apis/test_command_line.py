@@ -42,6 +42,17 @@ def test_annotation_files_of_wrapped_datasets(tmp_path):
         check_annotation_files(cfg, ['train'])
 
 
+def test_classes_of_plain_mmdet_datasets(tmp_path):
+    (tmp_path / 'a.json').write_text('{"categories": [{"id": 1, "name": "mass"}]}')
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(
+        type='mmdet.CocoDataset', ann_file=str(tmp_path / 'a.json'),
+        metainfo=dict(classes=('mass', ))))))
+    check_annotation_files(cfg, ['train'])
+    cfg.train_dataloader.dataset.metainfo.classes = ('mas', )
+    with pytest.raises(ConfigError, match=r"classes \['mas'\] of .* has \['mass'\]"):
+        check_annotation_files(cfg, ['train'])
+
+
 def test_errors_of_data_loading_processes(capsys):
     text = ('Caught MammogramError in DataLoader worker process 0.\nOriginal '
             'Traceback (most recent call last):\n  File "x.py"\n'

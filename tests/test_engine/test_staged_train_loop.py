@@ -518,10 +518,54 @@ def test_resuming_what_was_not_staged(tmp_path):
         train(tmp_path, TWO, resume=True)
 
 
-def test_resuming_other_stages(tmp_path):
-    train(tmp_path, dict(old=dict(max_epochs=1)))
-    with pytest.raises(StageError, match='stages.old.*trains low, all'):
-        train(tmp_path, TWO, resume=True)
+@pytest.mark.parametrize('before, after, said', [
+    (['old'], ['low', 'all'], 'of the stages old .it was saved in old.*trains low, all'),
+    # it would go on in the last one and leave new untrained
+    (['low', 'all'], ['low', 'new', 'all'], 'of the stages low, all .*low, new, all'),
+    (['low', 'all'], ['new', 'low', 'all'], 'trains new, low, all'),
+    (['low', 'all'], ['all', 'low'], 'trains all, low'),
+    (['low', 'all'], ['all'], 'of the stages low, all .*trains all;'),
+    # a stage that was skipped
+    (['all'], ['low', 'all'], 'of the stages all .*trains low, all'),
+    (['low', 'all'], ['low', 'all'], None)])
+def test_resuming_other_stages(tmp_path, before, after, said):
+    one = dict(max_epochs=1)
+    train(tmp_path, {name: one for name in before})
+    if said is None:
+        train(tmp_path, {name: one for name in after}, resume=True)
+        return
+    skipped = {'low': dict(max_epochs=0)} if after == ['all'] else {}
+    with pytest.raises(StageError, match=said):
+        train(tmp_path, {**skipped, **{name: one for name in after}}, resume=True)
+
+
+def test_resuming_a_checkpoint_that_tells_the_later_stages_alone(tmp_path):
+    """As they were written before the list of all was kept."""
+    train(tmp_path, dict(low=dict(max_epochs=1), all=dict(max_epochs=1)))
+    old = load(tmp_path / 'epoch_1.pth')
+    del old['stage']['stages']
+    torch.save(old, tmp_path / 'old.pth')
+    again = dict(resume=True, load_from=str(tmp_path / 'old.pth'))
+    train(tmp_path, dict(low=dict(max_epochs=1), all=dict(max_epochs=1)), **again)
+    with pytest.raises(StageError, match='low, all .*trains low, new'):
+        train(tmp_path, dict(low=dict(max_epochs=1), new=dict(max_epochs=1)), **again)
+
+
+def test_resuming_a_stage_that_is_shorter_now(tmp_path):
+    train(tmp_path, dict(low=dict(max_epochs=3)))
+    with pytest.raises(StageError, match='low.max_epochs: 2, but .* after 3 epochs'):
+        train(tmp_path, dict(low=dict(max_epochs=2)), resume=True)
+
+
+@pytest.mark.parametrize('stage', ['low', 'all'])
+def test_data_without_a_batch(tmp_path, stage):
+    """Of a later stage it shows at once too."""
+    stages = {name: dict(max_epochs=1) for name in ('low', 'all')}
+    stages[stage]['train_dataloader'] = dict(batch_size=1000, drop_last=True)
+    with pytest.raises(StageError, match=f'stages.{stage}.train_dataloader: .* samples '
+                       'make no batch of 1000 with drop_last=True'):
+        train(tmp_path, stages)
+    assert not list(tmp_path.glob('*.pth'))
 
 
 def test_starting_from_weights(tmp_path):

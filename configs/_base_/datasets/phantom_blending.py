@@ -25,5 +25,6 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_root=data_root,
+        other_classes=(),
         ann_file='annotations/train.json',
         pipeline=train_pipeline))

@@ -7,12 +7,21 @@ data_root = 'data/phantom/'
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    dataset=dict(data_root=data_root, ann_file='annotations/train.json'))
+    dataset=dict(
+        data_root=data_root,
+        other_classes=(),
+        ann_file='annotations/train.json'))
 val_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    dataset=dict(data_root=data_root, ann_file='annotations/test.json'))
+    dataset=dict(
+        data_root=data_root,
+        other_classes=(),
+        ann_file='annotations/test.json'))
 test_dataloader = dict(
     batch_size=4,
     num_workers=1,
-    dataset=dict(data_root=data_root, ann_file='annotations/test.json'))
+    dataset=dict(
+        data_root=data_root,
+        other_classes=(),
+        ann_file='annotations/test.json'))

@@ -21,13 +21,16 @@ test_pipeline = [
 
 train_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=train_pipeline))
+    dataset=dict(
+        data_root=data_root, other_classes=(), pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_root=data_root,
+        other_classes=(),
         ann_file='annotations/test.json',
         pipeline=test_pipeline))
 test_dataloader = dict(
     num_workers=1,
-    dataset=dict(data_root=data_root, pipeline=test_pipeline))
+    dataset=dict(
+        data_root=data_root, other_classes=(), pipeline=test_pipeline))

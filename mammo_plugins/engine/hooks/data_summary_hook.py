@@ -1,4 +1,5 @@
 """What a run learns from and is tested on, said when it begins."""
+from logging import INFO, WARNING
 from typing import Any, Iterator
 
 from mmengine.hooks import Hook
@@ -59,7 +60,8 @@ class DataSummaryHook(Hook):
     def _log(runner: Runner, part: str, dataset: Any) -> None:
         for each in built_datasets(dataset):
             if hasattr(each, 'summary'):
-                runner.logger.info(f'{part} data: {each.ann_file}: {each.summary()}')
+                said = f'{part} data: {each.ann_file}: {each.summary()}'
+                runner.logger.log(WARNING if each.left_out() else INFO, said)
 
     @staticmethod
     def _tell_metrics(loop: Any) -> None:
