@@ -7,6 +7,7 @@ from mammo_plugins.apis.command_line import (add_run_arguments, parser,
                                              prepare_run, require_file,
                                              user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                              check_complete,
                                               check_no_synthesis,
                                               warn_of_shared_parts)
 from mammo_plugins.engine.distributed import close_process_group
@@ -38,6 +39,7 @@ def main() -> None:
     with user_errors():
         require_file(args.checkpoint, 'checkpoint')
         cfg = prepare_run(args)
+        check_complete(cfg, 'test')
         cfg.load_from = args.checkpoint
         cfg.resume = False
         check_annotation_files(cfg, ['test'])

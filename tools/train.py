@@ -7,8 +7,8 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              enable_amp, parser, prepare_run,
                                              require_file, user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
-                                              check_batches, check_lengths,
-                                              check_no_synthesis,
+                                              check_batches, check_complete,
+                                              check_lengths, check_no_synthesis,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.leakage import check_synthetic_sources
@@ -48,6 +48,7 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         cfg = prepare_run(args)
+        check_complete(cfg, 'train')
         if args.amp:
             enable_amp(cfg)
         if args.auto_scale_lr:

@@ -1,5 +1,6 @@
 """What the command-line tools have in common."""
 import argparse
+import os
 import os.path as osp
 import sys
 from contextlib import contextmanager
@@ -139,6 +140,9 @@ def prepare_run(args: argparse.Namespace) -> Config:
     hooks.setdefault('checkpoint_check', dict(type='mammo.CheckpointCheckHook'))
     hooks.setdefault('data_summary', dict(type='mammo.DataSummaryHook'))
     hooks.setdefault('pixel_size', dict(type='mammo.PixelSizeHook'))
+    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
+        raise ConfigError('--launcher pytorch: this process was not started by torchrun; '
+                          'use tools/dist_train.sh or tools/dist_test.sh')
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
                           'without GPUs use tools/dist_train.sh')

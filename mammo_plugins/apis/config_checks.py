@@ -20,6 +20,32 @@ from .config_loading import ConfigError
 SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
+def check_complete(cfg: Config, part: str) -> None:
+    """Raise :class:`ConfigError` for a config that is no whole run.
+
+    Args:
+        cfg (Config): The run's config.
+        part (str): 'train' or 'test', what it is to do.
+    """
+    needed = ['model', f'{part}_dataloader', f'{part}_cfg',
+              'optim_wrapper' if part == 'train' else 'test_evaluator']
+    missing = [key for key in needed if cfg.get(key) is None]
+    if missing:
+        raise ConfigError(
+            f'{cfg.filename}: has no {", ".join(missing)}, without which there is '
+            f'nothing to {part}; files in _base_ are parts of configs'
+            + ('; generators of images are not tested' if part == 'test' else ''))
+    for each in ('train', 'val', 'test'):
+        keys = [f'{each}_dataloader', f'{each}_cfg']
+        keys.append('optim_wrapper' if each == 'train' else f'{each}_evaluator')
+        there = [key for key in keys if cfg.get(key) is not None]
+        if there and len(there) < len(keys):
+            lacking = [key for key in keys if key not in there]
+            raise ConfigError(
+                f'{cfg.filename}: has {", ".join(there)}, but no '
+                f'{", ".join(lacking)}; set all of them, or all to None')
+
+
 def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
     """Raise :class:`ConfigError` if an annotation file, or a class in it, is missing.
 

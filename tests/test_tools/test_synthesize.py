@@ -67,7 +67,6 @@ def root(phantom_root, tmp_path):
 
 def options(root):
     return ['--cfg-options', f'train_dataloader.dataset.data_root={root}',
-            'load.0.cache_dir=None',
             'train_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None',
             'test_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None']
 

@@ -107,6 +107,21 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
     refused('tools/train.py', CONFIG, *small(*setting.split(' ')), said=said)
 
 
+@pytest.mark.parametrize('tool, words, said', [
+    ('train', ['configs/_base_/models/faster-rcnn_hrnetv2p-w48.py'],
+     ['has no train_dataloader, train_cfg, optim_wrapper', '_base_']),
+    ('test', ['configs/blending/blending-gan_phantom.py', 'README.md'],
+     ['has no test_dataloader', 'generators of images are not tested']),
+    ('train', [CONFIG, '--launcher', 'pytorch'], 'tools/dist_train.sh'),
+    ('train', [CONFIG, '--cfg-options', 'val_evaluator=None'],
+     ['has val_dataloader, val_cfg, but no val_evaluator', 'all to None']),
+])
+def test_what_is_no_run(tool, words, said, tmp_path, refused, monkeypatch):
+    monkeypatch.delenv('RANK', raising=False)
+    refused(f'tools/{tool}.py', *words[:1 if tool == 'train' else 2], '--work-dir',
+            tmp_path, *words[1 if tool == 'train' else 2:], said=said)
+
+
 def test_weights_on_a_network(child, small, refused):
     path = child("model = dict(backbone=dict(init_cfg=dict(_delete_=True, type='Pretrained', "
                  "checkpoint='torchvision://resnet34')))")
