@@ -141,7 +141,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     hooks.setdefault('data_summary', dict(type='mammo.DataSummaryHook'))
     hooks.setdefault('pixel_size', dict(type='mammo.PixelSizeHook'))
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
-        raise ConfigError('--launcher pytorch: this process was not started by torchrun; '
+        raise ConfigError('--launcher pytorch: torchrun did not start this process; '
                           'use tools/dist_train.sh or tools/dist_test.sh')
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '

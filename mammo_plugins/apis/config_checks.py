@@ -69,7 +69,7 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
 
 def _check_coco_classes(field: str, dataset: dict, path: str,
                         scope: Optional[str]) -> None:
-    """Raise if mmdet's data set would find no lesion of a class; ours says it itself."""
+    """Raise if mmdet's data set would find no lesion of a class; ours does itself."""
     named = [c['name'] for c in mmengine.load(path, file_format='json').get(
         'categories', ())]
     classes = classes_of(field, dataset, scope) or ()

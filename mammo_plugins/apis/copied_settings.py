@@ -258,7 +258,8 @@ def _with_value(value: Any, cfg: Config) -> List[str]:
             for field in _holding(value, part, key)]
 
 
-def unreached_options(path: str, options: Dict[str, Any]) -> List[Tuple[str, List[str]]]:
+def unreached_options(path: str,
+                      options: Dict[str, Any]) -> List[Tuple[str, List[str]]]:
     """Return which of ``--cfg-options`` change nothing, and what to set instead.
 
     Args:

@@ -7,7 +7,7 @@ import torch
 
 from .known_settings import accepted_settings, nearest
 
-_ALIKE = ('set model.data_preprocessor (num_channels; mean and std have one value each, '
+_ALIKE = ('set model.data_preprocessor (num_channels; mean and std have one value, '
           'mammograms are grey) and in_channels of the backbone alike')
 
 # (type of error, pattern of its text, what to say of the match)
@@ -30,10 +30,10 @@ _KNOWN: List[Tuple[type, str, Callable[[Any], str]]] = [
      lambda m: 'a batch of one image in training, of which batch normalisation has no '
      'statistics; set train_dataloader.drop_last=True, or a batch_size that leaves '
      'none alone'),
-    (RuntimeError, r'Output size is too small|Kernel size can\'t be greater than actual',
+    (RuntimeError, r'Output size is too small|Kernel size can\'t be greater than',
      lambda m: 'the images are too small for the network, whose last layers have '
      'nothing left of them; make them larger (Resize in the pipelines)'),
-    (ValueError, r'loaded state dict (contains a parameter group|has a different number)',
+    (ValueError, r'loaded state dict (contains a parameter group|has a different)',
      lambda m: 'the checkpoint to resume from was trained with another optimiser or '
      'other trainable parts; resume with the config of its training, or start from its '
      'weights with load_from and without --resume'),
@@ -91,8 +91,8 @@ def explained(error: Exception) -> Optional[str]:
         error (Exception): With its traceback.
     """
     if isinstance(error, torch.cuda.OutOfMemoryError):
-        return ('the GPU has too little memory: set a smaller batch_size, smaller images '
-                '(ResizeWithin), or train with --amp '
+        return ('the GPU has too little memory: set a smaller batch_size, shrink '
+                'images (ResizeWithin), or train with --amp '
                 f'({str(error).splitlines()[0]})')
     text = str(error)
     for kind, pattern, say in _KNOWN:

@@ -19,7 +19,7 @@ def _root(monkeypatch):
 
 @pytest.fixture
 def child(tmp_path):
-    """Write a config that inherits from a base, the baseline unless another is given."""
+    """Write a config that inherits from a base, the baseline by default."""
 
     def write(text, base=str(ROOT / CONFIG), name='child.py'):
         path = tmp_path / name

@@ -55,7 +55,8 @@ def hub(tmp_path, monkeypatch):
     (lambda name: dict(branches=[dict(pretrained=name)]),
      r'model.branches\[0\].pretrained')])
 def test_weights_on_a_network(hub, name, file, model, field):
-    with pytest.raises(CheckpointError, match=f'^{field}: {name}: .*checkpoints/{file}'):
+    said = f'^{field}: {name}: .*checkpoints/{file}'
+    with pytest.raises(CheckpointError, match=said):
         check_pretrained_files(model(name))
 
 

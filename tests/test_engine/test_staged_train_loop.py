@@ -519,7 +519,7 @@ def test_resuming_what_was_not_staged(tmp_path):
 
 
 @pytest.mark.parametrize('before, after, said', [
-    (['old'], ['low', 'all'], 'of the stages old .it was saved in old.*trains low, all'),
+    (['old'], ['low', 'all'], 'of the stages old .* saved in old.*trains low, all'),
     # it would go on in the last one and leave new untrained
     (['low', 'all'], ['low', 'new', 'all'], 'of the stages low, all .*low, new, all'),
     (['low', 'all'], ['new', 'low', 'all'], 'trains new, low, all'),

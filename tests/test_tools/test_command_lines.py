@@ -40,7 +40,7 @@ def check_help(path, text):
 
 
 def checkpoints_of(config):
-    """Return what a training by a config leaves in its work dir: a bare loop says it."""
+    """Return what a training by a config leaves in its work dir."""
     cfg = Config.fromfile(ROOT / config)
     stages = stages_of(cfg)
     epochs = sum(s.max_epochs for s in stages) or cfg.train_cfg.max_epochs

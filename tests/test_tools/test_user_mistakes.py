@@ -1,4 +1,4 @@
-"""Mistakes that a user makes get one line that says what to do, before the first batch."""
+"""Mistakes of a user get one line that says what to do, before the first batch."""
 import json
 from pathlib import Path
 
@@ -123,8 +123,8 @@ def test_what_is_no_run(tool, words, said, tmp_path, refused, monkeypatch):
 
 
 def test_weights_on_a_network(child, small, refused):
-    path = child("model = dict(backbone=dict(init_cfg=dict(_delete_=True, type='Pretrained', "
-                 "checkpoint='torchvision://resnet34')))")
+    path = child("model = dict(backbone=dict(init_cfg=dict(_delete_=True, "
+                 "type='Pretrained', checkpoint='torchvision://resnet34')))")
     refused('tools/train.py', path, *small(), said=[
         'model.backbone.init_cfg.checkpoint: torchvision://resnet34',
         'checkpoints/resnet34-', 'init_cfg=None'])

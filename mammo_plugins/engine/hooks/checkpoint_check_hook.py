@@ -21,7 +21,7 @@ class CheckpointCheckHook(Hook):
     testing or resuming, this hook raises instead. Training from ``load_from``
     stays lenient, since fine-tuning replaces heads. A test of weights from before the
     last stage of their training is warned of. The classes of the data, of the heads
-    and of the checkpoint have to be the same; of a checkpoint that is fine-tuned, others
+    and of the checkpoint have to be the same; others of a checkpoint that is fine-tuned
     are warned of.
     """
 

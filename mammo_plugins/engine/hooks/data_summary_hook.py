@@ -69,4 +69,5 @@ class DataSummaryHook(Hook):
                 if hasattr(each, 'left_out')]
         if any(said):
             loop.evaluator.dataset_meta = dict(
-                loop.evaluator.dataset_meta or {}, left_out='. '.join(filter(None, said)))
+                loop.evaluator.dataset_meta or {},
+                left_out='. '.join(filter(None, said)))

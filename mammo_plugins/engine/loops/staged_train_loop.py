@@ -254,9 +254,9 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.begin_epoch = state['begin_epoch']
         if self._stage_epoch > self.stage.max_epochs:
             raise StageError(
-                f'stages.{self.stage.name}.max_epochs: {self.stage.max_epochs}, but the '
-                f'checkpoint to resume from was saved after {self._stage_epoch} epochs '
-                'of the stage; set at least as many, or take an earlier checkpoint')
+                f'stages.{self.stage.name}.max_epochs: {self.stage.max_epochs}, but '
+                f'the checkpoint to resume from was saved after {self._stage_epoch} '
+                'epochs of the stage; set at least as many, or take an earlier one')
 
     def _measure_stages(self) -> None:
         """Size the data of later stages; what is wrong with them shows at once."""
