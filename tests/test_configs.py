@@ -13,6 +13,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
+from mammo_plugins.engine.classes import check_classes
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
 from mammo_plugins.engine.pretrained import drop_pretrained_files
@@ -156,6 +157,7 @@ def test_prediction(path, run):
     with DefaultScope.overwrite_default_scope('mammo'):
         cfg, dataset = run(path, 'test_dataloader')
         model = MODELS.build(cfg.model).eval()
+        check_classes(cfg, model, ['train', 'val', 'test'])
         with torch.no_grad():
             sample, = model.test_step(pseudo_collate([dataset[0]]))
     if isinstance(model, MalignancyClassifier):

@@ -10,6 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DefaultScope
 
 from mammo_plugins.engine.checkpoint import load_checkpoint_into
+from mammo_plugins.engine.classes import check_classes
 from mammo_plugins.engine.loops.stages import freeze, rest, stages_of
 from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import DATASETS, MODELS
@@ -57,6 +58,7 @@ def test_stages_learn_and_exams_are_predicted(name, run):
     np.random.seed(0)
     cfg, dataset = run(name)
     model = MODELS.build(cfg.model)
+    check_classes(cfg, model, ['train', 'val', 'test'])
     model.init_weights()
     has = [any(view['instances'] for view in dataset.get_data_info(i)['views'].values())
            for i in range(len(dataset))]
