@@ -108,6 +108,17 @@ def nearest(name: str, known: Any) -> str:
     return f'; did you mean {" or ".join(near)}?' if near else ''
 
 
+def nearest_or_all(name: str, known: Set[str]) -> str:
+    """As :func:`nearest`, but all names where none is near.
+
+    Args:
+        name (str): A name that is unknown.
+        known (set[str]): Those there are.
+    """
+    known = known - {'self', 'args', 'kwargs'}
+    return nearest(name, known) or f'; it has {", ".join(sorted(known))}'
+
+
 def _same_but_for_digits(one: str, other: str) -> bool:
     return re.sub(r'\d', '', one) == re.sub(r'\d', '', other)
 
@@ -186,9 +197,13 @@ def _of_component(part: Dict[str, Any], field: str,
         return
     accepted = [accepted_settings(component) for component in classes]
     known = set().union(*(names for names, _ in accepted))
-    cutoff = _NEAR if all(complete for _, complete in accepted) else _TWIN
+    complete = all(complete for _, complete in accepted)
+    # nothing takes settings of ours out of the way before we see them
+    ours = complete and all(c.__module__.startswith('mammo_plugins.') for c in classes)
+    cutoff = _NEAR if complete else _TWIN
     name = getattr(part['type'], '__name__', str(part['type'])).rpartition('.')[2]
     for key in part:
-        if key not in known and key not in _TAKEN and difflib.get_close_matches(
-                key, known, cutoff=cutoff):
-            yield f'{field}.{key}', f'{name} has no such setting' + nearest(key, known)
+        if key not in known and key not in _TAKEN and (
+                ours or difflib.get_close_matches(key, known, cutoff=cutoff)):
+            yield (f'{field}.{key}',
+                   f'{name} has no such setting{nearest_or_all(key, known)}')

@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import torch
 
-from .known_settings import accepted_settings, nearest
+from .known_settings import accepted_settings, nearest_or_all
 
 _ALIKE = ('set model.data_preprocessor (num_channels; mean and std have one value, '
           'mammograms are grey) and in_channels of the backbone alike')
@@ -22,7 +22,7 @@ _KNOWN: List[Tuple[type, str, Callable[[Any], str]]] = [
      "'mammo.MammogramDataPreprocessor' with one mean and one std, and "
      'num_channels=3 for weights of colour images'),
     (ValueError, r'^MammogramDataPreprocessor: .*', lambda m: m[0]),
-    (ValueError, r'Cannot infer the rule for key ([^,]*),',
+    (ValueError, r'Cannot infer the rule for (?:key )?([^,]*),',
      lambda m: f'save_best or monitor {m[1]}: it is not known whether more or less is '
      "better; set rule='greater' (recall, AUC, Dice) or rule='less' (losses) beside it "
      f'(default_hooks.checkpoint.rule for save_best)'),
@@ -79,7 +79,7 @@ def _of_component(error: Exception) -> Optional[str]:
     argument = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     component = place.get('obj_cls')
     if argument and component is not None:
-        hint = nearest(argument[1], accepted_settings(component)[0] - {'self'})
+        hint = nearest_or_all(argument[1], accepted_settings(component)[0])
     of = f'{component.__name__}: ' if hasattr(component, '__name__') else ''
     return f'the config builds no valid component: {of}{error}{hint}'
 

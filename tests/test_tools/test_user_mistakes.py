@@ -95,7 +95,8 @@ HEADS = 'model.roi_head.bbox_head.num_classes'
     ("default_hooks.checkpoint.save_best='froc/recall@1.0'",
      ['froc/recall@1.0', "rule='greater'"]),
     ('load_from=https://host.example/a/b.pth', 'checkpoints/b.pth'),
-    ('model.backbone.depth=3', "unexpected keyword argument 'depth'"),
+    ('model.backbone.depth=3', 'model.backbone.depth: HRNet has no such setting; it has'),
+    ('model.neck.depth=3', ["unexpected keyword argument 'depth'; it has", 'num_outs']),
     ('optim_wrapper.optimizer.learning_rate=3', 'learning_rate'),
     ('train_dataloader.dataset.modality=CEM-LE', "no view of modality 'CEM-LE'"),
     ('train_cfg.val_interval=0', 'train_cfg.val_interval: 0; expected'),
@@ -120,6 +121,18 @@ def test_what_is_no_run(tool, words, said, tmp_path, refused, monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
     refused(f'tools/{tool}.py', *words[:1 if tool == 'train' else 2], '--work-dir',
             tmp_path, *words[1 if tool == 'train' else 2:], said=said)
+
+
+@pytest.mark.parametrize('text, said', [
+    ("custom_hooks = [dict(type='EarlyStoppingHook', monitor='froc/recall@1.0')]",
+     ['monitor froc/recall@1.0', "rule='greater'"]),
+    ("custom_hooks = [dict(type='NoHook')]", ['NoHook is not in the']),
+    ("model = dict(roi_head=dict(bbox_head=dict(loss_cls=dict(reduktion='sum'))))",
+     ['model.roi_head.bbox_head.loss_cls.reduktion: RoIFocalLoss has no such setting',
+      'it has alpha, gamma, loss_weight']),
+])
+def test_hooks_and_losses(text, said, child, small, refused):
+    refused('tools/train.py', child(text), *small(), said=said)
 
 
 def test_weights_on_a_network(child, small, refused):
