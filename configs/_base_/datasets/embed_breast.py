@@ -13,8 +13,7 @@ labels = dict(
 metainfo = dict(
     classes=('mass', 'calcification', 'architectural distortion', 'asymmetry',
              'finding'))
-settings = dict(
-    data_root=data_root, labels=labels, metainfo=metainfo, other_classes='raise')
+settings = dict(data_root=data_root, labels=labels, metainfo=metainfo)
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=dict(settings, ann_file='annotations/val.json'))
 test_dataloader = dict(dataset=settings)

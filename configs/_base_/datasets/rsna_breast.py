@@ -11,8 +11,7 @@ labels = dict(
     negative=('benign', None),
     positive=('malignant', ))
 metainfo = dict(classes=('mass', ))  # the set outlines no lesions
-settings = dict(
-    data_root=data_root, labels=labels, metainfo=metainfo, other_classes='raise')
+settings = dict(data_root=data_root, labels=labels, metainfo=metainfo)
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=dict(settings, ann_file='annotations/val.json'))
 test_dataloader = dict(dataset=settings)
