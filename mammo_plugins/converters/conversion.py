@@ -7,11 +7,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-import cv2
-
 from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
                               write_json)
 from mammo_plugins.io.image_kind import FULL_FIELD, exclusion, screening_rank
+from mammo_plugins.stopping import start_worker
 from mammo_plugins.version import __version__
 
 from .base import Converter
@@ -173,17 +172,13 @@ def _run(job: Job, todo: List[Tuple[RawView, str]], workers: int):
             yield item, process_view(job, item[0])
         return
     with ProcessPoolExecutor(workers, get_context('spawn'),
-                             _one_thread) as pool:
+                             start_worker) as pool:
         futures = {pool.submit(process_view, job, item[0]): item for item in todo}
         try:
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
         finally:  # an interruption does not wait for what is queued
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)  # the processes share the cores
 
 
 def process_view(job: Job, view: RawView) -> Result:

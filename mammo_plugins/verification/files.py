@@ -12,6 +12,7 @@ from tqdm import tqdm
 from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, breast_side
 from mammo_plugins.io import (DicomWarnings, Mammogram, MammogramError,
                               MammogramHeader, read_header, read_mammogram)
+from mammo_plugins.stopping import start_worker
 from mammo_plugins.structures import VIEWS
 
 from .entries import ERROR, WARNING, Finding, Part
@@ -125,7 +126,8 @@ def compare_pixels(task: Task, pixels: np.ndarray) -> Iterator[Finding]:
 
 def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
     """Check all files, and look for images with the same pixels."""
-    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    pool = ProcessPoolExecutor(
+        workers, initializer=start_worker) if workers > 1 else None
     results = pool.map(check_image, tasks, chunksize=4) if pool else \
         map(check_image, tasks)
     owner: Dict[str, Tuple[str, Path]] = {}
