@@ -21,15 +21,17 @@ def parse_args():
         '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
         'the original files and in mm) and one four-view picture an exam; of pairs one '
         'of each projection with the normal and the abnormal images; of exams one with '
-        'the outlines of masses and one with heat maps. Paths below PATH are written '
-        'as they are: keep names out of them.',
+        'the outlines of masses and one with heat maps. Each exam is in '
+        'predictions.jsonl as soon as it is done, and the same command goes on where it '
+        'was stopped. Paths below PATH are written as they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     arguments.add_argument(
-        'path', help='a file, or a folder of one or many exams')
+        'path', nargs='+', help='files, or folders of one or many exams')
     arguments.add_argument(
-        '--out', default='results', help='output folder (default: %(default)s)')
+        '--out', default='results',
+        help='output folder, of this run alone (default: %(default)s)')
     arguments.add_argument(
         '--score-thr',
         type=float,
@@ -67,7 +69,7 @@ def main() -> None:
         result = inferencer(args.path, args.out, args.score_thr, args.group_by)
     report(result, args.out)
     if not result['exams']:
-        raise SystemExit(f'error: {args.path}: no exam that can be used; '
+        raise SystemExit(f'error: {" ".join(args.path)}: no exam that can be used; '
                          + ('the reasons are above' if result['skipped'] else
                             'there are no files'))
 
@@ -92,6 +94,11 @@ def report(result: dict, out: str) -> None:
     if result['exams']:
         print(f'{len(result["exams"])} exams, {views} views: {out}/'
               'predictions.json, and pictures')
+    outside = [count for exam in result['exams'] for view in exam['views']
+               if (count := view.get('outside_breast'))]
+    if outside:
+        print(f'{sum(outside)} detections outside the breast dropped, in '
+              f'{len(outside)} views')
     for exam in result['exams']:
         for view in exam['views']:
             for warning in view['warnings']:
