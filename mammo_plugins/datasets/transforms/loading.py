@@ -14,6 +14,8 @@ from mammo_plugins.io import DicomWarnings, read_mammogram
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
+from .views import SelectView
+
 
 def segmentation_to_canonical(segmentation: Union[list, dict],
                               frame: CanonicalFrame) -> Union[list, dict]:
@@ -69,7 +71,7 @@ class LoadMammogram(BaseTransform):
 
     Required Keys:
 
-    - img_path
+    - img_path, or views with one view of :class:`~mammo_plugins.datasets.ExamDataset`
     - instances (list[dict], optional)
 
     Modified Keys:
@@ -151,6 +153,8 @@ class LoadMammogram(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""
+        if 'img_path' not in results:
+            results = self._only_view(results)
         with DicomWarnings() as warned:
             image, frame = self.load(results['img_path'])
         for kind in sorted(warned.kinds - self._warned):
@@ -171,6 +175,17 @@ class LoadMammogram(BaseTransform):
         if 'instances' in results:
             results['instances'] = self._map_instances(results['instances'], frame)
         return results
+
+    @staticmethod
+    def _only_view(results: dict) -> dict:
+        """Return the one view of a sample of ExamDataset, as mmdet's steps want it."""
+        views = results.get('views', {})
+        if len(views) != 1:
+            raise KeyError(
+                f'LoadMammogram: the sample has {len(views)} views '
+                f'({", ".join(views)}) and no img_path; put mammo.SelectView before '
+                'it, or it into mammo.ForEachView')
+        return SelectView(*views).transform(results)
 
     @staticmethod
     def _map_instances(instances: List[dict],
