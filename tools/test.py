@@ -8,6 +8,7 @@ from mammo_plugins.apis.command_line import (add_run_arguments,
                                              check_no_synthesis, parser,
                                              prepare_run, require_file,
                                              user_errors)
+from mammo_plugins.apis.work_dir import tested
 from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '
@@ -46,7 +47,8 @@ def main() -> None:
             from mmdet.evaluation import DumpDetResults
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
-        runner.test()
+        with tested(cfg, args.checkpoint):
+            runner.test()
         del runner
         close_process_group()
     print(f'results: {cfg.work_dir}/test')

@@ -1,7 +1,7 @@
 """Train a model."""
 import os
 
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              check_annotation_files,
@@ -10,6 +10,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              require_file, user_errors,
                                              warn_of_schedule)
 from mammo_plugins.apis.leakage import check_synthetic_sources
+from mammo_plugins.apis.work_dir import begin_training
 from mammo_plugins.engine.checkpoint import (check_pretrained_files,
                                              drop_pretrained_files)
 from mammo_plugins.engine.distributed import close_process_group
@@ -54,19 +55,12 @@ def main() -> None:
                     'base_batch_size=...) in the config: the images a step that '
                     'its learning rate is meant for')
             cfg.auto_scale_lr.enable = True
-        if args.resume == 'auto':
-            # a first start, of the config's load_from, until there is a checkpoint
-            cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
-            if cfg.resume:
-                cfg.load_from = None
-        elif args.resume is not None:
-            cfg.resume, cfg.load_from = True, args.resume
+        begin_training(cfg, args.resume)
         if cfg.get('load_from'):
             require_file(cfg.load_from, 'checkpoint (load_from); '
                          'docs/how_to/pretrained_weights.md says where pretrained '
                          'weights come from')
-        if cfg.get('resume') and (
-                cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)):
+        if cfg.get('resume') and cfg.get('load_from'):
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))

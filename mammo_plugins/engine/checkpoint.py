@@ -11,7 +11,6 @@ from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-
 _PRETRAINED = ('Pretrained', 'PretrainedInit')
 
 
