@@ -2,6 +2,7 @@
 import hashlib
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
                     Union)
@@ -127,7 +128,7 @@ def compare_pixels(task: Task, pixels: np.ndarray) -> Iterator[Finding]:
 def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
     """Check all files, and look for images with the same pixels."""
     pool = ProcessPoolExecutor(
-        workers, initializer=start_worker) if workers > 1 else None
+        workers, get_context('spawn'), start_worker) if workers > 1 else None
     results = pool.map(check_image, tasks, chunksize=4) if pool else \
         map(check_image, tasks)
     owner: Dict[str, Tuple[str, Path]] = {}
