@@ -1,6 +1,7 @@
 """Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
 from collections import defaultdict
 from pathlib import Path
+from typing import Sequence
 
 from mammo_plugins.apis import ExamInferencer, NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
@@ -99,18 +100,30 @@ def report(result: dict, out: str) -> None:
     if outside:
         print(f'{sum(outside)} detections outside the breast dropped, in '
               f'{len(outside)} views')
+    for note in result['notes']:
+        print(f'note: {note}')
+    warned, kinds = defaultdict(list), {}
     for exam in result['exams']:
-        for view in exam['views']:
-            for warning in view['warnings']:
-                print(f'warning: {view["file"]}: {warning}')
+        for name, warnings in [(f'exam {exam["exam_id"]}', exam['warnings']), *(
+                (view['file'], view['warnings']) for view in exam['views'])]:
+            for warning in warnings:
+                kind = kinds.setdefault(warning.partition(':')[0], warning)
+                warned[kind].append(name)
+    for warning, names in warned.items():
+        print(f'warning: {_first(names)}: {warning}')
     by_reason = defaultdict(list)
     for entry in result['skipped']:
         by_reason[entry['reason']].append(entry['file'])
     if by_reason:
         print(f'{len(result["skipped"])} files skipped:')
     for reason, files in by_reason.items():
-        more = f' and {len(files) - 3} more' if len(files) > 3 else ''
-        print(f'  {", ".join(files[:3])}{more}: {reason}')
+        print(f'  {_first(files)}: {reason}')
+
+
+def _first(names: Sequence[str]) -> str:
+    """Name the first few of what may be thousands."""
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(names[:3]) + more
 
 
 if __name__ == '__main__':

@@ -143,16 +143,16 @@ class CanonicalFrame:
         Args:
             laterality (str): 'L' or 'R', as the exam has it.
         """
-        doubts = [self.doubt] if self.doubt else []
+        remarks = []
         turned = self.transposed or self.upside_down
-        if turned:
-            doubts.append('the image was turned as PatientOrientation says')
         if self.found and not turned and self.flipped != (laterality == 'R'):
-            doubts.append(
+            remarks.append(
                 f'laterality {laterality}, but the chest wall is on the '
                 f'{"right" if self.flipped else "left"}: the image is mirrored, '
                 'or the header is wrong')
-        return doubts
+        if turned:
+            remarks.append('the image was turned as PatientOrientation says')
+        return remarks + ([self.doubt] if self.doubt else [])
 
     @property
     def shape(self) -> Tuple[int, int]:

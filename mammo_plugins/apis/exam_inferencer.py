@@ -121,8 +121,8 @@ class ExamInferencer(TrainedModel):
             complete = True
         finally:
             stop_arrived()
-            result = dict(info=dict(info, complete=complete), exams=exams,
-                          skipped=skipped)
+            result = dict(info=dict(info, complete=complete), notes=found.notes,
+                          exams=exams, skipped=skipped)
             if writer is not None:
                 writer.join(result)
         return result
@@ -170,6 +170,7 @@ class ExamInferencer(TrainedModel):
                 key, views, cache, self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
+                warnings=found.doubts.get(key, []),
                 **findings.exam,
                 **(dict(breasts=findings.breasts) if findings.breasts else {}),
                 views=[
@@ -215,7 +216,8 @@ class ExamInferencer(TrainedModel):
             while images:
                 view = images.pop(0)
                 try:
-                    frames[name] = loader.load(str(view.path))[1]
+                    frames[name] = loader.load(
+                        str(view.path), view.laterality, view.view)[1]
                 except MammogramError as error:
                     found.skipped.append((view.path, error.reason))
                     continue
@@ -295,7 +297,7 @@ class ExamInferencer(TrainedModel):
         if self.nipple_locator is None:
             return nipples
         for name, view in views.items():
-            image, frame = loader.load(str(view.path))
+            image, frame = loader.load(str(view.path), view.laterality, view.view)
             point = self.nipple_locator(image)
             if point is not None:
                 nipples[name] = tuple(

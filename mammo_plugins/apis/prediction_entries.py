@@ -10,6 +10,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 
 from mammo_plugins.anatomy import CanonicalFrame, opencv_affine
+from mammo_plugins.io.image_kind import screening_rank
 from mammo_plugins.structures import score_to_birads
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
@@ -112,12 +113,11 @@ def view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
         frame (CanonicalFrame): Where the breast is in it.
         found (dict): What the model says of it.
     """
-    warnings = []
-    if frame.flipped != (view.laterality == 'R'):
-        warnings.append(
-            f'laterality {view.laterality}, but the chest wall is on the '
-            f'{"right" if frame.flipped else "left"}: the image is mirrored, '
-            'or the header is wrong')
+    warnings = [str(warning) for warning in view.warnings]
+    if screening_rank(view.kind):
+        warnings.append(f'{view.kind} image: there is no full-field image of this view '
+                        'that can be used')
+    warnings += frame.remarks(view.laterality)
     if not frame.found:
         warnings.append('no breast was told from the background; the whole '
                         'image was used')
@@ -132,6 +132,7 @@ def view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
         laterality=view.laterality,
         view=view.view,
         modality=view.modality,
+        image_kind=view.kind,
         width=view.width,
         height=view.height,
         pixel_spacing_mm=view.pixel_spacing_mm and list(view.pixel_spacing_mm),

@@ -19,7 +19,7 @@ def draw_judged_exam(views: Views, entry: dict, heat_maps: Dict[str, np.ndarray]
     outlined, heated = {}, {}
     one_kind = all('masses' in facts for facts in entry['views'])
     for (name, view), facts in zip(views.items(), entry['views']):
-        pixels, frame = loader.load(str(view.path))
+        pixels, frame = loader.load(str(view.path), view.laterality, view.view)
         if 'masses' in facts:
             outlined[view.name] = ViewPanel(pixels, outlines=[
                 transform_points(mass['outline'], frame.matrix)
@@ -44,7 +44,7 @@ def draw_exam(views: Views, entry: dict, loader: LoadMammogram,
     """Draw the views of an exam with what was detected in them."""
     panels, judged = {}, False
     for (name, view), facts in zip(views.items(), entry['views']):
-        pixels, frame = loader.load(str(view.path))
+        pixels, frame = loader.load(str(view.path), view.laterality, view.view)
         shown = [d for d in facts.get('detections', ())
                  if d['score'] >= score_thr]
         judged = judged or any('malignancy' in d for d in shown)
@@ -67,7 +67,7 @@ def draw_pair(sample: MultiViewDataSample, projection: str, views: Views,
               loader: LoadMammogram, path: Path, title: str) -> None:
     """Draw a pair of breasts in one projection."""
     originals = {
-        side: loader.load(str(views[side + projection].path))[0]
+        side: loader.load(str(views[side + projection].path), side, projection)[0]
         for side in sample.view_names}
     draw_pairs([pair_panels(sample, originals, projection)], path,
                f'{title}\nresearch use only')

@@ -155,7 +155,8 @@ def _process_all(job: Job, views: List[RawView], workers: int,
         known = journal.get(key)
         if known is not None and (
                 'image' not in known or load.is_cached(
-                    str(job.out / known['image']['file_name']))):
+                    str(job.out / known['image']['file_name']), view.laterality,
+                    view.view)):
             results[id(view)] = known
         else:
             todo.append((view, key))
@@ -201,7 +202,7 @@ def _view_result(job: Job, view: RawView) -> Result:
     try:
         file = job.converter.prepare(job.raw, view, job.out)
         header = read_header(job.out / file)
-        _, frame = load.load(str(job.out / file))
+        _, frame = load.load(str(job.out / file), view.laterality, view.view)
     except MammogramError as error:
         return dict(defect=error.reason)
     kind = view.image_kind or header.header['image_kind']

@@ -275,3 +275,57 @@ def test_identity_stays_out(inferencer, folder, tmp_path, capsys,
     inferencer(folder[0], tmp_path / 'out')
     said = capsys.readouterr()
     assert_private(said.out, said.err, tmp_path / 'out')
+
+
+def changed(source, path, **elements):
+    ds = pydicom.dcmread(source)
+    for keyword, value in elements.items():
+        setattr(ds, keyword, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path)
+
+
+def test_what_is_called_used_was_used(inferencer, phantom_root, tmp_path):
+    """The next image takes the place of one whose pixels cannot be read."""
+    source, root = phantom_root / 'dicom/phantom_0001/L_CC.dcm', tmp_path / 'in'
+    changed(source, root / 'a.dcm')
+    changed(source, root / 'b.dcm', ImageType=['DERIVED', 'PRIMARY', 'GENERATED_2D'])
+    changed(source, root / 'c.dcm', PresentationIntentType='FOR PROCESSING')
+    changed(source, root / 'd.dcm', ImageType=['ORIGINAL', 'PRIMARY', 'SPOT'])
+    (root / 'a.dcm').write_bytes((root / 'a.dcm').read_bytes()[:-3000])
+    result = inferencer(root, tmp_path / 'out')
+    view, = result['exams'][0]['views']
+    assert (view['file'], view['image_kind']) == ('b.dcm', 'synthetic 2-D')
+    assert 'there is no full-field image of this view' in view['warnings'][0]
+    reasons = {entry['file']: entry['reason'] for entry in result['skipped']}
+    assert 'truncated' in reasons['a.dcm']
+    assert reasons['c.dcm'] == 'another LCC of the same exam (raw); b.dcm is used'
+    assert reasons['d.dcm'].startswith('spot compression image')
+
+
+def test_boxes_of_a_turned_file_are_in_its_pixels(inferencer, phantom_root, tmp_path,
+                                                  monkeypatch):
+    at_a_known_place(monkeypatch, inferencer, [10., 20., 16., 28.])
+    source = phantom_root / 'dicom/phantom_0001/L_CC.dcm'
+    changed(source, tmp_path / 'upright/a.dcm', PatientOrientation=['A', 'R'])
+    ds = pydicom.dcmread(source)
+    pixels = np.ascontiguousarray(ds.pixel_array.T[::-1])  # turned to the left
+    changed(source, tmp_path / 'turned/a.dcm', Rows=pixels.shape[0],
+            Columns=pixels.shape[1], PixelData=pixels.tobytes(),
+            PatientOrientation=['R', 'P'])
+    upright, turned = (inferencer(tmp_path / name)['exams'][0]['views'][0]
+                       for name in ('upright', 'turned'))
+    x1, y1, x2, y2 = upright['detections'][0]['bbox']
+    width = upright['width']
+    assert turned['detections'][0]['bbox'] == [y1, width - x2, y2, width - x1]
+    assert turned['warnings'] == ['the image was turned as PatientOrientation says']
+
+
+def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_path):
+    for patient, view in (('A', 'L_CC'), ('B', 'R_CC')):
+        changed(phantom_root / f'dicom/phantom_0001/{view}.dcm',
+                tmp_path / f'{view}.dcm', PatientID=patient, Modality='')
+    result = inferencer(tmp_path)
+    assert [len(exam['views']) for exam in result['exams']] == [1, 1]
+    assert all('several patients' in exam['warnings'][0] for exam in result['exams'])
+    assert result['notes'] == ['2 files: no Modality']
