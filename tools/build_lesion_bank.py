@@ -111,7 +111,8 @@ def cut_lesions(view: View, lesions: Sequence[Lesion], root: Path, max_size: int
                 context: float) -> Iterator[Union[BankLesion, Skip]]:
     """Cut the lesions of one mammogram; yield each, or why it was skipped."""
     try:
-        image, frame = LoadMammogram().load(str(root / view.file_name))
+        image, frame = LoadMammogram().load(
+            str(root / view.file_name), view.laterality, view.view)
     except MammogramError as error:
         for _ in lesions:
             yield Skip(view.image_id, 'unreadable file', str(error))

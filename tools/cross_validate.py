@@ -182,6 +182,9 @@ def main() -> None:
                               f'{len(there)}')
         out = Path(args.work_dir or ROOT / 'work_dirs/cross_validation'
                    / Path(args.config).stem).resolve()
+        done = [fold for fold in folds if (out / f'fold_{fold}/result.json').is_file()]
+        if done:
+            print(f'{out}: fold {", ".join(map(str, done))} of {len(folds)} done before')
         tools = ToolRunner(ROOT, threads=1 if args.jobs > 1 else None)
         with ThreadPoolExecutor(args.jobs) as pool:
             list(tqdm(pool.map(lambda fold: run_fold(

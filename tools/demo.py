@@ -1,12 +1,13 @@
 """The main job, end to end, on phantom exams: `make demo`."""
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 from mammo_plugins.apis.command_line import parser
+from mammo_plugins.engine.work_dir import latest_checkpoint
+from mammo_plugins.stopping import run_child, stoppable
 
 ROOT = Path(__file__).resolve().parents[1]
 SINGLE = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
@@ -18,10 +19,9 @@ SINGLE_WORK, TRI_VIEW_WORK = 'work_dirs/demo/single_view', 'work_dirs/demo/tri_v
 def step(title: str, *words: str) -> None:
     """Run one tool, saying what a user would type; stop if it fails."""
     print(f'\n=== {title}\n$ python {" ".join(words)}', flush=True)
-    done = subprocess.run([sys.executable, *words], cwd=ROOT)
-    if done.returncode:
-        sys.exit(f'error: this step ended with status {done.returncode}; the '
-                 'reason is above')
+    status = run_child([sys.executable, *words], cwd=ROOT)
+    if status:
+        sys.exit(f'error: this step ended with status {status}; the reason is above')
 
 
 def held_out_exam() -> str:
@@ -34,8 +34,7 @@ def held_out_exam() -> str:
 
 def trained(work_dir: str) -> str:
     """Return the last checkpoint of a work dir."""
-    checkpoint = (ROOT / work_dir / 'last_checkpoint').read_text().strip()
-    return f'{work_dir}/{Path(checkpoint).name}'
+    return f'{work_dir}/{Path(latest_checkpoint(ROOT / work_dir)).name}'
 
 
 def result(work_dir: str, name: str) -> dict:
@@ -81,6 +80,12 @@ def main() -> None:
     parser('Make 100 phantom exams; train the small single-view baseline and '
            'MommiNet-v2, all stages, on 75; evaluate both on 25; and run inference '
            'on a DICOM folder.', 'python tools/demo.py').parse_args()
+    with stoppable('interrupted; make demo goes on from here'):
+        make_all()
+
+
+def make_all() -> None:
+    """Take all steps."""
     # one core trains, the other loads images: two threads would be in its way
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     start = time.time()

@@ -1,6 +1,7 @@
 """Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
 from collections import defaultdict
 from pathlib import Path
+from typing import Sequence
 
 from mammo_plugins.apis import ExamInferencer, NippleLocator
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
@@ -21,15 +22,17 @@ def parse_args():
         '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
         'the original files and in mm) and one four-view picture an exam; of pairs one '
         'of each projection with the normal and the abnormal images; of exams one with '
-        'the outlines of masses and one with heat maps. Paths below PATH are written '
-        'as they are: keep names out of them.',
+        'the outlines of masses and one with heat maps. Each exam is in '
+        'predictions.jsonl as soon as it is done, and the same command goes on where it '
+        'was stopped. Paths below PATH are written as they are: keep names out of them.',
         EXAMPLE)
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     arguments.add_argument(
-        'path', help='a file, or a folder of one or many exams')
+        'path', nargs='+', help='files, or folders of one or many exams')
     arguments.add_argument(
-        '--out', default='results', help='output folder (default: %(default)s)')
+        '--out', default='results',
+        help='output folder, of this run alone (default: %(default)s)')
     arguments.add_argument(
         '--score-thr',
         type=float,
@@ -67,7 +70,7 @@ def main() -> None:
         result = inferencer(args.path, args.out, args.score_thr, args.group_by)
     report(result, args.out)
     if not result['exams']:
-        raise SystemExit(f'error: {args.path}: no exam that can be used; '
+        raise SystemExit(f'error: {" ".join(args.path)}: no exam that can be used; '
                          + ('the reasons are above' if result['skipped'] else
                             'there are no files'))
 
@@ -92,18 +95,35 @@ def report(result: dict, out: str) -> None:
     if result['exams']:
         print(f'{len(result["exams"])} exams, {views} views: {out}/'
               'predictions.json, and pictures')
+    outside = [count for exam in result['exams'] for view in exam['views']
+               if (count := view.get('outside_breast'))]
+    if outside:
+        print(f'{sum(outside)} detections outside the breast dropped, in '
+              f'{len(outside)} views')
+    for note in result['notes']:
+        print(f'note: {note}')
+    warned, kinds = defaultdict(list), {}
     for exam in result['exams']:
-        for view in exam['views']:
-            for warning in view['warnings']:
-                print(f'warning: {view["file"]}: {warning}')
+        for name, warnings in [(f'exam {exam["exam_id"]}', exam['warnings']), *(
+                (view['file'], view['warnings']) for view in exam['views'])]:
+            for warning in warnings:
+                kind = kinds.setdefault(warning.partition(':')[0], warning)
+                warned[kind].append(name)
+    for warning, names in warned.items():
+        print(f'warning: {_first(names)}: {warning}')
     by_reason = defaultdict(list)
     for entry in result['skipped']:
         by_reason[entry['reason']].append(entry['file'])
     if by_reason:
         print(f'{len(result["skipped"])} files skipped:')
     for reason, files in by_reason.items():
-        more = f' and {len(files) - 3} more' if len(files) > 3 else ''
-        print(f'  {", ".join(files[:3])}{more}: {reason}')
+        print(f'  {_first(files)}: {reason}')
+
+
+def _first(names: Sequence[str]) -> str:
+    """Name the first few of what may be thousands."""
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(names[:3]) + more
 
 
 if __name__ == '__main__':

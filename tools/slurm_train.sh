@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Train under Slurm.
 # Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...]
-#     tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
+#     [PORT=...] tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
 set -euo pipefail
 if [ $# -lt 4 ] || [ "$1" = --help ]; then
     sed -n '2,4s/^# //p' "$0"
@@ -15,6 +15,8 @@ WORK_DIR=$4
 GPUS=${GPUS:-8}
 GPUS_PER_NODE=${GPUS_PER_NODE:-$((GPUS < 8 ? GPUS : 8))}
 TOOLS=$(cd "$(dirname "$0")" && pwd)
+# jobs that share a node need a port each
+export MASTER_PORT=${PORT:-$((20000 + RANDOM % 20000))}
 # shellcheck disable=SC2086  # SRUN_ARGS holds several words
 PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" exec srun -p "$PARTITION" \
     --job-name="$JOB_NAME" --gres="gpu:$GPUS_PER_NODE" --ntasks="$GPUS" \

@@ -10,6 +10,7 @@ from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_complete,
                                               check_no_synthesis,
                                               warn_of_shared_parts)
+from mammo_plugins.apis.work_dir import tested
 from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '
@@ -50,7 +51,8 @@ def main() -> None:
             from mmdet.evaluation import DumpDetResults
             runner.test_evaluator.metrics.append(
                 DumpDetResults(out_file_path=args.out))
-        runner.test()
+        with tested(cfg, args.checkpoint):
+            runner.test()
         del runner
         close_process_group()
     print(f'results: {cfg.work_dir}/test')

@@ -1,7 +1,7 @@
 """Train a model."""
 import os
 
-from mmengine.runner import Runner, find_latest_checkpoint
+from mmengine.runner import Runner
 
 from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
                                              enable_amp, parser, prepare_run,
@@ -12,6 +12,7 @@ from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.leakage import check_synthetic_sources
+from mammo_plugins.apis.work_dir import begin_training
 from mammo_plugins.engine.distributed import close_process_group
 from mammo_plugins.engine.pretrained import (check_pretrained_files,
                                              check_weights,
@@ -58,19 +59,13 @@ def main() -> None:
                     'base_batch_size=...) in the config: the images a step that '
                     'its learning rate is meant for')
             cfg.auto_scale_lr.enable = True
-        if args.resume == 'auto':
-            # a first start, of the config's load_from, until there is a checkpoint
-            cfg.resume = find_latest_checkpoint(cfg.work_dir) is not None
-            if cfg.resume:
-                cfg.load_from = None
-        elif args.resume is not None:
+        if args.resume not in (None, 'auto'):
             require_file(args.resume, 'checkpoint (--resume)')
-            cfg.resume, cfg.load_from = True, args.resume
+        begin_training(cfg, args.resume)
         if cfg.get('load_from'):
             check_weights('load_from', cfg.load_from,
                           'or train from scratch with --cfg-options load_from=None')
-        if cfg.get('resume') and (
-                cfg.get('load_from') or find_latest_checkpoint(cfg.work_dir)):
+        if cfg.get('resume') and cfg.get('load_from'):
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
         check_annotation_files(cfg, ('train', 'val'))

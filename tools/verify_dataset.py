@@ -13,6 +13,7 @@ from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
 from mammo_plugins.io import write_json
+from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
 from mammo_plugins.verification import (ERROR, SPLITS, WARNING, Finding, Part,
@@ -200,7 +201,8 @@ def _table(counts: Dict[str, Dict[str, int]]) -> List[str]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     args = parse_args(argv)
-    report = verify(args.files, args.data_root, args.check_pixels, args.workers)
+    with stoppable():
+        report = verify(args.files, args.data_root, args.check_pixels, args.workers)
     print(format_report(report))
     if args.json:
         write_json(args.json, report)

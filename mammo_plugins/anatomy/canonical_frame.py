@@ -6,6 +6,7 @@ Coordinates are continuous pixels: pixel ``k`` covers ``[k, k + 1)``, so a mirro
 from dataclasses import asdict, dataclass
 from typing import List, Optional, Tuple
 
+import cv2
 import numpy as np
 
 from .breast_mask import breast_mask, breast_side, mask_bbox
@@ -14,6 +15,10 @@ from .orientation import (Turn, contradicts, other_breast, seems_turned,
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
+# a box belongs to the breast if its centre is in it or that near to it, as a share
+# of the crop's height: the skin line of faint images is found no nearer
+_NEAR = 0.02
+_OUTLINE = 0.002  # of the image's height: the outline is kept that exactly
 
 
 def transform_points(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -77,6 +82,8 @@ class CanonicalFrame:
             an image that was turned by 90 degrees.
         upside_down (bool): Whether the crop was mirrored top to bottom.
         doubt (str, optional): What speaks against the way the image lies.
+        outline (tuple[tuple[float]]): Points (x, y) of the breast's outline in source
+            pixels; none if no breast was found or looked for.
     """
     source_width: int
     source_height: int
@@ -86,6 +93,7 @@ class CanonicalFrame:
     transposed: bool = False
     upside_down: bool = False
     doubt: Optional[str] = None
+    outline: Tuple[Tuple[float, float], ...] = ()
 
     @classmethod
     def of(cls,
@@ -112,12 +120,13 @@ class CanonicalFrame:
         turn, doubt = _find_turn(mask, orientation, laterality, view)
         return cls(width, height, mask_bbox(mask, margin), turn.flipped,
                    transposed=turn.transposed, upside_down=turn.upside_down,
-                   doubt=doubt)
+                   doubt=doubt, outline=_outline(mask))
 
     @classmethod
     def from_dict(cls, values: dict) -> 'CanonicalFrame':
         """Rebuild a frame from :meth:`to_dict`."""
-        return cls(**{**values, 'crop': tuple(values['crop'])})
+        return cls(**{**values, 'crop': tuple(values['crop']),
+                      'outline': tuple(map(tuple, values.get('outline', ())))})
 
     def to_dict(self) -> dict:
         """Return a JSON-serialisable form."""
@@ -134,16 +143,16 @@ class CanonicalFrame:
         Args:
             laterality (str): 'L' or 'R', as the exam has it.
         """
-        doubts = [self.doubt] if self.doubt else []
+        remarks = []
         turned = self.transposed or self.upside_down
-        if turned:
-            doubts.append('the image was turned as PatientOrientation says')
         if self.found and not turned and self.flipped != (laterality == 'R'):
-            doubts.append(
+            remarks.append(
                 f'laterality {laterality}, but the chest wall is on the '
                 f'{"right" if self.flipped else "left"}: the image is mirrored, '
                 'or the header is wrong')
-        return doubts
+        if turned:
+            remarks.append('the image was turned as PatientOrientation says')
+        return remarks + ([self.doubt] if self.doubt else [])
 
     @property
     def shape(self) -> Tuple[int, int]:
@@ -169,6 +178,27 @@ class CanonicalFrame:
     def inverse(self) -> np.ndarray:
         """np.ndarray: (3, 3) homography from canonical to source pixels."""
         return np.linalg.inv(self.matrix)
+
+    def inside_breast(self, boxes: np.ndarray) -> np.ndarray:
+        """Tell which boxes belong to the breast.
+
+        Those whose centre is inside its outline, or outside by at most 2% of the
+        height of the crop. All do where no breast was found or looked for.
+
+        Args:
+            boxes (np.ndarray): (N, 4) as (x1, y1, x2, y2) in canonical pixels.
+
+        Returns:
+            np.ndarray: (N,) bool.
+        """
+        boxes = np.asarray(boxes, float).reshape(-1, 4)
+        if not self.outline:
+            return np.ones(len(boxes), bool)
+        outline = np.float32(transform_points(self.outline, self.matrix))[:, None]
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        depths = [cv2.pointPolygonTest(outline, tuple(centre), measureDist=True)
+                  for centre in centres.tolist()]
+        return np.array(depths) >= -_NEAR * self.shape[0]
 
     def image_to_canonical(self, image: np.ndarray) -> np.ndarray:
         """Crop and orient an image or mask.
@@ -225,3 +255,12 @@ def _find_turn(mask: np.ndarray, orientation: Optional[Tuple[str, str]],
     elif doubt:
         doubt += ', and no PatientOrientation says how'
     return Turn(flipped=breast_side(mask) == 'right'), doubt
+
+
+def _outline(mask: np.ndarray) -> Tuple[Tuple[float, float], ...]:
+    """Return the outline of the largest part of a mask, in continuous pixels."""
+    parts, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    part = cv2.approxPolyDP(
+        max(parts, key=cv2.contourArea), max(0.5, _OUTLINE * len(mask)), closed=True)
+    return tuple(map(tuple, (part[:, 0] + 0.5).tolist()))

@@ -253,7 +253,8 @@ class BlendedImages(SyntheticSet):
         """Write the pixels; return the view's entry and its lesion."""
         record = self.records[view['img_id']]
         frame = CanonicalFrame.from_dict(view['canonical_frame'])
-        whole, _ = self._load.load(view['img_path'])
+        whole, _ = self._load.load(
+            view['img_path'], view['laterality'], view['view'])
         resized = np.divide(made.shape, whole.shape)[::-1]
         if not np.allclose(view['homography_matrix'],
                            np.diag([*resized, 1]) @ frame.matrix, rtol=1e-3):

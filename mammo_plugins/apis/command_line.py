@@ -1,5 +1,6 @@
 """What the command-line tools have in common."""
 import argparse
+import logging
 import os
 import os.path as osp
 import sys
@@ -14,7 +15,9 @@ from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
 from mammo_plugins.engine.loops.stages import StageError
-from mammo_plugins.io import MammogramError
+from mammo_plugins.engine.work_dir import write_whole_checkpoints
+from mammo_plugins.io import MammogramError, file_error
+from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
 
@@ -37,21 +40,35 @@ class _KeyValues(DictAction):
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn errors that a user can mend into one message and exit status 2."""
+    """Turn errors that a user can mend into one message and exit status 2.
+
+    Signals stop the command as :func:`~mammo_plugins.stopping.stoppable` says.
+    """
+    # a log that cannot be written on a full disk says so once, in the error itself
+    raised, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        with _told_errors(), stoppable():
+            yield
+    finally:
+        logging.raiseExceptions = raised
+
+
+@contextmanager
+def _told_errors() -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         text = str(error)
         known = isinstance(error, (ConfigError, ) + USER_ERRORS)
         if 'in DataLoader worker process' in text:
             # arrives as text with a traceback, the error itself in the last line
             name, _, text = text.strip().splitlines()[-1].partition(': ')
-            known = name.rpartition('.')[2] in {e.__name__ for e in USER_ERRORS}
+            known = name.rpartition('.')[2] in {
+                e.__name__ for e in (*USER_ERRORS, OSError, PermissionError)}
         if known:
             sys.exit(_fail(text))
+        if file_error(error):
+            sys.exit(_fail(file_error(error)))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
         explanation = explained(error)
@@ -125,6 +142,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     """
     if not args.trust_checkpoint:
         refuse_unsafe_checkpoints()
+    write_whole_checkpoints()
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
     if args.work_dir is not None:

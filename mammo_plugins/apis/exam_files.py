@@ -4,6 +4,7 @@ Which files make an exam, and which file stands for a view, is stated in
 docs/reference/reading.md.
 """
 import hashlib
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from mammo_plugins.io.image_kind import (exclusion, screening_order,
 from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures import VIEWS, with_modality
 
-PathLike = Union[str, Path]
+Paths = Union[str, Path, Sequence[Union[str, Path]]]
 
 _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
@@ -177,7 +178,28 @@ def _inspect(path: Path) -> FoundView:
         identity=facts.identity)
 
 
-def find_exams(path: Union[PathLike, Sequence[PathLike]],
+def paths_of(path: Paths) -> List[Path]:
+    """Return one or several paths as a list, each once.
+
+    Args:
+        path (str | Path | Sequence[str | Path]): A file, a folder, or several.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder, or the list is empty.
+        TypeError: If it is no path.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        path = [path]
+    paths = list(dict.fromkeys(Path(os.fspath(each)) for each in path))
+    if not paths:
+        raise FileNotFoundError('no file or folder is given')
+    for each in paths:
+        if not each.exists():
+            raise FileNotFoundError(f'{each}: no such file or folder')
+    return paths
+
+
+def find_exams(path: Paths,
                modality: Union[str, Sequence[str]] = 'FFDM',
                group_by: str = 'study') -> FoundExams:
     """Group the usable mammograms of a folder into exams.
@@ -229,13 +251,9 @@ def find_exams(path: Union[PathLike, Sequence[PathLike]],
     return found
 
 
-def _list_files(path: Union[PathLike, Sequence[PathLike]],
-                found: FoundExams) -> List[Path]:
-    paths = [path] if isinstance(path, (str, Path)) else list(path)
+def _list_files(path: Paths, found: FoundExams) -> List[Path]:
     files: List[Path] = []
-    for each in map(Path, paths):
-        if not each.exists():
-            raise FileNotFoundError(f'{each}: no such file or folder')
+    for each in paths_of(path):
         if each.is_file():
             files.append(each)
             continue

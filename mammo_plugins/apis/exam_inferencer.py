@@ -1,59 +1,40 @@
 """Running a detector or classifier on exams that have no annotation file."""
 import copy
+import hashlib
 import json
+import os
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-import cv2
-import numpy as np
 import torch
-from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.structures import InstanceData
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import (CanonicalFrame, opencv_affine,
-                                   transform_boxes, transform_points)
-from mammo_plugins.apis.exam_files import FoundExams, FoundView, find_exams
+from mammo_plugins.anatomy import CanonicalFrame, transform_points
+from mammo_plugins.apis.exam_files import (FoundExams, Paths, find_exams,
+                                           paths_of)
 from mammo_plugins.apis.nipple_locator import NippleLocator
+from mammo_plugins.apis.prediction_entries import (Findings, Views, detected_in,
+                                                   judge_exam, judged_breast,
+                                                   probability_of, view_entry)
+from mammo_plugins.apis.prediction_figures import (draw_exam, draw_judged_exam,
+                                                   draw_pair)
+from mammo_plugins.apis.prediction_writer import PredictionWriter
 from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
                                               without_step)
 from mammo_plugins.datasets import LoadMammogram
-from mammo_plugins.io import MammogramError, write_json
+from mammo_plugins.io import MammogramError
 from mammo_plugins.registry import DATASETS, type_name
-from mammo_plugins.structures import score_to_birads
+from mammo_plugins.stopping import raise_if_stopped, stop_arrived
 from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
 from mammo_plugins.structures.pixel_size import (network_pixel_size,
                                                  pixel_size_warning)
-from mammo_plugins.structures.predictions import instances_in_file
 from mammo_plugins.version import __version__
-from mammo_plugins.visualization import (ViewPanel, draw_four_view, draw_pairs,
-                                         pair_panels)
 
-Views = Dict[str, FoundView]
 Nipples = Dict[str, Tuple[float, float]]
-
-
-@dataclass
-class Findings:
-    """What a model says of an exam.
-
-    Attributes:
-        views (dict[str, dict]): By view; detections are in file pixels.
-        breasts (list[dict]): Entries of judged breasts.
-        pairs (list[MultiViewDataSample]): Predicted pairs of one projection.
-        exam (dict): What is said of the exam as a whole.
-        heat_maps (dict[str, np.ndarray]): By view, in pixels of the file.
-    """
-    views: Dict[str, dict] = field(default_factory=dict)
-    breasts: List[dict] = field(default_factory=list)
-    pairs: List[MultiViewDataSample] = field(default_factory=list)
-    exam: dict = field(default_factory=dict)
-    heat_maps: Dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class ExamInferencer(TrainedModel):
@@ -92,19 +73,21 @@ class ExamInferencer(TrainedModel):
                           checkpoint=Path(checkpoint).name)
 
     def __call__(self,
-                 path: Union[str, Path],
+                 path: Paths,
                  out_dir: Optional[Union[str, Path]] = None,
                  score_thr: float = 0.2,
                  group_by: str = 'study') -> Dict[str, Any]:
-        """Run on a file or on a folder with all below it.
+        """Run on files, or on folders with all below them.
 
         Args:
-            path (str | Path): DICOM files or pictures, of one or many exams, mixed
-                with other files.
+            path (str | Path | Sequence[str | Path]): A file, a folder or several of
+                them: DICOM files or pictures, of one or many exams, mixed with
+                other files.
             out_dir (str | Path, optional): Where ``predictions.json`` and one
                 ``<exam>.png`` an exam are written, if there is any exam; of a model of
-                pairs one ``<exam>_<view>.png`` a projection. Stopped on the way, it
-                holds what was done. Defaults to ``None``, nowhere.
+                pairs one ``<exam>_<view>.png`` a projection. Each exam is written to
+                ``predictions.jsonl`` as soon as it is done, and the same call goes on
+                where another was stopped. Defaults to ``None``, nowhere.
             score_thr (float): Least score of a box in the pictures; the
                 predictions hold every box. Defaults to 0.2.
             group_by (str): As in :func:`find_exams`. Defaults to 'study'.
@@ -114,33 +97,66 @@ class ExamInferencer(TrainedModel):
 
         Raises:
             FileNotFoundError: If there is no such file or folder.
+            ConfigError: If ``out_dir`` holds results of another run.
         """
+        root = _common_folder(paths_of(path))
+        info = dict(
+            format='mammo_plugins predictions',
+            version=__version__,
+            research_use_only=True,
+            **self.names)
+        writer = None
+        if out_dir is not None:
+            info['run'] = self._run_key(paths_of(path), score_thr, group_by)
+            writer = PredictionWriter(out_dir, info)
         found = find_exams(path,
                            self.dataset_cfg.get('modality') or 'FFDM', group_by)
-        root = Path(path) if Path(path).is_dir() else Path(path).parent
-        out = None if out_dir is None else Path(out_dir)
         exams: List[dict] = []
+        skipped = [_skipped(root, *entry) for entry in found.skipped]
+        complete = False
         try:
             for key in tqdm(list(found.exams), desc='exams', unit='exam'):
-                entry = self._run_exam(key, found, root, out, score_thr)
+                raise_if_stopped()
+                entry, unused = self._exam(key, found, root, writer, score_thr)
+                skipped += unused
                 if entry is not None:
                     exams.append(entry)
+            complete = True
         finally:
-            result = dict(
-                info=dict(
-                    format='mammo_plugins predictions',
-                    version=__version__,
-                    research_use_only=True,
-                    complete=len(exams) == len(found.exams),
-                    **self.names),
-                exams=exams,
-                skipped=[
-                    dict(file=file.relative_to(root).as_posix(), reason=reason)
-                    for file, reason in found.skipped
-                ])
-            if out is not None and exams:
-                write_json(out / 'predictions.json', result)
+            stop_arrived()
+            result = dict(info=dict(info, complete=complete), notes=found.notes,
+                          exams=exams, skipped=skipped)
+            if writer is not None:
+                writer.join(result)
         return result
+
+    def _run_key(self, paths: Sequence[Path], *options: Any) -> str:
+        """Return what changes with all that results depend on besides the files."""
+        models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
+        digest = hashlib.sha256(repr([
+            __version__, [model.config.to_dict() for model in models],
+            [str(path.resolve()) for path in paths], options]).encode())
+        for model in models:
+            with open(model.checkpoint, 'rb') as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()[:16]
+
+    def _exam(self, key: str, found: FoundExams, root: Path,
+              writer: Optional[PredictionWriter],
+              score_thr: float) -> Tuple[Optional[dict], List[dict]]:
+        """Return an exam's entry, and those of its files that were not used."""
+        made_of = _made_of(found.exams[key])
+        if writer is not None:
+            done = writer.get(key, made_of)
+            if done is not None:
+                return done['exam'], done['skipped']
+        before = len(found.skipped)
+        entry = self._run_exam(key, found, root, writer and writer.folder, score_thr)
+        skipped = [_skipped(root, *each) for each in found.skipped[before:]]
+        if writer is not None and entry is not None:
+            writer.add(key, made_of, entry, skipped)
+        return entry, skipped
 
     def _run_exam(self, key: str, found: FoundExams, root: Path,
                   out: Optional[Path], score_thr: float) -> Optional[dict]:
@@ -157,11 +173,12 @@ class ExamInferencer(TrainedModel):
                 key, views, cache, self._locate_nipples(views, loader))
             entry = dict(
                 exam_id=key,
+                warnings=found.doubts.get(key, []),
                 **findings.exam,
                 **(dict(breasts=findings.breasts) if findings.breasts else {}),
                 views=[
-                    self._view_entry(view, root, frames[name],
-                                     findings.views.get(name, {}))
+                    view_entry(view, root, frames[name],
+                               findings.views.get(name, {}))
                     for name, view in views.items()
                 ])
             if findings.pairs:
@@ -172,9 +189,9 @@ class ExamInferencer(TrainedModel):
                 entry['figure'] = f'{key}.png'
                 if findings.exam:
                     entry['heat_map_figure'] = f'{key}_heat_map.png'
-                    self._draw_exam(views, entry, findings.heat_maps, loader, out)
+                    draw_judged_exam(views, entry, findings.heat_maps, loader, out)
                 else:
-                    self._draw(views, entry, loader, score_thr, out / entry['figure'])
+                    draw_exam(views, entry, loader, score_thr, out / entry['figure'])
         return entry
 
     def _skip_incomplete(self, views: Views, found: FoundExams) -> None:
@@ -192,13 +209,25 @@ class ExamInferencer(TrainedModel):
     @staticmethod
     def _read(key: str, found: FoundExams,
               loader: LoadMammogram) -> Dict[str, CanonicalFrame]:
-        """Read all pixels of an exam; drop views that have none to offer."""
+        """Read all pixels of an exam; drop views that have none to offer.
+
+        Of several images of a view the first that can be read stands for it.
+        """
         frames = {}
-        for name, view in list(found.exams[key].items()):
-            try:
-                frames[name] = loader.load(str(view.path))[1]
-            except MammogramError as error:
-                found.skipped.append((view.path, error.reason))
+        for name, first in list(found.exams[key].items()):
+            images = [first, *first.others]
+            while images:
+                view = images.pop(0)
+                try:
+                    frames[name] = loader.load(
+                        str(view.path), view.laterality, view.view)[1]
+                except MammogramError as error:
+                    found.skipped.append((view.path, error.reason))
+                    continue
+                view.others = images
+                found.settle(key, name, view)
+                break
+            else:
                 del found.exams[key][name]
         return frames
 
@@ -242,6 +271,8 @@ class ExamInferencer(TrainedModel):
                         ])),
                 encoding='utf-8')
             cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
+            # for workers, of which there are none; it collects garbage each time
+            cfg.serialize_data = False
             # classes are what is asked for, and views may be missing
             for key in ('labels', 'complete'):
                 cfg.pop(key, None)
@@ -269,7 +300,7 @@ class ExamInferencer(TrainedModel):
         if self.nipple_locator is None:
             return nipples
         for name, view in views.items():
-            image, frame = loader.load(str(view.path))
+            image, frame = loader.load(str(view.path), view.laterality, view.view)
             point = self.nipple_locator(image)
             if point is not None:
                 nipples[name] = tuple(
@@ -289,15 +320,15 @@ class ExamInferencer(TrainedModel):
                     found.pairs.append(sample)
                     for view in map(sample.get, sample.view_names):
                         found.views[names[view.img_id]] = dict(
-                            abnormal=_probability(view))
+                            abnormal=probability_of(view))
                 elif self.dataset_cfg.get('target') == 'exam':
-                    self._judge_exam(sample, names, views, found)
+                    judge_exam(sample, names, views, found)
                 elif 'pred_score' in sample:
                     found.breasts.append(
-                        self._judged_breast(sample, names, found.views))
+                        judged_breast(sample, names, found.views))
                 else:
                     name = names[sample.img_id]
-                    found.views[name] = self._detected(sample, classes, views[name])
+                    found.views[name] = detected_in(sample, classes, views[name])
                 for view in views_of(sample):
                     said = pixel_size_warning(network_pixel_size(view.metainfo),
                                               self.trained_pixel_size)
@@ -313,185 +344,29 @@ class ExamInferencer(TrainedModel):
         projection = sample.get(sample.view_names[0]).view
         entry = dict(
             view=projection,
-            asymmetric=_probability(sample) if 'pred_score' in sample else None)
+            asymmetric=probability_of(sample) if 'pred_score' in sample else None)
         if out is not None:
             entry['figure'] = f'{key}_{projection}.png'
-            originals = {
-                side: loader.load(str(views[side + projection].path))[0]
-                for side in sample.view_names}
-            draw_pairs([pair_panels(sample, originals, projection)],
-                       out / entry['figure'], f'exam {key}\nresearch use only')
+            draw_pair(sample, projection, views, loader, out / entry['figure'],
+                      f'exam {key}')
         return entry
 
-    @staticmethod
-    def _judge_exam(sample: MultiViewDataSample, names: List[str], views: Views,
-                    found: Findings) -> None:
-        """Put what is said of an exam and of its views into ``found``."""
-        found.exam.update(malignancy=_probability(sample),
-                          affected_side=sample.affected_side,
-                          examined_side=sample.examined_side)
-        for view in map(sample.get, sample.view_names):
-            name = names[view.img_id]
-            file = views[name]
-            if 'pred_sem_seg' in view:
-                probability = _in_file(
-                    view.pred_sem_seg.probability[0], view, file)
-                found.views[name] = dict(masses=_outlines(probability > 0.5))
-            if 'heat_map' in view:
-                found.heat_maps[name] = _in_file(view.heat_map, view, file)
 
-    @staticmethod
-    def _judged_breast(sample: MultiViewDataSample, names: List[str],
-                       found: Dict[str, dict]) -> dict:
-        """Return the entry of a breast; put those of its views into ``found``."""
-        of_views = [sample.get(name) for name in sample.view_names]
-        for view in of_views:
-            found[names[view.img_id]] = dict(malignancy=_probability(view))
-        return dict(laterality=of_views[0].laterality,
-                    malignancy=_probability(sample))
-
-    def _detected(self, sample: DetDataSample, classes: Sequence[str],
-                  view: FoundView) -> dict:
-        """Return what was detected in a view."""
-        instances = instances_in_file(sample)
-        found = dict(detections=[
-            self._detection(instances[k], classes, view.pixel_spacing_mm)
-            for k in range(len(instances))
-        ])
-        if 'model_views' in sample:
-            found['model_views'] = list(sample.model_views)
-        if 'registration_reason' in sample:
-            found['unregistered'] = sample.registration_reason
-        return found
-
-    @staticmethod
-    def _detection(instance: InstanceData, classes: Sequence[str],
-                   spacing: Optional[Sequence[float]]) -> dict:
-        """Return the entry of the one detection that ``instance`` holds."""
-        box, bbox_mm = instance.bboxes[0], None
-        if spacing is not None:
-            row, column = spacing
-            bbox_mm = np.round(box * [column, row, column, row], 3).tolist()
-        detection = dict(
-            category=classes[int(instance.labels[0])],
-            score=round(float(instance.scores[0]), 6),
-            bbox=np.round(box, 2).tolist(),
-            bbox_mm=bbox_mm)
-        if 'malignancy' in instance:
-            score = float(instance.birads_score[0])
-            detection.update(
-                malignancy=round(float(instance.malignancy[0]), 6),
-                birads_score=round(score, 4),
-                birads=score_to_birads(score))
-        return detection
-
-    @staticmethod
-    def _view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
-                    found: Dict[str, list]) -> dict:
-        warnings = []
-        if frame.flipped != (view.laterality == 'R'):
-            warnings.append(
-                f'laterality {view.laterality}, but the chest wall is on the '
-                f'{"right" if frame.flipped else "left"}: the image is mirrored, '
-                'or the header is wrong')
-        if not frame.found:
-            warnings.append('no breast was told from the background; the whole '
-                            'image was used')
-        if view.burned_in:
-            warnings.append('the header says that text is burned into the pixels, '
-                            'perhaps of the patient: look before you share')
-        if 'pixel_size' in found:
-            warnings.append(found['pixel_size'])
-        if 'unregistered' in found:
-            warnings.append('the other breast was laid beside this one without '
-                            f'matching their contours: {found["unregistered"]}')
-        entry = dict(
-            file=view.path.relative_to(root).as_posix(),
-            laterality=view.laterality,
-            view=view.view,
-            modality=view.modality,
-            width=view.width,
-            height=view.height,
-            pixel_spacing_mm=view.pixel_spacing_mm,
-            warnings=warnings)
-        if 'detections' in found:
-            entry['detections'] = sorted(
-                found['detections'], key=lambda d: -d['score'])
-        for key in ('malignancy', 'abnormal', 'masses', 'model_views'):
-            if key in found:
-                entry[key] = found[key]
-        return entry
-
-    @staticmethod
-    def _draw_exam(views: Views, entry: dict, heat_maps: Dict[str, np.ndarray],
-                   loader: LoadMammogram, out: Path) -> None:
-        """Draw the outlines of masses, and the heat maps."""
-        outlined, heated = {}, {}
-        one_kind = all('masses' in facts for facts in entry['views'])
-        for (name, view), facts in zip(views.items(), entry['views']):
-            pixels, frame = loader.load(str(view.path))
-            if 'masses' in facts:
-                outlined[view.name] = ViewPanel(pixels, outlines=[
-                    transform_points(mass['outline'], frame.matrix)
-                    for mass in facts['masses']])
-            if one_kind or 'masses' not in facts:
-                heat_map = heat_maps.get(name)
-                heated[view.name] = ViewPanel(
-                    pixels, heat_map=None if heat_map is None
-                    else frame.image_to_canonical(heat_map))
-        title = (f'exam {entry["exam_id"]}, malignancy {entry["malignancy"]:.2f}, '
-                 f'{entry["examined_side"]} examined')
-        predicted = 'malignant' if entry['malignancy'] > 0.5 else 'benign'
-        for panels, what, figure in (
-                (outlined, 'segmented masses', 'figure'),
-                (heated, f'Grad-CAM of {predicted}', 'heat_map_figure')):
-            draw_four_view(panels, out / entry[figure],
-                           f'{title}, {what}\nresearch use only')
-
-    @staticmethod
-    def _draw(views: Views, entry: dict, loader: LoadMammogram,
-              score_thr: float, path: Path) -> None:
-        panels, judged = {}, False
-        for (name, view), facts in zip(views.items(), entry['views']):
-            pixels, frame = loader.load(str(view.path))
-            shown = [d for d in facts.get('detections', ())
-                     if d['score'] >= score_thr]
-            judged = judged or any('malignancy' in d for d in shown)
-            panels[name] = ViewPanel(
-                pixels,
-                transform_boxes([d['bbox'] for d in shown], frame.matrix),
-                [d['score'] for d in shown],
-                [d['malignancy'] for d in shown if 'malignancy' in d])
-        if 'breasts' in entry:
-            title = 'malignancy ' + ', '.join(
-                f'{b["laterality"]} {b["malignancy"]:.2f}' for b in entry['breasts'])
-        else:
-            title = f'scores from {score_thr:g}' + (
-                ', M: malignancy' if judged else '')
-        draw_four_view(panels, path,
-                       f'exam {entry["exam_id"]}, {title}\nresearch use only')
+def _common_folder(paths: Sequence[Path]) -> Path:
+    """Return the folder that names in the predictions are relative to."""
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    return folders[0] if len(folders) == 1 else Path(os.path.commonpath(
+        [folder.absolute() for folder in folders]))
 
 
-def _in_file(image: torch.Tensor, sample: DetDataSample,
-             file: FoundView) -> np.ndarray:
-    """Bring a map (H, W) of the network's input to the pixels of the file."""
-    return cv2.warpAffine(
-        image.cpu().numpy(), opencv_affine(sample.homography_matrix),
-        (file.width, file.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+def _skipped(root: Path, file: Path, reason: str) -> dict:
+    return dict(file=os.path.relpath(file, root), reason=reason)
 
 
-def _outlines(region: np.ndarray) -> List[dict]:
-    """Return the entry of each connected part of a region, largest first."""
-    parts, _ = cv2.findContours(
-        region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    parts = sorted(parts, key=cv2.contourArea, reverse=True)
-    return [
-        dict(bbox=[x, y, x + width, y + height],
-             outline=(part[:, 0] + 0.5).tolist())
-        for part, (x, y, width, height) in zip(parts, map(cv2.boundingRect, parts))
-    ]
-
-
-def _probability(sample: Any) -> float:
-    """Return the probability of the second of two classes."""
-    return round(float(sample.pred_score[1]), 6)
+def _made_of(views: Views) -> str:
+    """Return what changes when the files of an exam change."""
+    images = [(name, image.path) for name, view in views.items()
+              for image in (view, *view.others)]
+    facts = [(name, str(path), path.stat().st_size, path.stat().st_mtime_ns)
+             for name, path in images]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

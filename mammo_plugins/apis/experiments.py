@@ -10,7 +10,9 @@ from typing import List, Optional, Sequence, Union
 from mmengine.config import Config
 
 from mammo_plugins.engine.loops.stages import stages_of
+from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.stopping import run_child
 
 from .command_line import ConfigError, load_config
 
@@ -53,7 +55,7 @@ def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
     hook = cfg.get('default_hooks', {}).get('checkpoint') or {}
     metric = stages[-1].save_best if stages else hook.get('save_best')
     if metric is None:
-        return folder / Path((folder / 'last_checkpoint').read_text().strip()).name
+        return Path(latest_checkpoint(folder))
     best = list(folder.glob(f'best_{metric.replace("/", "_")}_*.pth'))
     if not best:
         raise ConfigError(f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which '
@@ -90,12 +92,12 @@ class ToolRunner:
             environment['OMP_NUM_THREADS'] = str(self.threads)
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, 'a') as out:
-            done = subprocess.run([sys.executable, *words], cwd=self.root, stdout=out,
-                                  stderr=subprocess.STDOUT, env=environment)
-        if done.returncode:
+            status = run_child([sys.executable, *words], cwd=self.root, stdout=out,
+                               stderr=subprocess.STDOUT, env=environment)
+        if status:
             tail = log.read_text(errors='replace').strip().splitlines()[-1:]
             raise ConfigError(f'{" ".join(words[:2])} ended with status '
-                              f'{done.returncode}: {"".join(tail)}; all of it is in '
+                              f'{status}: {"".join(tail)}; all of it is in '
                               f'{log}')
 
     def train_and_test(self, config: str, folder: Path, options: List[str],

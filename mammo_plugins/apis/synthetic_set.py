@@ -41,16 +41,28 @@ class SyntheticSet:
         for annotation in self.original['annotations']:
             self._annotations[annotation['image_id']].append(annotation)
         self._category = {c['name']: c['id'] for c in self.original['categories']}
+        self._name = f"synthetic, of {self.original['info']['dataset']}"
         if self.out is not None:
             self._check_out()
 
     def _check_out(self) -> None:
         """Leave alone what is not of this class's making."""
         ann_file = self.out / 'annotations/train.json'
-        if ann_file.is_file() and not any(
-                'synthetic' in image for image in load_coco_exam(ann_file)['images']):
+        if not ann_file.is_file():
+            return
+        there = load_coco_exam(ann_file)
+        made = sum('synthetic' in image for image in there['images'])
+        if not made:
             raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
                               'give --out another folder')
+        names = 'dataset', 'synthesis_seed'
+        before = tuple(there['info'].get(name) for name in names)
+        found = f'{self.out}: holds {made} images, {before[0]}, of seed {before[1]}'
+        if before != (self._name, self.seed):
+            raise ConfigError(f'{found}; those of another data set or seed would be '
+                              'mixed with them. Give --out another folder, or delete '
+                              'this one')
+        print(f'{found}; they are replaced')
 
     def write_pixels(self, pixels: np.ndarray, frame: CanonicalFrame, record: dict,
                      exam: str) -> Dict[str, Any]:
@@ -115,7 +127,7 @@ class SyntheticSet:
         write_json(self.out / 'annotations/train.json', dict(
             info=dict(
                 self.original['info'],
-                dataset=f"synthetic, of {self.original['info']['dataset']}",
+                dataset=self._name,
                 description=f'{description} for training only; '
                 'images[].synthetic says how each view was made',
                 converter_version=__version__, split='train',

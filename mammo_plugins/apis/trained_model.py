@@ -56,7 +56,8 @@ class TrainedModel:
             weights and plain data, which runs code from it. Defaults to False.
 
     Attributes:
-        config (Config), scope (str), device (str), model (nn.Module).
+        config (Config), checkpoint (Path), scope (str), device (str),
+        model (nn.Module).
         trained_pixel_size (float, optional): Of the network's input in training, in mm,
             where the checkpoint tells it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
@@ -77,6 +78,7 @@ class TrainedModel:
         if not isinstance(config, Config):
             config = Config.fromfile(config)
         self.config = config
+        self.checkpoint = Path(checkpoint)
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         # a generator is not tested
         part = next(p for p in ('test_dataloader', 'train_dataloader') if config.get(p))

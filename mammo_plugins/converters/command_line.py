@@ -1,10 +1,13 @@
 """The command line that all converters share."""
 import argparse
+import json
 import os
-import sys
 from pathlib import Path
 
 from tqdm import tqdm
+
+from mammo_plugins.io import file_error
+from mammo_plugins.stopping import stoppable
 
 from .base import Converter
 from .conversion import convert
@@ -100,15 +103,21 @@ def main(converter: Converter, description: str, example: str) -> None:
         parser.error(str(error))
     split = _split(parser, args, converter)
 
+    earlier = out / 'summary.json'
+    if earlier.is_file():
+        made = json.loads(earlier.read_text(encoding='utf-8'))
+        print(f'{args.out}: holds {len(made["parts"])} parts of {made["dataset"]}, '
+              f'{sum(part["views"] for part in made["parts"].values())} views; their '
+              'annotation files are replaced when the new ones are ready')
+
     def progress(items, total):
         return tqdm(items, total=total, desc='views', unit='view', smoothing=0)
 
     try:
-        summary = convert(converter, args.raw, args.out, split, args.cache_dir,
-                          args.workers, args.limit, progress)
-    except ConversionError as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        sys.exit(f'{args.out}: interrupted; the same command goes on from here')
+        with stoppable(f'{args.out}: interrupted; the same command goes on from here'):
+            summary = convert(converter, args.raw, args.out, split, args.cache_dir,
+                              args.workers, args.limit, progress)
+    except (ConversionError, OSError) as error:
+        parser.error(file_error(error) or str(error))
     print(render(summary))
     print(f'written: {args.out}/annotations, {args.out}/summary.md')

@@ -7,11 +7,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-import cv2
-
 from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
                               write_json)
 from mammo_plugins.io.image_kind import FULL_FIELD, exclusion, screening_rank
+from mammo_plugins.stopping import start_worker
 from mammo_plugins.version import __version__
 
 from .base import Converter
@@ -156,7 +155,8 @@ def _process_all(job: Job, views: List[RawView], workers: int,
         known = journal.get(key)
         if known is not None and (
                 'image' not in known or load.is_cached(
-                    str(job.out / known['image']['file_name']))):
+                    str(job.out / known['image']['file_name']), view.laterality,
+                    view.view)):
             results[id(view)] = known
         else:
             todo.append((view, key))
@@ -173,17 +173,13 @@ def _run(job: Job, todo: List[Tuple[RawView, str]], workers: int):
             yield item, process_view(job, item[0])
         return
     with ProcessPoolExecutor(workers, get_context('spawn'),
-                             _one_thread) as pool:
+                             start_worker) as pool:
         futures = {pool.submit(process_view, job, item[0]): item for item in todo}
         try:
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
         finally:  # an interruption does not wait for what is queued
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    cv2.setNumThreads(1)  # the processes share the cores
 
 
 def process_view(job: Job, view: RawView) -> Result:
@@ -206,7 +202,7 @@ def _view_result(job: Job, view: RawView) -> Result:
     try:
         file = job.converter.prepare(job.raw, view, job.out)
         header = read_header(job.out / file)
-        _, frame = load.load(str(job.out / file))
+        _, frame = load.load(str(job.out / file), view.laterality, view.view)
     except MammogramError as error:
         return dict(defect=error.reason)
     kind = view.image_kind or header.header['image_kind']

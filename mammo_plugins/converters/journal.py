@@ -1,10 +1,10 @@
 """What a conversion has done, so that it can be gone on with."""
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
+from mammo_plugins.io import JsonLines
 from mammo_plugins.version import __version__
 
 from .records import RawView
@@ -34,15 +34,11 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._lines = JsonLines(path)
         self.done: Dict[str, Any] = {}
-        if path.is_file():
-            for line in path.read_text(encoding='utf-8').splitlines():
-                try:
-                    key, result = json.loads(line)
-                except ValueError:
-                    continue
-                self.done[key] = result
+        for entry in self._lines:
+            if isinstance(entry, list) and len(entry) == 2:
+                self.done[entry[0]] = entry[1]
 
     def get(self, key: str) -> Optional[Any]:
         """Return what was noted, or ``None``."""
@@ -51,7 +47,4 @@ class Journal:
     def add(self, key: str, result: Any) -> None:
         """Note a result."""
         self.done[key] = result
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, 'a', encoding='utf-8') as file:
-            # a line of its own, even after one that was cut short
-            file.write('\n' + json.dumps([key, result]))
+        self._lines.append([key, result])

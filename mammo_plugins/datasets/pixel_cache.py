@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
-_FORMAT = 3  # raise it when the meaning of an entry, or what is found in it, changes
+_FORMAT = 4  # raise it when the meaning of an entry, or what is found in it, changes
 
 
 class PixelCache:

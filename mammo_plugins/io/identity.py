@@ -22,6 +22,7 @@ IDENTITY_ELEMENTS = [
 _KEPT = ('StudyInstanceUID', )  # of which header_facts makes the exam's key
 
 
+_SHORTEST = 4  # letters of a word that can tell a patient
 # of CBIS-DDSM, which numbers images rather than patients
 _VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
 
@@ -46,8 +47,14 @@ class Identity:
     words: FrozenSet[str] = frozenset()
 
     def holds(self, text: str) -> bool:
-        """Tell whether a text has a word of the patient's ID, birth date or name."""
-        return not self.words.isdisjoint(_words(text))
+        """Tell whether a text has a word of the patient's ID, birth date or name in it.
+
+        Args:
+            text (str): Of which the first 64 letters and digits are looked at.
+        """
+        text = _letters(text.upper())[:64]
+        return any(_hash(text[start:end]) in self.words for start in range(len(text))
+                   for end in range(start + _SHORTEST, len(text) + 1))
 
 
 def take_identity(ds: Dataset) -> Identity:
@@ -80,7 +87,7 @@ def _words(text: str) -> Set[str]:
     """Return the hashes of a text and of its words; short ones say nothing."""
     text = text.upper()
     words = {_letters(text), *re.split(r'[\W_]+', text)}
-    return {_hash(word) for word in words if len(word) > 3}
+    return {_hash(word) for word in words if len(word) >= _SHORTEST}
 
 
 def _text(ds: Dataset, keyword: str) -> str:

@@ -1,10 +1,16 @@
 """Writing results: a file is there whole or not at all."""
+import errno
 import json
 import os
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Iterator, Optional, Union
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_FILES = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
+             errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EIO,
+             errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOENT)
 
 
 @contextmanager
@@ -26,6 +32,10 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        if error.errno and error.filename in (None, str(temporary)):
+            error.filename = str(path)  # a full disk does not tell the file
+        raise
     finally:
         temporary.unlink(missing_ok=True)  # still there only after a failure
 
@@ -45,3 +55,21 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
     with atomic_path(path) as temporary:
         with open(temporary, 'x', encoding='utf-8', newline='\n') as file:
             file.write(text)
+
+
+def file_error(error: BaseException) -> Optional[str]:
+    """Return what to tell a user of an error of the file system.
+
+    Args:
+        error (BaseException): Any.
+
+    Returns:
+        str or None: One line; ``None`` for an error of another kind.
+    """
+    if not isinstance(error, OSError) or error.errno not in _OF_FILES:
+        return None
+    where = f'{error.filename}: ' if error.filename else ''
+    if error.errno in _FULL:
+        return (f'{where}cannot be written: {os.strerror(error.errno)}. Make room; what '
+                'was written before is whole')
+    return f'{where}{os.strerror(error.errno)}'

@@ -17,6 +17,7 @@ from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
 from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
                                         make_exam)
 from mammo_plugins.phantom.physics import WHITE
+from mammo_plugins.stopping import start_worker
 from mammo_plugins.structures import split_patients
 
 # a change of what the same parameters produce needs a new number
@@ -371,10 +372,9 @@ def write_phantom_dataset(
     tasks = [(config, out, i, bool(abnormal[i])) for i in range(config.exams)
              if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
     if workers > 1 and len(tasks) > 1:
-        # worker processes share the cores already, hence one thread each
         with ProcessPoolExecutor(
                 min(workers, len(tasks)), get_context('spawn'),
-                cv2.setNumThreads, (1, )) as pool:
+                start_worker) as pool:
             jobs = [pool.submit(_write_exam, task) for task in tasks]
             try:
                 for job in progress(as_completed(jobs), len(jobs)):

@@ -7,6 +7,8 @@ from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 def instances_in_file(sample: Any) -> Any:
     """Return a prediction with its boxes in pixels of the file.
 
+    Boxes outside the breast are dropped (:meth:`CanonicalFrame.inside_breast`).
+
     Args:
         sample (DetDataSample): With ``pred_instances``, whose boxes are in pixels of
             the canonical image, and ``canonical_frame`` among its metainfo.
@@ -24,5 +26,6 @@ def instances_in_file(sample: Any) -> Any:
             "'canonical_frame' in its meta_keys")
     frame = CanonicalFrame.from_dict(sample.canonical_frame)
     instances = sample.pred_instances.cpu().numpy()
+    instances = instances[frame.inside_breast(instances.bboxes)]
     instances.bboxes = transform_boxes(instances.bboxes, frame.inverse)
     return instances

@@ -2,6 +2,7 @@
 import hashlib
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
                     Union)
@@ -9,15 +10,13 @@ from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
 import numpy as np
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, breast_side
+from mammo_plugins.anatomy import CanonicalFrame, breast_mask
 from mammo_plugins.io import (DicomWarnings, Mammogram, MammogramError,
                               MammogramHeader, read_header, read_mammogram)
+from mammo_plugins.stopping import start_worker
 from mammo_plugins.structures import VIEWS
 
 from .entries import ERROR, WARNING, Finding, Part
-
-# As hung for reading: the chest wall of a left breast is on the left.
-CHEST_WALL = {'L': 'left', 'R': 'right'}
 
 
 def check_files(parts: Sequence[Part]) -> Iterator[Finding]:
@@ -77,7 +76,7 @@ def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
     findings += compare_header(task, facts)
     if not task.pixels:
         return findings, None
-    findings += compare_pixels(task, facts.pixels)
+    findings += compare_pixels(task, facts)
     return findings, hashlib.sha256(facts.pixels.tobytes()).hexdigest()
 
 
@@ -99,19 +98,20 @@ def compare_header(task: Task,
                       f"file {facts.view}, JSON {image['view']}")
 
 
-def compare_pixels(task: Task, pixels: np.ndarray) -> Iterator[Finding]:
+def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
     """Where the breast lies, and whether the boxes lie on it."""
-    mask = breast_mask(pixels)
-    if mask.mean() < SMALLEST_BREAST:
+    image = task.image
+    frame = CanonicalFrame.of(mammogram.pixels, 0, mammogram.orientation,
+                              image['laterality'], image['view'])
+    if not frame.found:
         yield Finding(WARNING, 'no breast found', task.where,
                       'nothing stands out from the background')
         return
-    side, expected = breast_side(mask), CHEST_WALL[task.image['laterality']]
-    if side != expected:
-        yield Finding(
-            WARNING, 'laterality differs from the pixels', task.where,
-            f"chest wall on the {side}, expected on the {expected} for "
-            f"{task.image['laterality']}: mirrored, or the wrong side?")
+    for remark in frame.remarks(image['laterality']):
+        kind = ('laterality differs from the pixels' if 'laterality' in remark else
+                'does not lie as mammograms hang')
+        yield Finding(WARNING, kind, task.where, remark)
+    mask = breast_mask(mammogram.pixels) if task.boxes else None
     for box in task.boxes:
         x1, y1 = np.floor(np.maximum(box[:2], 0)).astype(int)
         x2, y2 = np.ceil(np.maximum(np.add(box[:2], box[2:]), 0)).astype(int)
@@ -125,7 +125,8 @@ def compare_pixels(task: Task, pixels: np.ndarray) -> Iterator[Finding]:
 
 def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
     """Check all files, and look for images with the same pixels."""
-    pool = ProcessPoolExecutor(workers) if workers > 1 else None
+    pool = ProcessPoolExecutor(
+        workers, get_context('spawn'), start_worker) if workers > 1 else None
     results = pool.map(check_image, tasks, chunksize=4) if pool else \
         map(check_image, tasks)
     owner: Dict[str, Tuple[str, Path]] = {}

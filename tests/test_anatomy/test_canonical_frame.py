@@ -64,7 +64,8 @@ def test_no_breast_keeps_the_whole_image():
 def test_a_breast_that_fills_the_image_is_found():
     pixels, frame = breast('right')
     frame = CanonicalFrame.of(pixels, margin=100)
-    assert frame == CanonicalFrame(100, 150, (0, 0, 100, 150), True, found=True)
+    assert frame == CanonicalFrame(
+        100, 150, (0, 0, 100, 150), True, found=True, outline=frame.outline)
 
 
 def test_survives_json():
@@ -84,3 +85,30 @@ def test_size_of_another_image_is_refused():
 def test_homography_by_hand():
     matrix = np.array([[2., 0, 1], [0, 3, -1], [0, 0, 2]])
     np.testing.assert_allclose(transform_points([1, 2], matrix), [1.5, 2.5])
+
+
+@pytest.mark.parametrize('side', ['left', 'right'])
+def test_boxes_on_and_off_the_breast(side):
+    """Against the half disc that the breast is; 2% of the crop's height are near."""
+    pixels, frame = breast(side)
+    rng = np.random.default_rng(5)
+    height, width = frame.shape
+    x1, y1, x2, y2 = frame.crop
+    centres = rng.uniform((-5, -10), (width + 20, height + 10), (500, 2))
+    boxes = np.concatenate([centres - [3, 2], centres + [3, 2]], axis=1)
+    # distance from the disc, whose middle lies on the chest wall
+    beyond = np.hypot(centres[:, 0], centres[:, 1] + y1 - 70) - 50
+    beyond = np.maximum(beyond, -centres[:, 0])
+    near, unsure = 0.02 * height, 1.5  # the mask follows the skin that exactly
+    inside = frame.inside_breast(boxes)
+    assert inside[beyond < near - unsure].all()
+    assert not inside[beyond > near + unsure].any()
+    assert 100 < inside.sum() < 400
+    assert frame.inside_breast(np.zeros((0, 4))).shape == (0, )
+
+
+def test_without_a_breast_every_box_counts():
+    frame = CanonicalFrame.of(np.zeros((40, 30), np.float32))
+    assert frame.inside_breast([[0, 0, 1, 1], [28, 38, 30, 40]]).all()
+    assert CanonicalFrame(30, 40, (0, 0, 30, 40), False).inside_breast(
+        [[0, 0, 1, 1]]).all()

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.apis.command_line import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import MODELS
 
@@ -162,10 +164,110 @@ def test_nothing_usable_leaves_earlier_results(inferencer, tmp_path):
     (tmp_path / 'a.txt').write_text('x')
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out/predictions.json').write_text('earlier')
-    result = inferencer(tmp_path, tmp_path / 'out')
-    assert result['exams'] == []
-    assert len(result['skipped']) == 2
+    with pytest.raises(ConfigError, match='holds results of another run'):
+        inferencer(tmp_path, tmp_path / 'out')
     assert (tmp_path / 'out/predictions.json').read_text() == 'earlier'
+
+
+def test_a_folder_without_anything_usable(inferencer, tmp_path):
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in/a.txt').write_text('x')
+    result = inferencer(tmp_path / 'in', tmp_path / 'out')
+    assert result['exams'] == []
+    assert [entry['file'] for entry in result['skipped']] == ['a.txt']
+    assert not (tmp_path / 'out').exists()
+
+
+def count_predictions(monkeypatch, inferencer):
+    predict, exams = inferencer._predict, []
+
+    def predicting(exam, *args):
+        exams.append(exam)
+        return predict(exam, *args)
+
+    monkeypatch.setattr(inferencer, '_predict', predicting)
+    return exams
+
+
+def test_the_same_call_goes_on(inferencer, folder, tmp_path, monkeypatch):
+    """Whatever was done stays; what has changed since is done again."""
+    root, broken = folder
+    out = tmp_path / 'out'
+    whole = inferencer(root, out)
+    lines = (out / 'predictions.jsonl').read_text().splitlines()
+    assert len(lines) == 3
+    done = count_predictions(monkeypatch, inferencer)
+    # killed while it wrote the second exam
+    (out / 'predictions.json').unlink()
+    (out / 'predictions.jsonl').write_text('\n'.join(lines)[:-20])
+    assert inferencer(root, out) == whole
+    assert done == [whole['exams'][1]['exam_id']]
+    assert json.loads((out / 'predictions.json').read_text()) == json.loads(
+        json.dumps(whole))
+    done.clear()
+    assert inferencer(root, out) == whole
+    assert not done
+    (out / whole['exams'][0]['figure']).unlink()
+    (root / 'b' / 'again.dcm').write_bytes(broken.read_bytes())
+    os.utime(next(p for p in (root / 'b').glob('*.dcm') if p != broken))
+    inferencer(root, out)
+    assert sorted(done) == sorted(exam['exam_id'] for exam in whole['exams'])
+
+
+@pytest.mark.parametrize('what', ['path', 'option', 'weights'])
+def test_results_of_two_runs_are_not_mixed(inferencer, phantom_root, tmp_path,
+                                           monkeypatch, what):
+    exam, out = phantom_root / 'dicom/phantom_0001', tmp_path / 'out'
+    inferencer(exam, out)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    options = {}
+    if what == 'path':
+        exam = phantom_root / 'dicom/phantom_0002'
+    elif what == 'option':
+        options = dict(score_thr=0.5)
+    else:
+        (tmp_path / 'b.pth').write_bytes(b'other weights')
+        monkeypatch.setattr(inferencer, 'checkpoint', tmp_path / 'b.pth')
+    with pytest.raises(ConfigError) as error:
+        inferencer(exam, out, **options)
+    assert '1 exams by faster-rcnn_hrnetv2p-w8_phantom.py and a.pth' in str(error.value)
+    assert before == {path: path.read_bytes() for path in out.iterdir()}
+
+
+def test_several_paths(inferencer, phantom_root, tmp_path):
+    """Any mixture of files and folders; each file once."""
+    dicom = phantom_root / 'dicom'
+    files = sorted((dicom / 'phantom_0001').glob('*.dcm'))
+    result = inferencer([*files, dicom / 'phantom_0002', str(files[0])])
+    assert [len(exam['views']) for exam in result['exams']] == [4, 4]
+    assert not result['skipped']
+    assert {view['file'] for exam in result['exams'] for view in exam['views']} == {
+        path.relative_to(dicom).as_posix()
+        for number in (1, 2) for path in (dicom / f'phantom_000{number}').glob('*.dcm')}
+    one = inferencer(files[0])['exams'][0]['views']
+    assert [view['file'] for view in one] == [files[0].name]
+    assert inferencer(np.array(list(map(str, files[:1]))))['exams'][0]['views'] == one
+    with pytest.raises(FileNotFoundError, match='no file or folder is given'):
+        inferencer([])
+    with pytest.raises(FileNotFoundError, match='nowhere: no such file or folder'):
+        inferencer([files[0], tmp_path / 'nowhere'])
+    with pytest.raises(TypeError):
+        inferencer(np.zeros((4, 4)))
+
+
+def test_a_detection_outside_the_breast(inferencer, phantom_root, monkeypatch):
+    """Beside the breast, where a mirrored marker would be: dropped and counted."""
+    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    (x1, y1, x2, y2), _ = _frame(
+        inferencer, phantom_root / 'dicom/phantom_0001/L_CC.dcm')
+    corner = [x2 - x1 - 5., 0., x2 - x1 - 1., 4.]  # of a breast that is round
+    at_a_known_place(monkeypatch, inferencer, corner)
+    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    assert view['detections'] == [] and view['outside_breast'] == 1
+    at_a_known_place(monkeypatch, inferencer,
+                     [0., (y2 - y1) / 2, 8., (y2 - y1) / 2 + 8])
+    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    assert len(view['detections']) == 1 and view['outside_breast'] == 0
 
 
 def test_identity_stays_out(inferencer, folder, tmp_path, capsys,
@@ -173,3 +275,57 @@ def test_identity_stays_out(inferencer, folder, tmp_path, capsys,
     inferencer(folder[0], tmp_path / 'out')
     said = capsys.readouterr()
     assert_private(said.out, said.err, tmp_path / 'out')
+
+
+def changed(source, path, **elements):
+    ds = pydicom.dcmread(source)
+    for keyword, value in elements.items():
+        setattr(ds, keyword, value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path)
+
+
+def test_what_is_called_used_was_used(inferencer, phantom_root, tmp_path):
+    """The next image takes the place of one whose pixels cannot be read."""
+    source, root = phantom_root / 'dicom/phantom_0001/L_CC.dcm', tmp_path / 'in'
+    changed(source, root / 'a.dcm')
+    changed(source, root / 'b.dcm', ImageType=['DERIVED', 'PRIMARY', 'GENERATED_2D'])
+    changed(source, root / 'c.dcm', PresentationIntentType='FOR PROCESSING')
+    changed(source, root / 'd.dcm', ImageType=['ORIGINAL', 'PRIMARY', 'SPOT'])
+    (root / 'a.dcm').write_bytes((root / 'a.dcm').read_bytes()[:-3000])
+    result = inferencer(root, tmp_path / 'out')
+    view, = result['exams'][0]['views']
+    assert (view['file'], view['image_kind']) == ('b.dcm', 'synthetic 2-D')
+    assert 'there is no full-field image of this view' in view['warnings'][0]
+    reasons = {entry['file']: entry['reason'] for entry in result['skipped']}
+    assert 'truncated' in reasons['a.dcm']
+    assert reasons['c.dcm'] == 'another LCC of the same exam (raw); b.dcm is used'
+    assert reasons['d.dcm'].startswith('spot compression image')
+
+
+def test_boxes_of_a_turned_file_are_in_its_pixels(inferencer, phantom_root, tmp_path,
+                                                  monkeypatch):
+    at_a_known_place(monkeypatch, inferencer, [10., 20., 16., 28.])
+    source = phantom_root / 'dicom/phantom_0001/L_CC.dcm'
+    changed(source, tmp_path / 'upright/a.dcm', PatientOrientation=['A', 'R'])
+    ds = pydicom.dcmread(source)
+    pixels = np.ascontiguousarray(ds.pixel_array.T[::-1])  # turned to the left
+    changed(source, tmp_path / 'turned/a.dcm', Rows=pixels.shape[0],
+            Columns=pixels.shape[1], PixelData=pixels.tobytes(),
+            PatientOrientation=['R', 'P'])
+    upright, turned = (inferencer(tmp_path / name)['exams'][0]['views'][0]
+                       for name in ('upright', 'turned'))
+    x1, y1, x2, y2 = upright['detections'][0]['bbox']
+    width = upright['width']
+    assert turned['detections'][0]['bbox'] == [y1, width - x2, y2, width - x1]
+    assert turned['warnings'] == ['the image was turned as PatientOrientation says']
+
+
+def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_path):
+    for patient, view in (('A', 'L_CC'), ('B', 'R_CC')):
+        changed(phantom_root / f'dicom/phantom_0001/{view}.dcm',
+                tmp_path / f'{view}.dcm', PatientID=patient, Modality='')
+    result = inferencer(tmp_path)
+    assert [len(exam['views']) for exam in result['exams']] == [1, 1]
+    assert all('several patients' in exam['warnings'][0] for exam in result['exams'])
+    assert result['notes'] == ['2 files: no Modality']

@@ -1,10 +1,12 @@
 """The command line that the converters share."""
+import errno
 import sys
 
 import pytest
 
 from mammo_plugins.converters import Catalogue, ConversionError, Converter, Split
 from mammo_plugins.converters import command_line
+from mammo_plugins.io import write_json
 
 
 class Plain(Converter):
@@ -88,3 +90,31 @@ def test_output_in_the_raw_folder(run, out, capsys):
 
 def test_raw_folder_in_the_output(run):
     assert run(Plain(), 'data/mine/dicom', '--out', 'data/mine')
+
+
+@pytest.mark.parametrize('error, status, said', [
+    (KeyboardInterrupt(), 130, 'out: interrupted; the same command goes on from here'),
+    (OSError(errno.ENOSPC, 'No space left on device', '/d/a.npz'), 2,
+     '/d/a.npz: cannot be written: No space left on device'),
+])
+def test_a_conversion_that_ends_early(monkeypatch, capsys, error, status, said):
+
+    def convert(*args):
+        raise error
+
+    monkeypatch.setattr(command_line, 'convert', convert)
+    monkeypatch.setattr(sys, 'argv', ['x.py', 'raw', '--out', 'out'])
+    with pytest.raises(SystemExit) as stop:
+        command_line.main(Plain(), 'Convert.', 'x.py raw --out out')
+    assert stop.value.code == status
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_is_there_already_is_said(run, tmp_path, capsys):
+    (tmp_path / 'out').mkdir()
+    run(Plain(), str(tmp_path), '--out', str(tmp_path.parent / 'other'))
+    assert 'holds' not in capsys.readouterr().out
+    write_json(tmp_path / 'out/summary.json', dict(
+        dataset='plain', parts=dict(train=dict(views=7), test=dict(views=4))))
+    run(Plain(), 'raw', '--out', str(tmp_path / 'out'))
+    assert 'holds 2 parts of plain, 11 views' in capsys.readouterr().out

@@ -1,9 +1,14 @@
-"""A detector of mmdet trains on the same JSON with mmdet's own CocoDataset."""
+"""A plain mmdet config: with mmdet's own CocoDataset on the same JSON, or with ours."""
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
+
+from mammo_plugins.registry import DATASETS
 
 
 def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
@@ -93,3 +98,55 @@ def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
             samples.append(sample.to_dict())
     metric.process({}, samples)
     assert metric.evaluate(len(samples))['coco/bbox_mAP'] == pytest.approx(1.)
+
+
+DOCUMENT = Path(__file__).parents[2] / 'docs/how_to/variants.md'
+MODEL = """
+default_scope = 'mmdet'
+model = dict(
+    type='RetinaNet',
+    data_preprocessor=dict(
+        type='DetDataPreprocessor', mean=[0.5], std=[0.25], pad_size_divisor=32),
+    backbone=dict(type='ResNet', depth=18, in_channels=1, out_indices=(1, 2, 3)),
+    neck=dict(type='FPN', in_channels=[128, 256, 512], out_channels=8, num_outs=3),
+    bbox_head=dict(
+        type='RetinaHead', num_classes=1, in_channels=8, feat_channels=8,
+        stacked_convs=1, anchor_generator=dict(
+            type='AnchorGenerator', octave_base_scale=4, scales_per_octave=1,
+            ratios=[1.], strides=[8, 16, 32]),
+        bbox_coder=dict(type='DeltaXYWHBBoxCoder')),
+    train_cfg=dict(assigner=dict(
+        type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4),
+        sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1),
+    test_cfg=dict(nms_pre=50, score_thr=0., min_bbox_size=0, max_per_img=10,
+                  nms=dict(type='nms', iou_threshold=0.5)))
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
+val_cfg = dict()
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.001))
+"""
+
+
+def test_the_documented_config_trains_and_validates(phantom_root, tmp_path):
+    data, = re.findall(r'```python\n(custom_imports.*?)```', DOCUMENT.read_text(), re.S)
+    data = (data.replace('data/phantom/', f'{phantom_root}/')
+            .replace('data/pixel_cache', str(tmp_path / 'cache'))
+            .replace('(1333, 800)', '(128, 64)')
+            .replace('num_workers=2', 'num_workers=0'))
+    path = tmp_path / 'plain.py'
+    path.write_text(data + MODEL)
+    cfg = Config.fromfile(path)
+    cfg.work_dir = str(tmp_path / 'work')
+    runner = Runner.from_cfg(cfg)
+    before = runner.model.bbox_head.retina_reg.weight.detach().clone()
+    runner.train()
+    assert not torch.equal(before, runner.model.bbox_head.retina_reg.weight)
+    assert runner.message_hub.get_scalar('val/froc/n_images').current() == 8
+    assert runner.message_hub.get_scalar('val/froc/n_lesions').current() > 0
+
+
+def test_a_sample_of_several_views_says_what_to_do(phantom_root):
+    dataset = DATASETS.build(dict(
+        type='ExamDataset', data_root=str(phantom_root), target='breast',
+        ann_file='annotations/train.json', pipeline=[dict(type='mammo.LoadMammogram')]))
+    with pytest.raises(KeyError, match=r'2 views \(CC, MLO\).*mammo.SelectView'):
+        dataset[0]

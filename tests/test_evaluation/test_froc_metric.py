@@ -12,6 +12,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
+from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.registry import METRICS, TRANSFORMS
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -304,3 +305,42 @@ def test_masks_that_are_missing():
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         METRICS.build(dict(type='FROCMetric', **options))
+
+
+def test_detections_outside_the_breast_are_left_out_and_counted():
+    """As if they were not there, hits and false positives alike."""
+    frame = CanonicalFrame(
+        100, 100, (0, 0, 100, 100), False,
+        outline=((0., 0.), (40., 0.), (40., 100.), (0., 100.))).to_dict()
+    beside = (50, 80, 58, 88), (90, 0, 98, 8)
+    lesions = [A, (60, 0, 70, 10)]  # annotated wrongly: no detection finds it
+    whole = [Image(lesions=lesions, detections=[
+        (A, .9), ((60, 0, 70, 10), .8), *((box, .95) for box in beside)], patient='a'),
+        Image(lesions=[], detections=[(OFF, .5), (beside[0], .7)], patient='a')]
+    without = [Image(lesions=lesions, detections=[(A, .9)], patient='a'),
+               Image(lesions=[], detections=[(OFF, .5)], patient='a')]
+    options = dict(patient_id='a', canonical_frame=frame)
+    found = evaluate([to_sample(image, i, **options)
+                      for i, image in enumerate(whole)], n_bootstrap=0)
+    expected = evaluate([to_sample(image, i, **options)
+                         for i, image in enumerate(without)], n_bootstrap=0)
+    assert found.pop('froc/n_outside') == 4
+    assert expected.pop('froc/n_outside') == 0
+    assert found == expected
+    assert found['froc/max_recall'] == 0.5 and found['froc/max_fppi'] == 0.5
+
+
+def test_outside_the_breast_of_each_class(tmp_path):
+    frame = CanonicalFrame(
+        100, 100, (0, 0, 100, 100), False,
+        outline=((0., 0.), (40., 0.), (40., 100.), (0., 100.))).to_dict()
+    sample = DetDataSample(metainfo=dict(img_id=0, canonical_frame=frame))
+    sample.pred_instances = instances(
+        [A, OFF, (90, 0, 98, 8), (90, 50, 98, 58)], [0, 1, 1, 1], [.9, .8, .7, .6])
+    sample.gt_instances = instances([A, OFF], [0, 1])
+    evaluate([sample], ('mass', 'calcification'), n_bootstrap=0, out_dir=str(tmp_path))
+    summary = json.loads((tmp_path / 'froc.json').read_text())
+    assert summary['counts']['outside_breast'] == 2
+    assert summary['counts']['detections'] == 2
+    assert [summary['classes'][name]['counts']['outside_breast']
+            for name in ('mass', 'calcification')] == [0, 2]

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr import _snomed_dict
 from pydicom.sr.codedict import codes
 
-from mammo_plugins.io import MammogramError, read_header, read_mammogram
+from mammo_plugins.io import read_header, read_mammogram
 from mammo_plugins.io.dicom_header import (FACTS, find_cem_image, find_laterality,
                                            find_spacing, find_view)
 

@@ -1,10 +1,11 @@
 """JSON is written whole or not at all."""
+import errno
 import json
 import os
 
 import pytest
 
-from mammo_plugins.io import write_json
+from mammo_plugins.io import atomic_path, file_error, write_json
 
 
 def test_round_trip_keeps_the_order_of_keys(tmp_path):
@@ -56,3 +57,33 @@ def test_permissions_follow_the_umask(tmp_path):
 def test_missing_folder_is_made(tmp_path):
     write_json(tmp_path / 'a/b/c.json', {'k': 1})
     assert json.loads((tmp_path / 'a/b/c.json').read_text()) == {'k': 1}
+
+
+@pytest.mark.parametrize('error, said', [
+    (OSError(errno.ENOSPC, 'No space left on device'), 'cannot be written: No space'),
+    (OSError(errno.EFBIG, 'File too large'), 'cannot be written: File too large'),
+    (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'cannot be written: Disk quota'),
+    (PermissionError(errno.EACCES, 'Permission denied'), 'Permission denied'),
+    (OSError(errno.EROFS, 'Read-only file system'), 'Read-only file system'),
+    (ConnectionResetError(errno.ECONNRESET, 'reset'), None),
+    (OSError('of a library, without number'), None),
+    (ValueError('other'), None),
+])
+def test_what_a_user_is_told_of_the_file_system(tmp_path, error, said):
+    """With the file, which a full disk does not tell."""
+    try:
+        with atomic_path(tmp_path / 'a.pth'):
+            raise error
+    except Exception as caught:
+        line = file_error(caught)
+    if said is None:
+        assert line is None
+    else:
+        assert line.startswith(f"{tmp_path / 'a.pth'}: {said}")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_device_that_is_full():
+    with pytest.raises(OSError) as error, open('/dev/full', 'wb', buffering=0) as file:
+        file.write(b'x')
+    assert 'cannot be written' in file_error(error.value)

@@ -8,7 +8,7 @@ SCRIPT = Path(__file__).parents[2] / 'tools/slurm_train.sh'
 
 def run(tmp_path, *arguments, **environment):
     srun = tmp_path / 'srun'
-    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$MASTER_PORT" >&2\n')
     srun.chmod(0o755)
     environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}',
                        **environment)
@@ -27,6 +27,12 @@ def test_what_srun_is_asked_for(tmp_path):
         '--work-dir', 'out dir', '--launcher', 'slurm', '--resume',
         '--cfg-options', 'a=1'
     ]
+
+
+def test_jobs_on_one_node_take_a_port_each(tmp_path):
+    ports = {int(run(tmp_path, 'gpu', 'mass', 'c.py', 'out').stderr) for _ in range(5)}
+    assert len(ports) > 1 and all(20000 <= port < 40000 for port in ports)
+    assert run(tmp_path, 'gpu', 'mass', 'c.py', 'out', PORT='29511').stderr == '29511\n'
 
 
 def test_fewer_gpus_than_a_node_has(tmp_path):

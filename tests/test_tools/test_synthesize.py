@@ -194,6 +194,20 @@ def test_real_annotations_are_not_written_over(make, root, capsys):
     assert (root / 'annotations/train.json').read_bytes() == before
 
 
+def test_a_set_of_another_seed_is_not_mixed_with(make, tmp_path, capsys):
+    out = make(tmp_path / 'out', '--count', '2')
+    before = {path: path.read_bytes() for path in out.rglob('*.tif')}
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        make(out, '--count', '2', '--seed', '1')
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and 'of seed 0; those of another' in said
+    assert before == {path: path.read_bytes() for path in out.rglob('*.tif')}
+    make(out, '--count', '2')
+    assert f'{out}: holds {len(before)} images' in capsys.readouterr().out
+    assert before == {path: path.read_bytes() for path in out.rglob('*.tif')}
+
+
 def test_pixels_follow_from_the_provenance(make, root, tmp_path):
     """Every parameter is in the JSON, for mirrored breasts too."""
     out = make(tmp_path / 'made', '--count', '8')

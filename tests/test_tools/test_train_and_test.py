@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -12,8 +13,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
@@ -60,7 +63,10 @@ def curve(work_dir):
 
 def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
                                               assert_private, run_tool):
-    """kill -9 in the second epoch, --resume: same epochs, a curve without a gap."""
+    """kill -9 in the second epoch, --resume: same epochs, a curve without a gap.
+
+    Also where the work dir was moved in between.
+    """
     work_dir = tmp_path / 'work'
     process = subprocess.Popen(
         command('train.py', CONFIG, *options), cwd=ROOT,
@@ -73,6 +79,8 @@ def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
     process.wait()
     before = curve(work_dir)
     assert not (work_dir / f'epoch_{EPOCHS}.pth').exists()
+    work_dir = work_dir.rename(tmp_path / 'moved')
+    options[1] = str(work_dir)
     done = run(*command('train.py', CONFIG, '--resume', *options))
     assert done.returncode == 0, done.stderr[-2000:]
     after = curve(work_dir)
@@ -96,6 +104,101 @@ def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
                    work_dir)
 
 
+def test_sigterm_ends_a_training(options, tmp_path, run_tool):
+    """As a scheduler sends it: status 143, nobody left, and --resume goes on."""
+    options = [o.replace('num_workers=0', 'num_workers=2') for o in options]
+    process = subprocess.Popen(
+        command('train.py', CONFIG, *options), cwd=ROOT, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.time() + 240
+    while not any(epoch == 2 for epoch, _ in curve(tmp_path / 'work')):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.1)
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
+    assert len(children.split()) == 2
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=20)[1]
+    assert process.returncode == 143
+    assert 'Traceback' not in err and err.splitlines()[-1] == 'interrupted'
+    deadline = time.time() + 10
+    while any(Path(f'/proc/{pid}').exists() for pid in children.split()):
+        assert time.time() < deadline
+        time.sleep(0.1)
+    assert not list((tmp_path / 'work').glob('.*.tmp'))
+    again = run_tool('tools/train.py', CONFIG, *options)
+    assert again.returncode == 2
+    assert (f"{tmp_path / 'work'}: holds 1 checkpoint (epoch_1.pth) of "
+            f'{Path(CONFIG).name}; ') in again.err
+    assert '--resume' in again.err
+
+
+@pytest.fixture
+def small_files():
+    """A limit that files meet as they meet a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(size):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    yield limit
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line(options, phantom_root, tmp_path, run_tool,
+                                 small_files):
+    """The checkpoint of before stays whole, and nothing half is left."""
+    options = [o.replace(f'={EPOCHS}', '=1') for o in options]
+    assert run_tool('tools/train.py', CONFIG, *options).returncode == 0
+    checkpoint = tmp_path / 'work/epoch_1.pth'
+    before = checkpoint.read_bytes()
+    small_files(300_000)
+    done = run_tool('tools/train.py', CONFIG, '--resume', *options,
+                    'train_cfg.max_epochs=2')
+    assert done.returncode == 2 and 'Traceback' not in done.err
+    assert done.err.splitlines()[-1].startswith(
+        f"error: {tmp_path / 'work/epoch_2.pth'}: cannot be written: ")
+    assert checkpoint.read_bytes() == before
+    assert [path.name for path in (tmp_path / 'work').iterdir()
+            if 'epoch' in path.name] == ['epoch_1.pth']
+    small_files(9_000)
+    done = run_tool('tools/infer.py', CONFIG, checkpoint, phantom_root / 'dicom',
+                    '--out', tmp_path / 'out')
+    assert done.returncode == 2 and 'Traceback' not in done.err
+    assert re.fullmatch(r'error: \S+: cannot be written: File too large.*',
+                        done.err.splitlines()[-1])
+    assert not list((tmp_path / 'out').glob('.*'))
+
+
+def test_an_inference_that_is_stopped(phantom_root, tmp_path, run_tool):
+    """What is done is there, whole, and the same command does the rest."""
+    cfg = Config.fromfile(ROOT / CONFIG)
+    with MODELS.switch_scope_and_registry('mammo'):
+        torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()),
+                   tmp_path / 'a.pth')
+    words = ('infer.py', CONFIG, tmp_path / 'a.pth', phantom_root / 'dicom', '--out',
+             tmp_path / 'out')
+    process = subprocess.Popen(command(*words), cwd=ROOT, stderr=subprocess.PIPE,
+                               text=True)
+    lines = tmp_path / 'out/predictions.jsonl'
+    deadline = time.time() + 120
+    while not (lines.is_file() and len(lines.read_text().splitlines()) > 2):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=20)[1]
+    assert process.returncode == 130 and 'Traceback (most' not in err
+    done = [json.loads(line)['exam'] for line in lines.read_text().splitlines()[1:]]
+    assert 2 <= len(done) < 8
+    assert all((tmp_path / 'out' / exam['figure']).is_file() for exam in done)
+    kept = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert kept['exams'] == done and not kept['info']['complete']
+    again = run_tool(f'tools/{words[0]}', *words[1:])
+    assert again.returncode == 0 and f'{len(done)} exams of this run' in again.out
+    kept = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert kept['exams'][:len(done)] == done and len(kept['exams']) == 8
+    assert kept['info']['complete']
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -103,13 +206,37 @@ def free_port():
 
 
 @NO_GPU
+def test_sigterm_ends_all_processes(options, tmp_path):
+    """Of dist_train.sh, whose launcher alone gets it."""
+    environment = dict(
+        os.environ, PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
+    process = subprocess.Popen(
+        [str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options], cwd=ROOT, text=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    deadline = time.time() + 240
+    while not curve(tmp_path / 'work'):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.1)
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
+    assert len(children.split()) >= 2
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 143
+    assert 'Traceback' not in err and err.splitlines().count('interrupted') == 2
+    assert not any(Path(f'/proc/{pid}').exists() for pid in children.split())
+
+
+@NO_GPU
 def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool):
     environment = dict(
-        os.environ, PORT=free_port(),
-        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
+        os.environ, PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
     options = [o.replace(f'={EPOCHS}', '=1') for o in options]
-    done = run(str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options,
-               env=environment)
+    with socket.socket() as other_run:
+        other_run.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other_run.bind(('127.0.0.1', 29500))  # the port that torchrun takes by itself
+        other_run.listen()
+        done = run(str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options,
+                   env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     # 24 images, two processes, four images each
     assert sorted(curve(tmp_path / 'work')) == [(1, 1), (1, 2), (1, 3)]
@@ -123,6 +250,7 @@ def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool)
     both = json.loads((tmp_path / 'work/test/froc.json').read_text())
     alone = run_tool('tools/test.py', CONFIG, checkpoint, *options)
     assert alone.returncode == 0, alone.err[-2000:]
+    assert 'holds 2 files (froc.json, froc.png) of epoch_1.pth' in alone.out
     # two processes come to the same figures as one
     assert json.loads((tmp_path / 'work/test/froc.json').read_text()) == both
     assert (tmp_path / 'work/test/froc.png').stat().st_size > 5000
@@ -179,7 +307,8 @@ def test_resume_begins_with_load_from_where_there_is_nothing(options, tmp_path, 
     words = ['tools/train.py', CONFIG, '--resume', *options,
              f"load_from={tmp_path / 'coco.pth'}"]
     assert run_tool(*words).returncode == 2
-    assert seen == [(True, None) if there else (False, str(tmp_path / 'coco.pth'))]
+    assert seen == [(True, str(tmp_path / 'work/epoch_1.pth')) if there else
+                    (False, str(tmp_path / 'coco.pth'))]
 
 
 @pytest.mark.parametrize('tool, arguments, setting, said', [

@@ -294,8 +294,9 @@ def test_pixels_of_another_size_than_in_training(phantom_root, child, tmp_path, 
         tested = run_tool('tools/test.py', path, checkpoint, *small())
         assert tested.returncode == 0, tested.err[-2000:]
         assert (said in tested.out + tested.err) == warned
-        run_tool('tools/infer.py', path, checkpoint, exam, '--out', tmp_path / 'out')
-        views = json.loads((tmp_path / 'out/predictions.json').read_text())[
+        out = tmp_path / f'out_{warned}'
+        run_tool('tools/infer.py', path, checkpoint, exam, '--out', out)
+        views = json.loads((out / 'predictions.json').read_text())[
             'exams'][0]['views']
         assert all(any(said in text for text in view['warnings']) == warned
                    for view in views)

@@ -1,16 +1,17 @@
 """Make the phantom data set: simulated four-view mammography exams."""
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from mammo_plugins.io import file_error
 from mammo_plugins.phantom import (DENSITIES, PhantomConfig,
                                    PhantomDatasetConfig, PhantomFolderError,
                                    write_phantom_dataset)
 from mammo_plugins.phantom.dataset import SPLITS, split_numbers
 from mammo_plugins.phantom.preview import write_preview
+from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import empty_parts
 
 EXAMPLE = """example:
@@ -130,11 +131,10 @@ def main() -> None:
         return tqdm(items, total=total, desc='exams', unit='exam')
 
     try:
-        made = write_phantom_dataset(args.out, config, args.workers, progress)
-    except PhantomFolderError as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        sys.exit(f'{args.out}: interrupted; the same command goes on from here')
+        with stoppable(f'{args.out}: interrupted; the same command goes on from here'):
+            made = write_phantom_dataset(args.out, config, args.workers, progress)
+    except (PhantomFolderError, OSError) as error:
+        parser.error(file_error(error) or str(error))
     print(f'{args.out}: {config.exams} exams '
           f'{"written" if made else "are there already; nothing to do"}')
     if args.preview:

@@ -14,6 +14,8 @@ from mammo_plugins.io import DicomWarnings, read_mammogram
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
+from .views import SelectView
+
 
 def segmentation_to_canonical(segmentation: Union[list, dict],
                               frame: CanonicalFrame) -> Union[list, dict]:
@@ -69,7 +71,9 @@ class LoadMammogram(BaseTransform):
 
     Required Keys:
 
-    - img_path
+    - img_path, or views with one view of :class:`~mammo_plugins.datasets.ExamDataset`
+    - laterality, view (str, optional): as the data set has them; they go before the
+      file's own
     - instances (list[dict], optional)
 
     Modified Keys:
@@ -106,24 +110,32 @@ class LoadMammogram(BaseTransform):
         self.bits_stored = bits_stored
         self._warned: Set[str] = set()
 
-    def _read(self, path: str) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _read(self, path: str, laterality: Optional[str],
+              view: Optional[str]) -> Tuple[np.ndarray, Dict[str, Any]]:
         """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
         mammogram = read_mammogram(path, bits_stored=self.bits_stored)
         pixels = mammogram.pixels
         if self.crop:
             frame = CanonicalFrame.of(pixels, self.margin, mammogram.orientation,
-                                      mammogram.laterality, mammogram.view)
+                                      laterality or mammogram.laterality,
+                                      view or mammogram.view)
         else:
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)
         image = np.rint(frame.image_to_canonical(pixels) * FULL_SCALE)
         return image.astype(np.uint16), frame.to_dict()
 
-    def load(self, path: str) -> Tuple[np.ndarray, CanonicalFrame]:
+    def load(self,
+             path: str,
+             laterality: Optional[str] = None,
+             view: Optional[str] = None) -> Tuple[np.ndarray, CanonicalFrame]:
         """Read one file, through the cache if there is one.
 
         Args:
             path (str): Any file that ``read_mammogram`` reads.
+            laterality (str, optional), view (str, optional): 'L' or 'R', 'CC' or
+                'MLO', by which PatientOrientation is understood. Defaults to ``None``,
+                as the file says.
 
         Returns:
             tuple: (H, W) float32 pixels in [0, 1] and their frame.
@@ -132,27 +144,33 @@ class LoadMammogram(BaseTransform):
             MammogramError: If the file is not a usable mammogram.
         """
         if self.cache is None:
-            image, facts = self._read(path)
+            image, facts = self._read(path, laterality, view)
         else:
             image, facts = self.cache.get(
-                path, lambda: self._read(path), key=self._key)
+                path, lambda: self._read(path, laterality, view),
+                key=self._key(laterality, view))
         return (image.astype(np.float32) / FULL_SCALE,
                 CanonicalFrame.from_dict(facts))
 
-    @property
-    def _key(self) -> str:
+    def _key(self, laterality: Optional[str], view: Optional[str]) -> str:
         return (f'crop={self.crop} margin={self.margin} '
-                f'bits={self.bits_stored} oriented=True')
+                f'bits={self.bits_stored} as={laterality} {view}')
 
-    def is_cached(self, path: str) -> bool:
+    def is_cached(self,
+                  path: str,
+                  laterality: Optional[str] = None,
+                  view: Optional[str] = None) -> bool:
         """Tell whether the cache has an entry of a file, sound or not."""
         return self.cache is not None and self.cache.entry_path(
-            path, self._key).is_file()
+            path, self._key(laterality, view)).is_file()
 
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""
+        if 'img_path' not in results:
+            results = self._only_view(results)
         with DicomWarnings() as warned:
-            image, frame = self.load(results['img_path'])
+            image, frame = self.load(
+                results['img_path'], results.get('laterality'), results.get('view'))
         for kind in sorted(warned.kinds - self._warned):
             print_log(f'{results["img_path"]}: pydicom warns: {kind}; further such '
                       'files are not named', logger='current', level=WARNING)
@@ -171,6 +189,17 @@ class LoadMammogram(BaseTransform):
         if 'instances' in results:
             results['instances'] = self._map_instances(results['instances'], frame)
         return results
+
+    @staticmethod
+    def _only_view(results: dict) -> dict:
+        """Return the one view of a sample of ExamDataset, as mmdet's steps want it."""
+        views = results.get('views', {})
+        if len(views) != 1:
+            raise KeyError(
+                f'LoadMammogram: the sample has {len(views)} views '
+                f'({", ".join(views)}) and no img_path; put mammo.SelectView before '
+                'it, or it into mammo.ForEachView')
+        return SelectView(*views).transform(results)
 
     @staticmethod
     def _map_instances(instances: List[dict],

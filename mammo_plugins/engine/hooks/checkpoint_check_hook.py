@@ -10,6 +10,7 @@ from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.engine.loops import StagedTrainLoop
+from mammo_plugins.engine.work_dir import follow_moved_folder
 from mammo_plugins.registry import HOOKS
 
 
@@ -22,7 +23,8 @@ class CheckpointCheckHook(Hook):
     stays lenient, since fine-tuning replaces heads. A test of weights from before the
     last stage of their training is warned of. The classes of the data, of the heads
     and of the checkpoint have to be the same; others of a checkpoint that is fine-tuned
-    are warned of.
+    are warned of. A training whose work dir was moved goes on with the checkpoints that
+    are there.
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -46,6 +48,7 @@ class CheckpointCheckHook(Hook):
         name = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
         fine_tuned = training and not runner._resume
         if not fine_tuned:
+            follow_moved_folder(checkpoint, runner.work_dir)
             check_state_dict(self._model(runner), checkpoint, name)
         try:
             check_checkpoint_classes(checkpoint, runner.cfg, self._parts(runner), name)

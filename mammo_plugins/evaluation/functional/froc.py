@@ -82,12 +82,15 @@ class ImageMatches:
         n_lesions (int): Number of lesions of the image.
         patient (Hashable): Who the image belongs to.
         n_ignored (int): Number of ignored regions. Defaults to 0.
+        n_outside (int): Number of detections that were dropped before, since they
+            are outside the breast. Defaults to 0.
     """
     scores: np.ndarray
     labels: np.ndarray
     n_lesions: int
     patient: Hashable
     n_ignored: int = 0
+    n_outside: int = 0
 
 
 @dataclass(frozen=True)

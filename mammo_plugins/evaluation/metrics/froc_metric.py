@@ -10,6 +10,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
+from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  box_iou, encode_masks,
                                                  format_table, froc_summary,
@@ -37,14 +38,16 @@ class FROCMetric(BaseMetric):
     predictions back to the image as it was before ``Resize``, so the test
     pipeline has to load the annotations after ``Resize``, as mmdet's own
     configs do. Detections on ``ignored_instances`` (crowd regions) are neither
-    hits nor false positives.
+    hits nor false positives. Detections outside the breast
+    (:meth:`~mammo_plugins.anatomy.CanonicalFrame.inside_breast`) are left out, as in
+    inference; ``canonical_frame`` among the meta keys tells where it is.
 
     The metrics are, for each FPPI f, ``recall@f`` (``recall@1.0``) with its
     confidence interval ``recall@f_low``, ``recall@f_high``, and
     ``recall@f_normals``, where FPPI is counted on normal images alone (only if
     there are any); further
     ``max_recall`` and ``max_fppi``, of all detections without a threshold, and
-    ``n_images``, ``n_normals``, ``n_lesions``. Recall without lesions is NaN.
+    ``n_images``, ``n_normals``, ``n_lesions`` and ``n_outside``. Recall without lesions is NaN.
 
     ``left_out`` of the data set's ``dataset_meta``, a sentence on lesions that are no
     targets, is said with the rule.
@@ -139,10 +142,13 @@ class FROCMetric(BaseMetric):
             raise ValueError('a detection has a score of NaN or infinity; has '
                              'the training diverged?')
 
+        inside = _inside_breast(predictions, sample)
+
         def select(label: Optional[int]) -> ImageMatches:
             rows, columns, regions = (
                 _of_class(part, label)
                 for part in (predictions, lesions, ignored))
+            there, rows = len(rows), rows[inside[rows]]
             return ImageMatches(
                 scores=scores[rows],
                 labels=match_detections(to_lesions[rows][:, columns],
@@ -150,7 +156,8 @@ class FROCMetric(BaseMetric):
                                         to_ignored[rows][:, regions]),
                 n_lesions=len(columns),
                 patient=sample.get('patient_id'),
-                n_ignored=len(regions))
+                n_ignored=len(regions),
+                n_outside=there - len(rows))
 
         return [select(None)] + [select(k) for k in range(len(self._classes))]
 
@@ -216,6 +223,12 @@ class FROCMetric(BaseMetric):
         left_out = (self.dataset_meta or {}).get('left_out')
         if left_out:
             pooled['rule'] += f' {left_out}.'
+        for name, matches in zip(names, columns):
+            summaries[name]['counts']['outside_breast'] = sum(
+                m.n_outside for m in matches)
+        if pooled['counts']['outside_breast']:
+            logger.info('%d detections outside the breast are left out',
+                        pooled['counts']['outside_breast'])
         logger.info('\n%s\n%s', format_table(summaries), pooled['rule'])
         for name, summary in summaries.items():
             if not summary['counts']['lesions']:
@@ -255,7 +268,8 @@ def _metrics(summary: dict) -> Dict[str, float]:
         max_fppi=summary['all_detections']['fppi'],
         n_images=counts['images'],
         n_normals=counts['normal_images'],
-        n_lesions=counts['lesions'])
+        n_lesions=counts['lesions'],
+        n_outside=counts['outside_breast'])
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 
@@ -271,6 +285,14 @@ def _reaches_outside(lesions: dict, sample: dict) -> bool:
     boxes = _to_numpy(lesions['bboxes'])
     return bool((boxes[:, :2] < -1).any()
                 or (boxes[:, 2:] > (width + 1, height + 1)).any())
+
+
+def _inside_breast(predictions: dict, sample: dict) -> np.ndarray:
+    """Tell which detections belong to the breast, as far as the sample knows it."""
+    if 'canonical_frame' not in sample or not _length(predictions):
+        return np.ones(_length(predictions), bool)
+    return CanonicalFrame.from_dict(sample['canonical_frame']).inside_breast(
+        _to_numpy(predictions['bboxes']))
 
 
 def _instances(sample: dict, name: str) -> dict:

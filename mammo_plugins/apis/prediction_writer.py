@@ -1,0 +1,119 @@
+"""Writing predictions: each exam when it is done, all of them at the end."""
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from mmengine.logging import print_log
+
+from mammo_plugins.io import JsonLines, write_json
+
+from .command_line import ConfigError
+
+LINES, JOINED = 'predictions.jsonl', 'predictions.json'
+
+
+class PredictionWriter:
+    """Results of one run in a folder, kept as they come.
+
+    ``predictions.jsonl`` begins with a line of what the run is and gets a line an
+    exam, flushed and synced, when the exam is done; :meth:`join` writes
+    ``predictions.json`` from them. The same run in the same folder goes on.
+
+    Args:
+        folder (str | Path): Where to write.
+        info (dict): What the run is; ``run`` in it changes with all that the results
+            depend on.
+
+    Raises:
+        ConfigError: If the folder holds results of another run.
+    """
+
+    def __init__(self, folder: Union[str, Path], info: Dict[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.info = info
+        self._lines = JsonLines(self.folder / LINES)
+        self.done: Dict[str, dict] = {}
+        before = None
+        for line in self._lines:
+            if isinstance(line, dict) and 'info' in line:
+                before = line['info']
+            elif isinstance(line, dict) and 'exam_id' in line:
+                self.done[line['exam_id']] = line
+        self._begun = before is not None
+        count = len(self.done)
+        if not self._begun:
+            before, count = self._joined()
+        if before is not None and before.get('run') != info['run']:
+            raise ConfigError(self._of_another(before, count))
+        if count:
+            print_log(f'{self.folder}: {count} exams of this run are there; '
+                      + ('they are not done again' if self._begun else
+                         f'without {LINES} they are done again'), logger='current')
+
+    def _joined(self) -> Tuple[Optional[dict], int]:
+        """Return what the run was whose ``predictions.json`` alone is there."""
+        path = self.folder / JOINED
+        if not path.exists():
+            return None, 0
+        try:
+            result = json.loads(path.read_text(encoding='utf-8'))
+            return dict(result['info']), len(result['exams'])
+        except (ValueError, TypeError, KeyError):
+            return {}, 0  # of something else
+
+    def _of_another(self, before: dict, count: int) -> str:
+        """Return what to tell of another run's results."""
+        made = (f'{count} exams by {before.get("config")} and '
+                f'{before.get("checkpoint")}' if before else
+                f'a {JOINED} of another kind')
+        differs = [name for name in ('config', 'checkpoint', 'version')
+                   if before and before.get(name) != self.info[name]]
+        what = ', '.join(differs) or 'its files, weights, settings or options'
+        return (f'{self.folder}: holds results of another run ({made}), which differs '
+                f'in {what}; they are left as they are. Choose another folder, or '
+                'delete this one')
+
+    def get(self, exam_id: str, made_of: str) -> Optional[dict]:
+        """Return the line of an exam that is done, if its figures are there too.
+
+        Args:
+            exam_id (str): Its key.
+            made_of (str): What changes when its files change.
+        """
+        line = self.done.get(exam_id)
+        if line is None or line['made_of'] != made_of:
+            return None
+        return line if all((self.folder / name).is_file()
+                           for name in _figures(line['exam'])) else None
+
+    def add(self, exam_id: str, made_of: str, exam: dict,
+            skipped: List[dict]) -> None:
+        """Write an exam.
+
+        Args:
+            exam_id (str): Its key.
+            made_of (str): As in :meth:`get`.
+            exam (dict): Its entry.
+            skipped (list[dict]): Entries of its files that were not used.
+        """
+        if not self._begun:
+            self._lines.append(dict(info=self.info))
+            self._begun = True
+        self._lines.append(dict(
+            exam_id=exam_id, made_of=made_of, exam=exam, skipped=skipped))
+
+    def join(self, result: Dict[str, Any]) -> None:
+        """Write ``predictions.json``.
+
+        Args:
+            result (dict): All of it.
+        """
+        self._lines.close()
+        if result['exams']:
+            write_json(self.folder / JOINED, result)
+
+
+def _figures(exam: dict) -> List[str]:
+    """Return the names of an exam's figures."""
+    return [entry[key] for entry in [exam, *exam.get('pairs', ())]
+            for key in ('figure', 'heat_map_figure') if key in entry]

@@ -1,0 +1,108 @@
+"""What a run finds in its work dir: gone on with, replaced or left alone, and said."""
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterator, List, Optional, Sequence
+
+from mmengine.config import Config
+
+from mammo_plugins.engine.work_dir import latest_checkpoint
+from mammo_plugins.io import write_json
+
+from .command_line import ConfigError
+
+_TESTED = 'tested.json'
+
+
+def counted(names: Sequence[str], what: str) -> str:
+    """Return such as '4 files (a, b, c and 1 more)'.
+
+    Args:
+        names (Sequence[str]): Of what there is.
+        what (str): What to call one of them.
+    """
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return (f'{len(names)} {what}{"s" if len(names) > 1 else ""} '
+            f'({", ".join(sorted(names)[:3])}{more})')
+
+
+def begin_training(cfg: Config, resume: Optional[str]) -> None:
+    """Set what a training begins with, by its options and its work dir.
+
+    Args:
+        cfg (Config): Of the run; ``resume`` and ``load_from`` are set.
+        resume (str, optional): ``--resume``: a checkpoint, or 'auto' for the latest of
+            the work dir, if there is one.
+
+    Raises:
+        ConfigError: If the work dir holds checkpoints of another training.
+    """
+    folder = Path(cfg.work_dir)
+    if resume is None and cfg.get('resume') and not cfg.get('load_from'):
+        resume = 'auto'
+    if resume == 'auto':
+        # a first start, of the config's load_from, until there is a checkpoint
+        latest = latest_checkpoint(folder)
+        cfg.resume = latest is not None
+        if cfg.resume:
+            cfg.load_from = latest
+    elif resume is not None:
+        cfg.resume, cfg.load_from = True, resume
+    there = [path.name for kind in ('epoch_*', 'iter_*', 'best_*')
+             for path in folder.glob(f'{kind}.pth')]
+    if not there:
+        return
+    found = f'{folder}: holds {counted(there, "checkpoint")}{_configs(folder)}'
+    if not cfg.get('resume') or (
+            Path(cfg.load_from).resolve().parent != folder.resolve()):
+        raise ConfigError(f'{found}; another training would mix its own with them. Go '
+                          'on by --resume, give another --work-dir, or delete this one')
+    _say(f'{found}; going on from {Path(cfg.load_from).name}')
+
+
+@contextmanager
+def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
+    """Say whose results a test replaces, and note whose its own are.
+
+    Args:
+        cfg (Config): Of the run.
+        checkpoint (str): What is tested.
+    """
+    folder, note = Path(cfg.work_dir) / 'test', Path(cfg.work_dir) / _TESTED
+    before = _written(folder)
+    if before:
+        earlier = json.loads(note.read_text()) if note.is_file() else {}
+        of = (f' of {earlier["checkpoint"]} by {earlier["config"]}' if earlier
+              else ' of an earlier test')
+        _say(f'{folder}: holds {counted(list(before), "file")}{of}; those of the same '
+             'names are replaced')
+    yield
+    after = _written(folder)
+    stale = [name for name, time in before.items() if after.get(name) == time]
+    if stale:
+        _say(f'{folder}: {counted(stale, "file")} of the earlier test left; this test '
+             'writes no such')
+    if _is_first():
+        write_json(note, dict(config=Path(cfg.filename or '').name,
+                              checkpoint=Path(checkpoint).name))
+
+
+def _written(folder: Path) -> Dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob('*')
+            if path.is_file()}
+
+
+def _configs(folder: Path) -> str:
+    names: List[str] = sorted(path.name for path in folder.glob('*.py'))
+    return f' of {", ".join(names)}' if names else ''
+
+
+def _is_first() -> bool:
+    """Tell whether this is the process that speaks, before there is a group too."""
+    return os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0'
+
+
+def _say(text: str) -> None:
+    if _is_first():
+        print(text)

@@ -1,0 +1,32 @@
+"""``torch.distributed.run``, ended as the other commands are.
+
+Stopped, or with a process that fails, torchrun prints tracebacks of its own and gives
+status 1. This ends with the status of the signal, or of the process that failed first.
+"""
+import signal
+import sys
+
+from torch.distributed.elastic.multiprocessing import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import parse_args, run
+
+
+def main() -> None:
+    """Launch."""
+    # jobs that a script starts with & ignore it, and so would its processes
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run(parse_args(sys.argv[1:]))
+    except SignalException as stop:
+        sys.exit(128 + stop.sigval)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except ChildFailedError as error:
+        rank, failure = error.get_first_failure()
+        print(f'process {rank} ended with status {failure.exitcode}; the reason is '
+              'above', file=sys.stderr)
+        sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
+
+
+if __name__ == '__main__':
+    main()

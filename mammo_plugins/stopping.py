@@ -1,0 +1,201 @@
+"""Commands that are stopped: Ctrl-C, SIGTERM and SIGHUP act alike, and for certain.
+
+A signal becomes a ``KeyboardInterrupt``. A library may swallow that: a bare ``except``,
+or Python itself in a ``__del__`` or a callback. It is therefore raised again until it
+arrives. A second signal ends the command at once; what was written is whole, since
+results are written to a temporary name first or a line at a time.
+"""
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from multiprocessing import active_children, connection, parent_process
+from pathlib import Path
+from types import FrameType
+from typing import Any, Callable, Iterator, Optional, Sequence, Set
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN = 0.7  # seconds until an exception that did not arrive is raised once more
+
+
+class _Stop:
+    """The stop of this process, if one was asked for."""
+
+    def __init__(self) -> None:
+        self.owner: Optional[int] = None  # process whose handlers are set
+        self.number: Optional[int] = None  # signal that came
+        self.children: Set[subprocess.Popen] = set()
+
+    def handle(self, number: int, frame: Optional[FrameType]) -> None:
+        """Take a signal."""
+        if os.getpid() != self.owner:  # a worker that was forked
+            raise KeyboardInterrupt
+        if self.number is not None:
+            self.end_now()
+        self.number = number
+        # PyTorch's raises where a worker of a data loader is gone, as it may be now
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        os.write(2, b'\nstopping; once more to stop at once\n')
+        for child in list(self.children):
+            child.send_signal(signal.SIGTERM)
+        signal.signal(signal.SIGALRM, self.raise_again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
+        raise KeyboardInterrupt
+
+    def raise_again(self, number: int, frame: Optional[FrameType]) -> None:
+        """Take the timer's signal."""
+        raise KeyboardInterrupt
+
+    def end_now(self) -> None:
+        """End without any cleaning up."""
+        for child in [*active_children(), *self.children]:
+            child.kill()
+        os._exit(self.status)
+
+    @property
+    def status(self) -> int:
+        """int: Exit status, as a shell gives it to a command that a signal ended."""
+        return 128 + (self.number or signal.SIGINT)
+
+
+_stop = _Stop()
+
+
+def end_while_importing() -> None:
+    """Let signals end one of the repository's commands until :func:`stoppable` begins.
+
+    Its imports take seconds, have nothing to finish, and some swallow exceptions. Other
+    programs that import the package keep their handlers.
+    """
+    command = getattr(sys.modules['__main__'], '__file__', None)
+    tools = Path(__file__).resolve().parents[1] / 'tools'
+    if command and tools in Path(command).resolve().parents and (
+            threading.current_thread() is threading.main_thread()):
+        _set_handlers(_end_at_once)
+
+
+def _end_at_once(number: int, frame: Optional[FrameType]) -> None:
+    os.write(2, b'\ninterrupted\n')
+    os._exit(128 + number)
+
+
+def _set_handlers(handler: Callable) -> None:
+    for number in _SIGNALS:
+        # a script's background jobs begin with Ctrl-C ignored, nohup's without SIGHUP
+        if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def raise_if_stopped() -> None:
+    """Raise ``KeyboardInterrupt`` if a stop was asked for, whoever swallowed it."""
+    if _stop.number is not None:
+        raise KeyboardInterrupt
+
+
+def stop_arrived() -> None:
+    """Say that a stop was heard: what follows is finished without disturbance."""
+    if _stop.owner == os.getpid() and _stop.number is not None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+@contextmanager
+def stoppable(message: str = 'interrupted') -> Iterator[None]:
+    """Run a command that signals can stop.
+
+    On a stop it prints the message and exits: status 130 after Ctrl-C, 143 after
+    SIGTERM, 129 after SIGHUP (unless ``nohup`` has turned that off).
+
+    Args:
+        message (str): What to say, such as how to go on.
+    """
+    if _stop.owner == os.getpid() or (
+            threading.current_thread() is not threading.main_thread()):
+        yield  # the outer one, or the main thread's, takes the signals
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _stop.owner, _stop.number = os.getpid(), None
+    _set_handlers(_stop.handle)
+    try:
+        try:
+            yield
+            stopped = _stop.number is not None  # swallowed, and the work was at its end
+        except KeyboardInterrupt:
+            stopped = True
+        except Exception:
+            # what fails after a signal, such as a worker that is gone, fails by it
+            stopped = _stop.number is not None
+            if not stopped:
+                raise
+        if stopped:
+            _exit_stopped(message)
+    finally:
+        stop_arrived()
+        _stop.owner = None
+        for number, handler in before.items():
+            if handler is not None:  # else set by other than Python
+                signal.signal(number, handler)
+
+
+def _exit_stopped(message: str) -> None:
+    stop_arrived()
+    print(message, file=sys.stderr, flush=True)
+    distributed = getattr(sys.modules.get('torch'), 'distributed', None)
+    if distributed and distributed.is_available() and distributed.is_initialized():
+        sys.stdout.flush()
+        # leaving a group whose other members are gone waits, or aborts
+        os._exit(_stop.status)
+    sys.exit(_stop.status)
+
+
+def run_child(words: Sequence[str], **options: Any) -> int:
+    """Run a command that is stopped with this one.
+
+    Args:
+        words (Sequence[str]): The command.
+        options: As of :class:`subprocess.Popen`.
+
+    Returns:
+        int: Its exit status.
+
+    Raises:
+        KeyboardInterrupt: If a stop was asked for; the child has ended then.
+    """
+    raise_if_stopped()
+    # a terminal's Ctrl-C shall reach it once, through this process
+    child = subprocess.Popen(words, start_new_session=True, **options)
+    _stop.children.add(child)
+    try:
+        if _stop.number is not None:  # came in between
+            child.send_signal(signal.SIGTERM)
+        status = child.wait()
+    except BaseException:
+        stop_arrived()
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+        child.wait()
+        raise
+    finally:
+        _stop.children.discard(child)
+    raise_if_stopped()
+    return status
+
+
+def start_worker() -> None:
+    """Prepare a process of a pool.
+
+    It leaves signals to its parent, ends when that has ended in whatever way, and
+    shares the cores with the others.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import cv2  # not above: signals are taken before anything large is imported
+    cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    connection.wait([parent_process().sentinel])
+    os._exit(1)

@@ -1,0 +1,252 @@
+"""Signals to real processes; the module is loaded alone, which takes no second."""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MODULE = Path(__file__).parents[1] / 'mammo_plugins/stopping.py'
+BEGIN = f'''
+import importlib.util, os, signal, subprocess, sys, time
+spec = importlib.util.spec_from_file_location('stopping', {str(MODULE)!r})
+stopping = sys.modules['stopping'] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(stopping)
+stopping._AGAIN = 0.2
+from stopping import run_child, stop_arrived, stoppable
+'''
+STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def start(program, **options):
+    """Start a program that says when it is ready."""
+    process = subprocess.Popen(
+        [sys.executable, '-c', BEGIN + program], text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, **options)
+    said = process.stdout.readline().strip()
+    assert said, process.communicate()
+    time.sleep(0.1)  # to where it waits
+    return process, said
+
+
+def stop(program, *numbers, within=5, **options):
+    """Return (status, stderr) of a program that gets signals."""
+    process, _ = start(program, **options)
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.1)
+    try:
+        err = process.communicate(timeout=within)[1]
+    finally:
+        process.kill()
+    assert 'Traceback' not in err
+    return process.returncode, err
+
+
+def alive(pid):
+    try:
+        # a zombie that nobody has waited for is dead
+        return Path(f'/proc/{pid}/stat').read_text().split()[2] != 'Z'
+    except OSError:
+        return False
+
+
+WAITING = '''
+with stoppable('bye'):
+    print('ready', flush=True)
+    time.sleep(60)
+'''
+
+
+@pytest.mark.parametrize('number', STATUS)
+def test_every_signal_stops_alike(number):
+    status, err = stop(WAITING, number)
+    assert status == STATUS[number]
+    assert err.splitlines()[-1] == 'bye'
+
+
+@pytest.mark.parametrize('ignored', [signal.SIGINT, signal.SIGHUP])
+def test_signals_that_are_ignored_at_the_start(ignored):
+    """Of a script's background job Ctrl-C is; it stops. nohup's SIGHUP does not."""
+    before = signal.signal(ignored, signal.SIG_IGN)
+    try:
+        if ignored == signal.SIGINT:
+            assert stop(WAITING, ignored)[0] == 130
+        else:
+            assert stop(WAITING, ignored, signal.SIGTERM)[0] == 143
+    finally:
+        signal.signal(ignored, before)
+
+
+@pytest.mark.parametrize('swallow', [
+    # what a library does that means to catch any error
+    '''
+    try:
+        time.sleep(60)
+    except:
+        print('swallowed', file=sys.stderr)
+''', '''
+    class Slow:
+        def __del__(self):
+            time.sleep(60)  # Python itself swallows what is raised here
+    Slow()
+''', '''
+    def callback(*args):
+        time.sleep(60)
+    import weakref
+    class Thing: pass
+    thing = Thing()
+    reference = weakref.ref(thing, callback)
+    del thing
+'''], ids=['bare except', '__del__', 'callback'])
+def test_a_stop_that_was_swallowed_comes_again(swallow):
+    program = f'''
+with stoppable('bye'):
+    print('ready', flush=True)
+{swallow}
+    time.sleep(60)
+'''
+    process, _ = start(program)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=5)[1]
+    assert process.returncode == 130
+    assert 'swallowed' in err or 'ignored' in err
+    assert err.splitlines()[-1] == 'bye'
+
+
+def test_swallowed_at_the_end_of_the_work():
+    status, _ = stop('''
+with stoppable('bye'):
+    print('ready', flush=True)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        pass
+''', signal.SIGTERM)
+    assert status == 143
+
+
+def test_an_error_that_follows_is_of_the_stop():
+    """A worker that the same signal ended, for one."""
+    status, err = stop('''
+with stoppable('bye'):
+    print('ready', flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        raise RuntimeError('DataLoader worker is gone')
+''', signal.SIGTERM)
+    assert (status, err.splitlines()[-1]) == (143, 'bye')
+
+
+def test_an_error_before_is_not():
+    process, _ = start('''
+with stoppable('bye'):
+    print('ready', flush=True)
+    raise RuntimeError('of its own')
+''')
+    err = process.communicate(timeout=5)[1]
+    assert process.returncode == 1 and 'RuntimeError: of its own' in err
+
+
+FINISHING = '''
+with stoppable('bye'):
+    print('ready', flush=True)
+    try:
+        time.sleep(60)
+    finally:
+        stop_arrived()
+        time.sleep({seconds})
+        print('finished', file=sys.stderr)
+'''
+
+
+def test_what_is_finished_is_not_disturbed():
+    status, err = stop(FINISHING.format(seconds=0.8), signal.SIGTERM)
+    assert status == 143 and err.splitlines()[-2:] == ['finished', 'bye']
+
+
+def test_the_second_signal_ends_at_once():
+    begin = time.time()
+    status, err = stop(FINISHING.format(seconds=50), signal.SIGINT, signal.SIGINT)
+    assert status == 130 and 'finished' not in err
+    assert time.time() - begin < 5
+
+
+@pytest.mark.parametrize('deaf, numbers', [
+    (False, [signal.SIGTERM]), (True, [signal.SIGINT, signal.SIGINT])])
+def test_children_end_too(deaf, numbers):
+    """By SIGTERM alone, as of a scheduler; a deaf one by the second signal."""
+    child = ('import signal, time, os; '
+             + 'signal.signal(signal.SIGTERM, signal.SIG_IGN); ' * deaf
+             + 'print(os.getpid(), flush=True); time.sleep(60)')
+    process, pid = start(f'''
+with stoppable('bye'):
+    run_child([sys.executable, '-c', {child!r}])
+    print('went on', file=sys.stderr)
+''')
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.3)
+    err = process.communicate(timeout=5)[1]
+    assert process.returncode == STATUS[numbers[0]] and 'went on' not in err
+    assert not alive(pid)
+
+
+def test_no_child_begins_after_a_stop():
+    status, err = stop('''
+with stoppable('bye'):
+    print('ready', flush=True)
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        run_child([sys.executable, '-c', 'import sys; print("began", file=sys.stderr)'])
+''', signal.SIGTERM)
+    assert status == 143 and 'began' not in err
+
+
+def test_status_of_a_child():
+    process, said = start('''
+with stoppable('bye'):
+    print(run_child([sys.executable, '-c', 'raise SystemExit(7)']), flush=True)
+''')
+    assert said == '7' and process.wait(5) == 0
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    """kill -9, in the midst of their work."""
+    program = tmp_path / 'pool.py'
+    program.write_text('''
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+sys.path.insert(0, sys.argv[1])
+from mammo_plugins.stopping import start_worker
+
+def work(name):
+    with open(name, 'w') as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
+
+if __name__ == '__main__':
+    with ProcessPoolExecutor(1, get_context('spawn'), start_worker) as pool:
+        pool.submit(work, sys.argv[2]).result()
+''')
+    note = tmp_path / 'pid'
+    process = subprocess.Popen([sys.executable, program, MODULE.parents[1], note],
+                               stderr=subprocess.DEVNULL)
+    deadline = time.time() + 60
+    while not (note.is_file() and note.read_text()):
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.1)
+    os.kill(int(note.read_text()), signal.SIGINT)  # a terminal's reaches all
+    time.sleep(0.2)
+    assert alive(note.read_text())
+    process.kill()
+    process.wait()
+    deadline = time.time() + 5
+    while alive(note.read_text()):
+        assert time.time() < deadline
+        time.sleep(0.1)
