@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from .film_border import film_border, leaked_light, strip_rows
+from .padding import Padding, find_padding, grey_span
 
 WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
 _MARKER = 9 / 512  # of the height: markers and lines are thinner than that
@@ -21,6 +22,7 @@ _FAINTEST = 0.01, 0.02, 0.04, 0.08  # of the breast's level, tried in this order
 _REACH = 0.06  # of the height: the skin lies that near to the coarse outline
 _RING = 0.1  # of the height: beyond the reach, where the background is measured
 _NOISE = 4  # standard deviations of the background that skin stands out by
+_ALL_PADDING = 0.98  # of a row or column: no film there
 _LEAK = 0.1  # share of the reach's outer end that the breast may not touch
 
 
@@ -39,22 +41,63 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (H, W) bool; all False when nothing stands out.
     """
+    small = _shrunk(pixels)
+    padding = find_padding(small)
+    if padding is None:
+        return _enlarged(_mask_of(small), pixels.shape)
+    film = _film_box(pixels, padding)
+    part = pixels[film]
+    small = _shrunk(part)
+    covered = padding.is_constant(small, grey_span(small))
+    covered = ndimage.binary_opening(covered, np.ones((3, 3)))
+    mask = np.zeros(pixels.shape, bool)
+    mask[film] = _enlarged(_mask_of(small, covered, padding.background), part.shape)
+    return mask
+
+
+def _shrunk(pixels: np.ndarray) -> np.ndarray:
+    """Reduce an image to the working height."""
     height, width = pixels.shape
     scale = min(1.0, WORKING_HEIGHT / height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(
-        pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    mask = _mask_of(small)
-    if size == (width, height):
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+
+
+def _enlarged(mask: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+    """Bring a mask of the working height to another size."""
+    if mask.shape == shape:
         return mask
     return cv2.resize(
-        mask.astype(np.uint8) * 254, (width, height),
+        mask.astype(np.uint8) * 254, shape[::-1],
         interpolation=cv2.INTER_LINEAR) >= 127
 
 
-def _mask_of(image: np.ndarray) -> np.ndarray:
-    """Segment an image of the working height."""
+def _film_box(pixels: np.ndarray, padding: Padding) -> Tuple[slice, slice]:
+    """Return the rows and columns that show film; padding in corners stays."""
+    constant = padding.is_constant(pixels, grey_span(pixels))
+    box = []
+    for axis in (1, 0):
+        shown = np.flatnonzero(constant.mean(axis=axis) < _ALL_PADDING)
+        box.append(slice(int(shown[0]), int(shown[-1]) + 1))
+    return tuple(box)
+
+
+def _mask_of(image: np.ndarray,
+             covered: Optional[np.ndarray] = None,
+             background: float = 0.) -> np.ndarray:
+    """Segment an image of the working height.
+
+    Args:
+        image (np.ndarray): (H, W) float32.
+        covered (np.ndarray, optional): (H, W) bool, what is no film.
+        background (float): Grey value that stands there instead.
+    """
+    if covered is not None:
+        covered = ndimage.binary_dilation(covered, np.ones((3, 3)))
+        image = np.where(covered, np.float32(background), image)
     border = film_border(image)
+    if covered is not None:
+        border |= covered
     inside = image[~border]
     low, high = np.percentile(inside, [1, 99.5]) if inside.size else (0, 0)
     if high <= low:

@@ -1,0 +1,196 @@
+"""Constants that are no film: padding, turned corners and covered labels.
+
+A digital image's background is constant too. What tells padding from it is that film
+lies between it and the breast: it ends straight, at something even that is darker than
+the breast and surrounds it.
+"""
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+import cv2
+import numpy as np
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+_TOLERANCE = 1 / 255  # of the range: what constants may vary by
+_LEAST = 0.002  # of the image
+_LEVELS = 6  # of the commonest, that are looked at
+_BEND = 0.003  # of the height: what a straight edge may deviate by
+_LONG = 0.3  # of the height: sides of padding; curves have none as long
+_STRAIGHT = 0.75  # of the edge of padding
+_BESIDE = 0.5  # of the edge of bright padding, unless it is upright
+_RECTANGULAR = 0.93  # of the rectangle around it: a strip or a covered label
+_COVERED = 0.15  # of the image: a covered label is smaller
+_SURROUNDED = 0.9  # of a covered label's edge that lies in film
+_FILM = 0.03  # of what is no padding: film without breast
+_BREAST = 0.02  # of the image, at least
+_EVEN = 0.25  # of the contrast to the breast: what film may vary by
+_RIM = 0.04  # of the height: the breast's faint rim is narrower
+_SKIN = 0.25  # of the breast's outline inside the image that lies in film
+
+
+@dataclass(frozen=True)
+class Padding:
+    """Where an image is no film.
+
+    Attributes:
+        mask (np.ndarray): (H, W) bool.
+        levels (tuple[float]): Its grey values.
+        background (float): Grey value of the film beside it.
+    """
+    mask: np.ndarray
+    levels: Tuple[float, ...]
+    background: float
+
+    def is_constant(self, pixels: np.ndarray, span: float) -> np.ndarray:
+        """Tell which pixels have one of the padding's grey values."""
+        near = [np.abs(pixels - level) <= _TOLERANCE * span for level in self.levels]
+        return np.logical_or.reduce(near)
+
+
+def find_padding(image: np.ndarray) -> Optional[Padding]:
+    """Find constants that are not the background of the breast.
+
+    A grey value is padding where it covers strips, corners or spots that end
+    straight, or lie in film on all sides, if what it ends at is even, darker than
+    the breast, and surrounds the skin. Several values may be padding.
+
+    Args:
+        image (np.ndarray): (H, W) float32, tissue bright.
+
+    Returns:
+        Padding or None: ``None`` where all of it is image.
+    """
+    span = grey_span(image)
+    if span <= 0:
+        return None
+    image = image.copy()
+    hidden = np.zeros(image.shape, bool)
+    levels: List[float] = []
+    background = None
+    for _ in range(_LEVELS):
+        for level in _common_levels(image, hidden, span):
+            found = _padding_of(image, level, hidden, span)
+            if found is not None:
+                break
+        else:
+            break
+        part, background = found
+        hidden |= part
+        levels.append(level)
+    if background is None:
+        return None
+    return Padding(hidden, tuple(levels), background)
+
+
+def grey_span(image: np.ndarray) -> float:
+    """Return the range of grey values, without what few pixels have."""
+    return float(np.percentile(image, 99.5) - image.min())
+
+
+def _common_levels(image: np.ndarray, hidden: np.ndarray,
+                   span: float) -> List[float]:
+    """Return grey values of flat areas, those at the image's edges first."""
+    kernel = np.ones((3, 3), np.uint8)
+    flat = cv2.dilate(image, kernel) - cv2.erode(image, kernel) <= _TOLERANCE * span
+    flat &= ~hidden
+    outer = np.ones(image.shape, bool)
+    outer[1:-1, 1:-1] = False
+    step = _TOLERANCE * span
+    low = image.min()
+    bins = np.rint((image[flat] - low) / step).astype(int)
+    if not len(bins):
+        return []
+    counts = np.bincount(bins)
+    edge = np.bincount(bins, weights=outer[flat], minlength=len(counts))
+    common = np.flatnonzero(counts >= _LEAST * image.size)
+    common = common[np.argsort(-counts[common])][:_LEVELS]
+    common = common[np.argsort(-edge[common], kind='stable')]
+    return [float(np.median(image[flat][bins == k])) for k in common]
+
+
+def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
+                span: float) -> Optional[Tuple[np.ndarray, float]]:
+    """Return what of one grey value is padding, and the film's grey value."""
+    constant = (np.abs(image - level) <= _TOLERANCE * span) & ~hidden
+    constant = ndimage.binary_opening(constant, np.ones((3, 3)))
+    gap = ndimage.binary_dilation(constant | hidden, np.ones((3, 3)), 2)
+    rest = image[~gap]
+    if rest.size < _BREAST * image.size or rest.max() <= rest.min():
+        return None
+    root = np.sqrt(np.clip(image - rest.min(), 0, None))
+    bright = (root > threshold_otsu(root[~gap])) & ~gap
+    film = ~bright & ~gap
+    parts, count = ndimage.label(bright)
+    if not count or film.sum() < _FILM * rest.size:
+        return None
+    breast = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+    if breast.sum() < _BREAST * image.size:
+        return None
+    background = float(np.median(image[film]))
+    contrast = np.median(image[breast]) - background
+    low, high = np.percentile(image[film], [10, 90])
+    if high - low > _EVEN * contrast:
+        return None
+    near_film = ndimage.binary_dilation(film, np.ones((3, 3)), 3)
+    # behind the faint rim, which is as dark as film
+    distance = cv2.distanceTransform(
+        (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    reach = max(3., _RIM * len(image))
+    outline = (distance > reach - 1) & (distance <= reach + 1)
+    in_film, in_padding = (outline & film).sum(), (outline & gap).sum()
+    if in_film < _SKIN * (in_film + in_padding):
+        return None
+    padding = np.zeros(image.shape, bool)
+    outside = ndimage.binary_dilation(hidden, np.ones((3, 3)), 2)
+    outside[[0, -1]] = outside[:, [0, -1]] = True
+    labels, count = ndimage.label(constant, np.ones((3, 3)))
+    for part in range(1, count + 1):
+        component = labels == part
+        if component.sum() >= _LEAST * image.size and _ends_at_film(
+                component, outside, near_film, level < background):
+            padding |= component
+    if not padding.any():
+        return None
+    return padding, background
+
+
+def _ends_at_film(component: np.ndarray, outside: np.ndarray,
+                  near_film: np.ndarray, dark: bool) -> bool:
+    """Tell whether a constant area ends as padding does.
+
+    Args:
+        component (np.ndarray): (H, W) bool.
+        outside (np.ndarray): (H, W) bool, the image's edges and what is beyond.
+        near_film (np.ndarray): (H, W) bool, what lies in film without breast or
+            beside it.
+        dark (bool): Whether it is darker than film; what is brighter may be breast
+            that is saturated.
+    """
+    edge = component & ~outside & ~ndimage.binary_erosion(
+        component, np.ones((3, 3)), border_value=1)
+    if not edge.any():
+        return False
+    in_film = (edge & near_film).sum() / edge.sum()
+    if not (component & outside).any() and component.mean() < _COVERED:
+        return in_film >= _SURROUNDED
+    contours, _ = cv2.findContours(
+        component.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    may_touch_breast = dark or in_film >= _BESIDE
+    _, size, _ = cv2.minAreaRect(np.concatenate(contours))
+    if may_touch_breast and component.sum() >= _RECTANGULAR * (size[0] + 1) * (size[1] + 1):
+        return True
+    total = straight = upright = 0.
+    for contour in contours:
+        corners = cv2.approxPolyDP(contour, max(1., _BEND * len(component)), True)[:, 0]
+        for start, end in zip(corners, np.roll(corners, -1, axis=0)):
+            extent = np.abs(end - start)
+            along = np.linspace(0, 1, 2 + extent.max())[:, None]
+            x, y = np.rint(start + along * (end - start)).astype(int).T
+            inner = extent.max() * edge[y, x].mean()
+            total += inner
+            if extent.max() >= _LONG * len(component):
+                straight += inner
+                upright += inner * (extent.min() <= 2)
+    share = straight if may_touch_breast else upright
+    return total > 0 and share >= _STRAIGHT * total
