@@ -3,6 +3,7 @@
 All functions expect the canonical frame: chest wall on the left, coordinates in
 continuous pixels (pixel ``k`` covers ``[k, k + 1)``).
 """
+from dataclasses import dataclass
 from typing import Optional, Tuple
 
 import cv2
@@ -109,6 +110,56 @@ def find_skin_line(pixels: np.ndarray, **kwargs) -> Optional[np.ndarray]:
     small, factors = shrink(pixels)
     line = skin_line(breast_mask(small), **kwargs)
     return None if line is None else line * factors
+
+
+@dataclass(frozen=True)
+class BreastContour:
+    """Where an image shows the breast, in a few KB.
+
+    Attributes:
+        shape (tuple[int]): (H, W) of the image.
+        spans (np.ndarray): (h, 2) int16, first column of the breast and first one
+            behind it, row by row of the image as :func:`shrink` reduces it; 0, 0
+            where there is none.
+        factors (np.ndarray): (2, ), from (x, y) there to the image's pixels.
+        line (np.ndarray, optional): (N, 2), the skin line in the image's pixels.
+    """
+    shape: Tuple[int, int]
+    spans: np.ndarray
+    factors: np.ndarray
+    line: Optional[np.ndarray]
+
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> 'BreastContour':
+        """Find the breast.
+
+        Args:
+            pixels (np.ndarray): (H, W), tissue bright, chest wall on the left.
+        """
+        small, factors = shrink(pixels)
+        mask = breast_mask(small)
+        line = skin_line(mask)
+        first = mask.argmax(axis=1)
+        behind = np.where(
+            mask.any(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1), 0)
+        return cls(pixels.shape, np.stack([first, behind], -1).astype(np.int16),
+                   factors, None if line is None else line * factors)
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Tell which points lie in the breast.
+
+        Args:
+            points (np.ndarray): (..., 2) as (x, y) in the image's pixels.
+
+        Returns:
+            np.ndarray: (...) bool.
+        """
+        x, y = np.moveaxis(points / self.factors, -1, 0)
+        row = np.floor(y).astype(int)
+        inside = (row >= 0) & (row < len(self.spans))
+        first, behind = np.moveaxis(
+            self.spans[row.clip(0, len(self.spans) - 1)], -1, 0)
+        return inside & (x >= first) & (x < behind)
 
 
 def _spread(points: np.ndarray, count: int) -> np.ndarray:

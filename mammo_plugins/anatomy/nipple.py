@@ -17,6 +17,11 @@ _CLEAR_BUMP = 5.5  # one that leaves no doubt
 _APART = 0.06  # of the skin line: a bump that far away is another one
 _TIP_CONFIDENCE = 0.3  # at most, where the nipple does not bulge
 _CUT_CONFIDENCE = 0.1  # at most, where the image cuts the breast off
+_BORDER = 1.5e-3  # of the height: the image's last columns
+_TOUCHES = 6e-3  # of the height: a nipple that near to them may be cut off
+_ROWS = 0.01  # of the height: beside the nipple, on either side
+_TISSUE = 0.2  # of the breast's level there: it goes on behind the last column
+SURE = 0.5  # confidence from which a nipple is trusted as a landmark
 
 
 @dataclass(frozen=True)
@@ -85,21 +90,6 @@ def judge_nipple(line: np.ndarray,
                   _TIP_CONFIDENCE * max(0., 1 - 2 * flat), False)
 
 
-def nipple_on_line(line: np.ndarray,
-                   view: Optional[str] = None) -> Tuple[float, float]:
-    """Find the nipple on a skin line, however unsure: :func:`judge_nipple`.
-
-    Args:
-        line (np.ndarray): (N, 2), :func:`~mammo_plugins.anatomy.skin_line`.
-        view (str, optional): 'CC' or 'MLO'.
-
-    Returns:
-        tuple[float]: (x, y) in the line's pixels.
-    """
-    found = judge_nipple(line, view)
-    return found.x, found.y
-
-
 def find_nipple(pixels: np.ndarray,
                 view: Optional[str] = None) -> Optional[Nipple]:
     """Find the nipple of a mammogram without training, and say how sure that is.
@@ -119,11 +109,30 @@ def find_nipple(pixels: np.ndarray,
     found = judge_nipple(line, view)
     if view == 'MLO' and not found.in_profile:
         found = judge_nipple(line, view, pectoral_edge(pixels))
+    return doubt_cut_nipple(pixels, found)
+
+
+def doubt_cut_nipple(pixels: np.ndarray, nipple: Nipple) -> Nipple:
+    """Lower the confidence in a nipple where the image ends inside the breast.
+
+    Args:
+        pixels (np.ndarray): (H, W) grey values in the canonical frame.
+        nipple (Nipple): In their pixels.
+
+    Returns:
+        Nipple: Not surer than 0.1 where the last columns beside it show tissue.
+    """
     height, width = pixels.shape
-    # to a pixel of the size that skin lines are found at
-    if found.x > width - 0.75 * max(1., height / WORKING_HEIGHT):
-        found = replace(found, confidence=min(found.confidence, _CUT_CONFIDENCE))
-    return found
+    if nipple.x < width - max(1., _TOUCHES * height):
+        return nipple
+    reach = max(1, round(_ROWS * height))
+    rows = pixels[max(0, int(nipple.y) - reach):int(nipple.y) + reach + 1]
+    step = max(1, height // WORKING_HEIGHT)
+    background = np.percentile(pixels[::step, ::step], 1)
+    ends = rows[:, -max(1, round(_BORDER * height)):].mean() - background
+    if ends <= _TISSUE * (np.median(rows) - background):
+        return nipple
+    return replace(nipple, confidence=min(nipple.confidence, _CUT_CONFIDENCE))
 
 
 def locate_nipple(pixels: np.ndarray,

@@ -20,26 +20,28 @@ or 1.6 (shifted by the nipples' rows) to 0.2 pixels in CC views, from 2.6 or 2.2
 of parenchymal detail (band-pass, about 0.7 to 4.5 mm) rises from 0.46 or 0.59 to
 0.67 (CC) and from 0.35 or 0.52 to 0.59 (MLO), in at least 94% of pairs.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import least_squares
 
-from .breast_contour import find_skin_line
-from .nipple import nipple_on_line
+from .breast_contour import BreastContour
+from .contour_fit import ANGLES, RATIOS, fill_to_borders, fit_affine, radii
+from .nipple import SURE, doubt_cut_nipple, judge_nipple
 
-_ANGLES = np.deg2rad(np.linspace(-90, 90, 361))
 _SMOOTHING = 6  # standard deviation over angles, in half degrees
 _NIPPLE_WEIGHT = 0.3  # of the nipples' distance beside that of the skin lines
-_ISOTROPY_WEIGHT = 0.05  # keeps both scales alike
-_SHEAR_WEIGHT = 0.1
-_RATIOS = 0.6, 1.7  # what two breasts of a woman may differ by, in scale
-_LEAST_SEEN = 0.5  # share of the half circle of rays that must meet a skin line
+_PLACE_WEIGHT = 0.05  # of where both overlap best, if the nipples are not sure
+_ORIGIN = 0.3, 0.7  # of the skin line's rows, where the rays start then
+_LEAST_SEEN = 0.25  # share of the half circle of rays that must meet a skin line
 _WORST_FIT = 0.1  # mean distance of the skin lines, as a share of the depth
+_FARTHEST = 0.25  # of the smaller height: by that the contours may shift
+_LEAST_GAIN = 0.005  # of overlap, for a shift by the contours
+_MOST_LOSS = 0.01  # of overlap, by sampling; what loses more is not taken
+_SAMPLES = 256  # rows that the overlap is measured on
 _GRID_STEP = 4  # smallest distance in pixels of the points that a warp is computed at
 
 
@@ -50,13 +52,26 @@ class Registration:
     Attributes:
         shape (tuple[int]): (H, W) of the main image.
         status (str): 'warped', or 'aligned' when the contours could not be used
-            and the image was only shifted.
+            and the image was only shifted, if that.
         reason (str, optional): Why it was not warped.
         affine (np.ndarray): (2, 3), from auxiliary to main pixels.
         origin (float): Row of the main image that the rays start from.
-        stretch (np.ndarray): By angle of ``_ANGLES``, by which a ray of the main
+        stretch (np.ndarray): By angle of ``ANGLES``, by which a ray of the main
             image has to be stretched to reach the affinely changed auxiliary skin
             line.
+        warnings (tuple[str]): What was met on the way, to be counted:
+
+            - 'nipples_apart': the nipples stated cannot belong together and were
+              not used
+            - 'nipples_unsure': none were stated, and those found were not used
+            - 'no_skin_line', 'little_seen', 'sizes_differ', 'contours_apart': why
+              a warp was not possible
+            - 'overlap_lowered': a warp or shift was thrown away, since the breasts
+              overlapped less than before
+            - 'shifted_by_nipples', 'shifted_by_contours', 'not_shifted': what was
+              done instead of a warp
+        overlap (tuple[float]): Dice of both breasts on the main image before, with
+            the image as it is, and after.
     """
     shape: Tuple[int, int]
     status: str
@@ -64,6 +79,8 @@ class Registration:
     affine: np.ndarray
     origin: float
     stretch: np.ndarray
+    warnings: Tuple[str, ...] = ()
+    overlap: Tuple[float, float] = (0., 0.)
 
     def map_points(self, points: np.ndarray) -> np.ndarray:
         """Map points of the auxiliary image into the main one.
@@ -95,7 +112,7 @@ class Registration:
     def _stretch_at(self, points: np.ndarray) -> np.ndarray:
         # a stretch along a ray leaves its angle as it is
         angles = np.arctan2(points[..., 1] - self.origin, points[..., 0])
-        return np.interp(angles, _ANGLES, self.stretch)[..., None]
+        return np.interp(angles, ANGLES, self.stretch)[..., None]
 
     def _along_rays(self, points: np.ndarray, factor: np.ndarray) -> np.ndarray:
         start = np.array([0., self.origin])
@@ -133,14 +150,14 @@ class Registration:
                           cv2.INTER_LINEAR) for part in np.moveaxis(coarse, -1, 0))
         return np.maximum(x, 0), y
 
+
 def register_contralateral(
         main: np.ndarray,
         auxiliary: np.ndarray,
         main_nipple: Optional[Sequence[float]] = None,
         auxiliary_nipple: Optional[Sequence[float]] = None,
         view: Optional[str] = None,
-        skin_lines: Optional[Sequence[Optional[np.ndarray]]] = None
-) -> Registration:
+        contours: Optional[Sequence[BreastContour]] = None) -> Registration:
     """Register the image of the other breast onto the main one.
 
     Args:
@@ -149,171 +166,186 @@ def register_contralateral(
             in its canonical frame, and so flipped.
         main_nipple, auxiliary_nipple (Sequence[float], optional): (x, y) in their
             images. Default to ``None``: found on the skin lines, as are nipples
-            stated outside their image.
+            stated outside their image, and used if both are sure.
         view (str, optional): 'CC' or 'MLO', for finding nipples.
-        skin_lines (Sequence[np.ndarray | None], optional): What
-            :func:`find_skin_line` gives for both images, if it is known. Defaults
-            to ``None``.
+        contours (Sequence[BreastContour], optional): Of both images, if they are
+            known. Defaults to ``None``.
 
     Returns:
-        Registration: 'warped', or 'aligned' with a reason: by the nipples where
-        they are known, otherwise as the images are.
+        Registration: 'warped', or 'aligned' with a reason: shifted along the chest
+        wall by nipples that are stated or sure, otherwise by the contours, or left
+        as it is, whichever does not lower the overlap of the breasts.
     """
-    lines = skin_lines or (find_skin_line(main), find_skin_line(auxiliary))
-    nipples = [
-        _nipple(*facts, view) for facts in zip(
-            (main_nipple, auxiliary_nipple), lines, (main, auxiliary))
-    ]
+    pair = _Pair(main, auxiliary, contours or (
+        BreastContour.of(main), BreastContour.of(auxiliary)), view)
+    nipples = pair.landmarks((main_nipple, auxiliary_nipple))
+    warped = pair.warp(nipples)
+    if warped is None and nipples is not None:
+        warped = pair.warp(None)
+    if warped is not None:
+        return pair.result(warped, 'warped')
+    return pair.result(pair.shift(nipples), 'aligned')
 
-    def aligned(reason: str) -> Registration:
-        return _aligned(main.shape, auxiliary.shape, nipples, reason)
 
-    for name, line in zip(('main', 'auxiliary'), lines):
+Nipples = Optional[Tuple[np.ndarray, np.ndarray]]
+
+
+class _Pair:
+    """Two images on their way to each other; it notes what could not be done.
+
+    Args:
+        main, auxiliary (np.ndarray): (H, W) and (h, w).
+        contours (Sequence[BreastContour]): Of both.
+        view (str, optional): 'CC' or 'MLO'.
+    """
+
+    def __init__(self, main: np.ndarray, auxiliary: np.ndarray,
+                 contours: Sequence[BreastContour], view: Optional[str]) -> None:
+        self.images = main, auxiliary
+        self.contours = contours
+        self.lines = [contour.line for contour in contours]
+        self.view = view
+        self.warnings: List[str] = []
+        self.reason: Optional[str] = None
+        height, width = main.shape[:2]
+        step = height / min(height, _SAMPLES)
+        self._points = np.stack(np.meshgrid(
+            np.arange(step / 2, width, step), np.arange(step / 2, height, step)), -1)
+        self._inside = contours[0].contains(self._points)
+        self._step = step
+        self.before = self.overlap(self.change(np.eye(2, 3)))
+
+    def change(self, affine: np.ndarray, origin: float = 0.,
+               stretch: Optional[np.ndarray] = None) -> Registration:
+        """Return the map that an affine change and a stretch make."""
+        stretch = np.ones(len(ANGLES)) if stretch is None else stretch
+        return Registration(tuple(self.images[0].shape[:2]), '', None, affine,
+                            float(origin), stretch)
+
+    def overlap(self, change: Registration) -> float:
+        """Return the Dice coefficient of both breasts on the main image."""
+        other = self.contours[1].contains(change.inverse_points(self._points))
+        total = self._inside.sum() + other.sum()
+        return 2 * float((self._inside & other).sum()) / total if total else 0.
+
+    def result(self, change: Registration, status: str) -> Registration:
+        """Return a map with all that was noted."""
+        return replace(
+            change, status=status, warnings=tuple(dict.fromkeys(self.warnings)),
+            reason=None if status == 'warped' else self.reason,
+            overlap=(self.before, self.overlap(change)))
+
+    def _failed(self, warning: str, reason: str) -> None:
+        self.warnings.append(warning)
+        self.reason = self.reason or reason
+
+    def landmarks(self, stated: Sequence[Optional[Sequence[float]]]) -> Nipples:
+        """Return both nipples, if they are stated or sure and can be a pair."""
+        found = [self._landmark(*facts) for facts in zip(
+            stated, self.lines, self.images)]
+        if any(nipple is None for nipple in found):
+            self.warnings.append('nipples_unsure')
+            return None
+        least = min(len(image) for image in self.images)
+        if abs(found[0][1] - found[1][1]) >= least / 2:
+            self.warnings.append('nipples_apart')
+            return None
+        return tuple(found)
+
+    def _landmark(self, stated: Optional[Sequence[float]],
+                  line: Optional[np.ndarray],
+                  image: np.ndarray) -> Optional[np.ndarray]:
+        height, width = image.shape[:2]
+        if stated is not None:
+            x, y = stated
+            if 0 <= x <= width and 0 <= y <= height:
+                return np.array([x, y], float)
         if line is None:
-            return aligned(f'no skin line in the {name} image')
-    origin = nipples[0][1]
-    ours = _radii(lines[0], origin)
-    if np.isfinite(ours).mean() < _LEAST_SEEN:
-        return aligned('the main skin line does not surround its nipple')
-    affine = _fit_affine(*lines, *nipples)
-    scales = np.linalg.svd(affine[:, :2], compute_uv=False)
-    if scales.min() < _RATIOS[0] or scales.max() > _RATIOS[1]:
-        return aligned('the breasts differ too much in size: scales of '
-                       f'{scales.min():.2f} and {scales.max():.2f}')
-    theirs = _radii(lines[1] @ affine[:, :2].T + affine[:, 2], origin)
-    seen = np.isfinite(theirs) & np.isfinite(ours)
-    if seen.mean() < _LEAST_SEEN:
-        return aligned('the skin lines do not surround the same part of the chest '
-                       'wall')
-    misfit = np.abs(theirs - ours)[seen].mean() / lines[0][:, 0].max()
-    if misfit > _WORST_FIT:
-        return aligned('the contours do not fit: they are '
-                       f'{misfit:.0%} of the depth apart')
-    stretch = np.interp(_ANGLES, _ANGLES[seen], (theirs / ours)[seen])
-    stretch = _fill_to_borders(
-        stretch, np.flatnonzero(seen), affine, origin, main.shape[0],
-        auxiliary.shape[0])
-    stretch = ndimage.gaussian_filter1d(stretch, _SMOOTHING, mode='nearest')
-    return Registration(main.shape[:2], 'warped', None, affine, float(origin),
-                        stretch)
+            return None
+        nipple = doubt_cut_nipple(image, judge_nipple(line, self.view))
+        return np.array([nipple.x, nipple.y]) if nipple.confidence >= SURE else None
+
+    def warp(self, nipples: Nipples) -> Optional[Registration]:
+        """Warp the contours onto each other, by both nipples or alone."""
+        ours, theirs = self.lines
+        for name, line in zip(('main', 'auxiliary'), self.lines):
+            if line is None:
+                return self._failed('no_skin_line', f'no skin line in the {name} image')
+        if nipples is None:
+            points, weight = self._places(), _PLACE_WEIGHT
+        else:
+            points, weight = nipples, _NIPPLE_WEIGHT
+        origin = points[0][1]
+        lengths = radii(ours, origin)
+        if np.isfinite(lengths).mean() < _LEAST_SEEN:
+            return self._failed(
+                'little_seen', 'the main skin line does not surround its nipple')
+        affine = fit_affine(ours, theirs, *points, weight)
+        scales = np.linalg.svd(affine[:, :2], compute_uv=False)
+        if scales.min() < RATIOS[0] or scales.max() > RATIOS[1]:
+            return self._failed(
+                'sizes_differ', 'the breasts differ too much in size: scales of '
+                f'{scales.min():.2f} and {scales.max():.2f}')
+        moved = radii(theirs @ affine[:, :2].T + affine[:, 2], origin)
+        seen = np.isfinite(moved) & np.isfinite(lengths)
+        if seen.mean() < _LEAST_SEEN:
+            return self._failed(
+                'little_seen', 'the skin lines do not surround the same part of the '
+                'chest wall')
+        misfit = np.abs(moved - lengths)[seen].mean() / ours[:, 0].max()
+        if misfit > _WORST_FIT:
+            return self._failed(
+                'contours_apart', 'the contours do not fit: they are '
+                f'{misfit:.0%} of the depth apart')
+        stretch = np.interp(ANGLES, ANGLES[seen], (moved / lengths)[seen])
+        stretch = fill_to_borders(
+            stretch, np.flatnonzero(seen), affine, origin,
+            *(len(image) for image in self.images))
+        stretch = ndimage.gaussian_filter1d(stretch, _SMOOTHING, mode='nearest')
+        return self._if_no_worse(self.change(affine, origin, stretch))
+
+    def _if_no_worse(self, change: Registration) -> Optional[Registration]:
+        after = self.overlap(change)
+        if after < self.before - _MOST_LOSS:
+            return self._failed(
+                'overlap_lowered', 'the breasts overlapped less than before: Dice '
+                f'{after:.2f} after {self.before:.2f}')
+        return change
+
+    def _places(self) -> Tuple[np.ndarray, np.ndarray]:
+        """Return points of both skin lines that the best overlap brings together."""
+        line = self.lines[0]
+        tip = judge_nipple(line, self.view)
+        first, last = (line[0, 1] + share * (line[-1, 1] - line[0, 1])
+                       for share in _ORIGIN)
+        row = float(np.clip(tip.y, first, last))
+        return (np.array([line[:, 0].max(), row]),
+                np.array([self.lines[1][:, 0].max(), row - self._best_shift()[0]]))
+
+    def _best_shift(self) -> Tuple[float, float]:
+        """Return the shift along the chest wall of the largest overlap, and that."""
+        farthest = _FARTHEST * min(len(image) for image in self.images)
+        steps = int(farthest / self._step)
+        shifts = self._step * np.arange(-steps, steps + 1)
+        overlaps = [self.overlap(self.change(_shifted(shift))) for shift in shifts]
+        best = int(np.argmax(overlaps))
+        return float(shifts[best]), overlaps[best]
+
+    def shift(self, nipples: Nipples) -> Registration:
+        """Shift along the chest wall by sure nipples, else by the contours, else not."""
+        if nipples is not None:
+            shifted = self._if_no_worse(
+                self.change(_shifted(nipples[0][1] - nipples[1][1])))
+            if shifted is not None:
+                self.warnings.append('shifted_by_nipples')
+                return shifted
+        shift, overlap = self._best_shift()
+        if overlap >= self.before + _LEAST_GAIN:
+            self.warnings.append('shifted_by_contours')
+            return self.change(_shifted(shift))
+        self.warnings.append('not_shifted')
+        return self.change(_shifted(0.))
 
 
-def _nipple(stated: Optional[Sequence[float]], line: Optional[np.ndarray],
-            image: np.ndarray, view: Optional[str]) -> Optional[np.ndarray]:
-    """Return the nipple as stated, if that can be, or else as the line has it."""
-    height, width = image.shape[:2]
-    if stated is not None:
-        x, y = stated
-        if 0 <= x <= width and 0 <= y <= height:
-            return np.array([x, y], float)
-    return None if line is None else np.array(nipple_on_line(line, view))
-
-
-def _aligned(shape: Sequence[int], auxiliary_shape: Sequence[int],
-             nipples: Sequence[Optional[np.ndarray]],
-             reason: str) -> Registration:
-    """Shift along the chest wall by the nipples, if both are known.
-
-    Not by more than half of an image: then one of the nipples must be wrong.
-    """
-    affine = np.eye(2, 3)
-    if nipples[0] is not None and nipples[1] is not None:
-        shift = nipples[0][1] - nipples[1][1]
-        if abs(shift) < min(shape[0], auxiliary_shape[0]) / 2:
-            affine[1, 2] = shift
-    return Registration(
-        tuple(shape[:2]), 'aligned', reason, affine, 0., np.ones(len(_ANGLES)))
-
-
-def _radii(line: np.ndarray, origin: float) -> np.ndarray:
-    """Return a skin line's distance from a point of the chest wall, by angle.
-
-    Args:
-        line (np.ndarray): (N, 2), from top to bottom.
-        origin (float): Row of the point.
-
-    Returns:
-        np.ndarray: At each of ``_ANGLES``; NaN beyond the line's ends.
-    """
-    from_origin = line - [0, origin]
-    angles = np.arctan2(from_origin[:, 1], from_origin[:, 0])
-    return np.interp(
-        _ANGLES, np.maximum.accumulate(angles), np.hypot(*from_origin.T),
-        left=np.nan, right=np.nan)
-
-
-def _fill_to_borders(stretch: np.ndarray, seen: np.ndarray, affine: np.ndarray,
-                     origin: float, height: int,
-                     auxiliary_height: int) -> np.ndarray:
-    """Keep rays that leave the main image above and below inside the other one.
-
-    Where the images cut the breasts off no skin line is to be matched, but what is
-    shown of one breast has to cover what is shown of the other.
-
-    Args:
-        stretch (np.ndarray): By angle.
-        seen (np.ndarray): Indices of the angles that meet both skin lines.
-        affine (np.ndarray): (2, 3), from auxiliary to main pixels.
-        origin (float): Row of the main image that the rays start from.
-        height, auxiliary_height (int): Of the images.
-    """
-    stretch = stretch.copy()
-    shear = affine[1, 0] / affine[0, 0]
-    for part, row, edge in ((slice(0, seen[0]), 0, 0),
-                            (slice(seen[-1] + 1, None), height, auxiliary_height)):
-        reaches = affine[1, 1] * edge + affine[1, 2] - origin
-        sine, cosine = np.sin(_ANGLES[part]), np.cos(_ANGLES[part])
-        limit = reaches / (row - origin) * sine / (sine - shear * cosine)
-        stretch[part] = np.where(
-            limit > _RATIOS[0], np.minimum(stretch[part], limit), stretch[part])
-    return stretch
-
-
-def _fit_affine(main_line: np.ndarray, auxiliary_line: np.ndarray,
-                main_nipple: np.ndarray,
-                auxiliary_nipple: np.ndarray) -> np.ndarray:
-    """Fit the affine change that brings one skin line onto the other.
-
-    It keeps the chest wall where it is: x is scaled, y scaled, sheared and shifted.
-
-    Returns:
-        np.ndarray: (2, 3), from auxiliary to main pixels.
-    """
-    start = np.array([0., main_nipple[1]])
-    radii = _radii(main_line, main_nipple[1])
-    seen = np.isfinite(radii)
-    angles, radii = _ANGLES[seen], radii[seen]
-    rays = np.column_stack([np.cos(angles), np.sin(angles)])
-    tangent = np.gradient(rays * radii[:, None], axis=0)
-    normals = np.column_stack([tangent[:, 1], -tangent[:, 0]])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    depth = main_line[:, 0].max()
-    points = auxiliary_line[::2]
-
-    def matrix(parameters: np.ndarray) -> np.ndarray:
-        x_scale, y_scale, shift, shear = parameters
-        x_scale, y_scale = np.exp(x_scale), np.exp(y_scale)
-        return np.array([[x_scale, 0., 0.],
-                         [shear * x_scale, y_scale,
-                          main_nipple[1] + shift - y_scale * auxiliary_nipple[1]]])
-
-    def residuals(parameters: np.ndarray) -> np.ndarray:
-        change = matrix(parameters)
-        moved = points @ change[:, :2].T + change[:, 2] - start
-        at = np.arctan2(moved[:, 1], moved[:, 0])
-        radius, nx, ny = (
-            np.interp(at, angles, v) for v in (radii, *normals.T))
-        apart = ((moved[:, 0] - radius * np.cos(at)) * nx
-                 + (moved[:, 1] - radius * np.sin(at)) * ny)
-        apart[(at < angles[0]) | (at > angles[-1])] = 0
-        nipple = change[:, :2] @ auxiliary_nipple + change[:, 2] - main_nipple
-        return np.concatenate([
-            apart / depth / np.sqrt(len(points)), _NIPPLE_WEIGHT * nipple / depth,
-            [_ISOTROPY_WEIGHT * (parameters[1] - parameters[0]),
-             _SHEAR_WEIGHT * parameters[3]]
-        ])
-
-    scale = np.log(depth / auxiliary_line[:, 0].max())
-    fitted = least_squares(
-        residuals, [scale, scale / 2, 0, 0], loss='soft_l1', f_scale=0.01)
-    return matrix(fitted.x)
+def _shifted(shift: float) -> np.ndarray:
+    return np.array([[1., 0., 0.], [0., 1., shift]])

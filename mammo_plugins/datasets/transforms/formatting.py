@@ -14,7 +14,8 @@ from .registration import nipple_in_image
 META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
              'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm',
-             'nipple_source', 'registration', 'registration_reason', 'contralateral')
+             'nipple_source', 'registration', 'registration_reason',
+             'registration_warnings', 'contralateral')
 
 
 @TRANSFORMS.register_module()

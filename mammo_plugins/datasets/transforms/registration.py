@@ -7,7 +7,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
-from mammo_plugins.anatomy import (Registration, find_skin_line, locate_nipple,
+from mammo_plugins.anatomy import (BreastContour, Registration, locate_nipple,
                                    register_contralateral, transform_points)
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
@@ -29,6 +29,16 @@ def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
         return None
     return tuple(
         transform_points(results['nipple'], results['homography_matrix']).tolist())
+
+
+def _landmark(results: dict) -> Optional[Tuple[float, float]]:
+    """Return the nipple of a view, if it was not taken from the contour.
+
+    The registration finds those itself, and judges how sure they are.
+    """
+    if results.get('nipple_source') == 'contour':
+        return None
+    return nipple_in_image(results)
 
 
 @TRANSFORMS.register_module()
@@ -76,27 +86,27 @@ class LocateNipple(BaseTransform):
 
 
 class _Registers(BaseTransform):
-    """What registers views; it keeps the skin lines and registrations it has made."""
+    """What registers views; it keeps the contours and registrations it has made."""
 
     def __init__(self) -> None:
         # some KB an image, and most of the time of a sample
-        self._skin_lines: Dict[tuple, Optional[np.ndarray]] = {}
+        self._contours: Dict[tuple, BreastContour] = {}
         self._registrations: Dict[tuple, Registration] = {}
 
-    def _skin_line(self, view: dict) -> Optional[np.ndarray]:
+    def _contour(self, view: dict) -> BreastContour:
         key = view['img_path'], view['img'].shape
-        if key not in self._skin_lines:
-            self._skin_lines[key] = find_skin_line(view['img'])
-        return self._skin_lines[key]
+        if key not in self._contours:
+            self._contours[key] = BreastContour.of(view['img'])
+        return self._contours[key]
 
     def _register(self, main: dict, other: dict) -> Registration:
         """Register another view onto a main one."""
-        nipples = nipple_in_image(main), nipple_in_image(other)
+        nipples = _landmark(main), _landmark(other)
         key = tuple((view['img_path'], view['img'].shape) for view in (main, other))
         if (key, nipples) not in self._registrations:
             self._registrations[key, nipples] = register_contralateral(
                 main['img'], other['img'], *nipples, main.get('view'),
-                (self._skin_line(main), self._skin_line(other)))
+                (self._contour(main), self._contour(other)))
         return self._registrations[key, nipples]
 
     def __repr__(self) -> str:
@@ -169,6 +179,8 @@ class RegisterContralateral(_Registers):
 
     - registration (str): 'warped', or 'aligned' when it fell back to alignment
     - registration_reason (str): why it fell back
+    - registration_warnings (tuple[str]): what was met on the way, see
+      :class:`~mammo_plugins.anatomy.Registration`
     """
 
     def transform(self, results: dict) -> dict:
@@ -202,6 +214,7 @@ class RegisterContralateral(_Registers):
                      for mask in view['gt_masks'].to_ndarray()]
             view['gt_masks'] = BitmapMasks(masks, *registration.shape)
         view['registration'] = registration.status
+        view['registration_warnings'] = registration.warnings
         if registration.reason is not None:
             view['registration_reason'] = registration.reason
 
