@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from .film_border import film_border, leaked_light, strip_rows
-from .padding import Padding, find_padding, grey_span
+from .padding import Padding, find_padding, grown
 
 WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
 _MARKER = 9 / 512  # of the height: markers and lines are thinner than that
@@ -22,7 +22,7 @@ _FAINTEST = 0.01, 0.02, 0.04, 0.08  # of the breast's level, tried in this order
 _REACH = 0.06  # of the height: the skin lies that near to the coarse outline
 _RING = 0.1  # of the height: beyond the reach, where the background is measured
 _NOISE = 4  # standard deviations of the background that skin stands out by
-_ALL_PADDING = 0.98  # of a row or column: no film there
+_ALL_PADDING = 0.995  # of a row or column: no film there
 _LEAK = 0.1  # share of the reach's outer end that the breast may not touch
 
 
@@ -46,13 +46,12 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
     if padding is None:
         return _enlarged(_mask_of(small), pixels.shape)
     film = _film_box(pixels, padding)
-    part = pixels[film]
-    small = _shrunk(part)
-    covered = padding.is_constant(small, grey_span(small))
-    covered = ndimage.binary_opening(covered, np.ones((3, 3)))
-    mask = np.zeros(pixels.shape, bool)
-    mask[film] = _enlarged(_mask_of(small, covered, padding.background), part.shape)
-    return mask
+    if pixels[film].size < pixels.size:
+        mask = np.zeros(pixels.shape, bool)
+        mask[film] = breast_mask(pixels[film])
+        return mask
+    return _enlarged(
+        _mask_of(small, grown(padding.mask, 2), padding.background), pixels.shape)
 
 
 def _shrunk(pixels: np.ndarray) -> np.ndarray:
@@ -74,7 +73,7 @@ def _enlarged(mask: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
 
 def _film_box(pixels: np.ndarray, padding: Padding) -> Tuple[slice, slice]:
     """Return the rows and columns that show film; padding in corners stays."""
-    constant = padding.is_constant(pixels, grey_span(pixels))
+    constant = padding.is_near(pixels)
     box = []
     for axis in (1, 0):
         shown = np.flatnonzero(constant.mean(axis=axis) < _ALL_PADDING)
@@ -93,7 +92,6 @@ def _mask_of(image: np.ndarray,
         background (float): Grey value that stands there instead.
     """
     if covered is not None:
-        covered = ndimage.binary_dilation(covered, np.ones((3, 3)))
         image = np.where(covered, np.float32(background), image)
     border = film_border(image)
     if covered is not None:

@@ -12,14 +12,17 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-_TOLERANCE = 1 / 255  # of the range: what constants may vary by
+_TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
+_RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
 _LEAST = 0.002  # of the image
 _LEVELS = 6  # of the commonest, that are looked at
 _BEND = 0.003  # of the height: what a straight edge may deviate by
 _LONG = 0.3  # of the height: sides of padding; curves have none as long
+_NEAR = 0.25  # of the step from padding to film
 _STRAIGHT = 0.75  # of the edge of padding
 _BESIDE = 0.5  # of the edge of bright padding, unless it is upright
 _RECTANGULAR = 0.93  # of the rectangle around it: a strip or a covered label
+_TRIANGULAR = 0.87  # of the triangle around it: the corner of a turned film
 _COVERED = 0.15  # of the image: a covered label is smaller
 _SURROUNDED = 0.9  # of a covered label's edge that lies in film
 _FILM = 0.03  # of what is no padding: film without breast
@@ -37,15 +40,20 @@ class Padding:
         mask (np.ndarray): (H, W) bool.
         levels (tuple[float]): Its grey values.
         background (float): Grey value of the film beside it.
+        tolerance (float): What its own may vary by.
     """
     mask: np.ndarray
     levels: Tuple[float, ...]
     background: float
+    tolerance: float
 
-    def is_constant(self, pixels: np.ndarray, span: float) -> np.ndarray:
-        """Tell which pixels have one of the padding's grey values."""
-        near = [np.abs(pixels - level) <= _TOLERANCE * span for level in self.levels]
-        return np.logical_or.reduce(near)
+    def is_near(self, pixels: np.ndarray) -> np.ndarray:
+        """Tell which pixels are padding or, beside dark one, its blurred edge."""
+        reaches = [max(self.tolerance, _NEAR * (self.background - level))
+                   for level in self.levels]
+        return np.logical_or.reduce([
+            np.abs(pixels - level) <= reach
+            for level, reach in zip(self.levels, reaches)])
 
 
 def find_padding(image: np.ndarray) -> Optional[Padding]:
@@ -61,7 +69,7 @@ def find_padding(image: np.ndarray) -> Optional[Padding]:
     Returns:
         Padding or None: ``None`` where all of it is image.
     """
-    span = grey_span(image)
+    span = float(np.percentile(image, 99.5) - image.min())
     if span <= 0:
         return None
     image = image.copy()
@@ -80,12 +88,19 @@ def find_padding(image: np.ndarray) -> Optional[Padding]:
         levels.append(level)
     if background is None:
         return None
-    return Padding(hidden, tuple(levels), background)
+    return Padding(hidden, tuple(levels), background, _TOLERANCE * span)
 
 
-def grey_span(image: np.ndarray) -> float:
-    """Return the range of grey values, without what few pixels have."""
-    return float(np.percentile(image, 99.5) - image.min())
+def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Return a mask with all that lies within so many pixels of it."""
+    kernel = np.ones((2 * pixels + 1, ) * 2, np.uint8)
+    return cv2.dilate(mask.astype(np.uint8), kernel) > 0
+
+
+def opened(mask: np.ndarray) -> np.ndarray:
+    """Return a mask without what is thinner than three pixels."""
+    return cv2.morphologyEx(
+        mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
 
 
 def _common_levels(image: np.ndarray, hidden: np.ndarray,
@@ -112,9 +127,9 @@ def _common_levels(image: np.ndarray, hidden: np.ndarray,
 def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
                 span: float) -> Optional[Tuple[np.ndarray, float]]:
     """Return what of one grey value is padding, and the film's grey value."""
-    constant = (np.abs(image - level) <= _TOLERANCE * span) & ~hidden
-    constant = ndimage.binary_opening(constant, np.ones((3, 3)))
-    gap = ndimage.binary_dilation(constant | hidden, np.ones((3, 3)), 2)
+    constant = (np.abs(image - level) <= _RIPPLE * span) & ~hidden
+    constant = opened(constant)
+    gap = grown(constant | hidden, 2)
     rest = image[~gap]
     if rest.size < _BREAST * image.size or rest.max() <= rest.min():
         return None
@@ -132,7 +147,7 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     low, high = np.percentile(image[film], [10, 90])
     if high - low > _EVEN * contrast:
         return None
-    near_film = ndimage.binary_dilation(film, np.ones((3, 3)), 3)
+    near_film = grown(film, 3)
     # behind the faint rim, which is as dark as film
     distance = cv2.distanceTransform(
         (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
@@ -142,21 +157,25 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     if in_film < _SKIN * (in_film + in_padding):
         return None
     padding = np.zeros(image.shape, bool)
-    outside = ndimage.binary_dilation(hidden, np.ones((3, 3)), 2)
+    outside = grown(hidden, 2)
     outside[[0, -1]] = outside[:, [0, -1]] = True
     labels, count = ndimage.label(constant, np.ones((3, 3)))
-    for part in range(1, count + 1):
-        component = labels == part
-        if component.sum() >= _LEAST * image.size and _ends_at_film(
-                component, outside, near_film, level < background):
-            padding |= component
+    components = [labels == part for part in range(1, count + 1)]
+    components = [c for c in components if c.sum() >= _LEAST * image.size]
+    # where one part is padding, others of its value may touch the breast
+    for sure in (level < background, True):
+        for component in components:
+            if _ends_as_padding(component, outside, near_film, sure):
+                padding |= component
+        if not padding.any():
+            break
     if not padding.any():
         return None
     return padding, background
 
 
-def _ends_at_film(component: np.ndarray, outside: np.ndarray,
-                  near_film: np.ndarray, dark: bool) -> bool:
+def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
+                     near_film: np.ndarray, sure: bool) -> bool:
     """Tell whether a constant area ends as padding does.
 
     Args:
@@ -164,11 +183,9 @@ def _ends_at_film(component: np.ndarray, outside: np.ndarray,
         outside (np.ndarray): (H, W) bool, the image's edges and what is beyond.
         near_film (np.ndarray): (H, W) bool, what lies in film without breast or
             beside it.
-        dark (bool): Whether it is darker than film; what is brighter may be breast
-            that is saturated.
+        sure (bool): Whether it cannot be breast that is saturated.
     """
-    edge = component & ~outside & ~ndimage.binary_erosion(
-        component, np.ones((3, 3)), border_value=1)
+    edge = component & ~outside & grown(~component, 1)
     if not edge.any():
         return False
     in_film = (edge & near_film).sum() / edge.sum()
@@ -176,9 +193,8 @@ def _ends_at_film(component: np.ndarray, outside: np.ndarray,
         return in_film >= _SURROUNDED
     contours, _ = cv2.findContours(
         component.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    may_touch_breast = dark or in_film >= _BESIDE
-    _, size, _ = cv2.minAreaRect(np.concatenate(contours))
-    if may_touch_breast and component.sum() >= _RECTANGULAR * (size[0] + 1) * (size[1] + 1):
+    may_touch_breast = sure or in_film >= _BESIDE
+    if may_touch_breast and _is_simple(component, np.concatenate(contours)):
         return True
     total = straight = upright = 0.
     for contour in contours:
@@ -194,3 +210,13 @@ def _ends_at_film(component: np.ndarray, outside: np.ndarray,
                 upright += inner * (extent.min() <= 2)
     share = straight if may_touch_breast else upright
     return total > 0 and share >= _STRAIGHT * total
+
+
+def _is_simple(component: np.ndarray, contour: np.ndarray) -> bool:
+    """Tell whether a constant area is a rectangle or a triangle."""
+    area = component.sum()
+    _, (width, height), _ = cv2.minAreaRect(contour)
+    if area >= _RECTANGULAR * (width + 1) * (height + 1):
+        return True
+    around, _ = cv2.minEnclosingTriangle(contour)
+    return around > 0 and area >= _TRIANGULAR * around

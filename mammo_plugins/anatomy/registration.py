@@ -22,7 +22,7 @@ of parenchymal detail (band-pass, about 0.7 to 4.5 mm) rises from 0.46 or 0.59 t
 """
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -179,11 +179,9 @@ def register_contralateral(
     pair = _Pair(main, auxiliary, contours or (
         BreastContour.of(main), BreastContour.of(auxiliary)), view)
     nipples = pair.landmarks((main_nipple, auxiliary_nipple))
-    warped = pair.warp(nipples)
-    if warped is None and nipples is not None:
-        warped = pair.warp(None)
-    if warped is not None:
-        return pair.result(warped, 'warped')
+    for warped in pair.warps(nipples):
+        if warped is not None:
+            return pair.result(warped, 'warped')
     return pair.result(pair.shift(nipples), 'aligned')
 
 
@@ -265,16 +263,25 @@ class _Pair:
         nipple = doubt_cut_nipple(image, judge_nipple(line, self.view))
         return np.array([nipple.x, nipple.y]) if nipple.confidence >= SURE else None
 
-    def warp(self, nipples: Nipples) -> Optional[Registration]:
-        """Warp the contours onto each other, by both nipples or alone."""
-        ours, theirs = self.lines
+    def warps(self, nipples: Nipples) -> Iterator[Optional[Registration]]:
+        """Warp the contours onto each other, in the order of trust.
+
+        By both nipples, from where both breasts overlap most, and from where they
+        are.
+        """
         for name, line in zip(('main', 'auxiliary'), self.lines):
             if line is None:
-                return self._failed('no_skin_line', f'no skin line in the {name} image')
-        if nipples is None:
-            points, weight = self._places(), _PLACE_WEIGHT
-        else:
-            points, weight = nipples, _NIPPLE_WEIGHT
+                self._failed('no_skin_line', f'no skin line in the {name} image')
+                return
+        if nipples is not None:
+            yield self._warp(nipples, _NIPPLE_WEIGHT)
+        yield self._warp(self._places(self._best_shift()[0]), _PLACE_WEIGHT)
+        yield self._warp(self._places(0.), _NIPPLE_WEIGHT)
+
+    def _warp(self, points: Sequence[np.ndarray],
+              weight: float) -> Optional[Registration]:
+        """Warp by the skin lines, and points of both that belong together."""
+        ours, theirs = self.lines
         origin = points[0][1]
         lengths = radii(ours, origin)
         if np.isfinite(lengths).mean() < _LEAST_SEEN:
@@ -312,15 +319,14 @@ class _Pair:
                 f'{after:.2f} after {self.before:.2f}')
         return change
 
-    def _places(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Return points of both skin lines that the best overlap brings together."""
+    def _places(self, shift: float) -> Tuple[np.ndarray, np.ndarray]:
+        """Return points of both skin lines that a shift brings together."""
         line = self.lines[0]
-        tip = judge_nipple(line, self.view)
         first, last = (line[0, 1] + share * (line[-1, 1] - line[0, 1])
                        for share in _ORIGIN)
-        row = float(np.clip(tip.y, first, last))
+        row = np.clip(judge_nipple(line, self.view).y, first, last)
         return (np.array([line[:, 0].max(), row]),
-                np.array([self.lines[1][:, 0].max(), row - self._best_shift()[0]]))
+                np.array([self.lines[1][:, 0].max(), row - shift]))
 
     def _best_shift(self) -> Tuple[float, float]:
         """Return the shift along the chest wall of the largest overlap, and that."""

@@ -16,6 +16,8 @@ from mammo_plugins.structures import AnnotationError
 
 from .views import SelectView
 
+_LEAST_MARGIN = 8  # pixels that the first layers of a network see around the skin
+
 
 def segmentation_to_canonical(segmentation: Union[list, dict],
                               frame: CanonicalFrame) -> Union[list, dict]:
@@ -93,7 +95,8 @@ class LoadMammogram(BaseTransform):
         crop (bool): Whether to crop to the breast and turn its chest wall to the
             left, and its top up where PatientOrientation says that it is not. Defaults
             to True.
-        margin (int): Pixels kept around the breast. Defaults to 8.
+        margin (float): What is kept around the breast, as a share of the image's
+            longer side, but 8 pixels at least unless it is 0. Defaults to 1 / 64.
         bits_stored (int, optional): Depth of 16-bit pictures that do not state
             theirs, as in :func:`mammo_plugins.io.read_mammogram`, which otherwise
             judges each image by itself. Defaults to ``None``.
@@ -102,8 +105,12 @@ class LoadMammogram(BaseTransform):
     def __init__(self,
                  cache_dir: Optional[str] = None,
                  crop: bool = True,
-                 margin: int = 8,
+                 margin: float = 1 / 64,
                  bits_stored: Optional[int] = None) -> None:
+        if not 0 <= margin < 1:
+            raise ValueError(
+                f'margin: expected a share of the image\'s longer side, from 0 to less '
+                f'than 1, got {margin}; 8 pixels of 512 are 8 / 512')
         self.cache = PixelCache(cache_dir) if cache_dir else None
         self.crop = crop
         self.margin = margin
@@ -116,9 +123,11 @@ class LoadMammogram(BaseTransform):
         mammogram = read_mammogram(path, bits_stored=self.bits_stored)
         pixels = mammogram.pixels
         if self.crop:
-            frame = CanonicalFrame.of(pixels, self.margin, mammogram.orientation,
-                                      laterality or mammogram.laterality,
-                                      view or mammogram.view)
+            margin = round(self.margin * max(pixels.shape))
+            frame = CanonicalFrame.of(
+                pixels, max(_LEAST_MARGIN, margin) if self.margin else 0,
+                mammogram.orientation, laterality or mammogram.laterality,
+                view or mammogram.view)
         else:
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)

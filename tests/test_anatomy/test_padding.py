@@ -1,0 +1,137 @@
+"""Padding of films and of digital images, where it was put."""
+import cv2
+import numpy as np
+import pytest
+from film_phantom import (Film, label, make_film, masked_label, pad, tape, turn)
+
+from mammo_plugins.anatomy import breast_mask, breast_side
+from mammo_plugins.anatomy.padding import find_padding
+from mammo_plugins.phantom import PhantomConfig, make_exam
+
+
+def dice(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+PADS = {
+    'left': lambda film, value: pad(film, value, left=.15),
+    'right': lambda film, value: pad(film, value, right=.3),
+    'top and bottom': lambda film, value: pad(film, value, top=.1, bottom=.15),
+    'corner': lambda film, value: pad(film, value, left=.1, top=.1),
+    'to a square': lambda film, value: pad(film, value, .15, .15),
+    'all sides': lambda film, value: pad(film, value, .1, .1, .1, .1),
+    'a hundredth': lambda film, value: pad(film, value, .01, .01, .01, .01),
+    'turned': lambda film, value: turn(film, 3, value),
+    'turned and sharp': lambda film, value: turn(
+        film, -8, value, cv2.INTER_NEAREST),
+    'padded and turned': lambda film, value: turn(
+        pad(film, value, .1, .1, .1, .1), 5, value),
+    'covered label': masked_label,
+    'round cover': lambda film, value: masked_label(film, value, True),
+    'both': lambda film, value: pad(masked_label(film, value), value, right=.2),
+    'other side': lambda film, value: pad(film, value, .15, .2, .05).mirrored(),
+}
+
+
+@pytest.mark.parametrize('value', [0., 128., 255.])
+@pytest.mark.parametrize('kind', PADS)
+def test_a_mask_is_as_good_as_without_padding(kind, value):
+    """On grey film, with a label and tape."""
+    film = tape(label(make_film(1, base=45.)))
+    padded = PADS[kind](film, value)
+    found = breast_mask(padded.pixels)
+    assert dice(found, padded.mask) >= 0.95
+    assert dice(found, padded.mask) >= dice(
+        breast_mask(film.pixels), film.mask) - 0.02
+    wall = 'right' if kind == 'other side' else 'left'
+    assert breast_side(found) == wall
+
+
+@pytest.mark.parametrize('base', [0., 10., 25., 40., 80.])
+@pytest.mark.parametrize('noise', [0., 3.])
+@pytest.mark.parametrize('view', ['CC', 'MLO'])
+def test_however_grey_the_film_is(base, noise, view):
+    film = make_film(2, view, base=base, noise=noise)
+    for kind in ('right', 'all sides', 'turned'):
+        padded = PADS[kind](film, 0.)
+        assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95, kind
+
+
+def test_several_constants():
+    film = make_film(0, base=40.)
+    padded = pad(pad(pad(film, 255., left=.1), 0., top=.1, bottom=.05), 90., .05)
+    assert dice(breast_mask(padded.pixels), padded.mask) >= 0.97
+    found = find_padding(padded.pixels)
+    assert sorted(found.levels) == [0., 90., 255.]
+    assert found.background == pytest.approx(40, abs=2)
+    truth = pad(pad(pad(film.spoilt(np.zeros_like(film.pixels)), 1., left=.1), 1.,
+                    top=.1, bottom=.05), 1., .05).pixels > 0
+    assert dice(found.mask, truth) > 0.97
+
+
+@pytest.mark.parametrize('uneven', [
+    lambda film: film.spoilt(film.pixels + 25 * np.linspace(
+        0, 1, film.pixels.shape[1])),
+    lambda film: film.spoilt(film.pixels + 15 * np.exp(
+        -np.arange(len(film.pixels))[:, None] / 40)),
+])
+def test_film_need_not_be_even(uneven):
+    padded = PADS['all sides'](uneven(make_film(0, base=40., vignette=15.)), 0.)
+    assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95
+
+
+@pytest.mark.parametrize('quality', [75, 95])
+def test_padding_that_went_through_jpeg(quality):
+    padded = PADS['all sides'](make_film(0, base=40., height=1024), 0.)
+    code = cv2.imencode('.jpg', np.rint(padded.pixels).astype(np.uint8),
+                        [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    pixels = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
+    assert dice(breast_mask(pixels), padded.mask) >= 0.97
+
+
+@pytest.mark.parametrize('scale', [2, 4])
+def test_a_larger_scan_gives_the_same(scale):
+    padded = tape(label(PADS['all sides'](make_film(3, base=40.), 0.)))
+    larger = cv2.resize(padded.pixels, None, fx=scale, fy=scale,
+                        interpolation=cv2.INTER_NEAREST)
+    mask = cv2.resize(breast_mask(larger).astype(np.uint8),
+                      padded.mask.shape[::-1], interpolation=cv2.INTER_AREA) > 0
+    assert dice(mask, breast_mask(padded.pixels)) > 0.995
+
+
+@pytest.fixture(scope='module')
+def digital():
+    """Phantoms as they are, and with skin that ends in a step."""
+    images = []
+    for (side, _, _), view in make_exam(4, PhantomConfig(size=(512, 256))).views.items():
+        turned = slice(None, None, -1 if side == 'R' else 1)
+        pixels = view.pixels[:, turned].astype(np.float32)
+        mask = view.breast_mask[:, turned]
+        usual = np.median(pixels[mask])
+        images += [Film(p, mask, (0., 0.)) for p in (
+            pixels, np.where(mask, pixels + usual, 0),
+            np.where(mask, np.maximum(pixels, 1.5 * usual), 0),
+            np.where(mask, np.minimum(pixels + usual / 2, 2 * usual), 0))]
+    return images
+
+
+def test_a_digital_background_is_not_padding(digital):
+    for image in digital:
+        for shown in (image, PADS['left'](image, 0.), PADS['all sides'](image, 0.),
+                      image.cut(.2, .75)):
+            assert find_padding(shown.pixels) is None
+            assert dice(breast_mask(shown.pixels), shown.mask) > 0.95
+
+
+def test_padding_of_another_value_than_the_digital_background(digital):
+    for image in digital[::4]:
+        padded = PADS['all sides'](image, float(image.pixels.max()) + 500.)
+        assert dice(breast_mask(padded.pixels), padded.mask) > 0.95
+
+
+def test_nothing_to_find():
+    assert find_padding(np.full((60, 40), 3., np.float32)) is None
+    pixels = np.random.default_rng(0).random((60, 40)).astype(np.float32)
+    assert find_padding(pixels) is None
+    pixels[:, :20] = 0  # no breast beside it
+    assert find_padding(pixels) is None
