@@ -87,8 +87,11 @@ def make_film(seed: int = 0,
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (41, 41))
         edge = cv2.copyMakeBorder(mask, 41, 41, 41, 41, cv2.BORDER_REPLICATE)
         mask = cv2.morphologyEx(edge, cv2.MORPH_OPEN, disc)[41:-41, 41:-41]
-        nipple[0] = mask[int(nipple[1])].sum()
-    tissue = (pixels / np.median(pixels[mask > 0]))**0.6 * mask
+        nipple[0] = np.argmin(mask[int(nipple[1])])
+    tissue = (pixels / np.median(pixels[mask > 0]))**0.6
+    # enlarged, the skin is to be a smooth line
+    tissue = np.where(mask > 0, tissue, cv2.dilate(tissue * mask, np.ones((7, 7))))
+    mask = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2)
     size = round(0.7 * height), height
     zoom = height / len(pixels)
     turn = np.radians(lean)
@@ -99,12 +102,13 @@ def make_film(seed: int = 0,
     offset = [0, height / 2 + shift * height] - change @ middle
     centres = np.column_stack([change, offset + change @ (0.5, 0.5) - 0.5])
     tissue, inside = (
-        cv2.warpAffine(part.astype(np.float32), centres, size, flags=cv2.INTER_LINEAR,
+        cv2.warpAffine(part, centres, size, flags=cv2.INTER_LINEAR,
                        borderMode=cv2.BORDER_REPLICATE) for part in (tissue, mask))
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[-1:1:height * 1j, -1:1:size[0] * 1j]
     film = base + vignette * (rows**2 + columns**2) / 2
-    film = film + np.clip(tissue, 0, None) * (BREAST - base)
+    skin = np.clip((inside - 0.5) * 8 / zoom + 0.5, 0, 1)
+    film = film + np.clip(tissue, 0, None) * skin * (BREAST - base)
     film = film + noise * rng.normal(size=film.shape)
     return Film(np.clip(film, 1, SATURATED).astype(np.float32), inside > 0.5,
                 tuple(change @ nipple + offset))

@@ -154,12 +154,24 @@ class BreastContour:
         Returns:
             np.ndarray: (...) bool.
         """
-        x, y = np.moveaxis(points / self.factors, -1, 0)
-        row = np.floor(y).astype(int)
+        x, y = np.moveaxis(points, -1, 0)
+        first, behind = np.moveaxis(self.spans_at(y), -1, 0)
+        return (x >= first) & (x < behind)
+
+    def spans_at(self, rows: np.ndarray) -> np.ndarray:
+        """Return from where to where the breast reaches on rows of the image.
+
+        Args:
+            rows (np.ndarray): (...) y in the image's pixels.
+
+        Returns:
+            np.ndarray: (..., 2) x in the image's pixels; 0, 0 where there is none,
+            and beyond the image.
+        """
+        row = np.floor(rows / self.factors[1]).astype(int)
         inside = (row >= 0) & (row < len(self.spans))
-        first, behind = np.moveaxis(
-            self.spans[row.clip(0, len(self.spans) - 1)], -1, 0)
-        return inside & (x >= first) & (x < behind)
+        spans = self.spans[row.clip(0, len(self.spans) - 1)] * self.factors[0]
+        return np.where(inside[..., None], spans, 0.)
 
 
 def _spread(points: np.ndarray, count: int) -> np.ndarray:

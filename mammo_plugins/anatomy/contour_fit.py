@@ -9,6 +9,7 @@ ANGLES = np.deg2rad(np.linspace(-90, 90, 361))
 RATIOS = 0.6, 1.7  # what two breasts of a woman may differ by, in scale
 _ISOTROPY_WEIGHT = 0.05  # keeps both scales alike
 _SHEAR_WEIGHT = 0.1
+_STARTS = 0., -0.12, 0.12  # of the logarithm of the scale along the chest wall
 
 
 def radii(line: np.ndarray, origin: float) -> np.ndarray:
@@ -51,7 +52,8 @@ def fill_to_borders(stretch: np.ndarray, seen: np.ndarray, affine: np.ndarray,
         sine, cosine = np.sin(ANGLES[part]), np.cos(ANGLES[part])
         limit = reaches / (row - origin) * sine / (sine - shear * cosine)
         stretch[part] = np.where(
-            limit > RATIOS[0], np.minimum(stretch[part], limit), stretch[part])
+            limit > 0, np.minimum(stretch[part], np.maximum(limit, RATIOS[0])),
+            stretch[part])
     return stretch
 
 
@@ -105,6 +107,8 @@ def fit_affine(main_line: np.ndarray, auxiliary_line: np.ndarray,
         ])
 
     scale = np.log(depth / auxiliary_line[:, 0].max())
-    fitted = least_squares(
-        residuals, [scale, scale / 2, 0, 0], loss='soft_l1', f_scale=0.01)
+    # long straight skin lines slide along each other: there may be several minima
+    fitted = min((least_squares(residuals, [scale, scale / 2 + more, 0, 0],
+                                loss='soft_l1', f_scale=0.01)
+                  for more in _STARTS), key=lambda fit: fit.cost)
     return matrix(fitted.x)

@@ -19,8 +19,9 @@ _TIP_CONFIDENCE = 0.3  # at most, where the nipple does not bulge
 _CUT_CONFIDENCE = 0.1  # at most, where the image cuts the breast off
 _BORDER = 1.5e-3  # of the height: the image's last columns
 _TOUCHES = 6e-3  # of the height: a nipple that near to them may be cut off
-_ROWS = 0.01  # of the height: beside the nipple, on either side
-_TISSUE = 0.2  # of the breast's level there: it goes on behind the last column
+_NEAR = 0.2  # of the height: above and below the nipple
+_CHORD = 0.01  # of the height: what a cut through the breast is longer than
+_TISSUE = 0.2  # of the breast's level: it goes on behind the last column
 SURE = 0.5  # confidence from which a nipple is trusted as a landmark
 
 
@@ -125,12 +126,13 @@ def doubt_cut_nipple(pixels: np.ndarray, nipple: Nipple) -> Nipple:
     height, width = pixels.shape
     if nipple.x < width - max(1., _TOUCHES * height):
         return nipple
-    reach = max(1, round(_ROWS * height))
-    rows = pixels[max(0, int(nipple.y) - reach):int(nipple.y) + reach + 1]
     step = max(1, height // WORKING_HEIGHT)
     background = np.percentile(pixels[::step, ::step], 1)
-    ends = rows[:, -max(1, round(_BORDER * height)):].mean() - background
-    if ends <= _TISSUE * (np.median(rows) - background):
+    reach = round(_NEAR * height)
+    rows = pixels[max(0, int(nipple.y) - reach):int(nipple.y) + reach + 1]
+    ends = rows[:, -max(1, round(_BORDER * height)):].mean(axis=1)
+    cut = ends - background > _TISSUE * (np.median(rows[::step, ::step]) - background)
+    if cut.sum() < _CHORD * height:
         return nipple
     return replace(nipple, confidence=min(nipple.confidence, _CUT_CONFIDENCE))
 

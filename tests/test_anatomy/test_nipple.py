@@ -92,6 +92,33 @@ def test_a_nipple_that_the_image_cuts_off_is_not_believed():
     assert find_nipple(image[:, :157], 'CC').confidence <= 0.1
 
 
+@pytest.mark.parametrize('margin', [0, 8, 60])
+def test_a_tall_scan_is_not_taken_for_a_cut_one(margin):
+    """8 pixels of 4,700 are less than the skin line's own error."""
+    scale = 4700 / 400
+    image = cv2.resize(breast()[0], None, fx=scale, fy=scale)
+    whole = find_nipple(image, 'CC')
+    frame = CanonicalFrame.of(image, margin)
+    found = find_nipple(frame.image_to_canonical(image), 'CC')
+    assert found.in_profile and found.confidence > 0.8
+    assert found.confidence == pytest.approx(whole.confidence, abs=0.15)
+    cut = find_nipple(image[:, :round(157 * scale)], 'CC')
+    assert cut.confidence <= 0.1
+
+
+@pytest.mark.parametrize('bump', [0., 6.])
+@pytest.mark.parametrize('scale', [2, 4])
+def test_a_larger_scan_has_the_same_nipple(scale, bump):
+    image, _ = breast(bump=bump, at=5., height=512, width=300)
+    larger = cv2.resize(image, None, fx=scale, fy=scale,
+                        interpolation=cv2.INTER_NEAREST)
+    small, large = find_nipple(image, 'CC'), find_nipple(larger, 'CC')
+    assert (large.x, large.y) == pytest.approx(
+        (scale * small.x, scale * small.y), abs=scale)
+    assert large.confidence == pytest.approx(small.confidence, abs=0.02)
+    assert large.in_profile == small.in_profile
+
+
 def test_a_marker_is_not_the_nipple():
     image, nipple = breast()
     cv2.circle(image, (148, 140), 3, 1., -1)
