@@ -19,7 +19,7 @@ _LEVELS = 6  # of the commonest, that are looked at
 _BEND = 0.003  # of the height: what a straight edge may deviate by
 _LONG = 0.3  # of the height: sides of padding; curves have none as long
 _NEAR = 0.25  # of the step from padding to film
-_STRAIGHT = 0.75  # of the edge of padding
+_STRAIGHT = 0.85  # of the edge of padding
 _BESIDE = 0.5  # of the edge of bright padding, unless it is upright
 _RECTANGULAR = 0.93  # of the rectangle around it: a strip or a covered label
 _TRIANGULAR = 0.87  # of the triangle around it: the corner of a turned film
@@ -27,9 +27,9 @@ _COVERED = 0.15  # of the image: a covered label is smaller
 _SURROUNDED = 0.9  # of a covered label's edge that lies in film
 _FILM = 0.03  # of what is no padding: film without breast
 _BREAST = 0.02  # of the image, at least
-_EVEN = 0.25  # of the contrast to the breast: what film may vary by
+_EVEN = 0.25, 0.1, 0.1  # of the contrast to the breast: what film may vary by
 _RIM = 0.04  # of the height: the breast's faint rim is narrower
-_SKIN = 0.25  # of the breast's outline inside the image that lies in film
+_SKIN = 0.12  # of the breast's outline inside the image that lies in film
 
 
 @dataclass(frozen=True)
@@ -130,32 +130,10 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     constant = (np.abs(image - level) <= _RIPPLE * span) & ~hidden
     constant = opened(constant)
     gap = grown(constant | hidden, 2)
-    rest = image[~gap]
-    if rest.size < _BREAST * image.size or rest.max() <= rest.min():
+    found = _film_beside(image, gap)
+    if found is None:
         return None
-    root = np.sqrt(np.clip(image - rest.min(), 0, None))
-    bright = (root > threshold_otsu(root[~gap])) & ~gap
-    film = ~bright & ~gap
-    parts, count = ndimage.label(bright)
-    if not count or film.sum() < _FILM * rest.size:
-        return None
-    breast = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
-    if breast.sum() < _BREAST * image.size:
-        return None
-    background = float(np.median(image[film]))
-    contrast = np.median(image[breast]) - background
-    low, high = np.percentile(image[film], [10, 90])
-    if high - low > _EVEN * contrast:
-        return None
-    near_film = grown(film, 3)
-    # behind the faint rim, which is as dark as film
-    distance = cv2.distanceTransform(
-        (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    reach = max(3., _RIM * len(image))
-    outline = (distance > reach - 1) & (distance <= reach + 1)
-    in_film, in_padding = (outline & film).sum(), (outline & gap).sum()
-    if in_film < _SKIN * (in_film + in_padding):
-        return None
+    near_film, background = grown(found, 3), float(np.median(image[found]))
     padding = np.zeros(image.shape, bool)
     outside = grown(hidden, 2)
     outside[[0, -1]] = outside[:, [0, -1]] = True
@@ -172,6 +150,53 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     if not padding.any():
         return None
     return padding, background
+
+
+def _film_beside(image: np.ndarray, gap: np.ndarray) -> Optional[np.ndarray]:
+    """Find film without breast, if it is even and surrounds the breast.
+
+    Args:
+        image (np.ndarray): (H, W).
+        gap (np.ndarray): (H, W) bool, what may be padding.
+
+    Returns:
+        np.ndarray or None: (H, W) bool.
+    """
+    rest = image[~gap]
+    if rest.size < _BREAST * image.size:
+        return None
+    root = np.sqrt(np.clip(image - rest.min(), 0, None))
+    threshold = root.max()
+    # where most of the image is breast, the first threshold may part fat from gland
+    for even in _EVEN:
+        below = root[~gap & (root <= threshold)]
+        if below.size < _FILM * rest.size or below.max() <= below.min():
+            return None
+        threshold = threshold_otsu(below)
+        film = (root <= threshold) & ~gap
+        if film.sum() < _FILM * rest.size:
+            return None
+        parts, count = ndimage.label(~film & ~gap)
+        if not count:
+            return None
+        breast = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
+        low, middle, high = np.percentile(image[film], [10, 50, 90])
+        if (breast.sum() >= _BREAST * image.size
+                and high - low <= even * (np.median(image[breast]) - middle)
+                and _surrounds(film, breast, gap)):
+            return film
+    return None
+
+
+def _surrounds(film: np.ndarray, breast: np.ndarray, gap: np.ndarray) -> bool:
+    """Tell whether film lies around the breast, rather than a gap."""
+    # behind the faint rim, which is as dark as film
+    distance = cv2.distanceTransform(
+        (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    reach = max(3., _RIM * len(film))
+    outline = (distance > reach - 1) & (distance <= reach + 1)
+    in_film, in_gap = (outline & film).sum(), (outline & gap).sum()
+    return in_film > 0 and in_film >= _SKIN * (in_film + in_gap)
 
 
 def _ends_as_padding(component: np.ndarray, outside: np.ndarray,

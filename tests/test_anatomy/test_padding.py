@@ -80,6 +80,18 @@ def test_film_need_not_be_even(uneven):
     assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95
 
 
+@pytest.mark.parametrize('kind', ['right', 'all sides', 'turned'])
+def test_film_that_the_breast_fills(kind):
+    """Its own fat is as wide as film without breast, and as dark as half of it."""
+    film = make_film(4, base=40., height=640).cut(.1, .75)
+    columns = slice(0, int(film.mask.any(axis=0).sum()) + 3)
+    levels = film.pixels - 40
+    film = Film((40 + levels * np.clip(levels / 205, .3, 1))[:, columns],
+                film.mask[:, columns], film.nipple)
+    padded = PADS[kind](film, 0.)
+    assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95
+
+
 @pytest.mark.parametrize('quality', [75, 95])
 def test_padding_that_went_through_jpeg(quality):
     padded = PADS['all sides'](make_film(0, base=40., height=1024), 0.)
@@ -103,10 +115,11 @@ def test_a_larger_scan_gives_the_same(scale):
 def digital():
     """Phantoms as they are, and with skin that ends in a step."""
     images = []
-    for (side, _, _), view in make_exam(4, PhantomConfig(size=(512, 256))).views.items():
-        turned = slice(None, None, -1 if side == 'R' else 1)
-        pixels = view.pixels[:, turned].astype(np.float32)
-        mask = view.breast_mask[:, turned]
+    views = make_exam(2, PhantomConfig(size=(512, 256))).views
+    for key in (('L', 'CC', 'FFDM'), ('R', 'MLO', 'FFDM')):
+        turned = slice(None, None, -1 if key[0] == 'R' else 1)
+        pixels = views[key].pixels[:, turned].astype(np.float32)
+        mask = views[key].breast_mask[:, turned]
         usual = np.median(pixels[mask])
         images += [Film(p, mask, (0., 0.)) for p in (
             pixels, np.where(mask, pixels + usual, 0),
@@ -118,7 +131,7 @@ def digital():
 def test_a_digital_background_is_not_padding(digital):
     for image in digital:
         for shown in (image, PADS['left'](image, 0.), PADS['all sides'](image, 0.),
-                      image.cut(.2, .75)):
+                      image.cut(.2, .75), PADS['all sides'](image.cut(.2, .75), 0.)):
             assert find_padding(shown.pixels) is None
             assert dice(breast_mask(shown.pixels), shown.mask) > 0.95
 
