@@ -346,7 +346,7 @@ class _Pair:
         return float(shifts[np.argmax(common.clip(min=0).sum(axis=1) / total)])
 
     def shift(self, nipples: Nipples) -> Registration:
-        """Shift along the chest wall by sure nipples, else by the contours, else not."""
+        """Shift by nipples, else by the contours, else not: along the chest wall."""
         if nipples is not None:
             shifted = self._if_no_worse(
                 self.change(_shifted(nipples[0][1] - nipples[1][1])))

@@ -163,6 +163,7 @@ class TestRegisterContralateral:
         sample = packed['data_samples'].bilateral
         assert sample.registration == 'aligned'
         assert 'no skin line' in sample.registration_reason
+        assert sample.registration_warnings == ('no_skin_line', 'shifted_by_nipples')
 
     def test_without_the_other_breast(self, exam):
         results = dict(views=dict(main=view(exam, 'L')))
@@ -175,3 +176,17 @@ class TestRegisterContralateral:
         warped = self.register(view(exam, 'L'), other)['bilateral']
         assert warped['gt_bboxes'].numpy().shape == (0, 4)
         assert warped['gt_masks'].masks.shape == (0, *warped['img_shape'])
+
+    def test_a_nipple_from_the_contour_is_trusted_only_if_sure(self, exam):
+        """LocateNipple and tools/locate_nipples.py fill in unsure ones, too."""
+        main, other = view(exam, 'L', 'MLO'), view(exam, 'R', 'MLO')
+        stated = self.register(dict(main), dict(other))['bilateral']
+        wrong = tuple(np.array(other['nipple']) - [0, 40])
+        found = self.register(dict(main), dict(
+            other, nipple=wrong, nipple_source='contour'))['bilateral']
+        truth = nipple_of(dict(found, nipple=other['nipple']))
+        assert np.hypot(*(truth - nipple_of(stated))) < 3
+        followed = self.register(dict(main), dict(
+            other, nipple=wrong, nipple_source='annotation'))['bilateral']
+        truth = nipple_of(dict(followed, nipple=other['nipple']))
+        assert np.hypot(*(truth - nipple_of(stated))) > 4

@@ -278,6 +278,24 @@ def test_16_bit_pictures_keep_their_levels(tmp_path):
     np.testing.assert_array_equal(np.rint(image * 65535), levels)
 
 
+def test_the_margin_is_a_share_of_the_height(tmp_path):
+    """A scan of four times as many pixels is cropped to four times as many."""
+    y, x = np.mgrid[:1024, :700]
+    pixels = (40000 * (np.hypot(x, y - 512) < 300)).astype(np.uint16)
+    shapes = []
+    for scale in (1, 4):
+        path = str(tmp_path / f'{scale}.png')
+        cv2.imwrite(path, np.kron(pixels, np.ones((scale, scale), np.uint16)))
+        image, frame = LoadMammogram().load(path)
+        tight, _ = LoadMammogram(margin=0).load(path)
+        assert image.shape[1] == tight.shape[1] + 16 * scale
+        shapes.append(np.array(image.shape) / scale)
+    assert np.abs(shapes[0] - shapes[1]).max() <= 1
+    for wrong in (8, -0.1):
+        with pytest.raises(ValueError, match='a share of the image'):
+            LoadMammogram(margin=wrong)
+
+
 def test_depth_of_pictures_can_be_stated(tmp_path):
     levels = np.zeros((HEIGHT, WIDTH), np.uint16)
     levels[50:200, :60] = 900  # a dark image of a 12-bit data set
