@@ -127,7 +127,10 @@ def _common_levels(image: np.ndarray, hidden: np.ndarray,
 def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
                 span: float) -> Optional[Tuple[np.ndarray, float]]:
     """Return what of one grey value is padding, and the film's grey value."""
-    constant = (np.abs(image - level) <= _RIPPLE * span) & ~hidden
+    # in between there is breast of the same grey value
+    extreme = min(level - image.min(), image.max() - level) <= _TOLERANCE * span
+    near = _RIPPLE if extreme else _TOLERANCE
+    constant = (np.abs(image - level) <= near * span) & ~hidden
     constant = opened(constant)
     gap = grown(constant | hidden, 2)
     found = _film_beside(image, gap)

@@ -57,6 +57,13 @@ def test_however_grey_the_film_is(base, noise, view):
         assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95, kind
 
 
+@pytest.mark.parametrize('value', [100., 128., 190.])
+@pytest.mark.parametrize('kind', ['left', 'corner', 'padded and turned'])
+def test_padding_as_grey_as_fat(kind, value):
+    padded = PADS[kind](make_film(0, 'CC', base=5.), value)
+    assert dice(breast_mask(padded.pixels), padded.mask) >= 0.95
+
+
 def test_several_constants():
     film = make_film(0, base=40.)
     padded = pad(pad(pad(film, 255., left=.1), 0., top=.1, bottom=.05), 90., .05)
