@@ -236,7 +236,12 @@ def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
             if extent.max() >= _LONG * len(component):
                 straight += inner
                 upright += inner * (extent.min() <= 2)
-    share = straight if may_touch_breast else upright
+    share = straight
+    if not may_touch_breast:
+        # it runs along a whole side of the film, which no even part of a breast does
+        strip = component | outside
+        across = np.concatenate([strip.all(axis=0)[1:-1], strip.all(axis=1)[1:-1]])
+        share = upright if across.any() else 0.
     return total > 0 and share >= _STRAIGHT * total
 
 

@@ -155,3 +155,12 @@ def test_nothing_to_find():
     assert find_padding(pixels) is None
     pixels[:, :20] = 0  # no breast beside it
     assert find_padding(pixels) is None
+
+
+def test_columns_of_one_grey_value_are_no_padding():
+    """A breast without noise that is brighter towards the chest wall."""
+    y, x = np.mgrid[:150, :100] + 0.5
+    disc = (x - 100)**2 + (y - 70)**2 < 50**2
+    pixels = np.where(disc, 0.4 + 0.002 * x, 0).astype(np.float32)
+    assert find_padding(pixels) is None
+    assert dice(breast_mask(pixels), disc) > 0.95
