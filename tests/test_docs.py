@@ -24,9 +24,21 @@ def blocks(page, language):
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links(page):
-    for target in re.findall(r'(?:\]\(|src=")([^)#"]+)', page.read_text()):
-        if '://' not in target:
-            assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(
+            r'(?:\]\(|src=")([^)#"\s]*)(?:#([^)"\s]*))?', page.read_text()):
+        if '://' in target:
+            continue
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path), f'{target}#{anchor}'
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r'^#+ (.*)$', page.read_text(), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', heading.lower()).replace(' ', '-')
+            for heading in headings}
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))

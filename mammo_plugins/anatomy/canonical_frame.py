@@ -84,6 +84,8 @@ class CanonicalFrame:
         doubt (str, optional): What speaks against the way the image lies.
         outline (tuple[tuple[float]]): Points (x, y) of the breast's outline in source
             pixels; none if no breast was found or looked for.
+        warnings (tuple[tuple[str, str]]): (kind, detail) of what was overlooked when the
+            file was read.
     """
     source_width: int
     source_height: int
@@ -94,6 +96,7 @@ class CanonicalFrame:
     upside_down: bool = False
     doubt: Optional[str] = None
     outline: Tuple[Tuple[float, float], ...] = ()
+    warnings: Tuple[Tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls,
@@ -126,7 +129,8 @@ class CanonicalFrame:
     def from_dict(cls, values: dict) -> 'CanonicalFrame':
         """Rebuild a frame from :meth:`to_dict`."""
         return cls(**{**values, 'crop': tuple(values['crop']),
-                      'outline': tuple(map(tuple, values.get('outline', ())))})
+                      'outline': tuple(map(tuple, values.get('outline', ()))),
+                      'warnings': tuple(map(tuple, values.get('warnings', ())))})
 
     def to_dict(self) -> dict:
         """Return a JSON-serialisable form."""

@@ -125,7 +125,7 @@ def seems_turned(mask: np.ndarray) -> bool:
     """
     # an MLO ends straight at two edges, and its shape tells
     return _chest_wall_across(mask) or (
-        _lies(mask) and max(_straight_ends(mask)[2:]) > _LEAST_EDGE)
+        _lies(mask) and max(straight_ends(mask)[2:]) > _LEAST_EDGE)
 
 
 def seems_upside_down(mask: np.ndarray) -> bool:
@@ -134,12 +134,12 @@ def seems_upside_down(mask: np.ndarray) -> bool:
     Args:
         mask (np.ndarray): (H, W) bool, the breast with its chest wall at a side.
     """
-    _, _, top, bottom = _straight_ends(mask)
+    _, _, top, bottom = straight_ends(mask)
     return bool(top < _UPSIDE_DOWN * bottom and bottom > _UPSIDE_DOWN)
 
 
 def _chest_wall_across(mask: np.ndarray) -> bool:
-    left, right, top, bottom = _straight_ends(mask)
+    left, right, top, bottom = straight_ends(mask)
     return max(left, right) < _LEAST_EDGE * max(top, bottom)
 
 
@@ -149,7 +149,7 @@ def _lies(mask: np.ndarray) -> bool:
     return right - left > 1.1 * (bottom - top)
 
 
-def _straight_ends(mask: np.ndarray) -> Tuple[float, float, float, float]:
+def straight_ends(mask: np.ndarray) -> Tuple[float, float, float, float]:
     """Return how much of its left, right, top and bottom end a breast fills.
 
     A breast ends straight where the film or the detector cuts it, wherever that lies in

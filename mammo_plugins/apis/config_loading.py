@@ -70,8 +70,10 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         print(f'warning: {path}: {setting.name}: its bases have copied the old value '
               f'into {fields}, which keep it; set these too if they are meant',
               file=sys.stderr)
-    for name, hint in dead_variables(path):
-        raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
+    for name, hint in dead_variables(path, cfg):
+        if hint:
+            raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
+        print(f'warning: {path}: {name}: nothing reads it', file=sys.stderr)
 
 
 def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:

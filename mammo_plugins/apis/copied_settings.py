@@ -16,12 +16,12 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-# what MMEngine reads itself; anything else at the top level is a variable
+# what MMEngine and tools of ours read; anything else at the top level is a variable
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'self', 'cfg'} | {
     'activation_checkpointing', 'compile', 'custom_imports',
-    'find_unused_parameters', 'model_wrapper_cfg', 'sync_bn', 'tta_model',
-    'tta_pipeline'}
+    'find_unused_parameters', 'model_wrapper_cfg', 'preparation', 'sync_bn',
+    'tta_model', 'tta_pipeline'}
 # too near to names of variables that are usual
 _RARE = {'tta_model', 'tta_pipeline'}
 
@@ -53,13 +53,32 @@ class _File:
         deleted = {target.id for node in self.tree.body
                    if isinstance(node, ast.Delete)
                    for target in node.targets if isinstance(target, ast.Name)}
-        return {_target(node) for node in self.tree.body} - deleted - {None}
+        return {node.id for node in _at_top(self.tree)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                } - deleted
 
     @property
     def used(self) -> set:
         """set[str]: Variables that an expression reads."""
         return {node.id for node in ast.walk(self.tree)
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+def _at_top(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is run at the top level of a file, not within its functions."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (
+                ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
+                ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            yield child
+            yield from _at_top(child)
+
+
+def _root(node: ast.AST) -> Optional[str]:
+    """Return the variable that an attribute or an item is taken of."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _target(node: ast.stmt) -> Optional[str]:
@@ -290,19 +309,41 @@ def unreached_options(path: str,
     return found
 
 
-def dead_variables(path: str) -> Iterator[Tuple[str, str]]:
-    """Yield (variable, a name that is meant perhaps) of what nothing reads.
+def _places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
+    """Yield the settings of a config that have a name, below its top level."""
+    items = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(
+        part, (list, tuple)) else ()
+    for key, item in items:
+        place = f'{where}.{key}' if where else str(key)
+        if key == name and where:
+            yield place
+        yield from _places_of(name, item, place)
+
+
+def dead_variables(path: str, cfg: Config) -> Iterator[Tuple[str, str]]:
+    """Yield (variable, what is meant perhaps) of what nothing reads.
+
+    What is meant is empty where the config has nothing like it.
 
     Args:
         path (str): A config file that no other inherits from.
+        cfg (Config): What was read from it.
     """
     if Config._is_lazy_import(path) or not path.endswith('.py'):
         return
     file, *bases = _files(Path(path).absolute())
     if not bases:  # what MMEngine wrote has the names of bases that it does not have
         return
+    for node in _at_top(file.tree):
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and _root(
+                node) == '_base_' and not isinstance(node.ctx, ast.Load):
+            yield ast.unparse(node), 'the setting itself, which the base has made of it'
     known = (RUN_SETTINGS - _RARE).union(*(base.assigned for base in bases))
-    for name in sorted(file.assigned - known - file.used - {'_base_'}):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-        if near:
-            yield name, near[0]
+    local = {node.id for node in _at_top(file.tree) if isinstance(node, ast.Name)
+             and isinstance(node.ctx, ast.Load)}
+    for name in sorted(file.assigned - known - file.used - local - {'_base_'}):
+        if name.startswith('_') or name not in cfg:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+        places = list(_places_of(name, _of_the_run(cfg)))
+        yield name, ', '.join(places[:3]) or ''.join(near)

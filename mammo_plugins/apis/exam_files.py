@@ -13,7 +13,8 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from mammo_plugins.io import MammogramError, read_header, walk_folder
+from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
+                              walk_folder)
 from mammo_plugins.io.identity import Identity, contradiction, part_by_patient
 from mammo_plugins.io.image_kind import (exclusion, screening_order,
                                          screening_rank)
@@ -111,7 +112,14 @@ class FoundExams:
         self.skipped += [
             (other.path, f'another {name} of the same exam'
              + (f' ({other.kind})' if screening_rank(other.kind) else '')
-             + f'; {used.path.name} is used') for other in used.others]
+             + f'; {_seen_from(other.path, used.path)} is used')
+            for other in used.others]
+
+
+def _seen_from(file: Path, other: Path) -> str:
+    """Return a file's name, with its folder where it is another than that of a file."""
+    return other.name if other.parent == file.parent else os.path.relpath(
+        other, os.path.commonpath([file.parent.absolute(), other.parent.absolute()]))
 
 
 # CDD-CESM's names: digital mammogram, contrast-enhanced (recombined) one
@@ -147,6 +155,10 @@ def _inspect(path: Path) -> FoundView:
     if screening_rank(header['image_kind']) is None:
         raise MammogramError(path, exclusion(header['image_kind']))
     modality = _CEM.get(header['cem_image'], 'FFDM')
+    if header['contrast_agent'] and header['cem_image'] is None:
+        raise MammogramError(
+            path, 'a contrast agent is named, but ImageType does not say which image of '
+            'the contrast-enhanced pair it is')
     if header['format'] != 'DICOM':
         if _MASK.search(path.stem):
             raise MammogramError(path, 'its name says that it is a mask')
@@ -229,16 +241,17 @@ def find_exams(path: Paths,
     files = _list_files(path, found)
     wanted = (modality, ) if isinstance(modality, str) else tuple(modality)
     usable = []
-    for file in tqdm(files, desc='headers', unit='file', leave=False):
-        try:
-            view = _inspect(file)
-            if view.modality not in wanted:
-                raise MammogramError(file, f'a {view.modality} image; '
-                                     f'{" or ".join(wanted)} is asked for')
-        except MammogramError as error:
-            found.skipped.append((file, error.reason))
-        else:
-            usable.append(view)
+    with DicomWarnings() as warned:
+        for file in tqdm(files, desc='headers', unit='file', leave=False):
+            try:
+                view = _inspect(file)
+                if view.modality not in wanted:
+                    raise MammogramError(file, f'a {view.modality} image; '
+                                         f'{" or ".join(wanted)} is asked for')
+            except MammogramError as error:
+                found.skipped.append((file, error.reason))
+            else:
+                usable.append(view)
     for key, group in _group(usable, group_by, found):
         views = found.exams.setdefault(key, {})
         for view in sorted(group, key=lambda view: view.rank):
@@ -248,6 +261,7 @@ def find_exams(path: Paths,
             else:
                 views[name] = view
     _note(found, usable, group_by)
+    found.notes += [f'pydicom: {kind}' for kind in sorted(warned.kinds)]
     return found
 
 
@@ -267,7 +281,7 @@ def _list_files(path: Paths, found: FoundExams) -> List[Path]:
     for file in sorted(files, key=lambda file: file.is_symlink()):
         first = owners.setdefault(file.resolve(), file)
         if first is not file and first != file:
-            found.skipped.append((file, f'the same file as {first.name}'))
+            found.skipped.append((file, f'the same file as {_seen_from(file, first)}'))
     return sorted(owners.values())
 
 
@@ -348,11 +362,18 @@ def _doubts(part: List[FoundView], by_folder: bool) -> List[str]:
         if len(studies) > 1:
             doubts.append(f'the folder joins {len(studies)} studies')
         if any(view.study is None and view.kind is not None for view in part):
-            doubts.append('files without a StudyInstanceUID were joined by folder')
+            doubts.append('files without a valid StudyInstanceUID were joined by folder')
     differ = contradiction([view.identity for view in part])
     if differ:
         doubts.append(f'the files differ in {differ}')
     return doubts
+
+
+def _holds_more(views: List[FoundView]) -> bool:
+    """Tell whether a folder holds more views of one patient than their studies do."""
+    parts = part_by_patient(views, lambda view: view.identity)
+    return any(len({view.name for view in part}) > 1
+               and len({view.study for view in part}) == len(part) for part in parts)
 
 
 def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
@@ -361,17 +382,17 @@ def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
     for view in usable:
         if view.study:
             folders.setdefault(view.path.parent, []).append(view)
-    # folders that hold more of one patient than any of their studies
-    joinable = any(
-        len(views) > 1 and len({view.study for view in views}) == len(views)
-        and not _repeats(views)
-        and len(part_by_patient(views, lambda view: view.identity)) == 1
-        for views in folders.values())
-    sizes = {len(views) for views in found.exams.values()}
-    if group_by == 'study' and sizes == {1} and joinable:
+    sizes = [len(views) for views in found.exams.values()]
+    single = group_by == 'study' and len(sizes) > 1 and 2 * sizes.count(1) > len(sizes)
+    if single and any(_holds_more(views) for views in folders.values()):
         found.notes.append(
-            'every study holds one view only; where folders hold exams together, as in '
+            'most studies hold one view only; where folders hold exams together, as in '
             'CBIS-DDSM, use --group-by folder')
+    elif single and len(folders) == len(usable) and _holds_more(usable):
+        found.notes.append(
+            'most studies hold one view only, and each folder one file; where they '
+            'belong together, lay the files of an exam into one folder and use '
+            '--group-by folder')
     joined = sum('the folder joins' in doubt for doubts in found.doubts.values()
                  for doubt in doubts)
     if joined:

@@ -25,7 +25,7 @@ from mammo_plugins.apis.prediction_writer import PredictionWriter
 from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
                                               without_step)
 from mammo_plugins.datasets import LoadMammogram
-from mammo_plugins.io import MammogramError
+from mammo_plugins.io import DicomWarnings, MammogramError
 from mammo_plugins.registry import DATASETS, type_name
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
 from mammo_plugins.structures.multi_view_data_sample import (
@@ -99,7 +99,8 @@ class ExamInferencer(TrainedModel):
             FileNotFoundError: If there is no such file or folder.
             ConfigError: If ``out_dir`` holds results of another run.
         """
-        root = _common_folder(paths_of(path))
+        path = paths_of(path)  # once: it may be read only once
+        root = _common_folder(path)
         info = dict(
             format='mammo_plugins predictions',
             version=__version__,
@@ -107,7 +108,7 @@ class ExamInferencer(TrainedModel):
             **self.names)
         writer = None
         if out_dir is not None:
-            info['run'] = self._run_key(paths_of(path), score_thr, group_by)
+            info['run'] = self._run_key(path, score_thr, group_by)
             writer = PredictionWriter(out_dir, info)
         found = find_exams(path,
                            self.dataset_cfg.get('modality') or 'FFDM', group_by)
@@ -219,8 +220,9 @@ class ExamInferencer(TrainedModel):
             while images:
                 view = images.pop(0)
                 try:
-                    frames[name] = loader.load(
-                        str(view.path), view.laterality, view.view)[1]
+                    with DicomWarnings():  # told with the headers
+                        frames[name] = loader.load(
+                            str(view.path), view.laterality, view.view)[1]
                 except MammogramError as error:
                     found.skipped.append((view.path, error.reason))
                     continue

@@ -25,6 +25,16 @@ _PLAIN = dict(
     auto_scale_lr={'enable', 'base_batch_size'},
     randomness={'seed', 'diff_rank_seed', 'deterministic'},
     env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'})
+# dicts without a type of their own, wherever they stand, and what they may hold
+_ANYWHERE = dict(
+    clip_grad={'type', 'max_norm', 'norm_type', 'error_if_nonfinite', 'foreach',
+               'clip_value'},
+    mp_cfg={'mp_start_method', 'opencv_num_threads'})
+_NMS = {'type', 'iou_threshold', 'iou_thr', 'score_threshold', 'score_thr', 'sigma',
+        'min_score', 'method', 'class_agnostic', 'split_thr', 'max_num', 'offset'}
+_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
+          'checkpoint', 'visualization'}
+_METAINFO = {'classes', 'palette'}
 _LOADER = set(inspect.signature(DataLoader).parameters) | {'num_batch_per_epoch'}
 # built by functions that have settings of their own
 _OF_LAYERS = re.compile(
@@ -181,6 +191,23 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
     if not isinstance(part, dict) or _OF_LAYERS.search(field):
         return
     scope = part.get('_scope_', scope)
+    last = field.rpartition('.')[2]
+    for key in set(part) - _ANYWHERE.get(last, set(part)):
+        yield f'{field}.{key}', 'no such setting' + nearest_or_all(
+            key, _ANYWHERE[last])
+    if last == 'nms':
+        for key in set(part) - _NMS:
+            if difflib.get_close_matches(key, _NMS, cutoff=_NEAR):
+                yield f'{field}.{key}', 'no such setting' + nearest(key, _NMS)
+        return
+    if last == 'default_hooks':
+        for key in set(part) - _HOOKS:
+            if isinstance(part[key], dict) and 'type' not in part[key]:
+                yield f'{field}.{key}', 'no such hook' + nearest_or_all(key, _HOOKS)
+    if 'metainfo' in part and str(part.get('type')).endswith('ExamDataset'):
+        for key in set(part['metainfo'] or ()) - _METAINFO:
+            yield f'{field}.metainfo.{key}', 'no such setting' + nearest_or_all(
+                key, _METAINFO)
     if part.get('type') is not None:
         yield from _of_component(part, field, scope)
     elif field.rpartition('.')[2] not in _FREE:

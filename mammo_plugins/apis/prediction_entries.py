@@ -11,6 +11,7 @@ from mmengine.structures import InstanceData
 
 from mammo_plugins.anatomy import CanonicalFrame, opencv_affine
 from mammo_plugins.io.image_kind import screening_rank
+from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures import score_to_birads
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
@@ -113,7 +114,7 @@ def view_entry(view: FoundView, root: Path, frame: CanonicalFrame,
         frame (CanonicalFrame): Where the breast is in it.
         found (dict): What the model says of it.
     """
-    warnings = [str(warning) for warning in view.warnings]
+    warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]
     if screening_rank(view.kind):
         warnings.append(f'{view.kind} image: there is no full-field image of this view '
                         'that can be used')

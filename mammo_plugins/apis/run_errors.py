@@ -1,4 +1,5 @@
 """Errors of libraries that a user's setting is behind, in words of the setting."""
+import inspect
 import re
 import traceback
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -84,6 +85,22 @@ def _of_component(error: Exception) -> Optional[str]:
     return f'the config builds no valid component: {of}{error}{hint}'
 
 
+def _of_call(error: Exception) -> Optional[str]:
+    """Explain a setting that a function of a library does not take."""
+    match = re.search(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'",
+                      str(error))
+    frames = list(traceback.walk_tb(error.__traceback__))
+    if not isinstance(error, TypeError) or match is None or not frames:
+        return None
+    place = frames[-1][0]
+    if 'mammo_plugins' in place.f_globals.get('__name__', ''):
+        return None  # a call of ours, which no setting makes
+    callee = {**place.f_globals, **place.f_locals}.get(match[1])
+    hint = nearest_or_all(match[2], accepted_settings(callee)[0]) if (
+        inspect.isroutine(callee)) else ''
+    return f'a setting of the config is misspelt: {match[1]}() has no {match[2]}{hint}'
+
+
 def explained(error: Exception) -> Optional[str]:
     """Return what a user can do about an error, ``None`` where it may be a bug.
 
@@ -99,4 +116,4 @@ def explained(error: Exception) -> Optional[str]:
         match = re.search(pattern, text)
         if match and isinstance(error, kind):
             return say(match)
-    return _of_best(error) or _of_component(error)
+    return _of_best(error) or _of_component(error) or _of_call(error)

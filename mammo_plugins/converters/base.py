@@ -20,11 +20,14 @@ class Converter(ABC):
     Attributes:
         name (str): Of the data set, in the output.
         categories (tuple[str]): Kinds of lesions, in the order of their ids.
+        refuses_lost_lesions (bool): Whether it is an error that none of the lesions can
+            be used.
         official_split (bool): Whether ``RawView.part`` is known.
         ratios (dict[str, float]): Shares of the parts by default.
     """
     name: str = ''
     categories: Tuple[str, ...] = ('mass', )
+    refuses_lost_lesions: bool = False
     official_split: bool = False
     ratios: Dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
 

@@ -93,12 +93,15 @@ def convert(converter: Converter,
     views = _all_views(parts)
     _note_defects(catalogue, views, results)
     _note_warnings(catalogue, views, results)
+    lost = _note_lost_lesions(catalogue, views, results)
     note_choice(catalogue, views, others)
     files = {}
     for part, members in parts.items():
         used = [view for view in members if 'image' in results[id(view)]]
         if used:
             files[part] = _coco(converter, part, split, used, results)
+    if lost and converter.refuses_lost_lesions:
+        raise _nothing(out, raw, converter, catalogue, f'{raw}: {lost}')
     if not files:
         raise _nothing(out, raw, converter, catalogue,
                        f'{raw}: none of {len(views)} images can be used')
@@ -234,7 +237,7 @@ def _view_result(job: Job, view: RawView) -> Result:
             **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind))),
         annotations=annotations,
         skipped=skipped + repeated,
-        warnings=[*map(list, header.warnings),
+        warnings=[*map(list, frame.warnings),
                   *([_LIES, doubt] for doubt in frame.remarks(view.laterality))])
 
 
@@ -256,6 +259,24 @@ def _fall_back(parts: Dict[str, List[RawView]], others: Others,
     return bool(instead)
 
 
+def _note_lost_lesions(catalogue: Catalogue, views: List[RawView],
+                       results: Dict[int, Result]) -> str:
+    """Count views whose lesions are all left out: detectors would take them as normal.
+
+    Returns:
+        str: What to say if no lesion is left at all, else ''.
+    """
+    lost = [view for view in views if view.lesions
+            and not results[id(view)].get('annotations', True)]
+    if lost:
+        catalogue.notes.append(
+            f'{len(lost)} views with lesions, none of which can be used: they train and '
+            f'count as views without; first: {lost[0].file}')
+    listed = [view for view in views if view.lesions and 'image' in results[id(view)]]
+    return (f'not one lesion of the {len(lost)} views that have some can be used'
+            if len(lost) == len(listed) > 0 else '')
+
+
 def _note_warnings(catalogue: Catalogue, views: List[RawView],
                    results: Dict[int, Result]) -> None:
     """Count what was overlooked in files, by kind, with the first of each."""
@@ -265,7 +286,8 @@ def _note_warnings(catalogue: Catalogue, views: List[RawView],
             kinds[kind].append((view, detail))
     for kind, found in sorted(kinds.items()):
         view, detail = found[0]
-        catalogue.notes.append(f'{len(found)} views with a warning, {kind}; first: '
+        count = len({id(view) for view, _ in found})
+        catalogue.notes.append(f'{count} views with a warning, {kind}; first: '
                                f'{view.file}' + (detail and f': {detail}'))
 
 

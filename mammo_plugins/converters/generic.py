@@ -48,6 +48,7 @@ class GenericConverter(Converter):
         ConversionError: If the table cannot be read.
     """
     name = 'own'
+    refuses_lost_lesions = True
     official_split = True  # if the table has a part for each view
 
     def __init__(self, table: Optional[Path] = None, group_by: str = 'study') -> None:
@@ -121,6 +122,7 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
     notes['exams of the table whose DICOM headers name different patients'] = sum(
         len(part_by_patient(files, lambda identity: identity)) > 1
         for files in identities.values())
+    _drop_strangers(catalogue)
     taken = {file for view in catalogue.views for file in (
         view.file, *(lesion.mask_file for lesion in view.lesions))}
     catalogue.notes.append(f'columns of {table.name} that are used: '
@@ -146,6 +148,25 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
         notes['views without a part, so that there is no official split'] = sum(
             view.part is None for view in catalogue.views)
     catalogue.notes += [f'{count} {text}' for text, count in notes.items() if count]
+
+
+def _drop_strangers(catalogue: Catalogue) -> None:
+    """Leave out views of an exam that the table gives to another patient than its others.
+
+    One woman under two names would be in two parts of a split.
+    """
+    exams: Dict[str, Counter] = defaultdict(Counter)
+    for view in catalogue.views:
+        exams[view.exam_id][view.patient_id] += 1
+    kept = []
+    for view in catalogue.views:
+        patient, _ = exams[view.exam_id].most_common(1)[0]
+        if view.patient_id == patient:
+            kept.append(view)
+        else:
+            catalogue.skip(view.file, 'view of another patient than its exam',
+                           f'{view.patient_id} in the table, the exam has {patient}')
+    catalogue.views = kept
 
 
 def _doubts(view: RawView, header: MammogramHeader) -> List[str]:

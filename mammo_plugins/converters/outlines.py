@@ -22,6 +22,7 @@ _ROUNDING = 1e-6  # of the area
 Outline = Dict[str, Any]
 Polygon = Sequence[Tuple[float, float]]
 ReadMask = Callable[[Path, int, int], np.ndarray]
+_INVERTED = 0.8  # of an image: no lesion is that large
 
 
 def read_mask(path: Path, height: int, width: int) -> np.ndarray:
@@ -135,8 +136,10 @@ def _of_mask(file: Path, raw: Path, height: int, width: int,
         return None, f'unusable mask: {file}: {error.reason}'
     if not mask.any():
         return None, f'empty mask: {file}'
-    outline = _of_rle(coco_mask.encode(np.asfortranarray(mask)))
     share = mask.mean()
+    if share > _INVERTED:
+        return None, f'mask of nearly the whole image: {file}: {share:.0%}; inverted?'
+    outline = _of_rle(coco_mask.encode(np.asfortranarray(mask)))
     return outline, (f'mask that covers more than half of its image: {file}: '
                      f'{share:.0%}; inverted?' if share > 0.5 else '')
 
@@ -149,6 +152,8 @@ def _of_box(box: Sequence[float], height: int,
         return None, [f'box that ends before it starts: {_shown(box)}']
     x1, y1, x2, y2 = _clip(np.reshape(box, (2, 2)), height, width).ravel()
     inside = (x2 - x1) * (y2 - y1)
+    if 0 < min(box[2] - box[0], box[3] - box[1]) < 1:
+        return None, [f'box of less than a pixel: {_shown(box)}']
     remark = _cut(inside, (box[2] - box[0]) * (box[3] - box[1]),
                   f'box {_shown(box)}', height, width)
     if remark and not remark.startswith(CUT):

@@ -71,7 +71,8 @@ _WANTED = ('x1, y1, x2, y2; or x1, y1, width, height; or x_center, y_center, wid
            'height')
 # names of what outlines lesions, in forms that are not read
 _LIKE_BOXES = re.compile(
-    r'b?box|bounding|xyxy|xywh|coord|polygon|contour|segmentation|^roi|^rect|radius')
+    r'b?box|bounding|xyxy|xywh|coord|polygon|contour|segmentation|^roi|^rect|radius'
+    r'|^points$|^annotations?$|regionshape|^[ltrb]$')
 _AXES = (('x', 'y'), ('col', 'row'), ('column', 'row'), ('horizontal', 'vertical'))
 # a coordinate beyond this is one of pixels: nobody draws in the first pixel alone
 _SHARES = (-0.5, 1.5)

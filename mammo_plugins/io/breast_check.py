@@ -1,16 +1,19 @@
 """Whether pixels without a header to say so are a mammogram's."""
 import numpy as np
 
-from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask
+from mammo_plugins.anatomy import (SMALLEST_BREAST, breast_mask, mask_bbox,
+                                   straight_ends)
 
-_LARGEST = 0.9  # of the image; some background is to be seen
+_LARGEST = 0.97  # of the image; some background is to be seen
 _MARGIN = 0.1  # of the width: film border and padding beside the chest wall
-_CONTACT = 0.2  # of the height: how much of the side the breast meets at least
-_FREE = 0.3  # of that contact: how much of the other side at most
+_STRAIGHT = 0.5  # of the breast's height: how much of it meets the chest wall at least
+_ROUND = 0.6  # of that: how much its other end at most
 
 
 def shows_breast(pixels: np.ndarray) -> bool:
     """Tell whether something like a breast grows out of one side of an image.
+
+    It ends straight there, and round at its other end, at which it may be cut.
 
     Args:
         pixels (np.ndarray): (H, W) in [0, 1], tissue bright.
@@ -18,6 +21,10 @@ def shows_breast(pixels: np.ndarray) -> bool:
     mask = breast_mask(pixels)
     if not SMALLEST_BREAST <= mask.mean() <= _LARGEST:
         return False
-    margin = max(1, int(_MARGIN * mask.shape[1]))
-    sides = [part.any(axis=1).mean() for part in (mask[:, :margin], mask[:, -margin:])]
-    return max(sides) >= _CONTACT and min(sides) <= _FREE * max(sides)
+    left, _, right, _ = mask_bbox(mask)
+    width = mask.shape[1]
+    away = left, width - right
+    ends = straight_ends(mask)[:2]
+    wall = int(np.argmax(ends))
+    return (ends[wall] >= _STRAIGHT and ends[1 - wall] <= _ROUND * ends[wall]
+            and away[wall] <= _MARGIN * width)

@@ -103,12 +103,15 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
                      'mammograms are read; export the frame or the synthetic 2-D '
                      'view you need to a file of its own')
     photometric = code(ds, 'PhotometricInterpretation', warnings)
+    samples = number(ds, 'SamplesPerPixel', warnings)
+    if photometric in ('MONOCHROME1', 'MONOCHROME2') and samples not in (None, 1):
+        raise Defect(f'{describe("SamplesPerPixel")} is {samples:g}, but one grey value '
+                     'a pixel can be read; correct the header')
     if photometric is None:
         raise Defect(f'{describe("PhotometricInterpretation")} is missing: the header '
                      'is not that of an image, or cut short; copy the file again from '
                      'its source')
-    if photometric not in ('MONOCHROME1', 'MONOCHROME2') or number(
-            ds, 'SamplesPerPixel', warnings) not in (None, 1):
+    if photometric not in ('MONOCHROME1', 'MONOCHROME2'):
         raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
                      f'{warnings.quote(photometric).strip(_QUOTE)}; export it as MONOCHROME2')
 
@@ -171,12 +174,12 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
 def find_cem_image(ds: Dataset,
                    warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return which image of a contrast-enhanced pair this is, if it says so."""
-    terms = set(codes(ds, 'ImageType', warnings))
-    if terms & {'SUBTRACTION', 'RECOMBINED'}:
-        return 'recombined'
-    if 'LOW_ENERGY' in terms:
-        return 'low energy'
-    return 'high energy' if 'HIGH_ENERGY' in terms else None
+    terms = [re.sub(r'[^A-Z]+', '_', term) for term in codes(ds, 'ImageType', warnings)]
+    for pattern, image in (('SUBTRACT|RECOMBINED', 'recombined'),
+                           ('LOW_ENERGY', 'low energy'), ('HIGH_ENERGY', 'high energy')):
+        if any(re.search(pattern, term) for term in terms):
+            return image
+    return None
 
 
 def find_laterality(ds: Dataset,

@@ -28,7 +28,8 @@ _FACTS = [
     'ManufacturerModelName', 'PresentationIntentType', 'ImageType',
     'LossyImageCompression', 'ContrastBolusAgent', 'BurnedInAnnotation',
     'PartialView', 'PartialViewCodeSequence', 'BreastImplantPresent',
-    'PositionerType', 'PaddleDescription', 'FrameType'
+    'PositionerType', 'PaddleDescription', 'FrameType', 'QualityControlImage',
+    'DistanceSourceToDetector', 'DistanceSourceToPatient'
 ]
 _POSITION = [
     'ImageLaterality', 'Laterality', 'FrameLaterality', 'ViewPosition',

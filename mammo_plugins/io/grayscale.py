@@ -6,7 +6,7 @@ interpretation (C.7.6.3.1.2). Stored values have at most 16 bits, so the pipelin
 runs on a table of all of them, once, and the image is looked up in it.
 """
 import math
-from typing import List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -85,7 +85,7 @@ def display(ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings,
 def modality_kind(ds: Dataset,
                   warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return the modality transform: 'LUT', 'rescale' or ``None``."""
-    if _modality_lut(ds, False, warnings or ReadingWarnings()):
+    if _modality_lut(ds, (0, 2**16 - 1), warnings or ReadingWarnings()):
         return 'LUT'
     if (value(ds, 'RescaleSlope', warnings) is None
             and value(ds, 'RescaleIntercept', warnings) is None):
@@ -108,16 +108,16 @@ def voi_kind(ds: Dataset, bits: int, signed: bool,
     return display(ds, bits, signed, warnings)[1]
 
 
-def _modality_lut(ds: Dataset, signed_input: bool,
+def _modality_lut(ds: Dataset, value_range: Tuple[float, float],
                   warnings: ReadingWarnings) -> Optional[LookupTable]:
-    return next(_usable_luts(ds, 'ModalityLUTSequence', signed_input, warnings), None)
+    return next(_usable_luts(ds, 'ModalityLUTSequence', value_range, warnings), None)
 
 
-def _usable_luts(ds: Dataset, sequence: str, signed_input: bool,
-                 warnings: ReadingWarnings):
+def _usable_luts(ds: Dataset, sequence: str, value_range: Tuple[float, float],
+                 warnings: ReadingWarnings) -> Iterator[LookupTable]:
     for item in items(ds, sequence, warnings):
         try:
-            yield read_lookup_table(item, sequence, signed_input, warnings)
+            yield read_lookup_table(item, sequence, value_range, warnings)
         except Defect as defect:
             warnings.add('LUT that cannot be used', defect)
 
@@ -127,7 +127,7 @@ def _apply_modality(
         warnings: ReadingWarnings
 ) -> Tuple[np.ndarray, Tuple[float, float]]:
     """Return the values after the modality LUT and their declared range."""
-    lut = _modality_lut(ds, stored[0] < 0, warnings)
+    lut = _modality_lut(ds, (stored[0], stored[-1]), warnings)
     if lut is not None:
         values = lut.look_up(stored)
         if shown is None or np.ptp(values[shown]) > 0:
@@ -156,20 +156,20 @@ def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float]
             where they are not known.
     """
     low, high = value_range
-    offered = False
+    offered = bool(numbers(ds, 'WindowCenter', warnings)
+                   or numbers(ds, 'WindowWidth', warnings))
 
     def differ(levels: np.ndarray) -> bool:
         return shown is None or bool(np.ptp(levels[shown].astype(np.float32)) > 0
                                      and np.ptp(levels) > _FAINTEST)
 
-    for lut in _usable_luts(ds, 'VOILUTSequence', low < 0, warnings):
+    for lut in _usable_luts(ds, 'VOILUTSequence', value_range, warnings):
         levels = lut.look_up(np.rint(values)) / lut.highest
         if differ(levels):
             return 'LUT', levels
         warnings.add('LUT that cannot be used', 'the entries that VOILUTSequence has '
                      "for the image's values are equal")
     for center, width, function in _windows(ds, warnings):
-        offered = True
         try:
             levels = apply_window(values, center, width, function)
         except Defect as defect:

@@ -180,6 +180,14 @@ def _by_device(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     factor = number(ds, 'EstimatedRadiographicMagnificationFactor', warnings)
     if factor is not None and MAGNIFIED <= factor <= LARGEST_FACTOR:
         kinds.append('magnification')
+    elif factor is None:
+        detector, patient = (number(ds, f'DistanceSourceTo{what}', warnings)
+                             for what in ('Detector', 'Patient'))
+        if detector and patient and patient > 0 and (
+                MAGNIFIED <= detector / patient <= LARGEST_FACTOR):
+            kinds.append('magnification')  # the factor is their quotient
+    if code(ds, 'QualityControlImage', warnings) == 'YES':
+        kinds.append('quality control')
     if 'STEREO' in (code(ds, 'PositionerType', warnings) or ''):
         kinds.append('stereotactic')
     paddle = _by_words((code(ds, 'PaddleDescription', warnings) or '').lower())

@@ -37,14 +37,14 @@ class LookupTable:
         return self.entries[index.astype(np.int64)]
 
 
-def read_lookup_table(item: Dataset, sequence: str, signed_input: bool,
+def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, float],
                       warnings: ReadingWarnings) -> LookupTable:
     """Read an item of a LUT sequence; the data counts where its descriptor disagrees.
 
     Args:
         item (Dataset): The item.
         sequence (str): Its sequence, for messages.
-        signed_input (bool): Whether input values can be negative.
+        value_range (tuple[float]): Lowest and highest input value.
         warnings (ReadingWarnings): Gets a descriptor that disagrees.
 
     Raises:
@@ -67,9 +67,10 @@ def read_lookup_table(item: Dataset, sequence: str, signed_input: bool,
     if len(entries) != stated:
         disagree(f'states {stated} entries, {len(entries)} are there and used')
     first_mapped = int(descriptor[1])
-    if signed_input and first_mapped >= 2**15:
+    low, high = value_range
+    if low < 0 and first_mapped >= 2**15 and first_mapped > high:
         first_mapped -= 2**16  # a negative number kept in an unsigned element
-    if not signed_input and first_mapped < 0:
+    if low >= 0 and first_mapped < 0:
         disagree(f'states the first value {first_mapped} of unsigned pixels, read as '
                  f'{first_mapped + 2**16}')
         first_mapped += 2**16

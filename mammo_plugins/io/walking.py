@@ -6,6 +6,7 @@ from typing import List, Set, Tuple, Union
 
 DEAD_LINK = 'link that leads nowhere'
 LOOP = 'link to a folder that is searched anyway, not followed again'
+UPWARD = 'link to a folder that it lies in, not followed'
 CLOSED = 'folder or file that cannot be read'
 
 
@@ -16,7 +17,7 @@ class WalkedFolder:
     Attributes:
         files (list[Path]): Below the root as it was given, sorted.
         left_out (list[tuple[Path, str]]): Links and folders that were not followed,
-            and why: ``DEAD_LINK``, ``LOOP`` or ``CLOSED``.
+            and why: ``DEAD_LINK``, ``LOOP``, ``UPWARD`` or ``CLOSED``.
         hidden (int): Files and folders whose name begins with a dot; not looked into.
     """
     files: List[Path] = field(default_factory=list)
@@ -60,8 +61,11 @@ def _search(starts: List[Path], searched: Set[Tuple[int, int]],
             folder = folders.pop()
             try:
                 stat = os.stat(folder)
-                if (stat.st_dev, stat.st_ino) in searched or _leads_up(folder):
+                if (stat.st_dev, stat.st_ino) in searched:
                     walked.left_out.append((folder, LOOP))
+                    continue
+                if _leads_up(folder):
+                    walked.left_out.append((folder, UPWARD))
                     continue
                 searched.add((stat.st_dev, stat.st_ino))
                 entries = list(os.scandir(folder))

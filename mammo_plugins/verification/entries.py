@@ -154,6 +154,10 @@ def check_geometry(part: Part) -> Iterator[Finding]:
                               f'{image[key]} in {size[0]} x {size[1]} pixels')
     for annotation, image, where in part.annotated():
         size = image['width'], image['height']
+        if min(annotation['bbox'][2:]) < 1:
+            yield Finding(WARNING, 'box of less than a pixel', where,
+                          f"[x, y, w, h] = {annotation['bbox']}: shares of the image "
+                          'instead of pixels?')
         if _outside(annotation['bbox'], size):
             yield Finding(ERROR, 'box outside the image', where,
                           f"[x, y, w, h] = {annotation['bbox']} in {size[0]} x "
@@ -192,9 +196,19 @@ def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:
                               f'it has the lesion_id of {before}')
 
 
+def _strangers(part: Part, image: dict,
+               exams: Dict[str, Tuple[Part, dict]]) -> Iterator[Finding]:
+    """Yield an exam that is of another patient in another split."""
+    other, first = exams.setdefault(image['exam_id'], (part, image))
+    if other is not part and first['patient_id'] != image['patient_id']:
+        yield Finding(ERROR, 'exam of two patients', part.at(image),
+                      f'same exam as {other.at(first)}, another patient')
+
+
 def check_splits(parts: Sequence[Part]) -> Iterator[Finding]:
     """Patients in two splits; categories and split names that disagree."""
     home: Dict[str, Tuple[Part, dict]] = {}
+    exams: Dict[str, Tuple[Part, dict]] = {}
     for part in parts:
         split = part.data['info'].get('split')
         if part.name in SPLITS and split not in (part.name, None):
@@ -205,6 +219,7 @@ def check_splits(parts: Sequence[Part]) -> Iterator[Finding]:
                           f'from those of {parts[0].name}')
         reported = set()
         for image in part.data['images']:
+            yield from _strangers(part, image, exams)
             patient = image['patient_id']
             other, first = home.setdefault(patient, (part, image))
             if other is not part and patient not in reported:

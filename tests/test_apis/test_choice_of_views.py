@@ -66,6 +66,8 @@ NEVER = {
         modified('R-102D6'), modified('399163009'),
         dict(EstimatedRadiographicMagnificationFactor='1.8'),
         dict(EstimatedRadiographicMagnificationFactor='1.5'),
+        dict(DistanceSourceToDetector=650, DistanceSourceToPatient=360,
+             drop=('EstimatedRadiographicMagnificationFactor', )),
         dict(PaddleDescription='MAG'), modified('x', 'Magnified view'),
         dict(FrameType=['ORIGINAL', 'PRIMARY', 'MAG'])],
     'scout': [image_type('ORIGINAL', 'PRIMARY', 'STEREO_SCOUT'),
@@ -90,7 +92,8 @@ NEVER = {
     'specimen': [image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN'),
                  dict(PaddleDescription='SPECIMEN')],
     'wire localisation': [image_type('ORIGINAL', 'PRIMARY', 'NEEDLE_LOC')],
-    'quality control': [image_type('ORIGINAL', 'PRIMARY', 'QC')],
+    'quality control': [image_type('ORIGINAL', 'PRIMARY', 'QC'),
+                        dict(QualityControlImage='YES')],
 }
 # in the order in which they take a full-field image's place
 INSTEAD = {
@@ -275,9 +278,27 @@ def test_two_patients_in_a_folder_never_make_one_exam(write, tmp_path, elements,
     assert not any('--group-by' in note for note in found.notes)
 
 
+def test_a_uid_for_each_file_in_a_folder_of_its_own(write, tmp_path):
+    """As CBIS-DDSM is downloaded; grouping by folder alone would not help."""
+    for view in ('L_CC', 'R_CC', 'L_MLO'):
+        write(f'{view}/1.dcm', view, StudyInstanceUID=generate_uid(), PatientID='P1')
+    note, = find_exams(tmp_path).notes
+    assert 'lay the files of an exam into one folder' in note
+
+
+def test_a_uid_for_each_file_of_two_patients_in_one_folder(write, tmp_path):
+    for patient in '12':
+        for i, view in enumerate(('L_CC', 'R_CC', 'L_CC')):
+            write(f'{patient}_{i}.dcm', view, StudyInstanceUID=generate_uid(),
+                  PatientID=patient)
+    note, = find_exams(tmp_path).notes
+    assert '--group-by folder' in note
+    assert len(find_exams(tmp_path, group_by='folder').exams) == 2
+
+
 def test_single_views_in_folders_of_their_own_need_no_advice(write, tmp_path):
     for exam in '12':
-        write(f'{exam}/a.dcm', exam=f'phantom_000{exam}')
+        write(f'{exam}/a.dcm', exam=f'phantom_000{exam}', PatientID=exam)
     assert not find_exams(tmp_path).notes
 
 
@@ -298,13 +319,37 @@ def test_files_without_a_study_are_joined_by_folder_and_told(write, tmp_path):
         write(f'{view}.dcm', view, drop=('StudyInstanceUID', ))
     found = find_exams(tmp_path)
     doubts, = found.doubts.values()
-    assert doubts == ['files without a StudyInstanceUID were joined by folder']
+    assert doubts == ['files without a valid StudyInstanceUID were joined by folder']
 
 
 def test_warnings_are_counted_by_kind(write, tmp_path):
     for view in ('L_CC', 'R_CC', 'L_MLO'):
         write(f'{view}.dcm', view, drop=('Modality', ))
     assert find_exams(tmp_path).notes == ['3 files: no Modality']
+
+
+def test_an_image_after_contrast_of_unknown_kind_is_not_used(write, tmp_path):
+    write('a.dcm', ContrastBolusAgent='Iohexol')
+    write('b.dcm')
+    write('c.dcm', ContrastBolusAgent='Iohexol', ImageType=['D', 'P', 'LOW ENERGY'])
+    found = find_exams(tmp_path)
+    exam, = found.exams.values()
+    assert exam['LCC'].path.name == 'b.dcm' and not exam['LCC'].others
+    assert 'a contrast agent is named' in dict(found.skipped)[tmp_path / 'a.dcm']
+    assert 'a CEM-LE image' in dict(found.skipped)[tmp_path / 'c.dcm']
+
+
+def test_what_pydicom_warns_of_is_a_note_without_values(write, tmp_path, recwarn):
+    ds = pydicom.dcmread(write('a.dcm'))
+    ds.StudyInstanceUID = '1.2.3'
+    ds.save_as(tmp_path / 'a.dcm')
+    data = (tmp_path / 'a.dcm').read_bytes()
+    assert b'1.2.3\0' in data
+    (tmp_path / 'a.dcm').write_bytes(data.replace(b'1.2.3\0', b'DOE.J0'))
+    found = find_exams(tmp_path)
+    assert any(note.startswith('pydicom: ') for note in found.notes)
+    assert not any('DOE' in str(w.message) for w in recwarn)
+    assert not any('DOE' in note for note in found.notes)
 
 
 def test_links_and_several_paths(write, tmp_path):

@@ -329,3 +329,11 @@ def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_p
     assert [len(exam['views']) for exam in result['exams']] == [1, 1]
     assert all('several patients' in exam['warnings'][0] for exam in result['exams'])
     assert result['notes'] == ['2 files: no Modality']
+
+
+def test_faults_of_pixels_are_told_and_a_generator_of_files_is_taken(
+        inferencer, phantom_root, tmp_path):
+    changed(phantom_root / 'dicom/phantom_0001/L_CC.dcm', tmp_path / 'a.dcm', HighBit=15)
+    result = inferencer(tmp_path.glob('*.dcm'))
+    view, = result['exams'][0]['views']
+    assert any('HighBit' in warning for warning in view['warnings'])

@@ -148,3 +148,16 @@ def test_warnings_are_counted_by_kind_with_the_first(write, run, tmp_path):
     assert [note for note in summary['notes'] if 'warning' in note] == [
         '2 views with a warning, no Modality; first: a.dcm: Modality (0008,0060) is '
         'missing, taken as MG']
+
+
+def test_faults_of_pixels_are_counted_too(write, run):
+    summary, _, _ = run([write('a.dcm', HighBit=15)])
+    assert any('HighBit' in note for note in summary['notes'])
+
+
+def test_views_that_lost_their_lesions_are_told(write, run):
+    lesion = RawLesion('mass', box=(-50, -50, -20, -20))
+    write('a.dcm')
+    summary, _, _ = run([view('a.dcm', lesions=[lesion])])
+    assert any('1 views with lesions, none of which can be used' in note
+               for note in summary['notes'])

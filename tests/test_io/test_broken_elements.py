@@ -72,6 +72,15 @@ def test_a_breast_at_either_side_is_a_breast(tmp_path, mirrored, padding):
     read_mammogram(make_dicom(tmp_path / 'a.dcm', stored, drop=('Modality', )))
 
 
+@pytest.mark.parametrize('depth, rows', [
+    (72, slice(None)), (78, slice(None)), (84, slice(None)), (78, slice(26, 134)),
+    (84, slice(42, 118))])
+def test_a_breast_that_fills_the_width_is_a_breast(tmp_path, depth, rows):
+    """Large breasts reach the other side of the detector, and crops do."""
+    stored = np.ascontiguousarray(half_disc()[rows, :depth])
+    read_mammogram(make_dicom(tmp_path / 'a.dcm', stored, drop=('Modality', )))
+
+
 @pytest.mark.parametrize('stored', [
     ellipse((.5, .5), (.3, .3)),  # a head, a slice
     ellipse((.5, .5), (.43, .43)),  # one that nearly fills the image

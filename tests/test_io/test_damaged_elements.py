@@ -205,3 +205,16 @@ def test_refusals_do_not_quote_the_patient(tmp_path, keyword):
     with pytest.raises(MammogramError) as caught:
         read_header(path)
     assert 'SECRETNAME' not in str(caught.value)
+
+
+def test_a_first_value_within_the_range_is_taken_as_it_is(tmp_path):
+    """A negative intercept makes input values signed, but 40000 is among them."""
+    entries = np.arange(20000) * 4095 // 19999
+    item = lut_item(entries, 0, 12, descriptor=[20000, 40000, 12])
+    stored = ramp(16)
+    mammogram = read_mammogram(make_dicom(
+        tmp_path / 'a.dcm', stored, bits=16, RescaleSlope=1, RescaleIntercept=-1,
+        VOILUTSequence=[item]))
+    expected = entries[np.clip(stored.astype(int) - 1 - 40000, 0, 19999)] / 4095
+    np.testing.assert_allclose(mammogram.pixels, expected, atol=1e-6)
+    assert not mammogram.warnings

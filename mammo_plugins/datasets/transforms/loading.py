@@ -1,5 +1,6 @@
 """Loading a mammogram into the canonical frame."""
 from logging import WARNING
+from dataclasses import replace
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np
@@ -131,6 +132,7 @@ class LoadMammogram(BaseTransform):
         else:
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)
+        frame = replace(frame, warnings=tuple(map(tuple, mammogram.warnings)))
         image = np.rint(frame.image_to_canonical(pixels) * FULL_SCALE)
         return image.astype(np.uint16), frame.to_dict()
 
