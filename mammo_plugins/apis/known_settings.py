@@ -159,6 +159,7 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
         if isinstance(value, dict) and key in _PLAIN:
             for name in set(value) - _PLAIN[key]:
                 yield f'{key}.{name}', 'no such setting' + nearest(name, _PLAIN[key])
+            yield from _unknown(value, key, scope)
         elif key.endswith('_dataloader') and isinstance(value, dict):
             for name in set(value) - _LOADER - _TAKEN:
                 yield f'{key}.{name}', 'no such setting' + nearest(name, _LOADER)

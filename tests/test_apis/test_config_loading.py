@@ -183,6 +183,60 @@ def test_misspelt_variables(child):
                       'train_dataloader = train_dataloaders'))
 
 
+@pytest.mark.parametrize('text, meant', [
+    ('batch_size = 2', 'train_dataloader.batch_size'),
+    ('lr = 0.1', 'optim_wrapper.optimizer.lr'),
+    ('optimizer = dict(lr=0.5)', 'optim_wrapper.optimizer'),
+    ('num_workers = 3', 'train_dataloader.num_workers'),
+    ('modle = dict(roi_head=1)', 'model'),
+    ("_base_.train_pipeline[3]['max_height'] = 512", 'the setting itself'),
+])
+def test_variables_that_nothing_reads(child, text, meant):
+    with pytest.raises(ConfigError, match='nothing reads it; did you mean') as error:
+        load_config(child(text))
+    assert meant in str(error.value)
+
+
+def test_a_variable_that_is_like_nothing_is_warned_of(child, capsys):
+    load_config(child("author = 'me'\n_note = 3\nsize = 3\n"
+                      'train_dataloader = dict(batch_size=size)'))
+    assert capsys.readouterr().err.count('nothing reads it') == 1
+
+
+@pytest.mark.parametrize('text', [
+    'for max_epochs in (99, ): pass', 'zz = (max_epochs := 99)', 'a = max_epochs = 99',
+    'max_epochs, zz = 99, 1', 'if True:\n    max_epochs = 99'])
+def test_variables_set_in_other_ways(child, text):
+    with pytest.raises(ConfigError, match='max_epochs: changes nothing|zz: nothing|'
+                       'a: nothing|max_epochs: nothing'):
+        load_config(child(text))
+
+
+@pytest.mark.parametrize('text, named', [
+    ('optim_wrapper = dict(clip_grad=dict(max_nrom=1))', 'max_norm'),
+    ('model = dict(test_cfg=dict(rcnn=dict(nms=dict(iou_thresold=0.3))))',
+     'iou_threshold'),
+    ("train_dataloader = dict(dataset=dict(metainfo=dict(clases=('mass', ))))",
+     'classes'),
+    ("train_dataloader = dict(dataset=dict(metainfo=dict(class_names=('mass', ))))",
+     'classes'),
+    ('default_hooks = dict(checkpont=dict(interval=2))', 'checkpoint'),
+    ("env_cfg = dict(mp_cfg=dict(mp_start_metod='fork'))", 'mp_start_method')])
+def test_misspelt_settings_of_functions(child, text, named):
+    with pytest.raises(ConfigError, match=named):
+        load_config(child(text))
+
+
+def test_a_call_of_a_library_with_a_misspelt_setting_is_explained():
+    from mammo_plugins.apis.run_errors import explained
+    space = {'__name__': 'library'}
+    exec('def crop(image, height): pass\ndef run(**kwargs): crop(1, **kwargs)', space)
+    with pytest.raises(TypeError) as error:
+        space['run'](heigth=3)
+    assert explained(error.value) == ('a setting of the config is misspelt: crop() has '
+                                      'no heigth; did you mean height?')
+
+
 def test_options_that_do_not_fit():
     with pytest.raises(ConfigError, match='train_dataloader.dataset.pipeline.99'):
         load_config(CONFIG, {'train_dataloader.dataset.pipeline.99.scale': 3})

@@ -308,3 +308,13 @@ def test_links_that_lead_nowhere_are_listed_once(raw):
     catalogue = GenericConverter().catalogue(raw)
     assert [skip.item for skip in catalogue.skipped] == ['gone']
     assert any('1 hidden files' in note for note in catalogue.notes)
+
+
+def test_a_view_that_the_table_gives_to_another_patient_is_left_out(listed, raw):
+    """A slip of the pen would put one woman into two parts of a split."""
+    for i, view in enumerate(('CC', 'MLO', 'CC')):
+        write_dicom(raw / f'{i}.dcm', 'LLR'[i], view, '1.2.1')
+    _, catalogue = listed(*(dict(file=f'{i}.dcm', patient=patient)
+                            for i, patient in enumerate(('p2', 'p2', 'p3'))))
+    assert [view.file.name for view in catalogue.views] == ['0.dcm', '1.dcm']
+    assert ('2.dcm', 'view of another patient than its exam') in mistakes(catalogue)

@@ -118,6 +118,7 @@ def test_the_box_of_a_speck_stays():
     ((100, 60), slice(0, 0), 'unusable mask'),  # blank
     ((1000, 600), slice(1, 2), 'empty mask'),  # lost when it is made smaller
     ((100, 60), slice(0, 80), 'mask that covers more than half of its image'),
+    ((100, 60), slice(3, 99), 'mask of nearly the whole image'),  # inverted
 ])
 def test_masks(tmp_path, shape, fill, reason):
     mask = np.zeros(shape, np.uint8)
@@ -126,7 +127,8 @@ def test_masks(tmp_path, shape, fill, reason):
     outline, remarks = resolve_outline(
         RawLesion('mass', mask_file=Path('mask.png')), tmp_path, HEIGHT, WIDTH)
     assert reasons(remarks) == ([] if reason is None else [reason])
-    assert (outline is None) == (reason in ('unusable mask', 'empty mask'))
+    assert (outline is None) == (reason in (
+        'unusable mask', 'empty mask', 'mask of nearly the whole image'))
 
 
 def test_a_box_stands_in_for_a_mask_that_cannot_be_used(tmp_path):

@@ -102,6 +102,9 @@ def test_x_and_y_of_shares_are_what_fits(table, rows, centred):
     ('bounding boxes', ('"100 200 150 260"', ), "'bounding boxes'"),
     ('polygon', ('"1 2 3 4 5 6"', ), "'polygon'"),
     ('coordinates', ('1;2;3;4', ), "'coordinates'"),
+    ('l,t,r,b', BOX, "'l', 't', 'r', 'b'"),
+    ('points', ('"1 2 3 4"', ), "'points'"),
+    ('region_shape_attributes', ('{}', ), "'region_shape_attributes'"),
     ('category,links,oben,rechts,unten', ('mass', *BOX),
      "'links', 'oben', 'rechts', 'unten'"),
 ])

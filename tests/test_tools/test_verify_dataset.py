@@ -52,6 +52,11 @@ def _two_patients(made):
     made.train['images'][2]['patient_id'] = 'SECRETOTHER'
 
 
+def _exam_in_val(made):
+    for image in made.val['images']:
+        image['exam_id'] = made.train['images'][0]['exam_id']
+
+
 def _patient_in_val(made):
     for image in made.val['images']:
         image['patient_id'] = made.train['images'][0]['patient_id']
@@ -302,3 +307,10 @@ def test_help_ends_with_an_example(capsys):
         tool.main(['--help'])
     assert 'python tools/verify_dataset.py data/phantom' in \
         capsys.readouterr().out.split('example:')[1]
+
+
+def test_an_exam_of_another_patient_in_another_split_is_told(made):
+    _exam_in_val(made)
+    report, code = made.report()
+    told = [entry for entry in found(report) if entry[1] == 'exam of two patients']
+    assert code and told and all(where.startswith('val') for *_, where in told)
