@@ -18,6 +18,7 @@ _LEAST = 0.002  # of the image
 _LEVELS = 6  # of the commonest, that are looked at
 _BEND = 0.003  # of the height: what a straight edge may deviate by
 _LONG = 0.3  # of the height: sides of padding; curves have none as long
+_STEP = 0.03  # of the height: upright or level sides of padding of several shapes
 _NEAR = 0.25  # of the step from padding to film
 _STRAIGHT = 0.85  # of the edge of padding
 _BESIDE = 0.5  # of the edge of bright padding, unless it is upright
@@ -233,9 +234,10 @@ def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
             x, y = np.rint(start + along * (end - start)).astype(int).T
             inner = extent.max() * edge[y, x].mean()
             total += inner
-            if extent.max() >= _LONG * len(component):
+            along_axis = extent.min() <= 2 and extent.max() >= _STEP * len(component)
+            if along_axis or extent.max() >= _LONG * len(component):
                 straight += inner
-                upright += inner * (extent.min() <= 2)
+                upright += inner * along_axis
     share = straight
     if not may_touch_breast:
         # it runs along a whole side of the film, which no even part of a breast does
