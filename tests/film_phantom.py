@@ -126,6 +126,28 @@ def pad(film: Film, value: float = 0., left: float = 0., right: float = 0.,
         (x + sides[2], y + sides[0]))
 
 
+def blank(film: Film, *boxes: Sequence[float], value: float = 0.) -> Film:
+    """Put constants over boxes of a film.
+
+    Args:
+        boxes (sequence[float]): (y1, y2, x1, x2), as shares of height and width.
+    """
+    height, width = film.pixels.shape
+    covered = np.zeros((height, width), bool)
+    for y1, y2, x1, x2 in boxes:
+        covered[round(y1 * height):round(y2 * height),
+                round(x1 * width):round(x2 * width)] = True
+    return Film(np.where(covered, np.float32(value), film.pixels),
+                film.mask & ~covered, film.nipple)
+
+
+def through_jpeg(film: Film, quality: int) -> Film:
+    """Return what is left of a film in a JPEG file."""
+    code = cv2.imencode('.jpg', np.rint(film.pixels).astype(np.uint8),
+                        [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return film.spoilt(cv2.imdecode(code, cv2.IMREAD_GRAYSCALE))
+
+
 def turn(film: Film, degrees: float, value: float = 0.,
          interpolation: int = cv2.INTER_LINEAR) -> Film:
     """Turn a film in its own frame; constants fill the corners."""

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from .film_border import film_border, leaked_light, strip_rows
-from .padding import Padding, find_padding, grown
+from .padding import Padding, find_padding, grown, inside_thin_frame
 
 WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
 _MARKER = 9 / 512  # of the height: markers and lines are thinner than that
@@ -41,6 +41,14 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (H, W) bool; all False when nothing stands out.
     """
+    mask = np.zeros(pixels.shape, bool)
+    inside = inside_thin_frame(pixels)
+    mask[inside] = _mask_within(pixels[inside])
+    return mask
+
+
+def _mask_within(pixels: np.ndarray) -> np.ndarray:
+    """Segment an image that may have padding, but no thin frame."""
     small = _shrunk(pixels)
     padding = find_padding(small)
     if padding is None:
@@ -48,7 +56,7 @@ def breast_mask(pixels: np.ndarray) -> np.ndarray:
     film = _film_box(pixels, padding)
     if pixels[film].size < pixels.size:
         mask = np.zeros(pixels.shape, bool)
-        mask[film] = breast_mask(pixels[film])
+        mask[film] = _mask_within(pixels[film])
         return mask
     return _enlarged(
         _mask_of(small, grown(padding.mask, 2), padding.background), pixels.shape)

@@ -14,6 +14,10 @@ from skimage.filters import threshold_otsu
 
 _TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
 _RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
+_RINGING = 9 / 255  # of the range: what it leaves of a few pixels of a constant
+_THIN = 0.02  # of the height: a frame that scaling may blur is thinner
+_ALIKE = 98  # percent of a frame's line that lossy coding leaves near its grey value
+_BLOCK = 8  # pixels: JPEG codes by squares of that size
 _LEAST = 0.002  # of the image
 _LEVELS = 6  # of the commonest, that are looked at
 _BEND = 0.003  # of the height: what a straight edge may deviate by
@@ -92,6 +96,29 @@ def find_padding(image: np.ndarray) -> Optional[Padding]:
     return Padding(hidden, tuple(levels), background, _TOLERANCE * span)
 
 
+def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
+    """Find what a thin frame of the darkest grey value surrounds.
+
+    Args:
+        pixels (np.ndarray): (H, W), tissue bright, not reduced: scaling mixes a
+            frame of a few pixels with what is beside it.
+
+    Returns:
+        tuple[slice]: Rows and columns; all where there is no frame.
+    """
+    low = float(pixels.min())
+    high = low + _RINGING * (float(pixels.max()) - low)
+    most = max(2, round(_THIN * len(pixels)))
+    box = []
+    for lines in (pixels, pixels.T):
+        widths = []
+        for side in (lines, lines[::-1]):
+            ends = np.percentile(side[:most + 1], _ALIKE, axis=1) <= high
+            widths.append(0 if ends.all() else int(np.argmin(ends)))
+        box.append(slice(widths[0], len(lines) - widths[1]))
+    return tuple(box)
+
+
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Return a mask with all that lies within so many pixels of it."""
     kernel = np.ones((2 * pixels + 1, ) * 2, np.uint8)
@@ -138,6 +165,10 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     if found is None:
         return None
     near_film, background = grown(found, 3), float(np.median(image[found]))
+    if level < background:
+        # lossy coding has frayed its edge, by a block at most
+        frayed = np.abs(image - level) <= _NEAR * (background - level)
+        constant |= opened(frayed & grown(constant, _BLOCK) & ~hidden)
     padding = np.zeros(image.shape, bool)
     outside = grown(hidden, 2)
     outside[[0, -1]] = outside[:, [0, -1]] = True

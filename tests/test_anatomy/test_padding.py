@@ -2,10 +2,11 @@
 import cv2
 import numpy as np
 import pytest
-from film_phantom import (Film, label, make_film, masked_label, pad, tape, turn)
+from film_phantom import (Film, blank, label, make_film, masked_label, pad, tape,
+                          through_jpeg, turn)
 
 from mammo_plugins.anatomy import breast_mask, breast_side
-from mammo_plugins.anatomy.padding import find_padding
+from mammo_plugins.anatomy.padding import find_padding, inside_thin_frame
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 
@@ -102,10 +103,55 @@ def test_film_that_the_breast_fills(kind):
 @pytest.mark.parametrize('quality', [75, 95])
 def test_padding_that_went_through_jpeg(quality):
     padded = PADS['all sides'](make_film(0, base=40., height=1024), 0.)
-    code = cv2.imencode('.jpg', np.rint(padded.pixels).astype(np.uint8),
-                        [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    pixels = cv2.imdecode(code, cv2.IMREAD_GRAYSCALE)
-    assert dice(breast_mask(pixels), padded.mask) >= 0.97
+    found = breast_mask(through_jpeg(padded, quality).pixels)
+    assert dice(found, padded.mask) >= 0.97
+
+
+SHAPES = {
+    'L': lambda film: blank(film, (0, .05, 0, 1), (0, .2, .85, 1)),
+    'L below': lambda film: blank(film, (.95, 1, 0, 1), (.8, 1, .85, 1)),
+    'T': lambda film: blank(film, (0, .05, 0, 1), (0, .15, .6, .8)),
+    'steps': lambda film: blank(
+        film, (0, .05, 0, 1), (0, .1, .6, 1), (0, .2, .85, 1)),
+    'half of a side': lambda film: blank(film, (0, .05, 0, 1), (0, .5, .92, 1)),
+    'U': lambda film: blank(
+        film, (0, .05, 0, 1), (0, 1, .9, 1), (.9, 1, .6, 1)),
+    'frame and label': lambda film: blank(
+        pad(film, 0., .03, .03, .03, .03), (0, .25, .8, 1)),
+    'turned, then padded': lambda film: pad(turn(film, 4), right=.1, top=.05),
+}
+
+
+@pytest.mark.parametrize('quality', [None, 75])
+@pytest.mark.parametrize('kind', SHAPES)
+def test_padding_of_several_shapes(kind, quality):
+    """Alone, each of them is found; JPEG frays their edges."""
+    for view, base in (('CC', 40.), ('MLO', 90.)):
+        padded = SHAPES[kind](tape(label(make_film(2, view, base=base))))
+        shown = padded if quality is None else through_jpeg(padded, quality)
+        assert dice(breast_mask(shown.pixels), padded.mask) >= 0.95, view
+
+
+@pytest.mark.parametrize('quality', [None, 75])
+@pytest.mark.parametrize('height', [512, 1300])
+@pytest.mark.parametrize('width', [1, 2, 5])
+def test_a_thin_frame(width, height, quality):
+    """Reduced, its pixels are mixed with film, so that none is constant."""
+    film = make_film(2, 'CC', base=90., height=height)
+    padded = pad(film, 0., *[width / height] * 4)
+    shown = padded if quality is None else through_jpeg(padded, quality)
+    assert dice(breast_mask(shown.pixels), padded.mask) >= 0.95
+
+
+def test_no_frame_is_taken_off_a_breast(digital):
+    """Neither its background nor a breast that touches the image's edges."""
+    for image in digital:
+        for shown in (image, image.cut(.3, .6)):
+            rows, columns = inside_thin_frame(shown.pixels)
+            inside = np.zeros(shown.mask.shape, bool)
+            inside[rows, columns] = True
+            assert not (shown.mask & ~inside).any()
+    assert inside_thin_frame(np.zeros((60, 40))) == (slice(0, 60), slice(0, 40))
 
 
 @pytest.mark.parametrize('scale', [2, 4])
