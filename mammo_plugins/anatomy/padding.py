@@ -16,7 +16,7 @@ _TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
 _RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
 _RINGING = 9 / 255  # of the range: what it leaves of a few pixels of a constant
 _THIN = 0.02  # of the height: a frame that scaling may blur is thinner
-_ALIKE = 98  # percent of a frame's line that lossy coding leaves near its grey value
+_DARK = 25, 98  # percent of the first line of film, and of a frame's, at most dark
 _BLOCK = 8  # pixels: JPEG codes by squares of that size
 _LEAST = 0.002  # of the image
 _LEVELS = 6  # of the commonest, that are looked at
@@ -106,15 +106,17 @@ def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
     Returns:
         tuple[slice]: Rows and columns; all where there is no frame.
     """
-    low = float(pixels.min())
-    high = low + _RINGING * (float(pixels.max()) - low)
-    most = max(2, round(_THIN * len(pixels)))
+    darkest = float(pixels.min())
+    high = darkest + _RINGING * (float(pixels.max()) - darkest)
+    deepest = max(2, round(_THIN * len(pixels)))
     box = []
     for lines in (pixels, pixels.T):
         widths = []
         for side in (lines, lines[::-1]):
-            ends = np.percentile(side[:most + 1], _ALIKE, axis=1) <= high
-            widths.append(0 if ends.all() else int(np.argmin(ends)))
+            few, most = np.percentile(side[:deepest + 1], _DARK, axis=1)
+            width = int(np.argmax(most > high))
+            # beyond a frame lies film, not more of a digital background
+            widths.append(width if few[width] > high else 0)
         box.append(slice(widths[0], len(lines) - widths[1]))
     return tuple(box)
 
