@@ -8,6 +8,7 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[ '\u2019]\d{3})+(?!\d)")
 _BODY = re.compile(r'[+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?', re.IGNORECASE)
 DECIMAL, THOUSANDS = 'decimal', 'thousands'
 _OTHER = {'.': ',', ',': '.'}
+_A_BOX = 4  # numbers that say enough of how a table is written
 
 
 class NumberReader:
@@ -16,8 +17,9 @@ class NumberReader:
     A sign is surely decimal where it cannot part thousands, as in '310.5', '0,125'
     and the comma of '1.060,5'; it surely parts thousands in '1,060,500' and before
     another sign. What one number tells holds for all. A point that no other number
-    speaks of is decimal, as programs write it. A comma that nothing speaks of,
-    '1,060', is refused: it may be 1060 or 1.06. Blanks and apostrophes part
+    speaks of is decimal, as programs write it, unless all numbers with one, four at
+    least, are such as '1.060', with one digit before it and three behind. These are
+    refused, and so is a comma that nothing speaks of, '1,060': they may be 1060 or 1.06. Blanks and apostrophes part
     thousands; a unit 'px' and powers such as '1e3' are read.
 
     Args:
@@ -27,10 +29,15 @@ class NumberReader:
     def __init__(self, cells: Iterable[str]) -> None:
         self._decimal: Set[str] = set()
         self._thousands: Set[str] = set()
+        pointed = grouped = 0  # numbers with a point, those that are such as 1.060
         for cell in cells:
-            for sign, role in _analyse(cell)[1].items():
+            text, roles = _analyse(cell)
+            for sign, role in roles.items():
+                pointed += sign == '.'
+                grouped += sign == '.' and not role and text.lstrip('+-')[1:2] == '.'
                 if role:
                     (self._decimal if role == DECIMAL else self._thousands).add(sign)
+        self._all_grouped = pointed == grouped >= _A_BOX
 
     def read(self, cell: str) -> float:
         """Return the number in a cell.
@@ -63,7 +70,8 @@ class NumberReader:
             return DECIMAL
         if not decimal and (thousands or other):
             return THOUSANDS
-        return DECIMAL if sign == '.' and not (thousands or other) else ''
+        return DECIMAL if sign == '.' and not (
+            thousands or other or self._all_grouped) else ''
 
 
 def _analyse(cell: str) -> Tuple[Optional[str], Dict[str, str]]:

@@ -59,3 +59,17 @@ def test_numbers_that_disagree_tell_nothing():
     for cell in ('1,060', '1.060'):
         with pytest.raises(ValueError, match=r'1060 or 1\.060'):
             reader.read(cell)
+
+
+@pytest.mark.parametrize('cells, refused', [
+    (['1.060', '1.100', '2.500', '2.900'], True),
+    (['1.060', '1.100', '2.500', '2.900', '7'], True),
+    (['1.060', '1.100', '2.500', '12.500'], False),  # as programs write three decimals
+    (['1.060', '1.100', '2.500', '2.900', '0.5'], False), (['1.060'], False)])
+def test_points_that_could_part_thousands(cells, refused):
+    reader = NumberReader(cells)
+    if refused:
+        with pytest.raises(ValueError, match='1060 or 1.060'):
+            reader.read('1.060')
+    else:
+        assert reader.read(cells[0]) == float(cells[0])
