@@ -3,8 +3,6 @@ import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from mmengine.logging import print_log
-
 from mammo_plugins.io import JsonLines, write_json
 
 from .command_line import ConfigError
@@ -46,9 +44,9 @@ class PredictionWriter:
         if before is not None and before.get('run') != info['run']:
             raise ConfigError(self._of_another(before, count))
         if count:
-            print_log(f'{self.folder}: {count} exams of this run are there; '
-                      + ('they are not done again' if self._begun else
-                         f'without {LINES} they are done again'), logger='current')
+            print(f'{self.folder}: {count} exams of this run are there; '
+                  + ('they are not done again' if self._begun else
+                     f'without {LINES} they are done again'))
 
     def _joined(self) -> Tuple[Optional[dict], int]:
         """Return what the run was whose ``predictions.json`` alone is there."""

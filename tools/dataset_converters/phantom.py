@@ -1,5 +1,6 @@
 """Make the phantom data set: simulated four-view mammography exams."""
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
