@@ -52,8 +52,6 @@ class FoundView:
         kind (str, optional): What kind of image it is, see
             :mod:`mammo_plugins.io.image_kind`; ``None`` of pictures.
         burned_in (bool): Whether the header says that text is in the pixels.
-        orientation (tuple[str], optional): As in
-            :class:`~mammo_plugins.io.MammogramHeader`.
         warnings (tuple[ReadingWarning]): Faults of the header.
         others (list[FoundView]): Further images of the same view of the exam, the
             next best first, to be taken where this one cannot be read.
@@ -68,7 +66,6 @@ class FoundView:
     order: Tuple[int, bool, bool] = (0, False, False)
     kind: Optional[str] = None
     burned_in: bool = False
-    orientation: Optional[Tuple[str, str]] = None
     warnings: Tuple[ReadingWarning, ...] = ()
     others: List['FoundView'] = field(default_factory=list, repr=False)
     study: Optional[str] = field(default=None, repr=False)
@@ -184,7 +181,6 @@ def _inspect(path: Path) -> FoundView:
         order=screening_order(header['image_kind'], header),
         kind=header['image_kind'],
         burned_in=header['burned_in_annotation'] is True,
-        orientation=facts.orientation,
         warnings=facts.warnings,
         study=header['exam_key'],
         identity=facts.identity)

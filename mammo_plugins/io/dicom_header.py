@@ -39,7 +39,6 @@ _VIEW_CODES = {
     '127457009': 'SPECIMEN', 'G-8310': 'SPECIMEN',
 }
 _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
-_QUOTE = "'"
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
 _SIDED = '([LR])[ _-]?(CC|MLO)'  # a ViewPosition such as RMLO, beside the standard
 
@@ -85,7 +84,7 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
     """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
     modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
     if modality not in (None, 'MG'):
-        raise Defect(f'{describe("Modality")} is {warnings.quote(modality).strip(_QUOTE)}, not MG: '
+        raise Defect(f'{describe("Modality")} is {warnings.shown(modality)}, not MG: '
                      'no mammogram; leave the file out, or correct its header')
     if sop_class is None:
         warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
@@ -113,7 +112,7 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
                      'its source')
     if photometric not in ('MONOCHROME1', 'MONOCHROME2'):
         raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
-                     f'{warnings.quote(photometric).strip(_QUOTE)}; export it as MONOCHROME2')
+                     f'{warnings.shown(photometric)}; export it as MONOCHROME2')
 
 
 def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:

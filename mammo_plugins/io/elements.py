@@ -81,7 +81,7 @@ def load_dataset(path: Union[str, Path], pixels: bool,
     Returns:
         tuple: Data set, with the functional groups of a single-frame enhanced object
         brought to the top level, where a classic object has them; and what tells
-        patients and files apart.
+        patients apart.
 
     Raises:
         Defect: If the file cannot be parsed.

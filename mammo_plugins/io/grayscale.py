@@ -85,7 +85,8 @@ def display(ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings,
 def modality_kind(ds: Dataset,
                   warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
     """Return the modality transform: 'LUT', 'rescale' or ``None``."""
-    if _modality_lut(ds, (0, 2**16 - 1), warnings or ReadingWarnings()):
+    # what is wrong with a LUT is told where it is applied, to values whose range is known
+    if _modality_lut(ds, (0, 2**16 - 1), ReadingWarnings()):
         return 'LUT'
     if (value(ds, 'RescaleSlope', warnings) is None
             and value(ds, 'RescaleIntercept', warnings) is None):

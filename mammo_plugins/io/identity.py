@@ -1,4 +1,4 @@
-"""What tells patients, studies and files apart, without saying who they are.
+"""What tells patients and their visits apart, without saying who they are.
 
 Elements that identify are hashed with a key drawn anew in each process, as they are
 read, and nothing else of them is kept. The hashes serve to compare files in memory;
@@ -15,13 +15,7 @@ from pydicom.dataset import Dataset
 
 _KEY = os.urandom(32)
 
-IDENTITY_ELEMENTS = [
-    'PatientID', 'PatientBirthDate', 'PatientName', 'StudyInstanceUID', 'StudyDate',
-    'SOPInstanceUID'
-]
-_KEPT = ('StudyInstanceUID', )  # of which header_facts makes the exam's key
-
-
+IDENTITY_ELEMENTS = ['PatientID', 'PatientBirthDate', 'PatientName', 'StudyDate']
 _SHORTEST = 4  # letters of a word that can tell a patient
 # of CBIS-DDSM, which numbers images rather than patients
 _VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
@@ -32,18 +26,15 @@ class Identity:
     """Salted hashes of one file; ``None`` where an element is absent or empty.
 
     Attributes:
-        patient_id, birth_date, name, study, study_date, instance (str, optional): Of
-            PatientID, PatientBirthDate, PatientName, StudyInstanceUID, StudyDate and
-            SOPInstanceUID. IDs and names are compared without case, punctuation and a
-            view at their end, dates by their digits.
+        patient_id, birth_date, name, study_date (str, optional): Of PatientID,
+            PatientBirthDate, PatientName and StudyDate. IDs and names are compared
+            without case, punctuation and a view at their end, dates by their digits.
         words (frozenset[str]): Of the words of ID, birth date and name.
     """
     patient_id: Optional[str] = None
     birth_date: Optional[str] = None
     name: Optional[str] = None
-    study: Optional[str] = None
     study_date: Optional[str] = None
-    instance: Optional[str] = None
     words: FrozenSet[str] = frozenset()
 
     def holds(self, text: str) -> bool:
@@ -65,7 +56,7 @@ def take_identity(ds: Dataset) -> Identity:
     """
     found = {keyword: _text(ds, keyword).upper() for keyword in IDENTITY_ELEMENTS}
     for keyword in IDENTITY_ELEMENTS:
-        if keyword not in _KEPT and keyword in ds:
+        if keyword in ds:
             del ds[keyword]
     own = [found[keyword] for keyword in (
         'PatientID', 'PatientBirthDate', 'PatientName')]
@@ -73,9 +64,7 @@ def take_identity(ds: Dataset) -> Identity:
         patient_id=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientID']))),
         birth_date=_hash(re.sub(r'\D', '', found['PatientBirthDate'])),
         name=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientName']))),
-        study=_hash(found['StudyInstanceUID']),
         study_date=_hash(re.sub(r'\D', '', found['StudyDate'])),
-        instance=_hash(found['SOPInstanceUID']),
         words=frozenset(word for text in own for word in _words(text)))
 
 

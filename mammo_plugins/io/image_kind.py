@@ -131,8 +131,7 @@ def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
         if sop_class in (BreastProjectionXRayImageStorageForPresentation,
                          BreastProjectionXRayImageStorageForProcessing):
             found.append('tomosynthesis projection')
-        elif sop_class == BreastTomosynthesisImageStorage and (
-                'tomosynthesis projection' not in found):
+        elif sop_class == BreastTomosynthesisImageStorage:
             found.append('tomosynthesis slice')
     if stated[1:2] == ['SECONDARY']:
         found.append('secondary image')
@@ -178,14 +177,12 @@ def _by_words(text: str) -> Optional[str]:
 def _by_device(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     kinds = []
     factor = number(ds, 'EstimatedRadiographicMagnificationFactor', warnings)
-    if factor is not None and MAGNIFIED <= factor <= LARGEST_FACTOR:
-        kinds.append('magnification')
-    elif factor is None:
+    if factor is None:  # it is the quotient of two distances
         detector, patient = (number(ds, f'DistanceSourceTo{what}', warnings)
                              for what in ('Detector', 'Patient'))
-        if detector and patient and patient > 0 and (
-                MAGNIFIED <= detector / patient <= LARGEST_FACTOR):
-            kinds.append('magnification')  # the factor is their quotient
+        factor = detector / patient if detector and patient and patient > 0 else 1
+    if MAGNIFIED <= factor <= LARGEST_FACTOR:
+        kinds.append('magnification')
     if code(ds, 'QualityControlImage', warnings) == 'YES':
         kinds.append('quality control')
     if 'STEREO' in (code(ds, 'PositionerType', warnings) or ''):

@@ -24,7 +24,7 @@ class MammogramHeader:
             and of columns as 'A', 'P', 'L', 'R', 'H' and 'F' in order of weight, such
             as ('A', 'FR'). Pixels are those of the file, not turned by it.
         warnings (tuple[ReadingWarning]): Faults that did not cost the image.
-        identity (Identity): What tells patients and files apart, in memory only.
+        identity (Identity): What tells patients apart, in memory only.
     """
 
     laterality: Optional[str] = None

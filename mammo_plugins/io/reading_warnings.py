@@ -37,6 +37,11 @@ class ReadingWarnings(List[ReadingWarning]):
         self.identity = Identity()
 
     def quote(self, text: Optional[str]) -> str:
+        """As :meth:`shown`, in quotation marks where the text itself is shown."""
+        shown = self.shown(text)
+        return f"'{shown}'" if shown == text else shown
+
+    def shown(self, text: Optional[str]) -> str:
         """Return an element's text as messages show it.
 
         In a damaged file any element may hold anything, the patient's name too.
@@ -45,7 +50,7 @@ class ReadingWarnings(List[ReadingWarning]):
             return 'missing'
         if not _QUOTABLE.fullmatch(text) or self.identity.holds(text):
             return 'not readable'
-        return f"'{text}'"
+        return text
 
     def add(self, kind: str, detail: Union[str, object] = '') -> None:
         """Note a fault."""

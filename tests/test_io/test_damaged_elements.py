@@ -218,3 +218,13 @@ def test_a_first_value_within_the_range_is_taken_as_it_is(tmp_path):
     expected = entries[np.clip(stored.astype(int) - 1 - 40000, 0, 19999)] / 4095
     np.testing.assert_allclose(mammogram.pixels, expected, atol=1e-6)
     assert not mammogram.warnings
+
+
+def test_a_sound_lut_of_signed_pixels_is_not_warned_of_beside_another_fault(tmp_path):
+    item = lut_item(np.arange(4096), -2048, 12)
+    mammogram = read_mammogram(make_dicom(
+        tmp_path / 'a.dcm', signed=True, ModalityLUTSequence=[item],
+        ImagerPixelSpacing=[0, 0]))
+    np.testing.assert_allclose(
+        mammogram.pixels, (ramp(signed=True) + 2048) / 4095, atol=1e-6)
+    assert kinds(mammogram) == ['pixel spacing that makes no sense']
