@@ -1,5 +1,6 @@
 # make demo   makes phantom exams, trains, evaluates and runs inference
 # make test   runs the test suite
+# make fuzz   runs many altered inputs through what reads them
 # Both make .venv on first use; a second run installs nothing.
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.10,\
@@ -8,13 +9,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test install clean
+.PHONY: demo test fuzz install clean
 
 demo: install
 	$(BIN)/python tools/demo.py
 
 test: install
 	$(BIN)/python -m pytest -n 2 tests
+
+fuzz: install
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzzing $(FUZZ)
 
 install: $(INSTALLED)
 
