@@ -9,6 +9,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     checkpoint_check=dict(type='CheckpointCheckHook'),
     data_summary=dict(type='DataSummaryHook'),
+    finite=dict(type='FiniteHook'),
     pixel_size=dict(type='PixelSizeHook'),
     evaluation_output=dict(type='EvaluationOutputHook'))
 

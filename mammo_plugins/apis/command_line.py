@@ -14,7 +14,9 @@ from mmengine.config import Config, DictAction
 from mammo_plugins.engine.checkpoint import (CheckpointError,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.distributed import setup_cpu_distributed
+from mammo_plugins.engine.hooks import DivergenceError
 from mammo_plugins.engine.loops.stages import StageError
+from mammo_plugins.engine.pretrained import refuse_unfit_weights
 from mammo_plugins.engine.work_dir import write_whole_checkpoints
 from mammo_plugins.io import MammogramError, file_error
 from mammo_plugins.stopping import stoppable
@@ -24,8 +26,8 @@ from mammo_plugins.structures.saliency import SaliencyError
 from .config_loading import ConfigError, load_config
 from .run_errors import explained
 
-USER_ERRORS = (AnnotationError, CheckpointError, MammogramError,
-               FileNotFoundError, SaliencyError, StageError)
+USER_ERRORS = (AnnotationError, CheckpointError, DivergenceError,
+               MammogramError, FileNotFoundError, SaliencyError, StageError)
 
 
 class _KeyValues(DictAction):
@@ -142,6 +144,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     """
     if not args.trust_checkpoint:
         refuse_unsafe_checkpoints()
+    refuse_unfit_weights()
     write_whole_checkpoints()
     cfg = load_config(args.config, args.cfg_options)
     cfg.launcher = args.launcher
@@ -155,9 +158,11 @@ def prepare_run(args: argparse.Namespace) -> Config:
             loader.persistent_workers = False  # there are none to keep
     hooks = cfg.setdefault('default_hooks', {})
     # also for configs that do not inherit our default_runtime.py
-    hooks.setdefault('checkpoint_check', dict(type='mammo.CheckpointCheckHook'))
-    hooks.setdefault('data_summary', dict(type='mammo.DataSummaryHook'))
-    hooks.setdefault('pixel_size', dict(type='mammo.PixelSizeHook'))
+    for name, hook in (('checkpoint_check', 'CheckpointCheckHook'),
+                       ('data_summary', 'DataSummaryHook'),
+                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook')):
+        if hooks.get(name) is None:
+            hooks[name] = dict(type=f'mammo.{hook}')
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ConfigError('--launcher pytorch: torchrun did not start this process; '
                           'use tools/dist_train.sh or tools/dist_test.sh')

@@ -43,7 +43,8 @@ def begin_training(cfg: Config, resume: Optional[str]) -> None:
         resume = 'auto'
     if resume == 'auto':
         # a first start, of the config's load_from, until there is a checkpoint
-        latest = latest_checkpoint(folder)
+        hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+        latest = latest_checkpoint(folder, hook.get('out_dir'))
         cfg.resume = latest is not None
         if cfg.resume:
             cfg.load_from = latest

@@ -1,16 +1,18 @@
 """Checkpoints: loaded without running code, and of the right model."""
 import logging
 import os.path as osp
+import zipfile
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Mapping, Sequence, Union
 
 import torch
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import checkpoint as mmengine_checkpoint
-from torch import nn
+from torch import Tensor, nn
 
+from mammo_plugins.engine.checkpoint_content import form_fault, plain_fault
 
 
 class CheckpointError(ValueError):
@@ -34,27 +36,57 @@ def _safe_globals() -> list:
     return allowed + [(_history_statistic, 'builtins.getattr')]
 
 
+def _check_archive(path: Union[str, Path]) -> None:
+    """Raise for damage that PyTorch reads over, and for what it never writes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            # a small file may not become a large one
+            inflated = (sum(entry.file_size for entry in entries) > osp.getsize(path)
+                        or any(entry.compress_type for entry in entries))
+            damaged = None if inflated else archive.testzip()
+    except Exception as error:  # zipfile raises nearly anything on damage
+        raise _unreadable(path, error) from None
+    if inflated:
+        raise CheckpointError(f'{path}: a compressed archive, which torch.save does '
+                              'not write; unpack it, or save it with torch.save')
+    if damaged is not None:
+        raise CheckpointError(f'{path}: damaged, the checksum of {damaged} does not '
+                              'hold; copy it again or take an earlier one')
+
+
+def _unreadable(file: Any, error: Exception) -> CheckpointError:
+    reason = str(error).partition('\n')[0] or type(error).__name__
+    return CheckpointError(f'{file}: not a readable checkpoint ({reason}); it may be '
+                           'truncated, copy it again or take an earlier one')
+
+
 def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
     """Stand in for MMEngine's loader, without its fallback to pickle."""
     if isinstance(file, (str, Path)):
         with open(file, 'rb') as start:
-            if start.read(1) not in (b'P', b'\x80'):  # a zip archive, a pickle
-                raise CheckpointError(f'{file}: not a readable checkpoint (neither '
-                                      'an archive nor a pickle)')
+            first = start.read(1)
+        if first not in (b'P', b'\x80'):  # a zip archive, a pickle
+            raise CheckpointError(f'{file}: not a readable checkpoint (neither '
+                                  'an archive nor a pickle)')
+        if first == b'P':
+            _check_archive(file)
     try:
         with torch.serialization.safe_globals(_safe_globals()):
-            return torch.load(file, map_location=map_location, weights_only=True)
+            checkpoint = torch.load(file, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).partition('\n')[0]
         raise CheckpointError(
             f'{file}: refused, it holds more than weights and plain data, and '
             f'loading it would run code of whoever wrote it ({reason}). If you '
             'trust its origin, pass --trust-checkpoint') from None
-    except (RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else 'empty file'
-        raise CheckpointError(f'{file}: not a readable checkpoint ({reason}); '
-                              'it may be truncated, copy it again or take an '
-                              'earlier one') from None
+    except Exception as error:  # of a damaged pickle, of any kind
+        raise _unreadable(file, error) from None
+    fault = plain_fault(checkpoint) or form_fault(checkpoint)
+    if fault:
+        raise CheckpointError(f'{file}: {fault}; this is no checkpoint of MMEngine, '
+                              'take the file that the training wrote')
+    return checkpoint
 
 
 def refuse_unsafe_checkpoints() -> None:
@@ -124,15 +156,23 @@ def _state_dict(checkpoint: dict) -> dict:
     return {plain_key(key): value for key, value in state.items()}
 
 
-def _listed(name: str, keys: List[str]) -> str:
-    if not keys:
-        return ''
+def _shape(value: Any) -> Union[tuple, str]:
+    """Return the shape of a weight, the type of what is none."""
+    return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+
+
+def listed(keys: Sequence[str]) -> str:
+    """Return the first names as text, and how many more there are."""
     more = f', and {len(keys) - 5} more' if len(keys) > 5 else ''
-    return f'\n  {len(keys)} {name}: {", ".join(keys[:5])}{more}'
+    return ', '.join(keys[:5]) + more or 'none'
+
+
+def _listed(name: str, keys: List[str]) -> str:
+    return f'\n  {len(keys)} {name}: {listed(keys)}' if keys else ''
 
 
 def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
-    """Check that a checkpoint holds just the model's weights.
+    """Check that a checkpoint holds just the model's weights, all finite.
 
     Args:
         model (nn.Module): The model.
@@ -140,19 +180,19 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
         name (str): What to call it in the error.
 
     Raises:
-        CheckpointError: With the keys that are missing, unknown or of another
-            shape.
+        CheckpointError: With the keys that are missing, unknown, of another shape or
+            not finite.
     """
-    if not isinstance(checkpoint, dict):
-        raise CheckpointError(f'{name}: holds a {type(checkpoint).__name__}; '
-                              'expected a checkpoint of MMEngine')
+    fault = form_fault(checkpoint)
+    if fault:
+        raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
     given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
     missing = [key for key in expected if key not in given]
     unknown = [key for key in given if key not in expected]
     reshaped = [
-        f'{key} {tuple(given[key].shape)} for {tuple(value.shape)}'
+        f'{key} {_shape(given[key])} for {_shape(value)}'
         for key, value in expected.items()
-        if key in given and getattr(given[key], 'shape', None) != value.shape
+        if key in given and _shape(given[key]) != _shape(value)
     ]
     if missing or unknown or reshaped:
         raise CheckpointError(
@@ -161,6 +201,50 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
             + _listed('weights missing', missing)
             + _listed('weights unknown to the model', unknown)
             + _listed('weights of another shape', reshaped))
+    check_finite(given, name)
+
+
+def check_finite(weights: Mapping[str, Any], name: str) -> None:
+    """Check that weights are numbers a network can calculate with.
+
+    Args:
+        weights (dict[str, Tensor]): By name.
+        name (str): What to call them in the error.
+
+    Raises:
+        CheckpointError: With the first that holds NaN or infinite values.
+    """
+    for key, value in weights.items():
+        if isinstance(value, Tensor) and not torch.isfinite(value).all():
+            count = int((~torch.isfinite(value)).sum())
+            raise CheckpointError(
+                f'{name}: {key}: {count} of {value.numel()} values are NaN or '
+                'infinite: its training diverged or the file is damaged; take an earlier '
+                'checkpoint')
+
+
+def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
+    """Check that a training can begin from a checkpoint, of which parts may differ.
+
+    Args:
+        model (nn.Module): The model.
+        checkpoint (dict): A loaded checkpoint.
+        name (str): What to call it in the error.
+
+    Raises:
+        CheckpointError: If no weight fits, or one is not finite.
+    """
+    fault = form_fault(checkpoint)
+    if fault:
+        raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
+    given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
+    if not any(_shape(given[key]) == _shape(value) for key, value in expected.items()
+               if key in given):
+        raise CheckpointError(
+            f'{name}: no weight fits the configured model ({type(model).__name__})'
+            + _listed('weights of the checkpoint', list(given))
+            + _listed('weights of the model', list(expected)))
+    check_finite(given, name)
 
 
 def warn_of_later_stages(checkpoint: dict, name: str) -> None:

@@ -1,11 +1,17 @@
 """Weights that a model starts from: files that are there, never downloaded."""
 import os.path as osp
+import re
 from typing import Any, Iterator, Optional, Tuple
 
 import torch
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit, update_init_info
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from torch import nn
 
-from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.engine.checkpoint import (CheckpointError, check_finite,
+                                             listed)
+from mammo_plugins.engine.checkpoint_content import form_fault
 from mammo_plugins.registry import type_name
 
 _PRETRAINED = ('Pretrained', 'PretrainedInit')
@@ -92,6 +98,54 @@ def check_pretrained_files(model_cfg: dict) -> None:
         owner = field.rpartition('.checkpoint')[0] or field
         check_weights(field, name,
                       f'or train from scratch with --cfg-options {owner}=None')
+
+
+def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
+    """Stand in for MMEngine's initialiser, which only warns of what does not fit."""
+    state = _weights_of(self.checkpoint, self.prefix, self.map_location)
+    below = f', prefix={self.prefix!r}' if self.prefix else ''
+    name = f'{self.checkpoint} (Pretrained{below})'
+    own = module.state_dict()
+    if not own.keys() & state.keys():
+        raise CheckpointError(
+            f'{name}: no weight fits {type(module).__name__}: the file has '
+            f'{listed(list(state))}, the module {listed(list(own))}; take the weights '
+            'of this network, or set prefix to what its names begin with in the file')
+    check_finite({key: value for key, value in state.items() if key in own}, name)
+    try:
+        # as the module itself reads them: a transformer fits positions to its size
+        module.load_state_dict(dict(state), strict=False)
+    except RuntimeError as error:
+        shapes = [line.strip() for line in str(error).splitlines()[1:]]
+        raise CheckpointError(
+            f'{name}: weights of another shape than those of {type(module).__name__}, '
+            f'take those of this network: {listed(shapes)}') from None
+    print_log(f'load {self.prefix or ""} model from: {self.checkpoint}', 'current')
+    mmengine_checkpoint.load_state_dict(module, state, strict=False, logger='current')
+    if hasattr(module, '_params_init_info'):
+        update_init_info(module, init_info=self._get_init_info())
+
+
+def _weights_of(path: str, prefix: Optional[str], map_location: Any) -> dict:
+    """Return the weights of a file below a prefix, by their names without it."""
+    checkpoint = mmengine_checkpoint._load_checkpoint(path, map_location)
+    fault = form_fault(checkpoint)
+    if fault:
+        raise CheckpointError(f'{path}: {fault}; expected weights by name')
+    state = checkpoint.get('state_dict', checkpoint)
+    if prefix is None:
+        return {re.sub(r'^module\.', '', key): value for key, value in state.items()}
+    start = prefix if prefix.endswith('.') else f'{prefix}.'
+    return {key[len(start):]: value for key, value in state.items()
+            if key.startswith(start)}
+
+
+def refuse_unfit_weights() -> None:
+    """Make MMEngine's ``Pretrained`` raise where weights do not fit, or fit nothing.
+
+    It only warns, and trains on from random ones. Our tools call this.
+    """
+    PretrainedInit.__call__ = _load_pretrained
 
 
 def drop_pretrained_files(cfg: Any) -> None:

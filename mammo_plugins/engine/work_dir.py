@@ -1,10 +1,12 @@
 """Checkpoints in a work dir: written whole, found again, also where it was moved."""
+import logging
 import os.path as osp
 import re
 from pathlib import Path
 from typing import Optional, Union
 
 from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
 
 from mammo_plugins.io import atomic_path
 
@@ -29,37 +31,36 @@ def write_whole_checkpoints() -> None:
     register_backend('local', _WholeFiles, force=True, prefixes='')
 
 
-def latest_checkpoint(work_dir: Union[str, Path]) -> Optional[str]:
+def latest_checkpoint(work_dir: Union[str, Path],
+                      out_dir: Optional[str] = None) -> Optional[str]:
     """Return the checkpoint that a training in this folder goes on from.
 
-    That which ``last_checkpoint`` names, in the folder itself before elsewhere, since
-    its path is of where the training ran; without it that of the latest epoch or
-    iteration.
+    That of the name in ``last_checkpoint``, in the training's own folder wherever it
+    was moved from; without it that of the latest epoch or iteration, which is said.
 
     Args:
         work_dir (str | Path): The work dir, moved or not.
+        out_dir (str, optional): Of the config's ``CheckpointHook``, which keeps the
+            checkpoints of several trainings there, each in a folder of its name.
     """
-    work_dir = Path(work_dir)
-    note = work_dir / 'last_checkpoint'
-    named = Path(note.read_text().strip() if note.is_file() else '')
-    for path in (work_dir / named.name, named):
-        if path.is_file():
-            return str(path)
-    steps = {path: _STEP.fullmatch(path.name) for path in work_dir.glob('*.pth')}
+    folder = Path(out_dir) / Path(work_dir).name if out_dir else Path(work_dir)
+    note = Path(work_dir) / 'last_checkpoint'
+    said = _first_line(note)
+    name = Path(said or '').name
+    if osp.isfile(folder / name):  # which no odd name makes fail
+        return str(folder / name)
+    steps = {path: _STEP.fullmatch(path.name) for path in folder.glob('*.pth')}
     steps = {path: int(match[1]) for path, match in steps.items() if match}
-    return str(max(steps, key=steps.get)) if steps else None
+    newest = str(max(steps, key=steps.get)) if steps else None
+    if said is not None and newest:
+        what = f'names {name[:80]}, which is not in {folder}' if name else 'is empty'
+        print_log(f'{note}: {what}; the newest checkpoint is taken, {newest}',
+                  logger='current', level=logging.WARNING)
+    return newest
 
 
-def follow_moved_folder(checkpoint: dict, work_dir: str) -> None:
-    """Let a checkpoint name the others of its training where they are now.
-
-    Args:
-        checkpoint (dict): A loaded checkpoint of MMEngine, changed in place.
-        work_dir (str): Where the training goes on.
-    """
-    facts = checkpoint.get('message_hub', {}).get('runtime_info', {})
-    for key, path in facts.items():
-        if key.startswith(('best_ckpt', 'last_ckpt')) and isinstance(path, str):
-            here = osp.join(work_dir, osp.basename(path))
-            if osp.isfile(here):
-                facts[key] = here
+def _first_line(note: Path) -> Optional[str]:
+    if not note.is_file():
+        return None
+    with open(note, encoding='utf-8', errors='replace') as file:
+        return file.readline(4096).strip().replace('\0', '')

@@ -95,9 +95,10 @@ def test_getattr_does_not_open_the_door(tmp_path):
 def test_training_history_is_loaded(tmp_path):
     history = HistoryBuffer([1., 2., 4.], [1, 1, 1])
     path = tmp_path / 'a.pth'
-    torch.save(dict(state_dict=model().state_dict(), message_hub=history), path)
-    loaded = load_checkpoint_into(model(), str(path))['message_hub']
-    assert loaded.statistics('mean', window_size=2) == 3.
+    hub = dict(log_scalars=dict(loss=history))
+    torch.save(dict(state_dict=model().state_dict(), message_hub=hub), path)
+    loaded = load_checkpoint_into(model(), str(path))['message_hub']['log_scalars']
+    assert loaded['loss'].statistics('mean', window_size=2) == 3.
 
 
 @pytest.mark.parametrize('content', [

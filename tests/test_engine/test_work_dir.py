@@ -4,10 +4,10 @@ import resource
 import pytest
 import torch
 from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import MMLogger
 from mmengine.runner import save_checkpoint
 
-from mammo_plugins.engine.work_dir import (follow_moved_folder, latest_checkpoint,
-                                           write_whole_checkpoints)
+from mammo_plugins.engine.work_dir import latest_checkpoint, write_whole_checkpoints
 
 
 @pytest.fixture
@@ -50,24 +50,28 @@ def test_the_latest_checkpoint(tmp_path, note, there, found):
     assert latest_checkpoint(tmp_path) == (found and str(tmp_path / found))
 
 
-def test_the_copy_goes_before_the_original(tmp_path):
-    for folder in ('old', 'copy'):
-        (tmp_path / folder).mkdir()
+def test_only_the_own_folder_counts(tmp_path):
+    """A note may say anything; the training of before, too, keeps its checkpoints."""
+    for folder in ('old', 'copy', 'kept/copy'):
+        (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / 'epoch_1.pth').touch()
-        (tmp_path / folder / 'last_checkpoint').write_text(
-            str(tmp_path / 'old/epoch_1.pth'))
+    note = tmp_path / 'copy/last_checkpoint'
+    note.write_text(str(tmp_path / 'old/epoch_1.pth'))
     assert latest_checkpoint(tmp_path / 'copy') == str(tmp_path / 'copy/epoch_1.pth')
-    (tmp_path / 'copy/epoch_1.pth').unlink()  # CheckpointHook(out_dir=...)
-    assert latest_checkpoint(tmp_path / 'copy') == str(tmp_path / 'old/epoch_1.pth')
+    kept = latest_checkpoint(tmp_path / 'copy', str(tmp_path / 'kept'))
+    assert kept == str(tmp_path / 'kept/copy/epoch_1.pth')
+    (tmp_path / 'copy/epoch_1.pth').unlink()
+    assert latest_checkpoint(tmp_path / 'copy') is None
 
 
-def test_a_moved_training_knows_its_best_checkpoint(tmp_path):
-    """Which is replaced by a better one, or is what the next stage begins with."""
-    (tmp_path / 'best_a_epoch_1.pth').touch()
-    facts = dict(best_ckpt='/old/best_a_epoch_1.pth', best_ckpt_b='/old/gone.pth',
-                 last_ckpt=str(tmp_path / 'epoch_1.pth'), best_score=0.5, iter=3)
-    checkpoint = dict(message_hub=dict(runtime_info=dict(facts)))
-    follow_moved_folder(checkpoint, str(tmp_path))
-    assert checkpoint['message_hub']['runtime_info'] == dict(
-        facts, best_ckpt=str(tmp_path / 'best_a_epoch_1.pth'))
-    follow_moved_folder(dict(state_dict={}), str(tmp_path))
+@pytest.mark.parametrize('said, what', [
+    (b'', 'is empty'), (b'\n', 'is empty'), (b'OLD/epoch_9.pth', 'names epoch_9.pth'),
+    (b'\xff\xfe\0epoch_2', 'names'), (b'x' * 9999, 'names xxx')])
+def test_a_broken_note_is_told(tmp_path, caplog, said, what):
+    (tmp_path / 'epoch_2.pth').touch()
+    (tmp_path / 'last_checkpoint').write_bytes(said)
+    logger = MMLogger.get_instance('note')
+    logger.addHandler(caplog.handler)
+    assert latest_checkpoint(tmp_path) == str(tmp_path / 'epoch_2.pth')
+    assert f'last_checkpoint: {what}' in caplog.text
+    assert 'epoch_2.pth' in caplog.text

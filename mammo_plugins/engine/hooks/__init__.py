@@ -2,11 +2,12 @@
 from .checkpoint_check_hook import CheckpointCheckHook
 from .data_summary_hook import DataSummaryHook
 from .evaluation_output_hook import EvaluationOutputHook
+from .finite_hook import DivergenceError, FiniteHook
 from .pixel_size_hook import PixelSizeHook
 from .plain_keys_hook import PlainKeysHook
 from .random_state_hook import RandomStateHook
 
 __all__ = [
-    'CheckpointCheckHook', 'DataSummaryHook', 'EvaluationOutputHook', 'PixelSizeHook',
-    'PlainKeysHook', 'RandomStateHook'
+    'CheckpointCheckHook', 'DataSummaryHook', 'DivergenceError', 'EvaluationOutputHook',
+    'FiniteHook', 'PixelSizeHook', 'PlainKeysHook', 'RandomStateHook'
 ]

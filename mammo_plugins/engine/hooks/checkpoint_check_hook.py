@@ -6,11 +6,14 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
+from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
+                                             check_state_dict,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
+from mammo_plugins.engine.finite_outputs import refuse_nan_outputs
 from mammo_plugins.engine.loops import StagedTrainLoop
-from mammo_plugins.engine.work_dir import follow_moved_folder
+from mammo_plugins.engine.resuming import (check_training_state,
+                                           checkpoint_folders, prepare_resuming)
 from mammo_plugins.registry import HOOKS
 
 
@@ -23,8 +26,9 @@ class CheckpointCheckHook(Hook):
     stays lenient, since fine-tuning replaces heads. A test of weights from before the
     last stage of their training is warned of. The classes of the data, of the heads
     and of the checkpoint have to be the same; others of a checkpoint that is fine-tuned
-    are warned of. A training whose work dir was moved goes on with the checkpoints that
-    are there.
+    are warned of. A training goes on from data alone, and with the checkpoints that are
+    in its own folder, wherever it was moved from
+    (:mod:`~mammo_plugins.engine.resuming`).
     """
 
     def before_run(self, runner: Runner) -> None:
@@ -47,8 +51,9 @@ class CheckpointCheckHook(Hook):
         training = isinstance(runner._train_loop, BaseLoop)
         name = runner._load_from or f'the latest checkpoint of {runner.work_dir}'
         fine_tuned = training and not runner._resume
-        if not fine_tuned:
-            follow_moved_folder(checkpoint, runner.work_dir)
+        if fine_tuned:
+            check_fits_partly(self._model(runner), checkpoint, name)
+        else:
             check_state_dict(self._model(runner), checkpoint, name)
         try:
             check_checkpoint_classes(checkpoint, runner.cfg, self._parts(runner), name)
@@ -57,9 +62,17 @@ class CheckpointCheckHook(Hook):
                 raise
             runner.logger.warning(f'{error}; heads that fit start from its weights')
         if training and runner._resume:
-            self._check_length(runner.train_loop, checkpoint.get('meta') or {}, name)
+            self._check_resuming(runner, checkpoint, name)
         if not training:
             warn_of_later_stages(checkpoint, name)
+            refuse_nan_outputs(self._model(runner), name)
+
+    def _check_resuming(self, runner: Runner, checkpoint: dict, name: str) -> None:
+        self._check_length(runner.train_loop, checkpoint.get('meta') or {}, name)
+        for warning in prepare_resuming(checkpoint, checkpoint_folders(runner), name):
+            runner.logger.warning(warning)
+        if not isinstance(runner.train_loop, StagedTrainLoop):  # has them later
+            check_training_state(checkpoint, runner, name)
 
     @staticmethod
     def _check_length(loop: BaseLoop, meta: dict, name: str) -> None:

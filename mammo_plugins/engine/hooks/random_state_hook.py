@@ -7,6 +7,7 @@ import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import HOOKS
 
 _KEY = 'random_state'
@@ -37,7 +38,12 @@ class RandomStateHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore the states when a training is resumed."""
         if runner._resume and _KEY in checkpoint and runner.rank == 0:
-            self._restore(checkpoint[_KEY])
+            try:
+                self._restore(checkpoint[_KEY])
+            except Exception as error:  # torch, NumPy and Python each have their own
+                raise CheckpointError(
+                    f'{runner._load_from}: {_KEY}: not the states of random number '
+                    f'generators ({error}); take an earlier checkpoint') from None
 
     @staticmethod
     def _restore(state: Dict[str, Any]) -> None:
@@ -45,6 +51,8 @@ class RandomStateHook(Hook):
         if len(state['cuda']) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state['cuda'])
         kind, keys, *place = state['numpy']
+        if not 0 <= place[0] <= len(keys):  # NumPy does not look
+            raise ValueError(f'position {place[0]} of {len(keys)} words')
         np.random.set_state((kind, keys.numpy().astype(np.uint32), *place))
         version, words, gauss = state['python']
         random.setstate((version, tuple(words.tolist()), gauss))

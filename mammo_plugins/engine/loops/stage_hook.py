@@ -6,7 +6,9 @@ from mmengine.hooks import (CheckpointHook, EarlyStoppingHook, Hook,
                             IterTimerHook)
 from mmengine.runner import Runner
 
+from mammo_plugins.engine.checkpoint_content import is_count
 from mammo_plugins.engine.loops.stages import StageError
+from mammo_plugins.engine.resuming import check_training_state
 
 # what a checkpoint holds of the stage under way
 OF_STAGE = ('stage', 'optimizer', 'param_schedulers')
@@ -118,8 +120,32 @@ class StageHook(Hook):
         """Put aside what is of the stage, for the loop to load when it is there."""
         self.loaded = {key: checkpoint.pop(key) for key in OF_STAGE
                        if key in checkpoint}
+        if runner._resume:
+            self._check_stage(self.loaded.get('stage'))
         # nothing to compare with before the stage has its data
         checkpoint.get('meta', {}).pop('dataset_meta', None)
+
+    @staticmethod
+    def _check_stage(stage: Optional[dict]) -> None:
+        """Raise for a stage in a checkpoint that was not written by this hook."""
+        if stage is None:  # the loop says so
+            return
+        names = [stage.get('name'), *(stage.get('stages') or ()),
+                 *(stage.get('later') or ())]
+        metrics = stage.get('metrics')
+        try:
+            counts = [stage['begin_epoch']] + [c for c, _ in stage['early_stopping']]
+            scores = [s for _, s in stage['early_stopping']] + [
+                *(metrics or {}).values()]
+            sound = (all(isinstance(name, str) for name in names)
+                     and all(map(is_count, counts))
+                     and all(isinstance(score, (int, float)) for score in scores)
+                     and isinstance(stage['to_validate'], bool))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            sound = False
+        if not sound:
+            raise StageError('the checkpoint to resume from tells its stage in a way '
+                             'that cannot be read; take an earlier one')
 
     def restore(self, runner: Runner) -> bool:
         """Load the stage's part of the checkpoint.
@@ -127,6 +153,7 @@ class StageHook(Hook):
         Returns:
             bool: Whether the validation of the last epoch is still to come.
         """
+        check_training_state(self.loaded, runner, runner._load_from)
         if 'optimizer' in self.loaded:
             runner.optim_wrapper.load_state_dict(self.loaded['optimizer'])
         self._restore_schedulers(runner)

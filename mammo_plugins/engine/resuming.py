@@ -1,0 +1,240 @@
+"""A training goes on from data alone: what a checkpoint says is checked before use."""
+import os.path as osp
+from math import isfinite
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+
+from mmengine.hooks import CheckpointHook
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
+from torch import Tensor
+
+from mammo_plugins.engine.checkpoint import CheckpointError, check_finite
+from mammo_plugins.engine.checkpoint_content import is_count
+
+# states that optimisers keep of each single weight
+_OF_EACH_WEIGHT = {'momentum_buffer', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq',
+                   'exp_inf', 'square_avg', 'grad_avg', 'acc_delta', 'sum'}
+
+
+def checkpoint_folders(runner: Runner) -> List[str]:
+    """Return where a run keeps its checkpoints: its work dir, or ``out_dir`` too.
+
+    Args:
+        runner (Runner): Before or in a training.
+    """
+    folders = [runner.work_dir]
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.out_dir is not None:
+            below = osp.basename(runner.work_dir.rstrip(osp.sep))
+            folders += [hook.out_dir, osp.join(hook.out_dir, below)]
+    return folders
+
+
+def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str
+                     ) -> List[str]:
+    """Make a checkpoint safe to go on from, and refuse what is none.
+
+    MMEngine executes ``meta['config']`` and deletes the file that the message hub calls
+    the best checkpoint. The one is dropped; the other has to be a best checkpoint in
+    the run's own folder, wherever the training was moved from.
+
+    Args:
+        checkpoint (dict): As loaded, changed in place.
+        folders (Sequence[str]): Of :func:`checkpoint_folders`.
+        name (str): What to call the checkpoint.
+
+    Returns:
+        list[str]: What is to be warned of.
+
+    Raises:
+        CheckpointError: If a training cannot go on from it.
+    """
+    meta, hub = checkpoint.get('meta') or {}, checkpoint.get('message_hub')
+    lacking = [f'meta.{key}' for key in ('epoch', 'iter') if key not in meta]
+    lacking += ['message_hub'] if hub is None else []
+    if lacking:
+        raise CheckpointError(
+            f'{name}: has no {", ".join(lacking)}: weights alone, which a training '
+            'cannot go on from; to begin one with them, set load_from to it without '
+            '--resume')
+    meta.pop('config', None)
+    fault = _hub_fault(hub)
+    if fault:
+        raise CheckpointError(f'{name}: message_hub{fault}; the file is damaged, take '
+                              'an earlier checkpoint')
+    for history in hub['log_scalars'].values():
+        vars(history).pop('_statistics_methods', None)  # the class has them
+    check_finite(checkpoint.get('ema_state_dict') or {}, name)
+    warnings = list(_keep_own_files(hub['runtime_info'], folders, name))
+    if 'optimizer' not in checkpoint:
+        warnings.append(f'{name}: holds no state of the optimizer (a best checkpoint '
+                        'has none), which begins anew')
+    return warnings
+
+
+def _hub_fault(hub: Mapping[str, Any]) -> Optional[str]:
+    for key in ('log_scalars', 'runtime_info', 'resumed_keys'):
+        part = hub.get(key)
+        if not isinstance(part, dict) or not all(isinstance(k, str) for k in part):
+            return f'.{key}: expected values by name'
+    for key, value in hub['log_scalars'].items():
+        if not isinstance(value, HistoryBuffer):
+            return f'.log_scalars.{key}: expected a history of values'
+    for key, value in hub['runtime_info'].items():
+        sound = True
+        if key.startswith(('best_score', 'eta')):
+            sound = _is_number(value)
+        elif key.startswith(('best_ckpt', 'last_ckpt')):
+            sound = value is None or isinstance(value, str)
+        elif key == 'keep_ckpt_ids':
+            sound = isinstance(value, list) and all(is_count(each) for each in value)
+        if not sound:
+            return f'.runtime_info.{key}: of the wrong kind ({type(value).__name__})'
+    return None
+
+
+def _keep_own_files(facts: Dict[str, Any], folders: Sequence[str], name: str
+                    ) -> Iterator[str]:
+    """Let the message hub name best checkpoints of this run alone."""
+    for key in [key for key in facts if key.startswith(('best_ckpt', 'last_ckpt'))]:
+        file = osp.basename(facts[key] or '')
+        here = [osp.join(folder, file) for folder in folders
+                if osp.isfile(osp.join(folder, file))]
+        if here and (file.startswith('best_') or key.startswith('last_ckpt')):
+            facts[key] = here[0]
+            continue
+        lost = facts.pop(key)
+        if lost is not None and key.startswith('best_ckpt'):
+            facts.pop(key.replace('best_ckpt', 'best_score'), None)
+            yield (f'{name}: its best checkpoint {file} is not in {folders[0]}; the '
+                   'best is looked for anew')
+
+
+def _is_number(value: Any) -> bool:
+    """Is this a number that can be compared and calculated with?"""
+    if isinstance(value, Tensor):
+        return value.numel() == 1
+    try:
+        return isfinite(value)
+    except (TypeError, OverflowError):
+        return False
+
+
+def _alike(saved: Any, own: Any) -> bool:
+    """Are two settings of the same kind?"""
+    if saved is None or own is None:
+        return saved is None or _is_number(saved) or isinstance(
+            saved, (str, list, tuple))
+    if isinstance(own, (list, tuple)):
+        return isinstance(saved, (list, tuple)) and len(saved) == len(own) and all(
+            map(_alike, saved, own))
+    if isinstance(own, dict):
+        return isinstance(saved, dict) and all(
+            _is_number(value) for value in (*saved, *saved.values()))
+    if isinstance(own, str):
+        return saved == own
+    return _is_number(saved) and (not isinstance(own, int) or int(saved) == saved)
+
+
+def _scheduler_fault(saved: Any, own: Any) -> Optional[str]:
+    """Compare states of schedulers with those that are built."""
+    if isinstance(own, dict):
+        if not isinstance(saved, dict) or saved.keys() != own.keys():
+            return f'expected one list of schedules for each of {", ".join(own)}'
+        return next(filter(None, (_scheduler_fault(saved[key], own[key])
+                                  for key in own)), None)
+    if not isinstance(saved, list) or len(saved) != len(own):
+        number = len(saved) if isinstance(saved, (list, dict)) else 'no list'
+        return f'{number} in the checkpoint, {len(own)} in the config'
+    for i, (state, scheduler) in enumerate(zip(saved, own)):
+        expected, kind = scheduler.state_dict(), type(scheduler).__name__
+        if not isinstance(state, dict) or state.keys() != expected.keys():
+            return f'that of number {i} is not of a {kind}'
+        for key, value in expected.items():
+            if not _alike(state[key], value):
+                return f'{key} of number {i} does not fit a {kind}'
+    return None
+
+
+def _optimizer_fault(saved: Any, own: OptimWrapper) -> Optional[str]:
+    """Compare the state of an optimiser with the one that is built."""
+    if isinstance(own, OptimWrapperDict):
+        names = list(own.keys())
+        if not isinstance(saved, dict) or list(saved) != names:
+            return f'expected states of {", ".join(names)}'
+        return next(filter(None, (_optimizer_fault(saved[name], own[name])
+                                  for name in names)), None)
+    groups, expected = saved.get('param_groups') if isinstance(
+        saved, dict) else None, own.optimizer.state_dict()['param_groups']
+    if not isinstance(groups, list) or not isinstance(saved.get('state'), dict):
+        return 'expected a state of an optimizer'
+    if [_length(group) for group in groups] != [_length(group) for group in expected]:
+        return (f'groups of {[_length(group) for group in groups]} weights, but the '
+                f'config trains {[_length(group) for group in expected]}')
+    for group, settings in zip(groups, expected):
+        for key, value in settings.items():
+            if key != 'params' and not (key in group and _alike(group[key], value)):
+                return f'param_groups.{key} does not fit {type(own.optimizer).__name__}'
+    weights = [weight for group in own.optimizer.param_groups
+               for weight in group['params']]
+    places = dict(zip([i for group in groups for i in group['params']], weights))
+    return _moments_fault(saved['state'], places)
+
+
+def _length(group: Any) -> int:
+    params = group.get('params') if isinstance(group, dict) else None
+    sound = isinstance(params, list) and all(is_count(place) for place in params)
+    return len(params) if sound else -1
+
+
+def _moments_fault(state: Mapping[Any, Any], weights: Mapping[Any, Tensor]
+                   ) -> Optional[str]:
+    """Compare what an optimiser keeps of each weight with the weights."""
+    for place, kept in state.items():
+        if place not in weights or not isinstance(kept, dict):
+            return 'it keeps states of weights that are not trained'
+        for key, value in kept.items():
+            shape = tuple(weights[place].shape)
+            if key in _OF_EACH_WEIGHT and value is not None and (
+                    not isinstance(value, Tensor) or tuple(value.shape) != shape):
+                return f'{key} of weight {place} has not its shape {shape}'
+    return None
+
+
+def check_training_state(checkpoint: Mapping[str, Any], runner: Runner,
+                         name: str) -> None:
+    """Check that the optimiser and schedules of a checkpoint are those of the run.
+
+    Args:
+        checkpoint (dict): As loaded.
+        runner (Runner): With its optimisers and schedules built.
+        name (str): What to call the checkpoint.
+
+    Raises:
+        CheckpointError: If they are of another config, or not finite.
+    """
+    faults = {}
+    if 'optimizer' in checkpoint:
+        faults['optimizer'] = _optimizer_fault(checkpoint['optimizer'],
+                                               runner.optim_wrapper)
+    if 'param_schedulers' in checkpoint and runner.param_schedulers is not None:
+        faults['param_schedulers'] = _scheduler_fault(
+            checkpoint['param_schedulers'], runner.param_schedulers)
+    for field, fault in faults.items():
+        if fault:
+            raise CheckpointError(
+                f'{name}: {field}: {fault}; resume with the config of its training, or '
+                'start from its weights with load_from and without --resume')
+    if 'optimizer' in checkpoint:
+        check_finite(_moments(checkpoint['optimizer']), f'{name}: optimizer')
+
+
+def _moments(saved: dict) -> Dict[str, Tensor]:
+    """Return what optimisers keep of weights, by a name for messages."""
+    if 'state' not in saved:  # several optimisers
+        return {f'{name}.{key}': value for name, each in saved.items()
+                for key, value in _moments(each).items()}
+    return {f'{key} of weight {place}': value
+            for place, kept in saved['state'].items() for key, value in kept.items()
+            if isinstance(value, Tensor)}
