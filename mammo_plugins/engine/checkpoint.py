@@ -75,7 +75,8 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
         with torch.serialization.safe_globals(_safe_globals()):
             checkpoint = torch.load(file, map_location=map_location, weights_only=True)
     except UnpicklingError as error:
-        reason = str(error).partition('\n')[0]
+        # after advice on how to load it nevertheless
+        reason = str(error).rpartition('error: ')[2].partition('. ')[0].strip()
         raise CheckpointError(
             f'{file}: refused, it holds more than weights and plain data, and '
             f'loading it would run code of whoever wrote it ({reason}). If you '
@@ -168,7 +169,7 @@ def listed(keys: Sequence[str]) -> str:
 
 
 def _listed(name: str, keys: List[str]) -> str:
-    return f'\n  {len(keys)} {name}: {listed(keys)}' if keys else ''
+    return f'; {len(keys)} {name}: {listed(keys)}' if keys else ''
 
 
 def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:

@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError, check_state_dict,
+from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
+                                             check_state_dict,
                                              load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 
@@ -138,3 +140,95 @@ def test_another_model_is_refused_with_the_keys():
     with pytest.raises(CheckpointError, match='holds a list'):
         check_state_dict(model(), [1], 'z')
     check_state_dict(model(), model().state_dict(), 'fine')
+
+
+def test_each_flipped_bit_of_the_contents_is_told(safe, tmp_path):
+    """PyTorch reads over most of them, the archive's checksums do not."""
+    torch.manual_seed(0)
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=nn.Linear(40, 40).state_dict()), path)
+    whole = path.read_bytes()
+    loaded = 0
+    generator = torch.Generator().manual_seed(0)
+    with zipfile.ZipFile(path) as archive:
+        weights = max(archive.infolist(), key=lambda entry: entry.file_size)
+    start = weights.header_offset + 128
+    for place in torch.randint(weights.file_size - 128, (10, ),
+                               generator=generator).tolist():
+        damaged = bytearray(whole)
+        damaged[start + place] ^= 4
+        path.write_bytes(damaged)
+        torch.load(path, weights_only=True)
+        loaded += 1
+        with pytest.raises(CheckpointError, match='a.pth: damaged, the checksum of'):
+            load_checkpoint_into(nn.Linear(40, 40), str(path))
+    assert loaded == 10
+
+
+def test_a_compressed_archive_is_refused(safe, tmp_path):
+    """A few bytes could stand for gigabytes."""
+    plain, path = tmp_path / 'a.pth', tmp_path / 'b.pth'
+    torch.save(model().state_dict(), plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(
+            path, 'w', zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry))
+    with pytest.raises(CheckpointError, match='b.pth: a compressed archive'):
+        load_checkpoint_into(model(), str(path))
+
+
+@pytest.mark.parametrize('content, said', [
+    ([1], 'holds a list'),
+    (dict(state_dict=[1]), 'state_dict is a list'),
+    (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are no names'),
+    ({3: torch.ones(1)}, 'keys are no names'),
+    (dict(meta=[1], state_dict={}), 'meta is a list'),
+    (dict(meta=dict(epoch='x'), state_dict={}), "meta.epoch is 'x'"),
+    (dict(meta=dict(epoch=True), state_dict={}), 'meta.epoch is True'),
+    (dict(meta=dict(iter=10**400), state_dict={}), 'meta.iter is a int'),
+    (dict(meta=dict(seed=2**40), state_dict={}), 'meta.seed'),
+    (dict(meta=dict(pixel_size_mm=-.1), state_dict={}), 'pixel_size_mm is -0.1'),
+    (dict(meta=dict(dataset_meta=dict(classes=[1])), state_dict={}), 'classes'),
+    (dict(state_dict=dict(a=torch.zeros(1).expand(10**9))), 'values are not there'),
+    (dict(state_dict=dict(a=torch.eye(2).to_sparse())), 'sparse'),
+], ids=str)
+def test_what_is_no_checkpoint(safe, tmp_path, content, said):
+    path = tmp_path / 'a.pth'
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=f'a.pth: .*{said}'):
+        load_checkpoint_into(model(), str(path))
+
+
+def test_endless_containers(safe, tmp_path):
+    deep, wide = [], [1.]
+    for _ in range(60):
+        deep = [deep]
+    for _ in range(40):  # 2 ** 40 if each was looked at
+        wide = [wide, wide]
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=model().state_dict(), meta=dict(a=deep)), path)
+    with pytest.raises(CheckpointError, match='more than 50 deep'):
+        load_checkpoint_into(model(), str(path))
+    torch.save(dict(state_dict=model().state_dict(), meta=dict(a=wide)), path)
+    load_checkpoint_into(model(), str(path))
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), float('-inf')])
+@pytest.mark.parametrize('key', ['0.weight', '1.running_var'])
+def test_weights_that_are_not_finite(safe, tmp_path, key, value):
+    state = model().state_dict()
+    state[key].view(-1)[1] = value
+    path = tmp_path / 'a.pth'
+    torch.save(dict(state_dict=state), path)
+    said = f'a.pth: {key}: 1 of {state[key].numel()} values are NaN or infinite'
+    with pytest.raises(CheckpointError, match=said):
+        load_checkpoint_into(model(), str(path))
+    with pytest.raises(CheckpointError, match=key):
+        check_fits_partly(model(), dict(state_dict=state), 'a.pth')
+
+
+def test_fine_tuning_needs_one_weight_that_fits():
+    other = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(2))
+    check_fits_partly(model(), dict(state_dict=other.state_dict()), 'a.pth')
+    with pytest.raises(CheckpointError, match='^a.pth: no weight fits .*Sequential'):
+        check_fits_partly(model(), nn.Linear(3, 2).state_dict(), 'a.pth')

@@ -2,10 +2,14 @@
 import pytest
 import torch
 from mmengine.config import ConfigDict
+from mmengine.model import BaseModule, PretrainedInit
+from mmpretrain.models import VisionTransformer
+from torch import nn
 
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.engine.pretrained import (check_pretrained_files,
-                                             drop_pretrained_files)
+                                             drop_pretrained_files,
+                                             refuse_unfit_weights)
 
 
 def test_missing_pretrained_weights_say_what_to_do(tmp_path):
@@ -71,3 +75,62 @@ def test_backbones_that_fetch_their_own(hub):
         check_pretrained_files(
             dict(backbone=dict(type='TIMMBackbone', pretrained=True)))
     check_pretrained_files(dict(backbone=dict(type='TIMMBackbone', pretrained=False)))
+
+
+@pytest.fixture
+def strict(monkeypatch):
+    # restores MMEngine's initialiser afterwards
+    monkeypatch.setattr(PretrainedInit, '__call__', PretrainedInit.__call__)
+    refuse_unfit_weights()
+
+
+class Part(BaseModule):
+    """Starts from a file."""
+
+    def __init__(self, path, size=2, **init):
+        super().__init__(dict(type='Pretrained', checkpoint=str(path), **init))
+        self.conv = nn.Conv2d(1, size, 1)
+        self.extra = nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize('start, init', [
+    ('', {}), ('module.', {}), ('backbone.', dict(prefix='backbone')),
+    ('backbone.', dict(prefix='backbone.')), ('a.module.', dict(prefix='a.module'))])
+@pytest.mark.parametrize('whole', [True, False])
+def test_weights_that_fit_are_loaded(strict, tmp_path, start, init, whole):
+    state = {f'{start}conv.weight': torch.full((2, 1, 1, 1), 3.),
+             f'{start}other.weight': torch.ones(7)}
+    torch.save(dict(state_dict=state) if whole else state, tmp_path / 'a.pth')
+    part = Part(tmp_path / 'a.pth', **init)
+    part.init_weights()
+    assert part.conv.weight.flatten().tolist() == [3., 3.]
+
+
+@pytest.mark.parametrize('state, init, said', [
+    ({'conv.weight': torch.ones(4, 1, 1, 1)}, {},
+     'another shape than those of Part.*conv.weight.*4, 1, 1, 1.*2, 1, 1, 1'),
+    ({'conv.weight': torch.ones(2, 1, 1, 1)}, dict(prefix='backbone'),
+     "prefix='backbone'.*no weight fits Part: the file has none, the module conv.weight"),
+    ({'net.weight': torch.ones(2)}, {}, 'no weight fits Part: the file has net.weight'),
+    ({'conv.weight': torch.full((2, 1, 1, 1), float('nan'))}, {}, '2 of 2 values'),
+    ([1], {}, 'holds a list'), (dict(state_dict=3), {}, 'state_dict is a int'),
+    ({4: torch.ones(1)}, {}, 'no names')], ids=str)
+def test_weights_that_do_not_fit_are_refused(strict, tmp_path, state, init, said):
+    torch.save(state, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=f'a.pth.*{said}') as error:
+        Part(tmp_path / 'a.pth', **init).init_weights()
+    assert '\n' not in str(error.value)
+
+
+def test_positions_of_a_transformer_may_be_of_another_size(strict, tmp_path):
+    """Which it resizes itself when it loads them."""
+    settings = dict(arch=dict(embed_dims=8, num_layers=1, num_heads=2,
+                              feedforward_channels=8), patch_size=4, in_channels=1)
+    source = VisionTransformer(img_size=16, **settings)
+    torch.save(source.state_dict(), tmp_path / 'a.pth')
+    other = VisionTransformer(img_size=32, **settings, init_cfg=dict(
+        type='Pretrained', checkpoint=str(tmp_path / 'a.pth')))
+    other.init_weights()
+    torch.testing.assert_close(other.state_dict()['layers.0.ffn.layers.1.weight'],
+                               source.state_dict()['layers.0.ffn.layers.1.weight'])
+    assert other.pos_embed.shape == (1, 65, 8)

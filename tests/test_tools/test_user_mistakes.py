@@ -219,6 +219,49 @@ def test_resuming_what_is_longer_or_other(tmp_path, small, refused):
             said='no.pth: no such checkpoint (--resume)')
 
 
+def test_a_training_that_diverges_stops(small, run_tool, tmp_path):
+    done = run_tool('tools/train.py', CONFIG, *small(
+        'optim_wrapper.optimizer.lr=1e30', 'param_scheduler=None',
+        'optim_wrapper.clip_grad=None'))
+    last = done.err.strip().splitlines()[-1]
+    assert done.returncode == 2, done.err[-3000:]
+    assert last.startswith('error: the loss is not finite at iteration')
+    for text in ('loss_rpn_bbox', '.dcm', 'learning rate'):
+        assert text in last
+    assert not list((tmp_path / 'work').glob('*.pth'))
+
+
+def test_weights_that_find_nothing_because_they_are_nan(phantom_root, tmp_path, small,
+                                                        refused):
+    """Nothing found would read as a normal exam."""
+    path = save_trained(CONFIG, tmp_path / 'a.pth')
+    checkpoint = torch.load(path, weights_only=True)
+    name = next(iter(checkpoint['state_dict']))
+    checkpoint['state_dict'][name].view(-1)[0] = float('nan')
+    torch.save(checkpoint, path)
+    said = [f'a.pth: {name}: 1 of', 'take an earlier checkpoint']
+    refused('tools/test.py', CONFIG, path, *small(), said=said)
+    refused('tools/infer.py', CONFIG, path, phantom_root / 'dicom', '--out',
+            tmp_path / 'out', said=said)
+    refused('tools/train.py', CONFIG, '--resume', path, *small(), said=said)
+    refused('tools/train.py', CONFIG, *small(f'load_from={path}'), said=said)
+
+
+def test_resuming_runs_no_code(tmp_path, small, run_tool):
+    trained = run_tool('tools/train.py', CONFIG, *small())
+    assert trained.returncode == 0, trained.err[-2000:]
+    path = tmp_path / 'work/epoch_1.pth'
+    checkpoint = torch.load(path, weights_only=False)
+    checkpoint['meta']['config'] = f"open('{tmp_path}/ran', 'w')"
+    torch.save(checkpoint, path)
+    for option in (['--resume'], ['--resume', str(path)]):
+        done = run_tool('tools/train.py', CONFIG, *option, *small(
+            'train_cfg.max_epochs=2', 'param_scheduler.1.end=2',
+            'default_hooks.checkpoint_check=None'))
+        assert done.returncode == 0, done.err[-2000:]
+    assert not (tmp_path / 'ran').exists()
+
+
 def test_what_is_left_out_is_said_with_the_numbers(two_kinds, tmp_path, small,
                                                    run_tool):
     done = run_tool('tools/test.py', CONFIG,

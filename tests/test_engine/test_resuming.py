@@ -1,0 +1,155 @@
+"""A training goes on from data alone, in its own folder."""
+import copy
+
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper
+from mmengine.optim.scheduler import LinearLR, MultiStepLR
+from torch import nn
+
+from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.engine.resuming import (check_training_state,
+                                           checkpoint_folders, prepare_resuming)
+
+
+def saved(**info):
+    return dict(
+        meta=dict(epoch=1, iter=3), optimizer={},
+        message_hub=dict(
+            log_scalars={'train/loss': HistoryBuffer([1., 2.], [1, 1])},
+            runtime_info=info, resumed_keys={}))
+
+
+def test_code_is_dropped(tmp_path):
+    checkpoint = saved()
+    checkpoint['meta']['config'] = 'raise SystemExit'
+    assert prepare_resuming(checkpoint, [str(tmp_path)], 'a.pth') == []
+    assert checkpoint['meta'] == dict(epoch=1, iter=3)
+
+
+def test_a_function_in_a_history_is_not_called(tmp_path):
+    checkpoint = saved()
+    history = checkpoint['message_hub']['log_scalars']['train/loss']
+    history._statistics_methods = dict(mean=lambda *_: 1 / 0)
+    prepare_resuming(checkpoint, [str(tmp_path)], 'a.pth')
+    assert history.statistics('mean') == 1.5
+
+
+@pytest.mark.parametrize('name, own', [
+    ('{here}/best_a.pth', True), ('/gone/best_a.pth', True), ('best_a.pth', True),
+    ('{here}/../bait/best_b.pth', False), ('../bait/best_b.pth', False),
+    ('{bait}/best_b.pth', False), ('{bait}', False), ('{here}/note.txt', False),
+    ('{here}/epoch_1.pth', False), ('{here}/..', False), ('', False),
+    ('x' * 5000, False), ('best_\0', False), ('http://host.invalid/best_c.pth', False)])
+def test_best_checkpoints_are_of_the_own_folder(tmp_path, name, own):
+    here, bait = tmp_path / 'here', tmp_path / 'bait'
+    for path in (here / 'best_a.pth', here / 'note.txt', here / 'epoch_1.pth',
+                 bait / 'best_b.pth'):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    checkpoint = saved(best_ckpt=name.format(here=here, bait=bait), best_score=.5)
+    warnings = prepare_resuming(checkpoint, [str(here)], 'a.pth')
+    info = checkpoint['message_hub']['runtime_info']
+    if own:
+        assert info == dict(best_ckpt=str(here / 'best_a.pth'), best_score=.5)
+        assert not warnings
+    else:
+        assert info == {}
+        assert 'is looked for anew' in warnings[0]
+
+
+def test_folders_of_a_run(tmp_path):
+
+    class Run:
+        work_dir = str(tmp_path / 'run')
+        hooks = []
+
+    from mmengine.hooks import CheckpointHook
+    assert checkpoint_folders(Run) == [Run.work_dir]
+    Run.hooks = [CheckpointHook(out_dir='kept')]
+    assert checkpoint_folders(Run) == [Run.work_dir, 'kept', 'kept/run']
+
+
+@pytest.mark.parametrize('change, said', [
+    (lambda c: c.pop('meta'), 'no meta.epoch, meta.iter: weights alone.*load_from'),
+    (lambda c: c.pop('message_hub'), 'no message_hub: weights alone'),
+    (lambda c: c['message_hub'].pop('resumed_keys'), 'message_hub.resumed_keys'),
+    (lambda c: c['message_hub']['log_scalars'].update(a=[1]), 'log_scalars.a'),
+    (lambda c: c['message_hub']['runtime_info'].update(best_score='x'), 'best_score'),
+    (lambda c: c['message_hub']['runtime_info'].update(best_score=float('nan')),
+     'best_score'),
+    (lambda c: c['message_hub']['runtime_info'].update(keep_ckpt_ids=['../x']),
+     'keep_ckpt_ids'),
+    (lambda c: c['message_hub']['runtime_info'].update(eta=10**400), 'eta'),
+    (lambda c: c.update(ema_state_dict={'a': torch.tensor([1., float('inf')])}),
+     'a: 1 of 2 values are NaN or infinite'),
+])
+def test_what_no_training_goes_on_from(tmp_path, change, said):
+    checkpoint = saved()
+    change(checkpoint)
+    with pytest.raises(CheckpointError, match=f'^a.pth: .*{said}'):
+        prepare_resuming(checkpoint, [str(tmp_path)], 'a.pth')
+
+
+def test_weights_without_optimizer_are_told(tmp_path):
+    checkpoint = saved()
+    del checkpoint['optimizer']
+    said, = prepare_resuming(checkpoint, [str(tmp_path)], 'best.pth')
+    assert said.startswith('best.pth: holds no state of the optimizer')
+
+
+class Run:
+    """What of a runner has a state."""
+
+    def __init__(self, optimizer=torch.optim.SGD, schedules=(LinearLR, MultiStepLR),
+                 sizes=(3, 2), **settings):
+        model = nn.Linear(*sizes)
+        settings = settings or dict(lr=.1, momentum=.9)
+        self.optim_wrapper = OptimWrapper(optimizer(model.parameters(), **settings))
+        options = {LinearLR: dict(start_factor=.1, end=3),
+                   MultiStepLR: dict(milestones=[2])}
+        self.param_schedulers = [
+            kind(self.optim_wrapper, **options[kind]) for kind in schedules]
+        self.optim_wrapper.update_params(model(torch.ones(1, sizes[0])).sum())
+
+    def state(self):
+        return copy.deepcopy(dict(
+            optimizer=self.optim_wrapper.state_dict(),
+            param_schedulers=[each.state_dict() for each in self.param_schedulers]))
+
+
+@pytest.mark.parametrize('settings', [
+    {}, dict(optimizer=torch.optim.AdamW, lr=.1, betas=(.9, .99)),
+    dict(optimizer=torch.optim.Adagrad, lr=.1), dict(schedules=[LinearLR])])
+def test_the_own_state_is_taken(settings):
+    check_training_state(Run(**settings).state(), Run(**settings), 'a.pth')
+
+
+@pytest.mark.parametrize('settings, said', [
+    (dict(schedules=[LinearLR]), 'param_schedulers: 1 in the checkpoint, 2 in the'),
+    (dict(schedules=[MultiStepLR, LinearLR]), 'number 0 is not of a LinearLR'),
+    (dict(sizes=(4, 2)), r'optimizer: momentum_buffer .* shape \(2, 3\)'),
+    (dict(optimizer=torch.optim.Adam, lr=.1), 'param_groups.momentum does not fit SGD')])
+def test_states_of_other_configs(settings, said):
+    with pytest.raises(CheckpointError, match=f'^a.pth: .*{said}.*load_from'):
+        check_training_state(Run(**settings).state(), Run(), 'a.pth')
+
+
+@pytest.mark.parametrize('change, said', [
+    (lambda s: s['param_schedulers'][0].update(step=print), 'number 0'),
+    (lambda s: s['param_schedulers'][0].update(last_step='x'), 'last_step of number 0'),
+    (lambda s: s['param_schedulers'][0].update(param_name='momentum'), 'param_name'),
+    (lambda s: s['param_schedulers'][1].update(milestones={'a': 1}), 'milestones'),
+    (lambda s: s.update(param_schedulers=3), 'no list'),
+    (lambda s: s['optimizer']['param_groups'][0].update(lr=float('nan')), 'lr'),
+    (lambda s: s['optimizer']['param_groups'][0].update(params=['a', 'b']), 'groups'),
+    (lambda s: s['optimizer'].update(state={7: {}}), 'not trained'),
+    (lambda s: s['optimizer'].update(state=None), 'expected a state'),
+    (lambda s: s['optimizer']['state'][0].update(
+        momentum_buffer=torch.full((2, 3), float('nan'))), '6 of 6 values are NaN')])
+def test_broken_states(change, said):
+    state = Run().state()
+    change(state)
+    with pytest.raises(CheckpointError, match=f'^a.pth: .*{said}'):
+        check_training_state(state, Run(), 'a.pth')
