@@ -34,10 +34,6 @@ _KNOWN: List[Tuple[type, str, Callable[[Any], str]]] = [
     (RuntimeError, r'Output size is too small|Kernel size can\'t be greater than',
      lambda m: 'the images are too small for the network, whose last layers have '
      'nothing left of them; make them larger (Resize in the pipelines)'),
-    (ValueError, r'loaded state dict (contains a parameter group|has a different)',
-     lambda m: 'the checkpoint to resume from was trained with another optimiser or '
-     'other trainable parts; resume with the config of its training, or start from its '
-     'weights with load_from and without --resume'),
     (RuntimeError, r'killed by signal: Bus error',
      lambda m: 'a data loading process found no shared memory; give the container more '
      'of it (docker run --shm-size=8g), or set num_workers=0'),
