@@ -68,15 +68,15 @@ def plain_fault(root: Any) -> Optional[str]:
     Args:
         root (Any): Containers of numbers, texts, arrays and tensors.
     """
-    seen, level = {id(root)}, [root]
+    level = [root]
     for _ in range(_DEPTH):
-        children = []
+        children, seen = [], set()
         for value in level:
             fault = _value_fault(value)
             if fault:
                 return f'it holds {fault}'
             for child in _children(value):
-                # one object in many places is looked at once
+                # once a level: one that contains itself goes on to the last
                 if not isinstance(child, _PLAIN) and id(child) not in seen:
                     seen.add(id(child))
                     children.append(child)

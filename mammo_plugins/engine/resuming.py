@@ -67,6 +67,9 @@ def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str
         vars(history).pop('_statistics_methods', None)  # the class has them
     check_finite(checkpoint.get('ema_state_dict') or {}, name)
     warnings = list(_keep_own_files(hub['runtime_info'], folders, name))
+    # what a checkpoint holds was to be resumed, whatever else it says
+    hub['resumed_keys'] = dict.fromkeys(
+        (*hub['log_scalars'], *hub['runtime_info']), True)
     if 'optimizer' not in checkpoint:
         warnings.append(f'{name}: holds no state of the optimizer (a best checkpoint '
                         'has none), which begins anew')
@@ -123,9 +126,8 @@ def _is_number(value: Any) -> bool:
 
 def _alike(saved: Any, own: Any) -> bool:
     """Are two settings of the same kind?"""
-    if saved is None or own is None:
-        return saved is None or _is_number(saved) or isinstance(
-            saved, (str, list, tuple))
+    if own is None:
+        return saved is None or _is_number(saved)
     if isinstance(own, (list, tuple)):
         return isinstance(saved, (list, tuple)) and len(saved) == len(own) and all(
             map(_alike, saved, own))

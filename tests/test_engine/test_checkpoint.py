@@ -200,15 +200,17 @@ def test_what_is_no_checkpoint(safe, tmp_path, content, said):
 
 
 def test_endless_containers(safe, tmp_path):
-    deep, wide = [], [1.]
+    deep, wide, own = [], [1.], [1.]
+    own.append(own)
     for _ in range(60):
         deep = [deep]
     for _ in range(40):  # 2 ** 40 if each was looked at
         wide = [wide, wide]
     path = tmp_path / 'a.pth'
-    torch.save(dict(state_dict=model().state_dict(), meta=dict(a=deep)), path)
-    with pytest.raises(CheckpointError, match='more than 50 deep'):
-        load_checkpoint_into(model(), str(path))
+    for value in (deep, own):
+        torch.save(dict(state_dict=model().state_dict(), meta=dict(a=value)), path)
+        with pytest.raises(CheckpointError, match='more than 50 deep'):
+            load_checkpoint_into(model(), str(path))
     torch.save(dict(state_dict=model().state_dict(), meta=dict(a=wide)), path)
     load_checkpoint_into(model(), str(path))
 

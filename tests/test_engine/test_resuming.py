@@ -3,7 +3,7 @@ import copy
 
 import pytest
 import torch
-from mmengine.logging import HistoryBuffer
+from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.optim.scheduler import LinearLR, MultiStepLR
 from torch import nn
@@ -57,6 +57,22 @@ def test_best_checkpoints_are_of_the_own_folder(tmp_path, name, own):
     else:
         assert info == {}
         assert 'is looked for anew' in warnings[0]
+
+
+@pytest.mark.parametrize('keys', [
+    {}, {'train/loss': 'x'}, {'train/loss': torch.ones(2)}, {'best_score': False},
+    {'unknown': True}])
+def test_what_is_resumed_is_what_there_is(tmp_path, keys):
+    """A flag of the file's own would stop MMEngine's next update of that value."""
+    checkpoint = saved(best_score=.5)
+    checkpoint['message_hub']['resumed_keys'] = keys
+    prepare_resuming(checkpoint, [str(tmp_path)], 'a.pth')
+    hub = MessageHub('resumed')
+    hub.load_state_dict(checkpoint['message_hub'])
+    hub.update_scalar('train/loss', 3.)
+    hub.update_info('best_score', .6)
+    assert hub.state_dict()['runtime_info'] == dict(best_score=.6)
+    assert list(hub.state_dict()['log_scalars']) == ['train/loss']
 
 
 def test_folders_of_a_run(tmp_path):
@@ -143,6 +159,8 @@ def test_states_of_other_configs(settings, said):
     (lambda s: s['param_schedulers'][1].update(milestones={'a': 1}), 'milestones'),
     (lambda s: s.update(param_schedulers=3), 'no list'),
     (lambda s: s['optimizer']['param_groups'][0].update(lr=float('nan')), 'lr'),
+    (lambda s: s['optimizer']['param_groups'][0].update(momentum=None), 'momentum'),
+    (lambda s: s['optimizer']['param_groups'][0].update(foreach='yes'), 'foreach'),
     (lambda s: s['optimizer']['param_groups'][0].update(params=['a', 'b']), 'groups'),
     (lambda s: s['optimizer'].update(state={7: {}}), 'not trained'),
     (lambda s: s['optimizer'].update(state=None), 'expected a state'),

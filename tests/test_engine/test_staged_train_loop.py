@@ -19,6 +19,7 @@ from staged_toys import (FRAME, Interrupted, StagedToy, StagedToyData, loader,
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 from mammo_plugins.engine.hooks import CheckpointCheckHook
 from mammo_plugins.engine.loops import StageError, stages_of
+from mammo_plugins.engine.loops.stage_hook import StageHook
 
 ROOT = Path(__file__).parents[2]
 TWO = dict(low=dict(max_epochs=2, trainable=['low']),
@@ -549,6 +550,18 @@ def test_resuming_a_checkpoint_that_tells_the_later_stages_alone(tmp_path):
     train(tmp_path, dict(low=dict(max_epochs=1), all=dict(max_epochs=1)), **again)
     with pytest.raises(StageError, match='low, all .*trains low, new'):
         train(tmp_path, dict(low=dict(max_epochs=1), new=dict(max_epochs=1)), **again)
+
+
+@pytest.mark.parametrize('change', [
+    dict(name=3), dict(stages=float('nan')), dict(later=None), dict(metrics=[1]),
+    dict(begin_epoch=-1), dict(early_stopping=torch.ones(2, 3)), dict(to_validate='x'),
+    dict(stages=torch.ones(2, 2))])
+def test_resuming_a_stage_that_cannot_be_read(change):
+    stage = dict(name='low', stages=['low'], later=[], begin_epoch=0, to_validate=True,
+                 metrics=None, early_stopping=[(1, float('inf'))])
+    StageHook._check_stage(stage)
+    with pytest.raises(StageError, match='cannot be read'):
+        StageHook._check_stage({**stage, **change})
 
 
 def test_resuming_a_stage_that_is_shorter_now(tmp_path):

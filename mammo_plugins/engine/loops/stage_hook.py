@@ -130,19 +130,17 @@ class StageHook(Hook):
         """Raise for a stage in a checkpoint that was not written by this hook."""
         if stage is None:  # the loop says so
             return
-        names = [stage.get('name'), *(stage.get('stages') or ()),
-                 *(stage.get('later') or ())]
-        metrics = stage.get('metrics')
         try:
-            counts = [stage['begin_epoch']] + [c for c, _ in stage['early_stopping']]
-            scores = [s for _, s in stage['early_stopping']] + [
-                *(metrics or {}).values()]
+            names = [stage['name'], *stage.get('stages', ()), *stage['later']]
+            metrics = stage['metrics'] or {}
+            counts = [stage['begin_epoch'], *(c for c, _ in stage['early_stopping'])]
+            scores = [*metrics.values(), *(s for _, s in stage['early_stopping'])]
             sound = (all(isinstance(name, str) for name in names)
                      and all(map(is_count, counts))
                      and all(isinstance(score, (int, float)) for score in scores)
                      and isinstance(stage['to_validate'], bool))
-        except (KeyError, TypeError, ValueError, AttributeError):
-            sound = False
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
+            sound = False  # a missing part, or a number or tensor in place of a list
         if not sound:
             raise StageError('the checkpoint to resume from tells its stage in a way '
                              'that cannot be read; take an earlier one')
