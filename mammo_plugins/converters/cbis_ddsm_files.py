@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterable, List, Optional, Sequence
 
-import pydicom
+from mammo_plugins.io.elements import read_elements
+from mammo_plugins.io.reading import guarded
+from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 from . import outlines
 from .raw_folder import RawFolder
@@ -138,8 +140,9 @@ class CaseFiles:
         """Read a header; return the values of the tags, none if it cannot be."""
         self._headers[file] = None
         try:
-            ds = pydicom.dcmread(self.root / file, stop_before_pixels=True,
-                                 specific_tags=[*_IMAGE_TAGS, *tags])
+            with guarded(self.root / file):
+                ds = read_elements(self.root / file, [*_IMAGE_TAGS, *tags],
+                                   pixels=False, warnings=ReadingWarnings())
             described = str(ds.get('SeriesDescription') or '')
             self._headers[file] = Header(
                 file, int(ds.Rows), int(ds.Columns), int(ds.BitsAllocated),

@@ -24,6 +24,10 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import pixel_array
 from pydicom.uid import JPEGLosslessSV1
 
+from mammo_plugins.io import DicomWarnings
+from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.limits import budget
+
 _SOI, _EOI = b'\xff\xd8', b'\xff\xd9'
 _SOF3, _DRI, _SOS = 0xc3, 0xdd, 0xda
 _STANDALONE = {0x01, *range(0xd0, 0xd9)}  # markers without a length
@@ -75,6 +79,10 @@ def decode_ljpeg(data: bytes, lines: int, columns: int, bits: int) -> np.ndarray
         raise BadStream(
             f'holds {header.columns} x {header.lines} pixels (w x h), but its .ics '
             f'file says {columns} x {lines}; correct the .ics file')
+    try:
+        budget().check_pixels(lines, columns)
+    except Defect as defect:
+        raise BadStream(str(defect)) from None
     differences = _differences(data, header)
     pixels = _undo(differences, header, True)
     if _exceeds(pixels, bits):
@@ -148,7 +156,8 @@ def _differences(data: bytes, header: _Header) -> np.ndarray:
     ds.HighBit, ds.PixelRepresentation = 15, 0
     ds.PixelData = encapsulate([bytes(stream)])
     try:
-        pixels = pixel_array(ds, decoding_plugin='gdcm')
+        with DicomWarnings():
+            pixels = pixel_array(ds, decoding_plugin='gdcm')
     except Exception as error:
         raise BadStream(f'cannot be decoded ({type(error).__name__}): the file is '
                         'damaged; copy it again from its source') from None

@@ -1,4 +1,5 @@
 """The two kinds of files of INbreast that are not tables: regions and images."""
+import io
 import math
 import plistlib
 import re
@@ -9,14 +10,14 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.pixels import pixel_array
 from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
                          ExplicitVRLittleEndian, RLELossless, generate_uid)
 
-from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.io import atomic_path
+from mammo_plugins.io.dicom import decode
 from mammo_plugins.io.dicom_header import find_spacing
 from mammo_plugins.io.elements import code, load_dataset
-from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.reading import guarded
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 PIXEL_MM = 0.07  # Moreira et al. 2012, image acquisition: 70 micrometres
@@ -159,29 +160,25 @@ def mend_dicom(path: Path, target: Path, laterality: str, view: str) -> bool:
     Raises:
         MammogramError: If the raw file cannot be used.
     """
-    try:
+    with guarded(path):
         ds, _ = load_dataset(path, pixels=False, warnings=ReadingWarnings())
         if code(ds, 'Modality') == 'MG':
             return False
         ds, _ = load_dataset(path, pixels=True, warnings=ReadingWarnings())
-        pixels = pixel_array(ds, correct_unused_bits=False)
+        pixels = decode(ds, ReadingWarnings())
         spacing, _ = find_spacing(ds)
-    except Defect as defect:
-        raise MammogramError(path, str(defect)) from None
-    except Exception as error:
-        raise MammogramError(
-            path, f'pixel data cannot be decoded ({type(error).__name__}): the file '
-            'is damaged or cut short; copy it again from its source') from None
-    _restore(ds, path.name, laterality, view)
-    if spacing is None:
-        ds.ImagerPixelSpacing = [PIXEL_MM, PIXEL_MM]
-    if pixels.dtype == np.uint16 and ds.BitsStored == 16:
-        highest = int(pixels.max())
-        ds.BitsStored = next(bits for bits in _DEPTHS if highest < 2**bits)
-        ds.HighBit = ds.BitsStored - 1
-    ds.compress(RLELossless, pixels, generate_instance_uid=False)
+        _restore(ds, path.name, laterality, view)
+        if spacing is None:
+            ds.ImagerPixelSpacing = [PIXEL_MM, PIXEL_MM]
+        if pixels.dtype == np.uint16 and ds.BitsStored == 16:
+            highest = int(pixels.max())
+            ds.BitsStored = next(bits for bits in _DEPTHS if highest < 2**bits)
+            ds.HighBit = ds.BitsStored - 1
+        ds.compress(RLELossless, pixels, generate_instance_uid=False)
+        mended = io.BytesIO()
+        dcmwrite(mended, ds, enforce_file_format=True)
     with atomic_path(target) as temporary:
-        dcmwrite(temporary, ds, enforce_file_format=True)
+        temporary.write_bytes(mended.getvalue())
     return True
 
 

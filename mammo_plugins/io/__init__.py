@@ -2,6 +2,7 @@
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
 from mammo_plugins.io.json_lines import JsonLines
+from mammo_plugins.io.limits import ReadingLimits, add_limit_argument
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
 from mammo_plugins.io.walking import walk_folder
@@ -9,6 +10,6 @@ from mammo_plugins.io.writing import atomic_path, file_error, write_json
 
 __all__ = [
     'DicomWarnings', 'JsonLines', 'Mammogram', 'MammogramError', 'MammogramHeader',
-    'atomic_path', 'file_error', 'read_header', 'read_mammogram', 'walk_folder',
-    'write_json'
+    'ReadingLimits', 'add_limit_argument', 'atomic_path', 'file_error', 'read_header',
+    'read_mammogram', 'walk_folder', 'write_json'
 ]

@@ -5,16 +5,20 @@ from typing import List, Optional, Union
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
-                         ImplicitVRLittleEndian, JPEG2000TransferSyntaxes)
+                         ImplicitVRLittleEndian, JPEG2000TransferSyntaxes, RLELossless)
 
 from mammo_plugins.io.breast_check import shows_breast
+from mammo_plugins.io.codestreams import stream_size
 from mammo_plugins.io.dicom_header import dicom_header
 from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
                                        code, load_dataset, number, value)
-from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.errors import Defect, is_panic
 from mammo_plugins.io.grayscale import display, stored_range
+from mammo_plugins.io.known_terms import uid_name
+from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
@@ -41,6 +45,10 @@ def read_dicom(path: Union[str, Path],
     Raises:
         Defect: If the file is not a usable mammogram.
     """
+    size = Path(path).stat().st_size
+    if size > budget().limits.bytes:
+        read_dicom_header(path)  # a tomosynthesis is told by its frames
+    budget().check_bytes(size)
     warnings = ReadingWarnings()
     ds, identity = load_dataset(path, pixels=True, warnings=warnings)
     if bits_stored is not None:
@@ -73,22 +81,7 @@ def read_dicom(path: Union[str, Path],
 def _stored_values(ds: Dataset, bits: int, signed: bool,
                    warnings: ReadingWarnings) -> np.ndarray:
     """Return (H, W) int32 stored values."""
-    _find_transfer_syntax(ds, warnings)
-    _check_decoder(value(ds.file_meta, 'TransferSyntaxUID'))
-    _check_pixel_data(ds)
-    # as check_kind has read them, whatever their form
-    ds.SamplesPerPixel, ds.NumberOfFrames = 1, 1
-    ds.PhotometricInterpretation = code(ds, 'PhotometricInterpretation')
-    if 'PlanarConfiguration' in ds:
-        del ds.PlanarConfiguration
-    try:
-        # Unused high bits are kept, so that a wrong BitsStored can be told.
-        stored = pixel_array(ds, correct_unused_bits=False)
-    except Exception as error:
-        raise Defect(f'pixel data cannot be decoded ({type(error).__name__}, '
-                     f'transfer syntax {ds.file_meta.TransferSyntaxUID.name}): the '
-                     'file is damaged or cut short; copy it again from its source'
-                     ) from None
+    stored = decode(ds, warnings)
     stored = _without_other_bits(ds, stored, bits, signed, warnings).astype(np.int32)
     low, high = stored_range(bits, signed)
     lowest, highest = int(stored.min()), int(stored.max())
@@ -99,6 +92,67 @@ def _stored_values(ds: Dataset, bits: int, signed: bool,
     if lowest == highest:
         raise Defect('constant image: every pixel has the same value; leave it out')
     return stored
+
+
+def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
+    """Return the stored values of one grey image, unused bits kept.
+
+    Args:
+        ds (Dataset): The elements of the pixels in it become what they are read as.
+        warnings (ReadingWarnings): Gets a missing transfer syntax.
+
+    Returns:
+        np.ndarray: (H, W) integers.
+
+    Raises:
+        Defect: If they cannot be decoded.
+    """
+    _find_transfer_syntax(ds, warnings)
+    syntax = value(ds.file_meta, 'TransferSyntaxUID')
+    _check_decoder(syntax)
+    _check_pixel_data(ds)
+    for keyword in ('Rows', 'Columns', 'BitsAllocated', 'BitsStored',
+                    'PixelRepresentation'):
+        ds.add_new(keyword, 'US', integer(ds, keyword))
+    ds.add_new('SamplesPerPixel', 'US', 1)
+    ds.add_new('NumberOfFrames', 'IS', 1)
+    ds.add_new('PhotometricInterpretation', 'CS', code(ds, 'PhotometricInterpretation'))
+    if 'PlanarConfiguration' in ds:
+        del ds.PlanarConfiguration
+    budget().check_pixels(ds.Rows, ds.Columns)
+    budget().check_time()
+    try:
+        if syntax.is_encapsulated:
+            _check_stream(ds, get_frame(ds.PixelData, 0, number_of_frames=1))
+        # Unused high bits are kept, so that a wrong BitsStored can be told. The RLE
+        # decoder in Rust panics, aloud, where damage makes a segment longer.
+        stored = pixel_array(ds, correct_unused_bits=False, decoding_plugin=(
+            'pydicom' if syntax == RLELossless else ''))
+    except BaseException as error:
+        if isinstance(error, Defect) or not (
+                isinstance(error, Exception) or is_panic(error)):
+            raise
+        raise Defect(f'pixel data cannot be decoded ({type(error).__name__}, '
+                     f'transfer syntax {uid_name(syntax)}): the file is damaged or cut '
+                     'short; copy it again from its source') from None
+    if stored.shape != (ds.Rows, ds.Columns):
+        raise Defect('its pixel data is not of Rows x Columns: the file is damaged; copy '
+                     'it again from its source')
+    return stored
+
+
+def _check_stream(ds: Dataset, frame: bytes) -> None:
+    """Raise ``Defect`` for compressed pixels that are of another size than they say."""
+    rows, columns = ds.Rows, ds.Columns
+    if ds.file_meta.TransferSyntaxUID == RLELossless:
+        # a run takes two bytes at most for what it stands for, and headers 64
+        if len(frame) > 2 * rows * columns * ds.BitsAllocated // 8 + 2**10:
+            raise Defect('its RLE data is longer than its pixels: the file is damaged; '
+                         'copy it again from its source')
+        return
+    if stream_size(frame) not in (None, (rows, columns)):
+        raise Defect('its compressed pixels are of another size than Rows x Columns: the '
+                     'file is damaged; copy it again from its source')
 
 
 def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool,
@@ -134,7 +188,7 @@ def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool
 
 
 def _overlay_positions(ds: Dataset, warnings: ReadingWarnings) -> List[int]:
-    positions = []
+    positions: List[int] = []
     for tag in OVERLAY_BIT_POSITIONS:
         try:
             positions += [int(ds[tag].value)] if tag in ds else []
@@ -186,11 +240,11 @@ def _check_decoder(syntax: UID) -> None:
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
-        raise Defect(f'transfer syntax {syntax.name} is not supported; '
+        raise Defect(f'transfer syntax {uid_name(syntax)} is not supported; '
                      'have its source export it as Explicit VR Little Endian'
                      ) from None
     if not available:
-        raise Defect(f'no decoder for transfer syntax {syntax.name} is installed; '
+        raise Defect(f'no decoder for transfer syntax {uid_name(syntax)} is installed; '
                      f'pip install {_decoder_packages(syntax)}')
 
 

@@ -1,10 +1,10 @@
 """Facts of a mammogram's DICOM header: position, spacing and what is safe."""
 import hashlib
 import re
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from pydicom.dataset import Dataset
-from pydicom.uid import (UID, BreastProjectionXRayImageStorageForPresentation,
+from pydicom.uid import (BreastProjectionXRayImageStorageForPresentation,
                          BreastProjectionXRayImageStorageForProcessing,
                          BreastTomosynthesisImageStorage,
                          DigitalMammographyXRayImageStorageForPresentation,
@@ -20,6 +20,10 @@ from mammo_plugins.io.grayscale import modality_kind, voi_kind
 from mammo_plugins.io.identity import Identity
 from mammo_plugins.io.image_kind import (LARGEST_FACTOR, find_image_kind,
                                           item_codes, sop_class_of)
+from mammo_plugins.io.known_terms import (INTENTS, LATERALITIES, MODALITIES,
+                                          PHOTOMETRIC, POSITIONS, image_type, maker,
+                                          model, quoted, shown, uid_name)
+from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
@@ -84,15 +88,13 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
     """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
     modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
     if modality not in (None, 'MG'):
-        raise Defect(f'{describe("Modality")} is {warnings.shown(modality)}, not MG: '
+        raise Defect(f'{describe("Modality")} is {shown(modality, MODALITIES)}, not MG: '
                      'no mammogram; leave the file out, or correct its header')
     if sop_class is None:
         warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
     if modality is None:
         if sop_class not in (None, *_SOP_CLASSES):
-            name = UID(sop_class).name
-            shown = 'another' if name == sop_class else name
-            raise Defect(f'{describe("SOPClassUID")} is {shown}, and '
+            raise Defect(f'{describe("SOPClassUID")} is {uid_name(sop_class)}, and '
                          f'{describe("Modality")} is missing: no mammogram; leave the '
                          'file out, or correct its header')
         warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
@@ -112,7 +114,7 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
                      'its source')
     if photometric not in ('MONOCHROME1', 'MONOCHROME2'):
         raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
-                     f'{warnings.shown(photometric)}; export it as MONOCHROME2')
+                     f'{shown(photometric, PHOTOMETRIC)}; export it as MONOCHROME2')
 
 
 def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
@@ -138,6 +140,7 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
     meta = getattr(ds, 'file_meta', Dataset())
     syntax = value(meta, 'TransferSyntaxUID')
     sop_class = sop_class_of(ds, warnings)
+    intent = code(ds, 'PresentationIntentType', warnings)
     facts = dict.fromkeys(FACTS)
     yes_no = {'YES': True, 'NO': False}
     facts.update(
@@ -145,24 +148,27 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
         exam_key=hashlib.sha256(str(study).encode()).hexdigest()[:12]
         if study else None,
         modality=code(ds, 'Modality', warnings),
-        sop_class=UID(sop_class).name if sop_class else None,
-        manufacturer=_text(ds, 'Manufacturer', warnings),
-        model=_text(ds, 'ManufacturerModelName', warnings),
-        presentation_intent=code(ds, 'PresentationIntentType', warnings),
-        image_type=[term for term in codes(ds, 'ImageType', warnings)
-                    if not warnings.identity.holds(term)] or None,
+        sop_class=uid_name(sop_class),
+        manufacturer=maker(code(ds, 'Manufacturer', warnings)),
+        model=model(code(ds, 'ManufacturerModelName', warnings)),
+        presentation_intent=intent and shown(intent, INTENTS),
+        image_type=image_type(codes(ds, 'ImageType', warnings)) or None,
         image_kind=find_image_kind(ds, warnings),
         breast_implant=yes_no.get(code(ds, 'BreastImplantPresent', warnings)),
         cem_image=find_cem_image(ds, warnings),
         contrast_agent=value(ds, 'ContrastBolusAgent', warnings) is not None,
         photometric_interpretation=code(ds, 'PhotometricInterpretation'),
-        transfer_syntax=UID(syntax).name if syntax else None,
+        transfer_syntax=uid_name(syntax),
         lossy=code(ds, 'LossyImageCompression', warnings) == '01',
         rows=integer(ds, 'Rows'),
         columns=integer(ds, 'Columns'),
         bits_allocated=integer(ds, 'BitsAllocated'),
         bits_stored=integer(ds, 'BitsStored'),
         signed=integer(ds, 'PixelRepresentation') == 1)
+    if not facts['rows'] * facts['columns']:
+        raise Defect(f'{describe("Rows")} or {describe("Columns")} is 0: no image; leave '
+                     'the file out')
+    budget().check_pixels(facts['rows'], facts['columns'])
     facts.update(
         modality_lut=modality_kind(ds, warnings),
         voi_lut=voi_kind(ds, facts['bits_stored'], facts['signed'], warnings),
@@ -200,7 +206,7 @@ def find_laterality(ds: Dataset,
                   if v and v not in ('L', 'R')), None)
     if other and warnings is not None:
         warnings.add('unknown laterality',
-                     f'{describe(other[0])} is {warnings.quote(other[1])}')
+                     f'{describe(other[0])} is {quoted(other[1], LATERALITIES)}')
     return next(iter(stated.values()), None)
 
 
@@ -231,7 +237,7 @@ def find_view(ds: Dataset,
     if {'CC', 'MLO'} <= {*positions, *coded}:
         return _conflict(
             'conflicting view', f'{describe("ViewPosition")} is '
-            f'{", ".join(positions) or "missing"}, {describe("ViewCodeSequence")} says '
+            f'{_listed(positions) or "missing"}, {describe("ViewCodeSequence")} says '
             f'{", ".join(coded) or "nothing"}', warnings)
     known = [view for view in positions + coded if view in _VIEWS]
     special = [view for view in known if view not in ('CC', 'MLO')]
@@ -242,13 +248,14 @@ def find_view(ds: Dataset,
         return orientation
     if written:
         quoting.add('unknown view',
-                    f'{describe("ViewPosition")} is {quoting.quote(written[0])}')
-    for item in views:
-        meaning = code(item, 'CodeMeaning', quoting) or code(
-            item, 'CodeValue', quoting)
-        quoting.add('unknown view', f'{describe("ViewCodeSequence")} is '
-                    f'{quoting.quote(meaning)}, not of CID 4014')
+                    f'{describe("ViewPosition")} is {quoted(written[0], POSITIONS)}')
+    if views:
+        quoting.add('unknown view', f'{describe("ViewCodeSequence")} is not of CID 4014')
     return None
+
+
+def _listed(terms: Sequence[str]) -> str:
+    return ', '.join(shown(term, POSITIONS) for term in terms)
 
 
 def find_orientation(ds: Dataset,
@@ -279,7 +286,7 @@ def find_orientation(ds: Dataset,
 _AXIS = {'A': 0, 'P': 0, 'L': 1, 'R': 1, 'H': 2, 'F': 2}
 
 # a pixel of a mammogram in mm, whatever it was reduced to; else the unit is another
-_SPACINGS = (0.005, 5)
+SPACINGS = (0.005, 5)
 
 
 def find_spacing(
@@ -331,19 +338,11 @@ def _spacing(ds: Dataset, keyword: str,
     lengths = read_lengths(written)
     where = describe(keyword)
     if lengths is None or not all(
-            _SPACINGS[0] <= length <= _SPACINGS[1] for length in lengths):
-        shown = warnings.quote('\\'.join(written))
+            SPACINGS[0] <= length <= SPACINGS[1] for length in lengths):
         warnings.add('pixel spacing that makes no sense',
-                     f'{where}: {shown} is not two lengths in mm, taken as absent')
+                     f'{where} is not two lengths of 0.005 to 5 mm, taken as absent')
         return None
     if own or lengths != found:
         warnings.add('pixel spacing of another form',
                      f'{where}, read as {lengths[0]:g} x {lengths[1]:g} mm')
     return lengths[0], lengths[1]
-
-
-def _text(ds: Dataset, keyword: str, warnings: ReadingWarnings) -> Optional[str]:
-    found = value(ds, keyword, warnings)
-    if found is None or warnings.identity.holds(str(found)):
-        return None
-    return str(found).strip() or None

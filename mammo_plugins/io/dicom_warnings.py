@@ -1,18 +1,27 @@
-"""What pydicom warns of while many files are read: kinds, not a line a file."""
+"""What libraries warn of and log while files are read: kinds, without values.
+
+Their texts quote the file, and in a damaged file any element may hold the patient's
+name. They are kept from the moment a file is opened, in all threads.
+"""
+import logging
 import re
+import threading
 import warnings
 from types import TracebackType
-from typing import Any, Optional, Set, Type
+from typing import Any, List, Optional, Set, Type
 
-# what differs from file to file, and may be an identity: quoted texts and numbers
-_VALUES = re.compile(r"""'[^']*'|"[^"]*"|<[^>]*>|\S*\d\S*""")
+_LIBRARIES = ('pydicom', 'PIL', 'tifffile')
+_MODULES = re.compile(rf'.*[\\/]({"|".join(_LIBRARIES)})[\\/]')
+# from the first quoted or introduced text on
+_VALUE = re.compile(r"""(?<!\w)['"<].*|[:\n].*|\.\s.*""", re.DOTALL)
+_WORDS = re.compile(r'\S*[^\sA-Za-z.,:()-]\S*')  # numbers, and what is no plain word
 
 
 class DicomWarnings:
     """Keeps what pydicom warns of, in place of printing it.
 
-    A kind is the text of a warning without its values, for they are those of the
-    header. To be used around all threads that read, not in one of several.
+    A kind is the beginning of a warning without its values, for they are those of the
+    header. One around others gets what they kept; those of a thread are its own.
 
     Attributes:
         kinds (set[str]): What there was.
@@ -20,24 +29,97 @@ class DicomWarnings:
 
     def __init__(self) -> None:
         self.kinds: Set[str] = set()
-        self._caught = warnings.catch_warnings()
 
     def __enter__(self) -> 'DicomWarnings':
-        self._caught.__enter__()
-        self._show = warnings.showwarning
-        warnings.filterwarnings('always', module=r'pydicom\b')
-        warnings.showwarning = self._keep
+        self._around = _kept.begin(self)
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]],
                  error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        self._caught.__exit__(kind, error, trace)
+        _kept.end(self)
+        if self._around is not None:
+            self._around.kinds |= self.kinds
+
+    def tell(self, path: object) -> None:
+        """Warn of the kinds, unless there is another one around that keeps them.
+
+        Args:
+            path (object): The file.
+        """
+        if self._around is None:
+            for kind in sorted(self.kinds):
+                warnings.warn(f'{path}: pydicom: {kind}', stacklevel=3)
+
+
+class _Kept(logging.Filter):
+    """Stands in place of ``warnings.showwarning`` while any file is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.RLock()
+        self._open: List[DicomWarnings] = []
+        self._local = threading.local()
+
+    @property
+    def _own(self) -> List[DicomWarnings]:
+        """list[DicomWarnings]: Of this thread, the innermost last."""
+        return self._local.__dict__.setdefault('own', [])
+
+    def begin(self, keeper: DicomWarnings) -> Optional[DicomWarnings]:
+        with self._lock:
+            around = self._innermost()
+            if not self._open:
+                self._install()
+            self._open.append(keeper)
+            self._own.append(keeper)
+        return around
+
+    def end(self, keeper: DicomWarnings) -> None:
+        with self._lock:
+            self._own.remove(keeper)
+            self._open.remove(keeper)
+            if not self._open:
+                self._uninstall()
+
+    def _innermost(self) -> Optional[DicomWarnings]:
+        """Return what keeps this thread's warnings; the others' first, if not its own."""
+        return (self._own[-1:] or self._open[:1] or [None])[0]
+
+    def _install(self) -> None:
+        self._caught = warnings.catch_warnings()
+        self._caught.__enter__()
+        self._show = warnings.showwarning
+        warnings.filterwarnings('always', module=rf'({"|".join(_LIBRARIES)})\b')
+        warnings.showwarning = self._keep
+        self._loggers = [logging.getLogger(name) for name in list(
+            logging.root.manager.loggerDict) if name.split('.')[0] in _LIBRARIES]
+        for logger in self._loggers:
+            logger.addFilter(self)
+
+    def _uninstall(self) -> None:
+        for logger in self._loggers:
+            logger.removeFilter(self)
+        self._caught.__exit__(None, None, None)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let no record through: what they say is warned of or raised as well."""
+        return False
 
     def _keep(self, message: Warning, category: Type[Warning], filename: str,
               *args: Any, **kwargs: Any) -> None:
-        if 'pydicom' not in filename:
+        library = _MODULES.match(filename)
+        with self._lock:
+            keeper = self._innermost()
+        if library is None or keeper is None:
             self._show(message, category, filename, *args, **kwargs)
-            return
-        text = re.split(r'\.\s|\n', _VALUES.sub('\u2026', str(message)))[0]
-        self.kinds.add(' '.join(text.split()).rstrip('. :\u2026'))
+        elif library[1] == 'pydicom':
+            keeper.kinds.add(_kind_of(str(message)))
+
+
+def _kind_of(text: str) -> str:
+    words = _WORDS.sub('\u2026', _VALUE.sub('', text)).split()
+    return ' '.join(words).rstrip('. :\u2026') or 'value that is not as the standard says'
+
+
+_kept = _Kept()

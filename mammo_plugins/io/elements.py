@@ -10,7 +10,7 @@ read counts as absent and is noted there; without it, it is a ``Defect``.
 import io
 import math
 from pathlib import Path
-from typing import Any, List, Optional, Tuple, Union
+from typing import Any, BinaryIO, List, Optional, Sequence, Tuple, Union
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
@@ -18,6 +18,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from mammo_plugins.io.bounded_file import BoundedFile, count_sequence
 from mammo_plugins.io.decimals import read_decimal
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.identity import IDENTITY_ELEMENTS, Identity, take_identity
@@ -87,17 +88,15 @@ def load_dataset(path: Union[str, Path], pixels: bool,
         Defect: If the file cannot be parsed.
     """
     try:
-        ds = pydicom.dcmread(
-            _with_preamble(path, warnings), force=True,
-            specific_tags=WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
-            stop_before_pixels=not pixels)
-        identity = warnings.identity = take_identity(ds)
+        ds = read_elements(path, WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
+                           pixels, warnings)
+        identity = take_identity(ds)
     except Exception as error:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '
             'damaged or cut short; copy it again from its source') from None
-    if getattr(ds.file_meta, 'MediaStorageSOPClassUID',
-               None) == MediaStorageDirectoryStorage:
+    if value(ds.file_meta, 'MediaStorageSOPClassUID',
+             ReadingWarnings()) == MediaStorageDirectoryStorage:
         raise Defect('a DICOMDIR, which lists other files; leave it out')
     if not len(ds):  # what pydicom makes of a compressed file without its end
         raise Defect('no element can be read: the file is damaged or cut short; '
@@ -106,18 +105,34 @@ def load_dataset(path: Union[str, Path], pixels: bool,
     return ds, identity
 
 
-def _with_preamble(path: Union[str, Path],
-                   warnings: ReadingWarnings) -> Union[str, Path, io.BytesIO]:
-    """Return what pydicom reads: the file, or its bytes behind a lone 'DICM'."""
+def read_elements(path: Union[str, Path], tags: Sequence[Union[str, int]],
+                  pixels: bool, warnings: ReadingWarnings) -> Dataset:
+    """Read some elements of a DICOM file, within the limits of reading.
+
+    Args:
+        path (str | Path): The file.
+        tags (Sequence[str | int]): The elements; no other is parsed.
+        pixels (bool): Whether to read the pixel data too.
+        warnings (ReadingWarnings): Gets a missing preamble.
+
+    Raises:
+        Exception: Any, if the file cannot be parsed; pydicom has many.
+    """
     with open(path, 'rb') as file:
-        start = file.read(132)
-        if start[128:] == b'DICM':
-            return path
-        warnings.add('no DICOM preamble', 'read as DICOM without it')
-        if start[:4] != b'DICM':
-            return path
-        file.seek(0)
-        return io.BytesIO(bytes(128) + file.read())
+        return pydicom.dcmread(BoundedFile(_with_preamble(file, warnings)), force=True,
+                               specific_tags=list(tags), stop_before_pixels=not pixels)
+
+
+def _with_preamble(file: BinaryIO, warnings: ReadingWarnings) -> BinaryIO:
+    """Return what pydicom reads: the file, or its bytes behind a lone 'DICM'."""
+    start = file.read(132)
+    if start[128:] == b'DICM':
+        return file
+    warnings.add('no DICOM preamble', 'read as DICOM without it')
+    if start[:4] != b'DICM':
+        return file
+    file.seek(0)
+    return io.BytesIO(bytes(128) + file.read())
 
 
 def _flatten_functional_groups(ds: Dataset, warnings: ReadingWarnings) -> None:
@@ -142,6 +157,7 @@ def value(ds: Dataset, keyword: str,
     Raises:
         Defect: If the element's bytes are no value of its type, without ``warnings``.
     """
+    _count_items(ds, keyword)
     try:
         found = ds.get(keyword)
     except Exception:
@@ -154,6 +170,13 @@ def value(ds: Dataset, keyword: str,
     if found is None or (hasattr(found, '__len__') and len(found) == 0):
         return None
     return found
+
+
+def _count_items(ds: Dataset, keyword: str) -> None:
+    """Raise ``Defect`` if an element is a sequence of more items than are read."""
+    element = ds.get_item(keyword)
+    if isinstance(element, RawDataElement):
+        count_sequence(element)
 
 
 def code(ds: Dataset, keyword: str,
@@ -202,6 +225,7 @@ def numbers(ds: Dataset, keyword: str,
     Raises:
         Defect: If a value is not a finite number, without ``warnings``.
     """
+    _count_items(ds, keyword)
     try:
         found = ds.get(keyword)
         if found is None or (hasattr(found, '__len__') and len(found) == 0):
@@ -236,16 +260,16 @@ def number(ds: Dataset, keyword: str,
 
 
 def integer(ds: Dataset, keyword: str) -> int:
-    """Return a whole number the file must state.
+    """Return a whole number of 16 bits that the file must state.
 
     Raises:
-        Defect: If the element is absent or no whole number.
+        Defect: If the element is absent or no such number.
     """
     found = number(ds, keyword)
-    if found is None or found != int(found):
+    if found is None or found not in range(2**16):
         raise Defect(f'{describe(keyword)} is '
-                     f'{"missing" if found is None else "not a whole number"}; '
-                     'correct the header')
+                     f'{"missing" if found is None else "not a whole number of 16 bits"}'
+                     '; correct the header')
     return int(found)
 
 

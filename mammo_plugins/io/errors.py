@@ -29,3 +29,11 @@ class Defect(Exception):
     The readers turn it into a :class:`MammogramError`. It is the only exception
     whose text they pass on: pydicom's may quote the file's elements.
     """
+
+
+def is_panic(error: BaseException) -> bool:
+    """Tell whether an error is the ``PanicException`` of a decoder written in Rust.
+
+    It is no ``Exception``, and each library has a class of its own.
+    """
+    return type(error).__name__ == 'PanicException'

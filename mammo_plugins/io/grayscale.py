@@ -19,6 +19,7 @@ from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _WINDOWS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID')
+_LEAST_STEP = 1e-100  # between levels, far beyond any unit
 _FAINTEST = 1 / 64  # a choice that shows all possible values within this is broken
 
 
@@ -139,8 +140,15 @@ def _apply_modality(
     if slope == 0:
         warnings.add('rescale slope 0', f'{describe("RescaleSlope")} would make every '
                      'pixel equal, taken as 1')
-    values = stored * (slope or 1.0) + (
-        number(ds, 'RescaleIntercept', warnings) or 0.0)
+    with np.errstate(over='ignore', invalid='ignore'):
+        values = stored * (slope or 1.0) + (
+            number(ds, 'RescaleIntercept', warnings) or 0.0)
+        steps = np.abs(np.diff(values))
+    # at the edge of float64, or where the intercept swallows the slope
+    if not (_LEAST_STEP < steps.min() <= steps.max() < 1 / _LEAST_STEP):
+        warnings.add('rescale that cannot be used', f'{describe("RescaleSlope")} and '
+                     f'{describe("RescaleIntercept")} leave no levels apart: not used')
+        values = stored
     return values, (min(values[0], values[-1]), max(values[0], values[-1]))
 
 
@@ -226,12 +234,14 @@ def apply_window(values: np.ndarray, center: float, width: float,
         raise Defect(f'{describe("WindowWidth")} is {width:g}, but {function} '
                      f'needs {least}; correct the header')
     if function == 'SIGMOID':
-        return expit(4 * (values - center) / width)
+        with np.errstate(over='ignore'):  # to infinity, which is 0 or 1
+            return expit(4 * (values - center) / width)
     if function == 'LINEAR':
         center, width = center - 0.5, width - 1
     if width == 0:  # LINEAR of width 1 is a threshold
         return (values > center).astype(np.float64)
-    return np.clip((values - center) / width + 0.5, 0, 1)
+    with np.errstate(over='ignore'):
+        return np.clip((values - center) / width + 0.5, 0, 1)
 
 
 def _padding(ds: Dataset, stored: np.ndarray, shown: Optional[slice],

@@ -8,15 +8,13 @@ import hashlib
 import os
 import re
 from dataclasses import dataclass
-from typing import (Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Set,
-                    Tuple)
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from pydicom.dataset import Dataset
 
 _KEY = os.urandom(32)
 
 IDENTITY_ELEMENTS = ['PatientID', 'PatientBirthDate', 'PatientName', 'StudyDate']
-_SHORTEST = 4  # letters of a word that can tell a patient
 # of CBIS-DDSM, which numbers images rather than patients
 _VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
 
@@ -29,23 +27,11 @@ class Identity:
         patient_id, birth_date, name, study_date (str, optional): Of PatientID,
             PatientBirthDate, PatientName and StudyDate. IDs and names are compared
             without case, punctuation and a view at their end, dates by their digits.
-        words (frozenset[str]): Of the words of ID, birth date and name.
     """
     patient_id: Optional[str] = None
     birth_date: Optional[str] = None
     name: Optional[str] = None
     study_date: Optional[str] = None
-    words: FrozenSet[str] = frozenset()
-
-    def holds(self, text: str) -> bool:
-        """Tell whether a text has a word of the patient's ID, birth date or name in it.
-
-        Args:
-            text (str): Of which the first 64 letters and digits are looked at.
-        """
-        text = _letters(text.upper())[:64]
-        return any(_hash(text[start:end]) in self.words for start in range(len(text))
-                   for end in range(start + _SHORTEST, len(text) + 1))
 
 
 def take_identity(ds: Dataset) -> Identity:
@@ -58,25 +44,15 @@ def take_identity(ds: Dataset) -> Identity:
     for keyword in IDENTITY_ELEMENTS:
         if keyword in ds:
             del ds[keyword]
-    own = [found[keyword] for keyword in (
-        'PatientID', 'PatientBirthDate', 'PatientName')]
     return Identity(
         patient_id=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientID']))),
         birth_date=_hash(re.sub(r'\D', '', found['PatientBirthDate'])),
         name=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientName']))),
-        study_date=_hash(re.sub(r'\D', '', found['StudyDate'])),
-        words=frozenset(word for text in own for word in _words(text)))
+        study_date=_hash(re.sub(r'\D', '', found['StudyDate'])))
 
 
 def _letters(text: str) -> str:
     return ''.join(character for character in text if character.isalnum())
-
-
-def _words(text: str) -> Set[str]:
-    """Return the hashes of a text and of its words; short ones say nothing."""
-    text = text.upper()
-    words = {_letters(text), *re.split(r'[\W_]+', text)}
-    return {_hash(word) for word in words if len(word) >= _SHORTEST}
 
 
 def _text(ds: Dataset, keyword: str) -> str:

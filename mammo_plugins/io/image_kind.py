@@ -153,8 +153,8 @@ def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
             kind = _by_words(meaning)
         if kind is None:
             warnings.add('unknown view modifier',
-                         f'{describe("ViewModifierCodeSequence")} has '
-                         f'{warnings.quote(meaning or None)}, which is not of CID 4015')
+                         f'{describe("ViewModifierCodeSequence")} has an item that is '
+                         'not of CID 4015')
             kind = 'unknown modifier'
         kinds.append(kind)
     return kinds

@@ -71,8 +71,8 @@ def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, fl
     if low < 0 and first_mapped >= 2**15 and first_mapped > high:
         first_mapped -= 2**16  # a negative number kept in an unsigned element
     if low >= 0 and first_mapped < 0:
-        disagree(f'states the first value {first_mapped} of unsigned pixels, read as '
-                 f'{first_mapped + 2**16}')
+        disagree(f'states the first value {first_mapped:g} of unsigned pixels, read as '
+                 f'{first_mapped + 2**16:g}')
         first_mapped += 2**16
     bits, known = _depth(descriptor, entries, sequence)
     if not known:

@@ -4,6 +4,7 @@ The header (``.mhd``, or ``.mha`` with the pixels behind it) has lines ``Key = V
 the last of them ``ElementDataFile``; source: the MetaIO documentation of ITK. Read are
 two-dimensional images of one channel, or the only slice of a volume.
 """
+import math
 import re
 import zlib
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from mammo_plugins.io.dicom_header import FACTS
+from mammo_plugins.io.decimals import read_decimal
+from mammo_plugins.io.dicom_header import FACTS, SPACINGS
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.pictures import full_scale
 from mammo_plugins.io.projection import projection_levels
@@ -27,6 +30,9 @@ _TYPES = {
     'MET_INT': 'i4', 'MET_UINT': 'u4', 'MET_LONG_LONG': 'i8', 'MET_ULONG_LONG': 'u8',
     'MET_FLOAT': 'f4', 'MET_DOUBLE': 'f8',
 }
+_LEAST_RANGE = 1e-100  # of ElementMin to ElementMax
+_OUTSIDE = ("MetaImage header: ElementDataFile leads out of the header's folder; put the "
+            'pixels beside the header')
 _TRUTHS = {'true': True, 't': True, '1': True, 'false': False, 'f': False, '0': False}
 
 
@@ -69,8 +75,7 @@ def parse_header(path: Path) -> MetaHeader:
         data = file.read(_LONGEST_HEADER)
     fields, end = _fields(data)
     if fields.get('ObjectType', 'Image').lower() != 'image':
-        raise Defect(f'MetaImage header: ObjectType is {fields["ObjectType"]}, not '
-                     'Image; leave the file out')
+        raise Defect('MetaImage header: ObjectType is not Image; leave the file out')
     if not _truth(fields, 'BinaryData', default=True):
         raise Defect('MetaImage header: pixels as text (BinaryData = False) are not '
                      'read; write them in binary')
@@ -80,8 +85,9 @@ def parse_header(path: Path) -> MetaHeader:
                      'mammogram is grey; save it with one')
     kind = fields.get('ElementType', '')
     if kind not in _TYPES:
-        raise Defect(f'MetaImage header: ElementType is {kind or "missing"}; expected '
-                     f'one of {", ".join(_TYPES)}')
+        stated = 'another' if kind else 'missing'
+        raise Defect(f'MetaImage header: ElementType is {stated}; expected one of '
+                     f'{", ".join(_TYPES)}')
     orders = {_truth(fields, key) for key in ('ElementByteOrderMSB',
                                               'BinaryDataByteOrderMSB')} - {None}
     if len(orders) > 1:
@@ -172,17 +178,17 @@ def read_values(path: Path, header: MetaHeader,
 def _fields(data: bytes) -> Tuple[Dict[str, str], int]:
     """Return the header's fields and the number of its bytes."""
     fields: Dict[str, str] = {}
-    for match in _LINE.finditer(data):
+    for number, match in enumerate(_LINE.finditer(data), 1):
         key, equals, value = match[1].decode('latin-1').partition('=')
         key, value = key.replace('\u00ef\u00bb\u00bf', '').strip(), value.strip()
         if not key:
             continue
         if not equals:
-            raise Defect(f'MetaImage header: line {key[:40]!r} is not of the form '
-                         'Key = Value')
+            raise Defect(f'MetaImage header: line {number} is not of the form Key = '
+                         'Value')
         if fields.setdefault(key, value) != value:
-            raise Defect(f'MetaImage header: {key} is there twice, as {fields[key]} '
-                         f'and as {value}; correct it')
+            raise Defect(f'MetaImage header: line {number} has another value than an '
+                         'earlier line of the same key; correct it')
         if key == 'ElementDataFile':
             return fields, match.end()
     raise Defect('MetaImage header without ElementDataFile: the file is cut short; '
@@ -194,18 +200,15 @@ def _truth(fields: Dict[str, str], key: str,
     if key not in fields:
         return default
     if fields[key].lower() not in _TRUTHS:
-        raise Defect(f'MetaImage header: {key} is {fields[key]!r}; expected True or '
-                     'False')
+        raise Defect(f'MetaImage header: {key} is neither True nor False; correct it')
     return _TRUTHS[fields[key].lower()]
 
 
 def _numbers(fields: Dict[str, str], key: str) -> List[float]:
-    try:
-        found = [float(word) for word in fields.get(key, '').split()]
-    except ValueError:
-        found = [float('nan')]
+    found = [read_decimal(word) for word in fields.get(key, '').split()]
     if not np.isfinite(found).all():
-        raise Defect(f'MetaImage header: {key} is {fields[key]!r}; expected numbers')
+        raise Defect(f'MetaImage header: {key} holds something that is not a finite '
+                     'number; correct it')
     return found
 
 
@@ -213,10 +216,8 @@ def _sizes(fields: Dict[str, str]) -> Tuple[int, ...]:
     sizes, dimensions = _numbers(fields, 'DimSize'), _numbers(fields, 'NDims')
     if (len(sizes) < 2 or min(sizes) < 1 or any(size % 1 for size in sizes)
             or dimensions not in ([], [len(sizes)])):
-        raise Defect(
-            f'MetaImage header: DimSize is {fields.get("DimSize")!r} and NDims '
-            f'{fields.get("NDims")!r}; expected as many whole numbers above 0 as there '
-            'are dimensions')
+        raise Defect('MetaImage header: DimSize is not as many whole numbers above 0 as '
+                     'NDims states; correct them')
     return tuple(map(int, sizes))
 
 
@@ -230,16 +231,17 @@ def _spacing(fields: Dict[str, str],
         found = _numbers(fields, key)
     except Defect:
         found = []
-    if len(found) >= 2 and min(found[:2]) > 0:
+    if len(found) >= 2 and all(
+            SPACINGS[0] <= length <= SPACINGS[1] for length in found[:2]):
         return found[1], found[0]
-    warnings.add('pixel spacing that makes no sense', f'{key} {fields[key][:40]!r} is '
-                 'not two lengths in mm, taken as absent')
+    warnings.add('pixel spacing that makes no sense', f'{key} is not two lengths of '
+                 f'{SPACINGS[0]:g} to {SPACINGS[1]:g} mm, taken as absent')
     return None
 
 
 def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
     low, high = _numbers(fields, 'ElementMin'), _numbers(fields, 'ElementMax')
-    if len(low) == len(high) == 1 and low[0] < high[0]:
+    if len(low) == len(high) == 1 and _LEAST_RANGE < high[0] - low[0] < math.inf:
         return low[0], high[0]
     return None
 
@@ -247,21 +249,21 @@ def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
 def _inside(name: str) -> str:
     """Return the name of a data file, which has to lie below its header's folder."""
     if not name or name.upper().split()[0] == 'LIST' or '%' in name:
-        raise Defect(f'MetaImage header: ElementDataFile is {name!r}; expected LOCAL, '
-                     'or the name of one file')
+        raise Defect('MetaImage header: ElementDataFile names no file; expected LOCAL, or '
+                     'the name of one file')
     path = PurePosixPath(name.replace('\\', '/'))
     if path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts:
-        raise Defect(f'MetaImage header: ElementDataFile {name!r} leads out of the '
-                     "header's folder; put the pixels beside the header")
+        raise Defect(_OUTSIDE)
     return path.as_posix()
 
 
 def _plane(header: MetaHeader) -> Tuple[int, int]:
     columns, rows, *others = header.sizes
     if any(size != 1 for size in others):
-        shown = ' x '.join(map(str, header.sizes))
+        shown = ' x '.join(f'{size:g}' for size in header.sizes[:4])
         raise Defect(f'a volume of {shown} elements: only single images are read; save '
                      'the slice or projection you need to a file of its own')
+    budget().check_pixels(rows, columns)
     return rows, columns
 
 
@@ -282,33 +284,54 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     """Return the bytes of the first plane."""
     rows, columns = _plane(header)
     needed = rows * columns * header.dtype.itemsize
-    file = path if header.data_file == 'LOCAL' else path.parent / header.data_file
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise Defect(f'its data file {header.data_file} cannot be read '
-                     f'({error.strerror}); put it beside the header') from None
-    if header.start >= 0:
-        data = data[header.start:]
+    file = _data_file(path, header)
+    size = file.stat().st_size
+    start = header.start if header.start >= 0 else 0 if header.compressed else max(
+        0, size - needed)
+    there = max(0, size - start)
+    # a stream of zlib is hardly ever longer than what it stands for
+    wanted = 2 * needed + 2**10 if header.compressed else needed
+    budget().check_bytes(min(there, wanted))
+    with file.open('rb') as pixels:
+        pixels.seek(min(start, size))
+        data = pixels.read(min(there, wanted))
     if header.compressed:
         try:
             data = zlib.decompressobj().decompress(data, needed)
         except zlib.error:
             raise Defect('its compressed pixels cannot be unpacked: the file is '
                          'damaged; copy it again from its source') from None
-    elif header.start < 0:
-        data = data[-needed:]
-    if len(data) < needed:
-        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixels in '
-                     f'{header.data_file}; copy it again from its source')
-    if len(data) % needed:
-        raise Defect(f'{header.data_file} holds {len(data)} bytes of pixels, which is '
-                     f'no multiple of the {needed} that the header states; correct '
-                     'DimSize or ElementType')
-    if len(data) > needed:
-        warnings.add('several planes of pixels', f'{len(data) // needed} in the data '
+        there = len(data)
+    if there < needed:
+        raise Defect(f'truncated: {there} of {needed} bytes of pixels; copy its data file '
+                     'again from its source')
+    if there % needed:
+        raise Defect(f'its data file holds {there} bytes of pixels, which is no multiple '
+                     f'of the {needed} that the header states; correct DimSize or '
+                     'ElementType')
+    if there > needed:
+        warnings.add('several planes of pixels', f'{there // needed} in the data '
                      'file where the header states one: the first is taken')
-    return data[:needed]
+    return data
+
+
+def _data_file(path: Path, header: MetaHeader) -> Path:
+    """Return the file of the pixels: below the header's folder, links followed."""
+    if header.data_file == 'LOCAL':
+        return path
+    file = path.parent / header.data_file
+    try:
+        # the folder itself may be a link, and so may the header beside its pixels
+        folders = path.parent.resolve(), path.resolve().parent
+        if not any(file.resolve().is_relative_to(folder) for folder in folders):
+            raise Defect(_OUTSIDE)
+        known = file.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long a name, NUL, a loop of links
+        known = False
+    if not known:
+        raise Defect('its data file (ElementDataFile) is not there, or no file; put it '
+                     'beside the header')
+    return file
 
 
 def _integer_levels(values: np.ndarray,

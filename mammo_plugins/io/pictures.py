@@ -1,6 +1,6 @@
 """Reading a mammogram from a picture: PNG, TIFF, JPEG or PGM."""
 import io
-import re
+import struct
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -9,9 +9,12 @@ import numpy as np
 import tifffile
 from PIL import ExifTags, Image
 
+from mammo_plugins.io.codestreams import stream_size
 from mammo_plugins.io.dicom_header import FACTS
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
+from mammo_plugins.io.pgm import decode_pgm, pgm_header
 from mammo_plugins.io.reading_warnings import ReadingWarning
 
 _SIGNATURES = {
@@ -27,9 +30,6 @@ _DEPTHS = (8, 10, 12, 14, 16)
 # percentile and at most: noise of 5 levels in a picture's channels leaves 9 and 11
 # after 4:2:0 subsampling; a mark in colour one pixel wide leaves 60 and more somewhere
 _CHROMA_NOISE = (12, 40)
-_PGM_HEADER = re.compile(
-    rb'P([25])(?:\s+|#[^\n]*\n)+(\d+)(?:\s+|#[^\n]*\n)+(\d+)'
-    rb'(?:\s+|#[^\n]*\n)+(\d+)\s')
 
 
 def picture_format(start: bytes) -> Optional[str]:
@@ -44,29 +44,45 @@ def read_picture_header(path: Path, name: str) -> MammogramHeader:
     Raises:
         Defect: If it cannot be parsed.
     """
-    try:
-        with Image.open(path) as image:
-            columns, rows = image.size
-            warnings = _warn_of_turn(image)
-    except Exception as error:
-        raise Defect(f'cannot be parsed as {name} ({type(error).__name__}): the '
-                     'file is damaged or cut short; copy it again from its source'
-                     ) from None
-    return MammogramHeader(header=_facts(name, rows, columns), warnings=warnings)
+    rows, columns = _declared_size(_bytes(path), name)
+    return MammogramHeader(header=_facts(name, rows, columns),
+                           warnings=_warnings_of(path, name))
 
 
-def _warnings_of(path: Path) -> Tuple[ReadingWarning, ...]:
+def _bytes(path: Path) -> bytes:
+    budget().check_bytes(path.stat().st_size)
+    return path.read_bytes()
+
+
+def _declared_size(data: bytes, name: str) -> Tuple[int, int]:
+    """Return (rows, columns) as the header states them, before anything is decoded."""
+    if name == 'TIFF':
+        size = _tiff_size(data)
+    elif name == 'PNG':  # IHDR is the first chunk
+        known = data[12:16] == b'IHDR' and len(data) >= 24
+        size = struct.unpack_from('>II', data, 16)[::-1] if known else None
+    elif name == 'PGM':
+        header = pgm_header(data)
+        size = header and header[2:0:-1]
+    else:
+        size = stream_size(data)
+    if not size or not size[0] * size[1]:
+        raise Defect(f'cannot be parsed as {name}: the file is damaged or cut short; '
+                     'copy it again from its source')
+    budget().check_pixels(*size)
+    return size
+
+
+def _warnings_of(path: Path, name: str) -> Tuple[ReadingWarning, ...]:
+    """Tell of an Orientation tag, by which viewers turn what we read as it is stored."""
+    if name not in ('JPEG', 'PNG'):  # a TIFF with one is refused
+        return ()
     try:
-        with Image.open(path) as image:
-            return _warn_of_turn(image)
+        with Image.open(path, formats=[name]) as image:
+            turn = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # OpenCV reads pictures that Pillow does not
         return ()
-
-
-def _warn_of_turn(image: Image.Image) -> Tuple[ReadingWarning, ...]:
-    """Tell of an Orientation tag, by which viewers turn what we read as it is stored."""
-    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if turn == 1:
+    if turn not in range(2, 9):
         return ()
     return (ReadingWarning('picture with an Orientation tag', f'{turn}; viewers turn it, '
                            'its pixels are read as they are stored'), )
@@ -92,11 +108,11 @@ def read_picture(path: Path,
     Raises:
         Defect: If the picture is not a usable mammogram.
     """
-    data = path.read_bytes()
-    if name == 'TIFF':
-        _check_tiff(data)
-    image, declared = _decode_pgm(data) if name == 'PGM' else (_decode(data), None)
-    if image is None:
+    data = _bytes(path)
+    size = _declared_size(data, name)
+    decoded = decode_pgm(data) if name == 'PGM' else (_decode(data), None)
+    image, declared = decoded or (None, None)
+    if image is None or image.shape[:2] != size:
         raise Defect(f'cannot be decoded as {name}: the file is damaged, cut short '
                      'or of a rare kind; copy it again, or save it as 16-bit PNG')
     image = _to_grey(image, name == 'JPEG')
@@ -110,7 +126,7 @@ def read_picture(path: Path,
     facts = _facts(name, *image.shape)
     facts['bits_stored'] = bits
     return Mammogram(pixels.astype(np.float32), header=facts,
-                     warnings=_warnings_of(path))
+                     warnings=_warnings_of(path, name))
 
 
 def _facts(name: str, rows: int, columns: int) -> dict:
@@ -119,56 +135,48 @@ def _facts(name: str, rows: int, columns: int) -> dict:
 
 
 def _decode(data: bytes) -> Optional[np.ndarray]:
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)  # what is wrong with the file is told by the reader
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
+    finally:
+        cv2.setLogLevel(level)
 
 
-def _decode_pgm(data: bytes) -> Tuple[Optional[np.ndarray], Optional[int]]:
-    """Return the image and its stated largest value; OpenCV drops the latter."""
-    match = _PGM_HEADER.match(data)
-    if match is None:
-        return None, None
-    kind, columns, rows, largest = (int(group) for group in match.groups())
-    body = data[match.end():]
-    if not 0 < largest < 2**16:
-        return None, None
-    if kind == 2:
-        words = body.split()[:rows * columns]
-        if not all(word.isdigit() for word in words):
-            return None, None
-        values = np.array([int(word) for word in words], np.int64)
-    else:
-        dtype = np.dtype('u1' if largest < 256 else '>u2')
-        values = np.frombuffer(body[:rows * columns * dtype.itemsize][
-            :len(body) // dtype.itemsize * dtype.itemsize], dtype)
-    if len(values) < rows * columns or not len(values):
-        return None, None
-    if values.max() > largest:
-        raise Defect(f'holds {values.max()}, above the largest value {largest} that '
-                     'the PGM states; correct its header')
-    depth = np.uint8 if largest < 256 else np.uint16
-    return values.reshape(rows, columns).astype(depth), largest
-
-
-def _check_tiff(data: bytes) -> None:
+def _tiff_size(data: bytes) -> Tuple[int, int]:
+    """Return (rows, columns); raise ``Defect`` for a TIFF that is not read."""
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as tiff:
-            pages, white = len(tiff.pages), tiff.pages[0].photometric == 0
-            orientation = tiff.pages[0].tags.valueof('Orientation', 1)
+            page, several = tiff.pages[0], _has_second(tiff)
+            size = page.imagelength, page.imagewidth
+            white, turn = page.photometric == 0, page.tags.valueof('Orientation', 1)
+            # what one strip or tile is unpacked to, all samples of its pixels
+            part = page.tilelength * page.tilewidth if page.is_tiled else 0
+            samples = page.samplesperpixel
     except Exception as error:
         raise Defect(f'cannot be parsed as TIFF ({type(error).__name__}): the file '
                      'is damaged or cut short; copy it again') from None
-    if pages > 1:
-        raise Defect(f'{pages} pages: only single-frame mammograms are read; save '
-                     'the page you need to a file of its own')
-    if orientation != 1:  # OpenCV turns some of them, and some not
-        raise Defect(f'TIFF with Orientation {int(orientation)}: its pixels are not '
-                     'stored as they are shown; save it upright')
+    if several:
+        raise Defect('2 pages or more: only single-frame mammograms are read; save the '
+                     'page you need to a file of its own')
+    if turn != 1:  # OpenCV turns some of them, and some not
+        known = int(turn) if turn in range(2, 9) else 'that is not known'
+        raise Defect(f'TIFF with Orientation {known}: its pixels are not stored as they '
+                     'are shown; save it upright')
     if white:
         raise Defect('WhiteIsZero TIFF: its range of values is not stated, so it '
                      'cannot be inverted safely; save it as BlackIsZero')
+    budget().check_pixels(part, samples)
+    return size
+
+
+def _has_second(tiff: tifffile.TiffFile) -> bool:
+    try:  # they are not counted, for there may be millions
+        return tiff.pages[1] is not None
+    except IndexError:
+        return False
 
 
 def _to_grey(image: np.ndarray, lossy: bool) -> np.ndarray:

@@ -1,11 +1,15 @@
 """Reading one mammogram, whatever the format of its file."""
+import os
+import stat
 import struct
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Optional, Union
 
 from mammo_plugins.io.dicom import read_dicom, read_dicom_header
-from mammo_plugins.io.errors import Defect, MammogramError
+from mammo_plugins.io.dicom_warnings import DicomWarnings
+from mammo_plugins.io.errors import Defect, MammogramError, is_panic
+from mammo_plugins.io.limits import Budget, ReadingLimits, new_budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.meta_image import (is_meta_image, read_meta_header,
                                          read_meta_image)
@@ -15,7 +19,8 @@ from mammo_plugins.io.pictures import (picture_format, read_picture,
 
 def read_mammogram(path: Union[str, Path],
                    *,
-                   bits_stored: Optional[int] = None) -> Mammogram:
+                   bits_stored: Optional[int] = None,
+                   limits: Optional[ReadingLimits] = None) -> Mammogram:
     """Read a mammogram from DICOM, PNG, TIFF, JPEG, PGM or a MetaImage (``.mhd``).
 
     The format is told by the file's first bytes, not by its name. Pixels go the
@@ -27,6 +32,8 @@ def read_mammogram(path: Union[str, Path],
         bits_stored (int, optional): Depth of the pixel values, 1 to 16, where a
             DICOM header is wrong or a 16-bit picture does not state it (see
             :func:`~mammo_plugins.io.pictures.read_picture`). Defaults to ``None``.
+        limits (ReadingLimits, optional): How large a file may be. Defaults to
+            ``None``, those of the process (:meth:`ReadingLimits.current`).
 
     Returns:
         Mammogram: (H, W) float32 pixels in [0, 1], bright tissue on a dark
@@ -43,16 +50,23 @@ def read_mammogram(path: Union[str, Path],
     """
     if bits_stored is not None and not 1 <= bits_stored <= 16:
         raise ValueError(f'bits_stored is {bits_stored}, but 1 to 16 is expected')
-    with _named_errors(path):
+    with guarded(path, limits):
         name = _file_format(Path(path))
         if name == 'DICOM':
-            return read_dicom(path, bits_stored)
-        if name == 'MetaImage':
-            return read_meta_image(Path(path), bits_stored)
-        return read_picture(Path(path), name, bits_stored)
+            mammogram = read_dicom(path, bits_stored)
+        elif name == 'MetaImage':
+            mammogram = read_meta_image(Path(path), bits_stored)
+        else:
+            mammogram = read_picture(Path(path), name, bits_stored)
+        pixels = mammogram.pixels
+        if not 0 <= pixels.min() <= pixels.max() <= 1:  # NaN is none of these
+            raise Defect('its levels as displayed are not finite; correct the header')
+    return mammogram
 
 
-def read_header(path: Union[str, Path]) -> MammogramHeader:
+def read_header(path: Union[str, Path],
+                *,
+                limits: Optional[ReadingLimits] = None) -> MammogramHeader:
     """Read the facts of a mammogram without decoding its pixels.
 
     Fast enough to group a folder of files into exams. The facts are those of
@@ -60,6 +74,7 @@ def read_header(path: Union[str, Path]) -> MammogramHeader:
 
     Args:
         path (str | Path): The file.
+        limits (ReadingLimits, optional): As for :func:`read_mammogram`.
 
     Returns:
         MammogramHeader: Laterality, view, spacing and the white-listed facts.
@@ -68,37 +83,67 @@ def read_header(path: Union[str, Path]) -> MammogramHeader:
         MammogramError: If the header shows that the file is not a usable
             mammogram. Faults of the pixel data are not noticed.
     """
-    with _named_errors(path):
+    with guarded(path, limits):
         name = _file_format(Path(path))
         if name == 'DICOM':
-            return read_dicom_header(path)
-        if name == 'MetaImage':
-            return read_meta_header(Path(path))
-        return read_picture_header(Path(path), name)
+            header = read_dicom_header(path)
+        elif name == 'MetaImage':
+            header = read_meta_header(Path(path))
+        else:
+            header = read_picture_header(Path(path), name)
+    return header
 
 
 @contextmanager
-def _named_errors(path: Union[str, Path]) -> Iterator[None]:
+def guarded(path: Union[str, Path],
+            limits: Optional[ReadingLimits] = None) -> Iterator[None]:
+    """Read a file within limits; libraries' warnings come without what they quote.
+
+    Args:
+        path (str | Path), limits (ReadingLimits, optional): As for
+            :func:`read_mammogram`.
+
+    Raises:
+        MammogramError: In place of what reading raises on a file that is not sound.
+    """
+    with DicomWarnings() as warned, new_budget(limits) as left:
+        with _named_errors(path, left):
+            yield
+    warned.tell(path)
+
+
+@contextmanager
+def _named_errors(path: Union[str, Path], left: Budget) -> Iterator[None]:
     """Turn what a file is refused for into an error that names it.
 
     Of other errors, which libraries raise on damaged files, only the class is told:
-    their text may quote the file.
+    their text may quote the file. Decoders written in Rust raise a ``PanicException``,
+    which is no ``Exception``.
     """
     try:
         yield
-    except Defect as defect:
-        raise MammogramError(path, str(defect)) from None
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise MammogramError(
-            path, f'cannot be read ({type(error).__name__}): the file is damaged; copy '
-            'it again from its source') from None
+        if left.exceeded:
+            raise left.exceeded
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
+        if left.exceeded or isinstance(error, Defect):
+            reason = str(left.exceeded or error)
+        elif isinstance(error, MemoryError):
+            reason = ('needs more memory than there is: leave it out, or read it where '
+                      'there is more')
+        else:
+            reason = (f'cannot be read ({type(error).__name__}): the file is damaged; '
+                      'copy it again from its source')
+        raise MammogramError(path, reason) from None
 
 
 def _file_format(path: Path) -> str:
     """Return 'DICOM', 'PNG', 'TIFF', 'JPEG', 'PGM' or 'MetaImage'."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise Defect('cannot be opened: a folder, pipe or device, and no file; leave '
+                         'it out')
         with path.open('rb') as file:
             start = file.read(132)
     except FileNotFoundError:
@@ -106,6 +151,8 @@ def _file_format(path: Path) -> str:
     except OSError as error:
         raise Defect(f'cannot be opened ({error.strerror}); check the path and its '
                      'permissions') from None
+    except ValueError:  # NUL in its name
+        raise Defect('no such file; check the path') from None
     if not start:
         raise Defect('empty file; copy it again from its source')
     name = 'DICOM' if _is_dicom(start) else picture_format(start)

@@ -1,10 +1,5 @@
 """What a reader had to overlook, or to take instead of what a file says."""
-import re
-from typing import Iterable, List, NamedTuple, Optional, Union
-
-from mammo_plugins.io.identity import Identity
-
-_QUOTABLE = re.compile(r'[A-Za-z0-9 _.,;+\\/-]{1,40}')
+from typing import List, NamedTuple, Union
 
 
 class ReadingWarning(NamedTuple):
@@ -23,34 +18,7 @@ class ReadingWarning(NamedTuple):
 
 
 class ReadingWarnings(List[ReadingWarning]):
-    """The warnings of one file, each once.
-
-    Args:
-        warnings (Iterable[ReadingWarning]): To begin with. Defaults to none.
-
-    Attributes:
-        identity (Identity): Of the file; what belongs to it is never quoted.
-    """
-
-    def __init__(self, warnings: Iterable[ReadingWarning] = ()) -> None:
-        super().__init__(warnings)
-        self.identity = Identity()
-
-    def quote(self, text: Optional[str]) -> str:
-        """As :meth:`shown`, in quotation marks where the text itself is shown."""
-        shown = self.shown(text)
-        return f"'{shown}'" if shown == text else shown
-
-    def shown(self, text: Optional[str]) -> str:
-        """Return an element's text as messages show it.
-
-        In a damaged file any element may hold anything, the patient's name too.
-        """
-        if text is None:
-            return 'missing'
-        if not _QUOTABLE.fullmatch(text) or self.identity.holds(text):
-            return 'not readable'
-        return text
+    """The warnings of one file, each once."""
 
     def add(self, kind: str, detail: Union[str, object] = '') -> None:
         """Note a fault."""

@@ -112,11 +112,13 @@ def test_conflicting_lateralities_are_unknown_and_told(tmp_path):
 @pytest.mark.parametrize('elements, text', [
     (dict(ViewPosition='AP'), "unknown view: ViewPosition (0018,5101) is 'AP'"),
     (dict(ViewPosition='LCC SPOT'),
-     "unknown view: ViewPosition (0018,5101) is 'LCC SPOT'"),
+     'unknown view: ViewPosition (0018,5101) is another term'),
     (dict(ImageLaterality='B'),
      "unknown laterality: ImageLaterality (0020,0062) is 'B'"),
+    (dict(ImageLaterality='BOTH'),
+     'unknown laterality: ImageLaterality (0020,0062) is another term'),
 ])
-def test_unknown_codes_are_quoted(tmp_path, elements, text):
+def test_known_terms_alone_are_quoted(tmp_path, elements, text):
     header = read_header(make_dicom(tmp_path / 'a.dcm', **elements))
     assert [str(warning) for warning in header.warnings] == [text]
 
@@ -156,8 +158,9 @@ def test_image_of_a_contrast_enhanced_pair(image_type, image):
 
 def test_header_facts(tmp_path):
     path = make_dicom(
-        tmp_path / 'a.dcm', Manufacturer='ACME', ManufacturerModelName='Mammo 1',
-        ImageType=['DERIVED', 'PRIMARY'], ContrastBolusAgent='Iohexol',
+        tmp_path / 'a.dcm', Manufacturer='HOLOGIC, Inc.',
+        ManufacturerModelName='Selenia Dimensions of P. Secretname',
+        ImageType=['DERIVED', 'PRIMARY', 'SECRETNAME'], ContrastBolusAgent='Iohexol',
         BurnedInAnnotation='NO', RescaleSlope=1, RescaleIntercept=0,
         WindowCenter=2000, WindowWidth=2000)
     facts = read_header(path).header
@@ -167,8 +170,9 @@ def test_header_facts(tmp_path):
         format='DICOM',
         exam_key=hashlib.sha256(study.encode()).hexdigest()[:12], modality='MG',
         sop_class='Digital Mammography X-Ray Image Storage - For Presentation',
-        manufacturer='ACME', model='Mammo 1',
-        presentation_intent='FOR PRESENTATION', image_type=['DERIVED', 'PRIMARY'],
+        manufacturer='HOLOGIC', model='SELENIA DIMENSIONS',
+        presentation_intent='FOR PRESENTATION',
+        image_type=['DERIVED', 'PRIMARY', 'another term'],
         image_kind='full-field', breast_implant=None, cem_image=None, contrast_agent=True,
         photometric_interpretation='MONOCHROME2',
         transfer_syntax='Explicit VR Little Endian', lossy=False, rows=64,

@@ -130,23 +130,24 @@ def test_an_unusable_spacing_is_unknown_and_told(path, levels, spacing):
 
 
 @pytest.mark.parametrize('fields, message', [
-    (dict(ElementType='MET_FLOAT_ARRAY'), 'is MET_FLOAT_ARRAY; expected one'),
+    (dict(ElementType='MET_FLOAT_ARRAY'), 'ElementType is another; expected one'),
     (dict(ElementType=None), 'ElementType is missing'),
-    (dict(DimSize=None), 'DimSize is None'), (dict(DimSize='20 -30'), "'20 -30'"),
-    (dict(DimSize='20 30 40'), "NDims '2'"), (dict(DimSize='20 thirty'), 'numbers'),
+    (dict(DimSize=None), 'DimSize is not'), (dict(DimSize='20 -30'), 'DimSize is not'),
+    (dict(DimSize='20 30 40'), 'as NDims states'),
+    (dict(DimSize='20 thirty'), 'DimSize holds something that is not a finite number'),
     (dict(DimSize='20 30 5', NDims=3), 'a volume of 20 x 30 x 5 elements'),
     (dict(ElementNumberOfChannels=3), '3 channels'),
     (dict(BinaryData='False'), 'pixels as text'),
-    (dict(CompressedData='maybe'), "'maybe'; expected True or False"),
+    (dict(CompressedData='maybe'), 'CompressedData is neither True nor False'),
     (dict(ElementByteOrderMSB='True'), 'contradict each other'),
-    (dict(ObjectType='Mesh'), 'ObjectType is Mesh'),
-    (dict(Offset='0 0 0\nOffset = 1 0 0'), 'Offset is there twice'),
-    (dict(Offset='0 0 0\nnonsense'), "line 'nonsense' is not"),
+    (dict(ObjectType='Mesh'), 'ObjectType is not Image'),
+    (dict(Offset='0 0 0\nOffset = 1 0 0'), 'line 9 has another value than an earlier line'),
+    (dict(Offset='0 0 0\nnonsense'), 'line 9 is not'),
     (dict(ElementDataFile=None), 'without ElementDataFile'),
     (dict(ElementDataFile=''), 'expected LOCAL, or the name'),
     (dict(ElementDataFile='LIST'), 'expected LOCAL'),
     (dict(ElementDataFile='slice%03d.raw 1 9 1'), 'expected LOCAL'),
-    (dict(ElementDataFile='absent.raw'), 'absent.raw cannot be read')])
+    (dict(ElementDataFile='absent.raw'), 'data file .* is not there')])
 def test_what_is_refused(path, levels, fields, message):
     if 'ElementDataFile' in fields and fields['ElementDataFile'] is None:
         write_mhd(path, levels)

@@ -1,0 +1,103 @@
+"""Terms of the standard and of makers: the only texts of a header that are shown.
+
+In a damaged or badly filled header any text may be a name, so that what is not known
+is never quoted (DICOM PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
+"""
+import re
+from typing import Any, FrozenSet, Iterable, List, Optional
+
+from pydicom.uid import UID, UID_dictionary
+
+OTHER = 'another term'
+
+
+def _words(text: str) -> FrozenSet[str]:
+    return frozenset(text.split())
+
+
+MODALITIES = _words(
+    'ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DG DMS DOC DX ECG EEG EMG EOG EPS '
+    'ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS MG MR M3D NM OAM OCT OP OPM OPT '
+    'OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE '
+    'RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TG '
+    'US VA XA XAPROTOCOL XC')
+PHOTOMETRIC = frozenset((
+    'MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR', 'RGB', 'HSV', 'ARGB', 'CMYK',
+    'YBR_FULL', 'YBR_FULL_422', 'YBR_PARTIAL_422', 'YBR_PARTIAL_420', 'YBR_ICT',
+    'YBR_RCT', 'XYB'))
+INTENTS = frozenset(('FOR PRESENTATION', 'FOR PROCESSING'))
+LATERALITIES = _words('L R B U')
+"""Left, right, both, unpaired (PS3.3 C.7.3.1)."""
+
+POSITIONS = _words('AP PA LL RL RLD LLD RLO LLO CC MLO ML LM LMO SIO ISO FB XCC XCCL '
+                   'XCCM CV AT AX ID RL RM RI RS TAN S M SPECIMEN')
+_IMAGE_TYPE = _words(
+    'ORIGINAL DERIVED PRIMARY SECONDARY LEFT RIGHT NONE MIXED VOLUME TOMO TOMOSYNTHESIS '
+    'TOMO_PROJ TOMO_PROJECTION TOMO_2D GENERATED_2D GENERATED_3D SYNTHETIC_2D MAXIMUM MIP '
+    'MEAN MINIMUM AVERAGE FILTERED RECON SLICE SLAB PROJECTION CSLICE POST_PROCESSED '
+    'PROCESSED LOW_ENERGY HIGH_ENERGY SUBTRACTION RECOMBINED POST_CONTRAST PRE_CONTRAST '
+    'DUAL_ENERGY SCOUT STEREO STEREO_SCOUT SPECIMEN SPOT MAG SINGLE DIGITIZED RESAMPLED '
+    'MAMMOGRAM IMPLANT_DISPLACED OTHER QC PHANTOM CALIBRATION V_PREVIEW C-VIEW CVIEW '
+    'S-VIEW SVIEW RT PREVIEW')
+_MAKERS = {
+    'HOLOGIC': 'hologic', 'LORAD': 'lorad', 'GE': r'ge|general electric', 'SIEMENS':
+    'siemens', 'FUJIFILM': r'fuji(film)?', 'PHILIPS': 'philips', 'IMS': 'ims|giotto',
+    'PLANMED': 'planmed', 'SECTRA': 'sectra', 'AGFA': 'agfa', 'KODAK': 'kodak',
+    'CARESTREAM': 'carestream', 'KONICA MINOLTA': r'konica( minolta)?', 'METALTRONICA':
+    'metaltronica', 'CANON': 'canon', 'HOWTEK': 'howtek', 'LUMISYS': 'lumisys', 'VIDAR':
+    'vidar', 'ANALOGIC': 'analogic|anrad', 'VIEWORKS': 'vieworks', 'DRTECH': 'drtech',
+    'UNITED IMAGING': 'united imaging', 'ICAD': 'icad', 'PHANTOM': 'mammo_plugins',
+}
+_MODELS = _words(
+    'SELENIA DIMENSIONS SENOGRAPHE ESSENTIAL PRISTINA DS 2000D ADS MAMMOMAT INSPIRATION '
+    'REVELATION NOVATION FUSION PRIME AMULET INNOVALITY ASPIRE MICRODOSE CLASS TOMO '
+    'NUANCE CLARITY PLANSCAN 3DIMENSIONS LORAD EMBRACE GIOTTO L30')
+
+
+def shown(term: Optional[str], known: Iterable[str]) -> str:
+    """Return a term as messages show it.
+
+    Args:
+        term (str, optional): Of the header, in capitals.
+        known (Iterable[str]): What may be shown.
+    """
+    if term is None:
+        return 'missing'
+    return term if term in known else OTHER
+
+
+def quoted(term: str, known: Iterable[str]) -> str:
+    """As :func:`shown`, in quotation marks where the term itself is shown."""
+    return f"'{term}'" if term in known else OTHER
+
+
+def uid_name(uid: Any) -> Optional[str]:
+    """Return the name that the standard has for a UID, 'another UID' if it has none.
+
+    Args:
+        uid (Any): As read; ``None`` stays so.
+    """
+    if uid is None:
+        return None
+    return UID(uid).name if str(uid) in UID_dictionary else 'another UID'
+
+
+def image_type(terms: Iterable[str]) -> List[str]:
+    """Return the values of ImageType, those that are not known as 'another term'."""
+    return [term if term in _IMAGE_TYPE or not term else OTHER for term in terms]
+
+
+def maker(text: Optional[str]) -> Optional[str]:
+    """Return the maker whose name a text has in it, 'another' if there is none."""
+    if text is None:
+        return None
+    return next((name for name, pattern in _MAKERS.items() if re.search(
+        rf'(?<![A-Za-z])(?:{pattern})(?![A-Za-z])', text, re.IGNORECASE)), OTHER)
+
+
+def model(text: Optional[str]) -> Optional[str]:
+    """Return the words of a text that name a model, 'another' if there are none."""
+    if text is None:
+        return None
+    words = [word for word in re.split(r'[^A-Z0-9]+', text.upper()) if word in _MODELS]
+    return ' '.join(words) or OTHER
