@@ -12,7 +12,7 @@ from mammo_plugins.apis.command_line import parser, user_errors
 from mammo_plugins.datasets.transforms import (LoadMammogram, grown_box,
                                                segmentation_to_canonical,
                                                segmentation_to_mask, whole_box)
-from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.io import MammogramError, add_limit_argument, atomic_path
 from mammo_plugins.structures import (AnnotationError, BankLesion, Lesion, LesionBank,
                                       View, exams_from_coco, load_coco_exam)
 from mammo_plugins.synthesis import crop
@@ -62,6 +62,7 @@ def parse_args(argv: Optional[Sequence[str]] = None):
     arguments.add_argument(
         '--preview', type=Path, metavar='PNG',
         help=f'also draw the lesions, evenly chosen if more than {MOST_SHOWN}')
+    add_limit_argument(arguments)
     args = arguments.parse_args(argv)
     if args.max_size < MIN_SIDE:
         arguments.error(f'--max-size {args.max_size}: expected at least {MIN_SIDE}')

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
-from mammo_plugins.io import write_json
+from mammo_plugins.io import add_limit_argument, write_json
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
@@ -50,6 +50,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--json', type=Path, metavar='OUT',
         help='write the whole report as JSON as well')
+    add_limit_argument(parser)
     args = parser.parse_args(argv)
     if args.workers < 1:
         parser.error(f'--workers: {args.workers}: expected 1 or more')

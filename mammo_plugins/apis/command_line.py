@@ -18,7 +18,7 @@ from mammo_plugins.engine.hooks import DivergenceError
 from mammo_plugins.engine.loops.stages import StageError
 from mammo_plugins.engine.pretrained import refuse_unfit_weights
 from mammo_plugins.engine.work_dir import write_whole_checkpoints
-from mammo_plugins.io import MammogramError, file_error
+from mammo_plugins.io import MammogramError, add_limit_argument, file_error
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
@@ -133,6 +133,7 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
         action='store_true',
         help='load checkpoints that hold more than weights and plain data; '
         'this runs code from the file, so know its origin')
+    add_limit_argument(arguments)
 
 
 def prepare_run(args: argparse.Namespace) -> Config:

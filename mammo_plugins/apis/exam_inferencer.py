@@ -25,7 +25,7 @@ from mammo_plugins.apis.prediction_writer import PredictionWriter
 from mammo_plugins.apis.trained_model import (TrainedModel, loading_steps,
                                               without_step)
 from mammo_plugins.datasets import LoadMammogram
-from mammo_plugins.io import DicomWarnings, MammogramError
+from mammo_plugins.io import DicomWarnings, MammogramError, ReadingLimits
 from mammo_plugins.registry import DATASETS, type_name
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
 from mammo_plugins.structures.multi_view_data_sample import (
@@ -136,7 +136,8 @@ class ExamInferencer(TrainedModel):
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
         digest = hashlib.sha256(repr([
             __version__, [model.config.to_dict() for model in models],
-            [str(path.resolve()) for path in paths], options]).encode())
+            [str(path.resolve()) for path in paths], str(ReadingLimits.current()),
+            options]).encode())
         for model in models:
             with open(model.checkpoint, 'rb') as file:
                 while block := file.read(1 << 20):

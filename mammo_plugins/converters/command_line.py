@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mammo_plugins.io import file_error
+from mammo_plugins.io import add_limit_argument, file_error
 from mammo_plugins.stopping import stoppable
 
 from .base import Converter
@@ -56,6 +56,7 @@ def _parser(converter: Converter, description: str,
         '(default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, metavar='S',
         help='seed of the split (default: %(default)s)')
+    add_limit_argument(parser)
     converter.add_arguments(parser)
     return parser
 

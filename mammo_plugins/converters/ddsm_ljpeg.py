@@ -156,7 +156,7 @@ def _differences(data: bytes, header: _Header) -> np.ndarray:
     ds.HighBit, ds.PixelRepresentation = 15, 0
     ds.PixelData = encapsulate([bytes(stream)])
     try:
-        with DicomWarnings():
+        with DicomWarnings(threads=False):
             pixels = pixel_array(ds, decoding_plugin='gdcm')
     except Exception as error:
         raise BadStream(f'cannot be decoded ({type(error).__name__}): the file is '

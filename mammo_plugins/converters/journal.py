@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from mammo_plugins.io import JsonLines
+from mammo_plugins.io import JsonLines, ReadingLimits
 from mammo_plugins.version import __version__
 
 from .records import RawView
@@ -14,7 +14,7 @@ _FORMAT = 2  # goes up when results of an earlier journal are no longer right
 
 
 def record_key(raw: Path, view: RawView) -> str:
-    """Return what changes when a view, its files or this package change."""
+    """Return what changes with a view, its files, the reading limits or this package."""
     stamps = []
     for file in [view.file, *(lesion.mask_file for lesion in view.lesions)]:
         try:
@@ -22,7 +22,7 @@ def record_key(raw: Path, view: RawView) -> str:
         except OSError:
             stat = None  # its absence is found, and said, when it is read
         stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
-    text = f'{__version__}|{_FORMAT}|{view!r}|{stamps}'
+    text = f'{__version__}|{_FORMAT}|{ReadingLimits.current()}|{view!r}|{stamps}'
     return hashlib.sha1(text.encode()).hexdigest()
 
 

@@ -21,13 +21,18 @@ class DicomWarnings:
     """Keeps what pydicom warns of, in place of printing it.
 
     A kind is the beginning of a warning without its values, for they are those of the
-    header. One around others gets what they kept; those of a thread are its own.
+    header. One around others gets what they kept.
+
+    Args:
+        threads (bool): Whether to keep those of threads that keep none themselves, too.
+            Defaults to True.
 
     Attributes:
         kinds (set[str]): What there was.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: bool = True) -> None:
+        self.threads = threads
         self.kinds: Set[str] = set()
 
     def __enter__(self) -> 'DicomWarnings':
@@ -83,8 +88,10 @@ class _Kept(logging.Filter):
                 self._uninstall()
 
     def _innermost(self) -> Optional[DicomWarnings]:
-        """Return what keeps this thread's warnings; the others' first, if not its own."""
-        return (self._own[-1:] or self._open[:1] or [None])[0]
+        """Return what keeps the warnings of this thread."""
+        if self._own:
+            return self._own[-1]
+        return next((keeper for keeper in self._open if keeper.threads), None)
 
     def _install(self) -> None:
         self._caught = warnings.catch_warnings()
@@ -111,9 +118,9 @@ class _Kept(logging.Filter):
         library = _MODULES.match(filename)
         with self._lock:
             keeper = self._innermost()
-        if library is None or keeper is None:
+        if library is None:
             self._show(message, category, filename, *args, **kwargs)
-        elif library[1] == 'pydicom':
+        elif library[1] == 'pydicom' and keeper is not None:
             keeper.kinds.add(_kind_of(str(message)))
 
 

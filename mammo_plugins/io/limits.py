@@ -34,14 +34,14 @@ class ReadingLimits:
         bytes (int): Of a file whose pixels are read, and of what compressed parts
             unpack to. Defaults to 2**30, 1 GiB.
         items (int): Elements and items of sequences in a DICOM header; one of a
-            tomosynthesis of 300 frames has some 15,000. Defaults to 50,000.
+            tomosynthesis of 300 frames has some 15,000. Defaults to 30,000.
         seconds (float): Looked at while a header is parsed and between the steps of
             reading; a decoder's library cannot be stopped in its midst. Defaults to
             120.
     """
     pixels: int = 100_000_000
     bytes: int = 2**30
-    items: int = 50_000
+    items: int = 30_000
     seconds: float = 120.
 
     @classmethod
@@ -100,13 +100,17 @@ class _LimitAction(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def add_limit_argument(parser: Any) -> None:
+def add_limit_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--reading-limit`` to a command that reads images.
 
     Args:
-        parser (ArgumentParser): Of the command; a group of it will do.
+        parser (ArgumentParser): Of the command.
     """
-    known = ', '.join(f'{field.name} {field.default:g}'
+    try:
+        ReadingLimits.current()
+    except ValueError as error:
+        parser.error(str(error))
+    known = ', '.join(f'{field.name} {field.default:,}'
                       for field in fields(ReadingLimits))
     parser.add_argument(
         '--reading-limit', action=_LimitAction, metavar='NAME=NUMBER',

@@ -106,7 +106,7 @@ def guarded(path: Union[str, Path],
     Raises:
         MammogramError: In place of what reading raises on a file that is not sound.
     """
-    with DicomWarnings() as warned, new_budget(limits) as left:
+    with DicomWarnings(threads=False) as warned, new_budget(limits) as left:
         with _named_errors(path, left):
             yield
     warned.tell(path)

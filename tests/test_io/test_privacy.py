@@ -85,3 +85,54 @@ def test_error_survives_worker_processes():
         assert (twin.path, twin.reason, str(twin)) == (
             'a.dcm', 'is bad; mend it', 'a.dcm: is bad; mend it')
     assert isinstance(error, ValueError)
+
+
+@pytest.mark.parametrize('old, new', [
+    (b'1.2.826.0.1.', b'1.2.0019610.'), (b'1.25', b'PID-'), (b'FRAMES', b'PID-77')])
+@pytest.mark.parametrize('reader', [read_header, read_mammogram])
+def test_warnings_come_without_values(tmp_path, caplog, old, new, reader):
+    """Warnings of pydicom, and what it logs; shown, since nobody else keeps them."""
+    path = make_dicom(tmp_path / 'a.dcm', StudyInstanceUID='1.2.826.0.1.203',
+                      DistanceSourceToDetector='1.25', VOILUTFunction='FRAMES')
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always')
+        result = reader(path)
+    shown = [str(warning.message) for warning in told]
+    assert shown or old != b'1.2.826.0.1.'
+    text = ' '.join(shown).replace(str(path), '') + caplog.text + repr(result)
+    assert not [part for part in (*IDENTITY, '19610', 'PID-') if part in text]
+    assert all(text.startswith(f'{path}: pydicom: ') for text in shown)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize('keyword', [
+    'Modality', 'PhotometricInterpretation', 'Manufacturer', 'ManufacturerModelName',
+    'ImageType', 'PresentationIntentType', 'ViewPosition', 'ImageLaterality',
+    'VOILUTFunction', 'PatientOrientation', 'SOPClassUID', 'PixelSpacingCalibrationType'])
+@pytest.mark.filterwarnings('ignore::UserWarning')
+def test_names_in_any_term_are_not_shown(tmp_path, keyword):
+    """Though no element of the patient tells that they are names."""
+    own = dict(PatientName='', PatientID='', PatientBirthDate='')
+    for text in ('SECRETNAME', 'PLANTED', 'PID-7788'):
+        path = make_dicom(tmp_path / 'a.dcm', **own, **{keyword: text})
+        try:
+            shown = repr(read_mammogram(path))
+        except MammogramError as error:
+            shown = str(error)
+        assert_no_identity(shown.upper().replace('SECRETNAME', 'Secretname').replace(
+            'PLANTED', 'Planted'))
+
+
+def test_known_terms_are_shown(tmp_path):
+    with pytest.raises(MammogramError, match=r'Modality .* is CT, not MG'):
+        read_header(make_dicom(tmp_path / 'a.dcm', Modality='CT'))
+    with pytest.raises(MammogramError, match=r'PhotometricInterpretation .* is RGB;'):
+        read_header(make_dicom(tmp_path / 'a.dcm', PhotometricInterpretation='RGB'))
+    with pytest.raises(MammogramError, match=r'Modality .* is another term, not MG'):
+        read_header(make_dicom(tmp_path / 'a.dcm', Modality='ZZ'))
+    facts = read_header(make_dicom(tmp_path / 'a.dcm', Manufacturer='GE MEDICAL SYSTEMS',
+                                   ManufacturerModelName='Senographe Essential ADS')).header
+    assert (facts['manufacturer'], facts['model']) == ('GE', 'SENOGRAPHE ESSENTIAL ADS')
