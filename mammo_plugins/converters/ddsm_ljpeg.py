@@ -25,6 +25,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import JPEGLosslessSV1
 
 from mammo_plugins.io import DicomWarnings
+from mammo_plugins.io.codestreams import check_jpeg
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.limits import budget
 
@@ -156,6 +157,7 @@ def _differences(data: bytes, header: _Header) -> np.ndarray:
     ds.HighBit, ds.PixelRepresentation = 15, 0
     ds.PixelData = encapsulate([bytes(stream)])
     try:
+        check_jpeg(bytes(stream))
         with DicomWarnings(threads=False):
             pixels = pixel_array(ds, decoding_plugin='gdcm')
     except Exception as error:

@@ -13,6 +13,7 @@ from mammo_plugins.io.limits import budget
 _HEADER = 8  # bytes that every element and item begins with
 _LONG = {vr.encode() for vr in EXPLICIT_VR_LENGTH_32}
 _UNDEFINED = 2**32 - 1
+_PART = 2**15  # bytes that are unpacked at once, to 1032 times as many at most
 
 
 class BoundedFile:
@@ -42,13 +43,16 @@ class BoundedFile:
 
 
 def _check_deflated(packed: bytes) -> None:
-    limit = budget().limits.bytes
+    unpacker, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
-        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit + 1)
+        for start in range(0, len(packed), _PART):
+            length += len(unpacker.decompress(packed[start:start + _PART]))
+            budget().check_bytes(length)
+            budget().check_time()
+        data = zlib.decompress(packed, -zlib.MAX_WBITS)
     except zlib.error:
         raise Defect('cannot be unpacked (deflated transfer syntax): the file is '
                      'damaged; copy it again from its source') from None
-    budget().check_bytes(len(data))
     _count(data, implicit=False, order='<')
 
 

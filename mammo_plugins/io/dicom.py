@@ -11,7 +11,7 @@ from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
                          ImplicitVRLittleEndian, JPEG2000TransferSyntaxes, RLELossless)
 
 from mammo_plugins.io.breast_check import shows_breast
-from mammo_plugins.io.codestreams import stream_size
+from mammo_plugins.io.codestreams import check_jpeg, stream_size
 from mammo_plugins.io.dicom_header import dicom_header
 from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
                                        code, load_dataset, number, value)
@@ -124,10 +124,9 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
     try:
         if syntax.is_encapsulated:
             _check_stream(ds, get_frame(ds.PixelData, 0, number_of_frames=1))
-        # Unused high bits are kept, so that a wrong BitsStored can be told. The RLE
-        # decoder in Rust panics, aloud, where damage makes a segment longer.
-        stored = pixel_array(ds, correct_unused_bits=False, decoding_plugin=(
-            'pydicom' if syntax == RLELossless else ''))
+        # Unused high bits are kept, so that a wrong BitsStored can be told.
+        stored = pixel_array(ds, correct_unused_bits=False,
+                             decoding_plugin=_plugin(syntax))
     except BaseException as error:
         if isinstance(error, Defect) or not (
                 isinstance(error, Exception) or is_panic(error)):
@@ -141,6 +140,17 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
     return stored
 
 
+def _plugin(syntax: UID) -> str:
+    """Return the decoder to use, of which no other takes what it refuses.
+
+    For RLE that in Python: the one in Rust panics, aloud, where damage makes a segment
+    longer. GDCM comes last: it ends the process at some damaged streams.
+    """
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        return 'pydicom' if syntax.is_encapsulated else ''
+    return min(get_decoder(syntax).available_plugins, key=lambda name: name == 'gdcm')
+
+
 def _check_stream(ds: Dataset, frame: bytes) -> None:
     """Raise ``Defect`` for compressed pixels that are of another size than they say."""
     rows, columns = ds.Rows, ds.Columns
@@ -150,6 +160,8 @@ def _check_stream(ds: Dataset, frame: bytes) -> None:
             raise Defect('its RLE data is longer than its pixels: the file is damaged; '
                          'copy it again from its source')
         return
+    if frame[:2] == b'\xff\xd8':
+        check_jpeg(frame)
     if stream_size(frame) not in (None, (rows, columns)):
         raise Defect('its compressed pixels are of another size than Rows x Columns: the '
                      'file is damaged; copy it again from its source')

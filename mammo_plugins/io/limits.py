@@ -32,7 +32,7 @@ class ReadingLimits:
         pixels (int): Of an image. The largest films (24 x 30 cm at 30 micrometres)
             have 80 million. Defaults to 100 million.
         bytes (int): Of a file whose pixels are read, and of what compressed parts
-            unpack to. Defaults to 2**30, 1 GiB.
+            unpack to. Defaults to 2**29, 512 MiB.
         items (int): Elements and items of sequences in a DICOM header; one of a
             tomosynthesis of 300 frames has some 15,000. Defaults to 30,000.
         seconds (float): Looked at while a header is parsed and between the steps of
@@ -40,7 +40,7 @@ class ReadingLimits:
             120.
     """
     pixels: int = 100_000_000
-    bytes: int = 2**30
+    bytes: int = 2**29
     items: int = 30_000
     seconds: float = 120.
 

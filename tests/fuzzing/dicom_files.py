@@ -12,7 +12,9 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian,
                          ExplicitVRLittleEndian, ImplicitVRLittleEndian,
-                         JPEG2000Lossless, JPEGBaseline8Bit, RLELossless)
+                         JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1,
+                         RLELossless)
+from test_converters.ljpeg_encoder import encode_ljpeg
 
 from mammo_plugins.io.elements import WHITE_LIST
 
@@ -71,8 +73,7 @@ def nested(depth: int) -> bytes:
 class DicomFiles(Fuzzer):
     """One mammogram in several encodings, altered."""
     name = 'DICOM files'
-    in_suite = 150
-    seconds = 5.
+    in_suite = 180
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -89,10 +90,10 @@ class DicomFiles(Fuzzer):
         self.sound: List[bytes] = []
         for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian,
                        ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian, RLELossless,
-                       JPEG2000Lossless, JPEGBaseline8Bit):
+                       JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1):
             self.sound.append(self._write(syntax))
         self.explicit, self.rle = self.sound[0], self.sound[4]
-        self.known = self._known()
+        self.known, self.large = self._known(), self._large()
 
     def _write(self, syntax: str) -> bytes:
         ds = make_dataset(**self.elements)
@@ -103,6 +104,9 @@ class DicomFiles(Fuzzer):
             ds.BitsAllocated = ds.BitsStored = 8
             ds.HighBit = 7
             ds.PixelData = encapsulate([jpeg.tobytes()])
+            ds['PixelData'].VR = 'OB'
+        elif syntax == JPEGLosslessSV1:
+            ds.PixelData = encapsulate([encode_ljpeg(ds.pixel_array, 1, 12, pvrg=False)])
             ds['PixelData'].VR = 'OB'
         ds.file_meta.TransferSyntaxUID = syntax
         if syntax == ExplicitVRBigEndian:
@@ -126,8 +130,7 @@ class DicomFiles(Fuzzer):
             return lambda: join({**sound, tag_for_keyword(keyword): raw})
 
         half, full = struct.pack('<d', 1e-320), struct.pack('<d', 1e308)
-        view, per_frame = (tag_for_keyword(k) for k in (
-            'ViewCodeSequence', 'PerFrameFunctionalGroupsSequence'))
+        view = tag_for_keyword('ViewCodeSequence')
         known += [
             ('SOP class of two', replaced(SOPClassUID=('UI', b'1.2.3\\1.2.4 '))),
             ('SOP class as double', replaced(SOPClassUID=('FD', half))),
@@ -176,24 +179,6 @@ class DicomFiles(Fuzzer):
             ('nesting without an end', put(
                 'ViewCodeSequence', element(view, 'SQ', _OPEN_ITEM, 2**32 - 1) * 2000)),
             ('deep private nesting', lambda: join({**sound, 0x00191001: nested(3000)})),
-            ('500,000 items', put('ViewCodeSequence', element(
-                view, 'SQ', _ITEM * 500_000))),
-            ('500,000 items, undefined length', put('ViewCodeSequence', element(
-                view, 'SQ', _ITEM * 500_000 + _SEQUENCE_END, 2**32 - 1))),
-            ('500,000 open items', put('PerFrameFunctionalGroupsSequence', element(
-                per_frame, 'SQ', (_OPEN_ITEM + _ITEM_END) * 500_000))),
-            ('500,000 elements in an item', put('ViewCodeSequence', element(
-                view, 'SQ', _OPEN_ITEM + element(
-                    tag_for_keyword('CodeValue'), 'SH', b'') * 500_000
-                + _ITEM_END + _SEQUENCE_END, 2**32 - 1))),
-            ('500,000 elements', lambda: self.explicit[:132] + join(
-                {k: v for k, v in sound.items() if k != pixel_data})[132:]
-                + element(0x00291001, 'LO', b'') * 500_000 + sound[pixel_data]),
-            ('500,000 items in a private sequence', lambda: join({
-                **sound, 0x00291001: element(
-                    0x00291001, 'SQ', _ITEM * 500_000 + _SEQUENCE_END, 2**32 - 1)})),
-            ('deflate bomb', self._bomb),
-            ('deflated items', self._deflated_items),
             ('nothing', lambda: b''), ('preamble', lambda: bytes(128) + b'DICM'),
             ('sequence for Modality', replaced(Modality=('SQ', _ITEM))),
             ('sequence for Rows', replaced(Rows=('SQ', _ITEM))),
@@ -223,6 +208,32 @@ class DicomFiles(Fuzzer):
         ]
         return known
 
+    def _large(self) -> List[Tuple[str, Callable[[], bytes]]]:
+        """List alterations of many items or bytes, which take a second each."""
+        sound = parse(self.explicit)
+        view, per_frame, private = (tag_for_keyword('ViewCodeSequence'), tag_for_keyword(
+            'PerFrameFunctionalGroupsSequence'), 0x00291001)
+        empty = element(tag_for_keyword('CodeValue'), 'SH', b'')
+
+        def put(tag: int, data: bytes, length: int = None) -> Callable[[], bytes]:
+            return lambda: join({**sound, tag: element(tag, 'SQ', data, length)})
+
+        return [
+            ('500,000 items', put(view, _ITEM * 500_000)),
+            ('500,000 items, undefined length', put(
+                view, _ITEM * 500_000 + _SEQUENCE_END, 2**32 - 1)),
+            ('500,000 open items', put(per_frame, (_OPEN_ITEM + _ITEM_END) * 500_000)),
+            ('500,000 elements in an item', put(
+                view, _OPEN_ITEM + empty * 500_000 + _ITEM_END + _SEQUENCE_END,
+                2**32 - 1)),
+            ('500,000 items in a private sequence', put(
+                private, _ITEM * 500_000 + _SEQUENCE_END, 2**32 - 1)),
+            ('500,000 elements', lambda: join(
+                {k: v for k, v in sound.items() if k < private})
+                + element(private, 'LO', b'') * 500_000 + sound[0x7fe00010]),
+            ('deflate bomb', self._bomb), ('deflated items', self._deflated_items),
+        ]
+
     def _of_rle(self, **values: Tuple[str, bytes]) -> bytes:
         """Return the RLE file with elements in place of its own."""
         start = self.rle.index(b'\xe0\x7f\x10\x00')
@@ -249,16 +260,19 @@ class DicomFiles(Fuzzer):
         at = data.index(b'\xff\x4f\xff\x51') + 8
         return data[:at] + struct.pack('>2I', size, size) + data[at + 8:]
 
-    def _deflated(self, content: bytes) -> bytes:
+    def _deflated(self, content: bytes, packed_content: bytes = b'') -> bytes:
         sound = self.sound[3]
         meta = 132 + 12 + struct.unpack_from('<I', sound, 132 + 8)[0]
         packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         body = zlib.decompress(sound[meta:], -zlib.MAX_WBITS)
-        packed = packer.compress(body) + packer.compress(content)
+        packed = (packer.compress(body) + packer.compress(content)
+                  + packer.flush(zlib.Z_FULL_FLUSH) + packed_content)
         return sound[:meta] + packed + packer.flush()
 
     def _bomb(self) -> bytes:
-        return self._deflated(element(0x7fe10010, 'OB', b'', 2**31) + bytes(2**31 - 2**28))
+        packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        zeros = packer.compress(bytes(2**24)) + packer.flush(zlib.Z_FULL_FLUSH)
+        return self._deflated(element(0x7fe10010, 'OB', b'', 2**31), zeros * 80)
 
     def _deflated_items(self) -> bytes:
         return self._deflated(element(0x7fe11001, 'SQ', _ITEM * 500_000, 2**32 - 1))
@@ -268,6 +282,9 @@ class DicomFiles(Fuzzer):
         """See the base class."""
         if number < len(self.known):
             what, make = self.known[number]
+            data = make()
+        elif number % 50 == 0 and number >= 300:
+            what, make = self.large[number // 50 % len(self.large)]
             data = make()
         elif number % 3 == 0:
             keyword = str(rng.choice(WHITE_LIST))

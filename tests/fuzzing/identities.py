@@ -44,7 +44,6 @@ class Identities(Fuzzer):
     """Identities in every element that is looked at, warnings shown."""
     name = 'planted identities'
     in_suite = 130
-    seconds = 5.
     secrets = ('Secretname', 'SECRETNAME', 'secretname', 'Planted', 'PLANTED', 'planted',
                'PID-7788', 'pid-7788', '19610203', '.7788')
 
