@@ -282,8 +282,8 @@ def _check_pixel_data(ds: Dataset) -> None:
     if ds.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     if len(data) < needed:
-        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data; '
-                     'copy the file again from its source')
+        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data, which '
+                     'cannot be decoded; copy the file again from its source')
     if len(data) >= 2 * needed:
         raise Defect(f'{len(data)} bytes of pixel data, {needed} are one frame: only '
                      'single-frame mammograms are read')

@@ -401,7 +401,7 @@ def test_a_file_that_cannot_be_mended_is_told(tmp_path):
     with pytest.raises(MammogramError, match='1.dcm'):
         INbreastConverter().prepare(tmp_path, view, tmp_path / 'out')
     write_dicom(tmp_path / '1.dcm', tissue(), Rows=4000)
-    with pytest.raises(MammogramError, match='cannot be decoded'):
+    with pytest.raises(MammogramError, match='truncated.*cannot be decoded'):
         INbreastConverter().prepare(tmp_path, view, tmp_path / 'out')
     assert not (tmp_path / 'out').exists()
 
