@@ -3,8 +3,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Tuple
 
-import cv2
 import numpy as np
+
+from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.pictures import (declared_size, decode_picture,
+                                       picture_format)
 
 from .ddsm_ljpeg import BadStream, check_depth, decode_ljpeg
 from .ddsm_texts import read_bytes
@@ -101,10 +104,11 @@ def read_levels(path: Path, lines: int, columns: int, bits: int) -> np.ndarray:
 
 
 def _decode_picture(data: bytes) -> np.ndarray:
+    name = picture_format(data[:8])
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        picture = None
+        picture = name and declared_size(data, name) and decode_picture(data)
+    except Defect as defect:
+        raise BadStream(str(defect)) from None
     if picture is None:
         raise BadStream('cannot be decoded: the file is damaged or cut short')
     if picture.dtype != np.uint16 or picture.ndim != 2:

@@ -1,5 +1,6 @@
 """Reading the ``.ics`` and ``.OVERLAY`` files of the original DDSM."""
 import gzip
+import io
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -9,7 +10,11 @@ from typing import Dict, List, Optional, Tuple
 import cv2
 import numpy as np
 
+from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.limits import budget
+
 _GZIP = b'\x1f\x8b'
+_PART = 2**20  # bytes that are unpacked at once
 _SIDE = re.compile(r'\s*(LEFT|RIGHT)[_\s-]*(CC|MLO)\b', re.IGNORECASE)
 _ABNORMALITY = re.compile(r'\bABNORMALITY\b', re.IGNORECASE)
 _BOUNDARY = re.compile(r'\bBOUNDARY\b([^A-Z#]*)(#?)', re.IGNORECASE)
@@ -25,13 +30,25 @@ def read_bytes(path: Path) -> bytes:
     """Return a file's content, unpacked where it is gzipped.
 
     Raises:
-        OSError: If it cannot be read or is damaged.
+        OSError: If it cannot be read, is damaged or longer than is read.
     """
-    data = path.read_bytes()
-    if not data.startswith(_GZIP):
-        return data
     try:
-        return gzip.decompress(data)
+        budget().check_bytes(path.stat().st_size)
+        data = path.read_bytes()
+        return _unpacked(data) if data.startswith(_GZIP) else data
+    except Defect as defect:
+        raise OSError(None, str(defect)) from None
+
+
+def _unpacked(data: bytes) -> bytes:
+    parts, length = [], 0
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            while part := file.read(_PART):
+                parts.append(part)
+                length += len(part)
+                budget().check_bytes(length)
+        return b''.join(parts)
     except (EOFError, OSError, zlib.error) as error:
         raise OSError(None, f'damaged gzip file: {error}') from None
 

@@ -24,8 +24,10 @@ import numpy as np
 
 from mammo_plugins.io import MammogramError, atomic_path, read_mammogram
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.limits import budget
 from mammo_plugins.io.meta_image import MetaHeader, parse_header, read_values
 from mammo_plugins.io.projection import log_difference
+from mammo_plugins.io.reading import guarded
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 # a 16-bit PNG that is darker would be read as one of 14 bits
@@ -137,16 +139,16 @@ def read_c_view(path: Path) -> np.ndarray:
     Raises:
         MammogramError: If it cannot be used.
     """
-    try:
+    with guarded(path):
         height, width = c_view_geometry(path).size
-    except Defect as error:
-        raise MammogramError(path, str(error)) from None
-    values = np.fromfile(path.with_suffix('.raw'), '<f4').reshape(height, width)
+        budget().check_pixels(height, width)
+        values = np.fromfile(path.with_suffix('.raw'), '<f4').reshape(
+            height, width).astype(np.float64)  # the range of float32 overflows itself
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all() or low == high:
         raise MammogramError(path, 'a c-view with NaN or infinite values, or with one '
                              'value; leave it out')
-    return (values - low) / (high - low)
+    return ((values - low) / (high - low)).astype(np.float32)
 
 
 def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
@@ -165,11 +167,9 @@ def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
     Raises:
         MammogramError: If it cannot be read, or is of another size.
     """
-    try:
+    with guarded(path):
         values = read_values(path, parse_header(path), ReadingWarnings())
         difference, _ = log_difference(values)
-    except (Defect, OSError) as error:
-        raise MammogramError(path, str(error)) from None
     difference = np.rot90(difference)
     if difference.shape != (height, width):
         raise MammogramError(

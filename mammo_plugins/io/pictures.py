@@ -44,7 +44,7 @@ def read_picture_header(path: Path, name: str) -> MammogramHeader:
     Raises:
         Defect: If it cannot be parsed.
     """
-    rows, columns = _declared_size(_bytes(path), name)
+    rows, columns = declared_size(_bytes(path), name)
     return MammogramHeader(header=_facts(name, rows, columns),
                            warnings=_warnings_of(path, name))
 
@@ -54,8 +54,17 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _declared_size(data: bytes, name: str) -> Tuple[int, int]:
-    """Return (rows, columns) as the header states them, before anything is decoded."""
+def declared_size(data: bytes, name: str) -> Tuple[int, int]:
+    """Return (rows, columns) as the header states them, before anything is decoded.
+
+    Args:
+        data (bytes): The file.
+        name (str): Its format, 'PNG', 'TIFF', 'JPEG' or 'PGM'.
+
+    Raises:
+        Defect: If it states none, or more pixels than are read, or is a TIFF of a kind
+            that is not read.
+    """
     if name == 'TIFF':
         size = _tiff_size(data)
     elif name == 'PNG':  # IHDR is the first chunk
@@ -109,8 +118,8 @@ def read_picture(path: Path,
         Defect: If the picture is not a usable mammogram.
     """
     data = _bytes(path)
-    size = _declared_size(data, name)
-    decoded = decode_pgm(data) if name == 'PGM' else (_decode(data), None)
+    size = declared_size(data, name)
+    decoded = decode_pgm(data) if name == 'PGM' else (decode_picture(data), None)
     image, declared = decoded or (None, None)
     if image is None or image.shape[:2] != size:
         raise Defect(f'cannot be decoded as {name}: the file is damaged, cut short '
@@ -134,7 +143,8 @@ def _facts(name: str, rows: int, columns: int) -> dict:
             'columns': columns}
 
 
-def _decode(data: bytes) -> Optional[np.ndarray]:
+def decode_picture(data: bytes) -> Optional[np.ndarray]:
+    """Return the pixels of a picture as OpenCV has them, ``None`` if it is damaged."""
     level = cv2.getLogLevel()
     cv2.setLogLevel(0)  # what is wrong with the file is told by the reader
     try:

@@ -92,3 +92,21 @@ def test_streams_of_another_kind():
             decode_ljpeg(stream, HEIGHT, WIDTH, 12)
     with pytest.raises(BadStream, match='holds 23 x 37 .* says 23 x 38'):
         decode_ljpeg(encode_ljpeg(image), HEIGHT + 1, WIDTH, 12)
+
+
+def test_damaged_segments_are_refused_before_gdcm():
+    """At such a stream, without its Huffman table, GDCM ends the process."""
+    stream = encode_ljpeg(picture(12))
+    assert stream.count(b'\xff\xc4') == 1
+    for damaged in (stream.replace(b'\xff\xc4', b'\xff\xe4'),
+                    stream.replace(b'\xff\xc4', b'\xff\x00')):
+        with pytest.raises(BadStream, match='damaged|cut short'):
+            decode_ljpeg(damaged, HEIGHT, WIDTH, 12)
+
+
+def test_more_pixels_than_are_read():
+    with pytest.raises(BadStream, match='--reading-limit pixels'):
+        stream = bytearray(encode_ljpeg(picture(12)))
+        at = stream.index(b'\xff\xc3') + 5
+        stream[at:at + 4] = b'\xff\xff\xff\xff'
+        decode_ljpeg(bytes(stream), 65535, 65535, 12)
