@@ -43,7 +43,7 @@ class _Plain(Converter):
 class Identities(Fuzzer):
     """Identities in every element that is looked at, warnings shown."""
     name = 'planted identities'
-    in_suite = 130
+    in_suite = 120
     secrets = ('Secretname', 'SECRETNAME', 'secretname', 'Planted', 'PLANTED', 'planted',
                'PID-7788', 'pid-7788', '19610203', '.7788')
 
@@ -85,12 +85,14 @@ class Identities(Fuzzer):
         folder = self.folder / str(number)
         folder.mkdir()
         (folder / 'a_L_CC.dcm').write_bytes(join(elements))
-        return '; '.join(planted), lambda: self._show(folder)
+        return '; '.join(planted), lambda: self._show(folder, number % 4 == 0)
 
-    def _show(self, folder: Path) -> str:
+    def _show(self, folder: Path, all_tools: bool) -> str:
         """Print all that is told of a file by what reads it."""
         path = folder / 'a_L_CC.dcm'
         outcome = examine(path)
+        if not all_tools:
+            return outcome
         found = find_exams(folder)
         print(found.exams, found.doubts, found.notes,
               [reason for _, reason in found.skipped])

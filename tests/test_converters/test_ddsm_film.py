@@ -1,8 +1,13 @@
-"""Optical densities of DDSM's digitizers."""
+"""Optical densities of DDSM's digitizers, and the files they are in."""
+import gzip
+
 import numpy as np
 import pytest
 
 from mammo_plugins.converters.ddsm_film import DIGITIZERS, display_values
+from mammo_plugins.converters.ddsm_texts import read_bytes
+from mammo_plugins.io import ReadingLimits
+from mammo_plugins.io.limits import new_budget
 
 
 # Grey levels that the data set's calibration pages measured on a step wedge
@@ -38,3 +43,12 @@ def test_scans_of_all_digitizers_look_alike():
     np.testing.assert_allclose(tissue[:, 1:4], np.tile(expected, (5, 1)), atol=150)
     zero = display_values(np.zeros((1, 1), np.uint16), DIGITIZERS['A', 'DBA'])
     assert zero == 0  # its logarithm is not taken
+
+
+def test_gzipped_files_unpack_to_no_more_than_is_read(tmp_path):
+    path = tmp_path / 'a.ics.gz'
+    path.write_bytes(gzip.compress(bytes(2**22)))
+    assert read_bytes(path) == bytes(2**22)
+    with new_budget(ReadingLimits(bytes=2**21)):
+        with pytest.raises(OSError, match='--reading-limit bytes'):
+            read_bytes(path)

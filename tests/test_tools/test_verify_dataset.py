@@ -314,3 +314,15 @@ def test_an_exam_of_another_patient_in_another_split_is_told(made):
     report, code = made.report()
     told = [entry for entry in found(report) if entry[1] == 'exam of two patients']
     assert code and told and all(where.startswith('val') for *_, where in told)
+
+
+def test_reading_limit(made, run_tool, monkeypatch):
+    monkeypatch.setenv('MAMMO_READING_LIMITS', '')  # taken away again after the test
+    made.report()  # writes the annotations
+    done = run_tool('tools/verify_dataset.py', made.root, '--workers', 1,
+                    '--reading-limit', 'pixels=100')
+    assert done.returncode == 1
+    assert 'more than 100 pixels: not read' in done.out
+    assert '--reading-limit pixels=NUMBER' in done.out
+    done = run_tool('tools/verify_dataset.py', made.root, '--reading-limit', 'pixel=1')
+    assert done.returncode == 2 and 'expected NAME=NUMBER' in done.err
