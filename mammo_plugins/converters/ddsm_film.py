@@ -1,4 +1,5 @@
 """From the grey levels of DDSM's digitizers to one scale of optical density."""
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Tuple
@@ -106,7 +107,7 @@ def read_levels(path: Path, lines: int, columns: int, bits: int) -> np.ndarray:
 def _decode_picture(data: bytes) -> np.ndarray:
     name = picture_format(data[:8])
     try:
-        picture = name and declared_size(data, name) and decode_picture(data)
+        picture = name and declared_size(io.BytesIO(data), name) and decode_picture(data)
     except Defect as defect:
         raise BadStream(str(defect)) from None
     if picture is None:

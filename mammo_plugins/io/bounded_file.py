@@ -65,8 +65,9 @@ def count_sequence(element: RawDataElement) -> None:
     Raises:
         Defect: If it holds more than ``ReadingLimits.items``.
     """
-    if isinstance(element.value, bytes) and (
-            element.VR == 'SQ' or element.VR in (None, 'UN') and _is_sequence(element.tag)):
+    may_be = element.VR == 'SQ' or (
+        element.VR in (None, 'UN') and _is_sequence(element.tag))
+    if may_be and isinstance(element.value, bytes):
         _count(element.value, element.is_implicit_VR,
                '<' if element.is_little_endian else '>')
 

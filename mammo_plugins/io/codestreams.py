@@ -32,7 +32,9 @@ def _frame_size(data: bytes) -> Optional[Tuple[int, int]]:
             at += 1 if marker == 0xff else 2
             continue
         if marker in _FRAMES:
-            return struct.unpack_from('>HH', data, at + 5) if at + 9 <= len(data) else None
+            if at + 9 > len(data):
+                return None
+            return struct.unpack_from('>HH', data, at + 5)
         at += 2 + max(2, int.from_bytes(data[at + 2:at + 4], 'big'))
     return None
 

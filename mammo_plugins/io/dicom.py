@@ -128,7 +128,7 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
         stored = pixel_array(ds, correct_unused_bits=False,
                              decoding_plugin=_plugin(syntax))
     except BaseException as error:
-        if isinstance(error, Defect) or not (
+        if isinstance(error, (Defect, MemoryError)) or not (
                 isinstance(error, Exception) or is_panic(error)):
             raise
         raise Defect(f'pixel data cannot be decoded ({type(error).__name__}, '

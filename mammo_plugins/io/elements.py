@@ -91,6 +91,8 @@ def load_dataset(path: Union[str, Path], pixels: bool,
         ds = read_elements(path, WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
                            pixels, warnings)
         identity = take_identity(ds)
+    except MemoryError:
+        raise
     except Exception as error:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '

@@ -7,7 +7,7 @@ from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.limits import budget
 
 _BLANK = (b' ', b'\t', b'\r', b'\n', b'\v', b'\f')
-_LONGEST = 2**16  # bytes of a header with its comments
+LONGEST_HEADER = 2**16  # bytes of a header with its comments
 _DIGITS = 9  # that a number of the header has at most, without leading zeros
 
 
@@ -22,7 +22,7 @@ def pgm_header(data: bytes) -> Optional[Tuple[bool, int, int, int, int]]:
         the pixels begin; ``None`` if it is malformed or cut short.
     """
     numbers, at = [], 2
-    data = data[:_LONGEST]
+    data = data[:LONGEST_HEADER]
     while len(numbers) < 3:
         start = at
         while data[at:at + 1] in (*_BLANK, b'#'):

@@ -2,7 +2,7 @@
 import io
 import struct
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import BinaryIO, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from mammo_plugins.io.dicom_header import FACTS
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
-from mammo_plugins.io.pgm import decode_pgm, pgm_header
+from mammo_plugins.io.pgm import LONGEST_HEADER, decode_pgm, pgm_header
 from mammo_plugins.io.reading_warnings import ReadingWarning
 
 _SIGNATURES = {
@@ -44,7 +44,8 @@ def read_picture_header(path: Path, name: str) -> MammogramHeader:
     Raises:
         Defect: If it cannot be parsed.
     """
-    rows, columns = declared_size(_bytes(path), name)
+    with path.open('rb') as file:
+        rows, columns = declared_size(file, name)
     return MammogramHeader(header=_facts(name, rows, columns),
                            warnings=_warnings_of(path, name))
 
@@ -54,11 +55,11 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def declared_size(data: bytes, name: str) -> Tuple[int, int]:
+def declared_size(file: BinaryIO, name: str) -> Tuple[int, int]:
     """Return (rows, columns) as the header states them, before anything is decoded.
 
     Args:
-        data (bytes): The file.
+        file (BinaryIO): The file, at its beginning.
         name (str): Its format, 'PNG', 'TIFF', 'JPEG' or 'PGM'.
 
     Raises:
@@ -66,15 +67,18 @@ def declared_size(data: bytes, name: str) -> Tuple[int, int]:
             that is not read.
     """
     if name == 'TIFF':
-        size = _tiff_size(data)
+        size = _tiff_size(file)
     elif name == 'PNG':  # IHDR is the first chunk
-        known = data[12:16] == b'IHDR' and len(data) >= 24
+        data = file.read(24)
+        known = data[12:16] == b'IHDR' and len(data) == 24
         size = struct.unpack_from('>II', data, 16)[::-1] if known else None
     elif name == 'PGM':
-        header = pgm_header(data)
+        header = pgm_header(file.read(LONGEST_HEADER))
         size = header and header[2:0:-1]
     else:
-        size = stream_size(data)
+        budget().check_bytes(file.seek(0, 2))
+        file.seek(0)
+        size = stream_size(file.read())
     if not size or not size[0] * size[1]:
         raise Defect(f'cannot be parsed as {name}: the file is damaged or cut short; '
                      'copy it again from its source')
@@ -118,7 +122,7 @@ def read_picture(path: Path,
         Defect: If the picture is not a usable mammogram.
     """
     data = _bytes(path)
-    size = declared_size(data, name)
+    size = declared_size(io.BytesIO(data), name)
     decoded = decode_pgm(data) if name == 'PGM' else (decode_picture(data), None)
     image, declared = decoded or (None, None)
     if image is None or image.shape[:2] != size:
@@ -155,10 +159,10 @@ def decode_picture(data: bytes) -> Optional[np.ndarray]:
         cv2.setLogLevel(level)
 
 
-def _tiff_size(data: bytes) -> Tuple[int, int]:
+def _tiff_size(file: BinaryIO) -> Tuple[int, int]:
     """Return (rows, columns); raise ``Defect`` for a TIFF that is not read."""
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        with tifffile.TiffFile(file) as tiff:
             page, several = tiff.pages[0], _has_second(tiff)
             size = page.imagelength, page.imagewidth
             white, turn = page.photometric == 0, page.tags.valueof('Orientation', 1)

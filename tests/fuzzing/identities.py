@@ -8,7 +8,6 @@ import numpy as np
 from dicom_making import make_dataset, save
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from mammo_plugins.apis.exam_files import find_exams
 from mammo_plugins.converters.base import Converter
