@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              load_config, parser, user_errors)
+from mammo_plugins.io import DicomWarnings
 from mammo_plugins.registry import DATASETS
 
 EXAMPLE = ('python tools/analysis_tools/benchmark_data.py '
@@ -39,8 +40,9 @@ def plain(path: Path, size: tuple) -> np.ndarray:
     if path.suffix.lower() in ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.pgm'):
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
     else:
-        ds = pydicom.dcmread(path)
-        image = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds)
+        with DicomWarnings():  # which quote the header
+            ds = pydicom.dcmread(path)
+            image = apply_voi_lut(apply_modality_lut(ds.pixel_array, ds), ds)
         image = image.astype(np.float32)
         if ds.PhotometricInterpretation == 'MONOCHROME1':
             image = image.max() - image
