@@ -91,7 +91,7 @@ def load_dataset(path: Union[str, Path], pixels: bool,
         ds = read_elements(path, WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
                            pixels, warnings)
         identity = take_identity(ds)
-    except MemoryError:
+    except (Defect, MemoryError):
         raise
     except Exception as error:
         raise Defect(

@@ -88,7 +88,7 @@ def image_type(terms: Iterable[str]) -> List[str]:
 
 
 def maker(text: Optional[str]) -> Optional[str]:
-    """Return the maker whose name a text has in it, 'another' if there is none."""
+    """Return the maker whose name a text has in it, 'another term' without one."""
     if text is None:
         return None
     return next((name for name, pattern in _MAKERS.items() if re.search(
@@ -96,7 +96,7 @@ def maker(text: Optional[str]) -> Optional[str]:
 
 
 def model(text: Optional[str]) -> Optional[str]:
-    """Return the words of a text that name a model, 'another' if there are none."""
+    """Return the words of a text that name a model, 'another term' without any."""
     if text is None:
         return None
     words = [word for word in re.split(r'[^A-Z0-9]+', text.upper()) if word in _MODELS]

@@ -174,3 +174,10 @@ def test_a_compressed_stream_of_another_size_is_not_decoded(tmp_path):
     path.write_bytes(data)
     for reader in (read_header, read_mammogram):
         assert 'pixels' in refusal(path, reader)
+
+
+def test_a_damaged_deflated_file_is_told(tmp_path):
+    path = make_dicom(tmp_path / 'a.dcm', syntax=DeflatedExplicitVRLittleEndian)
+    data = path.read_bytes()
+    path.write_bytes(data[:len(data) - 60] + b'\xff' * 60)
+    assert refusal(path).startswith('cannot be unpacked')
