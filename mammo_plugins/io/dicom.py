@@ -216,8 +216,9 @@ def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
     high_bit = number(ds, 'HighBit', warnings)
     if high_bit is None or high_bit == bits - 1:
         return 0
-    shift = int(high_bit) + 1 - bits
     where = f'{describe("HighBit")} is {high_bit:g}, of {bits} bits stored'
+    # of a damaged number of any size no power of two is taken
+    shift = int(high_bit) + 1 - bits if 0 <= high_bit < allocated else 0
     unused = int(np.bitwise_or.reduce(words, axis=None)) & (2**max(shift, 0) - 1) == 0
     # pixels that lie above fill their own range, not only a quarter of it
     high_enough = int(words.max()) >> max(shift, 0) >= 2**bits // 4

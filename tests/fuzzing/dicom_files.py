@@ -74,6 +74,7 @@ class DicomFiles(Fuzzer):
     """One mammogram in several encodings, altered."""
     name = 'DICOM files'
     in_suite = 180
+    seconds = 60.  # 500,000 items or 512 MiB take a second, on a busy machine many
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

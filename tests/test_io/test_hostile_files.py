@@ -86,6 +86,15 @@ def test_windows_at_the_edge_of_float64(tmp_path, center, width, function):
     assert 0 <= pixels.min() < pixels.max() <= 1
 
 
+@pytest.mark.parametrize('number', ['1e308', '-1e308', '65535'])
+def test_a_high_bit_beyond_all_bits_is_not_used(tmp_path, number):
+    ds = make_dataset()
+    ds.add_new('HighBit', 'DS', number)
+    found = read_mammogram(save(ds, tmp_path / 'a.dcm'))
+    np.testing.assert_allclose(found.pixels, ramp() / 4095, atol=1e-6)
+    assert kinds(found) == ['HighBit that disagrees with the pixels']
+
+
 @pytest.mark.parametrize('keyword, value', [('Rows', 0), ('Columns', 0)])
 def test_an_image_without_rows_or_columns(tmp_path, keyword, value):
     for reader in (read_header, read_mammogram):
