@@ -1,6 +1,7 @@
 """Reading mammograms (DICOM or pictures) and writing results."""
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
+from mammo_plugins.io.json_files import JsonError, parse_json, read_json
 from mammo_plugins.io.json_lines import JsonLines
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
@@ -8,7 +9,7 @@ from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import atomic_path, file_error, write_json
 
 __all__ = [
-    'DicomWarnings', 'JsonLines', 'Mammogram', 'MammogramError', 'MammogramHeader',
-    'atomic_path', 'file_error', 'read_header', 'read_mammogram', 'walk_folder',
-    'write_json'
+    'DicomWarnings', 'JsonError', 'JsonLines', 'Mammogram', 'MammogramError',
+    'MammogramHeader', 'atomic_path', 'file_error', 'parse_json', 'read_header',
+    'read_json', 'read_mammogram', 'walk_folder', 'write_json'
 ]

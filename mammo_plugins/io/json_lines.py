@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any, Iterator, Union
 
+from mammo_plugins.io.json_files import JsonError, parse_json
+
 
 class JsonLines:
     """A file of JSON objects, one a line, that only grows.
@@ -27,8 +29,8 @@ class JsonLines:
         with open(self.path, encoding='utf-8', errors='replace') as file:
             for line in file:
                 try:
-                    yield json.loads(line)
-                except ValueError:  # cut short, or empty
+                    yield parse_json(line)
+                except JsonError:  # cut short, or empty
                     continue
 
     def append(self, obj: Any) -> None:

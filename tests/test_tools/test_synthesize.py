@@ -56,12 +56,12 @@ def root(phantom_root, tmp_path):
     for image in data['images']:
         bad = (image['exam_id'], image['laterality']) in breasts
         image['birads'] = '4' if bad else '2'
-        image['file_name'] = str(phantom_root / image['file_name'])
     for annotation in data['annotations']:
         annotation.update(birads='5', pathology='malignant')
     path = tmp_path / 'data/annotations/train.json'
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(data))
+    (tmp_path / 'data/dicom').symlink_to(phantom_root / 'dicom')
     return tmp_path / 'data'
 
 
