@@ -22,9 +22,9 @@ _IN_A_LINE = re.compile(f'[{_ACTING}\t\n]')
 _COLOURED = re.compile(r'\x1b\[[\d;]*m(?:\x1b\[[\d;]*m)*'
                        r'(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\x1b\[0m')
 _MOVES = re.compile(r'(?:\x1b\[A)+')
-_MARKS = re.compile(r'([\\`*_\[\]|~$])')
+_MARKS = re.compile(r'([\\`*\[\]|$])')
 _TAGS = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;'})
-_FORMULA = re.compile('[=+@\t\r-]')
+_FORMULA = re.compile('[=+@\t\r\uff1d\uff0b\uff20\uff0d-]')  # the wide ones too
 
 
 def _escape(match: 're.Match[str]') -> str:
@@ -43,7 +43,7 @@ def one_line(text: Any) -> str:
 
 def markdown(text: Any) -> str:
     """Return a text as Markdown that shows it, in one line, in tables too."""
-    return _MARKS.sub(r'\\\1', one_line(text)).translate(_TAGS)
+    return one_line(_MARKS.sub(r'\\\1', str(text))).translate(_TAGS)
 
 
 def csv_cell(value: Any) -> Any:

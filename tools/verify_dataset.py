@@ -207,8 +207,8 @@ def _table(counts: Dict[str, Dict[str, int]]) -> List[str]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    args = parse_args(argv)
     with stoppable():
+        args = parse_args(argv)
         report = verify(args.files, args.data_root, args.check_pixels, args.workers,
                         args.extra_root)
         print(format_report(report))

@@ -71,7 +71,7 @@ def _check_coco_classes(field: str, dataset: dict, path: str,
                         scope: Optional[str]) -> None:
     """Raise if mmdet's data set would find no lesion of a class; ours does itself."""
     data = load_coco(path, image_roots(dataset))
-    named = [category['name'] for category in data.get('categories', ())]
+    named = [category['name'] for category in data['categories']]
     classes = classes_of(field, dataset, scope) or ()
     lacking = [name for name in classes if name not in named]
     if lacking:

@@ -1,5 +1,6 @@
 """Reading the ``.ics`` and ``.OVERLAY`` files of the original DDSM."""
 import gzip
+import io
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 
 _GZIP = b'\x1f\x8b'
+_MOST_BYTES = 2**28  # films of the set have 60 MB at most
 _SIDE = re.compile(r'\s*(LEFT|RIGHT)[_\s-]*(CC|MLO)\b', re.IGNORECASE)
 _ABNORMALITY = re.compile(r'\bABNORMALITY\b', re.IGNORECASE)
 _BOUNDARY = re.compile(r'\bBOUNDARY\b([^A-Z#]*)(#?)', re.IGNORECASE)
@@ -31,9 +33,13 @@ def read_bytes(path: Path) -> bytes:
     if not data.startswith(_GZIP):
         return data
     try:
-        return gzip.decompress(data)
+        with gzip.open(io.BytesIO(data)) as file:
+            unpacked = file.read(_MOST_BYTES + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise OSError(None, f'damaged gzip file: {error}') from None
+    if len(unpacked) > _MOST_BYTES:
+        raise OSError(None, f'a gzip file of more than {_MOST_BYTES >> 20} MiB')
+    return unpacked
 
 
 def _read_text(path: Path) -> str:
@@ -95,7 +101,7 @@ def _film_line(line: str) -> FilmLine:
     line = line.upper()
 
     def number(key):
-        match = re.search(rf'\b{key}\s*[:=]?\s*(\d+(?:\.\d+)?)', line)
+        match = re.search(rf'\b{key}\s*[:=]?\s*(\d{{1,9}}(?:\.\d+)?)\b', line)
         value = float(match.group(1)) if match else 0.
         return value or None
 
@@ -144,7 +150,7 @@ def read_overlay(path: Path) -> Overlay:
     """Read an ``.OVERLAY`` file."""
     text = _read_text(path)
     head, *blocks = _ABNORMALITY.split(text)
-    total = re.search(r'TOTAL_ABNORMALITIES\s+(\d+)', head, re.IGNORECASE)
+    total = re.search(r'TOTAL_ABNORMALITIES\s+(\d{1,9})\b', head, re.IGNORECASE)
     return Overlay([_abnormality(block) for block in blocks],
                    total and int(total.group(1)))
 
@@ -191,6 +197,8 @@ def follow_chain(words: List[str]) -> Polygon:
     start, codes = words[:2], words[2:]
     if not set(codes) <= set('01234567'):
         raise ValueError('chain code with a direction other than 0 to 7')
+    if max(map(len, start)) > 9:
+        raise ValueError('chain code that begins far outside of any image')
     points = np.array([start], np.int64)
     if codes:
         steps = _STEPS[np.array(codes, np.int64)]

@@ -3,7 +3,7 @@ import json
 import re
 import stat
 from pathlib import Path
-from typing import Any, List, NoReturn, Tuple, Union
+from typing import Any, List, NoReturn, Optional, Tuple, Union
 
 import numpy as np
 
@@ -17,6 +17,9 @@ _STEPS[list(b'[{')], _STEPS[list(b']}')] = 1, -1
 # are quick
 _PERHAPS_INFINITE = (re.compile(r'[eE]\+?\d{3}'), re.compile(r'[\s:\[,-]\d{300}'))
 _UTF_16_32 = ('utf-16', 'utf-32')
+
+
+_SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 class JsonError(ValueError):
@@ -72,6 +75,22 @@ def parse_json(text: Union[bytes, str]) -> Any:
         raise
     except ValueError:  # of Python's limit to the digits of a whole number
         raise JsonError('it has a number of thousands of digits') from None
+
+
+def json_text(obj: Any, indent: Optional[int] = None) -> str:
+    """Return an object as JSON that UTF-8 can hold.
+
+    Args:
+        obj (Any): What ``json.dumps`` takes. Names of files that are not UTF-8 hold
+            halves of surrogate pairs; they are written as escapes.
+        indent (int, optional): As there.
+
+    Raises:
+        ValueError: If a number is NaN or infinite, which JSON cannot hold.
+        TypeError: If a value has no JSON form, such as a NumPy array.
+    """
+    text = json.dumps(obj, indent=indent, ensure_ascii=False, allow_nan=False)
+    return _SURROGATE.sub(lambda half: f'\\u{ord(half[0]):04x}', text)
 
 
 def _decoded(data: bytes) -> str:

@@ -255,8 +255,9 @@ def load_coco(path: Union[str, Path],
             them.
     """
     data = _read(Path(path))
-    if not isinstance(data, dict) or 'images' not in data or not all(
-            isinstance(data.get(key, []), list) for key in ('images', 'categories')):
+    if not isinstance(data, dict) or not all(
+            isinstance(data.setdefault(key, []), list)
+            for key in ('images', 'categories')):
         raise AnnotationError(f'{path}: not a COCO file: expected an object with the '
                               'arrays images and categories')
     faults = []
@@ -265,7 +266,7 @@ def load_coco(path: Union[str, Path],
         if isinstance(image, dict) and image.get('synthetic') is not None:
             faults += _check_fields(image, _SYNTHETIC_FIELDS, f'images[{i}]')
         faults += _check_name(image, roots, f'images[{i}]')
-    for i, category in enumerate(data.get('categories', ())):
+    for i, category in enumerate(data['categories']):
         faults += _check_fields(category, _COCO_CATEGORY_FIELDS, f'categories[{i}]')
     refuse_faults(path, faults, 'not a COCO file')
     return data

@@ -18,6 +18,7 @@ from mammo_plugins.apis.work_dir import tested
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary)
+from mammo_plugins.io import JsonError
 from mammo_plugins.structures import AnnotationError, read_detections
 
 HEIGHT, WIDTH = 12, 16
@@ -236,7 +237,7 @@ class JsonFiles(Fuzzer):
         (folder / 'made.npz').touch()
         try:
             check_settings(folder, dict(a=1, b=[1, 2]), 'mend it')
-        except (ConfigError, AnnotationError) as error:
+        except (ConfigError, JsonError) as error:
             print(error)
             return 'refused'
         return 'read'
