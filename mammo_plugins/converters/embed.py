@@ -36,6 +36,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.fields import is_number
+
 from .base import Converter
 from .cells import is_empty, read_count, read_flag, read_side
 from .choice import view_key

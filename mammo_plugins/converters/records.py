@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
+from mammo_plugins.printable import one_line
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
 
@@ -20,7 +21,7 @@ class ConversionError(ValueError):
     """
 
     def __init__(self, message: str, catalogue: Optional['Catalogue'] = None) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.catalogue = catalogue
 
 

@@ -7,6 +7,8 @@ from typing import Any, List, NoReturn, Optional, Tuple, Union
 
 import numpy as np
 
+from mammo_plugins.printable import one_line
+
 _DEEPEST = 100  # lists and objects in each other; what reads them recurses
 _STRING = re.compile(rb'"[^"]*"')
 _ESCAPED = re.compile(rb'\\.', re.DOTALL)
@@ -23,7 +25,20 @@ _SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 class JsonError(ValueError):
-    """A file that is no JSON; the message names the file and what is wrong."""
+    """A text that is no JSON.
+
+    Args:
+        reason (str): What is wrong with it.
+        path (str | Path, optional): The file.
+    """
+
+    def __init__(self, reason: str, path: Union[str, Path, None] = None) -> None:
+        super().__init__(reason, path)
+        self.reason, self.path = reason, path
+
+    def __str__(self) -> str:
+        return self.reason if self.path is None else (
+            f'{one_line(self.path)}: {self.reason}')
 
 
 def read_json(path: Union[str, Path]) -> Any:
@@ -43,11 +58,11 @@ def read_json(path: Union[str, Path]) -> Any:
     """
     path = Path(path)
     if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
-        raise JsonError(f'{path}: not a JSON file (a pipe or a device)')
+        raise JsonError('not a JSON file (a pipe or a device)', path)
     try:
         return parse_json(path.read_bytes())
     except JsonError as error:
-        raise JsonError(f'{path}: not a JSON file ({error})') from None
+        raise JsonError(f'not a JSON file ({error.reason})', path) from None
 
 
 def parse_json(text: Union[bytes, str]) -> Any:

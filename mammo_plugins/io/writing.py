@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional, Union
 
 from mammo_plugins.io.json_files import json_text
+from mammo_plugins.printable import one_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_FILES = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
@@ -69,7 +70,7 @@ def file_error(error: BaseException) -> Optional[str]:
     """
     if not isinstance(error, OSError) or error.errno not in _OF_FILES:
         return None
-    where = f'{error.filename}: ' if error.filename else ''
+    where = f'{one_line(error.filename)}: ' if error.filename else ''
     if error.errno in _FULL:
         return (f'{where}cannot be written: {os.strerror(error.errno)}. Make room; what '
                 'was written before is whole')

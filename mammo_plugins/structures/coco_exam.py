@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
 
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View)
@@ -218,7 +219,7 @@ def load_coco_exam(path: Union[str, Path], outlines: bool = True,
 def _read(path: Path) -> Any:
     if not path.exists():
         raise FileNotFoundError(
-            f'{path}: no such annotation file; make it with one of '
+            f'{one_line(path)}: no such annotation file; make it with one of '
             'tools/dataset_converters, or set ann_file/data_root in the config')
     try:
         return read_json(path)
@@ -238,7 +239,7 @@ def refuse_faults(path: Union[str, Path], faults: Sequence[str],
     if faults:
         shown_faults = '\n  '.join(faults[:10])
         more = f'\n  ... and {len(faults) - 10} more' if len(faults) > 10 else ''
-        raise AnnotationError(f'{path}: {what}:\n  {shown_faults}{more}')
+        raise AnnotationError(f'{one_line(path)}: {what}:\n  {shown_faults}{more}')
 
 
 def load_coco(path: Union[str, Path],
@@ -258,7 +259,7 @@ def load_coco(path: Union[str, Path],
     if not isinstance(data, dict) or not all(
             isinstance(data.setdefault(key, []), list)
             for key in ('images', 'categories')):
-        raise AnnotationError(f'{path}: not a COCO file: expected an object with the '
+        raise AnnotationError(f'{one_line(path)}: not a COCO file: expected an object with the '
                               'arrays images and categories')
     faults = []
     for i, image in enumerate(data['images']):

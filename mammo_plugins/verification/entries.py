@@ -9,6 +9,7 @@ from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
 import numpy as np
 
 from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
 from mammo_plugins.structures import (LATERALITIES, VIEWS, ImageRoots, outline_fault,
                                       validate_coco_exam)
 
@@ -52,12 +53,11 @@ class Part(NamedTuple):
 
 def read_part(path: Path, roots: ImageRoots) -> Tuple[Optional[Part], List[Finding]]:
     """Read a JSON; entries that fail the schema are reported and left out."""
-    name = path.stem
+    name = one_line(path.stem)
     try:
         data = read_json(path)
     except JsonError as error:
-        reason = str(error)[len(f'{path}: '):]
-        return None, [Finding(ERROR, 'schema', name, reason)]
+        return None, [Finding(ERROR, 'schema', name, error.reason)]
     except OSError as error:
         return None, [Finding(ERROR, 'schema', name, f'cannot be read: {error.strerror}')]
     faults: List[str] = []

@@ -2,6 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, Iterator, Union
 
+from mammo_plugins.printable import one_line
 from mammo_plugins.structures import ImageRoots, load_coco_exam, refuse_faults
 
 from .entries import (ERROR, Finding, Part, check_exams, check_geometry,
@@ -34,7 +35,7 @@ def load_sound_exams(path: Union[str, Path],
             opens no image for.
     """
     data = load_coco_exam(path, outlines=False, roots=roots)
-    part = Part(Path(path).stem, roots, data, True, bool(data['annotations']))
+    part = Part(one_line(Path(path).stem), roots, data, True, bool(data['annotations']))
     if data['images']:
         refuse_faults(path, [f'{found.where}: {found.check}: {found.message}'
                              for found in check_entries(part)
