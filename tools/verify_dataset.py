@@ -13,6 +13,7 @@ from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
 from mammo_plugins.io import write_json
+from mammo_plugins.printable import one_line
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS, ImageRoots)
@@ -177,8 +178,9 @@ def format_report(report: dict) -> str:
     """The report as plain text, errors last, where the eye falls."""
     lines = [f"mammo_plugins {report['mammo_plugins']}"]
     for name, info in zip(report['counts'], report['datasets']):
-        lines.append(f"{name}: data set {info['dataset']}, converter "
-                     f"{info['converter_version']}, seed {info['split_seed']}")
+        lines.append(one_line(
+            f"{name}: data set {info['dataset']}, converter "
+            f"{info['converter_version']}, seed {info['split_seed']}"))
     lines += ['', *_table(report['counts'])]
     for severity in (WARNING, ERROR):
         found = [f for f in report['findings'] if f['severity'] == severity]

@@ -1,7 +1,8 @@
 """Which files the names in an annotation file may stand for."""
+import ntpath
 import os
 import os.path as osp
-from pathlib import PurePath, PureWindowsPath
+from pathlib import PurePath
 from typing import Optional, Sequence, Union
 
 from .fields import is_text
@@ -46,8 +47,10 @@ class ImageRoots:
         """
         if not is_text(name):
             return 'a name that a file can have'
-        if len(os.fsencode(name)) > _LONGEST_PATH or any(
-                len(os.fsencode(part)) > _LONGEST_NAME for part in name.split('/')):
+        data = os.fsencode(name)
+        if len(data) > _LONGEST_NAME and (
+                len(data) > _LONGEST_PATH
+                or max(map(len, data.split(b'/'))) > _LONGEST_NAME):
             return f'names of {_LONGEST_NAME} bytes at most'
         if osp.normpath(name) == '.':
             return 'a name of a file'
@@ -65,8 +68,7 @@ class ImageRoots:
         return osp.join(self.root or '', osp.normpath(name))
 
     def _is_inside(self, name: str) -> bool:
-        windows = PureWindowsPath(name)
-        if windows.drive or windows.root and not name.startswith('/'):
+        if name.startswith('\\') or ntpath.splitdrive(name)[0]:
             return False
         if osp.isabs(name):
             return self._is_below(osp.normpath(name))

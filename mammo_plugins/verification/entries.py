@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple)
 
-import numpy as np
-
 from mammo_plugins.io import JsonError, read_json
 from mammo_plugins.printable import one_line
 from mammo_plugins.structures import (LATERALITIES, VIEWS, ImageRoots, outline_fault,
@@ -173,10 +171,8 @@ def check_geometry(part: Part) -> Iterator[Finding]:
 
 def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
     """Does [x, y] or [x, y, w, h] leave the image by more than a pixel?"""
-    start = np.array(values[:2], float)
-    with np.errstate(over='ignore'):  # of the largest floats
-        end = start + (values[2:] or 0)
-    return bool((start < -1).any() or (end > np.array(size) + 1).any())
+    x, y, width, height = (*values, 0, 0)[:4]
+    return min(x, y) < -1 or x + width > size[0] + 1 or y + height > size[1] + 1
 
 
 def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:
