@@ -11,7 +11,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from .records import ConversionError
 
 _SUFFIXES = ('.xls', '.xlsx', '.ods')
-_MOST_BYTES = 2**29  # of all that is packed in a file
+_MOST_BYTES = 2**28  # of all that is packed in a file
 _MOST_CELLS = 2 * 10**7  # from the first to the last one, each takes memory
 _CHUNK = 2**22
 _PLACE = re.compile(rb'\br="([A-Z]{1,9})(\d{1,12})"')
@@ -45,7 +45,7 @@ def read_sheet(path: Path, name: Optional[str]) -> List[list]:
 
     Raises:
         ConversionError: If it cannot be read, has no such sheet, or unpacks to more
-            than 512 MiB or 20 million cells.
+            than 256 MiB or 20 million cells.
     """
     with _named_errors(path):
         book = _workbook(path)

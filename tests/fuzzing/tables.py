@@ -105,7 +105,9 @@ def workbook(content: str) -> bytes:
         file.writestr('[Content_Types].xml', (
             '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"'
             '/>'))
-        file.writestr('_rels/.rels', f'<Relationships xmlns="{relations}"/>')
+        file.writestr('_rels/.rels', (
+            f'<Relationships xmlns="{relations}"><Relationship Id="r1" '
+            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>'))
         file.writestr('xl/workbook.xml', (
             f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="a" '
             'sheetId="1" r:id="r1"/></sheets></workbook>'))
