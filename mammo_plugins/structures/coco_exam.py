@@ -259,8 +259,8 @@ def load_coco(path: Union[str, Path],
     if not isinstance(data, dict) or not all(
             isinstance(data.setdefault(key, []), list)
             for key in ('images', 'categories')):
-        raise AnnotationError(f'{one_line(path)}: not a COCO file: expected an object with the '
-                              'arrays images and categories')
+        raise AnnotationError(f'{one_line(path)}: not a COCO file: expected an object '
+                              'with the arrays images and categories')
     faults = []
     for i, image in enumerate(data['images']):
         faults += _check_fields(image, _COCO_IMAGE_FIELDS, f'images[{i}]')

@@ -169,8 +169,8 @@ def _read_runs(code: dict, height: int, width: int) -> np.ndarray:
     """Return the runs of a code, (N,) int64: outside, inside, outside, ..."""
     size, counts = code.get('size'), code.get('counts')
     if size != [height, width] or not all(type(side) is int for side in size):
-        raise ValueError(f'an RLE of size {shown(size)}; its image is [{height}, {width}] '
-                         '(height, width)')
+        raise ValueError(f'an RLE of size {shown(size)}; its image is [{height}, '
+                         f'{width}] (height, width)')
     if isinstance(counts, list):
         if not all(isinstance(run, int) and not isinstance(run, bool)
                    and 0 <= run <= height * width for run in counts):

@@ -61,7 +61,8 @@ def plot_froc(summaries: Dict[str, dict],
 
 def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
     counts = summary['counts']
-    label = f"{figure_text(name)} ({counts['lesions']} lesions, {counts['images']} images)"
+    label = (f"{figure_text(name)} ({counts['lesions']} lesions, {counts['images']} "
+             'images)')
     if not counts['lesions']:
         axes.plot([], [], label=f'{label}: recall undefined')
         return

@@ -55,8 +55,8 @@ def _draw_box(axes, box, label: str) -> None:
         Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2))
     # towards the middle of the panel, beside which the text would be covered
     left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
-    axes.text(x1 if left else x2, y1 - 2, figure_text(label), color=_BOX_COLOUR, fontsize=8,
-              va='bottom', ha='left' if left else 'right')
+    axes.text(x1 if left else x2, y1 - 2, figure_text(label), color=_BOX_COLOUR,
+              fontsize=8, va='bottom', ha='left' if left else 'right')
 
 
 def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,

@@ -24,10 +24,13 @@ TEXTS = [
     f'a\n{FORGED}: all is well', f'a\x85{FORGED}', f'a\u2028{FORGED}', '\x08\x08\x08',
     '\u202egnp.exe', '\u2066a\u2069', '\u200e', '\ufeff', '\x00', '\x7f',
     '<script>alert(1)</script>', '<img src=x onerror=alert(1)>', '&lt;b&gt;',
-    '![a](http://example.org/a.png)', '[a](javascript:alert(1))', '`a`', '*a*', '| a | b |',
-    '=cmd|calc!A0', '+1+1', '-1+1', '@SUM(A1)', '\t=1+1', '\uff1d1+1', '$x_{a}$', '$\\frac',
+    '![a](http://example.org/a.png)', '[a](javascript:alert(1))', '`a`', '*a*',
+    '| a | b |',
+    '=cmd|calc!A0', '+1+1', '-1+1', '@SUM(A1)', '\t=1+1', '\uff1d1+1', '$x_{a}$',
+    '$\\frac',
     '$$', '%s %d %n', '{0} {name}', '${HOME}', '$(touch ran)', ';touch ran', "'; --", '"',
-    os.fsdecode(b'\xff\xfe\xe9'), '\ud800', '\U000e0041', 'e\u0301', ' ', '.', '#', 'a' * 200,
+    os.fsdecode(b'\xff\xfe\xe9'), '\ud800', '\U000e0041', 'e\u0301', ' ', '.', '#',
+    'a' * 200,
 ]
 _ACTING = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u202a-\u202e\u2066-\u2069]')
 _LINK = re.compile(r'(?<!\\)\]\(')
@@ -132,9 +135,9 @@ class HostileText(Fuzzer):
 
     def _convert_table(self, work: Path, texts: List[str]) -> str:
         raw, names = self._raw(work, texts)
-        rows = [dict(file=name, patient=texts[0], exam=texts[1], laterality='L', view=view,
-                     category=texts[2], lesion_id=texts[3], x1='2', y1='10', x2='12',
-                     y2='20', birads=birads)
+        rows = [dict(file=name, patient=texts[0], exam=texts[1], laterality='L',
+                     view=view, category=texts[2], lesion_id=texts[3], x1='2',
+                     y1='10', x2='12', y2='20', birads=birads)
                 for name, view, birads in zip(names, ('CC', 'MLO', texts[3]),
                                               ('4', texts[1], '4'))]
         table = work / f'{as_name(texts[1])[:40]}.csv'
@@ -181,7 +184,8 @@ class HostileText(Fuzzer):
         found = find_exams(raw)
         result = dict(
             exams=[dict(exam_id=exam, warnings=[texts[1]], views=[
-                dict(file=str(view.path), warnings=[texts[2]]) for view in views.values()])
+                dict(file=str(view.path), warnings=[texts[2]])
+                for view in views.values()])
                 for exam, views in found.exams.items()],
             skipped=[dict(file=str(path), reason=reason)
                      for path, reason in found.skipped], notes=[texts[0], *found.notes])

@@ -1,18 +1,16 @@
 """Altered tables, region files and case texts of raw data sets."""
 import csv
-import io
 import math
 import shutil
-import zipfile
 from pathlib import Path
 from typing import Callable, Dict, List, Tuple
-from xml.sax.saxutils import escape
 
 import cv2
 import numpy as np
 
 from fuzzing.harness import Fault, Fuzzer, run_command
 from fuzzing.json_damage import TEXTS
+from fuzzing.raw_texts import ICS, OVERLAY, PLIST, SHAPES, SHEETS, sheet, table
 from mammo_plugins.converters import ConversionError
 from mammo_plugins.converters.ddsm_texts import read_ics, read_overlay
 from mammo_plugins.converters.embed import EMBEDConverter
@@ -29,10 +27,13 @@ CELLS = [
     '', ' ', '-1', '0', '1', '1e308', '1e999', '-1e999', 'nan', 'inf', '9' * 400,
     '9' * 5000, '1.' + '0' * 5000, '\0', 'a\0b', '\x1b[2J\x1b]0;t\x07', '\u202e\u2066',
     '<script>alert(1)</script>', '=cmd|/c calc!A0', '+1+1', '@SUM(1)', "'", '"', '""',
-    'a"b', 'a\nb', 'a\rerror: b', 'x' * 300, 'x' * 200_000, '/' * 5000, '../../etc/passwd',
+    'a"b', 'a\nb', 'a\rerror: b', 'x' * 300, 'x' * 200_000, '/' * 5000,
+    '../../etc/passwd',
     '/etc/passwd', 'C:\\Windows\\a.png', '\\\\host\\a.png', '~/a.png', '..', '.', 'L',
-    'R', 'CC', 'MLO', 'LL', '4A', 'BI-RADS 7', "['Mass'", "['Mass', 1e999]", '((1,2,3,4),)',
-    '((' * 500 + '))' * 500, '(((1e999, 0, 1, 1)))', '__import__("os").system("touch ran")',
+    'R', 'CC', 'MLO', 'LL', '4A', 'BI-RADS 7', "['Mass'", "['Mass', 1e999]",
+    '((1,2,3,4),)',
+    '((' * 500 + '))' * 500, '(((1e999, 0, 1, 1)))',
+    '__import__("os").system("touch ran")',
     '[' * 100_000, '\u0665', '\u00b2', '\ufeff', '\ud83d\ude00'.encode(
         'utf-16', 'surrogatepass').decode('utf-16'), '1,060', '1.060.5', '2024-13-45',
 ]
@@ -43,13 +44,15 @@ BYTES: Dict[str, Callable[[bytes], bytes]] = {
         'empty', 'blank', 'cut in half', 'BOM', 'two BOMs', 'UTF-32', 'NUL bytes',
         'NUL at the end', 'nested lists', 'a picture', 'gzip', 'a web page', 'a pickle')},
     'UTF-16': lambda text: text.decode('utf-8', 'replace').encode('utf-16'),
-    'UTF-16 without BOM': lambda text: text.decode('utf-8', 'replace').encode('utf-16-le'),
+    'UTF-16 without BOM': lambda text: text.decode('utf-8', 'replace').encode(
+        'utf-16-le'),
     'NULs between': lambda text: text.replace(b',', b'\0,'),
     'semicolons': lambda text: text.replace(b',', b';'),
     'tabs': lambda text: text.replace(b',', b'\t'),
     'bars': lambda text: text.replace(b',', b'|'),
     'old line ends': lambda text: text.replace(b'\r', b'').replace(b'\n', b'\r'),
-    'open quotation': lambda text: text.replace(b'\n', b'\n"', 2).replace(b'\n"', b'\n', 1),
+    'open quotation': lambda text: text.replace(b'\n', b'\n"', 2).replace(
+        b'\n"', b'\n', 1),
     'quotation at the end': lambda text: text + b'"',
     'a huge cell': lambda text: text + b'x' * (17 * 2**20),
     'a huge quoted cell': lambda text: text + b'"' + b'x,\n' * 10**6 + b'"',
@@ -71,95 +74,6 @@ BYTES: Dict[str, Callable[[bytes], bytes]] = {
     'long digits': lambda text: text.replace(b'1', b'1' * 60_000, 1),
     'long powers': lambda text: text.replace(b'.0', b'.0e999'),
 }
-
-
-def table(rows: List[dict]) -> bytes:
-    """Return a CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode('utf-8', 'replace')
-
-
-def sheet(rows: List[dict]) -> bytes:
-    """Return an XLSX."""
-    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-    cells = ''.join('<row>' + ''.join(
-        f'<c t="inlineStr"><is><t>{escape(_of_xml(str(cell)))}</t></is></c>'
-        for cell in line) + '</row>' for line in lines)
-    return workbook(f'<sheetData>{cells}</sheetData>')
-
-
-def _of_xml(text: str) -> str:
-    return ''.join(c for c in text if c >= ' ' and not '\ud800' <= c <= '\udfff')
-
-
-def workbook(content: str) -> bytes:
-    """Return an XLSX of a sheet's XML."""
-    main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
-    relations = 'http://schemas.openxmlformats.org/package/2006/relationships'
-    office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, 'w', zipfile.ZIP_DEFLATED) as file:
-        file.writestr('[Content_Types].xml', (
-            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"'
-            '/>'))
-        file.writestr('_rels/.rels', (
-            f'<Relationships xmlns="{relations}"><Relationship Id="r1" '
-            f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>'))
-        file.writestr('xl/workbook.xml', (
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="a" '
-            'sheetId="1" r:id="r1"/></sheets></workbook>'))
-        file.writestr('xl/_rels/workbook.xml.rels', (
-            f'<Relationships xmlns="{relations}"><Relationship Id="r1" '
-            f'Type="{office}/worksheet" Target="worksheets/a.xml"/></Relationships>'))
-        file.writestr('xl/worksheets/a.xml',
-                      f'<worksheet xmlns="{main}">{content}</worksheet>')
-    return data.getvalue()
-
-
-def cell(place: str, text: str = 'file') -> str:
-    """Return the XML of a cell."""
-    return (f'<row r="{place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}"><c r="{place}" '
-            f't="inlineStr"><is><t>{text}</t></is></c></row>')
-
-
-SHEETS = {
-    'cells far apart': lambda: workbook(
-        f'<sheetData>{cell("A1")}{cell("XFD1048576")}</sheetData>'),
-    'a wide range': lambda: workbook(
-        f'<dimension ref="A1:XFD1048576"/><sheetData>{cell("A1")}</sheetData>'),
-    'cells beyond the sheet': lambda: workbook(
-        f'<sheetData>{cell("A1")}{cell("ZZZZZZ99999999")}</sheetData>'),
-    'a bomb': lambda: workbook('<!--' + 'a' * (300 * 2**20) + '-->'),
-    'no sheet': lambda: workbook(''),
-    'broken XML': lambda: workbook('<sheetData><row>'),
-}
-PLIST = '''<?xml version="1.0" encoding="UTF-8"?>
-<plist version="1.0"><dict><key>Images</key><array><dict><key>NumberOfROIs</key>
-<integer>1</integer><key>ROIs</key><array><dict><key>Name</key><string>Mass</string>
-<key>NumberOfPoints</key><integer>4</integer><key>Point_px</key><array>
-<string>(10.0, 10.0)</string><string>(20.0, 10.0)</string><string>(20.0, 21.0)</string>
-<string>(10.0, 21.0)</string></array></dict></array></dict></array></dict></plist>'''
-ICS = '''ics_version 1.0
-DENSITY 2
-DIGITIZER LUMISYS LASER
-LEFT_CC LINES 96 PIXELS_PER_LINE 64 BITS_PER_PIXEL 12 RESOLUTION 50 OVERLAY
-RIGHT_CC LINES 96 PIXELS_PER_LINE 64 BITS_PER_PIXEL 12 RESOLUTION 50 NON_OVERLAY
-'''
-OVERLAY = '''TOTAL_ABNORMALITIES 1
-ABNORMALITY 1
-LESION_TYPE MASS SHAPE IRREGULAR MARGINS SPICULATED
-ASSESSMENT 5
-PATHOLOGY MALIGNANT
-TOTAL_OUTLINES 1
-BOUNDARY
-10 30 2 2 2 2 4 4 4 4 6 6 6 6 0 0 0 0 #
-'''
-SHAPES = ['{"name": "polygon", "all_points_x": [1, 9, 9.5], "all_points_y": [2, 3, 8]}',
-          '{"name": "ellipse", "cx": 10, "cy": 20, "rx": 5, "ry": 3, "theta": 0.5}',
-          '{"name": "rect", "x": 1, "y": 2, "width": 5, "height": 6}']
 
 
 class Tables(Fuzzer):
@@ -306,7 +220,8 @@ class Tables(Fuzzer):
                         raise Fault('formula', each[:80])
         for path in (skipped, summary):
             text = path.read_text(encoding='utf-8') if path.exists() else ''
-            if any(ord(c) < 32 and c not in '\r\n' or c in '\x7f\x9b\u202e' for c in text):
+            if any(ord(c) < 32 and c not in '\r\n' or c in '\x7f\x9b\u202e'
+                   for c in text):
                 raise Fault('raw text', path.name)
         if summary.exists() and '<script' in summary.read_text(encoding='utf-8'):
             raise Fault('raw text', 'a tag in summary.md')

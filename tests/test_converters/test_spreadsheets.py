@@ -3,7 +3,7 @@ import csv
 import gzip
 
 import pytest
-from fuzzing.tables import PLIST, SHEETS, cell, sheet, workbook
+from fuzzing.raw_texts import PLIST, SHEETS, cell, sheet, workbook
 
 from mammo_plugins.converters import ConversionError
 from mammo_plugins.converters.base import Converter

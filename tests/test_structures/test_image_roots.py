@@ -5,7 +5,8 @@ import pytest
 
 from mammo_plugins.structures import ImageRoots
 
-INSIDE = ['a.png', 'images/a.png', './a.png', 'images/../a.png', '..a/b.png', 'a..b/c.png', '...', os.fsdecode(b'a\xe9.png'), 'a' * 255,
+INSIDE = ['a.png', 'images/a.png', './a.png', 'images/../a.png', '..a/b.png',
+          'a..b/c.png', '...', os.fsdecode(b'a\xe9.png'), 'a' * 255,
           'sub/' + 'b' * 255, 'a\nb.png', ' a.png', '~/a.png']
 OUTSIDE = ['../a.png', '..', 'images/../../a.png', 'a/b/../../../c.png', '/etc/passwd',
            '//host/a.png', '/', '..\\a.png', 'images\\..\\..\\a.png', 'C:\\a.png',

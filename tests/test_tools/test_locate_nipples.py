@@ -95,7 +95,8 @@ def test_contour_stands_in_for_the_detector(monkeypatch, phantom_root, ann_file,
                                             checkpoint, tmp_path, score, source):
     before = ann_file.read_text()
     run(monkeypatch, CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
-        '--extra-root', ann_file.parent, '--out', tmp_path / 'out.json', '--device', 'cpu', '--cfg-options',
+        '--extra-root', ann_file.parent, '--out', tmp_path / 'out.json', '--device',
+        'cpu', '--cfg-options',
         f'model.test_cfg.rcnn.score_thr={score}')
     assert ann_file.read_text() == before
     images = json.loads((tmp_path / 'out.json').read_text())['images']
