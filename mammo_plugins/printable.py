@@ -96,6 +96,9 @@ class _PrintableStream(io.TextIOBase):
     def close(self) -> None:
         """Leave the stream open; it belongs to others."""
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
 
 def _stream_text(text: str) -> str:
     if _IN_LINES.search(text) is None or _MOVES.fullmatch(text):

@@ -69,7 +69,7 @@ class ExamDataset(BaseDataset):
             ``classes``, the modality is absent or has to be chosen, or images for
             validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named, or
-            ``other_classes`` is no list of names.
+            ``other_classes`` is no list of names, or ``extra_roots`` no list.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -110,6 +110,7 @@ class ExamDataset(BaseDataset):
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
         self.other_classes = tuple(other_classes)
+        ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         super().__init__(*args, **kwargs)
 

@@ -56,7 +56,7 @@ def as_name(text: str) -> str:
 
 class HostileText(Fuzzer):
     """Texts that act, as names of files and folders, in cells and in JSON."""
-    name, seconds, in_suite = 'texts that act', 30., 30
+    name, seconds, in_suite = 'texts that act', 30., 24
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

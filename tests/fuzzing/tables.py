@@ -78,7 +78,7 @@ BYTES: Dict[str, Callable[[bytes], bytes]] = {
 
 class Tables(Fuzzer):
     """Altered tables and texts of raw data sets in their converters."""
-    name, seconds, in_suite = 'tables and texts of raw data', 20., 60
+    name, seconds, in_suite = 'tables and texts of raw data', 20., 42
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
