@@ -70,7 +70,7 @@ def known() -> list:
 
 class Annotations(Fuzzer):
     """Altered annotation files in all that reads them."""
-    name, seconds, in_suite = 'annotation files', 20., 30
+    name, seconds, in_suite = 'annotation files', 20., 20
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
