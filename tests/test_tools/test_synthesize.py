@@ -102,7 +102,7 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
         assert image['patient_id'] == benign['patient_id']
         assert image['exam_id'].startswith('synthetic_')
         pixels = read_mammogram(out / image['file_name']).pixels
-        before = read_mammogram(facts['benign']).pixels
+        before = read_mammogram(root / facts['benign']).pixels
         assert pixels.shape == before.shape
         changed = np.zeros(pixels.shape, bool)
         if facts['malignant'] is not None:
@@ -219,7 +219,7 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
             continue
         patches, insides = [], []
         for key, box in (('benign', 'region'), ('malignant', 'lesion')):
-            pixels, frame = LoadMammogram().load(facts[key])
+            pixels, frame = LoadMammogram().load(str(root / facts[key]))
             x1, y1, x2, y2 = transform_boxes(
                 facts[box], frame.matrix)[0].round().astype(int)
             patches.append(pixels[y1:y2, x1:x2])
