@@ -113,7 +113,7 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
             x1, y1, x2, y2 = map(round, facts['region'])
             u1, v1, u2, v2 = map(round, facts['lesion'])
             changed[y1:y2, x1:x2] = True
-            donor = read_mammogram(facts['malignant']).pixels[v1:v2, u1:u2]
+            donor = read_mammogram(root / facts['malignant']).pixels[v1:v2, u1:u2]
             sides = (image['laterality'],
                      by_file[facts['malignant']]['laterality'])
             if sides[0] != sides[1]:  # all breasts face the same way
