@@ -16,6 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Iterator, Optional, Sequence, Set
 
+from mammo_plugins.printable import printable_output
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 0.7  # seconds until an exception that did not arrive is raised once more
 
@@ -102,7 +104,9 @@ def stop_arrived() -> None:
 
 @contextmanager
 def stoppable(message: str = 'interrupted') -> Iterator[None]:
-    """Run a command that signals can stop.
+    """Run a command that signals can stop, whose output is printable.
+
+    What is printed meanwhile is escaped by :mod:`~mammo_plugins.printable`.
 
     On a stop it prints the message and exits: status 130 after Ctrl-C, 143 after
     SIGTERM, 129 after SIGHUP (unless ``nohup`` has turned that off).
@@ -114,6 +118,12 @@ def stoppable(message: str = 'interrupted') -> Iterator[None]:
             threading.current_thread() is not threading.main_thread()):
         yield  # the outer one, or the main thread's, takes the signals
         return
+    with printable_output(), _taking_signals(message):
+        yield
+
+
+@contextmanager
+def _taking_signals(message: str) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _stop.owner, _stop.number = os.getpid(), None
     _set_handlers(_stop.handle)

@@ -8,13 +8,14 @@ import numpy as np
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
-from mammo_plugins.apis.command_line import parser, user_errors
+from mammo_plugins.apis.command_line import add_extra_root, parser, user_errors
 from mammo_plugins.datasets.transforms import (LoadMammogram, grown_box,
                                                segmentation_to_canonical,
                                                segmentation_to_mask, whole_box)
 from mammo_plugins.io import MammogramError, add_limit_argument, atomic_path
-from mammo_plugins.structures import (AnnotationError, BankLesion, Lesion, LesionBank,
-                                      View, exams_from_coco, load_coco_exam)
+from mammo_plugins.structures import (AnnotationError, BankLesion, ImageRoots, Lesion,
+                                      LesionBank, View, exams_from_coco,
+                                      load_coco_exam, synthetic_images)
 from mammo_plugins.synthesis import crop
 
 EXAMPLE = ('python tools/build_lesion_bank.py data/ddsm/annotations/train.json '
@@ -59,6 +60,7 @@ def parse_args(argv: Optional[Sequence[str]] = None):
         '--max-size', type=int, default=512, metavar='N',
         help='pixels; lesions of which a side is longer are shrunk to it '
         '(default: %(default)s)')
+    add_extra_root(arguments)
     arguments.add_argument(
         '--preview', type=Path, metavar='PNG',
         help=f'also draw the lesions, evenly chosen if more than {MOST_SHOWN}')
@@ -75,13 +77,13 @@ def parse_args(argv: Optional[Sequence[str]] = None):
     return args
 
 
-def build(data: dict, root: Path, classes: Optional[Sequence[str]], max_size: int,
+def build(data: dict, roots: ImageRoots, classes: Optional[Sequence[str]], max_size: int,
           context: float = 1.) -> Tuple[List[BankLesion], List[Skip]]:
     """Cut all lesions of a COCO-exam JSON.
 
     Args:
         data (dict): The checked JSON.
-        root (Path): What its ``file_name`` start from.
+        roots (ImageRoots): What its ``file_name`` may lie in.
         classes (Sequence[str], optional): Names of categories; all if ``None``.
         max_size (int): Longest side in pixels.
         context (float): Factor by which boxes grow.
@@ -91,7 +93,7 @@ def build(data: dict, root: Path, classes: Optional[Sequence[str]], max_size: in
     """
     wanted = {category['id'] for category in data['categories']
               if classes is None or category['name'] in classes}
-    made = {image['id'] for image in data['images'] if image.get('synthetic')}
+    made = {image['id'] for image in synthetic_images(data)}
     views = [
         (view, lesions) for exam in exams_from_coco(data)
         for view in exam.views.values() for lesions in
@@ -103,17 +105,17 @@ def build(data: dict, root: Path, classes: Optional[Sequence[str]], max_size: in
         if view.image_id in made:
             found += [Skip(view.image_id, 'synthetic image')] * len(lesions)
         else:
-            found += cut_lesions(view, lesions, root, max_size, context)
+            found += cut_lesions(view, lesions, roots, max_size, context)
     return ([item for item in found if isinstance(item, BankLesion)],
             [item for item in found if isinstance(item, Skip)])
 
 
-def cut_lesions(view: View, lesions: Sequence[Lesion], root: Path, max_size: int,
-                context: float) -> Iterator[Union[BankLesion, Skip]]:
+def cut_lesions(view: View, lesions: Sequence[Lesion], roots: ImageRoots,
+                max_size: int, context: float) -> Iterator[Union[BankLesion, Skip]]:
     """Cut the lesions of one mammogram; yield each, or why it was skipped."""
     try:
         image, frame = LoadMammogram().load(
-            str(root / view.file_name), view.laterality, view.view)
+            roots.path(view.file_name), view.laterality, view.view)
     except MammogramError as error:
         for _ in lesions:
             yield Skip(view.image_id, 'unreadable file', str(error))
@@ -227,14 +229,14 @@ def main() -> None:
     """Run."""
     args = parse_args()
     with user_errors():
-        data = load_coco_exam(args.ann_file)
+        roots = ImageRoots(args.data_root, args.extra_root)
+        data = load_coco_exam(args.ann_file, roots=roots)
         names = [category['name'] for category in data['categories']]
         unknown = sorted(set(args.classes or ()) - set(names))
         if unknown:
             raise AnnotationError(f'--classes {" ".join(unknown)}: {args.ann_file} has '
                                   f'the categories {", ".join(names)}')
-        lesions, skips = build(data, args.data_root, args.classes, args.max_size,
-                               args.context)
+        lesions, skips = build(data, roots, args.classes, args.max_size, args.context)
         report(skips)
         if not lesions:
             raise AnnotationError(

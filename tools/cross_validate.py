@@ -15,7 +15,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
                                              load_config, parser, user_errors)
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
-from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.io import atomic_path, read_json, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ('python tools/cross_validate.py '
@@ -194,7 +194,7 @@ def main() -> None:
         for fold in there:
             path = out / f'fold_{fold}/result.json'
             if path.is_file():
-                results[fold] = json.loads(path.read_text())['figures']
+                results[fold] = read_json(path)['figures']
         lines = [f'{args.config}, {len(results)} of {len(there)} folds', '',
                  *table(results)]
         with atomic_path(out / 'cross_validation.md') as temporary:

@@ -1,5 +1,4 @@
 """The main job, end to end, on phantom exams: `make demo`."""
-import json
 import os
 import sys
 import time
@@ -7,6 +6,7 @@ from pathlib import Path
 
 from mammo_plugins.apis.command_line import parser
 from mammo_plugins.engine.work_dir import latest_checkpoint
+from mammo_plugins.io import read_json
 from mammo_plugins.stopping import run_child, stoppable
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,7 @@ def step(title: str, *words: str) -> None:
 
 def held_out_exam() -> str:
     """Return the first exam of the test part that has a lesion."""
-    data = json.loads((ROOT / DATA / 'annotations/test.json').read_text())
+    data = read_json(ROOT / DATA / 'annotations/test.json')
     with_lesion = {annotation['image_id'] for annotation in data['annotations']}
     return next(image['exam_id'] for image in data['images']
                 if image['id'] in with_lesion)
@@ -39,7 +39,7 @@ def trained(work_dir: str) -> str:
 
 def result(work_dir: str, name: str) -> dict:
     """Return what a test wrote."""
-    return json.loads((ROOT / work_dir / f'test/{name}.json').read_text())
+    return read_json(ROOT / work_dir / f'test/{name}.json')
 
 
 def score_at_one_false_positive() -> float:

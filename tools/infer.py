@@ -8,6 +8,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              check_device, load_config, parser,
                                              user_errors)
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import one_line
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
@@ -101,7 +102,7 @@ def report(result: dict, out: str) -> None:
         print(f'{sum(outside)} detections outside the breast dropped, in '
               f'{len(outside)} views')
     for note in result['notes']:
-        print(f'note: {note}')
+        print(f'note: {one_line(note)}')
     warned, kinds = defaultdict(list), {}
     for exam in result['exams']:
         for name, warnings in [(f'exam {exam["exam_id"]}', exam['warnings']), *(
@@ -110,20 +111,20 @@ def report(result: dict, out: str) -> None:
                 kind = kinds.setdefault(warning.partition(':')[0], warning)
                 warned[kind].append(name)
     for warning, names in warned.items():
-        print(f'warning: {_first(names)}: {warning}')
+        print(f'warning: {_first(names)}: {one_line(warning)}')
     by_reason = defaultdict(list)
     for entry in result['skipped']:
         by_reason[entry['reason']].append(entry['file'])
     if by_reason:
         print(f'{len(result["skipped"])} files skipped:')
     for reason, files in by_reason.items():
-        print(f'  {_first(files)}: {reason}')
+        print(f'  {_first(files)}: {one_line(reason)}')
 
 
 def _first(names: Sequence[str]) -> str:
     """Name the first few of what may be thousands."""
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return ', '.join(names[:3]) + more
+    return ', '.join(map(one_line, names[:3])) + more
 
 
 if __name__ == '__main__':

@@ -1,5 +1,4 @@
 """Find the nipples that a COCO-exam JSON lacks."""
-import os.path as osp
 from collections import Counter
 from pathlib import Path
 from typing import Callable, Optional, Tuple
@@ -9,12 +8,12 @@ from tqdm import tqdm
 from mammo_plugins.anatomy import (CanonicalFrame, locate_nipple,
                                    transform_points)
 from mammo_plugins.apis import NippleLocator
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
+from mammo_plugins.apis.command_line import (add_config_arguments, add_extra_root,
                                              check_device, load_config, parser,
                                              user_errors)
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
-from mammo_plugins.structures import AnnotationError, load_coco_exam
+from mammo_plugins.structures import AnnotationError, ImageRoots, load_coco_exam
 
 EXAMPLE = ('python tools/locate_nipples.py '
            'configs/momminet/nipple-detector_phantom.py '
@@ -52,6 +51,7 @@ def parse_args():
     arguments.add_argument(
         '--data-root', metavar='DIR',
         help='folder of the images (default: the one that holds annotations/)')
+    add_extra_root(arguments)
     arguments.add_argument(
         '--out', metavar='FILE',
         help='write there (default: in place of the annotation file)')
@@ -97,12 +97,12 @@ def locate(results: dict,
     return tuple(transform_points(point, inverse).round(2).tolist()), source
 
 
-def fill(data: dict, root: str, find: Callable, overwrite: bool) -> Counter:
+def fill(data: dict, roots: ImageRoots, find: Callable, overwrite: bool) -> Counter:
     """Fill ``nipple`` and ``nipple_source`` of images.
 
     Args:
         data (dict): A COCO-exam JSON, changed in place.
-        root (str): Folder of the images.
+        roots (ImageRoots): What the images may lie in.
         find (Callable): :func:`locate` of one image.
         overwrite (bool): Whether to replace those that are there.
 
@@ -117,7 +117,7 @@ def fill(data: dict, root: str, find: Callable, overwrite: bool) -> Counter:
         facts = {key: image[key] for key in ('width', 'height', 'view')}
         try:
             point, source = find(
-                dict(facts, img_path=osp.join(root, image['file_name'])))
+                dict(facts, img_path=roots.path(image['file_name'])))
         except (MammogramError, AnnotationError) as error:
             skipped.append(str(error))
             continue
@@ -137,30 +137,31 @@ def main() -> None:
     args = parse_args()
     with user_errors():
         check_device(args.device)
-        data = load_coco_exam(args.ann_file)
+        folder = Path(args.ann_file).absolute().parent
+        root = args.data_root or (
+            folder.parent if folder.name == 'annotations' else folder)
+        roots = ImageRoots(root, args.extra_root)
+        data = load_coco_exam(args.ann_file, roots=roots)
         detector = None
         if not args.contour:
             detector = NippleLocator(
                 load_config(args.paths[0], args.cfg_options), args.paths[1],
                 args.device, args.trust_checkpoint)
-    folder = Path(args.ann_file).absolute().parent
-    root = args.data_root or (
-        folder.parent if folder.name == 'annotations' else folder)
-    loader = LoadMammogram(**(detector.loading_options if detector else {}))
-    counts = fill(
-        data, str(root), lambda image: locate(
-            image, loader, detector, args.least_confidence), args.overwrite)
-    out = args.out or args.ann_file
-    if args.out or counts['detector'] + counts['contour']:
-        write_json(out, data)
-    print(f'{out}: ' + ', '.join(
-        f'{counts[key]} {text}' for key, text in (
-            ('kept', 'kept'), ('detector', 'found by the detector'),
-            ('contour', 'found on the skin line'), ('not found', 'not found'),
-            ('skipped', 'skipped')) if counts[key]))
-    if counts['skipped'] and sum(counts.values()) == counts['skipped']:
-        raise SystemExit(f'error: {args.ann_file}: no image could be read below '
-                         f'{root}; set --data-root')
+        loader = LoadMammogram(**(detector.loading_options if detector else {}))
+        counts = fill(
+            data, roots, lambda image: locate(
+                image, loader, detector, args.least_confidence), args.overwrite)
+        out = args.out or args.ann_file
+        if args.out or counts['detector'] + counts['contour']:
+            write_json(out, data)
+        print(f'{out}: ' + ', '.join(
+            f'{counts[key]} {text}' for key, text in (
+                ('kept', 'kept'), ('detector', 'found by the detector'),
+                ('contour', 'found on the skin line'), ('not found', 'not found'),
+                ('skipped', 'skipped')) if counts[key]))
+        if counts['skipped'] and sum(counts.values()) == counts['skipped']:
+            raise AnnotationError(f'{args.ann_file}: no image could be read below '
+                                  f'{root}; set --data-root')
 
 
 if __name__ == '__main__':

@@ -13,9 +13,10 @@ from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
 from mammo_plugins.io import add_limit_argument, write_json
+from mammo_plugins.printable import one_line
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
-                                      PATHOLOGIES, VIEWS)
+                                      PATHOLOGIES, VIEWS, ImageRoots)
 from mammo_plugins.verification import (ERROR, SPLITS, WARNING, Finding, Part,
                                         check_exams, check_files, check_geometry,
                                         check_images, check_labels,
@@ -40,6 +41,10 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
         '--data-root', type=Path,
         help='folder that file_name starts from (default: the data root given, '
         "or the folder above a JSON's annotations/)")
+    parser.add_argument(
+        '--extra-root', type=Path, action='append', default=[], metavar='DIR',
+        help='further folder that file_name may lead to, by an absolute path or by ..; '
+        'give it again for several')
     parser.add_argument(
         '--check-pixels', action='store_true',
         help='read all pixels: the side of the breast, boxes off the breast, '
@@ -127,7 +132,8 @@ def count_entries(part: Part) -> Dict[str, int]:
 
 
 def verify(files: Sequence[Path], data_root: Optional[Path] = None,
-           pixels: bool = False, workers: int = 1) -> dict:
+           pixels: bool = False, workers: int = 1,
+           extra_roots: Sequence[Path] = ()) -> dict:
     """Run all checks.
 
     Args:
@@ -136,6 +142,7 @@ def verify(files: Sequence[Path], data_root: Optional[Path] = None,
             each annotation file lies in.
         pixels (bool): Whether to read pixels. Defaults to False.
         workers (int): Processes that read files. Defaults to 1.
+        extra_roots (Sequence[Path]): Further folders that images may lie in.
 
     Returns:
         dict: The report, ready for JSON.
@@ -143,7 +150,8 @@ def verify(files: Sequence[Path], data_root: Optional[Path] = None,
     findings: List[Finding] = []
     parts: List[Part] = []
     for path in files:
-        part, faults = read_part(path, data_root or root_of(path))
+        part, faults = read_part(
+            path, ImageRoots(data_root or root_of(path), extra_roots))
         findings += faults
         parts += [part] if part else []
     for part in parts:
@@ -171,8 +179,9 @@ def format_report(report: dict) -> str:
     """The report as plain text, errors last, where the eye falls."""
     lines = [f"mammo_plugins {report['mammo_plugins']}"]
     for name, info in zip(report['counts'], report['datasets']):
-        lines.append(f"{name}: data set {info['dataset']}, converter "
-                     f"{info['converter_version']}, seed {info['split_seed']}")
+        lines.append(one_line(
+            f"{name}: data set {info['dataset']}, converter "
+            f"{info['converter_version']}, seed {info['split_seed']}"))
     lines += ['', *_table(report['counts'])]
     for severity in (WARNING, ERROR):
         found = [f for f in report['findings'] if f['severity'] == severity]
@@ -201,12 +210,13 @@ def _table(counts: Dict[str, Dict[str, int]]) -> List[str]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    args = parse_args(argv)
     with stoppable():
-        report = verify(args.files, args.data_root, args.check_pixels, args.workers)
-    print(format_report(report))
-    if args.json:
-        write_json(args.json, report)
+        args = parse_args(argv)
+        report = verify(args.files, args.data_root, args.check_pixels, args.workers,
+                        args.extra_root)
+        print(format_report(report))
+        if args.json:
+            write_json(args.json, report)
     return 1 if report['errors'] else 0
 
 

@@ -18,7 +18,9 @@ from mammo_plugins.engine.hooks import DivergenceError
 from mammo_plugins.engine.loops.stages import StageError
 from mammo_plugins.engine.pretrained import refuse_unfit_weights
 from mammo_plugins.engine.work_dir import write_whole_checkpoints
-from mammo_plugins.io import MammogramError, add_limit_argument, file_error
+from mammo_plugins.io import (JsonError, MammogramError, add_limit_argument,
+                              file_error)
+from mammo_plugins.printable import printable_output
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError
@@ -26,7 +28,7 @@ from mammo_plugins.structures.saliency import SaliencyError
 from .config_loading import ConfigError, load_config
 from .run_errors import explained
 
-USER_ERRORS = (AnnotationError, CheckpointError, DivergenceError,
+USER_ERRORS = (AnnotationError, CheckpointError, DivergenceError, JsonError,
                MammogramError, FileNotFoundError, SaliencyError, StageError)
 
 
@@ -49,7 +51,7 @@ def user_errors() -> Iterator[None]:
     # a log that cannot be written on a full disk says so once, in the error itself
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     try:
-        with _told_errors(), stoppable():
+        with printable_output(), _told_errors(), stoppable():
             yield
     finally:
         logging.raiseExceptions = raised
@@ -113,6 +115,14 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--local_rank', '--local-rank', type=int, default=0,
         help=argparse.SUPPRESS)
+
+
+def add_extra_root(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--extra-root``."""
+    arguments.add_argument(
+        '--extra-root', type=Path, action='append', default=[], metavar='DIR',
+        help='further folder that file_name may lead to, by an absolute path or by ..; '
+        'give it again for several')
 
 
 def add_config_options(arguments: argparse.ArgumentParser) -> None:

@@ -3,17 +3,17 @@ import os.path as osp
 import sys
 from typing import Dict, Optional, Sequence
 
-import mmengine
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mammo_plugins.engine.classes import classes_of
-from mammo_plugins.engine.data_configs import (dataloaders, datasets,
+from mammo_plugins.engine.data_configs import (dataloaders, datasets, image_roots,
                                                innermost_datasets)
 from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
                                                           without_batch)
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
 from mammo_plugins.registry import type_name
+from mammo_plugins.structures import load_coco
 
 from .config_loading import ConfigError
 
@@ -70,8 +70,8 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
 def _check_coco_classes(field: str, dataset: dict, path: str,
                         scope: Optional[str]) -> None:
     """Raise if mmdet's data set would find no lesion of a class; ours does itself."""
-    named = [c['name'] for c in mmengine.load(path, file_format='json').get(
-        'categories', ())]
+    data = load_coco(path, image_roots(dataset))
+    named = [category['name'] for category in data['categories']]
     classes = classes_of(field, dataset, scope) or ()
     lacking = [name for name in classes if name not in named]
     if lacking:

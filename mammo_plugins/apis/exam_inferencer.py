@@ -273,11 +273,12 @@ class ExamInferencer(TrainedModel):
                             for i, name in enumerate(classes)
                         ])),
                 encoding='utf-8')
-            cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), '', True
+            # names are those of the files found, wherever they lie
+            cfg.ann_file, cfg.data_root, cfg.test_mode = str(ann_file), os.sep, True
             # for workers, of which there are none; it collects garbage each time
             cfg.serialize_data = False
             # classes are what is asked for, and views may be missing
-            for key in ('labels', 'complete'):
+            for key in ('labels', 'complete', 'data_prefix'):
                 cfg.pop(key, None)
             # what a phantom is without its lesions is for evaluation alone
             cfg.pipeline = without_step(cfg.pipeline, 'LoadPhantomNormal')

@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.engine.work_dir import latest_checkpoint
-from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.stopping import run_child
 
 from .command_line import ConfigError, load_config
@@ -27,6 +27,7 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
 
     Raises:
         ConfigError: If the run was begun with other settings and has made something.
+        JsonError: If the file of settings is damaged.
     """
     path = folder / 'settings.json'
     # a run that failed before it had anything to keep has left logs at most
@@ -35,7 +36,7 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
                 for file in folder.glob('*'))
     if not (begun and path.is_file()):
         write_json(path, settings)
-    elif json.loads(path.read_text()) != json.loads(json.dumps(settings)):
+    elif read_json(path) != json.loads(json.dumps(settings)):
         raise ConfigError(f'{folder}: begun with other settings than the configs and '
                           f'options have now; {mend}')
 

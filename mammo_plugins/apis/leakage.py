@@ -2,10 +2,10 @@
 import os.path as osp
 from typing import Dict, Iterator, Set, Tuple
 
-import mmengine
 from mmengine.config import Config
 
-from mammo_plugins.engine.data_configs import innermost_datasets
+from mammo_plugins.engine.data_configs import image_roots, innermost_datasets
+from mammo_plugins.structures import load_coco, synthetic_images
 from mammo_plugins.structures.lesion_bank import source_dataset
 
 from .command_line import ConfigError
@@ -21,7 +21,14 @@ def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:
             path = osp.join(inner.get('data_root') or '', inner.ann_file)
             if osp.isfile(path):  # a test part may come later
                 # mmdet's data sets too, which need not be exams
-                yield field, path, mmengine.load(path, file_format='json')
+                yield field, path, load_coco(path, image_roots(inner))
+
+
+def _source(data: dict) -> str:
+    """Return by what name the data set's images go, '' where it has none."""
+    info = data.get('info')
+    name = info.get('dataset') if isinstance(info, dict) else None
+    return source_dataset(name) if isinstance(name, str) else ''
 
 
 def check_synthetic_sources(cfg: Config) -> None:
@@ -33,25 +40,28 @@ def check_synthetic_sources(cfg: Config) -> None:
 
     Args:
         cfg (Config): The config of a training.
+
+    Raises:
+        AnnotationError: If an annotation file cannot be used.
     """
     made = [(field, path, data) for field, path, data in _annotations(cfg, 'train')
-            if any('synthetic' in image for image in data.get('images', ()))]
+            if synthetic_images(data)]
     if not made:
         return
     held: Dict[Tuple[str, str], str] = {}  # (data set, patient or file) -> where
     for part in ('val', 'test'):
         for _, path, data in _annotations(cfg, part):
-            source = source_dataset(data.get('info', {}).get('dataset', ''))
-            for image in data.get('images', ()):
+            source = _source(data)
+            for image in data['images']:
                 for key in ('patient_id', 'file_name'):
-                    if key in image:
+                    if isinstance(image.get(key), str):
                         held[source, image[key]] = path
     for field, path, data in made:
-        source = source_dataset(data['info']['dataset'])
-        for image in data['images']:
-            names: Set[str] = {image['patient_id']} if 'synthetic' in image else set()
-            names |= {value for value in image.get('synthetic', {}).values()
-                      if isinstance(value, str)}
+        source = _source(data)
+        for image in synthetic_images(data):
+            names: Set[str] = {image['patient_id'], *(
+                value for value in image['synthetic'].values()
+                if isinstance(value, str))}
             shown = sorted(name for name in names if (source, name) in held)
             if shown:
                 raise ConfigError(

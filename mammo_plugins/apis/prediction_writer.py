@@ -1,9 +1,8 @@
 """Writing predictions: each exam when it is done, all of them at the end."""
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from mammo_plugins.io import JsonLines, write_json
+from mammo_plugins.io import JsonLines, read_json, write_json
 
 from .command_line import ConfigError
 
@@ -54,7 +53,7 @@ class PredictionWriter:
         if not path.exists():
             return None, 0
         try:
-            result = json.loads(path.read_text(encoding='utf-8'))
+            result = read_json(path)
             return dict(result['info']), len(result['exams'])
         except (ValueError, TypeError, KeyError):
             return {}, 0  # of something else

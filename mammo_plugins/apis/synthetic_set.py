@@ -8,7 +8,7 @@ import tifffile
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.io import atomic_path, write_json
-from mammo_plugins.structures import load_coco_exam
+from mammo_plugins.structures import load_coco_exam, synthetic_images
 from mammo_plugins.version import __version__
 
 from .command_line import ConfigError
@@ -35,7 +35,7 @@ class SyntheticSet:
         self.dataset = dataset
         self.out = None if out is None else Path(out)
         self.seed = seed
-        self.original = load_coco_exam(dataset.ann_file)
+        self.original = load_coco_exam(dataset.ann_file, roots=dataset.roots)
         self.records = {image['id']: image for image in self.original['images']}
         self._annotations: Dict[int, List[dict]] = {i: [] for i in self.records}
         for annotation in self.original['annotations']:
@@ -51,7 +51,7 @@ class SyntheticSet:
         if not ann_file.is_file():
             return
         there = load_coco_exam(ann_file)
-        made = sum('synthetic' in image for image in there['images'])
+        made = len(synthetic_images(there))
         if not made:
             raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
                               'give --out another folder')

@@ -1,5 +1,4 @@
 """What a run finds in its work dir: gone on with, replaced or left alone, and said."""
-import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Dict, Iterator, List, Optional, Sequence
 from mmengine.config import Config
 
 from mammo_plugins.engine.work_dir import latest_checkpoint
-from mammo_plugins.io import write_json
+from mammo_plugins.io import JsonError, read_json, write_json
 
 from .command_line import ConfigError
 
@@ -73,9 +72,7 @@ def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
     folder, note = Path(cfg.work_dir) / 'test', Path(cfg.work_dir) / _TESTED
     before = _written(folder)
     if before:
-        earlier = json.loads(note.read_text()) if note.is_file() else {}
-        of = (f' of {earlier["checkpoint"]} by {earlier["config"]}' if earlier
-              else ' of an earlier test')
+        of = _told_by(note) or ' of an earlier test'
         _say(f'{folder}: holds {counted(list(before), "file")}{of}; those of the same '
              'names are replaced')
     yield
@@ -87,6 +84,15 @@ def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
     if _is_first():
         write_json(note, dict(config=Path(cfg.filename or '').name,
                               checkpoint=Path(checkpoint).name))
+
+
+def _told_by(note: Path) -> str:
+    """Return whose results an earlier test left, '' if its note does not say."""
+    try:
+        earlier = read_json(note)
+        return f' of {earlier["checkpoint"]} by {earlier["config"]}'
+    except (OSError, JsonError, TypeError, KeyError):
+        return ''
 
 
 def _written(folder: Path) -> Dict[str, int]:

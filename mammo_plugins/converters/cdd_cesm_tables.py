@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
-from .raw_folder import Row, column_key, read_table, sheet_names
+from .raw_folder import Row, column_key, read_table
 from .records import ConversionError
+from .spreadsheets import sheet_names
 
 IMAGE_COLUMN = 'Image_name'
 COLUMNS = dict(

@@ -70,6 +70,15 @@ def _letter(density: str) -> str:
     return _LETTERS.get(density, density.upper())
 
 
+def read_count(text: str) -> Optional[int]:
+    """Return the whole number from 0 that a cell such as '3' or '3.0' is.
+
+    What has more than 18 digits counts and measures nothing.
+    """
+    found = re.fullmatch(r'([0-9]{1,18})(?:[.,]0+)?', text.strip())
+    return found and int(found[1])
+
+
 _SIDES = dict(l='L', left='L', r='R', right='R')
 _FLAGS = {**dict.fromkeys(('1', 'true', 'yes', 'y'), True),
           **dict.fromkeys(('0', 'false', 'no', 'n'), False)}

@@ -1,12 +1,12 @@
 """The command line that all converters share."""
 import argparse
-import json
 import os
 from pathlib import Path
 
 from tqdm import tqdm
 
-from mammo_plugins.io import add_limit_argument, file_error
+from mammo_plugins.io import JsonError, add_limit_argument, file_error, read_json
+from mammo_plugins.printable import printable_output
 from mammo_plugins.stopping import stoppable
 
 from .base import Converter
@@ -85,6 +85,16 @@ def _split(parser: argparse.ArgumentParser, args: argparse.Namespace,
                  args.folds, args.seed, args.val_folds)
 
 
+def _found(summary: Path) -> str:
+    """Say what an earlier conversion has left."""
+    try:
+        made = read_json(summary)
+        views = sum(part['views'] for part in made['parts'].values())
+        return f'{len(made["parts"])} parts of {made["dataset"]}, {views} views'
+    except (OSError, JsonError, TypeError, KeyError, AttributeError):
+        return 'parts of an earlier conversion, whose summary.json is damaged'
+
+
 def main(converter: Converter, description: str, example: str) -> None:
     """Run a converter's command.
 
@@ -92,7 +102,11 @@ def main(converter: Converter, description: str, example: str) -> None:
         converter (Converter): Of the data set.
         description (str), example (str): For ``--help``.
     """
-    parser = _parser(converter, description, example)
+    with printable_output():
+        _main(converter, _parser(converter, description, example))
+
+
+def _main(converter: Converter, parser: argparse.ArgumentParser) -> None:
     args = parser.parse_args()
     out = args.out.resolve()
     if args.raw.resolve() in (out, *out.parents):
@@ -104,12 +118,9 @@ def main(converter: Converter, description: str, example: str) -> None:
         parser.error(str(error))
     split = _split(parser, args, converter)
 
-    earlier = out / 'summary.json'
-    if earlier.is_file():
-        made = json.loads(earlier.read_text(encoding='utf-8'))
-        print(f'{args.out}: holds {len(made["parts"])} parts of {made["dataset"]}, '
-              f'{sum(part["views"] for part in made["parts"].values())} views; their '
-              'annotation files are replaced when the new ones are ready')
+    if (out / 'summary.json').is_file():
+        print(f'{args.out}: holds {_found(out / "summary.json")}; their annotation files '
+              'are replaced when the new ones are ready')
 
     def progress(items, total):
         return tqdm(items, total=total, desc='views', unit='view', smoothing=0)

@@ -112,7 +112,7 @@ def _film_line(line: str) -> FilmLine:
     line = line.upper()
 
     def number(key):
-        match = re.search(rf'\b{key}\s*[:=]?\s*(\d+(?:\.\d+)?)', line)
+        match = re.search(rf'\b{key}\s*[:=]?\s*(\d{{1,9}}(?:\.\d+)?)\b', line)
         value = float(match.group(1)) if match else 0.
         return value or None
 
@@ -161,7 +161,7 @@ def read_overlay(path: Path) -> Overlay:
     """Read an ``.OVERLAY`` file."""
     text = _read_text(path)
     head, *blocks = _ABNORMALITY.split(text)
-    total = re.search(r'TOTAL_ABNORMALITIES\s+(\d+)', head, re.IGNORECASE)
+    total = re.search(r'TOTAL_ABNORMALITIES\s+(\d{1,9})\b', head, re.IGNORECASE)
     return Overlay([_abnormality(block) for block in blocks],
                    total and int(total.group(1)))
 
@@ -208,6 +208,8 @@ def follow_chain(words: List[str]) -> Polygon:
     start, codes = words[:2], words[2:]
     if not set(codes) <= set('01234567'):
         raise ValueError('chain code with a direction other than 0 to 7')
+    if max(map(len, start)) > 9:
+        raise ValueError('chain code that begins far outside of any image')
     points = np.array([start], np.int64)
     if codes:
         steps = _STEPS[np.array(codes, np.int64)]

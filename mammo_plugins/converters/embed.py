@@ -31,14 +31,15 @@ synthetic 2-D whatever its header says. Spot compression, magnification and othe
 are left out.
 """
 import ast
-import math
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.fields import is_number
+
 from .base import Converter
-from .cells import is_empty, read_flag, read_side
+from .cells import is_empty, read_count, read_flag, read_side
 from .choice import view_key
 from .embed_findings import (CLINICAL, KINDS, BreastFacts, ClinicalExam,
                              plain_id, read_exams, severity_note)
@@ -171,8 +172,8 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
 
 
 def _size(row: Row) -> Optional[Tuple[int, int]]:
-    texts = plain_id(row['height']), plain_id(row['width'])
-    return (int(texts[0]), int(texts[1])) if all(map(str.isdecimal, texts)) else None
+    size = read_count(row['height']), read_count(row['width'])
+    return None if None in size else size
 
 
 def _lesions(row: Row, breast: BreastFacts, file: Path,
@@ -195,8 +196,8 @@ def _boxes(row: Row, file: Path, found: Catalogue) -> List[Box]:
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         found.skip(item, 'ROI_coords that is not a list of four numbers each', text)
         return []
-    number = plain_id(row['n_regions'])
-    if number.isdecimal() and int(number) != len(listed):
+    number = read_count(row['n_regions'])
+    if number not in (None, len(listed)):
         found.skip(item, 'another number of regions than num_roi',
                    f'{len(listed)}, not {number}')
     size, boxes = _size(row), []
@@ -217,8 +218,7 @@ def _fours(value: Any):
     """Yield the lists of four numbers in lists of any depth; empty ones are nothing."""
     if not isinstance(value, (list, tuple)):
         raise ValueError
-    if value and all(isinstance(part, (int, float)) and math.isfinite(part)
-                     for part in value):
+    if value and all(map(is_number, value)):
         if len(value) != 4:
             raise ValueError
         yield value

@@ -21,6 +21,7 @@ from mammo_plugins.io.reading import guarded
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 PIXEL_MM = 0.07  # Moreira et al. 2012, image acquisition: 70 micrometres
+_LONGEST_POINT = 200  # characters
 _DEPTHS = (12, 14, 16)
 _NUMBER = r'([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)'
 _POINT = re.compile(
@@ -134,11 +135,13 @@ def _region(roi: Any) -> Optional[Region]:
     category = find_category(name)
     if category is None:
         return None
-    matches = [_POINT.fullmatch(str(text).strip()) for text in roi['Point_px']]
-    if None in matches or not matches:
+    texts = [str(text).strip() for text in roi['Point_px']]
+    matches = [_POINT.fullmatch(text) for text in texts if len(text) <= _LONGEST_POINT]
+    points = [(float(m[1]), float(m[2])) for m in matches if m]
+    if len(points) < len(texts) or not points or not np.isfinite(points).all():
         raise RegionError('a region with an unreadable point or none')
-    _check_count('points of a region', len(matches), roi.get('NumberOfPoints'))
-    return Region(name, category, [(float(m[1]), float(m[2])) for m in matches])
+    _check_count('points of a region', len(points), roi.get('NumberOfPoints'))
+    return Region(name, category, points)
 
 
 def mend_dicom(path: Path, target: Path, laterality: str, view: str) -> bool:

@@ -202,7 +202,7 @@ def _abnormality(kind: str, words: List[str], item: str,
         found.skip(f'severity in {item}', 'abnormality without a severity B or M')
     circle = None
     numbers = [float(word) for word in words if _NUMBER.fullmatch(word)]
-    if len(words) == len(numbers) == 3 and numbers[2] > 0:
+    if len(words) == len(numbers) == 3 and 0 < numbers[2] and max(numbers) < math.inf:
         circle = tuple(numbers)
     else:
         found.skip(item, 'abnormality without a circle', ' '.join(words))

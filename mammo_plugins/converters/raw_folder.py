@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from mammo_plugins.io import walk_folder
 
 from .records import Catalogue, ConversionError
+from .spreadsheets import is_sheet, read_sheet
 
 Row = Dict[str, str]
 
 _SHOWN, _NAMES = 20, 3  # columns that an error names, and names of each wanted one
+_MOST_COLUMNS = 2**14  # as a spreadsheet has
 _LONGEST_CELL = 2**24  # an outline of many points exceeds the 128 KiB of csv
 
 
@@ -131,15 +131,6 @@ def column_key(name: object) -> str:
     return re.sub(r'[^a-z0-9]+', ' ', plain(name).lower()).strip()
 
 
-def sheet_names(path: Union[str, Path]) -> List[str]:
-    """Return the names of a spreadsheet's sheets, in order; none of a CSV.
-
-    Raises:
-        ConversionError: If the file cannot be read.
-    """
-    return _workbook(Path(path)).sheet_names if _is_sheet(Path(path)) else []
-
-
 class Table(NamedTuple):
     """A table, read.
 
@@ -189,7 +180,7 @@ def read_whole_table(path: Union[str, Path], columns: Dict[str, str],
 
 def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
           whole: bool) -> Table:
-    rows = enumerate(_sheet(path, sheet) if _is_sheet(path) else _csv(path), 1)
+    rows = enumerate(read_sheet(path, sheet) if is_sheet(path) else _csv(path), 1)
     wanted: Dict[str, List[Tuple[int, str]]] = {}
     for field, names in columns.items():
         for rank, name in enumerate(names.rstrip('?').split('|')):
@@ -247,29 +238,6 @@ def _rows(rows: Iterator[Tuple[int, list]], place: Dict[str, int],
     return read
 
 
-def _is_sheet(path: Path) -> bool:
-    return path.suffix.lower() in ('.xls', '.xlsx', '.xlsb', '.ods')
-
-
-def _workbook(path: Path) -> CalamineWorkbook:
-    try:
-        return CalamineWorkbook.from_path(path)
-    except (CalamineError, OSError) as error:
-        raise ConversionError(
-            f'{path}: not a readable spreadsheet ({error})') from None
-
-
-def _sheet(path: Path, name: Optional[str]) -> List[list]:
-    book = _workbook(path)
-    try:
-        sheet = (book.get_sheet_by_index(0) if name is None else
-                 book.get_sheet_by_name(name))
-        return sheet.to_python(skip_empty_area=False)
-    except (CalamineError, OSError) as error:
-        raise ConversionError(
-            f'{path}: not a readable spreadsheet ({error})') from None
-
-
 def _csv(path: Path) -> Iterator[list]:
     """Yield the rows; tables may be larger than what is wanted of them."""
     try:
@@ -285,10 +253,21 @@ def _csv(path: Path) -> Iterator[list]:
     first = next((line for line in text() if re.search('[,;\t]', line)), '')
     delimiter = max(',;\t', key=first.count)
     csv.field_size_limit(_LONGEST_CELL)
+    rows = csv.reader(text(), delimiter=delimiter)
+    began = number = 0
     try:
-        yield from csv.reader(text(), delimiter=delimiter)
+        for number, row in enumerate(rows, 1):
+            if len(row) > _MOST_COLUMNS:
+                raise ConversionError(
+                    f'{path}: row {number} has {len(row)} columns; expected a table '
+                    f'of {_MOST_COLUMNS} at most')
+            lines, began = rows.line_num - began, rows.line_num
+            yield row
     except csv.Error as error:
         raise ConversionError(f'{path}: not a readable CSV ({error})') from None
+    if number and lines > 1 and data.count(b'"') % 2:
+        raise ConversionError(f'{path}: row {number}: a quotation mark (") that is not '
+                              'closed takes all lines up to the end')
 
 
 def _encoding(data: bytes) -> str:

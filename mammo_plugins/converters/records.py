@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
+from mammo_plugins.printable import one_line
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
                                       PATHOLOGIES, VIEWS)
 
+_LONGEST = 1000  # characters of a text about what is left out
 UNUSABLE = 'image that cannot be used'  # the reason of such skips
 
 
@@ -19,7 +21,7 @@ class ConversionError(ValueError):
     """
 
     def __init__(self, message: str, catalogue: Optional['Catalogue'] = None) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.catalogue = catalogue
 
 
@@ -128,6 +130,10 @@ class Skip:
         return f'{self.item}: {self.reason}' + (self.detail and f' ({self.detail})')
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} ...'
+
+
 @dataclass
 class Catalogue:
     """All that a converter finds.
@@ -142,5 +148,5 @@ class Catalogue:
     notes: List[str] = field(default_factory=list)
 
     def skip(self, item: Any, reason: str, detail: str = '') -> None:
-        """Leave an item out."""
-        self.skipped.append(Skip(str(item), reason, detail))
+        """Leave an item out; what quotes a cell is cut where that is very long."""
+        self.skipped.append(Skip(_cut(str(item)), reason, _cut(detail)))

@@ -2,9 +2,10 @@
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.printable import csv_cell, markdown, one_line
 
 from .base import Converter
 from .records import Catalogue
@@ -90,33 +91,41 @@ def write_summary(out: Path, converter: Converter, files: Dict[str, dict],
         notes=catalogue.notes)
     write_json(out / 'summary.json', summary)
     with atomic_path(out / 'summary.md') as path:
-        path.write_text(render(summary), encoding='utf-8')
+        path.write_text(render(summary, markdown), encoding='utf-8')
     with atomic_path(out / 'skipped.csv') as path:
         with open(path, 'w', encoding='utf-8', newline='') as file:
             writer = csv.writer(file)
             writer.writerow(('item', 'reason', 'detail'))
-            writer.writerows((skip.item, skip.reason, skip.detail)
+            writer.writerows(map(csv_cell, (skip.item, skip.reason, skip.detail))
                              for skip in catalogue.skipped)
     return summary
 
 
-def render(summary: Dict[str, Any]) -> str:
-    """Return the summary as Markdown."""
-    parts = list(summary['parts'])
-    lines = [f'# {summary["dataset"]}', '']
+def render(summary: Dict[str, Any],
+           escape: Callable[[Any], str] = one_line) -> str:
+    """Return the summary as Markdown.
+
+    Args:
+        summary (dict): Of :func:`write_summary`.
+        escape (callable): Makes names of files, cells and categories texts that do
+            nothing where the summary is shown. Defaults to that for a terminal.
+    """
+    parts = list(map(escape, summary['parts']))
+    lines = [f'# {escape(summary["dataset"])}', '']
     if parts:
         lines += [f'| | {" | ".join(parts)} |', f'|---|{"---:|" * len(parts)}']
-        lines += [f'| {" | ".join(row)} |'
+        lines += [f'| {" | ".join(map(escape, row))} |'
                   for row in _rows(list(summary['parts'].values()))]
     else:
         lines.append('Nothing was converted.')
     if summary['skipped']:
         lines += ['', 'Left out or mended, with the first of each kind (each item is '
                   'in skipped.csv):', '']
-        lines += [f'- {count} x {reason}; {summary["first_skipped"][reason]}'
+        lines += [f'- {count} x {escape(reason)}; '
+                  f'{escape(summary["first_skipped"][reason])}'
                   for reason, count in summary['skipped'].items()]
     if summary['notes']:
-        lines += ['', *(f'- {note}' for note in summary['notes'])]
+        lines += ['', *(f'- {escape(note)}' for note in summary['notes'])]
     return '\n'.join(lines) + '\n'
 
 

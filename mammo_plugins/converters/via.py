@@ -5,9 +5,10 @@ Video", ACM Multimedia 2019, and the program itself (version 2): coordinates are
 pixels of the image from its upper left corner; an ellipse's ``theta`` is in radians
 from the x axis towards the y axis, which points down.
 """
-import json
 import math
 from typing import Any, Dict, List, Tuple
+
+from mammo_plugins.io import parse_json
 
 Polygon = List[Tuple[float, float]]
 
@@ -35,9 +36,9 @@ def region_polygon(attributes: str) -> Polygon:
         RegionError: If it is a point, lacks a number, or is of an unknown shape.
     """
     try:
-        shape = json.loads(attributes)
+        shape = parse_json(attributes)
         outline = _SHAPES[shape['name']](shape)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         raise RegionError('region that cannot be read') from None
     if not all(math.isfinite(value) for point in outline for value in point):
         raise RegionError('region that cannot be read')

@@ -39,7 +39,8 @@ from typing import Dict, List, Optional, Tuple
 from mammo_plugins.structures import BIRADS
 
 from .base import Converter
-from .cells import most_concerning, read_birads, read_density, read_side
+from .cells import (most_concerning, read_birads, read_count, read_density,
+                    read_side)
 from .numbers import NumberReader
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawLesion, RawView
@@ -182,8 +183,8 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
 
 
 def _size(row: Row) -> Optional[Tuple[int, int]]:
-    found = [re.fullmatch(r'(\d+)(?:\.0+)?', row[name]) for name in ('height', 'width')]
-    return None if None in found else (int(found[0][1]), int(found[1][1]))
+    size = read_count(row['height']), read_count(row['width'])
+    return None if None in size else size
 
 
 def _add_findings(rows: List[Row], breasts: List[Row], views: Dict[str, RawView],

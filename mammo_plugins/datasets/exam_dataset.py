@@ -1,5 +1,4 @@
 """Exams as samples: a view, a breast or a whole exam."""
-import os.path as osp
 from logging import WARNING
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
@@ -7,9 +6,10 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, AnnotationError, Exam, Lesion,
-                                      VIEWS, View, exams_from_coco,
-                                      load_coco_exam, with_modality)
+from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam,
+                                      ImageRoots, Lesion, View, exams_from_coco,
+                                      synthetic_images, with_modality)
+from mammo_plugins.verification import load_sound_exams
 
 from .label_rule import LabelRule
 
@@ -56,16 +56,20 @@ class ExamDataset(BaseDataset):
         other_classes (Sequence[str]): Categories whose lesions are left out; the file
             may lack them. What has no other lesion then counts as normal, and
             :meth:`summary` tells how much that is. Defaults to none.
+        extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
+            an absolute path or by ``..``; otherwise only files below ``data_root`` are
+            read. Symbolic links in it are followed. Defaults to none.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        AnnotationError: If the file's schema is wrong, one of its categories is
+        AnnotationError: If ``tools/verify_dataset.py`` calls something in the file an
+            error, one of its categories is
             neither in ``classes`` nor in ``other_classes``, it lacks one of
             ``classes``, the modality is absent or has to be chosen, or images for
             validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named, or
-            ``other_classes`` is no list of names.
+            ``other_classes`` is no list of names, or ``extra_roots`` no list.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -82,6 +86,7 @@ class ExamDataset(BaseDataset):
                  complete: bool = False,
                  labels: Optional[dict] = None,
                  other_classes: Sequence[str] = (),
+                 extra_roots: Sequence[str] = (),
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -105,6 +110,8 @@ class ExamDataset(BaseDataset):
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
         self.other_classes = tuple(other_classes)
+        ImageRoots(extra=extra_roots)  # refuses what is no list
+        self.extra_roots = extra_roots
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
@@ -113,14 +120,15 @@ class ExamDataset(BaseDataset):
         Returns:
             list[dict]: One entry per target.
         """
-        data = load_coco_exam(self.ann_file)
+        roots = self.roots
+        data = load_sound_exams(self.ann_file, roots)
+        self._path = roots.path
         self._label_of = self._map_categories(data['categories'])
         self._dataset_name = data['info']['dataset']
         exams = exams_from_coco(data)
         if not exams:
             raise AnnotationError(f'{self.ann_file}: holds no images')
-        self._refuse_synthetic(data['images'])
-        self._warn_of_boxes(exams)
+        self._refuse_synthetic(data)
         self._count_lesions(exams, data['categories'])
         modalities = self._choose_modalities(data['images'])
         samples = []
@@ -149,24 +157,13 @@ class ExamDataset(BaseDataset):
                   logger='current')
         return kept
 
-    def _refuse_synthetic(self, images: List[dict]) -> None:
-        made = [image['id'] for image in images if image.get('synthetic')]
+    def _refuse_synthetic(self, data: dict) -> None:
+        made = synthetic_images(data)
         if made and self.test_mode:
             raise AnnotationError(
                 f'{self.ann_file}: {len(made)} images are synthetic, first image '
-                f'{made[0]}; they never enter validation or test (test_mode=True)')
-
-    def _warn_of_boxes(self, exams: List[Exam]) -> None:
-        outside = [
-            view.image_id for exam in exams for view in exam.views.values()
-            for x1, y1, x2, y2 in (lesion.bbox for lesion in view.lesions)
-            if min(x1, y1) < -1 or x2 > view.width + 1 or y2 > view.height + 1
-        ]
-        if outside:
-            print_log(
-                f'{self.ann_file}: {len(outside)} boxes reach outside their '
-                f'images, first that of image {outside[0]}; run '
-                'tools/verify_dataset.py', logger='current', level=WARNING)
+                f'{made[0]["id"]}; they never enter validation or test '
+                '(test_mode=True)')
 
     def _choose_modalities(self, images: List[dict]) -> Sequence[str]:
         there = sorted({image['modality'] for image in images})
@@ -275,7 +272,7 @@ class ExamDataset(BaseDataset):
 
     def _view_info(self, exam: Exam, view: View) -> Dict[str, Any]:
         return dict(
-            img_path=self._join(view.file_name),
+            img_path=self._path(view.file_name),
             img_id=view.image_id,
             width=view.width,
             height=view.height,
@@ -300,10 +297,12 @@ class ExamDataset(BaseDataset):
             return None
         return view.extra.get('nipple_source') or 'annotation'
 
-    def _join(self, file_name: str) -> str:
-        prefix = self.data_prefix
-        folder = prefix.get('img') or prefix.get('img_path') or self.data_root
-        return osp.join(folder or '', file_name)
+    @property
+    def roots(self) -> ImageRoots:
+        """ImageRoots: The folders that its images may lie in."""
+        prefix, root = self.data_prefix, self.data_root or ''
+        return ImageRoots(prefix.get('img') or prefix.get('img_path') or root,
+                          [root, *self.extra_roots])
 
     def _instance(self, lesion: Lesion) -> Dict[str, Any]:
         return dict(

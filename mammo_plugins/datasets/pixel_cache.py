@@ -40,7 +40,7 @@ class PixelCache:
             key (str): What else the entry depends on, e.g. the crop's margin.
         """
         name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
-        digest = hashlib.sha1(name.encode()).hexdigest()
+        digest = hashlib.sha1(os.fsencode(name)).hexdigest()
         return self.folder / digest[:2] / f'{digest}.npz'
 
     def get(self,

@@ -1,8 +1,10 @@
 """Finding the data loaders and data sets of a run's config."""
+import os.path as osp
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import DATASETS, SCOPE
+from mammo_plugins.structures import ImageRoots
 
 
 def dataloaders(cfg: Mapping[str, Any],
@@ -49,6 +51,18 @@ def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
     """
     return [(name, inner) for name, inner in datasets(field, dataset)
             if not inner.get('dataset') and not inner.get('datasets')]
+
+
+def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
+    """Return the folders that a dataset's images may lie in.
+
+    Args:
+        dataset (dict): Its config, with ``data_root``, ``data_prefix`` and, of ours,
+            ``extra_roots``.
+    """
+    root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+    folder = osp.join(root, prefix.get('img') or prefix.get('img_path') or '')
+    return ImageRoots(folder, [root, *(dataset.get('extra_roots') or ())])
 
 
 def dataset_class(dataset: Mapping[str, Any], scope: Optional[str]) -> Any:

@@ -1,6 +1,7 @@
 """Reading mammograms (DICOM or pictures) and writing results."""
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
+from mammo_plugins.io.json_files import JsonError, parse_json, read_json
 from mammo_plugins.io.json_lines import JsonLines
 from mammo_plugins.io.limits import ReadingLimits, add_limit_argument
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
@@ -9,7 +10,8 @@ from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import atomic_path, file_error, write_json
 
 __all__ = [
-    'DicomWarnings', 'JsonLines', 'Mammogram', 'MammogramError', 'MammogramHeader',
-    'ReadingLimits', 'add_limit_argument', 'atomic_path', 'file_error', 'read_header',
-    'read_mammogram', 'walk_folder', 'write_json'
+    'DicomWarnings', 'JsonError', 'JsonLines', 'Mammogram', 'MammogramError',
+    'MammogramHeader', 'ReadingLimits', 'add_limit_argument', 'atomic_path',
+    'file_error', 'parse_json', 'read_header', 'read_json', 'read_mammogram',
+    'walk_folder', 'write_json'
 ]

@@ -2,6 +2,8 @@
 from pathlib import Path
 from typing import Union
 
+from mammo_plugins.printable import one_line
+
 
 class MammogramError(ValueError):
     """A file that is not a usable mammogram.
@@ -20,7 +22,7 @@ class MammogramError(ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f'{self.path}: {self.reason}'
+        return f'{one_line(self.path)}: {self.reason}'
 
 
 class Defect(Exception):

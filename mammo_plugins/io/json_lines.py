@@ -1,8 +1,9 @@
 """Results that come one by one: a line each, there when it is written."""
-import json
 import os
 from pathlib import Path
 from typing import Any, Iterator, Union
+
+from mammo_plugins.io.json_files import JsonError, json_text, parse_json
 
 
 class JsonLines:
@@ -27,8 +28,8 @@ class JsonLines:
         with open(self.path, encoding='utf-8', errors='replace') as file:
             for line in file:
                 try:
-                    yield json.loads(line)
-                except ValueError:  # cut short, or empty
+                    yield parse_json(line)
+                except JsonError:  # cut short, or empty
                     continue
 
     def append(self, obj: Any) -> None:
@@ -41,7 +42,7 @@ class JsonLines:
             OSError: If it cannot be written.
             ValueError: If a number is NaN or infinite, which JSON cannot hold.
         """
-        line = json.dumps(obj, ensure_ascii=False, allow_nan=False) + '\n'
+        line = json_text(obj) + '\n'
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, 'ab', buffering=0)

@@ -1,11 +1,13 @@
 """Writing results: a file is there whole or not at all."""
 import errno
-import json
 import os
 import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Optional, Union
+
+from mammo_plugins.io.json_files import json_text
+from mammo_plugins.printable import one_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_FILES = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
@@ -51,7 +53,7 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
         ValueError: If a number is NaN or infinite, which JSON cannot hold.
         TypeError: If a value has no JSON form, such as a NumPy array.
     """
-    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + '\n'
+    text = json_text(obj, indent=2) + '\n'
     with atomic_path(path) as temporary:
         with open(temporary, 'x', encoding='utf-8', newline='\n') as file:
             file.write(text)
@@ -68,7 +70,7 @@ def file_error(error: BaseException) -> Optional[str]:
     """
     if not isinstance(error, OSError) or error.errno not in _OF_FILES:
         return None
-    where = f'{error.filename}: ' if error.filename else ''
+    where = f'{one_line(error.filename)}: ' if error.filename else ''
     if error.errno in _FULL:
         return (f'{where}cannot be written: {os.strerror(error.errno)}. Make room; what '
                 'was written before is whole')

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
 
-from mammo_plugins.io import write_json
+from mammo_plugins.io import JsonError, read_json, write_json
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
                                          write_bytes, write_dicom)
@@ -266,7 +266,7 @@ def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
     images, annotations = [], []
     for number in numbers:
         path = out / 'truth' / exam_name(number) / 'exam.json'
-        for record in json.loads(path.read_text('utf-8'))['views']:
+        for record in read_json(path)['views']:
             image_id = len(images) + 1
             images.append({'id': image_id, **record['image']})
             annotations += [{
@@ -312,8 +312,8 @@ def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
 
 def _recorded(out: Path) -> Optional[Dict[str, Any]]:
     try:
-        return json.loads((out / 'phantom.json').read_text('utf-8'))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
+        return read_json(out / 'phantom.json')
+    except (FileNotFoundError, NotADirectoryError, JsonError):
         return None
 
 

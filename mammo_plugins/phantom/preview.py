@@ -1,12 +1,11 @@
 """A contact sheet of phantom exams, hung as a radiologist would."""
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Union
 
 import cv2
 import numpy as np
 
-from mammo_plugins.io import read_mammogram
+from mammo_plugins.io import read_json, read_mammogram
 from mammo_plugins.phantom.dicom import write_bytes
 
 # the upper row first; right breasts on the left, chest walls together
@@ -53,7 +52,7 @@ def write_preview(out: Union[str, Path], exams: int = 3) -> Path:
     """
     out = Path(out)
     records = [
-        json.loads(p.read_text('utf-8'))['views']
+        read_json(p)['views']
         for p in sorted(out.glob('truth/*/exam.json'))
     ]
     records.sort(key=lambda views: not any(v['lesions'] for v in views))

@@ -1,11 +1,12 @@
 """Exam, View, Lesion, the COCO-exam JSON and patient-level splits; no torch."""
 from .birads import (BIRADS_DISTANCES, BIRADS_SCALE, birads_to_score,
                      score_to_birads)
-from .coco_exam import (AnnotationError, exams_from_coco, load_coco_exam,
-                        validate_coco_exam)
+from .coco_exam import (AnnotationError, exams_from_coco, load_coco, load_coco_exam,
+                        refuse_faults, synthetic_images, validate_coco_exam)
 from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View, with_modality)
+from .image_roots import ImageRoots
 from .lesion_bank import BankLesion, LesionBank, LesionBankError
 from .segmentation import (OutlineFault, outline_fault, same_outline,
                            segmentation_extent, segmentation_fault)
@@ -14,9 +15,10 @@ from .splits import empty_parts, kfold_patients, split_patients
 __all__ = [
     'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
     'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
-    'Detections', 'Exam', 'Lesion', 'LesionBank', 'LesionBankError', 'OutlineFault',
-    'View', 'birads_to_score', 'empty_parts', 'exams_from_coco', 'kfold_patients',
-    'load_coco_exam', 'outline_fault', 'read_detections', 'same_outline',
-    'score_to_birads', 'segmentation_extent', 'segmentation_fault', 'split_patients',
-    'validate_coco_exam', 'with_modality', 'write_detections'
+    'Detections', 'Exam', 'ImageRoots', 'Lesion', 'LesionBank', 'LesionBankError',
+    'OutlineFault', 'View', 'birads_to_score', 'empty_parts', 'exams_from_coco',
+    'kfold_patients', 'load_coco', 'load_coco_exam', 'outline_fault',
+    'read_detections', 'refuse_faults', 'same_outline', 'score_to_birads',
+    'segmentation_extent', 'segmentation_fault', 'split_patients',
+    'synthetic_images', 'validate_coco_exam', 'with_modality', 'write_detections'
 ]

@@ -1,11 +1,16 @@
 """The COCO-exam JSON: schema check and loading (docs/reference/data_format.md)."""
-import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
+
+from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
 
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View)
-from .segmentation import is_number, outline_fault, segmentation_fault
+from .fields import (LONGEST_SIDE, is_area, is_coordinates, is_id, is_one_of, is_side,
+                     is_spacing, is_text, shown)
+from .image_roots import ImageRoots
+from .segmentation import outline_fault, segmentation_fault
 
 SPLITS = ('train', 'val', 'test')
 
@@ -14,66 +19,52 @@ class AnnotationError(ValueError):
     """An annotation file that cannot be used; the message names file and field."""
 
 
-def _numbers(length: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, (list, tuple)) and \
-        len(value) == length and all(map(is_number, value))
-
-
-def _one_of(options: Sequence[str]) -> Callable[[Any], bool]:
-    return lambda value: value in options
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_size(value: Any) -> bool:
-    return _is_int(value) and value > 0
-
-
-def _is_spacing(value: Any) -> bool:
-    return _numbers(2)(value) and min(value) > 0
-
-
 # field -> (check, what is expected, null allowed)
 _IMAGE_FIELDS = {
-    'id': (_is_int, 'an integer', False),
-    'file_name': (_is_text, 'a path relative to the data root', False),
-    'width': (_is_size, 'a positive integer', False),
-    'height': (_is_size, 'a positive integer', False),
-    'exam_id': (_is_text, 'a text', False),
-    'patient_id': (_is_text, 'a text (a pseudonym)', False),
-    'laterality': (_one_of(LATERALITIES), f'one of {LATERALITIES}', False),
-    'view': (_one_of(VIEWS), f'one of {VIEWS}', False),
-    'modality': (_one_of(MODALITIES), f'one of {MODALITIES}', False),
-    'source': (_is_text, 'the path of the original file', False),
-    'pixel_spacing_mm': (_is_spacing, '[row, column] in mm', True),
-    'nipple': (_numbers(2), '[x, y] in pixels', True),
-    'breast_bbox': (_numbers(4), '[x, y, w, h] in pixels', True),
-    'birads': (_one_of(BIRADS), f'one of {BIRADS}', True),
-    'density': (_one_of(DENSITIES), f'one of {DENSITIES}', True),
+    'id': (is_id, 'an integer', False),
+    'file_name': (is_text, 'a path relative to the data root', False),
+    'width': (is_side, f'a number of pixels, 1 to {LONGEST_SIDE}', False),
+    'height': (is_side, f'a number of pixels, 1 to {LONGEST_SIDE}', False),
+    'exam_id': (is_text, 'a text', False),
+    'patient_id': (is_text, 'a text (a pseudonym)', False),
+    'laterality': (is_one_of(LATERALITIES), f'one of {LATERALITIES}', False),
+    'view': (is_one_of(VIEWS), f'one of {VIEWS}', False),
+    'modality': (is_one_of(MODALITIES), f'one of {MODALITIES}', False),
+    'source': (is_text, 'the path of the original file', False),
+    'pixel_spacing_mm': (is_spacing, '[row, column] in mm', True),
+    'nipple': (is_coordinates(2), '[x, y] in pixels', True),
+    'breast_bbox': (is_coordinates(4), '[x, y, w, h] in pixels', True),
+    'birads': (is_one_of(BIRADS), f'one of {BIRADS}', True),
+    'density': (is_one_of(DENSITIES), f'one of {DENSITIES}', True),
     'abnormal': (lambda v: isinstance(v, bool), 'true or false', True),
 }
 # they may be left out
 _OPTIONAL_IMAGE_FIELDS = {
-    'pathology': (_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
+    'pathology': (is_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
+    'nipple_source': (is_text, 'a text', True),
+    'synthetic': (lambda v: isinstance(v, dict), 'an object', True),
+}
+# of COCO files that need not be of exams
+_COCO_IMAGE_FIELDS = {'file_name': _IMAGE_FIELDS['file_name']}
+_COCO_CATEGORY_FIELDS = {'name': (is_text, 'a text', False)}
+_SYNTHETIC_FIELDS = {'synthetic': _OPTIONAL_IMAGE_FIELDS['synthetic'],
+                     'patient_id': _IMAGE_FIELDS['patient_id']}
+_CATEGORY_FIELDS = {
+    'id': (is_id, 'an integer', False),
+    'name': (is_text, 'a text', False),
 }
 _ANNOTATION_FIELDS = {
-    'id': (_is_int, 'an integer', False),
-    'image_id': (_is_int, 'an integer', False),
-    'category_id': (_is_int, 'an integer', False),
-    'bbox': (_numbers(4), '[x, y, w, h] in pixels', False),
-    'area': (lambda v: is_number(v) and v > 0, 'a number of pixels above 0', False),
-    'iscrowd': (lambda v: _is_int(v) and v in (0, 1), '0 or 1', False),
+    'id': (is_id, 'an integer', False),
+    'image_id': (is_id, 'an integer', False),
+    'category_id': (is_id, 'an integer', False),
+    'bbox': (is_coordinates(4), '[x, y, w, h] in pixels', False),
+    'area': (is_area, 'a number of pixels above 0', False),
+    'iscrowd': (lambda v: is_id(v) and v in (0, 1), '0 or 1', False),
     'segmentation': (lambda v: isinstance(v, (list, dict)),
                      'a list of polygons [x, y, x, y, ...], an RLE or []', False),
-    'birads': (_one_of(BIRADS), f'one of {BIRADS}', True),
-    'pathology': (_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
-    'lesion_id': (_is_text, 'a text', True),
+    'birads': (is_one_of(BIRADS), f'one of {BIRADS}', True),
+    'pathology': (is_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
+    'lesion_id': (is_text, 'a text', True),
 }
 
 
@@ -90,9 +81,17 @@ def _check_fields(record: Dict[str, Any], fields: Dict[str, tuple],
             continue
         elif not check(record[name]):
             errors.append(
-                f'{where}.{name}: {record[name]!r}; expected {expected}'
+                f'{where}.{name}: {shown(record[name])}; expected {expected}'
                 f'{" or null" if nullable else ""}')
     return errors
+
+
+def _check_name(image: Any, roots: ImageRoots, where: str) -> List[str]:
+    if not isinstance(image, dict) or not is_text(image.get('file_name')):
+        return []  # told by its field
+    expected = roots.fault(image['file_name'])
+    return [f'{where}.file_name: {shown(image["file_name"])}; expected {expected}'
+            ] if expected else []
 
 
 def _repeated(values: Sequence[Any]) -> List[Any]:
@@ -104,13 +103,16 @@ def _repeated(values: Sequence[Any]) -> List[Any]:
     return twice
 
 
-def validate_coco_exam(data: Any, outlines: bool = True) -> List[str]:
+def validate_coco_exam(data: Any, outlines: bool = True,
+                       roots: ImageRoots = ImageRoots()) -> List[str]:
     """Check the schema of a COCO-exam JSON.
 
     Args:
         data: The parsed JSON.
         outlines (bool): Whether to say, too, which masks lie elsewhere than their
             boxes. Defaults to True.
+        roots (ImageRoots): What ``file_name`` may lie in. Defaults to any data root,
+            without further folders.
 
     Returns:
         list[str]: One readable line a fault, naming the entry and the field;
@@ -127,21 +129,22 @@ def validate_coco_exam(data: Any, outlines: bool = True) -> List[str]:
     if errors:
         return errors
     of_file = []
-    if not _is_text(data['info'].get('dataset')):
+    if not is_text(data['info'].get('dataset')):
         of_file.append('info.dataset: missing; expected the name of the data set')
     if data['info'].get('split') not in SPLITS + (None, ):
-        of_file.append(f'info.split: {data["info"]["split"]!r}; '
+        of_file.append(f'info.split: {shown(data["info"]["split"])}; '
                        f'expected one of {SPLITS} or null')
     for i, category in enumerate(data['categories']):
         errors += _check_fields(category, {
-            'id': (_is_int, 'an integer', False),
-            'name': (_is_text, 'a text', False)
+            'id': (is_id, 'an integer', False),
+            'name': (is_text, 'a text', False)
         }, f'categories[{i}]')
     for i, image in enumerate(data['images']):
         errors += _check_fields(image, _IMAGE_FIELDS, f'images[{i}]')
         there = {name: rule for name, rule in _OPTIONAL_IMAGE_FIELDS.items()
                  if isinstance(image, dict) and name in image}
         errors += _check_fields(image, there, f'images[{i}]')
+        errors += _check_name(image, roots, f'images[{i}]')
     for i, annotation in enumerate(data['annotations']):
         errors += _check_fields(annotation, _ANNOTATION_FIELDS,
                                 f'annotations[{i}]')
@@ -195,29 +198,84 @@ def _check_outline(annotation: Dict[str, Any], size: Sequence[int], where: str,
     return [f'{where}: {mismatch.text}'] if mismatch and mismatch.severe else []
 
 
-def load_coco_exam(path: Union[str, Path]) -> Dict[str, Any]:
+def load_coco_exam(path: Union[str, Path], outlines: bool = True,
+                   roots: ImageRoots = ImageRoots()) -> Dict[str, Any]:
     """Read a COCO-exam JSON and check its schema.
+
+    Args:
+        path (str | Path): The file.
+        outlines (bool), roots (ImageRoots): As of :func:`validate_coco_exam`.
 
     Raises:
         FileNotFoundError: If there is no such file.
         AnnotationError: If it is not JSON or its schema is wrong; the message
             names the file and the first faults.
     """
-    path = Path(path)
-    if not path.is_file():
+    data = _read(Path(path))
+    refuse_faults(path, validate_coco_exam(data, outlines, roots))
+    return data
+
+
+def _read(path: Path) -> Any:
+    if not path.exists():
         raise FileNotFoundError(
-            f'{path}: no such annotation file; make it with one of '
+            f'{one_line(path)}: no such annotation file; make it with one of '
             'tools/dataset_converters, or set ann_file/data_root in the config')
     try:
-        data = json.loads(path.read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise AnnotationError(f'{path}: not a JSON file ({error})') from None
-    errors = validate_coco_exam(data)
-    if errors:
-        shown = '\n  '.join(errors[:10])
-        more = f'\n  ... and {len(errors) - 10} more' if len(errors) > 10 else ''
-        raise AnnotationError(f'{path}: not a COCO-exam file:\n  {shown}{more}')
+        return read_json(path)
+    except JsonError as error:
+        raise AnnotationError(str(error)) from None
+
+
+def refuse_faults(path: Union[str, Path], faults: Sequence[str],
+                  what: str = 'not a COCO-exam file') -> None:
+    """Raise :class:`AnnotationError` with the first faults, if there are any.
+
+    Args:
+        path (str | Path): The file.
+        faults (Sequence[str]): A line each.
+        what (str): What the file is then.
+    """
+    if faults:
+        shown_faults = '\n  '.join(faults[:10])
+        more = f'\n  ... and {len(faults) - 10} more' if len(faults) > 10 else ''
+        raise AnnotationError(f'{one_line(path)}: {what}:\n  {shown_faults}{more}')
+
+
+def load_coco(path: Union[str, Path],
+              roots: ImageRoots = ImageRoots()) -> Dict[str, Any]:
+    """Read a COCO JSON that need not be of exams, such as mmdet's data sets take.
+
+    Args:
+        path (str | Path): The file.
+        roots (ImageRoots): As of :func:`validate_coco_exam`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AnnotationError: If it is not JSON, or images and categories lack what names
+            them.
+    """
+    data = _read(Path(path))
+    if not isinstance(data, dict) or not all(
+            isinstance(data.setdefault(key, []), list)
+            for key in ('images', 'categories')):
+        raise AnnotationError(f'{one_line(path)}: not a COCO file: expected an object '
+                              'with the arrays images and categories')
+    faults = []
+    for i, image in enumerate(data['images']):
+        faults += _check_fields(image, _COCO_IMAGE_FIELDS, f'images[{i}]')
+        if isinstance(image, dict) and image.get('synthetic') is not None:
+            faults += _check_fields(image, _SYNTHETIC_FIELDS, f'images[{i}]')
+        faults += _check_name(image, roots, f'images[{i}]')
+    for i, category in enumerate(data['categories']):
+        faults += _check_fields(category, _COCO_CATEGORY_FIELDS, f'categories[{i}]')
+    refuse_faults(path, faults, 'not a COCO file')
     return data
+
+
+def synthetic_images(data: Dict[str, Any]) -> List[dict]:
+    """Return the images of a checked COCO JSON that are synthetic."""
+    return [image for image in data['images'] if image.get('synthetic') is not None]
 
 
 def _xyxy(bbox: Optional[Sequence[float]]):
@@ -272,6 +330,6 @@ def exams_from_coco(data: Dict[str, Any]) -> List[Exam]:
             pathology=image.get('pathology'),
             lesions=lesions.get(image['id'], []),
             extra={k: v for k, v in image.items()
-                   if k not in _IMAGE_FIELDS and k not in _OPTIONAL_IMAGE_FIELDS})
+                   if k not in _IMAGE_FIELDS and k != 'pathology'})
         exam.views[view.laterality, view.view, view.modality] = view
     return list(exams.values())

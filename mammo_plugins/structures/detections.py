@@ -10,16 +10,15 @@ One JSON object::
 image file. An image without detections is listed with an empty list, so that a file of
 other images is told from a detector that found nothing.
 """
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
-from mammo_plugins.io import write_json
+from mammo_plugins.io import JsonError, read_json, write_json
 
-from .coco_exam import AnnotationError, _is_int
-from .segmentation import is_number
+from .coco_exam import AnnotationError
+from .fields import is_coordinates, is_id, is_number, shown
 
 Detections = Tuple[np.ndarray, np.ndarray]
 """Boxes (n, 4) as (x1, y1, x2, y2) and scores (n, ), highest score first."""
@@ -75,9 +74,9 @@ def read_detections(path: Union[str, Path]) -> Dict[int, Detections]:
             f'{path}: no such detection file; write one with the detector, or set '
             'detection_file=None to use annotated lesions alone')
     try:
-        data = json.loads(path.read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise AnnotationError(f'{path}: not a JSON file ({error})') from None
+        data = read_json(path)
+    except JsonError as error:
+        raise AnnotationError(str(error)) from None
     images = data.get('images') if isinstance(data, dict) else None
     if not isinstance(images, list):
         raise AnnotationError(f'{path}: images: expected a list; this is no '
@@ -85,7 +84,7 @@ def read_detections(path: Union[str, Path]) -> Dict[int, Detections]:
     found: Dict[int, Detections] = {}
     for i, image in enumerate(images):
         where = f'{path}: images[{i}]'
-        if not isinstance(image, dict) or not _is_int(image.get('img_id')):
+        if not isinstance(image, dict) or not is_id(image.get('img_id')):
             raise AnnotationError(f'{where}.img_id: expected an integer, the id of '
                                   'an image of the annotation file')
         if image['img_id'] in found:
@@ -105,15 +104,13 @@ def _parse(detections: Any, where: str) -> Detections:
     for i, detection in enumerate(detections):
         fields = detection if isinstance(detection, dict) else {}
         bbox, score = fields.get('bbox'), fields.get('score')
-        if not (isinstance(bbox, list) and len(bbox) == 4
-                and all(map(is_number, bbox)) and bbox[0] < bbox[2]
-                and bbox[1] < bbox[3]):
+        if not (is_coordinates(4)(bbox) and bbox[0] < bbox[2] and bbox[1] < bbox[3]):
             raise AnnotationError(
-                f'{where}[{i}].bbox: {bbox!r}; expected [x1, y1, x2, y2] in pixels '
+                f'{where}[{i}].bbox: {shown(bbox)}; expected [x1, y1, x2, y2] in pixels '
                 'of the image file, with x1 < x2 and y1 < y2')
         if not is_number(score):
             raise AnnotationError(
-                f'{where}[{i}].score: {score!r}; expected a number')
+                f'{where}[{i}].score: {shown(score)}; expected a number')
         boxes.append(bbox)
         scores.append(score)
     order = np.argsort(-np.array(scores, float), kind='stable')

@@ -8,12 +8,12 @@ pycocotools: five bits a character, the lowest first, from '0' (48) on, 32 for '
 on' and 16 of the last one for the sign; from the fourth number on the difference to
 the last but one.
 """
-import math
-from numbers import Real
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from .fields import is_number, shown
 
 SLACK = 1.  # pixels that a rounded coordinate may lie outside its image
 _ALIKE = 0.1  # what box and area of one outline, given in two ways, may differ by
@@ -29,15 +29,6 @@ class OutlineFault(NamedTuple):
     """
     severe: bool
     text: str
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number, and no bool."""
-    try:
-        return isinstance(value, Real) and not isinstance(value, bool) \
-            and math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
-        return False
 
 
 def segmentation_fault(segmentation: Any, height: int, width: int) -> Optional[str]:
@@ -158,7 +149,7 @@ def _check_polygon(polygon: Any, name: str, height: int, width: int) -> None:
                          'points or more')
     if not all(map(is_number, polygon)):
         wrong = next(value for value in polygon if not is_number(value))
-        raise ValueError(f'{name}: {wrong!r}; expected finite numbers')
+        raise ValueError(f'{name}: {shown(wrong)}; expected finite numbers')
     points = np.reshape(polygon, (-1, 2))
     outside = (points < -SLACK) | (points > np.array([width, height]) + SLACK)
     if outside.any():
@@ -178,8 +169,8 @@ def _read_runs(code: dict, height: int, width: int) -> np.ndarray:
     """Return the runs of a code, (N,) int64: outside, inside, outside, ..."""
     size, counts = code.get('size'), code.get('counts')
     if size != [height, width] or not all(type(side) is int for side in size):
-        raise ValueError(f'an RLE of size {size!r}; its image is [{height}, {width}] '
-                         '(height, width)')
+        raise ValueError(f'an RLE of size {shown(size)}; its image is [{height}, '
+                         f'{width}] (height, width)')
     if isinstance(counts, list):
         if not all(isinstance(run, int) and not isinstance(run, bool)
                    and 0 <= run <= height * width for run in counts):

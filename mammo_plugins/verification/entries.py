@@ -1,5 +1,4 @@
 """What the annotation files of a data set say: checks without opening an image."""
-import json
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -7,9 +6,9 @@ from pathlib import Path
 from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple)
 
-import numpy as np
-
-from mammo_plugins.structures import (LATERALITIES, VIEWS, outline_fault,
+from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
+from mammo_plugins.structures import (LATERALITIES, VIEWS, ImageRoots, outline_fault,
                                       validate_coco_exam)
 
 ERROR, WARNING = 'error', 'warning'
@@ -32,7 +31,7 @@ class Finding:
 class Part(NamedTuple):
     """A JSON of the data set, without the entries that fail the schema."""
     name: str
-    root: Path
+    roots: ImageRoots
     data: Dict[str, Any]
     complete: bool  # no image was left out
     has_annotations: bool  # the file has annotations, sound or not
@@ -50,18 +49,20 @@ class Part(NamedTuple):
                        f"{self.at(image)}, annotation {annotation['id']}")
 
 
-def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
+def read_part(path: Path, roots: ImageRoots) -> Tuple[Optional[Part], List[Finding]]:
     """Read a JSON; entries that fail the schema are reported and left out."""
-    name = path.stem
+    name = one_line(path.stem)
     try:
-        data = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError:
-        return None, [Finding(ERROR, 'schema', name, 'not a JSON file')]
+        data = read_json(path)
+    except JsonError as error:
+        return None, [Finding(ERROR, 'schema', name, error.reason)]
+    except OSError as error:
+        return None, [Finding(ERROR, 'schema', name, f'cannot be read: {error.strerror}')]
     faults: List[str] = []
     complete = True
     has_annotations = isinstance(data, dict) and bool(data.get('annotations'))
     while True:
-        lines = validate_coco_exam(data, outlines=False)  # see check_geometry
+        lines = validate_coco_exam(data, False, roots)  # see check_geometry
         faulty = {match.groups() for match in map(_ENTRY.match, lines) if match}
         faults += [_anonymous(line, data) for line in lines
                    if not line.startswith('images: exam')]  # see check_exams
@@ -75,7 +76,7 @@ def read_part(path: Path, root: Path) -> Tuple[Optional[Part], List[Finding]]:
     if any(re.match(r'top level|(info|images|annotations|categories): missing or not|'
                     r'categories\[', line) for line in lines):
         return None, findings
-    return Part(name, root, data, complete, has_annotations), findings
+    return Part(name, roots, data, complete, has_annotations), findings
 
 
 def _anonymous(line: str, data: Any) -> str:
@@ -170,10 +171,8 @@ def check_geometry(part: Part) -> Iterator[Finding]:
 
 def _outside(values: Sequence[float], size: Tuple[int, int]) -> bool:
     """Does [x, y] or [x, y, w, h] leave the image by more than a pixel?"""
-    start = np.array(values[:2], float)
-    with np.errstate(over='ignore'):  # of the largest floats
-        end = start + (values[2:] or 0)
-    return bool((start < -1).any() or (end > np.array(size) + 1).any())
+    x, y, width, height = (*values, 0, 0)[:4]
+    return min(x, y) < -1 or x + width > size[0] + 1 or y + height > size[1] + 1
 
 
 def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:

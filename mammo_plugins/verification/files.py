@@ -1,5 +1,6 @@
 """The files of a data set against its annotation files."""
 import hashlib
+import os.path as osp
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,17 +20,23 @@ from mammo_plugins.structures import VIEWS
 from .entries import ERROR, WARNING, Finding, Part
 
 
-def check_files(parts: Sequence[Part]) -> Iterator[Finding]:
-    """Files that are missing, or serve two images."""
-    owner: Dict[Path, str] = {}
+def check_files(parts: Sequence[Part], on_disk: bool = True) -> Iterator[Finding]:
+    """Files that are missing, or serve two images.
+
+    Args:
+        parts (Sequence[Part]): Of the data set.
+        on_disk (bool): Whether to look for the files, and to tell those that links
+            lead to. Defaults to True; otherwise names are compared.
+    """
+    owner: Dict[str, str] = {}
     for part in parts:
         for image in part.data['images']:
-            path, where = part.root / image['file_name'], part.at(image)
-            first = owner.setdefault(path.resolve(), where)
+            path, where = part.roots.path(image['file_name']), part.at(image)
+            first = owner.setdefault(osp.realpath(path) if on_disk else path, where)
             if first != where:
                 yield Finding(ERROR, 'duplicated file', where,
                               f'it has the file of {first}')
-            if not path.is_file():
+            if on_disk and not osp.isfile(path):
                 yield Finding(ERROR, 'missing file', where,
                               'no such file below the data root (--data-root)')
 
@@ -51,7 +58,7 @@ def make_tasks(parts: Sequence[Part], pixels: bool) -> List[Task]:
         for annotation in part.data['annotations']:
             boxes[annotation['image_id']].append(annotation['bbox'])
         for image in part.data['images']:
-            path = part.root / image['file_name']
+            path = Path(part.roots.path(image['file_name']))
             if path.is_file():
                 tasks.append(Task(part.at(image), path, image,
                                   boxes[image['id']], pixels))

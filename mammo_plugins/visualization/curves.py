@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mammo_plugins.evaluation.functional.comparison import Estimate
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import figure_text
 
 # Below this the logarithmic axis ends; the curve starts at FPPI 0.
 LOG_START = 0.01
@@ -60,7 +61,8 @@ def plot_froc(summaries: Dict[str, dict],
 
 def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
     counts = summary['counts']
-    label = f"{name} ({counts['lesions']} lesions, {counts['images']} images)"
+    label = (f"{figure_text(name)} ({counts['lesions']} lesions, {counts['images']} "
+             'images)')
     if not counts['lesions']:
         axes.plot([], [], label=f'{label}: recall undefined')
         return
@@ -87,8 +89,8 @@ def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
 def _bands(summaries: Dict[str, dict]) -> str:
     units = {s['resampling_unit'] for s in summaries.values()
              if s['n_bootstrap'] and not s.get('no_interval')}
-    return f"95% CI by bootstrap over {' or '.join(sorted(units))}" if units \
-        else ''
+    return f"95% CI by bootstrap over {figure_text(' or '.join(sorted(units)))}" \
+        if units else ''
 
 
 def _base(summaries: Dict[str, dict]) -> str:
@@ -171,7 +173,8 @@ def plot_curves(x: Sequence[float], curves: Dict[str, Sequence[Estimate]],
             np.array([getattr(e, part)[0] for e in estimates])
             for part in ('value', 'low', 'high'))
         axes.errorbar(np.add(x, apart * (k - (len(curves) - 1) / 2)), value,
-                      [value - low, high - value], marker='o', capsize=3, label=name)
+                      [value - low, high - value], marker='o', capsize=3,
+                      label=figure_text(name))
     axes.set_xticks(x)
     axes.set_xlabel(x_title)
     axes.set_ylabel(y_title)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import figure_text
 
 # chest walls meet in the middle: right breast on the left, CC above MLO
 HANGING = (('RCC', 'LCC'), ('RMLO', 'LMLO'))
@@ -54,8 +55,8 @@ def _draw_box(axes, box, label: str) -> None:
         Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2))
     # towards the middle of the panel, beside which the text would be covered
     left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
-    axes.text(x1 if left else x2, y1 - 2, label, color=_BOX_COLOUR, fontsize=8,
-              va='bottom', ha='left' if left else 'right')
+    axes.text(x1 if left else x2, y1 - 2, figure_text(label), color=_BOX_COLOUR,
+              fontsize=8, va='bottom', ha='left' if left else 'right')
 
 
 def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
@@ -124,7 +125,7 @@ def draw_four_view(panels: Dict[str, ViewPanel],
         for axes, name in zip(row, names):
             _draw_panel(axes, name, panels.get(name), height, width)
     if title:
-        figure.suptitle(title, color='white', fontsize=8, y=0.99, wrap=True)
+        figure.suptitle(figure_text(title), color='white', fontsize=8, y=0.99, wrap=True)
     with atomic_path(path) as temporary:
         # about one pixel of the picture for one of the image
         dpi = np.clip(height / _PANEL_INCHES, 120, 300)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import figure_text
 
 COLUMNS = ('original', 'normal', 'truth', 'abnormal', 'heat map')
 _HEIGHT = 3.  # inches of a row
@@ -68,12 +69,12 @@ def draw_pairs(pairs: Sequence[PairPanels], path: Union[str, Path],
     canvas = FigureCanvasAgg(figure)
     rows = figure.subfigures(len(pairs), 1, squeeze=False, facecolor='black')[:, 0]
     for row, pair in zip(rows, pairs):
-        row.suptitle(pair.title, color='white', fontsize=8)
+        row.suptitle(figure_text(pair.title), color='white', fontsize=8)
         grid = row.subplots(1, 2 * len(columns), gridspec_kw=dict(wspace=0))
         for k, axes in enumerate(grid):
             _draw(axes, pair.breasts, 'RL'[k % 2], columns[k // 2], height, width)
     if title:
-        figure.suptitle(title, color='white', fontsize=9)
+        figure.suptitle(figure_text(title), color='white', fontsize=9)
     with atomic_path(path) as temporary:
         canvas.print_figure(temporary, format='png', dpi=130, facecolor='black')
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mammo_plugins.io import atomic_path
+from mammo_plugins.printable import figure_text
 
 Panel = Tuple[str, np.ndarray, Optional[Sequence[float]]]
 
@@ -31,7 +32,7 @@ def plot_panels(rows: Sequence[Sequence[Panel]], path: Union[str, Path]) -> None
         axes.set_axis_off()
     for above, below, row in zip(grid[::2], grid[1::2], rows):
         for axes, detail, (title, image, box) in zip(above, below, row):
-            axes.set_title(title, fontsize=9)
+            axes.set_title(figure_text(title), fontsize=9)
             axes.imshow(image, cmap='gray', vmin=0, vmax=1)
             if box is None:
                 continue

@@ -18,8 +18,9 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-# what moves the cursor or names a window; colours are the loggers' own
-_CONTROL = re.compile(r'\x1b(?!\[[\d;]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x7f-\x9f]')
+# what moves the cursor or names a window; colours are the loggers' own, and a step
+# up is that of a progress bar below another
+_CONTROL = re.compile(r'\x1b(?!\[[\d;]*m|\[A)|[\x00-\x08\x0b\x0c\x0e-\x1a\x7f-\x9f]')
 
 
 class Fault(Exception):

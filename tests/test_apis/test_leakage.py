@@ -6,6 +6,7 @@ from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError
 from mammo_plugins.apis.leakage import check_synthetic_sources
+from mammo_plugins.structures import AnnotationError
 
 
 def write(path, dataset, images):
@@ -64,4 +65,27 @@ def test_real_images_are_not_looked_at(cfg, tmp_path):
     """Plain training does not read the test part at all."""
     del cfg.train_dataloader.dataset.datasets[1]
     (tmp_path / 'real/test.json').write_text('no JSON')
+    check_synthetic_sources(cfg)
+
+
+@pytest.mark.parametrize('text, said', [
+    (b'', 'it is empty'), (b'{"images": [', 'cut short'), (b'[]', 'not a COCO file'),
+    (b'\xff\xfe{\0}\0', 'UTF-16'), (b'[' * 100_000, 'nested'),
+    (b'{"images": null}', 'not a COCO file'), (b'{"images": ["a"]}', r'images\[0\]'),
+    (b'{"images": [{"file_name": "a", "synthetic": "x"}]}', r'images\[0\].synthetic'),
+    (b'{"images": [{"file_name": "a", "synthetic": {}}]}', r'images\[0\].patient_id'),
+    (b'{"images": [{"file_name": "../a"}]}', r'images\[0\].file_name'),
+])
+@pytest.mark.parametrize('name', ['made/train.json', 'real/test.json'])
+def test_files_that_cannot_be_read_are_named(cfg, tmp_path, name, text, said):
+    (tmp_path / name).write_bytes(text)
+    with pytest.raises(AnnotationError, match=f'{name}.*:(.|\n)*{said}'):
+        check_synthetic_sources(cfg)
+
+
+def test_a_byte_order_mark_and_no_name_of_the_data_set(cfg, tmp_path):
+    path = tmp_path / 'real/test.json'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    check_synthetic_sources(cfg)
+    path.write_text('{"info": null, "images": [{"file_name": "c.dcm"}]}')
     check_synthetic_sources(cfg)

@@ -4,7 +4,7 @@ import pytest
 
 from mammo_plugins.converters import (Catalogue, ConversionError, RawFolder,
                                       read_table)
-from mammo_plugins.converters.raw_folder import sheet_names
+from mammo_plugins.converters.spreadsheets import sheet_names
 
 COLUMNS = dict(id='ID1|Patient ID', side='left or right breast', note='notes?')
 

@@ -288,12 +288,12 @@ def ann_file(phantom_root, tmp_path):
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
     exams = sorted({image['exam_id'] for image in data['images']})
     for image in data['images']:
-        image['file_name'] = str(phantom_root / image['file_name'])
         image['abnormal'] = (image['exam_id'] in exams[3:]
                              and image['laterality'] == 'R')
     data['annotations'] = []
     path = tmp_path / 'train.json'
     path.write_text(json.dumps(data))
+    (tmp_path / 'dicom').symlink_to(phantom_root / 'dicom')
     return path
 
 
@@ -302,7 +302,7 @@ def test_in_the_pipeline_of_a_data_set(ann_file):
         with DATASETS.switch_scope_and_registry('mammo'):
             return DATASETS.build(dict(dict(
                 type='ExamDataset', target='pair', complete=True, labels=LABELS,
-                ann_file=str(ann_file), pipeline=[
+                ann_file=str(ann_file), data_root=str(ann_file.parent), pipeline=[
                     dict(type='ForEachView', transforms=[
                         dict(type='LoadMammogram')]),
                     dict(type='InsertLesions', bank=lesions, prob=1.),

@@ -1,7 +1,6 @@
 import json
 
 import pytest
-from mmengine.logging import MMLogger
 
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.structures import AnnotationError
@@ -134,15 +133,15 @@ def test_no_images_raise(phantom_root, train_json):
         build(phantom_root, ann_file=write(phantom_root, train_json))
 
 
-def test_boxes_outside_are_said(phantom_root, train_json, caplog):
+@pytest.mark.parametrize('bbox', [
+    [100, 10, 30, 30], [-30, 10, 20, 20], [0, 0, 1e6, 1e6]])
+def test_boxes_outside_are_refused(phantom_root, train_json, bbox):
     annotation = train_json['annotations'][0]
-    annotation.update(bbox=[100, 10, 30, 30], segmentation=[])
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(caplog.handler)
-    build(phantom_root, ann_file=write(phantom_root, train_json))
-    logger.removeHandler(caplog.handler)
-    assert f'1 boxes reach outside their images, first that of image ' \
-        f'{annotation["image_id"]}' in caplog.text
+    annotation.update(bbox=bbox, segmentation=[])
+    with pytest.raises(AnnotationError, match=(
+            f'image {annotation["image_id"]}, annotation {annotation["id"]}: box '
+            'outside the image')):
+        build(phantom_root, ann_file=write(phantom_root, train_json))
 
 
 @pytest.mark.parametrize('segmentation, said', [

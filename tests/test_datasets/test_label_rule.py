@@ -110,7 +110,8 @@ def test_only_complete_targets(phantom_root, train_json):  # noqa: F811
 def test_several_modalities(phantom_root, train_json):  # noqa: F811
     for image in list(train_json['images']):
         train_json['images'].append(dict(
-            image, id=image['id'] + 1000, modality='CEM-RC'))
+            image, id=image['id'] + 1000, modality='CEM-RC',
+            file_name=f'other/{image["file_name"]}'))
         image['modality'] = 'CEM-LE'
     name = write(phantom_root, train_json, 'cem.json')
     modality = ('CEM-LE', 'CEM-RC')

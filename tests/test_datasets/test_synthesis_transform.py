@@ -25,11 +25,11 @@ def ann_file(phantom_root, tmp_path):
     for image in data['images']:
         bad = (image['exam_id'], image['laterality']) in breasts
         image['pathology'] = 'malignant' if bad else 'benign'
-        image['file_name'] = str(phantom_root / image['file_name'])
     for annotation in data['annotations']:
         annotation['pathology'] = 'malignant'
     path = tmp_path / 'train.json'
     path.write_text(json.dumps(data))
+    (tmp_path / 'dicom').symlink_to(phantom_root / 'dicom')
     return path
 
 
@@ -37,7 +37,8 @@ def build(ann_file, **settings):
     with DATASETS.switch_scope_and_registry('mammo'):
         return DATASETS.build(dict(dict(
             type='ExamDataset', target='breast', complete=True, labels=LABELS,
-            ann_file=str(ann_file), pipeline=LOAD), **settings))
+            ann_file=str(ann_file),
+            data_root=str(ann_file.parent), pipeline=LOAD), **settings))
 
 
 @pytest.fixture

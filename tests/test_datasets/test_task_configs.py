@@ -32,7 +32,11 @@ def exams(phantom_root, tmp_path):
         bad = ids.index(image['exam_id']) >= len(ids) // 2
         image['pathology'] = 'malignant' if bad else 'benign'
         image['abnormal'] = bad
-        image['file_name'] = str(phantom_root / image['file_name'])
+    bad = {image['id']: image['abnormal'] for image in data['images']}
+    for annotation in data['annotations']:
+        annotation['pathology'] = 'malignant' if bad[annotation['image_id']] else 'benign'
+    (tmp_path / 'dicom').symlink_to(phantom_root / 'dicom')
+    (tmp_path / 'other').symlink_to(phantom_root / 'dicom')
 
     def write(name, good, bad):
         for image in data['images']:
@@ -40,7 +44,8 @@ def exams(phantom_root, tmp_path):
         images = list(data['images'])
         if name == 'cdd_cesm_exam':
             data['images'] = [
-                dict(image, id=image['id'] + i * 1000, modality=modality)
+                dict(image, id=image['id'] + i * 1000, modality=modality,
+                     file_name=image['file_name'].replace('dicom', ('dicom', 'other')[i]))
                 for image in images
                 for i, modality in enumerate(('CEM-LE', 'CEM-RC'))]
         for part in ('train', 'val', 'test'):

@@ -1,6 +1,7 @@
 """tools/locate_nipples.py on phantom exams without nipples."""
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -68,8 +69,9 @@ def without_nipples(data):
 def test_contour_fills_what_is_missing(monkeypatch, phantom_root, ann_file, truth,
                                        tmp_path, capsys, assert_private):
     before = json.loads(ann_file.read_text())
-    run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root)
-    after = load_coco_exam(ann_file)
+    run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root,
+        '--extra-root', ann_file.parent)
+    after = json.loads(ann_file.read_text())
     assert without_nipples(after) == without_nipples(before)
     assert after['images'][ANNOTATED] == before['images'][ANNOTATED]
     errors = []
@@ -93,10 +95,11 @@ def test_contour_stands_in_for_the_detector(monkeypatch, phantom_root, ann_file,
                                             checkpoint, tmp_path, score, source):
     before = ann_file.read_text()
     run(monkeypatch, CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
-        '--out', tmp_path / 'out.json', '--device', 'cpu', '--cfg-options',
+        '--extra-root', ann_file.parent, '--out', tmp_path / 'out.json', '--device',
+        'cpu', '--cfg-options',
         f'model.test_cfg.rcnn.score_thr={score}')
     assert ann_file.read_text() == before
-    images = load_coco_exam(tmp_path / 'out.json')['images']
+    images = json.loads((tmp_path / 'out.json').read_text())['images']
     assert 'nipple_source' not in images[ANNOTATED]
     for image in images[GONE + 1:]:
         assert image['nipple_source'] == source
@@ -112,8 +115,8 @@ def test_point_of_the_detector_is_mapped_to_the_file(
         lambda self, image, sample: (sample.img_shape[1] / 2,
                                      sample.img_shape[0] / 2))
     run(monkeypatch, CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
-        '--overwrite', '--device', 'cpu')
-    images = load_coco_exam(ann_file)['images']
+        '--extra-root', ann_file.parent, '--overwrite', '--device', 'cpu')
+    images = json.loads(ann_file.read_text())['images']
     assert images[ANNOTATED]['nipple_source'] == 'detector'
     loader = tool.LoadMammogram()
     for image in images[GONE + 1:]:
@@ -154,10 +157,23 @@ def test_model_without_nipple_detector(monkeypatch, phantom_root, tmp_path,
     assert 'FasterRCNN; expected a NippleDetector' in capsys.readouterr().err
 
 
-def test_wrong_root_is_an_error(monkeypatch, ann_file):
+def test_wrong_root_is_an_error(monkeypatch, ann_file, capsys):
     data = json.loads(ann_file.read_text())
     data['images'] = data['images'][1:]
     data['annotations'] = []
     ann_file.write_text(json.dumps(data))
-    with pytest.raises(SystemExit, match='no image could be read.*--data-root'):
+    with pytest.raises(SystemExit, match='2'):
         run(monkeypatch, '--contour', ann_file)
+    assert re.search('no image could be read.*--data-root', capsys.readouterr().err)
+
+
+def test_other_folders_are_named_by_the_user(monkeypatch, phantom_root, ann_file,
+                                             capsys):
+    """Two images of the file lie beside it, outside of the data root."""
+    with pytest.raises(SystemExit, match='2'):
+        run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root)
+    error = capsys.readouterr().err
+    assert 'images[1].file_name' in error and '--extra-root' in error
+    run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root,
+        '--extra-root', ann_file.parent)
+    assert '2 skipped' in capsys.readouterr().out

@@ -56,12 +56,12 @@ def root(phantom_root, tmp_path):
     for image in data['images']:
         bad = (image['exam_id'], image['laterality']) in breasts
         image['birads'] = '4' if bad else '2'
-        image['file_name'] = str(phantom_root / image['file_name'])
     for annotation in data['annotations']:
         annotation.update(birads='5', pathology='malignant')
     path = tmp_path / 'data/annotations/train.json'
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(data))
+    (tmp_path / 'data/dicom').symlink_to(phantom_root / 'dicom')
     return tmp_path / 'data'
 
 
@@ -102,7 +102,7 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
         assert image['patient_id'] == benign['patient_id']
         assert image['exam_id'].startswith('synthetic_')
         pixels = read_mammogram(out / image['file_name']).pixels
-        before = read_mammogram(facts['benign']).pixels
+        before = read_mammogram(root / facts['benign']).pixels
         assert pixels.shape == before.shape
         changed = np.zeros(pixels.shape, bool)
         if facts['malignant'] is not None:
@@ -113,7 +113,7 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
             x1, y1, x2, y2 = map(round, facts['region'])
             u1, v1, u2, v2 = map(round, facts['lesion'])
             changed[y1:y2, x1:x2] = True
-            donor = read_mammogram(facts['malignant']).pixels[v1:v2, u1:u2]
+            donor = read_mammogram(root / facts['malignant']).pixels[v1:v2, u1:u2]
             sides = (image['laterality'],
                      by_file[facts['malignant']]['laterality'])
             if sides[0] != sides[1]:  # all breasts face the same way
@@ -219,7 +219,7 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
             continue
         patches, insides = [], []
         for key, box in (('benign', 'region'), ('malignant', 'lesion')):
-            pixels, frame = LoadMammogram().load(facts[key])
+            pixels, frame = LoadMammogram().load(str(root / facts[key]))
             x1, y1, x2, y2 = transform_boxes(
                 facts[box], frame.matrix)[0].round().astype(int)
             patches.append(pixels[y1:y2, x1:x2])

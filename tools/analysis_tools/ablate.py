@@ -1,6 +1,5 @@
 """Train and compare variants of a system on the phantom; write the tables."""
 import hashlib
-import json
 import os
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -19,7 +18,7 @@ from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             paired_difference,
                                                             read_draws)
-from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.visualization import plot_curves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +173,7 @@ def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
         return
     tools.train_and_test(run.settings.config, run.folder, options_of(run, cfg), log)
     summaries = {
-        path.stem: json.loads(path.read_text())
+        path.stem: read_json(path)
         for path in sorted((run.folder / 'test').glob('*.json'))
     }
     write_json(run.result, dict(
@@ -223,7 +222,7 @@ def results(cfg: Config, row: str, seeds: List[int]) -> Optional[List[dict]]:
         path = Path(cfg.work_dir) / f'seed_{seed}' / row / 'result.json'
         if not path.is_file():
             return None
-        found.append(json.loads(path.read_text())['summaries'])
+        found.append(read_json(path)['summaries'])
     return found
 
 
@@ -299,7 +298,7 @@ def plot(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
 
 def minutes_of(runs: List[Run]) -> float:
     """Return the minutes that the finished runs took, added up."""
-    return sum(json.loads(run.result.read_text())['minutes']
+    return sum(read_json(run.result)['minutes']
                for run in runs if run.result.is_file())
 
 

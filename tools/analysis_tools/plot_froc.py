@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins.evaluation.functional import format_table, read_froc
+from mammo_plugins.printable import printable_output
 from mammo_plugins.visualization.curves import plot_froc
 
 # What must agree for two curves to be compared, and what should.
@@ -81,6 +82,11 @@ def check_rules(summaries: Dict[str, dict]) -> List[str]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
+    with printable_output():
+        _main(argv)
+
+
+def _main(argv: Optional[Sequence[str]]) -> None:
     args = parse_args(argv)
     try:
         summaries = {

@@ -12,6 +12,7 @@ from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
                                    transform_points)
 from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
 from mammo_plugins.io import DicomWarnings, read_mammogram
+from mammo_plugins.printable import one_line
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
@@ -183,14 +184,14 @@ class LoadMammogram(BaseTransform):
             image, frame = self.load(
                 results['img_path'], results.get('laterality'), results.get('view'))
         for kind in sorted(warned.kinds - self._warned):
-            print_log(f'{results["img_path"]}: pydicom warns: {kind}; further such '
-                      'files are not named', logger='current', level=WARNING)
+            print_log(f'{one_line(results["img_path"])}: pydicom warns: {kind}; further '
+                      'such files are not named', logger='current', level=WARNING)
         self._warned |= warned.kinds
         stated = results.get('width'), results.get('height')
         actual = frame.source_width, frame.source_height
         if None not in stated and stated != actual:
             raise AnnotationError(
-                f'{results["img_path"]}: the file is {actual[0]} x {actual[1]} '
+                f'{one_line(results["img_path"])}: the file is {actual[0]} x {actual[1]} '
                 f'pixels (w x h), the annotation file says {stated[0]} x '
                 f'{stated[1]}; boxes must be in the pixels of the file')
         results['img'] = image

@@ -1,17 +1,18 @@
 """The numbers of a FROC evaluation as a JSON object and as a table."""
-import json
 from pathlib import Path
-from typing import Dict, List, Sequence, Union
+from typing import Any, Callable, Dict, List, Sequence, Union
 
 import numpy as np
+
+from mammo_plugins.io import read_json
+from mammo_plugins.structures.fields import is_number
 
 from .bootstrap import no_interval, percentile_interval, to_json
 from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
                    operating_index, recall_at_fppi)
 
 FORMAT = 'mammo_plugins.froc/1'
-_KEYS = ('iou_thr', 'match', 'counts', 'operating_points', 'curve', 'band',
-         'rule')
+_MATCHES = {'bbox': 'boxes', 'mask': 'masks'}
 # The band is drawn at these FPPIs: dense where detectors are compared.
 BAND_FPPI = np.concatenate(([0], np.geomspace(0.01, 10, 61)))
 
@@ -22,7 +23,7 @@ def rule_sentence(summary: dict) -> str:
     Args:
         summary (dict): From :func:`froc_summary`.
     """
-    kind = {'bbox': 'boxes', 'mask': 'masks'}[summary['match']]
+    kind = _MATCHES[summary['match']]
     unit = summary['resampling_unit']
     interval = 'no CI'
     if summary.get('no_interval'):  # not in files of earlier versions
@@ -165,6 +166,52 @@ def _decimal(value: Union[float, None]) -> str:
     return '-' if value is None else f'{value:.3f}'
 
 
+def _is_known(value: Any) -> bool:
+    return value is None or is_number(value)
+
+
+def _has(sound: Callable[[Any], bool], *keys: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(
+        sound(value.get(key)) for key in keys)
+
+
+def _are_points(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        _has(is_number, 'fppi')(point) and _has(
+            _is_known, 'recall', 'low', 'high', 'threshold', 'recall_normals')(point)
+        and (point['low'] is None) == (point['high'] is None) for point in value)
+
+
+def _are_columns(*keys: str, least: int = 0) -> Callable[[Any], bool]:
+    """Return a check of lists of one length, of numbers or ``None``."""
+    def sound(value: Any) -> bool:
+        if not _has(lambda column: isinstance(column, list) and all(
+                map(_is_known, column)), *keys)(value):
+            return False
+        lengths = {len(value[key]) for key in keys}
+        return len(lengths) == 1 and lengths.pop() >= least
+
+    return sound
+
+
+def _is_curve(value: Any) -> bool:
+    return _are_columns('threshold', 'recall', 'fppi', least=1)(value) and all(
+        map(is_number, value['fppi']))
+
+
+# what is read of a file, and whether it can be
+_FIELDS: Dict[str, Callable[[Any], bool]] = dict(
+    iou_thr=is_number,
+    match=lambda value: isinstance(value, str) and value in _MATCHES,
+    n_bootstrap=is_number,
+    resampling_unit=lambda value: isinstance(value, str),
+    counts=_has(is_number, 'images', 'normal_images', 'lesions'),
+    operating_points=_are_points,
+    curve=_is_curve,
+    band=_are_columns('fppi', 'low', 'high'),
+    rule=lambda value: isinstance(value, str))
+
+
 def read_froc(path: Union[str, Path]) -> dict:
     """Read a ``froc.json``.
 
@@ -173,23 +220,20 @@ def read_froc(path: Union[str, Path]) -> dict:
 
     Raises:
         FileNotFoundError: If it does not exist.
-        ValueError: If the file is no such file; the message names it.
+        ValueError: If the file is no such file or damaged; the message names it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f'{path}: no such file; FROCMetric(out_dir=...) writes it')
-    try:
-        summary = json.loads(path.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{path}: not a JSON file ({error})') from None
+    summary = read_json(path)
     found = summary.get('format') if isinstance(summary, dict) else None
     if found != FORMAT:
         raise ValueError(
             f"{path}: field 'format' is {found!r}, expected {FORMAT!r}; "
             'was it written by FROCMetric?')
-    missing = [key for key in _KEYS if key not in summary]
-    if missing:
-        raise ValueError(f'{path}: fields {missing} are missing; the file is '
-                         'damaged, evaluate again')
+    wrong = [key for key, sound in _FIELDS.items() if not sound(summary.get(key))]
+    if wrong:
+        raise ValueError(f'{path}: fields {wrong} are missing or not as FROCMetric '
+                         'writes them; the file is damaged, evaluate again')
     return summary

@@ -1,0 +1,69 @@
+"""What the values of a JSON file may be; checks of one value each."""
+import math
+import os
+import reprlib
+from numbers import Real
+from typing import Any, Callable, Sequence
+
+LONGEST_SIDE = 65535  # pixels: DICOM's Rows and Columns have 16 bits
+FARTHEST = 1e7  # pixels from the corner of an image, far outside of any
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message quotes it, in one line of some length."""
+    return _SHORT.repr(value)
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number, and no bool."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) \
+            and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+def is_coordinates(length: int) -> Callable[[Any], bool]:
+    """Return a check of so many coordinates in pixels."""
+    return lambda value: isinstance(value, (list, tuple)) and \
+        len(value) == length and all(
+            is_number(each) and abs(each) <= FARTHEST for each in value)
+
+
+def is_one_of(options: Sequence[str]) -> Callable[[Any], bool]:
+    """Return a check of one of some texts."""
+    return lambda value: isinstance(value, str) and value in options
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value is a whole number of 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) \
+        and -2**63 <= value < 2**63
+
+
+def is_text(value: Any) -> bool:
+    """Return whether a value is a text that can be written, and not empty."""
+    if not isinstance(value, str) or not value or '\0' in value:
+        return False
+    try:
+        os.fsencode(value)  # knows names of files that are not UTF-8
+    except UnicodeEncodeError:  # halves of surrogate pairs
+        return False
+    return True
+
+
+def is_side(value: Any) -> bool:
+    """Return whether a value is the height or the width of an image."""
+    return is_id(value) and 0 < value <= LONGEST_SIDE
+
+
+def is_area(value: Any) -> bool:
+    """Return whether a value is a number of pixels that an image may have."""
+    return is_number(value) and 0 < value <= LONGEST_SIDE**2
+
+
+def is_spacing(value: Any) -> bool:
+    """Return whether a value is the distance of pixels, from a nanometre to a metre."""
+    return is_coordinates(2)(value) and 1e-6 <= min(value) <= max(value) <= 1e3

@@ -1,0 +1,83 @@
+"""Which files the names in an annotation file may stand for."""
+import ntpath
+import os
+import os.path as osp
+from pathlib import PurePath
+from typing import Optional, Sequence, Union
+
+from .fields import is_text
+
+_LONGEST_NAME = 255  # bytes of a file's or a folder's name
+_LONGEST_PATH = 4095
+
+
+class ImageRoots:
+    """The folders that the images of a data set lie in.
+
+    A name is held against them as it is written, with ``..`` taken out. Symbolic links
+    below a root are followed wherever they lead: whoever may make them there decides
+    that, not who writes the names.
+
+    Args:
+        root (str | Path, optional): What names start from. Without it no name may be
+            absolute.
+        extra (Sequence[str | Path]): Further folders. Defaults to none.
+
+    Raises:
+        ValueError: If ``extra`` is a text instead of several.
+    """
+
+    def __init__(self, root: Union[str, os.PathLike, None] = None,
+                 extra: Sequence[Union[str, os.PathLike]] = ()) -> None:
+        if isinstance(extra, (str, os.PathLike)):
+            raise ValueError(f'extra_roots: {str(extra)!r}; expected several folders, '
+                             f'such as ({str(extra)!r}, )')
+        self.root = None if root is None else os.fspath(root)
+        known = [] if root is None else [self.root or '.']
+        self._folders = [osp.abspath(folder) for folder in (*known, *extra)]
+
+    def fault(self, name: str) -> Optional[str]:
+        """Tell what a name that is of no file in these folders should be instead.
+
+        Args:
+            name (str): As the file writes it.
+
+        Returns:
+            str or None: What was expected; ``None`` for a name as it should be.
+        """
+        if not is_text(name):
+            return 'a name that a file can have'
+        data = os.fsencode(name)
+        if len(data) > _LONGEST_NAME and (
+                len(data) > _LONGEST_PATH
+                or max(map(len, data.split(b'/'))) > _LONGEST_NAME):
+            return f'names of {_LONGEST_NAME} bytes at most'
+        if osp.normpath(name) == '.':
+            return 'a name of a file'
+        if self._is_inside(name):
+            return None
+        return ('a path below the data root; put a link to its folder there, or name '
+                'that folder in extra_roots of the data set (--extra-root)')
+
+    def path(self, name: str) -> str:
+        """Return the path of a file.
+
+        Args:
+            name (str): Without a :meth:`fault`.
+        """
+        return osp.join(self.root or '', osp.normpath(name))
+
+    def _is_inside(self, name: str) -> bool:
+        if name.startswith('\\') or ntpath.splitdrive(name)[0]:
+            return False
+        if osp.isabs(name):
+            return self._is_below(osp.normpath(name))
+        # a backslash parts folders on Windows, and the file may be read there
+        if osp.normpath(name.replace('\\', '/')).split('/')[0] != '..':
+            return True
+        return '\\' not in name and self.root is not None and self._is_below(
+            osp.normpath(osp.join(osp.abspath(self.root or '.'), name)))
+
+    def _is_below(self, path: str) -> bool:
+        return any(PurePath(path).is_relative_to(folder)
+                   for folder in self._folders)

@@ -1,0 +1,44 @@
+"""What is refused before training: the same errors, without opening an image."""
+from pathlib import Path
+from typing import Any, Dict, Iterator, Union
+
+from mammo_plugins.printable import one_line
+from mammo_plugins.structures import ImageRoots, load_coco_exam, refuse_faults
+
+from .entries import (ERROR, Finding, Part, check_exams, check_geometry,
+                      check_lesion_ids)
+from .files import check_files
+from .labels import check_labels
+
+
+def check_entries(part: Part) -> Iterator[Finding]:
+    """All that an annotation file can say wrong by itself, by whom it is read."""
+    yield from check_exams(part)
+    yield from check_geometry(part)
+    yield from check_labels([part])
+    yield from check_lesion_ids([part])
+    yield from check_files([part], on_disk=False)
+
+
+def load_sound_exams(path: Union[str, Path],
+                     roots: ImageRoots = ImageRoots()) -> Dict[str, Any]:
+    """Read a COCO-exam JSON to train or test with.
+
+    Args:
+        path (str | Path): The file.
+        roots (ImageRoots): The folders that its images may lie in.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        AnnotationError: If it is not JSON, its schema is wrong, or
+            ``tools/verify_dataset.py`` calls something in it an error, whatever it
+            opens no image for.
+    """
+    data = load_coco_exam(path, outlines=False, roots=roots)
+    part = Part(one_line(Path(path).stem), roots, data, True, bool(data['annotations']))
+    if data['images']:
+        refuse_faults(path, [f'{found.where}: {found.check}: {found.message}'
+                             for found in check_entries(part)
+                             if found.severity == ERROR],
+                      'errors that tools/verify_dataset.py lists too')
+    return data
