@@ -48,7 +48,8 @@ class JsonLines:
             if self._file.tell() and not self._ends_a_line():
                 line = '\n' + line
         try:
-            rest = memoryview(line.encode())
+            # what is no UTF-8 of a file's name becomes JSON's own escape
+            rest = memoryview(line.encode(errors='backslashreplace'))
             while rest:
                 rest = rest[self._file.write(rest):]
             os.fsync(self._file.fileno())

@@ -18,6 +18,7 @@ from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.pictures import full_scale
 from mammo_plugins.io.projection import projection_levels
 from mammo_plugins.io.reading_warnings import ReadingWarning, ReadingWarnings
+from mammo_plugins.io.regular import IrregularFileError, open_regular
 
 _START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:ObjectType|NDims|Comment)\s*=')
 _LINE = re.compile(rb'([^\n]*)\n?')
@@ -284,7 +285,10 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     needed = rows * columns * header.dtype.itemsize
     file = path if header.data_file == 'LOCAL' else path.parent / header.data_file
     try:
-        data = file.read_bytes()
+        with open_regular(file) as opened:
+            data = opened.read()
+    except IrregularFileError as error:
+        raise Defect(f'its data file {header.data_file} is {error.kind}') from None
     except OSError as error:
         raise Defect(f'its data file {header.data_file} cannot be read '
                      f'({error.strerror}); put it beside the header') from None
