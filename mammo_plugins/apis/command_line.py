@@ -160,7 +160,8 @@ def prepare_run(args: argparse.Namespace) -> Config:
     # also for configs that do not inherit our default_runtime.py
     for name, hook in (('checkpoint_check', 'CheckpointCheckHook'),
                        ('data_summary', 'DataSummaryHook'),
-                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook')):
+                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook'),
+                       ('unreadable_images', 'UnreadableImagesHook')):
         if hooks.get(name) is None:
             hooks[name] = dict(type=f'mammo.{hook}')
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:

@@ -67,7 +67,10 @@ class PixelCache:
         Returns:
             tuple: (pixels, facts) as ``make`` gave them.
         """
-        stat = os.stat(source)
+        try:
+            stat = os.stat(source)
+        except OSError:
+            return make()  # which says what is wrong with the source
         stamp = [stat.st_size, stat.st_mtime_ns]
         path = self.entry_path(source, key)
         entry = self._read(path, stamp)
