@@ -164,6 +164,7 @@ class TrainingStarts(Fuzzer):
             for each, before in kept:
                 each._instance_dict.clear()
                 each._instance_dict.update(before)
+        self.last = said.strip()
         lines = said.strip().splitlines()
         if code == 0:
             return 'ended'
