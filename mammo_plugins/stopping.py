@@ -78,10 +78,21 @@ def end_while_importing() -> None:
     tools = Path(__file__).resolve().parents[1] / 'tools'
     if command and tools in Path(command).resolve().parents and (
             threading.current_thread() is threading.main_thread()):
+        print_any_name()
         _set_handlers(_end_at_once)
         parent = os.environ.pop(PARENT, None)  # not for what it starts itself
         if parent:
             _end_with_parent(int(parent))
+
+
+def print_any_name() -> None:
+    """Let names of files that the output's encoding lacks be printed, escaped.
+
+    Bytes that are no UTF-8 are such, and with ``LANG=C`` all that is not ASCII.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _end_at_once(number: int, frame: Optional[FrameType]) -> None:
@@ -122,6 +133,7 @@ def stoppable(message: str = 'interrupted') -> Iterator[None]:
             threading.current_thread() is not threading.main_thread()):
         yield  # the outer one, or the main thread's, takes the signals
         return
+    print_any_name()
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _stop.owner, _stop.number = os.getpid(), None
     _set_handlers(_stop.handle)

@@ -143,16 +143,16 @@ def main() -> None:
             detector = NippleLocator(
                 load_config(args.paths[0], args.cfg_options), args.paths[1],
                 args.device, args.trust_checkpoint)
-    folder = Path(args.ann_file).absolute().parent
-    root = args.data_root or (
-        folder.parent if folder.name == 'annotations' else folder)
-    loader = LoadMammogram(**(detector.loading_options if detector else {}))
-    counts = fill(
-        data, str(root), lambda image: locate(
-            image, loader, detector, args.least_confidence), args.overwrite)
-    out = args.out or args.ann_file
-    if args.out or counts['detector'] + counts['contour']:
-        write_json(out, data)
+        folder = Path(args.ann_file).absolute().parent
+        root = args.data_root or (
+            folder.parent if folder.name == 'annotations' else folder)
+        loader = LoadMammogram(**(detector.loading_options if detector else {}))
+        counts = fill(
+            data, str(root), lambda image: locate(
+                image, loader, detector, args.least_confidence), args.overwrite)
+        out = args.out or args.ann_file
+        if args.out or counts['detector'] + counts['contour']:
+            write_json(out, data)
     print(f'{out}: ' + ', '.join(
         f'{counts[key]} {text}' for key, text in (
             ('kept', 'kept'), ('detector', 'found by the detector'),

@@ -85,6 +85,8 @@ def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
         if known:
             sys.exit(_fail(text))
         if file_error(error):
+            if not error.filename and args is not None:
+                error.filename = _output_of(args)  # a full disk does not tell the file
             sys.exit(_fail(file_error(error)))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
@@ -99,9 +101,7 @@ def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optiona
     options = getattr(args, 'cfg_options', None)
     if not options:
         return None
-    folder = args.work_dir or default_work_dir(args.config) if hasattr(
-        args, 'work_dir') else args.out
-    log = Path(folder) / 'error.log'
+    log = Path(_output_of(args)) / 'error.log'
     try:
         with atomic_path(log) as temporary:
             temporary.write_text(traceback.format_exc(), encoding='utf-8',
@@ -111,10 +111,17 @@ def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optiona
     text = (str(error).strip() or 'no text').splitlines()[-1]
     # those that the error speaks of before the others
     keys = sorted(options, key=lambda key: key.rpartition('.')[2] not in text)
-    more = f' and {len(keys) - 3} more' if len(keys) > 3 else ''
+    more = f' and {len(keys) - 8} more' if len(keys) > 8 else ''
     return (f'{type(error).__name__}: {text[:300]}; this run differs from {args.config} '
-            f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:3])}'
+            f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:8])}'
             f'{more}; the traceback is in {log}')
+
+
+def _output_of(args: argparse.Namespace) -> str:
+    """Return the folder that a command writes to."""
+    if hasattr(args, 'work_dir'):
+        return args.work_dir or default_work_dir(args.config)
+    return args.out
 
 
 def default_work_dir(config: str) -> str:

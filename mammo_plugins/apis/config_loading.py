@@ -3,10 +3,13 @@ import copy
 import difflib
 import os.path as osp
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from mmengine.config import Config
+
+from mammo_plugins.io import file_error
 
 from .copied_settings import (RUN_SETTINGS, dead_variables, setting_at,
                               unreached_options, unreached_settings)
@@ -39,6 +42,9 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it can fail in any way
+        if file_error(error) and not error.filename:  # MMEngine's copies of it
+            error.filename = tempfile.gettempdir()
+            raise
         raise ConfigError(f'{path}: not a readable config '
                           f'({type(error).__name__}: {error})') from None
     _refuse_vain_settings(path, cfg)

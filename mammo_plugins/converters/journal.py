@@ -23,7 +23,7 @@ def record_key(raw: Path, view: RawView) -> str:
             stat = None  # its absence is found, and said, when it is read
         stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
     text = f'{__version__}|{_FORMAT}|{view!r}|{stamps}'
-    return hashlib.sha1(text.encode()).hexdigest()
+    return hashlib.sha1(text.encode(errors='surrogateescape')).hexdigest()
 
 
 class Journal:
