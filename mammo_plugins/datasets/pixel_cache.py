@@ -49,7 +49,7 @@ class PixelCache:
         """
         name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
         # bytes that are no UTF-8 are surrogates in a path
-        digest = hashlib.sha1(name.encode(errors='surrogateescape')).hexdigest()
+        digest = hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()
         return self.folder / digest[:2] / f'{digest}.npz'
 
     def get(self,
