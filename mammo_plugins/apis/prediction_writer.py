@@ -33,9 +33,10 @@ class PredictionWriter:
         self.done: Dict[str, dict] = {}
         before, strange = None, 0
         for line in self._lines:
-            if 'info' in line:
+            if line.keys() == {'info'}:
                 before = line['info']
-            elif before is not None and line.get('run') == before.get('run'):
+            elif before is not None and 'exam_id' in line and (
+                    line.get('run') == before.get('run')):
                 self.done[line['exam_id']] = line
             else:  # what it is of cannot be told
                 strange += 1

@@ -37,7 +37,8 @@ class Journal:
         self._lines = JsonLines(path)
         self.done: Dict[str, Any] = {}
         for entry in self._lines:
-            self.done[entry['key']] = entry['result']
+            if entry.keys() == {'key', 'result'}:
+                self.done[entry['key']] = entry['result']
 
     def get(self, key: str) -> Optional[Any]:
         """Return what was noted, or ``None``."""
