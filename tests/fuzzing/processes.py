@@ -81,7 +81,7 @@ class Killed(Fuzzer):
 
     @staticmethod
     def _phantom(out: Path) -> List[Any]:
-        return ['tools/dataset_converters/phantom.py', '--exams', 6, '--size', 64, 32,
+        return ['tools/dataset_converters/phantom.py', '--exams', 4, '--size', 128, 64,
                 '--prevalence', 1, '--lesion-diameter', 15, 25, '--workers', 2, '--out',
                 out]
 
