@@ -116,7 +116,6 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
     ('train_cfg.max_epochs=x', "'x'; expected a number, as the 6 of the config"),
     ('train_cfg.val_begin=0', 'train_cfg.val_begin: 0; expected an integer from 1'),
     ('train_dataloader.num_workers=-1', 'num_workers: -1; expected an integer from 0'),
-    ('train_dataloader.shuffle=3', 'train_dataloader.shuffle'),
     ('train_cfg=3', '--cfg-options train_cfg: 3; expected a dict of settings'),
     ('default_hooks=None', 'default_hooks: None; expected a dict of settings'),
     ('model=FasterRCNN', "model: 'FasterRCNN'; expected a dict of settings"),
