@@ -10,7 +10,8 @@ from .regular import open_regular
 MOST_BYTES = 2**32  # of all arrays together, inflated
 
 
-def read_arrays(path: Union[str, Path], most: int = MOST_BYTES) -> Dict[str, np.ndarray]:
+def read_arrays(path: Union[str, Path],
+                most: int = MOST_BYTES) -> Dict[str, np.ndarray]:
     """Read an ``.npz`` file whole; nothing in it is executed.
 
     Args:

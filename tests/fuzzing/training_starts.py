@@ -1,5 +1,5 @@
 """Settings that a user gets wrong: refused in one line, or trained with."""
-import random
+import tempfile
 from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Iterator, List, Tuple
 from unittest import mock
@@ -142,12 +142,11 @@ class TrainingStarts(Fuzzer):
         return f'{".".join(keys)}={rng.choice(VALUES)}'
 
     def _start(self, config: str, option: str) -> str:
-        work = self.folder / 'work'
         options = [f'{part}_dataloader.{key}' for part in ('train', 'val', 'test')
                    for key in (f'dataset.data_root={self.root}', 'num_workers=0')
                    if any(place.startswith(f'{part}_dataloader.dataset.data_root')
                           for place, _ in self._of(config))]
-        words = [config, '--work-dir', str(work / str(random.getrandbits(60))),
+        words = [config, '--work-dir', tempfile.mkdtemp(dir=self.folder),
                  '--cfg-options', *options, option]
         try:
             with mock.patch('mmengine.runner.runner.collect_env', dict), \
