@@ -31,7 +31,8 @@ def _start(words: List[Any]) -> subprocess.Popen:
 
 def _finish(process: subprocess.Popen) -> None:
     err = process.communicate()[1]
-    if process.returncode or 'Traceback (most' in err:
+    # of verification status 1 is a finding
+    if process.returncode not in (0, 1) or 'Traceback (most' in err:
         raise Fault('a command failed', f'status {process.returncode}: {err[-1500:]}')
 
 
@@ -75,9 +76,9 @@ class Killed(Fuzzer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.data = folder / 'data'
-        _finish(_start(self._phantom(self.data)))
         self._whole: Dict[str, Tuple[float, Dict[str, Any]]] = {}
+        self.data = folder / 'whole/phantom/out'
+        self._of('phantom')
 
     @staticmethod
     def _phantom(out: Path) -> List[Any]:
@@ -117,7 +118,7 @@ class Killed(Fuzzer):
         if command not in self._whole:
             out = self.folder / 'whole' / command / 'out'
             begin = time.time()
-            _finish_any(_start(getattr(self, f'_{command}')(out)))
+            _finish(_start(getattr(self, f'_{command}')(out)))
             self._whole[command] = time.time() - begin, _content(out.parent)
         return self._whole[command]
 
@@ -145,7 +146,7 @@ class Killed(Fuzzer):
                     os.kill(pid, signal.SIGKILL)
                 raise Fault('workers outlived their parent')
             time.sleep(.1)
-        _finish_any(_start(getattr(self, f'_{command}')(out)))
+        _finish(_start(getattr(self, f'_{command}')(out)))
         self._compare(command, out)
         return 'equal'
 
@@ -156,16 +157,9 @@ class Killed(Fuzzer):
         time.sleep(share)
         second = _start(getattr(self, f'_{command}')(out))
         for process in (first, second):
-            _finish_any(process)
+            _finish(process)
         self._compare(command, out)
         return 'equal'
-
-
-def _finish_any(process: subprocess.Popen) -> None:
-    """As ``_finish``; of verification status 1 is a finding."""
-    err = process.communicate()[1]
-    if process.returncode not in (0, 1) or 'Traceback (most' in err:
-        raise Fault('a command failed', f'status {process.returncode}: {err[-1500:]}')
 
 
 def _same_facts(one: Any, other: Any) -> bool:
