@@ -5,13 +5,15 @@ or Python itself in a ``__del__`` or a callback. It is therefore raised again un
 arrives. A second signal ends the command at once; what was written is whole, since
 results are written to a temporary name first or a line at a time.
 """
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
-from multiprocessing import active_children, connection, parent_process
+from multiprocessing import active_children, parent_process
 from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Iterator, Optional, Sequence, Set
@@ -20,6 +22,8 @@ from mammo_plugins.printable import printable_output
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 0.7  # seconds until an exception that did not arrive is raised once more
+PARENT = 'MAMMO_PLUGINS_PARENT'  # environment: the process that a command ends with
+_PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 class _Stop:
@@ -69,13 +73,28 @@ def end_while_importing() -> None:
     """Let signals end one of the repository's commands until :func:`stoppable` begins.
 
     Its imports take seconds, have nothing to finish, and some swallow exceptions. Other
-    programs that import the package keep their handlers.
+    programs that import the package keep their handlers. A command that another one has
+    started ends with that.
     """
     command = getattr(sys.modules['__main__'], '__file__', None)
     tools = Path(__file__).resolve().parents[1] / 'tools'
     if command and tools in Path(command).resolve().parents and (
             threading.current_thread() is threading.main_thread()):
+        print_any_name()
         _set_handlers(_end_at_once)
+        parent = os.environ.pop(PARENT, None)  # not for what it starts itself
+        if parent:
+            _end_with_parent(int(parent))
+
+
+def print_any_name() -> None:
+    """Let names of files that the output's encoding lacks be printed, escaped.
+
+    Bytes that are no UTF-8 are such, and with ``LANG=C`` all that is not ASCII.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
 
 
 def _end_at_once(number: int, frame: Optional[FrameType]) -> None:
@@ -118,6 +137,7 @@ def stoppable(message: str = 'interrupted') -> Iterator[None]:
             threading.current_thread() is not threading.main_thread()):
         yield  # the outer one, or the main thread's, takes the signals
         return
+    print_any_name()
     with printable_output(), _taking_signals(message):
         yield
 
@@ -173,6 +193,8 @@ def run_child(words: Sequence[str], **options: Any) -> int:
         KeyboardInterrupt: If a stop was asked for; the child has ended then.
     """
     raise_if_stopped()
+    options['env'] = dict(options.get('env') or os.environ,
+                          **{PARENT: str(os.getpid())})
     # a terminal's Ctrl-C shall reach it once, through this process
     child = subprocess.Popen(words, start_new_session=True, **options)
     _stop.children.add(child)
@@ -201,11 +223,19 @@ def start_worker() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with_parent(parent_process().pid)
     import cv2  # not above: signals are taken before anything large is imported
     cv2.setNumThreads(1)
 
 
-def _end_with_parent() -> None:
-    connection.wait([parent_process().sentinel])
-    os._exit(1)
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent has ended, in whatever way."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if sys.platform == 'linux':  # in a call that never gives Python a turn, too
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=watch, daemon=True).start()

@@ -220,11 +220,28 @@ with stoppable('bye'):
     assert said == '7' and process.wait(5) == 0
 
 
-def test_workers_end_with_a_killed_parent(tmp_path):
+def ends_within(pid, seconds):
+    """Tell whether a process is gone in time; it is not left behind."""
+    deadline = time.time() + seconds
+    while alive(pid):
+        if time.time() > deadline:
+            os.kill(int(pid), signal.SIGKILL)
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.parametrize('work', [
+    'time.sleep(60)',
+    # as a decoder or a regular expression that holds Python's lock
+    pytest.param('ctypes.PyDLL(None).sleep(60)', marks=pytest.mark.skipif(
+        sys.platform != 'linux', reason='only Linux can end what never yields')),
+])
+def test_workers_end_with_a_killed_parent(tmp_path, work):
     """kill -9, in the midst of their work."""
     program = tmp_path / 'pool.py'
     program.write_text('''
-import os, sys, time
+import ctypes, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 sys.path.insert(0, sys.argv[1])
@@ -233,12 +250,12 @@ from mammo_plugins.stopping import start_worker
 def work(name):
     with open(name, 'w') as file:
         file.write(str(os.getpid()))
-    time.sleep(60)
+    {work}
 
 if __name__ == '__main__':
     with ProcessPoolExecutor(1, get_context('spawn'), start_worker) as pool:
         pool.submit(work, sys.argv[2]).result()
-''')
+'''.replace('{work}', work))
     note = tmp_path / 'pid'
     process = subprocess.Popen([sys.executable, program, MODULE.parents[1], note],
                                stderr=subprocess.DEVNULL)
@@ -251,7 +268,42 @@ if __name__ == '__main__':
     assert alive(note.read_text())
     process.kill()
     process.wait()
-    deadline = time.time() + 5
-    while alive(note.read_text()):
-        assert time.time() < deadline
+    assert ends_within(note.read_text(), 5)
+
+
+@pytest.mark.parametrize('way', ['run_child', 'launch'])
+def test_commands_end_with_a_killed_command(tmp_path, way):
+    """A training with the cross-validation, or with the launcher, that started it."""
+    tool = tmp_path / 'tools/tool.py'
+    tool.parent.mkdir()
+    note = tmp_path / 'pid'
+    (tmp_path / 'mammo_plugins').symlink_to(MODULE.parent)
+    # a command of a copy of the repository, without the libraries
+    tool.write_text(f'''{BEGIN}
+stopping.__file__ = {str(tmp_path / 'mammo_plugins' / MODULE.name)!r}
+stopping.Path.resolve = stopping.Path.absolute
+stopping.end_while_importing()
+assert stopping.PARENT not in os.environ
+with open({str(note)!r}, 'w') as file:
+    file.write(str(os.getpid()))
+time.sleep(60)
+''')
+    if way == 'run_child':
+        process, _ = start(f'''
+print('ready', flush=True)
+run_child([sys.executable, {str(tool)!r}])
+''')
+    else:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
+             '--nproc_per_node=1', str(tool)], cwd=MODULE.parents[1],
+            stderr=subprocess.DEVNULL)
+    deadline = time.time() + 60
+    while not (note.is_file() and note.read_text()):
+        assert process.poll() is None and time.time() < deadline
         time.sleep(0.1)
+    time.sleep(0.5)
+    assert alive(note.read_text())
+    process.kill()
+    process.wait()
+    assert ends_within(note.read_text(), 5)

@@ -171,7 +171,7 @@ def table(results: Dict[int, Dict[str, float]]) -> List[str]:
 def main() -> None:
     """Run all folds and write the table."""
     args = parse_args()
-    with user_errors():
+    with user_errors(args):
         cfg = load_config(args.config, args.cfg_options)
         args.config = str(Path(args.config).resolve())
         there = folds_of(cfg)

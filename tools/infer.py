@@ -60,7 +60,7 @@ def parse_args():
 def main() -> None:
     """Run."""
     args = parse_args()
-    with user_errors():
+    with user_errors(args):
         check_output(args)
         cfg = load_config(args.config, args.cfg_options)
         locator = args.nipple_detector and NippleLocator(

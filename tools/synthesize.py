@@ -174,7 +174,7 @@ def report(counts: Counter, out: Path) -> None:
 def main() -> None:
     """Run."""
     args = parse_args()
-    with user_errors():
+    with user_errors(args):
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
         blended = any(

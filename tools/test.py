@@ -37,7 +37,7 @@ def parse_args():
 def main() -> None:
     """Evaluate."""
     args = parse_args()
-    with user_errors():
+    with user_errors(args):
         require_file(args.checkpoint, 'checkpoint')
         cfg = prepare_run(args)
         check_complete(cfg, 'test')

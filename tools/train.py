@@ -47,7 +47,7 @@ def parse_args():
 def main() -> None:
     """Train."""
     args = parse_args()
-    with user_errors():
+    with user_errors(args):
         cfg = prepare_run(args)
         check_complete(cfg, 'train')
         if args.amp:

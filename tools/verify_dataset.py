@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins import __version__
-from mammo_plugins.io import add_limit_argument, write_json
+from mammo_plugins.io import add_limit_argument, file_error, write_json
 from mammo_plugins.printable import one_line
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
@@ -215,8 +215,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         report = verify(args.files, args.data_root, args.check_pixels, args.workers,
                         args.extra_root)
         print(format_report(report))
-        if args.json:
-            write_json(args.json, report)
+        try:
+            if args.json:
+                write_json(args.json, report)
+        except OSError as error:
+            print(f'error: {file_error(error) or error}', file=sys.stderr)
+            return 2
     return 1 if report['errors'] else 0
 
 

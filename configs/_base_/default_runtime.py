@@ -11,6 +11,7 @@ default_hooks = dict(
     data_summary=dict(type='DataSummaryHook'),
     finite=dict(type='FiniteHook'),
     pixel_size=dict(type='PixelSizeHook'),
+    unreadable_images=dict(type='UnreadableImagesHook'),
     evaluation_output=dict(type='EvaluationOutputHook'))
 
 env_cfg = dict(

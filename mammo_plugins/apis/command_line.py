@@ -4,6 +4,7 @@ import logging
 import os
 import os.path as osp
 import sys
+import traceback
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Optional
@@ -18,8 +19,9 @@ from mammo_plugins.engine.hooks import DivergenceError
 from mammo_plugins.engine.loops.stages import StageError
 from mammo_plugins.engine.pretrained import refuse_unfit_weights
 from mammo_plugins.engine.work_dir import write_whole_checkpoints
-from mammo_plugins.io import (JsonError, MammogramError, add_limit_argument,
-                              file_error)
+from mammo_plugins.io import (IrregularFileError, JsonError, MammogramError,
+                              add_limit_argument, atomic_path, file_error,
+                              irregular_kind)
 from mammo_plugins.printable import printable_output
 from mammo_plugins.stopping import stoppable
 from mammo_plugins.structures import AnnotationError
@@ -37,28 +39,40 @@ class _KeyValues(DictAction):
 
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
-            if '=' not in value:
+            key, equals, _ = value.partition('=')
+            if not equals:
                 parser.error(f'--cfg-options: {value!r} is not key=value')
-        super().__call__(parser, namespace, values, option_string)
+            if not all(part.strip() for part in key.split('.')):
+                parser.error(f'--cfg-options: {value!r} has an empty name before =')
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except Exception as error:  # brackets that are not closed, and the like
+            parser.error(f'--cfg-options {" ".join(values)}: not readable values '
+                         f'({error})')
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
+def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
     """Turn errors that a user can mend into one message and exit status 2.
 
     Signals stop the command as :func:`~mammo_plugins.stopping.stoppable` says.
+
+    Args:
+        args (Namespace, optional): Of the command. With ``--cfg-options`` among them an
+            error that nobody has foreseen is one message too, which tells them; its
+            traceback goes to ``error.log`` of the output folder.
     """
     # a log that cannot be written on a full disk says so once, in the error itself
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     try:
-        with printable_output(), _told_errors(), stoppable():
+        with printable_output(), _told_errors(args), stoppable():
             yield
     finally:
         logging.raiseExceptions = raised
 
 
 @contextmanager
-def _told_errors() -> Iterator[None]:
+def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
@@ -68,17 +82,57 @@ def _told_errors() -> Iterator[None]:
             # arrives as text with a traceback, the error itself in the last line
             name, _, text = text.strip().splitlines()[-1].partition(': ')
             known = name.rpartition('.')[2] in {
-                e.__name__ for e in (*USER_ERRORS, OSError, PermissionError)}
+                e.__name__ for e in (*USER_ERRORS, OSError, PermissionError,
+                                     IrregularFileError)}
         if known:
             sys.exit(_fail(text))
         if file_error(error):
+            if not error.filename and args is not None:
+                error.filename = _output_of(args)  # a full disk does not tell the file
             sys.exit(_fail(file_error(error)))
         if isinstance(error, KeyError) and 'registry' in str(error):
             sys.exit(_fail(error.args[0]))
-        explanation = explained(error)
+        explanation = explained(error) or _by_options(error, args)
         if explanation:
             sys.exit(_fail(explanation))
         raise
+
+
+def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optional[str]:
+    """Keep a traceback in a file and return what the run's options may be behind."""
+    options = getattr(args, 'cfg_options', None)
+    if not options:
+        return None
+    log = Path(_output_of(args)) / 'error.log'
+    try:
+        with atomic_path(log) as temporary:
+            temporary.write_text(traceback.format_exc(), encoding='utf-8',
+                                 errors='backslashreplace')
+    except OSError:
+        return None
+    text = (str(error).strip() or 'no text').splitlines()[-1]
+    # those that the error speaks of before the others
+    keys = sorted(options, key=lambda key: key.rpartition('.')[2] not in text)
+    more = f' and {len(keys) - 8} more' if len(keys) > 8 else ''
+    return (f'{type(error).__name__}: {text[:300]}; this run differs from {args.config} '
+            f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:8])}'
+            f'{more}; the traceback is in {log}')
+
+
+def _output_of(args: argparse.Namespace) -> str:
+    """Return the folder that a command writes to."""
+    if hasattr(args, 'work_dir'):
+        return args.work_dir or default_work_dir(args.config)
+    return args.out
+
+
+def default_work_dir(config: str) -> str:
+    """Return the work dir of a run that does not say its own.
+
+    Args:
+        config (str): The config file.
+    """
+    return osp.join('work_dirs', Path(config).stem)
 
 
 def _fail(message: str) -> int:
@@ -162,7 +216,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = osp.join('work_dirs', Path(args.config).stem)
+        cfg.work_dir = default_work_dir(args.config)
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader') or {}
         if loader.get('num_workers') == 0:
@@ -171,7 +225,8 @@ def prepare_run(args: argparse.Namespace) -> Config:
     # also for configs that do not inherit our default_runtime.py
     for name, hook in (('checkpoint_check', 'CheckpointCheckHook'),
                        ('data_summary', 'DataSummaryHook'),
-                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook')):
+                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook'),
+                       ('unreadable_images', 'UnreadableImagesHook')):
         if hooks.get(name) is None:
             hooks[name] = dict(type=f'mammo.{hook}')
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
@@ -195,14 +250,17 @@ def check_device(device: Optional[str]) -> None:
 
 
 def require_file(path: str, what: str) -> None:
-    """Raise :class:`CheckpointError` if a file is missing.
+    """Raise :class:`CheckpointError` if a file is missing, or is none.
 
     Args:
         path (str): The file.
         what (str): What it is, for the message.
     """
-    if not osp.isfile(path):
+    if not osp.exists(path):
         raise CheckpointError(f'{path}: no such {what}')
+    kind = irregular_kind(os.stat(path).st_mode)
+    if kind:
+        raise CheckpointError(f'{path}: is {kind}, not a {what}')
 
 
 def enable_amp(cfg: Config) -> None:

@@ -106,14 +106,16 @@ def check_lengths(cfg: Config) -> None:
     Args:
         cfg (Config): The config of a training; stages check their own.
     """
-    settings = [('train_cfg', key, cfg.get('train_cfg') or {})
-                for key in ('max_epochs', 'max_iters', 'val_interval')]
-    settings += [(field, 'batch_size', loader)
-                 for field, loader in dataloaders(cfg, ('train', 'val'))]
-    for field, key, owner in settings:
-        value = owner.get(key)
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ConfigError(f'{field}.{key}: {value!r}; expected an integer from 1')
+    loop = cfg.get('train_cfg') or {}
+    settings = [('train_cfg', key, loop, 1)
+                for key in ('max_epochs', 'max_iters', 'val_interval', 'val_begin')]
+    for field, loader in dataloaders(cfg, ('train', 'val')):
+        settings += [(field, 'batch_size', loader, 1), (field, 'num_workers', loader, 0)]
+    for field, key, owner, least in settings:
+        value = owner.get(key, least)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigError(f'{field}.{key}: {value!r}; expected an integer from '
+                              f'{least}')
 
 
 def warn_of_schedule(cfg: Config) -> None:

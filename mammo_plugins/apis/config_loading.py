@@ -1,15 +1,20 @@
 """Reading configs, and refusing settings in them that would change nothing."""
+import copy
 import difflib
 import os.path as osp
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from mmengine.config import Config
+
+from mammo_plugins.io import file_error
 
 from .copied_settings import (RUN_SETTINGS, dead_variables, setting_at,
                               unreached_options, unreached_settings)
 from .known_settings import nearest, unknown_settings
+from .setting_kinds import other_kinds, wrong_kinds, wrong_parts
 
 
 class ConfigError(ValueError):
@@ -37,13 +42,22 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it can fail in any way
+        if file_error(error) and not error.filename:  # MMEngine's copies of it
+            error.filename = tempfile.gettempdir()
+            raise
         raise ConfigError(f'{path}: not a readable config '
                           f'({type(error).__name__}: {error})') from None
     _refuse_vain_settings(path, cfg)
-    if cfg_options:
-        _refuse_vain_options(path, cfg, cfg_options)
-        _merge(cfg, cfg_options)
-    _refuse_unknown(path, cfg, cfg_options or {})
+    options = cfg_options or {}
+    if options:
+        _refuse_unknown_options(cfg, options)
+        _refuse(path, other_kinds(cfg, options), options)
+        _merge(copy.deepcopy(cfg), options)  # what does not fit is refused here
+        _refuse_vain_options(path, cfg, options)
+        _merge(cfg, options)
+    # each looks into what those before have judged
+    for wrong in (wrong_kinds, wrong_parts, unknown_settings):
+        _refuse(path, wrong(cfg), options)
     return cfg
 
 
@@ -76,12 +90,15 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         print(f'warning: {path}: {name}: nothing reads it', file=sys.stderr)
 
 
-def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:
+def _refuse_unknown_options(cfg: Config, options: Dict[str, Any]) -> None:
     for key in options:
         name = key.partition('.')[0]
         if name not in cfg and name not in RUN_SETTINGS:
             raise ConfigError(f'--cfg-options {key}: the config has no such setting'
                               + nearest(name, {*cfg, *RUN_SETTINGS}))
+
+
+def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:
     for key, fields in unreached_options(path, options):
         instead = f'; set {_listed(fields, "option")}' if fields else ''
         raise ConfigError(f'--cfg-options {key}: changes nothing, what is made of it '
@@ -95,16 +112,19 @@ def _merge(cfg: Config, options: Dict[str, Any]) -> None:
             value = tuple(value)
         try:
             cfg.merge_from_dict({key: value})
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (LookupError, TypeError, AttributeError, ValueError,
+                AssertionError) as error:
             raise ConfigError(f'--cfg-options {key}: does not fit the config '
                               f'({error.args[0] if error.args else error})') from None
 
 
-def _refuse_unknown(path: str, cfg: Config, options: Dict[str, Any]) -> None:
-    unknown = list(unknown_settings(cfg))
-    if unknown:
-        field, what = unknown[0]
+def _refuse(path: str, wrong: Iterable[Tuple[str, str]],
+            options: Dict[str, Any]) -> None:
+    """Raise for the first of (setting, what is wrong with it)."""
+    found = list(wrong)
+    if found:
+        field, what = found[0]
         given = any(field == key or field.startswith(f'{key}.') for key in options)
-        more = f' (and {len(unknown) - 1} more such settings)' if unknown[1:] else ''
+        more = f' (and {len(found) - 1} more such settings)' if found[1:] else ''
         raise ConfigError(
             f'{"--cfg-options " if given else f"{path}: "}{field}: {what}{more}')

@@ -309,7 +309,7 @@ def _group(views: List[FoundView], group_by: str, found: FoundExams
 
 
 def _hashed(text: object) -> str:
-    return hashlib.sha256(os.fsencode(str(text))).hexdigest()[:12]
+    return hashlib.sha256(str(text).encode(errors='surrogatepass')).hexdigest()[:12]
 
 
 def _part_patients(key: str,

@@ -209,6 +209,11 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
         for key in set(part['metainfo'] or ()) - _METAINFO:
             yield f'{field}.metainfo.{key}', 'no such setting' + nearest_or_all(
                 key, _METAINFO)
+    if last == 'optimizer' and isinstance(part.get('type'), str) and not _classes(
+            part['type'], scope):
+        # MMEngine says of it that None is no callable object
+        yield f'{field}.type', f'there is no optimizer {part["type"]}' + nearest(
+            part['type'], roots.OPTIMIZERS.module_dict)
     if part.get('type') is not None:
         yield from _of_component(part, field, scope)
     elif field.rpartition('.')[2] not in _FREE:

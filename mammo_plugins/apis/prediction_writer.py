@@ -30,12 +30,18 @@ class PredictionWriter:
         self.info = info
         self._lines = JsonLines(self.folder / LINES)
         self.done: Dict[str, dict] = {}
-        before = None
+        before, strange = None, 0
         for line in self._lines:
-            if isinstance(line, dict) and 'info' in line:
+            if line.keys() == {'info'}:
                 before = line['info']
-            elif isinstance(line, dict) and 'exam_id' in line:
+            elif before is not None and 'exam_id' in line and (
+                    line.get('run') == before.get('run')):
                 self.done[line['exam_id']] = line
+            else:  # what it is of cannot be told
+                strange += 1
+        if strange + self._lines.damaged:
+            print(f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
+                  'short, damaged or of another run; what they held is done again')
         self._begun = before is not None
         count = len(self.done)
         if not self._begun:
@@ -97,7 +103,8 @@ class PredictionWriter:
             self._lines.append(dict(info=self.info))
             self._begun = True
         self._lines.append(dict(
-            exam_id=exam_id, made_of=made_of, exam=exam, skipped=skipped))
+            run=self.info['run'], exam_id=exam_id, made_of=made_of, exam=exam,
+            skipped=skipped))
 
     def join(self, result: Dict[str, Any]) -> None:
         """Write ``predictions.json``.

@@ -10,7 +10,7 @@ from mammo_plugins.version import __version__
 from .records import RawView
 
 
-_FORMAT = 2  # goes up when results of an earlier journal are no longer right
+_FORMAT = 3  # goes up when results of an earlier journal are no longer right
 
 
 def record_key(raw: Path, view: RawView) -> str:
@@ -23,11 +23,11 @@ def record_key(raw: Path, view: RawView) -> str:
             stat = None  # its absence is found, and said, when it is read
         stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
     text = f'{__version__}|{_FORMAT}|{ReadingLimits.current()}|{view!r}|{stamps}'
-    return hashlib.sha1(text.encode()).hexdigest()
+    return hashlib.sha1(text.encode(errors='surrogatepass')).hexdigest()
 
 
 class Journal:
-    """One JSON line a view that is done; a line cut short is not counted.
+    """One JSON line a view that is done; one that is damaged is not counted.
 
     Args:
         path (Path): The file.
@@ -37,8 +37,8 @@ class Journal:
         self._lines = JsonLines(path)
         self.done: Dict[str, Any] = {}
         for entry in self._lines:
-            if isinstance(entry, list) and len(entry) == 2:
-                self.done[entry[0]] = entry[1]
+            if entry.keys() == {'key', 'result'}:
+                self.done[entry['key']] = entry['result']
 
     def get(self, key: str) -> Optional[Any]:
         """Return what was noted, or ``None``."""
@@ -47,4 +47,4 @@ class Journal:
     def add(self, key: str, result: Any) -> None:
         """Note a result."""
         self.done[key] = result
-        self._lines.append([key, result])
+        self._lines.append(dict(key=key, result=result))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
 
-from mammo_plugins.io import walk_folder
+from mammo_plugins.io import IrregularFileError, open_regular, walk_folder
 
 from .records import Catalogue, ConversionError
 from .spreadsheets import is_sheet, read_sheet
@@ -180,6 +180,12 @@ def read_whole_table(path: Union[str, Path], columns: Dict[str, str],
 
 def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
           whole: bool) -> Table:
+    try:
+        open_regular(path).close()
+    except IrregularFileError as error:  # a FIFO would be waited for
+        raise ConversionError(str(error)) from None
+    except OSError as error:
+        raise ConversionError(f'{path}: cannot be read ({error.strerror})') from None
     rows = enumerate(read_sheet(path, sheet) if is_sheet(path) else _csv(path), 1)
     wanted: Dict[str, List[Tuple[int, str]]] = {}
     for field, names in columns.items():

@@ -91,9 +91,11 @@ def write_summary(out: Path, converter: Converter, files: Dict[str, dict],
         notes=catalogue.notes)
     write_json(out / 'summary.json', summary)
     with atomic_path(out / 'summary.md') as path:
-        path.write_text(render(summary, markdown), encoding='utf-8')
+        path.write_text(render(summary, markdown), encoding='utf-8',
+                        errors='backslashreplace')
     with atomic_path(out / 'skipped.csv') as path:
-        with open(path, 'w', encoding='utf-8', newline='') as file:
+        with open(path, 'w', encoding='utf-8', errors='backslashreplace',
+                  newline='') as file:
             writer = csv.writer(file)
             writer.writerow(('item', 'reason', 'detail'))
             writer.writerows(map(csv_cell, (skip.item, skip.reason, skip.detail))

@@ -2,34 +2,42 @@
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
+import zlib
+from logging import WARNING
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
 
+from mammo_plugins.io import atomic_path, read_arrays
 from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
-_FORMAT = 4  # raise it when the meaning of an entry, or what is found in it, changes
+_FORMAT = 5  # raise it when the meaning of an entry, or what is found in it, changes
 
 
 class PixelCache:
     """One compressed file an image, beside the data.
 
     An entry is used only if the source's size and modification time are those it
-    was made from and its checksums hold; anything else is rebuilt. Entries are
-    written to a temporary name and renamed, so that processes filling the cache
-    at the same time never see a part of a file.
+    was made from, and if a checksum over pixels, facts and what they are of holds;
+    anything else is rebuilt. The checksum tells damage and mix-ups, not somebody who
+    may write to the cache and means to deceive. Entries are written to a temporary
+    name and renamed, so that processes filling the cache at the same time never see
+    a part of a file.
 
     Args:
         folder (str | Path): Where the entries lie; made when missing.
+
+    Attributes:
+        damaged (int): Entries that were found wrong, and rebuilt.
     """
 
     def __init__(self, folder: Union[str, Path]) -> None:
         self.folder = Path(folder)
+        self.damaged = 0
         self._writable = True
 
     def entry_path(self, source: Union[str, Path], key: str = '') -> Path:
@@ -40,7 +48,8 @@ class PixelCache:
             key (str): What else the entry depends on, e.g. the crop's margin.
         """
         name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
-        digest = hashlib.sha1(os.fsencode(name)).hexdigest()
+        # bytes that are no UTF-8 are surrogates in a path
+        digest = hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()
         return self.folder / digest[:2] / f'{digest}.npz'
 
     def get(self,
@@ -58,7 +67,10 @@ class PixelCache:
         Returns:
             tuple: (pixels, facts) as ``make`` gave them.
         """
-        stat = os.stat(source)
+        try:
+            stat = os.stat(source)
+        except OSError:
+            return make()  # which says what is wrong with the source
         stamp = [stat.st_size, stat.st_mtime_ns]
         path = self.entry_path(source, key)
         entry = self._read(path, stamp)
@@ -70,38 +82,41 @@ class PixelCache:
     def _read(self, path: Path,
               stamp: list) -> Optional[Tuple[np.ndarray, Dict[str, Any]]]:
         try:
-            with np.load(path, allow_pickle=False) as entry:
-                facts = json.loads(str(entry['facts']))
-                if facts.pop('_stamp') != stamp:
-                    return None
-                return entry['pixels'], facts
+            entry = read_arrays(path)
+            pixels, text = entry['pixels'], str(entry['facts'])
+            facts = json.loads(text)
+            if facts.pop('_stamp') != stamp:
+                return None
+            if int(entry['checksum']) != _checksum(path, pixels, text):
+                raise ValueError('its checksum differs')
+            return pixels, facts
         except FileNotFoundError:
             return None
         except Exception as error:  # zipfile raises nearly anything on damage
-            print_log(f'{path}: damaged cache entry ({error}); rebuilt',
-                      logger='current')
+            self.damaged += 1
+            print_log(f'{path}: damaged cache entry ({error}), number {self.damaged}; '
+                      'rebuilt', logger='current', level=WARNING)
             return None
 
     def _write(self, path: Path, stamp: list, pixels: np.ndarray,
                facts: Dict[str, Any]) -> None:
         if not self._writable:
             return
+        text = json.dumps({**facts, '_stamp': stamp})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(
-                dir=path.parent, suffix='.tmp')
-            try:
-                with os.fdopen(handle, 'wb') as file:
-                    _save(file, pixels=pixels,
-                          facts=json.dumps({**facts, '_stamp': stamp}))
-                os.replace(temporary, path)
-            except BaseException:
-                os.unlink(temporary)
-                raise
+            with atomic_path(path) as temporary, open(temporary, 'xb') as file:
+                _save(file, pixels=pixels, facts=text,
+                      checksum=_checksum(path, pixels, text))
         except OSError as error:
             self._writable = False
             print_log(f'{self.folder}: cannot write the pixel cache ({error}); '
-                      'going on without it', logger='current')
+                      'going on without it', logger='current', level=WARNING)
+
+
+def _checksum(path: Path, pixels: np.ndarray, facts: str) -> int:
+    """Return a CRC of an entry; its name tells image and settings."""
+    head = f'{path.stem}|{pixels.dtype.str}|{pixels.shape}|{facts}'
+    return zlib.crc32(np.ascontiguousarray(pixels), zlib.crc32(head.encode()))
 
 
 def _save(file: BinaryIO, **arrays: Any) -> None:

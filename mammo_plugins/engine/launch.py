@@ -3,6 +3,7 @@
 Stopped, or with a process that fails, torchrun prints tracebacks of its own and gives
 status 1. This ends with the status of the signal, or of the process that failed first.
 """
+import os
 import signal
 import sys
 
@@ -10,11 +11,14 @@ from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
+from mammo_plugins.stopping import PARENT
+
 
 def main() -> None:
     """Launch."""
     # jobs that a script starts with & ignore it, and so would its processes
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ[PARENT] = str(os.getpid())
     try:
         run(parse_args(sys.argv[1:]))
     except SignalException as stop:

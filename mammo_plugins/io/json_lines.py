@@ -1,9 +1,12 @@
 """Results that come one by one: a line each, there when it is written."""
 import os
+import zlib
 from pathlib import Path
-from typing import Any, Iterator, Union
+from typing import Any, Dict, Iterator, Union
 
-from mammo_plugins.io.json_files import JsonError, json_text, parse_json
+from mammo_plugins.io.json_files import json_text, parse_json
+
+_CRC = 'crc32'
 
 
 class JsonLines:
@@ -11,45 +14,57 @@ class JsonLines:
 
     Every line is on the disk when :meth:`append` returns, so that nothing but the
     line under way is lost if the process or the machine dies. A line cut short by
-    that is passed over in reading, and the next one begins anew.
+    that, or changed since, is passed over in reading: each ends with ``crc32``, the
+    CRC of its JSON text without it.
 
     Args:
         path (str | Path): The file; it, and its folder, are made at the first line.
+
+    Attributes:
+        damaged (int): Lines passed over when the file was last read.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
         self.path = Path(path)
+        self.damaged = 0
         self._file = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
         """Yield what the lines hold, one at a time."""
+        self.damaged = 0
         if not self.path.is_file():
             return
         with open(self.path, encoding='utf-8', errors='replace') as file:
             for line in file:
                 try:
-                    yield parse_json(line)
-                except JsonError:  # cut short, or empty
+                    obj = parse_json(line)
+                    if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):
+                        raise ValueError('changed')
+                # cut short, empty, or something else
+                except (ValueError, TypeError, LookupError, AttributeError):
+                    self.damaged += bool(line.strip())
                     continue
+                yield obj
 
-    def append(self, obj: Any) -> None:
+    def append(self, obj: Dict[str, Any]) -> None:
         """Add a line.
 
         Args:
-            obj (Any): What ``json.dumps`` takes.
+            obj (dict): What ``json.dumps`` takes, without a key ``crc32``.
 
         Raises:
             OSError: If it cannot be written.
             ValueError: If a number is NaN or infinite, which JSON cannot hold.
         """
-        line = json_text(obj) + '\n'
+        crc = zlib.crc32(json_text(obj).encode())
+        line = json_text({**obj, _CRC: crc}).encode() + b'\n'
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, 'ab', buffering=0)
             if self._file.tell() and not self._ends_a_line():
-                line = '\n' + line
+                line = b'\n' + line
         try:
-            rest = memoryview(line.encode())
+            rest = memoryview(line)
             while rest:
                 rest = rest[self._file.write(rest):]
             os.fsync(self._file.fileno())

@@ -21,6 +21,7 @@ from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.pictures import full_scale
 from mammo_plugins.io.projection import projection_levels
 from mammo_plugins.io.reading_warnings import ReadingWarning, ReadingWarnings
+from mammo_plugins.io.regular import open_regular
 
 _START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:ObjectType|NDims|Comment)\s*=')
 _LINE = re.compile(rb'([^\n]*)\n?')
@@ -292,7 +293,7 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     # a stream of zlib is hardly ever longer than what it stands for
     wanted = 2 * needed + 2**10 if header.compressed else needed
     budget().check_bytes(min(there, wanted))
-    with file.open('rb') as pixels:
+    with open_regular(file) as pixels:
         pixels.seek(min(start, size))
         data = pixels.read(min(there, wanted))
     if header.compressed:

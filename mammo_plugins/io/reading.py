@@ -1,6 +1,5 @@
 """Reading one mammogram, whatever the format of its file."""
 import os
-import stat
 import struct
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from mammo_plugins.io.meta_image import (is_meta_image, read_meta_header,
                                          read_meta_image)
 from mammo_plugins.io.pictures import (picture_format, read_picture,
                                        read_picture_header)
+from mammo_plugins.io.regular import IrregularFileError, open_regular
 
 
 def read_mammogram(path: Union[str, Path],
@@ -141,13 +141,13 @@ def _named_errors(path: Union[str, Path], left: Budget) -> Iterator[None]:
 def _file_format(path: Path) -> str:
     """Return 'DICOM', 'PNG', 'TIFF', 'JPEG', 'PGM' or 'MetaImage'."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise Defect('cannot be opened: a folder, pipe or device, and no file; leave '
-                         'it out')
-        with path.open('rb') as file:
-            start = file.read(132)
+        with open_regular(path) as file:
+            # what has no size, such as files of /proc, may wait when it is read
+            start = file.read(132) if os.fstat(file.fileno()).st_size else b''
     except FileNotFoundError:
         raise Defect('no such file; check the path') from None
+    except IrregularFileError as error:
+        raise Defect(f'is {error.kind}, not an image file; leave it out') from None
     except OSError as error:
         raise Defect(f'cannot be opened ({error.strerror}); check the path and its '
                      'permissions') from None

@@ -1,25 +1,38 @@
 """Writing results: a file is there whole or not at all."""
 import errno
+import hashlib
+import logging
 import os
+import re
+import socket
+import time
 import uuid
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterator, Optional, Union
 
 from mammo_plugins.io.json_files import json_text
+from mammo_plugins.io.regular import IrregularFileError
 from mammo_plugins.printable import one_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_FILES = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
              errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EIO,
              errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOENT)
+_TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short, however long the file's name is
+_OURS = re.compile(r'\.mammo-([0-9a-f]{12})-(\d+)-[0-9a-f]{32}\.tmp')
+_OLD = 24 * 3600  # seconds; no file takes so long to write
+_logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     """Give a temporary name to write to; it takes the place of ``path`` at the end.
 
-    On any failure ``path`` stays as it was and nothing else is left behind.
+    On any failure ``path`` stays as it was and nothing else is left behind. Only a
+    process that is killed leaves its temporary file; the next that writes into the
+    folder removes it, and says so.
 
     Args:
         path (str | Path): The file; its folder is made when missing.
@@ -30,7 +43,9 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')
+    _clean_once(str(path.parent.absolute()), os.getpid())
+    temporary = path.with_name(_TEMPORARY.format(
+        place=_place(), pid=os.getpid(), name=uuid.uuid4().hex))
     try:
         yield temporary
         os.replace(temporary, path)
@@ -40,6 +55,70 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)  # still there only after a failure
+
+
+@lru_cache(maxsize=None)
+def _place() -> str:
+    """Return what tells among which processes an id counts: machine, container."""
+    facts = [socket.gethostname()]
+    for read in (lambda: os.readlink('/proc/self/ns/pid'),
+                 lambda: Path('/proc/sys/kernel/random/boot_id').read_text()):
+        try:
+            facts.append(read())
+        except OSError:  # not Linux
+            continue
+    return hashlib.sha1('|'.join(facts).encode()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=4096)
+def _clean_once(folder: str, pid: int) -> None:
+    """Remove what killed processes have left, once a folder and process."""
+    count = remove_leftovers(folder)
+    if count:
+        _logger.warning('%s: %d temporary file%s of a killed process removed', folder,
+                        count, 's' if count > 1 else '')
+
+
+def remove_leftovers(folder: Union[str, Path]) -> int:
+    """Remove the temporary files of :func:`atomic_path` whose process is gone.
+
+    Those of another machine or container, whose processes cannot be seen, go when they
+    are a day old.
+
+    Args:
+        folder (str | Path): Where; not below it.
+
+    Returns:
+        int: How many there were.
+    """
+    count = 0
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return 0
+    for entry in entries:
+        ours = _OURS.fullmatch(entry.name)
+        try:
+            if ours and entry.is_file(follow_symlinks=False) and (
+                    _is_gone(*ours.groups())
+                    or time.time() - entry.stat().st_mtime > _OLD):
+                os.unlink(entry.path)
+                count += 1
+        except OSError:  # another process was first, or may not
+            continue
+    return count
+
+
+def _is_gone(place: str, pid: str) -> bool:
+    if place != _place():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # of another user
+        return False
+    return False
 
 
 def write_json(path: Union[str, Path], obj: Any) -> None:
@@ -68,6 +147,8 @@ def file_error(error: BaseException) -> Optional[str]:
     Returns:
         str or None: One line; ``None`` for an error of another kind.
     """
+    if isinstance(error, IrregularFileError):
+        return str(error)
     if not isinstance(error, OSError) or error.errno not in _OF_FILES:
         return None
     where = f'{one_line(error.filename)}: ' if error.filename else ''

@@ -1,16 +1,16 @@
 """Lesions cut out of mammograms, kept in a file (DisAsymNet, section 2.3)."""
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from mammo_plugins.io import atomic_path
+from mammo_plugins.io import atomic_path, read_arrays
 
 from .coco_exam import AnnotationError
+from .exam import PATHOLOGIES
+from .segmentation import is_number
 
 _FULL_SCALE = 65535  # grey value 1.0 in the file
 _SYNTHETIC = 'synthetic, of '  # names of data sets made by tools/synthesize.py
@@ -118,20 +118,21 @@ class LesionBank:
             LesionBankError: If there is none, it is damaged or something else.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                facts = json.loads(str(file['bank']))
-                lesions = [
-                    _lesion(file[f'lesion_{k}'], file[f'mask_{k}'], entry)
-                    for k, entry in enumerate(facts['lesions'])
-                ]
-            return cls(facts['dataset'], lesions, facts['split'])
+            file = read_arrays(path)
+            facts = json.loads(str(file['bank']))
+            lesions = [
+                _lesion(file[f'lesion_{k}'], file[f'mask_{k}'], entry)
+                for k, entry in enumerate(facts['lesions'])
+            ]
+            dataset, split = facts['dataset'], facts['split']
+            if not isinstance(dataset, str) or not isinstance(split, (str, type(None))):
+                raise ValueError(f'dataset {dataset!r}, split {split!r}')
+            return cls(dataset, lesions, split)
         except FileNotFoundError:
             raise LesionBankError(
                 f'{path}: no such lesion bank; make it with '
                 'tools/build_lesion_bank.py ANN_FILE --out FILE') from None
-        # np.load gives an array for .npy, zipfile and zlib nearly anything on damage
-        except (OSError, EOFError, ValueError, KeyError, TypeError,
-                AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        except Exception as error:  # zipfile and zlib raise nearly anything on damage
             raise LesionBankError(
                 f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
                 f'{error}); make it anew with tools/build_lesion_bank.py') from None
@@ -157,9 +158,22 @@ def _lesion(levels: np.ndarray, mask: np.ndarray,
     if mask.dtype != bool or mask.shape != levels.shape or not mask.any():
         raise ValueError(f'a mask of {mask.dtype} and shape {mask.shape}; expected '
                          f'bool {levels.shape}, true somewhere')
-    return BankLesion(levels, mask=mask, **{
+    lesion = BankLesion(levels, mask=mask, **{
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts.items()})
+    spacing = lesion.pixel_spacing_mm
+    if not (_are_numbers(lesion.image_shape, 2) and min(lesion.image_shape) > 0
+            and _are_numbers(lesion.box, 4) and isinstance(lesion.file_name, str)
+            and (spacing is None or _are_numbers(spacing, 2) and min(spacing) > 0)
+            and lesion.pathology in (None, *PATHOLOGIES)):
+        raise ValueError('facts of a lesion that are none, in '
+                         + ', '.join(sorted(facts)))
+    return lesion
+
+
+def _are_numbers(values: Any, count: int) -> bool:
+    return isinstance(values, tuple) and len(values) == count and all(
+        map(is_number, values))
 
 
 def source_dataset(dataset: str) -> str:

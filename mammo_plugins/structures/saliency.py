@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, Mapping, Tuple, Union
 import cv2
 import numpy as np
 
-from mammo_plugins.io import atomic_path
+from mammo_plugins.io import atomic_path, read_arrays
 
 
 class SaliencyError(ValueError):
@@ -43,8 +43,14 @@ class SaliencyMaps:
             SaliencyError: If there is none, or it is damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls({name: file[name] for name in file.files})
+            maps = read_arrays(path)
+            for name, values in maps.items():
+                if not (values.ndim == 2 and values.size
+                        and values.dtype.kind == 'f' and np.isfinite(values).all()
+                        and values.min() >= 0):
+                    raise ValueError(f'{name}: expected (h, w) numbers of at least 0, '
+                                     f'found {values.dtype} {values.shape}')
+            return cls(maps)
         except FileNotFoundError:
             raise SaliencyError(
                 f'{path}: no such file; make it with tools/synthesize.py CONFIG '

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.registry import DefaultScope
 
 ROOT = Path(__file__).parents[2]
 # what moves the cursor or names a window; colours are the loggers' own, and a step
@@ -179,9 +181,22 @@ def check_text(text: str, secrets: Sequence[str]) -> None:
         raise Fault('raw text', repr(text[max(control.start() - 80, 0):][:200]))
 
 
+@contextmanager
+def _own_globals() -> Iterator[None]:
+    """Forget loggers, whose stream is that of the case, and default scopes."""
+    kept = [(each._instance_dict, each._instance_dict.copy())
+            for each in (DefaultScope, MMLogger, MessageHub)]
+    try:
+        yield
+    finally:
+        for now, earlier in kept:
+            now.clear()
+            now.update(earlier)
+
+
 def _try(fuzzer: Fuzzer, call: Callable[[], str]) -> str:
     with captured() as text:
-        with _limited(fuzzer.seconds):
+        with _own_globals(), _limited(fuzzer.seconds):
             outcome = call()
         printed = text()
     check_text(printed, fuzzer.secrets)

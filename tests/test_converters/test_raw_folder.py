@@ -1,4 +1,6 @@
 """Finding files and reading tables as they really come."""
+import os
+
 import openpyxl
 import pytest
 
@@ -92,3 +94,12 @@ def test_files_whatever_their_case(tmp_path):
         folder.one('.*calc.*', 'calc table')
     with pytest.raises(ConversionError, match='2 files that look like the table'):
         folder.one('(?i)(csv/.*|.*csv)', 'table')
+
+
+@pytest.mark.parametrize('name', ['table.csv', 'table.xlsx'])
+def test_a_table_that_is_a_fifo_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ConversionError, match=f'{name}: is a FIFO'):
+        read_table(tmp_path / name, COLUMNS)
+    with pytest.raises(ConversionError, match='cannot be read'):
+        read_table(tmp_path / f'no_{name}', COLUMNS)

@@ -1,4 +1,6 @@
+import json
 import os
+import shutil
 from multiprocessing import get_context
 
 import numpy as np
@@ -80,6 +82,57 @@ def test_damaged_entries_are_rebuilt(tmp_path, source, damage):
     pixels, facts = cache.get(source, make)
     np.testing.assert_array_equal(pixels, PIXELS)
     assert facts == FACTS
+    assert_cached(cache, source)
+
+
+def rewritten(path, **changes):
+    """Write an entry anew, sound as an archive, with other arrays or facts."""
+    with np.load(path) as entry:
+        arrays = dict(entry)
+    np.savez_compressed(path, **{**arrays, **changes})
+
+
+def another_image(path):
+    other = path.parents[2] / 'b.dcm'
+    other.write_bytes(b'original')
+    stat = os.stat(path.parents[2] / 'a.dcm')
+    os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # a burst of copies
+    cache = PixelCache(path.parents[1])
+    cache.get(other, lambda: (PIXELS[::-1], dict(FACTS)))
+    shutil.copy(cache.entry_path(other), path)
+
+
+def other_facts(path):
+    with np.load(path) as entry:
+        facts = json.loads(str(entry['facts']))
+    rewritten(path, facts=json.dumps(dict(facts, crop='none')))
+
+
+@pytest.mark.parametrize('change', [
+    another_image, other_facts,
+    lambda path: rewritten(path, pixels=PIXELS ^ (np.arange(200) == 77)),
+    lambda path: rewritten(path, pixels=PIXELS.astype(np.float64)),
+    lambda path: rewritten(path, pixels=PIXELS.view(np.int16)),
+    lambda path: rewritten(path, pixels=PIXELS.reshape(200, 300)),
+    lambda path: rewritten(path, facts='[]'),
+    lambda path: rewritten(path, checksum='x'),
+], ids=['of another image', 'facts', 'one column', 'dtype', 'sign', 'shape', 'list',
+        'no number'])
+def test_wrong_entries_that_are_well_formed_are_rebuilt(tmp_path, source, change):
+    cache = PixelCache(tmp_path / 'cache')
+    cache.get(source, make)
+    change(cache.entry_path(source))
+    pixels, facts = cache.get(source, make)
+    np.testing.assert_array_equal(pixels, PIXELS)
+    assert facts == FACTS and cache.damaged == 1
+    assert_cached(cache, source)
+
+
+def test_a_source_whose_name_is_no_utf_8(tmp_path):
+    source = tmp_path / os.fsdecode(b'm\xe4dchen.dcm')
+    source.write_bytes(b'original')
+    cache = PixelCache(tmp_path / 'cache')
+    cache.get(source, make)
     assert_cached(cache, source)
 
 

@@ -15,16 +15,32 @@ from mammo_plugins.io import JsonLines
 def test_lines_come_back_in_order(tmp_path):
     lines = JsonLines(tmp_path / 'new/a.jsonl')
     assert list(lines) == []
-    objects = [{'a': 'é\u2028\n'}, [1, None], {'b': 0.1}]
+    objects = [{'a': 'é\u2028\n\udce9'}, {'z': [1, None], 'a': {}}, {'b': 0.1}]
     for i, obj in enumerate(objects, 1):
         lines.append(obj)
         assert list(lines) == objects[:i]
     lines.close()
-    lines.append('after')
-    assert list(JsonLines(tmp_path / 'new/a.jsonl')) == [*objects, 'after']
+    lines.append({'c': 'after'})
+    again = JsonLines(tmp_path / 'new/a.jsonl')
+    assert list(again) == [*objects, {'c': 'after'}] and again.damaged == 0
 
 
-@pytest.mark.parametrize('kept', range(1, 30, 4))
+@pytest.mark.parametrize('change', [
+    lambda line: line.replace(b'0.25', b'0.26'), lambda line: line.replace(b'"e"', b'"f"'),
+    lambda line: b'{"score": 0.25}', lambda line: b'[1]', lambda line: b'7',
+    lambda line: b'null', lambda line: b'[' * 100_000, lambda line: line[:-3],
+    lambda line: line.replace(b'{', b'{"more": 1, ', 1), lambda line: b'\xff' + line])
+def test_lines_that_were_changed_are_passed_over_and_counted(tmp_path, change):
+    lines = JsonLines(tmp_path / 'a.jsonl')
+    objects = [{'exam': 'e', 'score': x} for x in (0.5, 0.25, 0.125)]
+    for obj in objects:
+        lines.append(obj)
+    text = lines.path.read_bytes().splitlines()
+    lines.path.write_bytes(b'\n'.join([text[0], change(text[1]), b'', text[2]]))
+    assert list(lines) == [objects[0], objects[2]] and lines.damaged == 1
+
+
+@pytest.mark.parametrize('kept', range(1, 110, 13))
 def test_a_file_cut_anywhere_goes_on(tmp_path, kept):
     path = tmp_path / 'a.jsonl'
     lines = JsonLines(path)
@@ -35,7 +51,7 @@ def test_a_file_cut_anywhere_goes_on(tmp_path, kept):
     whole = []
     for line in text[:kept].decode().split('\n'):
         try:
-            whole.append(json.loads(line))
+            whole.append({'exam': json.loads(line)['exam']})
         except ValueError:
             pass
     again = JsonLines(path)
@@ -52,25 +68,25 @@ def test_kill_9_loses_nothing(tmp_path):
                'lines = importlib.util.module_from_spec(spec)\n'
                'spec.loader.exec_module(lines)\n'
                f'kept = lines.JsonLines({str(path)!r})\n'
-               'for i in range(50):\n    kept.append(i)\n'
+               'for i in range(50):\n    kept.append({"n": i})\n'
                'os.kill(os.getpid(), signal.SIGKILL)\n')
     done = subprocess.run([sys.executable, '-c', program])
     assert done.returncode == -signal.SIGKILL
-    assert list(JsonLines(path)) == list(range(50))
+    assert list(JsonLines(path)) == [{'n': i} for i in range(50)]
 
 
 def test_a_full_disk_names_the_file_and_what_follows_is_whole(tmp_path):
     path = tmp_path / 'a.jsonl'
     lines = JsonLines(path)
-    lines.append('first')
+    lines.append({'a': 'first'})
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
     try:
         with pytest.raises(OSError) as error:
-            lines.append('x' * 50)
+            lines.append({'a': 'x' * 50})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert error.value.filename == str(path)
-    assert os.path.getsize(path) == 20
-    lines.append('second')
-    assert list(JsonLines(path)) == ['first', 'second']
+    assert os.path.getsize(path) == 50
+    lines.append({'a': 'second'})
+    assert list(JsonLines(path)) == [{'a': 'first'}, {'a': 'second'}]

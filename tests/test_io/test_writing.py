@@ -2,10 +2,12 @@
 import errno
 import json
 import os
+import time
 
 import pytest
 
 from mammo_plugins.io import atomic_path, file_error, write_json
+from mammo_plugins.io.writing import remove_leftovers
 
 
 def test_round_trip_keeps_the_order_of_keys(tmp_path):
@@ -87,3 +89,59 @@ def test_a_device_that_is_full():
     with pytest.raises(OSError) as error, open('/dev/full', 'wb', buffering=0) as file:
         file.write(b'x')
     assert 'cannot be written' in file_error(error.value)
+
+
+def leave(folder, count=1):
+    """Let a process die while it writes, so that temporary files stay."""
+    pid = os.fork()
+    if not pid:
+        for k in range(count):
+            atomic_path(folder / f'{k}.json').__enter__().write_text('half')
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return [name for name in os.listdir(folder) if name.endswith('.tmp')]
+
+
+def test_what_a_dead_process_has_left_is_removed_and_told(tmp_path, caplog):
+    (tmp_path / 'with space').mkdir()
+    folder = tmp_path / 'with space'
+    others = {'.a.json.0123.tmp', 'a.tmp', '.mammo-x-1-y.tmp'}
+    for name in others:
+        (folder / name).touch()
+    assert len(set(leave(folder, 2)) - others) == 2
+    write_json(folder / 'a.json', {})
+    assert set(os.listdir(folder)) == others | {'a.json'}
+    assert caplog.messages == [
+        f'{folder}: 2 temporary files of a killed process removed']
+    write_json(folder / 'b.json', {})
+    assert len(caplog.messages) == 1
+
+
+def test_what_is_being_written_stays(tmp_path):
+    """Of a living process, of this one, and of a machine that cannot be seen."""
+    ready, go = os.pipe(), os.pipe()
+    pid = os.fork()
+    if not pid:
+        with atomic_path(tmp_path / 'theirs.json') as temporary:
+            temporary.write_text('{}')
+            os.write(ready[1], b'.')
+            os.read(go[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    with atomic_path(tmp_path / 'ours.json') as ours:
+        ours.write_text('{}')
+        elsewhere = tmp_path / f'.mammo-{"0" * 12}-99999999-{"0" * 32}.tmp'
+        elsewhere.touch()
+        assert remove_leftovers(tmp_path) == 0
+        old = time.time() - 25 * 3600
+        os.utime(elsewhere, (old, old))
+        assert remove_leftovers(tmp_path) == 1
+    os.write(go[1], b'.')
+    assert os.waitpid(pid, 0)[1] == 0
+    assert sorted(os.listdir(tmp_path)) == ['ours.json', 'theirs.json']
+
+
+def test_the_longest_name_and_one_that_is_no_utf_8(tmp_path):
+    for name in ['n' * 250 + '.json', os.fsdecode(b'\xff\xfe.json')]:
+        write_json(tmp_path / name, {'file': name})
+        assert json.loads((tmp_path / name).read_bytes()) == {'file': name}

@@ -267,24 +267,45 @@ def test_checkpoints_that_do_not_fit(options, tmp_path, run_tool):
     assert not re.search(r'Epoch\(test\)', done.out + done.err)
 
 
-def test_a_damaged_image_is_named(phantom_root, options, tmp_path,
-                                  assert_private):
+def test_damaged_images_cost_themselves(phantom_root, options, tmp_path, run_tool,
+                                        assert_private):
+    """Training names, skips and counts them; an evaluation without them is none."""
     root = tmp_path / 'data'
     shutil.copytree(phantom_root, root)
-    path = sorted((root / 'dicom').rglob('*.dcm'))[0]
-    path.write_bytes(path.read_bytes()[:-3000])
-    options = [o.replace(str(phantom_root), str(root)) for o in options]
-    done = run(*command('train.py', CONFIG, *options,
-                        'train_dataloader.num_workers=1'))
-    assert done.returncode == 2
-    last = done.stderr.splitlines()[-1]
-    assert path.name in last and 'truncated' in last
+    names = {part: [image['file_name'] for image in json.loads(
+        (root / f'annotations/{part}.json').read_text())['images']]
+        for part in ('train', 'test')}
+    half, missing, pipe = (root / name for name in names['train'][:3])
+    half.write_bytes(half.read_bytes()[:-3000])
+    missing.unlink()
+    pipe.unlink()
+    os.mkfifo(pipe)
+    options = [o.replace(str(phantom_root), str(root)).replace(f'={EPOCHS}', '=1')
+               for o in options]
+    done = run_tool('tools/train.py', CONFIG, *options, 'train_dataloader.num_workers=1',
+                    'train_dataloader.dataset.pipeline.1.cache_dir='
+                    + str(tmp_path / 'cache'))
+    assert done.returncode == 0, done.err[-2000:]
+    log = next((tmp_path / 'work').glob('*/*.log')).read_text()
+    for path, reason in ((half, 'truncated'), (missing, 'no such file'),
+                         (pipe, 'is a FIFO')):
+        assert len(re.findall(f'{path}: .*{reason}.*; skipped', log)) == 1
+    assert f'3 of {len(names["train"])} samples of ' in log
+    test = root / names['test'][0]
+    test.write_bytes(test.read_bytes()[:-3000])
+    stopped = run_tool('tools/test.py', CONFIG, tmp_path / 'work/epoch_1.pth', *options)
+    assert stopped.returncode == 2
+    last = stopped.err.splitlines()[-1]
+    assert test.name in last and 'truncated' in last
     (tmp_path / 'report').mkdir()
-    checked = run(*command('verify_dataset.py', root, '--check-pixels', '--json',
-                           tmp_path / 'report/a.json'))
+    checked = run_tool('tools/verify_dataset.py', root, '--check-pixels', '--json',
+                       tmp_path / 'report/a.json')
     assert checked.returncode == 1
-    assert_private(done.stdout, done.stderr, checked.stdout, checked.stderr,
-                   tmp_path / 'report')
+    found = json.loads((tmp_path / 'report/a.json').read_text())
+    assert found['errors'] == 4
+    shutil.rmtree(tmp_path / 'cache')
+    assert_private(done.out, done.err, stopped.err, checked.out, checked.err,
+                   tmp_path / 'report', tmp_path / 'work')
 
 
 @pytest.mark.parametrize('there', [True, False])

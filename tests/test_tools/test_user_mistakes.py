@@ -108,6 +108,56 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
     refused('tools/train.py', CONFIG, *small(*setting.split(' ')), said=said)
 
 
+@pytest.mark.parametrize('setting, said', [
+    ('train_cfg.max_epochs=0', 'train_cfg.max_epochs: 0; expected an integer from 1'),
+    ('train_cfg.max_epochs=-1', 'max_epochs: -1; expected an integer from 1'),
+    ('train_cfg.max_epochs=1.5', 'max_epochs: 1.5; expected an integer from 1'),
+    ('train_cfg.max_epochs=None', 'max_epochs: None; expected an integer from 1'),
+    ('train_cfg.max_epochs=x', "'x'; expected a number, as the 6 of the config"),
+    ('train_cfg.val_begin=0', 'train_cfg.val_begin: 0; expected an integer from 1'),
+    ('train_dataloader.num_workers=-1', 'num_workers: -1; expected an integer from 0'),
+    ('train_cfg=3', '--cfg-options train_cfg: 3; expected a dict of settings'),
+    ('default_hooks=None', 'default_hooks: None; expected a dict of settings'),
+    ('model=FasterRCNN', "model: 'FasterRCNN'; expected a dict of settings"),
+    ('param_scheduler=[3]', 'param_scheduler.0: 3; expected a dict of settings'),
+    ("custom_hooks=['x']", "custom_hooks.0: 'x'; expected a dict of settings"),
+    ('log_level=LOUD', "log_level: 'LOUD'; expected one of DEBUG, INFO"),
+    ('load_from=3', 'load_from: 3; expected a text'),
+    ('train_dataloader.dataset.pipeline=None', 'pipeline: None; expected a list'),
+    ('train_dataloader.dataset.pipeline=[3]', 'pipeline.0: 3; expected a dict'),
+    ('train_dataloader.dataset.pipeline.99.type=x', 'pipeline.99.type: does not fit'),
+    ('randomness.seed.a=3', 'randomness.seed.a: does not fit the config'),
+    ('optim_wrapper.optimizer.type=AdamV', 'there is no optimizer AdamV; did you mean'),
+    ('=3', 'has an empty name before ='), ('train_cfg..max_epochs=3', 'an empty name'),
+])
+def test_settings_of_another_kind(setting, said, small, run_tool):
+    done = run_tool('tools/train.py', CONFIG, *small(setting))
+    last = done.err.strip().splitlines()[-1]
+    assert done.returncode == 2 and 'Traceback' not in done.err, done.err[-2000:]
+    assert 'error: ' in last and said in last
+
+
+def test_what_nobody_has_foreseen(small, run_tool, tmp_path, monkeypatch):
+    """Told with the options in one line, its traceback kept; without options raised."""
+    def from_cfg(cfg):
+        raise ZeroDivisionError('in the midst of a library')
+
+    monkeypatch.setattr('mmengine.runner.Runner.from_cfg', from_cfg)
+    done = run_tool('tools/train.py', CONFIG, *small('randomness.seed=-1'))
+    last = done.err.strip().splitlines()[-1]
+    assert done.returncode == 2 and 'Traceback' not in done.err
+    assert 'ZeroDivisionError: in the midst of a library; this run differs' in last
+    log = tmp_path / 'work/error.log'
+    assert f'the traceback is in {log}' in last
+    assert 'Traceback (most recent call last)' in log.read_text()
+    monkeypatch.setattr('mammo_plugins.apis.config_checks.check_annotation_files',
+                        lambda *_: None)
+    monkeypatch.setattr('mammo_plugins.apis.leakage.check_synthetic_sources',
+                        lambda *_: None)
+    with pytest.raises(ZeroDivisionError):
+        run_tool('tools/train.py', CONFIG, '--work-dir', tmp_path / 'other')
+
+
 @pytest.mark.parametrize('tool, words, said', [
     ('train', ['configs/_base_/models/faster-rcnn_hrnetv2p-w48.py'],
      ['has no train_dataloader, train_cfg, optim_wrapper', '_base_']),

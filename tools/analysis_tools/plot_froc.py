@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
 from mammo_plugins.evaluation.functional import format_table, read_froc
+from mammo_plugins.io import file_error
 from mammo_plugins.printable import printable_output
 from mammo_plugins.visualization.curves import plot_froc
 
@@ -96,7 +97,7 @@ def _main(argv: Optional[Sequence[str]]) -> None:
         warnings = check_rules(summaries)
         plot_froc(summaries, args.out, log_x=args.log, max_fppi=args.max_fppi)
     except (OSError, ValueError) as error:
-        args.error(str(error))
+        args.error(file_error(error) or str(error))
     print(format_table(summaries))
     for summary in {s['rule']: s for s in summaries.values()}.values():
         print(summary['rule'])

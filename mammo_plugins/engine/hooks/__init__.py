@@ -6,8 +6,10 @@ from .finite_hook import DivergenceError, FiniteHook
 from .pixel_size_hook import PixelSizeHook
 from .plain_keys_hook import PlainKeysHook
 from .random_state_hook import RandomStateHook
+from .unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
     'CheckpointCheckHook', 'DataSummaryHook', 'DivergenceError', 'EvaluationOutputHook',
-    'FiniteHook', 'PixelSizeHook', 'PlainKeysHook', 'RandomStateHook'
+    'FiniteHook', 'PixelSizeHook', 'PlainKeysHook', 'RandomStateHook',
+    'UnreadableImagesHook'
 ]

@@ -93,7 +93,7 @@ class Stage:
 
     def _check_integer(self, key: str, least: int) -> None:
         value = getattr(self, key)
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise StageError(f'stages.{self.name}.{key}: {value!r}; expected an '
                              f'integer from {least}')
 

@@ -1,0 +1,108 @@
+"""What kind of value a setting has, before anything is built of it."""
+import logging
+from numbers import Real
+from typing import Any, Dict, Iterator, Tuple
+
+from mmengine.config import Config
+
+from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
+
+from .copied_settings import setting_at
+
+_PART, _PARTS = 'a dict of settings', 'a dict of settings or a list of such'
+_DICTS = ('model', 'train_cfg', 'val_cfg', 'test_cfg', 'train_dataloader',
+          'val_dataloader', 'test_dataloader', 'optim_wrapper', 'auto_scale_lr',
+          'visualizer', 'default_hooks', 'env_cfg', 'randomness', 'log_processor')
+_LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'custom_hooks')
+_TEXTS = ('work_dir', 'load_from', 'default_scope', 'experiment_name', 'launcher')
+# MMEngine has defaults for them, but none for None
+_NEVER_NONE = ('default_hooks', 'env_cfg', 'randomness', 'log_processor')
+
+
+def wrong_kinds(cfg: Config) -> Iterator[Tuple[str, str]]:
+    """Yield (dotted setting, what is wrong with it) for parts that are none.
+
+    Args:
+        cfg (Config): A config.
+    """
+    for key in _DICTS:
+        value = cfg.get(key)
+        if key in cfg and not (isinstance(value, dict)
+                               or value is None and key not in _NEVER_NONE):
+            yield key, _expected(value, _PART)
+    for key in _LISTS:
+        value = cfg.get(key)
+        if key == 'param_scheduler' and isinstance(value, dict):
+            # several optimizers have one by name each
+            value = [s for each in (value.values() if 'type' not in value else [value])
+                     for s in (each if isinstance(each, (list, tuple)) else [each])]
+        for number, item in enumerate(
+                value if isinstance(value, (list, tuple)) else [value]):
+            if value is not None and not isinstance(item, dict):
+                at = f'{key}.{number}' if isinstance(value, (list, tuple)) else key
+                yield at, _expected(item, _PARTS if at == key else _PART)
+    for key in _TEXTS:
+        if key in cfg and not isinstance(cfg[key], (str, type(None))):
+            yield key, _expected(cfg[key], 'a text')
+    level = cfg.get('log_level', 'INFO')
+    if isinstance(level, bool) or level not in (*logging._nameToLevel,
+                                                *logging._levelToName):
+        yield 'log_level', _expected(level, 'one of DEBUG, INFO, WARNING, ERROR')
+
+
+def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
+    """As :func:`wrong_kinds`, of what lies in parts that are sound.
+
+    Args:
+        cfg (Config): A config.
+    """
+    for name, hook in cfg.get('default_hooks', {}).items():
+        if not isinstance(hook, (dict, type(None))):
+            yield f'default_hooks.{name}', _expected(hook, _PART + ' or None')
+    stages = (cfg.get('train_cfg') or {}).get('stages') or {}
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        if not isinstance(stage, dict):
+            yield f'train_cfg.stages.{name}', _expected(stage, _PART)
+            return
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader')
+        if loader and not isinstance(loader.get('dataset'), dict):
+            yield f'{part}_dataloader.dataset', _expected(loader.get('dataset'), _PART)
+            return
+    for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
+        for place, dataset in innermost_datasets(f'{field}.dataset',
+                                                 loader.get('dataset') or {}):
+            steps = dataset.get('pipeline', [])
+            if not isinstance(steps, (list, tuple)):
+                yield f'{place}.pipeline', _expected(steps, 'a list of steps')
+                continue
+            for number, step in enumerate(steps):
+                if not isinstance(step, dict) and not callable(step):
+                    yield f'{place}.pipeline.{number}', _expected(step, _PART)
+
+
+def other_kinds(cfg: Config, options: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+    """Yield (option, what is wrong) for values of another kind than the config's.
+
+    Text in place of a number, a number in place of text, or anything that is no part in
+    place of one. None, lists and truth values may take any other's place.
+
+    Args:
+        cfg (Config): The config before the options are merged.
+        options (dict[str, Any]): ``--cfg-options``.
+    """
+    for key, value in options.items():
+        before = setting_at(cfg, key)
+        if isinstance(before, dict) and not isinstance(value, (dict, list, tuple,
+                                                               type(None))):
+            yield key, _expected(value, _PART)
+        elif isinstance(before, Real) and isinstance(value, str):
+            kind = 'True or False' if isinstance(before, bool) else 'a number'
+            yield key, _expected(value, f'{kind}, as the {before} of the config')
+        elif isinstance(before, str) and isinstance(value, Real):
+            yield key, _expected(value, f'a text, as the {before!r} of the config')
+
+
+def _expected(value: Any, what: str) -> str:
+    shown = repr(value)
+    return f'{shown[:60]}{"..." if len(shown) > 60 else ""}; expected {what}'

@@ -1,0 +1,93 @@
+"""Training goes on without images that cannot be read; they are named and counted."""
+from logging import ERROR, WARNING
+from multiprocessing import get_context
+from typing import Any, List, Optional
+
+from mmengine.dataset import BaseDataset
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mammo_plugins.io import MammogramError
+from mammo_plugins.registry import HOOKS
+
+from .data_summary_hook import built_datasets
+
+
+class _SkipUnreadable:
+    """A data set's ``prepare_data`` that gives ``None`` for what cannot be read.
+
+    MMEngine's data sets then draw another sample.
+
+    Args:
+        dataset (BaseDataset): Of training.
+        max_share (float): Of its samples, beyond which the error is raised.
+    """
+
+    def __init__(self, dataset: BaseDataset, max_share: float) -> None:
+        self.dataset = dataset
+        self.max_share = max_share
+        # a byte a sample, shared with the workers of data loaders
+        self.flags = get_context('spawn').RawArray('b', len(dataset))
+
+    def __call__(self, idx: int) -> Any:
+        try:
+            return type(self.dataset).prepare_data(self.dataset, idx)
+        except MammogramError as error:
+            idx %= len(self.flags)
+            if not self.flags[idx]:
+                self.flags[idx] = 1
+                print_log(f'{error}; skipped, another sample is taken in its place',
+                          logger='current', level=ERROR)  # heard of all processes
+            count = sum(self.flags)
+            if count > self.max_share * len(self.flags):
+                raise MammogramError(
+                    error.path, f'{error.reason}. {count} of {len(self.flags)} samples '
+                    f'of {getattr(self.dataset, "ann_file", "the data set")} cannot be '
+                    'read, too many to train on the rest; run tools/verify_dataset.py'
+                ) from None
+            return None
+
+
+@HOOKS.register_module()
+class UnreadableImagesHook(Hook):
+    """Skip samples of training that hold an image which cannot be read.
+
+    Of several views one is enough. Another sample is drawn in its place; each file is
+    named once, and how many samples were left out is logged after each epoch. Validation
+    and test, whose figures would change, stop at such an image.
+
+    Args:
+        max_share (float): Of the samples of a data set; the training stops when more
+            cannot be read. Defaults to 0.5.
+    """
+
+    def __init__(self, max_share: float = 0.5) -> None:
+        self.max_share = max_share
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Begin with data that are new; before there are workers."""
+        for dataset in built_datasets(runner.train_loop.dataloader.dataset):
+            if isinstance(dataset, BaseDataset) and self._skips(dataset) is None:
+                dataset.prepare_data = _SkipUnreadable(dataset, self.max_share)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Log how many samples were left out, in all processes together."""
+        for dataset in built_datasets(runner.train_loop.dataloader.dataset):
+            skips = self._skips(dataset)
+            if skips is None:
+                continue
+            found: List[List[int]] = all_gather_object(
+                [i for i, flag in enumerate(skips.flags) if flag])
+            count = len(set().union(*found))
+            if count:
+                runner.logger.log(
+                    WARNING, f'{count} of {len(dataset)} samples of {dataset.ann_file} '
+                    'cannot be read and were left out of training; they are named '
+                    'above, and tools/verify_dataset.py lists all')
+
+    @staticmethod
+    def _skips(dataset: Any) -> Optional[_SkipUnreadable]:
+        skips = vars(dataset).get('prepare_data')
+        return skips if isinstance(skips, _SkipUnreadable) else None
