@@ -198,7 +198,7 @@ def test_every_truncation_is_refused(tmp_path, suffix):
 
 @pytest.mark.parametrize('make, reason', [
     (lambda path: None, 'no such file'),
-    (lambda path: path.mkdir(), 'cannot be opened'),
+    (lambda path: path.mkdir(), 'is a folder, not an image file'),
     (lambda path: path.write_bytes(b''), 'empty file'),
     (lambda path: path.write_text('hello'), 'neither DICOM'),
     (lambda path: path.write_bytes(bytes(128) + b'DICM'), 'missing|cut short'),

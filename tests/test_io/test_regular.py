@@ -62,7 +62,7 @@ def test_data_of_a_header_that_are_a_fifo(tmp_path):
     (tmp_path / 'x.mhd').write_text('ObjectType = Image\nNDims = 2\nDimSize = 4 4\n'
                                     'ElementType = MET_USHORT\nElementDataFile = x.raw')
     os.mkfifo(tmp_path / 'x.raw')
-    with pytest.raises(MammogramError, match='x.mhd: its data file x.raw is a FIFO'):
+    with pytest.raises(MammogramError, match='x.mhd: its data file .* is not there, or no file'):
         read_mammogram(tmp_path / 'x.mhd')
 
 
