@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
+from mammo_plugins.structures.fields import is_id
 from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
 _PLAIN = (type(None), bool, int, float, str, bytes, slice, torch.Size, torch.dtype,
@@ -88,8 +89,7 @@ def plain_fault(root: Any) -> Optional[str]:
 
 def is_count(value: Any) -> bool:
     """Is this an integer from 0 that counts something?"""
-    return isinstance(value, int) and not isinstance(value, bool) and (
-        0 <= value < 2**63)
+    return is_id(value) and value >= 0
 
 
 def _named(value: Any) -> bool:

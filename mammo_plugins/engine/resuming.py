@@ -1,6 +1,5 @@
 """A training goes on from data alone: what a checkpoint says is checked before use."""
 import os.path as osp
-from math import isfinite
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 from mmengine.hooks import CheckpointHook
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from mammo_plugins.engine.checkpoint import CheckpointError, check_finite
 from mammo_plugins.engine.checkpoint_content import is_count
+from mammo_plugins.structures.fields import is_number
 
 # states that optimisers keep of each single weight
 _OF_EACH_WEIGHT = {'momentum_buffer', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq',
@@ -118,10 +118,7 @@ def _is_number(value: Any) -> bool:
     """Is this a number that can be compared and calculated with?"""
     if isinstance(value, Tensor):
         return value.numel() == 1
-    try:
-        return isfinite(value)
-    except (TypeError, OverflowError):
-        return False
+    return isinstance(value, bool) or is_number(value)
 
 
 def _alike(saved: Any, own: Any) -> bool:
