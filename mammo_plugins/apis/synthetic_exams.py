@@ -195,10 +195,8 @@ class SyntheticExams(SyntheticSet):
         image = self.write_pixels(view['img'], frame, record, exam)
         image['synthetic'] = dict(benign=record['file_name'], malignant=None)
         if facts is not None:
-            lesion = view['instances'][-1]
-            image.update(
-                birads=lesion['birads'], pathology=lesion['pathology'],
-                abnormal=True)
+            image.update({key: view[key]
+                          for key in ('birads', 'pathology', 'abnormal')})
             image['synthetic'].update(
                 facts, malignant=self.records[facts['malignant']]['file_name'])
         return image

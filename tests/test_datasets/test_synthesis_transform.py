@@ -288,6 +288,68 @@ def test_large_images_are_searched_on_a_grid(dataset, saliency):
         assert heat[y1:y2, x1:x2].sum() > 0.8 * facts['saliency']
 
 
+BIRADS = dict(field='birads', negative=(None, '2'), positive=('4', '5'))
+
+
+@pytest.fixture
+def graded(ann_file):
+    """Outline lesions in CC alone; grade them, their view and the breast's MLO."""
+
+    def change(lesion, view, other='2'):
+        data = json.loads(ann_file.read_text())
+        in_cc = {i['id'] for i in data['images'] if i['view'] == 'CC'}
+        data['annotations'] = [
+            dict(a, birads=lesion, pathology=None) for a in data['annotations']
+            if a['image_id'] in in_cc]
+        showing = {a['image_id'] for a in data['annotations']}
+        breasts = {(i['exam_id'], i['laterality']) for i in data['images']
+                   if i['id'] in showing}
+        for image in data['images']:
+            bad = (image['exam_id'], image['laterality']) in breasts
+            image['pathology'] = None
+            image['birads'] = (
+                view if image['id'] in showing else other) if bad else '2'
+        ann_file.write_text(json.dumps(data))
+        return build(ann_file, labels=BIRADS)
+
+    return change
+
+
+@pytest.mark.parametrize('lesion, view, other, grade', [
+    ('5', '4', '2', '5'),  # its own
+    ('3', '4', '4', '4'),  # of VinDr-Mammo: probably benign, in a malignant breast
+    (None, '5', '5', '5'),  # its lymph nodes and retractions; lesions of INbreast
+    (None, '4B', '2', '4B'), ('4C', '2', '4', '4C'),
+    (None, '3', '5', '5'), ('3', None, '4', '4')])  # by the other view
+def test_all_lesions_of_malignant_breasts_are_donors(
+        graded, saliency, lesion, view, other, grade):
+    """The nearest grade that has a class says so, and becomes the view's."""
+    dataset = graded(lesion, view, other)
+    step = transform(saliency, **PLAIN)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert step.donors(dataset) == [
+        i for i, info in enumerate(infos)
+        if any(v['instances'] for v in info['views'].values())]
+    benign = next(i for i, info in enumerate(infos) if not any(
+        v['instances'] for v in info['views'].values()))
+    donor = step.donors(dataset)[0]
+    result = step.synthesize(dataset[benign], dataset[donor], seed=0)
+    assert result['gt_label'] == 1 and result['synthesis']
+    for name in result['synthesis']:
+        made = result['views'][name]
+        assert (made['birads'], made['abnormal']) == (grade, True)
+        assert made['instances'][-1]['birads'] == lesion
+    # the rule of the data set calls what was made malignant
+    assert dataset.label_rule.of_target(list(result['views'].values())) == 1
+
+
+@pytest.mark.parametrize('lesion, view, other', [
+    ('2', '4', '4'), (None, '2', '4'), ('3', '3', '2')])
+def test_lesions_graded_benign_are_no_donors(graded, saliency, lesion, view, other):
+    with pytest.raises(AnnotationError, match='there is nothing to paste'):
+        transform(saliency).donors(graded(lesion, view, other))
+
+
 def test_no_annotated_lesion(ann_file, saliency):
     data = json.loads(ann_file.read_text())
     for annotation in data['annotations']:

@@ -1,9 +1,11 @@
 """Malignant breasts made of benign ones in the pipeline."""
+from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.datasets.label_rule import LabelRule
@@ -30,8 +32,12 @@ class SynthesizeMalignancy(BaseTransform):
     positive class are left alone.
 
     Stands in the pipeline of mmdet's ``MultiImageMixDataset`` over an
-    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. A lesion
-    is a donor if the rule of ``labels`` calls it positive.
+    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. Donors
+    are all outlined lesions of breasts of the positive class ("all region-level
+    annotations", section 4.1), whatever their kind, but those that the data set
+    grades as of the other class: the first grade that has a class by the rule of
+    ``labels`` counts, the lesion's own, that of its view or that of its breast. So
+    a finding of BI-RADS 3, or one without a grade, in a breast of BI-RADS 4 is one.
 
     Nothing is pasted into a view whose breast is smaller than the lesion's box or
     has no saliency; a breast in which nothing was pasted keeps its label. Patches
@@ -45,7 +51,8 @@ class SynthesizeMalignancy(BaseTransform):
 
     Modified Keys:
 
-    - views: ``img``, ``instances``, ``gt_label``
+    - views: ``img``, ``instances``, ``gt_label``; ``birads``, ``pathology`` and
+      ``abnormal`` become the lesion's, the one of ``labels`` the grade that counted
     - gt_label: 1 where something was pasted
 
     Added Keys:
@@ -124,8 +131,8 @@ class SynthesizeMalignancy(BaseTransform):
         Raises:
             ValueError: If it is no such data set.
             AnnotationError: If it is one for validation or test, which synthetic
-                images never enter, or no breast has an outlined lesion of the
-                positive class.
+                images never enter, or no breast of the positive class has an
+                outlined lesion.
         """
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
@@ -137,23 +144,47 @@ class SynthesizeMalignancy(BaseTransform):
                 'test_mode=True; synthetic images never enter validation or test')
         self._rule = dataset.label_rule
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        found = [
-            i for i, info in enumerate(infos) if any(
-                self._is_donor(lesion) for view in info['views'].values()
-                for lesion in view['instances'])
-        ]
+        found, counts = [], Counter()
+        for i, info in enumerate(infos):
+            lesions = [lesion for view in info['views'].values()
+                       for lesion in view['instances']]
+            donors = [lesion for found_in in self._donor_lesions(info).values()
+                      for lesion, _ in found_in]
+            found += [i] * bool(donors)
+            own = sum(self._rule.of_lesion(lesion) == 1 for lesion in donors)
+            counts.update(own=own, by_breast=len(donors) - own,
+                          others=len(lesions) - len(donors))
         if not found:
             raise AnnotationError(
-                f'{dataset.ann_file}: no lesion with a box is of the positive class '
-                f'({self._rule.field} {self._rule.classes[1]}); there is nothing to '
-                'paste')
+                f'{dataset.ann_file}: no breast of the positive class '
+                f'({self._rule.field} {self._rule.classes[1]}) has a lesion with a '
+                f"box, of {counts['others']} with one; there is nothing to paste")
+        print_log(
+            f"{dataset.ann_file}: {counts['own'] + counts['by_breast']} lesions of "
+            f"{len(found)} breasts may be pasted, {counts['own']} by their own "
+            f"{self._rule.field} and {counts['by_breast']} by that of their view or "
+            f"breast; {counts['others']} others are not", logger='current')
         for info in infos:
             if info['gt_label'] == 0:
                 self.saliency.require(info['views'].values())
         return found
 
-    def _is_donor(self, lesion: dict) -> bool:
-        return not lesion['ignore_flag'] and self._rule.of_lesion(lesion) == 1
+    def _donor_lesions(self, breast: dict) -> Dict[str, List[Tuple[dict, Any]]]:
+        """Return the lesions that may be pasted, each with the grade that says so."""
+        field, views = self._rule.field, breast['views']
+        of_breast = [(1, view[field]) for view in views.values()
+                     if breast['gt_label'] == 1 and self._rule.of_view(view) == 1]
+        found: Dict[str, List[Tuple[dict, Any]]] = {}
+        for name, view in views.items():
+            for lesion in view['instances']:
+                grades = [
+                    (self._rule.of_lesion(lesion), lesion.get(field, True)),
+                    (self._rule.of_view(view), view[field]), *of_breast]
+                label, grade = next(
+                    (each for each in grades if None not in each), (None, None))
+                if label == 1 and not lesion['ignore_flag']:
+                    found.setdefault(name, []).append((lesion, grade))
+        return found
 
     def get_indexes(self, dataset: Any) -> List[int]:
         """Draw a donor, as ``MultiImageMixDataset`` asks.
@@ -196,33 +227,32 @@ class SynthesizeMalignancy(BaseTransform):
         """
         rng = np.random.default_rng(seed)
         results['synthesis'] = {}
-        for name, (view, lesion) in self._lesions(donor, rng).items():
+        for name, (lesion, grade) in self._lesions(donor, rng).items():
             if name in results['views']:
-                facts = self._paste(results['views'][name], view, lesion, rng)
+                view = results['views'][name]
+                facts = self._paste(view, donor['views'][name], lesion, rng)
                 if facts is not None:
+                    view.update({'birads': lesion['birads'],
+                                 'pathology': lesion['pathology'], 'abnormal': True,
+                                 self._rule.field: grade})
                     results['synthesis'][name] = dict(facts, seed=seed)
         if results['synthesis']:
             results['gt_label'] = 1
         return results
 
     def _lesions(self, donor: dict,
-                 rng: np.random.Generator) -> Dict[str, Tuple[dict, dict]]:
+                 rng: np.random.Generator) -> Dict[str, Tuple[dict, Any]]:
         """Choose a lesion for each view, the same one where that is known."""
-        found = {
-            name: [lesion for lesion in view['instances']
-                   if self._is_donor(lesion)]
-            for name, view in donor['views'].items()
-        }
+        found = self._donor_lesions(donor)
         ids = sorted({lesion['lesion_id'] for lesions in found.values()
-                      for lesion in lesions if lesion['lesion_id'] is not None})
+                      for lesion, _ in lesions if lesion['lesion_id'] is not None})
         chosen = ids[rng.integers(len(ids))] if ids else None
         pairs = {}
         for name, lesions in found.items():
-            same = [lesion for lesion in lesions
+            same = [(lesion, grade) for lesion, grade in lesions
                     if lesion['lesion_id'] in (chosen, None)]
             if same:
-                pairs[name] = (donor['views'][name],
-                               same[rng.integers(len(same))])
+                pairs[name] = same[rng.integers(len(same))]
         return pairs
 
     def _paste(self, view: dict, donor: dict, lesion: dict,
