@@ -66,9 +66,9 @@ def parse_args():
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
     malignancy.add_argument(
-        '--context', type=float, default=1.,
-        help='factor by which the box of a lesion grows before it is cut out; 2 for '
-        'boxes that hug the lesion (default: %(default)s, as in the paper)')
+        '--context', type=float, default=2.,
+        help='factor by which the box of a lesion grows before it is cut out '
+        '(default: %(default)s; the paper has 1)')
     malignancy.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')

@@ -12,7 +12,7 @@ from mammo_plugins.structures import AnnotationError
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
 LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
-PLAIN = dict(fourier_beta=None, soft_mask=None)
+PLAIN = dict(fourier_beta=None, soft_mask=None, context=1.)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_the_lesion_is_pasted_where_saliency_is_highest(dataset, saliency):
 
 def test_context_is_cut_out_with_the_lesion(dataset, saliency):
     """The box that is annotated keeps the lesion's size."""
-    step = transform(saliency, context=2., min_inside=0.5, **PLAIN)
+    step = transform(saliency, **dict(PLAIN, context=2., min_inside=0.5))
     step.donors(dataset)
     benign, malignant = pair(dataset)
     result = step.synthesize(benign, malignant, seed=0)
@@ -123,6 +123,57 @@ def test_context_is_cut_out_with_the_lesion(dataset, saliency):
         grown = np.minimum(2 * size, view['img'].shape[::-1])
         assert (np.array([x2 - x1, y2 - y1]) <= grown + 2).all()
         assert (np.array([x2 - x1, y2 - y1]) > size + 2).any()
+
+
+def disc_in(view, box, level, around):
+    """Make a view's breast flat, with one lesion that fills its box as a disc."""
+    x1, y1, x2, y2 = box
+    rows, columns = np.indices(view['img'].shape) + 0.5
+    disc = np.hypot((columns - (x1 + x2) / 2) / (x2 - x1),
+                    (rows - (y1 + y2) / 2) / (y2 - y1)) < 0.5
+    view['img'] = np.where(disc, level, around).astype(np.float32)
+    view['instances'] = [dict(view['instances'][0], bbox=[*map(float, box)])]
+
+
+@pytest.mark.parametrize('context, least, most', [
+    # the amplitude at zero frequency is the patch's mean: the disc covers pi / 4 of
+    # its box and pi / 16 of the grown one, and what is left of it stands out
+    (1., 0., 0.07), (2., 0.2, 0.3)])
+def test_a_lesion_in_a_tight_box_keeps_its_contrast(
+        dataset, saliency, context, least, most):
+    step = transform(saliency, context=context, soft_mask=None)
+    assert transform(saliency).context == 2
+    step._inside = lambda view: np.ones(view['img'].shape, bool)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for view in benign['views'].values():
+        view['img'] = np.full_like(view['img'], 0.3)
+    for view in malignant['views'].values():
+        disc_in(view, (20, 40, 32, 52), 0.8, 0.5)
+    result = step.synthesize(benign, malignant, seed=0)
+    for name, facts in result['synthesis'].items():
+        made = result['views'][name]['img']
+        x1, y1, x2, y2 = map(int, result['views'][name]['instances'][-1]['bbox'])
+        disc = made[y1 + 4:y2 - 4, x1 + 4:x2 - 4].mean()
+        ring = np.concatenate([made[y1 - 2, x1 - 2:x2 + 2], made[y2 + 1, x1 - 2:x2 + 2]])
+        assert least <= disc - ring.mean() <= most
+        assert made[made != np.float32(0.3)].mean() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_soft_masks_are_centred_on_the_lesion(dataset, saliency):
+    """At the image's edge the grown box is cut, and the lesion not in its middle."""
+    step = transform(saliency, fourier_beta=None,
+                     soft_mask=dict(centre_range=(0.5, 0.5)))
+    step._inside = lambda view: np.ones(view['img'].shape, bool)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for view in malignant['views'].values():
+        disc_in(view, (0, 40, 12, 52), 0.8, 0.5)
+    result = step.synthesize(benign, malignant, seed=0)
+    assert result['synthesis']
+    for name, facts in result['synthesis'].items():
+        mask = facts['soft_mask']  # the patch begins at (0, 34) and is 18 wide
+        assert (mask['mu_x'], mask['mu_y']) == (6, 12)
 
 
 def test_the_same_seed_gives_the_same_pixels(dataset, saliency):

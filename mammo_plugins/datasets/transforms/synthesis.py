@@ -12,7 +12,7 @@ from mammo_plugins.datasets.label_rule import LabelRule
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
-from mammo_plugins.synthesis import (Region, SoftMask, crop,
+from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
                                      sample_mask_parameters, select_region,
                                      synthesize_malignancy)
 
@@ -77,10 +77,10 @@ class SynthesizeMalignancy(BaseTransform):
         adapt (str): As in :func:`~mammo_plugins.synthesis.synthesize_malignancy`.
             Defaults to 'malignant'.
         context (float): Factor by which the lesion's box grows about its centre
-            before it is cut out. Boxes that hug the lesion leave its surroundings
-            out; then styles are exchanged between lesion and tissue, and soft masks
-            fade the lesion instead of what is around it. Defaults to 1, the
-            annotated box as in the paper.
+            before it is cut out. Boxes that hug the lesion, as most data sets have
+            them, leave its surroundings out; then styles are exchanged between
+            lesion and tissue, and soft masks fade the lesion instead of what is
+            around it. Defaults to 2; 1 is the paper's, the annotated box.
         min_inside (float): Least share of the region's pixels that lie in the
             breast. Defaults to 0.9.
     """
@@ -91,7 +91,7 @@ class SynthesizeMalignancy(BaseTransform):
                  fourier_beta: Optional[float] = 0.01,
                  soft_mask: Optional[dict] = dict(),
                  adapt: str = 'malignant',
-                 context: float = 1.,
+                 context: float = 2.,
                  min_inside: float = 0.9) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
@@ -267,8 +267,7 @@ class SynthesizeMalignancy(BaseTransform):
         patch_inside = crop(self._inside(donor), box)
         if region is None or not (patch_inside & crop(inside, region)).any():
             return None
-        mask = self.soft_mask and sample_mask_parameters(
-            patch.shape, rng, self.soft_mask)
+        mask = self.soft_mask and self._draw_mask(lesion, box, rng)
         view['img'] = synthesize_malignancy(
             view['img'], region, patch, fourier_beta=self.fourier_beta,
             soft_mask=mask, adapt=self.adapt, inside=inside,
@@ -291,6 +290,15 @@ class SynthesizeMalignancy(BaseTransform):
             min_inside=self.min_inside,
             flipped=view['canonical_frame']['flipped'],
             malignant_flipped=donor['canonical_frame']['flipped'])
+
+    def _draw_mask(self, lesion: dict, box: Tuple[int, int, int, int],
+                   rng: np.random.Generator) -> MaskParameters:
+        """Draw a soft mask about the lesion, which the image's edge moves off centre."""
+        mask = sample_mask_parameters(
+            (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask)
+        seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
+        dx, dy = (seen[:2] + seen[2:] - box[:2] - box[2:]) / 2
+        return mask._replace(mu_x=mask.mu_x + dx, mu_y=mask.mu_y + dy)
 
     def _select_region(self, view: dict, size: Tuple[int, int],
                        inside: np.ndarray) -> Optional[Region]:
