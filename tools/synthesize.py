@@ -70,6 +70,10 @@ def parse_args():
         help='factor by which the box of a lesion grows before it is cut out '
         '(default: %(default)s; the paper has 1)')
     malignancy.add_argument(
+        '--independent-views', action='store_true',
+        help='choose the place in each view by itself, as in the paper, instead of at '
+        'the same distance from the nipple')
+    malignancy.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
     malignancy.add_argument(
@@ -98,8 +102,9 @@ def parse_args():
     args.foreign = {
         blended: [f'--{name.replace("_", "-")}' for name in names
                   if getattr(args, name) != arguments.get_default(name)]
-        for blended, names in ((True, ('beta', 'context', 'without', 'saliency_only')),
-                               (False, ('poisson', 'compare')))
+        for blended, names in (
+            (True, ('beta', 'context', 'independent_views', 'without', 'saliency_only')),
+            (False, ('poisson', 'compare')))
     }
     return args
 
@@ -144,7 +149,8 @@ def paste(args: Namespace, cfg: Config) -> None:
     print(f'saliency of {len(saliency.maps)} views: {out / "saliency.npz"}')
     if args.saliency_only:
         return
-    ways = synthesis_stages(saliency, args.beta, args.context)
+    ways = synthesis_stages(saliency, args.beta, context=args.context,
+                            same_distance=not args.independent_views)
     exams = SyntheticExams(loaded, ways[WAYS[frozenset(args.without)]], out, args.seed)
     if args.preview:
         show(exams.panels(args.preview, ways), loaded.ann_file, out)

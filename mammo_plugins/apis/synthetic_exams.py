@@ -46,22 +46,22 @@ def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
 
 
 def synthesis_stages(saliency: SaliencyMaps, beta: float,
-                     context: float) -> Dict[str, SynthesizeMalignancy]:
+                     **settings: Any) -> Dict[str, SynthesizeMalignancy]:
     """Return the rows of table 2 of the DIVF-Net paper by name.
 
     Args:
         saliency (SaliencyMaps): Where to paste.
         beta (float): Of Fourier adaptation.
-        context (float): As in :class:`SynthesizeMalignancy`.
+        **settings: Of all rows, as in :class:`SynthesizeMalignancy`.
     """
-    settings = {
+    stages = {
         'CutMix': dict(fourier_beta=None, soft_mask=None),
         '+ Fourier': dict(fourier_beta=beta, soft_mask=None),
         '+ soft mask': dict(fourier_beta=None),
         'all': dict(fourier_beta=beta)
     }
-    return {name: SynthesizeMalignancy(saliency, context=context, **chosen)
-            for name, chosen in settings.items()}
+    return {name: SynthesizeMalignancy(saliency, **settings, **chosen)
+            for name, chosen in stages.items()}
 
 
 class SyntheticExams(SyntheticSet):

@@ -12,7 +12,7 @@ from mammo_plugins.structures import AnnotationError
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
 LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
-PLAIN = dict(fourier_beta=None, soft_mask=None, context=1.)
+PLAIN = dict(fourier_beta=None, soft_mask=None, context=1., same_distance=False)
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_lesion_in_a_tight_box_keeps_its_contrast(
         made = result['views'][name]['img']
         x1, y1, x2, y2 = map(int, result['views'][name]['instances'][-1]['bbox'])
         disc = made[y1 + 4:y2 - 4, x1 + 4:x2 - 4].mean()
-        ring = np.concatenate([made[y1 - 2, x1 - 2:x2 + 2], made[y2 + 1, x1 - 2:x2 + 2]])
+        ring = made[[[y1 - 2], [y2 + 1]], x1 - 2:x2 + 2]
         assert least <= disc - ring.mean() <= most
         assert made[made != np.float32(0.3)].mean() == pytest.approx(0.3, abs=1e-3)
 
@@ -174,6 +174,68 @@ def test_soft_masks_are_centred_on_the_lesion(dataset, saliency):
     for name, facts in result['synthesis'].items():
         mask = facts['soft_mask']  # the patch begins at (0, 34) and is 18 wide
         assert (mask['mu_x'], mask['mu_y']) == (6, 12)
+
+
+def nipple_distances(result):
+    """Return how far the middles of the pasted lesions are from the nipple, in mm."""
+    found = []
+    for name, facts in result['synthesis'].items():
+        view = result['views'][name]
+        middle = np.add(facts['region'][:2], facts['region'][2:]) / 2
+        found.append(float(np.linalg.norm(
+            (middle - view['nipple']) * view['pixel_spacing_mm'][::-1])))
+    return found
+
+
+@pytest.mark.parametrize('annotated', [True, False])
+def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, annotated):
+    """Saliency that is strongest near the nipple in CC and far from it in MLO."""
+    columns = np.linspace(0, 1, 12)
+    rows = np.ones((24, 1))
+    maps = {
+        view_name(view): (rows * (columns if view['view'] == 'CC' else
+                                  columns[::-1]) + 0.1).astype(np.float32)
+        for i in range(len(dataset))
+        for view in dataset.get_data_info(i)['views'].values()}
+    settings = dict(PLAIN, saliency=SaliencyMaps(maps), min_inside=0.99)
+    apart = []
+    for same_distance in (False, True):
+        step = TRANSFORMS.build(dict(
+            settings, type='SynthesizeMalignancy', same_distance=same_distance))
+        step.donors(dataset)
+        benign, malignant = pair(dataset)
+        true = {name: view['nipple'] for name, view in benign['views'].items()}
+        if not annotated:  # then that on the skin line
+            for view in benign['views'].values():
+                view['nipple'] = None
+        result = step.synthesize(benign, malignant, seed=0)
+        for name, view in result['views'].items():
+            view['nipple'] = true[name]
+        assert set(result['synthesis']) == {'CC', 'MLO'}
+        assert {facts['same_distance'] for facts in result['synthesis'].values()
+                } == {same_distance}
+        cc, mlo = nipple_distances(result)
+        apart.append(abs(cc - mlo))
+    pixel = max(benign['views']['CC']['pixel_spacing_mm'])
+    assert apart[0] > 10 * pixel and apart[1] < 2.5 * pixel
+
+
+def test_views_without_a_nipple_are_placed_apart(dataset, saliency):
+    """And so are lesions that one view alone has."""
+    steps = [transform(saliency, **dict(PLAIN, same_distance=same))
+             for same in (False, True)]
+    found = []
+    for step in steps:
+        step.donors(dataset)
+        benign, malignant = pair(dataset)
+        for view in benign['views'].values():
+            step._places._nipples[view['img_path']] = None
+        found.append(step.synthesize(benign, malignant, seed=0)['synthesis'])
+    for name, facts in found[0].items():
+        assert facts['region'] == found[1][name]['region']
+    benign, malignant = pair(dataset)
+    del malignant['views']['MLO']
+    assert set(steps[1].synthesize(benign, malignant, seed=0)['synthesis']) == {'CC'}
 
 
 def test_the_same_seed_gives_the_same_pixels(dataset, saliency):
@@ -316,7 +378,7 @@ def test_wrong_arguments(saliency, wrong):
 
 def test_large_images_are_searched_on_a_grid(dataset, saliency):
     """The place is that of the small image, to a pixel of the grid."""
-    import mammo_plugins.datasets.transforms.synthesis as module
+    import mammo_plugins.datasets.transforms.saliency_places as module
     step = transform(saliency, **PLAIN)
     step.donors(dataset)
     benign, malignant = pair(dataset)

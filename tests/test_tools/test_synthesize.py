@@ -87,8 +87,8 @@ def make(monkeypatch, checkpoint, root):
 
 
 def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private):
-    out = make(tmp_path / 'made', '--count', '4', '--without', 'fourier',
-               'soft-mask')
+    out = make(tmp_path / 'made', '--count', '4', '--context', '1',
+               '--independent-views', '--without', 'fourier', 'soft-mask')
     data = load_coco_exam(out / 'annotations/train.json')
     assert validate_coco_exam(data) == []
     assert data['info']['split'] == 'train'
@@ -109,7 +109,8 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
             pasted += 1
             assert by_file[facts['malignant']]['birads'] == '4'
             assert (image['birads'], image['pathology']) == ('5', 'malignant')
-            assert (facts['fourier_beta'], facts['soft_mask']) == (None, None)
+            assert (facts['fourier_beta'], facts['soft_mask'],
+                    facts['same_distance']) == (None, None, False)
             x1, y1, x2, y2 = map(round, facts['region'])
             u1, v1, u2, v2 = map(round, facts['lesion'])
             changed[y1:y2, x1:x2] = True

@@ -285,7 +285,8 @@ def measure(draw: Draw, what: str, seeds: List[int], epochs: int) -> dict:
 def stages_to_look_at(args: Namespace, cfg: Config) -> Tuple[Dict[str, Draw], str]:
     """Return the stages of Soft-Adapted Malignancy Synthesis, and the data's name."""
     dataset = loaded_breasts(cfg)
-    ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta, args.context)
+    ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta,
+                            context=args.context)
     return {name: partial(pasted_patches, dataset, transform)
             for name, transform in ways.items()}, dataset.ann_file
 

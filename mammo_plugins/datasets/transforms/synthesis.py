@@ -13,11 +13,10 @@ from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
-                                     sample_mask_parameters, select_region,
-                                     synthesize_malignancy)
+                                     sample_mask_parameters, synthesize_malignancy)
+from .saliency_places import SaliencyPlaces, Wanted
 
 MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
-GRID_SIZE = 800  # pixels; the same, on which regions are selected, as in the paper
 
 
 @TRANSFORMS.register_module()
@@ -62,8 +61,9 @@ class SynthesizeMalignancy(BaseTransform):
       (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
       view's file),
       ``saliency`` (its sum), ``fourier_beta``, ``soft_mask`` (in canonical pixels of
-      the patch), ``adapt``, ``context``, ``min_inside``, ``seed``, and whether either
-      mammogram was mirrored on loading: ``flipped``, ``malignant_flipped``
+      the patch), ``adapt``, ``context``, ``min_inside``, ``same_distance``, ``seed``,
+      and whether either mammogram was mirrored on loading: ``flipped``,
+      ``malignant_flipped``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -83,6 +83,13 @@ class SynthesizeMalignancy(BaseTransform):
             around it. Defaults to 2; 1 is the paper's, the annotated box.
         min_inside (float): Least share of the region's pixels that lie in the
             breast. Defaults to 0.9.
+        same_distance (bool): Whether the lesion comes to the same distance from the
+            nipple in both views, as far as saliency allows: a real one does, nearly,
+            and by that the views of a breast belong together
+            (:func:`~mammo_plugins.synthesis.select_region_pair`). Nipples that are
+            not annotated are looked for on the skin line; a pair without both is
+            placed as with ``False``, the paper's way, each view by itself. Defaults
+            to True.
     """
 
     def __init__(self,
@@ -92,7 +99,8 @@ class SynthesizeMalignancy(BaseTransform):
                  soft_mask: Optional[dict] = dict(),
                  adapt: str = 'malignant',
                  context: float = 2.,
-                 min_inside: float = 0.9) -> None:
+                 min_inside: float = 0.9,
+                 same_distance: bool = True) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
         if context <= 0:
@@ -118,6 +126,8 @@ class SynthesizeMalignancy(BaseTransform):
                              'which nothing of the adapted patch shows')
         self.context = context
         self.min_inside = min_inside
+        self.same_distance = same_distance
+        self._places = SaliencyPlaces(self.saliency, min_inside, same_distance)
         self._donors: Optional[List[int]] = None
         self._masks: Dict[str, Tuple[np.ndarray, Tuple[int, int]]] = {}
         self._rule: Optional[LabelRule] = None
@@ -227,15 +237,30 @@ class SynthesizeMalignancy(BaseTransform):
         """
         rng = np.random.default_rng(seed)
         results['synthesis'] = {}
-        for name, (lesion, grade) in self._lesions(donor, rng).items():
-            if name in results['views']:
-                view = results['views'][name]
-                facts = self._paste(view, donor['views'][name], lesion, rng)
-                if facts is not None:
-                    view.update({'birads': lesion['birads'],
-                                 'pathology': lesion['pathology'], 'abnormal': True,
-                                 self._rule.field: grade})
-                    results['synthesis'][name] = dict(facts, seed=seed)
+        lesions = {
+            name: found for name, found in self._lesions(donor, rng).items()
+            if name in results['views']
+        }
+        boxes = {
+            name: whole_box(grown_box(lesion['bbox'], self.context),
+                            donor['views'][name]['img'].shape)
+            for name, (lesion, _) in lesions.items()
+        }
+        places = self._places.find({
+            name: Wanted(results['views'][name], self._inside(results['views'][name]),
+                         (box[3] - box[1], box[2] - box[0]),
+                         _centre_in(box, lesions[name][0]))
+            for name, box in boxes.items() if box is not None
+        })
+        for name, region in places.items():
+            (lesion, grade), view = lesions[name], results['views'][name]
+            facts = self._paste(view, donor['views'][name], lesion, boxes[name],
+                                region, rng)
+            if facts is not None:
+                view.update({'birads': lesion['birads'],
+                             'pathology': lesion['pathology'], 'abnormal': True,
+                             self._rule.field: grade})
+                results['synthesis'][name] = dict(facts, seed=seed)
         if results['synthesis']:
             results['gt_label'] = 1
         return results
@@ -256,16 +281,12 @@ class SynthesizeMalignancy(BaseTransform):
         return pairs
 
     def _paste(self, view: dict, donor: dict, lesion: dict,
+               box: Tuple[int, int, int, int], region: Region,
                rng: np.random.Generator) -> Optional[Dict[str, Any]]:
-        """Paste into one view; ``None`` if there is no place for the lesion."""
-        box = whole_box(grown_box(lesion['bbox'], self.context), donor['img'].shape)
-        if box is None:
-            return None
-        patch = crop(donor['img'], box)
-        inside = self._inside(view)
-        region = self._select_region(view, patch.shape, inside)
+        """Paste into one view; ``None`` if nothing of the patch would be seen."""
+        patch, inside = crop(donor['img'], box), self._inside(view)
         patch_inside = crop(self._inside(donor), box)
-        if region is None or not (patch_inside & crop(inside, region)).any():
+        if not (patch_inside & crop(inside, region)).any():
             return None
         mask = self.soft_mask and self._draw_mask(lesion, box, rng)
         view['img'] = synthesize_malignancy(
@@ -288,37 +309,18 @@ class SynthesizeMalignancy(BaseTransform):
             adapt=self.adapt,
             context=self.context,
             min_inside=self.min_inside,
+            same_distance=self.same_distance,
             flipped=view['canonical_frame']['flipped'],
             malignant_flipped=donor['canonical_frame']['flipped'])
 
     def _draw_mask(self, lesion: dict, box: Tuple[int, int, int, int],
                    rng: np.random.Generator) -> MaskParameters:
-        """Draw a soft mask about the lesion, which the image's edge moves off centre."""
+        """Draw a mask about the lesion, which the image's edge moves off centre."""
         mask = sample_mask_parameters(
             (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask)
-        seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
-        dx, dy = (seen[:2] + seen[2:] - box[:2] - box[2:]) / 2
-        return mask._replace(mu_x=mask.mu_x + dx, mu_y=mask.mu_y + dy)
-
-    def _select_region(self, view: dict, size: Tuple[int, int],
-                       inside: np.ndarray) -> Optional[Region]:
-        """Find the place of a patch (h, w), of large images on a smaller grid."""
-        height, width = view['img'].shape
-        scale = min(1., GRID_SIZE / max(height, width))
-        grid = round(height * scale), round(width * scale)
-        if scale < 1:
-            inside = cv2.resize(inside.astype(np.uint8), grid[::-1],
-                                interpolation=cv2.INTER_NEAREST).astype(bool)
-        rows, columns = (max(1, round(length * scale)) for length in size)
-        found = select_region(self.saliency.of(view, grid), rows, columns,
-                              allowed=inside, min_allowed=self.min_inside)
-        if found is None or scale == 1:
-            return found
-        x1 = min(round(found.x1 / scale), width - size[1])
-        y1 = min(round(found.y1 / scale), height - size[0])
-        if min(x1, y1) < 0:
-            return None
-        return Region(x1, y1, x1 + size[1], y1 + size[0], found.saliency)
+        x, y = _centre_in(box, lesion)
+        return mask._replace(mu_x=mask.mu_x + x - (box[2] - box[0]) / 2,
+                             mu_y=mask.mu_y + y - (box[3] - box[1]) / 2)
 
     def _inside(self, view: dict) -> np.ndarray:
         """Return the (H, W) bool mask of the breast, found on a small copy."""
@@ -334,7 +336,8 @@ class SynthesizeMalignancy(BaseTransform):
         return (f'{type(self).__name__}(prob={self.prob}, '
                 f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
                 f'adapt={self.adapt!r}, context={self.context}, '
-                f'min_inside={self.min_inside})')
+                f'min_inside={self.min_inside}, '
+                f'same_distance={self.same_distance})')
 
 
 def small_breast_mask(image: np.ndarray) -> np.ndarray:
@@ -373,6 +376,12 @@ def whole_box(box: List[float],
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int).tolist()
     x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int).tolist()
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _centre_in(box: Sequence[int], lesion: dict) -> Tuple[float, float]:
+    """Return the (x, y) of a lesion, as far as a box shows it, in that box."""
+    seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
+    return tuple(((seen[:2] + seen[2:]) / 2 - box[:2]).tolist())
 
 
 def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:
