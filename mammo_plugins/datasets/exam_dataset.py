@@ -378,14 +378,21 @@ class ExamDataset(BaseDataset):
         return kept
 
     def get_cat_ids(self, idx: int) -> List[int]:
-        """Return the labels in a sample, as mmdet's class-balanced samplers ask.
+        """Return the labels in a sample, as class-balanced samplers ask.
 
         Args:
             idx (int): Index of the sample.
+
+        Returns:
+            list[int]: With ``labels`` that of the sample, otherwise those of the
+            lesions in its views.
         """
+        info = self.get_data_info(idx)
+        if self.label_rule is not None:
+            return [info['gt_label']]
         return [
             instance['bbox_label']
-            for view in self.get_data_info(idx)['views'].values()
+            for view in info['views'].values()
             for instance in view['instances']
             if instance['bbox_label'] != _NO_CLASS
         ]
