@@ -36,8 +36,8 @@ class ClassBalancedSampler(DefaultSampler):
         for i, found in enumerate(labels):
             if len(found) != 1:
                 raise ValueError(
-                    f'ClassBalancedSampler: sample {i} has {len(found)} labels; expected '
-                    'one each, as of an ExamDataset with labels=dict(...)')
+                    f'ClassBalancedSampler: sample {i} has {len(found)} labels; '
+                    'expected one each, as of an ExamDataset with labels=dict(...)')
         self.of_class = [
             torch.tensor([i for i, (label, ) in enumerate(labels) if label == wanted])
             for wanted in sorted({label for label, in labels})

@@ -30,12 +30,14 @@ def sampler(dataset, **settings):
 
 
 @pytest.mark.parametrize('labels', [
-    [0] * 187 + [1] * 39, [1] + [0] * 6, [0] * 5 + [1] * 5, [0] * 7 + [1] * 2 + [2] * 4])
+    [0] * 187 + [1] * 39, [1] + [0] * 6, [0] * 5 + [1] * 5,
+    [0] * 7 + [1] * 2 + [2] * 4])
 def test_classes_are_equally_frequent(labels):
     drawn = list(sampler(Labelled(labels)))
     assert len(drawn) == len(sampler(Labelled(labels))) == len(labels)
     counts = Counter(labels[i] for i in drawn)
-    assert set(counts) == set(labels) and max(counts.values()) - min(counts.values()) <= 1
+    assert set(counts) == set(labels)
+    assert max(counts.values()) - min(counts.values()) <= 1
     for label in set(labels):  # no sample comes twice before all of its class have come
         times = Counter({i: 0 for i, other in enumerate(labels) if other == label})
         times.update(i for i in drawn if labels[i] == label)
@@ -78,7 +80,7 @@ def test_labels_of_breasts_not_of_lesions(phantom_root):
     dataset = build(phantom_root, target='breast', labels=rule)
     labels = [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
     assert set(labels) == {0, 1}
-    assert [dataset.get_cat_ids(i) for i in range(len(dataset))] == [[x] for x in labels]
+    assert all(dataset.get_cat_ids(i) == [label] for i, label in enumerate(labels))
     drawn = Counter(labels[i] for i in sampler(dataset))
     assert abs(drawn[0] - drawn[1]) <= 1
     with pytest.raises(ValueError, match='labels; expected one each'):

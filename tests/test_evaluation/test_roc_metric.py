@@ -64,8 +64,9 @@ def test_a_threshold_of_another_part(tmp_path):
     for _ in range(2):
         labels = np.repeat([0, 1], [50, 10])
         parts.append((labels, 0.1 * labels + rng.uniform(0, 0.3, 60)))
-    chosen_on = [classified(s, int(y), f'p{i}') for i, (y, s) in enumerate(zip(*parts[0]))]
-    tested = [classified(s, int(y), f'p{i}') for i, (y, s) in enumerate(zip(*parts[1]))]
+    chosen_on, tested = (
+        [classified(s, int(y), f'p{i}') for i, (y, s) in enumerate(zip(*part))]
+        for part in parts)
     evaluate(ROCMetric(out_dir=str(tmp_path / 'train'), n_bootstrap=0), chosen_on)
     file = tmp_path / 'train/roc.json'
     threshold = json.loads(file.read_text())['best_macro_f1_threshold']

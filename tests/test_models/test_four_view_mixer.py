@@ -70,8 +70,9 @@ def test_attention_can_find_the_mirrored_place():
     """Where queries and keys are positions alone, a place looks at its own most."""
     attention = MedCrossTransformerBlock(64, 1).attention
     for shape in ((6, 5), (12, 9)):
-        queries, keys = (attention.position(None, torch.zeros(1, 32, *size))[0].flatten(1)
-                         for size in ((6, 5), shape))
+        queries, keys = (
+            attention.position(None, torch.zeros(1, 32, *size))[0].flatten(1)
+            for size in ((6, 5), shape))
         nearest = (queries.T @ keys).argmax(dim=1)
         for place, found in enumerate(nearest.tolist()):
             y, x = divmod(place, 5)

@@ -287,7 +287,8 @@ class NaFVNet(BaseModel):
         name = self._view_name(side, projection)
         image = inputs[name][i, 0].cpu().numpy()
         masses = _to_shape(self._masses(sample, side, projection), image.shape)
-        pair = {f'affected {projection}': image * position_mask(masses, self.distance_unit)}
+        weights = position_mask(masses, self.distance_unit)
+        pair = {f'affected {projection}': image * weights}
         if len(self.mixer.names) == len(AFFECTED):
             return pair
         other = self._view_name(_opposite(side), projection)

@@ -5,8 +5,9 @@ MedViT's efficient convolution block and local transformer block. Ours, for simp
 ReLU where MedViT has h-swish and squeeze-and-excitation; no batch norm before
 feed-forward networks and within projections; residuals around each part; attention with
 layer norm and a network of its own; keys and values averaged in two dimensions; no
-stochastic depth; as many heads in all blocks; and positions of queries and keys, by which
-attention can find the same place in another view, as MedViT, of one view, need not.
+stochastic depth; as many heads in all blocks; and positions of queries and keys, by
+which attention can find the same place in another view, as MedViT, of one view, need
+not.
 """
 import torch
 from mmcv.cnn import ConvModule
@@ -89,8 +90,8 @@ class _Attention(BaseModule):
     """Attention between the places of two feature maps.
 
     Keys and values are averaged over ``reduction`` x ``reduction`` places, as in
-    MedViT's efficient self-attention. To queries and keys are added sines and cosines of
-    where they lie, as shares of height and width.
+    MedViT's efficient self-attention. To queries and keys are added sines and cosines
+    of where they lie, as shares of height and width.
     """
 
     def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
