@@ -124,7 +124,7 @@ def test_small_and_large_differ_only_in_size():
         return cfg if isinstance(cfg, str) else None
 
     for variant in ('', '_no-asymmetry', '_no-attention', '_dual-view', '_unet',
-                    '_no-position-mask'):
+                    '_no-position-mask', '_printed-mask'):
         small, large = (Config.fromfile(ROOT / f'nafv-net{variant}_{data}.py')
                         for data in ('phantom', 'cdd-cesm'))
         assert types(small.model) == types(large.model)

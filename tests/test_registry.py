@@ -60,6 +60,8 @@ ARGUMENTS = {
         reg_predictor_cfg=dict(type='mmdet.Linear'),
         loss_cls=dict(type='mmdet.CrossEntropyLoss'),
         loss_bbox=dict(type='mmdet.SmoothL1Loss')),
+    'ClassBalancedSampler': dict(dataset=MagicMock(
+        __len__=lambda self: 2, get_cat_ids=lambda i: [i])),
     'MommiNet': dict(
         ipsilateral=dict(
             type='mammo.IpsiDualNet',

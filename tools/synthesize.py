@@ -15,6 +15,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.synthesis import SoftMask
 from mammo_plugins.visualization.synthesis import plot_panels
 
 EXAMPLE = ('python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.py '
@@ -24,6 +25,7 @@ EXAMPLE = ('python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.p
            'work_dirs/blending-gan_inbreast/epoch_200.pth '
            '--out data/inbreast_synthetic --count 200')
 BLENDED = 200  # images that Lin et al. make of INbreast
+CLASSES = ('benign', 'malignant')  # in the order of labels
 
 # stages left out, and what is then left of the method
 WAYS = {
@@ -66,9 +68,25 @@ def parse_args():
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
     malignancy.add_argument(
-        '--context', type=float, default=1.,
-        help='factor by which the box of a lesion grows before it is cut out; 2 for '
-        'boxes that hug the lesion (default: %(default)s, as in the paper)')
+        '--adapt', choices=['malignant', 'benign'], default='malignant',
+        help='the patch that takes the style of the other: benign is eq. 8 as written '
+        '(default: %(default)s)')
+    malignancy.add_argument(
+        '--sigma', type=float, nargs=2, default=list(SoftMask().sigma_range),
+        metavar=('LOW', 'HIGH'),
+        help='of soft masks, in shorter sides of the patch (default: '
+        f'{" ".join(map(str, SoftMask().sigma_range))})')
+    malignancy.add_argument(
+        '--saliency-class', choices=CLASSES, default='benign',
+        help='class of Grad-CAM over benign breasts (default: %(default)s)')
+    malignancy.add_argument(
+        '--context', type=float, default=2.,
+        help='factor by which the box of a lesion grows before it is cut out '
+        '(default: %(default)s; the paper has 1)')
+    malignancy.add_argument(
+        '--independent-views', action='store_true',
+        help='choose the place in each view by itself, as in the paper, instead of at '
+        'the same distance from the nipple')
     malignancy.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
@@ -90,6 +108,12 @@ def parse_args():
         arguments.error(f'--count {args.count}: expected at least 1')
     if args.seed < 0 or not 0 <= args.beta <= 1 or args.context <= 0:
         arguments.error('--seed: 0 or more, --beta: from 0 to 1, --context: above 0')
+    if not 0 < args.sigma[0] <= args.sigma[1]:
+        arguments.error(f'--sigma {args.sigma[0]} {args.sigma[1]}: expected two rising '
+                        'shares above 0')
+    if args.adapt == 'benign' and args.without == ['soft-mask']:
+        arguments.error('--adapt benign --without soft-mask: nothing of the adapted '
+                        'patch would show; leave one of them out')
     if args.preview is not None and args.preview < 1:
         arguments.error(f'--preview {args.preview}: expected at least 1')
     if args.preview is not None and args.saliency_only:
@@ -98,8 +122,10 @@ def parse_args():
     args.foreign = {
         blended: [f'--{name.replace("_", "-")}' for name in names
                   if getattr(args, name) != arguments.get_default(name)]
-        for blended, names in ((True, ('beta', 'context', 'without', 'saliency_only')),
-                               (False, ('poisson', 'compare')))
+        for blended, names in (
+            (True, ('beta', 'adapt', 'sigma', 'saliency_class', 'context',
+                    'independent_views', 'without', 'saliency_only')),
+            (False, ('poisson', 'compare')))
     }
     return args
 
@@ -115,7 +141,9 @@ def blend(args: Namespace, cfg: Config) -> None:
         method = Path(cfg.filename).stem
         by = blend_by(trained_model_of(
             'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint))
-    images = BlendedImages(*loaded_normals(cfg), out, args.seed)
+    images = BlendedImages(
+        *loaded_normals(cfg), out, args.seed,
+        None if args.poisson else dict(checkpoint=args.checkpoint))
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
         return
@@ -139,13 +167,18 @@ def paste(args: Namespace, cfg: Config) -> None:
     loaded = loaded_breasts(cfg)
     # as in tests: Grad-CAM sees no augmentation
     packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
-    saliency = breast_saliency(trained, packed)
-    saliency.write(out / 'saliency.npz')
-    print(f'saliency of {len(saliency.maps)} views: {out / "saliency.npz"}')
+    saliency = breast_saliency(trained, packed, CLASSES.index(args.saliency_class))
+    file = out / 'saliency.npz'
+    saliency.write(file)
+    print(f'saliency of {len(saliency.maps)} views: {file}')
     if args.saliency_only:
         return
-    ways = synthesis_stages(saliency, args.beta, args.context)
-    exams = SyntheticExams(loaded, ways[WAYS[frozenset(args.without)]], out, args.seed)
+    ways = synthesis_stages(
+        saliency, args.beta, dict(sigma_range=tuple(args.sigma)), adapt=args.adapt,
+        context=args.context, same_distance=not args.independent_views)
+    exams = SyntheticExams(
+        loaded, ways[WAYS[frozenset(args.without)]], out, args.seed,
+        dict(checkpoint=args.checkpoint, saliency=file))
     if args.preview:
         show(exams.panels(args.preview, ways), loaded.ann_file, out)
         return

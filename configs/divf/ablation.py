@@ -47,9 +47,14 @@ for name, title in stages.items():
             'train_dataloader.dataset.pipeline.0.saliency':
             '{folder}/saliency/saliency.npz'
         })
-for name in ('mixup', 'cutmix'):
+others = {
+    'oversampled': 'Malignant breasts repeated, no synthesis',
+    'mixup': 'Mixup',
+    'cutmix': 'CutMix'
+}
+for name, title in others.items():
     rows[name] = dict(
-        title={'mixup': 'Mixup', 'cutmix': 'CutMix'}[name],
+        title=title,
         config=f'configs/divf/{baseline}_phantom_{name}.py')
 
 columns = {'AUC': 'roc/auc', 'macro F1': 'roc/macro_f1'}
@@ -76,6 +81,7 @@ tables = [
         reference=baseline,
         rows={
             baseline: ('–', 0.7598),
+            'oversampled': None,
             'mixup': None,
             'cutmix': None,
             'synthesis-cutmix': ('–', 0.7654),

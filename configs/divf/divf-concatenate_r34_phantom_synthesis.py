@@ -13,7 +13,6 @@ train_dataloader = dict(
                 type='SynthesizeMalignancy',
                 saliency='data/phantom_synthetic/saliency.npz',
                 prob=0.4,
-                context=2.,  # the phantom's boxes hug the lesions
                 fourier_beta=0.01,
                 soft_mask=dict()),
             dict(type='ForEachView', transforms=_base_.load[1:]),

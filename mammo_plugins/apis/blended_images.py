@@ -115,6 +115,7 @@ class BlendedImages(SyntheticSet):
         out (str | Path, optional): Data root of the new set; for looking only,
             ``None``, the default.
         seed (int): Of views, lesions and places. Defaults to 0.
+        made_with (dict, optional): As in :class:`SyntheticSet`.
 
     Raises:
         ConfigError: If the pipeline changes geometry other than by resizing, or the
@@ -122,8 +123,9 @@ class BlendedImages(SyntheticSet):
     """
 
     def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
-                 out: Union[str, Path, None] = None, seed: int = 0) -> None:
-        super().__init__(dataset, out, seed)
+                 out: Union[str, Path, None] = None, seed: int = 0,
+                 made_with: Optional[Dict[str, Path]] = None) -> None:
+        super().__init__(dataset, out, seed, made_with)
         self._load = load
         steps = dataset.pipeline.transforms
         place = next(k for k, step in enumerate(steps)
@@ -267,7 +269,7 @@ class BlendedImages(SyntheticSet):
         pathology = view['paste']['pathology']
         image.update(birads=None, pathology=pathology, abnormal=True)
         image['synthetic'] = dict(
-            view['paste'], normal=record['file_name'], method=method,
+            view['paste'], **self.hashes, normal=record['file_name'], method=method,
             bank=self.paste.bank.dataset)
         lesion = cv2.resize(view['lesion_mask'].astype(np.float32), whole.shape[::-1],
                             interpolation=cv2.INTER_LINEAR) >= 0.5

@@ -13,19 +13,20 @@ from .trained_model import TrainedModel
 
 def breast_saliency(trained: TrainedModel, dataset: Dataset,
                     class_index: int = 0) -> SaliencyMaps:
-    """Compute Grad-CAM for every view of breasts of a class.
+    """Compute Grad-CAM for every view of benign breasts.
 
     Args:
         trained (TrainedModel): A :class:`DIVFNet`.
         dataset (ExamDataset): Breasts with ``labels``, packed for the model.
-        class_index (int): The class of the breasts, and the one that Grad-CAM looks
-            for. Defaults to 0, benign: the region with "the benign information" is
-            replaced (DIVF-Net's paper, section 3.2).
+        class_index (int): The class c that Grad-CAM looks for (eqs. 1 and 2 of
+            DIVF-Net's paper). Defaults to 0, benign: the region with "the benign
+            information" is replaced (section 3.2). 1 is where the network sees most
+            of a malignant breast.
     """
     model, maps = trained.model, {}
     for i in trange(len(dataset), desc='Grad-CAM', unit='breast'):
         info = dataset.get_data_info(i)
-        if info['gt_label'] != class_index:
+        if info['gt_label'] != 0:
             continue
         with torch.no_grad():
             data = model.data_preprocessor(pseudo_collate([dataset[i]]))

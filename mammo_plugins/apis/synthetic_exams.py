@@ -45,23 +45,28 @@ def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
         return DATASETS.build(dict(settings, pipeline=pipeline))
 
 
-def synthesis_stages(saliency: SaliencyMaps, beta: float,
-                     context: float) -> Dict[str, SynthesizeMalignancy]:
+def synthesis_stages(saliency: SaliencyMaps, beta: float, soft_mask: dict = dict(),
+                     **settings: Any) -> Dict[str, SynthesizeMalignancy]:
     """Return the rows of table 2 of the DIVF-Net paper by name.
 
     Args:
         saliency (SaliencyMaps): Where to paste.
         beta (float): Of Fourier adaptation.
-        context (float): As in :class:`SynthesizeMalignancy`.
+        soft_mask (dict): As in :class:`SynthesizeMalignancy`, of the rows that have
+            one. Defaults to its defaults.
+        **settings: Of all rows, as there. With ``adapt='benign'`` there is no
+            '+ Fourier', of which nothing would show.
     """
-    settings = {
+    stages = {
         'CutMix': dict(fourier_beta=None, soft_mask=None),
         '+ Fourier': dict(fourier_beta=beta, soft_mask=None),
-        '+ soft mask': dict(fourier_beta=None),
-        'all': dict(fourier_beta=beta)
+        '+ soft mask': dict(fourier_beta=None, soft_mask=soft_mask),
+        'all': dict(fourier_beta=beta, soft_mask=soft_mask)
     }
-    return {name: SynthesizeMalignancy(saliency, context=context, **chosen)
-            for name, chosen in settings.items()}
+    if settings.get('adapt') == 'benign':
+        del stages['+ Fourier']
+    return {name: SynthesizeMalignancy(saliency, **settings, **chosen)
+            for name, chosen in stages.items()}
 
 
 class SyntheticExams(SyntheticSet):
@@ -74,14 +79,16 @@ class SyntheticExams(SyntheticSet):
             ``annotations/train.json``.
         seed (int): Of the choice of breasts and of all that is drawn. The same seed
             gives the same pixels. Defaults to 0.
+        made_with (dict, optional): As in :class:`SyntheticSet`.
     """
 
     def __init__(self,
                  dataset: ExamDataset,
                  transform: SynthesizeMalignancy,
                  out: Path,
-                 seed: int = 0) -> None:
-        super().__init__(dataset, out, seed)
+                 seed: int = 0,
+                 made_with: Optional[Dict[str, Path]] = None) -> None:
+        super().__init__(dataset, out, seed, made_with)
         self.transform = transform
         self.labels = np.array([
             dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))])
@@ -193,12 +200,11 @@ class SyntheticExams(SyntheticSet):
         record = self.records[view['img_id']]
         frame = CanonicalFrame.from_dict(view['canonical_frame'])
         image = self.write_pixels(view['img'], frame, record, exam)
-        image['synthetic'] = dict(benign=record['file_name'], malignant=None)
+        image['synthetic'] = dict(
+            self.hashes, benign=record['file_name'], malignant=None)
         if facts is not None:
-            lesion = view['instances'][-1]
-            image.update(
-                birads=lesion['birads'], pathology=lesion['pathology'],
-                abnormal=True)
+            image.update({key: view[key]
+                          for key in ('birads', 'pathology', 'abnormal')})
             image['synthetic'].update(
                 facts, malignant=self.records[facts['malignant']]['file_name'])
         return image

@@ -1,6 +1,7 @@
 """A data set of images made from those of another, with provenance."""
+import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any, Dict, List, Optional, Union
 
 import numpy as np
 import tifffile
@@ -25,16 +26,24 @@ class SyntheticSet:
             to be written.
         seed (int): Of all that is drawn. The same seed gives the same pixels.
             Defaults to 0.
+        made_with (dict[str, Path], optional): Files that the pixels hang on too, by
+            what they are, such as 'checkpoint'; ``images[].synthetic`` has their
+            SHA-256, as ``checkpoint_sha256``. Defaults to ``None``.
 
     Raises:
         ConfigError: If the folder holds another data set.
     """
 
     def __init__(self, dataset: ExamDataset, out: Union[str, Path, None],
-                 seed: int = 0) -> None:
+                 seed: int = 0,
+                 made_with: Optional[Dict[str, Path]] = None) -> None:
         self.dataset = dataset
         self.out = None if out is None else Path(out)
         self.seed = seed
+        self.hashes = {
+            f'{what}_sha256': hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            for what, path in (made_with or {}).items()
+        }
         self.original = load_coco_exam(dataset.ann_file, roots=dataset.roots)
         self.records = {image['id']: image for image in self.original['images']}
         self._annotations: Dict[int, List[dict]] = {i: [] for i in self.records}

@@ -1,4 +1,5 @@
 """Exams as samples: a view, a breast or a whole exam."""
+from itertools import combinations
 from logging import WARNING
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
@@ -15,6 +16,7 @@ from .label_rule import LabelRule
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
 PARTNERS = ('ipsilateral', 'bilateral')
+_NO_CLASS = -1  # label of a region that is ignored for its category
 
 
 @DATASETS.register_module()
@@ -56,6 +58,11 @@ class ExamDataset(BaseDataset):
         other_classes (Sequence[str]): Categories whose lesions are left out; the file
             may lack them. What has no other lesion then counts as normal, and
             :meth:`summary` tells how much that is. Defaults to none.
+        ignored_classes (Sequence[str]): Categories whose lesions are regions to be
+            ignored (``ignore_flag``, ``bbox_label`` -1), neither lesion nor
+            background: what is drawn there may be of ``classes`` too, as where a
+            view's findings are of several kinds. The file may lack them. Defaults
+            to none.
         extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
@@ -64,12 +71,11 @@ class ExamDataset(BaseDataset):
 
     Raises:
         AnnotationError: If ``tools/verify_dataset.py`` calls something in the file an
-            error, one of its categories is
-            neither in ``classes`` nor in ``other_classes``, it lacks one of
-            ``classes``, the modality is absent or has to be chosen, or images for
-            validation or test are synthetic.
+            error, one of its categories is not in one of ``classes``, ``other_classes``
+            and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
+            or has to be chosen, or images for validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named, or
-            ``other_classes`` is no list of names, or ``extra_roots`` no list.
+            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -86,6 +92,7 @@ class ExamDataset(BaseDataset):
                  complete: bool = False,
                  labels: Optional[dict] = None,
                  other_classes: Sequence[str] = (),
+                 ignored_classes: Sequence[str] = (),
                  extra_roots: Sequence[str] = (),
                  **kwargs) -> None:
         if target not in TARGETS:
@@ -94,10 +101,13 @@ class ExamDataset(BaseDataset):
         if not set(partners) <= set(PARTNERS):
             raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
                              f'some of {PARTNERS}')
-        if isinstance(other_classes, str):
-            raise ValueError(
-                f'ExamDataset.other_classes: {other_classes!r}; expected the names of '
-                "the categories to leave out, such as ('calcification', )")
+        for name, listed in (('other_classes', other_classes),
+                             ('ignored_classes', ignored_classes)):
+            if isinstance(listed, str):
+                what = 'leave out' if name == 'other_classes' else 'ignore'
+                raise ValueError(
+                    f'ExamDataset.{name}: {listed!r}; expected the names of the '
+                    f"categories to {what}, such as ('calcification', )")
         if partners and target != 'view':
             raise ValueError('ExamDataset.partners: only a view has partners; '
                              f'target={target!r} holds all its views already')
@@ -110,6 +120,7 @@ class ExamDataset(BaseDataset):
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
         self.other_classes = tuple(other_classes)
+        self.ignored_classes = tuple(ignored_classes)
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         super().__init__(*args, **kwargs)
@@ -181,25 +192,34 @@ class ExamDataset(BaseDataset):
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
         classes, others = self.metainfo['classes'], self.other_classes
+        lists = dict(classes=classes, other_classes=others,
+                     ignored_classes=self.ignored_classes)
         if isinstance(classes, str):
             raise AnnotationError(
                 f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
                 f'names, such as ({classes!r}, ) with a comma for one')
         named = [category['name'] for category in categories]
-        unknown = [name for name in named if name not in (*classes, *others)]
+        unknown = [name for name in named if not any(
+            name in listed for listed in lists.values())]
         lacking = [name for name in classes if name not in named]
-        both = [name for name in classes if name in others]
+        both = [(pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
+                for pair in combinations(lists, 2)]
+        both = [f'{names} are in {pair[0]} and in {pair[1]}'
+                for pair, names in both if names]
         if unknown or lacking or both:
             what = (f'classes {lacking} are not in the file' if lacking else
-                    f'{both} are in classes and in other_classes' if both else
-                    f'categories {unknown} are not in classes')
+                    both[0] if both else f'categories {unknown} are not in classes')
             raise AnnotationError(
                 f'{self.ann_file}: {what}; the file has {named}, classes are '
-                f'{list(classes)}, other_classes {list(others)}: name every category '
-                'of the file in metainfo=dict(classes=...) of the dataset, or in '
-                'other_classes=(...) to leave its lesions out')
-        return {c['id']: list(classes).index(c['name']) for c in categories
-                if c['name'] in classes}
+                f'{list(classes)}, other_classes {list(others)}, ignored_classes '
+                f'{list(self.ignored_classes)}: name every category of the file in '
+                'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to '
+                'leave its lesions out, or in ignored_classes=(...) to ignore their '
+                'regions')
+        labels = {name: list(classes).index(name) for name in classes}
+        labels.update(dict.fromkeys(self.ignored_classes, _NO_CLASS))
+        return {c['id']: labels[c['name']] for c in categories
+                if c['name'] in labels}
 
     def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}
@@ -214,7 +234,11 @@ class ExamDataset(BaseDataset):
     def summary(self) -> str:
         """Return a sentence on how many samples and lesions there are."""
         counts = [f'{name} {self.lesions[name]}' for name in self.metainfo['classes']]
+        ignored = [f'{name} {self.lesions[name]}' for name in self.ignored_classes
+                   if self.lesions.get(name)]
         text = f'{len(self)} samples; lesions: {", ".join(counts)}'
+        if ignored:
+            text += f'; regions ignored: {", ".join(ignored)}'
         return '. '.join(filter(None, [text, self.left_out()]))
 
     def left_out(self) -> str:
@@ -310,7 +334,8 @@ class ExamDataset(BaseDataset):
             bbox_label=self._label_of[lesion.category_id],
             # [] when unknown: mmdet ignores such a lesion where masks are asked for
             mask=lesion.segmentation,
-            ignore_flag=int(lesion.ignore),
+            ignore_flag=int(lesion.ignore
+                            or self._label_of[lesion.category_id] == _NO_CLASS),
             birads=lesion.birads,
             pathology=lesion.pathology,
             lesion_id=lesion.lesion_id)
@@ -353,13 +378,21 @@ class ExamDataset(BaseDataset):
         return kept
 
     def get_cat_ids(self, idx: int) -> List[int]:
-        """Return the labels in a sample, as mmdet's class-balanced samplers ask.
+        """Return the labels in a sample, as class-balanced samplers ask.
 
         Args:
             idx (int): Index of the sample.
+
+        Returns:
+            list[int]: With ``labels`` that of the sample, otherwise those of the
+            lesions in its views.
         """
+        info = self.get_data_info(idx)
+        if self.label_rule is not None:
+            return [info['gt_label']]
         return [
             instance['bbox_label']
-            for view in self.get_data_info(idx)['views'].values()
+            for view in info['views'].values()
             for instance in view['instances']
+            if instance['bbox_label'] != _NO_CLASS
         ]

@@ -9,15 +9,16 @@ from .lesion_enrichment import (contralateral_fusion, jittered,
 from .lesion_insertion import insert_lesions, sample_positions
 from .malignancy import synthesize_malignancy
 from .poisson import poisson_blend
-from .region_selection import (Region, region_sums, select_region,
-                               select_region_by_loop)
+from .region_selection import (Region, RegionSearch, region_sums, select_region,
+                               select_region_by_loop, select_region_pair)
 from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
                         sample_mask_parameters)
 
 __all__ = [
-    'MaskParameters', 'Region', 'SoftMask', 'blend', 'contralateral_fusion', 'crop',
-    'fourier_adapt', 'gaussian_mask', 'insert_lesions', 'jittered',
-    'jittered_lesions', 'lesion_boxes', 'paste', 'poisson_blend', 'position_mask', 'region_sums',
-    'sample_mask_parameters', 'sample_positions', 'select_region',
-    'select_region_by_loop', 'synthesize_malignancy'
+    'MaskParameters', 'Region', 'RegionSearch', 'SoftMask', 'blend',
+    'contralateral_fusion', 'crop', 'fourier_adapt', 'gaussian_mask',
+    'insert_lesions', 'jittered', 'jittered_lesions', 'lesion_boxes', 'paste',
+    'poisson_blend', 'position_mask', 'region_sums', 'sample_mask_parameters',
+    'sample_positions', 'select_region', 'select_region_by_loop',
+    'select_region_pair', 'synthesize_malignancy'
 ]

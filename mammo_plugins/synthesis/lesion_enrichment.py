@@ -3,7 +3,7 @@
 Source: "NaFV-Net: An Adversarial Four-view Network for Mammogram Classification",
 "The Breast Mass Classification", algorithm 1 and eqs. 8 and 9.
 """
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -31,25 +31,32 @@ def lesion_boxes(lesion: np.ndarray) -> List[Box]:
     return [(x, y, x + width, y + height) for x, y, width, height, _ in found]
 
 
-def position_mask(lesion: np.ndarray) -> np.ndarray:
+def position_mask(lesion: np.ndarray, unit: Optional[float] = None) -> np.ndarray:
     """Return the weight of each pixel for the classifier (algorithm 1, line 4).
 
-    1 in the lesion and 0.9 in the rest of its box. Outside the weight falls with the
-    Euclidean distance to the lesion's centre, "from 0.9 to 0". The paper does not say
-    in what units: ours is ``0.9 (1 - d / d_max)``, d_max being the distance of the
-    image's farthest pixel, which so gets 0; at the box's rim it jumps. The centre is
-    that of the box. Of several lesions each pixel has the largest weight. Without a
-    lesion there is no position to tell, and all weights are 1.
+    1 in the lesion and 0.9 in the rest of its box. Outside the weight is "0.9 - dist",
+    dist being the Euclidean distance to the lesion's centre, for which it falls "from
+    0.9 to 0", but in what unit the paper does not say. By default the image's farthest
+    pixel gets 0: ``0.9 (1 - d / d_max)``. In pixels, as algorithm 1 is printed, the
+    weight would be 0 next to the box already, and the classifier see boxes alone, which
+    is not to "decrease". At the box's rim the weight jumps. The centre is that of the
+    box. Of several lesions each pixel has the largest weight. Without a lesion there is
+    no position to tell, and all weights are 1.
 
     Args:
         lesion (np.ndarray): (H, W) bool; each connected part is a lesion.
+        unit (float, optional): Pixels that dist counts as 1; what would be below 0
+            is 0. 1 is algorithm 1 as printed. Defaults to ``None``, ``d_max / 0.9``
+            of each lesion.
 
     Returns:
         np.ndarray: (H, W) float32 in [0, 1].
 
     Raises:
-        ValueError: If the mask is not such.
+        ValueError: If the mask is not such, or the unit is not above 0.
     """
+    if unit is not None and unit <= 0:
+        raise ValueError(f'unit: {unit}; expected pixels, above 0, or None')
     if lesion.ndim != 2 or lesion.dtype != bool:
         raise ValueError(f'lesion: {lesion.dtype} of shape {lesion.shape}; expected a '
                          'bool mask (H, W)')
@@ -60,7 +67,8 @@ def position_mask(lesion: np.ndarray) -> np.ndarray:
     rows, columns = np.indices(lesion.shape) + 0.5
     for x1, y1, x2, y2 in boxes:
         distance = np.hypot(columns - (x1 + x2) / 2, rows - (y1 + y2) / 2)
-        falling = _IN_BOX * (1 - distance / max(distance.max(), 1e-9))
+        falling = (_IN_BOX * (1 - distance / max(distance.max(), 1e-9))
+                   if unit is None else _IN_BOX - distance / unit)
         falling[y1:y2, x1:x2] = _IN_BOX
         weights = np.maximum(weights, falling)
     weights[lesion] = 1

@@ -1,7 +1,9 @@
 """Where in a breast a lesion is pasted: the region of the highest saliency.
 
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
-Dual-Views Breast Cancer Analysis", section 3.2, eqs. 3 to 5 and algorithm 1.
+Dual-Views Breast Cancer Analysis", section 3.2, eqs. 3 to 5 and algorithm 1. A lesion
+lies at about the same distance from the nipple in CC and MLO: MommiNet-v2's paper,
+section 3.5.
 """
 import math
 from typing import Iterator, NamedTuple, Optional, Tuple
@@ -24,6 +26,26 @@ class Region(NamedTuple):
     x2: int
     y2: int
     saliency: float
+
+
+class RegionSearch(NamedTuple):
+    """What is looked for in one of two views.
+
+    Args:
+        saliency, height, width, allowed, min_allowed: As in :func:`select_region`.
+        nipple (tuple[float], optional): (x, y) in continuous pixels of the map.
+        centre (tuple[float]): (x, y) of the lesion in the rectangle.
+        pixel (tuple[float]): (width, height) of a pixel, in a unit that both views
+            share, such as mm.
+    """
+    saliency: np.ndarray
+    height: int
+    width: int
+    allowed: Optional[np.ndarray]
+    min_allowed: float
+    nipple: Optional[Tuple[float, float]]
+    centre: Tuple[float, float]
+    pixel: Tuple[float, float]
 
 
 def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -106,6 +128,72 @@ def select_region(saliency: np.ndarray, height: int, width: int,
     y, x = divmod(int(places[0]), columns - width + 1)
     total = math.fsum(saliency[y:y + height, x:x + width].ravel())
     return Region(x, y, x + width, y + height, total) if total > 0 else None
+
+
+def select_region_pair(first: RegionSearch, second: RegionSearch
+                       ) -> Optional[Tuple[Region, Region]]:
+    """Find two rectangles of one lesion: salient, and equally far from the nipple.
+
+    Distances of the lesion's centre from the nipple are rounded to the larger side of
+    the larger pixel. Of all distances at which both views have an allowed rectangle
+    with saliency that is chosen where the product of their saliencies is largest, so
+    that neither view gives up all of its own for the other's. Where there is none,
+    the distances are as near to each other as can be.
+
+    Args:
+        first, second (RegionSearch): Both with a nipple.
+
+    Returns:
+        tuple[Region], optional: One of each view; ``None`` if one of them has no
+        place by :func:`select_region`.
+
+    Raises:
+        ValueError: As :func:`select_region`.
+    """
+    step = max(*first.pixel, *second.pixel)
+    places = [_best_by_distance(search, step) for search in (first, second)]
+    if None in places:
+        return None
+    (one, _, _), (two, _, _) = places
+    rows, columns = np.flatnonzero(one), np.flatnonzero(two)
+    apart = np.abs(rows[:, None] - columns)
+    product = np.where(apart == apart.min(), np.add.outer(
+        np.log(one[rows]), np.log(two[columns])), -np.inf)  # as a sum of logarithms
+    i, j = np.unravel_index(product.argmax(), product.shape)
+    chosen = int(rows[i]), int(columns[j])
+    return tuple(_best_at(place, search, k) for place, search, k
+                 in zip(places, (first, second), chosen))
+
+
+def _best_by_distance(search: RegionSearch, step: float) -> Optional[tuple]:
+    """Return the best sum at each distance, all sums, and all rounded distances.
+
+    Sums of places that are not allowed are 0. ``None`` if all are.
+    """
+    rows, columns = np.shape(search.saliency)
+    if search.height > rows or search.width > columns:
+        return None
+    sums = region_sums(search.saliency, search.height, search.width)
+    if search.allowed is not None:
+        sums = np.where(_permitted(search.allowed, (rows, columns), search.height,
+                                   search.width, search.min_allowed), sums, 0)
+    if not sums.any():
+        return None
+    y, x = np.ogrid[:sums.shape[0], :sums.shape[1]]
+    distances = np.rint(np.hypot(
+        (x + search.centre[0] - search.nipple[0]) * search.pixel[0],
+        (y + search.centre[1] - search.nipple[1]) * search.pixel[1]) / step).astype(int)
+    best = np.zeros(distances.max() + 1)
+    np.maximum.at(best, distances, sums)
+    return best, sums, distances
+
+
+def _best_at(place: tuple, search: RegionSearch, distance: int) -> Region:
+    """Return the first rectangle at a distance that has the best sum there."""
+    best, sums, distances = place
+    y, x = divmod(int(np.argmax((distances == distance) & (sums == best[distance]))),
+                  sums.shape[1])
+    return Region(x, y, x + search.width, y + search.height, float(sums[y, x]))
 
 
 def select_region_by_loop(saliency: np.ndarray, height: int,

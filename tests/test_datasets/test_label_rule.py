@@ -154,6 +154,32 @@ def test_lesions_of_other_classes_can_be_left_out(
         'no others count as normal')
 
 
+def test_lesions_of_other_classes_can_be_ignored(
+        phantom_root, train_json):  # noqa: F811
+    train_json['categories'].append(dict(id=2, name='other'))
+    boxes = train_json['annotations']
+    for annotation in boxes[::2]:
+        annotation['category_id'] = 2
+    name = write(phantom_root, train_json, 'ignored.json')
+    dataset = build(phantom_root, ann_file=name,
+                    ignored_classes=('calcification', 'other'))
+    found = [i for s in dataset for i in s['views']['main']['instances']]
+    assert len(found) == len(boxes)
+    assert sorted((i['bbox_label'], i['ignore_flag']) for i in found) == (
+        [(-1, 1)] * len(boxes[::2]) + [(0, 0)] * len(boxes[1::2]))
+    # a sampler of classes does not see them, and no view becomes a normal one
+    labels = [dataset.get_cat_ids(i) for i in range(len(dataset))]
+    assert sum(labels, []) == [0] * len(boxes[1::2])
+    assert dataset.summary() == (
+        f'{len(dataset)} samples; lesions: mass {len(boxes[1::2])}; regions ignored: '
+        f'other {len(boxes[::2])}')
+    with pytest.raises(ValueError, match="ignored_classes: 'other'; expected"):
+        build(phantom_root, ann_file=name, ignored_classes='other')
+    with pytest.raises(AnnotationError, match='other_classes and in ignored_classes'):
+        build(phantom_root, ann_file=name, other_classes=('other', ),
+              ignored_classes=('other', ))
+
+
 @pytest.mark.parametrize('classes, message', [
     (('mas', ), r"classes \['mas'\] are not in the file; the file has \['mass'\]"),
     (('mass', 'cyst'), r"\['cyst'\] are not in the file"),

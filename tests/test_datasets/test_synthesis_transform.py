@@ -12,7 +12,7 @@ from mammo_plugins.structures import AnnotationError
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
 LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
-PLAIN = dict(fourier_beta=None, soft_mask=None)
+PLAIN = dict(fourier_beta=None, soft_mask=None, context=1., same_distance=False)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_the_lesion_is_pasted_where_saliency_is_highest(dataset, saliency):
 
 def test_context_is_cut_out_with_the_lesion(dataset, saliency):
     """The box that is annotated keeps the lesion's size."""
-    step = transform(saliency, context=2., min_inside=0.5, **PLAIN)
+    step = transform(saliency, **dict(PLAIN, context=2., min_inside=0.5))
     step.donors(dataset)
     benign, malignant = pair(dataset)
     result = step.synthesize(benign, malignant, seed=0)
@@ -123,6 +123,119 @@ def test_context_is_cut_out_with_the_lesion(dataset, saliency):
         grown = np.minimum(2 * size, view['img'].shape[::-1])
         assert (np.array([x2 - x1, y2 - y1]) <= grown + 2).all()
         assert (np.array([x2 - x1, y2 - y1]) > size + 2).any()
+
+
+def disc_in(view, box, level, around):
+    """Make a view's breast flat, with one lesion that fills its box as a disc."""
+    x1, y1, x2, y2 = box
+    rows, columns = np.indices(view['img'].shape) + 0.5
+    disc = np.hypot((columns - (x1 + x2) / 2) / (x2 - x1),
+                    (rows - (y1 + y2) / 2) / (y2 - y1)) < 0.5
+    view['img'] = np.where(disc, level, around).astype(np.float32)
+    view['instances'] = [dict(view['instances'][0], bbox=[*map(float, box)])]
+
+
+@pytest.mark.parametrize('context, least, most', [
+    # the amplitude at zero frequency is the patch's mean: the disc covers pi / 4 of
+    # its box and pi / 16 of the grown one, and what is left of it stands out
+    (1., 0., 0.07), (2., 0.2, 0.3)])
+def test_a_lesion_in_a_tight_box_keeps_its_contrast(
+        dataset, saliency, context, least, most):
+    step = transform(saliency, context=context, soft_mask=None)
+    assert transform(saliency).context == 2
+    step._inside = lambda view: np.ones(view['img'].shape, bool)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for view in benign['views'].values():
+        view['img'] = np.full_like(view['img'], 0.3)
+    for view in malignant['views'].values():
+        disc_in(view, (20, 40, 32, 52), 0.8, 0.5)
+    result = step.synthesize(benign, malignant, seed=0)
+    for name, facts in result['synthesis'].items():
+        made = result['views'][name]['img']
+        x1, y1, x2, y2 = map(int, result['views'][name]['instances'][-1]['bbox'])
+        disc = made[y1 + 4:y2 - 4, x1 + 4:x2 - 4].mean()
+        ring = made[[[y1 - 2], [y2 + 1]], x1 - 2:x2 + 2]
+        assert least <= disc - ring.mean() <= most
+        assert made[made != np.float32(0.3)].mean() == pytest.approx(0.3, abs=1e-3)
+
+
+def test_soft_masks_are_centred_on_the_lesion(dataset, saliency):
+    """At the image's edge the grown box is cut, and the lesion not in its middle."""
+    step = transform(saliency, fourier_beta=None,
+                     soft_mask=dict(centre_range=(0.5, 0.5)))
+    step._inside = lambda view: np.ones(view['img'].shape, bool)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for view in malignant['views'].values():
+        disc_in(view, (0, 40, 12, 52), 0.8, 0.5)
+    result = step.synthesize(benign, malignant, seed=0)
+    assert result['synthesis']
+    for name, facts in result['synthesis'].items():
+        mask = facts['soft_mask']  # the patch begins at (0, 34) and is 18 wide
+        assert (mask['mu_x'], mask['mu_y']) == (6, 12)
+
+
+def nipple_distances(result):
+    """Return how far the middles of the pasted lesions are from the nipple, in mm."""
+    found = []
+    for name, facts in result['synthesis'].items():
+        view = result['views'][name]
+        middle = np.add(facts['region'][:2], facts['region'][2:]) / 2
+        found.append(float(np.linalg.norm(
+            (middle - view['nipple']) * view['pixel_spacing_mm'][::-1])))
+    return found
+
+
+@pytest.mark.parametrize('annotated', [True, False])
+def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, annotated):
+    """Saliency that is strongest near the nipple in CC and far from it in MLO."""
+    columns = np.linspace(0, 1, 12)
+    rows = np.ones((24, 1))
+    maps = {
+        view_name(view): (rows * (columns if view['view'] == 'CC' else
+                                  columns[::-1]) + 0.1).astype(np.float32)
+        for i in range(len(dataset))
+        for view in dataset.get_data_info(i)['views'].values()}
+    settings = dict(PLAIN, saliency=SaliencyMaps(maps), min_inside=0.99)
+    apart = []
+    for same_distance in (False, True):
+        step = TRANSFORMS.build(dict(
+            settings, type='SynthesizeMalignancy', same_distance=same_distance))
+        step.donors(dataset)
+        benign, malignant = pair(dataset)
+        true = {name: view['nipple'] for name, view in benign['views'].items()}
+        if not annotated:  # then that on the skin line
+            for view in benign['views'].values():
+                view['nipple'] = None
+        result = step.synthesize(benign, malignant, seed=0)
+        for name, view in result['views'].items():
+            view['nipple'] = true[name]
+        assert set(result['synthesis']) == {'CC', 'MLO'}
+        assert {facts['same_distance'] for facts in result['synthesis'].values()
+                } == {same_distance}
+        cc, mlo = nipple_distances(result)
+        apart.append(abs(cc - mlo))
+    pixel = max(benign['views']['CC']['pixel_spacing_mm'])
+    assert apart[0] > 10 * pixel and apart[1] < 2.5 * pixel
+
+
+def test_views_without_a_nipple_are_placed_apart(dataset, saliency):
+    """And so are lesions that one view alone has."""
+    steps = [transform(saliency, **dict(PLAIN, same_distance=same))
+             for same in (False, True)]
+    found = []
+    for step in steps:
+        step.donors(dataset)
+        benign, malignant = pair(dataset)
+        for view in benign['views'].values():
+            step._places._nipples[view['img_path']] = None
+        found.append(step.synthesize(benign, malignant, seed=0)['synthesis'])
+    for name, facts in found[0].items():
+        assert facts['region'] == found[1][name]['region']
+    benign, malignant = pair(dataset)
+    del malignant['views']['MLO']
+    assert set(steps[1].synthesize(benign, malignant, seed=0)['synthesis']) == {'CC'}
 
 
 def test_the_same_seed_gives_the_same_pixels(dataset, saliency):
@@ -265,7 +378,7 @@ def test_wrong_arguments(saliency, wrong):
 
 def test_large_images_are_searched_on_a_grid(dataset, saliency):
     """The place is that of the small image, to a pixel of the grid."""
-    import mammo_plugins.datasets.transforms.synthesis as module
+    import mammo_plugins.datasets.transforms.saliency_places as module
     step = transform(saliency, **PLAIN)
     step.donors(dataset)
     benign, malignant = pair(dataset)
@@ -286,6 +399,68 @@ def test_large_images_are_searched_on_a_grid(dataset, saliency):
         x1, y1, x2, y2 = transform_boxes(
             other['region'], frame.matrix)[0].round().astype(int)
         assert heat[y1:y2, x1:x2].sum() > 0.8 * facts['saliency']
+
+
+BIRADS = dict(field='birads', negative=(None, '2'), positive=('4', '5'))
+
+
+@pytest.fixture
+def graded(ann_file):
+    """Outline lesions in CC alone; grade them, their view and the breast's MLO."""
+
+    def change(lesion, view, other='2'):
+        data = json.loads(ann_file.read_text())
+        in_cc = {i['id'] for i in data['images'] if i['view'] == 'CC'}
+        data['annotations'] = [
+            dict(a, birads=lesion, pathology=None) for a in data['annotations']
+            if a['image_id'] in in_cc]
+        showing = {a['image_id'] for a in data['annotations']}
+        breasts = {(i['exam_id'], i['laterality']) for i in data['images']
+                   if i['id'] in showing}
+        for image in data['images']:
+            bad = (image['exam_id'], image['laterality']) in breasts
+            image['pathology'] = None
+            image['birads'] = (
+                view if image['id'] in showing else other) if bad else '2'
+        ann_file.write_text(json.dumps(data))
+        return build(ann_file, labels=BIRADS)
+
+    return change
+
+
+@pytest.mark.parametrize('lesion, view, other, grade', [
+    ('5', '4', '2', '5'),  # its own
+    ('3', '4', '4', '4'),  # of VinDr-Mammo: probably benign, in a malignant breast
+    (None, '5', '5', '5'),  # its lymph nodes and retractions; lesions of INbreast
+    (None, '4B', '2', '4B'), ('4C', '2', '4', '4C'),
+    (None, '3', '5', '5'), ('3', None, '4', '4')])  # by the other view
+def test_all_lesions_of_malignant_breasts_are_donors(
+        graded, saliency, lesion, view, other, grade):
+    """The nearest grade that has a class says so, and becomes the view's."""
+    dataset = graded(lesion, view, other)
+    step = transform(saliency, **PLAIN)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    assert step.donors(dataset) == [
+        i for i, info in enumerate(infos)
+        if any(v['instances'] for v in info['views'].values())]
+    benign = next(i for i, info in enumerate(infos) if not any(
+        v['instances'] for v in info['views'].values()))
+    donor = step.donors(dataset)[0]
+    result = step.synthesize(dataset[benign], dataset[donor], seed=0)
+    assert result['gt_label'] == 1 and result['synthesis']
+    for name in result['synthesis']:
+        made = result['views'][name]
+        assert (made['birads'], made['abnormal']) == (grade, True)
+        assert made['instances'][-1]['birads'] == lesion
+    # the rule of the data set calls what was made malignant
+    assert dataset.label_rule.of_target(list(result['views'].values())) == 1
+
+
+@pytest.mark.parametrize('lesion, view, other', [
+    ('2', '4', '4'), (None, '2', '4'), ('3', '3', '2')])
+def test_lesions_graded_benign_are_no_donors(graded, saliency, lesion, view, other):
+    with pytest.raises(AnnotationError, match='there is nothing to paste'):
+        transform(saliency).donors(graded(lesion, view, other))
 
 
 def test_no_annotated_lesion(ann_file, saliency):

@@ -88,6 +88,33 @@ def test_classes_and_views(name, exams, tmp_path):
     assert sample.gt_label.tolist() == [labels[0]]
 
 
+@pytest.mark.parametrize('name', ['cdd_cesm_exam', 'inbreast_exam'])
+def test_regions_of_other_findings_are_ignored(name, exams, tmp_path):
+    """A mass may be among several findings: such regions are no background."""
+    exams(name, '2', '4')
+    path = tmp_path / 'annotations/train.json'
+    settings = Config.fromfile(FOLDER / f'{name}.py').train_dataloader.dataset
+    settings.data_root = str(tmp_path)
+    settings.pipeline[0].transforms[0].pop('cache_dir')
+
+    def maps():
+        with DATASETS.switch_scope_and_registry('mammo'):
+            dataset = DATASETS.build(settings)
+        samples = [dataset[i]['data_samples'] for i in range(len(dataset))]
+        return {(i, view): sample.get(view).gt_sem_seg.sem_seg.numpy()
+                for i, sample in enumerate(samples) for view in sample.view_names}
+
+    data = json.loads(path.read_text())
+    masses = maps()
+    assert {value for drawn in masses.values() for value in drawn.flat} == {0, 1}
+    data['categories'].append(dict(id=2, name='other'))
+    for annotation in data['annotations']:
+        annotation['category_id'] = 2
+    path.write_text(json.dumps(data))
+    for key, drawn in maps().items():
+        assert (drawn == 255 * masses[key]).all()
+
+
 def test_every_task_of_real_data_is_tested():
     found = {path.stem for path in FOLDER.glob('*.py')}
     masses = {name for name in found if name.startswith(('ddsm_', 'phantom_'))}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from mammo_plugins.evaluation.functional import (bootstrap_auc,
+from mammo_plugins.evaluation.functional import (best_macro_f1_threshold,
+                                                 bootstrap_auc,
                                                  bootstrap_macro_f1, confusion,
                                                  operating_threshold, roc_auc,
                                                  roc_curve, roc_summary)
@@ -152,6 +153,22 @@ def test_operating_points_by_brute_force(seed):
     assert operating_threshold(curve, 'threshold', 0.42) == 0.42
 
 
+@pytest.mark.parametrize('seed', range(4))
+def test_best_macro_f1_by_brute_force(seed):
+    """Over all thresholds, with scikit-learn; of equal ones the highest."""
+    labels, scores, patients = data(seed, ties=True)
+    scores = scores / 3  # none reaches 0.5
+    threshold = best_macro_f1_threshold(labels, scores)
+    figures = {t: sk.f1_score(labels, scores >= t, average='macro')
+               for t in [*np.unique(scores), np.inf]}
+    best = max(figures.values())
+    assert threshold == max(t for t, f in figures.items() if f > best - 1e-9)
+    summary = roc_summary(labels, scores, patients, 0)
+    assert summary['best_macro_f1_threshold'] == threshold
+    assert summary['operating_points'][0]['macro_f1'] < best
+    assert np.isnan(best_macro_f1_threshold(np.zeros(3), scores[:3]))
+
+
 def test_log_loss():
     labels, scores, patients = data(2)
     scores = np.clip(scores, 0.01, 0.99)
@@ -167,6 +184,7 @@ def test_log_loss():
     ([0, 1], [0.1, 0.2], 'a', [], '1 patients'),
     ([0, 1], [0.1, 0.2], 'ab', [('best', None)], 'best'),
     ([0, 1], [0.1, 0.2], 'ab', [('specificity', 90)], 'from 0 to 1'),
+    ([0, 1], [0.1, 0.2], 'ab', [('chosen', None)], "'chosen' needs a value"),
     ([0, 1], [0.1, 0.2], 'ab', [('threshold', None)], 'needs a value')])
 def test_mistakes(labels, scores, patients, rules, message):
     with pytest.raises(ValueError, match=message):

@@ -10,7 +10,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from mmpretrain.structures import DataSample
 from PIL import Image
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 
 from mammo_plugins.evaluation import (MalignancyMetric, ROCMetric,
                                       ViewROCMetric)
@@ -55,6 +55,41 @@ def test_figures_and_files(tmp_path):
     assert kept['counts']['resampling_units'] == 14
     assert 'patient_id' not in json.dumps(kept)
     assert Image.open(tmp_path / 'breast.png').size[0] > 300
+
+
+def test_a_threshold_of_another_part(tmp_path):
+    """At 0.5 nothing is called: macro F1 of a prevalence of 1 to 5 is 0.45."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for _ in range(2):
+        labels = np.repeat([0, 1], [50, 10])
+        parts.append((labels, 0.1 * labels + rng.uniform(0, 0.3, 60)))
+    chosen_on, tested = (
+        [classified(s, int(y), f'p{i}') for i, (y, s) in enumerate(zip(*part))]
+        for part in parts)
+    evaluate(ROCMetric(out_dir=str(tmp_path / 'train'), n_bootstrap=0), chosen_on)
+    file = tmp_path / 'train/roc.json'
+    threshold = json.loads(file.read_text())['best_macro_f1_threshold']
+    found = evaluate(ROCMetric(threshold_from=str(file), n_bootstrap=20,
+                               out_dir=str(tmp_path)), tested)
+    assert found['roc/macro_f1@threshold=0.5'] == pytest.approx(0.4545, abs=1e-3)
+    assert found['roc/macro_f1@chosen'] == pytest.approx(f1_score(
+        parts[1][0], np.float32(parts[1][1]) >= threshold, average='macro'))
+    kept = json.loads((tmp_path / 'roc.json').read_text())
+    point = kept['operating_points'][-1]
+    assert (point['rule'], point['value']) == ('chosen', threshold)
+    assert len(point['macro_f1_draws']) == 20
+
+
+@pytest.mark.parametrize('content, message', [
+    (None, 'No such file'), ('[1', 'not a file of ROCMetric'),
+    ('{}', 'best_macro_f1_threshold is None'), ('[]', 'not a file of ROCMetric')])
+def test_files_without_a_threshold(content, message, tmp_path):
+    path = tmp_path / 'roc.json'
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        ROCMetric(threshold_from=str(path))
 
 
 @pytest.mark.parametrize('samples', [[], [classified(0.3, 1)], [classified(0.3)]])

@@ -54,6 +54,38 @@ def test_keys_and_values_are_averaged():
     torch.testing.assert_close(cross(x, other), cross(x, swapped))
 
 
+def test_attention_knows_where_it_looks():
+    """The other view's places in another order are another view."""
+    torch.manual_seed(0)
+    cross = MedCrossTransformerBlock(16, 2).eval()
+    x, other = torch.rand(2, 1, 16, 6, 6)
+    scrambled = other.flatten(2)[..., torch.randperm(36)].unflatten(2, (6, 6))
+    assert (cross(x, other) - cross(x, scrambled)).abs().max() > 1e-3
+    # by nothing else
+    cross.attention.position.forward = lambda mask, part: torch.zeros_like(part)
+    torch.testing.assert_close(cross(x, other), cross(x, scrambled))
+
+
+def test_attention_can_find_the_mirrored_place():
+    """Where queries and keys are positions alone, a place looks at its own most."""
+    attention = MedCrossTransformerBlock(64, 1).attention
+    for shape in ((6, 5), (12, 9)):
+        queries, keys = (
+            attention.position(None, torch.zeros(1, 32, *size))[0].flatten(1)
+            for size in ((6, 5), shape))
+        nearest = (queries.T @ keys).argmax(dim=1)
+        for place, found in enumerate(nearest.tolist()):
+            y, x = divmod(place, 5)
+            v, u = divmod(found, shape[1])
+            assert abs((y + 1) / 6 - (v + 1) / shape[0]) <= 0.5 / 6
+            assert abs((x + 1) / 5 - (u + 1) / shape[1]) <= 0.5 / 5
+
+
+def test_channels_that_positions_do_not_fit():
+    with pytest.raises(ValueError, match='MedTransformerBlock.channels: 12; expected'):
+        MedTransformerBlock(12, 2)
+
+
 @pytest.mark.parametrize('four', [True, False])
 def test_what_the_prediction_hangs_on(four):
     net, given = mixer(four_views=four), views()

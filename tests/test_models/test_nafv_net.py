@@ -180,6 +180,27 @@ def test_affected_side(facts, labelled, side):
     assert net.enriched(inputs, samples, labelled).sides == [side] * 2
 
 
+@pytest.mark.parametrize('modality', ['CEM-LE', 'CEM-RC'])
+def test_the_positive_side_is_that_of_either_image(modality):
+    """Images of a view have BI-RADS of their own; one positive makes the exam so."""
+    net = network()
+    inputs, samples = exams(masses=('RCC', ), annotated=('RCC', ))
+    for sample in samples:
+        sample.get(f'{modality} LMLO').set_metainfo(dict(gt_label=1))
+    net.segmentor.predict(inputs, samples)
+    assert net.enriched(inputs, samples, True).sides == ['L'] * 2
+
+
+def test_weights_of_algorithm_1_as_printed():
+    net = network(distance_unit=1.)
+    inputs, samples = exams(masses=('RCC', ), num=1)
+    net.segmentor.predict(inputs, samples)
+    seen = net.enriched(inputs, samples).views['affected CC'][0, 0]
+    kept = torch.zeros(SIZE, dtype=torch.bool)
+    kept[BOX] = True
+    assert (seen[kept] > 0).all() and (seen[~kept] == 0).all()
+
+
 def test_without_a_mass_the_more_suspected_side_is_examined():
     net = network()
     inputs, samples = exams(masses=(), num=1)

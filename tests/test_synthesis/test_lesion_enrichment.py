@@ -15,7 +15,7 @@ def lesion(*parts, shape=(20, 14)):
     return mask
 
 
-def by_loop(mask, boxes):
+def by_loop(mask, boxes, unit=None):
     """The largest of each lesion's weights, straight from the text."""
     height, width = mask.shape
     found = np.zeros(mask.shape)
@@ -30,7 +30,8 @@ def by_loop(mask, boxes):
             elif x1 <= x < x2 and y1 <= y < y2:
                 weight = 0.9
             else:
-                weight = 0.9 - 0.9 * d / farthest
+                weight = max(0, 0.9 - (0.9 * d / farthest if unit is None
+                                       else d / unit))
             found[y, x] = max(found[y, x], weight)
     return found
 
@@ -50,6 +51,18 @@ def test_several_lesions():
     boxes = [(1, 2, 5, 5), (9, 14, 12, 19)]
     np.testing.assert_allclose(position_mask(mask), by_loop(mask, boxes), atol=1e-6)
     assert lesion_boxes(mask) == boxes[::-1]  # the larger first
+
+
+@pytest.mark.parametrize('unit', [1., 4., 20.])
+def test_algorithm_1_in_units(unit):
+    """In pixels, as it is printed, nothing outside of the boxes is left."""
+    boxes = [(1, 2, 5, 5), (9, 14, 12, 19)]
+    mask = lesion(*boxes)
+    found = position_mask(mask, unit)
+    np.testing.assert_allclose(found, by_loop(mask, boxes, unit), atol=1e-6)
+    assert (found[~mask].max() > 0) == (unit > 1)
+    with pytest.raises(ValueError, match='unit: 0; expected pixels'):
+        position_mask(mask, 0)
 
 
 def test_no_lesion_tells_no_position():

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mammo_plugins.synthesis import (Region, region_sums, select_region,
-                                     select_region_by_loop)
+from mammo_plugins.synthesis import (Region, RegionSearch, region_sums,
+                                     select_region, select_region_by_loop,
+                                     select_region_pair)
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=5)
 SIDES = st.integers(1, 5)
@@ -167,3 +168,76 @@ def test_bad_arguments_are_named():
         select_region(saliency, 2, 2, np.ones((4, 4)))
     with pytest.raises(ValueError, match='min_allowed'):
         select_region(saliency, 2, 2, np.ones((4, 4), bool), 90)
+
+
+def search(saliency, size=(1, 1), nipple=(0., 0.), allowed=None, pixel=(1., 1.)):
+    """Look for a lesion in the middle of a rectangle."""
+    return RegionSearch(np.array(saliency, float), *size, allowed, 1., nipple,
+                        (size[1] / 2, size[0] / 2), pixel)
+
+
+def places(one):
+    """Yield each allowed place with its sum and its distance, by loops."""
+    rows, columns = one.saliency.shape
+    for y in range(rows - one.height + 1):
+        for x in range(columns - one.width + 1):
+            window = np.s_[y:y + one.height, x:x + one.width]
+            total = one.saliency[window].sum()
+            if total > 0 and (one.allowed is None or one.allowed[window].all()):
+                dx, dy = (x + one.width / 2 - one.nipple[0],
+                          y + one.height / 2 - one.nipple[1])
+                yield (x, y), total, np.hypot(dx * one.pixel[0], dy * one.pixel[1])
+
+
+@settings(deadline=None, derandomize=True, max_examples=60)
+@given(st.integers(0, 2**31))
+def test_pairs_by_brute_force(seed):
+    """Equally far if that can be, and then the largest product of saliencies."""
+    rng = np.random.default_rng(seed)
+    pair = []
+    for _ in range(2):
+        shape = rng.integers(3, 7, 2)
+        pair.append(search(
+            rng.random(shape) * (rng.random(shape) < rng.choice([0.1, 0.5, 1])),
+            rng.integers(1, 4, 2), rng.uniform(0, 7, 2), rng.random(shape) < 0.9,
+            rng.choice([0.5, 1., 2.], 2)))
+    step = max(max(one.pixel) for one in pair)
+    found = select_region_pair(*pair)
+    every = [(round(abs(round(d / step) - round(e / step))), -s * t, p, q)
+             for p, s, d in places(pair[0]) for q, t, e in places(pair[1])]
+    if not every:
+        assert found is None
+        return
+    apart, product, _, _ = min(every)
+    (distance, total, at, other), = [
+        each for each in every
+        if each[2:] == tuple((region.x1, region.y1) for region in found)]
+    assert distance == apart and total == pytest.approx(product)
+    assert -total == pytest.approx(found[0].saliency * found[1].saliency)
+    for one, region in zip(pair, found):
+        assert (region.y2 - region.y1, region.x2 - region.x1) == (one.height, one.width)
+
+
+def test_a_pair_gives_up_some_saliency_for_the_distance():
+    """Peaks at 1.5 and 6.5 from the nipple, weaker ones at 6.5 and at 3.5."""
+    one, two = np.zeros((2, 1, 8))
+    nipple = (0, 0.5)
+    one[0, [1, 6]] = 1, 0.6
+    two[0, [3, 6]] = 0.5, 1
+    found = select_region_pair(search(one, nipple=nipple), search(two, nipple=nipple))
+    assert [region.x1 for region in found] == [6, 6]
+    one[0, 6] = 0  # none at one distance: the nearest
+    found = select_region_pair(search(one, nipple=nipple), search(two, nipple=nipple))
+    assert [region.x1 for region in found] == [1, 3]
+    # of other pixels: 1.5 x 4 mm and 6.5 x 1 mm are nearer than 3.5 x 1
+    found = select_region_pair(search(one, nipple=nipple, pixel=(4., 4.)),
+                               search(two, nipple=nipple))
+    assert [region.x1 for region in found] == [1, 6]
+
+
+def test_no_pair_without_two_places():
+    seen, dark = np.ones((4, 4)), np.zeros((4, 4))
+    assert select_region_pair(search(seen), search(dark)) is None
+    assert select_region_pair(search(seen), search(seen, (5, 1))) is None
+    assert select_region_pair(search(seen), search(
+        seen, allowed=np.zeros((4, 4), bool))) is None

@@ -1,4 +1,5 @@
 """tools/synthesize.py and naturalness.py on phantom exams."""
+import hashlib
 import importlib.util
 import json
 import sys
@@ -17,6 +18,7 @@ from mammo_plugins.io import read_mammogram
 from mammo_plugins.registry import DATASETS, MODELS
 from mammo_plugins.structures import (AnnotationError, load_coco_exam,
                                       validate_coco_exam)
+from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import fourier_adapt, gaussian_mask
 
 ROOT = Path(__file__).parents[2]
@@ -86,17 +88,22 @@ def make(monkeypatch, checkpoint, root):
     return command
 
 
-def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private):
-    out = make(tmp_path / 'made', '--count', '4', '--without', 'fourier',
-               'soft-mask')
+def test_writes_a_data_set_with_provenance(
+        make, checkpoint, root, tmp_path, assert_private):
+    out = make(tmp_path / 'made', '--count', '4', '--context', '1',
+               '--independent-views', '--without', 'fourier', 'soft-mask')
     data = load_coco_exam(out / 'annotations/train.json')
     assert validate_coco_exam(data) == []
     assert data['info']['split'] == 'train'
     original = load_coco_exam(root / 'annotations/train.json')
     by_file = {image['file_name']: image for image in original['images']}
     pasted = 0
+    hashes = {f'{what}_sha256': hashlib.sha256(path.read_bytes()).hexdigest()
+              for what, path in (('checkpoint', checkpoint),
+                                 ('saliency', out / 'saliency.npz'))}
     for image in data['images']:
         facts = image['synthetic']
+        assert hashes.items() <= facts.items()
         benign = by_file[facts['benign']]
         assert benign['birads'] == '2'
         assert image['patient_id'] == benign['patient_id']
@@ -109,7 +116,8 @@ def test_writes_a_data_set_with_provenance(make, root, tmp_path, assert_private)
             pasted += 1
             assert by_file[facts['malignant']]['birads'] == '4'
             assert (image['birads'], image['pathology']) == ('5', 'malignant')
-            assert (facts['fourier_beta'], facts['soft_mask']) == (None, None)
+            assert (facts['fourier_beta'], facts['soft_mask'],
+                    facts['same_distance']) == (None, None, False)
             x1, y1, x2, y2 = map(round, facts['region'])
             u1, v1, u2, v2 = map(round, facts['lesion'])
             changed[y1:y2, x1:x2] = True
@@ -163,6 +171,35 @@ def test_default_count_balances_the_classes(make, root, tmp_path):
     made = load_coco_exam(out / 'annotations/train.json')
     exams = {image['exam_id'] for image in made['images']}
     assert len(exams) == counts[0] - counts[1]
+
+
+def test_the_way_is_chosen(make, tmp_path):
+    """What is adapted, how wide masks are, and for which class Grad-CAM looks."""
+    out = make(tmp_path / 'made', '--count', '3', '--adapt', 'benign', '--sigma', '0.4',
+               '0.5')
+    facts = [image['synthetic'] for image in load_coco_exam(
+        out / 'annotations/train.json')['images']]
+    for fact in (fact for fact in facts if fact['malignant'] is not None):
+        x1, y1, x2, y2 = fact['region']
+        share = fact['soft_mask']['sigma'] / min(x2 - x1, y2 - y1)
+        assert fact['adapt'] == 'benign' and 0.4 <= share <= 0.5
+    # to the untrained weights of the fixture all speaks for benign
+    maps = [SaliencyMaps.read(make(tmp_path / name, '--saliency-only',
+                                   '--saliency-class', name) / 'saliency.npz').maps
+            for name in ('benign', 'malignant')]
+    assert set(maps[0]) == set(maps[1])
+    assert all(heat.max() > 0 for heat in maps[0].values())
+    assert all(heat.max() == 0 for heat in maps[1].values())
+
+
+@pytest.mark.parametrize('words, said', [
+    (['--sigma', '0.3', '0.2'], '--sigma 0.3 0.2: expected two rising shares'),
+    (['--adapt', 'benign', '--without', 'soft-mask'], 'nothing of the adapted patch')])
+def test_ways_that_cannot_be(make, tmp_path, capsys, words, said):
+    with pytest.raises(SystemExit) as stop:
+        make(tmp_path / 'made', *words)
+    assert stop.value.code == 2 and said in ' '.join(capsys.readouterr().err.split())
+    assert not (tmp_path / 'made').exists()
 
 
 def test_preview_and_saliency_alone(make, tmp_path):
@@ -298,7 +335,10 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
         assert '3 images' in done.out
         data = load_coco_exam(tmp_path / name / 'annotations/train.json')
         assert validate_coco_exam(data) == [] and len(data['images']) == 3
-    assert data['images'][0]['synthetic']['method'] == 'Poisson image editing'
+        facts = data['images'][0]['synthetic']
+        assert facts.get('checkpoint_sha256') == (hashlib.sha256(
+            checkpoint.read_bytes()).hexdigest() if name == 'gan' else None)
+    assert facts['method'] == 'Poisson image editing'
     done = run_tool('tools/synthesize.py', config, checkpoint, '--preview', '2',
                     '--out', tmp_path / 'shown', '--device', 'cpu', '--compare', config,
                     checkpoint, *options)
@@ -317,6 +357,7 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
 
 @pytest.mark.parametrize('words, said', [
     (['--beta', '0.1'], '--beta: not of the method of'),
+    (['--adapt', 'benign'], '--adapt: not of the method of'),
     (['--saliency-only'], '--saliency-only: not of the method of'),
     ([], 'give the checkpoint of its training too'),
     (['no.pth'], 'no.pth: no such checkpoint'),

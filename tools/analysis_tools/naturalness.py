@@ -32,7 +32,7 @@ from mammo_plugins.structures.saliency import SaliencyMaps
 
 EXAMPLE = ('python tools/analysis_tools/naturalness.py '
            'configs/divf/divf-concatenate_r34_phantom.py '
-           '--saliency data/phantom_synthetic/saliency.npz --context 2 '
+           '--saliency data/phantom_synthetic/saliency.npz '
            '--out work_dirs/naturalness.json\n'
            'python tools/analysis_tools/naturalness.py '
            'configs/blending/blending-gan_phantom.py --generator '
@@ -77,9 +77,9 @@ def parse_args():
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
     arguments.add_argument(
-        '--context', type=float, default=1.,
-        help='factor by which the box of a lesion grows before it is cut out; 2 for '
-        'boxes that hug the lesion (default: %(default)s, as in the paper)')
+        '--context', type=float, default=2.,
+        help='factor by which the box of a lesion grows before it is cut out '
+        '(default: %(default)s; the paper has 1)')
     arguments.add_argument(
         '--generator', nargs=2, action='append', default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
@@ -285,7 +285,8 @@ def measure(draw: Draw, what: str, seeds: List[int], epochs: int) -> dict:
 def stages_to_look_at(args: Namespace, cfg: Config) -> Tuple[Dict[str, Draw], str]:
     """Return the stages of Soft-Adapted Malignancy Synthesis, and the data's name."""
     dataset = loaded_breasts(cfg)
-    ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta, args.context)
+    ways = synthesis_stages(SaliencyMaps.read(args.saliency), args.beta,
+                            context=args.context)
     return {name: partial(pasted_patches, dataset, transform)
             for name, transform in ways.items()}, dataset.ann_file
 

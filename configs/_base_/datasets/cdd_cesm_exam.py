@@ -30,8 +30,9 @@ dataset = dict(
     complete=True,
     labels=labels,
     metainfo=dict(classes=('mass', )),
-    other_classes=('calcification', 'architectural distortion', 'asymmetry',
-                   'non-mass enhancement', 'other'),
+    # in images with several findings ('other') a region may be a mass
+    ignored_classes=('calcification', 'architectural distortion', 'asymmetry',
+                     'non-mass enhancement', 'other'),
     data_root=data_root,
     ann_file='annotations/train.json',
     pipeline=pipeline)

@@ -11,8 +11,8 @@ settings = dict(
     data_root=data_root,
     modality=None,
     pipeline=pipeline,
-    other_classes=('calcification', 'calcification cluster', 'spiculated region',
-                   'architectural distortion', 'asymmetry', 'other'))
+    ignored_classes=('calcification', 'calcification cluster', 'spiculated region',
+                     'architectural distortion', 'asymmetry', 'other'))
 train_dataloader = dict(dataset=settings)
 val_dataloader = dict(dataset=settings)
 test_dataloader = dict(dataset=settings)

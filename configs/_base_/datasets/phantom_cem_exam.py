@@ -13,7 +13,7 @@ pipeline = [
             dict(type='Resize', scale=size[::-1], keep_ratio=False)
         ]), *_base_.pipeline[1:]
 ]
-settings = dict(data_root=data_root, other_classes=(), pipeline=pipeline)
+settings = dict(data_root=data_root, ignored_classes=(), pipeline=pipeline)
 train_dataloader = dict(num_workers=1, dataset=settings)
 val_dataloader = dict(
     num_workers=1, dataset=dict(settings, ann_file='annotations/test.json'))

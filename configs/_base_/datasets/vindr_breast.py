@@ -7,7 +7,7 @@ dataset_type = 'ExamDataset'
 data_root = 'data/vindr_mammo/'
 labels = dict(field='birads', negative=('2', ), positive=('4', '5'))
 views = ('CC', 'MLO')
-# lesions of any kind are pasted by SynthesizeMalignancy
+# lesions of any kind, in breasts of BI-RADS 4 and 5, are pasted by SynthesizeMalignancy
 metainfo = dict(
     classes=('mass', 'calcification', 'architectural distortion', 'asymmetry',
              'focal asymmetry', 'global asymmetry', 'suspicious lymph node',

@@ -25,7 +25,8 @@ class DrawLesionMap(BaseTransform):
     Added Keys:
 
     - gt_seg_map (np.ndarray): (H, W) uint8: 1 in lesions, 255 in regions that are
-      to be ignored (COCO's ``iscrowd``), 0 elsewhere
+      to be ignored (COCO's ``iscrowd``, ``ignored_classes`` of the data set), 0
+      elsewhere
     """
 
     def transform(self, results: dict) -> dict:

@@ -1,21 +1,22 @@
 """Malignant breasts made of benign ones in the pipeline."""
+from collections import Counter
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.datasets.label_rule import LabelRule
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
-from mammo_plugins.synthesis import (Region, SoftMask, crop,
-                                     sample_mask_parameters, select_region,
-                                     synthesize_malignancy)
+from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
+                                     sample_mask_parameters, synthesize_malignancy)
+from .saliency_places import SaliencyPlaces, Wanted
 
 MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
-GRID_SIZE = 800  # pixels; the same, on which regions are selected, as in the paper
 
 
 @TRANSFORMS.register_module()
@@ -30,8 +31,12 @@ class SynthesizeMalignancy(BaseTransform):
     positive class are left alone.
 
     Stands in the pipeline of mmdet's ``MultiImageMixDataset`` over an
-    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. A lesion
-    is a donor if the rule of ``labels`` calls it positive.
+    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. Donors
+    are all outlined lesions of breasts of the positive class ("all region-level
+    annotations", section 4.1), whatever their kind, but those that the data set
+    grades as of the other class: the first grade that has a class by the rule of
+    ``labels`` counts, the lesion's own, that of its view or that of its breast. So
+    a finding of BI-RADS 3, or one without a grade, in a breast of BI-RADS 4 is one.
 
     Nothing is pasted into a view whose breast is smaller than the lesion's box or
     has no saliency; a breast in which nothing was pasted keeps its label. Patches
@@ -45,7 +50,8 @@ class SynthesizeMalignancy(BaseTransform):
 
     Modified Keys:
 
-    - views: ``img``, ``instances``, ``gt_label``
+    - views: ``img``, ``instances``, ``gt_label``; ``birads``, ``pathology`` and
+      ``abnormal`` become the lesion's, the one of ``labels`` the grade that counted
     - gt_label: 1 where something was pasted
 
     Added Keys:
@@ -55,8 +61,9 @@ class SynthesizeMalignancy(BaseTransform):
       (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
       view's file),
       ``saliency`` (its sum), ``fourier_beta``, ``soft_mask`` (in canonical pixels of
-      the patch), ``adapt``, ``context``, ``min_inside``, ``seed``, and whether either
-      mammogram was mirrored on loading: ``flipped``, ``malignant_flipped``
+      the patch), ``adapt``, ``context``, ``min_inside``, ``same_distance``, ``seed``,
+      and whether either mammogram was mirrored on loading: ``flipped``,
+      ``malignant_flipped``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -70,12 +77,19 @@ class SynthesizeMalignancy(BaseTransform):
         adapt (str): As in :func:`~mammo_plugins.synthesis.synthesize_malignancy`.
             Defaults to 'malignant'.
         context (float): Factor by which the lesion's box grows about its centre
-            before it is cut out. Boxes that hug the lesion leave its surroundings
-            out; then styles are exchanged between lesion and tissue, and soft masks
-            fade the lesion instead of what is around it. Defaults to 1, the
-            annotated box as in the paper.
+            before it is cut out. Boxes that hug the lesion, as most data sets have
+            them, leave its surroundings out; then styles are exchanged between
+            lesion and tissue, and soft masks fade the lesion instead of what is
+            around it. Defaults to 2; 1 is the paper's, the annotated box.
         min_inside (float): Least share of the region's pixels that lie in the
             breast. Defaults to 0.9.
+        same_distance (bool): Whether the lesion comes to the same distance from the
+            nipple in both views, as far as saliency allows: a real one does, nearly,
+            and by that the views of a breast belong together
+            (:func:`~mammo_plugins.synthesis.select_region_pair`). Nipples that are
+            not annotated are looked for on the skin line; a pair without both is
+            placed as with ``False``, the paper's way, each view by itself. Defaults
+            to True.
     """
 
     def __init__(self,
@@ -84,8 +98,9 @@ class SynthesizeMalignancy(BaseTransform):
                  fourier_beta: Optional[float] = 0.01,
                  soft_mask: Optional[dict] = dict(),
                  adapt: str = 'malignant',
-                 context: float = 1.,
-                 min_inside: float = 0.9) -> None:
+                 context: float = 2.,
+                 min_inside: float = 0.9,
+                 same_distance: bool = True) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
         if context <= 0:
@@ -111,6 +126,8 @@ class SynthesizeMalignancy(BaseTransform):
                              'which nothing of the adapted patch shows')
         self.context = context
         self.min_inside = min_inside
+        self.same_distance = same_distance
+        self._places = SaliencyPlaces(self.saliency, min_inside, same_distance)
         self._donors: Optional[List[int]] = None
         self._masks: Dict[str, Tuple[np.ndarray, Tuple[int, int]]] = {}
         self._rule: Optional[LabelRule] = None
@@ -124,8 +141,8 @@ class SynthesizeMalignancy(BaseTransform):
         Raises:
             ValueError: If it is no such data set.
             AnnotationError: If it is one for validation or test, which synthetic
-                images never enter, or no breast has an outlined lesion of the
-                positive class.
+                images never enter, or no breast of the positive class has an
+                outlined lesion.
         """
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
@@ -137,23 +154,47 @@ class SynthesizeMalignancy(BaseTransform):
                 'test_mode=True; synthetic images never enter validation or test')
         self._rule = dataset.label_rule
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        found = [
-            i for i, info in enumerate(infos) if any(
-                self._is_donor(lesion) for view in info['views'].values()
-                for lesion in view['instances'])
-        ]
+        found, counts = [], Counter()
+        for i, info in enumerate(infos):
+            lesions = [lesion for view in info['views'].values()
+                       for lesion in view['instances']]
+            donors = [lesion for found_in in self._donor_lesions(info).values()
+                      for lesion, _ in found_in]
+            found += [i] * bool(donors)
+            own = sum(self._rule.of_lesion(lesion) == 1 for lesion in donors)
+            counts.update(own=own, by_breast=len(donors) - own,
+                          others=len(lesions) - len(donors))
         if not found:
             raise AnnotationError(
-                f'{dataset.ann_file}: no lesion with a box is of the positive class '
-                f'({self._rule.field} {self._rule.classes[1]}); there is nothing to '
-                'paste')
+                f'{dataset.ann_file}: no breast of the positive class '
+                f'({self._rule.field} {self._rule.classes[1]}) has a lesion with a '
+                f"box, of {counts['others']} with one; there is nothing to paste")
+        print_log(
+            f"{dataset.ann_file}: {counts['own'] + counts['by_breast']} lesions of "
+            f"{len(found)} breasts may be pasted, {counts['own']} by their own "
+            f"{self._rule.field} and {counts['by_breast']} by that of their view or "
+            f"breast; {counts['others']} others are not", logger='current')
         for info in infos:
             if info['gt_label'] == 0:
                 self.saliency.require(info['views'].values())
         return found
 
-    def _is_donor(self, lesion: dict) -> bool:
-        return not lesion['ignore_flag'] and self._rule.of_lesion(lesion) == 1
+    def _donor_lesions(self, breast: dict) -> Dict[str, List[Tuple[dict, Any]]]:
+        """Return the lesions that may be pasted, each with the grade that says so."""
+        field, views = self._rule.field, breast['views']
+        of_breast = [(1, view[field]) for view in views.values()
+                     if breast['gt_label'] == 1 and self._rule.of_view(view) == 1]
+        found: Dict[str, List[Tuple[dict, Any]]] = {}
+        for name, view in views.items():
+            for lesion in view['instances']:
+                grades = [
+                    (self._rule.of_lesion(lesion), lesion.get(field, True)),
+                    (self._rule.of_view(view), view[field]), *of_breast]
+                label, grade = next(
+                    (each for each in grades if None not in each), (None, None))
+                if label == 1 and not lesion['ignore_flag']:
+                    found.setdefault(name, []).append((lesion, grade))
+        return found
 
     def get_indexes(self, dataset: Any) -> List[int]:
         """Draw a donor, as ``MultiImageMixDataset`` asks.
@@ -196,49 +237,58 @@ class SynthesizeMalignancy(BaseTransform):
         """
         rng = np.random.default_rng(seed)
         results['synthesis'] = {}
-        for name, (view, lesion) in self._lesions(donor, rng).items():
-            if name in results['views']:
-                facts = self._paste(results['views'][name], view, lesion, rng)
-                if facts is not None:
-                    results['synthesis'][name] = dict(facts, seed=seed)
+        lesions = {
+            name: found for name, found in self._lesions(donor, rng).items()
+            if name in results['views']
+        }
+        boxes = {
+            name: whole_box(grown_box(lesion['bbox'], self.context),
+                            donor['views'][name]['img'].shape)
+            for name, (lesion, _) in lesions.items()
+        }
+        places = self._places.find({
+            name: Wanted(results['views'][name], self._inside(results['views'][name]),
+                         (box[3] - box[1], box[2] - box[0]),
+                         _centre_in(box, lesions[name][0]))
+            for name, box in boxes.items() if box is not None
+        })
+        for name, region in places.items():
+            (lesion, grade), view = lesions[name], results['views'][name]
+            facts = self._paste(view, donor['views'][name], lesion, boxes[name],
+                                region, rng)
+            if facts is not None:
+                view.update({'birads': lesion['birads'],
+                             'pathology': lesion['pathology'], 'abnormal': True,
+                             self._rule.field: grade})
+                results['synthesis'][name] = dict(facts, seed=seed)
         if results['synthesis']:
             results['gt_label'] = 1
         return results
 
     def _lesions(self, donor: dict,
-                 rng: np.random.Generator) -> Dict[str, Tuple[dict, dict]]:
+                 rng: np.random.Generator) -> Dict[str, Tuple[dict, Any]]:
         """Choose a lesion for each view, the same one where that is known."""
-        found = {
-            name: [lesion for lesion in view['instances']
-                   if self._is_donor(lesion)]
-            for name, view in donor['views'].items()
-        }
+        found = self._donor_lesions(donor)
         ids = sorted({lesion['lesion_id'] for lesions in found.values()
-                      for lesion in lesions if lesion['lesion_id'] is not None})
+                      for lesion, _ in lesions if lesion['lesion_id'] is not None})
         chosen = ids[rng.integers(len(ids))] if ids else None
         pairs = {}
         for name, lesions in found.items():
-            same = [lesion for lesion in lesions
+            same = [(lesion, grade) for lesion, grade in lesions
                     if lesion['lesion_id'] in (chosen, None)]
             if same:
-                pairs[name] = (donor['views'][name],
-                               same[rng.integers(len(same))])
+                pairs[name] = same[rng.integers(len(same))]
         return pairs
 
     def _paste(self, view: dict, donor: dict, lesion: dict,
+               box: Tuple[int, int, int, int], region: Region,
                rng: np.random.Generator) -> Optional[Dict[str, Any]]:
-        """Paste into one view; ``None`` if there is no place for the lesion."""
-        box = whole_box(grown_box(lesion['bbox'], self.context), donor['img'].shape)
-        if box is None:
-            return None
-        patch = crop(donor['img'], box)
-        inside = self._inside(view)
-        region = self._select_region(view, patch.shape, inside)
+        """Paste into one view; ``None`` if nothing of the patch would be seen."""
+        patch, inside = crop(donor['img'], box), self._inside(view)
         patch_inside = crop(self._inside(donor), box)
-        if region is None or not (patch_inside & crop(inside, region)).any():
+        if not (patch_inside & crop(inside, region)).any():
             return None
-        mask = self.soft_mask and sample_mask_parameters(
-            patch.shape, rng, self.soft_mask)
+        mask = self.soft_mask and self._draw_mask(lesion, box, rng)
         view['img'] = synthesize_malignancy(
             view['img'], region, patch, fourier_beta=self.fourier_beta,
             soft_mask=mask, adapt=self.adapt, inside=inside,
@@ -259,28 +309,18 @@ class SynthesizeMalignancy(BaseTransform):
             adapt=self.adapt,
             context=self.context,
             min_inside=self.min_inside,
+            same_distance=self.same_distance,
             flipped=view['canonical_frame']['flipped'],
             malignant_flipped=donor['canonical_frame']['flipped'])
 
-    def _select_region(self, view: dict, size: Tuple[int, int],
-                       inside: np.ndarray) -> Optional[Region]:
-        """Find the place of a patch (h, w), of large images on a smaller grid."""
-        height, width = view['img'].shape
-        scale = min(1., GRID_SIZE / max(height, width))
-        grid = round(height * scale), round(width * scale)
-        if scale < 1:
-            inside = cv2.resize(inside.astype(np.uint8), grid[::-1],
-                                interpolation=cv2.INTER_NEAREST).astype(bool)
-        rows, columns = (max(1, round(length * scale)) for length in size)
-        found = select_region(self.saliency.of(view, grid), rows, columns,
-                              allowed=inside, min_allowed=self.min_inside)
-        if found is None or scale == 1:
-            return found
-        x1 = min(round(found.x1 / scale), width - size[1])
-        y1 = min(round(found.y1 / scale), height - size[0])
-        if min(x1, y1) < 0:
-            return None
-        return Region(x1, y1, x1 + size[1], y1 + size[0], found.saliency)
+    def _draw_mask(self, lesion: dict, box: Tuple[int, int, int, int],
+                   rng: np.random.Generator) -> MaskParameters:
+        """Draw a mask about the lesion, which the image's edge moves off centre."""
+        mask = sample_mask_parameters(
+            (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask)
+        x, y = _centre_in(box, lesion)
+        return mask._replace(mu_x=mask.mu_x + x - (box[2] - box[0]) / 2,
+                             mu_y=mask.mu_y + y - (box[3] - box[1]) / 2)
 
     def _inside(self, view: dict) -> np.ndarray:
         """Return the (H, W) bool mask of the breast, found on a small copy."""
@@ -296,7 +336,8 @@ class SynthesizeMalignancy(BaseTransform):
         return (f'{type(self).__name__}(prob={self.prob}, '
                 f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
                 f'adapt={self.adapt!r}, context={self.context}, '
-                f'min_inside={self.min_inside})')
+                f'min_inside={self.min_inside}, '
+                f'same_distance={self.same_distance})')
 
 
 def small_breast_mask(image: np.ndarray) -> np.ndarray:
@@ -335,6 +376,12 @@ def whole_box(box: List[float],
     x1, y1 = np.maximum(np.floor(box[:2]), 0).astype(int).tolist()
     x2, y2 = np.minimum(np.ceil(box[2:]), (width, height)).astype(int).tolist()
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+
+
+def _centre_in(box: Sequence[int], lesion: dict) -> Tuple[float, float]:
+    """Return the (x, y) of a lesion, as far as a box shows it, in that box."""
+    seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
+    return tuple(((seen[:2] + seen[2:]) / 2 - box[:2]).tolist())
 
 
 def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:

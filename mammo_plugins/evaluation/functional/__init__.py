@@ -18,16 +18,16 @@ from .probabilistic_f1 import (BREAST_SCORES, best_f1_threshold, merge_breasts,
                                probabilistic_f1, probabilistic_f1_summary)
 from .reconstruction import (RECONSTRUCTION_FIGURES, ReconstructionErrors,
                              reconstruction_errors)
-from .roc import (ROCCurve, bootstrap_auc, bootstrap_macro_f1,
-                  check_operating_points, confusion, operating_threshold, roc_auc,
-                  roc_curve, roc_summary)
+from .roc import (ROCCurve, best_macro_f1_threshold, bootstrap_auc,
+                  bootstrap_macro_f1, check_operating_points, confusion,
+                  operating_threshold, roc_auc, roc_curve, roc_summary)
 
 __all__ = [
     'BREAST_SCORES', 'CAM_RULES', 'CAM_THRESHOLD', 'FALSE_POSITIVE', 'FIGURES',
     'MALIGNANT', 'NEITHER', 'NOT_MALIGNANT', 'RECONSTRUCTION_FIGURES',
     'TIOR_THRESHOLDS', 'TIOU_THRESHOLDS', 'UNKNOWN', 'FROCCurve', 'FROCData',
     'ImageMatches', 'Overlap', 'PatchLabels', 'ROCCurve', 'ReconstructionErrors',
-    'best_f1_threshold', 'binarise', 'bootstrap_auc', 'bootstrap_froc',
+    'best_f1_threshold', 'best_macro_f1_threshold', 'binarise', 'bootstrap_auc', 'bootstrap_froc',
     'bootstrap_macro_f1', 'bootstrap_means', 'box_iou', 'box_mask', 'check_cam_rule',
     'check_operating_points', 'confusion', 'encode_masks', 'format_table',
     'froc_curve', 'froc_summary', 'image_figures', 'label_detections',

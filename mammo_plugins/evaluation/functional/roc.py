@@ -18,7 +18,7 @@ from .bootstrap import (json_number, no_interval, patient_weights,
                         percentile_interval, to_json)
 
 FORMAT = 'mammo_plugins.roc/1'
-RULES = ('threshold', 'specificity', 'sensitivity', 'youden')
+RULES = ('threshold', 'chosen', 'specificity', 'sensitivity', 'youden')
 OperatingRule = Tuple[str, Optional[float]]
 
 
@@ -209,7 +209,8 @@ def operating_threshold(curve: ROCCurve, rule: str,
 
     Args:
         curve (ROCCurve): From :func:`roc_curve`.
-        rule (str): 'threshold': the value itself. 'specificity': highest
+        rule (str): 'threshold': the value itself. 'chosen': the same, of a value
+            that was chosen on other samples. 'specificity': highest
             sensitivity with at least this specificity. 'sensitivity': highest
             specificity with at least this sensitivity. 'youden': largest sum of
             both, of several the highest threshold.
@@ -217,9 +218,9 @@ def operating_threshold(curve: ROCCurve, rule: str,
 
     Returns:
         float: Infinite where nothing is called; NaN if a class has no sample,
-        but for 'threshold'.
+        but for 'threshold' and 'chosen'.
     """
-    if rule == 'threshold':
+    if rule in ('threshold', 'chosen'):
         return float(value)
     if np.isnan(curve.sensitivity[0]) or np.isnan(curve.specificity[0]):
         return float('nan')
@@ -233,6 +234,30 @@ def operating_threshold(curve: ROCCurve, rule: str,
     return float(curve.thresholds[index])
 
 
+def best_macro_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The threshold with the largest macro F1, of several the highest.
+
+    Of a rare positive class few scores may reach 0.5, and macro F1 there be that of
+    calling nothing. Choose on samples of training or validation and test on others.
+
+    Args:
+        labels, scores (np.ndarray): As in :func:`roc_curve`.
+
+    Returns:
+        float: NaN if a class has no sample; infinite where calling nothing is best.
+    """
+    curve = roc_curve(labels, scores)
+    if np.isnan(curve.sensitivity[0]) or np.isnan(curve.specificity[0]):
+        return float('nan')
+    positives = np.count_nonzero(labels)
+    negatives = len(labels) - positives
+    tp, tn = curve.sensitivity * positives, curve.specificity * negatives
+    wrong = positives - tp + negatives - tn
+    macro = tp / (2 * tp + wrong) + tn / (2 * tn + wrong)
+    best = macro >= macro.max() - 1e-12
+    return float(curve.thresholds[np.argmax(best)])
+
+
 def check_operating_points(rules: Sequence[OperatingRule]) -> None:
     """Raise a ValueError if a rule is none of :func:`operating_threshold`'s."""
     for entry in rules:
@@ -244,8 +269,8 @@ def check_operating_points(rules: Sequence[OperatingRule]) -> None:
                 value is not None and 0 <= value <= 1):
             raise ValueError(f'operating_points: {rule} of {value!r}; expected a '
                              'value from 0 to 1')
-        if rule == 'threshold' and value is None:
-            raise ValueError('operating_points: a threshold needs a value')
+        if rule in ('threshold', 'chosen') and value is None:
+            raise ValueError(f'operating_points: {rule!r} needs a value')
 
 
 def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
@@ -288,7 +313,8 @@ def roc_summary(labels: np.ndarray,
         resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
 
     Returns:
-        dict: Ready for JSON; what is not defined is None. ``log_loss`` is the
+        dict: Ready for JSON; what is not defined is None.
+        ``best_macro_f1_threshold`` is for use on other samples; ``log_loss`` is the
         cross entropy, None unless scores are in [0, 1]; ``draws`` the AUC of each
         bootstrap draw, to be compared draw by draw as in
         :func:`~mammo_plugins.evaluation.functional.froc_summary`. Each operating
@@ -334,6 +360,7 @@ def roc_summary(labels: np.ndarray,
         auc_high=json_number(high[0]),
         log_loss=json_number(_log_loss(positive, scores)),
         operating_points=points,
+        best_macro_f1_threshold=json_number(best_macro_f1_threshold(positive, scores)),
         curve=dict(
             threshold=to_json(curve.thresholds),
             sensitivity=to_json(curve.sensitivity),

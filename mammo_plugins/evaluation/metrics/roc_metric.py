@@ -1,4 +1,5 @@
 """Binary classification as metrics of MMEngine's evaluator."""
+import json
 import math
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
@@ -50,6 +51,10 @@ class ROCMetric(BaseMetric):
         operating_points (Sequence[tuple]): (rule, value) as in
             :func:`~mammo_plugins.evaluation.functional.operating_threshold`.
             Defaults to a threshold of 0.5 and a specificity of 0.9.
+        threshold_from (str, optional): File that this metric wrote of the same
+            model's scores on another part, training or validation, to its
+            ``out_dir``. The threshold with the best macro F1 there is an operating
+            point here, ``macro_f1@chosen`` and so on. Defaults to ``None``.
         breast_score (str): What of the scores of a breast's samples is the score of
             the breast, for the probabilistic F1: 'mean' or 'max'. Defaults to 'mean'.
         n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
@@ -70,6 +75,7 @@ class ROCMetric(BaseMetric):
                  class_names: Sequence[str] = ('negative', 'positive'),
                  operating_points: Sequence[tuple] = (('threshold', 0.5),
                                                       ('specificity', 0.9)),
+                 threshold_from: Optional[str] = None,
                  breast_score: str = 'mean',
                  n_bootstrap: int = 1000,
                  seed: int = 0,
@@ -89,6 +95,8 @@ class ROCMetric(BaseMetric):
         self.breast_score = breast_score
         self.class_names = tuple(class_names)
         self.operating_points = [tuple(point) for point in operating_points]
+        if threshold_from is not None:
+            self.operating_points.append(('chosen', _read_threshold(threshold_from)))
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
@@ -189,6 +197,22 @@ class ROCMetric(BaseMetric):
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
 
 
+def _read_threshold(path: str) -> float:
+    """Return the threshold of the best macro F1 of a file of this metric."""
+    try:
+        summary = json.loads(Path(path).read_text())
+        threshold = summary.get('best_macro_f1_threshold')
+    except (OSError, ValueError, AttributeError) as error:
+        raise ValueError(f'ROCMetric.threshold_from: {path}: not a file of ROCMetric '
+                         f'({error}); run tools/test.py on the training or validation '
+                         'part first') from None
+    if not isinstance(threshold, (int, float)):
+        raise ValueError(f'ROCMetric.threshold_from: {path}: '
+                         f'best_macro_f1_threshold is {threshold}; expected a number, '
+                         'of a part with both classes and scores that tell them apart')
+    return float(threshold)
+
+
 def _breast(sample: dict) -> Optional[str]:
     """Name the one breast that a sample is of, ``None`` if it is of none or several.
 
@@ -231,7 +255,8 @@ def _metrics(summary: dict) -> Dict[str, float]:
     if not summary['n_bootstrap']:
         del metrics['auc_low'], metrics['auc_high']
     for point in summary['operating_points']:
-        at = point['rule'] if point['value'] is None else (
+        # the chosen one differs from model to model, its name not
+        at = point['rule'] if point['value'] is None or point['rule'] == 'chosen' else (
             f"{point['rule']}={point['value']:g}")
         for name in ('sensitivity', 'specificity', 'precision', 'macro_f1'):
             metrics[f'{name}@{at}'] = point[name]

@@ -87,6 +87,8 @@ class NaFVNet(BaseModel):
         jitter (float): Largest shift of masks on the unaffected side, in sides of
             their boxes; 0 is row 4 of table 3, symmetrical positions. Defaults to 0.1;
             the paper does not say how far.
+        distance_unit (float, optional): Of position masks, in pixels, as in
+            :func:`~mammo_plugins.synthesis.position_mask`. Defaults to ``None``.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor` that
             leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
@@ -103,6 +105,7 @@ class NaFVNet(BaseModel):
                  std: Sequence[float] = (1., ),
                  robust_loss: Optional[dict] = dict(type='mammo.RobustFocalLoss'),
                  jitter: float = 0.1,
+                 distance_unit: Optional[float] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(
@@ -115,6 +118,7 @@ class NaFVNet(BaseModel):
         self.robust_loss = robust_loss and MODELS.build(robust_loss)
         self.modality = modality
         self.jitter = jitter
+        self.distance_unit = distance_unit
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(
                 name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
@@ -283,7 +287,8 @@ class NaFVNet(BaseModel):
         name = self._view_name(side, projection)
         image = inputs[name][i, 0].cpu().numpy()
         masses = _to_shape(self._masses(sample, side, projection), image.shape)
-        pair = {f'affected {projection}': image * position_mask(masses)}
+        weights = position_mask(masses, self.distance_unit)
+        pair = {f'affected {projection}': image * weights}
         if len(self.mixer.names) == len(AFFECTED):
             return pair
         other = self._view_name(_opposite(side), projection)
@@ -298,7 +303,7 @@ class NaFVNet(BaseModel):
         if training and self.jitter:
             rng = np.random.default_rng(np.random.randint(2**31))
             placed = jittered_lesions(mirrored, rng, self.jitter)
-        weights = position_mask(placed)
+        weights = position_mask(placed, self.distance_unit)
         pair[f'unaffected {projection}'] = unaffected * weights
         if training and self.robust_loss is not None:
             warped = _to_shape(view.contralateral.warp_image(image), unaffected.shape)
@@ -338,8 +343,10 @@ class NaFVNet(BaseModel):
                    for view in self.segmentor.views_of(sample, side))
 
     def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
-        return max(view.get('gt_label') or 0
-                   for view in self.segmentor.views_of(sample, side))
+        # either image of a view may be the one that made the exam positive
+        names = {name_of(side, projection) for projection in VIEWS
+                 for name_of in (self.segmentor.view_name, self._view_name)}
+        return max(sample.get(name).get('gt_label') or 0 for name in names)
 
     def _suspected(self, sample: MultiViewDataSample, side: str) -> float:
         return max(float(view.pred_sem_seg.probability.max())

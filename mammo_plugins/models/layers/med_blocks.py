@@ -5,10 +5,13 @@ MedViT's efficient convolution block and local transformer block. Ours, for simp
 ReLU where MedViT has h-swish and squeeze-and-excitation; no batch norm before
 feed-forward networks and within projections; residuals around each part; attention with
 layer norm and a network of its own; keys and values averaged in two dimensions; no
-stochastic depth; as many heads in all blocks.
+stochastic depth; as many heads in all blocks; and positions of queries and keys, by
+which attention can find the same place in another view, as MedViT, of one view, need
+not.
 """
 import torch
 from mmcv.cnn import ConvModule
+from mmdet.models.layers import SinePositionalEncoding
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -87,17 +90,22 @@ class _Attention(BaseModule):
     """Attention between the places of two feature maps.
 
     Keys and values are averaged over ``reduction`` x ``reduction`` places, as in
-    MedViT's efficient self-attention.
+    MedViT's efficient self-attention. To queries and keys are added sines and cosines
+    of where they lie, as shares of height and width.
     """
 
     def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
         super().__init__()
         self.layer = AttentionLayer(channels, num_heads, mlp_ratio=1.)
         self.reduction = reduction
+        self.position = SinePositionalEncoding(channels // 2, normalize=True)
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
-        source = F.avg_pool2d(source, self.reduction, ceil_mode=True)
-        found = self.layer(*(part.flatten(2).transpose(1, 2) for part in (x, source)))
+        position = self.position(None, source[:1])
+        source, position = (F.avg_pool2d(part, self.reduction, ceil_mode=True)
+                            for part in (source, position))
+        found = self.layer(*(part.flatten(2).transpose(1, 2) for part in (
+            x, source, self.position(None, x[:1]), position)))
         return found.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
@@ -110,13 +118,16 @@ class MedTransformerBlock(BaseModule):
     MedViT has three quarters and one.
 
     Args:
-        channels (int): C, a multiple of twice ``num_heads``.
+        channels (int): C, a multiple of 8 and of twice ``num_heads``.
         num_heads (int): Of attention and convolution.
         reduction (int): Of keys and values. Defaults to 1.
     """
 
     def __init__(self, channels: int, num_heads: int, reduction: int = 1) -> None:
         super().__init__()
+        if channels % 8:
+            raise ValueError(f'{type(self).__name__}.channels: {channels}; expected a '
+                             'multiple of 8, for sines and cosines in both directions')
         half = channels // 2
         self.low = nn.Conv2d(channels, half, 1)
         self.attention = _Attention(half, num_heads, reduction)

@@ -1,5 +1,5 @@
 """Self-attention within a view and cross-attention to the other projection."""
-from typing import Tuple
+from typing import Tuple, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -26,19 +26,24 @@ class AttentionLayer(BaseModule):
         self.mlp = nn.Sequential(
             nn.Linear(embed_dims, hidden), nn.GELU(), nn.Linear(hidden, embed_dims))
 
-    def forward(self, query: Tensor, source: Tensor) -> Tensor:
+    def forward(self, query: Tensor, source: Tensor,
+                query_pos: Union[Tensor, float] = 0.,
+                source_pos: Union[Tensor, float] = 0.) -> Tensor:
         """Attend.
 
         Args:
             query (Tensor): (N, L, D).
             source (Tensor): (N, M, D), what is attended to; ``query`` itself for
                 self-attention.
+            query_pos (Tensor), source_pos (Tensor): (L, D) and (M, D) positions,
+                added to queries and to keys. Default to none.
 
         Returns:
             Tensor: (N, L, D).
         """
         normed, source = self.norm1(query), self.norm1(source)
-        query = query + self.attention(normed, source, source, need_weights=False)[0]
+        query = query + self.attention(
+            normed + query_pos, source + source_pos, source, need_weights=False)[0]
         return query + self.mlp(self.norm2(query))
 
 

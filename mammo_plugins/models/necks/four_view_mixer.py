@@ -58,7 +58,8 @@ class FourViewMixer(BaseModule):
 
     Args:
         in_channels (int): Of the features.
-        channels (Sequence[int]): Of the stages. Defaults to (96, 192, 384).
+        channels (Sequence[int]): Of the stages, multiples of 8. Defaults to
+            (96, 192, 384).
         num_blocks (Sequence[int]): L1, L2, L3. Defaults to (2, 2, 2).
         num_heads (int): A divisor of half of all channels. Defaults to 6.
         reductions (Sequence[int]): Of keys and values. Defaults to (2, 1, 1).

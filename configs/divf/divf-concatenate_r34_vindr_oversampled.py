@@ -1,0 +1,5 @@
+# Malignant breasts repeated, as many as benign ones in an epoch of the same length: the
+# control for synthesis.
+_base_ = './divf-concatenate_r34_vindr.py'
+
+train_dataloader = dict(sampler=dict(_delete_=True, type='ClassBalancedSampler'))
