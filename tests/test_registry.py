@@ -84,6 +84,13 @@ ARGUMENTS = {
         stages=dict(all=dict(
             max_epochs=1, optim_wrapper=dict(optimizer=dict(type='SGD')),
             param_scheduler=None, auto_scale_lr=None))),
+    'SyncedRPNHead': dict(
+        in_channels=4,
+        anchor_generator=dict(
+            type='mmdet.AnchorGenerator', scales=[8], ratios=[1.], strides=[4]),
+        bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type='mmdet.FocalLoss'),
+        loss_bbox=dict(type='mmdet.L1Loss')),
     'SynthesizeMalignancy': dict(saliency=MagicMock()),
     'WithCleanImage': dict(transforms=[]),
 }

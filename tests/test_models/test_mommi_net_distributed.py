@@ -1,4 +1,4 @@
-"""MommiNet in two processes, one of which lacks views."""
+"""MommiNet and its losses in two processes, one of which lacks views."""
 import sys
 from pathlib import Path
 
@@ -7,18 +7,37 @@ import torch
 import torch.distributed as dist
 
 import mammo_plugins  # noqa: F401
-from mmengine.config import Config
+from mmdet.structures import DetDataSample
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
+from mmengine.structures import InstanceData
+from torch import nn
 
+from mammo_plugins.models import RoIFocalLoss, SyncedRPNHead
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
                                    train_in_two_processes)
+
+pytestmark = pytest.mark.skipif(not dist.is_gloo_available(),
+                                reason='PyTorch without gloo')
 
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
 BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
            ('full', 'full'))
+RPN = dict(
+    in_channels=2, feat_channels=2, num_classes=1,
+    anchor_generator=dict(type='mmdet.AnchorGenerator', scales=[2], ratios=[1.],
+                          strides=[4, 8]),
+    bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+    loss_cls=dict(type='mmdet.FocalLoss'),
+    loss_bbox=dict(type='mmdet.L1Loss'),
+    train_cfg=ConfigDict(
+        assigner=dict(type='mmdet.MaxIoUAssigner', pos_iou_thr=0.4,
+                      neg_iou_thr=0.3, min_pos_iou=0.3),
+        allowed_border=-1, pos_weight=-1))
+BOXES = ([[4., 4., 14., 14.], [20., 20., 29., 30.]], [])  # of two images
 
 
 def train(rank):
@@ -50,7 +69,74 @@ def train(rank):
     return model
 
 
-@pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
-def test_processes_stay_in_step_where_views_are_missing(tmp_path):
-    one, other = train_in_two_processes(train, tmp_path)
-    assert all(torch.equal(a, b) for a, b in zip(one, other))
+def made_rois():
+    """Logits and labels of an image with a mass and of a normal one."""
+    torch.manual_seed(0)
+    labels = torch.ones(2, 64, dtype=torch.long)
+    labels[0, :20] = 0
+    return torch.randn(2, 64, 1), labels
+
+
+def roi_gradients(images):
+    """The gradients of logits in a training step on some of the images."""
+    logits, labels = made_rois()
+    logits = logits[images].flatten(0, 1).requires_grad_()
+    RoIFocalLoss()(logits, labels[images].flatten(), torch.ones(len(logits)),
+                   avg_factor=float(len(logits))).backward()
+    return logits.grad.flatten()
+
+
+def rpn_gradients(images):
+    """The gradient of an RPN in a training step on some of the images."""
+    torch.manual_seed(0)
+    head = SyncedRPNHead(**RPN)
+    head.init_weights()
+    levels = [torch.randn(2, 2, 8, 8)[images], torch.randn(2, 2, 4, 4)[images]]
+    samples = [DetDataSample(
+        metainfo=dict(img_shape=(32, 32), pad_shape=(32, 32)),
+        gt_instances=InstanceData(
+            bboxes=torch.tensor(BOXES[i]).reshape(-1, 4),
+            labels=torch.zeros(len(BOXES[i])).long())) for i in images]
+    losses = head.loss(levels, samples)
+    sum(sum(parts) for parts in losses.values()).backward()
+    return torch.cat([p.grad.flatten() for p in head.parameters()])
+
+
+def all_cases(rank):
+    """Everything in one pair of processes; hand it out as parameters."""
+    return nn.ModuleList([
+        # one image a process
+        nn.ParameterList([roi_gradients([rank]), rpn_gradients([rank])]),
+        train(rank)
+    ])
+
+
+@pytest.fixture(scope='module')
+def of_processes(tmp_path_factory):
+    return train_in_two_processes(all_cases, tmp_path_factory.mktemp('processes'))
+
+
+def test_processes_stay_in_step_where_views_are_missing(of_processes):
+    one, other = of_processes
+    assert all(torch.equal(a, b) for a, b in zip(one[2:], other[2:]))
+
+
+def test_rois_weigh_as_in_one_batch(of_processes):
+    """A false alarm in the normal image as one beside the mass."""
+    apart = torch.stack([parameters[0] for parameters in of_processes])
+    # distributed training takes the mean of the processes' gradients
+    torch.testing.assert_close(apart.flatten() / 2, roi_gradients([0, 1]))
+
+
+def test_anchors_weigh_as_in_one_batch(of_processes):
+    mean = sum(parameters[1] for parameters in of_processes) / 2
+    together = rpn_gradients([0, 1])
+    assert together.abs().max() > 0
+    torch.testing.assert_close(mean, together)
+
+
+def test_one_process_is_mmdets_rpn(monkeypatch):
+    ours = rpn_gradients([0, 1])
+    monkeypatch.setattr(SyncedRPNHead, 'get_targets',
+                        SyncedRPNHead.__mro__[1].get_targets)
+    torch.testing.assert_close(ours, rpn_gradients([0, 1]))
