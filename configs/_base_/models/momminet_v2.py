@@ -10,7 +10,7 @@ data_preprocessor.type = 'MultiViewDataPreprocessor'
 ipsilateral.type = 'IpsiDualNet'
 ipsilateral.roi_head.update(type='RelationRoIHead', geometry='nipple')
 ipsilateral.roi_head.bbox_head.update(
-    type='RelationBBoxHead', num_relation_blocks=2)
+    type='RelationBBoxHead', num_relation_blocks=(1, 1))
 
 # one way from maps to boxes, for the bilateral branch and the fusion network
 map_to_boxes = dict(max_per_img=20)
