@@ -48,7 +48,7 @@ ARGUMENTS = {
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
     'HRNet': dict(extra=HRNET_W48),
-    'HRNetV2Head': dict(in_channels=(4, 8)),
+    'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
     'IVFBlock': dict(in_channels=4),
     'IpsiDualNet': dict(

@@ -26,7 +26,10 @@ def model():
     model.init_weights()
     # untrained maps are flat: spread them, so that there are boxes to compare
     for head in (model.bilateral.decode_head, model.fusion):
-        torch.nn.init.normal_(head.conv_logits.weight, std=3.)
+        weight = torch.nn.init.normal_(head.conv_logits.weight, std=1.)
+        with torch.no_grad():
+            weight -= weight.mean()  # features are positive
+            head.conv_logits.bias.zero_()
     return model.eval()
 
 
@@ -205,7 +208,8 @@ def test_boxes_are_rescaled(model, exam):
     small, = model.test_step(pseudo_collate(copy.deepcopy(exam[:1])))
     for name in ('main', 'ipsilateral', 'bilateral'):
         exam[0]['data_samples'].get(name).set_metainfo(
-            dict(scale_factor=(0.5, 0.25)))
+            # lengths in mm stay, and with them the relations
+            dict(scale_factor=(0.5, 0.25), pixel_spacing_mm=(0.025, 0.05)))
     large, = model.test_step(pseudo_collate(exam[:1]))
     assert torch.allclose(
         large.pred_instances.bboxes,

@@ -1,6 +1,7 @@
 """MommiNet and its losses in two processes, one of which lacks views."""
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,13 +16,14 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 from mammo_plugins.models import RoIFocalLoss, SyncedRPNHead
-from mammo_plugins.registry import MODELS
+from mammo_plugins.registry import HOOKS, MODELS
 from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
                                    train_in_two_processes)
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(),
                                 reason='PyTorch without gloo')
 
+CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
 BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
@@ -43,7 +45,7 @@ BOXES = ([[4., 4., 14., 14.], [20., 20., 29., 30.]], [])  # of two images
 def train(rank):
     """Train each stage for some steps."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from test_mommi_net import CONFIG, annotated, without
+    from test_mommi_net import annotated, without
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
@@ -54,7 +56,8 @@ def train(rank):
         model.start_stage(stage)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(f'{stage}.'))
-        wrapped = MMDistributedDataParallel(model)
+        # as the launcher's: running statistics are those of each process's images
+        wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
         model.train()
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.SGD(trained, lr=0.01)
@@ -102,13 +105,34 @@ def rpn_gradients(images):
     return torch.cat([p.grad.flatten() for p in head.parameters()])
 
 
+@torch.no_grad()
+def validated(model):
+    """What a process says of an image: maps of the bilateral branch."""
+    torch.manual_seed(0)
+    with torch.random.fork_rng():
+        return model.eval().bilateral.probability_map(*torch.rand(2, 1, 1, 64, 64))
+
+
+def validations(model):
+    """Maps by the model as trained, after an epoch's end, and by its checkpoint."""
+    maps = [validated(model)]
+    hook = HOOKS.build(Config.fromfile(CONFIG).default_hooks.sync_buffers)
+    hook.after_train_epoch(SimpleNamespace(model=model))
+    maps.append(validated(model))
+    checkpoint = [model.state_dict()]
+    dist.broadcast_object_list(checkpoint)  # the first process writes it
+    model.load_state_dict(checkpoint[0])
+    return [*maps, validated(model)]
+
+
 def all_cases(rank):
     """Everything in one pair of processes; hand it out as parameters."""
-    return nn.ModuleList([
+    model = train(rank)
+    parameters = [p.detach().clone() for p in model.parameters()]
+    return nn.ParameterList([
         # one image a process
-        nn.ParameterList([roi_gradients([rank]), rpn_gradients([rank])]),
-        train(rank)
-    ])
+        roi_gradients([rank]), rpn_gradients([rank]),
+        *validations(model), *parameters])
 
 
 @pytest.fixture(scope='module')
@@ -118,7 +142,14 @@ def of_processes(tmp_path_factory):
 
 def test_processes_stay_in_step_where_views_are_missing(of_processes):
     one, other = of_processes
-    assert all(torch.equal(a, b) for a, b in zip(one[2:], other[2:]))
+    assert all(torch.equal(a, b) for a, b in zip(one[5:], other[5:], strict=True))
+
+
+def test_each_process_validates_what_the_checkpoint_holds(of_processes):
+    trained, synced, loaded = zip(*(parameters[2:5] for parameters in of_processes))
+    assert not torch.equal(*trained)  # statistics of other images
+    for found in (*synced, *loaded):
+        assert torch.equal(found, synced[0])
 
 
 def test_rois_weigh_as_in_one_batch(of_processes):

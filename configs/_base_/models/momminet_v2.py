@@ -30,7 +30,9 @@ bilateral = dict(
 fusion = dict(
     type='IntegratedFusionNet',
     feature_channels=[48, 96, 192, 384],
-    channels=[32, 64, 128, 256])
+    channels=[32, 64, 128, 256],
+    # batches are of one image
+    norm_cfg=dict(type='GN', num_groups=8))
 
 # section 3.7
 malignancy = dict(
