@@ -96,6 +96,8 @@ def run(phantom_root):
         exams.data_root = str(phantom_root)
         exams.ann_file = 'annotations/train.json'
         exams.pipeline = changed(exams.pipeline, cache_dir=None)
+        if exams.get('detection_file'):  # written by a detector
+            exams.update(detection_file=None, gold=True)
         exams.metainfo = dict(classes=('mass', ))  # all that a phantom has
         if path in BREASTS or path in PAIRS:
             # full size is tested once, below

@@ -47,6 +47,7 @@ ARGUMENTS = {
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
+    'DetectionFileHook': dict(out_file='detections.json'),
     'HRNet': dict(extra=HRNET_W48),
     'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
