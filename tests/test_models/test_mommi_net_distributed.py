@@ -15,7 +15,8 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.structures import InstanceData
 from torch import nn
 
-from mammo_plugins.models import RoIFocalLoss, SyncedRPNHead
+from mammo_plugins.models import (RoIFocalLoss, SyncedRPNHead,
+                                  UncertaintyWeightedLoss)
 from mammo_plugins.registry import HOOKS, MODELS
 from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
                                    train_in_two_processes)
@@ -89,6 +90,20 @@ def roi_gradients(images):
     return logits.grad.flatten()
 
 
+def malignancy_gradients(halves):
+    """The gradients of a step on halves of a batch, one of which has few labels."""
+    torch.manual_seed(0)
+    scores = torch.randn(2, 6, 3)  # two logits and a BI-RADS score
+    labels = torch.tensor([[1, 0, 0, 1, -1, 0], [-1, -1, 1, -1, -1, -1]])
+    targets = torch.rand(2, 6)
+    targets[0, :3] = targets[1] = torch.nan
+    scores = scores[halves].flatten(0, 1).requires_grad_()
+    loss = UncertaintyWeightedLoss(init_sigma=(0.5, 2.))
+    loss(scores[:, :2], scores[:, 2], labels[halves].flatten(),
+         targets[halves].flatten())['loss'].backward()
+    return loss.log_sigma.grad, scores.grad
+
+
 def rpn_gradients(images):
     """The gradient of an RPN in a training step on some of the images."""
     torch.manual_seed(0)
@@ -132,7 +147,7 @@ def all_cases(rank):
     return nn.ParameterList([
         # one image a process
         roi_gradients([rank]), rpn_gradients([rank]),
-        *validations(model), *parameters])
+        *malignancy_gradients([rank]), *validations(model), *parameters])
 
 
 @pytest.fixture(scope='module')
@@ -142,11 +157,11 @@ def of_processes(tmp_path_factory):
 
 def test_processes_stay_in_step_where_views_are_missing(of_processes):
     one, other = of_processes
-    assert all(torch.equal(a, b) for a, b in zip(one[5:], other[5:], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(one[7:], other[7:], strict=True))
 
 
 def test_each_process_validates_what_the_checkpoint_holds(of_processes):
-    trained, synced, loaded = zip(*(parameters[2:5] for parameters in of_processes))
+    trained, synced, loaded = zip(*(parameters[4:7] for parameters in of_processes))
     assert not torch.equal(*trained)  # statistics of other images
     for found in (*synced, *loaded):
         assert torch.equal(found, synced[0])
@@ -157,6 +172,13 @@ def test_rois_weigh_as_in_one_batch(of_processes):
     apart = torch.stack([parameters[0] for parameters in of_processes])
     # distributed training takes the mean of the processes' gradients
     torch.testing.assert_close(apart.flatten() / 2, roi_gradients([0, 1]))
+
+
+def test_labels_of_malignancy_weigh_as_in_one_batch(of_processes):
+    sigmas, scores = zip(*(parameters[2:4] for parameters in of_processes))
+    of_sigmas, of_scores = malignancy_gradients([0, 1])
+    torch.testing.assert_close(torch.cat(scores) / 2, of_scores)
+    torch.testing.assert_close(sum(sigmas) / 2, of_sigmas)
 
 
 def test_anchors_weigh_as_in_one_batch(of_processes):
