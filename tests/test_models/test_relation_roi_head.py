@@ -272,7 +272,7 @@ def test_concatenation_without_relation_blocks():
 
 
 def by_hand(head, feats, auxiliary, relation):
-    """Hu et al.'s order: layer, relation, sum, ReLU; auxiliary RoIs without relation."""
+    """Hu et al.: layer, relation, sum, ReLU; auxiliary RoIs without relation."""
     box_head = head.bbox_head
     x, aux = feats.flatten(1), auxiliary.flatten(1)
     embedding = embed_geometry(relation.geometry, box_head.embedding_channels)
