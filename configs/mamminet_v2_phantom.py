@@ -47,7 +47,9 @@ model = dict(
         backbone=hrnet_w8,
         decode_head=dict(in_channels=[8, 16, 32, 64], channels=32)),
     fusion=dict(
-        feature_channels=[8, 16, 32, 64], channels=[8, 16, 32, 64]),
+        feature_channels=[8, 16, 32, 64],
+        channels=[8, 16, 32, 64],
+        norm_cfg=dict(num_groups=4)),
     malignancy=dict(
         backbone=dict(
             arch=dict(

@@ -47,8 +47,9 @@ ARGUMENTS = {
     'NippleDetector': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
+    'DetectionFileHook': dict(out_file='detections.json'),
     'HRNet': dict(extra=HRNET_W48),
-    'HRNetV2Head': dict(in_channels=(4, 8)),
+    'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
     'IVFBlock': dict(in_channels=4),
     'IpsiDualNet': dict(
@@ -86,6 +87,13 @@ ARGUMENTS = {
         stages=dict(all=dict(
             max_epochs=1, optim_wrapper=dict(optimizer=dict(type='SGD')),
             param_scheduler=None, auto_scale_lr=None))),
+    'SyncedRPNHead': dict(
+        in_channels=4,
+        anchor_generator=dict(
+            type='mmdet.AnchorGenerator', scales=[8], ratios=[1.], strides=[4]),
+        bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+        loss_cls=dict(type='mmdet.FocalLoss'),
+        loss_bbox=dict(type='mmdet.L1Loss')),
     'SynthesizeMalignancy': dict(saliency=MagicMock()),
     'WithCleanImage': dict(transforms=[]),
 }

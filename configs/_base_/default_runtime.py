@@ -7,6 +7,8 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    # each process validates with the running statistics that the checkpoint has
+    sync_buffers=dict(type='SyncBuffersHook'),
     checkpoint_check=dict(type='CheckpointCheckHook'),
     data_summary=dict(type='DataSummaryHook'),
     finite=dict(type='FiniteHook'),

@@ -4,7 +4,6 @@ _base_ = '../mamminet_v2.py'
 
 resnet = dict(
     depth=50,
-    norm_eval=False,
     # ImageNet weights; docs/how_to/pretrained_weights.md says where from
     init_cfg=dict(
         type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'))
@@ -30,7 +29,3 @@ model = dict(
         decode_head=dict(_delete_=True, type='ASPPHead', in_channels=2048)),
     fusion=dict(feature_channels=[256, 512, 1024, 2048]))
 del resnet
-
-# the pooled features of one image alone cannot be normalised
-train_cfg = dict(
-    stages=dict(bilateral=dict(train_dataloader=dict(batch_size=2))))

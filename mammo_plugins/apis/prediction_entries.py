@@ -54,6 +54,8 @@ def judge_exam(sample: MultiViewDataSample, names: List[str], views: Views,
             found.views[name] = dict(masses=_outlines(probability > 0.5))
         if 'heat_map' in view:
             found.heat_maps[name] = _in_file(view.heat_map, view, file)
+            found.exam['heat_map_class'] = ('benign', 'malignant')[
+                int(view.pred_label)]
 
 
 def judged_breast(sample: MultiViewDataSample, names: List[str],

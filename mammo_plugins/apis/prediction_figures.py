@@ -31,10 +31,9 @@ def draw_judged_exam(views: Views, entry: dict, heat_maps: Dict[str, np.ndarray]
                 else frame.image_to_canonical(heat_map))
     title = (f'exam {entry["exam_id"]}, malignancy {entry["malignancy"]:.2f}, '
              f'{entry["examined_side"]} examined')
-    predicted = 'malignant' if entry['malignancy'] > 0.5 else 'benign'
     for panels, what, figure in (
             (outlined, 'segmented masses', 'figure'),
-            (heated, f'Grad-CAM of {predicted}', 'heat_map_figure')):
+            (heated, f'Grad-CAM of {entry["heat_map_class"]}', 'heat_map_figure')):
         draw_four_view(panels, out / entry[figure],
                        f'{title}, {what}\nresearch use only')
 

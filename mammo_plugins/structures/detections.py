@@ -71,8 +71,9 @@ def read_detections(path: Union[str, Path]) -> Dict[int, Detections]:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path}: no such detection file; write one with the detector, or set '
-            'detection_file=None to use annotated lesions alone')
+            f'{path}: no such detection file; write one by a test of the detector with '
+            'DetectionFileHook, or set detection_file=None and gold=True to use '
+            'annotated lesions alone')
     try:
         data = read_json(path)
     except JsonError as error:

@@ -67,6 +67,7 @@ def test_contrast_enhanced_exam(folder, tmp_path, assert_private):
             cv2.fillPoly(mask, [np.floor(outline).astype(np.int32)], 1)
         inside = pixels[mask > 0].mean()
         assert inside > 0.6 * pixels.max() > pixels[mask == 0].mean()
+    assert (entry['heat_map_class'] == 'malignant') == (entry['malignancy'] > 0.5)
     for key in ('figure', 'heat_map_figure'):
         picture = cv2.imread(str(tmp_path / 'out' / entry[key]))
         assert picture.std() > 5

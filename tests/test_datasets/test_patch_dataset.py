@@ -119,6 +119,15 @@ def test_mistakes(root):
         dataset(root)
 
 
+def test_the_papers_patches():
+    """Section 3.8: gold and detected ones for training, detected ones to be judged."""
+    cfg = Config.fromfile(CONFIGS / 'momminet/malignancy_densenet121_ddsm.py')
+    for part in ('train', 'val', 'test'):
+        patches = cfg[f'{part}_dataloader'].dataset
+        assert patches.detection_file == f'data/ddsm/detections/{part}.json'
+        assert patches.get('gold', True) == (part == 'train')
+
+
 @pytest.mark.parametrize('part', ['train', 'test'])
 def test_pipelines_keep_float_grey_values(phantom_root, part):
     """From the file to the network's input, more than 8 bits of grey."""

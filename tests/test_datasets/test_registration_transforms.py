@@ -1,4 +1,9 @@
 """Nipples and registration in a pipeline."""
+import gc
+import pickle
+import tracemalloc
+from importlib import import_module
+
 import numpy as np
 import pytest
 from mmdet.structures.bbox import HorizontalBoxes
@@ -70,6 +75,51 @@ class TestLocateNipple:
         results.update(nipple=None, nipple_source=None, img=disc)
         assert LocateNipple(0.31)(dict(results))['nipple'] is None
         assert LocateNipple()(dict(results))['nipple_source'] == 'contour'
+
+
+class TestMemory:
+    """Nothing an image is kept over an epoch, whatever the number of images."""
+
+    def pairs(self, exam, number):
+        """As many pairs of different files; all look alike."""
+        sides = {side: view(exam, side) for side in 'LR'}
+        return [[dict(sides[side], img_path=f'{i}{side}') for side in 'LR']
+                for i in range(number)]
+
+    def run(self, kind, transform, pairs):
+        for main, other in pairs:
+            views = (dict(main=main, bilateral=other)
+                     if kind is RegisterContralateral else dict(LCC=main, RCC=other))
+            views = transform(dict(views=views))['views']
+            if kind is RegisterSides:  # as NaFV-Net does
+                views['LCC']['contralateral'].warp_image(views['RCC']['img'])
+
+    @pytest.mark.parametrize('kind', [RegisterContralateral, RegisterSides])
+    def test_it_stays_flat_over_many_pairs(self, exam, kind, monkeypatch):
+        transforms = import_module(kind.__module__)
+        monkeypatch.setattr(transforms, '_MOST_KEPT', 2)
+        transform = kind()
+        pairs = self.pairs(exam, 9)
+        tracemalloc.start()
+        try:
+            self.run(kind, transform, pairs[:3])
+            gc.collect()
+            before = tracemalloc.get_traced_memory()[0]
+            self.run(kind, transform, pairs[3:])
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+        # the maps of a single pair are 260 KB
+        assert grown < 50_000
+
+    def test_a_pair_takes_little_as_long_as_it_is_kept(self, exam):
+        transform = RegisterContralateral()
+        self.run(RegisterContralateral, transform, self.pairs(exam, 3))
+        assert len(transform._registrations) == 3
+        kept = pickle.dumps((transform._contours, transform._registrations))
+        # of 4,096 pairs 70 MB, at any size: contours are found on small images
+        assert len(kept) / 3 < 20_000
 
 
 class TestRegisterSides:

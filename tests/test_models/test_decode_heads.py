@@ -6,8 +6,12 @@ import torch
 import torch.nn.functional as F
 from mmdet.structures import DetDataSample
 from mmengine.structures import PixelData
+from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from mammo_plugins.models import ASPPHead, HRNetV2Head, shrink_lesion_map
+
+
+GROUPS = dict(type='GN', num_groups=2)
 
 
 def pyramid(channels=(3, 4, 5, 6), n=2, size=16):
@@ -20,7 +24,7 @@ def pyramid(channels=(3, 4, 5, 6), n=2, size=16):
 
 def test_mixing_before_enlarging_is_mixing_the_concatenation():
     torch.manual_seed(0)
-    head = HRNetV2Head((3, 4, 5, 6)).eval()
+    head = HRNetV2Head((3, 4, 5, 6), norm_cfg=GROUPS).eval()
     features = pyramid()
     enlarged = [F.interpolate(f, size=(16, 16), mode='bilinear') for f in features]
     weight = torch.cat([conv.weight for conv in head.mix], 1)
@@ -31,8 +35,8 @@ def test_mixing_before_enlarging_is_mixing_the_concatenation():
 
 
 @pytest.mark.parametrize('head', [
-    HRNetV2Head((3, 4, 5, 6), channels=7),
-    ASPPHead(6, channels=8, dilations=(1, 2)),
+    HRNetV2Head((3, 4, 5, 6), channels=8),
+    ASPPHead(6, channels=16, dilations=(1, 2)),
 ])
 def test_starts_at_the_prior(head):
     torch.manual_seed(0)
@@ -42,6 +46,38 @@ def test_starts_at_the_prior(head):
     assert logits.shape == (2, 1, size, size)
     assert 0.005 < logits.sigmoid().mean() < 0.02
     assert torch.sigmoid(head.conv_logits.bias).item() == pytest.approx(0.01)
+
+
+def test_pyramid_pooling_is_torchvisions():
+    """With batch norm and the same weights, in order."""
+    torch.manual_seed(0)
+    head = ASPPHead(6, channels=8, dilations=(1, 2), norm_cfg=dict(type='BN')).eval()
+    theirs = ASPP(6, (1, 2), 8).eval()
+    ours = torch.nn.ModuleList([head.branches, head.of_mean, head.project])
+    with torch.no_grad():
+        for one, other in zip(ours.state_dict().values(),
+                              theirs.state_dict().values(), strict=True):
+            one.copy_(torch.rand_like(other) if other.is_floating_point() else other)
+            other.copy_(one)
+    x = torch.randn(2, 6, 9, 7)
+    torch.testing.assert_close(head.aspp(x), theirs(x))
+
+
+@pytest.mark.parametrize('head', [
+    HRNetV2Head((3, 4, 5, 6), channels=8),
+    ASPPHead(6, channels=16, dilations=(1, 2)),
+])
+def test_an_image_comes_out_as_alone(head):
+    """In training as in testing: nothing is taken from the other images."""
+    head.eval()
+    tested = head(pyramid())
+    head.train()
+    for module in head.modules():  # random by intent
+        if isinstance(module, torch.nn.Dropout):
+            module.eval()
+    alone = torch.cat([head([level[i:i + 1] for level in pyramid()])
+                       for i in range(2)])
+    torch.testing.assert_close(alone, tested)
 
 
 def test_shrinking_keeps_small_lesions_and_what_is_ignored():
@@ -55,7 +91,7 @@ def test_shrinking_keeps_small_lesions_and_what_is_ignored():
 
 
 def test_loss_compares_at_the_logits_resolution():
-    head = HRNetV2Head((3, 4, 5, 6), channels=4)
+    head = HRNetV2Head((3, 4, 5, 6), channels=8)
     samples = []
     for seed in range(2):
         generator = torch.Generator().manual_seed(seed)

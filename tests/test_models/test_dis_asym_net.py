@@ -85,6 +85,7 @@ def test_exchanged_sides_exchange_the_predictions():
             torch.testing.assert_close(one.R.get(name), two.L.get(name),
                                        atol=1e-5, rtol=0)
         assert one.R.heat_map.shape == one.R.normal_img.shape == SIZE
+        assert one.R.pred_label.item() == one.R.pred_score.argmax()
 
 
 @pytest.mark.parametrize('fakes', [(), (0, )])

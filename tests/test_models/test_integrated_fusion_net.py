@@ -17,7 +17,8 @@ def build(**kwargs):
     torch.manual_seed(0)
     net = IntegratedFusionNet(
         **{
-            **dict(feature_channels=CHANNELS, channels=(4, 5, 6, 7)),
+            **dict(feature_channels=CHANNELS, channels=(4, 6, 8, 10),
+                   norm_cfg=dict(type='GN', num_groups=2)),
             **kwargs
         })
     net.init_weights()

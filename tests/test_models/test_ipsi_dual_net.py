@@ -18,7 +18,7 @@ BASELINE = (Path(__file__).parents[2] / 'configs' / 'baselines' /
             'faster-rcnn_hrnetv2p-w8_phantom.py')
 
 
-def build(ipsi=True, blocks=2, **kwargs):
+def build(ipsi=True, blocks=(1, 1), **kwargs):
     model = Config.fromfile(BASELINE).model
     model.roi_head.bbox_head.fc_out_channels = 16
     if ipsi:
@@ -156,7 +156,7 @@ def test_predictions_without_partner_are_those_of_faster_rcnn():
     [dict(main=view_of(30, (64, 80), 1, nipple=None),
           ipsilateral=view_of(31, (72, 64), 1))],
 ], ids=['normal', 'exam', 'one without', 'none with', 'no nipple'])
-@pytest.mark.parametrize('blocks', [0, 2])
+@pytest.mark.parametrize('blocks', [(0, 0), (1, 1)])
 def test_training_step(pairs, blocks):
     net = build(blocks=blocks).train()
     losses = losses_of(net, pairs)

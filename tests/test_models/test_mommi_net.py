@@ -1,5 +1,6 @@
 """MommiNet: stages, missing views, shared work."""
 import copy
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def model():
     model.init_weights()
     # untrained maps are flat: spread them, so that there are boxes to compare
     for head in (model.bilateral.decode_head, model.fusion):
-        torch.nn.init.normal_(head.conv_logits.weight, std=3.)
+        weight = torch.nn.init.normal_(head.conv_logits.weight, std=1.)
+        with torch.no_grad():
+            weight -= weight.mean()  # features are positive
+            head.conv_logits.bias.zero_()
     return model.eval()
 
 
@@ -125,6 +129,65 @@ def test_training_with_missing_views(model, exam, stage, holes):
         assert not missing  # distributed training would fail
 
 
+def folds_of(tmp_path, models, patients):
+    """Checkpoints of whole systems, and files of the patients that each holds out."""
+    folds = []
+    for k, (model, held_out) in enumerate(zip(models, patients)):
+        folds.append(dict(checkpoint=str(tmp_path / f'{k}.pth'),
+                          ann_file=str(tmp_path / f'{k}.json')))
+        torch.save(dict(state_dict=model.state_dict()), folds[-1]['checkpoint'])
+        Path(folds[-1]['ann_file']).write_text(json.dumps(dict(
+            images=[dict(patient_id=name) for name in held_out])))
+    return folds
+
+
+def with_folds(model, folds):
+    """The same system, given folds."""
+    cfg = Config.fromfile(CONFIG).model
+    with MODELS.switch_scope_and_registry('mammo'):
+        given = MODELS.build(dict(cfg, out_of_fold=folds))
+    given.load_state_dict(model.state_dict())
+    with MODELS.switch_scope_and_registry('mammo'):
+        given.start_stage('fusion')
+    return given.eval()
+
+
+def test_fusion_learns_from_maps_out_of_folds(model, exam, tmp_path):
+    """Each patient's maps are of the branches of her fold, features of the system."""
+    samples = annotated(exam)[:2]
+    for sample, patient in zip(samples, 'ab'):
+        sample['data_samples'].main.set_metainfo(dict(patient_id=patient))
+    other = copy.deepcopy(model)
+    for parameter in other.bilateral.decode_head.parameters():
+        torch.nn.init.normal_(parameter)
+    torch.nn.init.normal_(other.ipsilateral.roi_head.bbox_head.fc_cls.weight)
+    model.start_stage('fusion')
+
+    # a system whose branches are all of one fold: maps of that fold
+    same = with_folds(model, folds_of(tmp_path, [model, model], ['a', 'b']))
+    assert loss(same, samples).item() == pytest.approx(loss(model, samples).item())
+    mixed = with_folds(model, folds_of(tmp_path, [other, model], ['a', 'b']))
+    assert loss(mixed, samples[1:]).item() == pytest.approx(
+        loss(model, samples[1:]).item())
+    data = model.data_preprocessor(pseudo_collate(samples[:1]), True)
+    with torch.no_grad():
+        views = other.ipsilateral.encode_views(**data)
+        image, ipsi, bi = other._maps(**data, i=0, encoded=views)
+        features = model.ipsilateral.backbone(image)
+        by_hand = model.fusion.loss(image, ipsi, bi, features,
+                                    [data['data_samples'][0].main])['loss_map']
+    found = loss(mixed, samples[:1])
+    assert found.item() == pytest.approx(by_hand.item())
+    assert found.item() != pytest.approx(loss(model, samples[:1]).item())
+    # nothing of the folds is saved or trained
+    assert set(mixed.state_dict()) == set(model.state_dict())
+    samples[0]['data_samples'].main.set_metainfo(dict(patient_id='c'))
+    with pytest.raises(ValueError, match='in no ann_file'):
+        loss(mixed, samples[:1])
+    with pytest.raises(ValueError, match='held out by another fold'):
+        with_folds(model, folds_of(tmp_path, [model, model], ['ab', 'b']))
+
+
 def test_fusion_learns_from_complete_samples_alone(model, exam):
     model.start_stage('fusion')
     samples = annotated(exam)
@@ -205,7 +268,8 @@ def test_boxes_are_rescaled(model, exam):
     small, = model.test_step(pseudo_collate(copy.deepcopy(exam[:1])))
     for name in ('main', 'ipsilateral', 'bilateral'):
         exam[0]['data_samples'].get(name).set_metainfo(
-            dict(scale_factor=(0.5, 0.25)))
+            # lengths in mm stay, and with them the relations
+            dict(scale_factor=(0.5, 0.25), pixel_spacing_mm=(0.025, 0.05)))
     large, = model.test_step(pseudo_collate(exam[:1]))
     assert torch.allclose(
         large.pred_instances.bboxes,

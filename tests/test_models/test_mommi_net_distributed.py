@@ -1,30 +1,52 @@
-"""MommiNet in two processes, one of which lacks views."""
+"""MommiNet and its losses in two processes, one of which lacks views."""
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.distributed as dist
 
 import mammo_plugins  # noqa: F401
-from mmengine.config import Config
+from mmdet.structures import DetDataSample
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmengine.model import MMDistributedDataParallel
+from mmengine.structures import InstanceData
+from torch import nn
 
-from mammo_plugins.registry import MODELS
+from mammo_plugins.models import (RoIFocalLoss, SyncedRPNHead,
+                                  UncertaintyWeightedLoss)
+from mammo_plugins.registry import HOOKS, MODELS
 from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
                                    train_in_two_processes)
 
+pytestmark = pytest.mark.skipif(not dist.is_gloo_available(),
+                                reason='PyTorch without gloo')
+
+CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
 BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
            ('full', 'full'))
+RPN = dict(
+    in_channels=2, feat_channels=2, num_classes=1,
+    anchor_generator=dict(type='mmdet.AnchorGenerator', scales=[2], ratios=[1.],
+                          strides=[4, 8]),
+    bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+    loss_cls=dict(type='mmdet.FocalLoss'),
+    loss_bbox=dict(type='mmdet.L1Loss'),
+    train_cfg=ConfigDict(
+        assigner=dict(type='mmdet.MaxIoUAssigner', pos_iou_thr=0.4,
+                      neg_iou_thr=0.3, min_pos_iou=0.3),
+        allowed_border=-1, pos_weight=-1))
+BOXES = ([[4., 4., 14., 14.], [20., 20., 29., 30.]], [])  # of two images
 
 
 def train(rank):
     """Train each stage for some steps."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from test_mommi_net import CONFIG, annotated, without
+    from test_mommi_net import annotated, without
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
@@ -35,7 +57,8 @@ def train(rank):
         model.start_stage(stage)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.startswith(f'{stage}.'))
-        wrapped = MMDistributedDataParallel(model)
+        # as the launcher's: running statistics are those of each process's images
+        wrapped = MMDistributedDataParallel(model, broadcast_buffers=False)
         model.train()
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.SGD(trained, lr=0.01)
@@ -50,7 +73,123 @@ def train(rank):
     return model
 
 
-@pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
-def test_processes_stay_in_step_where_views_are_missing(tmp_path):
-    one, other = train_in_two_processes(train, tmp_path)
-    assert all(torch.equal(a, b) for a, b in zip(one, other))
+def made_rois():
+    """Logits and labels of an image with a mass and of a normal one."""
+    torch.manual_seed(0)
+    labels = torch.ones(2, 64, dtype=torch.long)
+    labels[0, :20] = 0
+    return torch.randn(2, 64, 1), labels
+
+
+def roi_gradients(images):
+    """The gradients of logits in a training step on some of the images."""
+    logits, labels = made_rois()
+    logits = logits[images].flatten(0, 1).requires_grad_()
+    RoIFocalLoss()(logits, labels[images].flatten(), torch.ones(len(logits)),
+                   avg_factor=float(len(logits))).backward()
+    return logits.grad.flatten()
+
+
+def malignancy_gradients(halves):
+    """The gradients of a step on halves of a batch, one of which has few labels."""
+    torch.manual_seed(0)
+    scores = torch.randn(2, 6, 3)  # two logits and a BI-RADS score
+    labels = torch.tensor([[1, 0, 0, 1, -1, 0], [-1, -1, 1, -1, -1, -1]])
+    targets = torch.rand(2, 6)
+    targets[0, :3] = targets[1] = torch.nan
+    scores = scores[halves].flatten(0, 1).requires_grad_()
+    loss = UncertaintyWeightedLoss(init_sigma=(0.5, 2.))
+    loss(scores[:, :2], scores[:, 2], labels[halves].flatten(),
+         targets[halves].flatten())['loss'].backward()
+    return loss.log_sigma.grad, scores.grad
+
+
+def rpn_gradients(images):
+    """The gradient of an RPN in a training step on some of the images."""
+    torch.manual_seed(0)
+    head = SyncedRPNHead(**RPN)
+    head.init_weights()
+    levels = [torch.randn(2, 2, 8, 8)[images], torch.randn(2, 2, 4, 4)[images]]
+    samples = [DetDataSample(
+        metainfo=dict(img_shape=(32, 32), pad_shape=(32, 32)),
+        gt_instances=InstanceData(
+            bboxes=torch.tensor(BOXES[i]).reshape(-1, 4),
+            labels=torch.zeros(len(BOXES[i])).long())) for i in images]
+    losses = head.loss(levels, samples)
+    sum(sum(parts) for parts in losses.values()).backward()
+    return torch.cat([p.grad.flatten() for p in head.parameters()])
+
+
+@torch.no_grad()
+def validated(model):
+    """What a process says of an image: maps of the bilateral branch."""
+    torch.manual_seed(0)
+    with torch.random.fork_rng():
+        return model.eval().bilateral.probability_map(*torch.rand(2, 1, 1, 64, 64))
+
+
+def validations(model):
+    """Maps by the model as trained, after an epoch's end, and by its checkpoint."""
+    maps = [validated(model)]
+    hook = HOOKS.build(Config.fromfile(CONFIG).default_hooks.sync_buffers)
+    hook.after_train_epoch(SimpleNamespace(model=model))
+    maps.append(validated(model))
+    checkpoint = [model.state_dict()]
+    dist.broadcast_object_list(checkpoint)  # the first process writes it
+    model.load_state_dict(checkpoint[0])
+    return [*maps, validated(model)]
+
+
+def all_cases(rank):
+    """Everything in one pair of processes; hand it out as parameters."""
+    model = train(rank)
+    parameters = [p.detach().clone() for p in model.parameters()]
+    return nn.ParameterList([
+        # one image a process
+        roi_gradients([rank]), rpn_gradients([rank]),
+        *malignancy_gradients([rank]), *validations(model), *parameters])
+
+
+@pytest.fixture(scope='module')
+def of_processes(tmp_path_factory):
+    return train_in_two_processes(all_cases, tmp_path_factory.mktemp('processes'))
+
+
+def test_processes_stay_in_step_where_views_are_missing(of_processes):
+    one, other = of_processes
+    assert all(torch.equal(a, b) for a, b in zip(one[7:], other[7:], strict=True))
+
+
+def test_each_process_validates_what_the_checkpoint_holds(of_processes):
+    trained, synced, loaded = zip(*(parameters[4:7] for parameters in of_processes))
+    assert not torch.equal(*trained)  # statistics of other images
+    for found in (*synced, *loaded):
+        assert torch.equal(found, synced[0])
+
+
+def test_rois_weigh_as_in_one_batch(of_processes):
+    """A false alarm in the normal image as one beside the mass."""
+    apart = torch.stack([parameters[0] for parameters in of_processes])
+    # distributed training takes the mean of the processes' gradients
+    torch.testing.assert_close(apart.flatten() / 2, roi_gradients([0, 1]))
+
+
+def test_labels_of_malignancy_weigh_as_in_one_batch(of_processes):
+    sigmas, scores = zip(*(parameters[2:4] for parameters in of_processes))
+    of_sigmas, of_scores = malignancy_gradients([0, 1])
+    torch.testing.assert_close(torch.cat(scores) / 2, of_scores)
+    torch.testing.assert_close(sum(sigmas) / 2, of_sigmas)
+
+
+def test_anchors_weigh_as_in_one_batch(of_processes):
+    mean = sum(parameters[1] for parameters in of_processes) / 2
+    together = rpn_gradients([0, 1])
+    assert together.abs().max() > 0
+    torch.testing.assert_close(mean, together)
+
+
+def test_one_process_is_mmdets_rpn(monkeypatch):
+    ours = rpn_gradients([0, 1])
+    monkeypatch.setattr(SyncedRPNHead, 'get_targets',
+                        SyncedRPNHead.__mro__[1].get_targets)
+    torch.testing.assert_close(ours, rpn_gradients([0, 1]))

@@ -289,6 +289,8 @@ def test_predictions():
         for name in NAMES:
             view = sample.get(name)
             assert ('heat_map' in view) == (name in ('CEM-LE RCC', 'CEM-LE RMLO'))
+            if 'heat_map' in view:  # and says what it is of
+                assert view.pred_label.item() == sample.pred_label.item()
         heat = sample.get('CEM-LE RCC').heat_map
         assert heat.shape == SIZE and 0 <= heat.min() <= heat.max() <= 1
 

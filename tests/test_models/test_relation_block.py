@@ -24,27 +24,37 @@ def make_block(geometry_channels=12, **kwargs):
 def by_hand(block, main, auxiliary, embedding):
     """Eq. 1 and Hu et al.'s eqs. 2, 3, 5 and 6, one pair of RoIs at a time."""
     heads, size, key = 3, 2, 4
+
+    def mapped(layer, x, rows):
+        return layer.weight[rows] @ x + layer.bias[rows]
+
     out = main.clone()
     for head in range(heads):
-        w_m = block.main_key.weight[head * key:(head + 1) * key]
-        w_a = block.aux_key.weight[head * key:(head + 1) * key]
-        w_v = block.aux_value.weight[head * size:(head + 1) * size]
-        w_g = block.geometry_weight.weight[head]
+        keys = slice(head * key, (head + 1) * key)
+        values = slice(head * size, (head + 1) * size)
         for i in range(len(main)):
+            query = mapped(block.main_key, main[i], keys)
             shares = []
             for j in range(len(auxiliary)):
-                w_appearance = (w_a @ auxiliary[j]) @ (w_m @ main[i]) / math.sqrt(key)
-                w_geometry = max(float(w_g @ embedding[i, j]), 1e-6)
+                w_appearance = mapped(
+                    block.aux_key, auxiliary[j], keys) @ query / math.sqrt(key)
+                w_geometry = max(
+                    float(mapped(block.geometry_weight, embedding[i, j], head)), 1e-6)
                 shares.append(w_geometry * math.exp(w_appearance))
+            total = sum(shares)
+            if block.none_key is not None:
+                total += math.exp(block.none_log_weight[head] + block.none_key[
+                    keys] @ query / math.sqrt(key))
             for j, share in enumerate(shares):
-                out[i, head * size:(head + 1) * size] += (
-                    share / sum(shares) * (w_v @ auxiliary[j]))
+                out[i, values] += share / total * mapped(
+                    block.aux_value, auxiliary[j], values)
     return out
 
 
 @torch.no_grad()
-def test_block_is_its_equations():
-    block = make_block()
+@pytest.mark.parametrize('none_key', [False, True])
+def test_block_is_its_equations(none_key):
+    block = make_block(none_key=none_key)
     main, auxiliary = torch.randn(5, 6), torch.randn(4, 6)
     embedding = embed_geometry(torch.randn(5, 4, 3), channels=4)
     weights = block.geometry_weight(embedding)
@@ -54,8 +64,39 @@ def test_block_is_its_equations():
         by_hand(block, main, auxiliary, embedding), atol=1e-5, rtol=1e-5)
 
 
-def test_block_gradients():
-    block = make_block().double()
+@torch.no_grad()
+def test_a_roi_without_partner_takes_over_nothing_with_a_none_key():
+    main, auxiliary = torch.randn(5, 6), torch.randn(4, 6)
+    for none_key in (False, True):
+        block = make_block(none_key=none_key)
+        block.geometry_weight.bias.fill_(-1e4)  # geometry forbids all
+        if none_key:
+            block.none_key.zero_()
+            block.none_log_weight.zero_()
+        change = block(main, auxiliary, torch.randn(5, 4, 12)) - main
+        assert (change.abs().max() < 1e-3) == none_key
+
+
+@torch.no_grad()
+def test_the_none_key_starts_at_a_fifth():
+    torch.manual_seed(0)
+    block = IpsilateralRelationBlock(64, num_heads=16, key_channels=8, none_key=True)
+    block.init_weights()
+    block.aux_value.weight.zero_()
+    block.aux_value.bias.fill_(1.)  # the sum of the weights is what is added
+    boxes = []
+    for number in (50, 300):
+        corners = torch.rand(number, 2) * torch.tensor([50., 100.])
+        boxes.append(torch.cat([corners, corners + 2 + 13 * torch.rand(number, 2)], 1))
+    geometry = nipple_geometry(boxes[0], (50., 50.), boxes[1], (50., 50.))
+    main = torch.randn(50, 64)
+    added = block(main, torch.randn(300, 64), embed_geometry(geometry)) - main
+    assert 0.1 < 1 - float(added.mean()) < 0.35
+
+
+@pytest.mark.parametrize('none_key', [False, True])
+def test_block_gradients(none_key):
+    block = make_block(none_key=none_key).double()
     main = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
     auxiliary = torch.randn(4, 6, dtype=torch.float64, requires_grad=True)
     embedding = embed_geometry(torch.randn(3, 4, 3, dtype=torch.float64), 4)
@@ -84,6 +125,7 @@ def test_geometry_that_forbids_all_leaves_appearance():
     block = make_block()
     main, auxiliary = torch.randn(5, 6), torch.randn(4, 6)
     block.geometry_weight.weight.zero_()
+    block.geometry_weight.bias.zero_()
     alike = block(main, auxiliary, torch.randn(5, 4, 12))
     block.geometry_weight.weight.fill_(-1.)
     found = block(main, auxiliary, torch.rand(5, 4, 12) * 1e4)
@@ -96,6 +138,7 @@ def test_geometry_chooses_the_partner():
     """A pair that alone has weight takes all of the attention."""
     block = make_block(geometry_channels=1)
     block.geometry_weight.weight.fill_(1.)
+    block.geometry_weight.bias.zero_()
     main, auxiliary = torch.randn(2, 6), 0.1 * torch.randn(3, 6)
     embedding = torch.full((2, 3, 1), -1.)
     embedding[0, 2] = embedding[1, 0] = 5.
@@ -113,6 +156,24 @@ def test_half_precision():
     with torch.autocast('cpu', dtype=torch.bfloat16):
         found = block(main, auxiliary, embedding)
     torch.testing.assert_close(found.float(), wanted, atol=0.1, rtol=0.1)
+
+
+@torch.no_grad()
+def test_small_weights_keep_their_ratio_in_half_precision():
+    """Logarithms near -11 are 0.06 apart in bfloat16, which is 6% of a weight."""
+    block = make_block(geometry_channels=1)
+    for layer in (block.main_key, block.geometry_weight):
+        layer.weight.zero_()
+        layer.bias.zero_()
+    block.geometry_weight.weight.fill_(1.)
+    block.aux_value.weight.copy_(torch.eye(6))
+    block.aux_value.bias.zero_()
+    weights = torch.linspace(1e-5, 2e-5, 8)
+    values = torch.eye(8)[:, :6]
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        found = block(torch.zeros(1, 6), values, weights[None, :, None])
+    torch.testing.assert_close(
+        found[0].float(), weights[:6] / weights.sum(), rtol=1e-4, atol=0)
 
 
 def test_heads_must_divide_channels():

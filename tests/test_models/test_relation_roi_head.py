@@ -7,9 +7,11 @@ import pytest
 import torch
 from mmdet.models import StandardRoIHead
 from mmdet.structures import DetDataSample
+from mmdet.structures.bbox import bbox2roi
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
+from mammo_plugins.models.layers import embed_geometry
 from mammo_plugins.models.roi_heads import AuxiliaryViews, RelationRoIHead
 
 CHANNELS = 8
@@ -25,7 +27,7 @@ TEST_CFG = ConfigDict(
     score_thr=0.0, nms=dict(type='nms', iou_threshold=0.5), max_per_img=10)
 
 
-def make_head(relation=True, blocks=2, **kwargs):
+def make_head(relation=True, blocks=(1, 1), **kwargs):
     extractor = dict(
         type='mmdet.SingleRoIExtractor',
         roi_layer=dict(type='RoIAlign', output_size=3, sampling_ratio=2),
@@ -157,7 +159,6 @@ def test_mixed_batch():
 def relating(head, main, aux, rows):
     """What the head hands to its relation blocks."""
     from mammo_plugins.models.roi_heads.relation_roi_head import _PairedFeatures
-    from mmdet.structures.bbox import bbox2roi
     features = _PairedFeatures(main[0], main[2], AuxiliaryViews(*aux, rows))
     return head._related(features, bbox2roi([p.bboxes for p in main[1]]))
 
@@ -223,7 +224,7 @@ def test_geometry_matters_only_through_the_nipple():
 
 
 @pytest.mark.parametrize('geometry', ['nipple', 'shape_location', 'image_centre'])
-@pytest.mark.parametrize('blocks', [0, 2])
+@pytest.mark.parametrize('blocks', [(0, 0), (1, 1), (0, 2)])
 @pytest.mark.parametrize('rows', [[0, 1], [1], []])
 @pytest.mark.parametrize('lesions', [0, 2])
 def test_every_parameter_gets_a_gradient(geometry, blocks, rows, lesions):
@@ -238,7 +239,7 @@ def test_every_parameter_gets_a_gradient(geometry, blocks, rows, lesions):
 
 
 def test_gradients_reach_the_auxiliary_features():
-    for blocks in (0, 2):
+    for blocks in ((0, 0), (1, 1)):
         head = make_head(blocks=blocks)
         main, aux = views_of(3, [20]), views_of(4, [9])
         for level in aux[0]:
@@ -251,7 +252,7 @@ def test_gradients_reach_the_auxiliary_features():
 @torch.no_grad()
 def test_concatenation_without_relation_blocks():
     """The auxiliary view at the main RoI's place, scaled to its size."""
-    head = make_head(blocks=0).eval()
+    head = make_head(blocks=(0, 0)).eval()
     main, aux = views_of(3, [4, 5]), views_of(4, [6], size=(128, 32))
     seen = []
     head.bbox_head.register_forward_pre_hook(
@@ -268,6 +269,42 @@ def test_concatenation_without_relation_blocks():
         tuple(level[1:] for level in main[0]),
         torch.cat([torch.zeros(5, 1), main[1][1].bboxes], 1))
     torch.testing.assert_close(feats[4:, :CHANNELS], wanted)
+
+
+def by_hand(head, feats, auxiliary, relation):
+    """Hu et al.: layer, relation, sum, ReLU; auxiliary RoIs without relation."""
+    box_head = head.bbox_head
+    x, aux = feats.flatten(1), auxiliary.flatten(1)
+    embedding = embed_geometry(relation.geometry, box_head.embedding_channels)
+    for fc, block in zip(box_head.shared_fcs, box_head.relation_blocks):
+        x, aux = x @ fc.weight.T + fc.bias, aux @ fc.weight.T + fc.bias
+        x = x + (block(x, aux, embedding) - x)
+        x, aux = x.clamp(min=0), aux.clamp(min=0)
+    return x @ box_head.fc_cls.weight.T + box_head.fc_cls.bias
+
+
+@torch.no_grad()
+def test_relations_stand_between_layer_and_relu():
+    head = make_head().eval()
+    main, aux = views_of(3, [5]), views_of(4, [6])
+    auxiliary, (relation, ) = relating(head, main, aux, [0])
+    rois = bbox2roi([p.bboxes for p in main[1]])
+    feats = head.bbox_roi_extractor(main[0], rois)
+    found, _ = head.bbox_head(feats, auxiliary, [relation])
+    wanted = by_hand(head, feats, auxiliary, relation)
+    torch.testing.assert_close(found, wanted)
+    # features of either sign reach the blocks
+    seen = []
+    head.bbox_head.relation_blocks[1].register_forward_pre_hook(
+        lambda block, args: seen.extend(args[:2]))
+    head.bbox_head(feats, auxiliary, [relation])
+    assert all((x < 0).any() and (x > 0).any() for x in seen)
+
+
+def test_a_number_of_blocks_for_each_layer():
+    assert len(make_head(blocks=(2, 1)).bbox_head.relation_blocks) == 3
+    with pytest.raises(ValueError, match='num_relation_blocks.*expected 2 numbers'):
+        make_head(blocks=(1, ))
 
 
 def test_unknown_geometry():

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from mmdet.models.roi_heads.bbox_heads import Shared2FCBBoxHead
@@ -24,10 +26,23 @@ def test_sum_over_the_number_of_foreground_rois(gamma, alpha):
     logits = torch.randn(9, 2, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 2, 2, 0, 2, 2, 2])  # 2 is background
     weights = torch.rand(9, dtype=torch.float64)
-    loss = RoIFocalLoss(gamma, alpha, loss_weight=3.)(
+    loss = RoIFocalLoss(gamma=gamma, alpha=alpha, loss_weight=3.)(
         logits, labels, weights, avg_factor=9.)
     expected = 3. * by_hand(logits, labels, weights, gamma, alpha) / 3
     assert loss.item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize('foreground, fraction, divisor', [
+    (0, 0., 1), (0, 0.05, 25.6), (10, 0.05, 25.6), (40, 0.05, 40), (3, 0., 3)
+])
+def test_divisor(foreground, fraction, divisor):
+    labels = torch.ones(512, dtype=torch.long)
+    labels[:foreground] = 0
+    # at logit 0 a lesion gives 0.25 / 4 log 2, another RoI three times that
+    total = (foreground + 3 * (512 - foreground)) / 16 * math.log(2)
+    loss = RoIFocalLoss(fraction)(torch.zeros(512, 1), labels, torch.ones(512),
+                                  avg_factor=512.)
+    assert loss.item() == pytest.approx(total / divisor, rel=1e-5)
 
 
 def test_images_without_lesions_have_a_finite_loss():

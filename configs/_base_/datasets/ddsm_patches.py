@@ -1,7 +1,11 @@
-# Patches for the malignancy classifier (MommiNet-v2, section 3.8). Detected patches
-# join once a detector has run: set detection_file of each part, and gold=False for
-# val and test as in the paper; without detections, annotated lesions take their place
-# there.
+# Patches for the malignancy classifier (MommiNet-v2, section 3.8): annotated and
+# detected ones for training, detected ones alone for validation and test. A detector
+# writes the files, part by part:
+#     python tools/test.py configs/mamminet_v2.py CHECKPOINT --cfg-options \
+#         test_dataloader.dataset.ann_file=annotations/train.json \
+#         default_hooks.detections.type=DetectionFileHook \
+#         default_hooks.detections.out_file=data/ddsm/detections/train.json
+# To do without: detection_file=None and gold=False, which is another protocol.
 dataset_type = 'PatchDataset'
 data_root = 'data/ddsm/'
 
@@ -46,7 +50,7 @@ train_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/train.json',
-        detection_file=None,
+        detection_file=data_root + 'detections/train.json',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=16,
@@ -57,8 +61,8 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/val.json',
-        detection_file=None,
-        gold=True,
+        detection_file=data_root + 'detections/val.json',
+        gold=False,
         test_mode=True,
         pipeline=test_pipeline))
 test_dataloader = dict(
@@ -70,8 +74,8 @@ test_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         ann_file='annotations/test.json',
-        detection_file=None,
-        gold=True,
+        detection_file=data_root + 'detections/test.json',
+        gold=False,
         test_mode=True,
         pipeline=test_pipeline))
 

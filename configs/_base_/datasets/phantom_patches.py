@@ -1,5 +1,6 @@
-# Patches of the phantom of `python tools/dataset_converters/phantom.py`. It has no val
-# part: validation shows the test part, nothing is selected by it.
+# Patches of annotated lesions of the phantom of `python
+# tools/dataset_converters/phantom.py`. It has no val part: validation shows the test
+# part, nothing is selected by it.
 _base_ = './ddsm_patches.py'
 data_root = 'data/phantom/'
 patch_size = 64
@@ -22,15 +23,24 @@ test_pipeline = [
 train_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        data_root=data_root, other_classes=(), pipeline=train_pipeline))
+        data_root=data_root,
+        other_classes=(),
+        detection_file=None,
+        pipeline=train_pipeline))
 val_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_root=data_root,
         other_classes=(),
         ann_file='annotations/test.json',
+        detection_file=None,
+        gold=True,
         pipeline=test_pipeline))
 test_dataloader = dict(
     num_workers=1,
     dataset=dict(
-        data_root=data_root, other_classes=(), pipeline=test_pipeline))
+        data_root=data_root,
+        other_classes=(),
+        detection_file=None,
+        gold=True,
+        pipeline=test_pipeline))

@@ -42,7 +42,7 @@ model = dict(
     neck=dict(
         type='HRFPN', in_channels=[48, 96, 192, 384], out_channels=256),
     rpn_head=dict(
-        type='RPNHead',
+        type='SyncedRPNHead',
         in_channels=256,
         feat_channels=256,
         anchor_generator=dict(

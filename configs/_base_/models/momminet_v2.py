@@ -10,7 +10,7 @@ data_preprocessor.type = 'MultiViewDataPreprocessor'
 ipsilateral.type = 'IpsiDualNet'
 ipsilateral.roi_head.update(type='RelationRoIHead', geometry='nipple')
 ipsilateral.roi_head.bbox_head.update(
-    type='RelationBBoxHead', num_relation_blocks=2)
+    type='RelationBBoxHead', num_relation_blocks=(1, 1))
 
 # one way from maps to boxes, for the bilateral branch and the fusion network
 map_to_boxes = dict(max_per_img=20)
@@ -30,7 +30,9 @@ bilateral = dict(
 fusion = dict(
     type='IntegratedFusionNet',
     feature_channels=[48, 96, 192, 384],
-    channels=[32, 64, 128, 256])
+    channels=[32, 64, 128, 256],
+    # batches are of one image
+    norm_cfg=dict(type='GN', num_groups=8))
 
 # section 3.7
 malignancy = dict(

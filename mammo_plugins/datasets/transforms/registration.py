@@ -1,5 +1,5 @@
 """Nipples and the registration of the other breast, in a pipeline."""
-from typing import Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 
 _POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
+_MOST_KEPT = 4096  # contours, and registrations: 7 and 3 KB each
 
 
 def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
@@ -85,29 +86,38 @@ class LocateNipple(BaseTransform):
                 f'least_confidence={self.least_confidence})')
 
 
+def _kept(made: dict, key: tuple, make: Callable) -> Any:
+    """Return what was made for a key, or make it and drop the oldest beyond a limit.
+
+    Whatever the number of images, memory stays as it is.
+    """
+    if key not in made:
+        made[key] = make()
+        if len(made) > _MOST_KEPT:
+            del made[next(iter(made))]
+    return made[key]
+
+
 class _Registers(BaseTransform):
-    """What registers views; it keeps the contours and registrations it has made."""
+    """What registers views; it keeps the last contours and registrations made."""
 
     def __init__(self) -> None:
-        # some KB an image, and most of the time of a sample
+        # on small images making them is most of the time of a sample
         self._contours: Dict[tuple, BreastContour] = {}
         self._registrations: Dict[tuple, Registration] = {}
 
     def _contour(self, view: dict) -> BreastContour:
         key = view['img_path'], view['img'].shape
-        if key not in self._contours:
-            self._contours[key] = BreastContour.of(view['img'])
-        return self._contours[key]
+        return _kept(self._contours, key, lambda: BreastContour.of(view['img']))
 
     def _register(self, main: dict, other: dict) -> Registration:
         """Register another view onto a main one."""
         nipples = _landmark(main), _landmark(other)
         key = tuple((view['img_path'], view['img'].shape) for view in (main, other))
-        if (key, nipples) not in self._registrations:
-            self._registrations[key, nipples] = register_contralateral(
+        return _kept(
+            self._registrations, (key, nipples), lambda: register_contralateral(
                 main['img'], other['img'], *nipples, main.get('view'),
-                (self._contour(main), self._contour(other)))
-        return self._registrations[key, nipples]
+                (self._contour(main), self._contour(other))))
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
@@ -200,17 +210,18 @@ class RegisterContralateral(_Registers):
         view['homography_matrix'] = (
             _affine_at(registration, anchor) @ view['homography_matrix']).astype(
                 np.float32)
-        view['img'] = registration.warp_image(view['img'])
+        maps = registration.pixel_maps()
+        view['img'] = registration.warp_image(view['img'], maps=maps)
         view['img_shape'] = view['img'].shape[:2]
         if 'gt_seg_map' in view:
             view['gt_seg_map'] = registration.warp_image(
-                view['gt_seg_map'], cv2.INTER_NEAREST)
+                view['gt_seg_map'], cv2.INTER_NEAREST, maps)
         if 'gt_bboxes' in view:
             boxes = view['gt_bboxes'].numpy().reshape(-1, 4)
             view['gt_bboxes'] = HorizontalBoxes(
                 _warp_boxes(boxes, registration).astype(np.float32))
         if 'gt_masks' in view:
-            masks = [registration.warp_image(mask, cv2.INTER_NEAREST)
+            masks = [registration.warp_image(mask, cv2.INTER_NEAREST, maps)
                      for mask in view['gt_masks'].to_ndarray()]
             view['gt_masks'] = BitmapMasks(masks, *registration.shape)
         view['registration'] = registration.status

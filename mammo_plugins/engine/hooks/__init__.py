@@ -1,6 +1,7 @@
 """Hooks."""
 from .checkpoint_check_hook import CheckpointCheckHook
 from .data_summary_hook import DataSummaryHook
+from .detection_file_hook import DetectionFileHook
 from .evaluation_output_hook import EvaluationOutputHook
 from .finite_hook import DivergenceError, FiniteHook
 from .pixel_size_hook import PixelSizeHook
@@ -9,7 +10,7 @@ from .random_state_hook import RandomStateHook
 from .unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
-    'CheckpointCheckHook', 'DataSummaryHook', 'DivergenceError', 'EvaluationOutputHook',
-    'FiniteHook', 'PixelSizeHook', 'PlainKeysHook', 'RandomStateHook',
-    'UnreadableImagesHook'
+    'CheckpointCheckHook', 'DataSummaryHook', 'DetectionFileHook', 'DivergenceError',
+    'EvaluationOutputHook', 'FiniteHook', 'PixelSizeHook', 'PlainKeysHook',
+    'RandomStateHook', 'UnreadableImagesHook'
 ]

@@ -3,14 +3,13 @@ import os.path as osp
 from typing import Dict
 
 import torch
-from mmengine.dist import (all_gather_object, barrier, broadcast_object_list,
-                           get_rank, is_main_process)
+from mmengine.dist import broadcast_object_list, get_rank
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mammo_plugins.structures.detections import Detections, write_detections
-from mammo_plugins.structures.predictions import instances_in_file
+from mammo_plugins.engine.detection_files import detections_of, write_shared
+from mammo_plugins.structures.detections import Detections
 
 
 def file_is_there(path: str) -> bool:
@@ -41,14 +40,5 @@ def predict_detections(model: nn.Module, dataloader: DataLoader, path: str,
     found: Dict[int, Detections] = {}
     for batch in tqdm(dataloader, desc=f'detections for {osp.basename(path)}',
                       unit='batch', disable=get_rank() != 0):
-        for sample in model.test_step(batch):
-            instances = instances_in_file(sample)
-            boxes = instances.bboxes
-            # a box clipped to nothing is no detection
-            kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
-            found[sample.img_id] = boxes[kept], instances.scores[kept]
-    parts = all_gather_object(found)  # a sampler may give an image to two processes
-    if is_main_process():
-        write_detections(path, {k: v for part in parts for k, v in part.items()},
-                         info)
-    barrier()  # none reads before it is written
+        found.update(detections_of(model.test_step(batch)))
+    write_shared(found, path, info)

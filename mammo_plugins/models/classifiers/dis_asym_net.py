@@ -306,8 +306,9 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Returns:
             list[MultiViewDataSample]: The same, with ``pred_score`` (2, ) of
             asymmetry where both sides are there, and for each view ``pred_score``
-            (2, ) of abnormality, ``heat_map`` (H, W), and with AsyD ``normal_img``
-            and ``abnormal_img`` (H, W).
+            (2, ) and ``pred_label`` (1, ) of abnormality, ``heat_map`` (H, W), which
+            is of abnormality whatever the label, and with AsyD ``normal_img`` and
+            ``abnormal_img`` (H, W).
         """
         rows = {side: having(data_samples, side) for side in SIDES}
         images = {
@@ -329,7 +330,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
                     continue
                 row = k * len(data_samples) + i
                 view = sample.get(side)
-                view.set_field(_two_scores(feats.abnormal[row]), 'pred_score')
+                view.pred_score = _two_scores(feats.abnormal[row])
+                view.pred_label = view.pred_score.argmax(dim=0, keepdim=True)
                 for name, values in fields.items():
                     view.set_field(values[row], name)
             if feats.asymmetric is not None and len(images[i]) == 2:

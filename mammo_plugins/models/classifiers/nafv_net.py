@@ -208,7 +208,8 @@ class NaFVNet(BaseModel):
             :meth:`ExamSegmentor.predict` leaves them. After the stage 'segmentation'
             also ``pred_score`` (2, ), ``pred_label`` (1, ) and the metainfo
             ``examined_side``, which was taken for affected, whose classified views have
-            ``heat_map`` (H, W) in [0, 1]: Grad-CAM of the predicted class.
+            ``heat_map`` (H, W) in [0, 1]: Grad-CAM of the predicted class, which they
+            carry as ``pred_label`` (1, ), too.
         """
         self.segmentor.predict(inputs, data_samples)
         if self.stage == 'segmentation':
@@ -224,6 +225,7 @@ class NaFVNet(BaseModel):
             for projection in VIEWS:
                 name = self._view_name(side, projection)
                 view = sample.get(name)
+                view.pred_label = sample.pred_label  # what the map speaks of
                 height, width = view.img_shape[:2]  # without padding
                 view.heat_map = self._heat_map(
                     own, f'affected {projection}', int(sample.pred_label),

@@ -1,10 +1,11 @@
 """The segmentation head of DeepLab."""
 from typing import Sequence
 
+import torch
+import torch.nn.functional as F
 from mmcv.cnn import ConvModule
 from mmdet.utils import ConfigType
-from torch import Tensor
-from torchvision.models.segmentation.deeplabv3 import ASPP
+from torch import Tensor, nn
 
 from mammo_plugins.registry import MODELS
 
@@ -15,17 +16,18 @@ from .lesion_map_head import LesionMapHead
 class ASPPHead(LesionMapHead):
     """One logit a pixel by atrous spatial pyramid pooling, as in DeepLabv3.
 
-    For the original BiDualNet and the single-view DeepLab that MommiNet-v2 is
-    compared with (table 6). torchvision's ASPP, a 3 x 3 convolution and the logit.
-    In training it needs batches of two or more, since it normalises one value an
-    image.
+    For the original BiDualNet that MommiNet-v2 is compared with (table 6). A 1 x 1
+    and three dilated 3 x 3 convolutions and one of the image's mean, concatenated
+    and reduced by a 1 x 1 convolution with dropout (Chen et al., 2017, section 3.3);
+    a 3 x 3 convolution and the logit. With batch norm it is torchvision's ASPP; group
+    norm serves batches of one image.
 
     Args:
         in_channels (int): Channels of the last level of features.
         channels (int): Channels inside. Defaults to 256.
         dilations (Sequence[int]): Defaults to (12, 24, 36), for features of
             stride 8.
-        norm_cfg (dict): Norm of the 3 x 3 convolution. Defaults to batch norm.
+        norm_cfg (dict): Defaults to group norm of 8 groups.
         **kwargs: As in :class:`LesionMapHead`.
     """
 
@@ -33,12 +35,33 @@ class ASPPHead(LesionMapHead):
                  in_channels: int,
                  channels: int = 256,
                  dilations: Sequence[int] = (12, 24, 36),
-                 norm_cfg: ConfigType = dict(type='BN'),
+                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
                  **kwargs) -> None:
         super().__init__(channels, **kwargs)
-        self.aspp = ASPP(in_channels, dilations, channels)
+        self.branches = nn.ModuleList([
+            ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg), *(ConvModule(
+                in_channels, channels, 3, padding=dilation, dilation=dilation,
+                norm_cfg=norm_cfg) for dilation in dilations)
+        ])
+        self.of_mean = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg)
+        self.project = ConvModule(
+            (len(dilations) + 2) * channels, channels, 1, norm_cfg=norm_cfg)
+        self.dropout = nn.Dropout(0.5)
         self.bottleneck = ConvModule(
             channels, channels, 3, padding=1, norm_cfg=norm_cfg)
+
+    def aspp(self, x: Tensor) -> Tensor:
+        """Pool by the pyramid.
+
+        Args:
+            x (Tensor): (N, in_channels, h, w).
+
+        Returns:
+            Tensor: (N, channels, h, w).
+        """
+        mean = self.of_mean(F.adaptive_avg_pool2d(x, 1)).expand(-1, -1, *x.shape[2:])
+        levels = [*(branch(x) for branch in self.branches), mean]
+        return self.dropout(self.project(torch.cat(levels, 1)))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Compute logits.

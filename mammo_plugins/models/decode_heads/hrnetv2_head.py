@@ -16,22 +16,23 @@ class HRNetV2Head(LesionMapHead):
     """One logit a pixel from all branches of HRNet, the decoder of BiDualNet-v2.
 
     HRNetV2's representation (Wang et al., 2020): all branches enlarged to the
-    finest, concatenated, mixed by a 1 x 1 convolution, batch norm and ReLU, then a
-    1 x 1 convolution to the logit. The mixing is done branch by branch before
-    enlarging and summed, which gives the same and spares most of the work.
+    finest, concatenated, mixed by a 1 x 1 convolution, a norm and ReLU, then a 1 x 1
+    convolution to the logit. The mixing is done branch by branch before enlarging and
+    summed, which gives the same and spares most of the work. The norm is batch norm
+    there, group norm here: batches are of one image.
 
     Args:
         in_channels (Sequence[int]): Channels of the branches, the finest first.
         channels (int, optional): Channels after mixing. Defaults to ``None``, the
             sum of ``in_channels``, as in HRNetV2.
-        norm_cfg (dict): Defaults to batch norm.
+        norm_cfg (dict): Defaults to group norm of 8 groups.
         **kwargs: As in :class:`LesionMapHead`.
     """
 
     def __init__(self,
                  in_channels: Sequence[int],
                  channels: Optional[int] = None,
-                 norm_cfg: ConfigType = dict(type='BN'),
+                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
                  **kwargs) -> None:
         channels = channels or sum(in_channels)
         super().__init__(channels, **kwargs)

@@ -60,7 +60,7 @@ class LesionMapHead(BaseModule):
                         name='conv_logits',
                         std=0.01,
                         bias_prob=0.01)),
-                dict(type='Constant', val=1, layer='_BatchNorm')
+                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])
             ]
         super().__init__(init_cfg)
         self.conv_logits = nn.Conv2d(channels, 1, 1)

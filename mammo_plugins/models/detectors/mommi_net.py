@@ -1,5 +1,6 @@
 """MommiNet: one mammogram read beside two others of its exam."""
-from typing import Dict, List, Optional, Tuple
+import copy
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,8 @@ from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
                                         view_key)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+
+from .held_out_branches import Branches, HeldOutBranches
 
 STAGES = ('ipsilateral', 'bilateral', 'fusion', 'malignancy')
 
@@ -56,6 +59,12 @@ class MommiNet(BaseDetector):
             :func:`~mammo_plugins.models.utils.map_to_boxes`; ``patch_size``, side
             of the patches for the malignancy classifier in pixels. Defaults to
             ``None``: those functions' defaults and 448.
+        out_of_fold (Sequence[dict], optional): Folds of the training part, of whose
+            branches the fusion network gets the maps that it learns from, each
+            patient's from branches that have not seen her; ``checkpoint`` and
+            ``ann_file`` of each, see :class:`HeldOutBranches`. Defaults to ``None``, as
+            in the paper: maps of the branches of this system, trained on the same
+            images.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): As in mmdet.
     """
@@ -66,9 +75,13 @@ class MommiNet(BaseDetector):
                  fusion: ConfigType,
                  malignancy: OptConfigType = None,
                  test_cfg: OptConfigType = None,
+                 out_of_fold: Optional[Sequence[dict]] = None,
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
+        self._folds = out_of_fold and (
+            out_of_fold, copy.deepcopy((ipsilateral, bilateral)))
+        self._held_out: Optional[HeldOutBranches] = None
         self.ipsilateral = MODELS.build(ipsilateral)
         self.bilateral = MODELS.build(bilateral)
         self.fusion = MODELS.build(fusion)
@@ -93,6 +106,8 @@ class MommiNet(BaseDetector):
             raise ValueError(f'MommiNet: no part {stage!r} to train; expected one '
                              f'of {parts}')
         self.stage = stage
+        self._held_out = HeldOutBranches(*self._folds) if (
+            self._folds and stage == 'fusion') else None
 
     def train(self, mode: bool = True) -> 'MommiNet':
         """Set the mode; in a stage, the other parts stay as they were trained."""
@@ -135,7 +150,7 @@ class MommiNet(BaseDetector):
         with torch.no_grad():
             encoded = self.ipsilateral.encode_views(inputs, data_samples)
             for i in complete:
-                image, ipsi, bi = self._maps(inputs, data_samples, i, encoded)
+                image, ipsi, bi = self._training_maps(inputs, data_samples, i, encoded)
                 features = encoded[view_key(data_samples[i].main)].backbone
                 # an image's own size is a multiple of every stride
                 strides = [image.size(2) // level.size(2) for level in features]
@@ -147,6 +162,20 @@ class MommiNet(BaseDetector):
         return self.fusion.loss(inputs['main'][complete], ipsi, bi,
                                 tuple(features),
                                 [data_samples[i].main for i in complete])
+
+    def _training_maps(self, inputs: Dict[str, Tensor],
+                       data_samples: List[MultiViewDataSample], i: int,
+                       encoded: dict) -> Tuple[Tensor, Tensor, Tensor]:
+        """Return :meth:`_maps`, by the branches that are to make them in training."""
+        if self._held_out is None:
+            return self._maps(inputs, data_samples, i, encoded)
+        sample = data_samples[i]
+        branches = self._held_out.of(sample.main.patient_id, inputs['main'].device)
+        rows = {name: having(data_samples, name).index(i) for name in inputs
+                if name in sample}
+        own = {name: inputs[name][row:row + 1] for name, row in rows.items()}
+        return self._maps(own, [sample], 0,
+                          branches.ipsilateral.encode_views(own, [sample]), branches)
 
     def _no_fusion_loss(self, images: Tensor) -> dict:
         """Return a loss of 0 that keeps step with other processes.
@@ -160,32 +189,42 @@ class MommiNet(BaseDetector):
             logits, torch.full_like(logits, IGNORED)))
 
     def _maps(self, inputs: Dict[str, Tensor],
-              data_samples: List[MultiViewDataSample], i: int,
-              encoded: dict) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+              data_samples: List[MultiViewDataSample], i: int, encoded: dict,
+              branches: Optional[Branches] = None
+              ) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
         """Return a main image and the maps of the branches that see a partner.
+
+        Args:
+            inputs, data_samples: As in :meth:`predict`.
+            i (int): Which sample.
+            encoded (dict): The views, by the ipsilateral branch.
+            branches (Branches, optional): Defaults to ``None``, those of the system.
 
         Returns:
             tuple: (1, C, h, w) and twice (1, 1, h, w) or ``None``.
         """
+        branches = branches or Branches(self.ipsilateral, self.bilateral)
         sample = data_samples[i]
         image = own_image(inputs['main'], i, sample.main)
         ipsi = bi = None
         if 'ipsilateral' in sample:
-            found = self._detect(sample, encoded)
+            found = self._detect(sample, encoded, branches.ipsilateral)
             ipsi = boxes_to_probability_map(found.bboxes, found.scores,
                                             image.shape[-2:])[None, None]
         if 'bilateral' in sample:
             row = having(data_samples, 'bilateral').index(i)
             partner = own_image(inputs['bilateral'], row, sample.bilateral)
-            bi = self.bilateral.probability_map(image, partner)
+            bi = branches.bilateral.probability_map(image, partner)
         return image, ipsi, bi
 
-    def _detect(self, sample: MultiViewDataSample, encoded: dict) -> InstanceData:
-        """Return the ipsilateral branch's detections in pixels of the input."""
+    @staticmethod
+    def _detect(sample: MultiViewDataSample, encoded: dict,
+                branch: BaseDetector) -> InstanceData:
+        """Return an ipsilateral branch's detections in pixels of the input."""
         partner = None
         if 'ipsilateral' in sample:
             partner = encoded[view_key(sample.ipsilateral)]
-        return self.ipsilateral.detect(
+        return branch.detect(
             encoded[view_key(sample.main)], partner, rescale=False)
 
     def predict(self,
@@ -235,7 +274,7 @@ class MommiNet(BaseDetector):
         """Return one main view's detections, in pixels of its image, and that."""
         sample = data_samples[i]
         if 'bilateral' not in sample:
-            return (self._detect(sample, encoded),
+            return (self._detect(sample, encoded, self.ipsilateral),
                     own_image(inputs['main'], i, sample.main))
         image, ipsi, bi = self._maps(inputs, data_samples, i, encoded)
         if ipsi is not None:

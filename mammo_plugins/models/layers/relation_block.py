@@ -138,8 +138,18 @@ class IpsilateralRelationBlock(BaseModule):
 
     and the sum of :math:`\omega^{ij} W_V f_a^j`, of all heads one after the other,
     is added to the main RoI's features. All but eq. 1 and the arguments of E is, as
-    the paper says, as in Hu et al. (CVPR 2018). That their numbers of heads and
-    channels and their initialisation were kept is a guess.
+    the paper says, as in Hu et al. (CVPR 2018), and where their text and their code
+    differ as in their code: the features are those before the ReLU, which is applied
+    to the sum; all four maps have biases. That their numbers of heads and channels
+    and their initialisation were kept is a guess.
+
+    The weights sum to 1, so that a RoI without partner takes over something all the
+    same. ``none_key`` adds one more key, learned, with a learned geometric weight and
+    a value of zero: 'none of these'. It is ours. At the start 300 RoIs leave it
+    about a fifth.
+
+    Under automatic mixed precision the maps of features run in half precision,
+    geometry, logarithm and softmax in float32.
 
     Args:
         in_channels (int): Of RoI features, a multiple of ``num_heads``. Defaults to
@@ -148,6 +158,7 @@ class IpsilateralRelationBlock(BaseModule):
         key_channels (int): d_k, a head's. Defaults to 64.
         geometry_channels (int): Of the embedded geometry. Defaults to 48: 3 values
             of 16 channels.
+        none_key (bool): Defaults to False.
         init_cfg (dict, optional): Defaults to a normal distribution of standard
             deviation 0.01.
     """
@@ -158,6 +169,7 @@ class IpsilateralRelationBlock(BaseModule):
         num_heads: int = 16,
         key_channels: int = 64,
         geometry_channels: int = 48,
+        none_key: bool = False,
         init_cfg: OptMultiConfig = dict(type='Normal', layer='Linear', std=0.01)
     ) -> None:
         super().__init__(init_cfg)
@@ -167,39 +179,51 @@ class IpsilateralRelationBlock(BaseModule):
                 f'multiple of num_heads {num_heads}; each head gives an equal '
                 'share of the channels')
         self.num_heads = num_heads
-        self.main_key = nn.Linear(
-            in_channels, num_heads * key_channels, bias=False)
-        self.aux_key = nn.Linear(
-            in_channels, num_heads * key_channels, bias=False)
-        self.aux_value = nn.Linear(in_channels, in_channels, bias=False)
-        self.geometry_weight = nn.Linear(
-            geometry_channels, num_heads, bias=False)
+        self.main_key = nn.Linear(in_channels, num_heads * key_channels)
+        self.aux_key = nn.Linear(in_channels, num_heads * key_channels)
+        self.aux_value = nn.Linear(in_channels, in_channels)
+        self.geometry_weight = nn.Linear(geometry_channels, num_heads)
+        self.none_key = None
+        if none_key:
+            self.none_key = nn.Parameter(torch.zeros(num_heads * key_channels))
+            self.none_log_weight = nn.Parameter(torch.zeros(num_heads))
 
     def _heads(self, x: Tensor) -> Tensor:
-        """(N, heads * C) -> (1, heads, N, C)."""
+        """(N, heads * C) -> (1, heads, N, C), no shorter than float32."""
+        x = x.to(torch.promote_types(x.dtype, torch.float32))
         return x.unflatten(1, (self.num_heads, -1)).transpose(0, 1)[None]
+
+    def _log_weights(self, embedding: Tensor) -> Tensor:
+        """(I, J, geometry_channels) -> (1, heads, I, J), finite."""
+        weights = self.geometry_weight(embedding).clamp(min=LEAST_WEIGHT)
+        return weights.log().permute(2, 0, 1)[None]
 
     def forward(self, main: Tensor, auxiliary: Tensor,
                 embedding: Tensor) -> Tensor:
         """Add to main RoIs what related auxiliary RoIs tell.
 
         Args:
-            main (Tensor): Features of the main RoIs, (I, in_channels).
-            auxiliary (Tensor): Of the auxiliary RoIs, (J, in_channels), J > 0.
+            main (Tensor): Features of the main RoIs, (I, in_channels), before the
+                ReLU.
+            auxiliary (Tensor): Of the auxiliary RoIs, (J, in_channels), J > 0, too.
             embedding (Tensor): :func:`embed_geometry` of their geometry, (I, J,
-                geometry_channels). Blocks in a row share it.
+                geometry_channels), float32. Blocks in a row share it.
 
         Returns:
-            Tensor: (I, in_channels).
+            Tensor: (I, in_channels), to be followed by the ReLU.
         """
-        # (I, J, heads) -> (1, heads, I, J); just above 0 for a finite logarithm
-        weights = self.geometry_weight(embedding).clamp(min=LEAST_WEIGHT)
-        bias = weights.log().permute(2, 0, 1)[None]
-        query = self._heads(self.main_key(main))
-        # softmax(q k / sqrt(d_k) + log w_G) v is the weighted mean wanted
-        related = F.scaled_dot_product_attention(
-            query,
-            self._heads(self.aux_key(auxiliary)),
-            self._heads(self.aux_value(auxiliary)),
-            attn_mask=bias.to(query.dtype))
-        return main + related[0].transpose(0, 1).flatten(1)
+        query, value = self.main_key(main), self.aux_value(auxiliary)
+        key = self.aux_key(auxiliary)
+        if self.none_key is not None:
+            key = torch.cat([key, self.none_key[None].to(key.dtype)])
+            value = torch.cat([value, torch.zeros_like(value[:1])])
+        with torch.autocast(main.device.type, enabled=False):
+            bias = self._log_weights(embedding)
+            if self.none_key is not None:
+                none = self.none_log_weight[None, :, None, None]
+                bias = torch.cat([bias, none.expand(-1, -1, len(main), 1)], -1)
+            # softmax(q k / sqrt(d_k) + log w_G) v is the weighted mean wanted
+            related = F.scaled_dot_product_attention(
+                self._heads(query), self._heads(key), self._heads(value),
+                attn_mask=bias)
+        return main + related[0].transpose(0, 1).flatten(1).to(main.dtype)

@@ -4,13 +4,19 @@ from typing import Dict, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
+from mmdet.utils import reduce_mean
 from torch import Tensor, nn
 
 from mammo_plugins.registry import MODELS
 
 
 class _TwoBranchLoss(nn.Module):
-    """The losses of both branches, each over the samples that have its label."""
+    """The losses of both branches, each over the samples that have its label.
+
+    Their number is the mean over the processes, so that a label weighs the same in
+    whichever process it is. There is no floor: the learned uncertainties are those of
+    a mean.
+    """
 
     def forward(self, cls_score: Tensor, birads_score: Tensor, labels: Tensor,
                 targets: Tensor) -> Dict[str, Tensor]:
@@ -25,7 +31,7 @@ class _TwoBranchLoss(nn.Module):
 
         Returns:
             dict[str, Tensor]: ``loss``, and to be logged ``cross_entropy`` and
-            ``squared_error`` of the branches that have a label in the batch. All
+            ``squared_error`` of the branches that have a label in any process. All
             parameters get a gradient, of zero where the batch says nothing, which
             distributed training needs.
         """
@@ -46,16 +52,14 @@ class _TwoBranchLoss(nn.Module):
     @staticmethod
     def _cross_entropy(cls_score: Tensor, labels: Tensor) -> Optional[Tensor]:
         known = labels >= 0
-        if not known.any():
-            return None
-        return F.cross_entropy(cls_score[known], labels[known])
+        return _over_all(known, F.cross_entropy(
+            cls_score[known], labels[known], reduction='sum'))
 
     @staticmethod
     def _squared_error(scores: Tensor, targets: Tensor) -> Optional[Tensor]:
         known = ~targets.isnan()
-        if not known.any():
-            return None
-        return F.mse_loss(scores[known], targets[known])
+        return _over_all(known, F.mse_loss(
+            scores[known], targets[known], reduction='sum'))
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
         """What the classification branch adds to the loss."""
@@ -64,6 +68,12 @@ class _TwoBranchLoss(nn.Module):
     def regression_term(self, squared_error: Tensor) -> Tensor:
         """What the regression branch adds to the loss."""
         raise NotImplementedError
+
+
+def _over_all(known: Tensor, total: Tensor) -> Optional[Tensor]:
+    """Divide a sum by the mean number of labels over processes; None without any."""
+    number = reduce_mean(known.sum().float())
+    return total / number if number > 0 else None
 
 
 @MODELS.register_module()

@@ -4,6 +4,7 @@ from typing import Dict, Optional
 import torch
 from mmdet.models.losses import FocalLoss
 from mmdet.models.losses.accuracy import accuracy
+from mmdet.utils import reduce_mean
 from torch import Tensor
 
 from mammo_plugins.registry import MODELS
@@ -18,11 +19,18 @@ class RoIFocalLoss(FocalLoss):
     ``num_classes`` outputs, the background is the absence of them all, and scores
     are the trained sigmoids. The sum is divided by the number of foreground RoIs
     as in the focal loss paper (Lin et al., 2017, section 4.1), not by the number
-    of all RoIs, which the loss has made mostly weightless.
+    of all RoIs, which the loss has made mostly weightless. The number is that of the
+    batch, averaged over the processes, and at least ``min_foreground_fraction`` of
+    the RoIs: otherwise, at one image a process, a false alarm in a normal image would
+    weigh as much as the 40 to 130 foreground RoIs of an image with a mass together,
+    and the same false alarm beside a mass that much less.
 
     MommiNet-v2 (section 3.5) uses focal loss in place of cross entropy.
 
     Args:
+        min_foreground_fraction (float): Least share of the RoIs taken for
+            foreground when dividing. Defaults to 0.05, of 512 RoIs 26: about the
+            mean over images of which a third show a mass.
         gamma (float): Focusing parameter. Defaults to 2.0.
         alpha (float): Weight of the foreground. Defaults to 0.25.
         loss_weight (float): Weight of the loss. Defaults to 1.0.
@@ -34,10 +42,12 @@ class RoIFocalLoss(FocalLoss):
     custom_accuracy = True
 
     def __init__(self,
+                 min_foreground_fraction: float = 0.05,
                  gamma: float = 2.0,
                  alpha: float = 0.25,
                  loss_weight: float = 1.0) -> None:
         super().__init__(gamma=gamma, alpha=alpha, loss_weight=loss_weight)
+        self.min_foreground_fraction = min_foreground_fraction
 
     def get_cls_channels(self, num_classes: int) -> int:
         """Return the number of outputs: one a class.
@@ -83,8 +93,9 @@ class RoIFocalLoss(FocalLoss):
             cls_score (Tensor): Logits, shape (N, C).
             labels (Tensor): Shape (N,), 0 to C - 1 foreground, C background.
             label_weights (Tensor, optional): Shape (N,).
-            avg_factor (float, optional): Ignored unless it is ``None``: the
-                number of foreground RoIs, at least 1, takes its place.
+            avg_factor (float, optional): The number of RoIs, ``BBoxHead``'s; the
+                number of foreground RoIs takes its place. ``None`` leaves the
+                reduction to mmdet.
             reduction_override (str, optional): 'none', 'mean' or 'sum'.
 
         Returns:
@@ -92,6 +103,10 @@ class RoIFocalLoss(FocalLoss):
         """
         if avg_factor is not None:
             foreground = (labels >= 0) & (labels < cls_score.size(-1))
-            avg_factor = max(float(foreground.sum()), 1.)
+            counts = reduce_mean(
+                torch.stack([foreground.sum().float(),
+                             foreground.new_tensor(avg_factor, dtype=torch.float)]))
+            avg_factor = counts[0].maximum(
+                self.min_foreground_fraction * counts[1]).clamp(min=1)
         return super().forward(cls_score, labels, label_weights, avg_factor,
                                reduction_override)

@@ -1,7 +1,9 @@
 """The box head with relation blocks."""
-from typing import NamedTuple, Optional, Sequence
+from itertools import islice
+from typing import Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import torch
+import torch.nn.functional as F
 from mmdet.models import Shared2FCBBoxHead
 from mmengine.model import ModuleList
 from torch import Tensor
@@ -26,64 +28,87 @@ class Relation(NamedTuple):
 
 @MODELS.register_module()
 class RelationBBoxHead(Shared2FCBBoxHead):
-    """Two shared fully connected layers, relation blocks, and the two outputs.
+    """Two shared fully connected layers with relation blocks, and the two outputs.
 
-    The head of IpsiDualNet (MommiNet-v2, section 3.5, figure 3). RoIs without
-    relations come out as from :class:`mmdet.models.Shared2FCBBoxHead`, to the bit.
-    Without relation blocks it is that head, for the RoI features of both views
-    concatenated (tables 2 and 3).
+    The head of IpsiDualNet (MommiNet-v2, section 3.5, figure 3). As in Hu et al.'s
+    code (Relation Networks for Object Detection, CVPR 2018), relation blocks stand
+    between a fully connected layer and its ReLU, one after either layer; auxiliary
+    RoIs pass the layers without blocks. RoIs without relations come out as from
+    :class:`mmdet.models.Shared2FCBBoxHead`, to the bit. Without relation blocks it
+    is that head, for the RoI features of both views concatenated (tables 2 and 3).
 
     Args:
-        num_relation_blocks (int): Blocks in a row. Defaults to 2.
+        num_relation_blocks (Sequence[int]): Blocks after the first and after the
+            second layer, Hu et al.'s r1 and r2. Defaults to (1, 1), theirs; the
+            paper has two blocks.
         num_geometry (int): Geometric values of a pair of RoIs.
             :class:`RelationRoIHead` sets it. Defaults to 3.
         num_heads (int): Of a relation block. Defaults to 16.
         key_channels (int): Of a relation block, a head's. Defaults to 64.
+        none_key (bool): Of a relation block. Defaults to False.
         embedding_channels (int): For each geometric value. Defaults to 16.
         in_channels (int): Of the RoI features of one view. Defaults to 256.
         **kwargs: As in :class:`mmdet.models.Shared2FCBBoxHead`.
     """
 
     def __init__(self,
-                 num_relation_blocks: int = 2,
+                 num_relation_blocks: Sequence[int] = (1, 1),
                  num_geometry: int = 3,
                  num_heads: int = 16,
                  key_channels: int = 64,
+                 none_key: bool = False,
                  embedding_channels: int = 16,
                  in_channels: int = 256,
                  **kwargs) -> None:
-        views = 1 if num_relation_blocks else 2
+        views = 1 if any(num_relation_blocks) else 2
         super().__init__(in_channels=views * in_channels, **kwargs)
+        if len(num_relation_blocks) != len(self.shared_fcs):
+            raise ValueError(
+                f'RelationBBoxHead: num_relation_blocks is {num_relation_blocks}, '
+                f'expected {len(self.shared_fcs)} numbers, one for each fully '
+                'connected layer')
+        self.num_relation_blocks = tuple(num_relation_blocks)
         self.embedding_channels = embedding_channels
         self.relation_blocks = ModuleList([
             IpsilateralRelationBlock(self.shared_out_channels, num_heads,
                                      key_channels,
-                                     num_geometry * embedding_channels)
-            for _ in range(num_relation_blocks)
+                                     num_geometry * embedding_channels, none_key)
+            for _ in range(sum(num_relation_blocks))
         ])
 
-    def _shared(self, x: Tensor) -> Tensor:
-        x = x.flatten(1)
-        for fc in self.shared_fcs:
-            x = self.relu(fc(x))
+    @staticmethod
+    def _relate(x: Tensor, auxiliary: Tensor, relations: Sequence[Relation],
+                embeddings: Sequence[Tensor],
+                blocks: Iterable[IpsilateralRelationBlock]) -> Tensor:
+        for block in blocks:
+            parts, end = [], 0
+            for (rows, aux_rows, _), embedding in zip(relations, embeddings):
+                related = block(x[rows], auxiliary[aux_rows], embedding)
+                parts += [x[end:rows.start], related]
+                end = rows.stop
+            x = torch.cat([*parts, x[end:]])
         return x
 
-    def _relate(self, x: Tensor, auxiliary: Tensor,
+    def _shared(self, x: Tensor, auxiliary: Optional[Tensor],
                 relations: Sequence[Relation]) -> Tensor:
-        parts, end = [], 0
-        for rows, aux_rows, geometry in relations:
-            embedding = embed_geometry(geometry, self.embedding_channels)
-            related = x[rows]
-            for block in self.relation_blocks:
-                related = block(related, auxiliary[aux_rows], embedding)
-            parts += [x[end:rows.start], related]
-            end = rows.stop
-        return torch.cat([*parts, x[end:]])
+        embeddings = [embed_geometry(relation.geometry, self.embedding_channels)
+                      for relation in relations]
+        blocks = iter(self.relation_blocks)
+        for fc, number in zip(self.shared_fcs, self.num_relation_blocks):
+            x = fc(x)
+            if relations:
+                auxiliary = fc(auxiliary)
+                x = self._relate(x, auxiliary, relations, embeddings,
+                                 islice(blocks, number))
+                # what blocks saw must stay, so none of the ReLUs is in place
+                auxiliary = F.relu(auxiliary)
+            x = F.relu(x)
+        return x
 
     def forward(self,
                 x: Tensor,
                 auxiliary: Optional[Tensor] = None,
-                relations: Sequence[Relation] = ()) -> tuple:
+                relations: Sequence[Relation] = ()) -> Tuple[Tensor, Tensor]:
         """Compute the outputs.
 
         Args:
@@ -96,9 +121,8 @@ class RelationBBoxHead(Shared2FCBBoxHead):
         Returns:
             tuple: ``cls_score`` and ``bbox_pred``, as in the parent.
         """
-        x = self._shared(x)
-        if relations:
-            x = self._relate(x, self._shared(auxiliary), relations)
+        x = self._shared(x.flatten(1), auxiliary.flatten(1) if relations else None,
+                         relations)
         if self.training:
             # a parameter without gradient, where no sample has a partner, is an
             # error in distributed training

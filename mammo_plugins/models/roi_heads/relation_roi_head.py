@@ -62,8 +62,8 @@ class RelationRoIHead(StandardRoIHead):
     auxiliary view, without proposals in it, or, for ``geometry='nipple'``, without
     nipple in either view is treated as by :class:`mmdet.models.StandardRoIHead`.
 
-    With ``num_relation_blocks=0`` in the ``bbox_head`` both views' RoI features are
-    concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
+    With ``num_relation_blocks=(0, 0)`` in the ``bbox_head`` both views' RoI features
+    are concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
     3. Where the auxiliary view is aligned is not in the paper. It is taken to be at
     the main view's RoIs, scaled to the size of the auxiliary view; a missing view
     is zeros.
@@ -207,11 +207,12 @@ class RelationRoIHead(StandardRoIHead):
     @torch.no_grad()
     def _compare(self, main_boxes: Tensor, main: DetDataSample,
                  aux_boxes: Tensor, auxiliary: DetDataSample) -> Tensor:
-        """Return the geometry of RoIs in pixels of the inputs, (I, J, G)."""
+        """Return the geometry of RoIs in pixels of the inputs, (I, J, G) float32."""
         boxes, points = [], []
         factors = length_factors(main.metainfo, auxiliary.metainfo)
         for view_boxes, sample, (fx, fy) in zip((main_boxes, aux_boxes),
                                                 (main, auxiliary), factors):
+            view_boxes = view_boxes.float()  # pixels beyond 2048 are even in half
             boxes.append(view_boxes * view_boxes.new_tensor([fx, fy, fx, fy]))
             height, width = sample.img_shape[:2]
             px, py = (sample.nipple if self.geometry == 'nipple' else

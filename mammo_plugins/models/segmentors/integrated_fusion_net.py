@@ -23,7 +23,8 @@ class IntegratedFusionNet(LesionMapHead):
     backbone of IpsiDualNet, the second concatenation.
 
     The paper leaves open, and this is chosen here: two convolutions a level, with
-    batch norm and ReLU; the first one has stride 2, to spare memory at 3000 x 1500;
+    group norm, as batches are of one image, and ReLU; the first one has stride 2, to
+    spare memory at 3000 x 1500;
     the features are reduced by 1 x 1 convolutions to the channels of their level;
     those of stride 32 are concatenated at the bottom; bilinear upsampling; logits
     at stride 4.
@@ -33,14 +34,14 @@ class IntegratedFusionNet(LesionMapHead):
             strides 4, 8, 16, 32. Defaults to those of HRNet-W48.
         channels (Sequence[int]): Channels here at these strides. Defaults to (32,
             64, 128, 256).
-        norm_cfg (dict): Defaults to batch norm.
+        norm_cfg (dict): Defaults to group norm of 8 groups.
         **kwargs: As in :class:`LesionMapHead`.
     """
 
     def __init__(self,
                  feature_channels: Sequence[int] = (48, 96, 192, 384),
                  channels: Sequence[int] = (32, 64, 128, 256),
-                 norm_cfg: ConfigType = dict(type='BN'),
+                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
                  **kwargs) -> None:
         super().__init__(channels[0], **kwargs)
         if len(feature_channels) != len(channels):

@@ -1,0 +1,42 @@
+"""Detection files of a model's predictions, by any number of processes."""
+from typing import Dict, Iterable
+
+from mmdet.structures import DetDataSample
+from mmengine.dist import all_gather_object, barrier, is_main_process
+
+from mammo_plugins.structures.detections import Detections, write_detections
+from mammo_plugins.structures.predictions import instances_in_file
+
+
+def detections_of(samples: Iterable[DetDataSample]) -> Dict[int, Detections]:
+    """Return what was detected, boxes in file pixels.
+
+    Args:
+        samples (Iterable[DetDataSample]): Predictions with their canonical frames.
+
+    Returns:
+        dict[int, Detections]: By ``img_id``.
+    """
+    found = {}
+    for sample in samples:
+        instances = instances_in_file(sample)
+        boxes = instances.bboxes
+        # a box clipped to nothing is no detection
+        kept = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        found[sample.img_id] = boxes[kept], instances.scores[kept]
+    return found
+
+
+def write_shared(found: Dict[int, Detections], path: str, info: dict) -> None:
+    """Write the detections of all processes; the main one writes.
+
+    Args:
+        found (dict[int, Detections]): Of this process.
+        path (str): The file, as of :func:`write_detections`.
+        info (dict): What the file says of its origin.
+    """
+    parts = all_gather_object(found)  # a sampler may give an image to two processes
+    if is_main_process():
+        write_detections(path, {k: v for part in parts for k, v in part.items()},
+                         info)
+    barrier()  # none reads before it is written

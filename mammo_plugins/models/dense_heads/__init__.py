@@ -1,0 +1,4 @@
+"""Dense heads."""
+from .synced_rpn_head import SyncedRPNHead
+
+__all__ = ['SyncedRPNHead']

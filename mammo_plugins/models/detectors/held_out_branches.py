@@ -1,0 +1,78 @@
+"""Branches of MommiNet that have not seen the patients they make maps of."""
+import copy
+from typing import Dict, List, NamedTuple, Sequence
+
+import torch
+from mmdet.models.detectors.base import BaseDetector
+from mmdet.utils import ConfigType
+
+from mammo_plugins.io import read_json
+from mammo_plugins.registry import MODELS
+
+PARTS = ('ipsilateral', 'bilateral')
+
+
+class Branches(NamedTuple):
+    """Both branches of a system.
+
+    Attributes:
+        ipsilateral (IpsiDualNet): The one.
+        bilateral (BiDualNet): The other.
+    """
+    ipsilateral: BaseDetector
+    bilateral: BaseDetector
+
+
+class HeldOutBranches:
+    """Branches trained on folds, by the patients whom each fold holds out.
+
+    They are no part of the model that asks them: not trained, not saved.
+
+    Args:
+        folds (Sequence[dict]): Of each fold ``checkpoint``, a system whose branches
+            were trained without the patients of ``ann_file``, a COCO-exam file.
+        configs (Sequence[dict]): Of the ipsilateral and the bilateral branch.
+
+    Raises:
+        ValueError: If two folds hold out the same patient.
+    """
+
+    def __init__(self, folds: Sequence[dict], configs: Sequence[ConfigType]) -> None:
+        self._fold_of: Dict[str, int] = {}
+        self._branches: List[Branches] = []
+        for number, fold in enumerate(folds):
+            patients = {image['patient_id']
+                        for image in read_json(fold['ann_file'])['images']}
+            twice = sorted(patients & set(self._fold_of))
+            if twice:
+                raise ValueError(
+                    f'{fold["ann_file"]}: {len(twice)} of its patients are held out by '
+                    'another fold, too; expected each in one fold')
+            self._fold_of.update(dict.fromkeys(patients, number))
+            self._branches.append(Branches(*(
+                _trained(config, fold['checkpoint'], part)
+                for config, part in zip(configs, PARTS))))
+
+    def of(self, patient: str, device: torch.device) -> Branches:
+        """Return the branches that have not seen a patient.
+
+        Args:
+            patient (str): ``patient_id`` of a training sample.
+            device (torch.device): Where they are needed.
+
+        Raises:
+            ValueError: If no fold holds the patient out.
+        """
+        if patient not in self._fold_of:
+            raise ValueError(
+                'out_of_fold: a patient of the training part is in no ann_file; '
+                'expected each in one fold')
+        return Branches(*(branch.to(device)
+                          for branch in self._branches[self._fold_of[patient]]))
+
+
+def _trained(config: ConfigType, checkpoint: str, part: str) -> BaseDetector:
+    branch = MODELS.build(dict(copy.deepcopy(config), init_cfg=dict(
+        type='Pretrained', checkpoint=checkpoint, prefix=part)))
+    branch.init_weights()
+    return branch.requires_grad_(False).eval()
