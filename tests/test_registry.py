@@ -55,6 +55,7 @@ ARGUMENTS = {
     'IpsiDualNet': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
+    'Resize': dict(scale=(8, 8)),
     'RelationBBoxHead': dict(
         bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
         cls_predictor_cfg=dict(type='mmdet.Linear'),

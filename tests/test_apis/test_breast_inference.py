@@ -3,7 +3,6 @@ import json
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +10,7 @@ from mmengine.config import Config
 
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.datasets import LoadMammogram
+from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
 CONFIG = Path(__file__).parents[2] / 'configs/divf/divf-concatenate_r18_phantom.py'
@@ -45,7 +45,7 @@ def by_hand(model, files):
     images = []
     for path in files:
         image, _ = LoadMammogram().load(str(path))
-        image = cv2.resize(image, (128, 256), interpolation=cv2.INTER_LINEAR)
+        image = resized(image, (256, 128))
         images.append(torch.tensor((image - 0.3) / 0.2)[None, None])
     with torch.no_grad():
         low = [model.low_level(image) for image in images]

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.datasets import LoadMammogram
+from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs/disasym'
@@ -45,9 +46,9 @@ def folder(phantom_root, tmp_path):
 def by_hand(model, folder, view):
     """Probabilities of asymmetry, right and left."""
     size = Config.fromfile(CONFIGS / 'asyc-asyd_phantom.py').size
-    images = [torch.tensor(cv2.resize(
-        LoadMammogram().load(str(folder / f'{side}_{view}.dcm'))[0], size[::-1],
-        interpolation=cv2.INTER_LINEAR))[None, None] for side in 'RL']
+    images = [torch.tensor(resized(
+        LoadMammogram().load(str(folder / f'{side}_{view}.dcm'))[0], size))[None, None]
+        for side in 'RL']
     with torch.no_grad():
         found = model.classify(*images)
     return torch.cat([found.asymmetric, found.abnormal]).sigmoid().tolist()

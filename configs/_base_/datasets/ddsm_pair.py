@@ -18,6 +18,7 @@ load = [
 augment = [
     dict(
         type='RandomResize',
+        resize_type='mammo.Resize',
         scale=size[::-1],
         ratio_range=(1., 1.2),
         keep_ratio=False),

@@ -1,7 +1,7 @@
 """Registered transforms; thin wrappers over anatomy/ and io/."""
 from .asymmetric_synthesis import InsertLesions, WithCleanImage
 from .formatting import PackExamInputs
-from .geometric import ResizeWithin
+from .geometric import Resize, ResizeWithin
 from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
 from .loading import LoadMammogram, segmentation_to_canonical, segmentation_to_mask
@@ -17,7 +17,8 @@ __all__ = [
     'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
     'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackBlendingInputs',
     'PackExamInputs', 'PackNippleInputs', 'PasteLesion', 'RandomCropPatch',
-    'RandomIntensity', 'RegisterContralateral', 'RegisterSides', 'ResizeWithin',
-    'SelectView', 'SynthesizeMalignancy', 'WithCleanImage', 'grown_box',
-    'segmentation_to_canonical', 'segmentation_to_mask', 'warp_patch', 'whole_box'
+    'RandomIntensity', 'RegisterContralateral', 'RegisterSides', 'Resize',
+    'ResizeWithin', 'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
+    'grown_box', 'segmentation_to_canonical', 'segmentation_to_mask', 'warp_patch',
+    'whole_box'
 ]

@@ -9,7 +9,8 @@ from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LesionBank
 from mammo_plugins.synthesis import insert_lesions
 
-from .paste_lesion import check_bank, draw_centres, lesion_size, resized
+from .geometric import resized
+from .paste_lesion import check_bank, draw_centres, lesion_size
 from .synthesis import small_breast_mask
 
 SIDES = ('R', 'L')

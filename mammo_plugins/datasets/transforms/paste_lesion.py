@@ -12,6 +12,7 @@ from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
 from mammo_plugins.synthesis import sample_positions
 
+from .geometric import resized
 from .synthesis import small_breast_mask
 
 
@@ -64,13 +65,6 @@ def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
         to_file = np.divide(*known)
     size = np.rint(np.multiply(lesion.levels.shape, to_file) * resizing(view)[::-1])
     return tuple(np.maximum(size, 1).astype(int).tolist())
-
-
-def resized(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Return an image (H, W) resized to (height, width), without aliasing."""
-    shrinks = np.prod(size) < image.size
-    return cv2.resize(image, size[::-1],
-                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
