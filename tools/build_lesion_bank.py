@@ -21,7 +21,8 @@ from mammo_plugins.synthesis import crop
 EXAMPLE = ('python tools/build_lesion_bank.py data/ddsm/annotations/train.json '
            '--out data/ddsm/lesion_bank.npz --classes mass --preview ddsm_bank.png')
 MIN_SIDE = 4  # pixels; what is smaller shows no lesion
-MIN_INSIDE = 0.9  # share of the box in the breast; air is no part of a lesion
+MIN_INSIDE = 0.9  # share of the lesion in the breast; air is no part of it
+NO_AREA = 'outline without area in the breast image'
 SHOWN = 10  # skips of a kind that are listed
 CELL = 128  # pixels of the preview for a lesion
 COLUMNS = 12
@@ -153,26 +154,35 @@ def cut(view: View, lesion: Lesion, image: np.ndarray, inside: np.ndarray,
     box = whole_box(grown_box(own_box, context), image.shape)
     if box is None or whole_box(own_box, image.shape) is None:
         return Skip(view.image_id, 'box without area in the breast image')
-    patch, mask = crop(image, box), crop(outline(lesion, frame, image.shape), box)
+    patch, mask, breast = (
+        crop(part, box)
+        for part in (image, outline(lesion, frame, image.shape), inside))
     if min(patch.shape) < MIN_SIDE:
         return Skip(view.image_id, f'box of less than {MIN_SIDE} pixels')
-    share = crop(inside, box).mean()
+    if not mask.any():
+        return Skip(view.image_id, NO_AREA)
+    share = breast[mask].mean()
     if share < MIN_INSIDE:
-        return Skip(view.image_id, f'less than {MIN_INSIDE:.0%} of the box in the '
+        shape = 'outline' if lesion.segmentation else 'box'
+        return Skip(view.image_id, f'less than {MIN_INSIDE:.0%} of the {shape} in the '
                     'breast', f'{share:.0%}')
     shrink = min(1., max_size / max(patch.shape))
     if shrink < 1:
         size = [max(1, round(length * shrink)) for length in patch.shape[::-1]]
-        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(mask.astype(np.float32), size,
-                          interpolation=cv2.INTER_AREA) >= 0.5
+        # without the air, whose share in a pixel is then undone
+        patch, mask, share = (
+            cv2.resize(part.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            for part in (patch * breast, mask, breast))
+        patch, mask, breast = patch / np.maximum(share, 0.5), mask >= 0.5, share >= 0.5
+    mask &= breast
     if not mask.any():
-        return Skip(view.image_id, 'outline without area in the breast image')
+        return Skip(view.image_id, NO_AREA)
     spacing = view.pixel_spacing_mm
     name = Path(view.file_name)
     return BankLesion.of(
         np.clip(patch, 0, 1),
         mask=mask,
+        inside=breast,
         image_shape=tuple(length * shrink for length in image.shape),
         pixel_spacing_mm=spacing and tuple(step / shrink for step in spacing),
         file_name=name.name if name.is_absolute() else name.as_posix(),

@@ -12,6 +12,7 @@ from .coco_exam import AnnotationError
 from .exam import PATHOLOGIES
 from .segmentation import is_number
 
+_ARRAYS = 'lesion', 'mask', 'inside'  # of each lesion in the file
 _FULL_SCALE = 65535  # grey value 1.0 in the file
 _SYNTHETIC = 'synthetic, of '  # names of data sets made by tools/synthesize.py
 _PART_OF = {'cbis-ddsm': 'ddsm'}  # the same films under another name
@@ -36,6 +37,8 @@ class BankLesion:
         pathology (str, optional): 'malignant' or 'benign'.
         mask (np.ndarray): (h, w) bool, the lesion's outline, or its box where no
             outline is known.
+        inside (np.ndarray): (h, w) bool, pixels of the breast; beside the skin the
+            rest is air.
     """
     levels: np.ndarray
     image_shape: Tuple[float, float]
@@ -44,17 +47,20 @@ class BankLesion:
     box: Tuple[float, float, float, float]
     pathology: Optional[str]
     mask: np.ndarray
+    inside: np.ndarray
 
     @classmethod
     def of(cls, pixels: np.ndarray, mask: Optional[np.ndarray] = None,
-           pathology: Optional[str] = None, **facts: Any) -> 'BankLesion':
+           pathology: Optional[str] = None, inside: Optional[np.ndarray] = None,
+           **facts: Any) -> 'BankLesion':
         """Make one of (h, w) float pixels in [0, 1] and the other attributes.
 
-        Without a mask the whole patch is the lesion.
+        Without a mask the whole patch is the lesion, without ``inside`` it is breast.
         """
         return cls(
             np.rint(pixels * _FULL_SCALE).astype(np.uint16),
             mask=np.ones(pixels.shape, bool) if mask is None else mask,
+            inside=np.ones(pixels.shape, bool) if inside is None else inside,
             pathology=pathology, **facts)
 
     @property
@@ -63,7 +69,7 @@ class BankLesion:
         return self.levels.astype(np.float32) / _FULL_SCALE
 
     def facts(self) -> Dict[str, Any]:
-        """Return all but pixels and mask, JSON-serialisable."""
+        """Return all but pixels and masks, JSON-serialisable."""
         return dict(
             image_shape=self.image_shape,
             pixel_spacing_mm=self.pixel_spacing_mm,
@@ -121,7 +127,7 @@ class LesionBank:
             file = read_arrays(path)
             facts = json.loads(str(file['bank']))
             lesions = [
-                _lesion(file[f'lesion_{k}'], file[f'mask_{k}'], entry)
+                _lesion(*(file[f'{name}_{k}'] for name in _ARRAYS), entry)
                 for k, entry in enumerate(facts['lesions'])
             ]
             dataset, split = facts['dataset'], facts['split']
@@ -143,13 +149,14 @@ class LesionBank:
                      lesions=[lesion.facts() for lesion in self.lesions])
         arrays = {}
         for k, lesion in enumerate(self.lesions):
-            arrays.update({f'lesion_{k}': lesion.levels, f'mask_{k}': lesion.mask})
+            arrays.update({f'{name}_{k}': array for name, array in zip(
+                _ARRAYS, (lesion.levels, lesion.mask, lesion.inside))})
         with atomic_path(path) as temporary:
             with open(temporary, 'xb') as file:
                 np.savez_compressed(file, bank=np.array(json.dumps(facts)), **arrays)
 
 
-def _lesion(levels: np.ndarray, mask: np.ndarray,
+def _lesion(levels: np.ndarray, mask: np.ndarray, inside: np.ndarray,
             facts: Dict[str, Any]) -> BankLesion:
     """Rebuild a lesion from the file."""
     if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
@@ -158,7 +165,10 @@ def _lesion(levels: np.ndarray, mask: np.ndarray,
     if mask.dtype != bool or mask.shape != levels.shape or not mask.any():
         raise ValueError(f'a mask of {mask.dtype} and shape {mask.shape}; expected '
                          f'bool {levels.shape}, true somewhere')
-    lesion = BankLesion(levels, mask=mask, **{
+    if inside.dtype != bool or inside.shape != mask.shape or (mask & ~inside).any():
+        raise ValueError(f'a breast of {inside.dtype} and shape {inside.shape}; '
+                         f'expected bool {levels.shape}, true where the lesion is')
+    lesion = BankLesion(levels, mask=mask, inside=inside, **{
         name: tuple(value) if isinstance(value, list) else value
         for name, value in facts.items()})
     spacing = lesion.pixel_spacing_mm

@@ -18,7 +18,8 @@ def insert_lesions(image: np.ndarray,
                    centres: Sequence[Point],
                    *,
                    spread: float = 0.25,
-                   inside: Optional[np.ndarray] = None
+                   inside: Optional[np.ndarray] = None,
+                   shown: Optional[Sequence[np.ndarray]] = None
                    ) -> Tuple[np.ndarray, np.ndarray]:
     """Blend tumours into an image by Gaussian transparency.
 
@@ -42,6 +43,9 @@ def insert_lesions(image: np.ndarray,
             traded for how much of the tumour is seen.
         inside (np.ndarray, optional): (H, W) bool mask of the breast; pixels
             outside stay as they are. Defaults to ``None``, everywhere.
+        shown (Sequence[np.ndarray], optional): (h, w) bool of each tumour's patch;
+            the rest of it, such as air beside the skin, has alpha 0. Defaults to
+            ``None``, all of it.
 
     Returns:
         tuple: The image, (H, W) float32, and the tumours' weight
@@ -51,13 +55,15 @@ def insert_lesions(image: np.ndarray,
     Raises:
         ValueError: If shapes, numbers of tumours and centres, or values do not fit.
     """
-    _check(image, lesions, centres, inside)
+    _check(image, lesions, centres, inside, shown)
     kept = np.ones(image.shape, np.float32)  # prod_k (1 - alpha_k)
     added = np.zeros(image.shape, np.float32)  # sum_k t_k alpha_k
-    for lesion, centre in zip(lesions, centres):
+    for k, (lesion, centre) in enumerate(zip(lesions, centres)):
         height, width = lesion.shape
         alpha = gaussian_mask(lesion.shape, (width / 2, height / 2),
                               (spread * width, spread * height))
+        if shown is not None:
+            alpha = alpha * shown[k]
         window, part = _windows(image.shape, lesion.shape, centre)
         alpha = alpha[part] if inside is None else alpha[part] * inside[window]
         kept[window] *= 1 - alpha
@@ -132,7 +138,8 @@ def _windows(shape: Tuple[int, int], size: Tuple[int, int],
 
 
 def _check(image: np.ndarray, lesions: Sequence[np.ndarray],
-           centres: Sequence[Point], inside: Optional[np.ndarray]) -> None:
+           centres: Sequence[Point], inside: Optional[np.ndarray],
+           shown: Optional[Sequence[np.ndarray]]) -> None:
     """Refuse what cannot be blended."""
     if image.ndim != 2 or image.dtype.kind != 'f':
         raise ValueError(f'image must be a float image (H, W), got {image.dtype} '
@@ -147,6 +154,9 @@ def _check(image: np.ndarray, lesions: Sequence[np.ndarray],
         if not (lesion.min() >= 0 and lesion.max() <= 1):  # False for NaN too
             raise ValueError(f'lesion {k} must lie in [0, 1], got '
                              f'{lesion.min():g} to {lesion.max():g}')
+    if shown is not None and [mask.shape for mask in shown] != [
+            lesion.shape for lesion in lesions]:
+        raise ValueError('shown must have a mask of each lesion and of its shape')
     if inside is not None and (inside.shape != image.shape or inside.dtype != bool):
         raise ValueError(f'inside must be a bool mask of shape {image.shape}, got '
                          f'{inside.dtype} of shape {inside.shape}')

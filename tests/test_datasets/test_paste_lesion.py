@@ -6,10 +6,12 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import BlendingDataset
 from mammo_plugins.datasets.transforms import (CropToLesion, PackBlendingInputs,
-                                               PasteLesion)
+                                               InsertLesions, PasteLesion, Resize)
 from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
+from mammo_plugins.phantom import PhantomConfig, make_exam
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
 
 
@@ -90,7 +92,7 @@ def test_image_changes_in_the_region_alone(seed):
     dark = made['pasted_img'][made['lesion_mask']]
     bright = made['pasted_img'][region & ~made['lesion_mask']]
     assert dark.mean() == pytest.approx(0.25, abs=0.05)
-    assert bright.mean() == pytest.approx(0.75, abs=0.05)
+    assert 0.65 < bright.mean() < 0.8  # what would lie over air is left out
     rows, columns = np.nonzero(made['lesion_mask'])
     x, y = made['paste']['centre']
     assert x == pytest.approx((columns.min() + columns.max() + 1) / 2, abs=1)
@@ -270,3 +272,82 @@ def test_lesions_may_lie_at_the_border():
         middle = [(places.min() + places.max() + 1) / 2 for places in (columns, rows)]
         assert made['paste']['centre'] == pytest.approx(middle)
     assert min(tops) < 8 + 8  # nearer to the breast's edge than the patch would let it
+
+
+def round_lesion(air=0):
+    """A bright disc on grey, the patch's outer columns air."""
+    y, x = np.indices((24, 24)) - 11.5
+    mask = np.hypot(x, y) < 6
+    inside = np.ones(mask.shape, bool)
+    inside[:, 24 - air:] = False
+    return BankLesion.of(
+        np.where(inside, np.where(mask, 0.8, 0.5), 0.), mask, inside=inside,
+        image_shape=(230., 115.), pixel_spacing_mm=None, file_name='a.png',
+        box=(0., 0., 24., 24.), pathology=None)
+
+
+@pytest.fixture(scope='module')
+def oblique_views():
+    """MLO views, stretched, with where they show muscle and where a breast."""
+    found = []
+    for seed in range(3):
+        exam = make_exam(seed, PhantomConfig(size=(256, 128)))
+        for side in 'RL':
+            own = exam.views[side, 'MLO', 'FFDM']
+            muscle = exam.tissue[side, 'MLO'].muscle[:, ::-1 if side == 'R' else 1] > 0
+            frame = CanonicalFrame.of(own.pixels, margin=4)
+            image, *truth = (
+                frame.image_to_canonical(np.ascontiguousarray(part, np.float32))
+                for part in (own.pixels / 4095, muscle, own.breast_mask))
+            resize = Resize((150, 200))
+            made = resize(dict(
+                img=image, ori_shape=image.shape, homography_matrix=np.eye(3)))
+            found.append((dict(
+                made, view='MLO', pixel_spacing_mm=None, instances=[],
+                canonical_frame=frame.to_dict()), *(
+                    resize(dict(img=part))['img'] > 0.5 for part in truth)))
+    return found
+
+
+def test_neither_on_the_muscle_nor_over_air(oblique_views):
+    """The phantom knows where both are; without care a tenth were on the muscle."""
+    step, on_muscle, over_air = paste(round_lesion(), margin=0.5), 0, 0
+    for own, muscle, breast in oblique_views:
+        for seed in range(8):
+            made = step.paste(own, seed)
+            rows, columns = np.nonzero(made['lesion_mask'])
+            on_muscle += muscle[int(rows.mean()), int(columns.mean())]
+            region = made['paste_region']
+            # the mask that is found has the skin line's outer pixels too
+            over_air += (region & ~breast).sum() > 0.1 * region.sum()
+            assert not (made['lesion_mask'] & ~region).any()
+    assert on_muscle <= 1 and not over_air
+    # in a CC view there is none to keep off
+    on_muscle = 0
+    for own, muscle, _ in oblique_views:
+        for seed in range(8):
+            made = step.paste(dict(own, view='CC'), seed)
+            rows, columns = np.nonzero(made['lesion_mask'])
+            on_muscle += muscle[int(rows.mean()), int(columns.mean())]
+    assert on_muscle > 4
+
+
+def test_tumours_of_symmetric_pairs_keep_off_the_muscle(oblique_views):
+    step = InsertLesions(LesionBank('ddsm', [round_lesion()], 'train'), spread=0.1)
+    rng, on_muscle = np.random.default_rng(0), 0
+    for own, muscle, _ in oblique_views:
+        for _ in range(6):
+            weights = step._changed(own, 1, rng)['synthetic_mask']
+            on_muscle += muscle[np.unravel_index(weights.argmax(), weights.shape)]
+    assert on_muscle <= 1
+
+
+@pytest.mark.parametrize('angle', [0., 40., 90., 180.])
+@pytest.mark.parametrize('size', [(24, 24), (12, 12), (40, 40)])
+def test_air_of_a_patch_is_not_pasted(angle, size):
+    patch = turned_patch(round_lesion(air=8), size, angle)
+    assert patch.pixels[patch.region].min() > 0.49  # nothing is darkened by it
+    share = patch.region.sum() / np.prod(size)
+    assert share == pytest.approx(16 / 24, abs=0.08)
+    made = paste(round_lesion(air=8), margin=2., scale_range=(1, 1)).paste(view(), 3)
+    assert made['pasted_img'][made['paste_region']].min() > 0.35

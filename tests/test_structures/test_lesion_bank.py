@@ -15,7 +15,8 @@ def lesion(seed, **facts):
     return BankLesion.of(levels.astype(np.float32) / 65535, mask, **dict(
         dict(image_shape=(90.5, 40.), pixel_spacing_mm=(0.05, 0.07),
              file_name='images/a.png', box=(1., 2., 8., 9.5),
-             pathology='malignant'), **facts))
+             pathology='malignant',
+             inside=mask | (rng.random(levels.shape) < 0.7)), **facts))
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def test_a_file_brings_back_what_was_written(path):
             lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None))):
         np.testing.assert_array_equal(bank[k].levels, expected.levels)
         np.testing.assert_array_equal(bank[k].mask, expected.mask)
+        np.testing.assert_array_equal(bank[k].inside, expected.inside)
         assert bank[k].facts() == expected.facts()
         assert bank[k].pixels.dtype == np.float32
     assert bank[0].pixel_spacing_mm == (0.05, 0.07)

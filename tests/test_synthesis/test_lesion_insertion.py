@@ -99,6 +99,25 @@ def test_the_middle_is_the_tumour_and_the_covariance_follows_its_size():
     np.testing.assert_allclose(fake, 0.2 + 0.7 * weights, atol=1e-6)
 
 
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(SEEDS)
+def test_air_of_a_patch_is_not_shown(seed):
+    """As if its pixels were those of the image that they lie on."""
+    image, lesions, centres, inside = drawn(seed, 2)
+    shown = [np.random.default_rng(seed).random(part.shape) < 0.5 for part in lesions]
+    made, weights = insert_lesions(
+        image, lesions, centres, inside=inside, shown=shown)
+    other = [np.where(mask, part, 0.123).astype(np.float32)
+             for mask, part in zip(shown, lesions)]
+    np.testing.assert_array_equal(made, insert_lesions(
+        image, other, centres, inside=inside, shown=shown)[0])
+    everywhere = [np.ones(part.shape, bool) for part in lesions]
+    whole = insert_lesions(image, lesions, centres, inside=inside)
+    np.testing.assert_array_equal(whole, insert_lesions(
+        image, lesions, centres, inside=inside, shown=everywhere))
+    assert (weights <= whole[1] + 1e-6).all()
+
+
 def test_overlapping_tumours_add_up_and_are_clipped():
     image = np.full((9, 9), 0.5, np.float32)
     tumour = np.full((5, 5), 0.7, np.float32)
@@ -128,6 +147,7 @@ def test_the_inputs_are_left_alone():
     (dict(centres=[(1, 1)] * 2), '1 lesions have 2 centres'),
     (dict(inside=np.ones((4, 5), bool)), 'inside must be a bool mask'),
     (dict(spread=0.), 'sigma must be above 0'),
+    (dict(shown=[np.ones((2, 3), bool)]), 'shown must have a mask'),
 ])
 def test_mistakes(change, message):
     arguments = dict(image=np.zeros((4, 4), np.float32),

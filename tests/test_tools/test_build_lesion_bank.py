@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammo_plugins.anatomy import CanonicalFrame, breast_mask
+from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import LesionBank
 
@@ -180,3 +180,29 @@ def test_mistakes(run, phantom_root, data, ann_file, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error and 'Traceback' not in error
     assert not (tmp_path / 'bank.npz').exists()
+
+
+@pytest.mark.parametrize('max_size', [512, 12])
+def test_a_lesion_near_the_skin_is_kept_without_the_air(
+        run, phantom_root, data, ann_file, tmp_path, max_size):
+    """Its box, grown, reaches into the air; what is air is marked so."""
+    record = data['images'][0]
+    pixels = read_mammogram(phantom_root / record['file_name']).pixels
+    frame = CanonicalFrame.of(pixels)
+    inside = breast_mask(frame.image_to_canonical(pixels))
+    row = inside.shape[0] // 2
+    skin = int(np.flatnonzero(inside[row]).max())
+    box = np.array([skin - 22, row - 8, skin - 6, row + 8.])
+    (x1, x2), (y1, y2) = (sorted(pair) for pair in transform_boxes(
+        box, frame.inverse)[0].reshape(2, 2).T)
+    lesion = dict(data['annotations'][0], id=1, image_id=record['id'], segmentation=[],
+                  bbox=[x1, y1, x2 - x1, y2 - y1])
+    run(ann_file(dict(data, annotations=[lesion])), '--out', tmp_path / 'bank.npz',
+        '--data-root', phantom_root, '--context', '2', '--max-size', max_size)
+    found, = LesionBank.read(tmp_path / 'bank.npz').lesions
+    assert max(found.levels.shape) == min(max_size, 32)
+    assert 0.5 < found.inside.mean() < 0.97
+    assert not (found.mask & ~found.inside).any()
+    if max_size == 512:
+        x1, y1, x2, y2 = box.astype(int) + [-8, -8, 8, 8]
+        np.testing.assert_array_equal(found.inside, inside[y1:y2, x1:x2])

@@ -9,8 +9,8 @@ from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LesionBank
 from mammo_plugins.synthesis import insert_lesions
 
-from .geometric import resized
-from .paste_lesion import check_bank, draw_centres, lesion_size
+from .bank_lesions import (check_bank, draw_centres, lesion_size, tissue_mask,
+                           turned_patch)
 from .synthesis import small_breast_mask
 
 SIDES = ('R', 'L')
@@ -31,7 +31,8 @@ class InsertLesions(BaseTransform):
     is drawn for each side anew. Tumours keep their size in mm where both spacings
     are known; otherwise their size relative to the height of the breast. Size counts
     in the image as it stands, so the transform may come after ``Resize`` as well,
-    which is cheaper. A tumour larger than the breast is left out.
+    which is cheaper. A tumour larger than the breast is left out. None lies on the
+    pectoral muscle, where its edge is found, and air in a patch is not shown.
 
     **Labels.** The paper names L_syn alone for these pairs, so ``gt_label`` of pair
     and views stays 0: that is the label of ``clean_img``. ``img`` is abnormal. Where
@@ -147,20 +148,21 @@ class InsertLesions(BaseTransform):
         """Return a view with tumours, as far as they found a place."""
         image = view['img']
         lesions = [
-            resized(self.bank[int(k)].pixels, lesion_size(self.bank[int(k)], view))
+            turned_patch(self.bank[int(k)], lesion_size(self.bank[int(k)], view), 0.)
             for k in rng.integers(len(self.bank), size=count)
         ]
         made, weights = image, np.zeros(image.shape, np.float32)
         if lesions:
             inside = small_breast_mask(image)
             centres = draw_centres(
-                inside, image.shape, [lesion.shape for lesion in lesions], rng,
-                self.min_inside)
+                tissue_mask(view, inside), image.shape,
+                [lesion.region.shape for lesion in lesions], rng, self.min_inside)
             placed = [(lesion, centre) for lesion, centre in zip(lesions, centres)
                       if centre is not None]
             made, weights = insert_lesions(
-                image, [lesion for lesion, _ in placed],
+                image, [lesion.pixels for lesion, _ in placed],
                 [centre for _, centre in placed], spread=self.spread,
+                shown=[lesion.region for lesion, _ in placed],
                 inside=cv2.resize(
                     inside.astype(np.uint8), image.shape[::-1],
                     interpolation=cv2.INTER_NEAREST).astype(bool))

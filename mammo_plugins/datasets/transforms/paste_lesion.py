@@ -1,106 +1,18 @@
 """Lesions of a bank pasted into normal mammograms in the pipeline."""
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 
-from mammo_plugins.anatomy import (CanonicalFrame, mask_bbox, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import CanonicalFrame, mask_bbox, transform_points
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
-from mammo_plugins.synthesis import sample_positions
+from mammo_plugins.structures import AnnotationError, LesionBank
 
-from .geometric import resized
+from .bank_lesions import (Patch, box_as_resized, check_bank, draw_centres,
+                           lesion_size, resizing, tissue_mask, turned_patch)
 from .synthesis import small_breast_mask
-
-
-class Patch(NamedTuple):
-    """A lesion as it is pasted.
-
-    Attributes:
-        pixels (np.ndarray): (h, w) float32 in [0, 1].
-        region (np.ndarray): (h, w) bool, where there are such pixels.
-        lesion (np.ndarray): (h, w) bool, the lesion's outline.
-    """
-    pixels: np.ndarray
-    region: np.ndarray
-    lesion: np.ndarray
-
-
-def resizing(view: dict) -> np.ndarray:
-    """Return by how much a view was resized along x and along y.
-
-    Args:
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
-    """
-    return np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
-
-
-def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
-    """Return a box (x1, y1, x2, y2) of a view's canonical frame in its ``img``.
-
-    Args:
-        box (Sequence[float]): As a data set's pipeline begins with it.
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
-    """
-    frame = CanonicalFrame.from_dict(view['canonical_frame'])
-    return transform_boxes(box, view['homography_matrix'] @ frame.inverse)[0]
-
-
-def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
-    """Return (height, width) in pixels of a bank's lesion at the scale of a view.
-
-    In mm where both spacings are known; otherwise as high in its breast as it was.
-
-    Args:
-        lesion (BankLesion): The lesion.
-        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
-    """
-    known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
-    if None in known:
-        to_file = view['ori_shape'][0] / lesion.image_shape[0]
-    else:
-        to_file = np.divide(*known)
-    size = np.rint(np.multiply(lesion.levels.shape, to_file) * resizing(view)[::-1])
-    return tuple(np.maximum(size, 1).astype(int).tolist())
-
-
-def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
-                 aspect: float = 1.) -> Patch:
-    """Resize a lesion and turn it about its middle; nothing is cut off.
-
-    Args:
-        lesion (BankLesion): The lesion.
-        size (tuple[int]): (height, width) before turning.
-        angle (float): In degrees, anti-clockwise, in the file.
-        aspect (float): By how much the view was resized along y more than along x,
-            so that what is turned keeps its shape in the file. Defaults to 1.
-    """
-    # isotropic, at the coarser of both scales: what follows only enlarges
-    coarse = min(1., aspect)
-    width = max(round(size[1] * coarse), 1)
-    height = max(round(size[0] / aspect * coarse), 1)
-    turn = np.diag([1 / coarse, aspect / coarse]) @ cv2.getRotationMatrix2D(
-        (0, 0), angle, 1.)[:, :2]
-    corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
-    out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
-    # OpenCV counts from the middles of pixels
-    middle = np.subtract((width, height), 1) / 2
-    matrix = np.column_stack([turn, (out - 1) / 2 - turn @ middle])
-
-    def warp(image: np.ndarray) -> np.ndarray:
-        return cv2.warpAffine(
-            resized(image.astype(np.float32), (height, width)), matrix, out.tolist(),
-            flags=cv2.INTER_LINEAR)
-
-    whole = warp(np.ones(lesion.levels.shape))
-    region = whole >= 0.5
-    # pixels at the rim are mixed with nothing: undo the share
-    pixels = np.clip(warp(lesion.pixels) / np.maximum(whole, 0.5), 0, 1)
-    return Patch(np.where(region, pixels, 0.).astype(np.float32), region,
-                 (warp(lesion.mask) >= 0.5) & region)
 
 
 def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
@@ -116,63 +28,6 @@ def _bounds(mask: np.ndarray) -> Tuple[slice, slice]:
     return slice(top, bottom), slice(left, right)
 
 
-def check_bank(step: BaseTransform, results: dict,
-               allow_same_source: bool = True) -> None:
-    """Refuse a data set that a transform with a ``bank`` is not for.
-
-    Args:
-        step (BaseTransform): The transform.
-        results (dict): A sample, with ``dataset`` and ``test_mode``.
-        allow_same_source (bool): Whether the bank may be of the data set itself.
-
-    Raises:
-        AnnotationError: If the data set is one for validation or test, or the bank is
-            of its lesions but must not be, or not of its training split.
-    """
-    transform, name = type(step).__name__, results['dataset']
-    if results['test_mode']:
-        raise AnnotationError(
-            f'{transform}: {name} is loaded with test_mode=True; synthetic images '
-            f'never enter validation or test; give it a pipeline without {transform}')
-    if not step.bank.is_from(name):
-        return
-    if not allow_same_source:
-        raise AnnotationError(
-            f'{transform}.bank: its lesions are of {step.bank.dataset}, the data set '
-            f'trained on is {name}; with their outlines localisation would not be '
-            'weakly supervised. Build a bank of another data set, or set '
-            'allow_same_source=True')
-    if step.bank.split != 'train':
-        part = f'the {step.bank.split}' if step.bank.split else 'no stated'
-        raise AnnotationError(
-            f'{transform}.bank: its lesions are of {part} split of '
-            f'{step.bank.dataset}, the data set trained on; build the bank of its '
-            'training split')
-
-
-def draw_centres(inside: np.ndarray, shape: Tuple[int, int],
-                 sizes: Sequence[Tuple[int, int]], rng: np.random.Generator,
-                 min_inside: float) -> List[Optional[Tuple[float, float]]]:
-    """Draw where lesions go, on a breast mask smaller than the image.
-
-    Args:
-        inside (np.ndarray): Of :func:`small_breast_mask`.
-        shape (tuple[int]): (H, W) of the image.
-        sizes (Sequence[tuple]): (h, w) of each lesion in pixels of the image.
-        rng (np.random.Generator): What draws.
-        min_inside (float): Least share of a lesion's box in the breast.
-
-    Returns:
-        list[tuple | None]: Centres (x, y) in pixels of the image; ``None`` for a
-        lesion that has no place.
-    """
-    scale = np.divide(inside.shape, shape)
-    centres = sample_positions(
-        inside, [np.multiply(size, scale) for size in sizes], rng, min_inside)
-    return [None if centre is None else tuple(np.divide(centre, scale[::-1]))
-            for centre in centres]
-
-
 @TRANSFORMS.register_module()
 class PasteLesion(BaseTransform):
     """Paste a random lesion into a normal view, for the generator to blend.
@@ -180,7 +35,8 @@ class PasteLesion(BaseTransform):
     Lin et al., sections 2.1 and 3: "randomly select a region in a normal breast
     mammogram and a real lesion", "randomly resize and rotate the input lesion". How
     far is not stated. Lesions keep their size in mm, before the random resize, where
-    both spacings are known.
+    both spacings are known. They lie in the breast, off the pectoral muscle; nothing
+    is pasted over air, nor air that a patch has beside its lesion.
 
     Stands in the pipeline of a :class:`BlendingDataset` after its views are loaded
     and resized. A bank must be of the training split; lesions of another data set's
@@ -206,8 +62,8 @@ class PasteLesion(BaseTransform):
         scale_range (Sequence[float]): Of the random resize. Defaults to (0.8, 1.25).
         max_angle (float): Of the rotation, to either side, in degrees. Defaults to
             180.
-        min_inside (float): Least share of the lesion's box in the breast. Defaults
-            to 0.9.
+        min_inside (float): Least share of the lesion's box in the breast and off the
+            muscle. Defaults to 0.9.
         margin (float, optional): How far around its outline a lesion is pasted, in
             square roots of its area; further off, what the patch holds of its own
             breast leaves dark seams. Defaults to ``None``, the whole patch.
@@ -274,12 +130,18 @@ class PasteLesion(BaseTransform):
         part = _bounds(patch.region)
         patch = Patch(*(array[part] for array in patch))
         image = view['img']
-        window = self._window(image, patch, rng)
+        inside = small_breast_mask(image)
+        window = self._window(view, inside, patch, rng)
         if window is None:
             return None
         pixels = patch.pixels
         if self.noise:
             pixels = rng.random(pixels.shape, dtype=np.float32)
+        breast = cv2.resize(inside.astype(np.uint8), image.shape[::-1],
+                            interpolation=cv2.INTER_NEAREST)[window].astype(bool)
+        patch = Patch(pixels, patch.region & breast, patch.lesion & breast)
+        if not patch.lesion.any():
+            return None
         pasted = image.copy()
         pasted[window][patch.region] = pixels[patch.region]
         masks: Dict[str, np.ndarray] = {}
@@ -299,12 +161,12 @@ class PasteLesion(BaseTransform):
                 scale=scale, angle=angle, seed=seed,
                 flipped=CanonicalFrame.from_dict(view['canonical_frame']).flipped))
 
-    def _window(self, image: np.ndarray, patch: Patch,
+    def _window(self, view: dict, inside: np.ndarray, patch: Patch,
                 rng: np.random.Generator) -> Optional[Tuple[slice, slice]]:
         """Draw where the patch goes, whole within the image; ``None``: nowhere."""
-        lesion = _bounds(patch.lesion)
+        image, lesion = view['img'], _bounds(patch.lesion)
         centre, = draw_centres(
-            small_breast_mask(image), image.shape,
+            tissue_mask(view, inside), image.shape,
             [tuple(side.stop - side.start for side in lesion)], rng, self.min_inside)
         if centre is None:
             return None

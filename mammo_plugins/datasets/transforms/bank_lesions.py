@@ -1,0 +1,185 @@
+"""Lesions of a bank as they are laid on a mammogram: size, turn and place."""
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mammo_plugins.anatomy import (CanonicalFrame, pectoral_edge, transform_boxes,
+                                   transform_points)
+from mammo_plugins.structures import AnnotationError, BankLesion
+from mammo_plugins.synthesis import sample_positions
+
+from .geometric import resized
+from .synthesis import MASK_SIZE
+
+
+class Patch(NamedTuple):
+    """A lesion as it is pasted.
+
+    Attributes:
+        pixels (np.ndarray): (h, w) float32 in [0, 1].
+        region (np.ndarray): (h, w) bool, where there are such pixels: those of the
+            breast that it was cut from.
+        lesion (np.ndarray): (h, w) bool, the lesion's outline.
+    """
+    pixels: np.ndarray
+    region: np.ndarray
+    lesion: np.ndarray
+
+
+def resizing(view: dict) -> np.ndarray:
+    """Return by how much a view was resized along x and along y.
+
+    Args:
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    return np.linalg.norm(view['homography_matrix'][:2, :2], axis=1)
+
+
+def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
+    """Return a box (x1, y1, x2, y2) of a view's canonical frame in its ``img``.
+
+    Args:
+        box (Sequence[float]): As a data set's pipeline begins with it.
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    frame = CanonicalFrame.from_dict(view['canonical_frame'])
+    return transform_boxes(box, view['homography_matrix'] @ frame.inverse)[0]
+
+
+def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
+    """Return (height, width) in pixels of a bank's lesion at the scale of a view.
+
+    In mm where both spacings are known; otherwise as high in its breast as it was.
+
+    Args:
+        lesion (BankLesion): The lesion.
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+    """
+    known = lesion.pixel_spacing_mm, view['pixel_spacing_mm']
+    if None in known:
+        to_file = view['ori_shape'][0] / lesion.image_shape[0]
+    else:
+        to_file = np.divide(*known)
+    size = np.rint(np.multiply(lesion.levels.shape, to_file) * resizing(view)[::-1])
+    return tuple(np.maximum(size, 1).astype(int).tolist())
+
+
+def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
+                 aspect: float = 1.) -> Patch:
+    """Resize a lesion and turn it about its middle; nothing is cut off.
+
+    Args:
+        lesion (BankLesion): The lesion.
+        size (tuple[int]): (height, width) before turning.
+        angle (float): In degrees, anti-clockwise, in the file.
+        aspect (float): By how much the view was resized along y more than along x,
+            so that what is turned keeps its shape in the file. Defaults to 1.
+    """
+    # isotropic, at the coarser of both scales: what follows only enlarges
+    coarse = min(1., aspect)
+    width = max(round(size[1] * coarse), 1)
+    height = max(round(size[0] / aspect * coarse), 1)
+    turn = np.diag([1 / coarse, aspect / coarse]) @ cv2.getRotationMatrix2D(
+        (0, 0), angle, 1.)[:, :2]
+    corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
+    out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
+    # OpenCV counts from the middles of pixels
+    middle = np.subtract((width, height), 1) / 2
+    matrix = np.column_stack([turn, (out - 1) / 2 - turn @ middle])
+
+    def warp(image: np.ndarray) -> np.ndarray:
+        return cv2.warpAffine(
+            resized(image.astype(np.float32), (height, width)), matrix, out.tolist(),
+            flags=cv2.INTER_LINEAR)
+
+    tissue = warp(lesion.inside)
+    region = tissue >= 0.5
+    # pixels at the rim are mixed with air or nothing: undo the share
+    pixels = np.clip(
+        warp(lesion.pixels * lesion.inside) / np.maximum(tissue, 0.5), 0, 1)
+    return Patch(np.where(region, pixels, 0.).astype(np.float32), region,
+                 (warp(lesion.mask) >= 0.5) & region)
+
+
+def check_bank(step: BaseTransform, results: dict,
+               allow_same_source: bool = True) -> None:
+    """Refuse a data set that a transform with a ``bank`` is not for.
+
+    Args:
+        step (BaseTransform): The transform.
+        results (dict): A sample, with ``dataset`` and ``test_mode``.
+        allow_same_source (bool): Whether the bank may be of the data set itself.
+
+    Raises:
+        AnnotationError: If the data set is one for validation or test, or the bank is
+            of its lesions but must not be, or not of its training split.
+    """
+    transform, name = type(step).__name__, results['dataset']
+    if results['test_mode']:
+        raise AnnotationError(
+            f'{transform}: {name} is loaded with test_mode=True; synthetic images '
+            f'never enter validation or test; give it a pipeline without {transform}')
+    if not step.bank.is_from(name):
+        return
+    if not allow_same_source:
+        raise AnnotationError(
+            f'{transform}.bank: its lesions are of {step.bank.dataset}, the data set '
+            f'trained on is {name}; with their outlines localisation would not be '
+            'weakly supervised. Build a bank of another data set, or set '
+            'allow_same_source=True')
+    if step.bank.split != 'train':
+        part = f'the {step.bank.split}' if step.bank.split else 'no stated'
+        raise AnnotationError(
+            f'{transform}.bank: its lesions are of {part} split of '
+            f'{step.bank.dataset}, the data set trained on; build the bank of its '
+            'training split')
+
+
+def tissue_mask(view: dict, inside: np.ndarray) -> np.ndarray:
+    """Return where masses grow: the breast without the pectoral muscle.
+
+    Args:
+        view (dict): As ``LoadMammogram`` and transforms of geometry leave it.
+        inside (np.ndarray): (h, w) bool, the breast, of :func:`small_breast_mask`.
+
+    Returns:
+        np.ndarray: (h, w) bool. Only MLO views lose something, where the muscle's
+        edge is found.
+    """
+    if view.get('view') != 'MLO':
+        return inside
+    # its angles are those of the file, and a small copy is quick
+    shape = np.divide(view['img'].shape, resizing(view)[::-1])
+    shape = np.rint(shape * min(1., MASK_SIZE / shape.max())).clip(1).astype(int)
+    edge = pectoral_edge(resized(view['img'], tuple(shape.tolist())), inside)
+    if edge is None:
+        return inside
+    rows, columns = np.indices(inside.shape) + 0.5
+    height, width = shape / inside.shape
+    off = edge.distance(np.stack([columns * width, rows * height], -1))
+    return inside & (off > 0)
+
+
+def draw_centres(inside: np.ndarray, shape: Tuple[int, int],
+                 sizes: Sequence[Tuple[int, int]], rng: np.random.Generator,
+                 min_inside: float) -> List[Optional[Tuple[float, float]]]:
+    """Draw where lesions go, on a breast mask smaller than the image.
+
+    Args:
+        inside (np.ndarray): Of :func:`tissue_mask`.
+        shape (tuple[int]): (H, W) of the image.
+        sizes (Sequence[tuple]): (h, w) of each lesion in pixels of the image.
+        rng (np.random.Generator): What draws.
+        min_inside (float): Least share of a lesion's box in the mask.
+
+    Returns:
+        list[tuple | None]: Centres (x, y) in pixels of the image; ``None`` for a
+        lesion that has no place.
+    """
+    scale = np.divide(inside.shape, shape)
+    centres = sample_positions(
+        inside, [np.multiply(size, scale) for size in sizes], rng, min_inside)
+    return [None if centre is None else tuple(np.divide(centre, scale[::-1]))
+            for centre in centres]
