@@ -15,7 +15,7 @@ from mammo_plugins.datasets.transforms import (LoadMammogram, grown_box,
 from mammo_plugins.io import MammogramError, add_limit_argument, atomic_path
 from mammo_plugins.structures import (AnnotationError, BankLesion, ImageRoots, Lesion,
                                       LesionBank, View, exams_from_coco,
-                                      load_coco_exam, synthetic_images)
+                                      generation_of, load_coco_exam, synthetic_images)
 from mammo_plugins.synthesis import crop
 
 EXAMPLE = ('python tools/build_lesion_bank.py data/ddsm/annotations/train.json '
@@ -253,7 +253,8 @@ def main() -> None:
                 f'{args.ann_file}: no lesion could be cut out; it needs annotations '
                 'with a bbox, and --data-root the folder of its images')
         info = data['info']
-        LesionBank(info['dataset'], lesions, info.get('split')).write(args.out)
+        LesionBank(info['dataset'], lesions, info.get('split'),
+                   generation_of(info)).write(args.out)
         print(f'{len(lesions)} lesions of {info["dataset"]}: {args.out}')
         if args.preview:
             draw(lesions, args.preview)

@@ -1,6 +1,8 @@
 """Train and test a config on each fold of its data; report mean and spread."""
 import hashlib
 import json
+import os.path as osp
+import re
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,8 +14,9 @@ from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
 from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
-                                             load_config, parser, user_errors)
-from mammo_plugins.engine.data_configs import innermost_datasets
+                                             enable_amp, load_config, parser,
+                                             user_errors)
+from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
 
@@ -41,6 +44,9 @@ def parse_args():
     arguments.add_argument(
         '--jobs', type=int, default=1,
         help='folds at a time, one thread each if several (default: %(default)s)')
+    arguments.add_argument(
+        '--amp', action='store_true',
+        help='train with mixed precision, preparation included')
     add_config_options(arguments)
     args = arguments.parse_args()
     if args.jobs < 1:
@@ -77,67 +83,118 @@ def folds_of(cfg: Config) -> List[int]:
     return found
 
 
-def config_in_fold(path: str, fold: int, folder: Path,
-                   options: Optional[dict] = None) -> Path:
-    """Write a config as it is for a fold.
-
-    Args:
-        path (str): A config file of the first fold.
-        fold (int): Which.
-        folder (Path): Where to write it, by its own name.
-        options (dict, optional): ``--cfg-options``.
-    """
-    cfg = load_config(path, options)
-    out = folder / Path(path).name
-    with atomic_path(out) as temporary:
-        temporary.write_text(in_fold(cfg.pretty_text, fold), encoding='utf-8')
-    return out
-
-
-def preparation_of(cfg: Config, fold: int, folder: Path) -> List[List[str]]:
-    """Return the words of the commands that come before a fold's training.
-
-    Configs of the first fold that they name are written for this one.
-    """
-    commands = []
-    for command in cfg.get('preparation', ()):
-        words = shlex.split(command)
-        if words[:1] == ['python']:
-            words = words[1:]
-        commands.append([
-            str(config_in_fold(str(ROOT / word), fold, folder))
-            if is_config(word) else in_fold(word, fold) for word in words])
-    return commands
-
-
 def is_config(word: str) -> bool:
     """Tell whether a word of a command is a config of the repository."""
     return word.startswith('configs/') and word.endswith('.py')
 
 
-def settings_of(cfg: Config) -> dict:
-    """Return what a fold depends on: its config, and those that preparation names."""
-    named = [word for command in cfg.get('preparation', ())
-             for word in shlex.split(command) if is_config(word)]
-    texts = [cfg.pretty_text] + [load_config(str(ROOT / word)).pretty_text
-                                 for word in named]
-    return dict(configs_sha256=[
-        hashlib.sha256(text.encode()).hexdigest() for text in texts])
+def has_setting(cfg: Config, key: str) -> bool:
+    """Tell whether a config has the setting that an option names."""
+    node = cfg
+    for part in key.split('.'):
+        try:
+            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return True
+
+
+class Fold:
+    """The commands and configs of a fold.
+
+    What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
+    gets a key behind its name: a hash of the command, of the configs that it names as
+    they are with their options, of the annotation files that these and it read, and
+    so of the parts before it. What was made with other settings is not taken.
+
+    Args:
+        cfg (Config): Of the first fold, with its options.
+        fold (int): Which.
+        options (dict, optional): ``--cfg-options``; those that a config of the
+            preparation has as well reach it too.
+        amp (bool): ``--amp``, of all trainings.
+    """
+
+    def __init__(self, cfg: Config, fold: int, options: Optional[dict],
+                 amp: bool) -> None:
+        self.fold, self.options, self.amp = fold, options or {}, amp
+        self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
+        self.configs: Dict[str, str] = {}  # texts of those that preparation names
+        self.commands = [self._command(shlex.split(command))
+                         for command in cfg.get('preparation', ())]
+        self.text = self._text(cfg)
+        self.settings = dict(sha256=self._key(
+            [self.text, self.commands, self.configs], [cfg], []))
+
+    def _command(self, words: List[str]) -> List[str]:
+        """Return the words of a command, its output's name with the key."""
+        words = words[1:] if words[:1] == ['python'] else words
+        own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
+        own = [load_config(cfg.filename, {
+            key: value for key, value in self.options.items()
+            if has_setting(cfg, key)}) for cfg in own]
+        texts = {word: self._text(cfg) for word, cfg in zip(
+            filter(is_config, words), own)}
+        self.configs.update(texts)
+        made = [word if is_config(word) else self._named(word) for word in words]
+        for place, flag in enumerate(made[:-1]):
+            if flag in ('--out', '--work-dir'):
+                path = Path(made[place + 1])
+                key = self._key([made, texts], own, made)
+                self._keyed[str(path)] = made[place + 1] = str(
+                    path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
+        return made
+
+    def _text(self, cfg: Config) -> str:
+        """Return a config as it is in this fold."""
+        if self.amp:
+            enable_amp(cfg)
+        return self._named(cfg.pretty_text)
+
+    def _named(self, text: str) -> str:
+        """Return a text of the first fold for this one, parts by their keys."""
+        text = in_fold(text, self.fold)
+        for name, keyed in self._keyed.items():
+            text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
+        return text
+
+    def _key(self, content: list, configs: List[Config], words: List[str]) -> str:
+        """Return a hash of settings and of the annotation files they read."""
+        files = {str(ROOT / word) for word in words}
+        for cfg in configs:
+            for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
+                for _, dataset in innermost_datasets('', loader.dataset):
+                    files.add(str(ROOT / self._named(osp.join(
+                        dataset.get('data_root') or '', dataset.get('ann_file', '')))))
+        files = {file for file in files if file.endswith('.json')
+                 and osp.isfile(file) and not self._is_part(file)}
+        read = {osp.relpath(file, ROOT): hashlib.sha256(
+            Path(file).read_bytes()).hexdigest() for file in files}
+        text = json.dumps([content, read], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _is_part(self, file: str) -> bool:
+        """Tell whether a file is made by the preparation, whose key counts."""
+        return any(file.startswith(str(ROOT / keyed)) for keyed in self._keyed.values())
 
 
 def run_fold(args, cfg: Config, fold: int, folder: Path, tools: ToolRunner) -> None:
     """Prepare, train and test one fold, as far as that is not done."""
     result = folder / 'result.json'
-    check_settings(folder, settings_of(cfg),
+    own = Fold(cfg, fold, args.cfg_options, args.amp)
+    check_settings(folder, own.settings,
                    'delete it to run it anew, or give another --work-dir')
     if result.is_file():
         return
-    log = folder / 'cross_validate.log'
-    config = config_in_fold(args.config, fold, folder, args.cfg_options)
-    for number, words in enumerate(preparation_of(cfg, fold, folder), 1):
+    log, config = folder / 'cross_validate.log', folder / Path(args.config).name
+    for path, text in {args.config: own.text, **own.configs}.items():
+        with atomic_path(folder / Path(path).name) as temporary:
+            temporary.write_text(text, encoding='utf-8')
+    for number, words in enumerate(own.commands, 1):
         done = folder / f'prepared_{number}.json'
         if not done.is_file():
-            tools.call(words, log)
+            tools.call([str(folder / Path(word).name) if is_config(word) else word
+                        for word in words], log)
             write_json(done, dict(command=words))
     tools.train_and_test(str(config), folder, [], log)
     # of the runner: a file by the time of the test

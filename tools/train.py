@@ -9,9 +9,10 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_batches, check_complete,
                                               check_lengths, check_no_synthesis,
+                                              check_outlines,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
-from mammo_plugins.apis.leakage import check_synthetic_sources
+from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
 from mammo_plugins.apis.work_dir import begin_training
 from mammo_plugins.engine.distributed import close_process_group
 from mammo_plugins.engine.pretrained import (check_pretrained_files,
@@ -72,6 +73,8 @@ def main() -> None:
         check_no_synthesis(cfg, ('val', ))
         check_lengths(cfg)
         check_synthetic_sources(cfg)
+        check_banks(cfg)
+        check_outlines(cfg)
         warn_of_schedule(cfg)
         warn_of_shared_parts(cfg, ['val'])
         runner = Runner.from_cfg(cfg)

@@ -23,6 +23,7 @@ from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import poisson_blend
 
 from .command_line import ConfigError
+from .leakage import check_bank_files
 from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step
 
@@ -135,16 +136,8 @@ class BlendedImages(SyntheticSet):
 
     def _check_bank(self) -> None:
         """Refuse lesions of the same data set that are not of this training part."""
-        bank = self.paste.bank
-        if not bank.is_from(self.original['info']['dataset']):
-            return
-        known = {record['file_name'] for record in self.records.values()}
-        others = sorted({lesion.file_name for lesion in bank.lesions} - known)
-        if others:
-            raise ConfigError(
-                f'PasteLesion.bank: {len(others)} files with its lesions, such as '
-                f'{others[0]}, are not in {self.dataset.ann_file}; build the bank of '
-                'this file, for lesions of another fold are tested on')
+        check_bank_files('PasteLesion.bank', self.paste.bank,
+                         [(self.dataset.ann_file, self.original)])
 
     def cases(self, count: int) -> Iterator[Tuple[Optional[dict], int]]:
         """Yield views with a lesion pasted, and how many were tried for it.

@@ -1,7 +1,7 @@
 """What is checked of a run's config before anything is built."""
 import os.path as osp
 import sys
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -98,6 +98,45 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
             if type_name(inner) == 'ExamDataset' and not inner.get('test_mode'):
                 raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
                                   'which synthetic images are refused')
+
+
+def check_outlines(cfg: Config) -> None:
+    """Raise :class:`ConfigError` if masks are trained on that a data set lacks.
+
+    mmdet ignores a lesion without an outline where masks are loaded. Beside synthetic
+    images, which have outlines, a data set of boxes would take no part at all. Where
+    some lesions lack one, that is said.
+
+    Args:
+        cfg (Config): The config of a training.
+    """
+    for field, dataset in innermost_datasets('train_dataloader.dataset',
+                                             cfg.train_dataloader.dataset):
+        path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+        if not _loads_masks(dataset.get('pipeline')) or not osp.isfile(path):
+            continue
+        data = mmengine.load(path, file_format='json')
+        others = [category['id'] for category in data.get('categories', ())
+                  if category['name'] in dataset.get('other_classes', ())]
+        lesions = [lesion for lesion in data.get('annotations', ())
+                   if not lesion.get('iscrowd') and lesion['category_id'] not in others]
+        lacking = sum(not lesion.get('segmentation') for lesion in lesions)
+        said = (f'{path}: {lacking} of {len(lesions)} lesions have no outline '
+                f'(segmentation), which {field}.pipeline loads by with_mask=True; such '
+                'lesions are ignored')
+        if lesions and lacking == len(lesions):
+            raise ConfigError(f'{said}. Annotate outlines, or train a detector of '
+                              'boxes, as those of configs/baselines')
+        if lacking:
+            print(f'warning: {said}', file=sys.stderr)
+
+
+def _loads_masks(steps: Any) -> bool:
+    """Tell whether a pipeline, or one inside it, loads masks."""
+    if isinstance(steps, (list, tuple)):
+        return any(map(_loads_masks, steps))
+    return isinstance(steps, dict) and (
+        bool(steps.get('with_mask')) or _loads_masks(steps.get('transforms')))
 
 
 def check_lengths(cfg: Config) -> None:

@@ -1,12 +1,15 @@
 """Synthetic training images must not come from what is validated or tested on."""
 import os.path as osp
-from typing import Dict, Iterator, Set, Tuple
+from typing import Any, Dict, Iterator, Sequence, Set, Tuple
 
 from mmengine.config import Config
 
-from mammo_plugins.engine.data_configs import image_roots, innermost_datasets
+from mammo_plugins.engine.data_configs import (datasets, image_roots,
+                                               innermost_datasets)
+from mammo_plugins.registry import type_name
 from mammo_plugins.structures import load_coco, synthetic_images
-from mammo_plugins.structures.lesion_bank import source_dataset
+from mammo_plugins.structures.lesion_bank import (LesionBank, generation_of,
+                                                  source_dataset)
 
 from .command_line import ConfigError
 
@@ -68,3 +71,43 @@ def check_synthetic_sources(cfg: Config) -> None:
                     f'{field}: {path}: image {image["file_name"]} was made of '
                     f'{shown[0]}, which {held[source, shown[0]]} holds too; make '
                     'synthetic images of the training part of this fold alone')
+
+
+def check_banks(cfg: Config) -> None:
+    """Raise :class:`ConfigError` if inserted lesions are of another part or fold.
+
+    A bank of the data set that is trained on may hold lesions of its training files
+    alone, whatever split its header names: folds share the name 'train'.
+
+    Args:
+        cfg (Config): The config of a training.
+    """
+    dataset = cfg.train_dataloader.dataset
+    banks = [(f'{field}.pipeline: {type_name(step)}.bank', step['bank'])
+             for field, each in datasets('train_dataloader.dataset', dataset)
+             for step in each.get('pipeline') or ()
+             if type_name(step) in ('InsertLesions', 'PasteLesion')]
+    for field, path in banks:
+        check_bank_files(f'{field}: {path}', LesionBank.read(path), [
+            (ann_file, data) for _, ann_file, data in _annotations(cfg, 'train')])
+
+
+def check_bank_files(field: str, bank: LesionBank,
+                     annotations: Sequence[Tuple[str, Dict[str, Any]]]) -> None:
+    """Raise :class:`ConfigError` if a data set's own bank has files that it has not.
+
+    Args:
+        field (str): What names the bank, for the message.
+        bank (LesionBank): The bank.
+        annotations (Sequence[tuple]): Path and content of the annotation files that
+            are trained on.
+    """
+    own = [(path, data) for path, data in annotations
+           if bank.is_from(_source(data), generation_of(data.get('info') or {}))]
+    others = own and bank.files_outside(
+        image for _, data in own for image in data['images'])
+    if others:
+        raise ConfigError(
+            f'{field}: {len(others)} files with its lesions, such as {others[0]}, are '
+            f'not in {own[0][0]}; build the bank of this file, for lesions of another '
+            'fold are tested on')

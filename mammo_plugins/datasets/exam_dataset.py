@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam,
                                       ImageRoots, Lesion, View, exams_from_coco,
-                                      synthetic_images, with_modality)
+                                      generation_of, synthetic_images,
+                                      with_modality)
 from mammo_plugins.verification import load_sound_exams
 
 from .label_rule import LabelRule
@@ -136,6 +137,7 @@ class ExamDataset(BaseDataset):
         self._path = roots.path
         self._label_of = self._map_categories(data['categories'])
         self._dataset_name = data['info']['dataset']
+        self._generation = generation_of(data['info'])
         exams = exams_from_coco(data)
         if not exams:
             raise AnnotationError(f'{self.ann_file}: holds no images')
@@ -288,6 +290,7 @@ class ExamDataset(BaseDataset):
     def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
         return dict(
             dataset=self._dataset_name,
+            generation=self._generation,
             test_mode=self.test_mode,
             exam_id=exam.exam_id,
             patient_id=exam.patient_id,

@@ -7,7 +7,8 @@ from .detections import Detections, read_detections, write_detections
 from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
                    VIEWS, Exam, Lesion, View, with_modality)
 from .image_roots import ImageRoots
-from .lesion_bank import BankLesion, LesionBank, LesionBankError
+from .lesion_bank import (BankLesion, LesionBank, LesionBankError,
+                          generation_of)
 from .segmentation import (OutlineFault, outline_fault, same_outline,
                            segmentation_extent, segmentation_fault)
 from .splits import empty_parts, kfold_patients, split_patients
@@ -17,7 +18,7 @@ __all__ = [
     'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
     'Detections', 'Exam', 'ImageRoots', 'Lesion', 'LesionBank', 'LesionBankError',
     'OutlineFault', 'View', 'birads_to_score', 'empty_parts', 'exams_from_coco',
-    'kfold_patients', 'load_coco', 'load_coco_exam', 'outline_fault',
+    'generation_of', 'kfold_patients', 'load_coco', 'load_coco_exam', 'outline_fault',
     'read_detections', 'refuse_faults', 'same_outline', 'score_to_birads',
     'segmentation_extent', 'segmentation_fault', 'split_patients',
     'synthetic_images', 'validate_coco_exam', 'with_modality', 'write_detections'

@@ -1,8 +1,9 @@
 """Lesions cut out of mammograms, kept in a file (DisAsymNet, section 2.3)."""
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -85,19 +86,22 @@ class LesionBank:
         dataset (str): Name of the data set, ``info.dataset`` of its annotation.
         lesions (list[BankLesion]): At least one.
         split (str, optional): 'train', 'val' or 'test', where the annotation says.
+        generation (str, optional): Of :func:`generation_of` its ``info``.
 
     Raises:
         LesionBankError: If there are no lesions.
     """
 
     def __init__(self, dataset: str, lesions: List[BankLesion],
-                 split: Optional[str] = None) -> None:
+                 split: Optional[str] = None,
+                 generation: Optional[str] = None) -> None:
         if not lesions:
             raise LesionBankError(f'a bank of {dataset} without lesions; give an '
                                   'annotation file with boxes')
         self.dataset = dataset
         self.lesions = lesions
         self.split = split
+        self.generation = generation
 
     def __len__(self) -> int:
         return len(self.lesions)
@@ -105,16 +109,30 @@ class LesionBank:
     def __getitem__(self, index: int) -> BankLesion:
         return self.lesions[index]
 
-    def is_from(self, dataset: str) -> bool:
+    def is_from(self, dataset: str, generation: Optional[str] = None) -> bool:
         """Tell whether the lesions are of the same images as a data set.
 
         Names are compared without regard to case. What ``tools/synthesize.py`` made
-        of a data set is that data set, and CBIS-DDSM is DDSM.
+        of a data set is that data set, and CBIS-DDSM is DDSM. Of simulated ones, which
+        share a name, those made otherwise are others.
 
         Args:
             dataset (str): ``info.dataset`` of its annotation.
+            generation (str, optional): Of :func:`generation_of` its ``info``.
         """
-        return source_dataset(self.dataset) == source_dataset(dataset)
+        if source_dataset(self.dataset) != source_dataset(dataset):
+            return False
+        return None in (self.generation, generation) or self.generation == generation
+
+    def files_outside(self, images: Iterable[dict]) -> List[str]:
+        """Return the mammograms of the lesions that a data set does not have.
+
+        Args:
+            images (Iterable[dict]): ``images`` of its annotation.
+        """
+        names = {image['file_name'] for image in images}
+        names |= {Path(name).name for name in names if Path(name).is_absolute()}
+        return sorted({lesion.file_name for lesion in self.lesions} - names)
 
     @classmethod
     def read(cls, path: Union[str, Path]) -> 'LesionBank':
@@ -133,7 +151,7 @@ class LesionBank:
             dataset, split = facts['dataset'], facts['split']
             if not isinstance(dataset, str) or not isinstance(split, (str, type(None))):
                 raise ValueError(f'dataset {dataset!r}, split {split!r}')
-            return cls(dataset, lesions, split)
+            return cls(dataset, lesions, split, facts['generation'])
         except FileNotFoundError:
             raise LesionBankError(
                 f'{path}: no such lesion bank; make it with '
@@ -146,6 +164,7 @@ class LesionBank:
     def write(self, path: Union[str, Path]) -> None:
         """Write everything to one ``.npz`` file, atomically."""
         facts = dict(dataset=self.dataset, split=self.split,
+                     generation=self.generation,
                      lesions=[lesion.facts() for lesion in self.lesions])
         arrays = {}
         for k, lesion in enumerate(self.lesions):
@@ -196,3 +215,16 @@ def source_dataset(dataset: str) -> str:
     while name.startswith(_SYNTHETIC):
         name = name[len(_SYNTHETIC):]
     return _PART_OF.get(name, name)
+
+
+def generation_of(info: Dict[str, Any]) -> Optional[str]:
+    """Return what tells simulated data sets of one name apart, ``None`` for others.
+
+    Args:
+        info (dict): ``info`` of an annotation; its ``generation`` says how images
+            were simulated, with the seed.
+    """
+    if 'generation' not in info:
+        return None
+    made = json.dumps(info['generation'], sort_keys=True)
+    return hashlib.sha256(made.encode()).hexdigest()[:16]

@@ -1,9 +1,11 @@
+import json
+
 import pytest
 from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError, load_config, user_errors
 from mammo_plugins.apis.config_checks import (check_annotation_files,
-                                              check_no_synthesis,
+                                              check_no_synthesis, check_outlines,
                                               warn_of_schedule)
 from mammo_plugins.io import MammogramError
 from mammo_plugins.registry import METRICS
@@ -101,6 +103,41 @@ def test_synthetic_images_stay_out_of_tests(dataset, message):
     else:
         with pytest.raises(ConfigError, match=message):
             check_no_synthesis(cfg, ['val', 'test'])
+
+
+RLE = dict(size=[4, 4], counts='0')
+MASKS = dict(type='LoadAnnotations', with_bbox=True, with_mask=True)
+
+
+@pytest.mark.parametrize('outlines, steps, said', [
+    ([[], []], [MASKS], 'refused'),
+    ([[], []], [dict(type='ForEachView', transforms=[MASKS])], 'refused'),
+    ([[], []], [dict(MASKS, with_mask=False)], None),
+    ([[[1, 1, 3, 1, 3, 3]], []], [MASKS], 'a.json: 1 of 2 lesions have no outline'),
+    ([RLE, [[1, 1, 3, 1, 3, 3]]], [MASKS], None),
+    ([], [MASKS], None),
+])
+def test_masks_that_a_data_set_lacks(tmp_path, capsys, outlines, steps, said):
+    """Boxes of VinDr-Mammo beside synthetic masses, which have outlines."""
+    lesions = [dict(category_id=1, segmentation=outline) for outline in outlines]
+    lesions += [dict(category_id=1, segmentation=[], iscrowd=1),
+                dict(category_id=2, segmentation=[])]  # not asked for
+    (tmp_path / 'a.json').write_text(json.dumps(dict(
+        annotations=lesions, categories=[
+            dict(id=1, name='mass'), dict(id=2, name='calcification')])))
+    (tmp_path / 'b.json').write_text(json.dumps(dict(
+        annotations=[dict(category_id=1, segmentation=RLE)])))
+    own = dict(data_root=str(tmp_path), ann_file='a.json', pipeline=steps,
+               other_classes=('calcification', ))
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(
+        type='ConcatDataset', datasets=[own, dict(own, ann_file='b.json')]))))
+    if said == 'refused':
+        with pytest.raises(ConfigError, match='a.json: 2 of 2 lesions have no outline'):
+            check_outlines(cfg)
+    else:
+        check_outlines(cfg)
+        err = capsys.readouterr().err
+        assert said in err if said else not err
 
 
 @pytest.mark.parametrize('build', [

@@ -1,12 +1,14 @@
 """Synthetic images of held-out patients are refused."""
 import json
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 
 from mammo_plugins.apis.command_line import ConfigError
-from mammo_plugins.apis.leakage import check_synthetic_sources
-from mammo_plugins.structures import AnnotationError
+from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
+from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
+                                      generation_of)
 
 
 def write(path, dataset, images):
@@ -89,3 +91,65 @@ def test_a_byte_order_mark_and_no_name_of_the_data_set(cfg, tmp_path):
     check_synthetic_sources(cfg)
     path.write_text('{"info": null, "images": [{"file_name": "c.dcm"}]}')
     check_synthetic_sources(cfg)
+
+
+def a_bank(path, *files, dataset='INbreast', generation=None, split='train'):
+    LesionBank(dataset, [BankLesion.of(
+        np.full((4, 4), 0.5), image_shape=(8., 8.), pixel_spacing_mm=None,
+        file_name=file, box=(0, 0, 4, 4)) for file in files], split,
+        generation).write(path)
+
+
+@pytest.fixture(params=['PasteLesion', 'mammo.InsertLesions'])
+def gan(cfg, tmp_path, request):
+    """A training on the first two patients that reads a bank."""
+    del cfg.train_dataloader.dataset.datasets[1]
+    cfg.train_dataloader.dataset.pipeline = [
+        dict(type='ForEachView', transforms=[]),
+        dict(type=request.param, bank=str(tmp_path / 'bank.npz'))]
+    return cfg
+
+
+def test_banks_of_the_training_files_pass(gan, tmp_path):
+    a_bank(tmp_path / 'bank.npz', 'a.dcm', 'b.dcm', 'a.dcm')
+    check_banks(gan)
+    a_bank(tmp_path / 'bank.npz', 'c.dcm', dataset='DDSM')  # as its file is called
+    check_banks(gan)
+
+
+@pytest.mark.parametrize('files, dataset', [
+    (['c.dcm'], 'INbreast'), (['a.dcm', 'c.dcm'], 'inbreast'),
+    (['a.dcm', 'd.dcm'], 'synthetic, of INbreast')])
+def test_a_bank_of_another_fold_is_refused(gan, tmp_path, files, dataset):
+    """Its header says 'train', as that of every fold."""
+    a_bank(tmp_path / 'bank.npz', *files, dataset=dataset)
+    with pytest.raises(ConfigError, match=rf'1 files .* such as {files[-1]}, are not in'
+                                          r'.*real/train.json; build the bank of'):
+        check_banks(gan)
+
+
+def test_files_of_several_training_sets(gan, tmp_path):
+    """They are looked up in all that are of the bank's data set."""
+    write(tmp_path / 'more/train.json', 'INbreast', [('d.dcm', 'p4', {})])
+    dataset = gan.train_dataloader.dataset
+    dataset.datasets = [*dataset.datasets, dict(
+        data_root=str(tmp_path / 'more'), ann_file='train.json')]
+    a_bank(tmp_path / 'bank.npz', 'a.dcm', 'd.dcm')
+    check_banks(gan)
+
+
+def test_simulated_sets_are_told_apart_by_how_they_were_made(gan, tmp_path):
+    """Phantoms share a name, and their files do too."""
+    path = tmp_path / 'real/train.json'
+    data = json.loads(path.read_text())
+    data['info'].update(dataset='phantom', generation=dict(seed=0, exams=4))
+    path.write_text(json.dumps(data))
+    same = generation_of(data['info'])
+    other = generation_of(dict(generation=dict(seed=1, exams=4)))
+    assert generation_of(dict(generation=dict(exams=4, seed=0))) == same != other
+    a_bank(tmp_path / 'bank.npz', 'z.dcm', dataset='phantom', generation=other)
+    check_banks(gan)
+    for generation in (same, None):  # a bank that does not say it
+        a_bank(tmp_path / 'bank.npz', 'z.dcm', dataset='phantom', generation=generation)
+        with pytest.raises(ConfigError, match='z.dcm'):
+            check_banks(gan)

@@ -22,7 +22,8 @@ def lesion(seed, **facts):
 @pytest.fixture
 def path(tmp_path):
     bank = LesionBank('INbreast', [
-        lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None)], 'train')
+        lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None)], 'train',
+        'a1b2')
     path = tmp_path / 'folder/bank.npz'
     bank.write(path)
     return path
@@ -31,6 +32,7 @@ def path(tmp_path):
 def test_a_file_brings_back_what_was_written(path):
     bank = LesionBank.read(path)
     assert (bank.dataset, bank.split, len(bank)) == ('INbreast', 'train', 2)
+    assert bank.generation == 'a1b2'
     for k, expected in enumerate((
             lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None))):
         np.testing.assert_array_equal(bank[k].levels, expected.levels)
@@ -68,6 +70,14 @@ def test_the_same_bank_gives_the_same_bytes(path, tmp_path):
 def test_same_source(bank, dataset, same):
     assert LesionBank(bank, [lesion(0)]).is_from(dataset) is same
     assert LesionBank(dataset, [lesion(0)]).is_from(bank) is same
+
+
+def test_simulated_sets_of_one_name():
+    """They are the same only if made alike, or where one does not say how."""
+    bank = LesionBank('phantom', [lesion(0)], generation='aa')
+    assert bank.is_from('phantom', 'aa') and bank.is_from('phantom')
+    assert not bank.is_from('phantom', 'bb') and not bank.is_from('ddsm', 'aa')
+    assert LesionBank('phantom', [lesion(0)]).is_from('phantom', 'bb')
 
 
 def rewritten(path, **arrays):

@@ -1,5 +1,6 @@
 """tools/cross_validate.py with trainings that are made up."""
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,11 +64,12 @@ def test_each_fold_is_prepared_trained_and_tested(setup, tmp_path, run_tool):
     for fold, (bank, gan, train, test) in enumerate(
             (calls[k:k + 4] for k in (0, 4, 8)), 1):
         folder = tmp_path / f'out/fold_{fold}'
-        assert bank[1:] == [f'data/fold_{fold}/train.json', '--out',
-                            f'data/bank_fold_{fold}.npz']
+        assert bank[1:3] == [f'data/fold_{fold}/train.json', '--out']
+        # parts have the key of what makes them behind their names
+        assert re.fullmatch(rf'data/bank_fold_{fold}_[0-9a-f]{{8}}\.npz', bank[3])
         # the config that preparation names is that fold's too
-        assert gan[1:] == [str(folder / 'blending-gan_inbreast.py'), '--work-dir',
-                           f'gan_fold_{fold}']
+        assert gan[1:3] == [str(folder / 'blending-gan_inbreast.py'), '--work-dir']
+        assert re.fullmatch(rf'gan_fold_{fold}_[0-9a-f]{{8}}', gan[3])
         text = Path(gan[1]).read_text()
         assert f'annotations/fold_{fold}/train.json' in text
         assert f'lesion_bank_fold_{fold}.npz' in text
@@ -152,3 +154,77 @@ def test_options_reach_every_fold(setup, tmp_path, run_tool):
              'model.size=7')
     for fold in RECALLS:
         assert 'size=7' in (tmp_path / f'out/fold_{fold}/detector.py').read_text()
+
+
+PARTS = """
+preparation = [
+    'python tools/build_lesion_bank.py {root}/annotations/fold_1/train.json '
+    '--out data/inbreast/lesion_bank_fold_1.npz',
+    'python tools/train.py configs/blending/blending-gan_inbreast.py '
+    '--work-dir work_dirs/gan_fold_1 --resume',
+    'python tools/synthesize.py configs/blending/blending-gan_inbreast.py '
+    'work_dirs/gan_fold_1/epoch_200.pth --out data/made_fold_1']
+train_dataloader = dict(dataset=dict(
+    type='ConcatDataset', datasets=[data, dict(data, data_root='data/made_fold_1/')]))
+"""
+
+
+@pytest.fixture
+def parts(setup, tmp_path, run_tool):
+    """Return what parts of the second fold are called with some options."""
+    config, calls = setup
+    config.write_text(config.read_text() + PARTS.format(root=tmp_path / 'data'))
+    train = tmp_path / 'data/annotations/fold_2/train.json'
+    train.write_text('{}')
+
+    def names(*options, work_dir='out'):
+        del calls[:]
+        done = run_tool(TOOL, config, '--work-dir', tmp_path / work_dir, '--folds', '2',
+                        *options)
+        assert done.returncode == 0, done.err
+        bank, gan, images = calls[:3]
+        lesions = bank[bank.index('--out') + 1]
+        folder = tmp_path / work_dir / 'fold_2'
+        # one name wherever it is spoken of
+        detector = (folder / 'detector.py').read_text()
+        assert f"'{images[-1]}/'" in detector and "'data/made_fold_2/'" not in detector
+        assert lesions in (folder / 'blending-gan_inbreast.py').read_text()
+        assert images[2] == f'{gan[3]}/epoch_200.pth'
+        return dict(bank=lesions, gan=gan[3], images=images[-1], text=(
+            folder / 'blending-gan_inbreast.py').read_text())
+
+    names.train, names.config = train, config
+    return names
+
+
+def test_parts_are_of_what_made_them(parts):
+    """Another run finds them by the same settings, and does not by others."""
+    first = parts()
+    assert parts(work_dir='again') == first
+    other = parts('--cfg-options', 'model.prior_weight=3.', work_dir='other')
+    assert other['bank'] == first['bank']
+    assert other['gan'] != first['gan'] and other['images'] != first['images']
+    parts.config.write_text(parts.config.read_text().replace(
+        "lesion_bank_fold_1.npz'", "lesion_bank_fold_1.npz --context 2'"))
+    # of a bank with another option
+    changed = parts(work_dir='changed')
+    assert not {*first.values()} & {*changed.values()}
+    parts.train.write_text('{"images": []}')  # split anew
+    assert not {*changed.values()} & {*parts(work_dir='split').values()}
+
+
+def test_options_reach_what_has_the_setting(parts):
+    made = parts('--cfg-options', 'model.prior_weight=3.', 'model.size=7')
+    assert 'prior_weight=3.0' in made['text'] and 'size=7' not in made['text']
+
+
+def test_mixed_precision_reaches_preparation(parts, monkeypatch):
+    plain = parts()
+    assert 'AmpOptimWrapper' not in plain['text']
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    parts.config.write_text(parts.config.read_text() + (
+        "optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1.))\n"
+        "train_cfg = dict(max_epochs=1)\n"))
+    made = parts('--amp', work_dir='amp')
+    assert made['text'].count('AmpOptimWrapper') == 2  # of both networks
+    assert made['gan'] != plain['gan'] and made['bank'] == plain['bank']

@@ -1,7 +1,7 @@
 # The same on the phantom of
 #     python tools/dataset_converters/phantom.py --out data/phantom
 #     python tools/build_lesion_bank.py data/phantom/annotations/train.json \
-#         --out data/lesion_bank_phantom.npz --context 2
+#         --out data/phantom/lesion_bank.npz --context 2
 # whose boxes hug the lesions, hence the context.
 _base_ = './inbreast_blending.py'
 data_root = 'data/phantom/'
@@ -15,7 +15,7 @@ train_pipeline = [
             dict(type='Resize', scale=size[::-1], keep_ratio=False)
         ]),
     dict(
-        type='PasteLesion', bank='data/lesion_bank_phantom.npz', margin=0.5),
+        type='PasteLesion', bank='data/phantom/lesion_bank.npz', margin=0.5),
     # whole images, as at paper scale, take four times as long
     dict(type='CropToLesion', size=(96, 96)),
     dict(type='PackBlendingInputs')

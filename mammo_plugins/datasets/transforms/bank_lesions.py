@@ -109,7 +109,8 @@ def check_bank(step: BaseTransform, results: dict,
 
     Args:
         step (BaseTransform): The transform.
-        results (dict): A sample, with ``dataset`` and ``test_mode``.
+        results (dict): A sample, with ``dataset``, ``test_mode`` and, where its images
+            are simulated, ``generation``.
         allow_same_source (bool): Whether the bank may be of the data set itself.
 
     Raises:
@@ -121,7 +122,7 @@ def check_bank(step: BaseTransform, results: dict,
         raise AnnotationError(
             f'{transform}: {name} is loaded with test_mode=True; synthetic images '
             f'never enter validation or test; give it a pipeline without {transform}')
-    if not step.bank.is_from(name):
+    if not step.bank.is_from(name, results.get('generation')):
         return
     if not allow_same_source:
         raise AnnotationError(
