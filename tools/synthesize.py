@@ -6,9 +6,10 @@ from pathlib import Path
 from mmengine.config import Config
 
 from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
-                                blend_by_poisson, breast_saliency,
-                                loaded_breasts, loaded_normals,
-                                synthesis_stages, trained_model_of)
+                                blend_by_mixed_gradients, blend_by_poisson,
+                                breast_saliency, loaded_breasts,
+                                loaded_normals, synthesis_stages,
+                                trained_model_of)
 from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
                                              check_device, load_config, parser,
                                              user_errors)
@@ -27,6 +28,11 @@ EXAMPLE = ('python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.p
 BLENDED = 200  # images that Lin et al. make of INbreast
 CLASSES = ('benign', 'malignant')  # in the order of labels
 
+# blending without a generator, by option
+SOLVED = {
+    'poisson': ('Poisson image editing (OpenCV)', blend_by_poisson),
+    'mixed_gradients': ('Mixed gradients, exact', blend_by_mixed_gradients)
+}
 # stages left out, and what is then left of the method
 WAYS = {
     frozenset(['fourier', 'soft-mask']): 'CutMix',
@@ -48,7 +54,8 @@ def parse_args():
         'views at random places.', EXAMPLE)
     arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
     arguments.add_argument(
-        'checkpoint', nargs='?', help='its checkpoint; none with --poisson')
+        'checkpoint', nargs='?', help='its checkpoint; none with --poisson or '
+        '--mixed-gradients')
     arguments.add_argument(
         '--out', required=True, metavar='DIR', help='data root to write')
     arguments.add_argument(
@@ -97,7 +104,10 @@ def parse_args():
     blending = arguments.add_argument_group('of blending adversarial networks')
     blending.add_argument(
         '--poisson', action='store_true',
-        help='blend by Poisson image editing instead of a generator')
+        help="blend by Poisson image editing, OpenCV's, instead of a generator")
+    blending.add_argument(
+        '--mixed-gradients', action='store_true',
+        help="blend by the exact solution of the paper's equation 4 instead")
     blending.add_argument(
         '--compare', nargs=2, action='append', default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
@@ -125,7 +135,7 @@ def parse_args():
         for blended, names in (
             (True, ('beta', 'adapt', 'sigma', 'saliency_class', 'context',
                     'independent_views', 'without', 'saliency_only')),
-            (False, ('poisson', 'compare')))
+            (False, (*SOLVED, 'compare')))
     }
     return args
 
@@ -133,10 +143,13 @@ def parse_args():
 def blend(args: Namespace, cfg: Config) -> None:
     """Blend lesions into normal views."""
     out = Path(args.out)
-    if args.poisson:
-        if args.checkpoint:
-            raise ConfigError('--poisson: takes no checkpoint')
-        method, by = 'Poisson image editing', blend_by_poisson
+    solved = [name for name in SOLVED if getattr(args, name)]
+    if solved:
+        flags = ' and '.join(f"--{name.replace('_', '-')}" for name in solved)
+        if args.checkpoint or len(solved) > 1:
+            raise ConfigError(f'{flags}: ' + (
+                'takes no checkpoint' if args.checkpoint else 'give one of them'))
+        method, by = SOLVED[solved[0]]
     else:
         method = Path(cfg.filename).stem
         by = blend_by(trained_model_of(
@@ -148,8 +161,7 @@ def blend(args: Namespace, cfg: Config) -> None:
         report(images.write(args.count or BLENDED, by, method), out)
         return
     shown = {method: (images.paste, by)}
-    if not args.poisson:
-        shown['Poisson image editing'] = (images.paste, blend_by_poisson)
+    shown.update({title: (images.paste, each) for title, each in SOLVED.values()})
     for config, checkpoint in args.compare:
         other = load_config(config, args.cfg_options)
         others = BlendedImages(*loaded_normals(other), out, args.seed)

@@ -37,16 +37,18 @@ for name in ('blending-gan', 'blending-gan_no-prior'):
             f'{{folder}}/{name}_training/epoch_25.pth', '--count', '200', '--seed',
             '{seed}', '--out', f'{{folder}}/{name}_set', '--device', 'cpu', '{options}'
         ])
-images['poisson'] = dict(
-    title='Poisson image editing, images',
-    config='configs/blending/blending-gan_phantom.py',
-    needs=['bank'],
-    options=bank,
-    command=[
-        'tools/synthesize.py', 'configs/blending/blending-gan_phantom.py', '--poisson',
-        '--count', '200', '--seed', '{seed}', '--out', '{folder}/poisson_set',
-        '{options}'
-    ])
+for name, title in (('poisson', "Poisson image editing, OpenCV's"),
+                    ('mixed-gradients', 'Exact mixed gradients')):
+    images[name] = dict(
+        title=f'{title}, images',
+        config='configs/blending/blending-gan_phantom.py',
+        needs=['bank'],
+        options=bank,
+        command=[
+            'tools/synthesize.py', 'configs/blending/blending-gan_phantom.py',
+            f'--{name}', '--count', '200', '--seed', '{seed}', '--out',
+            f'{{folder}}/{name}_set', '{options}'
+        ])
 rows.update({f'{name}_images': row for name, row in images.items()})
 
 detector = 'configs/blending/mask-rcnn_r18_phantom'
@@ -59,7 +61,8 @@ rows['repeated'] = dict(
     config=f'{detector}_repeated.py',
     options=quiet)
 for row, title, made in (
-    ('poisson', '+ Poisson image editing', 'poisson'),
+    ('poisson', "+ Poisson image editing, OpenCV's", 'poisson'),
+    ('mixed-gradients', '+ exact mixed gradients', 'mixed-gradients'),
     ('no-prior', '+ adversarial without prior', 'blending-gan_no-prior'),
     ('blending', '+ blending adversarial', 'blending-gan')):
     rows[row] = dict(
@@ -84,6 +87,7 @@ tables = [
             'original': None,
             'repeated': None,
             'poisson': None,
+            'mixed-gradients': None,
             'no-prior': None,
             # table 1, INbreast
             'blending': ('0.91 ± 0.07', '0.94 ± 0.07', '–')

@@ -1,4 +1,4 @@
-# With 200 synthetic images besides, made by Poisson image editing:
+# With 200 synthetic images besides, made by Poisson image editing, OpenCV's:
 #     python tools/synthesize.py configs/blending/blending-gan_phantom.py \
 #         --poisson --count 200 --out data/phantom_poisson
 _base_ = './mask-rcnn_r18_phantom_blending.py'

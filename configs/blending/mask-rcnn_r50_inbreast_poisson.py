@@ -1,4 +1,4 @@
-# With 200 synthetic images besides, made by Poisson image editing.
+# With 200 synthetic images besides, made by Poisson image editing, OpenCV's.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 images = '''

@@ -1,6 +1,6 @@
 """What the tools are made of, for use from Python."""
-from .blended_images import (BlendedImages, blend_by, blend_by_poisson,
-                             loaded_normals)
+from .blended_images import (BlendedImages, blend_by, blend_by_mixed_gradients,
+                             blend_by_poisson, loaded_normals)
 from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
 from .experiments import ToolRunner, check_settings
@@ -12,7 +12,8 @@ from .trained_model import TrainedModel, trained_model_of
 
 __all__ = [
     'BlendedImages', 'ExamInferencer', 'FoundExams', 'FoundView', 'NippleLocator',
-    'SyntheticExams', 'ToolRunner', 'TrainedModel', 'blend_by', 'blend_by_poisson',
-    'breast_saliency', 'check_settings', 'find_exams', 'loaded_breasts',
-    'loaded_normals', 'synthesis_stages', 'trained_model_of'
+    'SyntheticExams', 'ToolRunner', 'TrainedModel', 'blend_by',
+    'blend_by_mixed_gradients', 'blend_by_poisson', 'breast_saliency',
+    'check_settings', 'find_exams', 'loaded_breasts', 'loaded_normals',
+    'synthesis_stages', 'trained_model_of'
 ]

@@ -20,7 +20,7 @@ from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
-from mammo_plugins.synthesis import poisson_blend
+from mammo_plugins.synthesis import mixed_gradient_blend, poisson_blend
 
 from .command_line import ConfigError
 from .leakage import check_bank_files
@@ -96,12 +96,23 @@ def blend_by(trained: TrainedModel) -> Blend:
 
 
 def blend_by_poisson(view: dict) -> np.ndarray:
-    """Blend a pasted lesion by :func:`~mammo_plugins.synthesis.poisson_blend`.
+    """Blend a pasted lesion by :func:`~mammo_plugins.synthesis.poisson_blend`, OpenCV's.
 
     Args:
         view (dict): Of :meth:`PasteLesion.paste`.
     """
     return poisson_blend(view['img'], view['pasted_img'], view['paste_region'])
+
+
+def blend_by_mixed_gradients(view: dict) -> np.ndarray:
+    """Blend a pasted lesion by eq. 4, see
+    :func:`~mammo_plugins.synthesis.mixed_gradient_blend`.
+
+    Args:
+        view (dict): Of :meth:`PasteLesion.paste`.
+    """
+    return mixed_gradient_blend(
+        view['img'], view['pasted_img'], view['paste_region'])
 
 
 class BlendedImages(SyntheticSet):
@@ -211,8 +222,8 @@ class BlendedImages(SyntheticSet):
 
         Args:
             count (int): How many images.
-            blend (Callable): :func:`blend_by` a generator, or
-                :func:`blend_by_poisson`.
+            blend (Callable): :func:`blend_by` a generator,
+                :func:`blend_by_poisson` or :func:`blend_by_mixed_gradients`.
             method (str): Its name, for the provenance.
 
         Raises:

@@ -8,7 +8,7 @@ from .lesion_enrichment import (contralateral_fusion, jittered,
                                 jittered_lesions, lesion_boxes, position_mask)
 from .lesion_insertion import insert_lesions, sample_positions
 from .malignancy import synthesize_malignancy
-from .poisson import poisson_blend
+from .poisson import mixed_gradient_blend, poisson_blend
 from .region_selection import (Region, RegionSearch, region_sums, select_region,
                                select_region_by_loop, select_region_pair)
 from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
@@ -17,8 +17,8 @@ from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
 __all__ = [
     'MaskParameters', 'Region', 'RegionSearch', 'SoftMask', 'blend',
     'contralateral_fusion', 'crop', 'fourier_adapt', 'gaussian_mask',
-    'insert_lesions', 'jittered', 'jittered_lesions', 'lesion_boxes', 'paste',
-    'poisson_blend', 'position_mask', 'region_sums', 'sample_mask_parameters',
-    'sample_positions', 'select_region', 'select_region_by_loop',
-    'select_region_pair', 'synthesize_malignancy'
+    'insert_lesions', 'jittered', 'jittered_lesions', 'lesion_boxes',
+    'mixed_gradient_blend', 'paste', 'poisson_blend', 'position_mask',
+    'region_sums', 'sample_mask_parameters', 'sample_positions', 'select_region',
+    'select_region_by_loop', 'select_region_pair', 'synthesize_malignancy'
 ]

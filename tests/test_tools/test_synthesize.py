@@ -328,7 +328,9 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
     assert run_tool('tools/build_lesion_bank.py',
                     phantom_root / 'annotations/train.json', '--out', bank,
                     '--context', '2').returncode == 0
-    for name, words in (('gan', [checkpoint]), ('poisson', ['--poisson'])):
+    methods = {}
+    for name, words in (('gan', [checkpoint]), ('poisson', ['--poisson']),
+                        ('exact', ['--mixed-gradients'])):
         done = run_tool('tools/synthesize.py', config, *words, '--count', '3', '--out',
                         tmp_path / name, '--device', 'cpu', *options)
         assert done.returncode == 0, done.err
@@ -338,7 +340,10 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
         facts = data['images'][0]['synthetic']
         assert facts.get('checkpoint_sha256') == (hashlib.sha256(
             checkpoint.read_bytes()).hexdigest() if name == 'gan' else None)
-    assert facts['method'] == 'Poisson image editing'
+        methods[name] = facts['method']
+    assert methods == dict(
+        gan='blending-gan_phantom', poisson='Poisson image editing (OpenCV)',
+        exact='Mixed gradients, exact')
     done = run_tool('tools/synthesize.py', config, checkpoint, '--preview', '2',
                     '--out', tmp_path / 'shown', '--device', 'cpu', '--compare', config,
                     checkpoint, *options)
@@ -362,6 +367,7 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
     ([], 'give the checkpoint of its training too'),
     (['no.pth'], 'no.pth: no such checkpoint'),
     (['README.md', '--poisson'], '--poisson: takes no checkpoint'),
+    (['--poisson', '--mixed-gradients'], '--mixed-gradients: give one of them'),
 ])
 def test_mistakes_of_blending(blending, run_tool, tmp_path, words, said):
     config, _, options, _ = blending

@@ -1,0 +1,14 @@
+# With 200 synthetic images besides, blended by the exact solution of equation 4.
+_base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+images = '''
+    python tools/synthesize.py configs/blending/blending-gan_inbreast.py
+    --mixed-gradients --count 200 --out data/inbreast_mixed-gradients_fold_1
+'''
+preparation = [_base_.bank, images]
+del images
+
+datasets = _base_.train_dataloader.dataset.datasets
+datasets[1].update(data_root='data/inbreast_mixed-gradients_fold_1/')
+train_dataloader = dict(dataset=dict(datasets=datasets))
+del datasets
