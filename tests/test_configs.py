@@ -34,7 +34,7 @@ STAGED = [path for path in CONFIGS
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
 PAIRS = [path for path in CONFIGS if Path(path).parent.name == 'disasym']
-GANS = [path for path in CONFIGS if Path(path).name.startswith('blending-gan')]
+GANS = [path for path in CONFIGS if Path(path).name.split('_')[0].endswith('-gan')]
 MASKED = [path for path in CONFIGS if Path(path).name.startswith('mask-rcnn')]
 # their models are those of a sibling; see test_models_of_siblings
 SIBLINGS = {
@@ -72,7 +72,7 @@ class Everywhere(SaliencyMaps):
 def a_bank():
     """A bank of one lesion, of another data set than the phantom."""
     return LesionBank('another', [BankLesion.of(
-        np.full((6, 5), 0.9), image_shape=(128, 64), pixel_spacing_mm=None,
+        np.tile(np.linspace(0.1, 0.9, 5), (6, 1)), image_shape=(128, 64), pixel_spacing_mm=None,
         file_name='a.dcm', box=(0, 0, 5, 6))])
 
 
@@ -251,7 +251,10 @@ def test_both_parts_of_a_gan_learn(path, phantom_root):
     settings = copy.deepcopy(cfg.train_dataloader.dataset)
     settings.update(data_root=str(phantom_root), ann_file='annotations/train.json')
     settings.pipeline = changed(
-        settings.pipeline, scale=(64, 96), cache_dir=None, bank=a_bank(), size=(64, 64))
+        settings.pipeline, scale=(64, 128), cache_dir=None, bank=a_bank(),
+        size=(64, 64))
+    if 'size' in cfg.model.generator:
+        cfg.model.generator.size = (128, 64)
     with DefaultScope.overwrite_default_scope('mammo'):
         dataset, model = DATASETS.build(settings), MODELS.build(cfg.model)
         model.init_weights()
@@ -262,7 +265,10 @@ def test_both_parts_of_a_gan_learn(path, phantom_root):
     for _ in range(2):  # the generator starts from nought
         logged = model.train_step(batch, optim)
     assert all(np.isfinite(value.item()) for value in logged.values())
-    assert ('loss_seamless' in logged) == ('no-prior' not in path)
+    vanilla = 'vanilla' in path
+    assert ('loss_seamless' in logged) == ('no-prior' not in path and not vanilla)
+    assert ('loss_background' in logged) != vanilla
+    assert ('loss_adversarial' in logged) == ('no-adversarial' not in path)
     after = model.state_dict()
     same = [name for name, value in before.items() if torch.equal(value, after[name])]
     assert not same

@@ -52,6 +52,7 @@ ARGUMENTS = {
     'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
     'IVFBlock': dict(in_channels=4),
+    'NoiseGenerator': dict(size=(64, 64), base_channels=8),
     'IpsiDualNet': dict(
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),

@@ -150,6 +150,9 @@ def blend(args: Namespace, cfg: Config) -> None:
             raise ConfigError(f'{flags}: ' + (
                 'takes no checkpoint' if args.checkpoint else 'give one of them'))
         method, by = SOLVED[solved[0]]
+    elif type_name(cfg.model.generator) == 'NoiseGenerator' and not args.preview:
+        raise ConfigError(f'{args.config}: makes whole images of noise, in which no '
+                          'lesion has a known place; look at them by --preview')
     else:
         method = Path(cfg.filename).stem
         by = blend_by(trained_model_of(

@@ -15,7 +15,7 @@ rows = dict(
             '--out', '{folder}/lesions.npz', '--context', '2'
         ]))
 images = {}  # rows that make synthetic images
-for name in ('blending-gan', 'blending-gan_no-prior'):
+for name in ('blending-gan', 'blending-gan_no-prior', 'blending-gan_no-adversarial'):
     config = f'configs/blending/{name}_phantom.py'
     bank = {'train_dataloader.dataset.pipeline.1.bank': '{folder}/lesions.npz'}
     rows[name] = dict(
@@ -64,6 +64,8 @@ for row, title, made in (
     ('poisson', "+ Poisson image editing, OpenCV's", 'poisson'),
     ('mixed-gradients', '+ exact mixed gradients', 'mixed-gradients'),
     ('no-prior', '+ adversarial without prior', 'blending-gan_no-prior'),
+    ('no-adversarial', '+ blending without adversarial',
+     'blending-gan_no-adversarial'),
     ('blending', '+ blending adversarial', 'blending-gan')):
     rows[row] = dict(
         title=title,
@@ -89,6 +91,7 @@ tables = [
             'poisson': None,
             'mixed-gradients': None,
             'no-prior': None,
+            'no-adversarial': None,
             # table 1, INbreast
             'blending': ('0.91 ± 0.07', '0.94 ± 0.07', '–')
         })

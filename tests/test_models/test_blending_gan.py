@@ -15,7 +15,8 @@ from torch.utils.data import Dataset
 
 from mammo_plugins.apis.command_line import enable_amp
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
-from mammo_plugins.models import PatchDiscriminator, UNetGenerator
+from mammo_plugins.models import (NoiseGenerator, PatchDiscriminator,
+                                  UNetGenerator)
 from mammo_plugins.models.losses import BackgroundLoss, SeamlessBlendingLoss
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import train_in_two_processes
@@ -121,7 +122,13 @@ def test_two_updates_equal_the_equations():
     assert logged['loss_discriminator'].item() == pytest.approx(-value.item(), rel=1e-4)
     prior = (SeamlessBlendingLoss()(fake, x['normal'], x['pasted'], x['mask'])
              + sum(BackgroundLoss()(fake, x['normal'], x['mask'])))
-    total = -discriminator(fake).sigmoid().log().mean() + 10 * prior
+    # patches of 16 x 16, one every 2 pixels, whose pixels begin 7 before
+    touched = torch.tensor([[
+        x['mask'][0, 0, max(2 * i - 7, 0):2 * i + 9, max(2 * j - 7, 0):2 * j + 9].any()
+        for j in range(10)] for i in range(12)])
+    assert 0 < touched.sum() < touched.numel()
+    fooled = discriminator(fake).sigmoid().log()[:, :, touched]
+    total = -fooled.mean() + 10 * prior
     step = torch.optim.SGD(generator.parameters(), 0.05)
     step.zero_grad()
     total.backward()
@@ -129,6 +136,102 @@ def test_two_updates_equal_the_equations():
     assert logged['loss'].item() == pytest.approx(total.item(), rel=1e-4)
     for ours, theirs in zip(model.parameters(), by_hand.parameters()):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_patches_that_touch_a_region(seed):
+    """Those whose logit has a gradient at one of its pixels."""
+    torch.manual_seed(seed)
+    model = PatchDiscriminator(base_channels=4)
+    image = torch.rand(1, 1, 40, 36, requires_grad=True)
+    mask = (torch.rand(1, 1, 40, 36) > 0.998).float()
+    mask[..., 5, 30] = 1.
+    logits, found = model(image), model.touching(mask)
+    assert found.shape == logits.shape
+    for place in np.ndindex(*logits.shape):
+        slope, = torch.autograd.grad(logits[place], image, retain_graph=True)
+        assert bool(found[place]) == bool((slope * mask).any())
+
+
+def test_a_larger_image_weakens_nothing():
+    """Of the same lesion: the adversarial gradient, and that over all patches."""
+    model = build()
+    data = batch(num=1)['inputs']
+    # air around it, far enough for the patches
+    larger = {name: F.pad(image, (40, 40, 40, 40)) for name, image in data.items()}
+    norms = {}
+    for everywhere in (False, True):
+        model.everywhere = everywhere
+        for name, inputs in (('small', data), ('large', larger)):
+            output = inputs['pasted'].clone().requires_grad_()
+            loss = model._fooling(output, inputs['mask'])
+            norms[name, everywhere] = torch.autograd.grad(loss, output)[0].norm()
+    assert norms['large', False] > 0.5 * norms['small', False]
+    assert norms['large', True] < 0.2 * norms['small', True]
+
+
+def test_norms_of_gradients_are_logged():
+    model = build()
+    data = batch()
+    x = copy.deepcopy(data['inputs'])
+    expected = {}
+    fake = model(x).detach().requires_grad_()
+    by_hand = copy.deepcopy(model)
+    optim = optimizers(model)
+    logged = model.train_step(data, optim)
+    by_hand.discriminator.load_state_dict(model.discriminator.state_dict())
+    losses = by_hand._generator_loss(x, fake)
+    for name, loss in losses.items():
+        expected[name], = torch.autograd.grad(loss, fake, retain_graph=True)
+    assert set(losses) == {'loss_adversarial', 'loss_background', 'loss_seamless'}
+    for name, gradient in expected.items():
+        found = logged[name.replace('loss', 'grad')].item()
+        assert found == pytest.approx(gradient.square().sum().sqrt().item(), rel=1e-4)
+    total = sum(logged[name] for name in losses)
+    assert logged['loss'].item() == pytest.approx(total.item(), rel=1e-5)
+
+
+def test_without_the_adversarial_term():
+    """No discriminator, no optimiser of it; the prior alone is learned from."""
+    with MODELS.switch_scope_and_registry('mammo'):
+        model = MODELS.build(dict(MODEL, discriminator=None))
+    torch.nn.init.normal_(model.generator.last.weight, std=0.05)
+    optim = OptimWrapperDict(generator=OptimWrapper(
+        torch.optim.SGD(model.generator.parameters(), 0.05)))
+    logged = model.train_step(batch(), optim)
+    assert set(logged) == {'loss', 'loss_background', 'loss_seamless',
+                           'grad_background', 'grad_seamless'}
+    total = logged['loss_background'] + logged['loss_seamless']
+    assert logged['loss'].item() == pytest.approx(total.item())
+
+
+def test_vanilla_gan():
+    """Images of noise: none of the inputs is looked at, and eq. 2 alone counts."""
+    torch.manual_seed(0)
+    with MODELS.switch_scope_and_registry('mammo'):
+        model = MODELS.build(dict(
+            type='BlendingGAN', prior_weight=0., seamless=False, everywhere=True,
+            generator=dict(type='NoiseGenerator', size=(32, 16), base_channels=8,
+                           num_levels=4, latent=5),
+            discriminator=dict(type='ImageDiscriminator', base_channels=4,
+                               num_layers=3)))
+    model.init_weights()
+    real = torch.rand(2, 1, 32, 16)
+    inputs = dict(normal=real, pasted=real, mask=torch.ones_like(real), real=real)
+    torch.manual_seed(1)
+    one = model(inputs)
+    torch.manual_seed(1)
+    same = model({name: 1 - image for name, image in inputs.items()})
+    assert torch.equal(one, same) and one.shape == real.shape
+    assert not torch.equal(one, model(inputs))
+    assert one.min() > 0 and one.max() < 1
+    judged, moved = model.discriminator(torch.stack([real[0], real[0].flip(1)]))
+    assert judged.shape == (1, ) and judged != moved  # of the whole image
+    logged = model.train_step(dict(inputs=inputs), optimizers(model))
+    assert set(logged) == {'loss', 'loss_real', 'loss_fake', 'loss_discriminator',
+                           'loss_adversarial', 'grad_adversarial'}
+    with pytest.raises(ValueError, match='multiples of 8 for 4 levels'):
+        NoiseGenerator((32, 20), num_levels=4)
 
 
 def test_nothing_is_left_behind():

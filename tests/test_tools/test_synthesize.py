@@ -360,6 +360,25 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
     assert counts['negatives'] >= counts['positives'] >= 1
 
 
+def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_path):
+    """No lesion of its images has a known place."""
+    _, _, options, bank = blending
+    run_tool('tools/build_lesion_bank.py', phantom_root / 'annotations/train.json',
+             '--out', bank, '--context', '2')
+    config = 'configs/blending/vanilla-gan_phantom.py'
+    with DefaultScope.overwrite_default_scope('mammo'):
+        model = MODELS.build(Config.fromfile(config).model)
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'vanilla.pth')
+    words = [config, tmp_path / 'vanilla.pth', '--out', tmp_path / 'made', '--device',
+             'cpu', *options]
+    refused = run_tool('tools/synthesize.py', *words)
+    assert refused.returncode == 2
+    assert 'no lesion has a known place' in refused.err.splitlines()[-1]
+    shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', *words[2:])
+    assert shown.returncode == 0, shown.err
+    assert (tmp_path / 'made/preview.png').is_file()
+
+
 @pytest.mark.parametrize('words, said', [
     (['--beta', '0.1'], '--beta: not of the method of'),
     (['--adapt', 'benign'], '--adapt: not of the method of'),

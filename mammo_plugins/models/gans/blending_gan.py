@@ -20,19 +20,28 @@ class BlendingGAN(BaseModel):
     Minimises ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator learns
     eq. 2; the generator maximises ``log D(G)`` instead of minimising
     ``log(1 - D(G))``, as Goodfellow et al. and Isola et al. (2017) do, since the
-    latter's gradient vanishes while the generator is poor. All patches of a batch
-    are averaged.
+    latter's gradient vanishes while the generator is poor. The discriminator's loss is
+    averaged over all patches of a batch, so that patches with and without lesions are
+    as frequent in real as in generated images. The generator's is averaged over those
+    that touch the region: the others hardly change, and would make its gradient the
+    smaller beside L_S the larger the image.
 
     Two optimisers: ``optim_wrapper`` has ``generator`` and ``discriminator``
-    (:class:`MultiOptimWrapperConstructor`). In distributed training the wrapper is
+    (:class:`MultiOptimWrapperConstructor`), the latter if there is one. Norms of the
+    gradients that each loss has at the generator's output are logged as
+    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed training the wrapper is
     MMEngine's ``MMSeparateDistributedDataParallel``.
 
     Args:
         generator (dict): :class:`UNetGenerator`.
-        discriminator (dict): :class:`PatchDiscriminator`.
+        discriminator (dict, optional): :class:`PatchDiscriminator`; ``None`` leaves
+            the adversarial term out.
         prior_weight (float): lambda_p; the paper states no value. Defaults to 10.
         seamless (bool): Whether L_S counts. The model "without prior information of
             mass" of figure 4, whose lesion is noise, has none. Defaults to True.
+        everywhere (bool): Average the generator's adversarial loss over all patches,
+            as "average all responses" (2.1) may be read, or for a discriminator of
+            whole images. Defaults to False.
         data_preprocessor (dict, optional): Defaults to MMEngine's
             ``BaseDataPreprocessor``.
         init_cfg (dict, optional): Defaults to ``None``.
@@ -40,9 +49,10 @@ class BlendingGAN(BaseModel):
 
     def __init__(self,
                  generator: dict,
-                 discriminator: dict,
+                 discriminator: Optional[dict],
                  prior_weight: float = 10.,
                  seamless: bool = True,
+                 everywhere: bool = False,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(
@@ -50,8 +60,10 @@ class BlendingGAN(BaseModel):
                 data_preprocessor or dict(type='mmengine.BaseDataPreprocessor')),
             init_cfg=init_cfg)
         self.generator = MODELS.build(generator)
-        self.discriminator = MODELS.build(discriminator)
+        self.discriminator = (
+            None if discriminator is None else MODELS.build(discriminator))
         self.prior_weight = prior_weight
+        self.everywhere = everywhere
         self.loss_seamless = SeamlessBlendingLoss() if seamless else None
         self.loss_background = BackgroundLoss()
 
@@ -95,16 +107,19 @@ class BlendingGAN(BaseModel):
         with optim_wrapper['generator'].optim_context(self.generator):
             inputs = self.data_preprocessor(data, True)['inputs']
             output = self(inputs)
-        with optim_wrapper['discriminator'].optim_context(self.discriminator):
-            losses = self._discriminator_loss(inputs['real'], output.detach())
-        parsed, logged = self.parse_losses(losses)
-        logged['loss_discriminator'] = logged.pop('loss')
-        optim_wrapper['discriminator'].update_params(parsed)
+        logged = {}
+        if self.discriminator is not None:
+            with optim_wrapper['discriminator'].optim_context(self.discriminator):
+                losses = self._discriminator_loss(inputs['real'], output.detach())
+            parsed, logged = self.parse_losses(losses)
+            logged['loss_discriminator'] = logged.pop('loss')
+            optim_wrapper['discriminator'].update_params(parsed)
         with optim_wrapper['generator'].optim_context(self.generator):
             losses = self._generator_loss(inputs, output)
+        norms = _gradient_norms(losses, output)
         parsed, figures = self.parse_losses(losses)
         optim_wrapper['generator'].update_params(parsed)
-        return {**logged, **figures}
+        return {**logged, **figures, **norms}
 
     def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Dict[str, Tensor]:
         """The negative of eq. 2. One run of the network for real and fake images."""
@@ -116,14 +131,36 @@ class BlendingGAN(BaseModel):
     def _generator_loss(self, inputs: Dict[str, Tensor],
                         output: Tensor) -> Dict[str, Tensor]:
         normal, mask = inputs['normal'], inputs['mask']
-        grey, gradient = self.loss_background(output, normal, mask)
-        losses = dict(
-            loss_adversarial=_adversarial(held_call(self.discriminator, output), 1.),
-            loss_background=self.prior_weight * (grey + gradient))
+        losses = {}
+        if self.discriminator is not None:
+            losses['loss_adversarial'] = self._fooling(output, mask)
+        if self.prior_weight:
+            losses['loss_background'] = self.prior_weight * sum(
+                self.loss_background(output, normal, mask))
         if self.loss_seamless is not None:
             losses['loss_seamless'] = self.prior_weight * self.loss_seamless(
                 output, normal, inputs['pasted'], mask)
         return losses
+
+    def _fooling(self, output: Tensor, mask: Tensor) -> Tensor:
+        """-log D of what was generated."""
+        logits = held_call(self.discriminator, output)
+        if self.everywhere:
+            return _adversarial(logits, 1.)
+        discriminator = getattr(self.discriminator, 'module', self.discriminator)
+        counted = discriminator.touching(mask)
+        patches = F.binary_cross_entropy_with_logits(
+            logits.float(), torch.ones_like(counted), reduction='none')
+        return (patches * counted).sum() / counted.sum().clamp(min=1)
+
+
+def _gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
+    """Return the norm of each loss's gradient at the generator's output."""
+    return {
+        name.replace('loss', 'grad'): torch.autograd.grad(
+            loss, output, retain_graph=True)[0].float().norm()
+        for name, loss in losses.items()
+    }
 
 
 def _adversarial(logits: Tensor, label: float) -> Tensor:

@@ -1,9 +1,10 @@
 """The discriminator of the blending adversarial networks."""
-from typing import Optional
+from typing import List, Optional
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mammo_plugins.registry import MODELS
 
@@ -42,11 +43,14 @@ class PatchDiscriminator(BaseModule):
             nn.Conv2d(4 * width, 1, 3, padding=1))
 
     @property
+    def _convs(self) -> List[nn.Conv2d]:
+        return [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)]
+
+    @property
     def receptive_field(self) -> int:
         """int: Side in pixels of the patch that an output depends on."""
         size = 1
-        convs = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)]
-        for conv in reversed(convs):
+        for conv in reversed(self._convs):
             size = (size - 1) * conv.stride[0] + conv.kernel_size[0]
         return size
 
@@ -60,3 +64,16 @@ class PatchDiscriminator(BaseModule):
             Tensor: Logits of being real, (N, 1, H / 2, W / 2), one a patch.
         """
         return self.layers(images)
+
+    def touching(self, mask: Tensor) -> Tensor:
+        """Tell which patches have a pixel of a mask.
+
+        Args:
+            mask (Tensor): (N, 1, H, W) of 0 and 1.
+
+        Returns:
+            Tensor: (N, 1, H / 2, W / 2) of 0 and 1.
+        """
+        for conv in self._convs:  # a maximum sees what a convolution does
+            mask = F.max_pool2d(mask, conv.kernel_size, conv.stride, conv.padding)
+        return mask

@@ -1,0 +1,20 @@
+# With 200 synthetic images besides, made by the blending model without its
+# adversarial term.
+_base_ = './mask-rcnn_r50_inbreast_blending.py'
+
+train = '''
+    python tools/train.py configs/blending/blending-gan_no-adversarial_inbreast.py
+    --work-dir work_dirs/blending-gan_no-adversarial_inbreast_fold_1 --resume
+'''
+images = '''
+    python tools/synthesize.py configs/blending/blending-gan_no-adversarial_inbreast.py
+    work_dirs/blending-gan_no-adversarial_inbreast_fold_1/epoch_200.pth --count 200
+    --out data/inbreast_no-adversarial_fold_1
+'''
+preparation = [_base_.bank, train, images]
+del train, images
+
+datasets = _base_.train_dataloader.dataset.datasets
+datasets[1].update(data_root='data/inbreast_no-adversarial_fold_1/')
+train_dataloader = dict(dataset=dict(datasets=datasets))
+del datasets
