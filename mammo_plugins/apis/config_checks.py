@@ -115,11 +115,13 @@ def check_outlines(cfg: Config) -> None:
         path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
         if not _loads_masks(dataset.get('pipeline')) or not osp.isfile(path):
             continue
-        data = mmengine.load(path, file_format='json')
-        others = [category['id'] for category in data.get('categories', ())
+        data = load_coco(path, image_roots(dataset))
+        others = [category['id'] for category in data['categories']
                   if category['name'] in dataset.get('other_classes', ())]
-        lesions = [lesion for lesion in data.get('annotations', ())
-                   if not lesion.get('iscrowd') and lesion['category_id'] not in others]
+        # what is no lesion, the data set itself refuses
+        lesions = [lesion for lesion in data.get('annotations') or ()
+                   if isinstance(lesion, dict) and not lesion.get('iscrowd')
+                   and lesion.get('category_id') not in others]
         lacking = sum(not lesion.get('segmentation') for lesion in lesions)
         said = (f'{path}: {lacking} of {len(lesions)} lesions have no outline '
                 f'(segmentation), which {field}.pipeline loads by with_mask=True; such '

@@ -126,7 +126,8 @@ def test_masks_that_a_data_set_lacks(tmp_path, capsys, outlines, steps, said):
         annotations=lesions, categories=[
             dict(id=1, name='mass'), dict(id=2, name='calcification')])))
     (tmp_path / 'b.json').write_text(json.dumps(dict(
-        annotations=[dict(category_id=1, segmentation=RLE)])))
+        annotations=[dict(category_id=1, segmentation=RLE)], categories=[
+            dict(id=1, name='mass')])))
     own = dict(data_root=str(tmp_path), ann_file='a.json', pipeline=steps,
                other_classes=('calcification', ))
     cfg = Config(dict(train_dataloader=dict(dataset=dict(
