@@ -159,7 +159,7 @@ def blend(args: Namespace, cfg: Config) -> None:
             'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint))
     images = BlendedImages(
         *loaded_normals(cfg), out, args.seed,
-        None if args.poisson else dict(checkpoint=args.checkpoint))
+        None if solved else dict(checkpoint=args.checkpoint))
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
         return
