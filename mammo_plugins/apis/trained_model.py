@@ -9,7 +9,7 @@ from mammo_plugins.apis.command_line import ConfigError, require_file
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
-from mammo_plugins.engine.finite_outputs import refuse_nan_outputs
+from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
 from mammo_plugins.registry import MODELS, SCOPE, type_name
 from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
@@ -98,7 +98,7 @@ class TrainedModel:
         check_checkpoint_classes(loaded, config, [part[:-len('_dataloader')]],
                                  str(checkpoint))
         warn_of_later_stages(loaded, str(checkpoint))
-        refuse_nan_outputs(self.model, str(checkpoint))
+        refuse_infinite_outputs(self.model, str(checkpoint))
         self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
 

@@ -2,6 +2,7 @@
 import logging
 import os.path as osp
 import zipfile
+from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
@@ -126,8 +127,8 @@ def load_checkpoint_into(model: nn.Module,
         path, 'cpu', weights_only=False) if trust else _load_weights_only(
             path, 'cpu')
     check_state_dict(model, checkpoint, path)
-    mmengine_checkpoint.load_state_dict(
-        model, own_keys(model, _state_dict(checkpoint)))
+    keep_weights(model, checkpoint)
+    mmengine_checkpoint.load_state_dict(model, checkpoint['state_dict'])
     return checkpoint
 
 
@@ -157,9 +158,37 @@ def _state_dict(checkpoint: dict) -> dict:
     return {plain_key(key): value for key, value in state.items()}
 
 
+def keep_weights(model: nn.Module, checkpoint: dict) -> None:
+    """Let a checkpoint have its weights as MMEngine loads what was checked.
+
+    By the names of the model, which MMEngine compares as they stand, and with the
+    versions of modules alone: other facts beside them can tell PyTorch to put tensors
+    in the place of parameters, which the optimizer would not know.
+
+    Args:
+        model (nn.Module): The model.
+        checkpoint (dict): A checkpoint, or weights by name; changed in place.
+    """
+    state = checkpoint.get('state_dict', checkpoint)
+    kept = OrderedDict(own_keys(model, dict(state)))
+    kept._metadata = OrderedDict(
+        (name, {key: value for key, value in facts.items() if key == 'version'})
+        for name, facts in getattr(state, '_metadata', {}).items())
+    if 'state_dict' not in checkpoint:  # bare weights
+        checkpoint.clear()
+    checkpoint['state_dict'] = kept
+
+
 def _shape(value: Any) -> Union[tuple, str]:
     """Return the shape of a weight, the type of what is none."""
     return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+
+
+def _kind(value: Tensor) -> str:
+    """Return what numbers a tensor holds: real ones, or others."""
+    return 'real' if value.is_floating_point() else (
+        'whole' if not value.is_complex() and value.dtype != torch.bool
+        else str(value.dtype))
 
 
 def listed(keys: Sequence[str]) -> str:
@@ -202,7 +231,15 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
             + _listed('weights missing', missing)
             + _listed('weights unknown to the model', unknown)
             + _listed('weights of another shape', reshaped))
-    check_finite(given, name)
+    others = [f'{key} {given[key].dtype} for {value.dtype}'
+              for key, value in expected.items() if _kind(given[key]) != _kind(value)]
+    if others:
+        raise CheckpointError(f'{name}: weights of another kind than the model '
+                              f'({type(model).__name__}) calculates with'
+                              + _listed('such weights', others))
+    # as the model will have them: what is finite in 64 bits may not be in 32
+    check_finite({key: given[key].to(value.dtype) for key, value in expected.items()},
+                 name)
 
 
 def check_finite(weights: Mapping[str, Any], name: str) -> None:
@@ -216,12 +253,15 @@ def check_finite(weights: Mapping[str, Any], name: str) -> None:
         CheckpointError: With the first that holds NaN or infinite values.
     """
     for key, value in weights.items():
-        if isinstance(value, Tensor) and not torch.isfinite(value).all():
-            count = int((~torch.isfinite(value)).sum())
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            continue
+        finite = torch.isfinite(value if value.element_size() > 1 else value.float())
+        if not finite.all():
+            count = int((~finite).sum())
             raise CheckpointError(
                 f'{name}: {key}: {count} of {value.numel()} values are NaN or '
-                'infinite: its training diverged or the file is damaged; take an earlier '
-                'checkpoint')
+                'infinite: its training diverged or the file is damaged; take an '
+                'earlier checkpoint')
 
 
 def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:

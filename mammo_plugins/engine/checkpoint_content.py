@@ -38,6 +38,10 @@ def _tensor_fault(value: Tensor) -> Optional[str]:
 
 def _value_fault(value: Any) -> Optional[str]:
     """Return why a value, without what it contains, is no plain data."""
+    # attributes would be taken for the methods of the same name
+    if vars(value).keys() - {'_metadata'} if isinstance(
+            value, (Tensor, OrderedDict, Counter)) else ():
+        return f'a {type(value).__name__} with attributes of its own'
     if isinstance(value, Tensor):
         return _tensor_fault(value)
     if isinstance(value, np.ndarray):
@@ -99,7 +103,7 @@ def _named(value: Any) -> bool:
 def _meta_fault(meta: dict) -> Optional[str]:
     counts = {key: meta[key] for key in ('epoch', 'iter') if key in meta}
     for key, value in counts.items():
-        if not is_count(value):
+        if not (is_count(value) and value < 2**40):
             return f'meta.{key} is {_shown(value)}; expected a number from 0'
     seed = meta.get('seed')
     if seed is not None and not (is_count(seed) and seed < 2**32):

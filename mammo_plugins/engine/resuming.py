@@ -1,12 +1,14 @@
 """A training goes on from data alone: what a checkpoint says is checked before use."""
 import os.path as osp
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 
+import torch
 from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from mammo_plugins.engine.checkpoint import CheckpointError, check_finite
 from mammo_plugins.engine.checkpoint_content import is_count
@@ -15,6 +17,9 @@ from mammo_plugins.structures.fields import is_number
 # states that optimisers keep of each single weight
 _OF_EACH_WEIGHT = {'momentum_buffer', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq',
                    'exp_inf', 'square_avg', 'grad_avg', 'acc_delta', 'sum'}
+# settings that PyTorch adds to states of before it had them
+_OF_LATER_VERSIONS = {'maximize', 'foreach', 'fused', 'differentiable', 'capturable',
+                      'decoupled_weight_decay'}
 
 
 def checkpoint_folders(runner: Runner) -> List[str]:
@@ -26,8 +31,9 @@ def checkpoint_folders(runner: Runner) -> List[str]:
     folders = [runner.work_dir]
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.out_dir is not None:
+            # not the folder itself, which other trainings share
             below = osp.basename(runner.work_dir.rstrip(osp.sep))
-            folders += [hook.out_dir, osp.join(hook.out_dir, below)]
+            folders.append(osp.join(hook.out_dir, below))
     return folders
 
 
@@ -133,7 +139,7 @@ def _alike(saved: Any, own: Any) -> bool:
             _is_number(value) for value in (*saved, *saved.values()))
     if isinstance(own, str):
         return saved == own
-    return _is_number(saved) and (not isinstance(own, int) or int(saved) == saved)
+    return _is_number(saved)
 
 
 def _scheduler_fault(saved: Any, own: Any) -> Optional[str]:
@@ -171,14 +177,45 @@ def _optimizer_fault(saved: Any, own: OptimWrapper) -> Optional[str]:
     if [_length(group) for group in groups] != [_length(group) for group in expected]:
         return (f'groups of {[_length(group) for group in groups]} weights, but the '
                 f'config trains {[_length(group) for group in expected]}')
-    for group, settings in zip(groups, expected):
-        for key, value in settings.items():
-            if key != 'params' and not (key in group and _alike(group[key], value)):
-                return f'param_groups.{key} does not fit {type(own.optimizer).__name__}'
+    others = saved.get('base_param_settings'), own.base_param_settings
+    for group, settings in [*zip(groups, expected)] + [others] * (others[0] is not None):
+        fault = _settings_fault(group, settings or {})
+        if fault:
+            return f'{fault} does not fit {type(own.optimizer).__name__}'
+    if 'loss_scaler' in saved:
+        scaler = getattr(own, 'loss_scaler', None)
+        fault = _settings_fault(saved['loss_scaler'], scaler.state_dict() if scaler
+                                else {})
+        if fault:
+            return f'loss_scaler: {fault} does not fit'
     weights = [weight for group in own.optimizer.param_groups
                for weight in group['params']]
     places = dict(zip([i for group in groups for i in group['params']], weights))
-    return _moments_fault(saved['state'], places)
+    return _moments_fault(saved['state'], places, _kept_keys(own.optimizer))
+
+
+def _settings_fault(saved: Any, own: Mapping[str, Any]) -> Optional[str]:
+    """Return the first setting that is missing or of another kind; fill in new ones."""
+    if not isinstance(saved, dict):
+        return 'a group that is no group'
+    for key, value in own.items():
+        if key in _OF_LATER_VERSIONS:
+            saved.setdefault(key, value)
+        if key != 'params' and not (key in saved and _alike(saved[key], value)):
+            return f'param_groups.{key}'
+    return None
+
+
+def _kept_keys(optimizer: Optimizer) -> Optional[Set[str]]:
+    """Return what an optimiser keeps of a weight, ``None`` where that cannot be told."""
+    weight = nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    try:
+        twin = type(optimizer)([weight], **optimizer.defaults)
+        twin.step()
+    except Exception:  # of others, such as those that want a closure
+        return None
+    return set(twin.state[weight])
 
 
 def _length(group: Any) -> int:
@@ -187,12 +224,18 @@ def _length(group: Any) -> int:
     return len(params) if sound else -1
 
 
-def _moments_fault(state: Mapping[Any, Any], weights: Mapping[Any, Tensor]
-                   ) -> Optional[str]:
+def _moments_fault(state: Mapping[Any, Any], weights: Mapping[Any, Tensor],
+                   keys: Optional[Set[str]]) -> Optional[str]:
     """Compare what an optimiser keeps of each weight with the weights."""
     for place, kept in state.items():
         if place not in weights or not isinstance(kept, dict):
             return 'it keeps states of weights that are not trained'
+        if keys is not None and kept.keys() != keys:
+            return (f'of weight {place} it keeps {", ".join(map(str, kept))}; expected '
+                    f'{", ".join(sorted(keys))}')
+        step = kept.get('step', 0)
+        if not _is_number(step) or float(step) < 0:
+            return f'step of weight {place} is no count'
         for key, value in kept.items():
             shape = tuple(weights[place].shape)
             if key in _OF_EACH_WEIGHT and value is not None and (
@@ -225,8 +268,23 @@ def check_training_state(checkpoint: Mapping[str, Any], runner: Runner,
             raise CheckpointError(
                 f'{name}: {field}: {fault}; resume with the config of its training, or '
                 'start from its weights with load_from and without --resume')
+    lost = []
+    if runner.param_schedulers and 'param_schedulers' not in checkpoint:
+        lost.append('schedules')
+    if 'optimizer' in checkpoint and runner.iter and not _moments(
+            checkpoint['optimizer']) and _keeps(runner.optim_wrapper):
+        lost.append('moments of the optimizer')
+    if lost:
+        runner.logger.warning(f'{name}: holds no {" and no ".join(lost)}, which begin '
+                              'anew')
     if 'optimizer' in checkpoint:
         check_finite(_moments(checkpoint['optimizer']), f'{name}: optimizer')
+
+
+def _keeps(own: OptimWrapper) -> bool:
+    """Does an optimiser keep anything of weights?"""
+    each = own.values() if isinstance(own, OptimWrapperDict) else [own]
+    return any(_kept_keys(wrapper.optimizer) for wrapper in each)
 
 
 def _moments(saved: dict) -> Dict[str, Tensor]:

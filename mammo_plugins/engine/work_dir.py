@@ -50,7 +50,8 @@ def latest_checkpoint(work_dir: Union[str, Path],
     if osp.isfile(folder / name):  # which no odd name makes fail
         return str(folder / name)
     steps = {path: _STEP.fullmatch(path.name) for path in folder.glob('*.pth')}
-    steps = {path: int(match[1]) for path, match in steps.items() if match}
+    steps = {path: int(match[1]) for path, match in steps.items()
+             if match and path.is_file()}
     newest = str(max(steps, key=steps.get)) if steps else None
     if said is not None and newest:
         what = f'names {name[:80]}, which is not in {folder}' if name else 'is empty'

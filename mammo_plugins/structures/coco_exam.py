@@ -162,7 +162,7 @@ def _check_references(data: Dict[str, Any], outlines: bool) -> List[str]:
     view_keys = [(im['exam_id'], im['laterality'], im['view'], im['modality'])
                  for im in images]
     for exam_id, *view in _repeated(view_keys):
-        errors.append(f'images: exam {exam_id} has the view {" ".join(view)} '
+        errors.append(f'images: exam {shown(exam_id)} has the view {" ".join(view)} '
                       'more than once')
     patient_of: Dict[str, str] = {}
     for image in images:

@@ -8,7 +8,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
-                                             check_state_dict,
+                                             check_state_dict, keep_weights,
                                              load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 
@@ -234,3 +234,58 @@ def test_fine_tuning_needs_one_weight_that_fits():
     check_fits_partly(model(), dict(state_dict=other.state_dict()), 'a.pth')
     with pytest.raises(CheckpointError, match='^a.pth: no weight fits .*Sequential'):
         check_fits_partly(model(), nn.Linear(3, 2).state_dict(), 'a.pth')
+
+
+@pytest.mark.parametrize('value, said', [
+    (torch.full((2, ), -1e300, dtype=torch.float64), '2 of 2 values are NaN or inf'),
+    (torch.ones(2, dtype=torch.bool), 'another kind .*torch.bool for torch.float32'),
+    (torch.ones(2, dtype=torch.int8), 'another kind .*torch.int8'),
+    (torch.ones(2, dtype=torch.complex64), 'another kind .*torch.complex64')], ids=str)
+def test_weights_as_the_model_will_have_them(safe, tmp_path, value, said):
+    state = model().state_dict()
+    state['0.bias'] = value
+    torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=f'a.pth: .*{said}'):
+        load_checkpoint_into(model(), str(tmp_path / 'a.pth'))
+
+
+def test_weights_of_other_precisions(safe, tmp_path):
+    for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
+        state = {key: value.to(dtype) if value.is_floating_point() else value
+                 for key, value in model().state_dict().items()}
+        torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+        load_checkpoint_into(model(), str(tmp_path / 'a.pth'))
+
+
+@pytest.mark.parametrize('make', [
+    lambda state: setattr(state, 'get', 3), lambda state: setattr(state, 'values', 3),
+    lambda state: setattr(state['0.bias'], 'numel', 3)])
+def test_attributes_that_would_be_methods(safe, tmp_path, make):
+    state = model().state_dict()
+    make(state)
+    torch.save(dict(state_dict=state), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='a.pth: it holds .* attributes of its own'):
+        load_checkpoint_into(model(), str(tmp_path / 'a.pth'))
+
+
+@pytest.mark.parametrize('bare', [True, False])
+def test_mmengine_loads_what_was_checked(bare):
+    """Also by names of wrapped parts, and without putting tensors for parameters."""
+    source, target = model(), model()
+    state = source.state_dict()
+    for facts in state._metadata.values():
+        facts['assign_to_params_buffers'] = True
+    state = type(state)((f'a.module.{key}', value) for key, value in state.items())
+    state._metadata = source.state_dict()._metadata
+    for facts in state._metadata.values():
+        facts['assign_to_params_buffers'] = True
+    target = nn.ModuleDict(dict(a=target))
+    before = dict(target.named_parameters())
+    checkpoint = state if bare else dict(state_dict=state)
+    keep_weights(target, checkpoint)
+    missing = mmengine_checkpoint._load_checkpoint_to_model(
+        target, checkpoint, strict=True)
+    assert missing['state_dict']._metadata['1'] == dict(version=2)
+    for name, value in target.named_parameters():
+        assert value is before[name]
+    torch.testing.assert_close(target['a'][0].weight, source[0].weight)

@@ -7,7 +7,7 @@ from mmdet.structures import DetDataSample
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import CheckpointError
-from mammo_plugins.engine.finite_outputs import refuse_nan_outputs
+from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
 from mammo_plugins.engine.hooks import DivergenceError, FiniteHook
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -64,9 +64,9 @@ class Parts(nn.Module):
 
 def test_nan_outputs_are_refused():
     model = Parts(NAN)
-    refuse_nan_outputs(model, 'a.pth')
-    with pytest.raises(CheckpointError, match='^a.pth: model.bbox_head puts out NaN'):
+    refuse_infinite_outputs(model, 'a.pth')
+    with pytest.raises(CheckpointError, match='^a.pth: model.bbox_head puts out NaN or inf'):
         model(torch.ones(1, 1, 2, 2))
     model = Parts(1e30)
-    refuse_nan_outputs(model, 'a.pth')
+    refuse_infinite_outputs(model, 'a.pth')
     assert model(torch.ones(1, 1, 2, 2)).isfinite().all()

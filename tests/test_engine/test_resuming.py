@@ -3,9 +3,9 @@ import copy
 
 import pytest
 import torch
-from mmengine.logging import HistoryBuffer, MessageHub
+from mmengine.logging import HistoryBuffer, MessageHub, MMLogger
 from mmengine.optim import OptimWrapper
-from mmengine.optim.scheduler import LinearLR, MultiStepLR
+from mmengine.optim.scheduler import LinearLR, MultiStepLR, ReduceOnPlateauLR
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import CheckpointError
@@ -84,7 +84,7 @@ def test_folders_of_a_run(tmp_path):
     from mmengine.hooks import CheckpointHook
     assert checkpoint_folders(Run) == [Run.work_dir]
     Run.hooks = [CheckpointHook(out_dir='kept')]
-    assert checkpoint_folders(Run) == [Run.work_dir, 'kept', 'kept/run']
+    assert checkpoint_folders(Run) == [Run.work_dir, 'kept/run']
 
 
 @pytest.mark.parametrize('change, said', [
@@ -117,6 +117,9 @@ def test_weights_without_optimizer_are_told(tmp_path):
 
 class Run:
     """What of a runner has a state."""
+
+    iter = 1
+    logger = MMLogger('resuming')
 
     def __init__(self, optimizer=torch.optim.SGD, schedules=(LinearLR, MultiStepLR),
                  sizes=(3, 2), **settings):
@@ -163,6 +166,9 @@ def test_states_of_other_configs(settings, said):
     (lambda s: s['optimizer']['param_groups'][0].update(foreach='yes'), 'foreach'),
     (lambda s: s['optimizer']['param_groups'][0].update(params=['a', 'b']), 'groups'),
     (lambda s: s['optimizer'].update(state={7: {}}), 'not trained'),
+    (lambda s: s['optimizer']['state'][0].clear(), 'expected momentum_buffer'),
+    (lambda s: s['optimizer'].update(base_param_settings='x'), 'no group'),
+    (lambda s: s['optimizer'].update(loss_scaler=[1]), 'loss_scaler: a group'),
     (lambda s: s['optimizer'].update(state=None), 'expected a state'),
     (lambda s: s['optimizer']['state'][0].update(
         momentum_buffer=torch.full((2, 3), float('nan'))), '6 of 6 values are NaN')])
@@ -171,3 +177,49 @@ def test_broken_states(change, said):
     change(state)
     with pytest.raises(CheckpointError, match=f'^a.pth: .*{said}'):
         check_training_state(state, Run(), 'a.pth')
+
+
+def test_settings_that_came_with_later_versions():
+    """PyTorch fills them in; a state of before is honest."""
+    state = Run(optimizer=torch.optim.AdamW, lr=.1).state()
+    for key in ('maximize', 'foreach', 'fused', 'differentiable', 'capturable',
+                'decoupled_weight_decay'):
+        del state['optimizer']['param_groups'][0][key]
+    own = Run(optimizer=torch.optim.AdamW, lr=.1)
+    check_training_state(state, own, 'a.pth')
+    own.optim_wrapper.load_state_dict(state['optimizer'])
+
+
+@pytest.mark.parametrize('step', [-1, 'x', torch.tensor(-1.), float('nan')])
+def test_steps_that_count_nothing(step):
+    run = Run(optimizer=torch.optim.Adam, lr=.1)
+    state = run.state()
+    state['optimizer']['state'][1]['step'] = step
+    with pytest.raises(CheckpointError, match='step of weight 1 is no count'):
+        check_training_state(state, run, 'a.pth')
+
+
+def test_a_plateau_of_any_height():
+    """MMEngine begins from the integer 10 ** 9."""
+    run = Run(schedules=[])
+    run.param_schedulers = [ReduceOnPlateauLR(
+        run.optim_wrapper, monitor='loss', rule='less', end=9)]
+    run.param_schedulers[0].step(dict(loss=23.75))
+    state = run.state()
+    assert state['param_schedulers'][0]['best'] == 23.75
+    own = Run(schedules=[])
+    own.param_schedulers = [ReduceOnPlateauLR(
+        own.optim_wrapper, monitor='loss', rule='less', end=9)]
+    check_training_state(state, own, 'a.pth')
+
+
+@pytest.mark.parametrize('lost, said', [
+    (lambda s: s.pop('param_schedulers'), 'no schedules'),
+    (lambda s: s['optimizer'].update(state={}), 'no moments of the optimizer')])
+def test_what_begins_anew_is_told(lost, said, caplog):
+    state = Run().state()
+    lost(state)
+    Run.logger.addHandler(caplog.handler)
+    check_training_state(state, Run(), 'a.pth')
+    Run.logger.removeHandler(caplog.handler)
+    assert f'a.pth: holds {said}, which begin anew' in caplog.text

@@ -7,10 +7,10 @@ from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 from torch import nn
 
 from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
-                                             check_state_dict,
+                                             check_state_dict, keep_weights,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
-from mammo_plugins.engine.finite_outputs import refuse_nan_outputs
+from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
 from mammo_plugins.engine.loops import StagedTrainLoop
 from mammo_plugins.engine.resuming import (check_training_state,
                                            checkpoint_folders, prepare_resuming)
@@ -55,6 +55,7 @@ class CheckpointCheckHook(Hook):
             check_fits_partly(self._model(runner), checkpoint, name)
         else:
             check_state_dict(self._model(runner), checkpoint, name)
+        keep_weights(self._model(runner), checkpoint)
         try:
             check_checkpoint_classes(checkpoint, runner.cfg, self._parts(runner), name)
         except CheckpointError as error:
@@ -65,12 +66,17 @@ class CheckpointCheckHook(Hook):
             self._check_resuming(runner, checkpoint, name)
         if not training:
             warn_of_later_stages(checkpoint, name)
-            refuse_nan_outputs(self._model(runner), name)
+            refuse_infinite_outputs(self._model(runner), name)
 
     def _check_resuming(self, runner: Runner, checkpoint: dict, name: str) -> None:
         self._check_length(runner.train_loop, checkpoint.get('meta') or {}, name)
         for warning in prepare_resuming(checkpoint, checkpoint_folders(runner), name):
             runner.logger.warning(warning)
+        averaged = checkpoint.get('ema_state_dict')
+        if averaged is not None:  # takes the place of the weights
+            check_state_dict(self._model(runner), dict(state_dict={
+                key: value for key, value in averaged.items() if key != 'steps'}),
+                f'{name}: ema_state_dict')
         if not isinstance(runner.train_loop, StagedTrainLoop):  # has them later
             check_training_state(checkpoint, runner, name)
 

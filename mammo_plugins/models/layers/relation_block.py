@@ -1,5 +1,4 @@
 """Relations between the RoIs of two views of one breast."""
-import math
 from typing import Sequence, Tuple
 
 import torch
