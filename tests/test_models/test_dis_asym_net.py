@@ -163,6 +163,41 @@ def test_the_discriminator_is_held():
     assert not any('discriminator' in name for name in after)
 
 
+def classified(images, labels, model, mode):
+    """Return L_cls of normal images by L_dics's or by L_refine's function."""
+    samples = batch(labels=labels)['data_samples']
+    if mode == 'refine':
+        model._normal = torch.stack(images)
+        return model(None, samples, mode='refine')['loss_refine']
+    return model._classification_loss(
+        model.discriminate(*images), *model._labels(samples, images[0]))
+
+
+@pytest.mark.parametrize('num', [1, 3])
+def test_what_is_attacked_is_what_is_defended(num):
+    """An image gets the same logits from both, whatever batch it is in."""
+    model = build()
+    for seed in range(3):  # statistics of some batches, unlike those of the next
+        model(**batch(seed=seed), mode='loss')
+    assert model.training
+    images = list(batch(seed=9)['inputs'].values())
+    of_batch = model.classify(*images).abnormal.detach()
+    seen = model.discriminate(*images).abnormal.detach()
+    assert (of_batch - seen).abs().max() > 1e-3
+    labels = ((0, 0), (1, 0), (1, 1))[:num]
+    images = [image[:num] for image in images]
+    attacked, defended = (
+        classified(images, labels, model, mode) for mode in ('dics', 'refine'))
+    torch.testing.assert_close(attacked, defended, atol=1e-6, rtol=1e-6)
+    assert all(part.training for part in model.asyc.modules())
+    # so that an update by L_refine is one of what L_dics meets
+    defended.backward()
+    with torch.no_grad():
+        for parameter in model.asyc.parameters():
+            parameter -= 1e-4 * parameter.grad
+    assert classified(images, labels, model, 'dics') < attacked
+
+
 def wrapper(model, **settings):
     return OptimWrapper(torch.optim.SGD(model.parameters(), 0.1), **settings)
 

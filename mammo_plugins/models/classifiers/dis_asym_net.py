@@ -7,10 +7,9 @@ from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional as F
 
-from mammo_plugins.models.utils.held import held_call
+from mammo_plugins.models.utils.held import evaluating, held_call
 from mammo_plugins.models.utils.views import having
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
@@ -88,9 +87,11 @@ class DisAsymNet(TwoObjectives, BaseModel):
     checkpoints. It uses the running statistics of its batch norms.
 
     First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
-    ``L_refine``, on the normal images of the first, which are held (section 2.4). The
-    second goes by the batch norms' statistics of its batch and leaves the running ones
-    alone; those are of real images and of images with inserted lesions.
+    ``L_refine``, on the normal images of the first, which are held (section 2.4). It
+    goes by the running statistics, too, for what L_dics attacks has to be what L_refine
+    defends: of an image of one batch the statistics of that batch make another
+    function. It leaves the running ones alone; those are of real images and of images
+    with inserted lesions.
 
     A side whose partner was not taken is compared with itself and gets no score of
     asymmetry; in training such pairs are left out (``complete=True``).
@@ -284,11 +285,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
         """
         if self.asyd is None:
             return {}
-        # running statistics stay those of real images, which are tested
-        buffers = {name: buffer.clone() for name, buffer in
-                   self.asyc.named_buffers()}
-        feats = functional_call(
-            self.asyc, buffers, tuple(map(self._encoder_input, self._normal)))
+        with evaluating(self.asyc):  # the function that L_dics attacks
+            feats = self.classify(*self._normal)
         self._normal = None
         return dict(loss_refine=self._classification_loss(
             feats, *self._labels(data_samples, feats.abnormal)))
