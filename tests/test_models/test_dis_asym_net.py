@@ -143,6 +143,38 @@ def test_heat_maps():
     assert model.asyc.abnormal_head.weight.grad.abs().sum() > 0
 
 
+def test_soft_masks_are_hams():
+    """Its code upsamples, scales by minimum and maximum, takes the sigmoid."""
+    model = build(soft_mask=(100., 0.4)).eval()
+    data = batch()
+    feats = model.classify(*data['inputs'].values())
+    found = feats.masks(SIZE, model.soft_mask)
+    expected = []
+    for activation, logit in zip(feats.activation, feats.abnormal):
+        large = F.interpolate(
+            activation[None, None].clamp(min=0), SIZE, mode='bilinear')[0, 0]
+        scaled = (large - large.min()) / (large.max() - large.min())
+        expected.append(logit.sigmoid() / (1 + (-100 * (scaled - 0.4)).exp()))
+    expected = torch.stack(expected)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    share = expected / feats.abnormal.sigmoid()[:, None, None]
+    assert ((share < 0.01) | (share > 0.99)).float().mean() > 0.8
+    # L_rec goes by it; what is predicted stays graded
+    x = torch.cat(list(data['inputs'].values()))
+    x_n, x_ab = model.disentangle(feats, SIZE)
+    m = expected[:, None]
+    torch.testing.assert_close(
+        model(**data, mode='loss')['loss_rec'],
+        0.1 * (((1 - m) * (x - x_n)).abs().mean() + (m * x - x_ab).abs().mean()),
+        atol=1e-5, rtol=1e-4)
+    assert model(**data, mode='predict')[0].R.heat_map.equal(feats.masks(SIZE)[0])
+    found.sum().backward()
+    assert model.asyc.abnormal_head.weight.grad.isfinite().all()
+    # nothing positive, nothing hot
+    feats.activation = -feats.activation.abs()
+    assert feats.masks(SIZE, model.soft_mask).max() < 1e-6
+
+
 def test_the_discriminator_is_held():
     model = build()
     model.train()
