@@ -17,7 +17,7 @@ from .patch_labels import (MALIGNANT, NOT_MALIGNANT, UNKNOWN, PatchLabels,
 from .probabilistic_f1 import (BREAST_SCORES, best_f1_threshold, merge_breasts,
                                probabilistic_f1, probabilistic_f1_summary)
 from .reconstruction import (RECONSTRUCTION_FIGURES, ReconstructionErrors,
-                             reconstruction_errors)
+                             reconstruction_errors, similarity)
 from .roc import (ROCCurve, best_macro_f1_threshold, bootstrap_auc,
                   bootstrap_macro_f1, check_operating_points, confusion,
                   operating_threshold, roc_auc, roc_curve, roc_summary)
@@ -36,5 +36,6 @@ __all__ = [
     'operating_index', 'operating_threshold', 'patient_weights',
     'percentile_interval', 'probabilistic_f1', 'probabilistic_f1_summary',
     'read_froc', 'recall_at_fppi', 'reconstruction_errors', 'region_overlap',
-    'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence', 'select_detections'
+    'roc_auc', 'roc_curve', 'roc_summary', 'rule_sentence', 'select_detections',
+    'similarity'
 ]
