@@ -7,6 +7,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=3),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    rank_seed=dict(type='RankSeedHook'),
     # each process validates with the running statistics that the checkpoint has
     sync_buffers=dict(type='SyncBuffersHook'),
     checkpoint_check=dict(type='CheckpointCheckHook'),

@@ -56,6 +56,10 @@ for name, title in titles.items():
 rows['disasymnet-dics'] = row(
     'disasymnet', "DisAsymNet, L_dics with the paper's weight of 1",
     **{'model.weights.dics': 1.})
+# not in a table: what HAM's code does with the map (--rows disasymnet-soft-mask)
+rows['disasymnet-soft-mask'] = row(
+    'disasymnet', "DisAsymNet, L_rec by HAM's soft mask",
+    **{'model.soft_mask': (100., 0.4)})
 # figure 2: the first of 600 pairs, patient by patient
 shares = (25, 50, 75)
 systems = ('resnet18', 'cross-view-transformer', 'disasymnet')

@@ -8,9 +8,9 @@ from sklearn.metrics import (f1_score, jaccard_score, precision_score,
                              recall_score)
 
 from mammo_plugins.evaluation.functional import (
-    CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS, TIOU_THRESHOLDS, Overlap, binarise,
-    bootstrap_means, box_mask, image_figures, localization_accuracy,
-    localization_summary, means_summary, percentile_interval, region_overlap)
+    CAM_SWEEP, CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS, TIOU_THRESHOLDS, Overlap,
+    binarise, bootstrap_means, box_mask, image_figures, localization_accuracy,
+    localization_summary, max_hit, means_summary, percentile_interval, region_overlap)
 
 
 def random_overlaps(seed, n=30):
@@ -130,6 +130,80 @@ def test_ignored_pixels_by_a_loop(seed):
     assert overlap == pytest.approx(
         (hits / (of + found - hits), hits / of, hits / found,
          2 * hits / (of + found)))
+
+
+@pytest.mark.parametrize('seed', range(6))
+def test_maxima_by_a_loop(seed):
+    """Of few values, so that several pixels have the highest."""
+    rng = np.random.default_rng(seed)
+    heat_map = rng.integers(0, 5, (9, 7)).astype(float)
+    lesion, ignored = rng.random((2, 9, 7)) < 0.4
+    for without in (None, ignored):
+        best, hits = -1., []
+        for value, of, out in zip(heat_map.ravel(), lesion.ravel(),
+                                  (without if without is not None
+                                   else np.zeros(63, bool)).ravel()):
+            if out and not of:
+                continue
+            if value > best:
+                best, hits = value, []
+            if value == best:
+                hits.append(of)
+        assert len(hits) > 1
+        assert max_hit(heat_map, lesion, without) == pytest.approx(np.mean(hits))
+
+
+def test_maxima_by_hand():
+    heat_map, lesion = np.zeros((3, 4)), np.zeros((3, 4), bool)
+    heat_map[1, 2], heat_map[0, 0], lesion[1, 2:] = 0.7, 0.9, True
+    assert max_hit(heat_map, lesion) == 0
+    ignored = np.zeros((3, 4), bool)
+    ignored[0] = True
+    assert max_hit(heat_map, lesion, ignored) == 1  # the other one does not count
+    # rounding of an interpolation does not part equals
+    heat_map[0, 0] = 0.7 * (1 + 1e-8)
+    assert max_hit(heat_map, lesion) == 0.5
+    for constant in (0., 0.7):
+        assert max_hit(np.full((3, 4), constant), lesion) == 0
+    assert max_hit(heat_map, lesion, ~lesion) == 1
+    heat_map[1, 2] = 0
+    assert max_hit(heat_map, lesion, ~lesion) == 0  # nothing is left
+    with pytest.raises(ValueError, match='lesion mask'):
+        max_hit(heat_map, lesion.T)
+
+
+def test_a_sweep_by_loops():
+    rng = np.random.default_rng(0)
+    maps, lesions = rng.random((12, 8, 6)), rng.random((12, 8, 6)) < 0.4
+    sweep = {t: [region_overlap(binarise(m, threshold=t), of)
+                 for m, of in zip(maps, lesions)] for t in CAM_SWEEP}
+    hits = [max_hit(m, of) for m, of in zip(maps, lesions)]
+    summary = localization_summary(
+        sweep[0.47], range(12), n_bootstrap=20, max_hits=hits, sweep=sweep)
+    assert [point['threshold'] for point in summary['sweep']] == list(CAM_SWEEP)
+    assert CAM_SWEEP[0] == pytest.approx(CAM_THRESHOLD, abs=0.01)
+    assert CAM_SWEEP[-1] == 0.9
+    for point in summary['sweep']:
+        ious, above = [], 0
+        for heat_map, lesion in zip(maps, lesions):
+            low, high = heat_map.min(), heat_map.max()
+            hot = heat_map >= low + point['threshold'] * (high - low)
+            ious.append(jaccard_score(lesion.ravel(), hot.ravel()))
+            above += sum(ious[-1] > t for t in TIOU_THRESHOLDS) / 7
+        assert point['iou'] == pytest.approx(np.mean(ious))
+        assert point['mean_tiou'] == pytest.approx(above / 12)
+    hit = summary['figures']['max_hit']
+    assert hit['value'] == pytest.approx(np.mean(
+        [of[np.unravel_index(m.argmax(), m.shape)] for m, of in zip(maps, lesions)]))
+    assert hit['low'] <= hit['value'] <= hit['high'] and len(
+        summary['draws']['max_hit']) == 20
+    # without maps there is neither
+    plain = localization_summary(sweep[0.47], range(12), n_bootstrap=0)
+    assert plain['sweep'] == [] and set(plain['figures']) == set(FIGURES)
+    empty = localization_summary([], [], n_bootstrap=0, max_hits=[], sweep={0.5: []})
+    assert empty['sweep'][0]['iou'] is None
+    assert empty['figures']['max_hit']['value'] is None
+    json.dumps([summary, empty], allow_nan=False)
 
 
 def test_masks_of_another_size():

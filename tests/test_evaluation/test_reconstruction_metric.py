@@ -8,10 +8,11 @@ from mmdet.structures import DetDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
+from mammo_plugins.anatomy import breast_mask
 from mammo_plugins.evaluation import ReconstructionMetric
 from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
                                                  bootstrap_means, means_summary,
-                                                 reconstruction_errors)
+                                                 reconstruction_errors, similarity)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 SIZE = (40, 24)
@@ -111,8 +112,53 @@ def test_metric(tmp_path):
     assert found['reconstruction/n_images'] == 5
     assert found['reconstruction/n_abnormal'] == 2
     summary = json.loads((tmp_path / 'reconstruction.json').read_text())
-    assert tuple(summary['figures']) == RECONSTRUCTION_FIGURES
+    assert tuple(summary['figures']) == (
+        *RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth')
     assert len(summary['draws']['inside']) == 20
+
+
+def test_similarity_is_pearsons():
+    rng = np.random.default_rng(0)
+    one, other, region = rng.random((3, 20, 10))
+    region = region > 0.5
+    assert similarity(one, other, region) == pytest.approx(
+        np.corrcoef(one[region], other[region])[0, 1])
+    assert similarity(one, 3 * one + 1, region) == pytest.approx(1)
+    assert np.isnan(similarity(one, np.full_like(one, 0.3), region))
+    region[:] = False
+    assert np.isnan(similarity(one, other, region))
+
+
+def test_one_pattern_for_all_breasts_is_told():
+    """Each view against the same view of the patient before."""
+    pattern = torch.rand(SIZE, dtype=torch.float64,
+                         generator=torch.manual_seed(0))
+    numbers = range(0, 30, 10)
+    same = evaluate([sample(False, str(k), 'RL', k, normal_img=pattern)
+                     for k in numbers], n_bootstrap=0)
+    assert same['reconstruction/similarity'] == pytest.approx(1)
+    found = evaluate([sample(False, str(k), 'RL', k) for k in numbers], n_bootstrap=0)
+    expected = []
+    for one, other in ((0, 10), (10, 20)):
+        for side in (0, 1):
+            (truth, _, _, guess, _), (truth2, _, _, guess2, _) = (
+                images(k + side) for k in (one, other))
+            both = breast_mask(truth) & breast_mask(truth2)
+            expected.append([np.corrcoef(a[both], b[both])[0, 1]
+                             for a, b in ((guess, guess2), (truth, truth2))])
+    assert [found['reconstruction/similarity'],
+            found['reconstruction/similarity_truth']] == pytest.approx(
+                np.mean(expected, axis=0))
+    # CC is compared with CC, although the MLO views of the same patient lie between
+    both = [sample(False, str(k), 'R', k + (view == 'MLO')) for k in (0, 10)
+            for view in ('CC', 'MLO')]
+    for i, (pair, _) in enumerate(both):
+        pair.R.set_metainfo(dict(view=('CC', 'MLO')[i % 2]))
+    first = evaluate(both, n_bootstrap=0)['reconstruction/similarity']
+    assert first == pytest.approx(np.mean(expected[:2], axis=0)[0])
+    # a patient is not compared with itself
+    alone = evaluate([sample(False, 'p', 'R', k) for k in numbers], n_bootstrap=0)
+    assert np.isnan(alone['reconstruction/similarity'])
 
 
 @pytest.mark.parametrize('missing, hint', [('normal_img', 'decoder'),

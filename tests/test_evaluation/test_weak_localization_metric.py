@@ -180,6 +180,36 @@ def test_random_masks_against_scikit_learn(tmp_path):
     assert '"p1"' not in json.dumps(kept)
 
 
+def test_other_thresholds_and_maxima_are_in_the_report(tmp_path):
+    """A large lesion that the map rises to from 0.5 at its rim to 1 within."""
+    wide = image(lesions=[LEFT])
+    wide.heat_map[:4, :2] = torch.tensor([0.55, 1.]).expand(4, 2)
+    missed = image(hot=[RIGHT], lesions=[LEFT], patient='q')
+    normal = image(hot=[RIGHT])
+    found = evaluate([wide, missed, normal], out_dir=str(tmp_path), n_bootstrap=9,
+                     sweep_thresholds=(0.49, 0.7, 0.9))
+    assert found['localization/max_hit'] == 0.5
+    assert found['localization/max_hit_low'] <= 0.5
+    kept = json.loads((tmp_path / 'localization.json').read_text())
+    assert kept['figures']['max_hit']['value'] == 0.5
+    assert [(p['threshold'], p['iou'], p['ior'], p['iod']) for p in kept['sweep']] == [
+        (0.49, 0.5, 0.5, 0.5), (0.7, 0.25, 0.25, 0.5), (0.9, 0.25, 0.25, 0.5)]
+    assert kept['heat_map']['threshold'] == pytest.approx(0.469, abs=1e-3)
+    default = WeakLocalizationMetric()
+    assert min(default.sweep_thresholds) == 0.47
+    assert max(default.sweep_thresholds) == 0.9
+
+
+def test_the_sweep_goes_by_the_rule():
+    sample = image(hot=[LEFT], lesions=[LEFT])
+    metric = WeakLocalizationMetric(
+        cam_rule='absolute', cam_threshold=0.5, sweep_thresholds=(0.05, 0.95))
+    metric.process(None, [sample.to_dict()])
+    result, = metric.results[0]
+    assert [overlap.iou for overlap in result.sweep] == [8 / 48, 0]
+    assert result.max_hit == 1
+
+
 def test_one_patient_has_no_interval_and_the_sentence_says_so(tmp_path):
     samples = [image(hot=[LEFT], lesions=[side], patient='p') for side in (LEFT, RIGHT)]
     found = evaluate(samples, n_bootstrap=5, out_dir=str(tmp_path))
@@ -255,6 +285,7 @@ def test_mistakes_name_the_image(sample, message):
 
 @pytest.mark.parametrize('arguments, message', [
     (dict(cam_rule='otsu'), 'otsu'), (dict(cam_threshold=0), 'threshold'),
+    (dict(sweep_thresholds=(0.5, 1.2)), '1.2'),
     (dict(tiou_thresholds=[]), 'tiou_thresholds'),
     (dict(tior_thresholds=[1.]), 'tior_thresholds'),
     (dict(n_bootstrap=-1), 'n_bootstrap')])

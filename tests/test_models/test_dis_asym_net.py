@@ -143,6 +143,38 @@ def test_heat_maps():
     assert model.asyc.abnormal_head.weight.grad.abs().sum() > 0
 
 
+def test_soft_masks_are_hams():
+    """Its code upsamples, scales by minimum and maximum, takes the sigmoid."""
+    model = build(soft_mask=(100., 0.4)).eval()
+    data = batch()
+    feats = model.classify(*data['inputs'].values())
+    found = feats.masks(SIZE, model.soft_mask)
+    expected = []
+    for activation, logit in zip(feats.activation, feats.abnormal):
+        large = F.interpolate(
+            activation[None, None].clamp(min=0), SIZE, mode='bilinear')[0, 0]
+        scaled = (large - large.min()) / (large.max() - large.min())
+        expected.append(logit.sigmoid() / (1 + (-100 * (scaled - 0.4)).exp()))
+    expected = torch.stack(expected)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    share = expected / feats.abnormal.sigmoid()[:, None, None]
+    assert ((share < 0.01) | (share > 0.99)).float().mean() > 0.8
+    # L_rec goes by it; what is predicted stays graded
+    x = torch.cat(list(data['inputs'].values()))
+    x_n, x_ab = model.disentangle(feats, SIZE)
+    m = expected[:, None]
+    torch.testing.assert_close(
+        model(**data, mode='loss')['loss_rec'],
+        0.1 * (((1 - m) * (x - x_n)).abs().mean() + (m * x - x_ab).abs().mean()),
+        atol=1e-5, rtol=1e-4)
+    assert model(**data, mode='predict')[0].R.heat_map.equal(feats.masks(SIZE)[0])
+    found.sum().backward()
+    assert model.asyc.abnormal_head.weight.grad.isfinite().all()
+    # nothing positive, nothing hot
+    feats.activation = -feats.activation.abs()
+    assert feats.masks(SIZE, model.soft_mask).max() < 1e-6
+
+
 def test_the_discriminator_is_held():
     model = build()
     model.train()
@@ -161,6 +193,41 @@ def test_the_discriminator_is_held():
         moved = model.discriminate(*images).abnormal
     torch.testing.assert_close(moved, feats.abnormal + 1)
     assert not any('discriminator' in name for name in after)
+
+
+def classified(images, labels, model, mode):
+    """Return L_cls of normal images by L_dics's or by L_refine's function."""
+    samples = batch(labels=labels)['data_samples']
+    if mode == 'refine':
+        model._normal = torch.stack(images)
+        return model(None, samples, mode='refine')['loss_refine']
+    return model._classification_loss(
+        model.discriminate(*images), *model._labels(samples, images[0]))
+
+
+@pytest.mark.parametrize('num', [1, 3])
+def test_what_is_attacked_is_what_is_defended(num):
+    """An image gets the same logits from both, whatever batch it is in."""
+    model = build()
+    for seed in range(3):  # statistics of some batches, unlike those of the next
+        model(**batch(seed=seed), mode='loss')
+    assert model.training
+    images = list(batch(seed=9)['inputs'].values())
+    of_batch = model.classify(*images).abnormal.detach()
+    seen = model.discriminate(*images).abnormal.detach()
+    assert (of_batch - seen).abs().max() > 1e-3
+    labels = ((0, 0), (1, 0), (1, 1))[:num]
+    images = [image[:num] for image in images]
+    attacked, defended = (
+        classified(images, labels, model, mode) for mode in ('dics', 'refine'))
+    torch.testing.assert_close(attacked, defended, atol=1e-6, rtol=1e-6)
+    assert all(part.training for part in model.asyc.modules())
+    # so that an update by L_refine is one of what L_dics meets
+    defended.backward()
+    with torch.no_grad():
+        for parameter in model.asyc.parameters():
+            parameter -= 1e-4 * parameter.grad
+    assert classified(images, labels, model, 'dics') < attacked
 
 
 def wrapper(model, **settings):

@@ -7,10 +7,11 @@ from .finite_hook import DivergenceError, FiniteHook
 from .pixel_size_hook import PixelSizeHook
 from .plain_keys_hook import PlainKeysHook
 from .random_state_hook import RandomStateHook
+from .rank_seed_hook import RankSeedHook
 from .unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
     'CheckpointCheckHook', 'DataSummaryHook', 'DetectionFileHook', 'DivergenceError',
     'EvaluationOutputHook', 'FiniteHook', 'PixelSizeHook', 'PlainKeysHook',
-    'RandomStateHook', 'UnreadableImagesHook'
+    'RandomStateHook', 'RankSeedHook', 'UnreadableImagesHook'
 ]

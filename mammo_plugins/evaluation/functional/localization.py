@@ -20,11 +20,16 @@ What the paper leaves open is taken from HAM's published code. The rule, in full
    share of images above it (strictly, by the paper's words; HAM's code takes equal
    values in too); mean TIoU, mean TIoR and mean TIoD are its means over thresholds.
 
+7. Regions hang on a threshold and on the grid of the map. So the figures are given for
+   several thresholds too, and the share of maxima that hit a lesion (the 'pointing
+   game' of Zhang et al., ECCV 2016), which needs none.
+
 Without a lesion in any image all figures are NaN. The bootstrap draws patients among
 those with a lesion.
 """
 import math
-from typing import Dict, Hashable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import numpy as np
 
@@ -34,6 +39,7 @@ FORMAT = 'mammo_plugins.localization/1'
 CAM_RULES = ('minmax', 'max', 'absolute')
 # HAM's code keeps sigmoid(100 (m - 0.4)) >= 0.999 of the min-max normalised map m
 CAM_THRESHOLD = 0.4 + math.log(999) / 100
+CAM_SWEEP = (0.47, 0.5, 0.6, 0.7, 0.8, 0.9)
 TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 TIOR_THRESHOLDS = (0.1, 0.25, 0.5, 0.75, 0.9)
 FIGURES = ('iou', 'ior', 'iod', 'dice', 'mean_tiou', 'mean_tior', 'mean_tiod')
@@ -87,6 +93,18 @@ def binarise(heat_map: np.ndarray,
             value that is negative or not finite; or if the rule is none of these.
     """
     check_cam_rule(rule, threshold)
+    heat_map = _checked_map(heat_map)
+    low, high = heat_map.min(), heat_map.max()
+    if rule == 'absolute':
+        return heat_map >= threshold
+    low = low if rule == 'minmax' else 0.
+    if _is_flat(low, high):
+        return np.zeros(heat_map.shape, bool)
+    return (heat_map - low) / (high - low) >= threshold
+
+
+def _checked_map(heat_map: np.ndarray) -> np.ndarray:
+    """Return a map as numbers; raise a ValueError unless it can be used."""
     heat_map = np.asarray(heat_map, float)
     if heat_map.ndim != 2 or not heat_map.size:
         raise ValueError(
@@ -94,17 +112,44 @@ def binarise(heat_map: np.ndarray,
     if not np.isfinite(heat_map).all():
         raise ValueError('the heat map holds NaN or infinity; has the training '
                          'diverged?')
-    low, high = heat_map.min(), heat_map.max()
-    if low < 0:
-        raise ValueError(f'the heat map goes down to {low:g}, expected values >= 0; '
-                         'rectify it first')
-    if rule == 'absolute':
-        return heat_map >= threshold
-    low = low if rule == 'minmax' else 0.
-    # interpolation leaves a constant map with rounding noise
-    if high - low <= 1e-6 * high:
-        return np.zeros(heat_map.shape, bool)
-    return (heat_map - low) / (high - low) >= threshold
+    if heat_map.min() < 0:
+        raise ValueError(f'the heat map goes down to {heat_map.min():g}, expected '
+                         'values >= 0; rectify it first')
+    return heat_map
+
+
+def _is_flat(low: float, high: float) -> bool:
+    """Whether a map is constant, but for what interpolation leaves in rounding."""
+    return high - low <= 1e-6 * high
+
+
+def max_hit(heat_map: np.ndarray,
+            reference: np.ndarray,
+            ignored: Optional[np.ndarray] = None) -> float:
+    """Say whether the maximum of a heat map lies in a lesion.
+
+    Args:
+        heat_map (np.ndarray): At least 0, shape (H, W).
+        reference (np.ndarray): All lesions together, bool, shape (H, W).
+        ignored (np.ndarray, optional): Pixels that count only where they are also
+            of a lesion, bool, shape (H, W). Defaults to None.
+
+    Returns:
+        float: 0 or 1; of several pixels with the maximum the share that hits, for one
+        of them is as good as another. A constant map has no maximum: 0.
+
+    Raises:
+        ValueError: As in :func:`binarise` and :func:`region_overlap`.
+    """
+    heat_map = _checked_map(heat_map)
+    counted = np.ones(heat_map.shape, bool)
+    if ignored is not None:
+        counted = np.asarray(reference, bool) | ~np.asarray(ignored, bool)
+    values = heat_map[counted]
+    if not values.size or _is_flat(values.min(), values.max()):
+        return 0.
+    found = counted & (heat_map >= (1 - 1e-6) * values.max())
+    return region_overlap(found, reference).iod
 
 
 def box_mask(box: Sequence[float], shape: Tuple[int, int]) -> np.ndarray:
@@ -218,7 +263,10 @@ def localization_summary(overlaps: Sequence[Overlap],
                          tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
                          n_bootstrap: int = 1000,
                          seed: int = 0,
-                         resampling_unit: str = 'patients') -> dict:
+                         resampling_unit: str = 'patients',
+                         max_hits: Optional[Sequence[float]] = None,
+                         sweep: Optional[Mapping[float, Sequence[Overlap]]] = None
+                         ) -> dict:
     """Everything about a localisation by heat maps that is worth keeping.
 
     Args:
@@ -230,13 +278,22 @@ def localization_summary(overlaps: Sequence[Overlap],
             to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
         resampling_unit (str): What ``patients`` holds. Defaults to 'patients'.
+        max_hits (Sequence[float], optional): Of :func:`max_hit`, n entries. ``None``
+            where there are no heat maps. Defaults to None.
+        sweep (Mapping[float, Sequence[Overlap]], optional): By threshold of the heat
+            maps, the n overlaps with it. Defaults to None.
 
     Returns:
-        dict: That of :func:`means_summary` for ``FIGURES``, with ``accuracies``, the
-        points that the mean TIoU, TIoR and TIoD are of.
+        dict: That of :func:`means_summary` for ``FIGURES`` and, if they are given,
+        ``max_hit``; with ``accuracies``, the points that the mean TIoU, TIoR and TIoD
+        are of, and ``sweep``, the means by threshold.
     """
     figures = image_figures(overlaps, tiou_thresholds, tior_thresholds)
-    summary = means_summary(figures, FIGURES, patients, n_bootstrap, seed,
+    columns, names = figures, FIGURES
+    if max_hits is not None:
+        columns = np.column_stack([figures, np.asarray(max_hits, float)])
+        names = (*FIGURES, 'max_hit')
+    summary = means_summary(columns, names, patients, n_bootstrap, seed,
                             resampling_unit)
     return dict(
         summary,
@@ -249,7 +306,16 @@ def localization_summary(overlaps: Sequence[Overlap],
             f't{name}': _points(figures[:, column], thresholds)
             for column, (name, thresholds) in enumerate(
                 (('iou', tiou_thresholds), ('ior', tior_thresholds),
-                 ('iod', tior_thresholds)))})
+                 ('iod', tior_thresholds)))},
+        sweep=[
+            dict(threshold=float(threshold), **_means(
+                image_figures(swept, tiou_thresholds, tior_thresholds)))
+            for threshold, swept in (sweep or {}).items()])
+
+
+def _means(figures: np.ndarray) -> Dict[str, Optional[float]]:
+    means = figures.mean(axis=0) if len(figures) else np.full(len(FIGURES), np.nan)
+    return dict(zip(FIGURES, to_json(means)))
 
 
 def _points(values: np.ndarray, thresholds: Sequence[float]) -> List[Dict]:

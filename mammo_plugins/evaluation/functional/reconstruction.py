@@ -24,6 +24,22 @@ class ReconstructionErrors(NamedTuple):
 RECONSTRUCTION_FIGURES = ReconstructionErrors._fields
 
 
+def similarity(one: np.ndarray, other: np.ndarray, region: np.ndarray) -> float:
+    """Pearson's correlation of two images in a region.
+
+    Args:
+        one, other (np.ndarray): (H, W).
+        region (np.ndarray): bool, (H, W).
+
+    Returns:
+        float: NaN where an image is constant or there are less than two pixels.
+    """
+    centred = [np.asarray(image, float)[region] for image in (one, other)]
+    centred = [values - values.mean() for values in centred if len(values) > 1]
+    scale = np.prod([np.linalg.norm(values) for values in centred])
+    return float(np.dot(*centred) / scale) if centred and scale > 1e-12 else np.nan
+
+
 def reconstruction_errors(guess: np.ndarray, truth: np.ndarray, image: np.ndarray,
                           lesions: np.ndarray,
                           breast: np.ndarray) -> ReconstructionErrors:

@@ -8,8 +8,8 @@ from mmengine.logging import MMLogger
 
 from mammo_plugins.anatomy import breast_mask
 from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
-                                                 ReconstructionErrors, means_summary,
-                                                 reconstruction_errors)
+                                                 means_summary,
+                                                 reconstruction_errors, similarity)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
@@ -19,8 +19,9 @@ from .weak_localization_metric import (figure_metrics, instance_masks,
                                        interval_sentence)
 
 FORMAT = 'mammo_plugins.reconstruction/1'
+FIGURES = (*RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth')
 
-Result = List[Tuple[ReconstructionErrors, Hashable]]
+Result = List[Tuple[Tuple[float, ...], Hashable]]
 
 
 @METRICS.register_module()
@@ -30,7 +31,10 @@ class ReconstructionMetric(BaseMetric):
     For the phantom, whose lesion-free pixels are known: ``LoadPhantomNormal`` in
     the test pipeline brings them. The metrics are ``inside``, ``inside_unchanged``,
     ``inside_bias`` and ``outside`` as in
-    :class:`~mammo_plugins.evaluation.functional.ReconstructionErrors`, means over
+    :class:`~mammo_plugins.evaluation.functional.ReconstructionErrors`, and
+    ``similarity``: the correlation of a normal image with that of the patient before, in
+    the same view, where both have breast. Well above ``similarity_truth``, the same of
+    the lesion-free pixels, it tells of one pattern for all breasts. All are means over
     the views that have such pixels, each with its 95% confidence interval by
     bootstrap over patients, ``inside_low`` and ``inside_high``; and ``n_images``,
     ``n_abnormal``.
@@ -61,6 +65,7 @@ class ReconstructionMetric(BaseMetric):
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
+        self._before: Dict[tuple, tuple] = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Measure the images of a batch.
@@ -78,26 +83,39 @@ class ReconstructionMetric(BaseMetric):
         for i, sample in enumerate(data_samples):
             # one result a sample: MMEngine cuts padding by that count
             self.results.append([
-                (self._measure(sample[name], data_batch['inputs'][name][i]),
+                (self._measure(sample[name], data_batch['inputs'][name][i],
+                               (name, sample[name].get('view')), sample.get('patient_id')),
                  sample.get('patient_id'))
                 for name in self.views if name in sample])
 
-    @staticmethod
-    def _measure(view: dict, image) -> ReconstructionErrors:
+    def _measure(self, view: dict, image, place: tuple,
+                 patient: Hashable) -> Tuple[float, ...]:
         for key, hint in (('normal_img', 'the model has to be one with a decoder'),
                           ('clean_img', 'the test pipeline needs LoadPhantomNormal')):
             if view.get(key) is None:
                 raise ValueError(f'ReconstructionMetric, image {_name(view)}: no '
                                  f'{key}; {hint}')
         image = _to_numpy(image)[0]
+        guess, truth = _to_numpy(view['normal_img']), _to_numpy(view['clean_img'])[0]
+        breast = breast_mask(image)
         try:
-            return reconstruction_errors(
-                _to_numpy(view['normal_img']), _to_numpy(view['clean_img'])[0], image,
-                instance_masks(view, 'gt_instances', image.shape).any(axis=0),
-                breast_mask(image))
+            errors = reconstruction_errors(
+                guess, truth, image,
+                instance_masks(view, 'gt_instances', image.shape).any(axis=0), breast)
         except ValueError as error:
             raise ValueError(f'ReconstructionMetric, image {_name(view)}: '
                              f'{error}') from error
+        return (*errors, *self._similarities(place, patient, guess, truth, breast))
+
+    def _similarities(self, place: tuple, patient: Hashable, guess: np.ndarray,
+                      truth: np.ndarray, breast: np.ndarray) -> Tuple[float, float]:
+        """Compare normal images, and true ones, with those of the patient before."""
+        before = self._before.get(place)
+        self._before[place] = (patient, guess, truth, breast)
+        if before is None or before[0] == patient or before[3].shape != breast.shape:
+            return np.nan, np.nan
+        both = breast & before[3]
+        return similarity(guess, before[1], both), similarity(truth, before[2], both)
 
     def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
         """Compute the figures, log them and write the file.
@@ -108,23 +126,25 @@ class ReconstructionMetric(BaseMetric):
         Returns:
             dict[str, float]: See the class.
         """
+        self._before = {}
         views = [view for result in results for view in result]
         errors = np.array([error for error, _ in views], float).reshape(
-            -1, len(RECONSTRUCTION_FIGURES))
+            -1, len(FIGURES))
         patients, unit = resampling_units(self, [patient for _, patient in views])
         counts = dict(n_images=len(views),
                       n_abnormal=int((~np.isnan(errors[:, 0])).sum()))
         summary = dict(
-            means_summary(errors, RECONSTRUCTION_FIGURES, patients,
-                          self.n_bootstrap, self.seed, unit),
+            means_summary(errors, FIGURES, patients, self.n_bootstrap, self.seed,
+                          unit),
             format=FORMAT, counts=counts)
         metrics = figure_metrics(summary)
         logger = MMLogger.get_current_instance()
         logger.info(
             '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
-            '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; %d '
-            'views with lesions of %d', self.prefix,
-            *(metrics[name] for name in RECONSTRUCTION_FIGURES), counts['n_abnormal'],
+            '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; '
+            'correlation between patients %.2f, of the truth %.2f; %d views with '
+            'lesions of %d', self.prefix,
+            *(metrics[name] for name in FIGURES), counts['n_abnormal'],
             counts['n_images'])
         if summary['no_interval']:
             logger.info('%s: %s', self.prefix, interval_sentence(summary))

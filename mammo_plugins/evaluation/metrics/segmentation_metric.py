@@ -65,6 +65,12 @@ class SegmentationMetric(WeakLocalizationMetric):
             super().compute_metrics(results), n_normal=float(len(normal)),
             n_false_alarms=float(sum(image.found for image in normal)))
 
+    def _sweep(self, *regions) -> Tuple[None, tuple]:
+        return None, ()
+
+    def _swept(self, abnormal: List[ImageResult]) -> dict:
+        return {}
+
     def _settings(self) -> dict:
         return {}
 

@@ -9,10 +9,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from pycocotools import mask as mask_utils
 
-from mammo_plugins.evaluation.functional import (CAM_THRESHOLD, TIOR_THRESHOLDS,
-                                                 TIOU_THRESHOLDS, Overlap, binarise,
-                                                 box_mask, check_cam_rule,
-                                                 localization_summary,
+from mammo_plugins.evaluation.functional import (CAM_SWEEP, CAM_THRESHOLD,
+                                                 TIOR_THRESHOLDS, TIOU_THRESHOLDS,
+                                                 Overlap, binarise, box_mask,
+                                                 check_cam_rule,
+                                                 localization_summary, max_hit,
                                                  region_overlap)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
@@ -21,7 +22,8 @@ from mammo_plugins.registry import METRICS
 from .froc_metric import _name, _to_numpy, _to_rle
 
 _TITLES = dict(iou='IoU', ior='IoR', iod='IoD', dice='Dice', mean_tiou='mean TIoU',
-               mean_tior='mean TIoR', mean_tiod='mean TIoD')
+               mean_tior='mean TIoR', mean_tiod='mean TIoD',
+               max_hit='maxima in a lesion')
 
 
 # no named tuple: MMEngine makes results that are tuples plain ones
@@ -34,11 +36,17 @@ class ImageResult:
         ignored (bool): Whether it has ignored regions.
         found (bool): Whether anything was detected.
         patient (Hashable): Whose it is, ``None`` if unknown.
+        max_hit (float, optional): Whether the maximum of its heat map hits; ``None``
+            without a lesion or a map.
+        sweep (tuple[Overlap]): With each threshold of the sweep; empty as
+            ``max_hit`` is ``None``.
     """
     overlap: Optional[Overlap]
     ignored: bool
     found: bool
     patient: Hashable
+    max_hit: Optional[float] = None
+    sweep: Tuple[Overlap, ...] = ()
 
 
 @METRICS.register_module()
@@ -48,9 +56,11 @@ class WeakLocalizationMetric(BaseMetric):
     The rule stands in :mod:`mammo_plugins.evaluation.functional.localization` and is
     logged beside the numbers. The metrics are ``iou``, ``ior``, ``dice``,
     ``mean_tiou``, ``mean_tior``, and ``iod`` and ``mean_tiod``, which are IoR and mean
-    TIoR as the code of the paper's reference [11] has them; each with its 95%
-    confidence interval ``iou_low``, ``iou_high`` by bootstrap over patients; and
-    ``n_images``, ``n_abnormal``. Only images with a lesion count; without any, all
+    TIoR as the code of the paper's reference [11] has them, and ``max_hit``, the share
+    of images whose heat map has its maximum in a lesion; each with its 95% confidence
+    interval ``iou_low``, ``iou_high`` by bootstrap over patients; and ``n_images``,
+    ``n_abnormal``. What the figures would be with other thresholds is logged and in
+    the file, to be read, not to choose by. Only images with a lesion count; without any, all
     figures are NaN.
 
     The lesions must be in pixels of the network's input, as the heat maps are: the
@@ -65,6 +75,8 @@ class WeakLocalizationMetric(BaseMetric):
             'minmax'.
         cam_threshold (float): Its threshold. Defaults to 0.4 + ln(999) / 100, about
             0.469, that of the paper's reference [11].
+        sweep_thresholds (Sequence[float]): The other ones. Defaults to 0.47, 0.5, 0.6,
+            ..., 0.9.
         tiou_thresholds (Sequence[float]): For mean TIoU. Defaults to 0.1, 0.2, ...,
             0.7.
         tior_thresholds (Sequence[float]): For mean TIoR and TIoD. Defaults to 0.1,
@@ -89,6 +101,7 @@ class WeakLocalizationMetric(BaseMetric):
     def __init__(self,
                  cam_rule: str = 'minmax',
                  cam_threshold: float = CAM_THRESHOLD,
+                 sweep_thresholds: Sequence[float] = CAM_SWEEP,
                  tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
                  tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
                  views: Sequence[str] = ('R', 'L'),
@@ -98,7 +111,8 @@ class WeakLocalizationMetric(BaseMetric):
                  collect_device: str = 'cpu',
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        check_cam_rule(cam_rule, cam_threshold)
+        for threshold in (cam_threshold, *sweep_thresholds):
+            check_cam_rule(cam_rule, threshold)
         for name, thresholds in (('tiou_thresholds', tiou_thresholds),
                                  ('tior_thresholds', tior_thresholds)):
             if not len(thresholds) or not all(0 <= t < 1 for t in thresholds):
@@ -108,6 +122,7 @@ class WeakLocalizationMetric(BaseMetric):
             raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
         self.cam_rule = cam_rule
         self.cam_threshold = float(cam_threshold)
+        self.sweep_thresholds = tuple(sweep_thresholds)
         self.tiou_thresholds = tuple(tiou_thresholds)
         self.tior_thresholds = tuple(tior_thresholds)
         self.views = tuple(views)
@@ -144,13 +159,23 @@ class WeakLocalizationMetric(BaseMetric):
     def _measure(self, view: dict, patient: Hashable) -> ImageResult:
         try:
             detected, lesions, ignored = self._regions(view)
-            overlap = None if lesions is None else region_overlap(
-                detected, lesions, ignored)
+            overlap, swept = None, (None, ())
+            if lesions is not None:
+                overlap = region_overlap(detected, lesions, ignored)
+                swept = self._sweep(view, lesions, ignored)
         except ValueError as error:
             raise ValueError(f'{type(self).__name__}, image {_name(view)}: '
                              f'{error}') from error
         return ImageResult(overlap, ignored is not None, bool(detected.any()),
-                           view.get('patient_id', patient))
+                           view.get('patient_id', patient), *swept)
+
+    def _sweep(self, view: dict, lesions: np.ndarray, ignored: Optional[np.ndarray]
+               ) -> Tuple[Optional[float], Tuple[Overlap, ...]]:
+        """What of a heat map needs no threshold, and what each one would give."""
+        heat_map = _to_numpy(view['heat_map'])
+        return max_hit(heat_map, lesions, ignored), tuple(
+            region_overlap(binarise(heat_map, self.cam_rule, threshold), lesions,
+                           ignored) for threshold in self.sweep_thresholds)
 
     def _regions(self, view: dict
                  ) -> Tuple[np.ndarray, Optional[np.ndarray], Optional[np.ndarray]]:
@@ -219,14 +244,26 @@ class WeakLocalizationMetric(BaseMetric):
             n_others=len(images) - len(abnormal),
             tiou_thresholds=self.tiou_thresholds,
             tior_thresholds=self.tior_thresholds,
-            n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit)
+            n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit,
+            **self._swept(abnormal))
         summary.update(self._settings())
         summary['rule'] = self._rule(summary)
         logger.info('%s: %s. %s', self.prefix, _sentence(summary), summary['rule'])
+        if abnormal and summary['sweep']:
+            logger.info('%s: IoU and IoR by threshold: %s', self.prefix, ', '.join(
+                f"{point['threshold']:g}: {point['iou']:.3f} {point['ior']:.3f}"
+                for point in summary['sweep']))
         if self.out_dir is not None:
             stem = self.prefix.replace('/', '_')
             write_json(Path(self.out_dir) / f'{stem}.json', summary)
         return _metrics(summary)
+
+    def _swept(self, abnormal: List[ImageResult]) -> dict:
+        """What the summary takes of :meth:`_sweep`."""
+        return dict(
+            max_hits=[image.max_hit for image in abnormal],
+            sweep={threshold: [image.sweep[k] for image in abnormal]
+                   for k, threshold in enumerate(self.sweep_thresholds)})
 
     def _settings(self) -> dict:
         """What the summary tells of how regions were detected."""

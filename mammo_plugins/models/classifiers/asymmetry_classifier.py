@@ -5,6 +5,7 @@ from typing import Optional, Tuple
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mammo_plugins.registry import MODELS
 
@@ -39,6 +40,30 @@ class PairFeatures:
         positive = self.activation.float().relu()  # half precision lacks 1e-6
         highest = positive.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6)
         return positive / highest * self.abnormal.sigmoid()[:, None, None]
+
+    def masks(self,
+              size: Tuple[int, int],
+              soft_mask: Optional[Tuple[float, float]] = None) -> Tensor:
+        """Return M in pixels of the images, (2N, H, W) in [0, 1].
+
+        Args:
+            size (tuple[int]): (H, W).
+            soft_mask (tuple[float], optional): (w, s) for HAM's soft mask,
+                ``sigmoid(w (m - s))`` of the upsampled positive part that was scaled
+                to m in [0, 1], in place of m. ``None``: :attr:`heat_maps`. Defaults
+                to ``None``.
+        """
+        if soft_mask is None:
+            return F.interpolate(
+                self.heat_maps[:, None], size, mode='bilinear')[:, 0]
+        steepness, threshold = soft_mask
+        positive = F.interpolate(
+            self.activation.float().relu()[:, None], size, mode='bilinear')[:, 0]
+        low = positive.amin(dim=(1, 2), keepdim=True)
+        high = positive.amax(dim=(1, 2), keepdim=True)
+        scaled = (positive - low) / (high - low).clamp(min=1e-6)
+        hot = (steepness * (scaled - threshold)).sigmoid()
+        return hot * self.abnormal.float().sigmoid()[:, None, None]
 
     def first(self, num: int) -> 'PairFeatures':
         """Return the classification of the first pairs alone.

@@ -7,10 +7,9 @@ from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor
-from torch.func import functional_call
 from torch.nn import functional as F
 
-from mammo_plugins.models.utils.held import held_call
+from mammo_plugins.models.utils.held import evaluating, held_call
 from mammo_plugins.models.utils.views import having
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
@@ -88,9 +87,11 @@ class DisAsymNet(TwoObjectives, BaseModel):
     checkpoints. It uses the running statistics of its batch norms.
 
     First objective: ``L_diag + 0.1 L_rec + L_dics + 0.5 L_syn``; second:
-    ``L_refine``, on the normal images of the first, which are held (section 2.4). The
-    second goes by the batch norms' statistics of its batch and leaves the running ones
-    alone; those are of real images and of images with inserted lesions.
+    ``L_refine``, on the normal images of the first, which are held (section 2.4). It
+    goes by the running statistics, too, for what L_dics attacks has to be what L_refine
+    defends: of an image of one batch the statistics of that batch make another
+    function. It leaves the running ones alone; those are of real images and of images
+    with inserted lesions.
 
     A side whose partner was not taken is compared with itself and gets no score of
     asymmetry; in training such pairs are left out (``complete=True``).
@@ -102,6 +103,11 @@ class DisAsymNet(TwoObjectives, BaseModel):
         weights (dict): Of the losses ``diag``, ``rec``, ``dics`` and ``syn``. L_syn is
             computed where samples carry ``clean_img`` (:class:`InsertLesions`).
             Defaults to the paper's.
+        soft_mask (tuple[float], optional): (w, s): L_rec goes by the soft mask
+            ``sigmoid(w (m - s))`` of HAM, whose code has (100, 0.4), times the
+            probability (:meth:`PairFeatures.masks`). Heat maps that are predicted stay
+            graded; the metric has the threshold. ``None``: by the graded map. Defaults
+            to ``None``.
         mean, std (float): Images in [0, 1] are normalised so for the encoder.
             Defaults to 0.3 and 0.2.
         num_channels (int): Channels of the encoder's input, all alike. Defaults
@@ -115,6 +121,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
                  asyc: dict,
                  asyd: Optional[dict] = None,
                  weights: dict = WEIGHTS,
+                 soft_mask: Optional[Tuple[float, float]] = None,
                  mean: float = 0.3,
                  std: float = 0.2,
                  num_channels: int = 3,
@@ -130,6 +137,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
         self.asyc = MODELS.build(asyc)
         self.asyd = None if asyd is None else MODELS.build(asyd)
         self.weights = dict(weights)
+        self.soft_mask = soft_mask
         self.mean, self.std = mean, std
         self.num_channels = num_channels
         self._normal: Optional[Tensor] = None
@@ -246,9 +254,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
         normal, lesions = (
             image.unflatten(0, (2, -1))
             for image in self.disentangle(feats, real.shape[3:]))
-        where = F.interpolate(
-            feats.heat_maps[:, None], real.shape[3:], mode='bilinear').unflatten(
-                0, (2, -1))[:, :num]
+        where = feats.masks(real.shape[3:], self.soft_mask)[:, None].unflatten(
+            0, (2, -1))[:, :num]
         losses['loss_rec'] = self.weights['rec'] * (
             F.l1_loss((1 - where) * normal[:, :num], (1 - where) * real)
             + F.l1_loss(lesions[:, :num], where * real))
@@ -284,11 +291,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
         """
         if self.asyd is None:
             return {}
-        # running statistics stay those of real images, which are tested
-        buffers = {name: buffer.clone() for name, buffer in
-                   self.asyc.named_buffers()}
-        feats = functional_call(
-            self.asyc, buffers, tuple(map(self._encoder_input, self._normal)))
+        with evaluating(self.asyc):  # the function that L_dics attacks
+            feats = self.classify(*self._normal)
         self._normal = None
         return dict(loss_refine=self._classification_loss(
             feats, *self._labels(data_samples, feats.abnormal)))
@@ -319,8 +323,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
             for side in SIDES)
         feats = self.classify(right, left)
         size = right.shape[2:]
-        fields = dict(heat_map=F.interpolate(
-            feats.heat_maps[:, None], size, mode='bilinear')[:, 0])
+        fields = dict(heat_map=feats.masks(size))
         if self.asyd is not None:
             normal, lesions = self.disentangle(feats, size)
             fields.update(normal_img=normal[:, 0], abnormal_img=lesions[:, 0])

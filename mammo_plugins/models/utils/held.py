@@ -1,8 +1,29 @@
 """Running a module as if it were a fixed function."""
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from torch import nn
 from torch.func import functional_call
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode; each of its parts gets its mode back.
+
+    Parameters still learn, running statistics of batch norms are used and stay as
+    they are.
+
+    Args:
+        module (nn.Module): For instance one whose norms are in evaluation mode in
+            training, too.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 def held_call(module: nn.Module, *inputs: Any) -> Any:
@@ -18,10 +39,5 @@ def held_call(module: nn.Module, *inputs: Any) -> Any:
     """
     module = getattr(module, 'module', module)
     held = {name: tensor.detach() for name, tensor in module.state_dict().items()}
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
+    with evaluating(module):
         return functional_call(module, held, inputs)
-    finally:
-        for part, training in modes:
-            part.training = training
