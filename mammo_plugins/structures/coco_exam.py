@@ -80,8 +80,10 @@ def _check_fields(record: Dict[str, Any], fields: Dict[str, tuple],
         elif record[name] is None and nullable:
             continue
         elif not check(record[name]):
+            given = (f'(a {type(record[name]).__name__})' if name == 'patient_id'
+                     else shown(record[name]))  # which may be the true one
             errors.append(
-                f'{where}.{name}: {shown(record[name])}; expected {expected}'
+                f'{where}.{name}: {given}; expected {expected}'
                 f'{" or null" if nullable else ""}')
     return errors
 
@@ -143,7 +145,8 @@ def validate_coco_exam(data: Any, outlines: bool = True,
         errors += _check_fields(image, _IMAGE_FIELDS, f'images[{i}]')
         there = {name: rule for name, rule in _OPTIONAL_IMAGE_FIELDS.items()
                  if isinstance(image, dict) and name in image}
-        errors += _check_fields(image, there, f'images[{i}]')
+        if isinstance(image, dict):
+            errors += _check_fields(image, there, f'images[{i}]')
         errors += _check_name(image, roots, f'images[{i}]')
     for i, annotation in enumerate(data['annotations']):
         errors += _check_fields(annotation, _ANNOTATION_FIELDS,
@@ -168,7 +171,7 @@ def _check_references(data: Dict[str, Any], outlines: bool) -> List[str]:
     for image in images:
         known = patient_of.setdefault(image['exam_id'], image['patient_id'])
         if known != image['patient_id']:
-            errors.append(f'images: exam {image["exam_id"]} belongs to two '
+            errors.append(f'images: exam {shown(image["exam_id"])} belongs to two '
                           'patients; an exam is one visit of one patient')
     sizes = {im['id']: [im['height'], im['width']] for im in images}
     category_ids = {category['id'] for category in data['categories']}

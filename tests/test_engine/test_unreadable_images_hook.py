@@ -1,10 +1,13 @@
 """Training without images that cannot be read."""
+import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from torch.utils.data import DataLoader
 
+from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.engine.hooks import UnreadableImagesHook
 from mammo_plugins.io import MammogramError
 
@@ -86,3 +89,25 @@ def test_validation_and_test_stop():
 
 def test_sound_data_are_as_without_it():
     assert epoch(Numbers([]), UnreadableImagesHook()) == (list(range(20)), [])
+
+
+@pytest.mark.parametrize('share', [-.1, 2, 50, 'x', None, float('nan')])
+def test_a_share_that_is_none(share):
+    with pytest.raises(ValueError, match='max_share is .*, expected 0 to 1'):
+        UnreadableImagesHook(share)
+
+
+@pytest.mark.parametrize('breaks, said', [
+    (lambda path: path.write_bytes(b'no image'), 'neither DICOM.* Of 8 images'),
+    (lambda path: path.unlink(), 'no such file.* Of 8 images of .*test.json, .*, 1 cann')])
+def test_what_a_validation_would_stop_at_is_told_before(phantom_root, tmp_path, breaks,
+                                                        said):
+    shutil.copytree(phantom_root, tmp_path / 'data')
+    dataset = ExamDataset(
+        data_root=str(tmp_path / 'data'), ann_file='annotations/test.json',
+        target='exam', pipeline=[], test_mode=True)
+    UnreadableImagesHook._refuse_unreadable(dataset)
+    data = json.loads((tmp_path / 'data/annotations/test.json').read_text())
+    breaks(tmp_path / 'data' / data['images'][3]['file_name'])
+    with pytest.raises(MammogramError, match=said):
+        UnreadableImagesHook._refuse_unreadable(dataset)

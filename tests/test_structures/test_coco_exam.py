@@ -88,6 +88,20 @@ def test_missing_fields_say_what_is_expected(data):
     ]
 
 
+def test_the_true_id_of_a_patient_is_not_quoted(data):
+    data['images'][0]['patient_id'] = 19610203
+    fault, = (f for f in validate_coco_exam(data) if 'patient_id' in f)
+    assert fault.startswith('images[0].patient_id: (a int); expected a text')
+
+
+def test_an_exam_id_forges_no_line(data):
+    data['images'] = [image(1, exam_id='x\x1b[2J\nerror: all is well'),
+                      image(2, exam_id='x\x1b[2J\nerror: all is well')]
+    faults = validate_coco_exam(data)
+    assert any('more than once' in fault for fault in faults)
+    assert not any('\n' in fault or '\x1b' in fault for fault in faults)
+
+
 @pytest.mark.parametrize('change, said', [
     (lambda d: d['images'].append(image(1, exam_id='e2')), 'id 1 occurs more'),
     (lambda d: d['images'].append(image(9)), 'view L CC FFDM more than once'),

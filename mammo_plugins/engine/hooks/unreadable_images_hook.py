@@ -1,15 +1,15 @@
 """Training goes on without images that cannot be read; they are named and counted."""
 from logging import ERROR, WARNING
 from multiprocessing import get_context
-from typing import Any, List, Optional
+from typing import Any, Iterator, List, Optional
 
 from mmengine.dataset import BaseDataset
-from mmengine.dist import all_gather_object
+from mmengine.dist import all_gather_object, master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
-from mammo_plugins.io import MammogramError
+from mammo_plugins.io import MammogramError, read_header
 from mammo_plugins.registry import HOOKS
 
 from .data_summary_hook import built_datasets
@@ -50,21 +50,65 @@ class _SkipUnreadable:
             return None
 
 
+def _paths(sample: Any) -> Iterator[str]:
+    """Yield the image files of a sample of one or several views."""
+    if isinstance(sample, dict):
+        if isinstance(sample.get('img_path'), str):
+            yield sample['img_path']
+        for value in sample.values():
+            yield from _paths(value)
+    elif isinstance(sample, list):
+        for value in sample:
+            yield from _paths(value)
+
+
 @HOOKS.register_module()
 class UnreadableImagesHook(Hook):
     """Skip samples of training that hold an image which cannot be read.
 
     Of several views one is enough. Another sample is drawn in its place; each file is
     named once, and how many samples were left out is logged after each epoch. Validation
-    and test, whose figures would change, stop at such an image.
+    and test, whose figures would change, stop at such an image; the headers of what is
+    validated are looked at before a training begins.
 
     Args:
-        max_share (float): Of the samples of a data set; the training stops when more
-            cannot be read. Defaults to 0.5.
+        max_share (float): Of the samples of a data set, 0 to 1; the training stops when
+            more cannot be read. Defaults to 0.5.
+
+    Raises:
+        ValueError: If ``max_share`` is no share.
     """
 
     def __init__(self, max_share: float = 0.5) -> None:
+        if not isinstance(max_share, (int, float)) or not 0 <= max_share <= 1:
+            raise ValueError(f'max_share is {max_share!r}, expected 0 to 1')
         self.max_share = max_share
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Raise :class:`MammogramError` for what a validation would stop at."""
+        if not isinstance(runner._val_loop, BaseLoop):
+            return
+        for dataset in built_datasets(runner._val_loop.dataloader.dataset):
+            if isinstance(dataset, BaseDataset):
+                self._refuse_unreadable(dataset)
+
+    @staticmethod
+    def _refuse_unreadable(dataset: BaseDataset) -> None:
+        paths = dict.fromkeys(path for i in range(len(dataset))
+                              for path in _paths(dataset.get_data_info(i)))
+        faults = []
+        for path in paths:
+            try:
+                read_header(path)
+            except MammogramError as error:
+                faults.append(error)
+        if faults:
+            raise MammogramError(
+                faults[0].path, f'{faults[0].reason}. Of {len(paths)} images of '
+                f'{dataset.ann_file}, at which validation would stop, {len(faults)} cannot '
+                'be read; tools/verify_dataset.py lists them: repair them, or leave them '
+                'out of that file')
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Begin with data that are new; before there are workers."""
