@@ -1,6 +1,6 @@
 # DisAsymNet, INbreast: tables 1 and 2. The tumours are of another data set:
 #     python tools/build_lesion_bank.py data/ddsm/annotations/train.json \
-#         --out data/lesion_bank_ddsm.npz --classes mass
+#         --out data/ddsm/lesion_bank.npz --classes mass
 _base_ = './asyc-asyd_inbreast.py'
 
 pipeline = _base_.train_pipeline
@@ -8,6 +8,6 @@ pipeline.insert(
     1,
     dict(
         type='InsertLesions',
-        bank='data/lesion_bank_ddsm.npz'))
+        bank='data/ddsm/lesion_bank.npz'))
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 del pipeline

@@ -117,7 +117,8 @@ def check_outlines(cfg: Config) -> None:
             continue
         data = load_coco(path, image_roots(dataset))
         others = [category['id'] for category in data['categories']
-                  if category['name'] in dataset.get('other_classes', ())]
+                  if category['name'] in (*dataset.get('other_classes', ()),
+                                          *dataset.get('ignored_classes', ()))]
         # what is no lesion, the data set itself refuses
         lesions = [lesion for lesion in data.get('annotations') or ()
                    if isinstance(lesion, dict) and not lesion.get('iscrowd')

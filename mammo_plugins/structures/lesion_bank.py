@@ -220,11 +220,18 @@ def source_dataset(dataset: str) -> str:
 def generation_of(info: Dict[str, Any]) -> Optional[str]:
     """Return what tells simulated data sets of one name apart, ``None`` for others.
 
+    The images of an exam hang on the seed and the phantom's parameters, not on how
+    many exams there are and into which parts they are split.
+
     Args:
         info (dict): ``info`` of an annotation; its ``generation`` says how images
             were simulated, with the seed.
     """
-    if 'generation' not in info:
+    generation = info.get('generation')
+    if generation is None:
         return None
-    made = json.dumps(info['generation'], sort_keys=True)
+    if isinstance(generation, dict):
+        generation = {key: value for key, value in generation.items()
+                      if key not in ('exams', 'split', 'missing_views')}
+    made = json.dumps(generation, sort_keys=True)
     return hashlib.sha256(made.encode()).hexdigest()[:16]

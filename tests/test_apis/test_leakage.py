@@ -147,6 +147,10 @@ def test_simulated_sets_are_told_apart_by_how_they_were_made(gan, tmp_path):
     same = generation_of(data['info'])
     other = generation_of(dict(generation=dict(seed=1, exams=4)))
     assert generation_of(dict(generation=dict(exams=4, seed=0))) == same != other
+    # the same exams, of which others may be in the test part now
+    for settings in (dict(exams=80), dict(split=[.25, 0, .75]), dict(missing_views=.1)):
+        assert generation_of(dict(generation=dict(
+            dict(exams=4, seed=0), **settings))) == same
     a_bank(tmp_path / 'bank.npz', 'z.dcm', dataset='phantom', generation=other)
     check_banks(gan)
     for generation in (same, None):  # a bank that does not say it

@@ -181,9 +181,11 @@ class SynthesizeMalignancy(BaseTransform):
 
     def _donor_lesions(self, breast: dict) -> Dict[str, List[Tuple[dict, Any]]]:
         """Return the lesions that may be pasted, each with the grade that says so."""
+        if breast['gt_label'] != 1:
+            return {}  # whatever one of its lesions is graded
         field, views = self._rule.field, breast['views']
         of_breast = [(1, view[field]) for view in views.values()
-                     if breast['gt_label'] == 1 and self._rule.of_view(view) == 1]
+                     if self._rule.of_view(view) == 1]
         found: Dict[str, List[Tuple[dict, Any]]] = {}
         for name, view in views.items():
             for lesion in view['instances']:
