@@ -8,6 +8,7 @@ from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
 
 from mammo_plugins.io import IrregularFileError, open_regular, walk_folder
+from mammo_plugins.structures.fields import shown
 
 from .records import Catalogue, ConversionError
 from .spreadsheets import is_sheet, read_sheet
@@ -208,7 +209,7 @@ def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
             missing, nearest = lacking, header
     named = {field: ' or '.join(map(repr, columns[field].split('|')[:_NAMES]))
              for field in needed}
-    there = ', '.join(repr(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
+    there = ', '.join(shown(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
     raise ConversionError(
         f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
         f'{", ".join(named[field] for field in missing)}; expected a table with '

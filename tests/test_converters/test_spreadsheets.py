@@ -150,3 +150,17 @@ def test_summaries_show_names_and_do_not_obey_them(tmp_path):
     rows = list(csv.reader(open(tmp_path / 'skipped.csv', newline='')))
     assert rows[1] == ["'=cmd|x!A0.png", 'a reason', r'\x1b[2J| `a` ![b](http://c)']
     assert len(rows[2][0]) < 1100 and rows[2][2] == "'-0.5"
+
+
+def test_long_cells_are_shown_by_their_beginning(tmp_path):
+    catalogue = Catalogue()
+    path = 'a/' + 'b' * 254 + '/c.png'
+    catalogue.skip(path, 'a reason', f"1.png: '{'9' * 5000}', but '2' in row 3")
+    assert catalogue.skipped[0].item == path
+    assert catalogue.skipped[0].detail == f"1.png: '{'9' * 59} ... but '2' in row 3"
+    catalogue.skip('1.png', 'a reason', f"'{'9' * 400}', but '2' in row 3")
+    assert catalogue.skipped[1].detail == f"'{'9' * 59} ... but '2' in row 3"
+    (tmp_path / 'a.csv').write_text(f'x,{"9" * 5000}\n1,2\n')
+    with pytest.raises(ConversionError) as caught:
+        read_table(tmp_path / 'a.csv', dict(file='file'))
+    assert len(str(caught.value)) < 200 + len(str(tmp_path))
