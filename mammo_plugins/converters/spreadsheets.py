@@ -111,8 +111,7 @@ def _check_kind(path: Path) -> None:
         found = 'plain text, such as a CSV'
     else:
         found = 'no spreadsheet'
-    raise ConversionError(f'{path}: is named {path.suffix}, but by its first bytes it '
-                          f'is {found}; {_ADVICE}')
+    raise _unreadable(path, f'named {path.suffix}, but by its first bytes it is {found}')
 
 
 def _check_size(path: Path) -> None:
