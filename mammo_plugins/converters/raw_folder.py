@@ -152,9 +152,9 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation,
-    blanks and order do not matter. Delimiter and encoding of a CSV are found out: UTF-8,
-    Windows-1252, or UTF-16 and UTF-32 with a byte order mark. Cells are stripped, line breaks in them become
-    spaces; rows without a value are left out.
+    blanks and order do not matter. Delimiter and encoding of a CSV are found out:
+    UTF-8, Windows-1252, or UTF-16 and UTF-32 with a byte order mark. Cells are
+    stripped, line breaks in them become spaces; rows without a value are left out.
 
     Args:
         path (str | Path): The table.

@@ -111,7 +111,8 @@ def _check_kind(path: Path) -> None:
         found = 'plain text, such as a CSV'
     else:
         found = 'no spreadsheet'
-    raise _unreadable(path, f'named {path.suffix}, but by its first bytes it is {found}')
+    raise _unreadable(
+        path, f'named {path.suffix}, but by its first bytes it is {found}')
 
 
 def _check_size(path: Path) -> None:
