@@ -1,13 +1,14 @@
 """Finding files and reading tables of a raw data set."""
-import codecs
 import csv
 import io
+import json
 import re
 from pathlib import Path
 from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
                     Union)
 
 from mammo_plugins.io import IrregularFileError, open_regular, walk_folder
+from mammo_plugins.structures.fields import shown
 
 from .records import Catalogue, ConversionError
 from .spreadsheets import is_sheet, read_sheet
@@ -151,9 +152,9 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation,
-    blanks and order do not matter. Delimiter and encoding (UTF-8, UTF-16 or
-    Windows-1252) of a CSV are found out. Cells are stripped, line breaks in them become
-    spaces; rows without a value are left out.
+    blanks and order do not matter. Delimiter and encoding of a CSV are found out:
+    UTF-8, Windows-1252, or UTF-16 and UTF-32 with a byte order mark. Cells are
+    stripped, line breaks in them become spaces; rows without a value are left out.
 
     Args:
         path (str | Path): The table.
@@ -208,7 +209,7 @@ def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
             missing, nearest = lacking, header
     named = {field: ' or '.join(map(repr, columns[field].split('|')[:_NAMES]))
              for field in needed}
-    there = ', '.join(repr(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
+    there = ', '.join(shown(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
     raise ConversionError(
         f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
         f'{", ".join(named[field] for field in missing)}; expected a table with '
@@ -251,7 +252,7 @@ def _csv(path: Path) -> Iterator[list]:
     except OSError as error:
         raise ConversionError(
             f'{path}: cannot be read ({error.strerror})') from None
-    encoding = _encoding(data)
+    encoding = _encoding(path, data)
 
     def text() -> io.TextIOWrapper:
         return io.TextIOWrapper(io.BytesIO(data), encoding, 'replace', newline='')
@@ -276,11 +277,30 @@ def _csv(path: Path) -> Iterator[list]:
                               'closed takes all lines up to the end')
 
 
-def _encoding(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return 'utf-16'  # Excel's "Unicode text"
+def _encoding(path: Path, data: bytes) -> str:
+    """Return the encoding of a CSV's bytes, all of which it reads but in cp1252.
+
+    Raises:
+        ConversionError: If it is UTF-16 or UTF-32 without a byte order mark, or a
+            text in Unicode that is damaged or cut short.
+    """
+    encoding = json.detect_encoding(data)
+    name = encoding.upper()[:6].removesuffix("-")
+    marked = encoding in ('utf-16', 'utf-32', 'utf-8-sig')  # as Excel saves texts
+    if not marked and (encoding != 'utf-8' or data.count(b'\0') > len(data) / 32):
+        raise ConversionError(
+            f'{path}: is in {"UTF-16 or UTF-32" if encoding == "utf-8" else name} '
+            'without a byte order mark, or damaged (it holds NUL bytes); save it in '
+            'UTF-8')
     try:
-        data.decode('utf-8')
-    except UnicodeDecodeError:
-        return 'cp1252'
-    return 'utf-8-sig'
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        # a last letter in Windows-1252 is alone, one of UTF-8 follows others
+        cut = error.end >= len(data) and error.reason == 'unexpected end of data' \
+            and not data[:error.start].isascii()
+        if not marked and not cut:
+            return 'cp1252'
+        raise ConversionError(
+            f'{path}: is in {name}, but damaged at byte {error.start} or cut short; '
+            'copy it again from its source, or save it in UTF-8') from None
+    return encoding

@@ -1,4 +1,5 @@
 """What a converter finds in a raw data set, before any pixel is read."""
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -9,6 +10,7 @@ from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIE
                                       PATHOLOGIES, VIEWS)
 
 _LONGEST = 1000  # characters of a text about what is left out
+_LONG_WORD = re.compile(r'(\S{60})\S{196,}')  # longer than names of files are
 UNUSABLE = 'image that cannot be used'  # the reason of such skips
 
 
@@ -131,7 +133,12 @@ class Skip:
 
 
 def _cut(text: str) -> str:
+    text = _LONG_WORD.sub(_cut_word, text)
     return text if len(text) <= _LONGEST else f'{text[:_LONGEST]} ...'
+
+
+def _cut_word(word: re.Match) -> str:
+    return word[0] if '/' in word[0].strip('/') else f'{word[1]} ...'
 
 
 @dataclass

@@ -1,22 +1,28 @@
 """Reading spreadsheets, no larger than a table of annotations is."""
+import json
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional, Union
+from typing import Any, Dict, List, Optional, Union
 
-from python_calamine import CalamineError, CalamineWorkbook
-
+from . import sheet_process
 from .records import ConversionError
 
 _SUFFIXES = ('.xls', '.xlsx', '.ods')
 _MOST_BYTES = 2**28  # of all that is packed in a file
 _MOST_CELLS = 2 * 10**7  # from the first to the last one, each takes memory
+_MOST_MEMORY = 2**32  # of the process that reads
 _CHUNK = 2**22
-_PLACE = re.compile(rb'\br="([A-Z]{1,9})(\d{1,12})"')
-_REPEATED = re.compile(rb'number-(?:columns|rows)-repeated="(\d{8,})"')
+# finds what is far outside before it is read; what it misses ends the other process
+_PLACE = re.compile(rb'\br\s*=\s*["\']\s*([A-Za-z]{1,9})(\d{1,12})')
+_REPEATED = re.compile(
+    rb'number-(?:columns|rows)-repeated\s*=\s*["\']\s*(\d{8,})')
 _LONGEST_MATCH = 64
+_ZIP, _OLE = b'PK\3\4', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'
+_ADVICE = 'open it and save it as XLSX or CSV'
 
 
 def is_sheet(path: Path) -> bool:
@@ -32,12 +38,11 @@ def sheet_names(path: Union[str, Path]) -> List[str]:
     """
     if not is_sheet(Path(path)):
         return []
-    with _named_errors(Path(path)):
-        return _workbook(Path(path)).sheet_names
+    return _ask(Path(path), names_only=True)['names']
 
 
 def read_sheet(path: Path, name: Optional[str]) -> List[list]:
-    """Return the rows of a sheet.
+    """Return the rows of a sheet, dates and times as texts.
 
     Args:
         path (Path): XLS, XLSX or ODS.
@@ -45,34 +50,69 @@ def read_sheet(path: Path, name: Optional[str]) -> List[list]:
 
     Raises:
         ConversionError: If it cannot be read, has no such sheet, or unpacks to more
-            than 256 MiB or 20 million cells.
+            than 256 MiB, 20 million cells or what fits into 4 GiB of memory.
     """
-    with _named_errors(path):
-        book = _workbook(path)
-        sheet = (book.get_sheet_by_index(0) if name is None else
-                 book.get_sheet_by_name(name))
-        return sheet.to_python(skip_empty_area=False)
+    answer = _ask(path, sheet=name)
+    if 'size' in answer:
+        raise _too_large(path, *answer['size'])
+    return answer['rows']
 
 
-@contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except ConversionError:
-        raise
-    except Exception as error:
-        raise ConversionError(
-            f'{path}: not a readable spreadsheet ({error})') from None
-    except BaseException as error:
-        if type(error).__name__ != 'PanicException':  # of the reader's Rust
-            raise
-        raise ConversionError(f'{path}: not a readable spreadsheet (damaged)') from None
-
-
-def _workbook(path: Path) -> CalamineWorkbook:
+def _ask(path: Path, sheet: Optional[str] = None,
+         names_only: bool = False) -> Dict[str, Any]:
+    """Return the answer of the process that reads, which may come to an end."""
+    _check_kind(path)
     if path.suffix.lower() != '.xls':
         _check_size(path)
-    return CalamineWorkbook.from_path(path)
+    asked = dict(path=str(path), sheet=sheet, names_only=names_only,
+                 most_cells=_MOST_CELLS, most_memory=_MOST_MEMORY, sys_path=sys.path)
+    done = subprocess.run([sys.executable, '-I', sheet_process.__file__],
+                          input=json.dumps(asked).encode(), capture_output=True)
+    if done.returncode:
+        raise ConversionError(
+            f'{path}: a sheet that takes more memory than a table of annotations, or a '
+            f'damaged file; delete what lies far from the table, or {_ADVICE}')
+    answer = json.loads(done.stdout)
+    if 'error' in answer:
+        raise _unreadable(path, answer['error'])
+    return answer
+
+
+def _unreadable(path: Path, why: object) -> ConversionError:
+    return ConversionError(f'{path}: not a readable spreadsheet ({why}); {_ADVICE}')
+
+
+def _too_large(path: Path, rows: int, columns: int) -> ConversionError:
+    return ConversionError(f'{path}: a sheet of {rows} rows and {columns} columns or '
+                           'more; delete what lies far from the table')
+
+
+def _check_kind(path: Path) -> None:
+    """Raise for a file that is something else than its name says."""
+    try:
+        with open(path, 'rb') as file:
+            start = file.read(1024)
+    except OSError as error:
+        raise ConversionError(f'{path}: cannot be read ({error.strerror})') from None
+    old = path.suffix.lower() == '.xls'
+    if start.startswith(_OLE if old else _ZIP):
+        return
+    if start.startswith(_ZIP):
+        found = 'a newer spreadsheet (XLSX or ODS)'
+    elif start.startswith(_OLE):
+        found = 'an old spreadsheet (XLS), or one locked with a password'
+    elif not start.strip():
+        found = 'empty'
+    elif re.search(rb'<(?:!doctype\s+html|html|table|head|meta)\b', start.replace(
+            b'\0', b''), re.IGNORECASE):
+        found = 'a web page'
+    elif start.startswith((b'\xff\xfe', b'\xfe\xff')) or not re.search(
+            rb'[\0-\x08\x0e-\x1f]', start):
+        found = 'plain text, such as a CSV'
+    else:
+        found = 'no spreadsheet'
+    raise _unreadable(
+        path, f'named {path.suffix}, but by its first bytes it is {found}')
 
 
 def _check_size(path: Path) -> None:
@@ -87,13 +127,13 @@ def _check_size(path: Path) -> None:
                     left -= _check_member(path, member.filename, file, left)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
             RuntimeError) as error:
-        raise CalamineError(str(error)) from None
+        raise _unreadable(path, error) from None
 
 
 def _check_member(path: Path, name: str, file: zipfile.ZipExtFile, left: int) -> int:
     """Return how many bytes a packed file has."""
     size, rest, rows, columns = 0, b'', 1, 1
-    of_sheet = '/worksheets/' in name or name == 'content.xml'
+    of_sheet = name.lower().endswith('.xml')  # it may lie anywhere
     while chunk := file.read(_CHUNK):
         size += len(chunk)
         if size > left:
@@ -105,9 +145,7 @@ def _check_member(path: Path, name: str, file: zipfile.ZipExtFile, left: int) ->
         for column, row in _PLACE.findall(rest):
             rows, columns = max(rows, int(row)), max(columns, _number(column))
         if rows * columns > _MOST_CELLS or _REPEATED.search(rest):
-            raise ConversionError(
-                f'{path}: a sheet of {rows} rows and {columns} columns or more; delete '
-                'what lies far from the table')
+            raise _too_large(path, rows, columns)
         rest = rest[-_LONGEST_MATCH:]
     return size
 
@@ -115,6 +153,6 @@ def _check_member(path: Path, name: str, file: zipfile.ZipExtFile, left: int) ->
 def _number(column: bytes) -> int:
     """Return the number of a column such as 'AB'."""
     number = 0
-    for letter in column:
+    for letter in column.upper():
         number = number * 26 + letter - 64
     return number

@@ -17,7 +17,7 @@ from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
                                        code, load_dataset, number, value)
 from mammo_plugins.io.errors import Defect, is_panic
 from mammo_plugins.io.grayscale import display, stored_range
-from mammo_plugins.io.known_terms import uid_name
+from mammo_plugins.io.known_terms import shown_number, uid_name
 from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
@@ -216,7 +216,8 @@ def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
     high_bit = number(ds, 'HighBit', warnings)
     if high_bit is None or high_bit == bits - 1:
         return 0
-    where = f'{describe("HighBit")} is {high_bit:g}, of {bits} bits stored'
+    where = (f'{describe("HighBit")} is {shown_number(high_bit, -1, 64)}, of {bits} '
+             'bits stored')
     # of a damaged number of any size no power of two is taken
     shift = int(high_bit) + 1 - bits if 0 <= high_bit < allocated else 0
     unused = int(np.bitwise_or.reduce(words, axis=None)) & (2**max(shift, 0) - 1) == 0

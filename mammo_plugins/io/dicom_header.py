@@ -22,7 +22,8 @@ from mammo_plugins.io.image_kind import (LARGEST_FACTOR, find_image_kind,
                                           item_codes, sop_class_of)
 from mammo_plugins.io.known_terms import (INTENTS, LATERALITIES, MODALITIES,
                                           PHOTOMETRIC, POSITIONS, image_type, maker,
-                                          model, quoted, shown, uid_name)
+                                          model, quoted, shown, shown_number,
+                                          uid_name)
 from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
@@ -42,6 +43,8 @@ _VIEW_CODES = {
     '399101009': 'XCCM', 'R-1024B': 'XCCM',
     '127457009': 'SPECIMEN', 'G-8310': 'SPECIMEN',
 }
+_DEPTHS = {'BitsAllocated': 'bits_allocated', 'BitsStored': 'bits_stored'}
+_MOST_BITS = 64  # of pixels of any kind
 _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
 _SIDED = '([LR])[ _-]?(CC|MLO)'  # a ViewPosition such as RMLO, beside the standard
@@ -100,14 +103,15 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
         warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
     frames = number(ds, 'NumberOfFrames', warnings) or 1
     if frames > 1:
-        raise Defect(f'{frames:g} frames (tomosynthesis?): only single-frame '
-                     'mammograms are read; export the frame or the synthetic 2-D '
-                     'view you need to a file of its own')
+        many = shown_number(frames, 2, 2000, 'too many')
+        raise Defect(f'{many} frames (tomosynthesis?): only single-frame mammograms '
+                     'are read; export the frame or the synthetic 2-D view you need to '
+                     'a file of its own')
     photometric = code(ds, 'PhotometricInterpretation', warnings)
     samples = number(ds, 'SamplesPerPixel', warnings)
     if photometric in ('MONOCHROME1', 'MONOCHROME2') and samples not in (None, 1):
-        raise Defect(f'{describe("SamplesPerPixel")} is {samples:g}, but one grey value '
-                     'a pixel can be read; correct the header')
+        raise Defect(f'{describe("SamplesPerPixel")} is {shown_number(samples, 0, 4)}, '
+                     'but one grey value a pixel can be read; correct the header')
     if photometric is None:
         raise Defect(f'{describe("PhotometricInterpretation")} is missing: the header '
                      'is not that of an image, or cut short; copy the file again from '
@@ -169,6 +173,9 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
         raise Defect(f'{describe("Rows")} or {describe("Columns")} is 0: no image; leave '
                      'the file out')
     budget().check_pixels(facts['rows'], facts['columns'])
+    for keyword, name in _DEPTHS.items():
+        if facts[name] > _MOST_BITS:
+            raise Defect(f'{describe(keyword)} is no number of bits; correct the header')
     facts.update(
         modality_lut=modality_kind(ds, warnings),
         voi_lut=voi_kind(ds, facts['bits_stored'], facts['signed'], warnings),
@@ -321,7 +328,8 @@ def find_spacing(
             return imager, 'ImagerPixelSpacing'
         if not 0.9 <= factor <= LARGEST_FACTOR:
             warnings.add('magnification factor that makes no sense',
-                         f'{describe(keyword)} is {factor:g}, taken as absent')
+                         f'{describe(keyword)} is {shown_number(factor, -10, 10)}, '
+                         'taken as absent')
             return imager, 'ImagerPixelSpacing'
         return ((imager[0] / factor, imager[1] / factor),
                 f'ImagerPixelSpacing / {keyword}')

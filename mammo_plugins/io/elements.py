@@ -22,6 +22,7 @@ from mammo_plugins.io.bounded_file import BoundedFile, count_sequence
 from mammo_plugins.io.decimals import read_decimal
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.identity import IDENTITY_ELEMENTS, Identity, take_identity
+from mammo_plugins.io.known_terms import shown_number
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _FACTS = [
@@ -246,8 +247,8 @@ def numbers(ds: Dataset, keyword: str,
                      'number; correct the header')
     result = [read_decimal(text) for text in texts(ds, keyword)] or [math.nan]
     if all(math.isfinite(number) for number in result):
-        warnings.add('decimal comma', f'{describe(keyword)}, read as '
-                     f'{", ".join(f"{number:g}" for number in result)}')
+        warnings.add('decimal comma', f'{describe(keyword)}, read as ' + ', '.join(
+            shown_number(each, -999, 999, 'a large number') for each in result[:4]))
     else:
         warnings.add('element that cannot be read', f'{describe(keyword)} holds '
                      'something that is not a finite number, taken as absent')

@@ -15,6 +15,7 @@ from scipy.special import expit
 from mammo_plugins.io.elements import (code, describe, items, number, numbers,
                                        value)
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.known_terms import FARTHEST_SHOWN, shown_number
 from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
@@ -187,7 +188,8 @@ def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float]
         if differ(levels):
             return function, levels
         warnings.add('window that cannot be used',
-                     f"a window of centre {center:g} and width {width:g} shows all the "
+                     f'{describe("WindowCenter")} is {_shown(center)} and '
+                     f'{describe("WindowWidth")} is {_shown(width)}, which shows all the '
                      "image's values alike")
     if offered or items(ds, 'VOILUTSequence', warnings):
         warnings.add('no VOI LUT or window can be used',
@@ -213,6 +215,10 @@ def _windows(ds: Dataset,
             if math.isfinite(center) and math.isfinite(width)]
 
 
+def _shown(of_window: float) -> str:
+    return shown_number(of_window, -FARTHEST_SHOWN, FARTHEST_SHOWN)
+
+
 def apply_window(values: np.ndarray, center: float, width: float,
                  function: str) -> np.ndarray:
     """Apply a VOI window (PS3.3 C.11.2.1.2 and C.11.2.1.3).
@@ -231,7 +237,7 @@ def apply_window(values: np.ndarray, center: float, width: float,
     """
     least = '1 or more' if function == 'LINEAR' else 'above 0'
     if width <= 0 or (function == 'LINEAR' and width < 1):
-        raise Defect(f'{describe("WindowWidth")} is {width:g}, but {function} '
+        raise Defect(f'{describe("WindowWidth")} is {_shown(width)}, but {function} '
                      f'needs {least}; correct the header')
     if function == 'SIGMOID':
         with np.errstate(over='ignore'):  # to infinity, which is 0 or 1

@@ -1,7 +1,8 @@
 """Terms of the standard and of makers: the only texts of a header that are shown.
 
-In a damaged or badly filled header any text may be a name, so that what is not known
-is never quoted (DICOM PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
+In a damaged or badly filled header any text may be a name and any number an ID, so that
+what is not known is never quoted, nor a number that its element hardly holds (DICOM
+PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
 """
 import re
 from typing import Any, FrozenSet, Iterable, List, Optional
@@ -9,6 +10,7 @@ from typing import Any, FrozenSet, Iterable, List, Optional
 from pydicom.uid import UID, UID_dictionary
 
 OTHER = 'another term'
+FARTHEST_SHOWN = 9999  # of numbers of any kind
 
 
 def _words(text: str) -> FrozenSet[str]:
@@ -69,6 +71,22 @@ def shown(term: Optional[str], known: Iterable[str]) -> str:
 def quoted(term: str, known: Iterable[str]) -> str:
     """As :func:`shown`, in quotation marks where the term itself is shown."""
     return f"'{term}'" if term in known else OTHER
+
+
+def shown_number(number: float, low: float, high: float,
+                 otherwise: str = 'no number of such an element') -> str:
+    """Return a number as messages show it, none that may be an ID or a date.
+
+    Args:
+        number (float): Of the header.
+        low, high (float): What an element of its kind may plausibly hold; numbers
+            outside are not shown, nor those of more than 5 digits.
+        otherwise (str): What is said of those outside.
+    """
+    if not low <= number <= high:
+        return otherwise
+    text = f'{number:.5g}'  # the first digits of a long one would be those of an ID
+    return text if float(text) == number else 'a number of many digits'
 
 
 def uid_name(uid: Any) -> Optional[str]:

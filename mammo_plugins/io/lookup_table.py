@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 
 from mammo_plugins.io.elements import describe, numbers, value
 from mammo_plugins.io.errors import Defect
+from mammo_plugins.io.known_terms import FARTHEST_SHOWN, shown_number
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _DEPTHS = (8, 10, 12, 14, 16)
@@ -71,13 +72,14 @@ def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, fl
     if low < 0 and first_mapped >= 2**15 and first_mapped > high:
         first_mapped -= 2**16  # a negative number kept in an unsigned element
     if low >= 0 and first_mapped < 0:
-        disagree(f'states the first value {first_mapped:g} of unsigned pixels, read as '
-                 f'{first_mapped + 2**16:g}')
+        shown = shown_number(first_mapped, -FARTHEST_SHOWN, -1)
+        disagree(f'states a first value of unsigned pixels below 0 ({shown}), read as '
+                 'that plus 65536')
         first_mapped += 2**16
     bits, known = _depth(descriptor, entries, sequence)
     if not known:
-        disagree(f'states {descriptor[2]:g} bits an entry, read as {bits}'
-                 if len(descriptor) > 2 else f'states no bits an entry, read as {bits}')
+        shown = shown_number(descriptor[2], 0, 64) if len(descriptor) > 2 else 'none'
+        disagree(f'states as bits an entry {shown}, read as {bits}')
     return LookupTable(entries, first_mapped, bits)
 
 

@@ -25,6 +25,14 @@ _PLANTED = ('Secretname^Planted', 'SECRETNAME', 'PID-7788', '19610203', _UID,
             'Secretname MLO', "O'Secretname^Planted", 'GE PID-7788', 'SCOUT SECRETNAME',
             'FOR PRESENTATION PID-7788', 'Secretname\\PID-7788', '19610203\\19610203',
             '"Secretname"', 'é Secretname', 'MG Planted', '<Secretname>', '19610203.5')
+_IDS = ('7788', '77881', '778812', '7788123', '77881234')  # typed for a number
+# where four digits are no plausible number; some values that stand with them
+_FEW = ('NumberOfFrames', 'SamplesPerPixel', 'BitsAllocated', 'BitsStored', 'HighBit',
+        'EstimatedRadiographicMagnificationFactor')
+_MANY = ('WindowCenter', 'WindowWidth', 'LUTDescriptor', 'RescaleSlope',
+         'RescaleIntercept', 'PixelPaddingValue')
+_FORMS = ('{}', '-{}', '{}.0', '{},0', '0.{}', '1.{}', '{}\\{}', '1,5\\{}', '{}e2',
+          '{}\\1\\8', '256\\-{}\\16', '256\\0\\{}')
 _CODES = ('CodeValue', 'CodeMeaning', 'CodingSchemeDesignator', 'LongCodeValue',
           'LUTDescriptor', 'LUTData', 'LUTExplanation')
 _SEQUENCES = ('ViewCodeSequence', 'ViewModifierCodeSequence', 'ModalityLUTSequence',
@@ -44,7 +52,7 @@ class Identities(Fuzzer):
     name = 'planted identities'
     in_suite = 120
     secrets = ('Secretname', 'SECRETNAME', 'secretname', 'Planted', 'PLANTED', 'planted',
-               'PID-7788', 'pid-7788', '19610203', '.7788')
+               'PID-7788', 'pid-7788', '19610203', '7788')
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -70,7 +78,11 @@ class Identities(Fuzzer):
             text = str(rng.choice(_PLANTED))
             vr = str(rng.choice(_TEXTS))
             tag = int(tags[number] if number < len(tags) else rng.choice(tags))
+            if number >= len(tags) and rng.integers(2):
+                tag, vr, text = self._number(rng)
             data = text.encode('latin-1')
+            if tag == tag_for_keyword('LUTDescriptor'):
+                tag, data, vr = tag_for_keyword('VOILUTSequence'), _lut(text), 'SQ'
             if names.get(tag) in _SEQUENCES and rng.integers(3):
                 item = Dataset()
                 with warnings.catch_warnings():
@@ -81,10 +93,18 @@ class Identities(Fuzzer):
             data += b' ' * (len(data) % 2)
             elements[tag] = element(tag, vr, data)
             planted.append(f'{names.get(tag, hex(tag))} {vr} {text}')
-        folder = self.folder / str(number)
+        folder = self.folder / f'case {number:x}'
         folder.mkdir()
         (folder / 'a_L_CC.dcm').write_bytes(join(elements))
         return '; '.join(planted), lambda: self._show(folder, number % 4 == 0)
+
+    @staticmethod
+    def _number(rng: np.random.Generator) -> Tuple[int, str, str]:
+        few = rng.integers(2)
+        text = str(rng.choice(_FORMS[:2] if few else _FORMS))
+        text = text.replace('{}', str(rng.choice(_IDS if few else _IDS[2:])))
+        keyword = str(rng.choice(_FEW if few else _MANY))
+        return tag_for_keyword(keyword), str(rng.choice(('DS', 'IS', 'LO'))), text
 
     def _show(self, folder: Path, all_tools: bool) -> str:
         """Print all that is told of a file by what reads it."""
@@ -106,6 +126,15 @@ class Identities(Fuzzer):
         result = process_view(Job(_Plain(), folder, out, folder / 'cache'), view)
         print(json.dumps(result))
         return outcome
+
+
+def _lut(descriptor: str) -> bytes:
+    item = Dataset()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        item.add_new('LUTDescriptor', 'LO', descriptor.split('\\'))
+        item.add_new('LUTData', 'OW', np.arange(256, dtype='<u2').tobytes())
+    return _item(item)
 
 
 def _item(item: Dataset) -> bytes:

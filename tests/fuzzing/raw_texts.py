@@ -28,8 +28,8 @@ def _of_xml(text: str) -> str:
     return ''.join(c for c in text if c >= ' ' and not '\ud800' <= c <= '\udfff')
 
 
-def workbook(content: str) -> bytes:
-    """Return an XLSX of a sheet's XML."""
+def workbook(content: str, place: str = 'worksheets/a.xml') -> bytes:
+    """Return an XLSX of a sheet's XML, which lies at a place below xl/."""
     main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
     relations = 'http://schemas.openxmlformats.org/package/2006/relationships'
     office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
@@ -46,8 +46,8 @@ def workbook(content: str) -> bytes:
             'sheetId="1" r:id="r1"/></sheets></workbook>'))
         file.writestr('xl/_rels/workbook.xml.rels', (
             f'<Relationships xmlns="{relations}"><Relationship Id="r1" '
-            f'Type="{office}/worksheet" Target="worksheets/a.xml"/></Relationships>'))
-        file.writestr('xl/worksheets/a.xml',
+            f'Type="{office}/worksheet" Target="{place}"/></Relationships>'))
+        file.writestr(f'xl/{place}',
                       f'<worksheet xmlns="{main}">{content}</worksheet>')
     return data.getvalue()
 
@@ -58,9 +58,23 @@ def cell(place: str, text: str = 'file') -> str:
             f't="inlineStr"><is><t>{text}</t></is></c></row>')
 
 
+_FAR = f'<sheetData>{cell("A1")}{cell("XFD1048576")}</sheetData>'
+_LAST_ROW = '<row r="65536">' + '<c><v>1</v></c>' * 20_000 + '</row>'
 SHEETS = {
-    'cells far apart': lambda: workbook(
-        f'<sheetData>{cell("A1")}{cell("XFD1048576")}</sheetData>'),
+    'cells far apart': lambda: workbook(_FAR),
+    'cells far apart in single quotes': lambda: workbook(_FAR.replace('"', "'")),
+    'cells far apart with blanks': lambda: workbook(_FAR.replace('r=', 'r = ')),
+    'cells far apart in lower case': lambda: workbook(_FAR.replace('XFD', 'xfd')),
+    'cells far apart elsewhere': lambda: workbook(_FAR, 'sheets/sheet1.xml'),
+    'cells far apart in a file of another name': lambda: workbook(_FAR, 'a.bin'),
+    'cells far apart by entities': lambda: workbook(_FAR.replace('XFD', '&#88;FD')),
+    'cells far apart without places': lambda: workbook(
+        f'<sheetData>{cell("A1")}{_LAST_ROW}</sheetData>'),
+    'cells from the last to the first': lambda: workbook(
+        f'<sheetData>{cell("A900")}{cell("A1")}</sheetData>'),
+    'a wide merged range': lambda: workbook(
+        f'<sheetData>{cell("A1")}</sheetData><mergeCells count="1"><mergeCell '
+        'ref="A1:XFD1048576"/></mergeCells>'),
     'a wide range': lambda: workbook(
         f'<dimension ref="A1:XFD1048576"/><sheetData>{cell("A1")}</sheetData>'),
     'cells beyond the sheet': lambda: workbook(

@@ -11,7 +11,8 @@ from mammo_plugins.converters.spreadsheets import sheet_names
 COLUMNS = dict(id='ID1|Patient ID', side='left or right breast', note='notes?')
 
 
-@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'cp1252', 'utf-16'])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'cp1252', 'utf-16',
+                                      'utf-32'])
 @pytest.mark.parametrize('delimiter', [',', ';', '\t'])
 def test_csv_with_breaks_in_cells(tmp_path, encoding, delimiter):
     lines = [['title of the table'], [],
@@ -24,6 +25,32 @@ def test_csv_with_breaks_in_cells(tmp_path, encoding, delimiter):
     rows = read_table(path, COLUMNS)
     assert [(r['id'], r['side'], r['note']) for r in rows] == [
         ('1', 'LEFT', 'na\u00efve'), ('2', 'RIGHT', '')]
+
+
+_TEXT = 'id1,left or right breast,notes\n1,LEFT,na\u00efve\n'
+
+
+@pytest.mark.parametrize('data, said', [
+    *((_TEXT.encode(f'{name}-{order}'), f'is in {name.upper()} without a byte order')
+      for name in ('utf-16', 'utf-32') for order in ('le', 'be')),
+    ('\u0418\u0418,\u0418\u0418\n'.encode('utf-16-le'), 'UTF-16 or UTF-32 without'),
+    (_TEXT.encode('utf-16') + b'\n', 'is in UTF-16, but damaged at byte 90'),
+    (_TEXT.encode('utf-16') + b'\x00\xd8', 'is in UTF-16, but damaged at byte 90'),
+    (_TEXT.encode('utf-16')[:-1], 'is in UTF-16, but damaged at byte 88'),
+    (_TEXT.encode('utf-32')[:-2], 'is in UTF-32, but damaged'),
+    (_TEXT.encode('utf-8-sig') + b'\xe9\n', 'is in UTF-8, but damaged'),
+    (_TEXT.encode() + '\u00ef'.encode()[:1], 'is in UTF-8, but damaged'),
+    (bytes(64), 'NUL bytes'),
+])
+def test_csvs_of_other_encodings_are_named(tmp_path, data, said):
+    (tmp_path / 'a.csv').write_bytes(data)
+    with pytest.raises(ConversionError, match=f'a.csv: .*{said}.*save it in UTF-8'):
+        read_table(tmp_path / 'a.csv', COLUMNS)
+
+
+def test_a_last_letter_in_windows_1252(tmp_path):
+    (tmp_path / 'a.csv').write_bytes(b'id1,left or right breast,notes\n1,LEFT,caf\xe9')
+    assert read_table(tmp_path / 'a.csv', COLUMNS)[0]['note'] == 'caf\u00e9'
 
 
 def test_spreadsheet_numbers_are_as_written(tmp_path):
@@ -76,7 +103,7 @@ def test_a_wrong_table_is_named(tmp_path):
     with pytest.raises(ConversionError, match="a.csv: no column 'left or right"):
         read_table(tmp_path / 'a.csv', COLUMNS)
     (tmp_path / 'a.xlsx').write_bytes(b'not a spreadsheet')
-    with pytest.raises(ConversionError, match='not a readable spreadsheet'):
+    with pytest.raises(ConversionError, match='not a readable spreadsheet .*plain text'):
         read_table(tmp_path / 'a.xlsx', COLUMNS)
     with pytest.raises(ConversionError, match='cannot be read'):
         read_table(tmp_path / 'none.csv', COLUMNS)

@@ -10,7 +10,7 @@ from mammo_plugins.converters.ddsm_texts import read_ics, read_overlay
 from mammo_plugins.converters.inbreast_files import RegionError, read_regions
 from mammo_plugins.converters.raw_folder import read_table
 from mammo_plugins.converters.records import Catalogue
-from mammo_plugins.converters.spreadsheets import read_sheet
+from mammo_plugins.converters.spreadsheets import read_sheet, sheet_names
 from mammo_plugins.converters.summary import write_summary
 
 
@@ -25,6 +25,13 @@ def test_a_sound_sheet(tmp_path):
 
 @pytest.mark.parametrize('name, said', [
     ('cells far apart', '1048576 rows and 16384 columns'),
+    ('cells far apart in single quotes', '1048576 rows and 16384 columns'),
+    ('cells far apart with blanks', '1048576 rows and 16384 columns'),
+    ('cells far apart in lower case', '1048576 rows and 16384 columns'),
+    ('cells far apart elsewhere', '1048576 rows and 16384 columns'),
+    ('cells far apart in a file of another name', 'more memory than a table'),
+    ('cells far apart by entities', 'not a readable spreadsheet'),
+    ('cells far apart without places', '65536 rows and 20000 columns|more memory'),
     ('cells beyond the sheet', 'delete what lies far'),
     ('no sheet', 'not a readable spreadsheet|no column'),
     ('broken XML', 'not a readable spreadsheet'),
@@ -34,6 +41,44 @@ def test_sheets_that_cannot_be_read(tmp_path, name, said):
     path.write_bytes(SHEETS[name]())
     with pytest.raises(ConversionError, match=f'a.xlsx.*{said}'):
         read_table(path, dict(file='file'))
+
+
+@pytest.mark.parametrize('name', ['a wide range', 'a wide merged range'])
+def test_ranges_that_take_no_memory(tmp_path, name):
+    path = tmp_path / 'a.xlsx'
+    path.write_bytes(SHEETS[name]())
+    assert read_sheet(path, None) == [['file']]
+
+
+def test_the_cells_that_count_are_those_of_the_sheet(tmp_path, monkeypatch):
+    monkeypatch.setattr('mammo_plugins.converters.spreadsheets._MOST_CELLS', 900)
+    path = tmp_path / 'a.xlsx'
+    rows = cell('A1') + '<row r="450"><c><v>1</v></c>{}</row>'
+    path.write_bytes(workbook(f'<sheetData>{rows.format("<c><v>1</v></c>")}'
+                              '</sheetData>'))
+    assert len(read_sheet(path, None)) == 450
+    path.write_bytes(workbook(f'<sheetData>{rows.format("<c><v>1</v></c>" * 2)}'
+                              '</sheetData>'))
+    with pytest.raises(ConversionError, match='450 rows and 3 columns'):
+        read_sheet(path, None)
+
+
+@pytest.mark.parametrize('name, data, said', [
+    ('a.xls', sheet([dict(file='1')]), 'a newer spreadsheet'),
+    ('a.xls', b'\r\n <HTML xmlns:x="x"><body><table>', 'a web page'),
+    ('a.xls', '<html>'.encode('utf-16'), 'a web page'),
+    ('a.xlsx', b'file,patient\n1.png,p\n', 'plain text, such as a CSV'),
+    ('a.xlsx', 'file\tpatient\n'.encode('utf-16'), 'plain text, such as a CSV'),
+    ('a.XLSX', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1' + bytes(504), 'an old spreadsheet'),
+    ('a.ods', b'', 'empty'),
+    ('a.ods', b'\x1f\x8b\x08\0', 'no spreadsheet'),
+])
+def test_files_that_are_not_what_their_name_says(tmp_path, name, data, said):
+    (tmp_path / name).write_bytes(data)
+    for read in (sheet_names, lambda path: read_sheet(path, None)):
+        with pytest.raises(ConversionError, match=(
+                f'{name}: .*it is {said}.*; open it and save it as XLSX or CSV')):
+            read(tmp_path / name)
 
 
 def test_a_sheet_that_unpacks_to_much(tmp_path, monkeypatch):
@@ -105,3 +150,17 @@ def test_summaries_show_names_and_do_not_obey_them(tmp_path):
     rows = list(csv.reader(open(tmp_path / 'skipped.csv', newline='')))
     assert rows[1] == ["'=cmd|x!A0.png", 'a reason', r'\x1b[2J| `a` ![b](http://c)']
     assert len(rows[2][0]) < 1100 and rows[2][2] == "'-0.5"
+
+
+def test_long_cells_are_shown_by_their_beginning(tmp_path):
+    catalogue = Catalogue()
+    path = 'a/' + 'b' * 254 + '/c.png'
+    catalogue.skip(path, 'a reason', f"1.png: '{'9' * 5000}', but '2' in row 3")
+    assert catalogue.skipped[0].item == path
+    assert catalogue.skipped[0].detail == f"1.png: '{'9' * 59} ... but '2' in row 3"
+    catalogue.skip('1.png', 'a reason', f"'{'9' * 400}', but '2' in row 3")
+    assert catalogue.skipped[1].detail == f"'{'9' * 59} ... but '2' in row 3"
+    (tmp_path / 'a.csv').write_text(f'x,{"9" * 5000}\n1,2\n')
+    with pytest.raises(ConversionError) as caught:
+        read_table(tmp_path / 'a.csv', dict(file='file'))
+    assert len(str(caught.value)) < 200 + len(str(tmp_path))

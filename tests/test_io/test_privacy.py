@@ -1,16 +1,19 @@
 """The patient's identity leaves no trace, whatever is wrong with the file."""
 import copy
+import math
 import pickle
+import re
 import subprocess
 import sys
 import traceback
 import warnings
 
 import pytest
-from dicom_making import IDENTITY, make_dicom
+from dicom_making import IDENTITY, make_dataset, make_dicom, save
 
 from mammo_plugins.io import MammogramError, read_header, read_mammogram
 from mammo_plugins.io.elements import WHITE_LIST, load_dataset
+from mammo_plugins.io.known_terms import shown_number
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 
@@ -124,6 +127,41 @@ def test_names_in_any_term_are_not_shown(tmp_path, keyword):
             shown = str(error)
         assert_no_identity(shown.upper().replace('SECRETNAME', 'Secretname').replace(
             'PLANTED', 'Planted'))
+
+
+@pytest.mark.parametrize('text', ['7788', '77881', '77881234'])
+@pytest.mark.parametrize('keyword', [
+    'NumberOfFrames', 'SamplesPerPixel', 'HighBit', 'BitsStored', 'BitsAllocated',
+    'EstimatedRadiographicMagnificationFactor', 'WindowCenter', 'WindowWidth',
+    'RescaleSlope'])
+@pytest.mark.filterwarnings('ignore::UserWarning')
+def test_ids_in_any_number_are_not_shown(tmp_path, keyword, text):
+    if len(text) == 4 and keyword.startswith(('Window', 'Rescale')):
+        text = '7788.1'  # 4 digits are a plausible grey value, some decimals too
+        forms = (f'{text}2',)
+    else:
+        forms = (f'-{text}', f'{text},5')
+    for form in forms:
+        ds = make_dataset(WindowCenter=1, WindowWidth=-1, ImagerPixelSpacing=[.1, .1])
+        ds.add_new(keyword, 'LO', form)
+        for reader in (read_header, read_mammogram):
+            try:
+                found = reader(save(ds, tmp_path / 'a.dcm'))
+                shown = f'{found!r} {found.warnings}'
+            except MammogramError as error:
+                shown = error.reason
+            assert '7788' not in shown
+
+
+def test_numbers_that_their_element_may_hold_are_shown(tmp_path):
+    assert [shown_number(number, -9999, 9999) for number in (
+        2000, -1.5, 2047.5, 9999)] == ['2000', '-1.5', '2047.5', '9999']
+    for number in (77881, -10000, 1e308, math.nan, 7788.12, 1.961023, 0.19610203):
+        told = shown_number(number, -9999, 9999)
+        assert not re.search(r'\d', told)
+    many = make_dicom(tmp_path / 'a.dcm', NumberOfFrames=196102)
+    with pytest.raises(MammogramError, match='too many frames'):
+        read_header(many)
 
 
 def test_known_terms_are_shown(tmp_path):
