@@ -66,5 +66,5 @@ train_cfg = dict(
             ])))
 del patch_pipeline
 
-# validation follows each stage; malignancy is there after the last one
+# validation follows each stage and judges detections; malignancy is tested alone
 test_evaluator = [_base_.val_evaluator, dict(type='MalignancyMetric')]

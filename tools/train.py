@@ -9,7 +9,7 @@ from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_batches, check_complete,
                                               check_lengths, check_no_synthesis,
-                                              check_outlines,
+                                              check_out_of_fold, check_outlines,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
@@ -75,6 +75,7 @@ def main() -> None:
         check_synthetic_sources(cfg)
         check_banks(cfg)
         check_outlines(cfg)
+        check_out_of_fold(cfg)
         warn_of_schedule(cfg)
         warn_of_shared_parts(cfg, ['val'])
         runner = Runner.from_cfg(cfg)

@@ -226,6 +226,7 @@ def prepare_run(args: argparse.Namespace) -> Config:
     for name, hook in (('checkpoint_check', 'CheckpointCheckHook'),
                        ('data_summary', 'DataSummaryHook'),
                        ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook'),
+                       ('rank_seed', 'RankSeedHook'), ('sync_buffers', 'SyncBuffersHook'),
                        ('unreadable_images', 'UnreadableImagesHook')):
         if hooks.get(name) is None:
             hooks[name] = dict(type=f'mammo.{hook}')

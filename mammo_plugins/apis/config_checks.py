@@ -134,6 +134,41 @@ def check_outlines(cfg: Config) -> None:
             print(f'warning: {said}', file=sys.stderr)
 
 
+def check_out_of_fold(cfg: Config) -> None:
+    """Raise :class:`ConfigError` where folds of MommiNet do not hold out every patient.
+
+    They are asked for in the third stage, after the branches have been trained.
+
+    Args:
+        cfg (Config): The config of a training.
+    """
+    held: Dict[str, str] = {}
+    for number, fold in enumerate(cfg.model.get('out_of_fold') or ()):
+        field = f'model.out_of_fold[{number}]'
+        for key in ('checkpoint', 'ann_file'):
+            if not osp.isfile(str(fold.get(key))):
+                raise ConfigError(f'{field}.{key}: {fold.get(key)}: no such file')
+        patients = {image.get('patient_id')
+                    for image in load_coco(fold['ann_file'])['images']}
+        twice = patients & held.keys()
+        if twice:
+            raise ConfigError(f'{field}.ann_file: {fold["ann_file"]}: {len(twice)} of '
+                              f'its patients are held out by {held[twice.pop()]}, too')
+        held.update(dict.fromkeys(patients, fold['ann_file']))
+    if not held:
+        return
+    for field, dataset in innermost_datasets('train_dataloader.dataset',
+                                             cfg.train_dataloader.dataset):
+        path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+        patients = {image.get('patient_id')
+                    for image in load_coco(path, image_roots(dataset))['images']}
+        lacking = len(patients - held.keys())
+        if lacking:
+            raise ConfigError(f'model.out_of_fold: {lacking} of {len(patients)} patients '
+                              f'of {path} ({field}) are in no ann_file; each has to be '
+                              'in one')
+
+
 def _loads_masks(steps: Any) -> bool:
     """Tell whether a pipeline, or one inside it, loads masks."""
     if isinstance(steps, (list, tuple)):

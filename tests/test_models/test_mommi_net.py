@@ -181,6 +181,13 @@ def test_fusion_learns_from_maps_out_of_folds(model, exam, tmp_path):
     assert found.item() != pytest.approx(loss(model, samples[:1]).item())
     # nothing of the folds is saved or trained
     assert set(mixed.state_dict()) == set(model.state_dict())
+    # told again, it keeps its branches; another stage needs none
+    held = mixed._held_out
+    mixed.start_stage('fusion')
+    assert mixed._held_out is held
+    mixed.start_stage('malignancy')
+    assert mixed._held_out is None
+    mixed._held_out, mixed.stage = held, 'fusion'
     samples[0]['data_samples'].main.set_metainfo(dict(patient_id='c'))
     with pytest.raises(ValueError, match='in no ann_file'):
         loss(mixed, samples[:1])
@@ -342,3 +349,13 @@ def test_parts_that_were_trained_before_are_loaded(model, tmp_path, part, alone)
     new.init_weights()
     for name, value in getattr(model, part).state_dict().items():
         assert torch.equal(getattr(new, part).state_dict()[name], value), name
+
+
+def test_folds_of_another_network_are_refused(model, tmp_path):
+    """Heads left out would be random, and other ones in each process."""
+    folds = folds_of(tmp_path, [model], ['a'])
+    state = model.state_dict()
+    torch.save(dict(state_dict={key: value for key, value in state.items()
+                                if '.backbone.' in key}), folds[0]['checkpoint'])
+    with pytest.raises(ValueError, match='0.pth: .* weights of the ipsilateral branch'):
+        with_folds(model, folds)

@@ -1,5 +1,6 @@
 """Mistakes of a user get one line that says what to do, before the first batch."""
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_checks import check_out_of_fold
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -395,3 +397,23 @@ def test_pixels_of_another_size_than_in_training(phantom_root, child, tmp_path, 
                    for view in views)
         child('\n'.join(f'{part}_dataloader = dict(dataset=dict(pipeline={pipeline}))'
                         for part in ('train', 'test')))
+
+
+@pytest.mark.parametrize('folds, said', [
+    ([dict(checkpoint='no.pth', ann_file='{ann}')], 'model.out_of_fold[0].checkpoint: no'),
+    ([dict(checkpoint='{ckpt}', ann_file='no.json')], 'model.out_of_fold[0].ann_file: no'),
+    ([dict(checkpoint='{ckpt}', ann_file='{ann}')] * 2, 'held out by'),
+    ([dict(checkpoint='{ckpt}', ann_file='{test}')], '6 of 6 patients of')])
+def test_folds_are_looked_at_before_the_training(phantom_root, tmp_path, folds, said):
+    (tmp_path / 'a.pth').touch()
+    names = dict(ckpt=tmp_path / 'a.pth', ann=phantom_root / 'annotations/train.json',
+                 test=phantom_root / 'annotations/test.json')
+    folds = [{key: value.format(**names) for key, value in fold.items()}
+             for fold in folds]
+    cfg = Config(dict(
+        model=dict(type='MommiNet', out_of_fold=folds),
+        train_dataloader=dict(dataset=dict(
+            type='ExamDataset', data_root=str(phantom_root),
+            ann_file='annotations/train.json'))))
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        check_out_of_fold(cfg)

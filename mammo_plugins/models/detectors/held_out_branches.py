@@ -5,6 +5,7 @@ from typing import Dict, List, NamedTuple, Sequence
 import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.utils import ConfigType
+from mmengine.runner import CheckpointLoader
 
 from mammo_plugins.io import read_json
 from mammo_plugins.registry import MODELS
@@ -34,7 +35,8 @@ class HeldOutBranches:
         configs (Sequence[dict]): Of the ipsilateral and the bilateral branch.
 
     Raises:
-        ValueError: If two folds hold out the same patient.
+        ValueError: If two folds hold out the same patient, or a checkpoint is not of
+            such branches.
     """
 
     def __init__(self, folds: Sequence[dict], configs: Sequence[ConfigType]) -> None:
@@ -72,7 +74,19 @@ class HeldOutBranches:
 
 
 def _trained(config: ConfigType, checkpoint: str, part: str) -> BaseDetector:
-    branch = MODELS.build(dict(copy.deepcopy(config), init_cfg=dict(
-        type='Pretrained', checkpoint=checkpoint, prefix=part)))
-    branch.init_weights()
+    """Return a branch with the weights of a file, all of which have to be there."""
+    branch = MODELS.build(dict(copy.deepcopy(config), init_cfg=None))
+    loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
+    start = f'{part}.'
+    state = {key[len(start):]: value for key, value
+             in loaded.get('state_dict', loaded).items() if key.startswith(start)}
+    own = branch.state_dict()
+    differ = sorted(own.keys() ^ state.keys()) + [
+        key for key in own.keys() & state.keys() if own[key].shape != state[key].shape]
+    if differ:
+        raise ValueError(
+            f'out_of_fold: {checkpoint}: {len(differ)} weights of the {part} branch are '
+            f'missing, unknown or of another shape, such as {differ[0]}; train the fold '
+            'with the configs of this system')
+    branch.load_state_dict(state)
     return branch.requires_grad_(False).eval()

@@ -106,8 +106,10 @@ class MommiNet(BaseDetector):
             raise ValueError(f'MommiNet: no part {stage!r} to train; expected one '
                              f'of {parts}')
         self.stage = stage
-        self._held_out = HeldOutBranches(*self._folds) if (
-            self._folds and stage == 'fusion') else None
+        if stage != 'fusion':
+            self._held_out = None
+        elif self._folds and self._held_out is None:  # it is told again to predict
+            self._held_out = HeldOutBranches(*self._folds)
 
     def train(self, mode: bool = True) -> 'MommiNet':
         """Set the mode; in a stage, the other parts stay as they were trained."""

@@ -88,8 +88,8 @@ class UncertaintyWeightedLoss(_TwoBranchLoss):
 
     L1 is the softmax cross entropy of biopsy labels, L2 the squared error of
     BI-RADS scores, each averaged over the samples that have the label; the paper
-    does not say what becomes of the others. A batch without any label of a branch
-    has neither that branch's loss nor its log sigma: otherwise sigma would
+    does not say what becomes of the others. Where no process has a label of a branch
+    there is neither that branch's loss nor its log sigma: otherwise sigma would
     shrink without bound on nothing. What is learned is log sigma, so that sigma
     stays positive. For fixed losses the optimum is ``sigma_1 ** 2 = 2 * L1`` and
     ``sigma_2 ** 2 = L2``; the loss may be negative.
