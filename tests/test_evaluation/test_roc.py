@@ -155,18 +155,31 @@ def test_operating_points_by_brute_force(seed):
 
 @pytest.mark.parametrize('seed', range(4))
 def test_best_macro_f1_by_brute_force(seed):
-    """Over all thresholds, with scikit-learn; of equal ones the highest."""
+    """Over all thresholds, with scikit-learn; of equal ones the middle."""
     labels, scores, patients = data(seed, ties=True)
     scores = scores / 3  # none reaches 0.5
     threshold = best_macro_f1_threshold(labels, scores)
     figures = {t: sk.f1_score(labels, scores >= t, average='macro')
                for t in [*np.unique(scores), np.inf]}
     best = max(figures.values())
-    assert threshold == max(t for t, f in figures.items() if f > best - 1e-9)
+    assert sk.f1_score(labels, scores >= threshold, average='macro') == (
+        pytest.approx(best))
+    highest = max(t for t, f in figures.items() if f > best - 1e-9)
+    below = max((t for t, f in figures.items() if t < highest and f < best - 1e-9),
+                default=min(figures))
+    assert threshold == pytest.approx((highest + below) / 2)
     summary = roc_summary(labels, scores, patients, 0)
     assert summary['best_macro_f1_threshold'] == threshold
     assert summary['operating_points'][0]['macro_f1'] < best
     assert np.isnan(best_macro_f1_threshold(np.zeros(3), scores[:3]))
+
+
+def test_threshold_of_what_is_known_by_heart():
+    scores = np.array([.001, .02, .01, .991, .9999, 1.])
+    assert best_macro_f1_threshold(np.arange(6) > 2, scores) == pytest.approx(
+        (.991 + .02) / 2)
+    # calling nothing is best
+    assert best_macro_f1_threshold(np.array([0, 0, 1]), np.array([.9, .8, .1])) == np.inf
 
 
 def test_log_loss():

@@ -235,10 +235,13 @@ def operating_threshold(curve: ROCCurve, rule: str,
 
 
 def best_macro_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The threshold with the largest macro F1, of several the highest.
+    """The threshold with the largest macro F1.
 
     Of a rare positive class few scores may reach 0.5, and macro F1 there be that of
     calling nothing. Choose on samples of training or validation and test on others.
+    Of thresholds that are best in a row, of several rows the highest, the middle is
+    taken, up to the next lower score: the highest lies at the scores' edge where
+    training samples have been learned by heart.
 
     Args:
         labels, scores (np.ndarray): As in :func:`roc_curve`.
@@ -255,7 +258,10 @@ def best_macro_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     wrong = positives - tp + negatives - tn
     macro = tp / (2 * tp + wrong) + tn / (2 * tn + wrong)
     best = macro >= macro.max() - 1e-12
-    return float(curve.thresholds[np.argmax(best)])
+    first = int(np.argmax(best))
+    end = first + int(np.argmin(np.append(best[first:], False)))
+    ends = curve.thresholds[[first, min(end, len(best) - 1)]]
+    return float(ends.mean()) if np.isfinite(ends[0]) else float(ends[0])
 
 
 def check_operating_points(rules: Sequence[OperatingRule]) -> None:
