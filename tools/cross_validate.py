@@ -88,6 +88,10 @@ def is_config(word: str) -> bool:
     return word.startswith('configs/') and word.endswith('.py')
 
 
+# options that are meant for the trainings of the folds alone
+_OF_ONE_RUN = ('load_from', 'resume', 'work_dir')
+
+
 def has_setting(cfg: Config, key: str) -> bool:
     """Tell whether a config has the setting that an option names."""
     node = cfg
@@ -97,6 +101,12 @@ def has_setting(cfg: Config, key: str) -> bool:
         except (KeyError, IndexError, ValueError, TypeError):
             return False
     return True
+
+
+def prepared(cfg: Config) -> List[Config]:
+    """Return the configs that the commands of a preparation name."""
+    return [load_config(str(ROOT / word)) for command in cfg.get('preparation', ())
+            for word in shlex.split(command) if is_config(word)]
 
 
 class Fold:
@@ -132,7 +142,7 @@ class Fold:
         own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
         own = [load_config(cfg.filename, {
             key: value for key, value in self.options.items()
-            if has_setting(cfg, key)}) for cfg in own]
+            if key not in _OF_ONE_RUN and has_setting(cfg, key)}) for cfg in own]
         texts = {word: self._text(cfg) for word, cfg in zip(
             filter(is_config, words), own)}
         self.configs.update(texts)
@@ -229,7 +239,13 @@ def main() -> None:
     """Run all folds and write the table."""
     args = parse_args()
     with user_errors(args):
-        cfg = load_config(args.config, args.cfg_options)
+        cfg = load_config(args.config)
+        # what preparation alone has is none of this config's settings
+        parts = prepared(cfg)
+        cfg = load_config(args.config, {
+            key: value for key, value in (args.cfg_options or {}).items()
+            if key in _OF_ONE_RUN or has_setting(cfg, key)
+            or not any(has_setting(part, key) for part in parts)})
         args.config = str(Path(args.config).resolve())
         there = folds_of(cfg)
         folds = args.folds or there

@@ -190,8 +190,8 @@ def parts(setup, tmp_path, run_tool):
         assert f"'{images[-1]}/'" in detector and "'data/made_fold_2/'" not in detector
         assert lesions in (folder / 'blending-gan_inbreast.py').read_text()
         assert images[2] == f'{gan[3]}/epoch_200.pth'
-        return dict(bank=lesions, gan=gan[3], images=images[-1], text=(
-            folder / 'blending-gan_inbreast.py').read_text())
+        return dict(bank=lesions, gan=gan[3], images=images[-1], detector=detector,
+                    text=(folder / 'blending-gan_inbreast.py').read_text())
 
     names.train, names.config = train, config
     return names
@@ -216,6 +216,14 @@ def test_parts_are_of_what_made_them(parts):
 def test_options_reach_what_has_the_setting(parts):
     made = parts('--cfg-options', 'model.prior_weight=3.', 'model.size=7')
     assert 'prior_weight=3.0' in made['text'] and 'size=7' not in made['text']
+    assert 'size=7' in made['detector'] and 'prior_weight' not in made['detector']
+
+
+def test_weights_to_start_from_are_the_detectors(parts):
+    plain = parts()
+    made = parts('--cfg-options', 'load_from=coco.pth', work_dir='coco')
+    assert "load_from = 'coco.pth'" in made['detector']
+    assert made['text'] == plain['text']
 
 
 def test_mixed_precision_reaches_preparation(parts, monkeypatch):
