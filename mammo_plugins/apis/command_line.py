@@ -223,13 +223,15 @@ def prepare_run(args: argparse.Namespace) -> Config:
             loader.persistent_workers = False  # there are none to keep
     hooks = cfg.setdefault('default_hooks', {})
     # also for configs that do not inherit our default_runtime.py
-    for name, hook in (('checkpoint_check', 'CheckpointCheckHook'),
-                       ('data_summary', 'DataSummaryHook'),
-                       ('finite', 'FiniteHook'), ('pixel_size', 'PixelSizeHook'),
-                       ('rank_seed', 'RankSeedHook'), ('sync_buffers', 'SyncBuffersHook'),
-                       ('unreadable_images', 'UnreadableImagesHook')):
+    for name, hook in (('checkpoint_check', 'mammo.CheckpointCheckHook'),
+                       ('data_summary', 'mammo.DataSummaryHook'),
+                       ('finite', 'mammo.FiniteHook'),
+                       ('pixel_size', 'mammo.PixelSizeHook'),
+                       ('rank_seed', 'mammo.RankSeedHook'),
+                       ('sync_buffers', 'mmengine.SyncBuffersHook'),
+                       ('unreadable_images', 'mammo.UnreadableImagesHook')):
         if hooks.get(name) is None:
-            hooks[name] = dict(type=f'mammo.{hook}')
+            hooks[name] = dict(type=hook)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ConfigError('--launcher pytorch: torchrun did not start this process; '
                           'use tools/dist_train.sh or tools/dist_test.sh')

@@ -631,7 +631,7 @@ def test_two_processes(tmp_path):
              '--work-dir', tmp_path / folder, *arguments],
             cwd=ROOT, text=True, capture_output=True, timeout=120,
             env=dict(os.environ, PORT=port,
-                     PYTHONPATH=str(Path(__file__).parent),
+                     PYTHONPATH=str(ROOT / 'tests'),
                      PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}'))
 
     whole = launch('whole', log_level='INFO')
