@@ -8,6 +8,7 @@ from mmengine.config import Config
 
 from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import JsonError, read_json, write_json
+from mammo_plugins.printable import one_line
 
 from .command_line import ConfigError
 
@@ -90,7 +91,8 @@ def _told_by(note: Path) -> str:
     """Return whose results an earlier test left, '' if its note does not say."""
     try:
         earlier = read_json(note)
-        return f' of {earlier["checkpoint"]} by {earlier["config"]}'
+        return (f' of {one_line(earlier["checkpoint"])} by '
+                f'{one_line(earlier["config"])}')
     except (OSError, JsonError, TypeError, KeyError):
         return ''
 

@@ -163,3 +163,19 @@ def test_read_froc(tmp_path, summary):
     assert read_froc(path) == summary
     with pytest.raises(FileNotFoundError, match='none.json: no such file'):
         read_froc(tmp_path / 'none.json')
+
+
+@pytest.mark.parametrize('change, field', [
+    (lambda s: s['operating_points'][0].pop('low'), 'operating_points'),
+    (lambda s: s['operating_points'][1].pop('threshold'), 'operating_points'),
+    (lambda s: s['operating_points'][0].pop('recall_normals'), 'operating_points'),
+    (lambda s: s['band']['high'].__setitem__(3, None), 'band'),
+    (lambda s: s['band']['low'].__setitem__(0, None), 'band'),
+    (lambda s: s['band']['fppi'].__setitem__(3, None), 'band')])
+def test_a_part_that_is_missing_deep_inside(tmp_path, summary, change, field):
+    damaged = json.loads(json.dumps(summary))
+    change(damaged)
+    path = tmp_path / 'froc.json'
+    path.write_text(json.dumps(damaged))
+    with pytest.raises(ValueError, match=f"froc.json: fields \\['{field}'\\]"):
+        read_froc(path)

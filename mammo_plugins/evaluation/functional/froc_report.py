@@ -172,7 +172,7 @@ def _is_known(value: Any) -> bool:
 
 def _has(sound: Callable[[Any], bool], *keys: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, dict) and all(
-        sound(value.get(key)) for key in keys)
+        key in value and sound(value[key]) for key in keys)
 
 
 def _are_points(value: Any) -> bool:
@@ -199,6 +199,14 @@ def _is_curve(value: Any) -> bool:
         map(is_number, value['fppi']))
 
 
+def _is_band(value: Any) -> bool:
+    if not _are_columns('fppi', 'low', 'high')(value):
+        return False
+    # without intervals all of it is unknown
+    edges = [edge is None for edge in value['low'] + value['high']]
+    return all(map(is_number, value['fppi'])) and (all(edges) or not any(edges))
+
+
 # what is read of a file, and whether it can be
 _FIELDS: Dict[str, Callable[[Any], bool]] = dict(
     iou_thr=is_number,
@@ -208,7 +216,7 @@ _FIELDS: Dict[str, Callable[[Any], bool]] = dict(
     counts=_has(is_number, 'images', 'normal_images', 'lesions'),
     operating_points=_are_points,
     curve=_is_curve,
-    band=_are_columns('fppi', 'low', 'high'),
+    band=_is_band,
     rule=lambda value: isinstance(value, str))
 
 
