@@ -179,6 +179,12 @@ def keep_weights(model: nn.Module, checkpoint: dict) -> None:
     checkpoint['state_dict'] = kept
 
 
+def _check_form(checkpoint: Any, name: str) -> None:
+    fault = form_fault(checkpoint)
+    if fault:
+        raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
+
+
 def _shape(value: Any) -> Union[tuple, str]:
     """Return the shape of a weight, the type of what is none."""
     return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
@@ -213,9 +219,7 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
         CheckpointError: With the keys that are missing, unknown, of another shape or
             not finite.
     """
-    fault = form_fault(checkpoint)
-    if fault:
-        raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
+    _check_form(checkpoint, name)
     given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
     missing = [key for key in expected if key not in given]
     unknown = [key for key in given if key not in expected]
@@ -275,9 +279,7 @@ def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
     Raises:
         CheckpointError: If no weight fits, or one is not finite.
     """
-    fault = form_fault(checkpoint)
-    if fault:
-        raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
+    _check_form(checkpoint, name)
     given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
     if not any(_shape(given[key]) == _shape(value) for key, value in expected.items()
                if key in given):

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from mammo_plugins.engine.checkpoint import CheckpointError, check_finite
 from mammo_plugins.engine.checkpoint_content import is_count
+from mammo_plugins.engine.work_dir import checkpoint_folder
 from mammo_plugins.structures.fields import is_number
 
 # states that optimisers keep of each single weight
@@ -31,9 +32,7 @@ def checkpoint_folders(runner: Runner) -> List[str]:
     folders = [runner.work_dir]
     for hook in runner.hooks:
         if isinstance(hook, CheckpointHook) and hook.out_dir is not None:
-            # not the folder itself, which other trainings share
-            below = osp.basename(runner.work_dir.rstrip(osp.sep))
-            folders.append(osp.join(hook.out_dir, below))
+            folders.append(str(checkpoint_folder(runner.work_dir, hook.out_dir)))
     return folders
 
 

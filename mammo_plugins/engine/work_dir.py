@@ -31,6 +31,18 @@ def write_whole_checkpoints() -> None:
     register_backend('local', _WholeFiles, force=True, prefixes='')
 
 
+def checkpoint_folder(work_dir: Union[str, Path],
+                      out_dir: Optional[str] = None) -> Path:
+    """Return where a training keeps its checkpoints.
+
+    Args:
+        work_dir (str | Path), out_dir (str, optional): As in
+            :func:`latest_checkpoint`.
+    """
+    # not out_dir itself, which other trainings share
+    return Path(out_dir) / Path(work_dir).name if out_dir else Path(work_dir)
+
+
 def latest_checkpoint(work_dir: Union[str, Path],
                       out_dir: Optional[str] = None) -> Optional[str]:
     """Return the checkpoint that a training in this folder goes on from.
@@ -43,7 +55,7 @@ def latest_checkpoint(work_dir: Union[str, Path],
         out_dir (str, optional): Of the config's ``CheckpointHook``, which keeps the
             checkpoints of several trainings there, each in a folder of its name.
     """
-    folder = Path(out_dir) / Path(work_dir).name if out_dir else Path(work_dir)
+    folder = checkpoint_folder(work_dir, out_dir)
     note = Path(work_dir) / 'last_checkpoint'
     said = _first_line(note)
     name = Path(said or '').name

@@ -20,7 +20,7 @@ from mammo_plugins.io.elements import WHITE_LIST
 
 from .damage import damage
 from .harness import Fuzzer
-from .reading_checks import examine
+from .reading_checks import examine_bytes
 
 _LONG = (b'OB', b'OW', b'OF', b'OD', b'OL', b'OV', b'SQ', b'UC', b'UN', b'UR', b'UT',
          b'SV', b'UV')
@@ -299,11 +299,4 @@ class DicomFiles(Fuzzer):
             data = damage(self.sound[which], rng, (0, 0, 400, 1500)[rng.integers(4)])
         path = self.folder / f'{number}.dcm'
 
-        def call() -> str:
-            path.write_bytes(data)
-            try:
-                return examine(path)
-            finally:
-                path.unlink()
-
-        return what, call
+        return what, lambda: examine_bytes(path, data)

@@ -16,7 +16,7 @@ from mammo_plugins.converters.ddsm_ljpeg import BadStream, decode_ljpeg
 
 from .damage import damage
 from .harness import Fault, Fuzzer
-from .reading_checks import examine
+from .reading_checks import examine, examine_bytes
 
 _IMAGE = np.add.outer(np.arange(20), np.arange(24)).astype(np.uint16) * 90
 
@@ -160,14 +160,7 @@ class Pictures(Fuzzer):
             data = damage(self.sound[what], rng, (0, 0, 64, 200)[rng.integers(4)])
         path = self.folder / f'{number}.png'
 
-        def call() -> str:
-            path.write_bytes(data)
-            try:
-                return examine(path)
-            finally:
-                path.unlink()
-
-        return what, call
+        return what, lambda: examine_bytes(path, data)
 
 
 class MetaImages(Fuzzer):

@@ -66,3 +66,12 @@ def _numbers(name: str, value: Any) -> Iterator[Tuple[str, float]]:
             yield from _numbers(name, each)
     elif isinstance(value, (int, float)):
         yield name, value
+
+
+def examine_bytes(path: Path, data: bytes) -> str:
+    """As :func:`examine`, of a file that is there meanwhile."""
+    path.write_bytes(data)
+    try:
+        return examine(path)
+    finally:
+        path.unlink()
