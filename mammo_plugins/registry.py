@@ -69,7 +69,7 @@ def _child(root: Registry, *locations: str) -> MammoRegistry:
 
 DATASETS = _child(roots.DATASETS, 'mammo_plugins.datasets')
 DATA_SAMPLERS = _child(roots.DATA_SAMPLERS, 'mammo_plugins.datasets')
-EVALUATOR = _child(roots.EVALUATOR)
+EVALUATOR = _child(roots.EVALUATOR, 'mammo_plugins.evaluation')
 FUNCTIONS = _child(roots.FUNCTIONS)
 HOOKS = _child(roots.HOOKS, 'mammo_plugins.engine.hooks')
 INFERENCERS = _child(roots.INFERENCERS)

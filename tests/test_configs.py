@@ -28,19 +28,17 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts and path.name != 'ablation.py'
-    and path.parent.name != 'nafv')  # test_exam_configs.py
+    and path.parent.name not in ('nafv', 'disasym'))
 STAGED = [path for path in CONFIGS
           if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
 BREASTS = [path for path in CONFIGS if Path(path).parent.name == 'divf']
-PAIRS = [path for path in CONFIGS if Path(path).parent.name == 'disasym']
 GANS = [path for path in CONFIGS if Path(path).name.split('_')[0].endswith('-gan')]
 MASKED = [path for path in CONFIGS if Path(path).name.startswith('mask-rcnn')]
 # their models are those of a sibling; see test_models_of_siblings
 SIBLINGS = {
     path: path.replace(name, like)
-    for family, like, others in ((BREASTS, '_vindr', ('_cmmd', )),
-                                 (PAIRS, '_ddsm', ('_vindr', '_inbreast')))
+    for family, like, others in ((BREASTS, '_vindr', ('_cmmd', )), )
     for path in family for name in others if name in Path(path).name
 }
 SIBLINGS.update({  # the same detector, other data
@@ -99,7 +97,7 @@ def run(phantom_root):
         if exams.get('detection_file'):  # written by a detector
             exams.update(detection_file=None, gold=True)
         exams.metainfo = dict(classes=('mass', ))  # all that a phantom has
-        if path in BREASTS or path in PAIRS:
+        if path in BREASTS:
             # full size is tested once, below
             dataset.pipeline = changed(
                 dataset.pipeline, scale=(64, 96), crop_size=(64, 96), bank=a_bank())
@@ -146,7 +144,7 @@ def test_forward_and_backward(path, stage, run):
             # statistics of one image are not those of the next
             assert not [name for name, module in model.named_modules()
                         if isinstance(module, _BatchNorm) and module.training]
-        if path in CLASSIFIERS + BREASTS + PAIRS + MASKED or stage == 'malignancy':
+        if path in CLASSIFIERS + BREASTS + MASKED or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -183,11 +181,6 @@ def test_prediction(path, run):
         assert sample.pred_score.sum().item() == pytest.approx(1)
         assert {'patient_id', 'exam_id'} <= set(sample.metainfo_keys())
         return
-    if path in PAIRS:
-        assert ('pred_score' in sample) == ('resnet18' not in path)
-        assert sample.R.heat_map.shape == sample.R.img_shape[:2]
-        assert sample.L.pred_score.sum().item() == pytest.approx(1)
-        return
     assert sample.pred_instances.bboxes.shape[1] == 4
     assert torch.isfinite(sample.pred_instances.bboxes).all()
     assert {'canonical_frame', 'patient_id', 'exam_id'} <= set(
@@ -196,7 +189,7 @@ def test_prediction(path, run):
 
 @pytest.mark.parametrize(
     'path', [p for p in CONFIGS
-             if p not in CLASSIFIERS + BREASTS + PAIRS + GANS + MASKED])
+             if p not in CLASSIFIERS + BREASTS + GANS + MASKED])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
@@ -300,8 +293,6 @@ def test_gan_at_full_size():
                        ('divf-concatenate_r34', '_synthesis'),
                        ('divf-concatenate_r34', '_synthesis-fourier'),
                        ('divf-concatenate_r34', '_mixup'))),
-    *((f'disasym/{row}_phantom.py', f'disasym/{row}_ddsm.py')
-      for row in ('resnet18', 'asyd-syn', 'disasymnet')),
 ])
 def test_small_and_large_differ_only_in_size(small, large):
     """The phantom's model has the same parts as the paper's."""
@@ -366,23 +357,3 @@ def test_breast_at_full_size(path):
     assert cfg.param_scheduler[0].milestones == [20, 40, 60, 80]
     assert cfg.train_cfg.max_epochs == 200
     assert 2 * cfg.train_dataloader.batch_size == 32
-
-
-def test_pair_at_full_size():
-    """A pair at the paper's 1024 x 512, through the paper-scale DisAsymNet."""
-    cfg = Config.fromfile(ROOT / 'configs/disasym/disasymnet_ddsm.py')
-    drop_pretrained_files(cfg.model)
-    with DefaultScope.overwrite_default_scope('mammo'):
-        model = MODELS.build(cfg.model).eval()
-    sample = MultiViewDataSample()
-    for side in 'RL':
-        sample.set_data({side: DetDataSample(metainfo=dict(img_shape=(1024, 512)))})
-    images = {side: [torch.rand(1, 1024, 512)] for side in 'RL'}
-    with torch.no_grad():
-        found, = model.test_step(dict(inputs=images, data_samples=[sample]))
-    assert found.R.normal_img.shape == found.L.heat_map.shape == (1024, 512)
-    assert len(model.asyc.neck.layers) == 12
-    assert cfg.train_dataloader.batch_size == 8
-    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4)
-    assert cfg.train_cfg.max_epochs == 20
-    assert cfg.param_scheduler[0].milestones == [10]

@@ -19,7 +19,25 @@ titles = {
     'asyc-asyd': 'AsyC & AsyD',
     'disasymnet': 'DisAsymNet'
 }
-bank = {'train_dataloader.dataset.pipeline.1.bank': '{folder}/tumours/lesions.npz'}
+# what makes a row of DisAsymNet as it is
+no_decoder = {'model.asyd': None, 'val_evaluator.metrics.reconstruction': None,
+              'test_evaluator.metrics.reconstruction': None}
+no_transformer = {'model.asyc.neck': None, 'model.asyc.concatenate': True}
+# asymmetry is not told
+each_side = {'model.asyc.neck': None, 'model.asyc.asymmetry': False,
+             'val_evaluator.metrics.asymmetry': None,
+             'test_evaluator.metrics.asymmetry': None}
+parts = {
+    'resnet18': {**no_decoder, **each_side},
+    'late-fusion': {**no_decoder, **no_transformer},
+    'cross-view-transformer': {**no_decoder, 'model.asyc.neck.attentions': ['cross']},
+    'asyc': no_decoder,
+    'asyd': no_transformer,
+    'asyd-syn': no_transformer,
+    'asyc-asyd': {},
+    'disasymnet': {}
+}
+inserted = 'train_dataloader.dataset.pipeline.insert'
 rows = {
     # tumours of exams that no row sees
     'bank-exams': dict(
@@ -42,13 +60,12 @@ rows = {
 def row(name, title, **options):
     """A row, with the tumours that it inserts."""
     inserts = name in ('asyd-syn', 'disasymnet')
+    bank = {f'{inserted}.bank': '{folder}/tumours/lesions.npz'}
     return dict(
         title=title,
-        config=f'configs/disasym/{name}_phantom.py',
+        config='configs/disasym/disasymnet_phantom.py',
         needs=['bank'] if inserts else [],
-        # what training shows on the way is not looked at
-        options=dict(
-            bank if inserts else {}, **{'train_cfg.val_interval': 1000}, **options))
+        options={**parts[name], **(bank if inserts else {inserted: None}), **options})
 
 
 for name, title in titles.items():

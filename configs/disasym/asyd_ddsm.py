@@ -1,3 +1,4 @@
 # AsyD without the asymmetric transformer, DDSM: tables 1 and 2.
-_base_ = './asyc-asyd_ddsm.py'
+_base_ = './disasymnet_ddsm.py'
 model = dict(asyc=dict(neck=None, concatenate=True))
+train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

@@ -1,3 +1,4 @@
 # AsyD without the asymmetric transformer, INbreast: tables 1 and 2.
-_base_ = './asyc-asyd_inbreast.py'
+_base_ = './disasymnet_inbreast.py'
 model = dict(asyc=dict(neck=None, concatenate=True))
+train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

@@ -1,13 +1,17 @@
 # DisAsymNet, DDSM: tables 1 and 2. The tumours are of another data set:
 #     python tools/build_lesion_bank.py data/inbreast/annotations/train.json \
 #         --out data/inbreast/lesion_bank.npz --classes mass
-_base_ = './asyc-asyd_ddsm.py'
+_base_ = [
+    '../_base_/models/dis_asym_net.py', '../_base_/tasks/pair.py',
+    '../_base_/datasets/ddsm_pair.py', '../_base_/schedules/disasym_20e.py',
+    '../_base_/default_runtime.py'
+]
 
-pipeline = _base_.train_pipeline
-pipeline.insert(
-    1,
-    dict(
-        type='InsertLesions',
-        bank='data/inbreast/lesion_bank.npz'))
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
-del pipeline
+train_dataloader = dict(
+    dataset=dict(
+        _base_.data_set,
+        pipeline=dict(
+            insert=dict(
+                type='InsertLesions', bank='data/inbreast/lesion_bank.npz'))))
+val_dataloader = dict(dataset=_base_.data_set)
+test_dataloader = dict(dataset=_base_.data_set)

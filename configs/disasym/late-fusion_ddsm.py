@@ -1,3 +1,4 @@
 # Features of both sides concatenated, no transformer, DDSM: tables 1 and 2.
-_base_ = './asyc_ddsm.py'
-model = dict(asyc=dict(neck=None, concatenate=True))
+_base_ = './disasymnet_ddsm.py'
+model = dict(asyd=None, asyc=dict(neck=None, concatenate=True))
+train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))

@@ -1,5 +1,7 @@
 # Each side alone, VinDr-Mammo: tables 1 and 2.
-_base_ = './asyc_vindr.py'
-model = dict(asyc=dict(neck=None, asymmetry=False))
-val_evaluator = _base_.val_evaluator[1:]  # asymmetry is not told
+_base_ = './disasymnet_vindr.py'
+model = dict(asyd=None, asyc=dict(neck=None, asymmetry=False))
+train_dataloader = dict(dataset=dict(pipeline=dict(insert=None)))
+# asymmetry is not told
+val_evaluator = dict(metrics=dict(asymmetry=None))
 test_evaluator = val_evaluator

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, mask_bbox
 from mammo_plugins.datasets import BlendingDataset
+from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
 from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
                                                             check_bank)
@@ -76,7 +77,7 @@ def blend_by(trained: TrainedModel) -> Blend:
     """
     (_, settings), = innermost_datasets(
         'train_dataloader.dataset', trained.config.train_dataloader.dataset)
-    crop = next((TRANSFORMS.build(step) for step in settings.pipeline
+    crop = next((TRANSFORMS.build(step) for step in steps_of(settings.pipeline)
                  if type_name(step) == 'CropToLesion'), None)
 
     @torch.no_grad()

@@ -6,9 +6,12 @@ from typing import Any, Dict, Optional, Sequence
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mammo_plugins.datasets import ExamDataset
+from mammo_plugins.datasets.exam_dataset import REST
+from mammo_plugins.datasets.pipeline import is_named, steps_of
 from mammo_plugins.engine.classes import classes_of
-from mammo_plugins.engine.data_configs import (dataloaders, datasets, image_roots,
-                                               innermost_datasets)
+from mammo_plugins.engine.data_configs import (dataloaders, dataset_class, datasets,
+                                               image_roots, innermost_datasets)
 from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
                                                           without_batch)
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
@@ -90,12 +93,14 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
     for part in parts:
         dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset') or {}
         for field, inner in datasets(f'{part}_dataloader.dataset', dataset):
-            names = {type_name(step) for step in inner.get('pipeline') or ()}
+            names = {type_name(step) for step in steps_of(inner.get('pipeline'))}
             made = sorted(names & SYNTHESES)
             if made:
                 raise ConfigError(f'{field}.pipeline: {made[0]} makes synthetic '
                                   'images, which never enter validation or test')
-            if type_name(inner) == 'ExamDataset' and not inner.get('test_mode'):
+            owner = dataset_class(inner, cfg.get('default_scope'))
+            if isinstance(owner, type) and issubclass(owner, ExamDataset) and not (
+                    inner.get('test_mode')):
                 raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
                                   'which synthetic images are refused')
 
@@ -116,9 +121,11 @@ def check_outlines(cfg: Config) -> None:
         if not _loads_masks(dataset.get('pipeline')) or not osp.isfile(path):
             continue
         data = load_coco(path, image_roots(dataset))
+        lists = [dataset.get(key) or () for key in ('other_classes', 'ignored_classes')]
+        kept = classes_of(field, dataset, cfg.get('default_scope')) or ()
         others = [category['id'] for category in data['categories']
-                  if category['name'] in (*dataset.get('other_classes', ()),
-                                          *dataset.get('ignored_classes', ()))]
+                  if category['name'] not in kept and (
+                      REST in lists or category['name'] in (*lists[0], *lists[1]))]
         # what is no lesion, the data set itself refuses
         lesions = [lesion for lesion in data.get('annotations') or ()
                    if isinstance(lesion, dict) and not lesion.get('iscrowd')
@@ -171,8 +178,8 @@ def check_out_of_fold(cfg: Config) -> None:
 
 def _loads_masks(steps: Any) -> bool:
     """Tell whether a pipeline, or one inside it, loads masks."""
-    if isinstance(steps, (list, tuple)):
-        return any(map(_loads_masks, steps))
+    if isinstance(steps, (list, tuple)) or is_named(steps):
+        return any(map(_loads_masks, steps_of(steps)))
     return isinstance(steps, dict) and (
         bool(steps.get('with_mask')) or _loads_masks(steps.get('transforms')))
 

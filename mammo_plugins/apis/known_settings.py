@@ -11,6 +11,7 @@ from mmengine import registry as roots
 from mmengine.registry import Registry
 from torch.utils.data import DataLoader
 
+from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import SCOPE
 
@@ -205,7 +206,8 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
         for key in set(part) - _HOOKS:
             if isinstance(part[key], dict) and 'type' not in part[key]:
                 yield f'{field}.{key}', 'no such hook' + nearest_or_all(key, _HOOKS)
-    if 'metainfo' in part and str(part.get('type')).endswith('ExamDataset'):
+    if 'metainfo' in part and any(isinstance(c, type) and issubclass(c, ExamDataset)
+                                  for c in _classes(part.get('type'), scope)):
         for key in set(part['metainfo'] or ()) - _METAINFO:
             yield f'{field}.metainfo.{key}', 'no such setting' + nearest_or_all(
                 key, _METAINFO)

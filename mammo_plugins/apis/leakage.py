@@ -4,6 +4,7 @@ from typing import Any, Dict, Iterator, Sequence, Set, Tuple
 
 from mmengine.config import Config
 
+from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.engine.data_configs import (datasets, image_roots,
                                                innermost_datasets)
 from mammo_plugins.registry import type_name
@@ -85,7 +86,7 @@ def check_banks(cfg: Config) -> None:
     dataset = cfg.train_dataloader.dataset
     banks = [(f'{field}.pipeline: {type_name(step)}.bank', step['bank'])
              for field, each in datasets('train_dataloader.dataset', dataset)
-             for step in each.get('pipeline') or ()
+             for step in steps_of(each.get('pipeline'))
              if type_name(step) in ('InsertLesions', 'PasteLesion')]
     for field, path in banks:
         check_bank_files(f'{field}: {path}', LesionBank.read(path), [

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterator, Tuple
 
 from mmengine.config import Config
 
+from mammo_plugins.datasets.pipeline import is_named, named_steps
 from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
 
 from .copied_settings import setting_at
@@ -72,13 +73,29 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
         for place, dataset in innermost_datasets(f'{field}.dataset',
                                                  loader.get('dataset') or {}):
-            steps = dataset.get('pipeline', [])
-            if not isinstance(steps, (list, tuple)):
-                yield f'{place}.pipeline', _expected(steps, 'a list of steps')
-                continue
-            for number, step in enumerate(steps):
-                if not isinstance(step, dict) and not callable(step):
-                    yield f'{place}.pipeline.{number}', _expected(step, _PART)
+            yield from _wrong_steps(dataset.get('pipeline', []), f'{place}.pipeline')
+
+
+def _wrong_steps(pipeline: Any, place: str) -> Iterator[Tuple[str, str]]:
+    """Yield what is no step of a pipeline, also inside its steps."""
+    if is_named(pipeline):
+        try:
+            named_steps(pipeline)
+        except ValueError as error:
+            field, _, what = str(error).partition(': ')
+            yield f'{place}.{field}', what
+            return
+    elif not isinstance(pipeline, (list, tuple)):
+        yield place, _expected(pipeline, 'a list of steps, or a dict of them by name')
+        return
+    items = (named_steps(pipeline).items() if is_named(pipeline)
+             else enumerate(pipeline))
+    for key, step in items:
+        if isinstance(step, dict):
+            if 'transforms' in step and is_named(step['transforms']):
+                yield from _wrong_steps(step['transforms'], f'{place}.{key}.transforms')
+        elif not callable(step):
+            yield f'{place}.{key}', _expected(step, _PART)
 
 
 def other_kinds(cfg: Config, options: Dict[str, Any]) -> Iterator[Tuple[str, str]]:

@@ -18,7 +18,7 @@ def loading_steps(pipeline: Any) -> Iterator[dict]:
     """Yield every LoadMammogram of a pipeline, also inside other transforms.
 
     Args:
-        pipeline (list[dict]): Of a config.
+        pipeline (list | dict): Of a config.
     """
     if isinstance(pipeline, dict):
         if type_name(pipeline) == 'LoadMammogram':
@@ -33,12 +33,13 @@ def without_step(pipeline: Any, name: str) -> Any:
     """Return a pipeline without the steps of a type, also inside other transforms.
 
     Args:
-        pipeline (list[dict]): Of a config.
+        pipeline (list | dict): Of a config.
         name (str): The type, without its scope.
     """
     if isinstance(pipeline, dict):
-        return type(pipeline)(
-            (key, without_step(value, name)) for key, value in pipeline.items())
+        return type(pipeline)((key, without_step(value, name))
+                              for key, value in pipeline.items()
+                              if type_name(value) != name)
     if isinstance(pipeline, (list, tuple)):
         # a tuple stays one, such as the scale of Resize
         return type(pipeline)(without_step(step, name) for step in pipeline

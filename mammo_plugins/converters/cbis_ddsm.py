@@ -7,6 +7,8 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from tqdm import tqdm
 
+from mammo_plugins.structures.categories import CBIS_DDSM
+
 from .base import Converter
 from .cells import CONCERN, most_concerning, read_birads, read_density
 from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
@@ -123,7 +125,7 @@ class CBISDDSMConverter(Converter):
     same field and is left out.
     """
     name = 'CBIS-DDSM'
-    categories = tuple(CATEGORIES.values())
+    categories = CBIS_DDSM
     official_split = True
 
     def catalogue(self, raw: Path) -> Catalogue:

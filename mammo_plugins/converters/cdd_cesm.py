@@ -3,6 +3,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.categories import CDD_CESM
+
 from .base import Converter
 from .cells import is_empty, most_concerning, read_all_birads, read_densest
 from .cdd_cesm_tables import (COLUMNS, ImageFacts, ImageKey, Workbook, findings_of,
@@ -62,8 +64,7 @@ class CDDCESMConverter(Converter):
     of a benign view are benign.
     """
     name = 'CDD-CESM'
-    categories = ('mass', 'calcification', 'architectural distortion', 'asymmetry',
-                  'non-mass enhancement', 'other')
+    categories = CDD_CESM
     ratios = dict(train=0.7, val=0.2, test=0.1)
 
     def catalogue(self, raw: Path) -> Catalogue:

@@ -31,6 +31,7 @@ from typing import Dict, List, Optional, Set, Tuple, Union
 from tqdm import tqdm
 
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
+from mammo_plugins.structures.categories import CMMD
 
 from .base import Converter
 from .cells import is_empty, read_side
@@ -60,7 +61,7 @@ Labels = Dict[str, Optional[str]]
 class CMMDConverter(Converter):
     """Reads CMMD; see the module for its format and the rules."""
     name = 'CMMD'
-    categories = ('mass', 'calcification')
+    categories = CMMD
     ratios = dict(train=0.85, val=0., test=0.15)
 
     def catalogue(self, raw: Path) -> Catalogue:

@@ -36,6 +36,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import cv2
 
 from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.structures.categories import DDSM
 
 from .base import Converter
 from .cells import read_birads, read_density
@@ -92,7 +93,7 @@ class _Case(NamedTuple):
 class DDSMConverter(Converter):
     """Converts the original DDSM; see the module for format and rules."""
     name = 'ddsm'
-    categories = ('mass', 'calcification', 'other')
+    categories = DDSM
 
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""

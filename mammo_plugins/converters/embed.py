@@ -36,12 +36,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.categories import EMBED
 from mammo_plugins.structures.fields import is_number
 
 from .base import Converter
 from .cells import is_empty, read_count, read_flag, read_side
 from .choice import view_key
-from .embed_findings import (CLINICAL, KINDS, BreastFacts, ClinicalExam,
+from .embed_findings import (CLINICAL, BreastFacts, ClinicalExam,
                              plain_id, read_exams, severity_note)
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
@@ -64,7 +65,7 @@ _TYPES = {'2d': None, 'cview': _SYNTHETIC}
 class EMBEDConverter(Converter):
     """Reads EMBED; see the module for its format and the rules."""
     name = 'EMBED'
-    categories = (*KINDS, 'finding')
+    categories = EMBED
 
     def catalogue(self, raw: Path) -> Catalogue:
         """Find all views; see :meth:`Converter.catalogue`."""

@@ -26,6 +26,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.categories import INBREAST
+
 from .base import Converter
 from .cells import read_birads, read_density
 from .inbreast_files import (PIXEL_MM, Region, RegionError, mend_dicom,
@@ -57,9 +59,7 @@ class INbreastConverter(Converter):
     ``pathology`` is null throughout: the set has no biopsy result by lesion.
     """
     name = 'inbreast'
-    categories = ('mass', 'calcification', 'calcification cluster',
-                  'spiculated region', 'architectural distortion', 'asymmetry',
-                  'other')
+    categories = INBREAST
     ratios = dict(train=0.6, val=0.2, test=0.2)  # those of DisAsymNet
 
     def catalogue(self, raw: Path) -> Catalogue:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from mammo_plugins.io import MammogramError, read_header
+from mammo_plugins.structures.categories import MINI_MIAS
 
 from .base import Converter
 from .raw_folder import RawFolder
@@ -76,7 +77,7 @@ class _Film:
 class MiniMIASConverter(Converter):
     """Reads mini-MIAS; see the module for its format."""
     name = 'mini-MIAS'
-    categories = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
+    categories = MINI_MIAS
 
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`."""

@@ -30,6 +30,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures.categories import RSNA
+
 from .base import Converter
 from .cells import is_empty, read_birads, read_density, read_flag, read_side
 from .raw_folder import RawFolder, Row
@@ -53,6 +55,7 @@ Breast = Tuple[str, str]
 class RSNAConverter(Converter):
     """Reads the RSNA set; see the module for its format and the rules."""
     name = 'RSNA'
+    categories = RSNA
 
     def catalogue(self, raw: Path) -> Catalogue:
         """Find all views; see :meth:`Converter.catalogue`."""

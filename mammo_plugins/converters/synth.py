@@ -31,6 +31,7 @@ import numpy as np
 from mammo_plugins.io import MammogramError
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.image_kind import FULL_FIELD
+from mammo_plugins.structures.categories import SYNTH
 
 from .base import Converter
 from .raw_folder import RawFolder
@@ -77,7 +78,7 @@ class SynthView(RawView):
 class SynthConverter(Converter):
     """Reads M-SYNTH and T-SYNTH; see the module for their files."""
     name = 'M-SYNTH and T-SYNTH'
-    categories = ('mass', )
+    categories = SYNTH
     ratios = dict(train=0.666, val=0.167, test=0.167)  # 200, 50 and 50 of 300
 
     def catalogue(self, raw: Path) -> Catalogue:

@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 from mammo_plugins.structures import BIRADS
+from mammo_plugins.structures.categories import VINDR_MAMMO
 
 from .base import Converter
 from .cells import (most_concerning, read_birads, read_count, read_density,
@@ -78,7 +79,7 @@ _PARTS = {'training': 'train', 'train': 'train', 'validation': 'val', 'val': 'va
 class VinDrMammoConverter(Converter):
     """Reads VinDr-Mammo; see the module for its format and the rules."""
     name = 'VinDr-Mammo'
-    categories = tuple(_KINDS.values())
+    categories = VINDR_MAMMO
     official_split = True
 
     def catalogue(self, raw: Path) -> Catalogue:

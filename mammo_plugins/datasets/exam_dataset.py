@@ -14,9 +14,11 @@ from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam
 from mammo_plugins.verification import load_sound_exams
 
 from .label_rule import LabelRule
+from .pipeline import Pipeline, steps_of
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
 PARTNERS = ('ipsilateral', 'bilateral')
+REST = 'rest'  # of the categories
 _NO_CLASS = -1  # label of a region that is ignored for its category
 
 
@@ -56,18 +58,21 @@ class ExamDataset(BaseDataset):
             :class:`~mammo_plugins.datasets.label_rule.LabelRule`, which sets
             ``gt_label`` of targets and views. Targets without a class are left
             out, and the counts are logged. Defaults to ``None``.
-        other_classes (Sequence[str]): Categories whose lesions are left out; the file
-            may lack them. What has no other lesion then counts as normal, and
-            :meth:`summary` tells how much that is. Defaults to none.
-        ignored_classes (Sequence[str]): Categories whose lesions are regions to be
-            ignored (``ignore_flag``, ``bbox_label`` -1), neither lesion nor
+        other_classes (Sequence[str] | str): Categories whose lesions are left out; the
+            file may lack them. What has no other lesion then counts as normal, and
+            :meth:`summary` tells how much that is. 'rest' stands for all that the
+            other lists do not name. Defaults to none.
+        ignored_classes (Sequence[str] | str): Categories whose lesions are regions to
+            be ignored (``ignore_flag``, ``bbox_label`` -1), neither lesion nor
             background: what is drawn there may be of ``classes`` too, as where a
-            view's findings are of several kinds. The file may lack them. Defaults
-            to none.
+            view's findings are of several kinds. The file may lack them. 'rest' as in
+            ``other_classes``. Defaults to none.
+        pipeline (list | dict): Steps in order, or by name; see
+            :func:`~mammo_plugins.datasets.pipeline.named_steps`. Defaults to none.
         extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
-        ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
+        ann_file, metainfo, data_root, filter_cfg, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
@@ -92,9 +97,10 @@ class ExamDataset(BaseDataset):
                  modality: Union[str, Sequence[str], None] = None,
                  complete: bool = False,
                  labels: Optional[dict] = None,
-                 other_classes: Sequence[str] = (),
-                 ignored_classes: Sequence[str] = (),
+                 other_classes: Union[Sequence[str], str] = (),
+                 ignored_classes: Union[Sequence[str], str] = (),
                  extra_roots: Sequence[str] = (),
+                 pipeline: Pipeline = (),
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -104,11 +110,14 @@ class ExamDataset(BaseDataset):
                              f'some of {PARTNERS}')
         for name, listed in (('other_classes', other_classes),
                              ('ignored_classes', ignored_classes)):
-            if isinstance(listed, str):
+            if isinstance(listed, str) and listed != REST:
                 what = 'leave out' if name == 'other_classes' else 'ignore'
                 raise ValueError(
                     f'ExamDataset.{name}: {listed!r}; expected the names of the '
-                    f"categories to {what}, such as ('calcification', )")
+                    f"categories to {what}, such as ('calcification', ), or '{REST}'")
+        if other_classes == ignored_classes == REST:
+            raise ValueError(f"ExamDataset: other_classes and ignored_classes are both "
+                             f"'{REST}'; the rest is either left out or ignored")
         if partners and target != 'view':
             raise ValueError('ExamDataset.partners: only a view has partners; '
                              f'target={target!r} holds all its views already')
@@ -120,11 +129,11 @@ class ExamDataset(BaseDataset):
         self.modality = modality
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
-        self.other_classes = tuple(other_classes)
-        self.ignored_classes = tuple(ignored_classes)
+        self.other_classes = other_classes
+        self.ignored_classes = ignored_classes
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, pipeline=steps_of(pipeline), **kwargs)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file.
@@ -193,14 +202,16 @@ class ExamDataset(BaseDataset):
         return wanted
 
     def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
-        classes, others = self.metainfo['classes'], self.other_classes
-        lists = dict(classes=classes, other_classes=others,
-                     ignored_classes=self.ignored_classes)
+        classes = self.metainfo['classes']
         if isinstance(classes, str):
             raise AnnotationError(
                 f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
                 f'names, such as ({classes!r}, ) with a comma for one')
         named = [category['name'] for category in categories]
+        self.other_classes, self.ignored_classes = self._without_rest(named)
+        others = self.other_classes
+        lists = dict(classes=classes, other_classes=others,
+                     ignored_classes=self.ignored_classes)
         unknown = [name for name in named if not any(
             name in listed for listed in lists.values())]
         lacking = [name for name in classes if name not in named]
@@ -222,6 +233,14 @@ class ExamDataset(BaseDataset):
         labels.update(dict.fromkeys(self.ignored_classes, _NO_CLASS))
         return {c['id']: labels[c['name']] for c in categories
                 if c['name'] in labels}
+
+    def _without_rest(self, named: List[str]) -> List[tuple]:
+        """Return the lists of what is left out and ignored, 'rest' written out."""
+        given = [self.other_classes, self.ignored_classes]
+        known = {*self.metainfo['classes'],
+                 *(name for listed in given if listed != REST for name in listed)}
+        rest = tuple(name for name in named if name not in known)
+        return [rest if listed == REST else tuple(listed) for listed in given]
 
     def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}

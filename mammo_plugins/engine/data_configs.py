@@ -36,7 +36,10 @@ def datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
         dataset (dict): Its config.
     """
     yield field, dataset
-    for i, inner in enumerate(dataset.get('datasets') or ()):
+    held = dataset.get('datasets') or ()
+    for i, inner in held.items() if isinstance(held, dict) else enumerate(held):
+        if inner is None:  # left out
+            continue
         yield from datasets(f'{field}.datasets.{i}', inner)
     if dataset.get('dataset'):
         yield from datasets(f'{field}.dataset', dataset['dataset'])

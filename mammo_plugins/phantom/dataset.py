@@ -19,6 +19,7 @@ from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
 from mammo_plugins.phantom.physics import WHITE
 from mammo_plugins.stopping import start_worker
 from mammo_plugins.structures import split_patients
+from mammo_plugins.structures.categories import PHANTOM
 
 # a change of what the same parameters produce needs a new number
 PHANTOM_VERSION = '1.0'
@@ -286,10 +287,7 @@ def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
         },
         'images': images,
         'annotations': annotations,
-        'categories': [{
-            'id': 1,
-            'name': 'mass'
-        }]
+        'categories': [dict(id=i, name=name) for i, name in enumerate(PHANTOM, 1)]
     }
 
 

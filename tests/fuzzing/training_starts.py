@@ -18,7 +18,7 @@ CONFIGS = ['configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
            'configs/divf/divf-concatenate_r18_phantom.py',
            'configs/mamminet_v2_phantom.py',
            'configs/blending/mask-rcnn_r18_phantom.py',
-           'configs/disasym/asyc-asyd_phantom.py']
+           'configs/disasym/disasymnet_phantom.py']
 GENERAL = 'the traceback is in'  # of the line for what nobody has foreseen
 # of the first config; the kinds that users meet most come first
 KNOWN = [

@@ -1,27 +1,23 @@
 """DisAsymNet on exams in folders, whole and with holes."""
 import json
 import shutil
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from config_runs import row
 
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs/disasym'
-
-
 def inferencer_of(name, folder):
-    config = CONFIGS / f'{name}_phantom.py'
+    config = row('disasym', name)
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
-        model = MODELS.build(Config.fromfile(config).model)
+        model = MODELS.build(config.model)
     for head in (model.asyc.abnormal_head, model.asyc.asymmetry_head):
         if head is not None:
             torch.nn.init.normal_(head.weight, std=3.)
@@ -45,7 +41,7 @@ def folder(phantom_root, tmp_path):
 
 def by_hand(model, folder, view):
     """Probabilities of asymmetry, right and left."""
-    size = Config.fromfile(CONFIGS / 'asyc-asyd_phantom.py').size
+    size = (96, 48)  # of the phantom's config
     images = [torch.tensor(resized(
         LoadMammogram().load(str(folder / f'{side}_{view}.dcm'))[0], size))[None, None]
         for side in 'RL']

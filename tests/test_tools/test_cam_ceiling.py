@@ -36,7 +36,7 @@ def test_a_map_that_knows(seed):
 
 def test_figures_of_a_finer_grid_are_better(phantom_root, monkeypatch, capsys):
     data = f'test_dataloader.dataset.data_root={phantom_root}'
-    config = ROOT / 'configs/disasym/asyc_phantom.py'
+    config = ROOT / 'configs/disasym/disasymnet_phantom.py'
     found = []
     for more, said in (
             ((), 'maps of 12 x 6 places, receptive field 227 pixels'),

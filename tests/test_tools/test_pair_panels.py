@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / 'configs/disasym/asyc-asyd_phantom.py'
+CONFIG = ROOT / 'configs/disasym/disasymnet_phantom.py'
 spec = importlib.util.spec_from_file_location(
     'pair_panels_tool', ROOT / 'tools/analysis_tools/pair_panels.py')
 tool = importlib.util.module_from_spec(spec)

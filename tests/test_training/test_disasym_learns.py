@@ -31,14 +31,14 @@ def pair_root(tmp_path_factory):
 
 @pytest.fixture
 def runner(pair_root, tmp_path):
-    cfg = Config.fromfile(CONFIGS / 'asyc-asyd_phantom.py')
+    cfg = Config.fromfile(CONFIGS / 'disasymnet_phantom.py')
+    cfg.train_dataloader.dataset.pipeline.insert = None
     for part in ('train', 'val', 'test'):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(pair_root)
-        loader.dataset.pipeline[0].transforms[0].cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.load.transforms.image.cache_dir = str(tmp_path / 'cache')
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
-    cfg.param_scheduler[0].update(end=EPOCHS, T_max=EPOCHS)
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)
 

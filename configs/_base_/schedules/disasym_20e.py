@@ -3,15 +3,6 @@
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-val_evaluator = [
-    dict(
-        type='ROCMetric',
-        prefix='asymmetric',
-        class_names=('symmetric', 'asymmetric')),
-    dict(type='ViewROCMetric', class_names=('normal', 'abnormal')),
-    dict(type='WeakLocalizationMetric')
-]
-test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='Adam', lr=0.0001))

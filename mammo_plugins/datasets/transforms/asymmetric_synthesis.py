@@ -1,14 +1,15 @@
 """Asymmetric pairs made of symmetric ones in the pipeline."""
-from typing import Dict, Iterator, List, Optional, Sequence, Union
+from typing import Dict, Iterator, Optional, Sequence, Union
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms import BaseTransform
 
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LesionBank
 from mammo_plugins.synthesis import insert_lesions
 
+from ..pipeline import Pipeline, compose
 from .bank_lesions import (check_bank, draw_centres, lesion_size, tissue_mask,
                            turned_patch)
 from .synthesis import small_breast_mask
@@ -192,17 +193,14 @@ class WithCleanImage(BaseTransform):
     - clean_img, synthetic_mask (optional): of :class:`InsertLesions`
 
     Args:
-        transforms (list[dict]): A pipeline for one view.
+        transforms (list | dict): A pipeline for one view; its steps may have names, see
+            :func:`~mammo_plugins.datasets.pipeline.named_steps`.
     """
 
     KEYS = ('img', 'clean_img', 'synthetic_mask')
 
-    def __init__(self, transforms: List[Union[dict, BaseTransform]]) -> None:
-        # mmcv's Compose builds by mmcv's registry; ours knows more names
-        self.transforms = Compose([
-            TRANSFORMS.build(t) if isinstance(t, dict) else t
-            for t in transforms
-        ])
+    def __init__(self, transforms: Pipeline) -> None:
+        self.transforms = compose(transforms)
 
     def __iter__(self) -> Iterator[BaseTransform]:
         """Let ``share_random_params`` of ``ForEachView`` reach the transforms."""

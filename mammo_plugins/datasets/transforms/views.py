@@ -1,11 +1,13 @@
 """Transforms on samples of several views."""
 from contextlib import nullcontext
-from typing import List, Optional, Union
+from typing import List, Optional
 
-from mmcv.transforms import BaseTransform, Compose
+from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_random_params
 
 from mammo_plugins.registry import TRANSFORMS
+
+from ..pipeline import Pipeline, compose
 
 
 @TRANSFORMS.register_module()
@@ -49,7 +51,8 @@ class ForEachView(BaseTransform):
     - views (dict[str, dict])
 
     Args:
-        transforms (list[dict]): A pipeline for one view.
+        transforms (list | dict): A pipeline for one view; its steps may have names, see
+            :func:`~mammo_plugins.datasets.pipeline.named_steps`.
         share_random_params (bool): Whether all views get the same random draws,
             so that geometry stays in step. Defaults to False.
         views (list[str], optional): Names of the views to transform. Defaults to
@@ -57,14 +60,10 @@ class ForEachView(BaseTransform):
     """
 
     def __init__(self,
-                 transforms: List[Union[dict, BaseTransform]],
+                 transforms: Pipeline,
                  share_random_params: bool = False,
                  views: Optional[List[str]] = None) -> None:
-        # mmcv's Compose builds by mmcv's registry; ours knows more names
-        self.transforms = Compose([
-            TRANSFORMS.build(t) if isinstance(t, dict) else t
-            for t in transforms
-        ])
+        self.transforms = compose(transforms)
         self.share_random_params = share_random_params
         self.views = views
 

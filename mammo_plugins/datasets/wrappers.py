@@ -1,0 +1,52 @@
+"""Wrappers of data sets whose parts have names, for configs to exchange one."""
+from typing import Mapping, Optional, Sequence, Union
+
+from mmdet.datasets import ConcatDataset, MultiImageMixDataset
+
+from mammo_plugins.registry import DATASETS
+
+from .pipeline import Pipeline, steps_of
+
+
+@DATASETS.register_module()
+class NamedConcatDataset(ConcatDataset):
+    """mmdet's ``ConcatDataset`` of data sets by name.
+
+    Args:
+        datasets (dict[str, dict] | list[dict]): Data sets; those by name follow each
+            other in the order of the names, ``None`` leaves one out.
+        **kwargs: As in mmdet.
+    """
+
+    def __init__(self, datasets: Union[Mapping[str, Optional[dict]], Sequence[dict]],
+                 **kwargs) -> None:
+        super().__init__(parts_of(datasets), **kwargs)
+
+
+@DATASETS.register_module()
+class NamedMixDataset(MultiImageMixDataset):
+    """mmdet's ``MultiImageMixDataset``, whose steps may have names.
+
+    Args:
+        dataset (dict): The data set whose samples are mixed.
+        pipeline (list | dict): Steps in order or by name, see
+            :func:`~mammo_plugins.datasets.pipeline.named_steps`.
+        **kwargs: As in mmdet.
+    """
+
+    def __init__(self, dataset: dict, pipeline: Pipeline, **kwargs) -> None:
+        super().__init__(dataset, steps_of(pipeline), **kwargs)
+
+
+def parts_of(datasets: Union[Mapping[str, Optional[dict]], Sequence[dict], None]
+             ) -> list:
+    """Return data sets of a wrapper's config as a list.
+
+    Args:
+        datasets (dict | list, optional): By name or in order.
+    """
+    if isinstance(datasets, Mapping):
+        # a config that MMEngine writes has its keys sorted
+        return [datasets[name] for name in sorted(datasets)
+                if datasets[name] is not None]
+    return list(datasets or ())

@@ -1,0 +1,37 @@
+"""An evaluator whose metrics have names, so that a config exchanges one by its name."""
+from typing import Any, List, Mapping, Optional, Sequence, Union
+
+from mmengine.evaluator import Evaluator
+
+from mammo_plugins.registry import EVALUATOR
+
+
+@EVALUATOR.register_module()
+class NamedEvaluator(Evaluator):
+    """MMEngine's ``Evaluator`` of metrics by name.
+
+    Args:
+        metrics (dict[str, dict] | list[dict]): Metrics; ``None`` leaves one out.
+    """
+
+    def __init__(self,
+                 metrics: Union[Mapping[str, Optional[dict]], Sequence]) -> None:
+        super().__init__(metrics_of(metrics))
+
+
+def metrics_of(evaluator: Any) -> List[Any]:
+    """Return the metrics of an evaluator's config as a list.
+
+    Args:
+        evaluator (dict | list, optional): ``val_evaluator`` or ``test_evaluator`` of
+            a config: a metric, a list of them, or an evaluator with ``metrics``; also
+            metrics by name.
+    """
+    if isinstance(evaluator, Mapping):
+        if 'metrics' in evaluator:
+            return metrics_of(evaluator['metrics'])
+        if 'type' in evaluator:
+            return [evaluator]
+        return [metric for metric in evaluator.values() if metric is not None]
+    return list(evaluator) if isinstance(evaluator, (list, tuple)) else (
+        [] if evaluator is None else [evaluator])
