@@ -51,7 +51,7 @@ def rows_of(folder, *left_out):
 def changed(settings, **values):
     """Settings with other values for some keys, wherever they stand."""
     if isinstance(settings, (list, tuple)):
-        return [changed(item, **values) for item in settings]
+        return type(settings)(changed(item, **values) for item in settings)
     if isinstance(settings, dict):
         return {key: values[key] if key in values else changed(value, **values)
                 for key, value in settings.items()}

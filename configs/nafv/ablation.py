@@ -24,26 +24,41 @@ same_masses = {
 }
 
 
-def row(name, title, needs=(), **options):
+# what makes a row of NaFV-Net as it is
+parts = {
+    'no-asymmetry': {'model.segmentor.gated': False},
+    'no-attention': {'model.segmentor.attentions': []},
+    'no-cross-attention': {'model.segmentor.attentions': ['self']},
+    'dual-view': {'model.mixer.four_views': False, 'model.robust_loss': None},
+    'no-position-mask': {'model.jitter': 0.},
+    'printed-mask': {'model.distance_unit': 1.},
+    'frozen': {'train_cfg.stages.classification.trainable': ['mixer', 'head']}
+}
+
+
+def row(title, part=None, needs=(), system='nafv-net', **options):
     """A row."""
     return dict(
         title=title,
-        config=f'configs/nafv/{name}_phantom.py',
+        config=f'configs/nafv/{system}_phantom.py',
         needs=list(needs),
-        options=dict(quiet, **options))
+        options={**quiet, **parts.get(part, {}), **options})
 
 
 rows = {
-    'segmentor': row('nafv-net', 'Ours', **segmentation_only),
-    'unet': row('nafv-net_unet', 'UNet', **segmentation_only),
-    'no-asymmetry': row('nafv-net_no-asymmetry', 'Without asymmetry sensitivity'),
-    'no-attention': row('nafv-net_no-attention', 'Without attention')
+    'segmentor': row('Ours', **segmentation_only),
+    'unet': row('UNet', system='nafv-net_unet', **segmentation_only),
+    'no-asymmetry': row('Without asymmetry sensitivity', 'no-asymmetry'),
+    'no-attention': row('Without attention', 'no-attention'),
+    # not in a table of ours (--rows no-cross-attention)
+    'no-cross-attention': row('CC and MLO without each other', 'no-cross-attention')
 }
-for name, title in (('', 'NaFV-Net'), ('_dual-view', 'Without four views'),
-                    ('_no-position-mask', 'Without moved masks ("position mask")'),
-                    ('_frozen', 'Embedding not trained (random, no DINOv2)')):
-    rows['nafv-net' + name] = row(
-        'nafv-net' + name, title, ['segmentor'], **same_masses)
+for name, title in (('', 'NaFV-Net'), ('dual-view', 'Without four views'),
+                    ('no-position-mask', 'Without moved masks ("position mask")'),
+                    ('printed-mask', 'Algorithm 1 as printed'),
+                    ('frozen', 'Embedding not trained (random, no DINOv2)')):
+    rows[f'nafv-net_{name}' if name else 'nafv-net'] = row(
+        title, name, ['segmentor'], **same_masses)
 
 tables = [
     dict(

@@ -4,13 +4,13 @@
 _base_ = './nafv-net_phantom.py'
 model = dict(modality=None, segmentor=dict(modality=None))
 
-pipeline = [
-    _base_.pipeline[0],
-    dict(type='RegisterSides'),
-    dict(type='PackExamInputs', views=('RCC', 'LCC', 'RMLO', 'LMLO'))
-]
-settings = dict(data_root='data/phantom_ffdm/', modality=None, pipeline=pipeline)
-train_dataloader = dict(dataset=settings)
-val_dataloader = dict(dataset=settings)
-test_dataloader = dict(dataset=settings)
-del settings
+ordinary = dict(
+    data_root='data/phantom_ffdm/',
+    modality=None,
+    pipeline=dict(
+        register=dict(modality=None),
+        pack=dict(views=('RCC', 'LCC', 'RMLO', 'LMLO'))))
+train_dataloader = dict(dataset=ordinary)
+val_dataloader = dict(dataset=ordinary)
+test_dataloader = dict(dataset=ordinary)
+del ordinary

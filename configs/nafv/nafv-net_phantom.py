@@ -5,8 +5,9 @@
 #     python tools/train.py configs/nafv/nafv-net_phantom.py
 # The last weights are tested, nothing is selected.
 _base_ = [
-    '../_base_/models/nafv_net.py', '../_base_/datasets/phantom_cem_exam.py',
-    '../_base_/schedules/nafv_500e.py', '../_base_/default_runtime.py'
+    '../_base_/models/nafv_net.py', '../_base_/tasks/exam.py',
+    '../_base_/datasets/cdd_cesm_exam.py', '../_base_/schedules/nafv_500e.py',
+    '../_base_/default_runtime.py'
 ]
 
 model = dict(
@@ -48,7 +49,20 @@ train_cfg = dict(
             val_interval=None,
             save_best=None)))
 del adamw, cosine
-train_dataloader = dict(batch_size=8)
+
+phantom = dict(
+    _base_.data_set,
+    type='Phantom',
+    data_root='data/phantom_cem/',
+    pipeline=dict(
+        _base_.data_set.pipeline,
+        load=dict(transforms=dict(resize=dict(scale=(64, 128))))))
+train_dataloader = dict(batch_size=8, num_workers=1, dataset=phantom)
+# there is no val part: validation shows the test part
+val_dataloader = dict(
+    num_workers=1, dataset=dict(phantom, ann_file='annotations/test.json'))
+test_dataloader = dict(num_workers=1, dataset=phantom)
+del phantom
 auto_scale_lr = dict(base_batch_size=8)
 custom_hooks = []
 default_hooks = dict(logger=dict(interval=25))

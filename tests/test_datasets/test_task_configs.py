@@ -67,7 +67,7 @@ def test_classes_and_views(name, exams, tmp_path):
         facts = cfg.data_set
         cfg = Config.fromfile(FOLDER.parent / f"tasks/{name.rpartition('_')[2]}.py")
         for part in ('train', 'val', 'test'):
-            cfg[f'{part}_dataloader'].dataset.update(facts)
+            cfg.merge_from_dict({f'{part}_dataloader.dataset': facts})
     for part in ('train', 'val', 'test'):
         settings = cfg[f'{part}_dataloader'].dataset
         settings.data_root = str(tmp_path)
@@ -97,9 +97,12 @@ def test_regions_of_other_findings_are_ignored(name, exams, tmp_path):
     """A mass may be among several findings: such regions are no background."""
     exams(name, '2', '4')
     path = tmp_path / 'annotations/train.json'
-    settings = Config.fromfile(FOLDER / f'{name}.py').train_dataloader.dataset
+    cfg = Config.fromfile(FOLDER.parent / 'tasks/exam.py')
+    cfg.merge_from_dict({
+        'train_dataloader.dataset': Config.fromfile(FOLDER / f'{name}.py').data_set})
+    settings = cfg.train_dataloader.dataset
     settings.data_root = str(tmp_path)
-    settings.pipeline[0].transforms[0].pop('cache_dir')
+    settings.pipeline.load.transforms.image.cache_dir = None
 
     def maps():
         with DATASETS.switch_scope_and_registry('mammo'):

@@ -15,7 +15,7 @@ train_cfg = dict(
                 optimizer=dict(type='SGD', lr=0.01, weight_decay=0.0001, momentum=0.9)),
             val_begin=100,
             val_interval=1,
-            val_evaluator=[dict(type='SegmentationMetric', n_bootstrap=0)],
+            val_evaluator=dict(metrics=dict(malignancy=None)),
             save_best='segmentation/dice'),
         classification=dict(
             max_epochs=300,
@@ -28,15 +28,6 @@ train_cfg = dict(
             save_best='malignancy/auc')))
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-test_evaluator = [
-    dict(
-        type='ROCMetric',
-        prefix='malignancy',
-        class_names=('benign', 'malignant')),
-    dict(type='SegmentationMetric')
-]
-# intervals are for the test
-val_evaluator = [dict(metric, n_bootstrap=0) for metric in test_evaluator]
 
 # of the stages
 optim_wrapper = dict(type='OptimWrapper')

@@ -72,7 +72,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             - val_begin (int), val_interval (int): In epochs of the stage. By default
               the stage is validated at its end alone.
             - val_evaluator (dict | list): Metrics of its validation, in place of the
-              top-level ``val_evaluator``.
+              top-level ``val_evaluator``; without a ``type``, what differs of that,
+              such as ``dict(metrics=dict(malignancy=None))``.
             - save_best (str): Metric of its validation, the higher the better. The
               weights that were best by it are kept as by MMEngine's checkpoint hook,
               and the next stage goes on from them. Where a stage has it, the hook's
@@ -108,7 +109,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 train_dataloader=dataloader,
                 optim_wrapper=runner.optim_wrapper,
                 param_scheduler=runner.param_schedulers,
-                auto_scale_lr=runner.auto_scale_lr))
+                auto_scale_lr=runner.auto_scale_lr,
+                val_evaluator=runner.cfg.get('val_evaluator')))
         self._names = [stage.name for stage in parsed]
         self.stages: List[Stage] = [s for s in parsed if s.max_epochs]
         for stage in self.stages:

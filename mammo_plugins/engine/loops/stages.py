@@ -11,7 +11,7 @@ from mammo_plugins.registry import type_name
 
 LOOP = 'StagedTrainLoop'
 DEFAULTS = ('train_dataloader', 'optim_wrapper', 'param_scheduler',
-            'auto_scale_lr')
+            'auto_scale_lr', 'val_evaluator')
 MERGED = ('train_dataloader', 'optim_wrapper', 'auto_scale_lr')
 DETECTIONS_KEYS = ('dataloader', 'out_file')
 
@@ -39,7 +39,7 @@ class Stage:
         val_interval (int, optional): In epochs of the stage; ``None``, only at its
             end.
         val_evaluator (dict | list, optional): Metrics of its validation, in place of
-            the top-level ones.
+            the top-level ones; without a ``type``, what differs of these.
         save_best (str, optional): Metric, the higher the better, whose best weights
             are kept and what comes after goes on from.
         detections (dict, optional): ``dataloader`` and ``out_file`` of the
@@ -145,10 +145,14 @@ def _without_delete(value: Any) -> Any:
 def _complete(own: Mapping[str, Any],
               defaults: Mapping[str, Any]) -> Dict[str, Any]:
     """Return a stage's settings with what the run's top level says."""
-    complete = {**copy.deepcopy(dict(defaults)), **copy.deepcopy(dict(own))}
+    complete = {**copy.deepcopy(dict(defaults)), 'val_evaluator': None,
+                **copy.deepcopy(dict(own))}
     for key in MERGED:
         if key in own:
             complete[key] = _merged(defaults.get(key), own[key])
+    evaluator = own.get('val_evaluator')
+    if isinstance(evaluator, Mapping) and 'type' not in evaluator:
+        complete['val_evaluator'] = _merged(defaults.get('val_evaluator'), evaluator)
     detections = complete.get('detections') or {}
     if 'dataloader' in detections:
         detections['dataloader'] = _merged(
@@ -167,7 +171,8 @@ def parse_stages(stages: Mapping[str, dict], order: Sequence[str],
         stages (Mapping[str, dict]): By name.
         order (Sequence[str]): All names, in the order of training.
         defaults (Mapping[str, Any]): The run's ``train_dataloader``,
-            ``optim_wrapper``, ``param_scheduler`` and ``auto_scale_lr``.
+            ``optim_wrapper``, ``param_scheduler``, ``auto_scale_lr`` and
+            ``val_evaluator``.
 
     Returns:
         list[Stage]: Skipped ones included.

@@ -1,3 +1,0 @@
-# Table 3, without "manipulating the masks of the unaffected side".
-_base_ = './nafv-net_phantom.py'
-model = dict(jitter=0.)

@@ -1,3 +1,0 @@
-# Algorithm 1 as printed: weights of 0.9 - dist, in pixels, are 0 outside of boxes.
-_base_ = './nafv-net_phantom.py'
-model = dict(distance_unit=1.)
