@@ -13,9 +13,10 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
-from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
-                                             enable_amp, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_options, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import enable_amp
 from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json

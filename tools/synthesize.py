@@ -10,9 +10,10 @@ from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
                                 breast_saliency, loaded_breasts,
                                 loaded_normals, synthesis_stages,
                                 trained_model_of)
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError

@@ -22,7 +22,7 @@ from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import mixed_gradient_blend, poisson_blend
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 from .leakage import check_bank_files
 from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step

@@ -15,7 +15,7 @@ from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 

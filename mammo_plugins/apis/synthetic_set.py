@@ -12,7 +12,7 @@ from mammo_plugins.io import atomic_path, write_json
 from mammo_plugins.structures import load_coco_exam, synthetic_images
 from mammo_plugins.version import __version__
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 
 _LEVELS = 65535
 

@@ -10,7 +10,7 @@ from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.apis import (BlendedImages, blend_by,
                                 blend_by_mixed_gradients, blend_by_poisson,
                                 loaded_normals)
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
                                       load_coco_exam, validate_coco_exam)

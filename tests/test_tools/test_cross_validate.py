@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mammo_plugins.apis import ToolRunner
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 
 TOOL = 'tools/cross_validate.py'
 CONFIG = """

@@ -8,8 +8,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mammo_plugins.apis.command_line import ConfigError
 from mammo_plugins.apis.config_checks import check_out_of_fold
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]

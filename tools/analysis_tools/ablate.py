@@ -11,8 +11,9 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
-from mammo_plugins.apis.command_line import (ConfigError, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,

@@ -10,8 +10,9 @@ from mmengine.logging import MMLogger
 from torch import nn
 from tqdm import trange
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
