@@ -5,8 +5,8 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 from tqdm import trange
 
-from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 from mammo_plugins.models.utils import grad_cam
+from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 
 from .trained_model import TrainedModel
 

@@ -8,9 +8,8 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from tqdm import tqdm
 
 from .base import Converter
+from .cbis_ddsm_files import CaseFiles, Header, is_case, same_shape, same_size
 from .cells import CONCERN, most_concerning, read_birads, read_density
-from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
-                              same_size)
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
 

@@ -2,4 +2,3 @@
 
 ``functional`` is numpy alone; ``metrics`` wraps it for MMEngine's evaluator.
 """
-from .metrics import *  # noqa: F401,F403

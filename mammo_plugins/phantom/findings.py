@@ -1,6 +1,6 @@
 """What a breast holds beside its normal anatomy: lesions and their mimics."""
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import numpy as np
 

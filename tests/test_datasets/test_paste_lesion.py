@@ -8,8 +8,8 @@ from torch.utils.data import default_collate
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import BlendingDataset
-from mammo_plugins.datasets.transforms import (CropToLesion, PackBlendingInputs,
-                                               InsertLesions, PasteLesion, Resize)
+from mammo_plugins.datasets.transforms import (CropToLesion, InsertLesions,
+                                               PackBlendingInputs, PasteLesion, Resize)
 from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
 from mammo_plugins.phantom import PhantomConfig, make_exam
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
-from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
 from mammo_plugins.registry import DATASETS, TRANSFORMS
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
 LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]

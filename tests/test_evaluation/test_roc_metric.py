@@ -12,8 +12,8 @@ from mmpretrain.structures import DataSample
 from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mammo_plugins.evaluation import (MalignancyMetric, ROCMetric,
-                                      ViewROCMetric)
+from mammo_plugins.evaluation.metrics import (MalignancyMetric, ROCMetric,
+                                              ViewROCMetric)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 

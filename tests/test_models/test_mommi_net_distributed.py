@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-import mammo_plugins  # noqa: F401
+import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate

@@ -9,11 +9,12 @@ from mmengine.logging import print_log
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.datasets.label_rule import LabelRule
-from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
                                      sample_mask_parameters, synthesize_malignancy)
+
 from .saliency_places import SaliencyPlaces, Wanted
 
 MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found

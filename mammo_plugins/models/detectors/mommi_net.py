@@ -10,12 +10,12 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
                                         having, instances_from_map, own_image,
                                         view_key)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.segmentation import IGNORED
 
 from .held_out_branches import Branches, HeldOutBranches
 

@@ -8,10 +8,10 @@ from mmengine.structures import PixelData
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.segmentation import IGNORED
 
 SIDES = LATERALITIES[::-1]
 _MASS_AT_FIRST = 0.01  # probability
