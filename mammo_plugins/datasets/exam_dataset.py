@@ -7,8 +7,8 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam,
-                                      ImageRoots, Lesion, View, exams_from_coco,
+from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
+                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
                                       generation_of, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
@@ -16,7 +16,6 @@ from mammo_plugins.verification import load_sound_exams
 from .label_rule import LabelRule
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
-PARTNERS = ('ipsilateral', 'bilateral')
 _NO_CLASS = -1  # label of a region that is ignored for its category
 
 
@@ -267,7 +266,7 @@ class ExamDataset(BaseDataset):
         return [
             dict(self._named(exam, [v for v in views if v.laterality == side],
                              lambda v: v.view), laterality=side)
-            for side in LATERALITIES if any(v.laterality == side for v in views)
+            for side in sorted(LATERALITIES) if any(v.laterality == side for v in views)
         ]
 
     def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:

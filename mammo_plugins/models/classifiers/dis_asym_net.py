@@ -17,7 +17,6 @@ from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .asymmetry_classifier import PairFeatures
 
-SIDES = LATERALITIES[::-1]  # the right breast first, as in the paper
 WEIGHTS = dict(diag=1., rec=0.1, dics=1., syn=0.5)
 
 
@@ -162,7 +161,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
         if mode == 'predict':
             return self.predict(inputs, data_samples)
         if mode == 'tensor':
-            return self.classify(*(inputs[side] for side in SIDES))
+            return self.classify(*(inputs[side] for side in LATERALITIES))
         raise RuntimeError(f'DisAsymNet.forward: mode {mode!r}; expected tensor, '
                            'loss, refine or predict')
 
@@ -204,7 +203,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
     def _labels(data_samples: List[MultiViewDataSample],
                 like: Tensor) -> Tuple[Tensor, Tensor]:
         """Return y of each side, (2N, ), NaN if unknown, and y_asy, (N, )."""
-        sides = [sample.get(side).gt_label for side in SIDES
+        sides = [sample.get(side).gt_label for side in LATERALITIES
                  for sample in data_samples]
         sides = [math.nan if label is None else label for label in sides]
         asymmetric = torch.cat([sample.gt_label for sample in data_samples])
@@ -236,12 +235,12 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Returns:
             dict[str, Tensor]: Weighted losses.
         """
-        if any(len(inputs.get(side, ())) != len(data_samples) for side in SIDES):
+        if any(len(inputs.get(side, ())) != len(data_samples) for side in LATERALITIES):
             raise ValueError('DisAsymNet: a pair of the batch lacks a side; the '
                              'training set needs complete=True')
-        seen = torch.stack([inputs[side] for side in SIDES])  # (2, N, 1, H, W)
+        seen = torch.stack([inputs[side] for side in LATERALITIES])  # (2, N, 1, H, W)
         fakes = [i for i, sample in enumerate(data_samples)
-                 if any('clean_img' in sample.get(side) for side in SIDES)]
+                 if any('clean_img' in sample.get(side) for side in LATERALITIES)]
         real = self._real(seen, data_samples)
         pairs = torch.cat([real, seen[:, fakes]], dim=1)
         feats = self.classify(*pairs)
@@ -272,7 +271,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
     def _real(seen: Tensor, data_samples: List[MultiViewDataSample]) -> Tensor:
         """Return the images as they were before lesions were inserted."""
         real = seen.clone()
-        for k, side in enumerate(SIDES):
+        for k, side in enumerate(LATERALITIES):
             for i, sample in enumerate(data_samples):
                 if 'clean_img' in sample.get(side):
                     real[k, i] = sample.get(side).clean_img.to(seen)
@@ -314,13 +313,13 @@ class DisAsymNet(TwoObjectives, BaseModel):
             is of abnormality whatever the label, and with AsyD ``normal_img`` and
             ``abnormal_img`` (H, W).
         """
-        rows = {side: having(data_samples, side) for side in SIDES}
+        rows = {side: having(data_samples, side) for side in LATERALITIES}
         images = {
-            i: {side: inputs[side][rows[side].index(i)] for side in SIDES
+            i: {side: inputs[side][rows[side].index(i)] for side in LATERALITIES
                 if i in rows[side]} for i in range(len(data_samples))}
         right, left = (torch.stack([
             own.get(side, next(iter(own.values()))) for own in images.values()])
-            for side in SIDES)
+            for side in LATERALITIES)
         feats = self.classify(right, left)
         size = right.shape[2:]
         fields = dict(heat_map=feats.masks(size))
@@ -328,7 +327,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
             normal, lesions = self.disentangle(feats, size)
             fields.update(normal_img=normal[:, 0], abnormal_img=lesions[:, 0])
         for i, sample in enumerate(data_samples):
-            for k, side in enumerate(SIDES):
+            for k, side in enumerate(LATERALITIES):
                 if i not in rows[side]:
                     continue
                 row = k * len(data_samples) + i

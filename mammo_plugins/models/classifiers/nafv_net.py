@@ -11,16 +11,17 @@ from torch.nn import functional as F
 
 from mammo_plugins.anatomy import opencv_affine
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
-from mammo_plugins.models.segmentors.exam_segmentor import SIDES, drawn_map
+from mammo_plugins.models.segmentors.exam_segmentor import drawn_map
 from mammo_plugins.models.utils.grad_cam import grad_cam
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import VIEWS, with_modality
+from mammo_plugins.structures import (LATERALITIES, VIEWS, other_laterality,
+                                      with_modality)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
                                      lesion_boxes, position_mask)
 
 STAGES = ('segmentation', 'classification')
-FUSED = ('fused CC', 'fused MLO')
+FUSED = tuple(f'fused {view}' for view in VIEWS)
 _MOST_MASSES = 3  # of a view
 
 
@@ -293,7 +294,7 @@ class NaFVNet(BaseModel):
         pair = {f'affected {projection}': image * weights}
         if len(self.mixer.names) == len(AFFECTED):
             return pair
-        other = self._view_name(_opposite(side), projection)
+        other = self._view_name(other_laterality(side), projection)
         unaffected = inputs[other][i, 0].cpu().numpy()
         view = sample.get(other)
         if 'contralateral' not in view:
@@ -335,10 +336,10 @@ class NaFVNet(BaseModel):
         if labelled:
             rules = [self._labelled, self._annotated, *rules]
         for rule in rules:
-            amounts = {side: rule(sample, side) for side in SIDES}
+            amounts = {side: rule(sample, side) for side in LATERALITIES}
             if len(set(amounts.values())) > 1:
                 return max(amounts, key=amounts.get)
-        return SIDES[0]
+        return LATERALITIES[0]
 
     def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
         return sum(int((drawn_map(view) == 1).sum())
@@ -366,10 +367,6 @@ def _largest_parts(masses: np.ndarray) -> np.ndarray:
         masses.astype(np.uint8), connectivity=8)
     areas = facts[1:, cv2.CC_STAT_AREA]
     return np.isin(labels, 1 + np.argsort(-areas, kind='stable')[:_MOST_MASSES])
-
-
-def _opposite(side: str) -> str:
-    return SIDES[1 - SIDES.index(side)]
 
 
 def _to_shape(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:

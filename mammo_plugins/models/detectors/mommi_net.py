@@ -15,11 +15,12 @@ from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
                                         having, instances_from_map, own_image,
                                         view_key)
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import PARTNERS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .held_out_branches import Branches, HeldOutBranches
 
-STAGES = ('ipsilateral', 'bilateral', 'fusion', 'malignancy')
+STAGES = (*PARTNERS, 'fusion', 'malignancy')
 
 
 @MODELS.register_module()
@@ -249,7 +250,7 @@ class MommiNet(BaseDetector):
             Metainfo ``model_views`` names the views that took part,
             ``registration_reason`` says why the other breast was not warped.
         """
-        if self.stage in ('ipsilateral', 'bilateral'):
+        if self.stage in PARTNERS:
             return getattr(self, self.stage).predict(inputs, data_samples, rescale)
         encoded = self.ipsilateral.encode_views(inputs, data_samples)
         results = []

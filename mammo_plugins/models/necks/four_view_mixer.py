@@ -10,9 +10,10 @@ from mammo_plugins.models.layers.med_blocks import (MedConvBlock,
                                                     MedCrossTransformerBlock,
                                                     MedTransformerBlock)
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS, other_view
 
-AFFECTED = ('affected CC', 'affected MLO')
-UNAFFECTED = ('unaffected CC', 'unaffected MLO')
+AFFECTED, UNAFFECTED = (tuple(f'{side} {view}' for view in VIEWS)
+                        for side in ('affected', 'unaffected'))
 Views = Dict[str, Tensor]
 
 
@@ -99,9 +100,8 @@ class FourViewMixer(BaseModule):
     def _partners(self, stage: int) -> Dict[str, str]:
         """Return with which view each one crosses in a stage."""
         if stage == 1:
-            swap = {'CC': 'MLO', 'MLO': 'CC'}
-            return {name: f'{name.split()[0]} {swap[name.split()[1]]}'
-                    for name in self.names}
+            return {f'{side} {view}': f'{side} {other_view(view)}'
+                    for side, view in map(str.split, self.names)}
         if stage == 2 and len(self.names) == 4:
             return dict(zip(AFFECTED + UNAFFECTED, UNAFFECTED + AFFECTED))
         return {}

@@ -7,10 +7,10 @@ from torch.nn import functional as F
 
 from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
 from mammo_plugins.models.layers.view_transformer import ViewTransformer
-from mammo_plugins.models.segmentors.exam_segmentor import (SIDES, ExamSegmentor,
+from mammo_plugins.models.segmentors.exam_segmentor import (ExamSegmentor,
                                                            mass_logits)
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 
 class _Decoder(nn.Module):
@@ -92,7 +92,7 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         """
         # both sides in one run: R beside L, then L beside R
         images = {projection: [inputs[self.view_name(side, projection)]
-                               for side in SIDES] for projection in VIEWS}
+                               for side in LATERALITIES] for projection in VIEWS}
         features = {
             projection: self.encoder(torch.cat(views), torch.cat(views[::-1]))
             for projection, views in images.items()}
@@ -103,6 +103,6 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         for projection, last in zip(VIEWS, deepest):
             size = images[projection][0].shape[2:]
             both = self.decoder(last, features[projection][:-1], size)
-            for side, part in zip(SIDES, both.chunk(2)):
+            for side, part in zip(LATERALITIES, both.chunk(2)):
                 found[self.view_name(side, projection)] = part
         return found

@@ -13,7 +13,6 @@ from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
-SIDES = LATERALITIES[::-1]
 _MASS_AT_FIRST = 0.01  # probability
 
 
@@ -88,7 +87,7 @@ class ExamSegmentor(BaseModel):
     def view_names(self) -> List[str]:
         """list[str]: Of the views that are segmented."""
         return [self.view_name(side, projection)
-                for side in SIDES for projection in VIEWS]
+                for side in LATERALITIES for projection in VIEWS]
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits of mass.
@@ -150,7 +149,7 @@ class ExamSegmentor(BaseModel):
                 probability = found[name][i, :, :height, :width]
                 view.pred_sem_seg = PixelData(
                     sem_seg=(probability > 0.5).long(), probability=probability)
-            areas = {side: self.segmented_area(sample, side) for side in SIDES}
+            areas = {side: self.segmented_area(sample, side) for side in LATERALITIES}
             most = max(areas, key=areas.get)
             sample.set_metainfo(dict(affected_side=most if areas[most] else None))
         return data_samples
