@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from mammo_plugins.models.layers.med_blocks import (MedConvBlock,
                                                     MedCrossTransformerBlock,
                                                     MedTransformerBlock)
+from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import VIEWS, other_view
 
@@ -32,16 +33,15 @@ class _Stage(BaseModule):
         self.cross = MedCrossTransformerBlock(
             channels, num_heads, reduction) if crosses else None
 
-    def forward(self, views: Views, partners: Dict[str, str]) -> Views:
-        x = torch.cat(list(views.values()))
+    def forward(self, views: ViewBatch, partners: Dict[str, str]) -> ViewBatch:
+        x = views.rows
         if self.shrink:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
-        parts = dict(zip(views, self.blocks(self.embed(x)).chunk(len(views))))
+        views = views.like(self.blocks(self.embed(x)))
         if self.cross is None or not partners:
-            return parts
-        mixed = self.cross(torch.cat([parts[name] for name in partners]),
-                           torch.cat([parts[other] for other in partners.values()]))
-        return dict(parts, **dict(zip(partners, mixed.chunk(len(partners)))))
+            return views
+        own, other = views.mask.paired(partners)
+        return views.scattered(own, self.cross(views.rows[own], views.rows[other]))
 
 
 @MODELS.register_module()
@@ -117,12 +117,11 @@ class FourViewMixer(BaseModule):
         Returns:
             dict[str, Tensor]: Of the affected side, (N, C_3, H / 4, W / 4).
         """
-        views = {name: features[name] for name in self.names}
+        views = ViewBatch.whole({name: features[name] for name in self.names})
         for number, stage in enumerate(self.stages):
             views = stage(views, self._partners(number))
-        # batch norm sees all views jointly
-        normed = self.norm(torch.cat(list(views.values()))).chunk(len(views))
-        return {name: part for name, part in zip(views, normed) if name in AFFECTED}
+        normed = views.map(self.norm).views  # which sees all views jointly
+        return {name: normed[name] for name in AFFECTED}
 
     @staticmethod
     def pool(maps: Views) -> Tensor:
