@@ -30,8 +30,8 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
             continue
         with torch.no_grad():
             data = model.data_preprocessor(pseudo_collate([dataset[i]]))
-            feats, rows = model.extract_feat(**data)
-        cams = grad_cam(feats, model.logits, class_index).cpu().numpy()
-        for (_, name), cam in zip(rows, cams):
+            feats = model.extract_feat(**data)
+        cams = grad_cam(feats.rows, model.logits, class_index).cpu().numpy()
+        for (_, name), cam in zip(feats.mask.places, cams):
             maps[view_name(info['views'][name])] = cam.astype(np.float32)
     return SaliencyMaps(maps)

@@ -36,6 +36,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import cv2
 
 from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.structures import VIEWS
 
 from .base import Converter
 from .cells import read_birads, read_density
@@ -290,7 +291,7 @@ def _join_lesions(views: List[FilmView]) -> None:
     for view in views:
         breasts[view.laterality].append(view)
     for laterality, pair in breasts.items():
-        if ({view.view for view in pair} == {'CC', 'MLO'}
+        if ({view.view for view in pair} == set(VIEWS)
                 and all(len(view.described) == len(view.lesions) == 1
                         for view in pair)
                 and len({view.described for view in pair}) == 1):

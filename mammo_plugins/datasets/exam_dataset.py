@@ -7,16 +7,16 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam,
-                                      ImageRoots, Lesion, View, exams_from_coco,
+from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
+                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
                                       generation_of, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
 from .label_rule import LabelRule
+from .transforms.random_geometry import check_registration
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
-PARTNERS = ('ipsilateral', 'bilateral')
 _NO_CLASS = -1  # label of a region that is ignored for its category
 
 
@@ -75,8 +75,9 @@ class ExamDataset(BaseDataset):
             error, one of its categories is not in one of ``classes``, ``other_classes``
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
-        ValueError: If ``target`` or ``partners`` is not one of those named, or
-            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list.
+        ValueError: If ``target`` or ``partners`` is not one of those named,
+            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list, or the
+            pipeline registers breasts that were moved by chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -125,6 +126,7 @@ class ExamDataset(BaseDataset):
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         super().__init__(*args, **kwargs)
+        check_registration(self.pipeline.transforms)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file.
@@ -267,7 +269,7 @@ class ExamDataset(BaseDataset):
         return [
             dict(self._named(exam, [v for v in views if v.laterality == side],
                              lambda v: v.view), laterality=side)
-            for side in LATERALITIES if any(v.laterality == side for v in views)
+            for side in sorted(LATERALITIES) if any(v.laterality == side for v in views)
         ]
 
     def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:

@@ -7,6 +7,8 @@ from mmcv.transforms.utils import cache_random_params
 
 from mammo_plugins.registry import TRANSFORMS
 
+from .random_geometry import random_geometry
+
 
 @TRANSFORMS.register_module()
 class SelectView(BaseTransform):
@@ -48,6 +50,11 @@ class ForEachView(BaseTransform):
 
     - views (dict[str, dict])
 
+    Added Keys, of each view:
+
+    - random_geometry (str): the first of the transforms that moves pixels by chance, if
+      there is one
+
     Args:
         transforms (list[dict]): A pipeline for one view.
         share_random_params (bool): Whether all views get the same random draws,
@@ -65,6 +72,7 @@ class ForEachView(BaseTransform):
             TRANSFORMS.build(t) if isinstance(t, dict) else t
             for t in transforms
         ])
+        self._random_geometry = random_geometry(self.transforms)
         self.share_random_params = share_random_params
         self.views = views
 
@@ -79,6 +87,9 @@ class ForEachView(BaseTransform):
                     views[name] = self.transforms(views[name])
                     if views[name] is None:
                         return None
+                    if self._random_geometry is not None:
+                        views[name]['random_geometry'] = (
+                            f'ForEachView > {self._random_geometry}')
         results['views'] = views
         return results
 
