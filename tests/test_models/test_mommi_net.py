@@ -67,6 +67,17 @@ def annotated(samples):
     return samples
 
 
+def normal(samples):
+    """Annotated samples without their lesions."""
+    samples = copy.deepcopy(samples)
+    for sample in samples:
+        views = sample['data_samples']
+        for view in map(views.get, views.view_names):
+            view.gt_instances = view.gt_instances[:0]
+            view.gt_sem_seg.sem_seg.zero_()
+    return samples
+
+
 def patches():
     samples = []
     for label in (0, 1):
