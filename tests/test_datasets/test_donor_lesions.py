@@ -77,7 +77,7 @@ def test_one_view_alone():
 
 @pytest.mark.parametrize('seed', range(20))
 def test_by_brute_force(seed):
-    """The pairing is stable: no two outlines are nearer to each other than to theirs."""
+    """No two outlines are nearer to each other than each to the one it has."""
     rng = np.random.default_rng(seed)
     cc, mlo = ([donor(x, kind) for x, kind in zip(
         rng.uniform(0, 99, n), rng.integers(2, size=n))] for n in rng.integers(1, 6, 2))

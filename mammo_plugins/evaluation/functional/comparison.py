@@ -67,7 +67,8 @@ def read_draws(summary: dict,
     Args:
         summary (dict): Of :func:`froc_summary` ('recall@0.5', ... by FPPI), of
             :func:`roc_summary` ('auc', 'macro_f1' at the first threshold that was
-            given, and 'macro_f1@chosen' at one that was chosen on another part; 'pf1' and 'f1_best' where ``ROCMetric`` added them) or of
+            given, and 'macro_f1@chosen' at one that was chosen on another part;
+            'pf1' and 'f1_best' where ``ROCMetric`` added them) or of
             :func:`means_summary` (by its names).
         figures (Sequence[str]): Names of v figures.
 
