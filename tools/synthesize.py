@@ -204,6 +204,7 @@ def paste(args: Namespace, cfg: Config) -> None:
             f'{loaded.ann_file}: malignant breasts are not fewer than benign '
             'ones; say by --count how many to make')
     report(exams.write(count), out)
+    print(exams.summary())
 
 
 def show(rows: list, ann_file: str, out: Path) -> None:

@@ -5,6 +5,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 from tqdm import trange
 
+from mammo_plugins.io import file_sha256
 from mammo_plugins.models.utils import grad_cam
 from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 
@@ -34,4 +35,4 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
         cams = grad_cam(feats.rows, model.logits, class_index).cpu().numpy()
         for (_, name), cam in zip(feats.mask.places, cams):
             maps[view_name(info['views'][name])] = cam.astype(np.float32)
-    return SaliencyMaps(maps)
+    return SaliencyMaps(maps, file_sha256(trained.checkpoint))

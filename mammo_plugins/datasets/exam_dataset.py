@@ -40,7 +40,8 @@ class ExamDataset(BaseDataset):
     all of them. With several modalities, each gives views of its own, named such
     as ``'CEM-LE RCC'``. Normal exams are kept:
     ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
-    said otherwise. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
+    said otherwise; regions to be ignored are no lesions, and what has no others is
+    empty. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
     in training, what has a view whose nipple is not from one of these sources.
 
     Args:
@@ -356,8 +357,9 @@ class ExamDataset(BaseDataset):
         if self.test_mode:
             return kept
         if filter_cfg.get('filter_empty_gt'):
-            kept = [sample for sample in kept
-                    if any(v['instances'] for v in sample['views'].values())]
+            kept = [sample for sample in kept if any(
+                not lesion['ignore_flag'] for v in sample['views'].values()
+                for lesion in v['instances'])]
         if filter_cfg.get('nipple_sources'):
             kept = self._with_nipple(kept, filter_cfg['nipple_sources'])
         return kept
@@ -390,7 +392,7 @@ class ExamDataset(BaseDataset):
 
         Returns:
             list[int]: With ``labels`` that of the sample, otherwise those of the
-            lesions in its views.
+            lesions in its views, but for regions to be ignored.
         """
         info = self.get_data_info(idx)
         if self.label_rule is not None:
@@ -399,5 +401,5 @@ class ExamDataset(BaseDataset):
             instance['bbox_label']
             for view in info['views'].values()
             for instance in view['instances']
-            if instance['bbox_label'] != _NO_CLASS
+            if not instance['ignore_flag']
         ]

@@ -9,6 +9,7 @@ from mmdet.structures.mask import BitmapMasks
 
 from mammo_plugins.anatomy import (BreastContour, Registration, locate_nipple,
                                    register_contralateral, transform_points)
+from mammo_plugins.anatomy.nipple import SURE
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 
@@ -34,14 +35,40 @@ def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
         transform_points(results['nipple'], results['homography_matrix']).tolist())
 
 
-def _landmark(results: dict) -> Optional[Tuple[float, float]]:
-    """Return the nipple of a view, if it was not taken from the contour.
+def annotated_nipple(view: dict) -> Optional[Tuple[float, float]]:
+    """Return a view's nipple in pixels of its file, if not taken from the contour.
 
-    The registration finds those itself, and judges how sure they are.
+    Those can be found again, and then it is known how sure they are.
+
+    Args:
+        view (dict): With ``nipple`` and ``nipple_source``.
+
+    Returns:
+        tuple[float] or None: (x, y).
     """
-    if results.get('nipple_source') == 'contour':
-        return None
-    return nipple_in_image(results)
+    return None if view.get('nipple_source') == 'contour' else view.get('nipple')
+
+
+def _landmark(results: dict) -> Optional[Tuple[float, float]]:
+    """Return the annotated nipple of a view in pixels of its current image."""
+    return nipple_in_image(dict(results, nipple=annotated_nipple(results)))
+
+
+def trusted_nipple(results: dict) -> Optional[Tuple[float, float]]:
+    """Return a view's nipple where it can be relied on, in pixels of its image.
+
+    A person's or a detector's, otherwise that of the skin line if it is as sure as
+    the registration of both breasts asks for. How sure one was that the file has from
+    the skin line is not known, so it is found again.
+
+    Args:
+        results (dict): As for :class:`LocateNipple`.
+
+    Returns:
+        tuple[float] or None: (x, y).
+    """
+    return _landmark(results) or nipple_in_image(
+        LocateNipple(SURE).transform(dict(results, nipple=None)))
 
 
 @TRANSFORMS.register_module()
