@@ -1,4 +1,5 @@
 """Data sets of blended lesions."""
+import hashlib
 import json
 
 import numpy as np
@@ -61,6 +62,9 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
         facts = image['synthetic']
         assert facts['method'] == 'pasting' and facts['bank'] == 'another'
         assert facts['file_name'] == 'a.dcm'
+        # by the file, whatever it is called
+        assert facts['bank_sha256'] == hashlib.sha256(
+            (tmp_path / 'bank.npz').read_bytes()).hexdigest()
         normal = by_file[facts['normal']]
         assert normal['id'] not in lesions
         assert image['patient_id'] == normal['patient_id']
