@@ -196,13 +196,14 @@ class BlendedImages(SyntheticSet):
             for lesion in view['instances']:
                 yield view, box_as_resized(lesion['bbox'], view)
 
-    def panels(self, count: int, blends: Dict[str, Tuple[PasteLesion, Blend]]
-               ) -> List[list]:
+    def panels(self, count: int,
+               blends: Dict[str, Tuple[Optional[PasteLesion], Blend]]) -> List[list]:
         """Show cases as in figure 5 of the paper, a row a view.
 
         Args:
             count (int): How many.
-            blends (dict[str, tuple]): By title, what pastes and what blends.
+            blends (dict[str, tuple]): By title, what pastes and what blends; nothing
+                pastes for a generator of whole images, in which no box is drawn.
 
         Returns:
             list[list[tuple]]: Rows of (title, image, box) for
@@ -216,6 +217,9 @@ class BlendedImages(SyntheticSet):
             box = mask_bbox(view['lesion_mask'])
             row = [('normal', view['img'], box), ('pasted', view['pasted_img'], box)]
             for title, (paste, blend) in blends.items():
+                if paste is None:
+                    row.append((title, blend(view), None))
+                    continue
                 again = paste.paste(view, view['paste']['seed'])
                 row.append((title, blend(again), box))
             rows.append(row)

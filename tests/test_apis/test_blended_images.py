@@ -145,6 +145,20 @@ def test_a_generator_blends(cfg, size):
         assert seen[-1].sum() == view['paste_region'].sum()
 
 
+def test_panels_mark_lesions_that_have_a_place(cfg):
+    some = images(cfg, None)
+    (normal, pasted, blended, whole), = some.panels(1, dict(
+        blended=(some.paste, blend_by_poisson),
+        whole=(None, lambda view: 1 - view['img'])))
+    assert [title for title, *_ in (normal, pasted, blended, whole)] == [
+        'normal', 'pasted', 'blended', 'whole']
+    x1, y1, x2, y2 = normal[2]
+    changed = np.abs(pasted[1] - normal[1])
+    assert changed[y1:y2, x1:x2].max() > 0.05
+    assert pasted[2] == blended[2] == normal[2] and whole[2] is None
+    np.testing.assert_array_equal(whole[1], 1 - normal[1])
+
+
 def test_exact_and_cloned_differ_in_the_region_alone(cfg):
     for view, _ in images(cfg, None).cases(3):
         exact, cloned = blend_by_mixed_gradients(view), blend_by_poisson(view)
