@@ -125,7 +125,8 @@ def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
     assert len(calls) == before
 
 
-@pytest.mark.parametrize('change', ['row', 'its config', 'phantom', 'needed'])
+@pytest.mark.parametrize('change', [
+    'row', 'its config', 'phantom', 'needed', 'version'])
 def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
                                                  capsys, change):
     config, calls = setup
@@ -140,6 +141,8 @@ def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
         (tmp_path / f'{name}.py').write_text('name = 5')
         if change == 'needed':  # only the needed row is run anew
             shutil.rmtree(tmp_path / 'work/seed_1/one')
+    if change == 'version':
+        monkeypatch.setattr(ablate, '__version__', '99.0')
     with pytest.raises(SystemExit):
         run(monkeypatch, config, '--seeds', '1')
     assert 'begun with other settings' in capsys.readouterr().err

@@ -391,9 +391,13 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
     refused = run_tool('tools/synthesize.py', *words)
     assert refused.returncode == 2
     assert 'no lesion has a known place' in refused.err.splitlines()[-1]
-    shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', *words[2:])
-    assert shown.returncode == 0, shown.err
-    assert (tmp_path / 'made/preview.png').is_file()
+    pictures = []
+    for seed in (3, 3, 4):
+        shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', '--seed',
+                         seed, *words[2:])
+        assert shown.returncode == 0, shown.err
+        pictures.append((tmp_path / 'made/preview.png').read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
 
 
 @pytest.mark.parametrize('words, said', [

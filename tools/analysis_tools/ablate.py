@@ -20,6 +20,7 @@ from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             paired_difference,
                                                             read_draws)
 from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.version import __version__
 from mammo_plugins.visualization import plot_curves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +153,7 @@ def command_of(run: Run, cfg: Config) -> List[str]:
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
-    """Return what a result depends on, beside code and seed."""
+    """Return what a result depends on beside the seed; of the code the version."""
     facts = {key: run.settings[key] for key in ('config', 'command')
              if key in run.settings}
     if 'config' in run.settings:
@@ -160,6 +161,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     return dict(
         facts, options=run.settings.get('options', {}), phantom=cfg.phantom,
+        version=__version__,
         needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
                for row in cfg.rows[run.row].get('needs', ())})
 

@@ -29,8 +29,8 @@ class BlendingGAN(MultiViewModel):
     Two optimisers: ``optim_wrapper`` has ``generator`` and ``discriminator``
     (:class:`MultiOptimWrapperConstructor`), the latter if there is one. Norms of the
     gradients that each loss has at the generator's output are logged as
-    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed training the wrapper is
-    MMEngine's ``MMSeparateDistributedDataParallel``.
+    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed
+    training the wrapper is MMEngine's ``MMSeparateDistributedDataParallel``.
 
     Args:
         generator (dict): :class:`UNetGenerator`.
@@ -110,8 +110,8 @@ class BlendingGAN(MultiViewModel):
             logged['loss_discriminator'] = logged.pop('loss')
             optim_wrapper['discriminator'].update_params(parsed)
         with optim_wrapper['generator'].optim_context(self.generator):
-            losses = self._generator_loss(inputs, output)
-        norms = _gradient_norms(losses, output)
+            losses = self.generator_losses(inputs, output)
+        norms = gradient_norms(losses, output)
         parsed, figures = self.parse_losses(losses)
         optim_wrapper['generator'].update_params(parsed)
         return {**logged, **figures, **norms}
@@ -123,8 +123,18 @@ class BlendingGAN(MultiViewModel):
         return dict(loss_real=_adversarial(on_real, 1.),
                     loss_fake=_adversarial(on_fake, 0.))
 
-    def _generator_loss(self, inputs: Dict[str, Tensor],
-                        output: Tensor) -> Dict[str, Tensor]:
+    def generator_losses(self, inputs: Dict[str, Tensor],
+                         output: Tensor) -> Dict[str, Tensor]:
+        """Return what the generator minimises, each loss with its weight.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            output (Tensor): What the generator made of them.
+
+        Returns:
+            dict[str, Tensor]: Of ``loss_adversarial``, ``loss_background`` and
+            ``loss_seamless`` those that the model has.
+        """
         normal, mask = inputs['normal'], inputs['mask']
         losses = {}
         if self.discriminator is not None:
@@ -149,8 +159,16 @@ class BlendingGAN(MultiViewModel):
         return (patches * counted).sum() / counted.sum().clamp(min=1)
 
 
-def _gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
-    """Return the norm of each loss's gradient at the generator's output."""
+def gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
+    """Return the norm of each loss's gradient at the generator's output.
+
+    Args:
+        losses (dict[str, Tensor]): Of :meth:`BlendingGAN.generator_losses`.
+        output (Tensor): That output.
+
+    Returns:
+        dict[str, Tensor]: 'grad_...' for each 'loss_...'.
+    """
     return {
         name.replace('loss', 'grad'): torch.autograd.grad(
             loss, output, retain_graph=True)[0].float().norm()
