@@ -63,8 +63,12 @@ train_cfg = dict(
                     by_epoch=True,
                     milestones=[20, 25],
                     gamma=0.1)
+            ],
+            val_evaluator=[
+                _base_.val_evaluator,
+                dict(type='MalignancyMetric')
             ])))
 del patch_pipeline
 
-# validation follows each stage and judges detections; malignancy is tested alone
+# validation follows each stage; before the last one it judges detections alone
 test_evaluator = [_base_.val_evaluator, dict(type='MalignancyMetric')]

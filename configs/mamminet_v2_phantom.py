@@ -24,7 +24,7 @@ hrnet_w8 = dict(
 model = dict(
     data_preprocessor=dict(num_channels=1),
     ipsilateral=dict(
-        backbone=hrnet_w8,
+        backbone=dict(type='NarrowStemHRNet', **hrnet_w8),
         neck=dict(in_channels=[8, 16, 32, 64], out_channels=32),
         rpn_head=dict(
             in_channels=32,

@@ -11,8 +11,10 @@ from mammo_plugins.stopping import end_while_importing
 
 end_while_importing()
 
-from mammo_plugins.compat import install_mmcv_ops, silence_onedl_notice  # noqa: E402
+from mammo_plugins.compat import (guard_optional_packages,  # noqa: E402
+                                  install_mmcv_ops, silence_onedl_notice)
 
+guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops
 silence_onedl_notice()  # and this before mmdet or mmpretrain
 

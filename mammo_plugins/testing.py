@@ -12,9 +12,8 @@ import torch.multiprocessing as mp
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
+from mammo_plugins.structures import EXAM_VIEWS, other_laterality, other_view
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
-
-EXAM_VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
 
 
 def demo_exam(size: Sequence[int], seed: int = 0) -> Dict[str, Tensor]:
@@ -68,9 +67,9 @@ def demo_tri_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
     """
     samples = []
     for name in images:
-        other = ('MLO' if name[1:] == 'CC' else 'CC')
-        partners = dict(main=name, ipsilateral=name[0] + other,
-                        bilateral=('L' if name[0] == 'R' else 'R') + name[1:])
+        side, view = name[0], name[1:]
+        partners = dict(main=name, ipsilateral=side + other_view(view),
+                        bilateral=other_laterality(side) + view)
         sample = MultiViewDataSample()
         for role, partner in partners.items():
             if partner in images:

@@ -9,6 +9,7 @@ import torch
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.evaluator import Evaluator
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -185,6 +186,31 @@ def test_prediction(path, run):
     assert torch.isfinite(sample.pred_instances.bboxes).all()
     assert {'canonical_frame', 'patient_id', 'exam_id'} <= set(
         sample.metainfo_keys())
+
+
+@pytest.mark.parametrize('path', STAGED)
+def test_malignancy_is_validated_as_it_is_tested(path):
+    """On what the system detects, and once there is a classifier to judge it."""
+    cfg = Config.fromfile(ROOT / path)
+    assert {stage.name: stage.val_evaluator for stage in parsed_stages(cfg)} == dict(
+        ipsilateral=None, bilateral=None, fusion=None, malignancy=cfg.test_evaluator)
+    assert cfg.test_evaluator == [cfg.val_evaluator, dict(type='MalignancyMetric')]
+
+
+def test_a_stage_is_validated_by_what_it_can_give(run):
+    with DefaultScope.overwrite_default_scope('mammo'):
+        cfg, dataset = run('configs/mamminet_v2_phantom.py', 'val_dataloader')
+        model = MODELS.build(cfg.model).eval()
+        for stage in parsed_stages(cfg):
+            model.start_stage(stage.name)
+            with torch.no_grad():
+                samples = model.test_step(pseudo_collate([dataset[0], dataset[1]]))
+            evaluator = Evaluator(stage.val_evaluator or cfg.val_evaluator)
+            evaluator.dataset_meta = dataset.metainfo
+            evaluator.process(samples)
+            found = evaluator.evaluate(len(samples))
+            assert 'froc/recall@1.0' in found
+            assert ('malignancy/auc' in found) == (stage.name == 'malignancy')
 
 
 @pytest.mark.parametrize(

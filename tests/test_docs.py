@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from mammo_plugins.apis.config_checks import check_out_of_fold
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'),
          *(ROOT / 'configs').rglob('*.md')]
@@ -70,6 +72,35 @@ def test_variants_are_configs(page, base, tmp_path):
         assert cfg.model.rpn_head.anchor_generator.scales == [6]
         steps = [s.type for s in cfg.train_dataloader.dataset.pipeline]
         assert 'RandomIntensity' not in steps and 'RandomFlip' in steps
+
+
+def test_maps_out_of_folds(phantom_root, tmp_path, monkeypatch):
+    """MommiNet's page makes folds that a training with them takes."""
+    shutil.copytree(phantom_root, tmp_path / 'data/ddsm')
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    monkeypatch.chdir(tmp_path)
+    script, variant = blocks('configs/momminet/README.md', 'python')
+    exec(script, {})
+    read = [json.loads((tmp_path / f'data/ddsm/annotations/{name}.json').read_text())
+            for name in ('train', *(f'folds/{k}/{part}' for k in range(1, 6)
+                                    for part in ('train', 'test')))]
+    whole, *parts = ({image['id']: image['patient_id'] for image in data['images']}
+                     for data in read)
+    for train, test in zip(parts[::2], parts[1::2]):
+        assert train | test == whole
+        assert not set(train.values()) & set(test.values())
+    assert sum(map(len, parts[1::2])) == len(whole)
+    assert sum(len(data['annotations']) for data in read[2::2]) == len(
+        read[0]['annotations'])
+    Path('configs/mine.py').write_text(variant)
+    cfg = Config.fromfile('configs/mine.py')
+    stages = cfg.train_cfg.stages
+    for fold in cfg.model.out_of_fold:
+        assert fold.checkpoint.endswith(  # the last of the branches'
+            f'epoch_{stages.ipsilateral.max_epochs + stages.bilateral.max_epochs}.pth')
+        Path(fold.checkpoint).parent.mkdir(parents=True)
+        Path(fold.checkpoint).touch()
+    check_out_of_fold(cfg)
 
 
 def test_own_data_command(phantom_root, tmp_path):

@@ -48,7 +48,7 @@ ARGUMENTS = {
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
     'DetectionFileHook': dict(out_file='detections.json'),
-    'HRNet': dict(extra=HRNET_W48),
+    'NarrowStemHRNet': dict(extra=HRNET_W48),
     'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
     'IVFBlock': dict(in_channels=4),
@@ -131,6 +131,7 @@ def test_builds_under_default_scope(scope, registry_name, component):
 
 @pytest.mark.parametrize('registry_name, plain, home', [
     ('MODELS', 'FasterRCNN', 'mmdet'),
+    ('MODELS', 'HRNet', 'mmdet'),
     ('MODELS', 'LinearClsHead', 'mmpretrain'),
     ('TRANSFORMS', 'PackDetInputs', 'mmdet'),
     ('TRANSFORMS', 'PackInputs', 'mmpretrain'),

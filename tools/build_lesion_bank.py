@@ -8,14 +8,15 @@ import numpy as np
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
-from mammo_plugins.apis.command_line import add_extra_root, parser, user_errors
+from mammo_plugins.cli.arguments import add_extra_root, parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.datasets.transforms import (LoadMammogram, grown_box,
                                                segmentation_to_canonical,
                                                segmentation_to_mask, whole_box)
 from mammo_plugins.io import MammogramError, add_limit_argument, atomic_path
 from mammo_plugins.structures import (AnnotationError, BankLesion, ImageRoots, Lesion,
-                                      LesionBank, View, exams_from_coco,
-                                      generation_of, load_coco_exam, synthetic_images)
+                                      LesionBank, View, exams_from_coco, generation_of,
+                                      load_coco_exam, synthetic_images)
 from mammo_plugins.synthesis import crop
 
 EXAMPLE = ('python tools/build_lesion_bank.py data/ddsm/annotations/train.json '

@@ -13,12 +13,14 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
-from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
-                                             enable_amp, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_options, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import enable_amp
 from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ('python tools/cross_validate.py '
@@ -115,7 +117,8 @@ class Fold:
     What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
     gets a key behind its name: a hash of the command, of the configs that it names as
     they are with their options, of the annotation files that these and it read, and
-    so of the parts before it. What was made with other settings is not taken.
+    so of the parts before it, and of the package's version. What was made otherwise
+    is not taken.
 
     Args:
         cfg (Config): Of the first fold, with its options.
@@ -169,7 +172,7 @@ class Fold:
         return text
 
     def _key(self, content: list, configs: List[Config], words: List[str]) -> str:
-        """Return a hash of settings and of the annotation files they read."""
+        """Return a hash of settings, annotation files they read and the version."""
         files = {str(ROOT / word) for word in words}
         for cfg in configs:
             for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
@@ -180,7 +183,7 @@ class Fold:
                  and osp.isfile(file) and not self._is_part(file)}
         read = {osp.relpath(file, ROOT): hashlib.sha256(
             Path(file).read_bytes()).hexdigest() for file in files}
-        text = json.dumps([content, read], sort_keys=True)
+        text = json.dumps([__version__, content, read], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _is_part(self, file: str) -> bool:

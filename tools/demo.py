@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from mammo_plugins.apis.command_line import parser
+from mammo_plugins.cli.arguments import parser
 from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import read_json
 from mammo_plugins.stopping import run_child, stoppable

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Sequence
 
 from mammo_plugins.apis import ExamInferencer, NippleLocator
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.io import atomic_path
 from mammo_plugins.printable import one_line
 

@@ -5,12 +5,12 @@ from typing import Callable, Optional, Tuple
 
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import (CanonicalFrame, locate_nipple,
-                                   transform_points)
+from mammo_plugins.anatomy import CanonicalFrame, locate_nipple, transform_points
 from mammo_plugins.apis import NippleLocator
-from mammo_plugins.apis.command_line import (add_config_arguments, add_extra_root,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.cli.arguments import add_config_arguments, add_extra_root, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import MammogramError, write_json
 from mammo_plugins.structures import AnnotationError, ImageRoots, load_coco_exam

@@ -3,6 +3,7 @@ from argparse import Namespace
 from collections import Counter
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
@@ -10,9 +11,10 @@ from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
                                 breast_saliency, loaded_breasts,
                                 loaded_normals, synthesis_stages,
                                 trained_model_of)
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import AnnotationError
@@ -140,6 +142,11 @@ def parse_args():
     return args
 
 
+def makes_whole_images(cfg: Config) -> bool:
+    """Tell whether a config's generator makes images of noise, lesions included."""
+    return type_name(cfg.model.generator) == 'NoiseGenerator'
+
+
 def blend(args: Namespace, cfg: Config) -> None:
     """Blend lesions into normal views."""
     out = Path(args.out)
@@ -150,7 +157,7 @@ def blend(args: Namespace, cfg: Config) -> None:
             raise ConfigError(f'{flags}: ' + (
                 'takes no checkpoint' if args.checkpoint else 'give one of them'))
         method, by = SOLVED[solved[0]]
-    elif type_name(cfg.model.generator) == 'NoiseGenerator' and not args.preview:
+    elif makes_whole_images(cfg) and not args.preview:
         raise ConfigError(f'{args.config}: makes whole images of noise, in which no '
                           'lesion has a known place; look at them by --preview')
     else:
@@ -163,12 +170,15 @@ def blend(args: Namespace, cfg: Config) -> None:
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
         return
-    shown = {method: (images.paste, by)}
+    torch.manual_seed(args.seed)  # of generators of whole images
+    whole = not solved and makes_whole_images(cfg)
+    shown = {method: (None if whole else images.paste, by)}
     shown.update({title: (images.paste, each) for title, each in SOLVED.values()})
     for config, checkpoint in args.compare:
         other = load_config(config, args.cfg_options)
         others = BlendedImages(*loaded_normals(other), out, args.seed)
-        shown[Path(config).stem] = (others.paste, blend_by(
+        pasting = None if makes_whole_images(other) else others.paste
+        shown[Path(config).stem] = (pasting, blend_by(
             trained_model_of('BlendingGAN', other, checkpoint, args.device,
                              args.trust_checkpoint)))
     show(images.panels(args.preview, shown), images.dataset.ann_file, out)
@@ -203,6 +213,7 @@ def paste(args: Namespace, cfg: Config) -> None:
             f'{loaded.ann_file}: malignant breasts are not fewer than benign '
             'ones; say by --count how many to make')
     report(exams.write(count), out)
+    print(exams.summary())
 
 
 def show(rows: list, ann_file: str, out: Path) -> None:

@@ -3,14 +3,15 @@ import os
 
 from mmengine.runner import Runner
 
-from mammo_plugins.apis.command_line import (add_run_arguments, parser,
-                                             prepare_run, require_file,
-                                             user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_complete,
                                               check_no_synthesis,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.work_dir import tested
+from mammo_plugins.cli.arguments import add_run_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import prepare_run
+from mammo_plugins.engine.checkpoint import require_file
 from mammo_plugins.engine.distributed import close_process_group
 
 EXAMPLE = ('python tools/test.py '

@@ -3,17 +3,19 @@ import os
 
 from mmengine.runner import Runner
 
-from mammo_plugins.apis.command_line import (ConfigError, add_run_arguments,
-                                             enable_amp, parser, prepare_run,
-                                             require_file, user_errors)
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_batches, check_complete,
                                               check_lengths, check_no_synthesis,
                                               check_out_of_fold, check_outlines,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
 from mammo_plugins.apis.work_dir import begin_training
+from mammo_plugins.cli.arguments import add_run_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import enable_amp, prepare_run
+from mammo_plugins.engine.checkpoint import require_file
 from mammo_plugins.engine.distributed import close_process_group
 from mammo_plugins.engine.pretrained import (check_pretrained_files,
                                              check_weights,

@@ -15,8 +15,8 @@ from mammo_plugins import __version__
 from mammo_plugins.io import add_limit_argument, file_error, write_json
 from mammo_plugins.printable import one_line
 from mammo_plugins.stopping import stoppable
-from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
-                                      PATHOLOGIES, VIEWS, ImageRoots)
+from mammo_plugins.structures import (BIRADS, DENSITIES, EXAM_VIEWS, MODALITIES,
+                                      PATHOLOGIES, ImageRoots)
 from mammo_plugins.verification import (ERROR, SPLITS, WARNING, Finding, Part,
                                         check_exams, check_files, check_geometry,
                                         check_images, check_labels,
@@ -113,10 +113,8 @@ def count_entries(part: Part) -> Dict[str, int]:
     }
     views = Counter(f"{image['modality']} {image['laterality']}{image['view']}"
                     for image in images)
-    counts.update({f'images {modality} {side}{view}':
-                   views[f'{modality} {side}{view}']
-                   for modality in MODALITIES for view in VIEWS
-                   for side in LATERALITIES})
+    counts.update({f'images {modality} {view}': views[f'{modality} {view}']
+                   for modality in MODALITIES for view in EXAM_VIEWS})
     for title, entries, key, options in (
         ('images, abnormal', images, 'abnormal', (True, False)),
         ('images, BI-RADS', images, 'birads', BIRADS),

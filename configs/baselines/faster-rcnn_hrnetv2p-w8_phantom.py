@@ -8,6 +8,7 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(num_channels=1),
     backbone=dict(
+        type='NarrowStemHRNet',
         in_channels=1,
         stem_channels=16,
         # trained from scratch, batch norm needs statistics of these images

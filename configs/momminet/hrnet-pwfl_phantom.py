@@ -3,7 +3,7 @@ _base_ = './bidualnet-v2_phantom.py'
 
 backbone = _base_.model.backbone
 backbone.pop('concat_stage')
-backbone.update(_delete_=True, type='HRNet')
+backbone.update(_delete_=True, type='NarrowStemHRNet')
 model = dict(auxiliary=None, backbone=backbone)
 del backbone
 

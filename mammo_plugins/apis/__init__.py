@@ -1,13 +1,13 @@
 """What the tools are made of, for use from Python."""
+from mammo_plugins.structures.exam_files import FoundExams, FoundView, find_exams
+
 from .blended_images import (BlendedImages, blend_by, blend_by_mixed_gradients,
                              blend_by_poisson, loaded_normals)
-from .exam_files import FoundExams, FoundView, find_exams
 from .exam_inferencer import ExamInferencer
 from .experiments import ToolRunner, check_settings
 from .nipple_locator import NippleLocator
 from .saliency import breast_saliency
-from .synthetic_exams import (SyntheticExams, loaded_breasts,
-                              synthesis_stages)
+from .synthetic_exams import SyntheticExams, loaded_breasts, synthesis_stages
 from .trained_model import TrainedModel, trained_model_of
 
 __all__ = [

@@ -23,7 +23,7 @@ from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.synthesis import mixed_gradient_blend, poisson_blend
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 from .leakage import check_bank_files
 from .synthetic_set import SyntheticSet
 from .trained_model import TrainedModel, loading_steps, without_step
@@ -128,7 +128,8 @@ class BlendedImages(SyntheticSet):
         out (str | Path, optional): Data root of the new set; for looking only,
             ``None``, the default.
         seed (int): Of views, lesions and places. Defaults to 0.
-        made_with (dict, optional): As in :class:`SyntheticSet`.
+        made_with (dict, optional): As in :class:`SyntheticSet`; the file of the bank
+            is added as 'bank'.
 
     Raises:
         ConfigError: If the pipeline changes geometry other than by resizing, or the
@@ -138,12 +139,15 @@ class BlendedImages(SyntheticSet):
     def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
                  out: Union[str, Path, None] = None, seed: int = 0,
                  made_with: Optional[Dict[str, Path]] = None) -> None:
-        super().__init__(dataset, out, seed, made_with)
-        self._load = load
         steps = dataset.pipeline.transforms
         place = next(k for k, step in enumerate(steps)
                      if isinstance(step, PasteLesion))
         self._prepared, self.paste = Compose(steps[:place]), steps[place]
+        made_with = dict(made_with or {})
+        if self.paste.bank.path is not None:
+            made_with['bank'] = self.paste.bank.path
+        super().__init__(dataset, out, seed, made_with)
+        self._load = load
         self._check_bank()
 
     def _check_bank(self) -> None:
@@ -193,13 +197,14 @@ class BlendedImages(SyntheticSet):
             for lesion in view['instances']:
                 yield view, box_as_resized(lesion['bbox'], view)
 
-    def panels(self, count: int, blends: Dict[str, Tuple[PasteLesion, Blend]]
-               ) -> List[list]:
+    def panels(self, count: int,
+               blends: Dict[str, Tuple[Optional[PasteLesion], Blend]]) -> List[list]:
         """Show cases as in figure 5 of the paper, a row a view.
 
         Args:
             count (int): How many.
-            blends (dict[str, tuple]): By title, what pastes and what blends.
+            blends (dict[str, tuple]): By title, what pastes and what blends; nothing
+                pastes for a generator of whole images, in which no box is drawn.
 
         Returns:
             list[list[tuple]]: Rows of (title, image, box) for
@@ -213,6 +218,9 @@ class BlendedImages(SyntheticSet):
             box = mask_bbox(view['lesion_mask'])
             row = [('normal', view['img'], box), ('pasted', view['pasted_img'], box)]
             for title, (paste, blend) in blends.items():
+                if paste is None:
+                    row.append((title, blend(view), None))
+                    continue
                 again = paste.paste(view, view['paste']['seed'])
                 row.append((title, blend(again), box))
             rows.append(row)

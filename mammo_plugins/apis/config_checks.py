@@ -7,7 +7,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.datasets.exam_dataset import REST
+from mammo_plugins.datasets.class_lists import REST
 from mammo_plugins.datasets.pipeline import is_named, steps_of
 from mammo_plugins.engine.classes import classes_of
 from mammo_plugins.engine.data_configs import (dataloaders, dataset_class, datasets,

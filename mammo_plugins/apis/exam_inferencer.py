@@ -13,8 +13,6 @@ from mmengine.dataset import pseudo_collate
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_points
-from mammo_plugins.apis.exam_files import (FoundExams, Paths, find_exams,
-                                           paths_of)
 from mammo_plugins.apis.nipple_locator import NippleLocator
 from mammo_plugins.apis.prediction_entries import (Findings, Views, detected_in,
                                                    judge_exam, judged_breast,
@@ -28,6 +26,8 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import DicomWarnings, MammogramError, ReadingLimits
 from mammo_plugins.registry import DATASETS, type_name
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
+from mammo_plugins.structures.exam_files import (FoundExams, Paths, find_exams,
+                                                 paths_of)
 from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
 from mammo_plugins.structures.pixel_size import (network_pixel_size,

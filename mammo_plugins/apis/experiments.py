@@ -14,7 +14,7 @@ from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.stopping import run_child
 
-from .command_line import ConfigError, load_config
+from .config_loading import ConfigError, load_config
 
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:

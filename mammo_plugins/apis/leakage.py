@@ -12,7 +12,7 @@ from mammo_plugins.structures import load_coco, synthetic_images
 from mammo_plugins.structures.lesion_bank import (LesionBank, generation_of,
                                                   source_dataset)
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 
 
 def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from mmdet.structures import DetDataSample
 
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.trained_model import TrainedModel
 
 

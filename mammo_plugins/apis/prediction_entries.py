@@ -13,10 +13,9 @@ from mammo_plugins.anatomy import CanonicalFrame, opencv_affine
 from mammo_plugins.io.image_kind import screening_rank
 from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures import score_to_birads
+from mammo_plugins.structures.exam_files import FoundView
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.predictions import instances_in_file
-
-from .exam_files import FoundView
 
 Views = Dict[str, FoundView]
 

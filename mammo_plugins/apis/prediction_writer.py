@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from mammo_plugins.io import JsonLines, read_json, write_json
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 
 LINES, JOINED = 'predictions.jsonl', 'predictions.json'
 

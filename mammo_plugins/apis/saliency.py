@@ -5,8 +5,9 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 from tqdm import trange
 
-from mammo_plugins.structures.saliency import SaliencyMaps, view_name
+from mammo_plugins.io import file_sha256
 from mammo_plugins.models.utils import grad_cam
+from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 
 from .trained_model import TrainedModel
 
@@ -30,8 +31,8 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
             continue
         with torch.no_grad():
             data = model.data_preprocessor(pseudo_collate([dataset[i]]))
-            feats, rows = model.extract_feat(**data)
-        cams = grad_cam(feats, model.logits, class_index).cpu().numpy()
-        for (_, name), cam in zip(rows, cams):
+            feats = model.extract_feat(**data)
+        cams = grad_cam(feats.rows, model.logits, class_index).cpu().numpy()
+        for (_, name), cam in zip(feats.mask.places, cams):
             maps[view_name(info['views'][name])] = cam.astype(np.float32)
-    return SaliencyMaps(maps)
+    return SaliencyMaps(maps, file_sha256(trained.checkpoint))

@@ -15,7 +15,7 @@ from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 
@@ -93,6 +93,7 @@ class SyntheticExams(SyntheticSet):
         self.labels = np.array([
             dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))])
         self.donors = transform.donors(dataset)
+        self._made: List[Dict[str, dict]] = []  # what was pasted, a breast each
 
     @property
     def balancing(self) -> int:
@@ -175,6 +176,7 @@ class SyntheticExams(SyntheticSet):
             if not results['synthesis']:
                 counts['without a place'] += 1
                 continue
+            self._made.append(results['synthesis'])
             counts['breasts'] += 1
             counts['views'] += len(results['synthesis'])
             exam = f'synthetic_{self.seed}_{number:06d}'
@@ -193,6 +195,24 @@ class SyntheticExams(SyntheticSet):
                 'lesions')
         self.write_annotations(images, annotations, 'Synthetic malignant breasts')
         return counts
+
+    def summary(self) -> str:
+        """Say how lesions of the breasts written were paired and placed."""
+        paired = Counter(next(iter(breast.values()))['paired'] for breast in self._made)
+        pairs = [breast for breast in self._made if len(breast) == 2]
+        together = sum(all(facts['same_distance'] for facts in pair.values())
+                       for pair in pairs)
+        kept = np.quantile([facts['saliency_kept'] for breast in self._made
+                            for facts in breast.values()], (0, .25, .5, .75))
+        return (
+            f"lesions known in both views by lesion_id: {paired['lesion_id']}, by "
+            f"category and distance from the nipple: {paired['category']}; of one view "
+            f"alone: {paired['one view']}, without a match in the other view, pasted "
+            f"in one: {paired['unpaired']}\n"
+            f'pairs at one distance from the nipple: {together}, view by view: '
+            f'{len(pairs) - together}\n'
+            'saliency kept, as a share of that of the best place in each view: least '
+            f'{kept[0]:.2f}, quartiles {kept[1]:.2f}, {kept[2]:.2f}, {kept[3]:.2f}')
 
     def _write_view(self, view: dict, facts: Optional[dict],
                     exam: str) -> Dict[str, Any]:

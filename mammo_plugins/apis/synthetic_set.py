@@ -1,5 +1,4 @@
 """A data set of images made from those of another, with provenance."""
-import hashlib
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Union
 
@@ -8,11 +7,11 @@ import tifffile
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.io import atomic_path, write_json
+from mammo_plugins.io import atomic_path, file_sha256, write_json
 from mammo_plugins.structures import load_coco_exam, synthetic_images
 from mammo_plugins.version import __version__
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 
 _LEVELS = 65535
 
@@ -41,7 +40,7 @@ class SyntheticSet:
         self.out = None if out is None else Path(out)
         self.seed = seed
         self.hashes = {
-            f'{what}_sha256': hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            f'{what}_sha256': file_sha256(path)
             for what, path in (made_with or {}).items()
         }
         self.original = load_coco_exam(dataset.ann_file, roots=dataset.roots)

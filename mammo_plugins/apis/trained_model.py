@@ -5,8 +5,8 @@ from typing import Any, Iterator, Optional, Union
 import torch
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError, require_file
-from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
+from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.engine.checkpoint import (load_checkpoint_into, require_file,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs

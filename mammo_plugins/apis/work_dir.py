@@ -10,7 +10,7 @@ from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import JsonError, read_json, write_json
 from mammo_plugins.printable import one_line
 
-from .command_line import ConfigError
+from .config_loading import ConfigError
 
 _TESTED = 'tested.json'
 

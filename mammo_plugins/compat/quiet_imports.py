@@ -3,8 +3,6 @@ import functools
 import logging
 from typing import Any
 
-from mmengine import logging as mmengine_logging
-
 _LINE = 'Could not import OneDL'
 
 
@@ -17,6 +15,8 @@ def silence_onedl_notice() -> None:
     ``mmengine.logging.print_log`` does is replaced for this line alone, at this level
     alone. Calling this again changes nothing.
     """
+    # not above: it is imported with the guard of optional packages in place
+    from mmengine import logging as mmengine_logging
     inner = mmengine_logging.print_log
     if getattr(inner, 'silences_onedl', False):
         return

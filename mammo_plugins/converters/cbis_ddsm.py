@@ -7,12 +7,12 @@ from typing import Dict, Iterable, List, Optional, Tuple
 
 from tqdm import tqdm
 
+from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import CBIS_DDSM
 
 from .base import Converter
+from .cbis_ddsm_files import CaseFiles, Header, is_case, same_shape, same_size
 from .cells import CONCERN, most_concerning, read_birads, read_density
-from .cbis_ddsm_files import (CaseFiles, Header, is_case, same_shape,
-                              same_size)
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
@@ -230,7 +230,7 @@ def _parse(row: Row, kind: str, part: str) -> Optional[Abnormality]:
     """Return the abnormality of a row, unless it does not say whose it is."""
     patient = re.fullmatch(r'(?:P_)?0*(\d+)', _number(row['patient']).upper())
     laterality = SIDES.get(row['side'].upper())
-    if not patient or not laterality or row['view'].upper() not in ('CC', 'MLO'):
+    if not patient or not laterality or row['view'].upper() not in VIEWS:
         return None
     paths = [row[name].replace(' ', '').replace('\\', '/')
              for name in ('image', 'mask', 'crop')]

@@ -6,9 +6,9 @@ from typing import Dict, List, Optional, Set, Tuple
 from mammo_plugins.structures.categories import CDD_CESM
 
 from .base import Converter
-from .cells import is_empty, most_concerning, read_all_birads, read_densest
 from .cdd_cesm_tables import (COLUMNS, ImageFacts, ImageKey, Workbook, findings_of,
                               image_key, parse_pathologies, read_workbook)
+from .cells import is_empty, most_concerning, read_all_birads, read_densest
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
 from .via import Polygon, RegionError, region_polygon

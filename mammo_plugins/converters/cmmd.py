@@ -31,6 +31,7 @@ from typing import Dict, List, Optional, Set, Tuple, Union
 from tqdm import tqdm
 
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
+from mammo_plugins.structures import VIEWS, other_laterality
 from mammo_plugins.structures.categories import CMMD
 
 from .base import Converter
@@ -131,7 +132,7 @@ class _Table:
         if (patient, side) in self._known:
             known = self._known[patient, side]
             return True if known['pathology'] or known['abnormality'] else None
-        other = (patient, 'L' if side == 'R' else 'R')
+        other = (patient, other_laterality(side))
         if (patient.startswith('D2') and other in self._known
                 and patient not in self.unclear):
             return False
@@ -236,7 +237,7 @@ def _views(files: Dict[Path, str],
             found.skip(file, 'patient without a row in the clinical table', patient)
         elif header.laterality is None:
             found.skip(file, 'header without a side')
-        elif header.view not in ('CC', 'MLO'):
+        elif header.view not in VIEWS:
             found.skip(file, 'header without a view' if header.view is None else
                        'view that is not CC or MLO', header.view or '')
         else:
@@ -270,7 +271,7 @@ def _note(found: Catalogue, table: _Table) -> None:
     for view in found.views:
         breasts.setdefault((view.exam_id, view.laterality), []).append(view)
     whole = Counter(_kind(views[0]) for views in breasts.values()
-                    if {view.view for view in views} == {'CC', 'MLO'})
+                    if {view.view for view in views} == set(VIEWS))
     kinds = Counter(_kind(views[0]) for views in breasts.values())
     pathologies: Dict[str, Set[Optional[str]]] = {}
     for view in found.views:

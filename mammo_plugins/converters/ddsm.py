@@ -36,6 +36,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import cv2
 
 from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import DDSM
 
 from .base import Converter
@@ -291,7 +292,7 @@ def _join_lesions(views: List[FilmView]) -> None:
     for view in views:
         breasts[view.laterality].append(view)
     for laterality, pair in breasts.items():
-        if ({view.view for view in pair} == {'CC', 'MLO'}
+        if ({view.view for view in pair} == set(VIEWS)
                 and all(len(view.described) == len(view.lesions) == 1
                         for view in pair)
                 and len({view.described for view in pair}) == 1):

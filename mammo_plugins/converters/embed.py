@@ -36,6 +36,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import EMBED
 from mammo_plugins.structures.fields import is_number
 
@@ -141,7 +142,7 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
             (read_flag(row['spot']) or 'spot' in modifier or 'magnif' in modifier,
              'spot compression or magnification view', row['modifier']),
             (side is None, 'laterality that is not L or R', row['side']),
-            (view not in ('CC', 'MLO'), 'view that is not CC or MLO', row['view'])):
+            (view not in VIEWS, 'view that is not CC or MLO', row['view'])):
         if fault:
             found.skip(item, reason, detail)
             return None

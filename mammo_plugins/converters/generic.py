@@ -11,6 +11,7 @@ from tqdm import tqdm
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
 from mammo_plugins.io.identity import Identity, part_by_patient
 from mammo_plugins.structures import LATERALITIES, VIEWS
+from mammo_plugins.structures.exam_files import find_exams
 
 from .base import Converter
 from .generic_table import NORMAL, Entry, ViewTable
@@ -33,7 +34,7 @@ class GenericConverter(Converter):
     an exam without a name is a DICOM study, for pictures all of the patient's. The
     categories are those of the table.
 
-    Without a table, :func:`~mammo_plugins.apis.find_exams` finds and groups the
+    Without a table, :func:`~mammo_plugins.structures.exam_files.find_exams` finds and groups the
     views: DICOM by study, pictures by folder. The patients are the folders next
     below the one that holds all; where an exam has no folder of its own there, it
     is a patient by itself. Exams of one DICOM PatientID are of one patient; it is
@@ -41,7 +42,7 @@ class GenericConverter(Converter):
 
     Args:
         table (Path, optional): The table. Defaults to ``None``, none.
-        group_by (str): As in :func:`~mammo_plugins.apis.find_exams`, without a table.
+        group_by (str): As in :func:`~mammo_plugins.structures.exam_files.find_exams`, without a table.
             Defaults to 'study'.
 
     Raises:
@@ -260,7 +261,6 @@ def _scaled(lesion: RawLesion, width: int, height: int) -> RawLesion:
 
 def _told_by_name(path: Path) -> Dict[str, str]:
     """Return laterality and view that a picture's name tells."""
-    from mammo_plugins.apis import find_exams  # late: it brings the models with it
     views = [view for exam in find_exams(path).exams.values() for view in exam.values()]
     return dict(laterality=views[0].laterality, view=views[0].view) if views else {}
 
@@ -283,7 +283,6 @@ def _within_exam(lesion: RawLesion, exam: str, laterality: str) -> RawLesion:
 
 def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     """Add all mammograms of a folder, without annotation."""
-    from mammo_plugins.apis import find_exams
     found = {'FFDM': find_exams(folder.root, group_by=group_by)}
     if any(reason.startswith('a CEM-') for _, reason in found['FFDM'].skipped):
         found.update((modality, find_exams(folder.root, modality, group_by))

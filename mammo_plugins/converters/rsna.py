@@ -30,6 +30,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple
 
+from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import RSNA
 
 from .base import Converter
@@ -150,7 +151,7 @@ def _image_files(folder: RawFolder) -> Dict[str, Path]:
 def _view(row: Row, breasts: _Breasts, files: Dict[str, Path],
           found: Catalogue) -> Optional[RawView]:
     item, breast, view = _name(row), _breast(row), row['view'].upper()
-    if view not in ('CC', 'MLO'):
+    if view not in VIEWS:
         found.skip(item, 'view that is not CC or MLO', row['view'])
         return None
     cancer = breasts.get(breast, 'cancer')

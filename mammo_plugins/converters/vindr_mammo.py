@@ -36,7 +36,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
-from mammo_plugins.structures import BIRADS
+from mammo_plugins.structures import BIRADS, VIEWS
 from mammo_plugins.structures.categories import VINDR_MAMMO
 
 from .base import Converter
@@ -157,7 +157,7 @@ def _view(row: Row, files: Dict[Tuple[str, str], Path], parts: Dict[str, str],
     if side is None:
         found.skip(item, 'laterality that is not L or R', row['side'])
         return None
-    if view not in ('CC', 'MLO'):
+    if view not in VIEWS:
         found.skip(item, 'view that is not CC or MLO', row['view'])
         return None
     image = row['image'].lower()

@@ -3,6 +3,7 @@ import copy
 from typing import List
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import AnnotationError
@@ -16,7 +17,9 @@ class BlendingDataset(ExamDataset):
 
     For :class:`BlendingGAN` (Lin et al., section 2): ``views = {'normal', 'real'}``,
     the set X of "normal" images and a draw from those with lesions, Y. A view is
-    normal if it has no lesion of ``classes``.
+    normal if it has no lesion of ``classes``. One that has regions to be ignored
+    (``iscrowd``, ``ignored_classes``) and no lesion is neither and left out: what is in
+    them is not known.
 
     Args:
         **kwargs: As in :class:`ExamDataset`, but for ``target`` and ``partners``.
@@ -40,10 +43,24 @@ class BlendingDataset(ExamDataset):
             raise AnnotationError(f'{self.ann_file}: BlendingDataset is for training; '
                                   'synthetic images never enter validation or test')
         samples = super().load_data_list()
-        self.real = [sample['views']['main'] for sample in samples
-                     if sample['views']['main']['instances']]
-        normal = [dict(sample, views=dict(normal=sample['views']['main']))
-                  for sample in samples if not sample['views']['main']['instances']]
+        self.real: List[dict] = []
+        normal: List[dict] = []
+        unknown = 0
+        for sample in samples:
+            view = sample['views']['main']
+            lesions = [lesion for lesion in view['instances']
+                       if not lesion['ignore_flag']]
+            if lesions:
+                self.real.append(dict(view, instances=lesions))
+            elif view['instances']:
+                unknown += 1
+            else:
+                normal.append(dict(sample, views=dict(normal=view)))
+        if unknown:
+            print_log(
+                f'{self.ann_file}: {unknown} views left out that have regions to be '
+                'ignored and no lesion: neither normal nor with one',
+                logger='current')
         if not normal or not self.real:
             raise AnnotationError(
                 f'{self.ann_file}: {len(normal)} views without a lesion of '

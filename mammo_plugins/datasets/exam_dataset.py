@@ -1,5 +1,4 @@
 """Exams as samples: a view, a breast or a whole exam."""
-from itertools import combinations
 from logging import WARNING
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
@@ -7,19 +6,18 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, VIEWS, AnnotationError, Exam,
-                                      ImageRoots, Lesion, View, exams_from_coco,
+from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
+                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
                                       generation_of, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
+from .class_lists import NO_CLASS, check_lists, labels_of, without_rest
 from .label_rule import LabelRule
 from .pipeline import Pipeline, steps_of
+from .transforms.random_geometry import check_registration
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
-PARTNERS = ('ipsilateral', 'bilateral')
-REST = 'rest'  # of the categories
-_NO_CLASS = -1  # label of a region that is ignored for its category
 
 
 @DATASETS.register_module()
@@ -42,7 +40,8 @@ class ExamDataset(BaseDataset):
     all of them. With several modalities, each gives views of its own, named such
     as ``'CEM-LE RCC'``. Normal exams are kept:
     ``filter_cfg`` is accepted as in mmdet, with ``filter_empty_gt=False`` unless
-    said otherwise. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
+    said otherwise; regions to be ignored are no lesions, and what has no others is
+    empty. ``filter_cfg=dict(nipple_sources=['annotation'])`` leaves out,
     in training, what has a view whose nipple is not from one of these sources.
 
     Args:
@@ -80,8 +79,9 @@ class ExamDataset(BaseDataset):
             error, one of its categories is not in one of ``classes``, ``other_classes``
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
-        ValueError: If ``target`` or ``partners`` is not one of those named, or
-            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list.
+        ValueError: If ``target`` or ``partners`` is not one of those named,
+            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list, or the
+            pipeline registers breasts that were moved by chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -108,16 +108,7 @@ class ExamDataset(BaseDataset):
         if not set(partners) <= set(PARTNERS):
             raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
                              f'some of {PARTNERS}')
-        for name, listed in (('other_classes', other_classes),
-                             ('ignored_classes', ignored_classes)):
-            if isinstance(listed, str) and listed != REST:
-                what = 'leave out' if name == 'other_classes' else 'ignore'
-                raise ValueError(
-                    f'ExamDataset.{name}: {listed!r}; expected the names of the '
-                    f"categories to {what}, such as ('calcification', ), or '{REST}'")
-        if other_classes == ignored_classes == REST:
-            raise ValueError(f"ExamDataset: other_classes and ignored_classes are both "
-                             f"'{REST}'; the rest is either left out or ignored")
+        check_lists(other_classes, ignored_classes)
         if partners and target != 'view':
             raise ValueError('ExamDataset.partners: only a view has partners; '
                              f'target={target!r} holds all its views already')
@@ -134,6 +125,7 @@ class ExamDataset(BaseDataset):
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         super().__init__(*args, pipeline=steps_of(pipeline), **kwargs)
+        check_registration(self.pipeline.transforms)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file.
@@ -207,40 +199,11 @@ class ExamDataset(BaseDataset):
             raise AnnotationError(
                 f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
                 f'names, such as ({classes!r}, ) with a comma for one')
-        named = [category['name'] for category in categories]
-        self.other_classes, self.ignored_classes = self._without_rest(named)
-        others = self.other_classes
-        lists = dict(classes=classes, other_classes=others,
-                     ignored_classes=self.ignored_classes)
-        unknown = [name for name in named if not any(
-            name in listed for listed in lists.values())]
-        lacking = [name for name in classes if name not in named]
-        both = [(pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
-                for pair in combinations(lists, 2)]
-        both = [f'{names} are in {pair[0]} and in {pair[1]}'
-                for pair, names in both if names]
-        if unknown or lacking or both:
-            what = (f'classes {lacking} are not in the file' if lacking else
-                    both[0] if both else f'categories {unknown} are not in classes')
-            raise AnnotationError(
-                f'{self.ann_file}: {what}; the file has {named}, classes are '
-                f'{list(classes)}, other_classes {list(others)}, ignored_classes '
-                f'{list(self.ignored_classes)}: name every category of the file in '
-                'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to '
-                'leave its lesions out, or in ignored_classes=(...) to ignore their '
-                'regions')
-        labels = {name: list(classes).index(name) for name in classes}
-        labels.update(dict.fromkeys(self.ignored_classes, _NO_CLASS))
-        return {c['id']: labels[c['name']] for c in categories
-                if c['name'] in labels}
-
-    def _without_rest(self, named: List[str]) -> List[tuple]:
-        """Return the lists of what is left out and ignored, 'rest' written out."""
-        given = [self.other_classes, self.ignored_classes]
-        known = {*self.metainfo['classes'],
-                 *(name for listed in given if listed != REST for name in listed)}
-        rest = tuple(name for name in named if name not in known)
-        return [rest if listed == REST else tuple(listed) for listed in given]
+        self.other_classes, self.ignored_classes = without_rest(
+            [category['name'] for category in categories], classes,
+            self.other_classes, self.ignored_classes)
+        return labels_of(self.ann_file, categories, classes, self.other_classes,
+                         self.ignored_classes)
 
     def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}
@@ -286,7 +249,7 @@ class ExamDataset(BaseDataset):
         return [
             dict(self._named(exam, [v for v in views if v.laterality == side],
                              lambda v: v.view), laterality=side)
-            for side in LATERALITIES if any(v.laterality == side for v in views)
+            for side in sorted(LATERALITIES) if any(v.laterality == side for v in views)
         ]
 
     def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:
@@ -357,7 +320,7 @@ class ExamDataset(BaseDataset):
             # [] when unknown: mmdet ignores such a lesion where masks are asked for
             mask=lesion.segmentation,
             ignore_flag=int(lesion.ignore
-                            or self._label_of[lesion.category_id] == _NO_CLASS),
+                            or self._label_of[lesion.category_id] == NO_CLASS),
             birads=lesion.birads,
             pathology=lesion.pathology,
             lesion_id=lesion.lesion_id)
@@ -373,8 +336,9 @@ class ExamDataset(BaseDataset):
         if self.test_mode:
             return kept
         if filter_cfg.get('filter_empty_gt'):
-            kept = [sample for sample in kept
-                    if any(v['instances'] for v in sample['views'].values())]
+            kept = [sample for sample in kept if any(
+                not lesion['ignore_flag'] for v in sample['views'].values()
+                for lesion in v['instances'])]
         if filter_cfg.get('nipple_sources'):
             kept = self._with_nipple(kept, filter_cfg['nipple_sources'])
         return kept
@@ -407,7 +371,7 @@ class ExamDataset(BaseDataset):
 
         Returns:
             list[int]: With ``labels`` that of the sample, otherwise those of the
-            lesions in its views.
+            lesions in its views, but for regions to be ignored.
         """
         info = self.get_data_info(idx)
         if self.label_rule is not None:
@@ -416,5 +380,5 @@ class ExamDataset(BaseDataset):
             instance['bbox_label']
             for view in info['views'].values()
             for instance in view['instances']
-            if instance['bbox_label'] != _NO_CLASS
+            if not instance['ignore_flag']
         ]

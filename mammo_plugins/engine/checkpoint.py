@@ -1,5 +1,6 @@
 """Checkpoints: loaded without running code, and of the right model."""
 import logging
+import os
 import os.path as osp
 import zipfile
 from collections import OrderedDict
@@ -14,10 +15,25 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import Tensor, nn
 
 from mammo_plugins.engine.checkpoint_content import form_fault, plain_fault
+from mammo_plugins.io import irregular_kind
 
 
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used; the message says why and what to do."""
+
+
+def require_file(path: str, what: str) -> None:
+    """Raise :class:`CheckpointError` if a file is missing, or is none.
+
+    Args:
+        path (str): The file.
+        what (str): What it is, for the message.
+    """
+    if not osp.exists(path):
+        raise CheckpointError(f'{path}: no such {what}')
+    kind = irregular_kind(os.stat(path).st_mode)
+    if kind:
+        raise CheckpointError(f'{path}: is {kind}, not a {what}')
 
 
 def _history_statistic(owner: type, name: str) -> Callable:

@@ -22,6 +22,15 @@ class _WholeFiles(LocalBackend):
             temporary.write_bytes(obj)
 
 
+def default_work_dir(config: str) -> str:
+    """Return the work dir of a run that does not say its own.
+
+    Args:
+        config (str): The config file.
+    """
+    return osp.join('work_dirs', Path(config).stem)
+
+
 def write_whole_checkpoints() -> None:
     """Make MMEngine write checkpoints to a temporary name first.
 

@@ -13,8 +13,8 @@ from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
 from mammo_plugins.io.breast_check import shows_breast
 from mammo_plugins.io.codestreams import check_jpeg, stream_size
 from mammo_plugins.io.dicom_header import dicom_header
-from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, describe, integer,
-                                       code, load_dataset, number, value)
+from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, code, describe, integer,
+                                       load_dataset, number, value)
 from mammo_plugins.io.errors import Defect, is_panic
 from mammo_plugins.io.grayscale import display, stored_range
 from mammo_plugins.io.known_terms import shown_number, uid_name

@@ -1,4 +1,5 @@
 """Files that can be read to their end, told from those that wait for ever."""
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -54,3 +55,13 @@ def open_regular(path: Union[str, Path]) -> BinaryIO:
         os.close(handle)
         raise IrregularFileError(path, kind)
     return os.fdopen(handle, 'rb')
+
+
+def file_sha256(path: Union[str, Path]) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits.
+
+    Raises:
+        OSError: As :func:`open_regular`.
+    """
+    with open_regular(path) as file:
+        return hashlib.sha256(file.read()).hexdigest()

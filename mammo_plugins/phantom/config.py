@@ -2,9 +2,7 @@
 from dataclasses import dataclass
 from typing import Tuple
 
-DENSITIES = ('A', 'B', 'C', 'D')
-LATERALITIES = ('R', 'L')
-VIEWS = ('CC', 'MLO')
+from mammo_plugins.structures import DENSITIES
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
 
 from mammo_plugins.io import atomic_path
 from mammo_plugins.phantom.physics import WHITE
+from mammo_plugins.structures import other_laterality
 
 VOI_KINDS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID', 'LUT', None)
 # (value, SRT and SCT codes, meaning) of DICOM CID 4014
@@ -115,7 +116,7 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
 def _orientation(laterality: str, view: str) -> Tuple[str, str]:
     """Directions of rows and columns as the images are hung."""
     across = {'L': 'A', 'R': 'P'}[laterality]
-    down = {'L': 'R', 'R': 'L'}[laterality]  # from lateral to medial
+    down = other_laterality(laterality)  # from lateral to medial
     return across, down if view == 'CC' else 'F' + down
 
 

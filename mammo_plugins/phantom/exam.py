@@ -6,7 +6,7 @@ import numpy as np
 
 from mammo_plugins.phantom.anatomy import (GLAND_SHARE, blend, build_curves,
                                            build_gland, shared_fields)
-from mammo_plugins.phantom.config import LATERALITIES, VIEWS, PhantomConfig
+from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.findings import Breast, Finding, sample_findings
 from mammo_plugins.phantom.geometry import (recompress, sample_geometry,
                                             sample_shape)
@@ -16,6 +16,7 @@ from mammo_plugins.phantom.physics import (Presentation, mean_photons,
 from mammo_plugins.phantom.views import (FindingView, Tissue, add_contrast,
                                          enhancement, project_findings,
                                          tissue_paths)
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 MIMICS = ('nodule', 'clump')
 ViewKey = Tuple[str, str, str]

@@ -1,15 +1,16 @@
 """What a breast holds beside its normal anatomy: lesions and their mimics."""
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import numpy as np
 
 from mammo_plugins.phantom.anatomy import GlandVolume
-from mammo_plugins.phantom.config import LATERALITIES, PhantomConfig
+from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.geometry import BreastShape, ViewGeometry
 from mammo_plugins.phantom.masses import (Mass, irregular_mass, lobulated_mass,
                                           spiculated_mass)
 from mammo_plugins.phantom.physics import FAT, GLAND
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 _BIRADS_STEPS = ((0.35, '2'), (0.9, '3'), (1.5, '4A'), (2.1, '4B'),
                  (2.7, '4C'), (np.inf, '5'))
@@ -196,7 +197,7 @@ def add_overlap_pair(rng: np.random.Generator, config: PhantomConfig,
 
     Each is too faint to look like a mass; their sum is not.
     """
-    view = ('CC', 'MLO')[rng.integers(2)]
+    view = VIEWS[rng.integers(2)]
     angle = breast.geometry[view].angle
     ray = np.array([0., -np.sin(angle), np.cos(angle)])
     for _ in range(200):

@@ -7,9 +7,10 @@ import numpy as np
 
 from mammo_plugins.io import read_json, read_mammogram
 from mammo_plugins.phantom.dicom import write_bytes
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 # the upper row first; right breasts on the left, chest walls together
-HANGING = (('R', 'CC'), ('L', 'CC'), ('R', 'MLO'), ('L', 'MLO'))
+HANGING = tuple((side, view) for view in VIEWS for side in LATERALITIES)
 _COLOURS = {'malignant': (70, 70, 255), 'benign': (90, 220, 90)}  # BGR
 _BORDER = 6
 

@@ -4,8 +4,9 @@ from .birads import (BIRADS_DISTANCES, BIRADS_SCALE, birads_to_score,
 from .coco_exam import (AnnotationError, exams_from_coco, load_coco, load_coco_exam,
                         refuse_faults, synthetic_images, validate_coco_exam)
 from .detections import Detections, read_detections, write_detections
-from .exam import (BIRADS, DENSITIES, LATERALITIES, MODALITIES, PATHOLOGIES,
-                   VIEWS, Exam, Lesion, View, with_modality)
+from .exam import (BIRADS, DENSITIES, EXAM_VIEWS, LATERALITIES, MODALITIES,
+                   PARTNERS, PATHOLOGIES, ROLES, VIEWS, Exam, Lesion, View,
+                   other_laterality, other_view, with_modality)
 from .image_roots import ImageRoots
 from .lesion_bank import (BankLesion, LesionBank, LesionBankError,
                           generation_of)
@@ -14,11 +15,12 @@ from .segmentation import (OutlineFault, outline_fault, same_outline,
 from .splits import empty_parts, kfold_patients, split_patients
 
 __all__ = [
-    'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'LATERALITIES',
-    'MODALITIES', 'PATHOLOGIES', 'VIEWS', 'AnnotationError', 'BankLesion',
-    'Detections', 'Exam', 'ImageRoots', 'Lesion', 'LesionBank', 'LesionBankError',
-    'OutlineFault', 'View', 'birads_to_score', 'empty_parts', 'exams_from_coco',
-    'generation_of', 'kfold_patients', 'load_coco', 'load_coco_exam', 'outline_fault',
+    'BIRADS', 'BIRADS_DISTANCES', 'BIRADS_SCALE', 'DENSITIES', 'EXAM_VIEWS',
+    'LATERALITIES', 'MODALITIES', 'PARTNERS', 'PATHOLOGIES', 'ROLES', 'VIEWS',
+    'AnnotationError', 'BankLesion', 'Detections', 'Exam', 'ImageRoots', 'Lesion',
+    'LesionBank', 'LesionBankError', 'OutlineFault', 'View', 'birads_to_score',
+    'empty_parts', 'exams_from_coco', 'generation_of', 'kfold_patients', 'load_coco',
+    'load_coco_exam', 'other_laterality', 'other_view', 'outline_fault',
     'read_detections', 'refuse_faults', 'same_outline', 'score_to_birads',
     'segmentation_extent', 'segmentation_fault', 'split_patients',
     'synthetic_images', 'validate_coco_exam', 'with_modality', 'write_detections'

@@ -6,8 +6,12 @@ coordinates: pixel ``k`` covers ``[k, k + 1)``.
 from dataclasses import dataclass, field
 from typing import Any, Dict, List, Optional, Tuple
 
-LATERALITIES = ('L', 'R')
+# the only home of these names; the right breast comes first, as exams are hung
+LATERALITIES = ('R', 'L')
 VIEWS = ('CC', 'MLO')
+EXAM_VIEWS = tuple(side + view for view in VIEWS for side in LATERALITIES)
+PARTNERS = ('ipsilateral', 'bilateral')  # of the main view
+ROLES = ('main', *PARTNERS)
 MODALITIES = ('FFDM', 'CEM-LE', 'CEM-RC', 'SFM')
 BIRADS = ('0', '1', '2', '3', '4', '4A', '4B', '4C', '5', '6')
 DENSITIES = ('A', 'B', 'C', 'D')
@@ -22,6 +26,16 @@ def with_modality(name: str, modality: Optional[str] = None) -> str:
         modality (str, optional): ``None``, where there is one: the name as it is.
     """
     return f'{modality} {name}' if modality else name
+
+
+def other_laterality(laterality: str) -> str:
+    """Return 'L' for 'R' and 'R' for 'L'."""
+    return LATERALITIES[1 - LATERALITIES.index(laterality)]
+
+
+def other_view(view: str) -> str:
+    """Return 'MLO' for 'CC' and 'CC' for 'MLO'."""
+    return VIEWS[1 - VIEWS.index(view)]
 
 
 @dataclass
@@ -110,10 +124,8 @@ class Exam:
 
     def ipsilateral(self, view: View) -> Optional[View]:
         """Return the other projection of the same breast."""
-        other = VIEWS[1 - VIEWS.index(view.view)]
-        return self.get(view.laterality, other, view.modality)
+        return self.get(view.laterality, other_view(view.view), view.modality)
 
     def bilateral(self, view: View) -> Optional[View]:
         """Return the same projection of the other breast."""
-        other = LATERALITIES[1 - LATERALITIES.index(view.laterality)]
-        return self.get(other, view.view, view.modality)
+        return self.get(other_laterality(view.laterality), view.view, view.modality)

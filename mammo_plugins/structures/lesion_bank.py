@@ -87,6 +87,7 @@ class LesionBank:
         lesions (list[BankLesion]): At least one.
         split (str, optional): 'train', 'val' or 'test', where the annotation says.
         generation (str, optional): Of :func:`generation_of` its ``info``.
+        path (str | Path, optional): The file that it was read from.
 
     Raises:
         LesionBankError: If there are no lesions.
@@ -94,7 +95,8 @@ class LesionBank:
 
     def __init__(self, dataset: str, lesions: List[BankLesion],
                  split: Optional[str] = None,
-                 generation: Optional[str] = None) -> None:
+                 generation: Optional[str] = None,
+                 path: Union[str, Path, None] = None) -> None:
         if not lesions:
             raise LesionBankError(f'a bank of {dataset} without lesions; give an '
                                   'annotation file with boxes')
@@ -102,6 +104,7 @@ class LesionBank:
         self.lesions = lesions
         self.split = split
         self.generation = generation
+        self.path = None if path is None else Path(path)
 
     def __len__(self) -> int:
         return len(self.lesions)
@@ -151,7 +154,7 @@ class LesionBank:
             dataset, split = facts['dataset'], facts['split']
             if not isinstance(dataset, str) or not isinstance(split, (str, type(None))):
                 raise ValueError(f'dataset {dataset!r}, split {split!r}')
-            return cls(dataset, lesions, split, facts['generation'])
+            return cls(dataset, lesions, split, facts['generation'], path)
         except FileNotFoundError:
             raise LesionBankError(
                 f'{path}: no such lesion bank; make it with '

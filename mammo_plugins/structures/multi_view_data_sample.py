@@ -3,13 +3,12 @@ from typing import List
 
 from mmengine.structures import BaseDataElement
 
-from .exam import MODALITIES, with_modality
+from .exam import (EXAM_VIEWS, LATERALITIES, MODALITIES, ROLES, VIEWS,
+                   with_modality)
 
-_EXAM_VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
-VIEW_NAMES = ('main', 'ipsilateral', 'bilateral', 'CC', 'MLO', 'R', 'L',
-              *_EXAM_VIEWS,
+VIEW_NAMES = (*ROLES, *VIEWS, *LATERALITIES, *EXAM_VIEWS,
               *(with_modality(view, modality) for modality in MODALITIES
-                for view in _EXAM_VIEWS))
+                for view in EXAM_VIEWS))
 
 
 class MultiViewDataSample(BaseDataElement):

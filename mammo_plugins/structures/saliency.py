@@ -1,11 +1,14 @@
 """Where a classifier looked: one map a view, kept in a file."""
+import re
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Tuple, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 import cv2
 import numpy as np
 
 from mammo_plugins.io import atomic_path, read_arrays
+
+_CHECKPOINT = 'checkpoint_sha256'  # beside the maps, whose names hold a space
 
 
 class SaliencyError(ValueError):
@@ -30,10 +33,15 @@ class SaliencyMaps:
     Args:
         maps (dict[str, np.ndarray]): By :func:`view_name`, (h, w) float, at least
             0.
+        checkpoint_sha256 (str, optional): SHA-256 of the checkpoint of the network
+            that made them. Defaults to ``None``: not known, as of files that an
+            earlier version wrote.
     """
 
-    def __init__(self, maps: Dict[str, np.ndarray]) -> None:
+    def __init__(self, maps: Dict[str, np.ndarray],
+                 checkpoint_sha256: Optional[str] = None) -> None:
         self.maps = maps
+        self.checkpoint_sha256 = checkpoint_sha256
 
     @classmethod
     def read(cls, path: Union[str, Path]) -> 'SaliencyMaps':
@@ -44,13 +52,19 @@ class SaliencyMaps:
         """
         try:
             maps = read_arrays(path)
+            checkpoint = maps.pop(_CHECKPOINT, None)
+            if checkpoint is not None:
+                checkpoint = str(checkpoint)
+                if not re.fullmatch('[0-9a-f]{64}', checkpoint):
+                    raise ValueError(f'{_CHECKPOINT}: expected 64 hexadecimal digits, '
+                                     f'found {checkpoint[:80]!r}')
             for name, values in maps.items():
                 if not (values.ndim == 2 and values.size
                         and values.dtype.kind == 'f' and np.isfinite(values).all()
                         and values.min() >= 0):
                     raise ValueError(f'{name}: expected (h, w) numbers of at least 0, '
                                      f'found {values.dtype} {values.shape}')
-            return cls(maps)
+            return cls(maps, checkpoint)
         except FileNotFoundError:
             raise SaliencyError(
                 f'{path}: no such file; make it with tools/synthesize.py CONFIG '
@@ -61,9 +75,11 @@ class SaliencyMaps:
 
     def write(self, path: Union[str, Path]) -> None:
         """Write all maps to one ``.npz`` file, atomically."""
+        made_by = {} if self.checkpoint_sha256 is None else {
+            _CHECKPOINT: np.array(self.checkpoint_sha256)}
         with atomic_path(path) as temporary:
             with open(temporary, 'xb') as file:
-                np.savez_compressed(file, **self.maps)
+                np.savez_compressed(file, **self.maps, **made_by)
 
     def require(self, views: Iterable[Mapping[str, Any]]) -> None:
         """Raise :class:`SaliencyError` if a view has no map.

@@ -15,6 +15,7 @@ from pycocotools import mask as coco_mask
 
 from .fields import is_number, shown
 
+IGNORED = 255  # in a map of pixels: neither lesion nor background
 SLACK = 1.  # pixels that a rounded coordinate may lie outside its image
 _ALIKE = 0.1  # what box and area of one outline, given in two ways, may differ by
 _LONGEST = 7  # characters of a number, enough for 32 bits and a sign

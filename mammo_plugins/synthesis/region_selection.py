@@ -10,6 +10,7 @@ from typing import Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+LEAST_SHARE = 0.5  # of a view's own largest saliency, that its place in a pair keeps
 _BITS = 32  # of a digit: sums over images of up to 2**31 pixels fit in int64
 
 
@@ -130,32 +131,41 @@ def select_region(saliency: np.ndarray, height: int, width: int,
     return Region(x, y, x + width, y + height, total) if total > 0 else None
 
 
-def select_region_pair(first: RegionSearch, second: RegionSearch
+def select_region_pair(first: RegionSearch, second: RegionSearch,
+                       least_share: float = LEAST_SHARE
                        ) -> Optional[Tuple[Region, Region]]:
     """Find two rectangles of one lesion: salient, and equally far from the nipple.
 
-    Distances of the lesion's centre from the nipple are rounded to the larger side of
-    the larger pixel. Of all distances at which both views have an allowed rectangle
-    with saliency that is chosen where the product of their saliencies is largest, so
-    that neither view gives up all of its own for the other's. Where there is none,
-    the distances are as near to each other as can be.
+    Each view is asked only for rectangles that have at least a share of the saliency
+    of its own best one, so that no view gives up its own for the distance. Distances
+    of the lesion's centre from the nipple are rounded to the larger side of the larger
+    pixel. Of all distances at which both views have such a rectangle that is chosen
+    where the product of their saliencies is largest. Where there is none, the
+    distances are as near to each other as can be.
 
     Args:
         first, second (RegionSearch): Both with a nipple.
+        least_share (float): That share, from 0 to 1: at 1 each view keeps the
+            largest sum of :func:`select_region`, at 0 any saliency will do. Defaults
+            to 0.5.
 
     Returns:
         tuple[Region], optional: One of each view; ``None`` if one of them has no
         place by :func:`select_region`.
 
     Raises:
-        ValueError: As :func:`select_region`.
+        ValueError: As :func:`select_region`, or if ``least_share`` is no share.
     """
+    if not 0 <= least_share <= 1:
+        raise ValueError(f'least_share is a share from 0 to 1, got {least_share}')
     step = max(*first.pixel, *second.pixel)
     places = [_best_by_distance(search, step) for search in (first, second)]
     if None in places:
         return None
     (one, _, _), (two, _, _) = places
-    rows, columns = np.flatnonzero(one), np.flatnonzero(two)
+    rows, columns = (
+        np.flatnonzero((best > 0) & (best >= least_share * best.max()))
+        for best in (one, two))
     apart = np.abs(rows[:, None] - columns)
     product = np.where(apart == apart.min(), np.add.outer(
         np.log(one[rows]), np.log(two[columns])), -np.inf)  # as a sum of logarithms

@@ -8,7 +8,7 @@ from typing import (Any, Dict, Iterable, Iterator, List, NamedTuple, Optional,
 
 from mammo_plugins.io import JsonError, read_json
 from mammo_plugins.printable import one_line
-from mammo_plugins.structures import (LATERALITIES, VIEWS, ImageRoots, outline_fault,
+from mammo_plugins.structures import (EXAM_VIEWS, ImageRoots, outline_fault,
                                       validate_coco_exam)
 
 ERROR, WARNING = 'error', 'warning'
@@ -125,7 +125,7 @@ def check_exams(part: Part) -> Iterator[Finding]:
         for modality in sorted({image['modality'] for image in images}):
             taken = Counter(image['laterality'] + image['view']
                             for image in images if image['modality'] == modality)
-            for name in (side + view for view in VIEWS for side in LATERALITIES):
+            for name in EXAM_VIEWS:
                 if not taken[name] and part.complete:
                     yield Finding(WARNING, 'missing view', where,
                                   f'no {modality} {name}')

@@ -10,9 +10,10 @@ from matplotlib.patches import Polygon, Rectangle
 
 from mammo_plugins.io import atomic_path
 from mammo_plugins.printable import figure_text
+from mammo_plugins.structures import LATERALITIES, VIEWS
 
 # chest walls meet in the middle: right breast on the left, CC above MLO
-HANGING = (('RCC', 'LCC'), ('RMLO', 'LMLO'))
+HANGING = tuple(tuple(side + view for side in LATERALITIES) for view in VIEWS)
 _BOX_COLOUR = '#ffb000'
 _PANEL_INCHES = 4.5
 _SCORES_WRITTEN = 5

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Dict, Type
 
-import mammo_plugins  # noqa: F401
+import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 import fuzzing
 from fuzzing.harness import Found, Fuzzer, Report, fuzz
 

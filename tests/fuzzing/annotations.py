@@ -7,10 +7,10 @@ from typing import Callable, Tuple
 
 import cv2
 import numpy as np
-from mmengine.config import Config
-
 from fuzzing.harness import Fault, Fuzzer, run_command
 from fuzzing.json_damage import TEXTS, VALUES, at_random, changed, dump
+from mmengine.config import Config
+
 from mammo_plugins.apis import config_checks, leakage
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.experiments import check_settings

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from staged_toys import StagedToy, settings, sgd, validation
 
-from mammo_plugins.apis.command_line import USER_ERRORS
 from mammo_plugins.apis.run_errors import explained
 from mammo_plugins.apis.work_dir import begin_training
+from mammo_plugins.cli.errors import USER_ERRORS
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.work_dir import write_whole_checkpoints

@@ -9,11 +9,11 @@ from dicom_making import make_dataset, save
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 
-from mammo_plugins.apis.exam_files import find_exams
 from mammo_plugins.converters.base import Converter
 from mammo_plugins.converters.conversion import Job, process_view
 from mammo_plugins.converters.records import Catalogue, RawView
 from mammo_plugins.io.elements import WHITE_LIST
+from mammo_plugins.structures.exam_files import find_exams
 from mammo_plugins.verification.files import Task, check_image
 
 from .dicom_files import element, join, parse

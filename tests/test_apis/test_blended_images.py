@@ -1,4 +1,5 @@
 """Data sets of blended lesions."""
+import hashlib
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.apis import (BlendedImages, blend_by,
                                 blend_by_mixed_gradients, blend_by_poisson,
                                 loaded_normals)
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
                                       load_coco_exam, validate_coco_exam)
@@ -61,6 +62,9 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
         facts = image['synthetic']
         assert facts['method'] == 'pasting' and facts['bank'] == 'another'
         assert facts['file_name'] == 'a.dcm'
+        # by the file, whatever it is called
+        assert facts['bank_sha256'] == hashlib.sha256(
+            (tmp_path / 'bank.npz').read_bytes()).hexdigest()
         normal = by_file[facts['normal']]
         assert normal['id'] not in lesions
         assert image['patient_id'] == normal['patient_id']
@@ -139,6 +143,20 @@ def test_a_generator_blends(cfg, size):
             blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
         assert seen[-1].shape[2:] == (size or view['img'].shape)
         assert seen[-1].sum() == view['paste_region'].sum()
+
+
+def test_panels_mark_lesions_that_have_a_place(cfg):
+    some = images(cfg, None)
+    (normal, pasted, blended, whole), = some.panels(1, dict(
+        blended=(some.paste, blend_by_poisson),
+        whole=(None, lambda view: 1 - view['img'])))
+    assert [title for title, *_ in (normal, pasted, blended, whole)] == [
+        'normal', 'pasted', 'blended', 'whole']
+    x1, y1, x2, y2 = normal[2]
+    changed = np.abs(pasted[1] - normal[1])
+    assert changed[y1:y2, x1:x2].max() > 0.05
+    assert pasted[2] == blended[2] == normal[2] and whole[2] is None
+    np.testing.assert_array_equal(whole[1], 1 - normal[1])
 
 
 def test_exact_and_cloned_differ_in_the_region_alone(cfg):

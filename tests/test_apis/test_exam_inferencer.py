@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 
 from mammo_plugins.apis import ExamInferencer
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import MODELS
 

@@ -2,7 +2,7 @@
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.experiments import check_settings, checkpoint_to_test
 
 STAGED = dict(

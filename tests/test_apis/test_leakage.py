@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
 from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
                                       generation_of)

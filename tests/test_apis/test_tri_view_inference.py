@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis import ExamInferencer, NippleLocator
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -1,13 +1,13 @@
 """A detector of mmdet, small, trained one step and run on the bridged operators."""
 import pytest
 import torch
+from mmdet.models import FasterRCNN
+from mmdet.structures import DetDataSample
+from mmdet.utils import register_all_modules
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
 
 import mammo_plugins  # noqa: F401  installs the operators
-from mmdet.models import FasterRCNN
-from mmdet.structures import DetDataSample
-from mmdet.utils import register_all_modules
 
 
 def coder(*stds):

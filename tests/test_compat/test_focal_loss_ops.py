@@ -1,9 +1,9 @@
 """Sigmoid focal loss against the formula written out and differentiated."""
 import pytest
 import torch
+from mmcv.ops import SigmoidFocalLoss, sigmoid_focal_loss
 
 import mammo_plugins  # noqa: F401  installs the operators
-from mmcv.ops import SigmoidFocalLoss, sigmoid_focal_loss
 
 
 def formula(logits, target, gamma, alpha, weight=None):

@@ -3,10 +3,10 @@ import math
 
 import pytest
 import torch
+from mmcv.ops import batched_nms, nms, nms_match, soft_nms
 
 import mammo_plugins  # noqa: F401  installs the operators
 from mammo_plugins.compat import nms_ops
-from mmcv.ops import batched_nms, nms, nms_match, soft_nms
 
 DEVICES = [
     'cpu',

@@ -4,9 +4,9 @@ import math
 import pytest
 import torch
 import torchvision
+from mmcv.ops import RoIAlign, roi_align
 
 import mammo_plugins  # noqa: F401  installs the operators
-from mmcv.ops import RoIAlign, roi_align
 
 MODES = pytest.mark.parametrize('mode', ['avg', 'max'])
 ALIGNED = pytest.mark.parametrize('aligned', [True, False])

@@ -92,6 +92,31 @@ def test_normal_views_are_kept_unless_told(phantom_root):
         test_mode=True)) == len(kept)
 
 
+@pytest.mark.parametrize('how', ['iscrowd', 'ignored_classes'])
+def test_views_with_ignored_regions_alone_are_empty(phantom_root, train_json, how):
+    """They teach no lesion; beside a real one a region changes nothing."""
+    settings = dict(filter_cfg=dict(filter_empty_gt=True))
+    first, second = train_json['annotations'][:2]
+    assert first['image_id'] != second['image_id']
+    before = build(phantom_root, **settings)
+    ignored = dict(iscrowd=1)
+    if how == 'ignored_classes':
+        train_json['categories'].append(dict(id=9, name='other'))
+        settings['ignored_classes'] = ('other', )
+        ignored = dict(category_id=9)
+    first.update(ignored)
+    train_json['annotations'].append(dict(
+        second, id=1 + max(a['id'] for a in train_json['annotations']),
+        lesion_id=None, **ignored))
+    dataset = build(phantom_root, ann_file=write(phantom_root, train_json), **settings)
+
+    def views(dataset):
+        return {s['views']['main']['img_id']: i for i, s in enumerate(dataset)}
+
+    assert set(views(before)) - set(views(dataset)) == {first['image_id']}
+    assert dataset.get_cat_ids(views(dataset)[second['image_id']]) == [0]
+
+
 def test_labels_follow_the_classes(phantom_root, train_json):
     train_json['categories'] = [dict(id=1, name='mass'), dict(id=7, name='calc')]
     train_json['annotations'][0]['category_id'] = 7

@@ -1,10 +1,9 @@
 """Classes of targets, against the definitions of the papers, by hand."""
 import pytest
+from test_exam_dataset import build, train_json, write  # noqa: F401
 
 from mammo_plugins.datasets.label_rule import LabelRule
 from mammo_plugins.structures import AnnotationError
-
-from test_exam_dataset import build, train_json, write  # noqa: F401
 
 DIVF = dict(field='birads', negative=('2', ), positive=('4', '5'))
 

@@ -1,5 +1,6 @@
 """Lesions pasted for the blending adversarial networks."""
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from torch.utils.data import default_collate
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import BlendingDataset
-from mammo_plugins.datasets.transforms import (CropToLesion, PackBlendingInputs,
-                                               InsertLesions, PasteLesion, Resize)
+from mammo_plugins.datasets.transforms import (CropToLesion, InsertLesions,
+                                               PackBlendingInputs, PasteLesion, Resize)
 from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
 from mammo_plugins.phantom import PhantomConfig, make_exam
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
@@ -177,6 +178,39 @@ def test_dataset_pairs_normal_views_with_real_ones(phantom_root):
             assert views['normal']['img_id'] not in ill
             drawn.add(views['real']['img_id'])
     assert drawn == ill
+
+
+def test_ignored_regions_are_no_lesions(phantom_root, tmp_path, capsys):
+    """Views with them alone are neither normal nor real, and counted."""
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    ill = sorted({a['image_id'] for a in data['annotations']})
+    only, both = ill[0], ill[1]
+    for annotation in data['annotations']:
+        annotation['iscrowd'] = int(annotation['image_id'] == only)
+    known = next(a for a in data['annotations'] if a['image_id'] == both)
+    x, y, width, height = known['bbox']
+    region = dict(known, id=10**6, iscrowd=1, lesion_id=None, segmentation=[],
+                  bbox=[x, y, width / 2, height / 2])
+    data['annotations'].append(region)
+    other = dict(region, id=10**6 + 1, iscrowd=0, category_id=99,
+                 image_id=next(i['id'] for i in data['images'] if i['id'] not in ill))
+    data['annotations'].append(other)
+    data['categories'].append(dict(id=99, name='asymmetry'))
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+    made = BlendingDataset(data_root=str(phantom_root), pipeline=[],
+                           ignored_classes=('asymmetry', ),
+                           ann_file=str(tmp_path / 'a.json'))
+    unknown = {only, other['image_id']}
+    normal = {made[i]['views']['normal']['img_id'] for i in range(len(made))}
+    assert normal == {i['id'] for i in data['images']} - {*ill} - unknown
+    real = {view['img_id']: view['instances'] for view in made.real}
+    assert set(real) == {*ill} - unknown
+    counts = Counter(a['image_id'] for a in data['annotations'] if not a['iscrowd'])
+    for image, lesions in real.items():
+        assert len(lesions) == counts[image]
+        assert not any(lesion['ignore_flag'] for lesion in lesions)
+    assert f'{len(unknown)} views left out that have regions to be ignored' in (
+        capsys.readouterr().err)
 
 
 def test_dataset_is_for_training(phantom_root, tmp_path):

@@ -69,6 +69,18 @@ def test_by_brute_force(shape, size, dtype):
         resized(image[..., 0], size), resized(image, size)[..., 0])
 
 
+@pytest.mark.parametrize('channels', [1, 4, 5, 9])
+@pytest.mark.parametrize('size', [(20, 10), (23, 31), (49, 60), (70, 90), (61, 47)])
+def test_any_number_of_channels(channels, size):
+    """OpenCV's own averages at most four by factors that are not whole."""
+    image = np.random.default_rng(0).random((61, 47, channels)).astype(np.float32)
+    made = resized(image, size)
+    assert made.shape == (*size, channels) and made.dtype == np.float32
+    along_y, along_x = (weights(*lengths) for lengths in zip(image.shape, size))
+    np.testing.assert_allclose(
+        made, np.einsum('ij,jkc,lk->ilc', along_y, image, along_x), atol=1e-5)
+
+
 def test_noise_of_a_mammogram():
     """Each of the 7.875 pixels of an area counts alike: sd / sqrt(7.875) at most.
 

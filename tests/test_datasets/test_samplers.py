@@ -3,10 +3,9 @@ from collections import Counter
 
 import pytest
 from mmengine.registry import DefaultScope
+from test_exam_dataset import build
 
 from mammo_plugins.registry import DATA_SAMPLERS
-
-from test_exam_dataset import build
 
 
 class Labelled:

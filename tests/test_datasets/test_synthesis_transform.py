@@ -1,14 +1,16 @@
 """Pasting lesions in the pipeline: where, from whom, and never into tests."""
 import copy
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
-from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
+from mammo_plugins.anatomy import CanonicalFrame, transform_boxes, transform_points
+from mammo_plugins.datasets.transforms import registration, synthesis
 from mammo_plugins.registry import DATASETS, TRANSFORMS
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
 LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
@@ -187,37 +189,57 @@ def nipple_distances(result):
     return found
 
 
-@pytest.mark.parametrize('annotated', [True, False])
-def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, annotated):
+@pytest.fixture
+def opposite(dataset):
     """Saliency that is strongest near the nipple in CC and far from it in MLO."""
     columns = np.linspace(0, 1, 12)
     rows = np.ones((24, 1))
-    maps = {
+    return SaliencyMaps({
         view_name(view): (rows * (columns if view['view'] == 'CC' else
                                   columns[::-1]) + 0.1).astype(np.float32)
         for i in range(len(dataset))
-        for view in dataset.get_data_info(i)['views'].values()}
-    settings = dict(PLAIN, saliency=SaliencyMaps(maps), min_inside=0.99)
-    apart = []
+        for view in dataset.get_data_info(i)['views'].values()})
+
+
+def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, opposite):
+    """As far as each view keeps half of the saliency that it has by itself."""
+    settings = dict(PLAIN, saliency=opposite, min_inside=0.99)
+    apart, saliency = [], []
     for same_distance in (False, True):
-        step = TRANSFORMS.build(dict(
-            settings, type='SynthesizeMalignancy', same_distance=same_distance))
+        step = transform(**dict(settings, same_distance=same_distance))
         step.donors(dataset)
-        benign, malignant = pair(dataset)
-        true = {name: view['nipple'] for name, view in benign['views'].items()}
-        if not annotated:  # then that on the skin line
-            for view in benign['views'].values():
-                view['nipple'] = None
-        result = step.synthesize(benign, malignant, seed=0)
-        for name, view in result['views'].items():
-            view['nipple'] = true[name]
-        assert set(result['synthesis']) == {'CC', 'MLO'}
-        assert {facts['same_distance'] for facts in result['synthesis'].values()
-                } == {same_distance}
+        result = step.synthesize(*pair(dataset), seed=0)
+        facts = result['synthesis']
+        assert set(facts) == {'CC', 'MLO'}
+        assert {each['same_distance'] for each in facts.values()} == {same_distance}
         cc, mlo = nipple_distances(result)
         apart.append(abs(cc - mlo))
-    pixel = max(benign['views']['CC']['pixel_spacing_mm'])
+        saliency.append({name: facts[name]['saliency'] for name in facts})
+        for name, each in facts.items():
+            assert each['saliency_kept'] == pytest.approx(
+                saliency[-1][name] / saliency[0][name]) and each['saliency_kept'] >= 0.5
+    pixel = max(result['views']['CC']['pixel_spacing_mm'])
     assert apart[0] > 10 * pixel and apart[1] < 2.5 * pixel
+
+
+def test_nipples_on_the_skin_line_have_to_be_sure(dataset, opposite, monkeypatch):
+    """As sure as in the registration of both breasts; the file does not say how."""
+    step = transform(opposite, **dict(PLAIN, same_distance=True))
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    true = {id(view['img']): transform_points(
+        view['nipple'], view['homography_matrix']) for view in benign['views'].values()}
+    for view in benign['views'].values():
+        view['nipple_source'] = 'contour'
+    for sure, together in ((0.49, False), (0.51, True)):
+        monkeypatch.setattr(
+            registration, 'locate_nipple', lambda image, view, least:
+            true[id(image)] if sure >= least else None)
+        step._places._nipples.clear()
+        facts = step.synthesize(copy.deepcopy(benign, dict(
+            (id(v['img']), v['img']) for v in benign['views'].values())), malignant,
+            seed=0)['synthesis']
+        assert [each['same_distance'] for each in facts.values()] == [together] * 2
 
 
 def test_views_without_a_nipple_are_placed_apart(dataset, saliency):
@@ -236,6 +258,42 @@ def test_views_without_a_nipple_are_placed_apart(dataset, saliency):
     benign, malignant = pair(dataset)
     del malignant['views']['MLO']
     assert set(steps[1].synthesize(benign, malignant, seed=0)['synthesis']) == {'CC'}
+
+
+def test_lesions_of_different_kinds_are_not_pasted_as_one(dataset, saliency):
+    """Without an id: a mass in CC and a calcification in MLO are two lesions."""
+    step = transform(saliency, **PLAIN)
+    step.donors(dataset)
+    benign, malignant = pair(dataset)
+    for label, view in enumerate(malignant['views'].values()):
+        view['instances'] = [dict(view['instances'][0], lesion_id=None,
+                                  bbox_label=label)]
+    seen = set()
+    for seed in range(6):
+        facts = step.synthesize(copy.deepcopy(benign), malignant, seed)['synthesis']
+        assert [each['paired'] for each in facts.values()] == ['unpaired']
+        seen |= set(facts)
+    assert seen == {'CC', 'MLO'}  # now one, now the other
+    for view in malignant['views'].values():
+        view['instances'][0]['bbox_label'] = 0
+    facts = step.synthesize(copy.deepcopy(benign), malignant, 0)['synthesis']
+    assert [each['paired'] for each in facts.values()] == ['category'] * 2
+
+
+def test_the_log_says_how_donors_are_paired(ann_file, saliency):
+    """Ids, kinds and annotated nipples of the file are all that is asked."""
+    data = json.loads(ann_file.read_text())
+    with_lesion = sorted({a['image_id'] for a in data['annotations']})
+    for annotation in data['annotations']:
+        if annotation['image_id'] not in with_lesion[:2]:
+            annotation['lesion_id'] = None
+    ann_file.write_text(json.dumps(data))
+    with mock.patch.object(synthesis, 'print_log') as said:
+        transform(saliency).donors(build(ann_file))
+    text = said.call_args_list[0].args[0]
+    assert '1 are known in both views by lesion_id' in text
+    assert '3 by category and distance from an annotated nipple' in text
+    assert '0 are in one view alone, and 0 have no match' in text
 
 
 def test_the_same_seed_gives_the_same_pixels(dataset, saliency):
@@ -472,12 +530,25 @@ def test_no_annotated_lesion(ann_file, saliency):
         transform(saliency).get_indexes(build(ann_file))
 
 
+@pytest.mark.parametrize('digits, said', [(64 * 'b', 64 * 'b'), (None, 'unknown')])
+def test_the_network_of_the_saliency_is_told(dataset, saliency, digits, said):
+    """Files of earlier versions do not know it; a warning says so."""
+    step = transform(SaliencyMaps(saliency.maps, digits), **PLAIN)
+    with mock.patch.object(synthesis, 'print_log') as log:
+        step.donors(dataset)
+    warned = [call for call in log.call_args_list if call.kwargs.get('level')]
+    assert len(warned) == (digits is None)
+    facts = step.synthesize(*pair(dataset), seed=0)['synthesis']
+    assert {each['saliency_checkpoint_sha256'] for each in facts.values()} == {said}
+
+
 def test_saliency_file(tmp_path, dataset):
     view = dataset.get_data_info(0)['views']['CC']
     maps = SaliencyMaps({view_name(view): np.eye(3, dtype=np.float32)})
     path = tmp_path / 'folder/saliency.npz'
     maps.write(path)
     again = SaliencyMaps.read(path)
+    assert again.checkpoint_sha256 is None
     np.testing.assert_array_equal(again.maps[view_name(view)], np.eye(3))
     assert again.of(view, (30, 60)).shape == (30, 60)
     # bilinear: a constant map stays constant
@@ -488,6 +559,15 @@ def test_saliency_file(tmp_path, dataset):
         SaliencyMaps({}).of(view, (4, 4))
     with pytest.raises(SaliencyError, match='saliency-only'):
         SaliencyMaps.read(tmp_path / 'none.npz')
+    for digits in (64 * 'a', 'a', 64 * 'g'):
+        SaliencyMaps(maps.maps, digits).write(path)
+        if digits == 64 * 'a':
+            again = SaliencyMaps.read(path)
+            assert again.checkpoint_sha256 == digits
+            assert list(again.maps) == list(maps.maps)
+        else:
+            with pytest.raises(SaliencyError, match='64 hexadecimal digits'):
+                SaliencyMaps.read(path)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(SaliencyError, match='not a file of saliency'):
         SaliencyMaps.read(path)

@@ -52,6 +52,19 @@ def test_draws_of_auc():
     assert draws[:, 1].mean() == pytest.approx(values[1], abs=0.02)
 
 
+def test_draws_of_macro_f1_at_a_chosen_threshold():
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    scores = rng.random(40) * 0.3 + labels * 0.1  # all below 0.5
+    summary = roc_summary(labels, scores, range(40), 50, operating_points=(
+        ('threshold', 0.5), ('chosen', 0.2)))
+    values, draws = read_draws(summary, ('macro_f1', 'macro_f1@chosen'))
+    point = summary['operating_points'][1]
+    assert values.tolist() == [pytest.approx(1 / 3), point['macro_f1']]
+    assert values[1] > values[0]
+    assert draws[:, 1].tolist() == point['macro_f1_draws']
+
+
 def test_draws_of_pf1():
     labels, scores = np.arange(40) % 2, np.random.default_rng(0).random(40)
     summary = roc_summary(labels, scores, range(40), 50)

@@ -9,10 +9,10 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 
 from mammo_plugins.anatomy import breast_mask
-from mammo_plugins.evaluation import ReconstructionMetric
 from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
                                                  bootstrap_means, means_summary,
                                                  reconstruction_errors, similarity)
+from mammo_plugins.evaluation.metrics import ReconstructionMetric
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 SIZE = (40, 24)

@@ -1,6 +1,8 @@
 """ROCMetric and MalignancyMetric on data samples, as the evaluator calls them."""
 import json
 import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from mmpretrain.structures import DataSample
 from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mammo_plugins.evaluation import (MalignancyMetric, ROCMetric,
-                                      ViewROCMetric)
+from mammo_plugins.engine.hooks import EvaluationOutputHook
+from mammo_plugins.evaluation.metrics import (MalignancyMetric, ROCMetric,
+                                              ViewROCMetric)
+from mammo_plugins.io import JsonError
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 
@@ -78,10 +82,62 @@ def test_a_threshold_of_another_part(tmp_path):
     kept = json.loads((tmp_path / 'roc.json').read_text())
     point = kept['operating_points'][-1]
     assert (point['rule'], point['value']) == ('chosen', threshold)
+    assert point['chosen_on'] is None and kept['part'] is None  # nobody said
     assert len(point['macro_f1_draws']) == 20
 
 
+def evaluate_on(ann_file, labels, score=0.6, **settings):
+    """Test a part as a runner does, whose hook tells the annotation files."""
+    metric = ROCMetric(n_bootstrap=0, **settings)
+    evaluator = SimpleNamespace(metrics=[metric])
+    data = SimpleNamespace(dataset=SimpleNamespace(datasets=[
+        SimpleNamespace(ann_file='other.json'), SimpleNamespace(dataset=SimpleNamespace(
+            ann_file=str(ann_file)))]))
+    EvaluationOutputHook().before_test(SimpleNamespace(
+        work_dir='.', test_loop=SimpleNamespace(evaluator=evaluator, dataloader=data)))
+    return evaluate(metric, [classified(score * y + 0.01 * i, y, f'p{i}')
+                             for i, y in enumerate(labels)])
+
+
+def test_a_threshold_keeps_the_part_that_it_was_chosen_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in 'ab':
+        Path(f'{name}.json').touch()
+    Path('linked.json').symlink_to('a.json')
+    evaluate_on('a.json', [0, 0, 1, 1], out_dir='train')
+    file = 'train/roc.json'
+    assert json.loads(Path(file).read_text())['part'] == ['other.json', 'a.json']
+    # the very part, by its name, by another, in a data set of several, and a copy
+    data = json.loads(Path(file).read_text())
+    Path(file).write_text(json.dumps(dict(data, part=['a.json'])))
+    for path, score in (('a.json', 0.3), (tmp_path / 'a.json', 0.3),
+                        ('linked.json', 0.3), ('b.json', 0.60001)):
+        with pytest.raises(JsonError, match='was chosen on the part that is tested'):
+            evaluate_on(path, [0, 0, 1, 1], score=score, threshold_from=file)
+    # other scores, other labels of as many
+    for change in (dict(score=0.65), dict(labels=[0, 1, 0, 1])):
+        found = evaluate_on('b.json', **dict(dict(labels=[0, 0, 1, 1]), **change),
+                            threshold_from=file, out_dir='test')
+        assert found['roc/macro_f1@chosen'] == 1
+        kept = json.loads(Path('test/roc.json').read_text())
+        assert kept['operating_points'][-1]['chosen_on'] == ['a.json']
+        assert 'chosen_on' not in kept['operating_points'][0]
+
+
+def test_parts_are_told_before_anything_is_scored(tmp_path):
+    (tmp_path / 'roc.json').write_text(json.dumps(dict(
+        best_macro_f1_threshold=0.5, part=['x/a.json'])))
+    metric = ROCMetric(threshold_from=str(tmp_path / 'roc.json'))
+    with pytest.raises(JsonError, match='x/a.json'):
+        metric.evaluate_part(['x/../x/a.json'])
+    metric.evaluate_part(['x/b.json'])
+
+
 @pytest.mark.parametrize('content, message', [
+    ('{"best_macro_f1_threshold": 0.5, "curve": {"threshold": [1, "a"]}}',
+     'not a file of ROCMetric'),
+    ('{"best_macro_f1_threshold": true}', 'best_macro_f1_threshold is True'),
+    ('{"best_macro_f1_threshold": 0.5, "part": "a"}', "part is 'a'; expected"),
     (None, 'No such file'), ('[1', 'not a file of ROCMetric'),
     ('{}', 'best_macro_f1_threshold is None'), ('[]', 'not a file of ROCMetric')])
 def test_files_without_a_threshold(content, message, tmp_path):

@@ -12,9 +12,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from sklearn.metrics import f1_score, jaccard_score
 
-from mammo_plugins.evaluation import WeakLocalizationMetric
-from mammo_plugins.evaluation.metrics.weak_localization_metric import (
-    interval_sentence)
+from mammo_plugins.evaluation.metrics import WeakLocalizationMetric
+from mammo_plugins.evaluation.metrics.weak_localization_metric import interval_sentence
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 

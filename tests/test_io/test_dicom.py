@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from dicom_making import lut_item, make_dataset, make_dicom, ramp, save
 from pydicom.dataset import Dataset
-from pydicom.uid import (CTImageStorage, DeflatedExplicitVRLittleEndian,
-                         ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian,
-                         JPEG2000Lossless, JPEGLSLossless, MPEG2MPML, RLELossless)
+from pydicom.uid import (MPEG2MPML, CTImageStorage, DeflatedExplicitVRLittleEndian,
+                         ExplicitVRBigEndian, ExplicitVRLittleEndian,
+                         ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless,
+                         RLELossless)
 
 from mammo_plugins.io import MammogramError, read_header, read_mammogram
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mammo_plugins.io import (IrregularFileError, MammogramError, file_error,
-                              open_regular, read_arrays, read_header, read_mammogram)
+                              file_sha256, open_regular, read_arrays, read_header,
+                              read_mammogram)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def test_what_is_no_file(make, kind, tmp_path):
     for read in (read_mammogram, read_header):
         with pytest.raises(MammogramError, match=f'x.dcm: is {kind}'):
             read(path)
-    for read in (open_regular, read_arrays):
+    for read in (open_regular, read_arrays, file_sha256):
         with pytest.raises(IrregularFileError) as error:
             read(path)
         assert file_error(error.value).startswith(f'{path}: is {kind}')
@@ -71,3 +72,10 @@ def test_an_archive_that_inflates_beyond_the_limit(tmp_path):
     assert read_arrays(tmp_path / 'a.npz')['a'].shape == (10**6, )
     with pytest.raises(ValueError, match='inflated'):
         read_arrays(tmp_path / 'a.npz', most=10**6)
+
+
+def test_hash_of_a_file(tmp_path):
+    """The example of FIPS 180-4."""
+    (tmp_path / 'a').write_bytes(b'abc')
+    assert file_sha256(tmp_path / 'a') == (
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from mammo_plugins.apis.command_line import enable_amp
+from mammo_plugins.cli.runs import enable_amp
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
 from mammo_plugins.models import (NoiseGenerator, PatchDiscriminator,
                                   UNetGenerator)
@@ -180,7 +180,7 @@ def test_norms_of_gradients_are_logged():
     optim = optimizers(model)
     logged = model.train_step(data, optim)
     by_hand.discriminator.load_state_dict(model.discriminator.state_dict())
-    losses = by_hand._generator_loss(x, fake)
+    losses = by_hand.generator_losses(x, fake)
     for name, loss in losses.items():
         expected[name], = torch.autograd.grad(loss, fake, retain_graph=True)
     assert set(losses) == {'loss_adversarial', 'loss_background', 'loss_seamless'}

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-import mammo_plugins  # noqa: F401
+import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 from mmdet.structures import DetDataSample
 from mmengine.optim import OptimWrapper
 from torch.nn import functional as F

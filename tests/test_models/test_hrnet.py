@@ -1,9 +1,9 @@
 """HRNet with a narrower stem."""
 import pytest
 import torch
-from mmdet.models.backbones import HRNet as MMDetHRNet
+from mmdet.models.backbones import HRNet
 
-from mammo_plugins.models.backbones import HRNet
+from mammo_plugins.models.backbones import NarrowStemHRNet
 
 EXTRA = dict(
     stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK',
@@ -17,7 +17,7 @@ EXTRA = dict(
 
 
 def test_with_64_channels_it_is_mmdets():
-    theirs, ours = MMDetHRNet(EXTRA), HRNet(EXTRA)
+    theirs, ours = HRNet(EXTRA), NarrowStemHRNet(EXTRA)
     theirs.eval(), ours.eval()  # mmdet's return None
     ours.load_state_dict(theirs.state_dict())
     image = torch.rand(1, 3, 64, 64)
@@ -27,12 +27,13 @@ def test_with_64_channels_it_is_mmdets():
 
 @pytest.mark.parametrize('in_channels', [1, 3])
 def test_a_narrow_stem(in_channels):
-    model = HRNet(EXTRA, stem_channels=8, in_channels=in_channels)
+    model = NarrowStemHRNet(EXTRA, stem_channels=8, in_channels=in_channels)
     model.init_weights()
     assert model.conv1.weight.shape == (8, in_channels, 3, 3)
     assert model.conv2.weight.shape == (8, 8, 3, 3)
     assert model.norm1.num_features == model.norm2.num_features == 8
-    wide = dict(HRNet(EXTRA, in_channels=in_channels).named_parameters())
+    wide = dict(
+        NarrowStemHRNet(EXTRA, in_channels=in_channels).named_parameters())
     narrow = dict(model.named_parameters())
     # 64 channels already fit the first block, fewer need its shortcut convolved
     assert {name for name in narrow.keys() ^ wide.keys()

@@ -11,8 +11,9 @@ from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData, PixelData
 from mmpretrain.structures import DataSample
 
-from mammo_plugins.models.utils import own_image
+from mammo_plugins.models.multi_view import ViewBatch, own_image
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import ROLES
 from mammo_plugins.testing import demo_exam, demo_tri_view_inputs
 
 CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
@@ -63,6 +64,17 @@ def annotated(samples):
             drawn = torch.zeros(1, 64, 64, dtype=torch.uint8)
             drawn[:, 12:34, 10:30] = int(i == 0)
             view.gt_sem_seg = PixelData(sem_seg=drawn)
+    return samples
+
+
+def normal(samples):
+    """Annotated samples without their lesions."""
+    samples = copy.deepcopy(samples)
+    for sample in samples:
+        views = sample['data_samples']
+        for view in map(views.get, views.view_names):
+            view.gt_instances = view.gt_instances[:0]
+            view.gt_sem_seg.sem_seg.zero_()
     return samples
 
 
@@ -172,7 +184,8 @@ def test_fusion_learns_from_maps_out_of_folds(model, exam, tmp_path):
     data = model.data_preprocessor(pseudo_collate(samples[:1]), True)
     with torch.no_grad():
         views = other.ipsilateral.encode_views(**data)
-        image, ipsi, bi = other._maps(**data, i=0, encoded=views)
+        image, ipsi, bi = other._maps(ViewBatch.gather(**data, names=ROLES),
+                                      data['data_samples'][0], 0, views)
         features = model.ipsilateral.backbone(image)
         by_hand = model.fusion.loss(image, ipsi, bi, features,
                                     [data['data_samples'][0].main])['loss_map']

@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-import mammo_plugins  # noqa: F401
+import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
@@ -15,7 +15,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.structures import InstanceData
 from torch import nn
 
-from mammo_plugins.models import (RoIFocalLoss, SyncedRPNHead,
+from mammo_plugins.models import (RoIFocalLoss, SyncedBBoxHead, SyncedRPNHead,
                                   UncertaintyWeightedLoss)
 from mammo_plugins.registry import HOOKS, MODELS
 from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
@@ -28,7 +28,7 @@ CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
 BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
-           ('full', 'full'))
+           ('full', 'full'), ('no RoI', 'full'))
 RPN = dict(
     in_channels=2, feat_channels=2, num_classes=1,
     anchor_generator=dict(type='mmdet.AnchorGenerator', scales=[2], ratios=[1.],
@@ -46,13 +46,14 @@ BOXES = ([[4., 4., 14., 14.], [20., 20., 29., 30.]], [])  # of two images
 def train(rank):
     """Train each stage for some steps."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from test_mommi_net import annotated, without
+    from test_mommi_net import annotated, normal, without
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
     exam = annotated(demo_tri_view_inputs(demo_exam((64, 64))))[:2]
-    samples = dict(full=exam, holes=without(exam, 'ipsilateral', 'bilateral'))
+    samples = dict(full=exam, holes=without(exam, 'ipsilateral', 'bilateral'),
+                   **{'no RoI': normal(exam)})
     for stage in STAGES:
         model.start_stage(stage)
         for name, parameter in model.named_parameters():
@@ -63,6 +64,9 @@ def train(rank):
         trained = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.SGD(trained, lr=0.01)
         for batch in BATCHES:
+            # no proposal is as large as that
+            model.ipsilateral.train_cfg.rpn_proposal.min_bbox_size = (
+                1000 if batch[rank] == 'no RoI' else 0)
             data = model.data_preprocessor(
                 pseudo_collate(samples[batch[rank]]), True)
             losses = wrapped(**data, mode='loss')
@@ -88,6 +92,20 @@ def roi_gradients(images):
     RoIFocalLoss()(logits, labels[images].flatten(), torch.ones(len(logits)),
                    avg_factor=float(len(logits))).backward()
     return logits.grad.flatten()
+
+
+def head_gradients(images):
+    """The gradient of a box head, image 0 having no RoI."""
+    torch.manual_seed(0)
+    head = SyncedBBoxHead(
+        in_channels=2, fc_out_channels=4, roi_feat_size=2, num_classes=1,
+        loss_cls=dict(type='mammo.RoIFocalLoss'))
+    feats = torch.randn(20, 2, 2, 2)[:20 * (1 in images)]
+    labels = (torch.arange(len(feats)) > 5).long()
+    losses = head.loss(*head(feats), feats.new_zeros(len(feats), 5), labels,
+                       torch.ones(len(feats)), *torch.zeros(2, len(feats), 4))
+    (losses['loss_cls'] + losses['loss_bbox']).backward()
+    return torch.cat([p.grad.flatten() for p in head.parameters()])
 
 
 def malignancy_gradients(halves):
@@ -147,7 +165,8 @@ def all_cases(rank):
     return nn.ParameterList([
         # one image a process
         roi_gradients([rank]), rpn_gradients([rank]),
-        *malignancy_gradients([rank]), *validations(model), *parameters])
+        *malignancy_gradients([rank]), *validations(model), head_gradients([rank]),
+        *parameters])
 
 
 @pytest.fixture(scope='module')
@@ -157,7 +176,7 @@ def of_processes(tmp_path_factory):
 
 def test_processes_stay_in_step_where_views_are_missing(of_processes):
     one, other = of_processes
-    assert all(torch.equal(a, b) for a, b in zip(one[7:], other[7:], strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(one[8:], other[8:], strict=True))
 
 
 def test_each_process_validates_what_the_checkpoint_holds(of_processes):
@@ -184,6 +203,13 @@ def test_labels_of_malignancy_weigh_as_in_one_batch(of_processes):
 def test_anchors_weigh_as_in_one_batch(of_processes):
     mean = sum(parameters[1] for parameters in of_processes) / 2
     together = rpn_gradients([0, 1])
+    assert together.abs().max() > 0
+    torch.testing.assert_close(mean, together)
+
+
+def test_a_process_without_rois_weighs_as_in_one_batch(of_processes):
+    mean = sum(parameters[7] for parameters in of_processes) / 2
+    together = head_gradients([0, 1])
     assert together.abs().max() > 0
     torch.testing.assert_close(mean, together)
 

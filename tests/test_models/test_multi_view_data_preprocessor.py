@@ -8,8 +8,7 @@ from mmengine.structures import InstanceData, PixelData
 
 from mammo_plugins.models.data_preprocessors import (MammogramDataPreprocessor,
                                                      MultiViewDataPreprocessor)
-from mammo_plugins.models.utils import (having, own_image, view_key,
-                                        view_samples)
+from mammo_plugins.models.multi_view import ViewMask, own_image, view_key
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 
@@ -53,17 +52,18 @@ def test_views_are_batched_by_name(batch, preprocessor):
         'ipsilateral': (2, 2, 96, 96),
         'bilateral': (2, 2, 96, 96)
     }
-    rows = having(data['data_samples'], 'ipsilateral')
-    assert rows == [0, 2]
+    mask = ViewMask.of_samples(data['data_samples'], tuple(data['inputs']))
+    assert mask.having('ipsilateral') == [0, 2]
     for name in data['inputs']:
-        for row, i in enumerate(having(data['data_samples'], name)):
+        for row, i in enumerate(mask.having(name)):
             height, width = batch[i]['inputs'][name].shape[1:]
             image = data['inputs'][name][row]
             wanted = (batch[i]['inputs'][name] - 0.5) / 0.25
             assert torch.allclose(image[:, :height, :width],
                                   wanted.expand(2, -1, -1))
             assert (image[:, height:] == -2).all()  # black
-    for sample in view_samples(data['data_samples'], 'bilateral'):
+    for i in mask.having('bilateral'):
+        sample = data['data_samples'][i].bilateral
         assert sample.batch_input_shape == (96, 96)
         assert isinstance(sample.gt_instances.bboxes, torch.Tensor)
         assert sample.gt_sem_seg.sem_seg.shape[1:] == (96, 96)

@@ -136,6 +136,19 @@ def test_without_a_usable_partner_it_is_the_single_view_head(case):
             ours.predict(*main, auxiliary=auxiliary), plain.predict(*main))
 
 
+@pytest.mark.parametrize('blocks', [(1, 1), (0, 0)])
+@pytest.mark.parametrize('partners', [1, 2])
+def test_images_without_rois_are_trained_on(blocks, partners):
+    """Of two images with no RoI, one or both have a partner with proposals."""
+    head = make_head(blocks=blocks)
+    auxiliary = AuxiliaryViews(*views_of(4, [9, 7][:partners]), range(partners))
+    losses = loss_of(head, *views_of(3, [0, 0], lesions=0), auxiliary=auxiliary)
+    total = losses['loss_cls'] + losses['loss_bbox']
+    total.backward()
+    assert total == 0
+    assert all(p.grad is not None for p in head.parameters())
+
+
 @torch.no_grad()
 def test_mixed_batch():
     """One sample with partner, one without, one whose nipple is not known."""

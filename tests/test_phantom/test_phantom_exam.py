@@ -6,9 +6,10 @@ import pytest
 from scipy import ndimage
 from spectrum import spectrum_slope
 
-from mammo_plugins.phantom import VIEWS, PhantomConfig, make_exam
+from mammo_plugins.phantom import PhantomConfig, make_exam
 from mammo_plugins.phantom.findings import add_overlap_pair
 from mammo_plugins.phantom.masses import mass_mask
+from mammo_plugins.structures import VIEWS
 
 SMALL = PhantomConfig(size=(128, 64), second_lesion=1.)
 

@@ -189,10 +189,15 @@ def places(one):
                 yield (x, y), total, np.hypot(dx * one.pixel[0], dy * one.pixel[1])
 
 
-@settings(deadline=None, derandomize=True, max_examples=60)
-@given(st.integers(0, 2**31))
-def test_pairs_by_brute_force(seed):
-    """Equally far if that can be, and then the largest product of saliencies."""
+def most(one):
+    """Return the largest sum of any allowed place."""
+    return max((total for _, total, _ in places(one)), default=0)
+
+
+@settings(deadline=None, derandomize=True, max_examples=90)
+@given(st.integers(0, 2**31), st.sampled_from([0., 0.3, 0.5, 0.9, 1.]))
+def test_pairs_by_brute_force(seed, share):
+    """Salient enough, equally far if that can be, then the largest product."""
     rng = np.random.default_rng(seed)
     pair = []
     for _ in range(2):
@@ -202,9 +207,11 @@ def test_pairs_by_brute_force(seed):
             rng.integers(1, 4, 2), rng.uniform(0, 7, 2), rng.random(shape) < 0.9,
             rng.choice([0.5, 1., 2.], 2)))
     step = max(max(one.pixel) for one in pair)
-    found = select_region_pair(*pair)
+    found = select_region_pair(*pair, least_share=share)
+    first, second = ([place for place in places(one)
+                      if place[1] >= share * most(one) - 1e-12] for one in pair)
     every = [(round(abs(round(d / step) - round(e / step))), -s * t, p, q)
-             for p, s, d in places(pair[0]) for q, t, e in places(pair[1])]
+             for p, s, d in first for q, t, e in second]
     if not every:
         assert found is None
         return
@@ -233,6 +240,36 @@ def test_a_pair_gives_up_some_saliency_for_the_distance():
     found = select_region_pair(search(one, nipple=nipple, pixel=(4., 4.)),
                                search(two, nipple=nipple))
     assert [region.x1 for region in found] == [1, 6]
+
+
+@pytest.mark.parametrize('apart', [0, 10, 30])
+@pytest.mark.parametrize('narrow', [2., 6.])
+def test_views_whose_peaks_lie_apart_keep_half_of_their_saliency(apart, narrow):
+    """One peak a view, 10 pixels from the nipple in one, farther in the other."""
+    x = np.arange(50)
+    one, two = (search([np.exp(-(x - peak)**2 / (2 * narrow**2))] * 2,
+                       nipple=(0., 1.)) for peak in (10, 10 + apart))
+    found = select_region_pair(one, two)
+    kept = [region.saliency / most(view) for view, region in zip((one, two), found)]
+    assert min(kept) >= 0.5
+    # half of a peak's height is 1.18 standard deviations beside it
+    near = apart - 2 * 1.18 * narrow
+    assert found[1].x1 - found[0].x1 == pytest.approx(max(near, 0), abs=2)
+    if near < 0:  # both give up as much
+        assert kept[0] == pytest.approx(kept[1], abs=0.1)
+    free = select_region_pair(one, two, least_share=0)
+    assert free[0].x1 == free[1].x1  # whatever is lost by it
+    assert (apart, narrow) != (30, 2.) or free[0].saliency < 1e-6
+    strict = select_region_pair(one, two, least_share=1)
+    assert [region[:4] for region in strict] == [
+        select_region(view.saliency, 1, 1)[:4] for view in (one, two)]
+
+
+@pytest.mark.parametrize('share', [-0.1, 1.1, float('nan')])
+def test_shares_that_are_none(share):
+    one = search(np.ones((4, 4)))
+    with pytest.raises(ValueError, match='least_share is a share from 0 to 1'):
+        select_region_pair(one, one, least_share=share)
 
 
 def test_no_pair_without_two_places():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mammo_plugins.apis import ToolRunner
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
@@ -124,7 +125,8 @@ def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
     assert len(calls) == before
 
 
-@pytest.mark.parametrize('change', ['row', 'its config', 'phantom', 'needed'])
+@pytest.mark.parametrize('change', [
+    'row', 'its config', 'phantom', 'needed', 'version'])
 def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
                                                  capsys, change):
     config, calls = setup
@@ -139,6 +141,8 @@ def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
         (tmp_path / f'{name}.py').write_text('name = 5')
         if change == 'needed':  # only the needed row is run anew
             shutil.rmtree(tmp_path / 'work/seed_1/one')
+    if change == 'version':
+        monkeypatch.setattr(ablate, '__version__', '99.0')
     with pytest.raises(SystemExit):
         run(monkeypatch, config, '--seeds', '1')
     assert 'begun with other settings' in capsys.readouterr().err
@@ -236,3 +240,28 @@ plots = [dict(title='More exams', column='froc/recall@1.0', x=(50, 100),
     run(monkeypatch, config)
     assert '![More exams](assets/plot.png)' in (tmp_path / 'results.md').read_text()
     assert (tmp_path / 'assets/plot.png').stat().st_size > 5000
+
+
+def test_macro_f1_is_compared_at_thresholds_of_the_validation_part():
+    """Of the row's own training, whose last validation writes them."""
+    config = Config.fromfile(ROOT / 'configs/divf/ablation.py')
+    assert config.phantom.split[1] > 0
+    assert {column for table in config.tables for column in table.columns.values()} == {
+        'roc/auc', 'roc/macro_f1@chosen'}
+    rows = ['no-fusion_r18', 'oversampled', 'synthesis']
+    runs = [run for run in ablate.plan(config, [2], rows) if 'command' not in
+            run.settings]
+    assert len(runs) == 4  # what synthesis needs too
+    for run in runs:
+        merged = Config.fromfile(ROOT / run.settings.config)
+        words = ablate.options_of(run, config)
+        merged.merge_from_dict(dict(word.split('=', 1) for word in words[1:]))
+        assert merged.test_evaluator.threshold_from == str(
+            run.folder / 'val/roc.json')
+        assert 'threshold_from' not in merged.val_evaluator
+        parts = [merged[f'{part}_dataloader'].dataset for part in ('val', 'test')]
+        assert [part.ann_file for part in parts] == [
+            'annotations/val.json', 'annotations/test.json']
+        # the last validation is of what is tested
+        assert merged.train_cfg.val_interval == merged.train_cfg.max_epochs
+        assert 'save_best' not in merged.default_hooks.checkpoint

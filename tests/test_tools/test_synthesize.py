@@ -89,7 +89,7 @@ def make(monkeypatch, checkpoint, root):
 
 
 def test_writes_a_data_set_with_provenance(
-        make, checkpoint, root, tmp_path, assert_private):
+        make, checkpoint, root, tmp_path, assert_private, capsys):
     out = make(tmp_path / 'made', '--count', '4', '--context', '1',
                '--independent-views', '--without', 'fourier', 'soft-mask')
     data = load_coco_exam(out / 'annotations/train.json')
@@ -104,6 +104,8 @@ def test_writes_a_data_set_with_provenance(
     for image in data['images']:
         facts = image['synthetic']
         assert hashes.items() <= facts.items()
+        assert facts.get('saliency_checkpoint_sha256',
+                         hashes['checkpoint_sha256']) == hashes['checkpoint_sha256']
         benign = by_file[facts['benign']]
         assert benign['birads'] == '2'
         assert image['patient_id'] == benign['patient_id']
@@ -137,15 +139,30 @@ def test_writes_a_data_set_with_provenance(
         kept = ~changed & (pixels > 0)
         np.testing.assert_allclose(pixels[kept], before[kept], atol=1e-4)
     assert pasted >= 4
+    said = capsys.readouterr().out
+    pairs = len(data['images']) - pasted  # views of a breast with one pasted
+    assert f'one distance from the nipple: 0, view by view: {4 - pairs}\n' in said
+    assert 'least 1.00, quartiles 1.00, 1.00, 1.00\n' in said
     assert_private(out)
 
 
-def test_the_same_seed_gives_the_same_files(make, tmp_path):
+def test_the_same_seed_gives_the_same_files(make, tmp_path, capsys):
     one, two = (make(tmp_path / name, '--count', '2') for name in 'ab')
     files = sorted(p.relative_to(one) for p in one.rglob('*.tif'))
     assert len(files) >= 4
     for name in [*files, 'annotations/train.json']:
         assert (one / name).read_bytes() == (two / name).read_bytes()
+    # what is said of them is what they say
+    facts = [image['synthetic'] for image in load_coco_exam(
+        one / 'annotations/train.json')['images']]
+    pasted = [fact for fact in facts if fact['malignant'] is not None]
+    least, *quartiles = np.percentile(
+        [fact['saliency_kept'] for fact in pasted], [0, 25, 50, 75])
+    said = capsys.readouterr().out
+    assert said.count(f'least {least:.2f}, quartiles ' + ', '.join(
+        f'{share:.2f}' for share in quartiles)) == 2 and least >= 0.5
+    assert said.count('both views by lesion_id: 2, by category and distance') == 2
+    assert {fact['paired'] for fact in pasted} == {'lesion_id'}
 
 
 def test_enters_training_and_never_a_test(make, root, tmp_path):
@@ -374,9 +391,13 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
     refused = run_tool('tools/synthesize.py', *words)
     assert refused.returncode == 2
     assert 'no lesion has a known place' in refused.err.splitlines()[-1]
-    shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', *words[2:])
-    assert shown.returncode == 0, shown.err
-    assert (tmp_path / 'made/preview.png').is_file()
+    pictures = []
+    for seed in (3, 3, 4):
+        shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', '--seed',
+                         seed, *words[2:])
+        assert shown.returncode == 0, shown.err
+        pictures.append((tmp_path / 'made/preview.png').read_bytes())
+    assert pictures[0] == pictures[1] != pictures[2]
 
 
 @pytest.mark.parametrize('words, said', [

@@ -15,7 +15,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]

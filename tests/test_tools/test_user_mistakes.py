@@ -8,8 +8,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mammo_plugins.apis.command_line import ConfigError
 from mammo_plugins.apis.config_checks import check_out_of_fold
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +97,8 @@ HEADS = 'model.roi_head.bbox_head.num_classes'
     ("default_hooks.checkpoint.save_best='froc/recall@1.0'",
      ['froc/recall@1.0', "rule='greater'"]),
     ('load_from=https://host.example/a/b.pth', 'checkpoints/b.pth'),
-    ('model.backbone.depth=3', 'backbone.depth: HRNet has no such setting; it has'),
+    ('model.backbone.depth=3',
+     'backbone.depth: NarrowStemHRNet has no such setting; it has'),
     ('model.neck.depth=3', ["unexpected keyword argument 'depth'; it has", 'num_outs']),
     ('optim_wrapper.optimizer.learning_rate=3', 'learning_rate'),
     ('train_dataloader.dataset.modality=CEM-LE', "no view of modality 'CEM-LE'"),

@@ -11,14 +11,16 @@ from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins.apis import ToolRunner, check_settings
-from mammo_plugins.apis.command_line import (ConfigError, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,
                                                             mean_over_seeds,
                                                             paired_difference,
                                                             read_draws)
 from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.version import __version__
 from mammo_plugins.visualization import plot_curves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +153,7 @@ def command_of(run: Run, cfg: Config) -> List[str]:
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
-    """Return what a result depends on, beside code and seed."""
+    """Return what a result depends on beside the seed; of the code the version."""
     facts = {key: run.settings[key] for key in ('config', 'command')
              if key in run.settings}
     if 'config' in run.settings:
@@ -159,6 +161,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     return dict(
         facts, options=run.settings.get('options', {}), phantom=cfg.phantom,
+        version=__version__,
         needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
                for row in cfg.rows[run.row].get('needs', ())})
 

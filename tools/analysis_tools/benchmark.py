@@ -10,10 +10,12 @@ from mmengine.logging import MMLogger
 from torch import nn
 from tqdm import trange
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import PARTNERS
 from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
                                    demo_tri_view_inputs)
 
@@ -74,7 +76,7 @@ def counted(model: nn.Module):
 
     parts = {
         f'{branch}, {stage}': getattr(getattr(model, branch).backbone, layer)
-        for branch in ('ipsilateral', 'bilateral')
+        for branch in PARTNERS
         for stage, layer in (('stem', 'conv1'), ('stage 4', 'stage4'))
         if hasattr(getattr(model, branch).backbone, layer)
     }

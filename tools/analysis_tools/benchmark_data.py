@@ -10,8 +10,9 @@ from mmengine.logging import MMLogger
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from tqdm import tqdm
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.io import DicomWarnings
 from mammo_plugins.registry import DATASETS
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import trange
 
-from mammo_plugins.apis.command_line import parser
+from mammo_plugins.cli.arguments import parser
 from mammo_plugins.synthesis import select_region, select_region_by_loop
 
 EXAMPLE = ('python tools/analysis_tools/benchmark_region_selection.py '

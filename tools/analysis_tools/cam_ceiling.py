@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_options,
-                                             load_config, parser, user_errors)
-from mammo_plugins.evaluation import WeakLocalizationMetric
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_options, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.evaluation.metrics import WeakLocalizationMetric
 from mammo_plugins.evaluation.metrics.weak_localization_metric import instance_masks
 from mammo_plugins.models.utils import evaluating, receptive_field
 from mammo_plugins.registry import DATASETS, MODELS

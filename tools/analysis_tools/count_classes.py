@@ -3,8 +3,9 @@ from collections import Counter
 
 from mmengine.logging import MMLogger
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             load_config, parser, user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS
 

@@ -5,7 +5,9 @@ import time
 import torch
 from mmengine.dataset import pseudo_collate
 
-from mammo_plugins.apis.command_line import load_config, parser, user_errors
+from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.cli.arguments import parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
                                    demo_tri_view_inputs)

@@ -11,16 +11,17 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from mammo_plugins.anatomy import (CanonicalFrame, mask_bbox,
-                                   transform_boxes)
+from mammo_plugins.anatomy import CanonicalFrame, mask_bbox, transform_boxes
 from mammo_plugins.apis import (BlendedImages, blend_by, blend_by_poisson,
                                 loaded_breasts, loaded_normals,
                                 synthesis_stages, trained_model_of)
-from mammo_plugins.apis.command_line import (add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.datasets.transforms import (PasteLesion, SynthesizeMalignancy,
+from mammo_plugins.datasets.transforms import (PasteLesion,
+                                               SynthesizeMalignancy,
                                                warp_patch)
 from mammo_plugins.evaluation.functional import roc_summary
 from mammo_plugins.evaluation.functional.comparison import (format_estimate,

@@ -5,10 +5,11 @@ import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.apis.trained_model import TrainedModel
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.visualization import draw_pairs, pair_panels

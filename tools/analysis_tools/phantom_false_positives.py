@@ -9,9 +9,10 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from tqdm import tqdm
 
-from mammo_plugins.apis.command_line import (ConfigError, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.apis.trained_model import TrainedModel
+from mammo_plugins.cli.arguments import parser
+from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.loops.stage_detections import predict_detections
 from mammo_plugins.evaluation.functional import (FALSE_POSITIVE, FROCData,
                                                  ImageMatches, box_iou,

@@ -1,6 +1,6 @@
 """Convert CBIS-DDSM to the COCO-exam format."""
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.cbis_ddsm import CBISDDSMConverter
-from mammo_plugins.converters.command_line import main
 
 EXAMPLE = ('python tools/dataset_converters/cbis_ddsm.py downloads/cbis-ddsm '
            '--out data/cbis_ddsm')

@@ -1,6 +1,6 @@
 """Convert CDD-CESM to the COCO-exam format."""
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.cdd_cesm import CDDCESMConverter
-from mammo_plugins.converters.command_line import main
 
 EXAMPLE = ('python tools/dataset_converters/cdd_cesm.py downloads/CDD-CESM '
            '--out data/cdd_cesm')

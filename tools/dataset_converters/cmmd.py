@@ -1,6 +1,6 @@
 """Convert CMMD to the COCO-exam format."""
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.cmmd import CMMDConverter
-from mammo_plugins.converters.command_line import main
 
 EXAMPLE = ('python tools/dataset_converters/cmmd.py downloads/CMMD '
            '--out data/cmmd')

@@ -1,5 +1,5 @@
 """Convert EMBED (open data) to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.embed import EMBEDConverter
 
 EXAMPLE = ('python tools/dataset_converters/embed.py downloads/embed '

@@ -1,5 +1,5 @@
 """Convert your own mammograms to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.generic import GenericConverter
 
 EXAMPLE = ('python tools/dataset_converters/generic.py downloads/mine '

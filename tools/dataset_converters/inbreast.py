@@ -1,5 +1,5 @@
 """Convert INbreast (DICOM, XML regions, INbreast.xls) to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.inbreast import INbreastConverter
 
 EXAMPLE = ('python tools/dataset_converters/inbreast.py '

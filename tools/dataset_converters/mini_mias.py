@@ -1,5 +1,5 @@
 """Convert mini-MIAS to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.mini_mias import MiniMIASConverter
 
 EXAMPLE = ('python tools/dataset_converters/mini_mias.py downloads/all-mias '

@@ -1,5 +1,5 @@
 """Convert RSNA Screening Mammography (Kaggle 2022) to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.rsna import RSNAConverter
 
 EXAMPLE = ('python tools/dataset_converters/rsna.py '

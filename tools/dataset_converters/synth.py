@@ -1,5 +1,5 @@
 """Convert M-SYNTH and T-SYNTH to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.synth import SynthConverter
 
 EXAMPLE = 'python tools/dataset_converters/synth.py downloads/msynth --out data/synth'

@@ -1,5 +1,5 @@
 """Convert VinDr-Mammo to the COCO-exam format."""
-from mammo_plugins.converters.command_line import main
+from mammo_plugins.cli.conversion import main
 from mammo_plugins.converters.vindr_mammo import VinDrMammoConverter
 
 EXAMPLE = ('python tools/dataset_converters/vindr_mammo.py '

@@ -1,10 +1,12 @@
 # Patches for the malignancy classifier (MommiNet-v2, section 3.8): annotated and
 # detected ones for training, detected ones alone for validation and test. A detector
 # writes the files, part by part:
-#     python tools/test.py configs/mamminet_v2.py CHECKPOINT --cfg-options \
-#         test_dataloader.dataset.ann_file=annotations/train.json \
-#         default_hooks.detections.type=DetectionFileHook \
-#         default_hooks.detections.out_file=data/ddsm/detections/train.json
+#     for part in train val test; do
+#         python tools/test.py configs/mamminet_v2.py CHECKPOINT --cfg-options \
+#             test_dataloader.dataset.ann_file=annotations/$part.json \
+#             default_hooks.detections.type=DetectionFileHook \
+#             default_hooks.detections.out_file=data/ddsm/detections/$part.json
+#     done
 # To do without: detection_file=None and gold=False, which is another protocol.
 dataset_type = 'PatchDataset'
 data_root = 'data/ddsm/'

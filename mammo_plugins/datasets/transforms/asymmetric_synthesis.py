@@ -6,7 +6,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import LesionBank
+from mammo_plugins.structures import LATERALITIES, LesionBank
 from mammo_plugins.synthesis import insert_lesions
 
 from ..pipeline import Pipeline, compose
@@ -14,8 +14,7 @@ from .bank_lesions import (check_bank, draw_centres, lesion_size, tissue_mask,
                            turned_patch)
 from .synthesis import small_breast_mask
 
-SIDES = ('R', 'L')
-CHOICES = (('R', ), ('L', ), ('R', 'L'))
+CHOICES = tuple((side, ) for side in LATERALITIES) + (LATERALITIES, )
 
 
 @TRANSFORMS.register_module()
@@ -109,7 +108,7 @@ class InsertLesions(BaseTransform):
         self._check(results)
         results['synthetic'] = False
         views = results['views']
-        symmetric = set(views) == set(SIDES) and not any(
+        symmetric = set(views) == set(LATERALITIES) and not any(
             view['gt_label'] != 0 for view in views.values())
         if not symmetric or np.random.rand() >= self.prob:
             return results
@@ -128,7 +127,7 @@ class InsertLesions(BaseTransform):
         rng = np.random.default_rng(seed)
         chosen = CHOICES[rng.integers(len(CHOICES))]
         made: Dict[str, dict] = {}
-        for name in SIDES:
+        for name in LATERALITIES:
             count = rng.choice(self.numbers) if name in chosen else 0
             made[name] = self._changed(results['views'][name], int(count), rng)
         if any(view['synthetic_gt_label'] for view in made.values()):
@@ -138,7 +137,7 @@ class InsertLesions(BaseTransform):
     def _check(self, results: dict) -> None:
         """Refuse data sets that the bank or the transform is not for."""
         views = results['views']
-        if not set(views) <= set(SIDES) or any(
+        if not set(views) <= set(LATERALITIES) or any(
                 'gt_label' not in view for view in views.values()):
             raise ValueError(
                 "InsertLesions: works on an ExamDataset with target='pair' and "

@@ -5,8 +5,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mammo_plugins.anatomy import (CanonicalFrame, pectoral_edge, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import CanonicalFrame, pectoral_edge, transform_boxes
 from mammo_plugins.structures import AnnotationError, BankLesion
 from mammo_plugins.synthesis import sample_positions
 

@@ -7,6 +7,7 @@ import torch
 from mmdet.datasets.transforms import PackDetInputs
 
 from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import ROLES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .registration import nipple_in_image
@@ -48,7 +49,7 @@ class PackExamInputs(PackDetInputs):
     """
 
     def __init__(self,
-                 views: Sequence[str] = ('main', 'ipsilateral', 'bilateral'),
+                 views: Sequence[str] = ROLES,
                  meta_keys: Sequence[str] = META_KEYS) -> None:
         super().__init__(meta_keys=meta_keys)
         self.views = tuple(views)

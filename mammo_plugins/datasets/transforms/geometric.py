@@ -13,7 +13,9 @@ def resized(image: np.ndarray, size: Tuple[int, int], **enlarging) -> np.ndarray
     """Return an image in another size, without aliasing.
 
     An axis that shrinks becomes the mean over the area of each new pixel; OpenCV's
-    ``INTER_AREA`` does so only where no axis is enlarged, so that these follow after.
+    ``INTER_AREA`` does so only where no axis is enlarged, so that these follow after,
+    and by factors that are not whole only with up to four channels, so that more are
+    shrunk four at a time.
 
     Args:
         image (np.ndarray): (H, W) or (H, W, C), 8 or 16 bits or float.
@@ -24,12 +26,21 @@ def resized(image: np.ndarray, size: Tuple[int, int], **enlarging) -> np.ndarray
     Returns:
         np.ndarray: (height, width) or (height, width, C), of the image's dtype.
     """
+    whole = tuple(size) + image.shape[2:]
     smaller = tuple(np.minimum(size, image.shape[:2]).tolist())
     if smaller != image.shape[:2]:
-        image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
+        image = _shrunk(image, smaller)
     if smaller != tuple(size):
         image = mmcv.imresize(image, tuple(size)[::-1], **enlarging)
-    return image
+    return image.reshape(whole)  # OpenCV drops a channel of one
+
+
+def _shrunk(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+    if image.ndim == 3 and image.shape[2] > 4:
+        return np.concatenate([
+            _shrunk(image[..., i:i + 4], size).reshape(*size, -1)
+            for i in range(0, image.shape[2], 4)], axis=2)
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
 
 
 @TRANSFORMS.register_module()

@@ -5,8 +5,7 @@ import pycocotools.mask as coco_mask
 from mmcv.transforms import BaseTransform
 
 from mammo_plugins.registry import TRANSFORMS
-
-IGNORED = 255
+from mammo_plugins.structures.segmentation import IGNORED
 
 
 @TRANSFORMS.register_module()

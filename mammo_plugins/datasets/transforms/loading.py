@@ -1,6 +1,6 @@
 """Loading a mammogram into the canonical frame."""
-from logging import WARNING
 from dataclasses import replace
+from logging import WARNING
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np

@@ -9,8 +9,11 @@ from mmdet.structures.mask import BitmapMasks
 
 from mammo_plugins.anatomy import (BreastContour, Registration, locate_nipple,
                                    register_contralateral, transform_points)
+from mammo_plugins.anatomy.nipple import SURE
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
+
+from .random_geometry import refusal, was_moved
 
 _POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
 _MOST_KEPT = 4096  # contours, and registrations: 7 and 3 KB each
@@ -32,14 +35,40 @@ def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
         transform_points(results['nipple'], results['homography_matrix']).tolist())
 
 
-def _landmark(results: dict) -> Optional[Tuple[float, float]]:
-    """Return the nipple of a view, if it was not taken from the contour.
+def annotated_nipple(view: dict) -> Optional[Tuple[float, float]]:
+    """Return a view's nipple in pixels of its file, if not taken from the contour.
 
-    The registration finds those itself, and judges how sure they are.
+    Those can be found again, and then it is known how sure they are.
+
+    Args:
+        view (dict): With ``nipple`` and ``nipple_source``.
+
+    Returns:
+        tuple[float] or None: (x, y).
     """
-    if results.get('nipple_source') == 'contour':
-        return None
-    return nipple_in_image(results)
+    return None if view.get('nipple_source') == 'contour' else view.get('nipple')
+
+
+def _landmark(results: dict) -> Optional[Tuple[float, float]]:
+    """Return the annotated nipple of a view in pixels of its current image."""
+    return nipple_in_image(dict(results, nipple=annotated_nipple(results)))
+
+
+def trusted_nipple(results: dict) -> Optional[Tuple[float, float]]:
+    """Return a view's nipple where it can be relied on, in pixels of its image.
+
+    A person's or a detector's, otherwise that of the skin line if it is as sure as
+    the registration of both breasts asks for. How sure one was that the file has from
+    the skin line is not known, so it is found again.
+
+    Args:
+        results (dict): As for :class:`LocateNipple`.
+
+    Returns:
+        tuple[float] or None: (x, y).
+    """
+    return _landmark(results) or nipple_in_image(
+        LocateNipple(SURE).transform(dict(results, nipple=None)))
 
 
 @TRANSFORMS.register_module()
@@ -99,7 +128,15 @@ def _kept(made: dict, key: tuple, make: Callable) -> Any:
 
 
 class _Registers(BaseTransform):
-    """What registers views; it keeps the last contours and registrations made."""
+    """What registers views; it keeps the last contours and registrations made.
+
+    A breast that was flipped, cut or turned by chance is not what the contours are
+    looked for in, and another one at each epoch: this is refused, by
+    :func:`check_registration` when a data set is built, and here, where a view tells.
+    """
+    registers = True
+    # whether the views may be moved afterwards, all alike
+    shared_after = True
 
     def __init__(self) -> None:
         # on small images making them is most of the time of a sample
@@ -111,7 +148,15 @@ class _Registers(BaseTransform):
         return _kept(self._contours, key, lambda: BreastContour.of(view['img']))
 
     def _register(self, main: dict, other: dict) -> Registration:
-        """Register another view onto a main one."""
+        """Register another view onto a main one.
+
+        Raises:
+            ValueError: If one was moved since it was loaded.
+        """
+        for view in (main, other):
+            what = was_moved(view)
+            if what is not None:
+                raise ValueError(refusal(type(self).__name__, self, what))
         nipples = _landmark(main), _landmark(other)
         key = tuple((view['img_path'], view['img'].shape) for view in (main, other))
         return _kept(
@@ -128,8 +173,9 @@ class RegisterSides(_Registers):
     """Register both breasts of an exam onto each other, images left as they are.
 
     For NaFV-Net, which blends lesions into the mirrored place of the other breast; see
-    :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing and
-    before random transforms of geometry.
+    :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing.
+    Random transforms of geometry are refused, before and after it: what was registered
+    would not lie there any more.
 
     Required Keys:
 
@@ -142,7 +188,11 @@ class RegisterSides(_Registers):
     Args:
         modality (str, optional): Of the views, such as 'CEM-LE', where there are
             several. Defaults to ``None``.
+
+    Raises:
+        ValueError: If a view was moved since it was loaded.
     """
+    shared_after = False
 
     def __init__(self, modality: Optional[str] = None) -> None:
         super().__init__()
@@ -170,8 +220,8 @@ class RegisterContralateral(_Registers):
 
     MommiNet-v2, section 3.3; see
     :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing
-    and before random transforms, which must then be shared. Annotations are
-    warped with the image. A sample without ``bilateral`` is left as it is.
+    and refuses to run behind random transforms of geometry, which come after it and
+    must then be shared. Annotations are warped with the image. A sample without ``bilateral`` is left as it is.
 
     Required Keys:
 
@@ -191,6 +241,9 @@ class RegisterContralateral(_Registers):
     - registration_reason (str): why it fell back
     - registration_warnings (tuple[str]): what was met on the way, see
       :class:`~mammo_plugins.anatomy.Registration`
+
+    Raises:
+        ValueError: If a view was moved since it was loaded.
     """
 
     def transform(self, results: dict) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import (Region, RegionSearch, select_region,
                                      select_region_pair)
-from .registration import LocateNipple, nipple_in_image
+from .registration import trusted_nipple
 
 GRID_SIZE = 800  # pixels; the longer side of what is searched, as in the paper
 
@@ -27,6 +27,20 @@ class Wanted(NamedTuple):
     centre: Tuple[float, float]
 
 
+class Place(NamedTuple):
+    """Where a patch goes in one view.
+
+    Args:
+        region (Region): In pixels of the view's image.
+        kept (float): Its saliency, as a share of what the view's best place has.
+        same_distance (bool): Whether it was chosen with the other view's, at one
+            distance from the nipple.
+    """
+    region: Region
+    kept: float
+    same_distance: bool
+
+
 class SaliencyPlaces:
     """Finds the places of the highest saliency.
 
@@ -35,8 +49,9 @@ class SaliencyPlaces:
         min_inside (float): Least share of a region's pixels that lie in the breast.
         same_distance (bool): Whether lesions of two views come to the same distance
             from the nipple, as :func:`select_region_pair` has it, where the nipples
-            of both are annotated or found on the skin line. Lengths are in mm where
-            both views have a pixel spacing, otherwise in pixels.
+            of both are known or surely found (:func:`trusted_nipple`); otherwise
+            each comes to the best place of its view. Lengths are in mm where both
+            views have a pixel spacing, otherwise in pixels.
     """
 
     def __init__(self, saliency: SaliencyMaps, min_inside: float,
@@ -46,7 +61,7 @@ class SaliencyPlaces:
         self.same_distance = same_distance
         self._nipples: Dict[str, Optional[Tuple[float, float]]] = {}
 
-    def find(self, wanted: Dict[str, Wanted]) -> Dict[str, Region]:
+    def find(self, wanted: Dict[str, Wanted]) -> Dict[str, Place]:
         """Find places; a view without one is left out.
 
         Large images are searched on a smaller grid.
@@ -55,21 +70,24 @@ class SaliencyPlaces:
             wanted (dict[str, Wanted]): By the name of the view, at most two.
 
         Returns:
-            dict[str, Region]: In pixels of the views' images.
+            dict[str, Place]: By the name of the view.
         """
         known = all(one.view['pixel_spacing_mm'] for one in wanted.values())
         searches = {name: self._search(one, known) for name, one in wanted.items()}
+        best = [select_region(search.saliency, search.height, search.width,
+                              search.allowed, search.min_allowed)
+                for search in searches.values()]
         found = None
         if self.same_distance and len(searches) == 2 and all(
                 search.nipple for search in searches.values()):
             found = select_region_pair(*searches.values())
-        if found is None:  # each by itself
-            found = [select_region(search.saliency, search.height, search.width,
-                                   search.allowed, search.min_allowed)
-                     for search in searches.values()]
-        places = {name: _on_image(region, wanted[name])
-                  for name, region in zip(wanted, found) if region is not None}
-        return {name: place for name, place in places.items() if place is not None}
+        places = {}
+        for name, own, region in zip(wanted, best, found or best):
+            on_image = region and _on_image(region, wanted[name])
+            if on_image:
+                places[name] = Place(
+                    on_image, region.saliency / own.saliency, found is not None)
+        return places
 
     def _search(self, one: Wanted, in_mm: bool) -> RegionSearch:
         scale, (height, width) = _grid(one)
@@ -78,7 +96,7 @@ class SaliencyPlaces:
             inside = cv2.resize(inside.astype(np.uint8), (width, height),
                                 interpolation=cv2.INTER_NEAREST).astype(bool)
         rows, columns = (max(1, round(length * scale)) for length in one.size)
-        nipple = self._nipple(one.view) if self.same_distance else None
+        nipple = self.nipple(one.view) if self.same_distance else None
         row, column = one.view['pixel_spacing_mm'] if in_mm else (1., 1.)
         return RegionSearch(
             self.saliency.of(one.view, (height, width)), rows, columns, inside,
@@ -86,10 +104,10 @@ class SaliencyPlaces:
             tuple(scale * length for length in one.centre),
             (column / scale, row / scale))
 
-    def _nipple(self, view: dict) -> Optional[Tuple[float, float]]:
+    def nipple(self, view: dict) -> Optional[Tuple[float, float]]:
+        """Return :func:`trusted_nipple` of a view before anything is pasted."""
         if view['img_path'] not in self._nipples:  # the same in each epoch
-            self._nipples[view['img_path']] = nipple_in_image(
-                LocateNipple().transform(dict(view)))
+            self._nipples[view['img_path']] = trusted_nipple(view)
         return self._nipples[view['img_path']]
 
 

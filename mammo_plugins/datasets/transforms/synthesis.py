@@ -1,6 +1,7 @@
 """Malignant breasts made of benign ones in the pipeline."""
 from collections import Counter
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from logging import WARNING
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -9,12 +10,16 @@ from mmengine.logging import print_log
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.datasets.label_rule import LabelRule
-from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
                                      sample_mask_parameters, synthesize_malignancy)
-from .saliency_places import SaliencyPlaces, Wanted
+
+from .donor_lesions import (Donor, distance_from_nipple, donor_lesions,
+                            lesions_of_breast)
+from .registration import annotated_nipple
+from .saliency_places import Place, SaliencyPlaces, Wanted
 
 MASK_SIZE = 256  # pixels; the longer side of images on which breasts are found
 
@@ -26,9 +31,12 @@ class SynthesizeMalignancy(BaseTransform):
     Soft-Adapted Malignancy Synthesis (Nguyen et al., section 3.2), view by view: the
     box of an annotated lesion goes to that place of the benign view where the
     Grad-CAM of a trained classifier for the benign class sums up highest. Both views
-    of the breast take the same donor, and the same lesion where its ``lesion_id``
-    says so; a view in which the donor has no lesion stays as it is. Breasts of the
-    positive class are left alone.
+    of the breast take the same donor and the same lesion of it, by its ``lesion_id``,
+    otherwise by category and nearest distance from the nipple
+    (:func:`~mammo_plugins.datasets.transforms.donor_lesions.lesions_of_breast`). A
+    lesion that one view alone shows, or that cannot be told in the other, is pasted
+    in that view and the other stays as it is. Breasts of the positive class are left
+    alone.
 
     Stands in the pipeline of mmdet's ``MultiImageMixDataset`` over an
     :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. Donors
@@ -60,10 +68,14 @@ class SynthesizeMalignancy(BaseTransform):
       ``malignant`` (``img_id`` of the donor), ``lesion`` and ``region`` (the boxes
       (x1, y1, x2, y2) cut out and pasted over, in pixels of the donor's and of the
       view's file),
-      ``saliency`` (its sum), ``fourier_beta``, ``soft_mask`` (in canonical pixels of
-      the patch), ``adapt``, ``context``, ``min_inside``, ``same_distance``, ``seed``,
-      and whether either mammogram was mirrored on loading: ``flipped``,
-      ``malignant_flipped``
+      ``saliency`` (its sum) and ``saliency_kept`` (as a share of that of the view's
+      best place), ``same_distance`` (whether it was placed so, both nipples known),
+      ``saliency_checkpoint_sha256`` (of the network that made it, 'unknown' where
+      the file does not tell), ``paired`` (how the lesion was found in both views, see
+      :class:`~mammo_plugins.datasets.transforms.donor_lesions.BreastLesion`),
+      ``fourier_beta``, ``soft_mask`` (in canonical pixels of the patch), ``adapt``,
+      ``context``, ``min_inside``, ``seed``, and whether either mammogram was
+      mirrored on loading: ``flipped``, ``malignant_flipped``
 
     Args:
         saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
@@ -85,11 +97,12 @@ class SynthesizeMalignancy(BaseTransform):
             breast. Defaults to 0.9.
         same_distance (bool): Whether the lesion comes to the same distance from the
             nipple in both views, as far as saliency allows: a real one does, nearly,
-            and by that the views of a breast belong together
+            and by that the views of a breast belong together. Each view keeps at
+            least half of the saliency of its best place
             (:func:`~mammo_plugins.synthesis.select_region_pair`). Nipples that are
-            not annotated are looked for on the skin line; a pair without both is
-            placed as with ``False``, the paper's way, each view by itself. Defaults
-            to True.
+            not annotated are looked for on the skin line; a pair of which one is not
+            surely found is placed as with ``False``, the paper's way, each view by
+            itself. Defaults to True.
     """
 
     def __init__(self,
@@ -154,16 +167,18 @@ class SynthesizeMalignancy(BaseTransform):
                 'test_mode=True; synthetic images never enter validation or test')
         self._rule = dataset.label_rule
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
-        found, counts = [], Counter()
+        found, counts, paired = [], Counter(), Counter()
         for i, info in enumerate(infos):
             lesions = [lesion for view in info['views'].values()
                        for lesion in view['instances']]
-            donors = [lesion for found_in in self._donor_lesions(info).values()
-                      for lesion, _ in found_in]
+            by_view = donor_lesions(info, self._rule)
+            donors = [donor.lesion for each in by_view.values() for donor in each]
             found += [i] * bool(donors)
             own = sum(self._rule.of_lesion(lesion) == 1 for lesion in donors)
             counts.update(own=own, by_breast=len(donors) - own,
                           others=len(lesions) - len(donors))
+            paired.update(lesion.paired for lesion in lesions_of_breast(
+                by_view, distance_from_nipple(info['views'], annotated_nipple)))
         if not found:
             raise AnnotationError(
                 f'{dataset.ann_file}: no breast of the positive class '
@@ -173,29 +188,20 @@ class SynthesizeMalignancy(BaseTransform):
             f"{dataset.ann_file}: {counts['own'] + counts['by_breast']} lesions of "
             f"{len(found)} breasts may be pasted, {counts['own']} by their own "
             f"{self._rule.field} and {counts['by_breast']} by that of their view or "
-            f"breast; {counts['others']} others are not", logger='current')
+            f"breast; {counts['others']} others are not. Of the lesions that they "
+            f"show, {paired['lesion_id']} are known in both views by lesion_id and "
+            f"{paired['category']} by category and distance from an annotated nipple; "
+            f"{paired['one view']} are in one view alone, and {paired['unpaired']} "
+            'have no match in the other view, so that they are pasted in one, unless '
+            'a nipple on the skin line tells more', logger='current')
+        if self.saliency.checkpoint_sha256 is None:
+            print_log('SynthesizeMalignancy.saliency: the file does not tell of which '
+                      "checkpoint it is; synthesis says 'unknown'. Make it anew with "
+                      'tools/synthesize.py CONFIG CHECKPOINT --saliency-only',
+                      logger='current', level=WARNING)
         for info in infos:
             if info['gt_label'] == 0:
                 self.saliency.require(info['views'].values())
-        return found
-
-    def _donor_lesions(self, breast: dict) -> Dict[str, List[Tuple[dict, Any]]]:
-        """Return the lesions that may be pasted, each with the grade that says so."""
-        if breast['gt_label'] != 1:
-            return {}  # whatever one of its lesions is graded
-        field, views = self._rule.field, breast['views']
-        of_breast = [(1, view[field]) for view in views.values()
-                     if self._rule.of_view(view) == 1]
-        found: Dict[str, List[Tuple[dict, Any]]] = {}
-        for name, view in views.items():
-            for lesion in view['instances']:
-                grades = [
-                    (self._rule.of_lesion(lesion), lesion.get(field, True)),
-                    (self._rule.of_view(view), view[field]), *of_breast]
-                label, grade = next(
-                    (each for each in grades if None not in each), (None, None))
-                if label == 1 and not lesion['ignore_flag']:
-                    found.setdefault(name, []).append((lesion, grade))
         return found
 
     def get_indexes(self, dataset: Any) -> List[int]:
@@ -239,10 +245,7 @@ class SynthesizeMalignancy(BaseTransform):
         """
         rng = np.random.default_rng(seed)
         results['synthesis'] = {}
-        lesions = {
-            name: found for name, found in self._lesions(donor, rng).items()
-            if name in results['views']
-        }
+        lesions, paired = self._lesions(donor, results['views'], rng)
         boxes = {
             name: whole_box(grown_box(lesion['bbox'], self.context),
                             donor['views'][name]['img'].shape)
@@ -254,39 +257,38 @@ class SynthesizeMalignancy(BaseTransform):
                          _centre_in(box, lesions[name][0]))
             for name, box in boxes.items() if box is not None
         })
-        for name, region in places.items():
+        for name, place in places.items():
             (lesion, grade), view = lesions[name], results['views'][name]
             facts = self._paste(view, donor['views'][name], lesion, boxes[name],
-                                region, rng)
+                                place, rng)
             if facts is not None:
                 view.update({'birads': lesion['birads'],
                              'pathology': lesion['pathology'], 'abnormal': True,
                              self._rule.field: grade})
-                results['synthesis'][name] = dict(facts, seed=seed)
+                results['synthesis'][name] = dict(facts, paired=paired, seed=seed)
         if results['synthesis']:
             results['gt_label'] = 1
         return results
 
-    def _lesions(self, donor: dict,
-                 rng: np.random.Generator) -> Dict[str, Tuple[dict, Any]]:
-        """Choose a lesion for each view, the same one where that is known."""
-        found = self._donor_lesions(donor)
-        ids = sorted({lesion['lesion_id'] for lesions in found.values()
-                      for lesion, _ in lesions if lesion['lesion_id'] is not None})
-        chosen = ids[rng.integers(len(ids))] if ids else None
-        pairs = {}
-        for name, lesions in found.items():
-            same = [(lesion, grade) for lesion, grade in lesions
-                    if lesion['lesion_id'] in (chosen, None)]
-            if same:
-                pairs[name] = same[rng.integers(len(same))]
-        return pairs
+    def _lesions(self, donor: dict, names: Iterable[str], rng: np.random.Generator
+                 ) -> Tuple[Dict[str, Donor], str]:
+        """Choose a lesion, and an outline of it in each of the views named."""
+        found = {name: donors for name, donors in donor_lesions(
+            donor, self._rule).items() if name in names}
+        lesions = lesions_of_breast(found, distance_from_nipple(
+            donor['views'], self._places.nipple))
+        if not lesions:
+            return {}, ''
+        chosen = lesions[rng.integers(len(lesions))]
+        return {name: outlines[rng.integers(len(outlines))]
+                for name, outlines in chosen.outlines.items()}, chosen.paired
 
     def _paste(self, view: dict, donor: dict, lesion: dict,
-               box: Tuple[int, int, int, int], region: Region,
+               box: Tuple[int, int, int, int], place: Place,
                rng: np.random.Generator) -> Optional[Dict[str, Any]]:
         """Paste into one view; ``None`` if nothing of the patch would be seen."""
-        patch, inside = crop(donor['img'], box), self._inside(view)
+        region, inside = place.region, self._inside(view)
+        patch = crop(donor['img'], box)
         patch_inside = crop(self._inside(donor), box)
         if not (patch_inside & crop(inside, region)).any():
             return None
@@ -306,12 +308,14 @@ class SynthesizeMalignancy(BaseTransform):
             region=_in_file(region, view),
             lesion=_in_file(box, donor),
             saliency=region.saliency,
+            saliency_kept=place.kept,
+            saliency_checkpoint_sha256=self.saliency.checkpoint_sha256 or 'unknown',
+            same_distance=place.same_distance,
             fourier_beta=self.fourier_beta,
             soft_mask=mask and mask._asdict(),
             adapt=self.adapt,
             context=self.context,
             min_inside=self.min_inside,
-            same_distance=self.same_distance,
             flipped=view['canonical_frame']['flipped'],
             malignant_flipped=donor['canonical_frame']['flipped'])
 

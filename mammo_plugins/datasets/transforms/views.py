@@ -8,6 +8,7 @@ from mmcv.transforms.utils import cache_random_params
 from mammo_plugins.registry import TRANSFORMS
 
 from ..pipeline import Pipeline, compose
+from .random_geometry import random_geometry
 
 
 @TRANSFORMS.register_module()
@@ -50,6 +51,11 @@ class ForEachView(BaseTransform):
 
     - views (dict[str, dict])
 
+    Added Keys, of each view:
+
+    - random_geometry (str): the first of the transforms that moves pixels by chance, if
+      there is one
+
     Args:
         transforms (list | dict): A pipeline for one view; its steps may have names, see
             :func:`~mammo_plugins.datasets.pipeline.named_steps`.
@@ -64,6 +70,7 @@ class ForEachView(BaseTransform):
                  share_random_params: bool = False,
                  views: Optional[List[str]] = None) -> None:
         self.transforms = compose(transforms)
+        self._random_geometry = random_geometry(self.transforms)
         self.share_random_params = share_random_params
         self.views = views
 
@@ -78,6 +85,9 @@ class ForEachView(BaseTransform):
                     views[name] = self.transforms(views[name])
                     if views[name] is None:
                         return None
+                    if self._random_geometry is not None:
+                        views[name]['random_geometry'] = (
+                            f'ForEachView > {self._random_geometry}')
         results['views'] = views
         return results
 

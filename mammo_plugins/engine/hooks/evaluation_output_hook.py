@@ -1,30 +1,42 @@
 """Where metrics write their files."""
 import os.path as osp
+from typing import Any, List
 
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mammo_plugins.registry import HOOKS
 
 
 @HOOKS.register_module()
 class EvaluationOutputHook(Hook):
-    """Give metrics that write files a folder of this run.
+    """Give metrics that write files a folder of this run, and tell what is evaluated.
 
     A metric with an ``out_dir`` of ``None`` writes to ``<work_dir>/val`` or
-    ``<work_dir>/test``.
+    ``<work_dir>/test``. One with ``evaluate_part`` gets the annotation files.
     """
 
     def before_val(self, runner: Runner) -> None:
         """Set the folders of the validation metrics."""
-        self._set(runner, runner.val_loop.evaluator, 'val')
+        self._set(runner, runner.val_loop, 'val')
 
     def before_test(self, runner: Runner) -> None:
         """Set the folders of the test metrics."""
-        self._set(runner, runner.test_loop.evaluator, 'test')
+        self._set(runner, runner.test_loop, 'test')
 
     @staticmethod
-    def _set(runner: Runner, evaluator, name: str) -> None:
-        for metric in evaluator.metrics:
+    def _set(runner: Runner, loop: BaseLoop, name: str) -> None:
+        for metric in loop.evaluator.metrics:
             if getattr(metric, 'out_dir', '') is None:
                 metric.out_dir = osp.join(runner.work_dir, name)
+            if hasattr(metric, 'evaluate_part'):
+                metric.evaluate_part(_annotation_files(loop.dataloader.dataset))
+
+
+def _annotation_files(dataset: Any) -> List[str]:
+    """Return those of a data set, also inside wrappers."""
+    inner = getattr(dataset, 'datasets', None) or [
+        each for each in [getattr(dataset, 'dataset', None)] if each is not None]
+    if getattr(dataset, 'ann_file', None):
+        return [str(dataset.ann_file)]
+    return [name for each in inner for name in _annotation_files(each)]

@@ -66,8 +66,9 @@ def read_draws(summary: dict,
 
     Args:
         summary (dict): Of :func:`froc_summary` ('recall@0.5', ... by FPPI), of
-            :func:`roc_summary` ('auc', and 'macro_f1' at the first threshold that was
-            given; 'pf1' and 'f1_best' where ``ROCMetric`` added them) or of
+            :func:`roc_summary` ('auc', 'macro_f1' at the first threshold that was
+            given, and 'macro_f1@chosen' at one that was chosen on another part;
+            'pf1' and 'f1_best' where ``ROCMetric`` added them) or of
             :func:`means_summary` (by its names).
         figures (Sequence[str]): Names of v figures.
 
@@ -94,9 +95,12 @@ def _figures_of(summary: dict) -> Dict[str, tuple]:
     if 'auc' in summary:
         point = next(point for point in summary['operating_points']
                      if point['rule'] == 'threshold')
+        chosen = {'macro_f1@chosen': (point['macro_f1'], point['macro_f1_draws'])
+                  for point in summary['operating_points']
+                  if point['rule'] == 'chosen'}
         by_breast = summary.get('probabilistic_f1') or {}
         return dict(auc=(summary['auc'], summary['draws']),
-                    macro_f1=(point['macro_f1'], point['macro_f1_draws']),
+                    macro_f1=(point['macro_f1'], point['macro_f1_draws']), **chosen,
                     **{name: (by_breast[name]['value'], by_breast[name]['draws'])
                        for name in ('pf1', 'f1_best') if name in by_breast})
     return {f"recall@{point['fppi']}": (point['recall'], draws)

@@ -13,6 +13,7 @@ from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
+from mammo_plugins.structures import LATERALITIES
 
 from .froc_metric import _name, _to_numpy
 from .weak_localization_metric import (figure_metrics, instance_masks,
@@ -54,7 +55,7 @@ class ReconstructionMetric(BaseMetric):
     default_prefix: Optional[str] = 'reconstruction'
 
     def __init__(self,
-                 views: Sequence[str] = ('R', 'L'),
+                 views: Sequence[str] = LATERALITIES,
                  n_bootstrap: int = 1000,
                  seed: int = 0,
                  out_dir: Optional[str] = None,

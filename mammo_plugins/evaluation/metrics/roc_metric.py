@@ -1,5 +1,4 @@
 """Binary classification as metrics of MMEngine's evaluator."""
-import json
 import math
 from pathlib import Path
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
@@ -18,6 +17,7 @@ from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 
+from .chosen_threshold import ChosenThreshold
 from .froc_metric import _instances, _name, _to_numpy
 
 Result = List[Tuple[int, float, Hashable, Optional[str]]]
@@ -54,7 +54,8 @@ class ROCMetric(BaseMetric):
         threshold_from (str, optional): File that this metric wrote of the same
             model's scores on another part, training or validation, to its
             ``out_dir``. The threshold with the best macro F1 there is an operating
-            point here, ``macro_f1@chosen`` and so on. Defaults to ``None``.
+            point here, ``macro_f1@chosen`` and so on. A file of the part that is
+            tested is refused. Defaults to ``None``.
         breast_score (str): What of the scores of a breast's samples is the score of
             the breast, for the probabilistic F1: 'mean' or 'max'. Defaults to 'mean'.
         n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
@@ -63,7 +64,10 @@ class ROCMetric(BaseMetric):
         out_dir (str, optional): Folder for ``roc.json`` and ``roc.png``, named for
             the prefix; the file holds
             :func:`~mammo_plugins.evaluation.functional.roc_summary`, and as
-            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null.
+            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null;
+            ``part`` names the annotation files tested, as far as
+            ``EvaluationOutputHook`` told them, and so does ``chosen_on`` of the
+            operating point for those that its threshold was chosen on.
             ``EvaluationOutputHook`` sets it where it is ``None``. Defaults to
             ``None``: no files.
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
@@ -95,11 +99,27 @@ class ROCMetric(BaseMetric):
         self.breast_score = breast_score
         self.class_names = tuple(class_names)
         self.operating_points = [tuple(point) for point in operating_points]
+        self.chosen = None
         if threshold_from is not None:
-            self.operating_points.append(('chosen', _read_threshold(threshold_from)))
+            self.chosen = ChosenThreshold.read(threshold_from)
+            self.operating_points.append(('chosen', self.chosen.value))
+        self.part: Optional[List[str]] = None
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
+
+    def evaluate_part(self, part: Sequence[str]) -> None:
+        """Say what is evaluated, before anything is.
+
+        Args:
+            part (Sequence[str]): The annotation files.
+
+        Raises:
+            JsonError: If the threshold of ``threshold_from`` was chosen on one.
+        """
+        self.part = list(part)
+        if self.chosen is not None:
+            self.chosen.refuse_part(part)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Take labels and scores of a batch.
@@ -161,6 +181,10 @@ class ROCMetric(BaseMetric):
         if breasts and None not in breasts:
             summary['probabilistic_f1'] = probabilistic_f1_summary(
                 *data, breasts, self.breast_score, **bootstrap)
+        summary['part'] = self.part
+        if self.chosen is not None:
+            self.chosen.refuse_scores(summary)  # a copy has another name
+            summary['operating_points'][-1]['chosen_on'] = self.chosen.part
         summary['class_names'] = list(self.class_names)
         summary['rule'] = self._rule()
         logger.info('%s', self._sentence(summary))
@@ -195,22 +219,6 @@ class ROCMetric(BaseMetric):
         stem = self.prefix.replace('/', '_')
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
-
-
-def _read_threshold(path: str) -> float:
-    """Return the threshold of the best macro F1 of a file of this metric."""
-    try:
-        summary = json.loads(Path(path).read_text())
-        threshold = summary.get('best_macro_f1_threshold')
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(f'ROCMetric.threshold_from: {path}: not a file of ROCMetric '
-                         f'({error}); run tools/test.py on the training or validation '
-                         'part first') from None
-    if not isinstance(threshold, (int, float)):
-        raise ValueError(f'ROCMetric.threshold_from: {path}: '
-                         f'best_macro_f1_threshold is {threshold}; expected a number, '
-                         'of a part with both classes and scores that tell them apart')
-    return float(threshold)
 
 
 def _breast(sample: dict) -> Optional[str]:

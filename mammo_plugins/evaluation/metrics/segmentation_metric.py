@@ -3,9 +3,9 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
+from mammo_plugins.structures.segmentation import IGNORED
 
 from .froc_metric import _to_numpy
 from .weak_localization_metric import ImageResult, WeakLocalizationMetric

@@ -18,6 +18,7 @@ from mammo_plugins.evaluation.functional import (CAM_SWEEP, CAM_THRESHOLD,
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
+from mammo_plugins.structures import LATERALITIES
 
 from .froc_metric import _name, _to_numpy, _to_rle
 
@@ -104,7 +105,7 @@ class WeakLocalizationMetric(BaseMetric):
                  sweep_thresholds: Sequence[float] = CAM_SWEEP,
                  tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
                  tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
-                 views: Sequence[str] = ('R', 'L'),
+                 views: Sequence[str] = LATERALITIES,
                  n_bootstrap: int = 1000,
                  seed: int = 0,
                  out_dir: Optional[str] = None,

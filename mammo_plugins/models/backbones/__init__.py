@@ -1,12 +1,12 @@
 """Backbones."""
 from .conv_embedding import ConvEmbedding
-from .hrnet import HRNet
+from .hrnet import NarrowStemHRNet
 from .lora_model import CompleteLoRAModel
 from .siamese_hrnet import SiameseHRNet
 from .siamese_resnet import SiameseResNet
 from .unet import UNet
 
 __all__ = [
-    'CompleteLoRAModel', 'ConvEmbedding', 'HRNet', 'SiameseHRNet', 'SiameseResNet',
-    'UNet'
+    'CompleteLoRAModel', 'ConvEmbedding', 'NarrowStemHRNet', 'SiameseHRNet',
+    'SiameseResNet', 'UNet'
 ]

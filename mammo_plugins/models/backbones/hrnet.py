@@ -1,6 +1,6 @@
 """HRNet that can be made small throughout."""
 from mmcv.cnn import build_conv_layer, build_norm_layer
-from mmdet.models.backbones import HRNet as MMDetHRNet
+from mmdet.models.backbones import HRNet
 
 from mammo_plugins.registry import MODELS
 
@@ -8,7 +8,7 @@ _STEM_CHANNELS = 64  # mmdet's, in its code
 
 
 @MODELS.register_module()
-class HRNet(MMDetHRNet):
+class NarrowStemHRNet(HRNet):
     """mmdet's HRNet, whose stem may be narrower.
 
     mmdet's has 64 channels whatever the stages have; at half the resolution of the

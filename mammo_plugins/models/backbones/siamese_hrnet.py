@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mammo_plugins.registry import MODELS
 
-from .hrnet import HRNet
+from .hrnet import NarrowStemHRNet
 from .siamese import SiameseMixin
 
 # the backbone of MommiNet-v2
@@ -37,7 +37,7 @@ HRNET_W48 = dict(
 
 
 @MODELS.register_module()
-class SiameseHRNet(SiameseMixin, HRNet):
+class SiameseHRNet(SiameseMixin, NarrowStemHRNet):
     """HRNet for a main and an auxiliary image, the backbone of BiDualNet-v2.
 
     Both images pass the stages up to ``concat_stage`` with the same weights. There
@@ -53,7 +53,7 @@ class SiameseHRNet(SiameseMixin, HRNet):
         extra (dict): Stages of HRNet. Defaults to those of HRNet-W48.
         concat_stage (int): After which stage the features are concatenated: 1, 2
             or 3 (table 5). Defaults to 3.
-        **kwargs: As in :class:`HRNet`.
+        **kwargs: As in :class:`NarrowStemHRNet`.
 
     Example:
         >>> self = SiameseHRNet(in_channels=1)

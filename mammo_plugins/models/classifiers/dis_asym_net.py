@@ -3,21 +3,22 @@ import math
 from typing import Dict, List, Optional, Tuple, Union
 
 import torch
-from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmdet.structures import DetDataSample
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor
 from torch.nn import functional as F
 
+from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
+                                             ViewBatch, ViewMask)
 from mammo_plugins.models.utils.held import evaluating, held_call
-from mammo_plugins.models.utils.views import having
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .asymmetry_classifier import PairFeatures
 
-SIDES = LATERALITIES[::-1]  # the right breast first, as in the paper
 WEIGHTS = dict(diag=1., rec=0.1, dics=1., syn=0.5)
 
 
@@ -77,7 +78,7 @@ class TwoObjectivesDistributedDataParallel(TwoObjectives,
 
 
 @MODELS.register_module()
-class DisAsymNet(TwoObjectives, BaseModel):
+class DisAsymNet(TwoObjectives, MultiViewModel):
     """Disentanglement of asymmetrical abnormality (Wang et al., 2023).
 
     Pairs of one projection, ``R`` and ``L``. The module AsyC tells abnormal sides
@@ -116,6 +117,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
             unless another type is named; it leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
     """
+    modes = dict(MultiViewModel.modes, refine='refine_loss')
+    default_preprocessor = dict(MultiViewModel.default_preprocessor, num_channels=1)
 
     def __init__(self,
                  asyc: dict,
@@ -127,10 +130,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
                  num_channels: int = 3,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        settings = dict(dict(type='mammo.MultiViewDataPreprocessor', num_channels=1),
-                        **(data_preprocessor or {}))
-        super().__init__(
-            data_preprocessor=MODELS.build(settings), init_cfg=init_cfg)
+        super().__init__(data_preprocessor, init_cfg)
         if set(weights) != set(WEIGHTS):
             raise ValueError(f'DisAsymNet.weights: {sorted(weights)}; expected '
                              f'{sorted(WEIGHTS)}')
@@ -138,37 +138,20 @@ class DisAsymNet(TwoObjectives, BaseModel):
         self.asyd = None if asyd is None else MODELS.build(asyd)
         self.weights = dict(weights)
         self.soft_mask = soft_mask
-        self.mean, self.std = mean, std
-        self.num_channels = num_channels
+        self.normalization = GreyNormalization(mean, std, num_channels)
         self._normal: Optional[Tensor] = None
 
-    def forward(self,
-                inputs: Dict[str, Tensor],
-                data_samples: Optional[List[MultiViewDataSample]] = None,
-                mode: str = 'tensor'):
-        """Run the network.
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: Optional[List[MultiViewDataSample]] = None
+                 ) -> PairFeatures:
+        """Return what AsyC makes of whole pairs.
 
         Args:
-            inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (n, 1, H, W) in
-                [0, 1] of the samples that have it.
-            data_samples (list[MultiViewDataSample]): Of N pairs.
-            mode (str): 'loss' and 'refine' give losses of the objectives, 'predict'
-                the samples with predictions, 'tensor' :class:`PairFeatures`.
+            inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (N, 1, H, W) in
+                [0, 1].
+            data_samples (list[MultiViewDataSample], optional): Not used.
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'refine':
-            return self.refine_loss(data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.classify(*(inputs[side] for side in SIDES))
-        raise RuntimeError(f'DisAsymNet.forward: mode {mode!r}; expected tensor, '
-                           'loss, refine or predict')
-
-    def _encoder_input(self, images: Tensor) -> Tensor:
-        return ((images - self.mean) / self.std).expand(
-            -1, self.num_channels, -1, -1)
+        return self.classify(*(inputs[side] for side in LATERALITIES))
 
     def classify(self, right: Tensor, left: Tensor) -> PairFeatures:
         """Run AsyC.
@@ -176,7 +159,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Args:
             right, left (Tensor): (N, 1, H, W) in [0, 1].
         """
-        return self.asyc(self._encoder_input(right), self._encoder_input(left))
+        return self.asyc(self.normalization(right), self.normalization(left))
 
     def discriminate(self, right: Tensor, left: Tensor) -> PairFeatures:
         """Run AsyC with its parameters and statistics held.
@@ -185,7 +168,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
             right, left (Tensor): (N, 1, H, W) in [0, 1]; gradients reach them.
         """
         return held_call(
-            self.asyc, self._encoder_input(right), self._encoder_input(left))
+            self.asyc, self.normalization(right), self.normalization(left))
 
     def disentangle(self, feats: PairFeatures,
                     size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
@@ -204,9 +187,9 @@ class DisAsymNet(TwoObjectives, BaseModel):
     def _labels(data_samples: List[MultiViewDataSample],
                 like: Tensor) -> Tuple[Tensor, Tensor]:
         """Return y of each side, (2N, ), NaN if unknown, and y_asy, (N, )."""
-        sides = [sample.get(side).gt_label for side in SIDES
-                 for sample in data_samples]
-        sides = [math.nan if label is None else label for label in sides]
+        mask = ViewMask.whole(LATERALITIES, len(data_samples))
+        sides = [math.nan if view.gt_label is None else view.gt_label
+                 for view in mask.samples(data_samples)]
         asymmetric = torch.cat([sample.gt_label for sample in data_samples])
         return like.new_tensor(sides), asymmetric.to(like)
 
@@ -228,7 +211,8 @@ class DisAsymNet(TwoObjectives, BaseModel):
         """Compute the first objective.
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`forward`, of whole pairs.
+            inputs (dict[str, Tensor]): By side, ``R`` and ``L``, (N, 1, H, W) in
+                [0, 1], of whole pairs.
             data_samples (list[MultiViewDataSample]): With ``gt_label`` of the pair
                 and of each view, and ``clean_img`` (1, H, W) of views into which
                 lesions were inserted.
@@ -236,26 +220,28 @@ class DisAsymNet(TwoObjectives, BaseModel):
         Returns:
             dict[str, Tensor]: Weighted losses.
         """
-        if any(len(inputs.get(side, ())) != len(data_samples) for side in SIDES):
+        seen = ViewBatch.gather(inputs, data_samples, LATERALITIES)
+        if seen.mask.having(*LATERALITIES) != list(range(len(data_samples))):
             raise ValueError('DisAsymNet: a pair of the batch lacks a side; the '
                              'training set needs complete=True')
-        seen = torch.stack([inputs[side] for side in SIDES])  # (2, N, 1, H, W)
-        fakes = [i for i, sample in enumerate(data_samples)
-                 if any('clean_img' in sample.get(side) for side in SIDES)]
-        real = self._real(seen, data_samples)
-        pairs = torch.cat([real, seen[:, fakes]], dim=1)
-        feats = self.classify(*pairs)
+        views = seen.mask.samples(data_samples)
+        fakes = sorted({i for (i, _), view in zip(seen.mask.places, views)
+                        if 'clean_img' in view})
+        pairs = self._real(seen, views).joined(seen.select(fakes))
+        feats = self.classify(*pairs.stacked)
         num = len(data_samples)
+        real = pairs.stacked[:, :num]
         abnormal, asymmetric = self._labels(data_samples, feats.abnormal)
         losses = dict(loss_diag=self.weights['diag'] * self._classification_loss(
             feats.first(num), abnormal, asymmetric))
         if self.asyd is None:
             return losses
-        normal, lesions = (
-            image.unflatten(0, (2, -1))
-            for image in self.disentangle(feats, real.shape[3:]))
-        where = feats.masks(real.shape[3:], self.soft_mask)[:, None].unflatten(
-            0, (2, -1))[:, :num]
+        size = real.shape[3:]
+        normal, lesions, where = (
+            pairs.like(images).stacked
+            for images in (*self.disentangle(feats, size),
+                           feats.masks(size, self.soft_mask)[:, None]))
+        where = where[:, :num]
         losses['loss_rec'] = self.weights['rec'] * (
             F.l1_loss((1 - where) * normal[:, :num], (1 - where) * real)
             + F.l1_loss(lesions[:, :num], where * real))
@@ -269,21 +255,21 @@ class DisAsymNet(TwoObjectives, BaseModel):
         return losses
 
     @staticmethod
-    def _real(seen: Tensor, data_samples: List[MultiViewDataSample]) -> Tensor:
+    def _real(seen: ViewBatch, views: List[DetDataSample]) -> ViewBatch:
         """Return the images as they were before lesions were inserted."""
-        real = seen.clone()
-        for k, side in enumerate(SIDES):
-            for i, sample in enumerate(data_samples):
-                if 'clean_img' in sample.get(side):
-                    real[k, i] = sample.get(side).clean_img.to(seen)
-        return real
+        made = [row for row, view in enumerate(views) if 'clean_img' in view]
+        if not made:
+            return seen
+        return seen.scattered(
+            made, torch.stack([views[row].clean_img for row in made]).to(seen.rows))
 
     def refine_loss(
-            self,
+            self, inputs: Dict[str, Tensor],
             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
         """Compute the second objective, on the normal images of the first.
 
         Args:
+            inputs (dict[str, Tensor]): Not used.
             data_samples (list[MultiViewDataSample]): As in :meth:`loss`.
 
         Returns:
@@ -304,7 +290,7 @@ class DisAsymNet(TwoObjectives, BaseModel):
         """Predict pairs.
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`forward`; sides may be missing.
+            inputs (dict[str, Tensor]): As in :meth:`loss`; sides may be missing.
             data_samples (list[MultiViewDataSample]): Of N pairs.
 
         Returns:
@@ -314,31 +300,23 @@ class DisAsymNet(TwoObjectives, BaseModel):
             is of abnormality whatever the label, and with AsyD ``normal_img`` and
             ``abnormal_img`` (H, W).
         """
-        rows = {side: having(data_samples, side) for side in SIDES}
-        images = {
-            i: {side: inputs[side][rows[side].index(i)] for side in SIDES
-                if i in rows[side]} for i in range(len(data_samples))}
-        right, left = (torch.stack([
-            own.get(side, next(iter(own.values()))) for own in images.values()])
-            for side in SIDES)
-        feats = self.classify(right, left)
-        size = right.shape[2:]
+        batch = ViewBatch.gather(inputs, data_samples, LATERALITIES)
+        pairs = batch.filled(LATERALITIES)
+        feats = self.classify(*pairs.stacked)
+        size = pairs.rows.shape[2:]
         fields = dict(heat_map=feats.masks(size))
         if self.asyd is not None:
             normal, lesions = self.disentangle(feats, size)
             fields.update(normal_img=normal[:, 0], abnormal_img=lesions[:, 0])
-        for i, sample in enumerate(data_samples):
-            for k, side in enumerate(SIDES):
-                if i not in rows[side]:
-                    continue
-                row = k * len(data_samples) + i
-                view = sample.get(side)
-                view.pred_score = _two_scores(feats.abnormal[row])
-                view.pred_label = view.pred_score.argmax(dim=0, keepdim=True)
-                for name, values in fields.items():
-                    view.set_field(values[row], name)
-            if feats.asymmetric is not None and len(images[i]) == 2:
-                sample.pred_score = _two_scores(feats.asymmetric[i])
+        for place, view in zip(batch.mask.places, batch.mask.samples(data_samples)):
+            row = pairs.mask.row(*place)
+            view.pred_score = _two_scores(feats.abnormal[row])
+            view.pred_label = view.pred_score.argmax(dim=0, keepdim=True)
+            for name, values in fields.items():
+                view.set_field(values[row], name)
+        if feats.asymmetric is not None:
+            for i in batch.mask.having(*LATERALITIES):
+                data_samples[i].pred_score = _two_scores(feats.asymmetric[i])
         return data_samples
 
 

@@ -1,20 +1,19 @@
 """Classification of a breast by both of its views."""
 from typing import Dict, List, Optional, Tuple
 
-import torch
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
 
-from mammo_plugins.models.utils.views import having
+from mammo_plugins.models.multi_view import ModeSwitch, ViewBatch
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures import VIEWS, other_view
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .mammogram_classifier import MammogramClassifier
 
 
 @MODELS.register_module()
-class DIVFNet(MammogramClassifier):
+class DIVFNet(ModeSwitch, MammogramClassifier):
     """Dual Ipsilateral Views Fusion Network (Nguyen et al., section 3.1).
 
     Each view of a breast is examined in turn, the other one is auxiliary. Both go
@@ -112,10 +111,8 @@ class DIVFNet(MammogramClassifier):
             x = getattr(self.backbone, name)(x)
         return x
 
-    def extract_feat(
-        self, inputs: Dict[str, Tensor],
-        data_samples: List[MultiViewDataSample]
-    ) -> Tuple[Tensor, List[Tuple[int, str]]]:
+    def extract_feat(self, inputs: Dict[str, Tensor],
+                     data_samples: List[MultiViewDataSample]) -> ViewBatch:
         """Extract the features of every examined view.
 
         Args:
@@ -124,33 +121,24 @@ class DIVFNet(MammogramClassifier):
             data_samples (list[MultiViewDataSample]): One a breast.
 
         Returns:
-            tuple: Features (m, c', h', w') of the last stage, and for each of the
-            m rows the breast's place in the batch and the view that was examined.
+            ViewBatch: Features (m, c', h', w') of the last stage of the m examined
+            views.
         """
-        rows = [(i, view) for view in VIEWS for i in having(data_samples, view)]
-        low = self.low_level(torch.cat(
-            [inputs[view] for view in VIEWS if view in inputs]))
-        return self.high_level(self._enhance(low, rows)), rows
+        low = ViewBatch.gather(inputs, data_samples, VIEWS).map(self.low_level)
+        return self._enhance(low).map(self.high_level)
 
-    def _enhance(self, low: Tensor, rows: List[Tuple[int, str]]) -> Tensor:
+    def _enhance(self, low: ViewBatch) -> ViewBatch:
         """Fuse each view with its partner, where there is one."""
         if self.fusion is None:
             return low
-        place = {row: k for k, row in enumerate(rows)}
-        other = dict(zip(VIEWS, VIEWS[::-1]))
-        partner = [place.get((i, other[view])) for i, view in rows]
-        examined = [k for k, p in enumerate(partner) if p is not None]
+        examined, auxiliary = low.mask.paired({view: other_view(view) for view in VIEWS})
         if not examined:
             # distributed training expects a gradient for every parameter
-            return low + 0. * sum(p.sum() for p in self.fusion.parameters())
-        own = low[examined]
-        fused = self.fusion(own, low[[partner[k] for k in examined]])
-        if self.skip:
-            fused = fused + own
-        if len(examined) == len(rows):
-            return fused
-        index = torch.as_tensor(examined, device=low.device)
-        return low.index_copy(0, index, fused.to(low.dtype))
+            return low.like(
+                low.rows + 0. * sum(p.sum() for p in self.fusion.parameters()))
+        own = low.rows[examined]
+        fused = self.fusion(own, low.rows[auxiliary])
+        return low.scattered(examined, fused + own if self.skip else fused)
 
     def logits(self, feats: Tensor) -> Tensor:
         """Return the logits of examined views.
@@ -166,28 +154,10 @@ class DIVFNet(MammogramClassifier):
     def _pooled(self, feats: Tensor) -> Tuple[Tensor, ...]:
         return self.neck((feats, )) if self.with_neck else (feats, )
 
-    def forward(self,
-                inputs: Dict[str, Tensor],
-                data_samples: Optional[List[MultiViewDataSample]] = None,
-                mode: str = 'tensor'):
-        """Run the network.
-
-        Args:
-            inputs (dict[str, Tensor]): As in :meth:`extract_feat`.
-            data_samples (list[MultiViewDataSample]): One a breast; they say which
-                row of ``inputs`` is whose.
-            mode (str): 'tensor' gives the logits of the examined views, those of
-                CC first; 'loss' a dict of losses; 'predict' the samples with
-                predictions.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.logits(self.extract_feat(inputs, data_samples)[0])
-        raise RuntimeError(f'DIVFNet.forward: mode {mode!r}; expected tensor, loss '
-                           'or predict')
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: List[MultiViewDataSample]) -> Tensor:
+        """Return the logits of the examined views, those of CC first."""
+        return self.logits(self.extract_feat(inputs, data_samples).rows)
 
     def loss(self, inputs: Dict[str, Tensor],
              data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
@@ -201,9 +171,9 @@ class DIVFNet(MammogramClassifier):
         Returns:
             dict[str, Tensor]: As the head gives them.
         """
-        feats, rows = self.extract_feat(inputs, data_samples)
-        return self.head.loss(self._pooled(feats),
-                              [data_samples[i] for i, _ in rows])
+        feats = self.extract_feat(inputs, data_samples)
+        return self.head.loss(self._pooled(feats.rows),
+                              [data_samples[i] for i, _ in feats.mask.places])
 
     def predict(
         self, inputs: Dict[str, Tensor],
@@ -220,13 +190,11 @@ class DIVFNet(MammogramClassifier):
             mean over the examined views, ``pred_label`` (1, ), and ``pred_score``
             of each view.
         """
-        feats, rows = self.extract_feat(inputs, data_samples)
-        scores = self.logits(feats).softmax(dim=-1)
-        by_breast: List[List[Tensor]] = [[] for _ in data_samples]
-        for (i, view), score in zip(rows, scores):
-            data_samples[i].get(view).set_field(score, 'pred_score')
-            by_breast[i].append(score)
-        for sample, of_views in zip(data_samples, by_breast):
-            sample.pred_score = torch.stack(of_views).mean(dim=0)
+        scores = self.extract_feat(inputs, data_samples).map(self.logits).map(
+            lambda logits: logits.softmax(dim=-1))
+        for view, score in zip(scores.mask.samples(data_samples), scores.rows):
+            view.set_field(score, 'pred_score')
+        for i, sample in enumerate(data_samples):
+            sample.pred_score = scores.of_sample(i).mean(dim=0)
             sample.pred_label = sample.pred_score.argmax(dim=0, keepdim=True)
         return data_samples

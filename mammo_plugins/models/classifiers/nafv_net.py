@@ -5,22 +5,23 @@ import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.model import BaseModel
 from torch import Tensor
 from torch.nn import functional as F
 
 from mammo_plugins.anatomy import opencv_affine
+from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
+                                             StagedModel, ViewBatch)
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
-from mammo_plugins.models.segmentors.exam_segmentor import SIDES, drawn_map
+from mammo_plugins.models.segmentors.exam_segmentor import drawn_map
 from mammo_plugins.models.utils.grad_cam import grad_cam
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import VIEWS, with_modality
+from mammo_plugins.structures import (LATERALITIES, VIEWS, other_laterality,
+                                      with_modality)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
                                      lesion_boxes, position_mask)
 
-STAGES = ('segmentation', 'classification')
-FUSED = ('fused CC', 'fused MLO')
+FUSED = tuple(f'fused {view}' for view in VIEWS)
 _MOST_MASSES = 3  # of a view
 
 
@@ -37,7 +38,7 @@ class EnrichedExams(NamedTuple):
 
 
 @MODELS.register_module()
-class NaFVNet(BaseModel):
+class NaFVNet(StagedModel, MultiViewModel):
     """Benign or malignant, by both projections of both breasts (NaFV-Net).
 
     "An Adversarial Four-view Network for Mammogram Classification". A segmentor finds
@@ -93,6 +94,8 @@ class NaFVNet(BaseModel):
             leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
     """
+    stage_parts = dict(segmentation=('segmentor', ),
+                       classification=('embedding', 'mixer', 'head'))
 
     def __init__(self,
                  segmentor: dict,
@@ -108,9 +111,7 @@ class NaFVNet(BaseModel):
                  distance_unit: Optional[float] = None,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(
-            MODELS.build(data_preprocessor
-                         or dict(type='mammo.MultiViewDataPreprocessor')), init_cfg)
+        super().__init__(data_preprocessor, init_cfg)
         self.segmentor = MODELS.build(segmentor)
         self.embedding = MODELS.build(embedding)
         self.mixer = MODELS.build(dict(mixer, in_channels=embed_dims))
@@ -119,65 +120,41 @@ class NaFVNet(BaseModel):
         self.modality = modality
         self.jitter = jitter
         self.distance_unit = distance_unit
-        for name, values in (('mean', mean), ('std', std)):
-            self.register_buffer(
-                name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
-        self.stage: Optional[str] = None
+        self.normalization = GreyNormalization(mean, std)
 
-    def start_stage(self, stage: Optional[str]) -> None:
-        """Choose the part to train.
-
-        Args:
-            stage (str, optional): 'segmentation' or 'classification'; ``None`` when
-                training is over.
-        """
-        if stage is not None and stage not in STAGES:
-            raise ValueError(f'NaFVNet: no stage {stage!r}; expected one of {STAGES}')
-        self.stage = stage
-
-    def forward(self,
-                inputs: Dict[str, Tensor],
-                data_samples: Optional[List[MultiViewDataSample]] = None,
-                mode: str = 'tensor'):
-        """Run as MMEngine asks.
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: Optional[List[MultiViewDataSample]] = None) -> Tensor:
+        """Compute logits.
 
         Args:
             inputs (dict[str, Tensor]): By view, (N, 1, H, W) in [0, 1].
             data_samples (list[:obj:`MultiViewDataSample`]): N samples, whose views have
                 the metainfo ``contralateral`` of :class:`RegisterSides`.
-            mode (str): 'loss', 'predict' or 'tensor', which gives logits (N, 2).
+
+        Returns:
+            Tensor: (N, 2).
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            if data_samples is None:
-                raise ValueError('NaFVNet.forward: data_samples is None; they hold the '
-                                 'registration of both sides')
-            with torch.no_grad():
-                self.segmentor.predict(inputs, data_samples)
-            exams = self.enriched(inputs, data_samples)
-            return self.head((self.mixer(self.embed(exams.views)), ))
-        raise RuntimeError(f'NaFVNet.forward: mode {mode!r}; expected loss, predict or '
-                           'tensor')
+        if data_samples is None:
+            raise ValueError('NaFVNet.forward: data_samples is None; they hold the '
+                             'registration of both sides')
+        with torch.no_grad():
+            self.segmentor.predict(inputs, data_samples)
+        exams = self.enriched(inputs, data_samples)
+        return self.head((self.mixer(self.embed(exams.views)), ))
 
     def loss(self, inputs: Dict[str, Tensor],
              data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
         """Compute the losses of the part being trained.
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            inputs (dict[str, Tensor]): As in :meth:`_forward`.
             data_samples (list[:obj:`MultiViewDataSample`]): With ``gt_label`` (1, ),
                 their views with ``gt_sem_seg``.
 
         Raises:
             RuntimeError: If no stage was started.
         """
-        if self.stage is None:
-            raise RuntimeError('NaFVNet is trained part by part: set train_cfg.type to '
-                               'StagedTrainLoop')
-        if self.stage == 'segmentation':
+        if self.started_stage() == 'segmentation':
             return self.segmentor.loss(inputs, data_samples)
         with torch.no_grad():
             self.segmentor.predict(inputs, data_samples)
@@ -200,7 +177,7 @@ class NaFVNet(BaseModel):
         """Segment and classify exams.
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            inputs (dict[str, Tensor]): As in :meth:`_forward`.
             data_samples (list[:obj:`MultiViewDataSample`]): N samples.
 
         Returns:
@@ -250,8 +227,8 @@ class NaFVNet(BaseModel):
         Returns:
             dict[str, Tensor]: (N, embed_dims, h, w) each.
         """
-        images = (torch.cat(list(views.values())) - self.mean) / self.std
-        return dict(zip(views, self.embedding(images)[-1].chunk(len(views))))
+        return ViewBatch.whole(views).map(
+            lambda images: self.embedding(self.normalization(images))[-1]).views
 
     def enriched(self, inputs: Dict[str, Tensor],
                  data_samples: List[MultiViewDataSample],
@@ -259,7 +236,7 @@ class NaFVNet(BaseModel):
         """Tell the sides apart and multiply images by position masks (algorithm 1).
 
         Args:
-            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            inputs (dict[str, Tensor]): As in :meth:`_forward`.
             data_samples (list[:obj:`MultiViewDataSample`]): As
                 :meth:`ExamSegmentor.predict` leaves them.
             training (bool): Whether labels tell the sides, masks of the unaffected side
@@ -293,7 +270,7 @@ class NaFVNet(BaseModel):
         pair = {f'affected {projection}': image * weights}
         if len(self.mixer.names) == len(AFFECTED):
             return pair
-        other = self._view_name(_opposite(side), projection)
+        other = self._view_name(other_laterality(side), projection)
         unaffected = inputs[other][i, 0].cpu().numpy()
         view = sample.get(other)
         if 'contralateral' not in view:
@@ -335,10 +312,10 @@ class NaFVNet(BaseModel):
         if labelled:
             rules = [self._labelled, self._annotated, *rules]
         for rule in rules:
-            amounts = {side: rule(sample, side) for side in SIDES}
+            amounts = {side: rule(sample, side) for side in LATERALITIES}
             if len(set(amounts.values())) > 1:
                 return max(amounts, key=amounts.get)
-        return SIDES[0]
+        return LATERALITIES[0]
 
     def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
         return sum(int((drawn_map(view) == 1).sum())
@@ -366,10 +343,6 @@ def _largest_parts(masses: np.ndarray) -> np.ndarray:
         masses.astype(np.uint8), connectivity=8)
     areas = facts[1:, cv2.CC_STAT_AREA]
     return np.isin(labels, 1 + np.argsort(-areas, kind='stable')[:_MOST_MASSES])
-
-
-def _opposite(side: str) -> str:
-    return SIDES[1 - SIDES.index(side)]
 
 
 def _to_shape(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -6,7 +6,7 @@ from mmpretrain.models.utils.batch_augments import RandomBatchAugment
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from mammo_plugins.models.utils.views import having
+from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -58,17 +58,15 @@ class BreastDataPreprocessor(MultiViewDataPreprocessor):
         scores = one_hot(
             torch.cat([sample.gt_label for sample in samples]),
             self.num_classes).float()
-        rows = {view: having(samples, view) for view in VIEWS}
-        both = [i for i in rows['CC'] if i in rows['MLO']]
+        batch = ViewBatch.gather(inputs, samples, VIEWS)
+        both = batch.mask.having(*VIEWS)
         if len(both) > 1:
-            places = {view: [rows[view].index(i) for i in both] for view in VIEWS}
             # views as channels: one draw serves them all
             stacked, mixed = self.augment(
-                torch.cat([inputs[v][places[v]] for v in VIEWS], dim=1),
-                scores[both])
+                torch.cat(list(batch.select(both).views.values()), dim=1), scores[both])
             scores[both] = mixed
-            for view, part in zip(VIEWS, stacked.chunk(len(VIEWS), dim=1)):
-                inputs[view] = inputs[view].clone()
-                inputs[view][places[view]] = part
+            rows = [batch.mask.row(i, view) for view in VIEWS for i in both]
+            inputs.update(batch.scattered(
+                rows, torch.cat(stacked.chunk(len(VIEWS), dim=1))).views)
         for sample, score in zip(samples, scores):
             sample.gt_score = score

@@ -1,6 +1,7 @@
 """Batches of grey images."""
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 
+from mammo_plugins.models.multi_view import GreyNormalization
 from mammo_plugins.registry import MODELS
 
 
@@ -29,12 +30,8 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
             if not isinstance(value, (int, float)):
                 raise ValueError(f'MammogramDataPreprocessor.{name}: {value}; expected '
                                  'one number, mammograms are grey')
-        super().__init__(
-            mean=[float(mean)],
-            std=[float(std)],
-            pad_value=-mean / std,
-            **kwargs)
-        self.num_channels = num_channels
+        super().__init__(**kwargs)  # pads with 0, black, before the normalisation
+        self.normalization = GreyNormalization(mean, std, num_channels)
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Batch, normalise and pad.
@@ -56,5 +53,5 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
                     'Load images with LoadMammogram, or use '
                     'mmdet.DetDataPreprocessor for colour pictures')
         data = super().forward(data, training)
-        data['inputs'] = data['inputs'].expand(-1, self.num_channels, -1, -1)
+        data['inputs'] = self.normalization(data['inputs'])
         return data

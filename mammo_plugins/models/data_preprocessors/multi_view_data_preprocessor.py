@@ -1,4 +1,7 @@
 """Batches of samples of several views."""
+import torch
+
+from mammo_plugins.models.multi_view import ViewBatch, ViewMask
 from mammo_plugins.registry import MODELS
 
 from .mammogram_data_preprocessor import MammogramDataPreprocessor
@@ -39,22 +42,16 @@ class MultiViewDataPreprocessor(MammogramDataPreprocessor):
             return super().forward(data, training)
         # labels of the whole sample move too; views come back moved below
         samples = [sample.new().to(self.device) for sample in data['data_samples']]
-        places = {
-            name: [i for i, image in enumerate(images) if image is not None]
-            for name, images in data['inputs'].items()
-        }
-        order = [(name, i) for name, rows in places.items() for i in rows]
+        names = [name for name, images in data['inputs'].items()
+                 if any(image is not None for image in images)]
+        mask = ViewMask(names, torch.tensor(
+            [[data['inputs'][name][i] is not None for name in names]
+             for i in range(len(samples))]))
         flat = super().forward(
             dict(
-                inputs=[data['inputs'][name][i] for name, i in order],
-                data_samples=[samples[i].get(name) for name, i in order]),
+                inputs=[data['inputs'][name][i] for i, name in mask.places],
+                data_samples=mask.samples(samples)),
             training)
-        for (name, i), sample in zip(order, flat['data_samples']):
+        for (i, name), sample in zip(mask.places, flat['data_samples']):
             samples[i].set_data({name: sample})
-        parts = flat['inputs'].split([len(rows) for rows in places.values()])
-        return dict(
-            inputs={
-                name: part
-                for name, part in zip(places, parts) if len(part)
-            },
-            data_samples=samples)
+        return dict(inputs=ViewBatch(mask, flat['inputs']).views, data_samples=samples)

@@ -8,8 +8,8 @@ from mmdet.utils import ConfigType, OptMultiConfig
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures.segmentation import IGNORED
 
 
 def shrink_lesion_map(lesion_map: Tensor, size: Sequence[int]) -> Tensor:

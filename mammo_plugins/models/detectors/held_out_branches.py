@@ -9,8 +9,7 @@ from mmengine.runner import CheckpointLoader
 
 from mammo_plugins.io import read_json
 from mammo_plugins.registry import MODELS
-
-PARTS = ('ipsilateral', 'bilateral')
+from mammo_plugins.structures import PARTNERS
 
 
 class Branches(NamedTuple):
@@ -53,7 +52,7 @@ class HeldOutBranches:
             self._fold_of.update(dict.fromkeys(patients, number))
             self._branches.append(Branches(*(
                 _trained(config, fold['checkpoint'], part)
-                for config, part in zip(configs, PARTS))))
+                for config, part in zip(configs, PARTNERS))))
 
     def of(self, patient: str, device: torch.device) -> Branches:
         """Return the branches that have not seen a patient.

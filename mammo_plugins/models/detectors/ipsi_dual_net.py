@@ -9,9 +9,8 @@ from mmdet.utils import InstanceList
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mammo_plugins.models.multi_view import ViewBatch, ViewMask, view_key
 from mammo_plugins.models.roi_heads import AuxiliaryViews
-from mammo_plugins.models.utils import (having, own_image, view_key,
-                                        view_samples)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -68,12 +67,12 @@ class IpsiDualNet(FasterRCNN):
         Returns:
             dict[str, Tensor]: By name, as of Faster R-CNN.
         """
-        images, samples = self._stack(inputs, data_samples)
-        x = self.extract_feat(images)
+        batch = self._views(inputs, data_samples)
+        samples = batch.mask.samples(data_samples)
+        x = self.extract_feat(batch.rows)
         losses, proposals = self._rpn_loss(x, samples)
-        losses.update(
-            self.roi_head.loss(*self._paired(x, proposals, samples,
-                                             data_samples)))
+        losses.update(self.roi_head.loss(
+            *self._paired(batch.mask, x, proposals, samples)))
         return losses
 
     def predict(self,
@@ -101,7 +100,7 @@ class IpsiDualNet(FasterRCNN):
                     None if partner is None else views[view_key(partner)],
                     rescale))
         return self.add_pred_to_datasample(
-            view_samples(data_samples, 'main'), detections)
+            [sample.main for sample in data_samples], detections)
 
     def encode(self, image: Tensor, sample: DetDataSample) -> EncodedView:
         """Run all but the RoI head on one image.
@@ -131,15 +130,14 @@ class IpsiDualNet(FasterRCNN):
             data_samples (Sequence[MultiViewDataSample]): The batch.
 
         Returns:
-            dict: By :func:`~mammo_plugins.models.utils.view_key` of a sample's view.
+            dict: By :func:`~mammo_plugins.models.multi_view.view_key` of a sample's view.
         """
+        batch = self._views(inputs, data_samples)
         views = {}
-        for name in ('main', self.auxiliary):
-            for row, sample in enumerate(view_samples(data_samples, name)):
-                key = view_key(sample)
-                if key not in views:
-                    views[key] = self.encode(
-                        own_image(inputs[name], row, sample), sample)
+        for place, sample in zip(batch.mask.places, batch.mask.samples(data_samples)):
+            key = view_key(sample)
+            if key not in views:
+                views[key] = self.encode(batch.own_image(*place, sample), sample)
         return views
 
     def detect(self,
@@ -166,33 +164,25 @@ class IpsiDualNet(FasterRCNN):
     def _forward(self, inputs: Dict[str, Tensor],
                  data_samples: Sequence[MultiViewDataSample]) -> tuple:
         """Return the raw outputs of the RoI head for the main views."""
-        images, samples = self._stack(inputs, data_samples)
-        x = self.extract_feat(images)
+        batch = self._views(inputs, data_samples)
+        samples = batch.mask.samples(data_samples)
+        x = self.extract_feat(batch.rows)
         proposals = self.rpn_head.predict(x, samples, rescale=False)
-        return self.roi_head.forward(
-            *self._paired(x, proposals, samples, data_samples))
+        return self.roi_head.forward(*self._paired(batch.mask, x, proposals, samples))
 
-    def _stack(
-        self, inputs: Dict[str, Tensor],
-        data_samples: Sequence[MultiViewDataSample]
-    ) -> Tuple[Tensor, SampleList]:
+    def _views(self, inputs: Dict[str, Tensor],
+               data_samples: Sequence[MultiViewDataSample]) -> ViewBatch:
         """Line up all main views, then all auxiliary ones."""
-        names = [n for n in ('main', self.auxiliary) if n in inputs]
-        return (torch.cat([inputs[name] for name in names]), [
-            sample for name in names
-            for sample in view_samples(data_samples, name)
-        ])
+        return ViewBatch.gather(inputs, data_samples, ('main', self.auxiliary))
 
-    def _paired(self, x: Sequence[Tensor], proposals: InstanceList,
-                samples: SampleList,
-                data_samples: Sequence[MultiViewDataSample]) -> tuple:
-        """Make the RoI head's arguments of what :meth:`_stack` has lined up."""
-        n = len(data_samples)
-        auxiliary = AuxiliaryViews(
-            tuple(level[n:] for level in x), proposals[n:], samples[n:],
-            having(data_samples, self.auxiliary))
-        return (tuple(level[:n] for level in x), proposals[:n], samples[:n],
-                auxiliary)
+    def _paired(self, mask: ViewMask, x: Sequence[Tensor], proposals: InstanceList,
+                samples: SampleList) -> tuple:
+        """Make the RoI head's arguments of the rows of a mask."""
+        main = mask.rows_of('main')
+        other = slice(main.stop, None)
+        return (tuple(level[main] for level in x), proposals[main], samples[main],
+                AuxiliaryViews(tuple(level[other] for level in x), proposals[other],
+                               samples[other], mask.having(self.auxiliary)))
 
     def _rpn_loss(self, x: Sequence[Tensor], samples: SampleList
                   ) -> Tuple[Dict[str, Tensor], InstanceList]:

@@ -10,20 +10,19 @@ from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from mmengine.structures import InstanceData
 from torch import Tensor
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
+from mammo_plugins.models.multi_view import StagedModel, ViewBatch, view_key
 from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
-                                        having, instances_from_map, own_image,
-                                        view_key)
+                                        instances_from_map)
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import PARTNERS, ROLES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.segmentation import IGNORED
 
 from .held_out_branches import Branches, HeldOutBranches
 
-STAGES = ('ipsilateral', 'bilateral', 'fusion', 'malignancy')
-
 
 @MODELS.register_module()
-class MommiNet(BaseDetector):
+class MommiNet(StagedModel, BaseDetector):
     """Tri-view mass detection and malignancy (MommiNet-v2, figure 1).
 
     The ipsilateral branch reads the main view beside the other projection of the
@@ -68,6 +67,7 @@ class MommiNet(BaseDetector):
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): As in mmdet.
     """
+    stage_parts = {part: (part, ) for part in (*PARTNERS, 'fusion', 'malignancy')}
 
     def __init__(self,
                  ipsilateral: ConfigType,
@@ -89,7 +89,6 @@ class MommiNet(BaseDetector):
         test_cfg = test_cfg or {}
         self.map_to_boxes = dict(test_cfg.get('map_to_boxes', {}))
         self.patch_size = test_cfg.get('patch_size', 448)
-        self.stage: Optional[str] = None
 
     def start_stage(self, stage: Optional[str]) -> None:
         """Choose the part to train.
@@ -100,24 +99,11 @@ class MommiNet(BaseDetector):
         Raises:
             ValueError: If the model has no such part.
         """
-        if stage is not None and (stage not in STAGES
-                                  or getattr(self, stage) is None):
-            parts = [part for part in STAGES if getattr(self, part) is not None]
-            raise ValueError(f'MommiNet: no part {stage!r} to train; expected one '
-                             f'of {parts}')
-        self.stage = stage
+        super().start_stage(stage)
         if stage != 'fusion':
             self._held_out = None
         elif self._folds and self._held_out is None:  # it is told again to predict
             self._held_out = HeldOutBranches(*self._folds)
-
-    def train(self, mode: bool = True) -> 'MommiNet':
-        """Set the mode; in a stage, the other parts stay as they were trained."""
-        super().train(mode)
-        if mode and self.stage is not None:
-            for name, part in self.named_children():
-                part.train(name == self.stage)
-        return self
 
     def loss(self, inputs, data_samples: list) -> Dict[str, Tensor]:
         """Return the losses of the part being trained.
@@ -131,20 +117,15 @@ class MommiNet(BaseDetector):
         Raises:
             RuntimeError: If no stage was started.
         """
-        if self.stage is None:
-            raise RuntimeError(
-                'MommiNet is trained part by part: set train_cfg.type to '
-                'StagedTrainLoop, or train a branch with its own config')
-        if self.stage == 'fusion':
+        stage = self.started_stage()
+        if stage == 'fusion':
             return self._fusion_loss(inputs, data_samples)
-        return getattr(self, self.stage).loss(inputs, data_samples)
+        return getattr(self, stage).loss(inputs, data_samples)
 
     def _fusion_loss(self, inputs: Dict[str, Tensor],
                      data_samples: List[MultiViewDataSample]) -> dict:
-        complete = [
-            i for i, sample in enumerate(data_samples)
-            if 'ipsilateral' in sample and 'bilateral' in sample
-        ]
+        batch = ViewBatch.gather(inputs, data_samples, ROLES)
+        complete = batch.mask.having(*ROLES)
         if not complete:
             return self._no_fusion_loss(inputs['main'])
         height, width = inputs['main'].shape[-2:]
@@ -152,7 +133,7 @@ class MommiNet(BaseDetector):
         with torch.no_grad():
             encoded = self.ipsilateral.encode_views(inputs, data_samples)
             for i in complete:
-                image, ipsi, bi = self._training_maps(inputs, data_samples, i, encoded)
+                image, ipsi, bi = self._training_maps(batch, data_samples, i, encoded)
                 features = encoded[view_key(data_samples[i].main)].backbone
                 # an image's own size is a multiple of every stride
                 strides = [image.size(2) // level.size(2) for level in features]
@@ -165,19 +146,17 @@ class MommiNet(BaseDetector):
                                 tuple(features),
                                 [data_samples[i].main for i in complete])
 
-    def _training_maps(self, inputs: Dict[str, Tensor],
+    def _training_maps(self, batch: ViewBatch,
                        data_samples: List[MultiViewDataSample], i: int,
                        encoded: dict) -> Tuple[Tensor, Tensor, Tensor]:
         """Return :meth:`_maps`, by the branches that are to make them in training."""
         if self._held_out is None:
-            return self._maps(inputs, data_samples, i, encoded)
+            return self._maps(batch, data_samples[i], i, encoded)
         sample = data_samples[i]
-        branches = self._held_out.of(sample.main.patient_id, inputs['main'].device)
-        rows = {name: having(data_samples, name).index(i) for name in inputs
-                if name in sample}
-        own = {name: inputs[name][row:row + 1] for name, row in rows.items()}
-        return self._maps(own, [sample], 0,
-                          branches.ipsilateral.encode_views(own, [sample]), branches)
+        branches = self._held_out.of(sample.main.patient_id, batch.views['main'].device)
+        own = batch.select([i])
+        return self._maps(own, sample, 0, branches.ipsilateral.encode_views(
+            own.views, [sample]), branches)
 
     def _no_fusion_loss(self, images: Tensor) -> dict:
         """Return a loss of 0 that keeps step with other processes.
@@ -190,15 +169,15 @@ class MommiNet(BaseDetector):
         return dict(loss_map=self.fusion.loss_map(
             logits, torch.full_like(logits, IGNORED)))
 
-    def _maps(self, inputs: Dict[str, Tensor],
-              data_samples: List[MultiViewDataSample], i: int, encoded: dict,
+    def _maps(self, batch: ViewBatch, sample: MultiViewDataSample, i: int, encoded: dict,
               branches: Optional[Branches] = None
               ) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
         """Return a main image and the maps of the branches that see a partner.
 
         Args:
-            inputs, data_samples: As in :meth:`predict`.
-            i (int): Which sample.
+            batch (ViewBatch): Of ``ROLES``.
+            sample (MultiViewDataSample): One of its samples.
+            i (int): Which one.
             encoded (dict): The views, by the ipsilateral branch.
             branches (Branches, optional): Defaults to ``None``, those of the system.
 
@@ -206,16 +185,14 @@ class MommiNet(BaseDetector):
             tuple: (1, C, h, w) and twice (1, 1, h, w) or ``None``.
         """
         branches = branches or Branches(self.ipsilateral, self.bilateral)
-        sample = data_samples[i]
-        image = own_image(inputs['main'], i, sample.main)
+        image = batch.own_image(i, 'main', sample.main)
         ipsi = bi = None
         if 'ipsilateral' in sample:
             found = self._detect(sample, encoded, branches.ipsilateral)
             ipsi = boxes_to_probability_map(found.bboxes, found.scores,
                                             image.shape[-2:])[None, None]
         if 'bilateral' in sample:
-            row = having(data_samples, 'bilateral').index(i)
-            partner = own_image(inputs['bilateral'], row, sample.bilateral)
+            partner = batch.own_image(i, 'bilateral', sample.bilateral)
             bi = branches.bilateral.probability_map(image, partner)
         return image, ipsi, bi
 
@@ -249,12 +226,13 @@ class MommiNet(BaseDetector):
             Metainfo ``model_views`` names the views that took part,
             ``registration_reason`` says why the other breast was not warped.
         """
-        if self.stage in ('ipsilateral', 'bilateral'):
+        if self.stage in PARTNERS:
             return getattr(self, self.stage).predict(inputs, data_samples, rescale)
+        batch = ViewBatch.gather(inputs, data_samples, ROLES)
         encoded = self.ipsilateral.encode_views(inputs, data_samples)
         results = []
         for i, sample in enumerate(data_samples):
-            found, image = self._predict_one(inputs, data_samples, i, encoded)
+            found, image = self._predict_one(batch, sample, i, encoded)
             if self.malignancy is not None and self.stage != 'fusion':
                 patches = crop_patches(image, found.bboxes, self.patch_size)
                 found.malignancy, found.birads_score = (
@@ -270,15 +248,13 @@ class MommiNet(BaseDetector):
             results.append(sample.main)
         return results
 
-    def _predict_one(self, inputs: Dict[str, Tensor],
-                     data_samples: List[MultiViewDataSample], i: int,
+    def _predict_one(self, batch: ViewBatch, sample: MultiViewDataSample, i: int,
                      encoded: dict) -> Tuple[InstanceData, Tensor]:
         """Return one main view's detections, in pixels of its image, and that."""
-        sample = data_samples[i]
         if 'bilateral' not in sample:
             return (self._detect(sample, encoded, self.ipsilateral),
-                    own_image(inputs['main'], i, sample.main))
-        image, ipsi, bi = self._maps(inputs, data_samples, i, encoded)
+                    batch.own_image(i, 'main', sample.main))
+        image, ipsi, bi = self._maps(batch, sample, i, encoded)
         if ipsi is not None:
             features = encoded[view_key(sample.main)].backbone
             bi = self.fusion.predict_map(image, ipsi, bi, features)

@@ -7,6 +7,7 @@ from mmdet.models import FasterRCNN
 from mmdet.structures import DetDataSample, SampleList
 from torch import Tensor
 
+from mammo_plugins.models.multi_view import GreyNormalization
 from mammo_plugins.registry import MODELS
 
 
@@ -90,7 +91,10 @@ class NippleDetector(FasterRCNN):
     def _pad(self, image: Tensor) -> Tensor:
         """Pad as the data preprocessor does, which the other model replaced."""
         divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
-        black = getattr(self.data_preprocessor, 'pad_value', 0.)
+        normalization = getattr(
+            self.data_preprocessor, 'normalization', GreyNormalization())
         height, width = image.shape[-2:]
-        return F.pad(image, (0, -width % divisor, 0, -height % divisor),
-                     value=black)
+        padded = normalization.black.to(image).repeat(
+            1, image.size(1), height + -height % divisor, width + -width % divisor)
+        padded[..., :height, :width] = image
+        return padded

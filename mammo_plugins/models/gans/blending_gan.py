@@ -2,19 +2,19 @@
 from typing import Dict, Optional
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 from torch.nn import functional as F
 
 from mammo_plugins.models.losses.blending_loss import (BackgroundLoss,
                                                        SeamlessBlendingLoss)
+from mammo_plugins.models.multi_view import MultiViewModel
 from mammo_plugins.models.utils.held import held_call
 from mammo_plugins.registry import MODELS
 
 
 @MODELS.register_module()
-class BlendingGAN(BaseModel):
+class BlendingGAN(MultiViewModel):
     """Blending adversarial networks (Lin et al., SASHIMI 2019).
 
     Minimises ``L_adv + prior_weight (L_S + L_B)`` (eq. 1). The discriminator learns
@@ -29,8 +29,8 @@ class BlendingGAN(BaseModel):
     Two optimisers: ``optim_wrapper`` has ``generator`` and ``discriminator``
     (:class:`MultiOptimWrapperConstructor`), the latter if there is one. Norms of the
     gradients that each loss has at the generator's output are logged as
-    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed training the wrapper is
-    MMEngine's ``MMSeparateDistributedDataParallel``.
+    ``grad_adversarial``, ``grad_seamless`` and ``grad_background``. In distributed
+    training the wrapper is MMEngine's ``MMSeparateDistributedDataParallel``.
 
     Args:
         generator (dict): :class:`UNetGenerator`.
@@ -46,6 +46,8 @@ class BlendingGAN(BaseModel):
             ``BaseDataPreprocessor``.
         init_cfg (dict, optional): Defaults to ``None``.
     """
+    modes = dict(tensor='_forward', predict='predict')  # losses are train_step's
+    default_preprocessor = dict(type='mmengine.BaseDataPreprocessor')
 
     def __init__(self,
                  generator: dict,
@@ -55,10 +57,7 @@ class BlendingGAN(BaseModel):
                  everywhere: bool = False,
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(
-            data_preprocessor=MODELS.build(
-                data_preprocessor or dict(type='mmengine.BaseDataPreprocessor')),
-            init_cfg=init_cfg)
+        super().__init__(data_preprocessor, init_cfg)
         self.generator = MODELS.build(generator)
         self.discriminator = (
             None if discriminator is None else MODELS.build(discriminator))
@@ -67,28 +66,24 @@ class BlendingGAN(BaseModel):
         self.loss_seamless = SeamlessBlendingLoss() if seamless else None
         self.loss_background = BackgroundLoss()
 
-    def forward(self,
-                inputs: Dict[str, Tensor],
-                data_samples: Optional[list] = None,
-                mode: str = 'tensor') -> Tensor:
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: Optional[list] = None) -> Tensor:
         """Blend lesions into images.
 
         Args:
             inputs (dict[str, Tensor]): ``normal``, ``pasted`` and ``mask``, each
                 (N, 1, H, W), as in :meth:`UNetGenerator.forward`.
             data_samples (list, optional): Not used.
-            mode (str): 'tensor' or 'predict'; losses are :meth:`train_step`'s.
 
         Returns:
-            Tensor: (N, 1, H, W); with 'predict' within [0, 1].
+            Tensor: (N, 1, H, W).
         """
-        output = self.generator(inputs['normal'], inputs['pasted'], inputs['mask'])
-        if mode == 'tensor':
-            return output
-        if mode == 'predict':
-            return output.clamp(0, 1)
-        raise RuntimeError(f'BlendingGAN.forward: mode {mode!r}; expected tensor or '
-                           'predict')
+        return self.generator(inputs['normal'], inputs['pasted'], inputs['mask'])
+
+    def predict(self, inputs: Dict[str, Tensor],
+                data_samples: Optional[list] = None) -> Tensor:
+        """Blend lesions into images, within [0, 1]; as :meth:`_forward`."""
+        return self._forward(inputs, data_samples).clamp(0, 1)
 
     def train_step(self, data: dict,
                    optim_wrapper: OptimWrapperDict) -> Dict[str, Tensor]:
@@ -96,7 +91,7 @@ class BlendingGAN(BaseModel):
 
         Args:
             data (dict): ``inputs``, with ``real`` (M, 1, H, W), images with real
-                lesions, beside those of :meth:`forward`.
+                lesions, beside those of :meth:`_forward`.
             optim_wrapper (OptimWrapperDict): Of ``generator`` and
                 ``discriminator``.
 
@@ -115,8 +110,8 @@ class BlendingGAN(BaseModel):
             logged['loss_discriminator'] = logged.pop('loss')
             optim_wrapper['discriminator'].update_params(parsed)
         with optim_wrapper['generator'].optim_context(self.generator):
-            losses = self._generator_loss(inputs, output)
-        norms = _gradient_norms(losses, output)
+            losses = self.generator_losses(inputs, output)
+        norms = gradient_norms(losses, output)
         parsed, figures = self.parse_losses(losses)
         optim_wrapper['generator'].update_params(parsed)
         return {**logged, **figures, **norms}
@@ -128,8 +123,18 @@ class BlendingGAN(BaseModel):
         return dict(loss_real=_adversarial(on_real, 1.),
                     loss_fake=_adversarial(on_fake, 0.))
 
-    def _generator_loss(self, inputs: Dict[str, Tensor],
-                        output: Tensor) -> Dict[str, Tensor]:
+    def generator_losses(self, inputs: Dict[str, Tensor],
+                         output: Tensor) -> Dict[str, Tensor]:
+        """Return what the generator minimises, each loss with its weight.
+
+        Args:
+            inputs (dict[str, Tensor]): As in :meth:`forward`.
+            output (Tensor): What the generator made of them.
+
+        Returns:
+            dict[str, Tensor]: Of ``loss_adversarial``, ``loss_background`` and
+            ``loss_seamless`` those that the model has.
+        """
         normal, mask = inputs['normal'], inputs['mask']
         losses = {}
         if self.discriminator is not None:
@@ -154,8 +159,16 @@ class BlendingGAN(BaseModel):
         return (patches * counted).sum() / counted.sum().clamp(min=1)
 
 
-def _gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
-    """Return the norm of each loss's gradient at the generator's output."""
+def gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
+    """Return the norm of each loss's gradient at the generator's output.
+
+    Args:
+        losses (dict[str, Tensor]): Of :meth:`BlendingGAN.generator_losses`.
+        output (Tensor): That output.
+
+    Returns:
+        dict[str, Tensor]: 'grad_...' for each 'loss_...'.
+    """
     return {
         name.replace('loss', 'grad'): torch.autograd.grad(
             loss, output, retain_graph=True)[0].float().norm()

@@ -9,10 +9,12 @@ from torch.nn import functional as F
 from mammo_plugins.models.layers.med_blocks import (MedConvBlock,
                                                     MedCrossTransformerBlock,
                                                     MedTransformerBlock)
+from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import VIEWS, other_view
 
-AFFECTED = ('affected CC', 'affected MLO')
-UNAFFECTED = ('unaffected CC', 'unaffected MLO')
+AFFECTED, UNAFFECTED = (tuple(f'{side} {view}' for view in VIEWS)
+                        for side in ('affected', 'unaffected'))
 Views = Dict[str, Tensor]
 
 
@@ -31,16 +33,15 @@ class _Stage(BaseModule):
         self.cross = MedCrossTransformerBlock(
             channels, num_heads, reduction) if crosses else None
 
-    def forward(self, views: Views, partners: Dict[str, str]) -> Views:
-        x = torch.cat(list(views.values()))
+    def forward(self, views: ViewBatch, partners: Dict[str, str]) -> ViewBatch:
+        x = views.rows
         if self.shrink:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
-        parts = dict(zip(views, self.blocks(self.embed(x)).chunk(len(views))))
+        views = views.like(self.blocks(self.embed(x)))
         if self.cross is None or not partners:
-            return parts
-        mixed = self.cross(torch.cat([parts[name] for name in partners]),
-                           torch.cat([parts[other] for other in partners.values()]))
-        return dict(parts, **dict(zip(partners, mixed.chunk(len(partners)))))
+            return views
+        own, other = views.mask.paired(partners)
+        return views.scattered(own, self.cross(views.rows[own], views.rows[other]))
 
 
 @MODELS.register_module()
@@ -99,9 +100,8 @@ class FourViewMixer(BaseModule):
     def _partners(self, stage: int) -> Dict[str, str]:
         """Return with which view each one crosses in a stage."""
         if stage == 1:
-            swap = {'CC': 'MLO', 'MLO': 'CC'}
-            return {name: f'{name.split()[0]} {swap[name.split()[1]]}'
-                    for name in self.names}
+            return {f'{side} {view}': f'{side} {other_view(view)}'
+                    for side, view in map(str.split, self.names)}
         if stage == 2 and len(self.names) == 4:
             return dict(zip(AFFECTED + UNAFFECTED, UNAFFECTED + AFFECTED))
         return {}
@@ -117,12 +117,11 @@ class FourViewMixer(BaseModule):
         Returns:
             dict[str, Tensor]: Of the affected side, (N, C_3, H / 4, W / 4).
         """
-        views = {name: features[name] for name in self.names}
+        views = ViewBatch.whole({name: features[name] for name in self.names})
         for number, stage in enumerate(self.stages):
             views = stage(views, self._partners(number))
-        # batch norm sees all views jointly
-        normed = self.norm(torch.cat(list(views.values()))).chunk(len(views))
-        return {name: part for name, part in zip(views, normed) if name in AFFECTED}
+        normed = views.map(self.norm).views  # which sees all views jointly
+        return {name: normed[name] for name in AFFECTED}
 
     @staticmethod
     def pool(maps: Views) -> Tensor:

@@ -3,8 +3,9 @@ from .keypoint_head import KeypointRCNNHead
 from .keypoint_roi_head import KeypointRoIHead
 from .relation_bbox_head import Relation, RelationBBoxHead
 from .relation_roi_head import AuxiliaryViews, RelationRoIHead
+from .synced_bbox_head import SyncedBBoxHead
 
 __all__ = [
     'AuxiliaryViews', 'KeypointRCNNHead', 'KeypointRoIHead', 'Relation',
-    'RelationBBoxHead', 'RelationRoIHead'
+    'RelationBBoxHead', 'RelationRoIHead', 'SyncedBBoxHead'
 ]

@@ -4,13 +4,14 @@ from typing import Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmdet.models import Shared2FCBBoxHead
 from mmengine.model import ModuleList
 from torch import Tensor
 
 from mammo_plugins.models.layers import (IpsilateralRelationBlock,
                                          embed_geometry)
 from mammo_plugins.registry import MODELS
+
+from .synced_bbox_head import SyncedBBoxHead
 
 
 class Relation(NamedTuple):
@@ -27,7 +28,7 @@ class Relation(NamedTuple):
 
 
 @MODELS.register_module()
-class RelationBBoxHead(Shared2FCBBoxHead):
+class RelationBBoxHead(SyncedBBoxHead):
     """Two shared fully connected layers with relation blocks, and the two outputs.
 
     The head of IpsiDualNet (MommiNet-v2, section 3.5, figure 3). As in Hu et al.'s
@@ -48,7 +49,7 @@ class RelationBBoxHead(Shared2FCBBoxHead):
         none_key (bool): Of a relation block. Defaults to False.
         embedding_channels (int): For each geometric value. Defaults to 16.
         in_channels (int): Of the RoI features of one view. Defaults to 256.
-        **kwargs: As in :class:`mmdet.models.Shared2FCBBoxHead`.
+        **kwargs: As in :class:`SyncedBBoxHead`.
     """
 
     def __init__(self,

@@ -7,10 +7,11 @@ from torch.nn import functional as F
 
 from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
 from mammo_plugins.models.layers.view_transformer import ViewTransformer
-from mammo_plugins.models.segmentors.exam_segmentor import (SIDES, ExamSegmentor,
+from mammo_plugins.models.multi_view import ViewBatch
+from mammo_plugins.models.segmentors.exam_segmentor import (ExamSegmentor,
                                                            mass_logits)
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import VIEWS
+from mammo_plugins.structures import LATERALITIES, VIEWS, other_laterality
 
 
 class _Decoder(nn.Module):
@@ -91,18 +92,17 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         As in :meth:`ExamSegmentor.logits`.
         """
         # both sides in one run: R beside L, then L beside R
-        images = {projection: [inputs[self.view_name(side, projection)]
-                               for side in SIDES] for projection in VIEWS}
-        features = {
-            projection: self.encoder(torch.cat(views), torch.cat(views[::-1]))
-            for projection, views in images.items()}
-        deepest = [features[projection][-1] for projection in VIEWS]
+        sides = [ViewBatch.whole({side: inputs[self.view_name(side, projection)]
+                                  for side in LATERALITIES}) for projection in VIEWS]
+        opposite = {side: other_laterality(side) for side in LATERALITIES}
+        features = [self.encoder(*(both.rows[rows] for rows in both.mask.paired(opposite)))
+                    for both in sides]
+        deepest = [levels[-1] for levels in features]
         if self.transformer is not None:
             deepest = self.transformer(*deepest)
         found = {}
-        for projection, last in zip(VIEWS, deepest):
-            size = images[projection][0].shape[2:]
-            both = self.decoder(last, features[projection][:-1], size)
-            for side, part in zip(SIDES, both.chunk(2)):
-                found[self.view_name(side, projection)] = part
+        for projection, both, levels, last in zip(VIEWS, sides, features, deepest):
+            logits = both.like(self.decoder(last, levels[:-1], both.rows.shape[2:]))
+            found.update((self.view_name(side, projection), part)
+                         for side, part in logits.views.items())
         return found

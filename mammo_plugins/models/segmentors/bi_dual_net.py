@@ -6,8 +6,8 @@ from mmdet.structures import DetDataSample
 from mmdet.utils import ConfigType, OptConfigType, OptMultiConfig
 from torch import Tensor
 
+from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.models.utils.probability_map import instances_from_map
-from mammo_plugins.models.utils.views import having, own_image
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -78,11 +78,11 @@ class BiDualNet(BaseDetector):
         Returns:
             Tensor: (N, 1, H / 4, W / 4) with HRNet.
         """
-        auxiliary = inputs.get(self.auxiliary)
-        rows = None if auxiliary is None else having(data_samples,
-                                                     self.auxiliary)
-        return self.decode_head(
-            self.extract_feat(inputs['main'], auxiliary, rows))
+        batch = ViewBatch.gather(inputs, data_samples, ('main', self.auxiliary))
+        rows = (batch.mask.having(self.auxiliary)
+                if self.auxiliary in batch.mask.names else None)
+        return self.decode_head(self.extract_feat(
+            inputs['main'], inputs.get(self.auxiliary), rows))
 
     def loss(self, inputs: Dict[str, Tensor],
              data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
@@ -128,15 +128,12 @@ class BiDualNet(BaseDetector):
             list[:obj:`DetDataSample`]: The main views' samples, with
             ``pred_instances``.
         """
-        rows = [] if self.auxiliary not in inputs else having(
-            data_samples, self.auxiliary)
+        batch = ViewBatch.gather(inputs, data_samples, ('main', self.auxiliary))
         results = []
         for i, sample in enumerate(data_samples):
-            main = own_image(inputs['main'], i, sample.main)
-            auxiliary = None
-            if i in rows:  # registered: as large as the main image
-                auxiliary = own_image(inputs[self.auxiliary], rows.index(i),
-                                      sample.main)
+            main = batch.own_image(i, 'main', sample.main)
+            # registered: as large as the main image
+            auxiliary = batch.own_image(i, self.auxiliary, sample.main)
             sample.main.pred_instances = instances_from_map(
                 self.probability_map(main, auxiliary), sample.main, rescale,
                 **self.test_cfg)

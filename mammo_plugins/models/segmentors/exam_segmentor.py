@@ -3,17 +3,17 @@ from typing import Dict, List, Optional
 
 import torch
 from mmdet.structures import DetDataSample
-from mmengine.model import BaseModel, bias_init_with_prob
+from mmengine.model import bias_init_with_prob
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mammo_plugins.datasets.transforms.lesion_map import IGNORED
+from mammo_plugins.models.multi_view import MultiViewModel, ViewBatch
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.structures.segmentation import IGNORED
 
-SIDES = LATERALITIES[::-1]
 _MASS_AT_FIRST = 0.01  # probability
 
 
@@ -40,7 +40,7 @@ def mass_logits(in_channels: int) -> nn.Conv2d:
     return layer
 
 
-class ExamSegmentor(BaseModel):
+class ExamSegmentor(MultiViewModel):
     """Base of networks that segment masses in CC and MLO of both breasts.
 
     A subclass has :meth:`logits`. All four views have to be there.
@@ -65,9 +65,7 @@ class ExamSegmentor(BaseModel):
                      type='mmdet.DiceLoss', activate=False, naive_dice=True),
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(
-            MODELS.build(data_preprocessor
-                         or dict(type='mammo.MultiViewDataPreprocessor')), init_cfg)
+        super().__init__(data_preprocessor, init_cfg)
         self.modality = modality
         self.loss_dice = MODELS.build(loss_dice)
 
@@ -88,7 +86,11 @@ class ExamSegmentor(BaseModel):
     def view_names(self) -> List[str]:
         """list[str]: Of the views that are segmented."""
         return [self.view_name(side, projection)
-                for side in SIDES for projection in VIEWS]
+                for side in LATERALITIES for projection in VIEWS]
+
+    def lined_up(self, inputs: Dict[str, Tensor]) -> ViewBatch:
+        """Line up the views that are segmented."""
+        return ViewBatch.whole({name: inputs[name] for name in self.view_names})
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits of mass.
@@ -113,10 +115,10 @@ class ExamSegmentor(BaseModel):
         Returns:
             dict[str, Tensor]: ``loss_bce`` and ``loss_dice``.
         """
-        found = self.logits(inputs)
-        target = torch.stack([drawn_map(sample.get(name))
-                              for name in found for sample in data_samples]).float()
-        logits = torch.cat(list(found.values()))
+        found = ViewBatch.whole(self.logits(inputs))
+        logits = found.rows
+        target = torch.stack(
+            [drawn_map(view) for view in found.mask.samples(data_samples)]).float()
         known = target != IGNORED
         bce = F.binary_cross_entropy_with_logits(
             logits[known], target[known]) if known.any() else logits.sum() * 0
@@ -150,20 +152,13 @@ class ExamSegmentor(BaseModel):
                 probability = found[name][i, :, :height, :width]
                 view.pred_sem_seg = PixelData(
                     sem_seg=(probability > 0.5).long(), probability=probability)
-            areas = {side: self.segmented_area(sample, side) for side in SIDES}
+            areas = {side: self.segmented_area(sample, side) for side in LATERALITIES}
             most = max(areas, key=areas.get)
             sample.set_metainfo(dict(affected_side=most if areas[most] else None))
         return data_samples
 
-    def forward(self, inputs: Dict[str, Tensor],
-                data_samples: Optional[List[MultiViewDataSample]] = None,
-                mode: str = 'tensor'):
-        """Run as MMEngine asks: 'loss', 'predict' or 'tensor'."""
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.logits(inputs)
-        raise RuntimeError(f'ExamSegmentor.forward: mode {mode!r}; '
-                           'expected loss, predict or tensor')
+    def _forward(self, inputs: Dict[str, Tensor],
+                 data_samples: Optional[List[MultiViewDataSample]] = None
+                 ) -> Dict[str, Tensor]:
+        """Return :meth:`logits`."""
+        return self.logits(inputs)

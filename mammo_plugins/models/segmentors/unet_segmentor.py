@@ -1,7 +1,6 @@
 """U-Net on each view by itself."""
 from typing import Dict
 
-import torch
 from torch import Tensor
 
 from mammo_plugins.models.backbones.unet import UNet
@@ -30,7 +29,5 @@ class UNetSegmentor(ExamSegmentor):
 
     def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """Compute logits, as in :meth:`ExamSegmentor.logits`."""
-        names = self.view_names
-        found = self.conv_logits(self.backbone(
-            torch.cat([inputs[name] for name in names])))
-        return dict(zip(names, found.chunk(len(names))))
+        return self.lined_up(inputs).map(
+            lambda images: self.conv_logits(self.backbone(images))).views

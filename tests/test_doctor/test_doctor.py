@@ -1,7 +1,6 @@
 """The doctor's report: what it sees, what it advises, what it must not tell."""
 import ast
 import getpass
-import importlib.util
 import json
 import os
 import socket
@@ -12,17 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from mammo_plugins.doctor import check as rows
+from mammo_plugins.doctor import decoders, machine, packages, summary
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / 'tools' / 'doctor.py'
-
-
-@pytest.fixture(scope='module')
-def doctor():
-    spec = importlib.util.spec_from_file_location('doctor', SCRIPT)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
 
 
 @pytest.fixture
@@ -62,8 +55,8 @@ runpy.run_path({str(SCRIPT)!r}, run_name='__main__')
                           capture_output=True, timeout=120)
 
 
-def test_report_of_this_environment(doctor, capsys):
-    code = doctor.main(['--json'])
+def test_report_of_this_environment(capsys):
+    code = summary.report(True)
     report = json.loads(capsys.readouterr().out)
     checks = by_name(report)
     for name, dist in (('torch', 'torch'), ('mmcv', 'onedl-mmcv'),
@@ -77,10 +70,10 @@ def test_report_of_this_environment(doctor, capsys):
     assert report['ok'] == (code == 0) == (not problems)
 
 
-def test_table_has_a_row_a_check_and_a_cure_a_finding(doctor):
-    checks = [doctor.Check('one', 'x'), doctor.Check('two', 'a | b', 'note', 'do this'),
-              doctor.Check('three', 'gone', 'problem', 'do that')]
-    text = doctor.table(checks)
+def test_table_has_a_row_a_check_and_a_cure_a_finding():
+    checks = [rows.Check('one', 'x'), rows.Check('two', 'a | b', 'note', 'do this'),
+              rows.Check('three', 'gone', 'problem', 'do that')]
+    text = summary.table(checks)
     lines = text.splitlines()
     names = [line.split('|')[1].strip() for line in lines[2:5]]
     assert names == ['one', 'two', 'three']
@@ -88,7 +81,7 @@ def test_table_has_a_row_a_check_and_a_cure_a_finding(doctor):
     assert {line.count('|') for line in lines[:5]} == {4}
     assert text.index('three: gone\n  Cure: do that') < text.index('  Cure: do this')
     assert '1 required' in lines[-1]
-    assert doctor.table(checks[:2]).endswith('All that is required is there.')
+    assert summary.table(checks[:2]).endswith('All that is required is there.')
 
 
 def test_missing_openmmlab_packages_are_named_with_their_cure():
@@ -109,19 +102,19 @@ def test_missing_openmmlab_packages_are_named_with_their_cure():
     assert checks['torch']['status'] == 'ok'
 
 
-def test_a_bare_python_gets_a_cure_for_everything(doctor):
+def test_a_bare_python_gets_a_cure_for_everything():
     result = run_doctor(flags=['-I', '-S'])  # no site-packages at all
     assert result.returncode == 1 and 'Traceback' not in result.stderr
-    for package in (*doctor.TORCH, *doctor.OPENMMLAB, *doctor.LIBRARIES):
+    for package in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES):
         assert f'- {package.name}: not installed\n  Cure: {package.install}' in (
             result.stdout)
-    assert f'  Cure: {doctor.OPENMMLAB[0].install}' in result.stdout.split(
+    assert f'  Cure: {packages.OPENMMLAB[0].install}' in result.stdout.split(
         '- mammo_plugins: ')[1].splitlines()[1]
 
 
-def test_every_package_the_code_imports_is_checked(doctor):
-    packages = (*doctor.TORCH, *doctor.OPENMMLAB, *doctor.LIBRARIES)
-    known = {'mammo_plugins', *sys.stdlib_module_names, *(p.name for p in packages)}
+def test_every_package_the_code_imports_is_checked():
+    checked = (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
+    known = {'mammo_plugins', *sys.stdlib_module_names, *(p.name for p in checked)}
     unknown = set()
     for path in (*ROOT.glob('mammo_plugins/**/*.py'), *ROOT.glob('tools/**/*.py')):
         for node in ast.parse(path.read_text(encoding='utf-8')).body:
@@ -139,47 +132,47 @@ def test_every_package_the_code_imports_is_checked(doctor):
 @pytest.mark.parametrize('version, supported', [
     ('2.3.5', False), ('2.3.6', True), ('2.3.6.post1+cu130', True), ('2.3', False),
     ('2.4.0rc1', False), ('2.10.0', False), ('unknown', False)])
-def test_bounds(doctor, version, supported):
-    assert doctor.within(version, '>=2.3.6,<2.4') == supported
-    assert doctor.within(version, '')
+def test_bounds(version, supported):
+    assert packages.within(version, '>=2.3.6,<2.4') == supported
+    assert packages.within(version, '')
 
 
-def test_bounds_are_those_of_setup_py(doctor):
+def test_bounds_are_those_of_setup_py():
     requirements = pytest.importorskip('packaging.requirements')
     text = (ROOT / 'setup.py').read_text(encoding='utf-8')
-    dists = {dist for p in (*doctor.TORCH, *doctor.OPENMMLAB, *doctor.LIBRARIES)
+    dists = {dist for p in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
              for dist in p.dists}
-    dists |= {dist for _, _, decoders in doctor.SYNTAXES for dist in decoders}
-    assert set(doctor.BOUNDS) <= {'python', *dists}  # each is looked at
-    for dist, bounds in doctor.BOUNDS.items():
+    dists |= {dist for _, _, decoders in decoders.SYNTAXES for dist in decoders}
+    assert set(packages.BOUNDS) <= {'python', *dists}  # each is looked at
+    for dist, bounds in packages.BOUNDS.items():
         written = requirements.Requirement(f'{dist}{bounds}').specifier
         assert f"'{bounds}'" in text or f"'{dist}{bounds}'" in text
         assert {part.operator for part in written} <= {'>=', '<'}
         for part in written:
-            assert doctor.within(part.version, bounds) == (part.operator == '>=')
+            assert packages.within(part.version, bounds) == (part.operator == '>=')
 
 
-def test_an_old_original_is_replaced_by_its_fork(doctor, fake_dist, monkeypatch):
+def test_an_old_original_is_replaced_by_its_fork(fake_dist, monkeypatch):
     fake_dist('old-name', '1.0')
-    monkeypatch.setitem(doctor.BOUNDS, 'new-name', '>=2.0,<3')
-    package = doctor.Package('json', ('new-name', 'old-name'))
-    check = doctor.package_check(package)
+    monkeypatch.setitem(packages.BOUNDS, 'new-name', '>=2.0,<3')
+    package = packages.Package('json', ('new-name', 'old-name'))
+    check = packages.package_check(package)
     assert (check.status, check.cure) == (
         'problem', 'pip uninstall -y old-name && pip install "new-name>=2.0,<3"')
     fake_dist('new-name', '2.0')
-    check = doctor.package_check(package)
+    check = packages.package_check(package)
     assert 'overwrite each other' in check.found and check.status == 'problem'
     assert check.cure.startswith('pip uninstall -y new-name old-name && ')
 
 
 @pytest.fixture
-def opencvs(doctor, fake_dist, monkeypatch):
+def opencvs(fake_dist, monkeypatch):
     """Make OpenCV distributions, and what asks for them, look installed; check."""
-    package, = (p for p in doctor.LIBRARIES if p.name == 'cv2')
+    package, = (p for p in packages.LIBRARIES if p.name == 'cv2')
     real = metadata.version
 
     def version(dist):
-        if dist in doctor.OPENCV and dist not in there:
+        if dist in packages.OPENCV and dist not in there:
             raise metadata.PackageNotFoundError(dist)
         return there.get(dist) or real(dist)
 
@@ -191,7 +184,7 @@ def opencvs(doctor, fake_dist, monkeypatch):
         monkeypatch.setattr(metadata, 'requires', {
             'onedl-mmdetection': ['Some.Augmenter>=1', 'torch; extra == "all"'],
             'some-augmenter': asked_for}.get)
-        return doctor.package_check(package), package
+        return packages.package_check(package), package
 
     return check
 
@@ -228,36 +221,36 @@ def test_an_old_opencv_of_two_is_told(opencvs):
                           f'{package.install}')
 
 
-def test_this_environment_has_no_complaint_of_opencv(doctor):
+def test_this_environment_has_no_complaint_of_opencv():
     """It was installed as the README says, and mmdet's dependencies bring a second."""
-    package, = (p for p in doctor.LIBRARIES if p.name == 'cv2')
-    brought = set(doctor.installed(doctor.OPENCV)) <= doctor.required()
-    assert (doctor.package_check(package).status == 'ok') == brought
+    package, = (p for p in packages.LIBRARIES if p.name == 'cv2')
+    brought = set(packages.installed(packages.OPENCV)) <= packages.required()
+    assert (packages.package_check(package).status == 'ok') == brought
 
 
-def test_a_package_that_breaks_on_import(doctor, fake_dist, tmp_path):
+def test_a_package_that_breaks_on_import(fake_dist, tmp_path):
     fake_dist('brittle', '1.0')
     (tmp_path / 'brittle.py').write_text(
         'print("noise")\nraise AssertionError("needs another\\nversion")\n')
-    check = doctor.package_check(doctor.Package('brittle', ('brittle', )))
+    check = packages.package_check(packages.Package('brittle', ('brittle', )))
     assert check.status == 'problem'
     assert check.found.endswith('AssertionError: needs another')
     assert 'reinstall' in check.cure
     (tmp_path / 'brittle.py').write_text('import cv2.missing_part\n')
-    assert 'opencv-python' in doctor.package_check(
-        doctor.Package('brittle', ('brittle', ))).cure
+    assert 'opencv-python' in packages.package_check(
+        packages.Package('brittle', ('brittle', ))).cure
 
 
-def test_imports_print_nothing(doctor, tmp_path, monkeypatch, capfd):
+def test_imports_print_nothing(tmp_path, monkeypatch, capfd):
     (tmp_path / 'talkative.py').write_text(
         'import sys, warnings\nprint("out")\nprint("err", file=sys.stderr)\n'
         'warnings.warn("warned")\n')
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert doctor.trial_import('talkative') is None
+    assert packages.trial_import('talkative') is None
     assert capfd.readouterr() == ('', '')
 
 
-def test_decoders(doctor, monkeypatch):
+def test_decoders(monkeypatch):
     pixels = pytest.importorskip('pydicom.pixels')
 
     class Decoder:
@@ -269,11 +262,11 @@ def test_decoders(doctor, monkeypatch):
                 () if not compressed or lossless else ('pillow', ))
             self.is_available = not compressed or bool(self.available_plugins)
 
-    real = {check.name: check for check in doctor.decoder_checks()}
-    assert set(real) == {f'DICOM {label}' for label, _, _ in doctor.SYNTAXES}
+    real = {check.name: check for check in decoders.decoder_checks()}
+    assert set(real) == {f'DICOM {label}' for label, _, _ in decoders.SYNTAXES}
     assert 'pydicom' in real['DICOM RLE'].found  # pydicom decodes it by itself
     monkeypatch.setattr(pixels, 'get_decoder', Decoder)
-    checks = {check.name[6:]: check for check in doctor.decoder_checks()}
+    checks = {check.name[6:]: check for check in decoders.decoder_checks()}
     assert checks['uncompressed'].status == checks['deflated'].status == 'ok'
     assert checks['JPEG baseline'].found == 'pillow'
     assert checks['JPEG lossless SV1'].cure == 'pip install python-gdcm'
@@ -283,7 +276,7 @@ def test_decoders(doctor, monkeypatch):
     assert checks['JPEG extended'].status == 'problem'
 
 
-def test_nothing_tells_who_the_user_is(doctor, monkeypatch, tmp_path):
+def test_nothing_tells_who_the_user_is(monkeypatch, tmp_path):
     home = tmp_path / 'jane'
     (home / 'work').mkdir(parents=True)
     monkeypatch.setenv('HOME', str(home))
@@ -291,43 +284,36 @@ def test_nothing_tells_who_the_user_is(doctor, monkeypatch, tmp_path):
     monkeypatch.setattr(getpass, 'getuser', lambda: 'jane')
     monkeypatch.setattr(socket, 'gethostname', lambda: 'xray-7')
     monkeypatch.chdir(home / 'work')
-    text = doctor.scrub(
+    text = summary.scrub(
         f'{ROOT}/tools {sys.prefix}/lib {os.getcwd()}/a {home}/b /data/jane/c '
         'on xray-7, janet')
     assert text == ('<repo>/tools <env>/lib <cwd>/a ~/b /data/<user>/c on <host>, '
                     'janet')
 
 
-def test_main_scrubs_what_it_prints(doctor, monkeypatch, capsys):
-    found = doctor.Check('x', f'no file {Path.home()}/secret/lib.so')
-    monkeypatch.setattr(doctor, 'all_checks', lambda: [found])
-    for options in ([], ['--json']):
-        assert doctor.main(options) == 0
+def test_the_report_is_scrubbed(monkeypatch, capsys):
+    found = rows.Check('x', f'no file {Path.home()}/secret/lib.so')
+    monkeypatch.setattr(summary, 'all_checks', lambda: [found])
+    for as_json in (False, True):
+        assert summary.report(as_json) == 0
         out = capsys.readouterr().out
         assert '~/secret' in out and str(Path.home()) not in out
 
 
-def test_tight_disk_and_shared_memory(doctor, monkeypatch):
+def test_tight_disk_and_shared_memory(monkeypatch):
     usage = type('Usage', (), dict(total=2**26, free=2**26))
-    monkeypatch.setattr(doctor.shutil, 'disk_usage', lambda path: usage)
-    monkeypatch.setattr(doctor.Path, 'is_dir', lambda path: True)
-    checks = {check.name: check for check in doctor.system_checks()}
+    monkeypatch.setattr(machine.shutil, 'disk_usage', lambda path: usage)
+    monkeypatch.setattr(machine.Path, 'is_dir', lambda path: True)
+    checks = {check.name: check for check in machine.system_checks()}
     assert '--shm-size' in checks['shared memory'].cure
     assert checks['disk, current folder'].status == 'note'
     assert '0.1 GiB' in checks['disk, current folder'].found
 
 
-def test_gpu(doctor, monkeypatch):
+def test_gpu(monkeypatch):
     torch = pytest.importorskip('torch')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
-    monkeypatch.setattr(doctor.shutil, 'which', lambda name: None)
-    assert doctor.gpu_check().status == 'ok'
-    monkeypatch.setattr(doctor.shutil, 'which', lambda name: '/bin/nvidia-smi')
-    assert doctor.gpu_check().status == 'note'
-
-
-def test_help_ends_with_an_example(doctor, capsys):
-    with pytest.raises(SystemExit) as stop:
-        doctor.main(['--help'])
-    assert stop.value.code == 0
-    assert 'python tools/doctor.py --json' in capsys.readouterr().out
+    monkeypatch.setattr(machine.shutil, 'which', lambda name: None)
+    assert machine.gpu_check().status == 'ok'
+    monkeypatch.setattr(machine.shutil, 'which', lambda name: '/bin/nvidia-smi')
+    assert machine.gpu_check().status == 'note'

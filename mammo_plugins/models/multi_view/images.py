@@ -1,33 +1,8 @@
-"""Finding one's way in batches of several views."""
-from typing import Hashable, List, Sequence, Tuple
+"""One image of a batch, without what the batch made of it."""
+from typing import Hashable, Tuple
 
 from mmdet.structures import DetDataSample
 from torch import Tensor
-
-from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
-
-
-def having(data_samples: Sequence[MultiViewDataSample], name: str) -> List[int]:
-    """Return the places in a batch of the samples that have a view.
-
-    The rows of ``inputs[name]`` belong to them, in this order.
-
-    Args:
-        data_samples (Sequence[MultiViewDataSample]): The batch.
-        name (str): Such as 'ipsilateral'.
-    """
-    return [i for i, sample in enumerate(data_samples) if name in sample]
-
-
-def view_samples(data_samples: Sequence[MultiViewDataSample],
-                 name: str) -> List[DetDataSample]:
-    """Return the data samples of one view, of the samples that have it.
-
-    Args:
-        data_samples (Sequence[MultiViewDataSample]): The batch.
-        name (str): Such as 'ipsilateral'.
-    """
-    return [data_samples[i].get(name) for i in having(data_samples, name)]
 
 
 def view_key(sample: DetDataSample) -> Hashable:

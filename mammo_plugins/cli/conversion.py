@@ -5,15 +5,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mammo_plugins.converters import ConversionError, Converter, Split, convert
+from mammo_plugins.converters.parts import SPLITS
+from mammo_plugins.converters.summary import render
 from mammo_plugins.io import JsonError, add_limit_argument, file_error, read_json
 from mammo_plugins.printable import printable_output
 from mammo_plugins.stopping import stoppable
-
-from .base import Converter
-from .conversion import convert
-from .parts import SPLITS, Split
-from .records import ConversionError
-from .summary import render
 
 
 def _parser(converter: Converter, description: str,

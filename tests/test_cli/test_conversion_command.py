@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
+from mammo_plugins.cli import conversion
 from mammo_plugins.converters import Catalogue, ConversionError, Converter, Split
-from mammo_plugins.converters import command_line
 from mammo_plugins.io import write_json
 
 
@@ -42,9 +42,9 @@ def run(monkeypatch):
             given.extend(args)
             return dict(dataset='x', parts={'train': {}}, skipped={}, notes=[])
 
-        monkeypatch.setattr(command_line, 'convert', convert)
+        monkeypatch.setattr(conversion, 'convert', convert)
         monkeypatch.setattr(sys, 'argv', ['x.py', *options])
-        command_line.main(converter, 'Convert.', 'x.py raw --out out')
+        conversion.main(converter, 'Convert.', 'x.py raw --out out')
         return given
 
     return run
@@ -102,10 +102,10 @@ def test_a_conversion_that_ends_early(monkeypatch, capsys, error, status, said):
     def convert(*args):
         raise error
 
-    monkeypatch.setattr(command_line, 'convert', convert)
+    monkeypatch.setattr(conversion, 'convert', convert)
     monkeypatch.setattr(sys, 'argv', ['x.py', 'raw', '--out', 'out'])
     with pytest.raises(SystemExit) as stop:
-        command_line.main(Plain(), 'Convert.', 'x.py raw --out out')
+        conversion.main(Plain(), 'Convert.', 'x.py raw --out out')
     assert stop.value.code == status
     assert said in capsys.readouterr().err.splitlines()[-1]
 

@@ -19,7 +19,8 @@ from mammo_plugins.io.identity import Identity, contradiction, part_by_patient
 from mammo_plugins.io.image_kind import (exclusion, screening_order,
                                          screening_rank)
 from mammo_plugins.io.reading_warnings import ReadingWarning
-from mammo_plugins.structures import VIEWS, with_modality
+
+from .exam import VIEWS, with_modality
 
 Paths = Union[str, Path, Sequence[Union[str, Path]]]
 

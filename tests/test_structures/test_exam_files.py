@@ -6,7 +6,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 
-from mammo_plugins.apis.exam_files import find_exams
+from mammo_plugins.structures.exam_files import find_exams
 
 
 def picture(path):

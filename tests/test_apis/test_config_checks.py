@@ -1,14 +1,13 @@
+"""What is checked of a config before a run."""
 import json
 
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.command_line import ConfigError, load_config, user_errors
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_no_synthesis, check_outlines,
                                               warn_of_schedule)
-from mammo_plugins.io import MammogramError
-from mammo_plugins.registry import METRICS
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 
@@ -53,33 +52,6 @@ def test_classes_of_plain_mmdet_datasets(tmp_path):
     cfg.train_dataloader.dataset.metainfo.classes = ('mas', )
     with pytest.raises(ConfigError, match=r"classes \['mas'\] of .* has \['mass'\]"):
         check_annotation_files(cfg, ['train'])
-
-
-def test_errors_of_data_loading_processes(capsys):
-    text = ('Caught MammogramError in DataLoader worker process 0.\nOriginal '
-            'Traceback (most recent call last):\n  File "x.py"\n'
-            'mammo_plugins.io.errors.MammogramError: a.dcm: truncated')
-    with pytest.raises(SystemExit) as stop:
-        with user_errors():
-            raise RuntimeError(text)
-    assert stop.value.code == 2
-    assert capsys.readouterr().err == 'error: a.dcm: truncated\n'
-
-
-def test_an_interruption_is_one_line(capsys):
-    with pytest.raises(SystemExit) as stop, user_errors():
-        raise KeyboardInterrupt
-    assert stop.value.code == 130
-    assert capsys.readouterr().err == 'interrupted\n'
-
-
-def test_bugs_keep_their_traceback():
-    with pytest.raises(ZeroDivisionError):
-        with user_errors():
-            1 / 0
-    with pytest.raises(SystemExit):
-        with user_errors():
-            raise MammogramError('a.dcm', 'empty')
 
 
 EXAMS = dict(type='ExamDataset', ann_file='a.json', test_mode=True)
@@ -139,14 +111,3 @@ def test_masks_that_a_data_set_lacks(tmp_path, capsys, outlines, steps, said):
         check_outlines(cfg)
         err = capsys.readouterr().err
         assert said in err if said else not err
-
-
-@pytest.mark.parametrize('build', [
-    lambda: METRICS.build(dict(type='ROCMetric', clas_names=('a', 'b'))),
-    lambda: METRICS.build(dict(type='ROCMetric', class_names=('a', )))])
-def test_wrong_settings_of_components(build, capsys):
-    """A misspelt or impossible argument of a config is no bug."""
-    with pytest.raises(SystemExit) as stop, user_errors():
-        build()
-    assert stop.value.code == 2
-    assert 'clas' in capsys.readouterr().err

@@ -1,0 +1,104 @@
+"""Errors of users, told in one line."""
+import argparse
+import logging
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, Optional
+
+from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.apis.run_errors import explained
+from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.engine.hooks import DivergenceError
+from mammo_plugins.engine.loops.stages import StageError
+from mammo_plugins.engine.work_dir import default_work_dir
+from mammo_plugins.io import (IrregularFileError, JsonError, MammogramError,
+                              atomic_path, file_error)
+from mammo_plugins.printable import printable_output
+from mammo_plugins.stopping import stoppable
+from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures.saliency import SaliencyError
+
+USER_ERRORS = (AnnotationError, CheckpointError, DivergenceError, JsonError,
+               MammogramError, FileNotFoundError, SaliencyError, StageError)
+
+
+@contextmanager
+def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
+    """Turn errors that a user can mend into one message and exit status 2.
+
+    Signals stop the command as :func:`~mammo_plugins.stopping.stoppable` says.
+
+    Args:
+        args (Namespace, optional): Of the command. With ``--cfg-options`` among them an
+            error that nobody has foreseen is one message too, which tells them; its
+            traceback goes to ``error.log`` of the output folder.
+    """
+    # a log that cannot be written on a full disk says so once, in the error itself
+    raised, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        with printable_output(), _told_errors(args), stoppable():
+            yield
+    finally:
+        logging.raiseExceptions = raised
+
+
+@contextmanager
+def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        known = isinstance(error, (ConfigError, ) + USER_ERRORS)
+        if 'in DataLoader worker process' in text:
+            # arrives as text with a traceback, the error itself in the last line
+            name, _, text = text.strip().splitlines()[-1].partition(': ')
+            known = name.rpartition('.')[2] in {
+                e.__name__ for e in (*USER_ERRORS, OSError, PermissionError,
+                                     IrregularFileError)}
+        if known:
+            sys.exit(_fail(text))
+        if file_error(error):
+            if not error.filename and args is not None:
+                error.filename = _output_of(args)  # a full disk does not tell the file
+            sys.exit(_fail(file_error(error)))
+        if isinstance(error, KeyError) and 'registry' in str(error):
+            sys.exit(_fail(error.args[0]))
+        explanation = explained(error) or _by_options(error, args)
+        if explanation:
+            sys.exit(_fail(explanation))
+        raise
+
+
+def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optional[str]:
+    """Keep a traceback in a file and return what the run's options may be behind."""
+    options = getattr(args, 'cfg_options', None)
+    if not options:
+        return None
+    log = Path(_output_of(args)) / 'error.log'
+    try:
+        with atomic_path(log) as temporary:
+            temporary.write_text(traceback.format_exc(), encoding='utf-8',
+                                 errors='backslashreplace')
+    except OSError:
+        return None
+    text = (str(error).strip() or 'no text').splitlines()[-1]
+    # those that the error speaks of before the others
+    keys = sorted(options, key=lambda key: key.rpartition('.')[2] not in text)
+    more = f' and {len(keys) - 8} more' if len(keys) > 8 else ''
+    return (f'{type(error).__name__}: {text[:300]}; this run differs from {args.config} '
+            f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:8])}'
+            f'{more}; the traceback is in {log}')
+
+
+def _output_of(args: argparse.Namespace) -> str:
+    """Return the folder that a command writes to."""
+    if hasattr(args, 'work_dir'):
+        return args.work_dir or default_work_dir(args.config)
+    return args.out
+
+
+def _fail(message: str) -> int:
+    print(f'error: {message}', file=sys.stderr)
+    return 2

@@ -1,0 +1,82 @@
+"""Which categories of a file are classes, left out, or ignored."""
+from itertools import combinations
+from typing import Dict, List, Sequence, Tuple, Union
+
+from mammo_plugins.structures import AnnotationError
+
+REST = 'rest'  # of the categories
+NO_CLASS = -1  # label of a region that is ignored for its category
+
+Names = Union[Sequence[str], str]
+
+
+def check_lists(other_classes: Names, ignored_classes: Names) -> None:
+    """Raise ``ValueError`` for what is no list of categories.
+
+    Args:
+        other_classes, ignored_classes (Sequence[str] | str): Names, or 'rest'.
+    """
+    for name, listed, what in (('other_classes', other_classes, 'leave out'),
+                               ('ignored_classes', ignored_classes, 'ignore')):
+        if isinstance(listed, str) and listed != REST:
+            raise ValueError(
+                f'ExamDataset.{name}: {listed!r}; expected the names of the '
+                f"categories to {what}, such as ('calcification', ), or '{REST}'")
+    if other_classes == ignored_classes == REST:
+        raise ValueError(f"ExamDataset: other_classes and ignored_classes are both "
+                         f"'{REST}'; the rest is either left out or ignored")
+
+
+def without_rest(named: Sequence[str], classes: Sequence[str],
+                 *given: Names) -> List[Tuple[str, ...]]:
+    """Return lists of categories with 'rest' written out.
+
+    Args:
+        named (Sequence[str]): The categories of a file.
+        classes (Sequence[str]): Those that are classes.
+        *given (Sequence[str] | str): Lists of others, of which one may be 'rest'.
+    """
+    known = {*classes, *(name for listed in given if listed != REST for name in listed)}
+    rest = tuple(name for name in named if name not in known)
+    return [rest if listed == REST else tuple(listed) for listed in given]
+
+
+def labels_of(ann_file: str, categories: Sequence[dict], classes: Sequence[str],
+              other_classes: Sequence[str],
+              ignored_classes: Sequence[str]) -> Dict[int, int]:
+    """Return the label of each category by its id; left out are ``other_classes``.
+
+    Args:
+        ann_file (str): Names the file in errors.
+        categories (Sequence[dict]): Of the file.
+        classes (Sequence[str]): Their places are the labels.
+        other_classes, ignored_classes (Sequence[str]): Further categories; those to be
+            ignored have label -1.
+
+    Raises:
+        AnnotationError: If a category is in none or two of the lists, or a class is not
+            in the file.
+    """
+    named = [category['name'] for category in categories]
+    lists = dict(classes=classes, other_classes=other_classes,
+                 ignored_classes=ignored_classes)
+    unknown = [name for name in named if not any(
+        name in listed for listed in lists.values())]
+    lacking = [name for name in classes if name not in named]
+    both = [(pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
+            for pair in combinations(lists, 2)]
+    both = [f'{names} are in {pair[0]} and in {pair[1]}'
+            for pair, names in both if names]
+    if unknown or lacking or both:
+        what = (f'classes {lacking} are not in the file' if lacking else
+                both[0] if both else f'categories {unknown} are not in classes')
+        raise AnnotationError(
+            f'{ann_file}: {what}; the file has {named}, classes are '
+            f'{list(classes)}, other_classes {list(other_classes)}, ignored_classes '
+            f'{list(ignored_classes)}: name every category of the file in '
+            'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to '
+            'leave its lesions out, or in ignored_classes=(...) to ignore their '
+            'regions')
+    labels = {name: list(classes).index(name) for name in classes}
+    labels.update(dict.fromkeys(ignored_classes, NO_CLASS))
+    return {c['id']: labels[c['name']] for c in categories if c['name'] in labels}

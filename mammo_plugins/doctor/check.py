@@ -1,0 +1,31 @@
+"""A row of the table."""
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # of the repository
+
+
+@dataclass(frozen=True)
+class Check:
+    """One row of the table.
+
+    Attributes:
+        name: What was looked at.
+        found: What is there.
+        status: 'ok', 'note' (works, with a limit), 'problem' (required, not there) or
+            'not checked', when something else must be cured first.
+        cure: What to do about a note or a problem; else empty.
+    """
+    name: str
+    found: str
+    status: str = 'ok'
+    cure: str = ''
+
+
+def describe(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f'{type(error).__name__}: {lines[0]}' if lines else type(error).__name__
+
+
+def gib(number: float) -> str:
+    return f'{number / 2**30:.1f} GiB'

@@ -1,0 +1,210 @@
+"""The packages: installed once, in a version that is supported, and importable."""
+import ast
+import contextlib
+import importlib
+import io
+import re
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Dict, Optional, Sequence, Set, Tuple
+
+from .check import ROOT, Check, describe
+
+
+def release(version: str) -> Tuple[int, ...]:
+    """Leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
+    numbers = re.match(r'\d+(?:\.\d+)*', version)
+    return tuple(map(int, numbers[0].split('.'))) if numbers else ()
+
+
+def within(version: str, bounds: str) -> bool:
+    """Whether a version satisfies bounds such as '>=2.3.6,<2.4'."""
+    return all((release(version) >= release(limit)) == (sign == '>=')
+               for sign, limit in re.findall(r'(>=|<)([\d.]+)', bounds))
+
+
+def supported() -> Dict[str, str]:
+    """Bounds of every required distribution, and of 'python', from setup.py."""
+    source = (ROOT / 'setup.py').read_text(encoding='utf-8')
+    bounds = {'python': re.search(r"python_requires='(.*?)'", source)[1]}
+    for node in ast.parse(source).body:
+        if (isinstance(node, ast.Assign)
+                and getattr(node.targets[0], 'id', '') == 'INSTALL_REQUIRES'):
+            for line in ast.literal_eval(node.value):
+                dist, limits = re.match(r'([\w.-]+)(.*)', line).groups()
+                bounds[dist] = limits
+    return bounds
+
+
+BOUNDS = supported()
+
+
+@dataclass(frozen=True)
+class Package:
+    """A required package.
+
+    Attributes:
+        name: Import name.
+        dists: Distributions that bring it; the first is the one supported.
+        imports: The module imported as a trial; None for ``name``.
+    """
+    name: str
+    dists: Tuple[str, ...]
+    imports: Optional[str] = None
+
+    @property
+    def bounds(self) -> str:
+        return BOUNDS.get(self.dists[0], '')
+
+    @property
+    def install(self) -> str:
+        return f'pip install "{self.dists[0]}{self.bounds}"'
+
+
+TORCH = (
+    Package('torch', ('torch', )),
+    Package('torchvision', ('torchvision', ), 'torchvision.ops'),
+)
+OPENMMLAB = (
+    Package('mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
+            'mmengine.runner'),
+    Package('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), 'mmcv.ops'),
+    Package('mmdet', ('onedl-mmdetection', 'mmdet'), 'mmdet.models'),
+    Package('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), 'mmpretrain.models'),
+)
+OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
+          'opencv-contrib-python-headless')
+LIBRARIES = (
+    Package('numpy', ('numpy', )),
+    Package('scipy', ('scipy', ), 'scipy.ndimage'),
+    Package('skimage', ('scikit-image', )),
+    Package('tifffile', ('tifffile', )),
+    Package('python_calamine', ('python-calamine', )),
+    Package('PIL', ('pillow', ), 'PIL.Image'),
+    Package('cv2', OPENCV),
+    Package('pycocotools', ('pycocotools', ), 'pycocotools.mask'),
+    Package('matplotlib', ('matplotlib', )),
+    Package('tqdm', ('tqdm', )),
+    Package('pydicom', ('pydicom', ), 'pydicom.pixels'),
+)
+
+
+def installed(dists: Sequence[str]) -> Dict[str, str]:
+    """Versions of those distributions that are installed."""
+    found = {}
+    for dist in dists:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[dist] = metadata.version(dist)
+    return found
+
+
+def required() -> Set[str]:
+    """Distributions that ours asks for, and what those installed ask for in turn.
+
+    Names are as :func:`plain_name` writes them; extras are left out.
+    """
+    waiting, found = [dist for dist in BOUNDS if dist != 'python'], set()
+    while waiting:
+        dist = plain_name(waiting.pop())
+        if dist in found:
+            continue
+        found.add(dist)
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            for line in metadata.requires(dist) or ():
+                if 'extra' not in line.partition(';')[2]:
+                    waiting.append(re.match(r'[\w.-]+', line)[0])
+    return found
+
+
+def plain_name(dist: str) -> str:
+    """A distribution's name as it is compared (PyPA's normalisation)."""
+    return re.sub(r'[-_.]+', '-', dist).lower()
+
+
+def trial_import(module: str) -> Optional[Exception]:
+    """Import a module without letting it print; return the error if it fails."""
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            try:
+                importlib.import_module(module)
+            except Exception as error:  # also the packages' own version assertions
+                return error
+    return None
+
+
+def cure_of_import(package: Package, error: Exception) -> str:
+    missing = (getattr(error, 'name', None) or '').split('.')[0]
+    if isinstance(error, ModuleNotFoundError) and missing not in ('', package.name):
+        known = {p.name: p for p in TORCH + OPENMMLAB + LIBRARIES}.get(missing)
+        return known.install if known else f'install the package that brings {missing}'
+    if getattr(error, 'name', None) == 'mmcv._ext':
+        return 'cure mammo_plugins, which serves the operators mmcv lacks'
+    if package in TORCH:  # each version of one fits one version of the other
+        return 'pip install --force-reinstall torch torchvision'
+    return (f'pip install --force-reinstall --no-deps "{package.dists[0]}'
+            f'{package.bounds}"')
+
+
+def package_check(package: Package) -> Check:
+    """Is it installed, once, in a supported version, and does it import?"""
+    found = installed(package.dists)
+    error = trial_import(package.imports or package.name)
+    if not found:
+        version = getattr(sys.modules.get(package.name), '__version__', None)
+        if version is None:
+            return Check(package.name, 'not installed', 'problem', package.install)
+        found = {'no metadata': version}
+    label = ' and '.join(f'{version} ({dist})' for dist, version in found.items())
+    if package.bounds:
+        label += f', supported {package.bounds}'
+    if len(found) > 1 and not (package.dists == OPENCV and found.keys() <= required()):
+        # They write to one folder; what is in it depends on the order of installing.
+        return Check(package.name, f'{label}: they overwrite each other',
+                     'note' if package.dists == OPENCV else 'problem',
+                     f'pip uninstall -y {" ".join(found)} && {package.install}')
+    if not all(within(version, package.bounds) for version in found.values()):
+        # of several in one folder, taking one away breaks those that stay
+        others = (list(found) if len(found) > 1 else
+                  [dist for dist in found if dist in package.dists[1:]])
+        remove = f'pip uninstall -y {" ".join(others)} && ' if others else ''
+        return Check(package.name, f'{label}: not supported', 'problem',
+                     remove + package.install)
+    if error is not None:
+        return Check(package.name, f'{label}, does not import: {describe(error)}',
+                     'problem', cure_of_import(package, error))
+    return Check(package.name, label)
+
+
+def plugin_check() -> Check:
+    """mammo_plugins itself; importing it also installs the operators."""
+    error = trial_import('mammo_plugins')
+    source = (ROOT / 'mammo_plugins' / 'version.py').read_text(encoding='utf-8')
+    version = re.search(r"__version__ = '(.*)'", source)[1]
+    if error is None:
+        return Check('mammo_plugins', sys.modules['mammo_plugins'].__version__)
+    package = Package('mammo_plugins', ('mammo_plugins', ))
+    cure = 'get a complete copy of the repository and run: pip install -e .'
+    if getattr(error, 'name', None):
+        cure = cure_of_import(package, error)
+    return Check('mammo_plugins', f'{version}, does not import: {describe(error)}',
+                 'problem', cure)
+
+
+def operators_check() -> Check:
+    """What serves mmcv's operators."""
+    name = 'mmcv operators'
+    if 'mammo_plugins' not in sys.modules:
+        return Check(name, 'mammo_plugins does not import', 'not checked')
+    from mammo_plugins.compat import BUILD_COMMAND, mmcv_ops_status
+    status = mmcv_ops_status()
+    if status.kind == 'compiled':
+        return Check(name, 'compiled')
+    if status.kind == 'absent':
+        return Check(name, status.reason, 'not checked')
+    return Check(name, f'bridged to torchvision: {status.reason}', 'note',
+                 'only if a model needs another operator, such as deformable '
+                 f'convolution: {BUILD_COMMAND}')

@@ -1,0 +1,44 @@
+"""The normalisation of grey images, for whatever network comes first."""
+from typing import Optional, Sequence, Union
+
+import torch
+from torch import Tensor, nn
+
+
+class GreyNormalization(nn.Module):
+    """``(x - mean) / std`` of grey images, repeated to the channels of a network.
+
+    It has no parameters, and nothing of it is in a checkpoint.
+
+    Args:
+        mean, std (float | Sequence[float]): Of images in [0, 1]; one number, or one a
+            channel of the output. Default to 0 and 1.
+        num_channels (int, optional): Of the output. Defaults to ``None``, as many as
+            there are numbers.
+    """
+
+    def __init__(self,
+                 mean: Union[float, Sequence[float]] = 0.,
+                 std: Union[float, Sequence[float]] = 1.,
+                 num_channels: Optional[int] = None) -> None:
+        super().__init__()
+        for name, values in (('mean', mean), ('std', std)):
+            self.register_buffer(
+                name, torch.tensor(values).float().view(1, -1, 1, 1), persistent=False)
+        self.num_channels = num_channels or max(self.mean.size(1), self.std.size(1))
+
+    @property
+    def black(self) -> Tensor:
+        """Tensor: (1, C, 1, 1), the background of mammograms after normalisation."""
+        return (0 - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise.
+
+        Args:
+            images (Tensor): (N, 1, H, W) in [0, 1].
+
+        Returns:
+            Tensor: (N, num_channels, H, W).
+        """
+        return ((images - self.mean) / self.std).expand(-1, self.num_channels, -1, -1)

@@ -1,0 +1,58 @@
+"""Models whose parts are trained one after the other."""
+from typing import ClassVar, Dict, List, Optional, Tuple
+
+from torch import nn
+
+
+class StagedModel:
+    """Knows which of its parts is being trained; mixed in before the model.
+
+    :class:`~mammo_plugins.engine.loops.StagedTrainLoop` calls :meth:`start_stage`,
+    freezes what a stage does not train, and chooses its data. In a stage the model is
+    in training mode as far as its part goes; the rest is in evaluation mode, so that
+    running statistics and dropout are those of a trained part. ``stage_parts`` names
+    the children that learn in each stage, in the order of training; a stage whose
+    children are all ``None`` is not there.
+    """
+    stage_parts: ClassVar[Dict[str, Tuple[str, ...]]] = {}
+    stage: Optional[str] = None
+
+    @property
+    def stages(self) -> List[str]:
+        """list[str]: What :meth:`start_stage` takes."""
+        return [stage for stage, parts in self.stage_parts.items()
+                if any(getattr(self, part) is not None for part in parts)]
+
+    def start_stage(self, stage: Optional[str]) -> None:
+        """Choose the part to train.
+
+        Args:
+            stage (str, optional): ``None`` when training is over.
+
+        Raises:
+            ValueError: If the model has no such stage.
+        """
+        if stage is not None and stage not in self.stages:
+            raise ValueError(f'{type(self).__name__}: no part {stage!r} to train; '
+                             f'expected one of {self.stages}')
+        self.stage = stage
+
+    def started_stage(self) -> str:
+        """Return the stage under way.
+
+        Raises:
+            RuntimeError: If none was started.
+        """
+        if self.stage is None:
+            raise RuntimeError(f'{type(self).__name__} is trained part by part: set '
+                               'train_cfg.type to StagedTrainLoop, or train a part with '
+                               'a config of its own')
+        return self.stage
+
+    def train(self, mode: bool = True) -> nn.Module:
+        """Set the mode; in a stage, the other parts stay as they were trained."""
+        super().train(mode)
+        if mode and self.stage is not None:
+            for name, part in self.named_children():
+                part.train(name in self.stage_parts[self.stage])
+        return self

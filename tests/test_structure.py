@@ -1,0 +1,316 @@
+"""How the package hangs together: which way imports point, and how they are written."""
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = 'mammo_plugins'
+# from the ground up; a module imports from its own layer's package and from below
+LAYERS = (
+    ('printable', 'version', 'compat', 'evaluation'),
+    ('stopping', 'registry', 'doctor'),
+    ('anatomy', ),
+    ('io', ),
+    ('structures', ),
+    ('synthesis', 'phantom', 'verification', 'evaluation.functional'),
+    ('visualization', ),
+    ('datasets', ),
+    ('models', 'engine', 'evaluation.metrics', 'converters', 'testing'),
+    ('apis', ),
+    ('cli', ),
+    ('tools', ),
+)
+# used alone, without networks
+WITHOUT_TORCH = ('anatomy', 'synthesis', 'io', 'structures', 'evaluation.functional')
+LONGEST = 400  # lines of a file
+
+
+class Import(NamedTuple):
+    """One imported name: of which module, or the module itself."""
+    module: str
+    name: str
+    line: int
+
+
+def sources(*folders: str) -> List[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob('*.py'))]
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def imports(tree: ast.AST, package: str) -> Iterator[Import]:
+    """Yield every import of a module, also those in functions."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, '', node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ''
+            if node.level:
+                parts = package.split('.')
+                parts = parts[:len(parts) - node.level + 1]
+                base = '.'.join([*parts, base] if base else parts)
+            for alias in node.names:
+                yield Import(base, alias.name, node.lineno)
+
+
+class Graph:
+    """Modules of a tree and what each imports of the others.
+
+    Args:
+        modules (dict[str, str]): Source text by module name; a package by its own
+            name.
+        packages (set[str]): Those that are packages.
+    """
+
+    def __init__(self, modules: Dict[str, str], packages: Set[str]) -> None:
+        self.found: Dict[str, List[Import]] = {}
+        for name, text in modules.items():
+            package = name if name in packages else name.rpartition('.')[0]
+            self.found[name] = [
+                Import(full, '', each.line) if full in modules else each
+                for each in imports(ast.parse(text), package)
+                for full in [f'{each.module}.{each.name}'] if each.module in modules
+            ]
+
+    def executed(self) -> Dict[str, Set[str]]:
+        """Return what Python runs for each module: the imported, and packages above."""
+        edges: Dict[str, Set[str]] = {}
+        for name, found in self.found.items():
+            edges[name] = set()
+            for each in found:
+                parts = each.module.split('.')
+                above = {'.'.join(parts[:n]) for n in range(1, len(parts))}
+                edges[name] |= {each.module} | {
+                    package for package in above & set(self.found)
+                    if not name.startswith(f'{package}.') and name != package}
+        return edges
+
+    def home(self, each: Import) -> str:
+        """Return the module that defines an imported name, through packages."""
+        for inner in self.found.get(each.module, ()):
+            if each.name and inner.name == each.name and inner.module != each.module:
+                return self.home(inner)
+        return each.module
+
+
+def cycles(edges: Dict[str, Set[str]]) -> List[List[str]]:
+    """Return the sets of modules that import each other, by Tarjan's algorithm."""
+    index: Dict[str, int] = {}
+    low: Dict[str, int] = {}
+    stack: List[str] = []
+    found: List[List[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in edges.get(node, ()):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            group = stack[stack.index(node):]
+            del stack[stack.index(node):]
+            if len(group) > 1 or node in edges.get(node, ()):
+                found.append(sorted(group))
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
+def layer_of(module: str) -> Tuple[int, str]:
+    """Return the layer of a module and the package by which it is in the table."""
+    inner = module if module.startswith('tools') else module.partition('.')[2]
+    found = [(number, package) for number, packages in enumerate(LAYERS)
+             for package in packages if f'{inner}.'.startswith(f'{package}.')]
+    assert found, f'{module}: in no layer of the table'
+    return max(found, key=lambda layer: len(layer[1]))
+
+
+def upward(graph: Graph) -> List[str]:
+    """Return the imports that do not point down."""
+    wrong = []
+    for name, found in graph.found.items():
+        if name == PACKAGE:
+            continue
+        own, package = layer_of(name)
+        for each in found:
+            home = graph.home(each)
+            if home == PACKAGE:
+                continue
+            other, theirs = layer_of(home)
+            if other > own or (other == own and theirs != package):
+                wrong.append(f'{name}:{each.line}: {home} {each.name}')
+    return wrong
+
+
+@pytest.fixture(scope='module')
+def graph() -> Graph:
+    paths = sources(PACKAGE, 'tools')
+    return Graph({module_of(path): path.read_text(encoding='utf-8') for path in paths},
+                 {module_of(path) for path in paths if path.name == '__init__.py'})
+
+
+def test_no_module_imports_itself_by_others(graph):
+    assert not cycles(graph.executed())
+
+
+def test_imports_point_down(graph):
+    assert not upward(graph)
+
+
+@pytest.mark.parametrize('texts, found', [
+    ({'a': 'import a.x', 'a.x': 'from .y import f', 'a.y': 'import json'}, []),
+    ({'a': '', 'a.x': 'from .y import f', 'a.y': 'def g():\n    from a import x'},
+     [['a.x', 'a.y']]),
+    ({'a': 'from .x import f', 'a.x': 'from a import f'}, [['a', 'a.x']]),
+    ({'a': 'from .x import f', 'a.x': 'from b.y import g', 'b': 'from .z import h',
+      'b.y': '', 'b.z': 'from a.w import k', 'a.w': ''}, [['a', 'a.x', 'b', 'b.z']]),
+])
+def test_cycles_are_found(texts, found):
+    """By functions, by a package's names, by what importing a package runs."""
+    assert cycles(Graph(texts, {'a', 'b'}).executed()) == found
+
+
+def test_upward_imports_are_found():
+    """Also of a name that a package takes from elsewhere, and inside a layer."""
+    texts = {
+        'mammo_plugins': '',
+        'mammo_plugins.io': '',
+        'mammo_plugins.io.x': 'def f():\n    from mammo_plugins.structures import Exam',
+        'mammo_plugins.structures': 'from .exam import Exam',
+        'mammo_plugins.structures.exam': 'from mammo_plugins.io import x',
+        'mammo_plugins.models': 'from mammo_plugins import version',
+        'mammo_plugins.version': '',
+        'mammo_plugins.engine': 'import mammo_plugins.models'}
+    assert upward(Graph(texts, {name for name in texts if name != 'mammo_plugins.io.x'}
+                        )) == [
+        'mammo_plugins.io.x:2: mammo_plugins.structures.exam Exam',
+        'mammo_plugins.engine:1: mammo_plugins.models ']
+
+
+@pytest.mark.parametrize('package', WITHOUT_TORCH)
+def test_what_is_used_alone_needs_no_networks(graph, package):
+    for path in sources(f'{PACKAGE}/{package.replace(".", "/")}'):
+        for each in imports(ast.parse(path.read_text(encoding='utf-8')), ''):
+            assert each.module.partition('.')[0] not in (
+                'torch', 'torchvision', 'mmcv', 'mmdet', 'mmpretrain'), (path, each)
+
+
+def test_no_file_is_long():
+    long = {str(path.relative_to(ROOT)): lines for path in sources(PACKAGE, 'tools')
+            for lines in [len(path.read_text(encoding='utf-8').splitlines())]
+            if lines > LONGEST}
+    assert not long
+
+
+def section(module: str, level: int) -> int:
+    """Return 0 for the standard library, 1 for others, 2 for ours, 3 for relative."""
+    top = module.partition('.')[0]
+    return (3 if level else 2 if top == PACKAGE else 0 if top == '__future__'
+            or top in sys.stdlib_module_names else 1)
+
+
+def name_rank(name: str) -> Tuple[int, str]:
+    """Return what orders imported names: constants, classes, functions."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name.lower()
+
+
+def unsorted_imports(text: str) -> List[int]:
+    """Return the lines of imports at the head of a module that stand out of order."""
+    keys, wrong = [], []
+    lines = text.splitlines()
+    for node in ast.parse(text).body:
+        if re.search('# .*(isort|E402)', lines[node.lineno - 1]):
+            keys = []  # says why it stands where it does
+            continue
+        if isinstance(node, ast.Import):
+            module, level, names = node.names[0].name, 0, []
+        elif isinstance(node, ast.ImportFrom):
+            module, level = node.module or '', node.level
+            names = [name_rank(alias.name) for alias in node.names]
+        elif keys and not (isinstance(node, ast.Expr)
+                           and isinstance(node.value, ast.Constant)):
+            keys = []  # what follows other statements is a block of its own
+            continue
+        else:
+            continue
+        key = (section(module, level), isinstance(node, ast.ImportFrom), -level,
+               module.lower())
+        if names != sorted(names) or (keys and key < keys[-1]):
+            wrong.append(node.lineno)
+        keys.append(key)
+    return wrong
+
+
+def unused_imports(text: str) -> List[str]:
+    """Return the imported names that a module does not use."""
+    tree, lines = ast.parse(text), text.splitlines()
+    bound: Dict[str, int] = {}
+    used: Set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            if 'noqa' in ' '.join(lines[node.lineno - 1:node.end_lineno]):
+                continue  # imported for what it registers
+            for alias in node.names:
+                bound[alias.asname or alias.name.partition('.')[0]] = node.lineno
+        elif isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # annotations in quotes, __all__
+            used |= set(re.findall(r'\w+', node.value)) if len(
+                node.value) < 80 else set()
+    return [f'{line}: {name}' for name, line in bound.items() if name not in used]
+
+
+@pytest.mark.parametrize('text, lines', [
+    ('import os\nimport re\n\nimport numpy as np\n\nfrom . import x', []),
+    ('import re\nimport os', [2]),
+    ('import numpy\nimport os', [2]),
+    ('from mammo_plugins.io import a\nimport torch', [2]),
+    ('from .b import c\nfrom mammo_plugins.io import a', [2]),
+    ('from os import path\nimport re', [2]),
+    ('from typing import Any, List\nfrom x import B, a, C', [2]),
+    ('from x import LIMIT, Big, small', []),
+    ('import b  # isort: skip (bridges c)\nimport a\nimport c', []),
+    ('from x import small, Big', [1]),
+])
+def test_order_of_imports_is_judged(text, lines):
+    assert unsorted_imports(text) == lines
+
+
+@pytest.mark.parametrize('text, found', [
+    ('import os\nos.x', []),
+    ('import os', ['1: os']),
+    ('import os.path as osp\nfrom x import y, z\nz()', ['1: osp', '2: y']),
+    ("from x import y\ndef f(a: 'y'): pass", []),
+    ('import x  # noqa: F401 registers', []),
+    ('def f():\n    import os', ['2: os']),
+])
+def test_unused_imports_are_found(text, found):
+    assert unused_imports(text) == found
+
+
+@pytest.mark.parametrize('folder', [PACKAGE, 'tools', 'tests'])
+def test_imports_are_sorted_and_used(folder):
+    wrong = []
+    for path in sources(folder):
+        text = path.read_text(encoding='utf-8')
+        wrong += [f'{path.relative_to(ROOT)}:{line}: not sorted'
+                  for line in unsorted_imports(text)]
+        if path.name != '__init__.py':
+            wrong += [f'{path.relative_to(ROOT)}:{each} unused'
+                      for each in unused_imports(text)]
+    assert not wrong
