@@ -13,9 +13,10 @@ from torch.utils.data import default_collate
 from tqdm import tqdm
 
 from mammo_plugins.apis import trained_model_of
-from mammo_plugins.apis.command_line import (ConfigError, add_config_arguments,
-                                             check_device, load_config, parser,
-                                             user_errors)
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.cli.arguments import add_config_arguments, parser
+from mammo_plugins.cli.errors import user_errors
+from mammo_plugins.cli.runs import check_device
 from mammo_plugins.models import BlendingGAN, PatchDiscriminator
 from mammo_plugins.models.gans.blending_gan import gradient_norms
 from mammo_plugins.registry import DATASETS, MODELS
