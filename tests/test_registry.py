@@ -5,6 +5,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from mmengine import registry as roots
+from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
 from torch.nn import Linear
 
@@ -55,7 +56,9 @@ ARGUMENTS = {
         lazy_init=True,
         datasets=dict(a=dict(type='mammo.ExamDataset', lazy_init=True), b=None)),
     'NamedEvaluator': dict(metrics=dict(a=dict(type='mammo.FROCMetric'), b=None)),
-    'NamedMixDataset': dict(dataset=MagicMock(__len__=lambda self: 1), pipeline=[]),
+    'NamedMixDataset': dict(
+        lazy_init=True, pipeline=[],
+        dataset=MagicMock(spec=BaseDataset, metainfo={}, __len__=lambda self: 1)),
     'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
     'IVFBlock': dict(in_channels=4),
@@ -64,6 +67,12 @@ ARGUMENTS = {
         backbone=dict(type='mmdet.ResNet', depth=18), rpn_head=None,
         roi_head=None, train_cfg=None, test_cfg=None),
     'Resize': dict(scale=(8, 8)),
+    'SyncedBBoxHead': dict(
+        bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
+        cls_predictor_cfg=dict(type='mmdet.Linear'),
+        reg_predictor_cfg=dict(type='mmdet.Linear'),
+        loss_cls=dict(type='mmdet.CrossEntropyLoss'),
+        loss_bbox=dict(type='mmdet.SmoothL1Loss')),
     'RelationBBoxHead': dict(
         bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
         cls_predictor_cfg=dict(type='mmdet.Linear'),
