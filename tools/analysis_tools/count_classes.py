@@ -10,7 +10,7 @@ from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS
 
 EXAMPLE = ('python tools/analysis_tools/count_classes.py '
-           'configs/_base_/datasets/vindr_breast.py')
+           'configs/divf/divf-concatenate_r18_vindr.py')
 PARTS = ('train', 'val', 'test')
 
 
@@ -19,7 +19,7 @@ def parse_args():
     arguments = parser(
         'Print the samples, lesions and classes of each part of a task, to be held '
         'against those of its paper.', EXAMPLE)
-    arguments.add_argument('config', help='config file, or one of data sets alone')
+    arguments.add_argument('config', help='config file')
     add_config_arguments(arguments)
     return arguments.parse_args()
 

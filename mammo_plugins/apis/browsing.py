@@ -1,0 +1,79 @@
+"""What a data set hands to the network, as pictures."""
+from pathlib import Path
+from typing import Iterator, Tuple, Union
+
+import numpy as np
+from mmengine.config import Config
+from torch import Tensor
+from tqdm import tqdm
+
+from mammo_plugins.engine.data_configs import dataloaders
+from mammo_plugins.io import write_json
+from mammo_plugins.registry import DATASETS, SCOPE
+from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
+from mammo_plugins.visualization.inputs import write_input
+
+from .config_loading import ConfigError
+
+
+def data_set_of(cfg: Config, part: str, stage: str = ''):
+    """Build the data set of a config's part.
+
+    Args:
+        cfg (Config): The config of a run.
+        part (str): 'train', 'val' or 'test'.
+        stage (str): A stage of a staged training. Defaults to '', the first.
+
+    Raises:
+        ConfigError: If it has none, or no such stage.
+    """
+    found = {field: loader for field, loader in dataloaders(cfg, [part])
+             if not field.endswith('detections.dataloader')}
+    if stage:
+        found = {field: loader for field, loader in found.items()
+                 if field == f'train_cfg.stages.{stage}.train_dataloader'}
+    if not found:
+        raise ConfigError(f'{cfg.filename}: no data loader for {part}'
+                          + (f' in a stage {stage!r}' if stage else ''))
+    loader = next(iter(found.values()))
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
+        return DATASETS.build(loader.dataset)
+
+
+def views_of_packed(packed: dict) -> Iterator[Tuple[str, Tensor, object]]:
+    """Yield (name, image, annotations) of what a pipeline packs.
+
+    Args:
+        packed (dict): ``inputs``, an image or images by view, and ``data_samples``.
+    """
+    inputs, sample = packed['inputs'], packed.get('data_samples')
+    if not isinstance(inputs, dict):
+        yield '', inputs, sample
+        return
+    for name, image in inputs.items():
+        if image is not None:  # a view that was not taken
+            yield name, image, (
+                sample.get(name) if isinstance(sample, MultiViewDataSample) else None)
+
+
+def browse(dataset, number: int, out_dir: Union[str, Path]) -> int:
+    """Write the first samples of a data set as the network gets them.
+
+    Args:
+        dataset (Dataset): With its pipeline.
+        number (int): How many samples.
+        out_dir (str | Path): Gets a PNG file a view, and ``samples.json`` with the
+            file that each is of.
+
+    Returns:
+        int: The number of pictures.
+    """
+    out_dir = Path(out_dir)
+    listed = []
+    for i in tqdm(range(min(number, len(dataset))), desc='samples', unit='sample'):
+        for name, image, sample in views_of_packed(dataset[i]):
+            file_name = f'{i:05d}{"_" if name else ""}{name.replace(" ", "_")}.png'
+            write_input(np.asarray(image), sample, out_dir / file_name)
+            listed.append(dict(file=file_name, img_path=getattr(sample, 'img_path', None)))
+    write_json(out_dir / 'samples.json', listed)
+    return len(listed)
