@@ -7,10 +7,13 @@ more than is listed; ``tools/doctor.py`` checks them on the machine at hand. The
 
     python -m mammo_plugins.compat.upstream
 """
+import re
+from importlib import metadata
 from typing import Iterator, List, Tuple
 
 from mammo_plugins.compat.assumptions import (Assumption, Body, Exists, Takes,
                                               Uses)
+from mammo_plugins.compat.optional_packages import left_out
 
 _ENGINE = (
     Assumption(
@@ -42,6 +45,31 @@ _ENGINE = (
         ('engine/pretrained.py', ),
         'its `__call__` is replaced by one that raises where weights do not fit; else '
         'a network would train on from random ones'),
+    Assumption(
+        'what a checkpoint holds to go on from',
+        {'mmengine.runner:Runner.resume': Body('e51c280163bf'),
+         'mmengine.logging:HistoryBuffer._statistics_methods': Exists()},
+        ('engine/resuming.py', 'engine/loops/stage_hook.py',
+         'engine/hooks/checkpoint_check_hook.py'),
+        'it is checked before MMEngine uses it, and what is of a stage is put back as '
+        '`resume` puts it back; a part that it began to use would be used unchecked'),
+    Assumption(
+        'settings of a config without a component',
+        {'mmengine.runner:Runner.set_randomness': Takes(
+            'self, seed, diff_rank_seed, deterministic'),
+         'mmengine.runner:Runner.setup_env': Body('0b2e6c2c68e1'),
+         'mmengine.runner:Runner.register_default_hooks': Body('a1731cb00fe6')},
+        ('apis/known_settings.py', ),
+        'misspelt ones are found by comparison with these: `randomness`, `env_cfg`, '
+        '`default_hooks`; a new setting would be refused'),
+    Assumption(
+        'names of pretrained weights',
+        {'mmengine.runner.checkpoint:get_torchvision_models': Takes(''),
+         'mmengine.runner.checkpoint:get_external_models': Takes(''),
+         'mmengine.runner.checkpoint:get_mmcls_models': Takes('')},
+        ('engine/pretrained.py', ),
+        'they give the addresses of `torchvision://resnet50` and the like, for the '
+        'message of what to fetch'),
     Assumption(
         'files of this machine',
         {'mmengine.fileio:register_backend': Takes('name, backend, force, prefixes'),
@@ -224,7 +252,7 @@ _VISION = (
          'mmpretrain.models:ImageClassifier.forward': Body('6f196e0de299'),
          'mmpretrain.models:ImageClassifier.loss': Body('d2b7a41496f2'),
          'mmpretrain.models:ImageClassifier.predict': Body('af08bcd6fb40')},
-        ('models/classifiers/divf_net.py', ),
+        ('models/classifiers/divf_net.py', 'models/multi_view/model.py'),
         'ours takes two images a breast'),
     Assumption(
         'head of a classifier',
@@ -244,8 +272,8 @@ _VISION = (
         'optional packages',
         {'mmpretrain.utils.dependency:WITH_MULTIMODAL': Exists()},
         ('compat/optional_packages.py', ),
-        'a `transformers` that mmpretrain cannot use is hidden in `sys.modules`, and this '
-        'set to False, while its models load'),
+        'a `transformers` that mmpretrain cannot use is hidden in `sys.modules`, and '
+        'this set to False, while its models load'),
 )
 
 ASSUMPTIONS = _ENGINE + _VISION
@@ -271,6 +299,37 @@ def broken_assumptions() -> List[Tuple[str, bool]]:
         to fail by it.
     """
     return [fault for assumption in ASSUMPTIONS for fault in assumption.faults()]
+
+
+def report() -> Iterator[Tuple[str, str, str, str]]:
+    """Yield what ``tools/doctor.py`` says of the libraries below us, once imported.
+
+    Yields:
+        tuple: What was looked at, what was found, 'ok', 'note' or 'problem', the cure.
+    """
+    name, broken = 'assumptions on upstream', broken_assumptions()
+    if broken:
+        texts, fail = zip(*sorted(broken, key=lambda fault: not fault[1]))
+        yield (name, f'{len(broken)} do not hold: {"; ".join(texts)}',
+               'problem' if any(fail) else 'note',
+               'install the versions that docs/reference/upstream.md names; it also '
+               'says what to do for others')
+    else:
+        yield name, f'all {len(ASSUMPTIONS)} hold', 'ok', ''
+    for package, reason in left_out().items():
+        try:
+            version = f' {metadata.version(package)}'
+        except metadata.PackageNotFoundError:
+            version = ''
+        need = [line.partition(';')[0].strip()
+                for line in metadata.requires('onedl-mmpretrain') or ()
+                if re.match(rf'{package}\b', line)]
+        yield (f'optional {package}',
+               f'{package}{version} is left out of mmengine, mmdet or mmpretrain, which '
+               f'cannot use it: {reason}', 'note',
+               f'needed only for their models that use it: pip install "{need[0]}"'
+               if need else 'needed only for what of theirs uses it: python -c '
+               f'"import {package}" says what is wrong with it')
 
 
 def table() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What we lean on upstream: it holds, all of it is listed, and the page says the same."""
+"""What we lean on upstream: it holds, all is listed, and the page says the same."""
 import ast
 import importlib
 import inspect
@@ -340,8 +340,8 @@ def shadowing():
 
 def test_no_name_of_theirs_means_ours_but_those_listed():
     assert shadowing() == SHADOWS.keys(), (
-        'a name of ours is one of mmdet, mmpretrain or MMEngine too: give it another, or '
-        'a reason in SHADOWS of mammo_plugins/compat/upstream.py')
+        'a name of ours is one of mmdet, mmpretrain or MMEngine too: give it another, '
+        'or a reason in SHADOWS of mammo_plugins/compat/upstream.py')
 
 
 @pytest.mark.parametrize('name, home', [
