@@ -30,6 +30,8 @@ PAGE = ROOT / 'docs/reference/upstream.md'
 # private names of Python and PyTorch that are leaned on
 OTHERS = {'_asdict', '_exit', '_fields', '_getframe', '_levelToName', '_make',
           '_metadata', '_nameToLevel', '_replace'}
+# it puts a part of our own package in ``sys.modules``, where the whole does not import
+LOADS_OURS = 'tools/doctor.py'
 
 
 @pytest.mark.parametrize('assumption', ASSUMPTIONS, ids=lambda each: each.name)
@@ -134,7 +136,7 @@ def test_all_in_the_sources_is_listed():
     for file, text in sources():
         for line, name in leanings(text):
             name = '__init__' if name == 'super' else name
-            if not listed(file, name):
+            if not listed(file, name) and (file, name) != (LOADS_OURS, 'sys.modules'):
                 unlisted.append(f'{file}:{line}: {name}')
     assert not unlisted, ('leans on upstream and is not in '
                           'mammo_plugins/compat/upstream.py:\n' + '\n'.join(unlisted))
