@@ -333,7 +333,8 @@ def test_small_and_large_differ_only_in_size(small, large):
             return {k: v for k, v in kept.items() if v}
         if isinstance(cfg, (list, tuple)):
             return [types(v) for v in cfg if isinstance(v, dict)]
-        return cfg if isinstance(cfg, str) else None
+        # mmdet's HRNet with a smaller stem
+        return cfg.replace('NarrowStemHRNet', 'HRNet') if isinstance(cfg, str) else None
 
     assert types(small.model) == types(large.model)
     for loader in ('train_dataloader', 'test_dataloader'):

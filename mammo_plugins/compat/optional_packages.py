@@ -2,9 +2,9 @@
 
 The libraries below us try to import dozens of packages that they can do without, and
 catch the ``ImportError`` of those that are absent. One that is there, but too new, too
-old or broken, may raise something else, or lack a name they subclass, and takes all of
-mmdet or mmpretrain with it: with ``transformers`` 5 ``import mmpretrain.models`` ends in
-a ``TypeError``. :func:`guard_optional_packages` puts a finder in place by which
+old or broken, may raise something else, or lack a name they subclass, and takes all
+of mmdet or mmpretrain with it: with ``transformers`` 5 ``import mmpretrain.models``
+ends in a ``TypeError``. :func:`guard_optional_packages` puts a finder in place by which
 
 - what fails when a library below us imports it fails with ``ImportError``;
 - ``transformers`` is hidden from those that take names from it while they load, where
@@ -86,7 +86,8 @@ def _statements(module: ModuleType) -> Iterator[Tuple[ast.ImportFrom, Set[str]]]
         tuple: An import statement, and the names that its file has classes inherit.
     """
     file = Path(module.__spec__.origin)
-    for path in sorted(file.parent.rglob('*.py')) if file.stem == '__init__' else [file]:
+    files = sorted(file.parent.rglob('*.py')) if file.stem == '__init__' else [file]
+    for path in files:
         text = path.read_text(encoding='utf-8')
         if 'transformers' not in text:
             continue

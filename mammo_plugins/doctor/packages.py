@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Dict, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from .check import ROOT, Check, describe
 
@@ -208,3 +208,15 @@ def operators_check() -> Check:
     return Check(name, f'bridged to torchvision: {status.reason}', 'note',
                  'only if a model needs another operator, such as deformable '
                  f'convolution: {BUILD_COMMAND}')
+
+
+def upstream_checks() -> List[Check]:
+    """What we lean on in OpenMMLab's packages, and what they cannot use."""
+    name = 'assumptions on upstream'
+    if 'mammo_plugins' not in sys.modules:
+        return [Check(name, 'mammo_plugins does not import', 'not checked')]
+    for package in OPENMMLAB:
+        if trial_import(package.imports) is not None:
+            return [Check(name, f'{package.name} does not import', 'not checked')]
+    from mammo_plugins.compat.upstream import report
+    return [Check(*row) for row in report()]

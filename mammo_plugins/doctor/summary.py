@@ -14,7 +14,7 @@ from .check import ROOT, Check
 from .decoders import decoder_checks
 from .machine import gpu_check, system_checks
 from .packages import (LIBRARIES, OPENMMLAB, TORCH, operators_check, package_check,
-                       plugin_check)
+                       plugin_check, upstream_checks)
 
 
 def all_checks() -> List[Check]:
@@ -24,7 +24,7 @@ def all_checks() -> List[Check]:
     return [
         plugin, *system_checks(), *map(package_check, TORCH), gpu_check(),
         *map(package_check, OPENMMLAB), operators_check(),
-        *map(package_check, LIBRARIES), *decoder_checks()
+        *upstream_checks(), *map(package_check, LIBRARIES), *decoder_checks()
     ]
 
 

@@ -1,6 +1,7 @@
 """Weights that a model starts from: files that are there, never downloaded."""
 import os.path as osp
 import re
+from functools import wraps
 from typing import Any, Iterator, Optional, Tuple
 
 import torch
@@ -100,6 +101,7 @@ def check_pretrained_files(model_cfg: dict) -> None:
                       f'or train from scratch with --cfg-options {owner}=None')
 
 
+@wraps(PretrainedInit.__call__, assigned=(), updated=())  # which stays to be seen
 def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
     """Stand in for MMEngine's initialiser, which only warns of what does not fit."""
     state = _weights_of(self.checkpoint, self.prefix, self.map_location)

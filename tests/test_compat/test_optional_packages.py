@@ -1,7 +1,7 @@
 """Packages that mmdet and mmpretrain can do without, there but broken.
 
-Stand-ins lie in a folder on ``sys.path``. All are tried in forks of one process that has
-imported what takes long, none of the libraries below us among it.
+Stand-ins lie in a folder on ``sys.path``. All are tried in forks of one process that
+has imported what takes long, none of the libraries below us among it.
 """
 import importlib
 import inspect

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mammo_plugins.compat import upstream
+from mammo_plugins.compat.assumptions import Assumption, Body, Exists
 from mammo_plugins.doctor import check as rows
 from mammo_plugins.doctor import decoders, machine, packages, summary
 
@@ -317,3 +319,35 @@ def test_gpu(monkeypatch):
     assert machine.gpu_check().status == 'ok'
     monkeypatch.setattr(machine.shutil, 'which', lambda name: '/bin/nvidia-smi')
     assert machine.gpu_check().status == 'note'
+
+
+def test_assumptions_on_upstream_are_checked(monkeypatch):
+    """What is gone is a problem, a changed method a note."""
+    row, = packages.upstream_checks()
+    assert row.status == 'ok' and row.found.startswith('all ')
+    gone = Assumption('a part', {'mmengine.runner:Runner._gone': Exists()},
+                      ('registry.py', ), 'it is used')
+    other = Assumption('another', {'mmengine.runner:Runner.train': Body('0' * 12)},
+                       ('registry.py', ), 'ours was written after it')
+    for listed, status in (((other, ), 'note'), ((other, gone), 'problem')):
+        monkeypatch.setattr(upstream, 'ASSUMPTIONS', listed)
+        row, = packages.upstream_checks()
+        assert row.status == status and 'registry.py' in row.found
+        assert 'docs/reference/upstream.md' in row.cure
+    assert row.found.startswith('2 do not hold: mmengine.runner:Runner._gone is gone')
+
+
+def test_optional_packages_left_out_are_told(fake_dist, monkeypatch):
+    fake_dist('transformers', '5.1.0')
+    monkeypatch.setattr(upstream, 'left_out', lambda: {
+        'transformers': "ImportError: cannot import name 'x'",
+        'panopticapi': 'ValueError: numpy.dtype size changed'})
+    _, transformers, panopticapi = packages.upstream_checks()
+    assert transformers.status == panopticapi.status == 'note'
+    assert transformers.found.startswith('transformers 5.1.0 is left out of mmengine')
+    assert "cannot import name 'x'" in transformers.found
+    # the version that mmpretrain's own metadata ask for, and no reinstallation
+    assert 'pip install "transformers' in transformers.cure
+    assert '<5' in transformers.cure and 'reinstall' not in transformers.cure
+    assert 'import panopticapi' in panopticapi.cure
+    assert 'numpy.dtype size changed' in panopticapi.found

@@ -113,7 +113,7 @@ def test_metric(tmp_path):
     assert found['reconstruction/n_abnormal'] == 2
     summary = json.loads((tmp_path / 'reconstruction.json').read_text())
     assert tuple(summary['figures']) == (
-        *RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth')
+        *RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth', 'agreement')
     assert len(summary['draws']['inside']) == 20
 
 
@@ -159,6 +159,22 @@ def test_one_pattern_for_all_breasts_is_told():
     # a patient is not compared with itself
     alone = evaluate([sample(False, 'p', 'R', k) for k in numbers], n_bootstrap=0)
     assert np.isnan(alone['reconstruction/similarity'])
+
+
+@pytest.mark.parametrize('ratio, expected', [(0, 1), (3, 0.5), (99, 0.1)])
+def test_agreement_in_closed_form(ratio, expected):
+    """Noise that has nothing of the truth, ``ratio`` times its variance."""
+    truth = images(3)[0]
+    breast = breast_mask(truth)
+    pixels = truth[breast]
+    noise = np.random.default_rng(4).normal(size=pixels.size)
+    known = np.stack([np.ones_like(pixels), pixels], axis=1)
+    noise -= known @ np.linalg.lstsq(known, noise, rcond=None)[0]
+    guess = np.zeros(SIZE)  # air does not count
+    guess[breast] = 0.2 + pixels + noise * np.sqrt(ratio * pixels.var() / noise.var())
+    found = evaluate([sample(False, seed=3, normal_img=torch.tensor(guess))],
+                     n_bootstrap=0)
+    assert found['reconstruction/agreement'] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize('missing, hint', [('normal_img', 'decoder'),

@@ -20,7 +20,7 @@ from .weak_localization_metric import (figure_metrics, instance_masks,
                                        interval_sentence)
 
 FORMAT = 'mammo_plugins.reconstruction/1'
-FIGURES = (*RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth')
+FIGURES = (*RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth', 'agreement')
 
 Result = List[Tuple[Tuple[float, ...], Hashable]]
 
@@ -35,10 +35,11 @@ class ReconstructionMetric(BaseMetric):
     :class:`~mammo_plugins.evaluation.functional.ReconstructionErrors`, and
     ``similarity``: the correlation of a normal image with that of the patient before, in
     the same view, where both have breast. Well above ``similarity_truth``, the same of
-    the lesion-free pixels, it tells of one pattern for all breasts. All are means over
-    the views that have such pixels, each with its 95% confidence interval by
-    bootstrap over patients, ``inside_low`` and ``inside_high``; and ``n_images``,
-    ``n_abnormal``.
+    the lesion-free pixels, it tells of one pattern for all breasts, or of blur.
+    ``agreement``, the correlation with the lesion-free pixels of the same view in the
+    breast, is low for a pattern and high for blur. All are means over the views that
+    have such pixels, each with its 95% confidence interval by bootstrap over patients,
+    ``inside_low`` and ``inside_high``; and ``n_images``, ``n_abnormal``.
 
     Args:
         views (Sequence[str]): Names of the views that count. Defaults to ('R', 'L').
@@ -106,7 +107,8 @@ class ReconstructionMetric(BaseMetric):
         except ValueError as error:
             raise ValueError(f'ReconstructionMetric, image {_name(view)}: '
                              f'{error}') from error
-        return (*errors, *self._similarities(place, patient, guess, truth, breast))
+        return (*errors, *self._similarities(place, patient, guess, truth, breast),
+                similarity(guess, truth, breast))
 
     def _similarities(self, place: tuple, patient: Hashable, guess: np.ndarray,
                       truth: np.ndarray, breast: np.ndarray) -> Tuple[float, float]:
@@ -143,8 +145,8 @@ class ReconstructionMetric(BaseMetric):
         logger.info(
             '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
             '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; '
-            'correlation between patients %.2f, of the truth %.2f; %d views with '
-            'lesions of %d', self.prefix,
+            'correlation between patients %.2f, of the truth %.2f; with the truth of '
+            'the same view %.2f; %d views with lesions of %d', self.prefix,
             *(metrics[name] for name in FIGURES), counts['n_abnormal'],
             counts['n_images'])
         if summary['no_interval']:

@@ -1,0 +1,150 @@
+"""What can be assumed of a library below us, and whether it still holds."""
+import hashlib
+import inspect
+import re
+import textwrap
+from ast import get_docstring, parse
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from types import CodeType
+from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
+
+_ABSENT = object()
+_source = lru_cache(maxsize=None)(inspect.getsource)
+
+
+def _classes(owner: Any) -> tuple:
+    return owner.__mro__ if isinstance(owner, type) else ()
+
+
+def _find(target: str) -> Any:
+    """Return what 'module:Class.attribute' names, an absent object if there is none.
+
+    An attribute that only objects of the class have is found by its assignment.
+    """
+    place, _, path = target.partition(':')
+    try:
+        found = import_module(place)
+    except ImportError:
+        return _ABSENT
+    for name in path.split('.'):
+        owner, found = found, inspect.getattr_static(found, name, _ABSENT)
+        if found is _ABSENT:
+            assigned = re.compile(rf'^\s*(?:[\w.]+, )*self\.{name}\b[^=\n]*=[^=]',
+                                  re.M)
+            return owner if any(assigned.search(_source(cls))
+                                for cls in _classes(owner)[:-1]
+                                if cls.__module__ != 'abc') else _ABSENT
+        found = getattr(found, '__func__', getattr(found, 'fget', found))
+    return found
+
+
+def body_digest(function: Callable) -> str:
+    """Return what stays the same until a function does something else.
+
+    Args:
+        function (Callable): Written in Python.
+
+    Returns:
+        str: 12 hexadecimal digits, of its source without docstring, comments, blank
+        lines and indentation.
+    """
+    lines = textwrap.dedent(inspect.getsource(inspect.unwrap(function))).splitlines()
+    definition = parse('\n'.join(lines)).body[0]
+    if get_docstring(definition) is not None:
+        first = definition.body[0]
+        lines[first.lineno - 1:first.end_lineno] = []
+    stripped = (line.strip() for line in lines)
+    kept = [line for line in stripped if line and not line.startswith('#')]
+    return hashlib.sha256('\n'.join(kept).encode()).hexdigest()[:12]
+
+
+def _mentioned(code: CodeType) -> Set[str]:
+    names = {*code.co_names, *code.co_freevars}
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _mentioned(constant)
+    return names
+
+
+@dataclass(frozen=True)
+class Exists:
+    """It is there; also an attribute that objects get when they are built."""
+    says = 'is there'
+
+    def __call__(self, found: Any) -> Optional[str]:
+        return None
+
+
+@dataclass(frozen=True)
+class Takes:
+    """A function has these parameters, in this order."""
+    parameters: str
+
+    @property
+    def says(self) -> str:
+        return f'takes ({self.parameters})'
+
+    def __call__(self, found: Any) -> Optional[str]:
+        theirs = ', '.join(inspect.signature(found).parameters)
+        return None if theirs == self.parameters else f'takes ({theirs})'
+
+
+@dataclass(frozen=True)
+class Uses:
+    """A function looks a name up when it is called."""
+    name: str
+
+    @property
+    def says(self) -> str:
+        return f'uses `{self.name}`'
+
+    def __call__(self, found: Any) -> Optional[str]:
+        code = inspect.unwrap(found).__code__
+        return None if self.name in _mentioned(code) else f'uses no {self.name}'
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function is, word for word, the one that ours was written after."""
+    digest: str
+    says = 'is as it was'
+
+    def __call__(self, found: Any) -> Optional[str]:
+        digest = body_digest(found)
+        return None if digest == self.digest else f'was changed (digest {digest})'
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """Something private or changeable that we lean on.
+
+    Attributes:
+        name: What it is about, in a few words.
+        leans: By 'module:Class.attribute', what holds of it.
+        files: Of ours that lean on it, below ``mammo_plugins`` or ``tools/...``.
+        why: What for, and what would be wrong if it did not hold.
+    """
+    name: str
+    leans: Mapping[str, Any]
+    files: Tuple[str, ...]
+    why: str
+
+    def faults(self) -> List[Tuple[str, bool]]:
+        """Check it.
+
+        Returns:
+            list: Of each part that does not hold, what is wrong and where to mend, and
+            whether something is bound to fail; a changed body only has to be read.
+        """
+        found = []
+        for target, check in self.leans.items():
+            thing = _find(target)
+            fault = 'is gone' if thing is _ABSENT else check(thing)
+            if fault:
+                found.append((
+                    f'{target} {fault}, expected that it {check.says} ({self.name}); '
+                    f'needed by {", ".join(self.files)}: {self.why}',
+                    not isinstance(check, Body) or thing is _ABSENT))
+        return found
