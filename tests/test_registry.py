@@ -61,6 +61,9 @@ ARGUMENTS = {
         dataset=MagicMock(spec=BaseDataset, metainfo={}, __len__=lambda self: 1)),
     'HRNetV2Head': dict(in_channels=(8, 8)),
     'InsertLesions': dict(bank=MagicMock()),
+    'IgnoringMaxIoUAssigner': dict(
+        pos_iou_thr=0.5, neg_iou_thr=0.5,
+        iou_calculator=dict(type='mmdet.BboxOverlaps2D')),
     'IVFBlock': dict(in_channels=4),
     'NoiseGenerator': dict(size=(64, 64), base_channels=8),
     'IpsiDualNet': dict(

@@ -13,4 +13,5 @@ from .multi_view import *  # noqa: F401,F403
 from .necks import *  # noqa: F401,F403
 from .roi_heads import *  # noqa: F401,F403
 from .segmentors import *  # noqa: F401,F403
+from .task_modules import *  # noqa: F401,F403
 from .utils import *  # noqa: F401,F403
