@@ -1,7 +1,8 @@
-# make demo   makes phantom exams, trains, evaluates and runs inference
-# make test   runs the test suite
-# make fuzz   runs many altered inputs through what reads them
-# Both make .venv on first use; a second run installs nothing.
+# make demo       makes phantom exams, trains, evaluates and runs inference
+# make test       runs the test suite
+# make test-fast  runs what takes moments of it, for whoever edits
+# make fuzz       runs many altered inputs through what reads them
+# Each makes .venv on first use; a second run installs nothing.
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.10,\
 	$(shell command -v $(p) 2>/dev/null)) python3)
@@ -9,13 +10,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test fuzz install clean
+.PHONY: demo test test-fast fuzz install clean
 
 demo: install
 	$(BIN)/python tools/demo.py
 
 test: install
 	$(BIN)/python -m pytest -n 2 tests
+
+test-fast: install
+	$(BIN)/python -m pytest -n 2 -m 'not slow' tests
 
 fuzz: install
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzzing $(FUZZ)
