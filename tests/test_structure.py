@@ -314,3 +314,17 @@ def test_imports_are_sorted_and_used(folder):
             wrong += [f'{path.relative_to(ROOT)}:{each} unused'
                       for each in unused_imports(text)]
     assert not wrong
+
+
+def test_one_place_rasterises_outlines():
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+             if re.search(r'frPyObjects|fillPoly|polygon2mask|skimage\.draw',
+                          path.read_text(encoding='utf-8'))}
+    assert calls == {f'{PACKAGE}/structures/masks.py'}
+
+
+def test_one_place_reads_and_writes_arrays():
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+             if re.search(r'np\.(load|savez\w*|save)\(|write_array\(',
+                          path.read_text(encoding='utf-8'))}
+    assert calls == {f'{PACKAGE}/io/arrays.py'}

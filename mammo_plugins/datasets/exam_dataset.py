@@ -1,5 +1,4 @@
 """Exams as samples: a view, a breast or a whole exam."""
-from itertools import combinations
 from logging import WARNING
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
@@ -13,11 +12,11 @@ from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
+from .categories import NO_CLASS, category_labels
 from .label_rule import LabelRule
 from .transforms.random_geometry import check_registration
 
 TARGETS = ('view', 'breast', 'pair', 'exam')
-_NO_CLASS = -1  # label of a region that is ignored for its category
 
 
 @DATASETS.register_module()
@@ -138,7 +137,9 @@ class ExamDataset(BaseDataset):
         roots = self.roots
         data = load_sound_exams(self.ann_file, roots)
         self._path = roots.path
-        self._label_of = self._map_categories(data['categories'])
+        self._label_of = category_labels(
+            data['categories'], self.metainfo['classes'], self.other_classes,
+            self.ignored_classes, self.ann_file)
         self._dataset_name = data['info']['dataset']
         self._generation = generation_of(data['info'])
         exams = exams_from_coco(data)
@@ -194,37 +195,6 @@ class ExamDataset(BaseDataset):
                 f'{self.ann_file}: {missing}; set modality of ExamDataset to one '
                 f'of {there}')
         return wanted
-
-    def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
-        classes, others = self.metainfo['classes'], self.other_classes
-        lists = dict(classes=classes, other_classes=others,
-                     ignored_classes=self.ignored_classes)
-        if isinstance(classes, str):
-            raise AnnotationError(
-                f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
-                f'names, such as ({classes!r}, ) with a comma for one')
-        named = [category['name'] for category in categories]
-        unknown = [name for name in named if not any(
-            name in listed for listed in lists.values())]
-        lacking = [name for name in classes if name not in named]
-        both = [(pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
-                for pair in combinations(lists, 2)]
-        both = [f'{names} are in {pair[0]} and in {pair[1]}'
-                for pair, names in both if names]
-        if unknown or lacking or both:
-            what = (f'classes {lacking} are not in the file' if lacking else
-                    both[0] if both else f'categories {unknown} are not in classes')
-            raise AnnotationError(
-                f'{self.ann_file}: {what}; the file has {named}, classes are '
-                f'{list(classes)}, other_classes {list(others)}, ignored_classes '
-                f'{list(self.ignored_classes)}: name every category of the file in '
-                'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to '
-                'leave its lesions out, or in ignored_classes=(...) to ignore their '
-                'regions')
-        labels = {name: list(classes).index(name) for name in classes}
-        labels.update(dict.fromkeys(self.ignored_classes, _NO_CLASS))
-        return {c['id']: labels[c['name']] for c in categories
-                if c['name'] in labels}
 
     def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}
@@ -341,7 +311,7 @@ class ExamDataset(BaseDataset):
             # [] when unknown: mmdet ignores such a lesion where masks are asked for
             mask=lesion.segmentation,
             ignore_flag=int(lesion.ignore
-                            or self._label_of[lesion.category_id] == _NO_CLASS),
+                            or self._label_of[lesion.category_id] == NO_CLASS),
             birads=lesion.birads,
             pathology=lesion.pathology,
             lesion_id=lesion.lesion_id)

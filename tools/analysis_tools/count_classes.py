@@ -1,8 +1,7 @@
 """Count the samples and classes of a config's data sets."""
-from collections import Counter
-
 from mmengine.logging import MMLogger
 
+from mammo_plugins.apis.class_counts import count
 from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.cli.arguments import add_config_arguments, parser
 from mammo_plugins.cli.errors import user_errors
@@ -22,34 +21,6 @@ def parse_args():
     arguments.add_argument('config', help='config file, or one of data sets alone')
     add_config_arguments(arguments)
     return arguments.parse_args()
-
-
-def count(dataset) -> dict:
-    """Return numbers by name, of a data set that was built.
-
-    Args:
-        dataset (ExamDataset): Without or with ``labels``.
-
-    Returns:
-        dict[str, int]: ``samples``, ``patients``, ``images``; ``negative`` and
-        ``positive`` where there are classes; a number for each class of lesions.
-    """
-    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-    views = {view['img_id']: view for sample in samples
-             for view in sample.get('views', dict(main=sample)).values()}
-    numbers = dict(
-        samples=len(samples),
-        patients=len({sample['patient_id'] for sample in samples}),
-        images=len(views))
-    if any('gt_label' in sample for sample in samples):
-        labels = Counter(sample.get('gt_label') for sample in samples)
-        numbers.update(negative=labels[0], positive=labels[1])
-    lesions = Counter(instance['bbox_label'] for view in views.values()
-                      for instance in view.get('instances', ()))
-    for label, name in enumerate(dataset.metainfo['classes']):
-        if lesions[label]:
-            numbers[name] = lesions[label]
-    return numbers
 
 
 def main() -> None:
