@@ -1,5 +1,5 @@
 """Train and test a config on each fold of its data; report mean and spread."""
-from mammo_plugins.apis.cross_validation import FIRST, cross_validate
+from mammo_plugins.apis.cross_validation import cross_validate
 from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.cli.errors import user_errors
 
@@ -11,12 +11,12 @@ def parse_args():
     """Read the command line."""
     arguments = parser(
         'Train and test a config on each fold that a converter wrote with --split '
-        f"kfold: whatever the config calls {FIRST} becomes fold_2 and so on. Its list "
-        'preparation names commands that come before the training of a fold, written '
-        f'for {FIRST}. What is done is not done again; an interrupted run is gone on '
-        'with. Writes WORK_DIR/cross_validation.md: mean and standard deviation over '
+        'kfold: its data sets have the number of the fold as their fold. Its list '
+        'preparation names commands that come before the training of a fold, whose '
+        'number stands in them as {fold}. What is done is not done again; an '
+        'interrupted run is gone on with. Writes WORK_DIR/cross_validation.md: mean and standard deviation over '
         'the folds.', EXAMPLE)
-    arguments.add_argument('config', help=f'config file of {FIRST}')
+    arguments.add_argument('config', help='config file, of one of the folds')
     arguments.add_argument(
         '--work-dir', help='(default: work_dirs/cross_validation/NAME_OF_CONFIG)')
     arguments.add_argument(

@@ -1,4 +1,5 @@
 """A config trained and tested on each fold of its data."""
+import copy
 import hashlib
 import json
 import os.path as osp
@@ -6,48 +7,48 @@ import re
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 from mmengine.config import Config
 from tqdm import tqdm
 
 from mammo_plugins import version
-from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
+from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
+                                               innermost_datasets)
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.structures import in_fold
+from mammo_plugins.structures.splits import FOLD
 
 from .config_loading import ConfigError, load_config
 from .experiments import ROOT, ToolRunner, check_settings
 from .mixed_precision import enable_amp
-
-FIRST = 'fold_1'
-
-
-def in_fold(text: str, fold: int) -> str:
-    """Return a text of the first fold as it is for another."""
-    return text.replace(FIRST, f'fold_{fold}')
 
 
 def folds_of(cfg: Config) -> List[int]:
     """Return the folds whose annotation of the test part is there.
 
     Raises:
-        ConfigError: If the config is not of the first fold, or there are not two.
+        ConfigError: If the test part is of no fold, or there are not two.
     """
     (_, dataset), *_ = innermost_datasets(
         'test_dataloader.dataset', cfg.test_dataloader.dataset)
-    # where the tools run
-    ann_file = ROOT / (dataset.get('data_root') or '') / dataset.ann_file
-    if FIRST not in str(ann_file):
+    if dataset.get('fold') is None or FOLD not in dataset.ann_file:
         raise ConfigError(
             f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
-            f'expected one of {FIRST}, as converters write with --split kfold')
+            "expected one of a fold, such as fold=1 and "
+            "ann_file='annotations/fold_{fold}/test.json', as converters write with "
+            '--split kfold')
+
+    def file_of(fold: int) -> Path:  # where the tools run
+        return ROOT / annotation_file(dict(dataset, fold=fold))
+
     found: List[int] = []
-    while Path(in_fold(str(ann_file), len(found) + 1)).is_file():
+    while file_of(len(found) + 1).is_file():
         found.append(len(found) + 1)
     if len(found) < 2:
-        raise ConfigError(f'{in_fold(str(ann_file), len(found) + 1)}: no such file; '
+        raise ConfigError(f'{file_of(len(found) + 1)}: no such file; '
                           'expected at least two folds; convert with --split kfold '
                           '(and --val-folds where the config validates)')
     return found
@@ -79,8 +80,23 @@ def prepared(cfg: Config) -> List[Config]:
             for word in shlex.split(command) if is_config(word)]
 
 
+def set_fold(node: Any, fold: int) -> Optional[int]:
+    """Set the field ``fold`` of all data sets in a config; return what it was."""
+    was = None
+    if isinstance(node, dict):
+        if 'ann_file' in node and node.get('fold') is not None:
+            was, node['fold'] = node['fold'], fold
+        node = list(node.values())
+    for inner in node if isinstance(node, (list, tuple)) else ():
+        was = set_fold(inner, fold) or was
+    return was
+
+
 class Fold:
     """The commands and configs of a fold.
+
+    Its data sets have its number as their ``fold``, and so has ``{fold}`` in the
+    commands of the preparation.
 
     What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
     gets a key behind its name: a hash of the command, of the configs that it names as
@@ -89,7 +105,7 @@ class Fold:
     is not taken.
 
     Args:
-        cfg (Config): Of the first fold, with its options.
+        cfg (Config): Of one of the folds, with its options.
         fold (int): Which.
         options (dict, optional): ``--cfg-options``; those that a config of the
             preparation has as well reach it too.
@@ -99,6 +115,8 @@ class Fold:
     def __init__(self, cfg: Config, fold: int, options: Optional[dict],
                  amp: bool) -> None:
         self.fold, self.options, self.amp = fold, options or {}, amp
+        # the number that names of parts have in the configs
+        self.of_config = set_fold(copy.deepcopy(cfg._cfg_dict), fold) or fold
         self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
         self.configs: Dict[str, str] = {}  # texts of those that preparation names
         self.commands = [self._command(shlex.split(command))
@@ -117,24 +135,45 @@ class Fold:
         texts = {word: self._text(cfg) for word, cfg in zip(
             filter(is_config, words), own)}
         self.configs.update(texts)
-        made = [word if is_config(word) else self._named(word) for word in words]
+        made = [word if is_config(word) else self._word(word) for word in words]
         for place, flag in enumerate(made[:-1]):
             if flag in ('--out', '--work-dir'):
                 path = Path(made[place + 1])
                 key = self._key([made, texts], own, made)
-                self._keyed[str(path)] = made[place + 1] = str(
+                made[place + 1] = str(
                     path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
+                self._keyed[str(Path(in_fold(words[place + 1], self.of_config)))] = (
+                    made[place + 1])
         return made
 
+    def _word(self, word: str) -> str:
+        """Return a word of a command for this fold, parts by their keys."""
+        named = in_fold(word, self.of_config)
+        keyed = self._named(named)
+        return in_fold(word, self.fold) if keyed == named else keyed
+
     def _text(self, cfg: Config) -> str:
-        """Return a config as it is in this fold."""
+        """Return a config as it is in this fold.
+
+        Raises:
+            ConfigError: If it names a file of the fold that it is written for.
+        """
         if self.amp:
             enable_amp(cfg)
-        return self._named(cfg.pretty_text)
+        cfg = copy.deepcopy(cfg)
+        cfg.pop('preparation', None)
+        set_fold(cfg._cfg_dict, self.fold)
+        text = self._named(cfg.pretty_text)
+        other = re.search(rf'[^\'"]*fold_{self.of_config}(?![0-9_])[^\'"]*', text)
+        if other and self.fold != self.of_config:
+            raise ConfigError(
+                f'{cfg.filename}: {other[0].strip()} is of one fold; expected what a '
+                'command of preparation makes, behind its --out or --work-dir, or '
+                'data sets with fold and {fold} in ann_file')
+        return text
 
     def _named(self, text: str) -> str:
-        """Return a text of the first fold for this one, parts by their keys."""
-        text = in_fold(text, self.fold)
+        """Return a text with the parts by their keys."""
         for name, keyed in self._keyed.items():
             text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
         return text
@@ -145,8 +184,8 @@ class Fold:
         for cfg in configs:
             for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
                 for _, dataset in innermost_datasets('', loader.dataset):
-                    files.add(str(ROOT / self._named(osp.join(
-                        dataset.get('data_root') or '', dataset.get('ann_file', '')))))
+                    files.add(str(ROOT / self._named(annotation_file(
+                        dict(dataset, fold=self.fold)))))
         files = {file for file in files if file.endswith('.json')
                  and osp.isfile(file) and not self._is_part(file)}
         read = {osp.relpath(file, ROOT): hashlib.sha256(
@@ -211,7 +250,7 @@ def cross_validate(config: str, work_dir: Optional[str] = None,
     """Run all folds and write the table.
 
     Args:
-        config (str): Config file of the first fold.
+        config (str): Config file, of one of the folds.
         work_dir (str, optional): Defaults to ``None``,
             work_dirs/cross_validation/NAME_OF_CONFIG.
         folds (Sequence[int], optional): Defaults to ``None``, all there are.

@@ -7,8 +7,9 @@ from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
-                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, synthetic_images,
+                                      AnnotationError, Exam, ImageRoots,
+                                      Lesion, View, exams_from_coco,
+                                      generation_of, in_fold, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
@@ -67,6 +68,9 @@ class ExamDataset(BaseDataset):
         extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
+        fold (int, optional): Of a cross-validation: takes the place of ``{fold}`` in
+            ``ann_file``, such as ``annotations/fold_{fold}/train.json``. Defaults to
+            ``None``.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
@@ -76,8 +80,9 @@ class ExamDataset(BaseDataset):
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named,
-            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list, or the
-            pipeline registers breasts that were moved by chance.
+            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list,
+            ``ann_file`` has ``{fold}`` and ``fold`` is none, or the pipeline registers
+            breasts that were moved by chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -96,6 +101,7 @@ class ExamDataset(BaseDataset):
                  other_classes: Sequence[str] = (),
                  ignored_classes: Sequence[str] = (),
                  extra_roots: Sequence[str] = (),
+                 fold: Optional[int] = None,
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
@@ -125,8 +131,13 @@ class ExamDataset(BaseDataset):
         self.ignored_classes = tuple(ignored_classes)
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
+        self.fold = fold
         super().__init__(*args, **kwargs)
         check_registration(self.pipeline.transforms)
+
+    def _join_prefix(self) -> None:
+        self.ann_file = in_fold(self.ann_file, self.fold)
+        super()._join_prefix()
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file.

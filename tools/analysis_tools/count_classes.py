@@ -7,6 +7,7 @@ from mammo_plugins.cli.arguments import add_config_arguments, parser
 from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS
+from mammo_plugins.structures import in_fold
 
 EXAMPLE = ('python tools/analysis_tools/count_classes.py '
            'configs/_base_/datasets/vindr_breast.py')
@@ -35,7 +36,7 @@ def main() -> None:
             if loader:
                 for _, dataset in innermost_datasets(part, loader.dataset):
                     dataset.pipeline = []
-                    name = f'{part} ({dataset.ann_file})'
+                    name = f"{part} ({in_fold(dataset.ann_file, dataset.get('fold'))})"
                     counts[name] = count(DATASETS.build(dataset))
         if not counts:
             raise ConfigError(f'{args.config}: no train, val or test_dataloader')
