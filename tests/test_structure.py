@@ -27,6 +27,8 @@ LAYERS = (
 # used alone, without networks
 WITHOUT_TORCH = ('anatomy', 'synthesis', 'io', 'structures', 'evaluation.functional')
 LONGEST = 400  # lines of a file
+# tools that are several steps: what a user sees of each, and commands one after another
+WITH_STEPS = {'demo.py', 'infer.py', 'synthesize.py', 'analysis_tools/plot_froc.py'}
 
 
 class Import(NamedTuple):
@@ -206,6 +208,17 @@ def test_what_is_used_alone_needs_no_networks(graph, package):
         for each in imports(ast.parse(path.read_text(encoding='utf-8')), ''):
             assert each.module.partition('.')[0] not in (
                 'torch', 'torchvision', 'mmcv', 'mmdet', 'mmpretrain'), (path, each)
+
+
+def test_tools_are_thin():
+    """Arguments and a call; one function besides for what the arguments say."""
+    fat = {}
+    for path in sources('tools'):
+        functions = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
+                     if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        if len(functions - {'parse_args', 'main'}) > 1:
+            fat[path.relative_to(ROOT / 'tools').as_posix()] = sorted(functions)
+    assert not fat.keys() - WITH_STEPS
 
 
 def test_no_file_is_long():

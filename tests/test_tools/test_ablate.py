@@ -250,12 +250,12 @@ def test_macro_f1_is_compared_at_thresholds_of_the_validation_part():
     assert {column for table in config.tables for column in table.columns.values()} == {
         'roc/auc', 'roc/macro_f1@chosen'}
     rows = ['no-fusion_r18', 'oversampled', 'synthesis']
-    runs = [run for run in ablate.plan(config, [2], rows) if 'command' not in
+    runs = [run for run in ablation.plan(config, [2], rows) if 'command' not in
             run.settings]
     assert len(runs) == 4  # what synthesis needs too
     for run in runs:
         merged = Config.fromfile(ROOT / run.settings.config)
-        words = ablate.options_of(run, config)
+        words = ablation.options_of(run, config)
         merged.merge_from_dict(dict(word.split('=', 1) for word in words[1:]))
         assert merged.test_evaluator.threshold_from == str(
             run.folder / 'val/roc.json')
