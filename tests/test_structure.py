@@ -27,6 +27,8 @@ LAYERS = (
 # used alone, without networks
 WITHOUT_TORCH = ('anatomy', 'synthesis', 'io', 'structures', 'evaluation.functional')
 LONGEST = 400  # lines of a file
+# tools that are several steps: what a user sees of each, and commands one after another
+WITH_STEPS = {'demo.py', 'infer.py', 'synthesize.py', 'analysis_tools/plot_froc.py'}
 
 
 class Import(NamedTuple):
@@ -208,6 +210,17 @@ def test_what_is_used_alone_needs_no_networks(graph, package):
                 'torch', 'torchvision', 'mmcv', 'mmdet', 'mmpretrain'), (path, each)
 
 
+def test_tools_are_thin():
+    """Arguments and a call; one function besides for what the arguments say."""
+    fat = {}
+    for path in sources('tools'):
+        functions = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
+                     if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+        if len(functions - {'parse_args', 'main'}) > 1:
+            fat[path.relative_to(ROOT / 'tools').as_posix()] = sorted(functions)
+    assert not fat.keys() - WITH_STEPS
+
+
 def test_no_file_is_long():
     long = {str(path.relative_to(ROOT)): lines for path in sources(PACKAGE, 'tools')
             for lines in [len(path.read_text(encoding='utf-8').splitlines())]
@@ -314,3 +327,17 @@ def test_imports_are_sorted_and_used(folder):
             wrong += [f'{path.relative_to(ROOT)}:{each} unused'
                       for each in unused_imports(text)]
     assert not wrong
+
+
+def test_one_place_rasterises_outlines():
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+             if re.search(r'frPyObjects|fillPoly|polygon2mask|skimage\.draw',
+                          path.read_text(encoding='utf-8'))}
+    assert calls == {f'{PACKAGE}/structures/masks.py'}
+
+
+def test_one_place_reads_and_writes_arrays():
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+             if re.search(r'np\.(load|savez\w*|save)\(|write_array\(',
+                          path.read_text(encoding='utf-8'))}
+    assert calls == {f'{PACKAGE}/io/arrays.py'}

@@ -1,43 +1,22 @@
 """Train and test a config on each fold of its data; report mean and spread."""
-import hashlib
-import json
-import os.path as osp
-import re
-import shlex
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Dict, List, Optional
-
-import numpy as np
-from mmengine.config import Config
-from tqdm import tqdm
-
-from mammo_plugins.apis import ToolRunner, check_settings
-from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.apis.cross_validation import cross_validate
 from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.cli.runs import enable_amp
-from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
-from mammo_plugins.evaluation.functional.bootstrap import json_number
-from mammo_plugins.io import atomic_path, read_json, write_json
-from mammo_plugins.version import __version__
 
-ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ('python tools/cross_validate.py '
            'configs/blending/mask-rcnn_r50_inbreast_blending.py')
-FIRST = 'fold_1'
 
 
 def parse_args():
     """Read the command line."""
     arguments = parser(
         'Train and test a config on each fold that a converter wrote with --split '
-        f"kfold: whatever the config calls {FIRST} becomes fold_2 and so on. Its list "
-        'preparation names commands that come before the training of a fold, written '
-        f'for {FIRST}. What is done is not done again; an interrupted run is gone on '
-        'with. Writes WORK_DIR/cross_validation.md: mean and standard deviation over '
+        'kfold: its data sets have the number of the fold as their fold. Its list '
+        'preparation names commands that come before the training of a fold, whose '
+        'number stands in them as {fold}. What is done is not done again; an '
+        'interrupted run is gone on with. Writes WORK_DIR/cross_validation.md: mean and standard deviation over '
         'the folds.', EXAMPLE)
-    arguments.add_argument('config', help=f'config file of {FIRST}')
+    arguments.add_argument('config', help='config file, of one of the folds')
     arguments.add_argument(
         '--work-dir', help='(default: work_dirs/cross_validation/NAME_OF_CONFIG)')
     arguments.add_argument(
@@ -56,228 +35,12 @@ def parse_args():
     return args
 
 
-def in_fold(text: str, fold: int) -> str:
-    """Return a text of the first fold as it is for another."""
-    return text.replace(FIRST, f'fold_{fold}')
-
-
-def folds_of(cfg: Config) -> List[int]:
-    """Return the folds whose annotation of the test part is there.
-
-    Raises:
-        ConfigError: If the config is not of the first fold, or there are not two.
-    """
-    (_, dataset), *_ = innermost_datasets(
-        'test_dataloader.dataset', cfg.test_dataloader.dataset)
-    # where the tools run
-    ann_file = ROOT / (dataset.get('data_root') or '') / dataset.ann_file
-    if FIRST not in str(ann_file):
-        raise ConfigError(
-            f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
-            f'expected one of {FIRST}, as converters write with --split kfold')
-    found: List[int] = []
-    while Path(in_fold(str(ann_file), len(found) + 1)).is_file():
-        found.append(len(found) + 1)
-    if len(found) < 2:
-        raise ConfigError(f'{in_fold(str(ann_file), len(found) + 1)}: no such file; '
-                          'expected at least two folds; convert with --split kfold '
-                          '(and --val-folds where the config validates)')
-    return found
-
-
-def is_config(word: str) -> bool:
-    """Tell whether a word of a command is a config of the repository."""
-    return word.startswith('configs/') and word.endswith('.py')
-
-
-# options that are meant for the trainings of the folds alone
-_OF_ONE_RUN = ('load_from', 'resume', 'work_dir')
-
-
-def has_setting(cfg: Config, key: str) -> bool:
-    """Tell whether a config has the setting that an option names."""
-    node = cfg
-    for part in key.split('.'):
-        try:
-            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return False
-    return True
-
-
-def prepared(cfg: Config) -> List[Config]:
-    """Return the configs that the commands of a preparation name."""
-    return [load_config(str(ROOT / word)) for command in cfg.get('preparation', ())
-            for word in shlex.split(command) if is_config(word)]
-
-
-class Fold:
-    """The commands and configs of a fold.
-
-    What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
-    gets a key behind its name: a hash of the command, of the configs that it names as
-    they are with their options, of the annotation files that these and it read, and
-    so of the parts before it, and of the package's version. What was made otherwise
-    is not taken.
-
-    Args:
-        cfg (Config): Of the first fold, with its options.
-        fold (int): Which.
-        options (dict, optional): ``--cfg-options``; those that a config of the
-            preparation has as well reach it too.
-        amp (bool): ``--amp``, of all trainings.
-    """
-
-    def __init__(self, cfg: Config, fold: int, options: Optional[dict],
-                 amp: bool) -> None:
-        self.fold, self.options, self.amp = fold, options or {}, amp
-        self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
-        self.configs: Dict[str, str] = {}  # texts of those that preparation names
-        self.commands = [self._command(shlex.split(command))
-                         for command in cfg.get('preparation', ())]
-        self.text = self._text(cfg)
-        self.settings = dict(sha256=self._key(
-            [self.text, self.commands, self.configs], [cfg], []))
-
-    def _command(self, words: List[str]) -> List[str]:
-        """Return the words of a command, its output's name with the key."""
-        words = words[1:] if words[:1] == ['python'] else words
-        own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
-        own = [load_config(cfg.filename, {
-            key: value for key, value in self.options.items()
-            if key not in _OF_ONE_RUN and has_setting(cfg, key)}) for cfg in own]
-        texts = {word: self._text(cfg) for word, cfg in zip(
-            filter(is_config, words), own)}
-        self.configs.update(texts)
-        made = [word if is_config(word) else self._named(word) for word in words]
-        for place, flag in enumerate(made[:-1]):
-            if flag in ('--out', '--work-dir'):
-                path = Path(made[place + 1])
-                key = self._key([made, texts], own, made)
-                self._keyed[str(path)] = made[place + 1] = str(
-                    path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
-        return made
-
-    def _text(self, cfg: Config) -> str:
-        """Return a config as it is in this fold."""
-        if self.amp:
-            enable_amp(cfg)
-        return self._named(cfg.pretty_text)
-
-    def _named(self, text: str) -> str:
-        """Return a text of the first fold for this one, parts by their keys."""
-        text = in_fold(text, self.fold)
-        for name, keyed in self._keyed.items():
-            text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
-        return text
-
-    def _key(self, content: list, configs: List[Config], words: List[str]) -> str:
-        """Return a hash of settings, annotation files they read and the version."""
-        files = {str(ROOT / word) for word in words}
-        for cfg in configs:
-            for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
-                for _, dataset in innermost_datasets('', loader.dataset):
-                    files.add(str(ROOT / self._named(osp.join(
-                        dataset.get('data_root') or '', dataset.get('ann_file', '')))))
-        files = {file for file in files if file.endswith('.json')
-                 and osp.isfile(file) and not self._is_part(file)}
-        read = {osp.relpath(file, ROOT): hashlib.sha256(
-            Path(file).read_bytes()).hexdigest() for file in files}
-        text = json.dumps([__version__, content, read], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _is_part(self, file: str) -> bool:
-        """Tell whether a file is made by the preparation, whose key counts."""
-        return any(file.startswith(str(ROOT / keyed)) for keyed in self._keyed.values())
-
-
-def run_fold(args, cfg: Config, fold: int, folder: Path, tools: ToolRunner) -> None:
-    """Prepare, train and test one fold, as far as that is not done."""
-    result = folder / 'result.json'
-    own = Fold(cfg, fold, args.cfg_options, args.amp)
-    check_settings(folder, own.settings,
-                   'delete it to run it anew, or give another --work-dir')
-    if result.is_file():
-        return
-    log, config = folder / 'cross_validate.log', folder / Path(args.config).name
-    for path, text in {args.config: own.text, **own.configs}.items():
-        with atomic_path(folder / Path(path).name) as temporary:
-            temporary.write_text(text, encoding='utf-8')
-    for number, words in enumerate(own.commands, 1):
-        done = folder / f'prepared_{number}.json'
-        if not done.is_file():
-            tools.call([str(folder / Path(word).name) if is_config(word) else word
-                        for word in words], log)
-            write_json(done, dict(command=words))
-    tools.train_and_test(str(config), folder, [], log)
-    # of the runner: a file by the time of the test
-    figures = json.loads(sorted(folder.glob('2*/2*.json'))[-1].read_text())
-    write_json(result, dict(fold=fold, figures={
-        name: json_number(value) for name, value in figures.items()}))
-
-
-def table(results: Dict[int, Dict[str, float]]) -> List[str]:
-    """Return the lines of a table: each figure's mean, deviation and folds."""
-    folds = list(results)
-    names = [name for name in results[folds[0]]
-             if not name.endswith(('_low', '_high')) and name != 'data_time'
-             and all(name in found for found in results.values())]
-    lines = ['| figure | mean ± standard deviation | '
-             + ' | '.join(f'fold {fold}' for fold in folds) + ' |',
-             '|---|' + '---|' * (len(folds) + 1)]
-    for name in names:
-        values = np.array([results[fold][name] for fold in folds], float)  # null: NaN
-        known = values[np.isfinite(values)]  # a fold may lack what a figure wants
-        spread = f'{known.std(ddof=1):.3f}' if len(known) > 1 else '–'
-        mean = f'{known.mean():.3f} ± {spread}' if len(known) else '–'
-        if 0 < len(known) < len(values):
-            mean += f' (of {len(known)} folds)'
-        title = 'seconds a batch of the test' if name == 'time' else name
-        lines.append(f'| {title} | {mean} | '
-                     + ' | '.join(f'{value:.3f}' for value in values) + ' |')
-    return lines
-
-
 def main() -> None:
-    """Run all folds and write the table."""
+    """Run."""
     args = parse_args()
     with user_errors(args):
-        cfg = load_config(args.config)
-        # what preparation alone has is none of this config's settings
-        parts = prepared(cfg)
-        cfg = load_config(args.config, {
-            key: value for key, value in (args.cfg_options or {}).items()
-            if key in _OF_ONE_RUN or has_setting(cfg, key)
-            or not any(has_setting(part, key) for part in parts)})
-        args.config = str(Path(args.config).resolve())
-        there = folds_of(cfg)
-        folds = args.folds or there
-        unknown = sorted(set(folds) - set(there))
-        if unknown:
-            raise ConfigError(f'--folds {unknown[0]}: no such fold; there are '
-                              f'{len(there)}')
-        out = Path(args.work_dir or ROOT / 'work_dirs/cross_validation'
-                   / Path(args.config).stem).resolve()
-        done = [fold for fold in folds if (out / f'fold_{fold}/result.json').is_file()]
-        if done:
-            print(f'{out}: fold {", ".join(map(str, done))} of {len(folds)} done before')
-        tools = ToolRunner(ROOT, threads=1 if args.jobs > 1 else None)
-        with ThreadPoolExecutor(args.jobs) as pool:
-            list(tqdm(pool.map(lambda fold: run_fold(
-                args, cfg, fold, out / f'fold_{fold}', tools), folds),
-                total=len(folds), desc='folds', unit='fold'))
-        results = {}
-        for fold in there:
-            path = out / f'fold_{fold}/result.json'
-            if path.is_file():
-                results[fold] = read_json(path)['figures']
-        lines = [f'{args.config}, {len(results)} of {len(there)} folds', '',
-                 *table(results)]
-        with atomic_path(out / 'cross_validation.md') as temporary:
-            temporary.write_text('\n'.join(lines) + '\n', encoding='utf-8')
-        write_json(out / 'cross_validation.json', results)
-    print('\n'.join(lines))
-    print(f'table: {out / "cross_validation.md"}')
+        cross_validate(args.config, args.work_dir, args.folds, args.jobs, args.amp,
+                       args.cfg_options)
 
 
 if __name__ == '__main__':

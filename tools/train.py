@@ -11,10 +11,11 @@ from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
+from mammo_plugins.apis.mixed_precision import enable_amp
 from mammo_plugins.apis.work_dir import begin_training
 from mammo_plugins.cli.arguments import add_run_arguments, parser
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.cli.runs import enable_amp, prepare_run
+from mammo_plugins.cli.runs import prepare_run
 from mammo_plugins.engine.checkpoint import require_file
 from mammo_plugins.engine.distributed import close_process_group
 from mammo_plugins.engine.pretrained import (check_pretrained_files,

@@ -4,12 +4,12 @@ _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 train = '''
     python tools/train.py configs/blending/blending-gan_no-prior_inbreast.py
-    --work-dir work_dirs/blending-gan_no-prior_inbreast_fold_1 --resume
+    --work-dir work_dirs/blending-gan_no-prior_inbreast_fold_{fold} --resume
 '''
 images = '''
     python tools/synthesize.py configs/blending/blending-gan_no-prior_inbreast.py
-    work_dirs/blending-gan_no-prior_inbreast_fold_1/epoch_200.pth --count 200
-    --out data/inbreast_no-prior_fold_1
+    work_dirs/blending-gan_no-prior_inbreast_fold_{fold}/epoch_200.pth --count 200
+    --out data/inbreast_no-prior_fold_{fold}
 '''
 preparation = [_base_.bank, train, images]
 del train, images

@@ -6,7 +6,6 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
-import pycocotools.mask as coco_mask
 import torch
 from mmcv.transforms import Compose
 from mmengine.config import Config
@@ -20,7 +19,7 @@ from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
                                                             check_bank)
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
-from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures import AnnotationError, mask_to_segmentation
 from mammo_plugins.synthesis import mixed_gradient_blend, poisson_blend
 
 from .config_loading import ConfigError
@@ -287,8 +286,7 @@ class BlendedImages(SyntheticSet):
         lesion = cv2.resize(view['lesion_mask'].astype(np.float32), whole.shape[::-1],
                             interpolation=cv2.INTER_LINEAR) >= 0.5
         mask = frame.image_to_source(lesion.astype(np.uint8))
-        encoded = coco_mask.encode(np.asfortranarray(mask))
         return image, dict(
             name=self.dataset.metainfo['classes'][0], bbox=list(mask_bbox(mask > 0)),
-            birads=None, pathology=pathology, segmentation=dict(
-                size=list(mask.shape), counts=encoded['counts'].decode()))
+            birads=None, pathology=pathology,
+            segmentation=mask_to_segmentation(mask))

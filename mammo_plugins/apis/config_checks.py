@@ -7,11 +7,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.datasets.class_lists import REST
+from mammo_plugins.datasets.categories import REST
 from mammo_plugins.datasets.pipeline import is_named, steps_of
 from mammo_plugins.engine.classes import classes_of
-from mammo_plugins.engine.data_configs import (dataloaders, dataset_class, datasets,
-                                               image_roots, innermost_datasets)
+from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
+                                               dataset_class, datasets, image_roots,
+                                               innermost_datasets)
 from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
                                                           without_batch)
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
@@ -58,9 +59,8 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
     """
     for field, loader in dataloaders(cfg, parts):
         for _, dataset in datasets('dataset', loader.get('dataset') or {}):
-            path = osp.join(dataset.get('data_root') or '',
-                            dataset.get('ann_file') or '')
-            if dataset.get('ann_file') and not osp.isfile(path):
+            path = annotation_file(dataset)
+            if path and not osp.isfile(path):
                 raise ConfigError(
                     f'{path}: no such annotation file ({field}.dataset); '
                     'make it with one of tools/dataset_converters or as '
@@ -117,7 +117,7 @@ def check_outlines(cfg: Config) -> None:
     """
     for field, dataset in innermost_datasets('train_dataloader.dataset',
                                              cfg.train_dataloader.dataset):
-        path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+        path = annotation_file(dataset)
         if not _loads_masks(dataset.get('pipeline')) or not osp.isfile(path):
             continue
         data = load_coco(path, image_roots(dataset))
@@ -166,7 +166,7 @@ def check_out_of_fold(cfg: Config) -> None:
         return
     for field, dataset in innermost_datasets('train_dataloader.dataset',
                                              cfg.train_dataloader.dataset):
-        path = osp.join(dataset.get('data_root') or '', dataset.get('ann_file') or '')
+        path = annotation_file(dataset)
         patients = {image.get('patient_id')
                     for image in load_coco(path, image_roots(dataset))['images']}
         lacking = len(patients - held.keys())
@@ -223,8 +223,8 @@ def _annotation_files(cfg: Config, part: str) -> Dict[str, str]:
     files = {}
     for _, loader in dataloaders(cfg, [part]):
         for _, dataset in innermost_datasets('', loader.get('dataset') or {}):
-            if dataset.get('ann_file'):
-                path = osp.join(dataset.get('data_root') or '', dataset['ann_file'])
+            path = annotation_file(dataset)
+            if path:
                 files[osp.realpath(path)] = path
     return files
 

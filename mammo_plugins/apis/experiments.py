@@ -16,6 +16,8 @@ from mammo_plugins.stopping import run_child
 
 from .config_loading import ConfigError, load_config
 
+ROOT = Path(__file__).resolve().parents[2]  # of the repository, with tools and configs
+
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:
     """Keep what a run depends on in its folder, or compare with what is there.

@@ -5,8 +5,8 @@ from typing import Any, Dict, Iterator, Sequence, Set, Tuple
 from mmengine.config import Config
 
 from mammo_plugins.datasets.pipeline import steps_of
-from mammo_plugins.engine.data_configs import (datasets, image_roots,
-                                               innermost_datasets)
+from mammo_plugins.engine.data_configs import (annotation_file, datasets,
+                                               image_roots, innermost_datasets)
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import load_coco, synthetic_images
 from mammo_plugins.structures.lesion_bank import (LesionBank, generation_of,
@@ -21,11 +21,10 @@ def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:
     if not dataset:
         return
     for field, inner in innermost_datasets(f'{part}_dataloader.dataset', dataset):
-        if inner.get('ann_file'):
-            path = osp.join(inner.get('data_root') or '', inner.ann_file)
-            if osp.isfile(path):  # a test part may come later
-                # mmdet's data sets too, which need not be exams
-                yield field, path, load_coco(path, image_roots(inner))
+        path = annotation_file(inner)
+        if osp.isfile(path):  # a test part may come later
+            # mmdet's data sets too, which need not be exams
+            yield field, path, load_coco(path, image_roots(inner))
 
 
 def _source(data: dict) -> str:

@@ -63,24 +63,3 @@ def check_device(device: Optional[str]) -> None:
     """
     if device and device.startswith('cuda') and not torch.cuda.is_available():
         raise ConfigError(f'--device {device}: there is no GPU here')
-
-
-def enable_amp(cfg: Config) -> None:
-    """Train with automatic mixed precision.
-
-    Raises:
-        ConfigError: If there is no accelerator, which MMEngine's needs.
-    """
-    if not torch.cuda.is_available():
-        raise ConfigError('--amp: mixed precision needs a GPU and there is none '
-                          'here; train without it')
-    stages = cfg.train_cfg.get('stages') or {}
-    own = [stage.optim_wrapper for stage in stages.values()
-           if stage.get('optim_wrapper')]
-    for wrapper in [cfg.optim_wrapper, *own]:
-        # several optimisers, each of a part of the model
-        parts = [part for part in wrapper.values()
-                 if isinstance(part, dict) and 'optimizer' in part]
-        for each in parts or [wrapper]:
-            each.type = 'AmpOptimWrapper'
-            each.loss_scale = 'dynamic'

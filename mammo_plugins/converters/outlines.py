@@ -8,8 +8,8 @@ import numpy as np
 import pycocotools.mask as coco_mask
 
 from mammo_plugins.io import MammogramError, read_mammogram
-from mammo_plugins.structures import (same_outline, segmentation_extent,
-                                      segmentation_fault)
+from mammo_plugins.structures import (mask_to_segmentation, same_outline,
+                                      segmentation_extent, segmentation_fault)
 
 from .records import RawLesion
 
@@ -139,7 +139,8 @@ def _of_mask(file: Path, raw: Path, height: int, width: int,
     share = mask.mean()
     if share > _INVERTED:
         return None, f'mask of nearly the whole image: {file}: {share:.0%}; inverted?'
-    outline = _of_rle(coco_mask.encode(np.asfortranarray(mask)))
+    code = mask_to_segmentation(mask)
+    outline = _outline(coco_mask.toBbox(code), coco_mask.area(code), code)
     return outline, (f'mask that covers more than half of its image: {file}: '
                      f'{share:.0%}; inverted?' if share > 0.5 else '')
 
@@ -236,11 +237,6 @@ def _crop(points: np.ndarray, height: int, width: int) -> np.ndarray:
                 kept.append(end)
         points = np.reshape(kept, (-1, 2))
     return _clip(points, height, width)  # of rounding
-
-
-def _of_rle(rle: dict) -> Outline:
-    return _outline(coco_mask.toBbox(rle), float(coco_mask.area(rle)),
-                    dict(size=list(rle['size']), counts=rle['counts'].decode()))
 
 
 def _outline(bbox, area: float, segmentation: Any) -> Outline:

@@ -7,12 +7,13 @@ from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
-                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, synthetic_images,
+                                      AnnotationError, Exam, ImageRoots,
+                                      Lesion, View, exams_from_coco,
+                                      generation_of, in_fold, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
-from .class_lists import NO_CLASS, check_lists, labels_of, without_rest
+from .categories import NO_CLASS, category_labels, check_lists, without_rest
 from .label_rule import LabelRule
 from .pipeline import Pipeline, steps_of
 from .transforms.random_geometry import check_registration
@@ -71,6 +72,9 @@ class ExamDataset(BaseDataset):
         extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
+        fold (int, optional): Of a cross-validation: takes the place of ``{fold}`` in
+            ``ann_file``, such as ``annotations/fold_{fold}/train.json``. Defaults to
+            ``None``.
         ann_file, metainfo, data_root, filter_cfg, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
@@ -80,8 +84,9 @@ class ExamDataset(BaseDataset):
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named,
-            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list, or the
-            pipeline registers breasts that were moved by chance.
+            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list,
+            ``ann_file`` has ``{fold}`` and ``fold`` is none, or the pipeline registers
+            breasts that were moved by chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -100,6 +105,7 @@ class ExamDataset(BaseDataset):
                  other_classes: Union[Sequence[str], str] = (),
                  ignored_classes: Union[Sequence[str], str] = (),
                  extra_roots: Sequence[str] = (),
+                 fold: Optional[int] = None,
                  pipeline: Pipeline = (),
                  **kwargs) -> None:
         if target not in TARGETS:
@@ -124,8 +130,13 @@ class ExamDataset(BaseDataset):
         self.ignored_classes = ignored_classes
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
+        self.fold = fold
         super().__init__(*args, pipeline=steps_of(pipeline), **kwargs)
         check_registration(self.pipeline.transforms)
+
+    def _join_prefix(self) -> None:
+        self.ann_file = in_fold(self.ann_file, self.fold)
+        super()._join_prefix()
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file.
@@ -136,7 +147,9 @@ class ExamDataset(BaseDataset):
         roots = self.roots
         data = load_sound_exams(self.ann_file, roots)
         self._path = roots.path
-        self._label_of = self._map_categories(data['categories'])
+        self._label_of = category_labels(
+            data['categories'], self.metainfo['classes'], self.other_classes,
+            self.ignored_classes, self.ann_file)
         self._dataset_name = data['info']['dataset']
         self._generation = generation_of(data['info'])
         exams = exams_from_coco(data)
@@ -192,18 +205,6 @@ class ExamDataset(BaseDataset):
                 f'{self.ann_file}: {missing}; set modality of ExamDataset to one '
                 f'of {there}')
         return wanted
-
-    def _map_categories(self, categories: List[dict]) -> Dict[int, int]:
-        classes = self.metainfo['classes']
-        if isinstance(classes, str):
-            raise AnnotationError(
-                f'{self.ann_file}: classes {classes!r} is a text; expected a tuple of '
-                f'names, such as ({classes!r}, ) with a comma for one')
-        self.other_classes, self.ignored_classes = without_rest(
-            [category['name'] for category in categories], classes,
-            self.other_classes, self.ignored_classes)
-        return labels_of(self.ann_file, categories, classes, self.other_classes,
-                         self.ignored_classes)
 
     def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}

@@ -2,16 +2,15 @@
 import hashlib
 import json
 import os
-import zipfile
 import zlib
 from logging import WARNING
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
 
-from mammo_plugins.io import atomic_path, read_arrays
+from mammo_plugins.io import read_arrays, write_arrays
 from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
@@ -82,7 +81,7 @@ class PixelCache:
     def _read(self, path: Path,
               stamp: list) -> Optional[Tuple[np.ndarray, Dict[str, Any]]]:
         try:
-            entry = read_arrays(path)
+            entry = read_arrays(path, ('pixels', 'facts', 'checksum'))
             pixels, text = entry['pixels'], str(entry['facts'])
             facts = json.loads(text)
             if facts.pop('_stamp') != stamp:
@@ -104,9 +103,9 @@ class PixelCache:
             return
         text = json.dumps({**facts, '_stamp': stamp})
         try:
-            with atomic_path(path) as temporary, open(temporary, 'xb') as file:
-                _save(file, pixels=pixels, facts=text,
-                      checksum=_checksum(path, pixels, text))
+            # the compression is what takes the time
+            write_arrays(path, dict(pixels=pixels, facts=text, checksum=_checksum(
+                path, pixels, text)), level=1)
         except OSError as error:
             self._writable = False
             print_log(f'{self.folder}: cannot write the pixel cache ({error}); '
@@ -117,12 +116,3 @@ def _checksum(path: Path, pixels: np.ndarray, facts: str) -> int:
     """Return a CRC of an entry; its name tells image and settings."""
     head = f'{path.stem}|{pixels.dtype.str}|{pixels.shape}|{facts}'
     return zlib.crc32(np.ascontiguousarray(pixels), zlib.crc32(head.encode()))
-
-
-def _save(file: BinaryIO, **arrays: Any) -> None:
-    """As ``numpy.savez_compressed``, which is bound by its compression, but fast."""
-    with zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as entry:
-                np.lib.format.write_array(
-                    entry, np.asanyarray(array), allow_pickle=False)

@@ -4,7 +4,7 @@ from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import DATASETS, SCOPE
-from mammo_plugins.structures import ImageRoots
+from mammo_plugins.structures import ImageRoots, in_fold
 
 
 def dataloaders(cfg: Mapping[str, Any],
@@ -54,6 +54,18 @@ def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
     """
     return [(name, inner) for name, inner in datasets(field, dataset)
             if not inner.get('dataset') and not inner.get('datasets')]
+
+
+def annotation_file(dataset: Mapping[str, Any]) -> str:
+    """Return the annotation file of a dataset, of its fold; '' where it names none.
+
+    Args:
+        dataset (dict): Its config, with ``data_root``, ``ann_file`` and, of ours,
+            ``fold``.
+    """
+    name = dataset.get('ann_file') or ''
+    return name and osp.join(dataset.get('data_root') or '',
+                             in_fold(name, dataset.get('fold')))
 
 
 def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:

@@ -1,5 +1,5 @@
 """Reading mammograms (DICOM or pictures) and writing results."""
-from mammo_plugins.io.arrays import read_arrays
+from mammo_plugins.io.arrays import read_arrays, write_arrays
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
 from mammo_plugins.io.json_files import JsonError, parse_json, read_json
@@ -17,5 +17,5 @@ __all__ = [
     'MammogramError', 'MammogramHeader', 'ReadingLimits', 'add_limit_argument',
     'atomic_path', 'file_error', 'file_sha256', 'irregular_kind', 'open_regular',
     'parse_json', 'read_arrays', 'read_header', 'read_json', 'read_mammogram',
-    'walk_folder', 'write_json'
+    'walk_folder', 'write_arrays', 'write_json'
 ]

@@ -1,21 +1,26 @@
-"""Reading NumPy archives that may be damaged, or anything else."""
+"""NumPy archives: read though they may be damaged, or anything else; written whole.
+
+No other module reads or writes one.
+"""
 import zipfile
 from pathlib import Path
-from typing import Dict, Union
+from typing import Any, Dict, Sequence, Union
 
 import numpy as np
 
 from .regular import open_regular
+from .writing import atomic_path
 
 MOST_BYTES = 2**32  # of all arrays together, inflated
 
 
-def read_arrays(path: Union[str, Path],
+def read_arrays(path: Union[str, Path], names: Sequence[str] = (),
                 most: int = MOST_BYTES) -> Dict[str, np.ndarray]:
     """Read an ``.npz`` file whole; nothing in it is executed.
 
     Args:
         path (str | Path): The file.
+        names (Sequence[str]): Arrays that it has to have. Defaults to none.
         most (int): Bytes that its arrays may have together.
 
     Returns:
@@ -23,7 +28,7 @@ def read_arrays(path: Union[str, Path],
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such archive, or holds more.
+        ValueError: If it is no such archive, lacks an array or holds more.
         Exception: zipfile, zlib and NumPy raise nearly anything on damage.
     """
     with open_regular(path) as file:
@@ -35,4 +40,26 @@ def read_arrays(path: Union[str, Path],
             if size > most:
                 raise ValueError(f'{size / 2**30:.1f} GiB inflated; at most '
                                  f'{most / 2**30:g} are read')
+            lacking = [name for name in names if name not in archive.files]
+            if lacking:
+                raise ValueError(f'{lacking[0]} is missing')
             return {name: archive[name] for name in archive.files}
+
+
+def write_arrays(path: Union[str, Path], arrays: Dict[str, Any],
+                 level: int = 6) -> None:
+    """Write an ``.npz`` file, there whole or not at all, which NumPy can load.
+
+    Args:
+        path (str | Path): The file.
+        arrays (dict): By name, what NumPy can make an array of, without objects.
+        level (int): Of compression, 1 (fast) to 9. Defaults to 6, that of
+            ``numpy.savez_compressed``.
+    """
+    with atomic_path(path) as temporary, open(temporary, 'xb') as file, \
+            zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED,
+                            compresslevel=level) as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as entry:
+                np.lib.format.write_array(
+                    entry, np.asanyarray(array), allow_pickle=False)

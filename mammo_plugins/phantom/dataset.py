@@ -8,7 +8,6 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 import cv2
 import numpy as np
-import pycocotools.mask as coco_mask
 
 from mammo_plugins.io import JsonError, read_json, write_json
 from mammo_plugins.phantom.config import PhantomConfig
@@ -18,7 +17,7 @@ from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
                                         make_exam)
 from mammo_plugins.phantom.physics import WHITE
 from mammo_plugins.stopping import start_worker
-from mammo_plugins.structures import split_patients
+from mammo_plugins.structures import mask_to_segmentation, split_patients
 from mammo_plugins.structures.categories import PHANTOM
 
 # a change of what the same parameters produce needs a new number
@@ -147,14 +146,12 @@ def _lesion_records(view: PhantomView, name: str) -> List[Dict[str, Any]]:
     records = []
     for entry in view.lesions:
         x1, y1, x2, y2 = map(float, entry.bbox)
-        rle = coco_mask.encode(np.asfortranarray(entry.mask, np.uint8))
-        rle['counts'] = rle['counts'].decode('ascii')
         records.append({
             'category_id': 1,
             'bbox': [x1, y1, x2 - x1, y2 - y1],
             'area': float(entry.mask.sum()),
             'iscrowd': 0,
-            'segmentation': rle,
+            'segmentation': mask_to_segmentation(entry.mask),
             'birads': entry.finding.birads,
             'pathology': entry.finding.pathology,
             'lesion_id': f'{name}_{entry.finding.number + 1}'

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 
-from mammo_plugins.io import atomic_path, read_arrays
+from mammo_plugins.io import read_arrays, write_arrays
 
 from .coco_exam import AnnotationError
 from .exam import PATHOLOGIES
@@ -145,7 +145,7 @@ class LesionBank:
             LesionBankError: If there is none, it is damaged or something else.
         """
         try:
-            file = read_arrays(path)
+            file = read_arrays(path, ['bank'])
             facts = json.loads(str(file['bank']))
             lesions = [
                 _lesion(*(file[f'{name}_{k}'] for name in _ARRAYS), entry)
@@ -173,9 +173,7 @@ class LesionBank:
         for k, lesion in enumerate(self.lesions):
             arrays.update({f'{name}_{k}': array for name, array in zip(
                 _ARRAYS, (lesion.levels, lesion.mask, lesion.inside))})
-        with atomic_path(path) as temporary:
-            with open(temporary, 'xb') as file:
-                np.savez_compressed(file, bank=np.array(json.dumps(facts)), **arrays)
+        write_arrays(path, dict(bank=json.dumps(facts), **arrays))
 
 
 def _lesion(levels: np.ndarray, mask: np.ndarray, inside: np.ndarray,

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 import cv2
 import numpy as np
 
-from mammo_plugins.io import atomic_path, read_arrays
+from mammo_plugins.io import read_arrays, write_arrays
 
 _CHECKPOINT = 'checkpoint_sha256'  # beside the maps, whose names hold a space
 
@@ -76,10 +76,8 @@ class SaliencyMaps:
     def write(self, path: Union[str, Path]) -> None:
         """Write all maps to one ``.npz`` file, atomically."""
         made_by = {} if self.checkpoint_sha256 is None else {
-            _CHECKPOINT: np.array(self.checkpoint_sha256)}
-        with atomic_path(path) as temporary:
-            with open(temporary, 'xb') as file:
-                np.savez_compressed(file, **self.maps, **made_by)
+            _CHECKPOINT: self.checkpoint_sha256}
+        write_arrays(path, {**self.maps, **made_by})
 
     def require(self, views: Iterable[Mapping[str, Any]]) -> None:
         """Raise :class:`SaliencyError` if a view has no map.

@@ -14,6 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from .fields import is_number, shown
+from .masks import encoded
 
 IGNORED = 255  # in a map of pixels: neither lesion nor background
 SLACK = 1.  # pixels that a rounded coordinate may lie outside its image
@@ -162,8 +163,7 @@ def _check_polygon(polygon: Any, name: str, height: int, width: int) -> None:
 def _polygons_area(polygons: list, height: int, width: int) -> float:
     if not polygons:
         return 0.
-    merged = coco_mask.merge(coco_mask.frPyObjects(polygons, height, width))
-    return float(coco_mask.area(merged))
+    return float(coco_mask.area(encoded(polygons, height, width)))
 
 
 def _read_runs(code: dict, height: int, width: int) -> np.ndarray:

@@ -3,6 +3,7 @@ from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+FOLD = '{fold}'  # in the names of files of a fold
 
 def _grouped(patients: Sequence[str],
              strata: Optional[Sequence[Hashable]]) -> List[List[str]]:
@@ -122,3 +123,19 @@ def kfold_patients(patients: Sequence[str],
         patients, {str(k): 1 / folds for k in range(folds)}, seed, strata)
     return [(sorted(set(distinct) - set(held_out)), held_out)
             for held_out in parts.values()]
+
+
+def in_fold(name: str, fold: Optional[int]) -> str:
+    """Return what a file is called in a fold.
+
+    Args:
+        name (str): With ``{fold}``, such as ``annotations/fold_{fold}/train.json``; any
+            other stays as it is.
+        fold (int, optional): Which, from 1 on.
+
+    Raises:
+        ValueError: If a name with ``{fold}`` comes without one.
+    """
+    if FOLD in name and (not isinstance(fold, int) or fold < 1):
+        raise ValueError(f'{name}: fold is {fold!r}; expected its number, from 1 on')
+    return name.replace(FOLD, str(fold))

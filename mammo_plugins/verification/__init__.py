@@ -3,14 +3,8 @@
 Findings name images and annotations by their ids in the JSON, never a patient, an
 exam or a file, so that a report may be shown to others.
 """
-from .entries import (ERROR, SPLITS, WARNING, Finding, Part, check_exams,
-                      check_geometry, check_lesion_ids, check_splits, read_part)
-from .files import check_files, check_images, make_tasks
-from .labels import check_labels
+from .report import find_annotations, format_report, root_of, verify
 from .training import load_sound_exams
 
-__all__ = [
-    'ERROR', 'SPLITS', 'WARNING', 'Finding', 'Part', 'check_exams', 'check_files',
-    'check_geometry', 'check_images', 'check_labels', 'check_lesion_ids',
-    'check_splits', 'load_sound_exams', 'make_tasks', 'read_part'
-]
+__all__ = ['find_annotations', 'format_report', 'load_sound_exams', 'root_of',
+           'verify']

@@ -3,8 +3,8 @@ from mmengine.config import Config
 
 from mammo_plugins.apis.config_checks import check_annotation_files, warn_of_schedule
 from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.apis.mixed_precision import enable_amp
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.cli.runs import enable_amp
 from mammo_plugins.engine.loops import StageError, stages_of
 
 

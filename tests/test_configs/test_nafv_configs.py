@@ -95,7 +95,7 @@ def test_models_of_siblings(name):
                     for n in (name, 'nafv-net_cdd-cesm'))
     assert ours.model == theirs.model
     assert ours.train_cfg != theirs.train_cfg or (
-        'fold_1' in ours.val_dataloader.dataset.ann_file)
+        ours.val_dataloader.dataset.get('fold') == 1)
 
 
 def test_schedule_is_that_of_the_paper():

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from mammo_plugins.datasets import ExamDataset
+from mammo_plugins.engine.data_configs import annotation_file
 from mammo_plugins.structures import AnnotationError
 
 
@@ -200,3 +201,24 @@ def test_prefix_as_in_mmdet(phantom_root):
 def test_wrong_options(phantom_root, options, said):
     with pytest.raises(ValueError, match=said):
         build(phantom_root, **options)
+
+
+def test_the_fold_is_a_field(phantom_root, train_json):
+    """It names the annotation file; the images lie where they lay."""
+    for fold, images in ((1, 4), (12, 8)):
+        folder = phantom_root / f'annotations/made_{fold}'
+        folder.mkdir()
+        kept = [image['id'] for image in train_json['images'][:images]]
+        (folder / 'train.json').write_text(json.dumps(dict(
+            train_json, images=train_json['images'][:images],
+            annotations=[a for a in train_json['annotations']
+                         if a['image_id'] in kept])))
+        name = 'annotations/made_{fold}/train.json'
+        dataset = build(phantom_root, ann_file=name, fold=fold)
+        assert len(dataset) == images
+        config = dict(data_root=str(phantom_root), ann_file=name, fold=fold)
+        assert dataset.ann_file == annotation_file(config)
+    for fold in (None, 0, '1'):
+        with pytest.raises(ValueError, match='made_.*fold is'):
+            build(phantom_root, ann_file=name, fold=fold)
+    assert len(build(phantom_root, fold=3)) == 24  # of a file that names none

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from mammo_plugins.cli.runs import enable_amp
+from mammo_plugins.apis.mixed_precision import enable_amp
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
 from mammo_plugins.models import (NoiseGenerator, PatchDiscriminator,
                                   UNetGenerator)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis import ToolRunner
+from mammo_plugins.apis import ToolRunner, ablation, ablation_tables
+from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary, roc_summary)
 
@@ -17,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location(
     'ablate_tool', ROOT / 'tools/analysis_tools/ablate.py')
 ablate = importlib.util.module_from_spec(spec)
-sys.modules['ablate_tool'] = ablate  # dataclasses look their module up
 spec.loader.exec_module(ablate)
 
 CONFIG = '''
@@ -49,7 +49,7 @@ def summary(gain):
 def setup(tmp_path, monkeypatch):
     """A config, its document, and tools that only write what the real ones do."""
     (tmp_path / 'results.md').write_text(
-        f'# Results\n\nkept\n{ablate.BEGIN}\nold\n{ablate.END}\nkept too\n')
+        f'# Results\n\nkept\n{ablation_tables.BEGIN}\nold\n{ablation_tables.END}\nkept too\n')
     for name in ('one', 'two', 'another'):
         (tmp_path / f'{name}.py').write_text(
             f'name = {name!r}\ntest_dataloader = dict(dataset=dict(ann_file="a"))')
@@ -71,7 +71,8 @@ def setup(tmp_path, monkeypatch):
             (folder / 'froc.json').write_text(json.dumps(summary(gain)))
 
     monkeypatch.setattr(ToolRunner, 'call', call)
-    monkeypatch.setattr(ablate, 'ROOT', tmp_path)
+    for module in (ablation, ablation_tables):
+        monkeypatch.setattr(module, 'ROOT', tmp_path)
     return config, calls
 
 
@@ -142,7 +143,7 @@ def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
         if change == 'needed':  # only the needed row is run anew
             shutil.rmtree(tmp_path / 'work/seed_1/one')
     if change == 'version':
-        monkeypatch.setattr(ablate, '__version__', '99.0')
+        monkeypatch.setattr('mammo_plugins.version.__version__', '99.0')
     with pytest.raises(SystemExit):
         run(monkeypatch, config, '--seeds', '1')
     assert 'begun with other settings' in capsys.readouterr().err
@@ -161,7 +162,7 @@ def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys
 
     def failing(self, words, log):
         if 'two.py' in words:
-            raise ablate.ConfigError('tools/train.py ended with status 1')
+            raise ConfigError('tools/train.py ended with status 1')
         real(self, words, log)
 
     monkeypatch.setattr(ToolRunner, 'call', failing)
@@ -249,12 +250,12 @@ def test_macro_f1_is_compared_at_thresholds_of_the_validation_part():
     assert {column for table in config.tables for column in table.columns.values()} == {
         'roc/auc', 'roc/macro_f1@chosen'}
     rows = ['no-fusion_r18', 'oversampled', 'synthesis']
-    runs = [run for run in ablate.plan(config, [2], rows) if 'command' not in
+    runs = [run for run in ablation.plan(config, [2], rows) if 'command' not in
             run.settings]
     assert len(runs) == 4  # what synthesis needs too
     for run in runs:
         merged = Config.fromfile(ROOT / run.settings.config)
-        words = ablate.options_of(run, config)
+        words = ablation.options_of(run, config)
         merged.merge_from_dict(dict(word.split('=', 1) for word in words[1:]))
         assert merged.test_evaluator.threshold_from == str(
             run.folder / 'val/roc.json')

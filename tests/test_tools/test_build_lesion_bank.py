@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
+from mammo_plugins.apis.lesion_cutting import CELL, COLUMNS
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import LesionBank
 
@@ -74,9 +75,9 @@ def test_lesions_are_the_pixels_of_their_boxes(run, phantom_root, data, tmp_path
         assert lesion.pixel_spacing_mm == pytest.approx(image['pixel_spacing_mm'])
         assert lesion.image_shape[0] <= image['height']
     with Image.open(tmp_path / 'banks/sheet.png') as sheet:
-        rows = -(-len(bank) // tool.COLUMNS)
-        assert sheet.size == (min(len(bank), tool.COLUMNS) * tool.CELL,
-                              rows * tool.CELL)
+        rows = -(-len(bank) // COLUMNS)
+        assert sheet.size == (min(len(bank), COLUMNS) * CELL,
+                              rows * CELL)
         assert np.asarray(sheet).any()
     with np.load(out) as file:
         facts = str(file['bank'])

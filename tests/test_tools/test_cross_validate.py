@@ -5,19 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mmengine.config import Config
 
 from mammo_plugins.apis import ToolRunner
 from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.engine.data_configs import annotation_file
 
 TOOL = 'tools/cross_validate.py'
 CONFIG = """
-data = dict(data_root='{root}', ann_file='annotations/fold_1/train.json')
+data = dict(
+    data_root='{root}', fold=1, ann_file='annotations/fold_{{fold}}/train.json')
 train_dataloader = dict(dataset=data)
-test_dataloader = dict(dataset=dict(data, ann_file='annotations/fold_1/test.json'))
+test_dataloader = dict(dataset=dict(
+    data, ann_file='annotations/fold_{{fold}}/test.json'))
 model = dict(size=1)
 preparation = ['''
-    python tools/build_lesion_bank.py data/fold_1/train.json
-    --out data/bank_fold_1.npz''', 'tools/train.py {config} --work-dir gan_fold_1']
+    python tools/build_lesion_bank.py data/fold_{{fold}}/train.json
+    --out data/inbreast/lesion_bank_fold_{{fold}}.npz''',
+    'tools/train.py {config} --work-dir gan_fold_{{fold}}']
 """
 RECALLS = {1: 0.5, 2: 0.7, 3: float('nan')}
 
@@ -66,18 +71,33 @@ def test_each_fold_is_prepared_trained_and_tested(setup, tmp_path, run_tool):
         folder = tmp_path / f'out/fold_{fold}'
         assert bank[1:3] == [f'data/fold_{fold}/train.json', '--out']
         # parts have the key of what makes them behind their names
-        assert re.fullmatch(rf'data/bank_fold_{fold}_[0-9a-f]{{8}}\.npz', bank[3])
+        assert re.fullmatch(
+            rf'data/inbreast/lesion_bank_fold_{fold}_[0-9a-f]{{8}}\.npz', bank[3])
         # the config that preparation names is that fold's too
         assert gan[1:3] == [str(folder / 'blending-gan_inbreast.py'), '--work-dir']
         assert re.fullmatch(rf'gan_fold_{fold}_[0-9a-f]{{8}}', gan[3])
         text = Path(gan[1]).read_text()
-        assert f'annotations/fold_{fold}/train.json' in text
-        assert f'lesion_bank_fold_{fold}.npz' in text
+        assert f'fold={fold},' in text and f"'{bank[3]}'" in text
         assert train[1] == test[1] == str(folder / 'detector.py')
         assert test[2] == str(folder / 'trained.pth')
-        text = Path(train[1]).read_text()
-        assert f"'annotations/fold_{fold}/test.json'" in text
-        assert fold == 1 or 'fold_1' not in text
+        cfg = Config.fromfile(train[1])
+        for part in ('train', 'test'):
+            assert annotation_file(cfg[f'{part}_dataloader'].dataset) == str(
+                tmp_path / f'data/annotations/fold_{fold}/{part}.json')
+
+
+def test_a_file_of_one_fold_is_for_no_other(setup, tmp_path, run_tool):
+    """A bank that preparation does not make would be of patients held out."""
+    config, calls = setup
+    config.write_text(config.read_text() + (
+        "model.update(bank='data/my_bank_fold_1.npz')\n"))
+    out = ('--work-dir', tmp_path / 'out')
+    assert run_tool(TOOL, config, *out, '--folds', '1').returncode == 0
+    del calls[:]
+    done = run_tool(TOOL, config, *out, '--folds', '2')
+    assert done.returncode == 2 and not calls
+    assert 'detector.py: data/my_bank_fold_1.npz is of one fold' in (
+        done.err.splitlines()[-1])
 
 
 def test_mean_and_spread(setup, tmp_path, run_tool):
@@ -122,7 +142,7 @@ def test_what_is_done_is_not_done_again(setup, tmp_path, run_tool, monkeypatch):
     (('--folds', '4'), '--folds 4: no such fold; there are 3'),
     (('--jobs', '0'), 'expected at least 1'),
     (('--cfg-options', 'test_dataloader.dataset.ann_file=annotations/test.json'),
-     'expected one of fold_1'),
+     'expected one of a fold'),
     (('--cfg-options', 'test_dataloader.dataset.data_root=no/such'),
      'expected at least two folds'),
 ])
@@ -158,12 +178,12 @@ def test_options_reach_every_fold(setup, tmp_path, run_tool):
 
 PARTS = """
 preparation = [
-    'python tools/build_lesion_bank.py {root}/annotations/fold_1/train.json '
-    '--out data/inbreast/lesion_bank_fold_1.npz',
+    'python tools/build_lesion_bank.py {root}/annotations/fold_{{fold}}/train.json '
+    '--out data/inbreast/lesion_bank_fold_{{fold}}.npz',
     'python tools/train.py configs/blending/blending-gan_inbreast.py '
-    '--work-dir work_dirs/gan_fold_1 --resume',
+    '--work-dir work_dirs/gan_fold_{{fold}} --resume',
     'python tools/synthesize.py configs/blending/blending-gan_inbreast.py '
-    'work_dirs/gan_fold_1/epoch_200.pth --out data/made_fold_1']
+    'work_dirs/gan_fold_{{fold}}/epoch_200.pth --out data/made_fold_{{fold}}']
 train_dataloader = dict(dataset=dict(
     type='ConcatDataset', datasets=[data, dict(data, data_root='data/made_fold_1/')]))
 """
@@ -205,7 +225,7 @@ def test_parts_are_of_what_made_them(parts, monkeypatch):
     assert other['bank'] == first['bank']
     assert other['gan'] != first['gan'] and other['images'] != first['images']
     parts.config.write_text(parts.config.read_text().replace(
-        "lesion_bank_fold_1.npz'", "lesion_bank_fold_1.npz --context 2'"))
+        "lesion_bank_fold_{fold}.npz'", "lesion_bank_fold_{fold}.npz --context 2'"))
     # of a bank with another option
     changed = parts(work_dir='changed')
     assert not {*first.values()} & {*changed.values()}

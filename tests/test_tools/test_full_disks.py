@@ -70,7 +70,8 @@ def run(inputs, run_tool, monkeypatch):
 {''.join(f'''
 {part}_dataloader = dict(dataset=dict(
     data_root={str(inputs / 'phantom')!r},
-    ann_file='annotations/fold_1/{'train' if part == 'train' else 'test'}.json'))
+    fold=1, ann_file='annotations/fold_{{fold}}/' +
+    '{'train' if part == 'train' else 'test'}.json'))
 ''' for part in ('train', 'val', 'test'))}
 """)
 

@@ -11,6 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import load_coco_exam
 
@@ -118,7 +119,7 @@ def test_point_of_the_detector_is_mapped_to_the_file(
         '--extra-root', ann_file.parent, '--overwrite', '--device', 'cpu')
     images = json.loads(ann_file.read_text())['images']
     assert images[ANNOTATED]['nipple_source'] == 'detector'
-    loader = tool.LoadMammogram()
+    loader = LoadMammogram()
     for image in images[GONE + 1:]:
         x1, y1, x2, y2 = loader.load(
             str(phantom_root / image['file_name']))[1].crop

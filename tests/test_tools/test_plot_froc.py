@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary)
+from mammo_plugins.evaluation.functional.froc_report import different_data
 from mammo_plugins.io import write_json
 from mammo_plugins.visualization import curves
 
@@ -123,7 +124,7 @@ def test_one_patient_has_no_interval_to_name(tmp_path, drawn):
 def test_rules_are_not_mixed(runs, tmp_path, capsys, other, message):
     files = runs(one=summary(), two=summary(**other))
     with pytest.raises(ValueError, match=message):
-        tool.check_rules({'one': summary(), 'two': summary(**other)})
+        different_data({'one': summary(), 'two': summary(**other)})
     assert 'cannot be compared' in error_of(capsys, *files, '--out',
                                             str(tmp_path / 'a.png'))
     assert not (tmp_path / 'a.png').exists()

@@ -9,6 +9,9 @@ from made_dataset import (BOX, HEIGHT, T11, WIDTH, breast, found, made, planted,
                           polygon, template, tool)
 from pydicom.uid import ExplicitVRLittleEndian
 
+from mammo_plugins.structures import BIRADS
+from mammo_plugins.verification import verify
+
 __all__ = ['made', 'template']  # fixtures
 
 
@@ -256,7 +259,7 @@ def test_schema_faults_hide_identities_and_not_the_rest(made, capsys):
         'data root',
         'image 13.exam_id: (value withheld); expected a text',
         'annotation 111.lesion_id: (value withheld); expected a text or null',
-        "annotation 113.birads: '7'; expected one of " + str(tool.BIRADS) +
+        "annotation 113.birads: '7'; expected one of " + str(BIRADS) +
         ' or null',
         'image 20.source: missing; expected the path of the original file',
     ]
@@ -281,9 +284,9 @@ def test_data_root_option(made, tmp_path):
     made.save()
     moved = tmp_path / 'train.json'
     moved.write_text(json.dumps(made.train))
-    report = tool.verify([moved])
+    report = verify([moved])
     assert {f['check'] for f in report['findings']} == {'missing file'}
-    assert tool.verify([moved], made.root)['findings'] == []
+    assert verify([moved], made.root)['findings'] == []
 
 
 def test_user_mistakes_give_one_line(made, tmp_path, capsys):

@@ -4,7 +4,9 @@ import json
 
 import pytest
 from made_dataset import (BOX, HEIGHT, T11, WIDTH, found, made, planted, polygon, rle,
-                          template, tool)
+                          template)
+
+from mammo_plugins.verification import verify
 
 __all__ = ['made', 'template']  # fixtures
 
@@ -208,6 +210,6 @@ def test_unsound_entries_of_all_kinds_end_in_findings(made):
             for value in odd:
                 made.train[part][index][key] = value
                 made.save()
-                report = tool.verify([made.root / 'annotations/train.json'])
+                report = verify([made.root / 'annotations/train.json'])
                 assert isinstance(report['errors'], int)
             made.train = copy.deepcopy(sound)

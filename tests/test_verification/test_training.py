@@ -6,7 +6,8 @@ from fuzzing.annotations import HEIGHT, WIDTH, sound
 
 from mammo_plugins.io import write_json
 from mammo_plugins.structures import AnnotationError, ImageRoots
-from mammo_plugins.verification import ERROR, load_sound_exams, read_part
+from mammo_plugins.verification import load_sound_exams
+from mammo_plugins.verification.entries import ERROR, read_part
 from mammo_plugins.verification.training import check_entries
 
 

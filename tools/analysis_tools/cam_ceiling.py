@@ -1,17 +1,12 @@
 """Tell how well DisAsymNet's heat maps could do on a data set at best."""
-import cv2
-import numpy as np
 import torch
-from tqdm import tqdm
 
+from mammo_plugins.apis.cam_ceiling import measure
 from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.evaluation.metrics import WeakLocalizationMetric
-from mammo_plugins.evaluation.metrics.weak_localization_metric import instance_masks
 from mammo_plugins.models.utils import evaluating, receptive_field
 from mammo_plugins.registry import DATASETS, MODELS
-from mammo_plugins.structures.multi_view_data_sample import views_of
 
 EXAMPLE = ('python tools/analysis_tools/cam_ceiling.py '
            'configs/disasym/disasymnet_phantom.py')
@@ -28,36 +23,6 @@ def parse_args():
     arguments.add_argument('config', help='config file')
     add_config_options(arguments)
     return arguments.parse_args()
-
-
-def knowing_map(lesions: np.ndarray, grid: tuple) -> np.ndarray:
-    """Return the heat map of a grid that knows where the lesions are.
-
-    Args:
-        lesions (np.ndarray): bool, (H, W).
-        grid (tuple[int]): (h, w), whose places lie evenly on the image.
-
-    Returns:
-        np.ndarray: (H, W) in [0, 1].
-    """
-    shares = cv2.resize(lesions.astype(np.float32), grid[::-1],
-                        interpolation=cv2.INTER_AREA)
-    return cv2.resize(shares, lesions.shape[::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def measure(dataset, grid: tuple) -> dict:
-    """Log the figures of all test samples by the metric's rule; return them."""
-    metric = WeakLocalizationMetric(n_bootstrap=0)
-    metric.dataset_meta = dataset.metainfo
-    for i in tqdm(range(len(dataset)), desc='pairs', unit='pair'):
-        sample = dataset[i]['data_samples']
-        for view in views_of(sample):
-            shape = tuple(view.img_shape[:2])
-            masks = instance_masks(view.to_dict(), 'gt_instances', shape)
-            view.heat_map = torch.from_numpy(knowing_map(
-                masks.any(axis=0) if len(masks) else np.zeros(shape, bool), grid))
-        metric.process(None, [sample.to_dict()])
-    return metric.evaluate(len(dataset))
 
 
 def main() -> None:

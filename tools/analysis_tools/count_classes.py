@@ -1,13 +1,13 @@
 """Count the samples and classes of a config's data sets."""
-from collections import Counter
-
 from mmengine.logging import MMLogger
 
+from mammo_plugins.apis.class_counts import count
 from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.cli.arguments import add_config_arguments, parser
 from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS
+from mammo_plugins.structures import in_fold
 
 EXAMPLE = ('python tools/analysis_tools/count_classes.py '
            'configs/divf/divf-concatenate_r18_vindr.py')
@@ -24,34 +24,6 @@ def parse_args():
     return arguments.parse_args()
 
 
-def count(dataset) -> dict:
-    """Return numbers by name, of a data set that was built.
-
-    Args:
-        dataset (ExamDataset): Without or with ``labels``.
-
-    Returns:
-        dict[str, int]: ``samples``, ``patients``, ``images``; ``negative`` and
-        ``positive`` where there are classes; a number for each class of lesions.
-    """
-    samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-    views = {view['img_id']: view for sample in samples
-             for view in sample.get('views', dict(main=sample)).values()}
-    numbers = dict(
-        samples=len(samples),
-        patients=len({sample['patient_id'] for sample in samples}),
-        images=len(views))
-    if any('gt_label' in sample for sample in samples):
-        labels = Counter(sample.get('gt_label') for sample in samples)
-        numbers.update(negative=labels[0], positive=labels[1])
-    lesions = Counter(instance['bbox_label'] for view in views.values()
-                      for instance in view.get('instances', ()))
-    for label, name in enumerate(dataset.metainfo['classes']):
-        if lesions[label]:
-            numbers[name] = lesions[label]
-    return numbers
-
-
 def main() -> None:
     """Count and print."""
     args = parse_args()
@@ -64,7 +36,7 @@ def main() -> None:
             if loader:
                 for _, dataset in innermost_datasets(part, loader.dataset):
                     dataset.pipeline = []
-                    name = f'{part} ({dataset.ann_file})'
+                    name = f"{part} ({in_fold(dataset.ann_file, dataset.get('fold'))})"
                     counts[name] = count(DATASETS.build(dataset))
         if not counts:
             raise ConfigError(f'{args.config}: no train, val or test_dataloader')

@@ -1,34 +1,11 @@
 """What the false positives of an ablation's rows lie on, which a phantom knows."""
-from collections import Counter
-from pathlib import Path
-from typing import Dict, List, Tuple
-
-import numpy as np
-from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner
-from tqdm import tqdm
-
-from mammo_plugins.apis.config_loading import ConfigError, load_config
-from mammo_plugins.apis.trained_model import TrainedModel
+from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.apis.phantom_false_positives import report
 from mammo_plugins.cli.arguments import parser
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.engine.loops.stage_detections import predict_detections
-from mammo_plugins.evaluation.functional import (FALSE_POSITIVE, FROCData,
-                                                 ImageMatches, box_iou,
-                                                 froc_curve, match_detections,
-                                                 operating_index)
-from mammo_plugins.phantom import PhantomFolderError, remake_exam
-from mammo_plugins.structures import (Exam, Lesion, exams_from_coco,
-                                      load_coco_exam, read_detections)
 
 EXAMPLE = ('python tools/analysis_tools/phantom_false_positives.py '
            'configs/momminet/ablation.py --rows faster_rcnn bidualnet ipsidualnet')
-KINDS = dict(
-    nodule='normal nodule, in both breasts',
-    clump='clump, one of two that overlap in one view',
-    none='neither')
-IOU = 0.2  # of a hit, and of lying on a mimic
 
 
 def parse_args():
@@ -47,106 +24,12 @@ def parse_args():
     return arguments.parse_args()
 
 
-def detections_of(run: Path) -> Dict[int, tuple]:
-    """Return the detections of a run's test exams by image id, made if absent."""
-    path = run / 'test' / 'detections.json'
-    if not path.is_file():
-        configs, checkpoint = list(run.glob('*.py')), run / 'trained.pth'
-        if len(configs) != 1 or not checkpoint.is_file():
-            raise ConfigError(f'{run}: not a finished run (a config and '
-                              'trained.pth); run ablate.py first')
-        cfg = Config.fromfile(configs[0])
-        init_default_scope(cfg.get('default_scope', 'mammo'))
-        loader = Runner.build_dataloader(cfg.test_dataloader)
-        model = TrainedModel(cfg, checkpoint).model
-        predict_detections(model, loader, str(path), dict(run=str(run)))
-    return read_detections(path)
-
-
-def boxes_of(lesions: List[Lesion]) -> np.ndarray:
-    """Return (n, 4) boxes."""
-    return np.array([lesion.bbox for lesion in lesions], float).reshape(-1, 4)
-
-
-def mimics_of(root: Path, exams: List[Exam]) -> Dict[int, List[Tuple[str, tuple]]]:
-    """Return (kind, box) of the mimics in each image, by image id."""
-    mimics = {}
-    for exam in tqdm(exams, desc=f'exams of {root}', unit='exam', leave=False):
-        made = remake_exam(root, exam.exam_id)
-        for key, view in exam.views.items():
-            mimics[view.image_id] = [
-                (finding.kind, box) for finding, box in made.views[key].mimics]
-    return mimics
-
-
-def count(exams: List[Exam], mimics: dict, detections: dict,
-          fppi: float) -> Tuple[Counter, int]:
-    """Count false positives by what they lie on.
-
-    Args:
-        exams (list[Exam]): Test exams.
-        mimics (dict): From :func:`mimics_of`.
-        detections (dict): By image id, boxes (n, 4) and scores (n, ).
-        fppi (float): The operating point.
-
-    Returns:
-        tuple: (counts by key of ``KINDS``, number of images).
-    """
-    views = [(exam, view) for exam in exams for view in exam.views.values()]
-    matches, found = [], []
-    for exam, view in views:
-        boxes, scores = detections[view.image_id]
-        lesions = boxes_of(view.lesions)
-        labels = match_detections(box_iou(boxes, lesions), IOU)
-        matches.append(ImageMatches(scores, labels, len(lesions), exam.patient_id))
-        found.append((view, boxes[labels == FALSE_POSITIVE],
-                      scores[labels == FALSE_POSITIVE]))
-    curve = froc_curve(FROCData.from_images(matches))
-    threshold = curve.thresholds[operating_index(curve, [fppi])[0]]
-    counts: Counter = Counter()
-    for view, boxes, scores in found:
-        kinds = [kind for kind, _ in mimics[view.image_id]]
-        areas = np.array([box for _, box in mimics[view.image_id]],
-                         float).reshape(-1, 4)
-        for box in boxes[scores >= threshold]:
-            overlap = box_iou(box[None], areas)[0]
-            best = int(overlap.argmax()) if len(overlap) else None
-            on = best is not None and overlap[best] > IOU
-            counts[kinds[best] if on else 'none'] += 1
-    return counts, len(views)
-
-
 def main() -> None:
     """Predict, count, print."""
     args = parse_args()
     with user_errors():
         cfg = load_config(args.config)
-        unknown = sorted(set(args.rows or ()) - set(cfg.rows))
-        if unknown:
-            raise ConfigError(f'--rows {unknown[0]}: no such row; there are '
-                              f'{", ".join(cfg.rows)}')
-        rows = args.rows or list(cfg.rows)
-        rates: Dict[str, List[list]] = {row: [] for row in rows}
-        seeds = args.seeds or cfg.seeds
-        for seed in seeds:
-            folder = Path(cfg.work_dir) / f'seed_{seed}'
-            try:
-                exams = exams_from_coco(
-                    load_coco_exam(folder / 'data/annotations/test.json'))
-                mimics = mimics_of(folder / 'data', exams)
-            except (FileNotFoundError, PhantomFolderError) as error:
-                raise ConfigError(f'{error}; run ablate.py first') from None
-            for row in rows:
-                counts, images = count(
-                    exams, mimics, detections_of(folder / row), args.fppi)
-                rates[row].append([counts[kind] / images for kind in KINDS])
-    print(f'False positives an image at {args.fppi:g} FPPI by what they lie on '
-          f'(IoU > {IOU}), mean of the seeds {", ".join(map(str, seeds))}:\n')
-    print(f'| | {" | ".join(KINDS.values())} |')
-    print(f'|---|{"---:|" * len(KINDS)}')
-    for row in rows:
-        values = ' | '.join(f'{v:.2f}' for v in np.mean(rates[row], axis=0))
-        print(f'| {cfg.rows[row].title} | {values} |')
+        report(cfg, args.rows or list(cfg.rows), args.seeds or cfg.seeds, args.fppi)
 
 
 if __name__ == '__main__':

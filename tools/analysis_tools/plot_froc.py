@@ -1,16 +1,13 @@
 """Draw the FROC curves of several runs into one figure."""
 import argparse
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from mammo_plugins.evaluation.functional import format_table, read_froc
+from mammo_plugins.evaluation.functional.froc_report import different_data
 from mammo_plugins.io import file_error
 from mammo_plugins.printable import printable_output
 from mammo_plugins.visualization.curves import plot_froc
-
-# What must agree for two curves to be compared, and what should.
-RULE = {'match': 'match', 'iou_thr': 'IoU threshold'}
-DATA = ('images', 'normal_images', 'lesions')
 
 
 def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -52,36 +49,6 @@ def default_labels(files: Sequence[str]) -> List[str]:
     return names if len(set(names)) == len(names) else list(map(str, files))
 
 
-def check_rules(summaries: Dict[str, dict]) -> List[str]:
-    """See whether curves may stand in one figure.
-
-    Args:
-        summaries (dict[str, dict]): Files' contents by name.
-
-    Returns:
-        list[str]: Warnings: curves of other test data.
-
-    Raises:
-        ValueError: If two curves were computed by different rules.
-    """
-    (first, base), *others = summaries.items()
-    warnings = []
-    for name, summary in others:
-        for key, text in RULE.items():
-            if summary[key] != base[key]:
-                raise ValueError(
-                    f'{text} is {base[key]} for {first!r} but {summary[key]} for '
-                    f'{name!r}: such curves cannot be compared; evaluate both '
-                    'with the same FROCMetric')
-        counts, expected = summary['counts'], base['counts']
-        if any(counts[key] != expected[key] for key in DATA):
-            warnings.append(
-                f'{first!r} and {name!r} were evaluated on different data: ' +
-                ' and '.join(f"{c['images']} images with {c['lesions']} lesions"
-                             for c in (expected, counts)))
-    return warnings
-
-
 def main(argv: Optional[Sequence[str]] = None) -> None:
     with printable_output():
         _main(argv)
@@ -94,7 +61,7 @@ def _main(argv: Optional[Sequence[str]]) -> None:
             label: read_froc(file)
             for label, file in zip(args.labels, args.files)
         }
-        warnings = check_rules(summaries)
+        warnings = different_data(summaries)
         plot_froc(summaries, args.out, log_x=args.log, max_fppi=args.max_fppi)
     except (OSError, ValueError) as error:
         args.error(file_error(error) or str(error))

@@ -32,5 +32,6 @@ train_dataloader = dict(
         other_classes=('calcification', 'calcification cluster',
                        'spiculated region', 'architectural distortion',
                        'asymmetry', 'other'),
-        ann_file='annotations/fold_1/train.json',
+        fold=1,
+        ann_file='annotations/fold_{fold}/train.json',
         pipeline=train_pipeline))

@@ -37,20 +37,23 @@ train_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         other_classes=other_classes,
-        ann_file='annotations/fold_1/train.json',
+        fold=1,
+        ann_file='annotations/fold_{fold}/train.json',
         filter_cfg=dict(filter_empty_gt=True),
         pipeline=train_pipeline))
 val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         other_classes=other_classes,
-        ann_file='annotations/fold_1/test.json',
+        fold=1,
+        ann_file='annotations/fold_{fold}/test.json',
         pipeline=test_pipeline))
 test_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         other_classes=other_classes,
-        ann_file='annotations/fold_1/test.json',
+        fold=1,
+        ann_file='annotations/fold_{fold}/test.json',
         pipeline=test_pipeline))
 
 # the paper's hit is an IoU above 0.5; table 1 reads the curve at these

@@ -4,7 +4,7 @@ from .formatting import PackExamInputs
 from .geometric import Resize, ResizeWithin
 from .intensity import RandomIntensity
 from .lesion_map import DrawLesionMap
-from .loading import LoadMammogram, segmentation_to_canonical, segmentation_to_mask
+from .loading import LoadMammogram, segmentation_to_canonical
 from .nipple import NippleInstances, PackNippleInputs
 from .paste_lesion import CropToLesion, PackBlendingInputs, PasteLesion
 from .patches import CropPatch, RandomCropPatch, warp_patch
@@ -19,6 +19,6 @@ __all__ = [
     'PackExamInputs', 'PackNippleInputs', 'PasteLesion', 'RandomCropPatch',
     'RandomIntensity', 'RegisterContralateral', 'RegisterSides', 'Resize',
     'ResizeWithin', 'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
-    'grown_box', 'segmentation_to_canonical', 'segmentation_to_mask', 'warp_patch',
+    'grown_box', 'segmentation_to_canonical', 'warp_patch',
     'whole_box'
 ]

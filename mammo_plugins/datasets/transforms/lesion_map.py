@@ -1,10 +1,10 @@
 """Lesions as a map of pixels."""
 import cv2
 import numpy as np
-import pycocotools.mask as coco_mask
 from mmcv.transforms import BaseTransform
 
 from mammo_plugins.registry import TRANSFORMS
+from mammo_plugins.structures import segmentation_to_mask
 from mammo_plugins.structures.segmentation import IGNORED
 
 
@@ -42,11 +42,8 @@ class DrawLesionMap(BaseTransform):
     @staticmethod
     def _mask(instance: dict, shape: tuple) -> np.ndarray:
         outline = instance.get('mask')
-        if isinstance(outline, dict):
-            return coco_mask.decode(outline).astype(bool)
         if outline:
-            parts = coco_mask.frPyObjects(outline, *shape)
-            return coco_mask.decode(coco_mask.merge(parts)).astype(bool)
+            return segmentation_to_mask(outline, shape)
         x1, y1, x2, y2 = instance['bbox']
         mask = np.zeros(shape, np.uint8)
         cv2.ellipse(mask, (((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2),

@@ -4,7 +4,6 @@ from logging import WARNING
 from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 import numpy as np
-import pycocotools.mask as coco_mask
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
@@ -14,7 +13,8 @@ from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
 from mammo_plugins.io import DicomWarnings, read_mammogram
 from mammo_plugins.printable import one_line
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import AnnotationError
+from mammo_plugins.structures import (AnnotationError, mask_to_segmentation,
+                                      segmentation_to_mask)
 
 from .views import SelectView
 
@@ -33,34 +33,13 @@ def segmentation_to_canonical(segmentation: Union[list, dict],
         list | dict: In the form that was given.
     """
     if isinstance(segmentation, dict):
-        if isinstance(segmentation['counts'], list):
-            segmentation = coco_mask.frPyObjects(segmentation,
-                                                 *segmentation['size'])
-        mask = frame.image_to_canonical(coco_mask.decode(segmentation))
-        encoded = coco_mask.encode(np.asfortranarray(mask))
-        # mmdet takes an RLE of bytes for an invalid one
-        return dict(encoded, counts=encoded['counts'].decode())
+        mask = segmentation_to_mask(segmentation, segmentation['size'])
+        return mask_to_segmentation(frame.image_to_canonical(mask.astype(np.uint8)))
     return [
         transform_points(np.reshape(polygon, (-1, 2)),
                          frame.matrix).ravel().tolist()
         for polygon in segmentation
     ]
-
-
-def segmentation_to_mask(segmentation: Union[list, dict],
-                         shape: Tuple[int, int]) -> np.ndarray:
-    """Fill a COCO segmentation.
-
-    Args:
-        segmentation (list | dict): Polygons or an RLE.
-        shape (tuple[int]): (H, W) of the image.
-
-    Returns:
-        np.ndarray: bool, (H, W).
-    """
-    if isinstance(segmentation, list):
-        segmentation = coco_mask.merge(coco_mask.frPyObjects(segmentation, *shape))
-    return coco_mask.decode(segmentation).astype(bool)
 
 
 @TRANSFORMS.register_module()

@@ -12,6 +12,9 @@ from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
                    operating_index, recall_at_fppi)
 
 FORMAT = 'mammo_plugins.froc/1'
+# what must agree for two curves to be compared, and what should
+_RULE = {'match': 'match', 'iou_thr': 'IoU threshold'}
+_DATA = ('images', 'normal_images', 'lesions')
 _MATCHES = {'bbox': 'boxes', 'mask': 'masks'}
 # The band is drawn at these FPPIs: dense where detectors are compared.
 BAND_FPPI = np.concatenate(([0], np.geomspace(0.01, 10, 61)))
@@ -245,3 +248,33 @@ def read_froc(path: Union[str, Path]) -> dict:
         raise ValueError(f'{path}: fields {wrong} are missing or not as FROCMetric '
                          'writes them; the file is damaged, evaluate again')
     return summary
+
+
+def different_data(summaries: Dict[str, dict]) -> List[str]:
+    """See whether curves may stand in one figure.
+
+    Args:
+        summaries (dict[str, dict]): Files' contents by name.
+
+    Returns:
+        list[str]: Warnings: curves of other test data.
+
+    Raises:
+        ValueError: If two curves were computed by different rules.
+    """
+    (first, base), *others = summaries.items()
+    warnings = []
+    for name, summary in others:
+        for key, text in _RULE.items():
+            if summary[key] != base[key]:
+                raise ValueError(
+                    f'{text} is {base[key]} for {first!r} but {summary[key]} for '
+                    f'{name!r}: such curves cannot be compared; evaluate both '
+                    'with the same FROCMetric')
+        counts, expected = summary['counts'], base['counts']
+        if any(counts[key] != expected[key] for key in _DATA):
+            warnings.append(
+                f'{first!r} and {name!r} were evaluated on different data: ' +
+                ' and '.join(f"{c['images']} images with {c['lesions']} lesions"
+                             for c in (expected, counts)))
+    return warnings

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from pycocotools import mask as mask_utils
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
@@ -18,6 +17,7 @@ from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
+from mammo_plugins.structures.masks import encoded
 
 Result = List[ImageMatches]
 """Of one image: all classes pooled, then each class of several."""
@@ -335,7 +335,4 @@ def _to_rle(masks: Any) -> List[dict]:
         return encode_masks(masks.detach().cpu().numpy())
     if isinstance(masks, np.ndarray):
         return encode_masks(masks)
-    return [
-        mask_utils.frPyObjects(rle, *rle['size'])
-        if isinstance(rle['counts'], list) else rle for rle in masks
-    ]
+    return [encoded(rle, *rle['size']) for rle in masks]

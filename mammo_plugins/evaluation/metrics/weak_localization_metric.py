@@ -7,7 +7,6 @@ from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from pycocotools import mask as mask_utils
 
 from mammo_plugins.evaluation.functional import (CAM_SWEEP, CAM_THRESHOLD,
                                                  TIOR_THRESHOLDS, TIOU_THRESHOLDS,
@@ -18,7 +17,7 @@ from mammo_plugins.evaluation.functional import (CAM_SWEEP, CAM_THRESHOLD,
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
-from mammo_plugins.structures import LATERALITIES
+from mammo_plugins.structures import LATERALITIES, segmentation_to_mask
 
 from .froc_metric import _name, _to_numpy, _to_rle
 
@@ -308,7 +307,7 @@ def instance_masks(view: dict, name: str, shape: tuple) -> np.ndarray:
     if codes and len(boxes) not in (0, len(codes)):
         raise ValueError(f'{name} has {len(codes)} masks and {len(boxes)} boxes; '
                          'expected as many')
-    masks = [mask_utils.decode(code).astype(bool) for code in codes]
+    masks = [segmentation_to_mask(code, code['size']) for code in codes]
     for mask in masks:
         if mask.shape != shape:
             raise ValueError(

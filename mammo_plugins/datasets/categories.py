@@ -1,11 +1,12 @@
-"""Which categories of a file are classes, left out, or ignored."""
+"""Which categories are classes, left out or ignored, and which label lesions have."""
 from itertools import combinations
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 from mammo_plugins.structures import AnnotationError
 
 REST = 'rest'  # of the categories
 NO_CLASS = -1  # label of a region that is ignored for its category
+
 
 Names = Union[Sequence[str], str]
 
@@ -41,25 +42,32 @@ def without_rest(named: Sequence[str], classes: Sequence[str],
     return [rest if listed == REST else tuple(listed) for listed in given]
 
 
-def labels_of(ann_file: str, categories: Sequence[dict], classes: Sequence[str],
-              other_classes: Sequence[str],
-              ignored_classes: Sequence[str]) -> Dict[int, int]:
-    """Return the label of each category by its id; left out are ``other_classes``.
+def category_labels(categories: List[Dict[str, Any]], classes: Sequence[str],
+                    other_classes: Sequence[str], ignored_classes: Sequence[str],
+                    ann_file: str) -> Dict[int, int]:
+    """Return the label of each category that is learned or ignored.
 
     Args:
-        ann_file (str): Names the file in errors.
-        categories (Sequence[dict]): Of the file.
-        classes (Sequence[str]): Their places are the labels.
-        other_classes, ignored_classes (Sequence[str]): Further categories; those to be
-            ignored have label -1.
+        categories (list[dict]): Of the file, with ``id`` and ``name``.
+        classes (Sequence[str]): Names in the order of labels.
+        other_classes (Sequence[str]): Names that are left out.
+        ignored_classes (Sequence[str]): Names whose label is ``NO_CLASS``.
+        ann_file (str): For errors.
+
+    Returns:
+        dict[int, int]: Labels by the ids of categories.
 
     Raises:
-        AnnotationError: If a category is in none or two of the lists, or a class is not
-            in the file.
+        AnnotationError: If a category is in none or in two of the lists, or one of
+            ``classes`` is not in the file.
     """
-    named = [category['name'] for category in categories]
     lists = dict(classes=classes, other_classes=other_classes,
                  ignored_classes=ignored_classes)
+    if isinstance(classes, str):
+        raise AnnotationError(
+            f'{ann_file}: classes {classes!r} is a text; expected a tuple of names, such '
+            f'as ({classes!r}, ) with a comma for one')
+    named = [category['name'] for category in categories]
     unknown = [name for name in named if not any(
         name in listed for listed in lists.values())]
     lacking = [name for name in classes if name not in named]
@@ -71,12 +79,11 @@ def labels_of(ann_file: str, categories: Sequence[dict], classes: Sequence[str],
         what = (f'classes {lacking} are not in the file' if lacking else
                 both[0] if both else f'categories {unknown} are not in classes')
         raise AnnotationError(
-            f'{ann_file}: {what}; the file has {named}, classes are '
-            f'{list(classes)}, other_classes {list(other_classes)}, ignored_classes '
+            f'{ann_file}: {what}; the file has {named}, classes are {list(classes)}, '
+            f'other_classes {list(other_classes)}, ignored_classes '
             f'{list(ignored_classes)}: name every category of the file in '
-            'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to '
-            'leave its lesions out, or in ignored_classes=(...) to ignore their '
-            'regions')
+            'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to leave '
+            'its lesions out, or in ignored_classes=(...) to ignore their regions')
     labels = {name: list(classes).index(name) for name in classes}
     labels.update(dict.fromkeys(ignored_classes, NO_CLASS))
     return {c['id']: labels[c['name']] for c in categories if c['name'] in labels}

@@ -1,19 +1,8 @@
 """What false positives lie on, by hand."""
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 
+from mammo_plugins.apis.phantom_false_positives import count
 from mammo_plugins.structures import Exam, Lesion, View
-
-PATH = Path(__file__).parents[2] / 'tools/analysis_tools/phantom_false_positives.py'
-
-
-def load():
-    spec = importlib.util.spec_from_file_location('phantom_false_positives', PATH)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def square(x, y=0):
@@ -34,9 +23,8 @@ def test_each_false_positive_counts_once_down_to_the_operating_point():
         # on the clump; too far from it; below the operating point
         1: (np.array([square(41), square(49), square(80)], float),
             np.array([0.6, 0.5, 0.1]))}
-    module = load()
-    counts, images = module.count([exam], mimics, detections, 2.)
+    counts, images = count([exam], mimics, detections, 2.)
     assert images == 2
     assert counts == dict(nodule=1, none=2, clump=1)
-    counts, _ = module.count([exam], mimics, detections, 0.5)
+    counts, _ = count([exam], mimics, detections, 0.5)
     assert counts == dict(nodule=1)

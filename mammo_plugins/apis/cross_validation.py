@@ -1,0 +1,297 @@
+"""A config trained and tested on each fold of its data."""
+import copy
+import hashlib
+import json
+import os.path as osp
+import re
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+from mmengine.config import Config
+from tqdm import tqdm
+
+from mammo_plugins import version
+from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
+                                               innermost_datasets)
+from mammo_plugins.evaluation.functional.bootstrap import json_number
+from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.structures import in_fold
+from mammo_plugins.structures.splits import FOLD
+
+from .config_loading import ConfigError, load_config
+from .experiments import ROOT, ToolRunner, check_settings
+from .mixed_precision import enable_amp
+
+
+def folds_of(cfg: Config) -> List[int]:
+    """Return the folds whose annotation of the test part is there.
+
+    Raises:
+        ConfigError: If the test part is of no fold, or there are not two.
+    """
+    (_, dataset), *_ = innermost_datasets(
+        'test_dataloader.dataset', cfg.test_dataloader.dataset)
+    if dataset.get('fold') is None or FOLD not in dataset.ann_file:
+        raise ConfigError(
+            f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
+            "expected one of a fold, such as fold=1 and "
+            "ann_file='annotations/fold_{fold}/test.json', as converters write with "
+            '--split kfold')
+
+    def file_of(fold: int) -> Path:  # where the tools run
+        return ROOT / annotation_file(dict(dataset, fold=fold))
+
+    found: List[int] = []
+    while file_of(len(found) + 1).is_file():
+        found.append(len(found) + 1)
+    if len(found) < 2:
+        raise ConfigError(f'{file_of(len(found) + 1)}: no such file; '
+                          'expected at least two folds; convert with --split kfold '
+                          '(and --val-folds where the config validates)')
+    return found
+
+
+def is_config(word: str) -> bool:
+    """Tell whether a word of a command is a config of the repository."""
+    return word.startswith('configs/') and word.endswith('.py')
+
+
+# options that are meant for the trainings of the folds alone
+_OF_ONE_RUN = ('load_from', 'resume', 'work_dir')
+
+
+def has_setting(cfg: Config, key: str) -> bool:
+    """Tell whether a config has the setting that an option names."""
+    node = cfg
+    for part in key.split('.'):
+        try:
+            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return False
+    return True
+
+
+def prepared(cfg: Config) -> List[Config]:
+    """Return the configs that the commands of a preparation name."""
+    return [load_config(str(ROOT / word)) for command in cfg.get('preparation', ())
+            for word in shlex.split(command) if is_config(word)]
+
+
+def set_fold(node: Any, fold: int) -> Optional[int]:
+    """Set the field ``fold`` of all data sets in a config; return what it was."""
+    was = None
+    if isinstance(node, dict):
+        if 'ann_file' in node and node.get('fold') is not None:
+            was, node['fold'] = node['fold'], fold
+        node = list(node.values())
+    for inner in node if isinstance(node, (list, tuple)) else ():
+        was = set_fold(inner, fold) or was
+    return was
+
+
+class Fold:
+    """The commands and configs of a fold.
+
+    Its data sets have its number as their ``fold``, and so has ``{fold}`` in the
+    commands of the preparation.
+
+    What a command of the preparation makes, behind its ``--out`` or ``--work-dir``,
+    gets a key behind its name: a hash of the command, of the configs that it names as
+    they are with their options, of the annotation files that these and it read, and
+    so of the parts before it, and of the package's version. What was made otherwise
+    is not taken.
+
+    Args:
+        cfg (Config): Of one of the folds, with its options.
+        fold (int): Which.
+        options (dict, optional): ``--cfg-options``; those that a config of the
+            preparation has as well reach it too.
+        amp (bool): ``--amp``, of all trainings.
+    """
+
+    def __init__(self, cfg: Config, fold: int, options: Optional[dict],
+                 amp: bool) -> None:
+        self.fold, self.options, self.amp = fold, options or {}, amp
+        # the number that names of parts have in the configs
+        self.of_config = set_fold(copy.deepcopy(cfg._cfg_dict), fold) or fold
+        self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
+        self.configs: Dict[str, str] = {}  # texts of those that preparation names
+        self.commands = [self._command(shlex.split(command))
+                         for command in cfg.get('preparation', ())]
+        self.text = self._text(cfg)
+        self.settings = dict(sha256=self._key(
+            [self.text, self.commands, self.configs], [cfg], []))
+
+    def _command(self, words: List[str]) -> List[str]:
+        """Return the words of a command, its output's name with the key."""
+        words = words[1:] if words[:1] == ['python'] else words
+        own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
+        own = [load_config(cfg.filename, {
+            key: value for key, value in self.options.items()
+            if key not in _OF_ONE_RUN and has_setting(cfg, key)}) for cfg in own]
+        texts = {word: self._text(cfg) for word, cfg in zip(
+            filter(is_config, words), own)}
+        self.configs.update(texts)
+        made = [word if is_config(word) else self._word(word) for word in words]
+        for place, flag in enumerate(made[:-1]):
+            if flag in ('--out', '--work-dir'):
+                path = Path(made[place + 1])
+                key = self._key([made, texts], own, made)
+                made[place + 1] = str(
+                    path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
+                self._keyed[str(Path(in_fold(words[place + 1], self.of_config)))] = (
+                    made[place + 1])
+        return made
+
+    def _word(self, word: str) -> str:
+        """Return a word of a command for this fold, parts by their keys."""
+        named = in_fold(word, self.of_config)
+        keyed = self._named(named)
+        return in_fold(word, self.fold) if keyed == named else keyed
+
+    def _text(self, cfg: Config) -> str:
+        """Return a config as it is in this fold.
+
+        Raises:
+            ConfigError: If it names a file of the fold that it is written for.
+        """
+        if self.amp:
+            enable_amp(cfg)
+        cfg = copy.deepcopy(cfg)
+        cfg.pop('preparation', None)
+        set_fold(cfg._cfg_dict, self.fold)
+        text = self._named(cfg.pretty_text)
+        other = re.search(rf'[^\'"]*fold_{self.of_config}(?![0-9_])[^\'"]*', text)
+        if other and self.fold != self.of_config:
+            raise ConfigError(
+                f'{cfg.filename}: {other[0].strip()} is of one fold; expected what a '
+                'command of preparation makes, behind its --out or --work-dir, or '
+                'data sets with fold and {fold} in ann_file')
+        return text
+
+    def _named(self, text: str) -> str:
+        """Return a text with the parts by their keys."""
+        for name, keyed in self._keyed.items():
+            text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
+        return text
+
+    def _key(self, content: list, configs: List[Config], words: List[str]) -> str:
+        """Return a hash of settings, annotation files they read and the version."""
+        files = {str(ROOT / word) for word in words}
+        for cfg in configs:
+            for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
+                for _, dataset in innermost_datasets('', loader.dataset):
+                    files.add(str(ROOT / self._named(annotation_file(
+                        dict(dataset, fold=self.fold)))))
+        files = {file for file in files if file.endswith('.json')
+                 and osp.isfile(file) and not self._is_part(file)}
+        read = {osp.relpath(file, ROOT): hashlib.sha256(
+            Path(file).read_bytes()).hexdigest() for file in files}
+        text = json.dumps([version.__version__, content, read], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _is_part(self, file: str) -> bool:
+        """Tell whether a file is made by the preparation, whose key counts."""
+        return any(file.startswith(str(ROOT / keyed)) for keyed in self._keyed.values())
+
+
+def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
+    """Prepare, train and test one fold, as far as that is not done."""
+    result = folder / 'result.json'
+    check_settings(folder, own.settings,
+                   'delete it to run it anew, or give another --work-dir')
+    if result.is_file():
+        return
+    log = folder / 'cross_validate.log'
+    for path, text in {config: own.text, **own.configs}.items():
+        with atomic_path(folder / Path(path).name) as temporary:
+            temporary.write_text(text, encoding='utf-8')
+    for number, words in enumerate(own.commands, 1):
+        done = folder / f'prepared_{number}.json'
+        if not done.is_file():
+            tools.call([str(folder / Path(word).name) if is_config(word) else word
+                        for word in words], log)
+            write_json(done, dict(command=words))
+    tools.train_and_test(str(folder / Path(config).name), folder, [], log)
+    # of the runner: a file by the time of the test
+    figures = json.loads(sorted(folder.glob('2*/2*.json'))[-1].read_text())
+    write_json(result, dict(fold=own.fold, figures={
+        name: json_number(value) for name, value in figures.items()}))
+
+
+def table(results: Dict[int, Dict[str, float]]) -> List[str]:
+    """Return the lines of a table: each figure's mean, deviation and folds."""
+    folds = list(results)
+    names = [name for name in results[folds[0]]
+             if not name.endswith(('_low', '_high')) and name != 'data_time'
+             and all(name in found for found in results.values())]
+    lines = ['| figure | mean ± standard deviation | '
+             + ' | '.join(f'fold {fold}' for fold in folds) + ' |',
+             '|---|' + '---|' * (len(folds) + 1)]
+    for name in names:
+        values = np.array([results[fold][name] for fold in folds], float)  # null: NaN
+        known = values[np.isfinite(values)]  # a fold may lack what a figure wants
+        spread = f'{known.std(ddof=1):.3f}' if len(known) > 1 else '–'
+        mean = f'{known.mean():.3f} ± {spread}' if len(known) else '–'
+        if 0 < len(known) < len(values):
+            mean += f' (of {len(known)} folds)'
+        title = 'seconds a batch of the test' if name == 'time' else name
+        lines.append(f'| {title} | {mean} | '
+                     + ' | '.join(f'{value:.3f}' for value in values) + ' |')
+    return lines
+
+
+def cross_validate(config: str, work_dir: Optional[str] = None,
+                   folds: Optional[Sequence[int]] = None, jobs: int = 1,
+                   amp: bool = False, options: Optional[dict] = None) -> None:
+    """Run all folds and write the table.
+
+    Args:
+        config (str): Config file, of one of the folds.
+        work_dir (str, optional): Defaults to ``None``,
+            work_dirs/cross_validation/NAME_OF_CONFIG.
+        folds (Sequence[int], optional): Defaults to ``None``, all there are.
+        jobs (int): Folds at a time, one thread each if several.
+        amp (bool): Whether to train with mixed precision.
+        options (dict, optional): ``--cfg-options``.
+
+    Raises:
+        ConfigError: If there is no such fold, or a run was begun with other settings.
+    """
+    cfg = load_config(config)
+    # what preparation alone has is none of this config's settings
+    parts = prepared(cfg)
+    cfg = load_config(config, {
+        key: value for key, value in (options or {}).items()
+        if key in _OF_ONE_RUN or has_setting(cfg, key)
+        or not any(has_setting(part, key) for part in parts)})
+    config = str(Path(config).resolve())
+    there = folds_of(cfg)
+    folds = folds or there
+    unknown = sorted(set(folds) - set(there))
+    if unknown:
+        raise ConfigError(f'--folds {unknown[0]}: no such fold; there are {len(there)}')
+    out = Path(work_dir or ROOT / 'work_dirs/cross_validation'
+               / Path(config).stem).resolve()
+    done = [fold for fold in folds if (out / f'fold_{fold}/result.json').is_file()]
+    if done:
+        print(f'{out}: fold {", ".join(map(str, done))} of {len(folds)} done before')
+    tools = ToolRunner(ROOT, threads=1 if jobs > 1 else None)
+    with ThreadPoolExecutor(jobs) as pool:
+        list(tqdm(pool.map(lambda fold: run_fold(
+            config, Fold(cfg, fold, options, amp), out / f'fold_{fold}', tools), folds),
+            total=len(folds), desc='folds', unit='fold'))
+    results = {}
+    for fold in there:
+        path = out / f'fold_{fold}/result.json'
+        if path.is_file():
+            results[fold] = read_json(path)['figures']
+    lines = [f'{config}, {len(results)} of {len(there)} folds', '', *table(results)]
+    with atomic_path(out / 'cross_validation.md') as temporary:
+        temporary.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+    write_json(out / 'cross_validation.json', results)
+    print('\n'.join(lines))
+    print(f'table: {out / "cross_validation.md"}')

@@ -1,0 +1,53 @@
+"""From COCO segmentations to masks and back; the only place that rasterises outlines."""
+from typing import Any, Dict, Tuple, Union
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+Segmentation = Union[list, Dict[str, Any]]
+
+
+def encoded(segmentation: Segmentation, height: int, width: int) -> Dict[str, Any]:
+    """Return a sound segmentation as pycocotools computes with it.
+
+    Args:
+        segmentation (list | dict): Polygons [[x, y, x, y, ...], ...], of which the union
+            counts, or a run-length code whose ``counts`` are a list, a text or bytes.
+        height (int), width (int): Of the image, in pixels.
+
+    Returns:
+        dict: A compressed run-length code.
+    """
+    if isinstance(segmentation, list):
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    if isinstance(segmentation['counts'], list):
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return segmentation
+
+
+def segmentation_to_mask(segmentation: Segmentation,
+                         shape: Tuple[int, int]) -> np.ndarray:
+    """Fill a sound segmentation.
+
+    Args:
+        segmentation (list | dict): As for :func:`encoded`.
+        shape (tuple[int]): (H, W) of the image.
+
+    Returns:
+        np.ndarray: bool, (H, W).
+    """
+    return coco_mask.decode(encoded(segmentation, *shape)).astype(bool)
+
+
+def mask_to_segmentation(mask: np.ndarray) -> Dict[str, Any]:
+    """Return a mask as a run-length code that JSON can hold.
+
+    Args:
+        mask (np.ndarray): bool or 0 and 1, (H, W).
+
+    Returns:
+        dict: ``size`` [H, W] and ``counts``, a text; mmdet takes one of bytes for
+        invalid.
+    """
+    code = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return dict(size=list(mask.shape), counts=code['counts'].decode())
