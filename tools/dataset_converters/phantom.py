@@ -7,13 +7,12 @@ from pathlib import Path
 from tqdm import tqdm
 
 from mammo_plugins.io import file_error
-from mammo_plugins.phantom import (DENSITIES, PhantomConfig,
-                                   PhantomDatasetConfig, PhantomFolderError,
-                                   write_phantom_dataset)
+from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
+                                   PhantomFolderError, write_phantom_dataset)
 from mammo_plugins.phantom.dataset import SPLITS, split_numbers
 from mammo_plugins.phantom.preview import write_preview
 from mammo_plugins.stopping import stoppable
-from mammo_plugins.structures import empty_parts
+from mammo_plugins.structures import DENSITIES, empty_parts
 
 EXAMPLE = """example:
   python tools/dataset_converters/phantom.py --exams 80 --seed 0 \\
