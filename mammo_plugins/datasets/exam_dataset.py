@@ -8,9 +8,9 @@ from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
-                                      AnnotationError, Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, synthetic_images,
-                                      with_modality)
+                                      AnnotationError, Exam, ImageRoots, Lesion,
+                                      View, exams_from_coco, generation_of,
+                                      synthetic_images, with_modality)
 from mammo_plugins.verification import load_sound_exams
 
 from .label_rule import LabelRule

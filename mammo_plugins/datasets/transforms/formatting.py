@@ -16,7 +16,7 @@ META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
              'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm',
              'nipple_source', 'registration', 'registration_reason',
-             'registration_warnings', 'contralateral')
+             'registration_warnings')
 
 
 @TRANSFORMS.register_module()

@@ -291,8 +291,9 @@ class NaFVNet(StagedModel, MultiViewModel):
         """Return where pixels of views come from in the other side's, (N, 2, H, W)."""
         for view in views:
             if 'contralateral_maps' not in view:
-                raise ValueError('NaFVNet: a view has no contralateral_maps; the pipeline '
-                                 f'needs RegisterSides (modality {self.modality})')
+                raise ValueError('NaFVNet: a view has no contralateral_maps; the '
+                                 'pipeline needs RegisterSides (modality '
+                                 f'{self.modality})')
         # padding comes from outside
         return torch.stack([_to_shape(view.contralateral_maps, shape, value=-2.)
                             for view in views])
