@@ -1,14 +1,14 @@
 """Exams as samples: a view, a breast or a whole exam."""
 from logging import WARNING
+from operator import attrgetter
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS,
-                                      AnnotationError, Exam, ImageRoots,
-                                      Lesion, View, exams_from_coco,
+from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS, AnnotationError,
+                                      Exam, ImageRoots, Lesion, View, exams_from_coco,
                                       generation_of, in_fold, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
@@ -83,10 +83,9 @@ class ExamDataset(BaseDataset):
             error, one of its categories is not in one of ``classes``, ``other_classes``
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
-        ValueError: If ``target`` or ``partners`` is not one of those named,
-            ``other_classes``, ``ignored_classes`` or ``extra_roots`` is no list,
-            ``ann_file`` has ``{fold}`` and ``fold`` is none, or the pipeline registers
-            breasts that were moved by chance.
+        ValueError: If ``target`` or ``partners`` is not one of those named, one of the
+            lists is none, ``ann_file`` has ``{fold}`` and ``fold`` is none, or the
+            pipeline registers breasts that were moved by chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -109,8 +108,7 @@ class ExamDataset(BaseDataset):
                  pipeline: Pipeline = (),
                  **kwargs) -> None:
         if target not in TARGETS:
-            raise ValueError(f'ExamDataset.target: {target!r}; expected one of '
-                             f'{TARGETS}')
+            raise ValueError(f'ExamDataset.target: {target!r}; expected one of {TARGETS}')
         if not set(partners) <= set(PARTNERS):
             raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
                              f'some of {PARTNERS}')
@@ -247,18 +245,16 @@ class ExamDataset(BaseDataset):
         return samples
 
     def _breast_samples(self, exam: Exam, views: List[View]) -> List[dict]:
-        return [
-            dict(self._named(exam, [v for v in views if v.laterality == side],
-                             lambda v: v.view), laterality=side)
-            for side in sorted(LATERALITIES) if any(v.laterality == side for v in views)
-        ]
+        return self._grouped(exam, views, 'laterality', sorted(LATERALITIES), 'view')
 
     def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:
-        return [
-            dict(self._named(exam, [v for v in views if v.view == view],
-                             lambda v: v.laterality), view=view)
-            for view in VIEWS if any(v.view == view for v in views)
-        ]
+        return self._grouped(exam, views, 'view', VIEWS, 'laterality')
+
+    def _grouped(self, exam: Exam, views: List[View], key: str, values: Sequence[str],
+                 name: str) -> List[dict]:
+        groups = {x: [v for v in views if getattr(v, key) == x] for x in values}
+        return [dict(self._named(exam, group, attrgetter(name)), **{key: value})
+                for value, group in groups.items() if group]
 
     def _exam_samples(self, exam: Exam, views: List[View]) -> List[dict]:
         return [self._named(exam, views, lambda v: v.name)] if views else []
@@ -267,8 +263,7 @@ class ExamDataset(BaseDataset):
                name: Callable[[View], str]) -> dict:
         single = self.modality is None or isinstance(self.modality, str)
         return self._sample(exam, {
-            with_modality(name(v), None if single else v.modality): v
-            for v in views})
+            with_modality(name(v), None if single else v.modality): v for v in views})
 
     def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
         return dict(

@@ -4,8 +4,6 @@ Images are (H, W) float in [0, 1]; regions are (x1, y1, x2, y2) in whole pixels.
 """
 from .blending import blend, crop, paste
 from .fourier import fourier_adapt
-from .lesion_enrichment import (contralateral_fusion, jittered,
-                                jittered_lesions, lesion_boxes, position_mask)
 from .lesion_insertion import insert_lesions, sample_positions
 from .malignancy import synthesize_malignancy
 from .poisson import mixed_gradient_blend, poisson_blend
@@ -16,9 +14,9 @@ from .soft_mask import (MaskParameters, SoftMask, gaussian_mask,
 
 __all__ = [
     'MaskParameters', 'Region', 'RegionSearch', 'SoftMask', 'blend',
-    'contralateral_fusion', 'crop', 'fourier_adapt', 'gaussian_mask',
-    'insert_lesions', 'jittered', 'jittered_lesions', 'lesion_boxes',
-    'mixed_gradient_blend', 'paste', 'poisson_blend', 'position_mask',
+    'crop', 'fourier_adapt', 'gaussian_mask',
+    'insert_lesions',
+    'mixed_gradient_blend', 'paste', 'poisson_blend',
     'region_sums', 'sample_mask_parameters', 'sample_positions', 'select_region',
     'select_region_by_loop', 'select_region_pair', 'synthesize_malignancy'
 ]

@@ -147,8 +147,8 @@ def test_resized_breasts_are_registered(scale):
 def test_a_data_set_refuses_it_when_it_is_built(tmp_path):
     views = [dict(id=k, file_name=f'{side}.png', width=8, height=8, exam_id='e',
                   patient_id='p', laterality=side, view='CC', pixel_spacing_mm=None,
-                  nipple=None, breast_bbox=None, birads=None, density=None, abnormal=False,
-                  modality='FFDM', source='s') for k, side in enumerate('RL')]
+                  nipple=None, breast_bbox=None, birads=None, density=None,
+                  abnormal=False, modality='FFDM', source='s') for k, side in enumerate('RL')]
     path = tmp_path / 'ann.json'
     path.write_text(json.dumps(dict(
         info=dict(dataset='toy', converter_version='1', seed=0), images=views,

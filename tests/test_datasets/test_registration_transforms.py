@@ -4,6 +4,7 @@ import pickle
 import tracemalloc
 from importlib import import_module
 
+import cv2
 import numpy as np
 import pytest
 from mmdet.structures.bbox import HorizontalBoxes
@@ -153,7 +154,13 @@ class TestRegisterSides:
         views = RegisterSides()(dict(views={
             side + 'CC': view(exam, side) for side in 'RL'}))['views']
         sample = PackExamInputs(('RCC', 'LCC'))(dict(views=views))['data_samples']
-        assert sample.RCC.contralateral.status == 'warped'
+        registration = views['RCC']['contralateral']
+        assert registration.status == 'warped'
+        # as tensors, which move with the batch
+        maps = sample.RCC.contralateral_maps.numpy()
+        assert np.array_equal(maps, np.stack(registration.pixel_maps()))
+        warped = cv2.remap(views['LCC']['img'], *maps, cv2.INTER_LINEAR)
+        assert np.array_equal(warped, registration.warp_image(views['LCC']['img']))
 
 
 class TestRegisterContralateral:

@@ -4,6 +4,8 @@ import copy
 import numpy as np
 import pytest
 import torch
+from lesion_enrichment_reference import (contralateral_fusion, lesion_boxes,
+                                         position_mask)
 from mmdet.structures import DetDataSample
 from mmengine.structures import PixelData
 from torch.nn import functional as F
@@ -12,8 +14,6 @@ from mammo_plugins.anatomy import CanonicalFrame, register_contralateral
 from mammo_plugins.models import ExamSegmentor, NaFVNet
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
-from mammo_plugins.synthesis import (contralateral_fusion, lesion_boxes,
-                                     position_mask)
 
 SIZE = (48, 32)
 VIEWS = ('RCC', 'LCC', 'RMLO', 'LMLO')
@@ -71,8 +71,10 @@ def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
                 metainfo=dict(
                     img_shape=SIZE, homography_matrix=np.eye(3),
                     canonical_frame=FRAME.to_dict(),
-                    gt_label=int(view in positive), contralateral=registration),
-                gt_sem_seg=PixelData(sem_seg=truth))})
+                    gt_label=int(view in positive)),
+                gt_sem_seg=PixelData(sem_seg=truth),
+                contralateral_maps=torch.from_numpy(
+                    np.stack(registration.pixel_maps())))})
         sample.gt_label = torch.tensor([label])
         samples.append(sample)
     return inputs, samples
@@ -91,8 +93,8 @@ def test_what_the_classifier_sees():
         ours, theirs = (inputs[f'CEM-LE {side}{projection}'][1, 0].numpy()
                         for side in 'RL')
         # a box of noise has no skin line: both lie as they are
-        registration = samples[1].get(f'CEM-LE L{projection}').contralateral
-        assert registration.status == 'aligned'
+        maps = samples[1].get(f'CEM-LE L{projection}').contralateral_maps
+        np.testing.assert_allclose(maps, np.indices(SIZE)[::-1], atol=0.04)
         weights = position_mask(mass)
         for name, expected in (
                 ('affected', ours * weights), ('unaffected', theirs * weights),
@@ -315,3 +317,24 @@ def test_training_wants_maps_and_tensors_samples():
         net.loss(inputs, samples)
     with pytest.raises(ValueError, match='data_samples is None'):
         net(inputs)
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_images_and_masks_stay_on_the_device(training, monkeypatch):
+    """What goes between host and device are single numbers, such as a side's area."""
+    net = network(jitter=0.3)
+    inputs, samples = exams(annotated=('RCC', ))
+    samples[0].get('CEM-RC RCC').set_metainfo(dict(homography_matrix=np.diag([2., 2, 1])))
+    net.segmentor.predict(inputs, samples)
+
+    def refused(self, *args, **kwargs):
+        raise AssertionError(f'{tuple(self.shape)} to the host')
+
+    for name in ('cpu', 'numpy', '__array__'):
+        monkeypatch.setattr(torch.Tensor, name, refused)
+    uploads, from_numpy = [], torch.from_numpy
+    monkeypatch.setattr(torch, 'from_numpy', lambda array: (
+        uploads.append(array.size), from_numpy(array))[1])
+    net.enriched(inputs, samples, training)
+    assert all(size <= 2 * len(samples) * 4 for size in uploads)
+    assert bool(uploads) == training

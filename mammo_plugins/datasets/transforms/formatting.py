@@ -16,7 +16,7 @@ META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
              'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
              'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm',
              'nipple_source', 'registration', 'registration_reason',
-             'registration_warnings', 'contralateral')
+             'registration_warnings')
 
 
 @TRANSFORMS.register_module()
@@ -27,7 +27,8 @@ class PackExamInputs(PackDetInputs):
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
     ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) where
     the data set has classes; ``clean_img``, (1, H, W), of a view into which
-    lesions were inserted;
+    lesions were inserted; ``contralateral_maps``, (2, H, W), of a registered view, the
+    columns and rows of the other side's image that its pixels come from;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
@@ -72,6 +73,9 @@ class PackExamInputs(PackDetInputs):
             if 'clean_img' in view:
                 packed['data_samples'].clean_img = torch.from_numpy(
                     np.ascontiguousarray(view['clean_img']))[None]
+            if 'contralateral' in view:
+                packed['data_samples'].contralateral_maps = torch.from_numpy(
+                    np.stack(view['contralateral'].pixel_maps()))
             sample.set_data({name: packed['data_samples']})
         if 'gt_label' in results:
             sample.gt_label = torch.tensor([results['gt_label']])

@@ -25,7 +25,7 @@ _SEQUENCES = Compose, McvCompose
 
 
 def _names(step: Any) -> List[str]:
-    """Return the names of a step's class and its parents, of a config that of its type."""
+    """Return the names of a step's class and its parents; a config has one."""
     kind = step['type'] if isinstance(step, dict) else type(step)
     if isinstance(kind, str):  # such as 'mmdet.RandomFlip'
         return [re.split(r'[./]', kind)[-1]]

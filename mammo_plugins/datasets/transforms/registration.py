@@ -221,7 +221,8 @@ class RegisterContralateral(_Registers):
     MommiNet-v2, section 3.3; see
     :func:`~mammo_plugins.anatomy.register_contralateral`. It comes after resizing
     and refuses to run behind random transforms of geometry, which come after it and
-    must then be shared. Annotations are warped with the image. A sample without ``bilateral`` is left as it is.
+    must then be shared. Annotations are warped with the image. A sample without
+    ``bilateral`` is left as it is.
 
     Required Keys:
 

@@ -220,10 +220,10 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         Returns:
             dict[str, Tensor]: Weighted losses.
         """
-        seen = ViewBatch.gather(inputs, data_samples, LATERALITIES)
-        if seen.mask.having(*LATERALITIES) != list(range(len(data_samples))):
+        if any(len(inputs.get(side, ())) != len(data_samples) for side in LATERALITIES):
             raise ValueError('DisAsymNet: a pair of the batch lacks a side; the '
                              'training set needs complete=True')
+        seen = ViewBatch.gather(inputs, data_samples, LATERALITIES)
         views = seen.mask.samples(data_samples)
         fakes = sorted({i for (i, _), view in zip(seen.mask.places, views)
                         if 'clean_img' in view})

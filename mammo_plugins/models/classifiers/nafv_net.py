@@ -1,7 +1,6 @@
 """NaFV-Net: masses segmented by asymmetry, then classified by four views."""
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
@@ -13,13 +12,12 @@ from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
                                              StagedModel, ViewBatch)
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
 from mammo_plugins.models.segmentors.exam_segmentor import drawn_map
-from mammo_plugins.models.utils.grad_cam import grad_cam
+from mammo_plugins.models.utils import (contralateral_fusion, grad_cam, largest_parts,
+                                        moved_lesions, parts_of, position_mask, remapped)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import (LATERALITIES, VIEWS, other_laterality,
                                       with_modality)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
-from mammo_plugins.synthesis import (contralateral_fusion, jittered_lesions,
-                                     lesion_boxes, position_mask)
 
 FUSED = tuple(f'fused {view}' for view in VIEWS)
 _MOST_MASSES = 3  # of a view
@@ -89,7 +87,7 @@ class NaFVNet(StagedModel, MultiViewModel):
             their boxes; 0 is row 4 of table 3, symmetrical positions. Defaults to 0.1;
             the paper does not say how far.
         distance_unit (float, optional): Of position masks, in pixels, as in
-            :func:`~mammo_plugins.synthesis.position_mask`. Defaults to ``None``.
+            :func:`~mammo_plugins.models.utils.position_mask`. Defaults to ``None``.
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor` that
             leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
@@ -129,7 +127,7 @@ class NaFVNet(StagedModel, MultiViewModel):
         Args:
             inputs (dict[str, Tensor]): By view, (N, 1, H, W) in [0, 1].
             data_samples (list[:obj:`MultiViewDataSample`]): N samples, whose views have
-                the metainfo ``contralateral`` of :class:`RegisterSides`.
+                ``contralateral_maps`` of :class:`RegisterSides`.
 
         Returns:
             Tensor: (N, 2).
@@ -246,65 +244,89 @@ class NaFVNet(StagedModel, MultiViewModel):
             EnrichedExams: Without the unaffected side if that takes no part.
         """
         sides = [self._affected_side(sample, training) for sample in data_samples]
+        moves = [[np.random.randint(2**31) for _ in VIEWS] for _ in sides
+                 ] if training and self.jitter and self._sees_both else None
+        views: Dict[str, Tensor] = {}
+        for k, projection in enumerate(VIEWS):
+            views.update(self._enriched_pair(
+                inputs, data_samples, sides, projection, training,
+                moves and [seeds[k] for seeds in moves]))
         names = self.mixer.names + (
             FUSED if training and self.robust_loss is not None else ())
-        views: Dict[str, List[np.ndarray]] = {name: [] for name in names}
-        for i, (sample, side) in enumerate(zip(data_samples, sides)):
-            for projection in VIEWS:
-                for name, image in self._enriched_pair(
-                        inputs, sample, i, side, projection, training).items():
-                    views[name].append(image)
-        device = next(iter(inputs.values())).device
-        return EnrichedExams(
-            {name: torch.from_numpy(np.stack(images)[:, None]).to(device)
-             for name, images in views.items()}, sides)
+        return EnrichedExams({name: views[name][:, None] for name in names}, sides)
 
-    def _enriched_pair(self, inputs: Dict[str, Tensor], sample: MultiViewDataSample,
-                       i: int, side: str, projection: str,
-                       training: bool) -> Dict[str, np.ndarray]:
-        """Return what is seen of both breasts in one projection, (H, W) each."""
-        name = self._view_name(side, projection)
-        image = inputs[name][i, 0].cpu().numpy()
-        masses = _to_shape(self._masses(sample, side, projection), image.shape)
-        weights = position_mask(masses, self.distance_unit)
-        pair = {f'affected {projection}': image * weights}
-        if len(self.mixer.names) == len(AFFECTED):
+    @property
+    def _sees_both(self) -> bool:
+        return len(self.mixer.names) > len(AFFECTED)
+
+    def _enriched_pair(self, inputs: Dict[str, Tensor],
+                       samples: List[MultiViewDataSample], sides: List[str],
+                       projection: str, training: bool,
+                       seeds: Optional[List[int]]) -> Dict[str, Tensor]:
+        """Return what is seen of both breasts in one projection, (N, H, W) each."""
+        ours, theirs = ([self._view_name(side, projection) for side in chosen]
+                        for chosen in (sides, map(other_laterality, sides)))
+        image, unaffected = (
+            torch.stack([inputs[name][i, 0] for i, name in enumerate(names)])
+            for names in (ours, theirs))
+        masses = torch.stack([
+            _to_shape(self._masses(sample, side, projection), image.shape[1:])
+            for sample, side in zip(samples, sides)])
+        pair = {f'affected {projection}':
+                image * position_mask(masses, self.distance_unit)}
+        if not self._sees_both:
             return pair
-        other = self._view_name(other_laterality(side), projection)
-        unaffected = inputs[other][i, 0].cpu().numpy()
-        view = sample.get(other)
-        if 'contralateral' not in view:
-            raise ValueError('NaFVNet: a view has no contralateral; the pipeline needs '
-                             f'RegisterSides (modality {self.modality})')
-        mirrored = _to_shape(view.contralateral.warp_image(
-            masses.astype(np.uint8), cv2.INTER_NEAREST), unaffected.shape) > 0
-        placed = mirrored
-        if training and self.jitter:
-            rng = np.random.default_rng(np.random.randint(2**31))
-            placed = jittered_lesions(mirrored, rng, self.jitter)
+        maps = self._maps([sample.get(name) for sample, name in zip(samples, theirs)],
+                          image.shape[1:])
+        mirrored = remapped(masses.float(), maps, nearest=True) > 0
+        placed = mirrored if seeds is None else self._misaligned(mirrored, seeds)
         weights = position_mask(placed, self.distance_unit)
         pair[f'unaffected {projection}'] = unaffected * weights
         if training and self.robust_loss is not None:
-            warped = _to_shape(view.contralateral.warp_image(image), unaffected.shape)
             pair[f'fused {projection}'] = weights * contralateral_fusion(
-                unaffected, warped, lesion_boxes(mirrored))
+                unaffected, remapped(image, maps), mirrored)
         return pair
+
+    def _maps(self, views: List[DetDataSample], shape: Sequence[int]) -> Tensor:
+        """Return where pixels of views come from in the other side's, (N, 2, H, W)."""
+        for view in views:
+            if 'contralateral_maps' not in view:
+                raise ValueError('NaFVNet: a view has no contralateral_maps; the '
+                                 'pipeline needs RegisterSides (modality '
+                                 f'{self.modality})')
+        # padding comes from outside
+        return torch.stack([_to_shape(view.contralateral_maps, shape, value=-2.)
+                            for view in views])
+
+    def _misaligned(self, masses: Tensor, seeds: List[int]) -> Tensor:
+        """Move masses a little, each drawn for by the seed of its image."""
+        boxes, there, *_ = parts_of(masses)
+        shares = np.zeros((*there.shape, 2))
+        for k, (seed, count) in enumerate(zip(seeds, there.sum(dim=1).tolist())):
+            shares[k, :count] = np.random.default_rng(seed).uniform(
+                -self.jitter, self.jitter, (count, 2))
+        return moved_lesions(masses, boxes, torch.from_numpy(shares).to(boxes.device))
 
     def _view_name(self, side: str, projection: str) -> str:
         return with_modality(side + projection, self.modality)
 
     def _masses(self, sample: MultiViewDataSample, side: str,
-                projection: str) -> np.ndarray:
+                projection: str) -> Tensor:
         """Return the segmented masses in pixels of the classified image, bool."""
         seen = sample.get(self.segmentor.view_name(side, projection))
         shown = sample.get(self._view_name(side, projection))
-        masses = _largest_parts(seen.pred_sem_seg.sem_seg[0].cpu().numpy() == 1)
+        masses = largest_parts(seen.pred_sem_seg.sem_seg == 1, _MOST_MASSES)
         if seen is shown or _file_size(seen) != _file_size(shown):
-            return masses
-        matrix = shown.homography_matrix @ np.linalg.inv(seen.homography_matrix)
-        return cv2.warpAffine(masses.astype(np.uint8), opencv_affine(matrix),
-                              tuple(shown.img_shape[1::-1]),
-                              flags=cv2.INTER_NEAREST) > 0
+            return masses[0]
+        matrix = torch.as_tensor(  # of what is shown into what was segmented
+            opencv_affine(seen.homography_matrix
+                          @ np.linalg.inv(shown.homography_matrix)), device=masses.device)
+        rows, columns = torch.meshgrid(
+            *(torch.arange(size, device=masses.device, dtype=matrix.dtype)
+              for size in shown.img_shape[:2]), indexing='ij')
+        places = torch.einsum('ij,jhw->ihw', matrix, torch.stack(
+            [columns, rows, torch.ones_like(rows)]))
+        return remapped(masses.float(), places[None], nearest=True)[0] > 0
 
     def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
         """Return 'R' or 'L'; see the class."""
@@ -337,17 +359,7 @@ def _file_size(view: DetDataSample) -> Tuple[int, int]:
     return frame['source_width'], frame['source_height']
 
 
-def _largest_parts(masses: np.ndarray) -> np.ndarray:
-    """Leave specks out of a mask: keep the largest connected parts."""
-    _, labels, facts, _ = cv2.connectedComponentsWithStats(
-        masses.astype(np.uint8), connectivity=8)
-    areas = facts[1:, cv2.CC_STAT_AREA]
-    return np.isin(labels, 1 + np.argsort(-areas, kind='stable')[:_MOST_MASSES])
-
-
-def _to_shape(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Cut an image or pad it with zeros at the bottom and on the right."""
-    found = np.zeros(shape, image.dtype)
-    height, width = np.minimum(shape, image.shape)
-    found[:height, :width] = image[:height, :width]
-    return found
+def _to_shape(image: Tensor, shape: Sequence[int], value: float = 0.) -> Tensor:
+    """Cut (..., h, w) or pad it at the bottom and on the right."""
+    height, width = (have - want for have, want in zip(shape, image.shape[-2:]))
+    return F.pad(image, (0, width, 0, height), value=value)

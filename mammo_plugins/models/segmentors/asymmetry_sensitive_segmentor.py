@@ -95,8 +95,9 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         sides = [ViewBatch.whole({side: inputs[self.view_name(side, projection)]
                                   for side in LATERALITIES}) for projection in VIEWS]
         opposite = {side: other_laterality(side) for side in LATERALITIES}
-        features = [self.encoder(*(both.rows[rows] for rows in both.mask.paired(opposite)))
-                    for both in sides]
+        features = [
+            self.encoder(*(both.rows[rows] for rows in both.mask.paired(opposite)))
+            for both in sides]
         deepest = [levels[-1] for levels in features]
         if self.transformer is not None:
             deepest = self.transformer(*deepest)

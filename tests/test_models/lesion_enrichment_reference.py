@@ -1,4 +1,4 @@
-"""Lesion-enriched images and contralateral adversarial samples.
+"""Lesion-enriched images and contralateral adversarial samples, one by one in numpy.
 
 Source: "NaFV-Net: An Adversarial Four-view Network for Mammogram Classification",
 "The Breast Mass Classification", algorithm 1 and eqs. 8 and 9.
@@ -8,8 +8,7 @@ from typing import List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
-from .blending import blend
-from .soft_mask import gaussian_mask
+from mammo_plugins.synthesis import blend, gaussian_mask
 
 Box = Tuple[int, int, int, int]
 _IN_BOX = 0.9  # weight in a lesion's box beside the lesion
