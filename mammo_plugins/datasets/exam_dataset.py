@@ -145,6 +145,9 @@ class ExamDataset(BaseDataset):
         roots = self.roots
         data = load_sound_exams(self.ann_file, roots)
         self._path = roots.path
+        self.other_classes, self.ignored_classes = without_rest(
+            [category['name'] for category in data['categories']],
+            self.metainfo['classes'], self.other_classes, self.ignored_classes)
         self._label_of = category_labels(
             data['categories'], self.metainfo['classes'], self.other_classes,
             self.ignored_classes, self.ann_file)
