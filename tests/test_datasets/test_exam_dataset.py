@@ -222,3 +222,23 @@ def test_the_fold_is_a_field(phantom_root, train_json):
         with pytest.raises(ValueError, match='made_.*fold is'):
             build(phantom_root, ann_file=name, fold=fold)
     assert len(build(phantom_root, fold=3)) == 24  # of a file that names none
+
+
+def test_the_rest_of_the_categories(tmp_path, phantom_root):
+    """'rest' is what no other list names, of this file."""
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    data['categories'] += [dict(id=2, name='calcification'), dict(id=3, name='other')]
+    (tmp_path / 'a.json').write_text(json.dumps(data))
+
+    def load(**lists):
+        return ExamDataset(ann_file=str(tmp_path / 'a.json'),
+                           data_root=str(phantom_root), **lists)
+
+    assert load(other_classes='rest').other_classes == ('calcification', 'other')
+    mixed = load(other_classes=['other'], ignored_classes='rest')
+    assert mixed.ignored_classes == ('calcification', )
+    assert mixed.other_classes == ('other', )
+    for lists in (dict(other_classes='rest', ignored_classes='rest'),
+                  dict(other_classes='calcification')):
+        with pytest.raises(ValueError, match="'rest'"):
+            load(**lists)
