@@ -71,6 +71,9 @@ class ExamDataset(BaseDataset):
         fold (int, optional): Of a cross-validation: takes the place of ``{fold}`` in
             ``ann_file``, such as ``annotations/fold_{fold}/train.json``. Defaults to
             ``None``.
+        annotations (dict, optional): What ``ann_file`` would hold, where that is in
+            memory and not in a file, as of exams that inference finds; ``ann_file``
+            then only names it in messages. Defaults to ``None``.
         ann_file, metainfo, data_root, filter_cfg, pipeline, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
@@ -101,6 +104,7 @@ class ExamDataset(BaseDataset):
                  ignored_classes: Sequence[str] = (),
                  extra_roots: Sequence[str] = (),
                  fold: Optional[int] = None,
+                 annotations: Optional[dict] = None,
                  **kwargs) -> None:
         if target not in TARGETS:
             raise ValueError(f'ExamDataset.target: {target!r}; expected one of {TARGETS}')
@@ -130,6 +134,7 @@ class ExamDataset(BaseDataset):
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         self.fold = fold
+        self.annotations = annotations
         super().__init__(*args, **kwargs)
         check_registration(self.pipeline.transforms)
 
@@ -138,13 +143,13 @@ class ExamDataset(BaseDataset):
         super()._join_prefix()
 
     def load_data_list(self) -> List[dict]:
-        """Read the annotation file.
+        """Read the annotation file, unless annotations are in memory.
 
         Returns:
             list[dict]: One entry per target.
         """
         roots = self.roots
-        data = load_sound_exams(self.ann_file, roots)
+        data = load_sound_exams(self.ann_file, roots, self.annotations)
         self._path = roots.path
         self._label_of = category_labels(
             data['categories'], self.metainfo['classes'], self.other_classes,

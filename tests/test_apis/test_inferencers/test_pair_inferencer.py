@@ -14,7 +14,7 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs/disasym'
+CONFIGS = Path(__file__).parents[3] / 'configs/disasym'
 
 
 def inferencer_of(name, folder):
