@@ -7,7 +7,7 @@ from .experiments import ToolRunner, check_settings
 from .inferencers import (BreastInferencer, DetectionInferencer, ExamInferencer,
                           PairInferencer, WholeExamInferencer, inferencer_type)
 from .nipple_locator import NippleLocator
-from .saliency import breast_saliency
+from .saliency import breast_saliency, training_saliency
 from .synthetic_exams import SyntheticExams, loaded_breasts, synthesis_stages
 from .trained_model import TrainedModel, trained_model_of
 
@@ -17,5 +17,5 @@ __all__ = [
     'ToolRunner', 'TrainedModel', 'WholeExamInferencer', 'blend_by',
     'blend_by_mixed_gradients', 'blend_by_poisson', 'breast_saliency', 'check_settings',
     'find_exams', 'inferencer_type', 'loaded_breasts', 'loaded_normals',
-    'synthesis_stages', 'trained_model_of'
+    'synthesis_stages', 'trained_model_of', 'training_saliency'
 ]

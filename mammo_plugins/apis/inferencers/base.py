@@ -257,7 +257,7 @@ class ExamInferencer(TrainedModel, ABC):
         """Return an exam's entry; ``None`` if it has no readable view."""
         with tempfile.TemporaryDirectory() as cache:
             exam = LoadedExam.read(
-                key, found, LoadMammogram(cache_dir=cache, **self.loading_options),
+                key, found, LoadMammogram(cache_dir=cache, **self.loading_options), root,
                 self.needed_views())
             if exam is None:
                 return None
@@ -265,7 +265,7 @@ class ExamInferencer(TrainedModel, ABC):
             predictions = [sample for data in self.preprocess(exam)
                            for sample in self.forward(data)]
             entry = dict(exam_id=key, warnings=exam.doubts,
-                         **self.postprocess(exam, predictions, root))
+                         **self.postprocess(exam, predictions))
             if out_dir is not None:
                 self.visualize(exam, predictions, entry, out_dir, score_thr)
         return entry
@@ -329,14 +329,13 @@ class ExamInferencer(TrainedModel, ABC):
         return self.model.test_step(data)
 
     @abstractmethod
-    def postprocess(self, exam: LoadedExam, predictions: List[BaseDataElement],
-                    root: Path) -> Dict[str, Any]:
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[BaseDataElement]) -> Dict[str, Any]:
         """Return an exam's entry in ``predictions.json`` but for name and warnings.
 
         Args:
             exam (LoadedExam): The exam.
             predictions (list[BaseDataElement]): Of :meth:`forward`, all batches.
-            root (Path): Folder that names of files are relative to.
 
         Returns:
             dict: With ``views`` of :meth:`view_entries`, and what else JSON can hold.
@@ -356,13 +355,12 @@ class ExamInferencer(TrainedModel, ABC):
         """
 
     def view_entries(self, exam: LoadedExam, predictions: List[BaseDataElement],
-                     root: Path, said: Mapping[str, dict],
+                     said: Mapping[str, dict],
                      remarks: Mapping[str, str] = {}) -> List[dict]:
         """Return the entries of an exam's views.
 
         Args:
-            exam (LoadedExam), predictions (list), root (Path): As in
-                :meth:`postprocess`.
+            exam (LoadedExam), predictions (list): As in :meth:`postprocess`.
             said (dict[str, dict]): What the model says of a view, by its name.
             remarks (dict[str, str]): What to warn of beside the usual. Defaults to
                 nothing.
@@ -375,8 +373,7 @@ class ExamInferencer(TrainedModel, ABC):
                 sizes[exam.name_of(view)] = text
         return [
             exam.view_entry(
-                name, root,
-                [texts[name] for texts in (sizes, remarks) if name in texts],
+                name, [texts[name] for texts in (sizes, remarks) if name in texts],
                 **said.get(name, {})) for name in exam.views]
 
     @staticmethod

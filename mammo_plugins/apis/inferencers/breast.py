@@ -24,8 +24,8 @@ class BreastInferencer(ExamInferencer):
     """
     target = 'breast'
 
-    def postprocess(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
-                    root: Path) -> Dict[str, Any]:
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[MultiViewDataSample]) -> Dict[str, Any]:
         """As :meth:`ExamInferencer.postprocess`."""
         said = {exam.name_of(view): dict(malignancy=probability_of(view))
                 for sample in predictions for view in views_of(sample)}
@@ -34,7 +34,7 @@ class BreastInferencer(ExamInferencer):
                 dict(laterality=views_of(sample)[0].laterality,
                      malignancy=probability_of(sample)) for sample in predictions
             ],
-            views=self.view_entries(exam, predictions, root, said))
+            views=self.view_entries(exam, predictions, said))
 
     def visualize(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
                   entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:

@@ -29,8 +29,8 @@ class DetectionInferencer(ExamInferencer):
     """
     target = 'view'
 
-    def postprocess(self, exam: LoadedExam, predictions: List[DetDataSample],
-                    root: Path) -> Dict[str, Any]:
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[DetDataSample]) -> Dict[str, Any]:
         """As :meth:`ExamInferencer.postprocess`."""
         said, remarks = {}, {}
         for sample in predictions:
@@ -40,7 +40,7 @@ class DetectionInferencer(ExamInferencer):
                 remarks[name] = (
                     'the other breast was laid beside this one without matching their '
                     f'contours: {sample.registration_reason}')
-        return dict(views=self.view_entries(exam, predictions, root, said, remarks))
+        return dict(views=self.view_entries(exam, predictions, said, remarks))
 
     def visualize(self, exam: LoadedExam, predictions: List[DetDataSample],
                   entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:

@@ -26,6 +26,7 @@ class LoadedExam:
             sample is the view's place among them.
         frames (dict[str, CanonicalFrame]): Where the breast is in each.
         loader (LoadMammogram): Reads them, with a pixel cache.
+        root (Path): Folder that names of files are relative to in predictions.
         doubts (list[str]): What speaks against the files being one exam.
         nipples (dict[str, tuple[float]]): (x, y) in pixels of the file, by view, where
             a detector found them.
@@ -34,11 +35,12 @@ class LoadedExam:
     views: Dict[str, FoundView]
     frames: Dict[str, CanonicalFrame]
     loader: LoadMammogram
+    root: Path
     doubts: List[str] = field(default_factory=list)
     nipples: Dict[str, Tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, key: str, found: FoundExams, loader: LoadMammogram,
+    def read(cls, key: str, found: FoundExams, loader: LoadMammogram, root: Path,
              needed: Sequence[str] = ()) -> Optional['LoadedExam']:
         """Read all pixels of an exam; those of views that cannot be are listed.
 
@@ -49,6 +51,7 @@ class LoadedExam:
             found (FoundExams): Has it. An exam, a view or a file that is of no use is
                 taken out of ``exams`` and listed in ``skipped``.
             loader (LoadMammogram): With a pixel cache.
+            root (Path): Folder that names of files are relative to in predictions.
             needed (Sequence[str]): Views without which an exam is of no use. Defaults
                 to none.
 
@@ -80,7 +83,7 @@ class LoadedExam:
         if missing or not views:
             del found.exams[key]
             return None
-        return cls(key, views, frames, loader, found.doubts.get(key, []))
+        return cls(key, views, frames, loader, root, found.doubts.get(key, []))
 
     def title(self, text: str = '') -> str:
         """Return what stands above a picture.
@@ -146,13 +149,12 @@ class LoadedExam:
             annotations=[],
             categories=[dict(id=i + 1, name=name) for i, name in enumerate(classes)])
 
-    def view_entry(self, name: str, root: Path, remarks: Sequence[str] = (),
+    def view_entry(self, name: str, remarks: Sequence[str] = (),
                    **said: Any) -> Dict[str, Any]:
         """Return the entry of a view in ``predictions.json``.
 
         Args:
             name (str): Of the view.
-            root (Path): Folder that the file's name is relative to.
             remarks (Sequence[str]): Warnings beside those of the file. Defaults to
                 none.
             **said: What the model says of it.
@@ -170,7 +172,7 @@ class LoadedExam:
             warnings.append('the header says that text is burned into the pixels, '
                             'perhaps of the patient: look before you share')
         return dict(
-            file=view.path.relative_to(root).as_posix(),
+            file=view.path.relative_to(self.root).as_posix(),
             laterality=view.laterality,
             view=view.view,
             modality=view.modality,

@@ -24,13 +24,13 @@ class PairInferencer(ExamInferencer):
     """
     target = 'pair'
 
-    def postprocess(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
-                    root: Path) -> Dict[str, Any]:
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[MultiViewDataSample]) -> Dict[str, Any]:
         """As :meth:`ExamInferencer.postprocess`."""
         said = {exam.name_of(view): dict(abnormal=probability_of(view))
                 for sample in predictions for view in views_of(sample)}
         return dict(
-            views=self.view_entries(exam, predictions, root, said),
+            views=self.view_entries(exam, predictions, said),
             pairs=[
                 dict(view=views_of(sample)[0].view,
                      asymmetric=probability_of(sample)

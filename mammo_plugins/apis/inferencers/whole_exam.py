@@ -36,8 +36,8 @@ class WholeExamInferencer(ExamInferencer):
         return [step['views'] for step in self.dataset_cfg.pipeline
                 if type_name(step) == 'PackExamInputs'][0]
 
-    def postprocess(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
-                    root: Path) -> Dict[str, Any]:
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[MultiViewDataSample]) -> Dict[str, Any]:
         """As :meth:`ExamInferencer.postprocess`."""
         sample, = predictions
         entry = dict(malignancy=probability_of(sample),
@@ -50,7 +50,7 @@ class WholeExamInferencer(ExamInferencer):
                 said[exam.name_of(view)] = dict(masses=_outlines(probability > 0.5))
             if 'heat_map' in view:
                 entry['heat_map_class'] = _CLASSES[int(view.pred_label)]
-        return dict(entry, views=self.view_entries(exam, predictions, root, said))
+        return dict(entry, views=self.view_entries(exam, predictions, said))
 
     def visualize(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
                   entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:

@@ -124,11 +124,11 @@ from mammo_plugins.registry import INFERENCERS
 class WorseSide(ExamInferencer):
     """Which breast is the worse."""
 
-    def postprocess(self, exam, predictions, root):
+    def postprocess(self, exam, predictions):
         worst = max(predictions, key=lambda sample: float(sample.pred_score[1]))
         names = [exam.name_of(view) for view in (worst.get(n) for n in worst.view_names)]
         return dict(worse=names[0][0],
-                    views=self.view_entries(exam, predictions, root,
+                    views=self.view_entries(exam, predictions,
                                             {name: dict(worse=True) for name in names},
                                             {names[0]: 'a remark of mine'}))
 
