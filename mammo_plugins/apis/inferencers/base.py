@@ -76,15 +76,6 @@ def _test_set(config: Config) -> ConfigDict:
     return config.test_dataloader.dataset
 
 
-def probability_of(sample: BaseDataElement) -> float:
-    """Return the probability of the second of two classes.
-
-    Args:
-        sample (BaseDataElement): With ``pred_score`` (2, ).
-    """
-    return round(float(sample.pred_score[1]), 6)
-
-
 class ExamInferencer(TrainedModel, ABC):
     """A trained model, ready for files of exams.
 

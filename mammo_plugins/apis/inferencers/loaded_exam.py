@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import torch
 from mmdet.structures import DetDataSample
+from mmengine.structures import BaseDataElement
 
 from mammo_plugins.anatomy import CanonicalFrame, opencv_affine
 from mammo_plugins.datasets import LoadMammogram
@@ -187,3 +188,12 @@ class LoadedExam:
 def _listed(values: Optional[Sequence[float]]) -> Optional[List[float]]:
     """Return numbers as JSON has them."""
     return None if values is None else list(values)
+
+
+def probability_of(sample: BaseDataElement) -> float:
+    """Return the probability of the second of two classes.
+
+    Args:
+        sample (BaseDataElement): With ``pred_score`` (2, ).
+    """
+    return round(float(sample.pred_score[1]), 6)

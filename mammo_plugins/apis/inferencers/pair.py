@@ -7,8 +7,8 @@ from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
 from mammo_plugins.visualization import draw_pairs, pair_panels
 
-from .base import ExamInferencer, probability_of
-from .loaded_exam import LoadedExam
+from .base import ExamInferencer
+from .loaded_exam import LoadedExam, probability_of
 
 
 @INFERENCERS.register_module()

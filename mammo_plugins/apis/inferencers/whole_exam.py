@@ -11,8 +11,8 @@ from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
 from mammo_plugins.visualization import ViewPanel
 
-from .base import ExamInferencer, probability_of
-from .loaded_exam import LoadedExam
+from .base import ExamInferencer
+from .loaded_exam import LoadedExam, probability_of
 
 _CLASSES = ('benign', 'malignant')  # in the order of labels
 
