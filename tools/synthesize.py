@@ -1,5 +1,5 @@
 """Make synthetic images with lesions for training."""
-from argparse import Namespace
+from argparse import SUPPRESS, Namespace
 from collections import Counter
 from pathlib import Path
 
@@ -8,10 +8,11 @@ from mmengine.config import Config
 
 from mammo_plugins.apis import (BlendedImages, SyntheticExams, blend_by,
                                 blend_by_mixed_gradients, blend_by_poisson,
-                                breast_saliency, loaded_breasts,
-                                loaded_normals, synthesis_stages,
-                                trained_model_of)
+                                loaded_breasts, loaded_normals,
+                                synthesis_stages, trained_model_of,
+                                training_saliency)
 from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.apis.saliency import CLASSES
 from mammo_plugins.cli.arguments import add_config_arguments, parser
 from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.cli.runs import check_device
@@ -28,7 +29,6 @@ EXAMPLE = ('python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.p
            'work_dirs/blending-gan_inbreast/epoch_200.pth '
            '--out data/inbreast_synthetic --count 200')
 BLENDED = 200  # images that Lin et al. make of INbreast
-CLASSES = ('benign', 'malignant')  # in the order of labels
 
 # blending without a generator, by option
 SOLVED = {
@@ -51,9 +51,9 @@ def parse_args():
         'write OUT/images and OUT/annotations/train.json, which says how each was '
         'made. With a DIVF-Net, by Soft-Adapted Malignancy Synthesis (Nguyen et al.): '
         'malignant lesions are pasted into benign breasts, where Grad-CAM for the '
-        'benign class is strongest; OUT/saliency.npz is written too. With blending '
-        'adversarial networks (Lin et al.): lesions of a bank are blended into normal '
-        'views at random places.', EXAMPLE)
+        'benign class is strongest; OUT/saliency.npz is written too (alone by '
+        'tools/saliency.py). With blending adversarial networks (Lin et al.): lesions '
+        'of a bank are blended into normal views at random places.', EXAMPLE)
     arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
     arguments.add_argument(
         'checkpoint', nargs='?', help='its checkpoint; none with --poisson or '
@@ -99,10 +99,8 @@ def parse_args():
     malignancy.add_argument(
         '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
         help='stages to leave out, as in table 2 of the paper')
-    malignancy.add_argument(
-        '--saliency-only', action='store_true',
-        help='write OUT/saliency.npz, which SynthesizeMalignancy reads while '
-        'training, and stop')
+    # what is another command now is told apart from what never was
+    malignancy.add_argument('--saliency-only', action='store_true', help=SUPPRESS)
     blending = arguments.add_argument_group('of blending adversarial networks')
     blending.add_argument(
         '--poisson', action='store_true',
@@ -116,6 +114,9 @@ def parse_args():
         help='another generator to show in the preview; may be given several times')
     add_config_arguments(arguments)
     args = arguments.parse_args()
+    if args.saliency_only:
+        arguments.error('--saliency-only: is a command of its own, python '
+                        'tools/saliency.py CONFIG CHECKPOINT --out DIR')
     if args.count is not None and args.count < 1:
         arguments.error(f'--count {args.count}: expected at least 1')
     if args.seed < 0 or not 0 <= args.beta <= 1 or args.context <= 0:
@@ -128,15 +129,13 @@ def parse_args():
                         'patch would show; leave one of them out')
     if args.preview is not None and args.preview < 1:
         arguments.error(f'--preview {args.preview}: expected at least 1')
-    if args.preview is not None and args.saliency_only:
-        arguments.error('--preview and --saliency-only: expected one of them')
     # what the other method knows
     args.foreign = {
         blended: [f'--{name.replace("_", "-")}' for name in names
                   if getattr(args, name) != arguments.get_default(name)]
         for blended, names in (
             (True, ('beta', 'adapt', 'sigma', 'saliency_class', 'context',
-                    'independent_views', 'without', 'saliency_only')),
+                    'independent_views', 'without')),
             (False, (*SOLVED, 'compare')))
     }
     return args
@@ -190,14 +189,8 @@ def paste(args: Namespace, cfg: Config) -> None:
     trained = trained_model_of(
         'DIVFNet', cfg, args.checkpoint, args.device, args.trust_checkpoint)
     loaded = loaded_breasts(cfg)
-    # as in tests: Grad-CAM sees no augmentation
-    packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
-    saliency = breast_saliency(trained, packed, CLASSES.index(args.saliency_class))
     file = out / 'saliency.npz'
-    saliency.write(file)
-    print(f'saliency of {len(saliency.maps)} views: {file}')
-    if args.saliency_only:
-        return
+    saliency = training_saliency(trained, args.saliency_class, file)
     ways = synthesis_stages(
         saliency, args.beta, dict(sigma_range=tuple(args.sigma)), adapt=args.adapt,
         context=args.context, same_distance=not args.independent_views)

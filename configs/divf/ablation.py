@@ -29,9 +29,9 @@ rows['saliency'] = dict(
     config=rows[baseline]['config'],
     needs=[baseline],
     command=[
-        'tools/synthesize.py', rows[baseline]['config'],
-        f'{{folder}}/{baseline}/trained.pth', '--saliency-only', '--out',
-        '{folder}/saliency', '--device', 'cpu', '{options}'
+        'tools/saliency.py', rows[baseline]['config'],
+        f'{{folder}}/{baseline}/trained.pth', '--out', '{folder}/saliency',
+        '--device', 'cpu', '{options}'
     ])
 stages = {
     'synthesis-cutmix': 'Region selection and CutMix',

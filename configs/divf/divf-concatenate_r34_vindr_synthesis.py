@@ -1,8 +1,8 @@
 # Soft-Adapted Malignancy Synthesis, all stages, in training: table 2. Saliency is that
 # of the warm-up, the model without synthesis:
-#     python tools/synthesize.py configs/divf/divf-concatenate_r34_vindr.py \
+#     python tools/saliency.py configs/divf/divf-concatenate_r34_vindr.py \
 #         work_dirs/divf-concatenate_r34_vindr/epoch_200.pth \
-#         --saliency-only --out data/vindr_mammo_synthetic
+#         --out data/vindr_mammo_synthetic
 _base_ = './divf-concatenate_r34_vindr.py'
 
 exams = _base_.train_dataloader.dataset

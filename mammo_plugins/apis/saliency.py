@@ -1,4 +1,6 @@
 """Grad-CAM of a trained breast classifier over a data set."""
+from pathlib import Path
+
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
@@ -9,7 +11,10 @@ from mammo_plugins.io import file_sha256
 from mammo_plugins.models.utils import grad_cam
 from mammo_plugins.structures.saliency import SaliencyMaps, view_name
 
+from .synthetic_exams import loaded_breasts
 from .trained_model import TrainedModel
+
+CLASSES = ('benign', 'malignant')  # in the order of labels
 
 
 def breast_saliency(trained: TrainedModel, dataset: Dataset,
@@ -36,3 +41,27 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
         for (_, name), cam in zip(feats.mask.places, cams):
             maps[view_name(info['views'][name])] = cam.astype(np.float32)
     return SaliencyMaps(maps, file_sha256(trained.checkpoint))
+
+
+def training_saliency(trained: TrainedModel, class_name: str,
+                      file: Path) -> SaliencyMaps:
+    """Write :func:`breast_saliency` of the breasts that a model's config trains on.
+
+    Args:
+        trained (TrainedModel): A :class:`DIVFNet`.
+        class_name (str): One of ``CLASSES``.
+        file (Path): The ``.npz`` file to write.
+
+    Returns:
+        SaliencyMaps: What was written.
+
+    Raises:
+        ConfigError: As :func:`~mammo_plugins.apis.loaded_breasts`.
+    """
+    # as in tests: Grad-CAM sees no augmentation
+    packed = loaded_breasts(trained.config,
+                            trained.config.test_dataloader.dataset.pipeline)
+    saliency = breast_saliency(trained, packed, CLASSES.index(class_name))
+    saliency.write(file)
+    print(f'saliency of {len(saliency.maps)} views: {file}')
+    return saliency

@@ -75,6 +75,9 @@ class ExamDataset(BaseDataset):
         fold (int, optional): Of a cross-validation: takes the place of ``{fold}`` in
             ``ann_file``, such as ``annotations/fold_{fold}/train.json``. Defaults to
             ``None``.
+        annotations (dict, optional): What ``ann_file`` would hold, where that is in
+            memory and not in a file, as of exams that inference finds; ``ann_file``
+            then only names it in messages. Defaults to ``None``.
         ann_file, metainfo, data_root, filter_cfg, ...: As in
             :class:`mmengine.dataset.BaseDataset`.
 
@@ -105,6 +108,7 @@ class ExamDataset(BaseDataset):
                  ignored_classes: Union[Sequence[str], str] = (),
                  extra_roots: Sequence[str] = (),
                  fold: Optional[int] = None,
+                 annotations: Optional[dict] = None,
                  pipeline: Pipeline = (),
                  **kwargs) -> None:
         if target not in TARGETS:
@@ -129,6 +133,7 @@ class ExamDataset(BaseDataset):
         ImageRoots(extra=extra_roots)  # refuses what is no list
         self.extra_roots = extra_roots
         self.fold = fold
+        self.annotations = annotations
         super().__init__(*args, pipeline=steps_of(pipeline), **kwargs)
         check_registration(self.pipeline.transforms)
 
@@ -137,13 +142,13 @@ class ExamDataset(BaseDataset):
         super()._join_prefix()
 
     def load_data_list(self) -> List[dict]:
-        """Read the annotation file.
+        """Read the annotation file, unless annotations are in memory.
 
         Returns:
             list[dict]: One entry per target.
         """
         roots = self.roots
-        data = load_sound_exams(self.ann_file, roots)
+        data = load_sound_exams(self.ann_file, roots, self.annotations)
         self._path = roots.path
         self.other_classes, self.ignored_classes = without_rest(
             [category['name'] for category in data['categories']],

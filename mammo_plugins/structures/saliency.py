@@ -67,8 +67,8 @@ class SaliencyMaps:
             return cls(maps, checkpoint)
         except FileNotFoundError:
             raise SaliencyError(
-                f'{path}: no such file; make it with tools/synthesize.py CONFIG '
-                'CHECKPOINT --saliency-only') from None
+                f'{path}: no such file; make it with tools/saliency.py CONFIG '
+                'CHECKPOINT --out DIR') from None
         except Exception as error:  # damaged archives raise nearly anything
             raise SaliencyError(f'{path}: not a file of saliency maps ({error}); '
                                 'make it anew') from None
@@ -89,8 +89,7 @@ class SaliencyMaps:
         if lacking:
             raise SaliencyError(
                 f'no saliency map of {lacking[0]}; make the file anew from the data '
-                'set in use, with tools/synthesize.py CONFIG CHECKPOINT '
-                '--saliency-only')
+                'set in use, with tools/saliency.py CONFIG CHECKPOINT --out DIR')
 
     def of(self, view: Mapping[str, Any], shape: Tuple[int, int]) -> np.ndarray:
         """Return the map of a view, brought to its size.

@@ -1,9 +1,10 @@
 """What is refused before training: the same errors, without opening an image."""
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, Optional, Union
 
 from mammo_plugins.printable import one_line
-from mammo_plugins.structures import ImageRoots, load_coco_exam, refuse_faults
+from mammo_plugins.structures import (ImageRoots, load_coco_exam, refuse_faults,
+                                      validate_coco_exam)
 
 from .entries import (ERROR, Finding, Part, check_exams, check_geometry,
                       check_lesion_ids)
@@ -21,12 +22,15 @@ def check_entries(part: Part) -> Iterator[Finding]:
 
 
 def load_sound_exams(path: Union[str, Path],
-                     roots: ImageRoots = ImageRoots()) -> Dict[str, Any]:
+                     roots: ImageRoots = ImageRoots(),
+                     data: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
     """Read a COCO-exam JSON to train or test with.
 
     Args:
         path (str | Path): The file.
         roots (ImageRoots): The folders that its images may lie in.
+        data (dict, optional): The JSON, where it is in memory; ``path`` is then only
+            its name in messages. Defaults to ``None``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -34,7 +38,10 @@ def load_sound_exams(path: Union[str, Path],
             ``tools/verify_dataset.py`` calls something in it an error, whatever it
             opens no image for.
     """
-    data = load_coco_exam(path, outlines=False, roots=roots)
+    if data is None:
+        data = load_coco_exam(path, outlines=False, roots=roots)
+    else:
+        refuse_faults(path, validate_coco_exam(data, outlines=False, roots=roots))
     part = Part(one_line(Path(path).stem), roots, data, True, bool(data['annotations']))
     if data['images']:
         refuse_faults(path, [f'{found.where}: {found.check}: {found.message}'

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import numpy as np
 
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.apis.prediction_writer import PredictionWriter
+from mammo_plugins.apis.inferencers.prediction_writer import PredictionWriter
 from mammo_plugins.converters.journal import Journal
 from mammo_plugins.datasets import PixelCache
 from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,

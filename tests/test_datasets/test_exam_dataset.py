@@ -242,3 +242,26 @@ def test_the_rest_of_the_categories(tmp_path, phantom_root):
                   dict(other_classes='calcification')):
         with pytest.raises(ValueError, match="'rest'"):
             load(**lists)
+
+
+@pytest.mark.parametrize('target', ['view', 'breast', 'pair', 'exam'])
+def test_annotations_in_memory(phantom_root, train_json, target):
+    """The same samples as of the file, which need not be there."""
+    of_file = build(phantom_root, target=target)
+    in_memory = build(phantom_root, ann_file='nowhere.json', target=target,
+                      annotations=train_json)
+    assert len(of_file) == len(in_memory)
+    assert all(a == b for a, b in zip(of_file, in_memory))
+
+
+@pytest.mark.parametrize('changes, said', [
+    (dict(width=-1), r'images\[0\].width'),
+    (dict(file_name='../elsewhere.dcm'), 'below the data root'),
+    (dict(file_name='dicom/phantom_0001/R_CC.dcm'), 'it has the file of')])
+def test_annotations_in_memory_are_checked(phantom_root, train_json, changes, said):
+    first = next(image for image in train_json['images']
+                 if image['file_name'] != 'dicom/phantom_0001/R_CC.dcm')
+    train_json['images'].remove(first)
+    train_json['images'].insert(0, dict(first, **changes))
+    with pytest.raises(AnnotationError, match=f'exam 7: .*(\n.*)*{said}'):
+        build('', ann_file='exam 7', annotations=train_json)

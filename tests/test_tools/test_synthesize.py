@@ -1,4 +1,4 @@
-"""tools/synthesize.py and naturalness.py on phantom exams."""
+"""tools/synthesize.py, saliency.py and naturalness.py on phantom exams."""
 import hashlib
 import importlib.util
 import json
@@ -33,6 +33,7 @@ def load(path):
 
 
 synthesize = load(ROOT / 'tools/synthesize.py')
+saliency = load(ROOT / 'tools/saliency.py')
 naturalness = load(ROOT / 'tools/analysis_tools/naturalness.py')
 
 
@@ -80,8 +81,8 @@ def run(monkeypatch, tool, *arguments):
 
 @pytest.fixture
 def make(monkeypatch, checkpoint, root):
-    def command(out, *arguments):
-        run(monkeypatch, synthesize, CONFIG, checkpoint, '--out', out,
+    def command(out, *arguments, tool=synthesize):
+        run(monkeypatch, tool, CONFIG, checkpoint, '--out', out,
             '--device', 'cpu', *arguments, *options(root))
         return out
 
@@ -201,8 +202,8 @@ def test_the_way_is_chosen(make, tmp_path):
         share = fact['soft_mask']['sigma'] / min(x2 - x1, y2 - y1)
         assert fact['adapt'] == 'benign' and 0.4 <= share <= 0.5
     # to the untrained weights of the fixture all speaks for benign
-    maps = [SaliencyMaps.read(make(tmp_path / name, '--saliency-only',
-                                   '--saliency-class', name) / 'saliency.npz').maps
+    maps = [SaliencyMaps.read(make(tmp_path / name, '--saliency-class', name,
+                                   tool=saliency) / 'saliency.npz').maps
             for name in ('benign', 'malignant')]
     assert set(maps[0]) == set(maps[1])
     assert all(heat.max() > 0 for heat in maps[0].values())
@@ -211,7 +212,8 @@ def test_the_way_is_chosen(make, tmp_path):
 
 @pytest.mark.parametrize('words, said', [
     (['--sigma', '0.3', '0.2'], '--sigma 0.3 0.2: expected two rising shares'),
-    (['--adapt', 'benign', '--without', 'soft-mask'], 'nothing of the adapted patch')])
+    (['--adapt', 'benign', '--without', 'soft-mask'], 'nothing of the adapted patch'),
+    (['--saliency-only'], 'python tools/saliency.py CONFIG CHECKPOINT --out DIR')])
 def test_ways_that_cannot_be(make, tmp_path, capsys, words, said):
     with pytest.raises(SystemExit) as stop:
         make(tmp_path / 'made', *words)
@@ -220,12 +222,17 @@ def test_ways_that_cannot_be(make, tmp_path, capsys, words, said):
 
 
 def test_preview_and_saliency_alone(make, tmp_path):
+    """Images are made with the saliency of the command of its own."""
     out = make(tmp_path / 'seen', '--preview', '1')
     with Image.open(out / 'preview.png') as picture:
         assert min(picture.size) > 300
     assert not (out / 'annotations').exists()
-    out = make(tmp_path / 'where', '--saliency-only')
-    assert [p.name for p in out.iterdir()] == ['saliency.npz']
+    alone = make(tmp_path / 'where', tool=saliency)
+    assert [p.name for p in alone.iterdir()] == ['saliency.npz']
+    one, two = (SaliencyMaps.read(each / 'saliency.npz').maps for each in (out, alone))
+    assert one.keys() == two.keys()
+    for name, heat in one.items():
+        np.testing.assert_array_equal(heat, two[name])
 
 
 def test_mistakes(monkeypatch, capsys, checkpoint, root, tmp_path):
@@ -233,10 +240,11 @@ def test_mistakes(monkeypatch, capsys, checkpoint, root, tmp_path):
     for arguments, message in (
             ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
             ([detector, checkpoint], 'expected a DIVFNet')):
-        with pytest.raises(SystemExit) as stop:
-            run(monkeypatch, synthesize, *arguments, '--out', tmp_path / 'out')
-        assert stop.value.code == 2
-        assert message in capsys.readouterr().err
+        for tool in (synthesize, saliency):
+            with pytest.raises(SystemExit) as stop:
+                run(monkeypatch, tool, *arguments, '--out', tmp_path / 'out')
+            assert stop.value.code == 2
+            assert message in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 
@@ -298,9 +306,9 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
 
 
 def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
-    saliency = make(tmp_path / 'where', '--saliency-only') / 'saliency.npz'
+    maps = make(tmp_path / 'where', tool=saliency) / 'saliency.npz'
     out = tmp_path / 'naturalness.json'
-    run(monkeypatch, naturalness, CONFIG, '--saliency', saliency, '--seeds', 0,
+    run(monkeypatch, naturalness, CONFIG, '--saliency', maps, '--seeds', 0,
         '--epochs', 2, '--out', out, *options(root))
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
@@ -390,7 +398,7 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
 @pytest.mark.parametrize('words, said', [
     (['--beta', '0.1'], '--beta: not of the method of'),
     (['--adapt', 'benign'], '--adapt: not of the method of'),
-    (['--saliency-only'], '--saliency-only: not of the method of'),
+    (['--saliency-only'], '--saliency-only: is a command of its own'),
     ([], 'give the checkpoint of its training too'),
     (['no.pth'], 'no.pth: no such checkpoint'),
     (['README.md', '--poisson'], '--poisson: takes no checkpoint'),

@@ -29,7 +29,7 @@ def parse_args():
     arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
     arguments.add_argument(
         '--saliency', metavar='FILE',
-        help='saliency.npz of tools/synthesize.py, of a DIVF-Net')
+        help='saliency.npz of tools/saliency.py, of a DIVF-Net')
     arguments.add_argument(
         '--beta', type=float, default=0.01,
         help='half width of the Fourier window, 0 to 1 (default: %(default)s)')

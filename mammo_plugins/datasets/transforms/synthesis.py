@@ -78,7 +78,7 @@ class SynthesizeMalignancy(BaseTransform):
       mirrored on loading: ``flipped``, ``malignant_flipped``
 
     Args:
-        saliency (str | SaliencyMaps): File of ``tools/synthesize.py``, or the maps.
+        saliency (str | SaliencyMaps): File of ``tools/saliency.py``, or the maps.
         prob (float): Chance that a breast of the negative class gets a donor.
             Defaults to 0.5.
         fourier_beta (float, optional): ``None`` leaves Fourier adaptation out.
@@ -197,7 +197,7 @@ class SynthesizeMalignancy(BaseTransform):
         if self.saliency.checkpoint_sha256 is None:
             print_log('SynthesizeMalignancy.saliency: the file does not tell of which '
                       "checkpoint it is; synthesis says 'unknown'. Make it anew with "
-                      'tools/synthesize.py CONFIG CHECKPOINT --saliency-only',
+                      'tools/saliency.py CONFIG CHECKPOINT --out DIR',
                       logger='current', level=WARNING)
         for info in infos:
             if info['gt_label'] == 0:

@@ -1,12 +1,27 @@
 """Writing predictions: each exam when it is done, all of them at the end."""
+import hashlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from mammo_plugins.io import JsonLines, read_json, write_json
+from mammo_plugins.structures.exam_files import FoundView
 
-from .config_loading import ConfigError
+from ..config_loading import ConfigError
 
 LINES, JOINED = 'predictions.jsonl', 'predictions.json'
+
+
+def files_digest(views: Mapping[str, FoundView]) -> str:
+    """Return what changes when the files of an exam change.
+
+    Args:
+        views (dict[str, FoundView]): The exam's, by name.
+    """
+    images = [(name, image.path) for name, view in views.items()
+              for image in (view, *view.others)]
+    facts = [(name, str(path), path.stat().st_size, path.stat().st_mtime_ns)
+             for name, path in images]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 class PredictionWriter:
@@ -81,7 +96,7 @@ class PredictionWriter:
 
         Args:
             exam_id (str): Its key.
-            made_of (str): What changes when its files change.
+            made_of (str): :func:`files_digest` of its files.
         """
         line = self.done.get(exam_id)
         if line is None or line['made_of'] != made_of:
@@ -117,7 +132,11 @@ class PredictionWriter:
             write_json(self.folder / JOINED, result)
 
 
-def _figures(exam: dict) -> List[str]:
-    """Return the names of an exam's figures."""
-    return [entry[key] for entry in [exam, *exam.get('pairs', ())]
-            for key in ('figure', 'heat_map_figure') if key in entry]
+def _figures(entry: Any) -> List[str]:
+    """Return the names of the figures in an entry and in those within it."""
+    if isinstance(entry, list):
+        return [name for each in entry for name in _figures(each)]
+    if not isinstance(entry, dict):
+        return []
+    return [name for key, value in entry.items() for name in (
+        [value] if key == 'figure' or key.endswith('_figure') else _figures(value))]

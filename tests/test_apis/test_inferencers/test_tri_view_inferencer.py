@@ -12,7 +12,7 @@ from mammo_plugins.apis import ExamInferencer, NippleLocator
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.registry import MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs'
+CONFIGS = Path(__file__).parents[3] / 'configs'
 CONFIG = CONFIGS / 'mamminet_v2_phantom.py'
 
 

@@ -13,6 +13,8 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
+
+
 def inferencer_of(name, folder):
     config = row('disasym', name)
     torch.manual_seed(0)

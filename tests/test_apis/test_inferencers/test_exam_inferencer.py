@@ -15,7 +15,7 @@ from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import MODELS
 
-CONFIG = (Path(__file__).parents[2] /
+CONFIG = (Path(__file__).parents[3] /
           'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
 
 
@@ -137,15 +137,15 @@ def test_a_missing_breast_is_warned_of(inferencer, phantom_root, tmp_path, there
 
 def test_what_was_done_is_kept_when_stopped(inferencer, phantom_root, tmp_path,
                                             monkeypatch):
-    predict, done = inferencer._predict, []
+    preprocess, done = inferencer.preprocess, []
 
-    def stop_at_the_third(*args):
+    def stop_at_the_third(exam):
         if len(done) == 2:
             raise KeyboardInterrupt
-        done.append(args[0])
-        return predict(*args)
+        done.append(exam.key)
+        return preprocess(exam)
 
-    monkeypatch.setattr(inferencer, '_predict', stop_at_the_third)
+    monkeypatch.setattr(inferencer, 'preprocess', stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         inferencer(phantom_root / 'dicom', tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
@@ -179,13 +179,13 @@ def test_a_folder_without_anything_usable(inferencer, tmp_path):
 
 
 def count_predictions(monkeypatch, inferencer):
-    predict, exams = inferencer._predict, []
+    preprocess, exams = inferencer.preprocess, []
 
-    def predicting(exam, *args):
-        exams.append(exam)
-        return predict(exam, *args)
+    def predicting(exam):
+        exams.append(exam.key)
+        return preprocess(exam)
 
-    monkeypatch.setattr(inferencer, '_predict', predicting)
+    monkeypatch.setattr(inferencer, 'preprocess', predicting)
     return exams
 
 

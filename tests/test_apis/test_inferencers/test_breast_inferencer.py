@@ -13,7 +13,7 @@ from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
-CONFIG = Path(__file__).parents[2] / 'configs/divf/divf-concatenate_r18_phantom.py'
+CONFIG = Path(__file__).parents[3] / 'configs/divf/divf-concatenate_r18_phantom.py'
 
 
 @pytest.fixture(scope='module')

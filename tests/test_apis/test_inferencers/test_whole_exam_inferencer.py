@@ -14,7 +14,7 @@ from mammo_plugins.io import read_mammogram
 from mammo_plugins.models import ExamSegmentor
 from mammo_plugins.registry import MODELS
 
-CONFIGS = Path(__file__).parents[2] / 'configs/nafv'
+CONFIGS = Path(__file__).parents[3] / 'configs/nafv'
 
 
 @MODELS.register_module(force=True)

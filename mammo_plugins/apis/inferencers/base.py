@@ -1,0 +1,398 @@
+"""What the inferencers of all tasks have in common."""
+import copy
+import hashlib
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple,
+                    Type, Union)
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import BaseDataElement
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from mammo_plugins.anatomy import transform_points
+from mammo_plugins.datasets import ExamDataset, LoadMammogram, PatchDataset
+from mammo_plugins.io import ReadingLimits
+from mammo_plugins.registry import DATASETS, INFERENCERS
+from mammo_plugins.stopping import raise_if_stopped, stop_arrived
+from mammo_plugins.structures.exam_files import (FoundExams, Paths, find_exams,
+                                                 paths_of)
+from mammo_plugins.structures.multi_view_data_sample import views_of
+from mammo_plugins.structures.pixel_size import (network_pixel_size,
+                                                 pixel_size_warning)
+from mammo_plugins.version import __version__
+from mammo_plugins.visualization import ViewPanel, draw_four_view
+
+from ..config_loading import ConfigError
+from ..nipple_locator import NippleLocator
+from ..trained_model import TrainedModel, loading_steps, without_step
+from .loaded_exam import LoadedExam
+from .prediction_writer import PredictionWriter, files_digest
+
+
+def inferencer_type(config: Config) -> Type['ExamInferencer']:
+    """Return the inferencer of a config's task.
+
+    It is the one that the config names, ``inferencer = dict(type='...')``, or else the
+    one for the ``target`` of its test set.
+
+    Args:
+        config (Config): Of a model.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    named = config.get('inferencer')
+    if named is not None:
+        alone = isinstance(named, dict) and set(named) == {'type'}
+        cls = INFERENCERS.get(named['type']) if alone else None
+        if not (isinstance(cls, type) and issubclass(cls, ExamInferencer)):
+            raise ConfigError(
+                f'{config.filename}: inferencer: {named}; expected the type of an '
+                'ExamInferencer and nothing else, such as '
+                "dict(type='DetectionInferencer'); one of your own is known when "
+                'custom_imports names its module')
+        return cls
+    target = _test_set(config).get('target', 'view')
+    INFERENCERS.import_from_location()
+    for cls in INFERENCERS.module_dict.values():
+        if getattr(cls, 'target', None) == target:
+            return cls
+    raise ConfigError(
+        f'{config.filename}: test_dataloader.dataset.target: {target!r} has no '
+        "inferencer; name it by inferencer=dict(type='...')")
+
+
+def _test_set(config: Config) -> ConfigDict:
+    if config.get('test_dataloader') is None:
+        raise ConfigError(
+            f'{config.filename}: no test_dataloader, whose dataset says what is '
+            'predicted of an exam; a generator makes images, by tools/synthesize.py')
+    return config.test_dataloader.dataset
+
+
+class ExamInferencer(TrainedModel, ABC):
+    """A trained model, ready for files of exams.
+
+    It finds the files, groups them into exams and reads them; what a model says of an
+    exam and how that is drawn is its task's, a subclass in the registry
+    ``INFERENCERS``. Called itself, it makes the one of the config's task
+    (:func:`inferencer_type`). Each exam goes through
+
+    1. :meth:`preprocess`: the samples that the dataset and the pipeline of the config's
+       ``test_dataloader`` make of it, so that a model of several views finds its
+       partners as in training;
+    2. :meth:`forward`: the model;
+    3. :meth:`postprocess`: its entry in ``predictions.json``;
+    4. :meth:`visualize`: the pictures of that entry.
+
+    A new task defines the last two.
+
+    Args:
+        config, checkpoint, device, trust_checkpoint: As in :class:`TrainedModel`.
+        nipple_locator (NippleLocator, optional): Finds the nipples, which files do
+            not tell. Defaults to ``None``: the test pipeline's ``LocateNipple``
+            does, if it has one.
+
+    Attributes:
+        target (str, optional): Of the :class:`~mammo_plugins.datasets.ExamDataset` that
+            the task needs; ``None`` for any.
+        classes (Sequence[str]): Of the data set.
+
+    Raises:
+        CheckpointError: If the checkpoint is unsafe or not of this model.
+        ConfigError: If the config's test set is of another task, finds nothing in
+            files, or has no ``LoadMammogram``.
+
+    Example:
+        >>> inferencer = ExamInferencer('config.py', 'epoch_14.pth')
+        >>> result = inferencer('exams/', out_dir='out')
+        >>> result['exams'][0]['views'][0]['detections'][0]['bbox']
+    """
+    target: Optional[str] = None
+
+    def __new__(cls, config: Union[str, Path, Config, None] = None, *args,
+                **kwargs) -> 'ExamInferencer':
+        if cls is ExamInferencer and config is not None:
+            if not isinstance(config, Config):
+                config = Config.fromfile(config)
+            cls = inferencer_type(config)
+        return super().__new__(cls)
+
+    def __init__(self,
+                 config: Union[str, Path, Config],
+                 checkpoint: Union[str, Path],
+                 device: Optional[str] = None,
+                 trust_checkpoint: bool = False,
+                 nipple_locator: Optional[NippleLocator] = None) -> None:
+        super().__init__(config, checkpoint, device, trust_checkpoint)
+        self.nipple_locator = nipple_locator
+        self.dataset_cfg = copy.deepcopy(_test_set(self.config))
+        self._check_test_set()
+        self.names = dict(config=Path(self.config.filename or '').name,
+                          checkpoint=Path(checkpoint).name)
+
+    def _check_test_set(self) -> None:
+        """Set ``classes``; refuse a test set that cannot be made of files."""
+        cfg, name = self.dataset_cfg, self.config.filename
+        with DATASETS.switch_scope_and_registry(self.scope):
+            dataset = DATASETS.get(cfg.type)
+        if not (isinstance(dataset, type) and issubclass(dataset, ExamDataset)
+                and not issubclass(dataset, PatchDataset)):
+            raise ConfigError(
+                f'{name}: test_dataloader.dataset.type: {cfg.type}; expected an '
+                'ExamDataset, whose samples are views, breasts, pairs or exams')
+        if self.target not in (None, cfg.get('target', 'view')):
+            raise ConfigError(
+                f'{name}: test_dataloader.dataset.target: '
+                f'{cfg.get("target", "view")!r}; {type(self).__name__} needs '
+                f'{self.target!r}')
+        self.classes = cfg.get('metainfo', {}).get('classes',
+                                                   dataset.METAINFO['classes'])
+
+    def __call__(self,
+                 path: Paths,
+                 out_dir: Optional[Union[str, Path]] = None,
+                 score_thr: float = 0.2,
+                 group_by: str = 'study') -> Dict[str, Any]:
+        """Run on files, or on folders with all below them.
+
+        Args:
+            path (str | Path | Sequence[str | Path]): A file, a folder or several of
+                them: DICOM files or pictures, of one or many exams, mixed with
+                other files.
+            out_dir (str | Path, optional): Where ``predictions.json`` and one
+                ``<exam>.png`` an exam are written, if there is any exam; of a model of
+                pairs one ``<exam>_<view>.png`` a projection. Each exam is written to
+                ``predictions.jsonl`` as soon as it is done, and the same call goes on
+                where another was stopped. Defaults to ``None``, nowhere.
+            score_thr (float): Least score of a box in the pictures; the
+                predictions hold every box. Defaults to 0.2.
+            group_by (str): As in :func:`find_exams`. Defaults to 'study'.
+
+        Returns:
+            dict: What ``predictions.json`` holds; see docs/reference/predictions.md.
+
+        Raises:
+            FileNotFoundError: If there is no such file or folder.
+            ConfigError: If ``out_dir`` holds results of another run.
+        """
+        path = paths_of(path)  # once: it may be read only once
+        root = _common_folder(path)
+        info = dict(
+            format='mammo_plugins predictions',
+            version=__version__,
+            research_use_only=True,
+            **self.names)
+        writer = None
+        if out_dir is not None:
+            info['run'] = self._run_key(path, score_thr, group_by)
+            writer = PredictionWriter(out_dir, info)
+        found = find_exams(path,
+                           self.dataset_cfg.get('modality') or 'FFDM', group_by)
+        exams: List[dict] = []
+        skipped = [_skipped(root, *entry) for entry in found.skipped]
+        complete = False
+        try:
+            for key in tqdm(list(found.exams), desc='exams', unit='exam'):
+                raise_if_stopped()
+                entry, unused = self._exam(key, found, root, writer, score_thr)
+                skipped += unused
+                if entry is not None:
+                    exams.append(entry)
+            complete = True
+        finally:
+            stop_arrived()
+            result = dict(info=dict(info, complete=complete), notes=found.notes,
+                          exams=exams, skipped=skipped)
+            if writer is not None:
+                writer.join(result)
+        return result
+
+    def _run_key(self, paths: Sequence[Path], *options: Any) -> str:
+        """Return what changes with all that results depend on besides the files."""
+        models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
+        digest = hashlib.sha256(repr([
+            __version__, [model.config.to_dict() for model in models],
+            [str(path.resolve()) for path in paths], str(ReadingLimits.current()),
+            options]).encode())
+        for model in models:
+            with open(model.checkpoint, 'rb') as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()[:16]
+
+    def _exam(self, key: str, found: FoundExams, root: Path,
+              writer: Optional[PredictionWriter],
+              score_thr: float) -> Tuple[Optional[dict], List[dict]]:
+        """Return an exam's entry, and those of its files that were not used."""
+        made_of = files_digest(found.exams[key])
+        if writer is not None:
+            done = writer.get(key, made_of)
+            if done is not None:
+                return done['exam'], done['skipped']
+        before = len(found.skipped)
+        entry = self._run_exam(key, found, root, writer and writer.folder, score_thr)
+        skipped = [_skipped(root, *each) for each in found.skipped[before:]]
+        if writer is not None and entry is not None:
+            writer.add(key, made_of, entry, skipped)
+        return entry, skipped
+
+    def _run_exam(self, key: str, found: FoundExams, root: Path,
+                  out_dir: Optional[Path], score_thr: float) -> Optional[dict]:
+        """Return an exam's entry; ``None`` if it has no readable view."""
+        with tempfile.TemporaryDirectory() as cache:
+            exam = LoadedExam.read(
+                key, found, LoadMammogram(cache_dir=cache, **self.loading_options), root,
+                self.needed_views())
+            if exam is None:
+                return None
+            self._locate_nipples(exam)
+            predictions = [sample for data in self.preprocess(exam)
+                           for sample in self.forward(data)]
+            entry = dict(exam_id=key, warnings=exam.doubts,
+                         **self.postprocess(exam, predictions))
+            if out_dir is not None:
+                self.visualize(exam, predictions, entry, out_dir, score_thr)
+        return entry
+
+    def needed_views(self) -> Sequence[str]:
+        """Return the views without which an exam is left out; here none."""
+        return ()
+
+    def _locate_nipples(self, exam: LoadedExam) -> None:
+        """Set the nipples that the locator finds."""
+        if self.nipple_locator is None:
+            return
+        for name in exam.views:
+            image, frame = exam.load(name)
+            point = self.nipple_locator(image)
+            if point is not None:
+                exam.nipples[name] = tuple(
+                    transform_points(point, frame.inverse).tolist())
+
+    def _dataset(self, exam: LoadedExam) -> Dataset:
+        """Return the config's dataset of an exam."""
+        cfg = copy.deepcopy(self.dataset_cfg)
+        # names are those of the files found, wherever they lie
+        cfg.update(ann_file=f'exam {exam.key}', data_root='', extra_roots=[os.sep],
+                   annotations=exam.annotations(self.classes), test_mode=True)
+        # for workers, of which there are none; it collects garbage each time
+        cfg.serialize_data = False
+        # classes are what is asked for, and views may be missing
+        for key in ('labels', 'complete', 'data_prefix'):
+            cfg.pop(key, None)
+        # what a phantom is without its lesions is for evaluation alone
+        cfg.pipeline = without_step(cfg.pipeline, 'LoadPhantomNormal')
+        for step in loading_steps(cfg.pipeline):
+            step['cache_dir'] = str(exam.loader.cache.folder)
+        with DATASETS.switch_scope_and_registry(self.scope):
+            return DATASETS.build(cfg)
+
+    def preprocess(self, exam: LoadedExam) -> Iterator[dict]:
+        """Yield collated samples: views that are each other's partners together.
+
+        A model of several views encodes an image of a batch once, whatever its
+        parts in it; single views are not padded to the size of others.
+
+        Args:
+            exam (LoadedExam): The exam.
+        """
+        dataset = self._dataset(exam)
+        samples = [dataset[i] for i in range(len(dataset))]
+        if samples and isinstance(samples[0]['inputs'], dict):
+            yield pseudo_collate(samples)
+        else:
+            yield from (pseudo_collate([sample]) for sample in samples)
+
+    @torch.no_grad()
+    def forward(self, data: dict) -> List[BaseDataElement]:
+        """Return what the model predicts.
+
+        Args:
+            data (dict): A batch of :meth:`preprocess`.
+        """
+        return self.model.test_step(data)
+
+    @abstractmethod
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[BaseDataElement]) -> Dict[str, Any]:
+        """Return an exam's entry in ``predictions.json`` but for name and warnings.
+
+        Args:
+            exam (LoadedExam): The exam.
+            predictions (list[BaseDataElement]): Of :meth:`forward`, all batches.
+
+        Returns:
+            dict: With ``views`` of :meth:`view_entries`, and what else JSON can hold.
+        """
+
+    @abstractmethod
+    def visualize(self, exam: LoadedExam, predictions: List[BaseDataElement],
+                  entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:
+        """Draw an exam, and put the names of its pictures into its entry.
+
+        Args:
+            exam (LoadedExam), predictions (list): As in :meth:`postprocess`.
+            entry (dict): The exam's, which gets the names, as ``figure`` or with a key
+                that ends in ``_figure``.
+            out_dir (Path): Folder to write to.
+            score_thr (float): Least score of a box.
+        """
+
+    def view_entries(self, exam: LoadedExam, predictions: List[BaseDataElement],
+                     said: Mapping[str, dict],
+                     remarks: Mapping[str, str] = {}) -> List[dict]:
+        """Return the entries of an exam's views.
+
+        Args:
+            exam (LoadedExam), predictions (list): As in :meth:`postprocess`.
+            said (dict[str, dict]): What the model says of a view, by its name.
+            remarks (dict[str, str]): What to warn of beside the usual. Defaults to
+                nothing.
+        """
+        sizes = {}
+        for view in (view for sample in predictions for view in views_of(sample)):
+            text = pixel_size_warning(network_pixel_size(view.metainfo),
+                                      self.trained_pixel_size)
+            if text:
+                sizes[exam.name_of(view)] = text
+        return [
+            exam.view_entry(
+                name, [texts[name] for texts in (sizes, remarks) if name in texts],
+                **said.get(name, {})) for name in exam.views]
+
+    @staticmethod
+    def draw_views(exam: LoadedExam, panels: Dict[str, ViewPanel], text: str,
+                   out_dir: Path, suffix: str = '') -> str:
+        """Draw the views of an exam.
+
+        Args:
+            exam (LoadedExam): The exam.
+            panels (dict[str, ViewPanel]): By view.
+            text (str): What they show.
+            out_dir (Path): Folder to write to.
+            suffix (str): Of the name. Defaults to nothing.
+
+        Returns:
+            str: The picture's name.
+        """
+        name = f'{exam.key}{suffix}.png'
+        draw_four_view(panels, out_dir / name, exam.title(text))
+        return name
+
+
+def _common_folder(paths: Sequence[Path]) -> Path:
+    """Return the folder that names in the predictions are relative to."""
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    return folders[0] if len(folders) == 1 else Path(os.path.commonpath(
+        [folder.absolute() for folder in folders]))
+
+
+def _skipped(root: Path, file: Path, reason: str) -> dict:
+    return dict(file=os.path.relpath(file, root), reason=reason)

@@ -1,0 +1,199 @@
+"""An exam between its files and a model."""
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import BaseDataElement
+
+from mammo_plugins.anatomy import CanonicalFrame, opencv_affine
+from mammo_plugins.datasets import LoadMammogram
+from mammo_plugins.io import DicomWarnings, MammogramError
+from mammo_plugins.io.image_kind import screening_rank
+from mammo_plugins.io.reading_warnings import ReadingWarning
+from mammo_plugins.structures.exam_files import FoundExams, FoundView
+
+
+@dataclass
+class LoadedExam:
+    """An exam whose pixels can be read.
+
+    Attributes:
+        key (str): Names it.
+        views (dict[str, FoundView]): Its files by view. The ``img_id`` of a view's
+            sample is the view's place among them.
+        frames (dict[str, CanonicalFrame]): Where the breast is in each.
+        loader (LoadMammogram): Reads them, with a pixel cache.
+        root (Path): Folder that names of files are relative to in predictions.
+        doubts (list[str]): What speaks against the files being one exam.
+        nipples (dict[str, tuple[float]]): (x, y) in pixels of the file, by view, where
+            a detector found them.
+    """
+    key: str
+    views: Dict[str, FoundView]
+    frames: Dict[str, CanonicalFrame]
+    loader: LoadMammogram
+    root: Path
+    doubts: List[str] = field(default_factory=list)
+    nipples: Dict[str, Tuple[float, float]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, key: str, found: FoundExams, loader: LoadMammogram, root: Path,
+             needed: Sequence[str] = ()) -> Optional['LoadedExam']:
+        """Read all pixels of an exam; those of views that cannot be are listed.
+
+        Of several images of a view the first that can be read stands for it.
+
+        Args:
+            key (str): Names it.
+            found (FoundExams): Has it. An exam, a view or a file that is of no use is
+                taken out of ``exams`` and listed in ``skipped``.
+            loader (LoadMammogram): With a pixel cache.
+            root (Path): Folder that names of files are relative to in predictions.
+            needed (Sequence[str]): Views without which an exam is of no use. Defaults
+                to none.
+
+        Returns:
+            LoadedExam or None: ``None`` if it is of no use.
+        """
+        frames = {}
+        for name, first in list(found.exams[key].items()):
+            images = [first, *first.others]
+            while images:
+                view = images.pop(0)
+                try:
+                    with DicomWarnings():  # told with the headers
+                        frames[name] = loader.load(
+                            str(view.path), view.laterality, view.view)[1]
+                except MammogramError as error:
+                    found.skipped.append((view.path, error.reason))
+                    continue
+                view.others = images
+                found.settle(key, name, view)
+                break
+            else:
+                del found.exams[key][name]
+        views = found.exams[key]
+        missing = [name for name in needed if name not in views]
+        if missing:
+            found.skipped += [(view.path, f'the exam has no {", ".join(missing)}')
+                              for view in views.values()]
+        if missing or not views:
+            del found.exams[key]
+            return None
+        return cls(key, views, frames, loader, root, found.doubts.get(key, []))
+
+    def title(self, text: str = '') -> str:
+        """Return what stands above a picture.
+
+        Args:
+            text (str): What it shows. Defaults to nothing.
+        """
+        return f'exam {self.key}{text and ", "}{text}\nresearch use only'
+
+    def load(self, name: str) -> Tuple[np.ndarray, CanonicalFrame]:
+        """Return a view's pixels (H, W) in [0, 1] in the canonical frame, and that.
+
+        Args:
+            name (str): Of the view.
+        """
+        view = self.views[name]
+        return self.loader.load(str(view.path), view.laterality, view.view)
+
+    def name_of(self, sample: DetDataSample) -> str:
+        """Return the name of the view that a sample is of."""
+        return list(self.views)[sample.img_id]
+
+    def in_file(self, image: torch.Tensor, sample: DetDataSample) -> np.ndarray:
+        """Bring a map of the network's input to the pixels of the file.
+
+        Args:
+            image (Tensor): (H, W).
+            sample (DetDataSample): The view that it is of.
+        """
+        file = self.views[self.name_of(sample)]
+        return cv2.warpAffine(
+            image.cpu().numpy(), opencv_affine(sample.homography_matrix),
+            (file.width, file.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+    def annotations(self, classes: Sequence[str]) -> Dict[str, Any]:
+        """Return the exam as a COCO-exam JSON, in which nothing is known but its files.
+
+        Args:
+            classes (Sequence[str]): Names of the categories.
+        """
+        return dict(
+            info=dict(dataset='inference', split=None),
+            images=[
+                dict(
+                    id=i,
+                    file_name=str(view.path.resolve()),
+                    source=view.path.name,
+                    width=view.width,
+                    height=view.height,
+                    exam_id=self.key,
+                    patient_id=self.key,
+                    laterality=view.laterality,
+                    view=view.view,
+                    modality=view.modality,
+                    pixel_spacing_mm=_listed(view.pixel_spacing_mm),
+                    nipple=_listed(self.nipples.get(name)),
+                    nipple_source='detector' if name in self.nipples else None,
+                    breast_bbox=None,
+                    birads=None,
+                    density=None,
+                    abnormal=None) for i, (name, view) in enumerate(self.views.items())
+            ],
+            annotations=[],
+            categories=[dict(id=i + 1, name=name) for i, name in enumerate(classes)])
+
+    def view_entry(self, name: str, remarks: Sequence[str] = (),
+                   **said: Any) -> Dict[str, Any]:
+        """Return the entry of a view in ``predictions.json``.
+
+        Args:
+            name (str): Of the view.
+            remarks (Sequence[str]): Warnings beside those of the file. Defaults to
+                none.
+            **said: What the model says of it.
+        """
+        view, frame = self.views[name], self.frames[name]
+        warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]
+        if screening_rank(view.kind):
+            warnings.append(f'{view.kind} image: there is no full-field image of this '
+                            'view that can be used')
+        warnings += frame.remarks(view.laterality)
+        if not frame.found:
+            warnings.append('no breast was told from the background; the whole '
+                            'image was used')
+        if view.burned_in:
+            warnings.append('the header says that text is burned into the pixels, '
+                            'perhaps of the patient: look before you share')
+        return dict(
+            file=view.path.relative_to(self.root).as_posix(),
+            laterality=view.laterality,
+            view=view.view,
+            modality=view.modality,
+            image_kind=view.kind,
+            width=view.width,
+            height=view.height,
+            pixel_spacing_mm=_listed(view.pixel_spacing_mm),
+            warnings=[*warnings, *remarks],
+            **said)
+
+
+def _listed(values: Optional[Sequence[float]]) -> Optional[List[float]]:
+    """Return numbers as JSON has them."""
+    return None if values is None else list(values)
+
+
+def probability_of(sample: BaseDataElement) -> float:
+    """Return the probability of the second of two classes.
+
+    Args:
+        sample (BaseDataElement): With ``pred_score`` (2, ).
+    """
+    return round(float(sample.pred_score[1]), 6)

@@ -1,0 +1,48 @@
+"""Asymmetry of both breasts in a projection."""
+from pathlib import Path
+from typing import Any, Dict, List
+
+from mammo_plugins.registry import INFERENCERS
+from mammo_plugins.structures.multi_view_data_sample import (
+    MultiViewDataSample, views_of)
+from mammo_plugins.visualization import draw_pairs, pair_panels
+
+from .base import ExamInferencer
+from .loaded_exam import LoadedExam, probability_of
+
+
+@INFERENCERS.register_module()
+class PairInferencer(ExamInferencer):
+    """Classifiers of a pair, both breasts in one projection, such as DisAsymNet.
+
+    The exam gets ``pairs``, each view ``abnormal``. A picture a pair has what the model
+    makes of it.
+
+    Args:
+        *args: As in :class:`ExamInferencer`.
+        **kwargs: As there.
+    """
+    target = 'pair'
+
+    def postprocess(self, exam: LoadedExam,
+                    predictions: List[MultiViewDataSample]) -> Dict[str, Any]:
+        """As :meth:`ExamInferencer.postprocess`."""
+        said = {exam.name_of(view): dict(abnormal=probability_of(view))
+                for sample in predictions for view in views_of(sample)}
+        return dict(
+            views=self.view_entries(exam, predictions, said),
+            pairs=[
+                dict(view=views_of(sample)[0].view,
+                     asymmetric=probability_of(sample)
+                     if 'pred_score' in sample else None) for sample in predictions
+            ])
+
+    def visualize(self, exam: LoadedExam, predictions: List[MultiViewDataSample],
+                  entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:
+        """As :meth:`ExamInferencer.visualize`."""
+        for sample, pair in zip(predictions, entry['pairs']):
+            pair['figure'] = f'{exam.key}_{pair["view"]}.png'
+            originals = {name: exam.load(exam.name_of(sample.get(name)))[0]
+                         for name in sample.view_names}
+            draw_pairs([pair_panels(sample, originals, pair['view'])],
+                       out_dir / pair['figure'], exam.title())

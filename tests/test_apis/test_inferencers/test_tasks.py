@@ -1,0 +1,194 @@
+"""Which inferencer a config has, and one of somebody else's making."""
+import copy
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine import registry as roots
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mammo_plugins.apis import (BreastInferencer, DetectionInferencer,
+                                ExamInferencer, PairInferencer,
+                                WholeExamInferencer, inferencer_type)
+from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.registry import MODELS
+
+CONFIGS = Path(__file__).parents[3] / 'configs'
+DETECTOR = CONFIGS / 'baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+BREASTS = CONFIGS / 'divf/divf-concatenate_r18_phantom.py'
+PATCHES = CONFIGS / 'momminet/malignancy_densenet_phantom.py'
+# what each paper predicts
+TASKS = dict(configs=DetectionInferencer, baselines=DetectionInferencer,
+             momminet=DetectionInferencer, blending=DetectionInferencer,
+             divf=BreastInferencer, disasym=PairInferencer, nafv=WholeExamInferencer)
+# no models of exams: they make images, or judge patches of detections
+OTHERS = ('gan', 'malignancy_')
+
+
+def one_of_each():
+    """A config of every folder and data set."""
+    found = {}
+    for path in sorted(CONFIGS.rglob('*.py')):
+        if path.name != 'ablation.py' and '_base_' not in path.parts and not any(
+                other in path.stem for other in OTHERS):
+            for data in ('phantom', 'ddsm', 'vindr', 'inbreast', 'cmmd', 'cdd'):
+                if data in path.stem:
+                    break
+            else:
+                data = None
+            found.setdefault((path.parent.name, data), path)
+    return list(found.values())
+
+
+@pytest.fixture(scope='module')
+def checkpoint(tmp_path_factory):
+    """Returns the path of untrained weights of a config."""
+    folder = tmp_path_factory.mktemp('weights')
+
+    def save(config):
+        path = folder / f'{Path(config).stem}.pth'
+        if not path.exists():
+            torch.manual_seed(0)
+            with MODELS.switch_scope_and_registry('mammo'):
+                model = MODELS.build(Config.fromfile(config).model)
+            torch.save(dict(state_dict=model.state_dict()), path)
+        return str(path)
+
+    return save
+
+
+def test_every_paper_has_its_inferencer():
+    configs = one_of_each()
+    assert {path.parent.name for path in configs} == set(TASKS)
+    for path in configs:
+        assert inferencer_type(Config.fromfile(path)) is TASKS[path.parent.name], path
+
+
+@pytest.mark.parametrize('scope', ['mammo', 'mmdet', 'mmpretrain'])
+def test_the_registry_has_them(scope, checkpoint):
+    with DefaultScope.overwrite_default_scope(scope):
+        for task in set(TASKS.values()):
+            assert roots.INFERENCERS.get(f'mammo.{task.__name__}') is task
+        built = roots.INFERENCERS.build(dict(
+            type='mammo.BreastInferencer', config=str(BREASTS),
+            checkpoint=checkpoint(BREASTS), device='cpu'))
+    assert type(built) is BreastInferencer
+
+
+def test_exam_inferencer_finds_its_task(checkpoint):
+    weights = checkpoint(BREASTS)
+    found = ExamInferencer(config=BREASTS, checkpoint=weights, device='cpu')
+    assert type(found) is BreastInferencer
+    assert type(copy.copy(found)) is BreastInferencer
+    with pytest.raises(ConfigError, match="target: 'breast'; PairInferencer needs"):
+        PairInferencer(BREASTS, weights, device='cpu')
+
+
+@pytest.mark.parametrize('settings, said', [
+    (dict(inferencer=dict(type='Nobodys')), "'Nobodys'}; expected the type of an Exam"),
+    (dict(inferencer=dict(type='mmdet.DetInferencer')), 'custom_imports'),
+    (dict(inferencer=dict(type='BreastInferencer', thr=1)), 'and nothing else'),
+    (dict(inferencer='BreastInferencer'), "dict(type='DetectionInferencer')"),
+    (dict(test_dataloader=dict(dataset=dict(target='knee'))), "'knee' has no"),
+    (dict(test_dataloader=None), 'no test_dataloader')])
+def test_a_config_without_a_task(settings, said):
+    cfg = Config.fromfile(DETECTOR)
+    cfg.merge_from_dict(settings)
+    with pytest.raises(ConfigError) as error:
+        inferencer_type(cfg)
+    assert DETECTOR.name in str(error.value) and said in str(error.value)
+
+
+@pytest.mark.parametrize('config, kind', [
+    (DETECTOR, 'CocoDataset'), (PATCHES, None)])
+def test_a_data_set_that_no_files_make(checkpoint, config, kind):
+    cfg = Config.fromfile(config)
+    if kind:
+        cfg.test_dataloader.dataset.update(type=kind, metainfo=dict(classes=('mass', )))
+    with pytest.raises(ConfigError, match='dataset.type: .*expected an ExamDataset'):
+        ExamInferencer(cfg, checkpoint(config), device='cpu')
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A config with a task in a module of its own."""
+    (tmp_path / 'my_task.py').write_text('''
+from mammo_plugins.apis import ExamInferencer
+from mammo_plugins.registry import INFERENCERS
+
+
+@INFERENCERS.register_module(force=True)
+class WorseSide(ExamInferencer):
+    """Which breast is the worse."""
+
+    def postprocess(self, exam, predictions):
+        worst = max(predictions, key=lambda sample: float(sample.pred_score[1]))
+        names = [exam.name_of(view) for view in (worst.get(n) for n in worst.view_names)]
+        return dict(worse=names[0][0],
+                    views=self.view_entries(exam, predictions,
+                                            {name: dict(worse=True) for name in names},
+                                            {names[0]: 'a remark of mine'}))
+
+    def visualize(self, exam, predictions, entry, out_dir, score_thr):
+        entry['worse_figure'] = f'{exam.key}_{score_thr}.png'
+        (out_dir / entry['worse_figure']).write_text(entry['worse'])
+''')
+    config = tmp_path / 'mine.py'
+    config.write_text(f'_base_ = {str(BREASTS)!r}\n'
+                      "custom_imports = dict(imports=['my_task'])\n"
+                      "inferencer = dict(type='WorseSide')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'my_task', raising=False)
+    return config
+
+
+def test_a_new_task_is_one_file(mine, checkpoint, phantom_root, tmp_path, run_tool):
+    """Through the command; it goes on where it was stopped, as of any task."""
+    exam = phantom_root / 'dicom/phantom_0001'
+    out = tmp_path / 'out'
+    words = ('tools/infer.py', mine, checkpoint(BREASTS), exam, '--out', out,
+             '--score-thr', '0.5', '--device', 'cpu')
+    done = run_tool(*words)
+    assert done.returncode == 0, done.err[-2000:]
+    assert '1 exams, 4 views' in done.out and ': a remark of mine' in done.out
+    result = json.loads((out / 'predictions.json').read_text())
+    theirs = ExamInferencer(BREASTS, checkpoint(BREASTS), device='cpu')(exam)
+    (entry, ), (known, ) = result['exams'], theirs['exams']
+    worst = max(known['breasts'], key=lambda breast: breast['malignancy'])
+    assert list(entry) == ['exam_id', 'warnings', 'worse', 'views', 'worse_figure']
+    assert entry['worse'] == worst['laterality']
+    assert (out / entry['worse_figure']).read_text() == entry['worse']
+    for view, other in zip(entry['views'], known['views']):
+        assert view.get('worse', False) == (view['laterality'] == entry['worse'])
+        assert view['file'] == other['file'] and 'malignancy' not in view
+    before = (out / 'predictions.json').read_bytes()
+    figure = out / entry['worse_figure']
+    figure.unlink()
+    again = run_tool(*words)
+    assert '1 exams of this run are there; they are not done again' in again.out
+    assert figure.is_file() and (out / 'predictions.json').read_bytes() == before
+
+
+def test_no_annotation_file_is_written(checkpoint, phantom_root, monkeypatch):
+    """The data set of an exam is made in memory; only pixels are kept on disk."""
+    inferencer = ExamInferencer(BREASTS, checkpoint(BREASTS), device='cpu')
+    preprocess, forward = inferencer.preprocess, inferencer.forward
+    exams, seen = [], []
+
+    def remembering(exam):
+        exams.append(exam)
+        return preprocess(exam)
+
+    def looking(data):
+        folder = exams[-1].loader.cache.folder
+        seen.append({path.suffix for path in folder.rglob('*') if path.is_file()})
+        return forward(data)
+
+    monkeypatch.setattr(inferencer, 'preprocess', remembering)
+    monkeypatch.setattr(inferencer, 'forward', looking)
+    inferencer(phantom_root / 'dicom/phantom_0001')
+    assert seen == [{'.npz'}]
+    assert not exams[0].loader.cache.folder.exists()
