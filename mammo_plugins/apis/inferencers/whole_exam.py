@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from mammo_plugins.anatomy import transform_points
+from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.registry import INFERENCERS, type_name
 from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
@@ -33,7 +34,7 @@ class WholeExamInferencer(ExamInferencer):
 
     def needed_views(self) -> Sequence[str]:
         """As :meth:`ExamInferencer.needed_views`: what is packed for the model."""
-        return [step['views'] for step in self.dataset_cfg.pipeline
+        return [step['views'] for step in steps_of(self.dataset_cfg.pipeline)
                 if type_name(step) == 'PackExamInputs'][0]
 
     def postprocess(self, exam: LoadedExam,

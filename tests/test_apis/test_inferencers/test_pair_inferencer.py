@@ -14,7 +14,6 @@ from mammo_plugins.datasets.transforms.geometric import resized
 from mammo_plugins.registry import MODELS
 
 
-
 def inferencer_of(name, folder):
     config = row('disasym', name)
     torch.manual_seed(0)
