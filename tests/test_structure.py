@@ -28,7 +28,7 @@ LAYERS = (
 WITHOUT_TORCH = ('anatomy', 'synthesis', 'io', 'structures', 'evaluation.functional')
 LONGEST = 400  # lines of a file
 # tools that are several steps: what a user sees of each, and commands one after another
-WITH_STEPS = {'demo.py', 'infer.py', 'synthesize.py', 'analysis_tools/plot_froc.py'}
+WITH_STEPS = {'demo.py', 'infer.py', 'analysis_tools/plot_froc.py'}
 
 
 class Import(NamedTuple):

@@ -2,7 +2,8 @@
 from mammo_plugins.structures.exam_files import FoundExams, FoundView, find_exams
 
 from .blended_images import (BlendedImages, blend_by, blend_by_mixed_gradients,
-                             blend_by_poisson, loaded_normals)
+                             blend_by_poisson, loaded_normals,
+                             makes_blended_images, makes_whole_images)
 from .experiments import ToolRunner, check_settings
 from .inferencers import (BreastInferencer, DetectionInferencer, ExamInferencer,
                           PairInferencer, WholeExamInferencer, inferencer_type)
@@ -17,5 +18,6 @@ __all__ = [
     'ToolRunner', 'TrainedModel', 'WholeExamInferencer', 'blend_by',
     'blend_by_mixed_gradients', 'blend_by_poisson', 'breast_saliency', 'check_settings',
     'find_exams', 'inferencer_type', 'loaded_breasts', 'loaded_normals',
-    'synthesis_stages', 'trained_model_of', 'training_saliency'
+    'makes_blended_images', 'makes_whole_images', 'synthesis_stages', 'trained_model_of',
+    'training_saliency'
 ]

@@ -31,6 +31,18 @@ Blend = Callable[[dict], np.ndarray]
 _TRIES = 20  # views to try for one that has a place for a lesion
 
 
+def makes_blended_images(cfg: Config) -> bool:
+    """Tell whether a config's training set is one to blend lesions into."""
+    return any(type_name(dataset) == 'BlendingDataset' for _, dataset in
+               innermost_datasets('train_dataloader.dataset',
+                                  cfg.train_dataloader.dataset))
+
+
+def makes_whole_images(cfg: Config) -> bool:
+    """Tell whether a config's generator makes images of noise, lesions included."""
+    return type_name(cfg.model.generator) == 'NoiseGenerator'
+
+
 def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
     """Build the normal views that a config trains on, not packed.
 
