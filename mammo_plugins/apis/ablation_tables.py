@@ -118,7 +118,17 @@ def read_document(cfg: Config) -> Tuple[str, str]:
 
 def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
                  command: str) -> None:
-    """Put the tables between the marks of the document."""
+    """Put the tables between the marks of the document.
+
+    Where a row of them is not there, the document keeps what it has, and the tables are
+    written to ``tables.md`` of the work dir.
+
+    Args:
+        cfg (Config): The ablation.
+        runs (list[Run]): Of all rows.
+        seeds (list[int]): Their seeds.
+        command (str): What made them.
+    """
     made = ' '.join(phantom_words(cfg))
     lines = [
         BEGIN, '', 'Made by', '', '```bash', command, '```', '',
@@ -133,7 +143,16 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
     for spec in cfg.get('plots', ()):
         lines += plot(cfg, spec, seeds)
     head, tail = read_document(cfg)
-    with atomic_path(ROOT / cfg.document) as temporary:
-        temporary.write_text(head + '\n'.join(lines) + END + tail,
-                             encoding='utf-8')
-    print(f'tables: {cfg.document}')
+    rows = {row for spec in cfg.tables for row in spec.rows}
+    rows |= {row for spec in cfg.get('plots', ()) for of in spec.curves.values()
+             for row in of}
+    missing = [row for row in cfg.rows
+               if row in rows and results(cfg, row, seeds) is None]
+    path = Path(cfg.work_dir) / 'tables.md' if missing else ROOT / cfg.document
+    with atomic_path(path) as temporary:
+        temporary.write_text(
+            '\n'.join(lines[2:]) if missing else head + '\n'.join(lines) + END + tail,
+            encoding='utf-8')
+    print(f'tables: {path if missing else cfg.document}')
+    if missing:
+        print(f'{cfg.document} is left as it is: {", ".join(missing)} not run')
