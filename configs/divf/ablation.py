@@ -17,9 +17,19 @@ fusions = {
     'divf-average': 'DIVF(Average)',
     'divf-concatenate': 'DIVF(Concatenate)'
 }
+# what makes a row of DIVF(Concatenate) as it is
+parts = {
+    'no-fusion': {'model.fusion': None},
+    'average': {'model.skip': False, 'model.fusion.aggregation': 'average'},
+    'concatenate': {'model.skip': False},
+    'divf-average': {'model.fusion.aggregation': 'average'},
+    'divf-concatenate': {}
+}
 rows = {
     f'{name}_{net}': dict(
-        title=title, config=f'configs/divf/{name}_{net}_phantom.py')
+        title=title,
+        config=f'configs/divf/divf-concatenate_{net}_phantom.py',
+        options=dict(parts[name]))
     for name, title in fusions.items() for net in ('r18', 'r34')
 }
 baseline = 'divf-concatenate_r34'
@@ -33,30 +43,36 @@ rows['saliency'] = dict(
         f'{{folder}}/{baseline}/trained.pth', '--out', '{folder}/saliency',
         '--device', 'cpu', '{options}'
     ])
+synthesis = 'train_dataloader.dataset.pipeline.synthesis'
+no_fourier, no_soft_mask = {f'{synthesis}.fourier_beta': None}, {
+    f'{synthesis}.soft_mask': None}
 stages = {
-    'synthesis-cutmix': 'Region selection and CutMix',
-    'synthesis-fourier': 'Region selection, CutMix, Fourier adaptation',
-    'synthesis-soft-mask': 'Region selection, CutMix, soft mask',
-    'synthesis': 'Soft-Adapted Malignancy Synthesis, all stages'
+    'synthesis-cutmix': ('Region selection and CutMix',
+                         {**no_fourier, **no_soft_mask}),
+    'synthesis-fourier': ('Region selection, CutMix, Fourier adaptation',
+                          no_soft_mask),
+    'synthesis-soft-mask': ('Region selection, CutMix, soft mask', no_fourier),
+    'synthesis': ('Soft-Adapted Malignancy Synthesis, all stages', {})
 }
-for name, title in stages.items():
+for name, (title, options) in stages.items():
     rows[name] = dict(
         title=title,
-        config=f'configs/divf/{baseline}_phantom_{name}.py',
+        config=f'configs/divf/{baseline}_phantom_synthesis.py',
         needs=['saliency'],
-        options={
-            'train_dataloader.dataset.pipeline.0.saliency':
-            '{folder}/saliency/saliency.npz'
-        })
+        options={**options, f'{synthesis}.saliency': '{folder}/saliency/saliency.npz'})
+sampler = 'train_dataloader.sampler'
 others = {
-    'oversampled': 'Malignant breasts repeated, no synthesis',
-    'mixup': 'Mixup',
-    'cutmix': 'CutMix'
+    'oversampled': ('Malignant breasts repeated, no synthesis',
+                    {f'{sampler}._delete_': True,
+                     f'{sampler}.type': 'ClassBalancedSampler'}),
+    **{name.lower(): (name, {'model.head.loss.use_soft': True,
+                             'model.train_cfg.augments.type': name,
+                             'model.train_cfg.augments.alpha': 1.})
+       for name in ('Mixup', 'CutMix')}
 }
-for name, title in others.items():
+for name, (title, options) in others.items():
     rows[name] = dict(
-        title=title,
-        config=f'configs/divf/{baseline}_phantom_{name}.py')
+        title=title, config=rows[baseline]['config'], options=options)
 
 # at 0.5, calling all breasts benign is hard to beat: the threshold is that of the best
 # macro F1 on the validation part, after the last epoch
@@ -66,7 +82,7 @@ for name, row in rows.items():
             'val_dataloader.dataset.ann_file': 'annotations/val.json',
             'test_evaluator.threshold_from': f'{{folder}}/{name}/val/roc.json'
         })
-del name, row
+del name, row, options
 
 columns = {'AUC': 'roc/auc', 'macro F1': 'roc/macro_f1@chosen'}
 paper = {

@@ -1,7 +1,6 @@
 # Average Fusion, ResNet-34, CMMD: table 1.
-_base_ = './average_r18_cmmd.py'
+_base_ = ['./divf-concatenate_r18_cmmd.py', '../_base_/models/resnet34.py']
 model = dict(
-    backbone=dict(
-        depth=34,
-        init_cfg=dict(
-            checkpoint='checkpoints/resnet34_8xb32_in1k_20210831-f257d4e6.pth')))
+    backbone=_base_.resnet34,
+    skip=False,
+    fusion=dict(aggregation='average'))

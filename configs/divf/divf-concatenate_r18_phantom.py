@@ -1,7 +1,9 @@
-# A small sibling of divf-concatenate_r18_vindr.py that trains on two cores.
+# A small sibling of divf-concatenate_r18_vindr.py that trains on two cores, on
+#     python tools/dataset_converters/phantom.py --out data/phantom
+# The other rows of tables 1 and 2 are options in ablation.py.
 _base_ = [
-    '../_base_/models/divf_net.py', '../_base_/datasets/phantom_breast.py',
-    '../_base_/schedules/divf_200e.py', '../_base_/default_runtime.py'
+    '../_base_/models/divf_net.py', '../_base_/tasks/breast.py',
+    '../_base_/schedules/phantom_10e.py', '../_base_/default_runtime.py'
 ]
 
 model = dict(
@@ -10,20 +12,18 @@ model = dict(
         in_channels=1, stem_channels=16, base_channels=8, init_cfg=None),
     head=dict(in_channels=64))
 
-max_epochs = 10
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.05))
-# nothing is selected by the test part
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True)
-]
+breasts = dict(
+    type='Phantom',
+    data_root='data/phantom/',
+    # 2 is a breast with a normal dense nodule or a mass that looks benign
+    labels=dict(field='birads', negative=('2', ), positive=('4', '5')),
+    pipeline=dict(
+        load=dict(transforms=dict(resize=dict(scale=(128, 256))))))
+train_dataloader = dict(num_workers=1, dataset=breasts)
+val_dataloader = dict(
+    num_workers=1, dataset=dict(breasts, ann_file='annotations/test.json'))
+test_dataloader = dict(num_workers=1, dataset=breasts)
+del breasts
+
 default_hooks = dict(
-    logger=dict(interval=10),
-    checkpoint=dict(interval=max_epochs, max_keep_ckpts=1))
+    logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))

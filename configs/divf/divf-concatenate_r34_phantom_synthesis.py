@@ -1,21 +1,32 @@
-# Soft-Adapted Malignancy Synthesis, all stages, on the phantom: table 2.
-_base_ = './divf-concatenate_r34_phantom.py'
+# Soft-Adapted Malignancy Synthesis, all stages, on the phantom: table 2. Saliency is that
+# of the warm-up, divf-concatenate_r34_phantom.py: docs/how_to/synthesis.md.
+_base_ = './divf-concatenate_r18_phantom.py'
 
-exams = _base_.train_dataloader.dataset
-exams.pipeline = [dict(type='ForEachView', transforms=_base_.load[:1])]
+model = dict(backbone=dict(depth=34))
+
+breasts = _base_.train_dataloader.dataset
+steps = breasts.pipeline
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,
-        type='MultiImageMixDataset',
-        dataset=exams,
-        pipeline=[
-            dict(
+        type='NamedMixDataset',
+        dataset=dict(
+            breasts,
+            pipeline=dict(
+                order=['load'],
+                load=dict(
+                    type='ForEachView',
+                    transforms=dict(steps.load.transforms, resize=None)))),
+        pipeline=dict(
+            order=['synthesis', 'resize', 'pack'],
+            synthesis=dict(
                 type='SynthesizeMalignancy',
                 saliency='data/phantom_synthetic/saliency.npz',
                 prob=0.4,
                 fourier_beta=0.01,
                 soft_mask=dict()),
-            dict(type='ForEachView', transforms=_base_.load[1:]),
-            _base_.train_pipeline[-1]
-        ]))
-del exams
+            resize=dict(
+                type='ForEachView',
+                transforms=dict(steps.load.transforms, image=None)),
+            pack=steps.pack)))
+del breasts, steps

@@ -1,6 +1,7 @@
 # CutMix of whole breasts, mmpretrain's, with which the paper compares its synthesis.
-_base_ = './divf-concatenate_r34_vindr.py'
+_base_ = ['./divf-concatenate_r18_vindr.py', '../_base_/models/resnet34.py']
 
 model = dict(
+    backbone=_base_.resnet34,
     head=dict(loss=dict(use_soft=True)),
     train_cfg=dict(augments=dict(type='CutMix', alpha=1.)))

@@ -1,7 +1,4 @@
 # Table 2: region selection, CutMix and Fourier adaptation.
 _base_ = './divf-concatenate_r34_vindr_synthesis.py'
-
-pipeline = _base_.train_dataloader.dataset.pipeline
-pipeline[0].update(soft_mask=None)
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
-del pipeline
+train_dataloader = dict(
+    dataset=dict(pipeline=dict(synthesis=dict(soft_mask=None))))

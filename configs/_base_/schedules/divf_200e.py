@@ -3,8 +3,6 @@
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200, val_interval=10)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-val_evaluator = dict(type='ROCMetric', class_names=('benign', 'malignant'))
-test_evaluator = val_evaluator
 
 optim_wrapper = dict(
     type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001, momentum=0.9))

@@ -1,3 +1,0 @@
-# No Fusion, ResNet-18, phantom: table 1.
-_base_ = './divf-concatenate_r18_phantom.py'
-model = dict(fusion=None)
