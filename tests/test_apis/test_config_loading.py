@@ -56,7 +56,7 @@ def test_variables_that_a_base_has_copied(child, text, fields):
 
 
 def test_labels_of_another_config(child):
-    base = str(ROOT / 'configs/divf/divf-average_r18_phantom.py')
+    base = str(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
     with pytest.raises(ConfigError, match='train_dataloader.dataset.labels'):
         load_config(child("labels = dict(positive=('5', ))", base))
 
@@ -169,7 +169,7 @@ def test_misspelt_settings_of_stages_and_of_parts():
              'model.ipsilateral.roi_head.bbox_head.num_clases'),
             ('configs/mamminet_v2_phantom.py',
              'train_cfg.stages.fusion.optim_wrapper.optimizer.weight_decai'),
-            ('configs/divf/divf-average_r18_phantom.py', 'model.head.num_clases')]:
+            ('configs/divf/divf-concatenate_r18_phantom.py', 'model.head.num_clases')]:
         with pytest.raises(ConfigError, match=option):
             load_config(config, {option: 3})
 

@@ -15,7 +15,7 @@ ABLATIONS = [name for name in ALL if name.endswith('ablation.py')]
 PARTS = {
     'datasets': {'data_set'},
     'models': {'data_preprocessor', 'detector', 'ipsilateral', 'bilateral', 'fusion',
-               'malignancy', 'small'},
+               'malignancy', 'resnet34', 'small'},
 }
 
 

@@ -55,5 +55,5 @@ def test_figures_of_a_finer_grid_are_better(phantom_root, monkeypatch, capsys):
 
 def test_other_configs_are_refused(monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch, ROOT / 'configs/divf/no-fusion_r18_phantom.py')
+        run(monkeypatch, ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
     assert 'expected a config of DisAsymNet' in capsys.readouterr().err

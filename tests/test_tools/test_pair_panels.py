@@ -49,5 +49,5 @@ def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path, monkeypa
 
 def test_other_configs_are_refused(checkpoint, monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch, ROOT / 'configs/divf/no-fusion_r18_phantom.py', checkpoint)
+        run(monkeypatch, ROOT / 'configs/divf/divf-concatenate_r18_phantom.py', checkpoint)
     assert "expected 'pair'" in capsys.readouterr().err

@@ -47,17 +47,16 @@ def auc_on_held_out_exams(name, root, folder):
         dataset = loader.dataset
         if 'dataset' in dataset:
             saliency_in_the_middle(root, folder / 'saliency.npz')
-            dataset.pipeline[0].saliency = str(folder / 'saliency.npz')
+            dataset.pipeline.synthesis.saliency = str(folder / 'saliency.npz')
             dataset = dataset.dataset
         dataset.data_root = str(root)
         # a lesion or none: the easiest task there is
         dataset.labels = dict(
             field='abnormal', negative=(False, ), positive=(True, ))
-        dataset.pipeline[0].transforms[0].cache_dir = str(folder / 'cache')
+        dataset.pipeline.load.transforms.image.cache_dir = str(folder / 'cache')
     cfg.model.backbone.depth = 18
     cfg.train_dataloader.batch_size = 8
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
-    cfg.param_scheduler[0].update(end=EPOCHS, T_max=EPOCHS)
     cfg.work_dir, cfg.log_level = str(folder), 'ERROR'
     runner = Runner.from_cfg(cfg)
     runner.train()
