@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from config_runs import on_phantom
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_checks import check_out_of_fold
+from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.registry import DATASETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'),
@@ -72,6 +75,21 @@ def test_variants_are_configs(page, base, tmp_path):
         assert cfg.model.rpn_head.anchor_generator.scales == [6]
         steps = [s.type for s in cfg.train_dataloader.dataset.pipeline]
         assert 'RandomIntensity' not in steps and 'RandomFlip' in steps
+
+
+def test_training_on_synthetic_breasts_too(phantom_root, tmp_path):
+    """The page of synthesis has a config of both data sets."""
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    text, = [b for b in blocks('docs/how_to/synthesis.md', 'python') if '_base_' in b]
+    path = tmp_path / 'configs/divf/mine.py'
+    path.write_text(text)
+    settings = load_config(str(path)).train_dataloader.dataset
+    assert {part.data_root for part in settings.datasets.values()} == {
+        'data/vindr_mammo/', 'data/vindr_mammo_synthetic/'}
+    with DATASETS.switch_scope_and_registry('mammo'):
+        both = DATASETS.build(on_phantom(settings, phantom_root))
+    one, other = both.datasets
+    assert len(one) == len(other) == len(both) / 2 > 0
 
 
 def test_maps_out_of_folds(phantom_root, tmp_path, monkeypatch):

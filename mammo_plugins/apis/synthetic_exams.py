@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
 from mammo_plugins.datasets import ExamDataset
+from mammo_plugins.datasets.pipeline import Pipeline
 from mammo_plugins.datasets.transforms import SynthesizeMalignancy
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE
@@ -20,14 +21,14 @@ from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 
 
-def loaded_breasts(cfg: Config, pipeline: Optional[list] = None) -> ExamDataset:
+def loaded_breasts(cfg: Config, pipeline: Optional[Pipeline] = None) -> ExamDataset:
     """Build the breasts that a config trains on, without their augmentation.
 
     Args:
         cfg (Config): Its training set is an :class:`ExamDataset` of breasts with
             ``labels``, or wraps one.
-        pipeline (list, optional): Defaults to ``None``: images are loaded as in the
-            config, and no more.
+        pipeline (list | dict, optional): Steps in order or by name. Defaults to
+            ``None``: images are loaded as in the config, and no more.
 
     Raises:
         ConfigError: If it is not.

@@ -66,6 +66,11 @@ EXAMS = dict(type='ExamDataset', ann_file='a.json', test_mode=True)
      'test_dataloader.dataset.datasets.1.test_mode'),
     (dict(type='MultiImageMixDataset', dataset=EXAMS,
           pipeline=[dict(type='SynthesizeMalignancy')]), 'SynthesizeMalignancy'),
+    (dict(type='NamedMixDataset', dataset=EXAMS,
+          pipeline=dict(order=['paste'], paste=dict(type='SynthesizeMalignancy'))),
+     'SynthesizeMalignancy'),
+    (dict(type='NamedMixDataset', dataset=EXAMS,
+          pipeline=dict(order=['paste'], paste=None)), None),
     (dict(EXAMS, pipeline=[dict(type='mammo.InsertLesions')]), 'InsertLesions'),
 ])
 def test_synthetic_images_stay_out_of_tests(dataset, message):

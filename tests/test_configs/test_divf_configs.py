@@ -5,19 +5,21 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from config_runs import (built, changed, configs_of, kinds, learn, on_phantom, predicted,
+from config_runs import (CONFIGS, built, changed, configs_of, kinds, learn, on_phantom, predicted,
                          read, row, rows_of)
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mammo_plugins.apis.copied_settings import setting_at
+from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.engine.classes import check_classes
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 from mammo_plugins.structures.saliency import SaliencyMaps
 
+ABLATION = CONFIGS / 'divf/ablation.py'
 ALL = configs_of('divf')
 PAPER = [name for name in ALL if 'phantom' not in name]
 # of these the others differ in the data set alone
@@ -106,6 +108,17 @@ def test_rows_are_the_configs_of_the_paper(name):
                                 saliency='', data_root='', type=None)
                         for cfg in (small, large))
         assert Config(ours).to_dict() == Config(theirs).to_dict()
+
+
+def test_options_of_rows_are_read_as_meant():
+    """Each is a word of a command line: None, True and numbers too."""
+    arguments = parser('', '')
+    add_config_options(arguments)
+    for name in ROWS:
+        options = dict(Config.fromfile(ABLATION).rows[name].options)
+        words = [f'{key}={value}' for key, value in options.items()]
+        assert vars(arguments.parse_args(['--cfg-options', *words]))[
+            'cfg_options'] == options
 
 
 def test_every_row_has_a_config_at_paper_scale():

@@ -331,15 +331,19 @@ def test_probability(dataset, saliency, prob):
     assert all(label == 1 for label in labels)
 
 
-def test_in_mmdets_wrapper(ann_file, saliency):
+@pytest.mark.parametrize('named', [False, True])
+def test_in_a_wrapper(ann_file, saliency, named):
     """As the config has it: labels become those of the pasted lesions."""
+    steps = dict(
+        synthesis=dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.),
+        resize=dict(type='ForEachView', transforms=[
+            dict(type='Resize', scale=(48, 96), keep_ratio=False)]),
+        pack=dict(type='PackExamInputs', views=('CC', 'MLO')))
+    kind = 'NamedMixDataset' if named else 'MultiImageMixDataset'
     with DATASETS.switch_scope_and_registry('mammo'):
         wrapped = DATASETS.build(dict(
-            type='MultiImageMixDataset', dataset=build(ann_file),
-            pipeline=[dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.),
-                      dict(type='ForEachView', transforms=[
-                          dict(type='Resize', scale=(48, 96), keep_ratio=False)]),
-                      dict(type='PackExamInputs', views=('CC', 'MLO'))]))
+            type=kind, dataset=build(ann_file),
+            pipeline=dict(steps, order=list(steps)) if named else [*steps.values()]))
     np.random.seed(0)
     packed = [wrapped[i] for i in range(len(wrapped))]
     assert all(p['data_samples'].gt_label.item() == 1 for p in packed)
@@ -422,7 +426,7 @@ def test_lacking_saliency_is_told_at_once(dataset, saliency):
 
 
 def test_outside_its_wrapper(dataset, saliency):
-    with pytest.raises(AnnotationError, match='MultiImageMixDataset'):
+    with pytest.raises(AnnotationError, match='NamedMixDataset'):
         transform(saliency)(pair(dataset)[0])
 
 

@@ -63,11 +63,10 @@ def test_classes_and_views(name, exams, tmp_path):
     target, views = TASKS[name]
     number = exams(name, *('1' if 'pair' in name else '2', '4'))
     cfg = Config.fromfile(FOLDER / f'{name}.py')
-    if 'data_set' in cfg:
-        facts = cfg.data_set
-        cfg = Config.fromfile(FOLDER.parent / f"tasks/{name.rpartition('_')[2]}.py")
-        for part in ('train', 'val', 'test'):
-            cfg.merge_from_dict({f'{part}_dataloader.dataset': facts})
+    facts = cfg.data_set
+    cfg = Config.fromfile(FOLDER.parent / f"tasks/{name.rpartition('_')[2]}.py")
+    for part in ('train', 'val', 'test'):
+        cfg.merge_from_dict({f'{part}_dataloader.dataset': facts})
     for part in ('train', 'val', 'test'):
         settings = cfg[f'{part}_dataloader'].dataset
         settings.data_root = str(tmp_path)

@@ -39,7 +39,8 @@ def main() -> None:
                     name = f"{part} ({in_fold(dataset.ann_file, dataset.get('fold'))})"
                     counts[name] = count(DATASETS.build(dataset))
         if not counts:
-            raise ConfigError(f'{args.config}: no train, val or test_dataloader')
+            raise ConfigError(f'{args.config}: no train, val or test_dataloader; give a '
+                              'config of a training, not of a data set alone')
     rows = dict.fromkeys(name for numbers in counts.values() for name in numbers)
     width = max(map(len, rows))
     for name, numbers in counts.items():

@@ -38,13 +38,14 @@ class SynthesizeMalignancy(BaseTransform):
     in that view and the other stays as it is. Breasts of the positive class are left
     alone.
 
-    Stands in the pipeline of mmdet's ``MultiImageMixDataset`` over an
-    :class:`ExamDataset` with ``labels`` whose own pipeline loads the images. Donors
-    are all outlined lesions of breasts of the positive class ("all region-level
-    annotations", section 4.1), whatever their kind, but those that the data set
-    grades as of the other class: the first grade that has a class by the rule of
-    ``labels`` counts, the lesion's own, that of its view or that of its breast. So
-    a finding of BI-RADS 3, or one without a grade, in a breast of BI-RADS 4 is one.
+    Stands in the pipeline of a :class:`NamedMixDataset`, or of mmdet's
+    ``MultiImageMixDataset``, over an :class:`ExamDataset` with ``labels`` whose own
+    pipeline loads the images. Donors are all outlined lesions of breasts of the
+    positive class ("all region-level annotations", section 4.1), whatever their kind,
+    but those that the data set grades as of the other class: the first grade that has
+    a class by the rule of ``labels`` counts, the lesion's own, that of its view or
+    that of its breast. So a finding of BI-RADS 3, or one without a grade, in a breast
+    of BI-RADS 4 is one.
 
     Nothing is pasted into a view whose breast is smaller than the lesion's box or
     has no saliency; a breast in which nothing was pasted keeps its label. Patches
@@ -160,7 +161,7 @@ class SynthesizeMalignancy(BaseTransform):
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
                 'SynthesizeMalignancy: works on an ExamDataset with labels, in a '
-                f'MultiImageMixDataset; this is {type(dataset).__name__}')
+                f'NamedMixDataset; this is {type(dataset).__name__}')
         if dataset.test_mode:
             raise AnnotationError(
                 f'SynthesizeMalignancy: {dataset.ann_file} is loaded with '
@@ -224,7 +225,7 @@ class SynthesizeMalignancy(BaseTransform):
         if 'mix_results' not in results:
             raise AnnotationError(
                 'SynthesizeMalignancy: no mix_results; it stands in the pipeline of a '
-                "MultiImageMixDataset, as in configs/divf/*_synthesis.py")
+                'NamedMixDataset, as in configs/divf/*_synthesis.py')
         donors = results.pop('mix_results')
         if not donors or results['gt_label'] != 0:
             return results
