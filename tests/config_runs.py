@@ -138,7 +138,8 @@ def types_in(settings):
 def bases_of(path):
     """The files that a config names in ``_base_``."""
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == '_base_':
+        if isinstance(node, ast.Assign) and getattr(
+                node.targets[0], 'id', None) == '_base_':
             named = ast.literal_eval(node.value)
             return [(path.parent / name).resolve()
                     for name in ([named] if isinstance(named, str) else named)]
