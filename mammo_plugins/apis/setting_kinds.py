@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, Tuple
 from mmengine.config import Config
 
 from mammo_plugins.datasets.pipeline import is_named, named_steps
-from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
+from mammo_plugins.engine.data_configs import dataloaders, datasets
 
 from .copied_settings import setting_at
 
@@ -71,8 +71,7 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
             yield f'{part}_dataloader.dataset', _expected(loader.get('dataset'), _PART)
             return
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
-        for place, dataset in innermost_datasets(f'{field}.dataset',
-                                                 loader.get('dataset') or {}):
+        for place, dataset in datasets(f'{field}.dataset', loader.get('dataset') or {}):
             yield from _wrong_steps(dataset.get('pipeline', []), f'{place}.pipeline')
 
 
