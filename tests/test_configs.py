@@ -1,6 +1,5 @@
 """Every config builds and runs forward and backward; one found is one tested."""
 import copy
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.evaluator import Evaluator
-from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.data import default_collate
 
 from mammo_plugins.engine.classes import check_classes
-from mammo_plugins.engine.data_configs import innermost_datasets
-from mammo_plugins.engine.loops.stages import freeze, stages_of as parsed_stages
+from mammo_plugins.engine.loops.stages import stages_of as parsed_stages
 from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import DATASETS, MODELS
@@ -26,16 +22,10 @@ ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT)) for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.parts and path.name != 'ablation.py'
-    and path.parent.name not in ('nafv', 'disasym', 'divf'))
+    and path.parent.name not in ('nafv', 'disasym', 'divf', 'blending'))
 STAGED = [path for path in CONFIGS
           if 'mamminet' in path or 'momminet-v' in path]
 CLASSIFIERS = [path for path in CONFIGS if 'malignancy' in Path(path).name]
-GANS = [path for path in CONFIGS if Path(path).name.split('_')[0].endswith('-gan')]
-MASKED = [path for path in CONFIGS if Path(path).name.startswith('mask-rcnn')]
-# the same detector, other data; see test_models_of_siblings
-SIBLINGS = {path: f"{path.rpartition('_')[0]}.py" for path in MASKED
-            if Path(path).stem.count('_') == 3}
-RUN = [path for path in CONFIGS if path not in SIBLINGS and path not in GANS]
 
 
 def changed(pipeline, **values):
@@ -87,8 +77,6 @@ def stages_of(path):
     """The stages of a config, or the one training that it is."""
     if path not in STAGED:
         return [None]
-    if path in MASKED:  # the stages differ in what learns alone
-        return [None]
     return Config.fromfile(ROOT / path).train_cfg.order
 
 
@@ -101,7 +89,7 @@ def samples_a_batch(cfg, stage):
 
 
 @pytest.mark.parametrize('path, stage', [
-    (path, stage) for path in RUN for stage in stages_of(path)])
+    (path, stage) for path in CONFIGS for stage in stages_of(path)])
 def test_forward_and_backward(path, stage, run):
     torch.manual_seed(0)
     np.random.seed(0)
@@ -116,7 +104,7 @@ def test_forward_and_backward(path, stage, run):
             # statistics of one image are not those of the next
             assert not [name for name, module in model.named_modules()
                         if isinstance(module, _BatchNorm) and module.training]
-        if path in CLASSIFIERS + MASKED or stage == 'malignancy':
+        if path in CLASSIFIERS or stage == 'malignancy':
             chosen = range(3)
         else:
             # two samples with lesions and one without
@@ -135,7 +123,7 @@ def test_forward_and_backward(path, stage, run):
                if p.grad is not None)
 
 
-@pytest.mark.parametrize('path', RUN)
+@pytest.mark.parametrize('path', CONFIGS)
 def test_prediction(path, run):
     with DefaultScope.overwrite_default_scope('mammo'):
         cfg, dataset = run(path, 'test_dataloader')
@@ -179,8 +167,7 @@ def test_a_stage_is_validated_by_what_it_can_give(run):
 
 
 @pytest.mark.parametrize(
-    'path', [p for p in CONFIGS
-             if p not in CLASSIFIERS + GANS + MASKED])
+    'path', [p for p in CONFIGS if p not in CLASSIFIERS])
 def test_normal_images_are_trained_on(path):
     cfg = Config.fromfile(ROOT / path)
     assert cfg.default_scope == 'mammo'
@@ -188,92 +175,10 @@ def test_normal_images_are_trained_on(path):
     assert dataset.filter_cfg.filter_empty_gt is False
 
 
-@pytest.mark.parametrize('path', MASKED)
-def test_mass_detectors_see_images_with_masses(path, phantom_root):
-    """And the synthetic ones besides, each from its own folder."""
-    cfg = Config.fromfile(ROOT / path)
-    parts = innermost_datasets('dataset', cfg.train_dataloader.dataset)
-    folders = {part.data_root for _, part in parts}
-    kind = Path(path).stem.split('_')[3:]
-    assert len(parts) == len(folders) == (1 if kind in ([], ['repeated']) else 2)
-    if len(parts) == 2:
-        assert kind[0] in parts[1][1].data_root
-    for _, part in parts:
-        part.update(data_root=str(phantom_root), ann_file='annotations/train.json')
-    with DefaultScope.overwrite_default_scope('mammo'):
-        dataset = DATASETS.build(cfg.train_dataloader.dataset)
-    data = json.loads((phantom_root / 'annotations/train.json').read_text())
-    with_mass = {a['image_id'] for a in data['annotations']}
-    times = cfg.train_dataloader.dataset.get('times', len(parts))
-    assert len(dataset) == len(with_mass) * times
-
-
-def test_mask_rcnn_is_trained_in_three_steps():
-    """Section 3: the top layers, from stage 4 up, all; 30, 30 and 40 epochs."""
-    cfg = Config.fromfile(ROOT / 'configs/blending/mask-rcnn_r50_inbreast.py')
-    with DefaultScope.overwrite_default_scope('mammo'):
-        model = MODELS.build(cfg.model)
-    learn = {}
-    for stage in parsed_stages(cfg):
-        freeze(model, stage, {})
-        learn[stage.max_epochs, stage.name] = {
-            '.'.join(name.split('.')[:2]) if name.startswith('backbone')
-            else name.split('.')[0]
-            for name, p in model.named_parameters() if p.requires_grad}
-    top = {'neck', 'rpn_head', 'roi_head'}
-    deep = {'backbone.layer3', 'backbone.layer4'}  # conv4_x and conv5_x
-    shallow = {'backbone.conv1', 'backbone.bn1', 'backbone.layer1', 'backbone.layer2'}
-    assert learn == {(30, 'top'): top, (30, 'stage4'): top | deep,
-                     (40, 'all'): top | deep | shallow}
-
-
-@pytest.mark.parametrize('path', GANS)
-def test_both_parts_of_a_gan_learn(path, phantom_root):
-    torch.manual_seed(0)
-    np.random.seed(0)
-    cfg = Config.fromfile(ROOT / path)
-    settings = copy.deepcopy(cfg.train_dataloader.dataset)
-    settings.update(data_root=str(phantom_root), ann_file='annotations/train.json')
-    settings.pipeline = changed(
-        settings.pipeline, scale=(64, 128), cache_dir=None, bank=a_bank(),
-        size=(64, 64))
-    if 'size' in cfg.model.generator:
-        cfg.model.generator.size = (128, 64)
-    with DefaultScope.overwrite_default_scope('mammo'):
-        dataset, model = DATASETS.build(settings), MODELS.build(cfg.model)
-        model.init_weights()
-        optim = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
-    assert cfg.train_dataloader.collate_fn.type == 'default_collate'
-    batch = default_collate([dataset[i] for i in range(2)])
-    before = copy.deepcopy(model.state_dict())
-    for _ in range(2):  # the generator starts from nought
-        logged = model.train_step(batch, optim)
-    assert all(np.isfinite(value.item()) for value in logged.values())
-    vanilla = 'vanilla' in path
-    assert ('loss_seamless' in logged) == ('no-prior' not in path and not vanilla)
-    assert ('loss_background' in logged) != vanilla
-    assert ('loss_adversarial' in logged) == ('no-adversarial' not in path)
-    after = model.state_dict()
-    same = [name for name, value in before.items() if torch.equal(value, after[name])]
-    assert not same
-
-
-def test_gan_at_full_size():
-    cfg = Config.fromfile(ROOT / 'configs/blending/blending-gan_inbreast.py')
-    with DefaultScope.overwrite_default_scope('mammo'):
-        model = MODELS.build(cfg.model).eval()
-    images = dict(zip(('normal', 'pasted', 'mask'), torch.rand(3, 1, 1, *cfg.size)))
-    with torch.no_grad():
-        made = model(images, mode='predict')
-        assert model.discriminator(made).shape == (1, 1, *(n // 2 for n in cfg.size))
-    assert made.shape == (1, 1, 1024, 512)
-
-
 @pytest.mark.parametrize('small, large', [
     ('baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
      'baselines/faster-rcnn_hrnetv2p-w48_ddsm.py'),
     ('mamminet_v2_phantom.py', 'mamminet_v2.py'),
-    ('blending/mask-rcnn_r18_phantom.py', 'blending/mask-rcnn_r50_inbreast.py'),
     ('momminet/ipsidualnet-v2_phantom.py', 'momminet/ipsidualnet-v2_ddsm.py'),
     ('momminet/bidualnet-v2_phantom.py', 'momminet/bidualnet-v2_ddsm.py'),
     ('momminet/nipple-detector_phantom.py',
@@ -311,10 +216,3 @@ def names(steps):
     if isinstance(steps, list):
         return set().union(*map(names, steps))
     return set()
-
-
-@pytest.mark.parametrize('path', SIBLINGS)
-def test_models_of_siblings(path):
-    """Configs of another data set: the model is the same, the data set is not."""
-    one, other = (Config.fromfile(ROOT / p) for p in (path, SIBLINGS[path]))
-    assert one.model == other.model

@@ -7,6 +7,24 @@ phantom = dict(
     exams=240, size=(256, 128), split=(0.4, 0, 0.6), prevalence=0.4)
 seeds = (1, 2, 3)
 
+generator = 'configs/blending/blending-gan_phantom.py'
+pipeline = 'train_dataloader.dataset.pipeline'
+bank = {f'{pipeline}.paste.bank': '{folder}/lesions.npz'}
+# what makes a generator another one
+generators = {
+    'blending-gan': {},
+    # "adversarial network without prior information of mass": noise in the lesion's
+    # place, and no seamless blending loss
+    'blending-gan_no-prior': {'model.seamless': False, f'{pipeline}.paste.noise': True},
+    # without it the paper says that images "may lack the texture details and appear
+    # fake"
+    'blending-gan_no-adversarial': {
+        'model.discriminator': None, 'optim_wrapper.discriminator': None}
+}
+solved = {
+    'poisson': "Poisson image editing, OpenCV's",
+    'mixed-gradients': 'Exact mixed gradients'
+}
 rows = dict(
     bank=dict(
         title='Lesions',
@@ -14,42 +32,36 @@ rows = dict(
             'tools/build_lesion_bank.py', '{folder}/data/annotations/train.json',
             '--out', '{folder}/lesions.npz', '--context', '2'
         ]))
-images = {}  # rows that make synthetic images
-for name in ('blending-gan', 'blending-gan_no-prior', 'blending-gan_no-adversarial'):
-    config = f'configs/blending/{name}_phantom.py'
-    bank = {'train_dataloader.dataset.pipeline.1.bank': '{folder}/lesions.npz'}
+
+
+def images(name, title, needs, options, *method):
+    """A row that makes 200 synthetic images."""
+    return dict(
+        title=f'{title}, images',
+        config=generator,
+        needs=[needs],
+        options={**bank, **options},
+        command=[
+            'tools/synthesize.py', generator, *method, '--count', '200', '--seed',
+            '{seed}', '--out', f'{{folder}}/{name}_set', '{options}'
+        ])
+
+
+for name, options in generators.items():
     rows[name] = dict(
         title=f'{name}, training',
-        config=config,
+        config=generator,
         needs=['bank'],
-        options=bank,
+        options={**bank, **options},
         command=[
-            'tools/train.py', config, '--work-dir', f'{{folder}}/{name}_training',
+            'tools/train.py', generator, '--work-dir', f'{{folder}}/{name}_training',
             '--resume', '{options}'
         ])
-    images[name] = dict(
-        title=f'{name}, images',
-        config=config,
-        needs=[name],
-        options=bank,
-        command=[
-            'tools/synthesize.py', config,
-            f'{{folder}}/{name}_training/epoch_25.pth', '--count', '200', '--seed',
-            '{seed}', '--out', f'{{folder}}/{name}_set', '--device', 'cpu', '{options}'
-        ])
-for name, title in (('poisson', "Poisson image editing, OpenCV's"),
-                    ('mixed-gradients', 'Exact mixed gradients')):
-    images[name] = dict(
-        title=f'{title}, images',
-        config='configs/blending/blending-gan_phantom.py',
-        needs=['bank'],
-        options=bank,
-        command=[
-            'tools/synthesize.py', 'configs/blending/blending-gan_phantom.py',
-            f'--{name}', '--count', '200', '--seed', '{seed}', '--out',
-            f'{{folder}}/{name}_set', '{options}'
-        ])
-rows.update({f'{name}_images': row for name, row in images.items()})
+    rows[f'{name}_images'] = images(
+        name, name, name, options, f'{{folder}}/{name}_training/epoch_25.pth',
+        '--device', 'cpu')
+for name, title in solved.items():
+    rows[f'{name}_images'] = images(name, title, 'bank', {}, f'--{name}')
 
 detector = 'configs/blending/mask-rcnn_r18_phantom'
 # what training shows on the way is not looked at
@@ -69,10 +81,10 @@ for row, title, made in (
     ('blending', '+ blending adversarial', 'blending-gan')):
     rows[row] = dict(
         title=title,
-        config=f'{detector}_{row}.py',
+        config=f'{detector}_blending.py',
         needs=[f'{made}_images'],
         options={
-            **quiet, 'train_dataloader.dataset.datasets.1.data_root':
+            **quiet, 'train_dataloader.dataset.datasets.synthetic.data_root':
             f'{{folder}}/{made}_set'
         })
 

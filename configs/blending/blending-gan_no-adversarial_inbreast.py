@@ -2,8 +2,4 @@
 # texture details and appear fake".
 _base_ = './blending-gan_inbreast.py'
 model = dict(discriminator=None)
-
-optim_wrapper = dict(
-    _delete_=True,
-    constructor=_base_.optim_wrapper.constructor,
-    generator=_base_.optim_wrapper.generator)
+optim_wrapper = dict(discriminator=None)

@@ -2,8 +2,4 @@
 # lesion's place, and no seamless blending loss.
 _base_ = './blending-gan_inbreast.py'
 model = dict(seamless=False)
-
-pipeline = _base_.train_pipeline
-pipeline[1].update(noise=True)
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
-del pipeline
+train_dataloader = dict(dataset=dict(pipeline=dict(paste=dict(noise=True))))

@@ -1,7 +1,11 @@
 # A small sibling of blending-gan_inbreast.py that trains on two cores.
+#     python tools/dataset_converters/phantom.py --out data/phantom
+#     python tools/build_lesion_bank.py data/phantom/annotations/train.json \
+#         --out data/phantom/lesion_bank.npz --context 2
+# The phantom's boxes hug the lesions, hence the context. Generators without prior
+# information or adversarial term and a vanilla GAN are options in ablation.py.
 _base_ = [
-    '../_base_/models/blending_gan.py',
-    '../_base_/datasets/phantom_blending.py',
+    '../_base_/models/blending_gan.py', '../_base_/tasks/blending.py',
     '../_base_/schedules/blending_200e.py', '../_base_/default_runtime.py'
 ]
 
@@ -9,14 +13,24 @@ model = dict(
     generator=dict(base_channels=8, num_levels=4),
     discriminator=dict(base_channels=8))
 
-max_epochs = 25
-train_cfg = dict(max_epochs=max_epochs)
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    dataset=dict(
+        data_root='data/phantom/',
+        pipeline=dict(
+            load=dict(transforms=dict(resize=dict(scale=(128, 256)))),
+            paste=dict(bank='data/phantom/lesion_bank.npz'),
+            # whole images, as at paper scale, take four times as long
+            crop=dict(type='CropToLesion', size=(96, 96)))))
+
+train_cfg = dict(max_epochs=25)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=0.002)),
     discriminator=dict(optimizer=dict(lr=0.001)))
-param_scheduler = dict(begin=max_epochs // 2, end=max_epochs)
+param_scheduler = dict(begin=12)
 default_hooks = dict(
     logger=dict(interval=10),
-    checkpoint=dict(interval=max_epochs, max_keep_ckpts=1),
+    checkpoint=dict(interval=25, max_keep_ckpts=1),
     random_state=dict(type='RandomStateHook'),
     plain_keys=dict(type='PlainKeysHook'))

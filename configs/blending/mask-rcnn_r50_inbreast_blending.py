@@ -1,7 +1,13 @@
-# With 200 synthetic images besides, made by blending adversarial networks.
-_base_ = './mask-rcnn_r50_inbreast.py'
+# Mask R-CNN on the masses of INbreast, fold 1 of 5, with 200 synthetic images besides,
+# made by blending adversarial networks ("+ blending adversarial", figure 4):
+#     python tools/cross_validate.py configs/blending/mask-rcnn_r50_inbreast_blending.py
+_base_ = [
+    '../_base_/models/mask-rcnn_r50_fpn.py', '../_base_/tasks/mass_segmentation.py',
+    '../_base_/datasets/inbreast_mass.py', '../_base_/schedules/mask-rcnn_100e.py',
+    '../_base_/default_runtime.py'
+]
 
-# what comes before; tools/cross_validate.py runs it in each fold
+# what comes before; tools/cross_validate.py runs it in each fold, with its number
 bank = '''
     python tools/build_lesion_bank.py data/inbreast/annotations/fold_{fold}/train.json
     --out data/inbreast/lesion_bank_fold_{fold}.npz --data-root data/inbreast
@@ -19,12 +25,18 @@ images = '''
 preparation = [bank, train, images]
 del train, images
 
-original = _base_.train_dataloader.dataset
-synthetic = dict(original)
-synthetic.update(
-    data_root='data/inbreast_blending_fold_1/',
-    ann_file='annotations/train.json')
 train_dataloader = dict(
     dataset=dict(
-        _delete_=True, type='ConcatDataset', datasets=[original, synthetic]))
-del original, synthetic
+        datasets=dict(
+            original=dict(
+                _base_.data_set, ann_file='annotations/fold_{fold}/train.json'),
+            synthetic=dict(
+                _base_.data_set, data_root='data/inbreast_blending_fold_1/'))))
+tested = dict(
+    dataset=dict(_base_.data_set, ann_file='annotations/fold_{fold}/test.json'))
+val_dataloader = tested
+test_dataloader = tested
+del tested
+
+# COCO weights of mmdet; docs/how_to/pretrained_weights.md says where from
+load_from = 'checkpoints/mask_rcnn_r50_fpn_1x_coco_20200205-d4b0c5d6.pth'

@@ -14,7 +14,7 @@ images = '''
 preparation = [_base_.bank, train, images]
 del train, images
 
-datasets = _base_.train_dataloader.dataset.datasets
-datasets[1].update(data_root='data/inbreast_no-adversarial_fold_1/')
-train_dataloader = dict(dataset=dict(datasets=datasets))
-del datasets
+train_dataloader = dict(
+    dataset=dict(
+        datasets=dict(
+            synthetic=dict(data_root='data/inbreast_no-adversarial_fold_1/'))))

@@ -4,7 +4,10 @@
 _base_ = './blending-gan_inbreast.py'
 model = dict(
     generator=dict(
-        _delete_=True, type='NoiseGenerator', size={{_base_.size}}, num_levels=7),
+        _delete_=True,
+        type='NoiseGenerator',
+        size=(1024, 512),  # height, width of the images
+        num_levels=7),
     discriminator=dict(_delete_=True, type='ImageDiscriminator'),
     prior_weight=0.,
     seamless=False,

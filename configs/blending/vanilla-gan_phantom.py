@@ -1,10 +1,11 @@
-# "Vanilla GAN" (figure 5 d): breast and lesion of noise alone, on whole images.
+# "Vanilla GAN" (figure 5 d): breast and lesion of noise alone, on whole images. No row
+# of a table, hence not in ablation.py: its images are to look at.
 _base_ = './blending-gan_phantom.py'
 model = dict(
     generator=dict(
         _delete_=True,
         type='NoiseGenerator',
-        size={{_base_.size}},
+        size=(256, 128),  # height, width of the images
         base_channels=8,
         num_levels=5),
     discriminator=dict(
@@ -12,8 +13,4 @@ model = dict(
     prior_weight=0.,
     seamless=False,
     everywhere=True)
-
-pipeline = _base_.train_pipeline
-pipeline.pop(2)  # the window around a lesion
-train_dataloader = dict(dataset=dict(pipeline=pipeline))
-del pipeline
+train_dataloader = dict(dataset=dict(pipeline=dict(crop=None)))

@@ -12,6 +12,7 @@ from mammo_plugins.apis import (BlendedImages, blend_by,
                                 blend_by_mixed_gradients, blend_by_poisson,
                                 loaded_normals)
 from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
                                       load_coco_exam, validate_coco_exam)
@@ -33,9 +34,9 @@ def cfg(phantom_root, tmp_path):
     cfg = Config.fromfile('configs/blending/blending-gan_phantom.py')
     dataset = cfg.train_dataloader.dataset
     dataset.data_root = str(phantom_root)
-    dataset.pipeline[0].transforms[0].cache_dir = None
-    dataset.pipeline[0].transforms[1].scale = (40, 80)
-    dataset.pipeline[1].update(bank=str(tmp_path / 'bank.npz'), margin=0.3)
+    load = dataset.pipeline.load.transforms
+    load.image.cache_dir, load.resize.scale = None, (40, 80)
+    dataset.pipeline.paste.update(bank=str(tmp_path / 'bank.npz'), margin=0.3)
     return cfg
 
 
@@ -92,6 +93,17 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
     assert_private(tmp_path / 'made')
 
 
+def test_steps_by_name_and_in_a_list_are_one(cfg, tmp_path):
+    """Configs of users have lists, as MMEngine's."""
+    named = images(cfg, None)
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    pipeline.load.transforms = steps_of(pipeline.load.transforms)
+    cfg.train_dataloader.dataset.pipeline = steps_of(pipeline)
+    for (one, _), (other, _) in zip(named.cases(3), images(cfg, None).cases(3)):
+        assert one['paste'] == other['paste']
+        np.testing.assert_array_equal(one['pasted_img'], other['pasted_img'])
+
+
 def test_normal_views_come_in_turn(cfg, tmp_path):
     some = images(cfg, tmp_path / 'a')
     count = len(some.dataset)
@@ -135,9 +147,9 @@ def test_a_generator_blends(cfg, size):
 
     pipeline = cfg.train_dataloader.dataset.pipeline
     if size is None:
-        del pipeline[2]
+        pipeline.crop = None
     else:
-        pipeline[2].size = size
+        pipeline.crop.size = size
     for view, _ in images(cfg, None).cases(4):
         np.testing.assert_allclose(
             blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
@@ -178,7 +190,7 @@ def test_no_place(cfg, tmp_path):
 
 
 def test_configs_that_do_not_fit(cfg, tmp_path):
-    del cfg.train_dataloader.dataset.pipeline[1]
+    cfg.train_dataloader.dataset.pipeline.paste = None
     with pytest.raises(ConfigError, match='no PasteLesion'):
         loaded_normals(cfg)
     cfg.train_dataloader.dataset.type = 'ExamDataset'
@@ -187,8 +199,9 @@ def test_configs_that_do_not_fit(cfg, tmp_path):
 
 
 def test_other_geometry_is_refused(cfg, tmp_path):
-    cfg.train_dataloader.dataset.pipeline[0].transforms.append(
-        dict(type='RandomFlip', prob=1., direction='vertical'))
+    cfg.merge_from_dict({'train_dataloader.dataset.pipeline.load.transforms': dict(
+        order=['image', 'resize', 'flip'],
+        flip=dict(type='RandomFlip', prob=1., direction='vertical'))})
     with pytest.raises(ConfigError, match='other than by resizing'):
         images(cfg, tmp_path / 'made').write(1, paste_only, 'pasting')
 

@@ -21,8 +21,8 @@ def write(path, dataset, images):
             for k, (name, patient, facts) in enumerate(images)])))
 
 
-@pytest.fixture
-def cfg(tmp_path):
+@pytest.fixture(params=['list', 'names'])
+def cfg(tmp_path, request):
     """Two patients to train on, one to test; synthetic images of the first two."""
     write(tmp_path / 'real/train.json', 'inbreast',
           [('a.dcm', 'p1', {}), ('b.dcm', 'p2', {})])
@@ -31,10 +31,22 @@ def cfg(tmp_path):
     write(tmp_path / 'made/train.json', 'synthetic, of INbreast',
           [('images/1.tif', 'p1', dict(synthetic=made))])
     real = dict(data_root=str(tmp_path / 'real'), ann_file='train.json')
+    made = dict(real, data_root=str(tmp_path / 'made'))
     return Config(dict(
-        train_dataloader=dict(dataset=dict(type='ConcatDataset', datasets=[
-            real, dict(real, data_root=str(tmp_path / 'made'))])),
+        train_dataloader=dict(dataset=dict(
+            type='ConcatDataset', datasets=[real, made]) if request.param == 'list'
+            else dict(type='NamedConcatDataset', datasets=dict(
+                original=real, synthetic=made))),
         test_dataloader=dict(dataset=dict(real, ann_file='test.json'))))
+
+
+def original_alone(cfg):
+    """Leave the synthetic images out."""
+    parts = cfg.train_dataloader.dataset.datasets
+    if isinstance(parts, dict):
+        parts.synthetic = None
+    else:
+        del parts[1]
 
 
 def remake(tmp_path, patient='p1', dataset='synthetic, of INbreast', **facts):
@@ -65,7 +77,7 @@ def test_the_same_name_in_another_data_set_is_another_patient(cfg, tmp_path):
 
 def test_real_images_are_not_looked_at(cfg, tmp_path):
     """Plain training does not read the test part at all."""
-    del cfg.train_dataloader.dataset.datasets[1]
+    original_alone(cfg)
     (tmp_path / 'real/test.json').write_text('no JSON')
     check_synthetic_sources(cfg)
 
@@ -103,10 +115,13 @@ def a_bank(path, *files, dataset='INbreast', generation=None, split='train'):
 @pytest.fixture(params=['PasteLesion', 'mammo.InsertLesions'])
 def gan(cfg, tmp_path, request):
     """A training on the first two patients that reads a bank."""
-    del cfg.train_dataloader.dataset.datasets[1]
-    cfg.train_dataloader.dataset.pipeline = [
-        dict(type='ForEachView', transforms=[]),
-        dict(type=request.param, bank=str(tmp_path / 'bank.npz'))]
+    original_alone(cfg)
+    load = dict(type='ForEachView', transforms=[])
+    insert = dict(type=request.param, bank=str(tmp_path / 'bank.npz'))
+    named = isinstance(cfg.train_dataloader.dataset.datasets, dict)
+    cfg.train_dataloader.dataset.pipeline = dict(
+        order=['load', 'insert', 'pack'], load=load, insert=insert) if named else [
+            load, insert]
     return cfg
 
 
@@ -132,8 +147,10 @@ def test_files_of_several_training_sets(gan, tmp_path):
     """They are looked up in all that are of the bank's data set."""
     write(tmp_path / 'more/train.json', 'INbreast', [('d.dcm', 'p4', {})])
     dataset = gan.train_dataloader.dataset
-    dataset.datasets = [*dataset.datasets, dict(
-        data_root=str(tmp_path / 'more'), ann_file='train.json')]
+    more = dict(data_root=str(tmp_path / 'more'), ann_file='train.json')
+    dataset.datasets = (
+        dict(dataset.datasets, more=more) if isinstance(dataset.datasets, dict)
+        else [*dataset.datasets, more])
     a_bank(tmp_path / 'bank.npz', 'a.dcm', 'd.dcm')
     check_banks(gan)
 

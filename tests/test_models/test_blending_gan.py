@@ -360,6 +360,20 @@ def test_an_optimizer_of_no_part():
             dict(critic=dict(optimizer=dict(type='Adam', lr=1.))))(build())
 
 
+def test_an_optimizer_is_left_out_with_its_part():
+    adam = dict(optimizer=dict(type='Adam', lr=1.))
+    build_both = MultiOptimWrapperConstructor(dict(generator=adam, discriminator=None))
+    alone = build()
+    alone.discriminator = None
+    assert list(build_both(alone).keys()) == ['generator']
+    with pytest.raises(ValueError, match='optim_wrapper.discriminator: none, for a part '
+                                         'of BlendingGAN that is to learn'):
+        build_both(build())
+    frozen = build()
+    frozen.discriminator.requires_grad_(False)
+    assert list(build_both(frozen).keys()) == ['generator']
+
+
 def test_mistakes():
     with pytest.raises(ValueError, match='multiple of 8'):
         UNetGenerator(base_channels=12)

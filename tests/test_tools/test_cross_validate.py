@@ -176,6 +176,24 @@ def test_options_reach_every_fold(setup, tmp_path, run_tool):
         assert 'size=7' in (tmp_path / f'out/fold_{fold}/detector.py').read_text()
 
 
+def test_data_sets_by_name_are_of_their_fold(setup, tmp_path, run_tool):
+    """Of a config that has them, as it is: original and synthetic images."""
+    _, calls = setup
+    name = 'mask-rcnn_r50_inbreast_poisson.py'
+    done = run_tool(
+        TOOL, f'configs/blending/{name}', '--work-dir', tmp_path / 'out', '--folds', '2',
+        '--cfg-options', f'test_dataloader.dataset.data_root={tmp_path / "data"}')
+    assert done.returncode == 0, done.err
+    bank, images, train, _ = calls
+    assert bank[1] == 'data/inbreast/annotations/fold_2/train.json'
+    assert train[1] == str(tmp_path / 'out/fold_2' / name)
+    parts = Config.fromfile(train[1]).train_dataloader.dataset.datasets
+    made = images[images.index('--out') + 1]
+    assert re.fullmatch(r'data/inbreast_poisson_fold_2_[0-9a-f]{8}', made)
+    assert parts.synthetic.data_root == made + '/'
+    assert annotation_file(parts.original) == bank[1]
+
+
 PARTS = """
 preparation = [
     'python tools/build_lesion_bank.py {root}/annotations/fold_{{fold}}/train.json '

@@ -55,10 +55,10 @@ def options(phantom_root, tmp_path):
     dataset = 'train_dataloader.dataset'
     return ['--cfg-options', 'train_dataloader.batch_size=2',
             f'{dataset}.data_root={phantom_root}',
-            f'{dataset}.pipeline.0.transforms.0.cache_dir=None',
-            f'{dataset}.pipeline.0.transforms.1.scale=40,80',
-            f'{dataset}.pipeline.1.bank={tmp_path / "bank.npz"}',
-            f'{dataset}.pipeline.2.size=60,40']
+            f'{dataset}.pipeline.load.transforms.image.cache_dir=None',
+            f'{dataset}.pipeline.load.transforms.resize.scale=40,80',
+            f'{dataset}.pipeline.paste.bank={tmp_path / "bank.npz"}',
+            f'{dataset}.pipeline.crop.size=60,40']
 
 
 def one_in(line):
@@ -92,11 +92,11 @@ def test_table(options, tmp_path, run_tool):
     assert one_in(weak.out.splitlines()[-2])[0] > 1000 * one_in(region)[0]
 
 
-@pytest.mark.parametrize('config', [
-    'blending-gan_no-adversarial_phantom', 'blending-gan_no-prior_phantom',
-    'vanilla-gan_phantom'])
-def test_models_without_either_gradient_are_refused(run_tool, config):
-    done = run_tool(TOOL, f'configs/blending/{config}.py')
+@pytest.mark.parametrize('config, words', [
+    (CONFIG, ['model.discriminator=None']), (CONFIG, ['model.seamless=False']),
+    ('configs/blending/vanilla-gan_phantom.py', [])])
+def test_models_without_either_gradient_are_refused(run_tool, config, words):
+    done = run_tool(TOOL, config, *(['--cfg-options', *words] if words else []))
     assert done.returncode == 2
     assert 'expected a BlendingGAN with a PatchDiscriminator' in done.err
 

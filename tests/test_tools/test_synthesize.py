@@ -330,8 +330,8 @@ def blending(phantom_root, tmp_path):
     bank = tmp_path / 'bank.npz'
     return config, tmp_path / 'gan.pth', [
         '--cfg-options', f'train_dataloader.dataset.data_root={phantom_root}',
-        'train_dataloader.dataset.pipeline.0.transforms.0.cache_dir=None',
-        f'train_dataloader.dataset.pipeline.1.bank={bank}'], bank
+        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None',
+        f'train_dataloader.dataset.pipeline.paste.bank={bank}'], bank
 
 
 def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):

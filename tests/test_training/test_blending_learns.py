@@ -30,13 +30,13 @@ def generator(easy_root, tmp_path_factory):
     loader = cfg.train_dataloader
     loader.update(num_workers=0, persistent_workers=False)
     loader.dataset.data_root = str(easy_root)
-    load, resize = loader.dataset.pipeline[0].transforms
-    load.cache_dir, resize.scale = str(tmp_path / 'cache'), (64, 128)
-    loader.dataset.pipeline[1].bank = str(bank)
-    loader.dataset.pipeline[2].size = (64, 64)
+    pipeline = loader.dataset.pipeline
+    pipeline.load.transforms.image.cache_dir = str(tmp_path / 'cache')
+    pipeline.load.transforms.resize.scale = (64, 128)
+    pipeline.paste.bank, pipeline.crop.size = str(bank), (64, 64)
     epochs = 12
     cfg.train_cfg.max_epochs = epochs
-    cfg.param_scheduler.update(begin=epochs // 2, end=epochs)
+    cfg.param_scheduler.begin = epochs // 2
     cfg.default_hooks.checkpoint.interval = epochs
     cfg.work_dir, cfg.log_level = str(tmp_path / 'gan'), 'ERROR'
     Runner.from_cfg(cfg).train()
@@ -79,16 +79,17 @@ def test_a_detector_learns_from_real_and_synthetic_masses(generator, easy_root,
         20, blend_by(TrainedModel(cfg, checkpoint, 'cpu')), 'blending')
     assert counts['images'] == 20
     cfg = Config.fromfile(CONFIGS / 'mask-rcnn_r18_phantom_blending.py')
-    real, synthetic = cfg.train_dataloader.dataset.datasets
+    parts = cfg.train_dataloader.dataset.datasets
+    real, synthetic = parts.original, parts.synthetic
     real.data_root, synthetic.data_root = str(easy_root), str(out)
     cfg.test_dataloader.dataset.data_root = str(easy_root)
     cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.num_workers, loader.persistent_workers = 0, False
     for dataset in (real, synthetic, cfg.test_dataloader.dataset):
-        dataset.pipeline[1].cache_dir = str(tmp_path / 'cache')
+        dataset.pipeline.image.cache_dir = str(tmp_path / 'cache')
     stages = cfg.train_cfg.stages
-    stages['all'].max_epochs = stages['all'].param_scheduler[1].end = 3
+    stages['all'].max_epochs = 3
     stages['all'].param_scheduler[0].end = 30
     cfg.work_dir, cfg.log_level = str(tmp_path / 'detector'), 'ERROR'
     runner = Runner.from_cfg(cfg)

@@ -16,5 +16,4 @@ param_scheduler = dict(
     end_factor=0.,
     by_epoch=True,
     begin=100,
-    end=200,
     convert_to_iter_based=True)

@@ -8,7 +8,7 @@ train_cfg = dict(
         top=dict(max_epochs=30, trainable=top),
         stage4=dict(
             max_epochs=30,
-            trainable=top + ['backbone.layer3', 'backbone.layer4']),
+            trainable=[*top, 'backbone.layer3', 'backbone.layer4']),
         all=dict(
             max_epochs=40, optim_wrapper=dict(optimizer=dict(lr=0.0005)))))
 del top

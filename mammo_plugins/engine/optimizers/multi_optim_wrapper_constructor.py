@@ -14,7 +14,7 @@ class MultiOptimWrapperConstructor:
 
     Args:
         optim_wrapper_cfg (dict): By name of a part of the model, the
-            ``optim_wrapper`` of that part.
+            ``optim_wrapper`` of that part; ``None`` leaves one out.
         paramwise_cfg (dict, optional): As in MMEngine, for all parts.
 
     Example:
@@ -37,13 +37,15 @@ class MultiOptimWrapperConstructor:
             model (nn.Module): With a part of each name.
 
         Raises:
-            ValueError: If it has no such part.
+            ValueError: If it has no such part, or another one that is to learn.
         """
         if is_model_wrapper(model):
             model = model.module
         parts = dict(model.named_children())
         wrappers = {}
         for name, cfg in self.wrappers.items():
+            if cfg is None:
+                continue
             if name not in parts:
                 raise ValueError(
                     f'optim_wrapper.{name}: {type(model).__name__} has no such part; '
@@ -51,4 +53,11 @@ class MultiOptimWrapperConstructor:
             build = DefaultOptimWrapperConstructor(
                 dict(dict(type='OptimWrapper'), **cfg), self.paramwise_cfg)
             wrappers[name] = build(parts[name])
+        for name, part in parts.items():
+            if name not in wrappers and any(
+                    weight.requires_grad for weight in part.parameters()):
+                raise ValueError(
+                    f'optim_wrapper.{name}: none, for a part of {type(model).__name__} '
+                    'that is to learn; expected a dict with an optimizer, or '
+                    f'model.{name}=None too')
         return OptimWrapperDict(**wrappers)

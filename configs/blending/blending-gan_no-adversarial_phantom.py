@@ -1,9 +1,0 @@
-# Without the adversarial term, of which the paper says that images then "may lack the
-# texture details and appear fake".
-_base_ = './blending-gan_phantom.py'
-model = dict(discriminator=None)
-
-optim_wrapper = dict(
-    _delete_=True,
-    constructor=_base_.optim_wrapper.constructor,
-    generator=_base_.optim_wrapper.generator)
