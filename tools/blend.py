@@ -51,7 +51,8 @@ def parse_args():
     arguments.add_argument(
         '--compare', nargs=2, action='append', default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='another generator to show in the preview; may be given several times')
+        help='another generator to show in the preview; may be given several times. A '
+        'training with options of its own keeps its config in its work directory')
     args = arguments.parse_args()
     check_synthesis_arguments(arguments, args)
     return args
@@ -84,11 +85,18 @@ def blend(args: Namespace, cfg: Config) -> None:
     whole = not solved and makes_whole_images(cfg)
     shown = {method: (None if whole else images.paste, by)}
     shown.update({title: (images.paste, each) for title, each in SOLVED.values()})
+    stems = [method, *(Path(config).stem for config, _ in args.compare)]
     for config, checkpoint in args.compare:
         other = load_config(config, args.cfg_options)
         others = BlendedImages(*loaded_normals(other), out, args.seed)
         pasting = None if makes_whole_images(other) else others.paste
-        shown[Path(config).stem] = (pasting, blend_by(
+        title, path = Path(config).stem, Path(checkpoint).resolve()
+        # of one config may be several trainings, of one training several checkpoints
+        if stems.count(title) > 1:
+            title = path.parent.name
+        if title in shown:
+            title = f'{title}, {path.stem}'
+        shown[title] = (pasting, blend_by(
             trained_model_of('BlendingGAN', other, checkpoint, args.device,
                              args.trust_checkpoint)))
     write_preview(images.panels(args.preview, shown), images.dataset.ann_file, out)

@@ -2,6 +2,7 @@
 import hashlib
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mammo_plugins.structures import (AnnotationError, load_coco_exam,
                                       validate_coco_exam)
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import fourier_adapt, gaussian_mask
+from mammo_plugins.visualization.synthesis import plot_panels
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
@@ -334,7 +336,7 @@ def blending(phantom_root, tmp_path):
         f'train_dataloader.dataset.pipeline.paste.bank={bank}'], bank
 
 
-def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
+def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch):
     """The bank is built, a set and a preview are written, lesions are looked at."""
     config, checkpoint, options, bank = blending
     assert run_tool('tools/build_lesion_bank.py',
@@ -356,10 +358,29 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
     assert methods == dict(
         gan='blending-gan_phantom', poisson='Poisson image editing (OpenCV)',
         exact='Mixed gradients, exact')
+    # another training of the same config, with options of its own
+    other = tmp_path / 'no-prior'
+    other.mkdir()
+    cfg = Config.fromfile(config)
+    cfg.merge_from_dict({'model.seamless': False,
+                         'train_dataloader.dataset.pipeline.paste.noise': True})
+    cfg.dump(other / 'blending-gan_phantom.py')
+    shutil.copy(checkpoint, other / 'epoch_25.pth')
+    compared = [other / 'blending-gan_phantom.py', other / 'epoch_25.pth']
+    titles = []
+
+    def plot(rows, path):
+        titles.append([title for title, *_ in rows[0]])
+        plot_panels(rows, path)
+
+    monkeypatch.setattr('mammo_plugins.visualization.synthesis.plot_panels', plot)
     done = run_tool('tools/synthesize.py', config, checkpoint, '--preview', '2',
-                    '--out', tmp_path / 'shown', '--device', 'cpu', '--compare', config,
-                    checkpoint, *options)
+                    '--out', tmp_path / 'shown', '--device', 'cpu', '--compare',
+                    *compared, '--compare', *compared, *options)
     assert done.returncode == 0, done.err
+    assert titles == [['normal', 'pasted', 'blending-gan_phantom',
+                       'Poisson image editing (OpenCV)', 'Mixed gradients, exact',
+                       'no-prior', 'no-prior, epoch_25']]
     assert Image.open(tmp_path / 'shown/preview.png').width > 800
     out = tmp_path / 'blends.json'
     done = run_tool('tools/analysis_tools/naturalness.py', config, '--generator',
@@ -370,6 +391,9 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path):
     assert list(found) == ['pasted', 'Poisson', config]
     counts = found['pasted']['summaries'][0]['counts']
     assert counts['negatives'] >= counts['positives'] >= 1
+    twice = run_tool('tools/analysis_tools/naturalness.py', config, *(
+        ['--generator', config, checkpoint] * 2))
+    assert twice.returncode == 2 and f'--generator {config}: given twice' in twice.err
 
 
 def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_path):

@@ -56,6 +56,11 @@ def parse_args():
     if bool(args.saliency) == bool(args.generator):
         arguments.error('expected --saliency for a DIVF-Net, or --generator for a '
                         'BlendingGAN')
+    configs = [config for config, _ in args.generator]
+    twice = next((config for config in configs if configs.count(config) > 1), None)
+    if twice:
+        arguments.error(f'--generator {twice}: given twice; a training with options of '
+                        'its own keeps its config in its work directory')
     return args
 
 
