@@ -142,10 +142,11 @@ class TrainingStarts(Fuzzer):
         return f'{".".join(keys)}={rng.choice(VALUES)}'
 
     def _start(self, config: str, option: str) -> str:
-        options = [f'{part}_dataloader.{key}' for part in ('train', 'val', 'test')
-                   for key in (f'dataset.data_root={self.root}', 'num_workers=0')
-                   if any(place.startswith(f'{part}_dataloader.dataset.data_root')
-                          for place, _ in self._of(config))]
+        # wrapped data sets have roots of their own
+        roots = [place for place, _ in self._of(config)
+                 if '_dataloader.dataset.' in place and place.endswith('.data_root')]
+        options = [f'{root}={self.root}' for root in roots] + sorted(
+            f"{root.split('.')[0]}.num_workers=0" for root in roots)
         words = [config, '--work-dir', tempfile.mkdtemp(dir=self.folder),
                  '--cfg-options', *options, option]
         try:
