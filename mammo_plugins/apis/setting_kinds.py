@@ -9,6 +9,7 @@ from mammo_plugins.datasets.pipeline import is_named, named_steps
 from mammo_plugins.engine.data_configs import dataloaders, datasets
 
 from .copied_settings import setting_at
+from .known_settings import nearest_or_all
 
 _PART, _PARTS = 'a dict of settings', 'a dict of settings or a list of such'
 _DICTS = ('model', 'train_cfg', 'val_cfg', 'test_cfg', 'train_dataloader',
@@ -71,8 +72,31 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
             yield f'{part}_dataloader.dataset', _expected(loader.get('dataset'), _PART)
             return
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
-        for place, dataset in datasets(f'{field}.dataset', loader.get('dataset') or {}):
+        whole = loader.get('dataset') or {}
+        wrong = list(_wrong_data_sets(whole, f'{field}.dataset'))
+        if wrong:
+            yield from wrong
+            return
+        for place, dataset in datasets(f'{field}.dataset', whole):
             yield from _wrong_steps(dataset.get('pipeline', []), f'{place}.pipeline')
+
+
+def _wrong_data_sets(dataset: dict, place: str) -> Iterator[Tuple[str, str]]:
+    """Yield what is no data set among those that a wrapper has by name."""
+    held = dataset.get('datasets')
+    parts = {f'datasets.{name}': part for name, part in held.items()
+             if part is not None} if isinstance(held, dict) else {}
+    for name, part in {**parts, 'dataset': dataset.get('dataset')}.items():
+        if isinstance(part, dict) and 'type' not in part and name in parts:
+            # a slip in a name makes a part of its own
+            whole = {other for other, one in held.items()
+                     if one is None or isinstance(one, dict) and 'type' in one}
+            yield f'{place}.{name}', ('a data set without a type, and none to inherit'
+                                      f'{nearest_or_all(name.split(".")[1], whole)}')
+        elif isinstance(part, dict):
+            yield from _wrong_data_sets(part, f'{place}.{name}')
+        elif name in parts:
+            yield f'{place}.{name}', _expected(part, _PART + ' or None')
 
 
 def _wrong_steps(pipeline: Any, place: str) -> Iterator[Tuple[str, str]]:

@@ -174,6 +174,33 @@ def test_misspelt_settings_of_stages_and_of_parts():
             load_config(config, {option: 3})
 
 
+@pytest.mark.parametrize('part, said', [
+    ("synthetik=dict(data_root='data/mine')",
+     'synthetik: a data set without a type.*did you mean synthetic'),
+    ("more=dict(data_root='data/mine')",
+     'more: a data set without a type.*it has original, synthetic'),
+    ('more=3', 'more: 3; expected a dict of settings or None')])
+def test_data_sets_by_a_name_that_no_base_has(part, said, child):
+    base = str(ROOT / 'configs/blending/mask-rcnn_r18_phantom_blending.py')
+    text = f'train_dataloader = dict(dataset=dict(datasets=dict({part})))'
+    with pytest.raises(ConfigError, match=rf'train_dataloader\.dataset\.datasets\.{said}'):
+        load_config(child(text, base))
+    wrapped = child(
+        "train_dataloader = dict(dataset=dict(_delete_=True, type='RepeatDataset', "
+        f"times=2, dataset=dict(type='NamedConcatDataset', datasets=dict({part}))))",
+        base, 'wrapped.py')
+    with pytest.raises(ConfigError, match=r'dataset\.dataset\.datasets\.'):
+        load_config(wrapped)
+
+
+def test_data_sets_by_name_may_be_left_out_or_added(child):
+    base = str(ROOT / 'configs/blending/mask-rcnn_r18_phantom_blending.py')
+    cfg = load_config(child(
+        'train_dataloader = dict(dataset=dict(datasets=dict(synthetic=None, '
+        'more=_base_.train_dataloader.dataset.datasets.synthetic)))', base))
+    assert cfg.train_dataloader.dataset.datasets.more.type == 'ExamDataset'
+
+
 def test_misspelt_variables(child):
     with pytest.raises(ConfigError, match='train_dataloder.*mean train_dataloader'):
         load_config(child('train_dataloder = dict(batch_size=2)'))

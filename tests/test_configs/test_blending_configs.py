@@ -14,7 +14,6 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch.utils.data import default_collate
 
-from mammo_plugins.apis.config_loading import load_config
 from mammo_plugins.apis.copied_settings import differences
 from mammo_plugins.engine.classes import check_classes
 from mammo_plugins.engine.data_configs import annotation_file, innermost_datasets
@@ -49,11 +48,6 @@ def parts_of(cfg):
     """The data sets that a detector is trained on."""
     return [part for _, part in innermost_datasets(
         'dataset', cfg.train_dataloader.dataset)]
-
-
-@pytest.mark.parametrize('name', ALL)
-def test_can_be_loaded(name):
-    assert load_config(str(CONFIGS / f'blending/{name}.py')).default_scope == 'mammo'
 
 
 @pytest.mark.parametrize('name', GANS + GAN_ROWS)
