@@ -42,7 +42,7 @@ def images(name, title, needs, options, *method):
         needs=[needs],
         options={**bank, **options},
         command=[
-            'tools/synthesize.py', generator, *method, '--count', '200', '--seed',
+            'tools/blend.py', generator, *method, '--count', '200', '--seed',
             '{seed}', '--out', f'{{folder}}/{name}_set', '{options}'
         ])
 

@@ -1,6 +1,6 @@
 # A small sibling of mask-rcnn_r50_inbreast_blending.py that trains on two cores, from
 # scratch, with 200 synthetic images besides, made by blending adversarial networks:
-#     python tools/synthesize.py configs/blending/blending-gan_phantom.py \
+#     python tools/blend.py configs/blending/blending-gan_phantom.py \
 #         work_dirs/blending-gan_phantom/epoch_25.pth --count 200 \
 #         --out data/phantom_blending
 # Those of another method, in a folder of their own (ablation.py has them all):

@@ -18,7 +18,7 @@ train = '''
     --work-dir work_dirs/blending-gan_inbreast_fold_{fold} --resume
 '''
 images = '''
-    python tools/synthesize.py configs/blending/blending-gan_inbreast.py
+    python tools/blend.py configs/blending/blending-gan_inbreast.py
     work_dirs/blending-gan_inbreast_fold_{fold}/epoch_200.pth --count 200
     --out data/inbreast_blending_fold_{fold}
 '''

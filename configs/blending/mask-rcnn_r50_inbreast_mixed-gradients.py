@@ -2,7 +2,7 @@
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 images = '''
-    python tools/synthesize.py configs/blending/blending-gan_inbreast.py
+    python tools/blend.py configs/blending/blending-gan_inbreast.py
     --mixed-gradients --count 200 --out data/inbreast_mixed-gradients_fold_{fold}
 '''
 preparation = [_base_.bank, images]

@@ -7,7 +7,7 @@ train = '''
     --work-dir work_dirs/blending-gan_no-prior_inbreast_fold_{fold} --resume
 '''
 images = '''
-    python tools/synthesize.py configs/blending/blending-gan_no-prior_inbreast.py
+    python tools/blend.py configs/blending/blending-gan_no-prior_inbreast.py
     work_dirs/blending-gan_no-prior_inbreast_fold_{fold}/epoch_200.pth --count 200
     --out data/inbreast_no-prior_fold_{fold}
 '''

@@ -2,7 +2,7 @@
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
 images = '''
-    python tools/synthesize.py configs/blending/blending-gan_inbreast.py --poisson
+    python tools/blend.py configs/blending/blending-gan_inbreast.py --poisson
     --count 200 --out data/inbreast_poisson_fold_{fold}
 '''
 preparation = [_base_.bank, images]

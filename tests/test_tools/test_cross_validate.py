@@ -200,7 +200,7 @@ preparation = [
     '--out data/inbreast/lesion_bank_fold_{{fold}}.npz',
     'python tools/train.py configs/blending/blending-gan_inbreast.py '
     '--work-dir work_dirs/gan_fold_{{fold}} --resume',
-    'python tools/synthesize.py configs/blending/blending-gan_inbreast.py '
+    'python tools/blend.py configs/blending/blending-gan_inbreast.py '
     'work_dirs/gan_fold_{{fold}}/epoch_200.pth --out data/made_fold_{{fold}}']
 train_dataloader = dict(dataset=dict(
     type='ConcatDataset', datasets=[data, dict(data, data_root='data/made_fold_1/')]))

@@ -345,7 +345,7 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch
     methods = {}
     for name, words in (('gan', [checkpoint]), ('poisson', ['--poisson']),
                         ('exact', ['--mixed-gradients'])):
-        done = run_tool('tools/synthesize.py', config, *words, '--count', '3', '--out',
+        done = run_tool('tools/blend.py', config, *words, '--count', '3', '--out',
                         tmp_path / name, '--device', 'cpu', *options)
         assert done.returncode == 0, done.err
         assert '3 images' in done.out
@@ -373,8 +373,8 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch
         titles.append([title for title, *_ in rows[0]])
         plot_panels(rows, path)
 
-    monkeypatch.setattr('mammo_plugins.visualization.synthesis.plot_panels', plot)
-    done = run_tool('tools/synthesize.py', config, checkpoint, '--preview', '2',
+    monkeypatch.setattr('mammo_plugins.cli.synthesis.plot_panels', plot)
+    done = run_tool('tools/blend.py', config, checkpoint, '--preview', '2',
                     '--out', tmp_path / 'shown', '--device', 'cpu', '--compare',
                     *compared, '--compare', *compared, *options)
     assert done.returncode == 0, done.err
@@ -407,12 +407,12 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'vanilla.pth')
     words = [config, tmp_path / 'vanilla.pth', '--out', tmp_path / 'made', '--device',
              'cpu', *options]
-    refused = run_tool('tools/synthesize.py', *words)
+    refused = run_tool('tools/blend.py', *words)
     assert refused.returncode == 2
     assert 'no lesion has a known place' in refused.err.splitlines()[-1]
     pictures = []
     for seed in (3, 3, 4):
-        shown = run_tool('tools/synthesize.py', *words[:2], '--preview', '1', '--seed',
+        shown = run_tool('tools/blend.py', *words[:2], '--preview', '1', '--seed',
                          seed, *words[2:])
         assert shown.returncode == 0, shown.err
         pictures.append((tmp_path / 'made/preview.png').read_bytes())
@@ -420,9 +420,9 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
 
 
 @pytest.mark.parametrize('words, said', [
-    (['--beta', '0.1'], '--beta: not of the method of'),
-    (['--adapt', 'benign'], '--adapt: not of the method of'),
-    (['--saliency-only'], '--saliency-only: is a command of its own'),
+    (['--beta', '0.1'], 'unrecognized arguments: --beta'),
+    (['--adapt', 'benign'], 'unrecognized arguments: --adapt'),
+    (['--saliency-only'], 'unrecognized arguments: --saliency-only'),
     ([], 'give the checkpoint of its training too'),
     (['no.pth'], 'no.pth: no such checkpoint'),
     (['README.md', '--poisson'], '--poisson: takes no checkpoint'),
@@ -430,7 +430,7 @@ def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_
 ])
 def test_mistakes_of_blending(blending, run_tool, tmp_path, words, said):
     config, _, options, _ = blending
-    done = run_tool('tools/synthesize.py', config, *words, '--out', tmp_path / 'made',
+    done = run_tool('tools/blend.py', config, *words, '--out', tmp_path / 'made',
                     *options)
     assert done.returncode == 2 and said in done.err.splitlines()[-1]
     assert not (tmp_path / 'made').exists()
