@@ -27,8 +27,8 @@ val_dataloader = dict(dataset=data_set)
 test_dataloader = dict(dataset=data_set)
 del data_set
 
-# mmdet's 1x: the paper does not state the detectors' optimiser or schedule; lr for 8 GPUs
-# with one exam view each, --auto-scale-lr adapts it to other numbers
+# mmdet's 1x: the paper does not state the detectors' optimiser or schedule; lr for 8
+# GPUs with one exam view each, --auto-scale-lr adapts it to other numbers
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001))

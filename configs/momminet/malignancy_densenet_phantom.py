@@ -1,5 +1,5 @@
-# A small sibling of malignancy_densenet121_ddsm.py that trains on two cores, on annotated
-# patches alone.
+# A small sibling of malignancy_densenet121_ddsm.py that trains on two cores, on
+# annotated patches alone.
 _base_ = [
     './malignancy_densenet121_ddsm.py', '../_base_/models/momminet_v2_w8.py',
     '../_base_/schedules/from_scratch.py'

@@ -1,4 +1,4 @@
-"""Every config of MommiNet-v2 and of its single-view baseline builds, learns, predicts."""
+"""Every config of MommiNet-v2 and its single-view baseline learns and predicts."""
 import copy
 
 import numpy as np
@@ -19,10 +19,12 @@ from mammo_plugins.models import MalignancyClassifier
 from mammo_plugins.registry import EVALUATOR, MODELS
 
 STAGED = ['mamminet_v2.py', 'mamminet_v2_phantom.py', 'momminet/momminet-v1_ddsm.py']
-CONFIGS = sorted({*STAGED, *(f'{folder}/{name}.py' for folder in ('baselines', 'momminet')
-                             for name in configs_of(folder))})
+CONFIGS = sorted({*STAGED, *(
+    f'{folder}/{name}.py' for folder in ('baselines', 'momminet')
+    for name in configs_of(folder))})
 # these are configs as they are
-ROWS = rows_of('momminet', 'hrnet', 'faster_rcnn', 'bidualnet', 'ipsidualnet', 'momminet')
+ROWS = rows_of(
+    'momminet', 'hrnet', 'faster_rcnn', 'bidualnet', 'ipsidualnet', 'momminet')
 # a row, and what its config at paper scale is called
 LARGE = {
     'bidualnet_stage1': 'bidualnet-v2_concat-stage1',
@@ -143,7 +145,8 @@ def test_normal_images_are_trained_on(path):
 
 
 @pytest.mark.parametrize('small, large', [
-    ('baselines/faster-rcnn_hrnetv2p-w8_phantom', 'baselines/faster-rcnn_hrnetv2p-w48_ddsm'),
+    ('baselines/faster-rcnn_hrnetv2p-w8_phantom',
+     'baselines/faster-rcnn_hrnetv2p-w48_ddsm'),
     ('mamminet_v2_phantom', 'mamminet_v2'),
     ('momminet/ipsidualnet-v2_phantom', 'momminet/ipsidualnet-v2_ddsm'),
     ('momminet/bidualnet-v2_phantom', 'momminet/bidualnet-v2_ddsm'),

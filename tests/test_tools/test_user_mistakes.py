@@ -127,7 +127,7 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
     ('load_from=3', 'load_from: 3; expected a text'),
     ('train_dataloader.dataset.pipeline=None', 'pipeline: None; expected a list'),
     ('train_dataloader.dataset.pipeline=[3]', 'pipeline.0: 3; expected a dict'),
-    ('train_dataloader.dataset.pipeline.99.type=x', 'pipeline.99: no such step in order'),
+    ('train_dataloader.dataset.pipeline.99.type=x', 'pipeline.99: no such step'),
     ('param_scheduler.9.begin=1', 'param_scheduler.9.begin: does not fit'),
     ('randomness.seed.a=3', 'randomness.seed.a: does not fit the config'),
     ('optim_wrapper.optimizer.type=AdamV', 'there is no optimizer AdamV; did you mean'),
