@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from mammo_plugins.apis.config_checks import check_out_of_fold
 from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.datasets.pipeline import named_steps
 from mammo_plugins.registry import DATASETS
 
 ROOT = Path(__file__).parents[1]
@@ -66,15 +67,21 @@ def test_variants_are_configs(page, base, tmp_path):
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
     variants = [b for b in blocks(page, 'python') if '_base_' in b]
     assert variants
+    cfgs = []
     for text in variants:
         path = tmp_path / base / 'variant.py'
         path.write_text(text)
-        cfg = Config.fromfile(path)
-        assert cfg.model.type == 'FasterRCNN'
+        cfgs.append(load_config(str(path)))
+        assert cfgs[-1].model.type == 'FasterRCNN'
     if page.endswith('variants.md'):
+        cfg, cropped = cfgs
         assert cfg.model.rpn_head.anchor_generator.scales == [6]
-        steps = [s.type for s in cfg.train_dataloader.dataset.pipeline]
-        assert 'RandomIntensity' not in steps and 'RandomFlip' in steps
+        steps = list(named_steps(cfg.train_dataloader.dataset.pipeline))
+        assert 'intensity' not in steps and 'flip' in steps
+        pipelines = [named_steps(cropped[f'{part}_dataloader'].dataset.pipeline)
+                     for part in ('train', 'val', 'test')]
+        assert list(pipelines[0])[3:5] == ['resize', 'crop']
+        assert {steps['resize'].max_height for steps in pipelines} == {192}
 
 
 def test_training_on_synthetic_breasts_too(phantom_root, tmp_path):

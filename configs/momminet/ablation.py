@@ -30,25 +30,43 @@ rows = dict(
         config='configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'),
     bidualnet_stage1=dict(
         title='BiDualNet-v2, concatenation at stage 1',
-        config='configs/momminet/bidualnet-v2_concat-stage1_phantom.py'),
+        config='configs/momminet/bidualnet-v2_phantom.py',
+        options={'model.backbone.concat_stage': 1}),
     bidualnet_stage2=dict(
         title='BiDualNet-v2, concatenation at stage 2',
-        config='configs/momminet/bidualnet-v2_concat-stage2_phantom.py'),
+        config='configs/momminet/bidualnet-v2_phantom.py',
+        options={'model.backbone.concat_stage': 2}),
     bidualnet=dict(
         title='BiDualNet-v2 (concatenation at stage 3)',
         config='configs/momminet/bidualnet-v2_phantom.py'),
     ipsidualnet_no_relation=dict(
         title='IpsiDualNet-v2 without relation blocks',
-        config='configs/momminet/ipsidualnet-v2_no-relation_phantom.py'),
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+        options={'model.roi_head.bbox_head.num_relation_blocks': [0, 0]}),
     ipsidualnet_shape_location=dict(
         title='IpsiDualNet-v2, shape and location of RoIs',
-        config='configs/momminet/ipsidualnet-v2_shape-location_phantom.py'),
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+        options={'model.roi_head.geometry': 'shape_location'}),
     ipsidualnet_image_centre=dict(
         title='IpsiDualNet-v2, distance to the image centre',
-        config='configs/momminet/ipsidualnet-v2_image-centre_phantom.py'),
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+        options={'model.roi_head.geometry': 'image_centre'}),
     ipsidualnet=dict(
         title='IpsiDualNet-v2 (distance to the nipple)',
         config='configs/momminet/ipsidualnet-v2_phantom.py'),
+    # not in a table of ours (--rows ipsidualnet_bilateral ipsidualnet_none_key)
+    ipsidualnet_bilateral=dict(
+        title='IpsiDualNet-v2 on bilateral pairs',
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+        options={
+            'model.auxiliary': 'bilateral',
+            **{f'{part}_dataloader.dataset.partners': ['bilateral']
+               for part in ('train', 'val', 'test')}
+        }),
+    ipsidualnet_none_key=dict(
+        title='IpsiDualNet-v2, a RoI may attend to none',
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+        options={'model.roi_head.bbox_head.none_key': True}),
     momminet=dict(
         title='MommiNet-v2, three views; biopsy and BI-RADS',
         config='configs/mamminet_v2_phantom.py',
@@ -59,9 +77,11 @@ rows = dict(
         }),
     momminet_binary=dict(
         title='MommiNet-v2, biopsy alone',
-        config='configs/momminet/mamminet-v2_binary_phantom.py',
+        config='configs/mamminet_v2_phantom.py',
         needs=['momminet'],
         options={
+            'model.malignancy.head.loss.type': 'FixedWeightLoss',
+            'model.malignancy.head.loss.weights': [1., 0.],
             **part('ipsilateral', 'momminet', 'ipsilateral'),
             **part('bilateral', 'momminet', 'bilateral'),
             **part('fusion', 'momminet', 'fusion')

@@ -1,21 +1,16 @@
 # The bilateral branch of MommiNet-v2 (section 3.4) by itself: tables 2, 5 and 6.
-_base_ = '../mamminet_v2.py'
+_base_ = [
+    '../_base_/models/momminet_v2.py', '../_base_/tasks/tri_view.py',
+    '../_base_/datasets/ddsm_mass.py', '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py'
+]
 
-stage = _base_.train_cfg.stages.bilateral
-model = dict(
-    _delete_=True,
-    data_preprocessor=_base_.model.data_preprocessor,
-    **_base_.model.bilateral)
+model = dict(_base_.bilateral, data_preprocessor=_base_.data_preprocessor)
 
-dataset = stage.train_dataloader.dataset
+dataset = dict(_base_.data_set, partners=('bilateral', ))
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)
-test_evaluator = [_base_.val_evaluator]
+del dataset
 
-train_cfg = dict(
-    _delete_=True,
-    type='EpochBasedTrainLoop',
-    max_epochs=stage.max_epochs,
-    val_interval=stage.max_epochs)
-del stage, dataset
+train_cfg = dict(val_interval=1000)  # at the end

@@ -1,14 +1,20 @@
 # HRNet with pixel-wise focal loss, one view: table 6.
-_base_ = './bidualnet-v2_ddsm.py'
+_base_ = [
+    '../_base_/models/momminet_v2.py', '../_base_/tasks/tri_view.py',
+    '../_base_/datasets/ddsm_mass.py', '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py'
+]
 
-backbone = _base_.model.backbone
-backbone.pop('concat_stage')
-backbone.update(_delete_=True, type='HRNet')
-model = dict(auxiliary=None, backbone=backbone)
-del backbone
+model = dict(
+    _base_.bilateral,
+    data_preprocessor=_base_.data_preprocessor,
+    auxiliary=None,
+    backbone=_base_.detector.backbone)
 
-dataset = dict(partners=())
+dataset = dict(_base_.data_set, partners=())
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)
 del dataset
+
+train_cfg = dict(val_interval=1000)  # at the end

@@ -1,14 +1,27 @@
-# HRNet with pixel-wise focal loss, one view: table 6.
-_base_ = './bidualnet-v2_phantom.py'
+# A small sibling of hrnet-pwfl_ddsm.py that trains on two cores.
+_base_ = [
+    './hrnet-pwfl_ddsm.py', '../_base_/models/momminet_v2_w8.py',
+    '../_base_/schedules/from_scratch.py'
+]
 
-backbone = _base_.model.backbone
-backbone.pop('concat_stage')
-backbone.update(_delete_=True, type='NarrowStemHRNet')
-model = dict(auxiliary=None, backbone=backbone)
-del backbone
+model = dict(
+    _base_.small.bilateral,
+    data_preprocessor=_base_.small.data_preprocessor,
+    backbone=_base_.small.detector.backbone)
 
-dataset = dict(partners=())
-train_dataloader = dict(dataset=dataset)
-val_dataloader = dict(dataset=dataset)
-test_dataloader = dict(dataset=dataset)
-del dataset
+# there is no val part: validation shows the test part, nothing is selected by it
+loader = dict(
+    batch_size=4,
+    num_workers=1,
+    dataset=dict(type='Phantom', data_root='data/phantom/'))
+train_dataloader = loader
+val_dataloader = dict(
+    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json'))
+test_dataloader = loader
+del loader
+
+train_cfg = dict(max_epochs=6)
+optim_wrapper = _base_.from_scratch.optim_wrapper
+param_scheduler = [_base_.from_scratch.warm_up, _base_.from_scratch.cosine]
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=25))

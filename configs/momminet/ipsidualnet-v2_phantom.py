@@ -1,21 +1,25 @@
 # A small sibling of ipsidualnet-v2_ddsm.py that trains on two cores.
-_base_ = '../mamminet_v2_phantom.py'
+_base_ = [
+    './ipsidualnet-v2_ddsm.py', '../_base_/models/momminet_v2_w8.py',
+    '../_base_/schedules/from_scratch.py'
+]
 
-stage = _base_.train_cfg.stages.ipsilateral
 model = dict(
-    _delete_=True,
-    data_preprocessor=_base_.model.data_preprocessor,
-    **_base_.model.ipsilateral)
+    _base_.small.ipsilateral, data_preprocessor=_base_.small.data_preprocessor)
 
-dataset = stage.train_dataloader.dataset
-train_dataloader = dict(dataset=dataset)
-val_dataloader = dict(dataset=dataset)
-test_dataloader = dict(dataset=dataset)
-test_evaluator = [_base_.val_evaluator]
+# there is no val part: validation shows the test part, nothing is selected by it
+loader = dict(
+    batch_size=4,
+    num_workers=1,
+    dataset=dict(type='Phantom', data_root='data/phantom/'))
+train_dataloader = loader
+val_dataloader = dict(
+    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json'))
+test_dataloader = loader
+del loader
 
-train_cfg = dict(
-    _delete_=True,
-    type='EpochBasedTrainLoop',
-    max_epochs=stage.max_epochs,
-    val_interval=stage.max_epochs)
-del stage, dataset
+train_cfg = dict(max_epochs=6)
+optim_wrapper = _base_.from_scratch.optim_wrapper
+param_scheduler = [_base_.from_scratch.warm_up, _base_.from_scratch.cosine]
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=25))

@@ -1,34 +1,30 @@
-# A small sibling of malignancy_densenet121_ddsm.py that trains on two cores.
+# A small sibling of malignancy_densenet121_ddsm.py that trains on two cores, on
+# annotated patches alone.
 _base_ = [
-    '../_base_/models/malignancy_densenet121.py',
-    '../_base_/datasets/phantom_patches.py',
-    '../_base_/schedules/malignancy_100e.py', '../_base_/default_runtime.py'
+    './malignancy_densenet121_ddsm.py', '../_base_/models/momminet_v2_w8.py',
+    '../_base_/schedules/from_scratch.py'
 ]
 
 model = dict(
-    data_preprocessor=dict(num_channels=1),
-    backbone=dict(
-        _delete_=True,
-        type='DenseNet',
-        arch=dict(growth_rate=8, depths=[2, 2, 2], init_channels=16),
-        in_channels=1),
-    head=dict(in_channels=32))
+    _base_.small.malignancy, data_preprocessor=_base_.small.data_preprocessor)
 
-max_epochs = 30
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+# there is no val part: validation shows the test part, nothing is selected by it
+dataset = dict(
+    data_root='data/phantom/',
+    detection_file=None,
+    gold=True,
+    pipeline=dict(crop=dict(size=64)))
+loader = dict(num_workers=1, dataset=dataset)
+train_dataloader = loader
+val_dataloader = dict(
+    loader, dataset=dict(dataset, ann_file='annotations/test.json'))
+test_dataloader = loader
+del dataset, loader
+
+train_cfg = dict(max_epochs=30, val_interval=1000)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.002, weight_decay=0.05))
-# nothing is selected by the test part
-param_scheduler = [
-    dict(
-        type='CosineAnnealingLR',
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        eta_min_ratio=0.01,
-        convert_to_iter_based=True)
-]
-default_hooks = dict(
-    logger=dict(interval=5),
-    checkpoint=dict(interval=max_epochs))
+param_scheduler = [_base_.from_scratch.cosine]
 custom_hooks = []
+default_hooks = dict(
+    logger=dict(interval=5), checkpoint=dict(interval=1000, save_best=None))

@@ -27,7 +27,8 @@ def test_a_config_that_fails(tmp_path):
 @pytest.mark.parametrize('epochs, warned', [(6, False), (30, True)])
 def test_schedules_that_end_elsewhere(capsys, epochs, warned):
     warn_of_schedule(
-        load_config(CONFIG, {'train_cfg.max_epochs': epochs}))
+        load_config(CONFIG, {'train_cfg.max_epochs': epochs,
+                             'param_scheduler.1.end': 6}))
     assert ('ends at epoch 6' in capsys.readouterr().err) == warned
 
 

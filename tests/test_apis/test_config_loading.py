@@ -29,6 +29,39 @@ def child(tmp_path):
     return write
 
 
+@pytest.fixture
+def copying(child):
+    """Write a config of variables that it copies into settings, and one over it."""
+    base = child('''
+data_root = 'data/phantom/'
+dataset_type = 'ExamDataset'
+max_epochs = 6
+meta_keys = ('img_id', 'img_path')
+load_mammogram = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
+train_pipeline = [
+    dict(type='SelectView', view='main'), load_mammogram,
+    dict(type='LoadAnnotations', with_bbox=True),
+    dict(type='ResizeWithin', max_height=3000, max_width=1500),
+    dict(type='PackDetInputs', meta_keys=meta_keys)
+]
+test_pipeline = [
+    dict(type='SelectView', view='main'), load_mammogram,
+    dict(type='PackDetInputs', meta_keys=meta_keys)
+]
+train_dataloader = dict(
+    dataset=dict(type=dataset_type, data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(
+    dataset=dict(type=dataset_type, data_root=data_root, pipeline=test_pipeline))
+test_dataloader = val_dataloader
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(type='CosineAnnealingLR', begin=0, end=max_epochs, eta_min_ratio=0.01)
+]
+''', name='copying.py')
+    return child('', base, name='over_copying.py')
+
+
 # siblings stand beside each other
 @pytest.mark.parametrize('path', CONFIGS[::4])
 def test_shipped_configs_are_loaded_without_a_word(path, capsys):
@@ -46,8 +79,8 @@ def test_shipped_configs_are_loaded_without_a_word(path, capsys):
     # a dict is merged, and a base's base has copied it into lists
     ('load_mammogram = dict(margin=3)', ['test_dataloader.dataset.pipeline']),
     ("meta_keys = ('img_id', )", ['val_dataloader.dataset.pipeline'])])
-def test_variables_that_a_base_has_copied(child, text, fields):
-    path = child(text)
+def test_variables_that_a_base_has_copied(child, copying, text, fields):
+    path = child(text, copying)
     with pytest.raises(ConfigError, match='changes nothing') as error:
         load_config(path)
     assert text.split(' ')[0] in str(error.value) and path in str(error.value)
@@ -86,25 +119,25 @@ def test_a_value_that_the_run_reads_and_a_base_has_copied(tmp_path, child):
         load_config(child("work_dir = 'runs/b'", './a.py'))
 
 
-def test_a_variable_that_reaches_a_part_is_warned_of(child, capsys):
+def test_a_variable_that_reaches_a_part_is_warned_of(child, copying, capsys):
     load_config(child(
         "data_root = 'data/mine'\ntrain_dataloader = dict(dataset=dict("
-        "data_root=data_root))"))
+        "data_root=data_root))", copying))
     said = capsys.readouterr().err
     assert 'val_dataloader.dataset.data_root' in said
     assert 'train_dataloader' not in said
 
 
-def test_all_that_was_copied_may_be_set(child, capsys):
+def test_all_that_was_copied_may_be_set(child, copying, capsys):
     load_config(child("data_root = 'data/mine'\n" + '\n'.join(
         f'{part}_dataloader = dict(dataset=dict(data_root=data_root))'
-        for part in ('train', 'val', 'test'))))
+        for part in ('train', 'val', 'test')), copying))
     assert not capsys.readouterr().err
 
 
-def test_heirs_of_a_config_that_mmengine_wrote(tmp_path, child):
+def test_heirs_of_a_config_that_mmengine_wrote(tmp_path, child, copying):
     """The file in a work dir holds values, not the expressions they came from."""
-    load_config(CONFIG).dump(tmp_path / 'dumped.py')
+    load_config(copying).dump(tmp_path / 'dumped.py')
     with pytest.raises(ConfigError, match='data_root: .*test_dataloader.dataset'):
         load_config(child("data_root = 'data/mine'", './dumped.py'))
     with pytest.raises(ConfigError, match='train_dataloader.dataset.data_root'):
@@ -119,19 +152,32 @@ def test_heirs_of_a_config_that_mmengine_wrote(tmp_path, child):
     ({'max_epochs': 3}, ['train_cfg.max_epochs', 'param_scheduler.1.end']),
     ({'load_mammogram.cache_dir': None},
      ['test_dataloader.dataset.pipeline.1.cache_dir'])])
-def test_options_that_reach_nothing(options, fields):
+def test_options_that_reach_nothing(copying, options, fields):
     with pytest.raises(ConfigError, match='changes nothing') as error:
-        load_config(CONFIG, options)
+        load_config(copying, options)
     for field in fields:
         assert field in str(error.value)
 
 
-def test_options_that_reach_what_they_name():
-    cfg = load_config(CONFIG, {
-        'train_dataloader.dataset.pipeline.3.max_height': 512, 'work_dir': 'a',
-        'data_root': 'data/phantom/',  # as it is
-        'model.roi_head.bbox_head.loss_cls.loss_weight': 2.})
+def test_options_that_reach_what_they_name(copying):
+    options = {'work_dir': 'a', 'model.roi_head.bbox_head.loss_cls.loss_weight': 2.}
+    cfg = load_config(copying, {
+        'train_dataloader.dataset.pipeline.3.max_height': 512, **options,
+        'data_root': 'data/phantom/'})  # as it is
     assert cfg.train_dataloader.dataset.pipeline[3].max_height == 512
+    cfg = load_config(CONFIG, {
+        'train_dataloader.dataset.pipeline.resize.max_height': 512, **options})
+    assert cfg.train_dataloader.dataset.pipeline.resize.max_height == 512
+
+
+def test_parts_that_a_config_has_put_together():
+    """What a base gives to build on changes nothing once it is built."""
+    for options, field in (
+            ({'detector.neck.out_channels': 8}, 'model'),
+            ({'small.detector.neck.out_channels': 8}, 'model'),
+            ({'from_scratch.cosine.eta_min_ratio': 0.5}, 'param_scheduler')):
+        with pytest.raises(ConfigError, match=f'changes nothing.*set {field}'):
+            load_config(CONFIG, options)
 
 
 @pytest.mark.parametrize('option, named', [
@@ -142,7 +188,7 @@ def test_options_that_reach_what_they_name():
     ('train_dataloader.batch_siz', 'batch_size'),
     ('train_dataloader.dataset.dataroot', 'data_root'),
     ('train_dataloader.dataset.filter_cfg.filter_empty_g', 'filter_empty_gt'),
-    ('train_dataloader.dataset.pipeline.3.max_heigth', 'max_height'),
+    ('train_dataloader.dataset.pipeline.resize.max_heigth', 'max_height'),
     ('optim_wrapper.optimizer.weight_deca', 'weight_decay'),
     ('param_scheduler.1.eta_min_rato', 'eta_min_ratio'),
     ('default_hooks.checkpoint.save_bst', 'save_best'),
@@ -201,11 +247,11 @@ def test_data_sets_by_name_may_be_left_out_or_added(child):
     assert cfg.train_dataloader.dataset.datasets.more.type == 'ExamDataset'
 
 
-def test_misspelt_variables(child):
+def test_misspelt_variables(child, copying):
     with pytest.raises(ConfigError, match='train_dataloder.*mean train_dataloader'):
         load_config(child('train_dataloder = dict(batch_size=2)'))
     with pytest.raises(ConfigError, match='max_epoch: .*mean max_epochs'):
-        load_config(child('max_epoch = 2'))
+        load_config(child('max_epoch = 2', copying))
     load_config(child('train_dataloaders = dict(batch_size=2)\n'
                       'train_dataloader = train_dataloaders'))
 
@@ -218,9 +264,9 @@ def test_misspelt_variables(child):
     ('modle = dict(roi_head=1)', 'model'),
     ("_base_.train_pipeline[3]['max_height'] = 512", 'the setting itself'),
 ])
-def test_variables_that_nothing_reads(child, text, meant):
+def test_variables_that_nothing_reads(child, copying, text, meant):
     with pytest.raises(ConfigError, match='nothing reads it; did you mean') as error:
-        load_config(child(text))
+        load_config(child(text, copying))
     assert meant in str(error.value)
 
 
@@ -233,10 +279,10 @@ def test_a_variable_that_is_like_nothing_is_warned_of(child, capsys):
 @pytest.mark.parametrize('text', [
     'for max_epochs in (99, ): pass', 'zz = (max_epochs := 99)', 'a = max_epochs = 99',
     'max_epochs, zz = 99, 1', 'if True:\n    max_epochs = 99'])
-def test_variables_set_in_other_ways(child, text):
+def test_variables_set_in_other_ways(child, copying, text):
     with pytest.raises(ConfigError, match='max_epochs: changes nothing|zz: nothing|'
                        'a: nothing|max_epochs: nothing'):
-        load_config(child(text))
+        load_config(child(text, copying))
 
 
 @pytest.mark.parametrize('text, named', [
@@ -264,9 +310,10 @@ def test_a_call_of_a_library_with_a_misspelt_setting_is_explained():
                                       'no heigth; did you mean height?')
 
 
-def test_options_that_do_not_fit():
-    with pytest.raises(ConfigError, match='train_dataloader.dataset.pipeline.99'):
-        load_config(CONFIG, {'train_dataloader.dataset.pipeline.99.scale': 3})
+def test_options_that_do_not_fit(copying):
+    for path in (copying, CONFIG):
+        with pytest.raises(ConfigError, match='train_dataloader.dataset.pipeline.99'):
+            load_config(path, {'train_dataloader.dataset.pipeline.99.scale': 3})
 
 
 def test_tuples_stay_tuples(child):

@@ -14,6 +14,7 @@ ABLATIONS = [name for name in ALL if name.endswith('ablation.py')]
 # what a base gives configs to build on: parts that a config puts together
 PARTS = {
     'datasets': {'data_set'},
+    'schedules': {'from_scratch'},
     'models': {'data_preprocessor', 'detector', 'ipsilateral', 'bilateral', 'fusion',
                'malignancy', 'resnet34', 'small'},
 }

@@ -134,7 +134,7 @@ def test_pipelines_keep_float_grey_values(phantom_root, part):
     with DefaultScope.overwrite_default_scope('mammo'):
         cfg = Config.fromfile(CONFIGS / 'momminet/malignancy_densenet121_ddsm.py')
         pipeline = copy.deepcopy(cfg[f'{part}_dataloader'].dataset.pipeline)
-        pipeline[0].cache_dir = None
+        pipeline.image.cache_dir = None
         data = PatchDataset(
             data_root=str(phantom_root), ann_file='annotations/train.json',
             pipeline=pipeline)

@@ -6,7 +6,7 @@ TOOL = 'tools/analysis_tools/count_classes.py'
 
 def test_counts_are_those_of_the_file(phantom_root, run_tool):
     done = run_tool(
-        TOOL, 'configs/_base_/datasets/phantom_detection.py', '--cfg-options',
+        TOOL, 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py', '--cfg-options',
         *(f'{part}_dataloader.dataset.data_root={phantom_root}/'
           for part in ('train', 'val', 'test')))
     assert done.returncode == 0, done.err

@@ -283,7 +283,7 @@ def test_damaged_images_cost_themselves(phantom_root, options, tmp_path, run_too
     options = [o.replace(str(phantom_root), str(root)).replace(f'={EPOCHS}', '=1')
                for o in options]
     done = run_tool('tools/train.py', CONFIG, *options, 'train_dataloader.num_workers=1',
-                    'train_dataloader.dataset.pipeline.1.cache_dir='
+                    'train_dataloader.dataset.pipeline.image.cache_dir='
                     + str(tmp_path / 'cache'))
     assert done.returncode == 0, done.err[-2000:]
     log = next((tmp_path / 'work').glob('*/*.log')).read_text()

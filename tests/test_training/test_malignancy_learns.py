@@ -40,9 +40,8 @@ def runner(easy_root, tmp_path):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(easy_root)
-        loader.dataset.pipeline[0].cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.image.cache_dir = str(tmp_path / 'cache')
     cfg.train_cfg.update(max_epochs=epochs, val_interval=epochs + 1)
-    cfg.param_scheduler[0].update(end=epochs, T_max=epochs)
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)
 

@@ -30,9 +30,7 @@ def runner(easy_root, tmp_path):
     for name, epochs in EPOCHS.items():
         stage = cfg.train_cfg.stages[name]
         stage.max_epochs, stage.val_begin = epochs, epochs + 1
-        for scheduler in stage.get('param_scheduler', []):
-            scheduler.end = epochs
-    cfg.param_scheduler[0].end, cfg.param_scheduler[1].end = 30, 2
+    cfg.param_scheduler[0].end = 30
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)
 

@@ -32,9 +32,8 @@ def runner(root, tmp_path):
         loader.batch_size = 4
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(root)
-        loader.dataset.pipeline[1].cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.image.cache_dir = str(tmp_path / 'cache')
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
-    cfg.param_scheduler[1].update(end=EPOCHS, T_max=EPOCHS)
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)
 

@@ -9,7 +9,6 @@ param_scheduler = [
     dict(
         type='MultiStepLR',
         begin=0,
-        end=12,
         by_epoch=True,
         milestones=[8, 11],
         gamma=0.1)

@@ -1,4 +1,0 @@
-# A RoI may attend to none of the other view's. Ours, not the paper's.
-_base_ = './ipsidualnet-v2_phantom.py'
-
-model = dict(roi_head=dict(bbox_head=dict(none_key=True)))
