@@ -116,7 +116,7 @@ class Fold:
                  amp: bool) -> None:
         self.fold, self.options, self.amp = fold, options or {}, amp
         # the number that names of parts have in the configs
-        self.of_config = set_fold(copy.deepcopy(cfg._cfg_dict), fold) or fold
+        self.of_config = set_fold(cfg.to_dict(), fold) or fold
         self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
         self.configs: Dict[str, str] = {}  # texts of those that preparation names
         self.commands = [self._command(shlex.split(command))
@@ -162,7 +162,7 @@ class Fold:
             enable_amp(cfg)
         cfg = copy.deepcopy(cfg)
         cfg.pop('preparation', None)
-        set_fold(cfg._cfg_dict, self.fold)
+        set_fold(list(cfg.values()), self.fold)
         text = self._named(cfg.pretty_text)
         other = re.search(rf'[^\'"]*fold_{self.of_config}(?![0-9_])[^\'"]*', text)
         if other and self.fold != self.of_config:

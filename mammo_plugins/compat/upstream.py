@@ -152,6 +152,7 @@ _ENGINE = (
     Assumption(
         'data sets',
         {'mmengine.dataset:BaseDataset._load_metainfo': Takes('cls, metainfo'),
+         'mmengine.dataset:BaseDataset._join_prefix': Takes('self'),
          'mmengine.dataset:BaseDataset.full_init': Uses('load_data_list'),
          'mmengine.dataset:BaseDataset.filter_data': Takes('self'),
          'mmengine.dataset:BaseDataset.load_data_list': Takes('self'),

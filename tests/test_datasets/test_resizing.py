@@ -213,7 +213,7 @@ def steps_of(node):
             yield from steps_of(part)
 
 
-@pytest.mark.parametrize('path', sorted((ROOT / 'configs/_base_/datasets').iterdir()),
+@pytest.mark.parametrize('path', sorted((ROOT / 'configs/_base_/tasks').iterdir()),
                          ids=lambda path: path.stem)
 def test_steps_of_configs_average(path):
     """Each new pixel is the mean of those that it covers."""

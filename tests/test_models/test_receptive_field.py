@@ -28,7 +28,7 @@ def resnet18(strides):
 
 
 @pytest.mark.parametrize('config, strides, pixels', [
-    ('asyc_phantom', (1, 2, 1, 1), 227), ('asyc_ddsm', (1, 2, 2, 2), 435)])
+    ('disasymnet_phantom', (1, 2, 1, 1), 227), ('asyc_ddsm', (1, 2, 2, 2), 435)])
 def test_encoders_of_disasymnet(config, strides, pixels):
     cfg = Config.fromfile(CONFIGS / f'{config}.py').model
     with MODELS.switch_scope_and_registry('mammo'):
