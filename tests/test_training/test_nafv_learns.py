@@ -35,7 +35,7 @@ def runner(exam_root, tmp_path):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(exam_root)
-        loader.dataset.pipeline[0].transforms[0].cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.load.transforms.image.cache_dir = str(tmp_path / 'cache')
         # benign against malignant takes more exams than a test has time for
         loader.dataset.labels = dict(
             field='abnormal', negative=(False, ), positive=(True, ))
