@@ -67,8 +67,15 @@ def browse(dataset, number: int, out_dir: Union[str, Path]) -> int:
 
     Returns:
         int: The number of pictures.
+
+    Raises:
+        ConfigError: If ``out_dir`` holds pictures of an earlier run.
     """
     out_dir = Path(out_dir)
+    if any(next(out_dir.glob(made), None) for made in (
+            f'{"[0-9]" * 5}*.png', 'samples.json')):
+        raise ConfigError(f'{out_dir}: holds pictures of an earlier run; choose another '
+                          'folder, or remove it first')
     listed = []
     for i in tqdm(range(min(number, len(dataset))), desc='samples', unit='sample'):
         for name, image, sample in views_of_packed(dataset[i]):

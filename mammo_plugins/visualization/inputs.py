@@ -48,18 +48,33 @@ def _contours(mask: np.ndarray) -> List[np.ndarray]:
     return [contour[:, 0] for contour in found]
 
 
+def full_scale(image: np.ndarray) -> int:
+    """Return the value that is shown white.
+
+    Args:
+        image (np.ndarray): Unsigned integers: the largest of their type. Others: 1, as
+            ours are; where a value is above it, 255, as mmdet's ``to_float32`` leaves
+            pixels of 8 bits; where one is above that, 65535.
+    """
+    if np.issubdtype(image.dtype, np.unsignedinteger):
+        return np.iinfo(image.dtype).max
+    return next((full for full in (1, 255) if image.max(initial=0) <= full), 65535)
+
+
 def write_input(image: np.ndarray, sample: Optional[object],
                 path: Union[str, Path]) -> None:
     """Write an input with what is annotated in it as a PNG file of 16 bits.
 
-    Pixels without a line keep their value to 1/65535.
+    Pixels without a line keep their value to 1/65535 of the full scale.
 
     Args:
-        image (np.ndarray): (C, H, W) in [0, 1], of which the first channel is shown.
+        image (np.ndarray): (C, H, W), of which the first channel is shown, scaled as
+            :func:`full_scale` says.
         sample (DetDataSample, optional): Its annotations; ``None`` for none.
         path (str | Path): The file, written whole or not at all.
     """
-    pixels = np.round(np.clip(image[0], 0, 1) * 65535).astype(np.uint16)
+    shares = image[0].astype(np.float64) / full_scale(image)
+    pixels = np.round(np.clip(shares, 0, 1) * 65535).astype(np.uint16)
     picture = np.repeat(pixels[..., None], 3, axis=2)
     for contours, colour in outlines(sample) if sample is not None else ():
         cv2.polylines(picture, [np.ascontiguousarray(c, np.int32) for c in contours],

@@ -1,6 +1,6 @@
 """Write what the network sees of a config's data as pictures."""
 from mammo_plugins.apis.browsing import browse, data_set_of
-from mammo_plugins.apis.config_loading import load_config
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.io import add_limit_argument
@@ -27,7 +27,11 @@ def parse_args():
         help='stage of a staged training (default: the first)')
     arguments.add_argument(
         '--show-number', '-n', type=int, default=20,
-        help='how many samples (default: %(default)s)')
+        help='how many samples, at least 1 (default: %(default)s)')
+    arguments.add_argument(
+        '--not-show', action='store_true',
+        help='changes nothing: pictures are written and never shown; taken since '
+        "mmdet's tool has it")
     add_config_options(arguments)
     add_limit_argument(arguments)
     return arguments.parse_args()
@@ -37,6 +41,8 @@ def main() -> None:
     """Run."""
     args = parse_args()
     with user_errors(args):
+        if args.show_number < 1:
+            raise ConfigError(f'--show-number {args.show_number}: expected at least 1')
         cfg = load_config(args.config, args.cfg_options)
         dataset = data_set_of(cfg, args.phase, args.stage)
         written = browse(dataset, args.show_number, args.out)
