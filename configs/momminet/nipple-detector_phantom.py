@@ -2,7 +2,8 @@
 # minute on two cores.
 _base_ = [
     '../_base_/models/nipple_detector.py', '../_base_/tasks/nipple.py',
-    '../_base_/schedules/phantom_10e.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/phantom_10e.py',
+    '../_base_/schedules/from_scratch.py', '../_base_/default_runtime.py'
 ]
 
 model = dict(
@@ -49,8 +50,7 @@ del dataset, loader
 
 train_cfg = dict(max_epochs=8)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=30),
-    *_base_.param_scheduler
+    dict(_base_.from_scratch.warm_up, end=30), _base_.from_scratch.cosine
 ]
 optim_wrapper = dict(clip_grad=dict(max_norm=10))
 auto_scale_lr = dict(base_batch_size=8)

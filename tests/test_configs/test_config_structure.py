@@ -19,25 +19,46 @@ PARTS = {
                'malignancy', 'resnet34', 'small'},
 }
 
+# what changes a list in place, or takes or copies its items by their places
+ON_LISTS = {
+    'append', 'extend', 'insert', 'pop', 'remove', 'update', 'reverse', 'sort', 'clear',
+    'next', 'iter', 'enumerate', 'zip', 'map', 'filter', 'list', 'tuple', 'sorted',
+    'reversed', 'setattr', '__getitem__', '__setitem__', '__delitem__', 'itemgetter',
+    'islice', 'chain'}
+
 
 def depth(path):
     """How many files are read one after the other, this one included."""
     return 1 + max(map(depth, bases_of(path)), default=0)
 
 
+def of_a_base(node):
+    """Whether an expression has to do with what a config inherits."""
+    return any(getattr(part, 'id', None) == '_base_' for part in ast.walk(node))
+
+
 def positions(path):
-    """Where a config takes items of lists by number, or changes lists in place."""
+    """Where a config takes items of lists by place, or changes or copies lists."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Subscript):
-            number = getattr(node.slice, 'value', None)
-            found = isinstance(node.slice, (ast.Slice, ast.UnaryOp)) or isinstance(
-                number, int)
+            # by name is a text; a variable may hold a number
+            found = not isinstance(getattr(node.slice, 'value', None), str)
         elif isinstance(node, ast.Call):
-            found = getattr(node.func, 'attr', None) in (
-                'append', 'extend', 'insert', 'pop', 'remove', 'update')
+            name = getattr(node.func, 'attr', getattr(node.func, 'id', None))
+            found = name in ON_LISTS
+        elif isinstance(node, (ast.Assign, ast.For)):
+            targets = getattr(node, 'targets', None) or [node.target]
+            found = any(isinstance(target, (ast.Tuple, ast.List)) for target in targets
+                        ) and of_a_base(getattr(node, 'value', None) or node.iter)
+        elif isinstance(node, ast.BinOp):
+            found = isinstance(node.op, (ast.Add, ast.Mult)) and any(
+                isinstance(side, (ast.List, ast.ListComp, ast.Tuple)) or of_a_base(side)
+                for side in (node.left, node.right))
+        elif isinstance(node, (ast.Starred, ast.comprehension)):
+            found = of_a_base(getattr(node, 'iter', None) or node.value)
         else:
-            found = isinstance(node, ast.BinOp) and isinstance(
-                node.op, ast.Add) and isinstance(node.right, ast.List)
+            found = isinstance(node, (ast.AugAssign, ast.Delete)) and not isinstance(
+                getattr(node, 'targets', [None])[0], ast.Name)
         if found:
             yield ast.unparse(node)
 
@@ -63,11 +84,30 @@ def test_nothing_is_exchanged_by_position():
 
 @pytest.mark.parametrize('text', [
     'a = _base_.pipeline[3:]', 'a = _base_.pipeline[0]', 'a = b[-1]', 'a.pop("x")',
-    'a.insert(1, b)', 'a = _base_.evaluators + [b]'])
+    'a.insert(1, b)', 'a = _base_.evaluators + [b]', 'a = [b] + c',
+    'a = _base_.evaluators + c', 'a = c + _base_.evaluators', 'a = [*_base_.pipeline]',
+    'a = f(*_base_.pipeline)', 'a = [b for b in _base_.pipeline if b]',
+    'a = list(map(f, _base_.pipeline))', 'a = dict(enumerate(_base_.pipeline))',
+    'a += [b]', 'a, b = _base_.pipeline', 'a, *b = _base_.pipeline',
+    '[a, b] = _base_.pipeline', 'a = next(iter(_base_.pipeline))', 'a = b[n]',
+    'a = b[f()]', 'a.reverse()', 'a.sort()', 'a.clear()', 'del a[0]', 'del a["b"]',
+    'a = 2 * _base_.stages', 'for a, b in _base_.stages: pass',
+    'a = {**_base_.pipeline[0]}', 'a = sorted(_base_.pipeline)',
+    'a = tuple(reversed(_base_.pipeline))', 'a = b.__getitem__(0)'])
 def test_positions_are_found(text, tmp_path):
     path = tmp_path / 'a.py'
     path.write_text(text)
     assert list(positions(path))
+
+
+@pytest.mark.parametrize('text', [
+    'a = _base_.from_scratch["cosine"]', 'a = [_base_.warm_up, _base_.cosine]',
+    'a = dict(_base_.loader, **_base_.data_set)', 'a = 2 * 3 + b', 'del a, b',
+    'a = "x" + b', 'a, b = 1, 2', 'a = {name: 1 for name in names}'])
+def test_what_goes_by_name_is_not_found(text, tmp_path):
+    path = tmp_path / 'a.py'
+    path.write_text(text)
+    assert not list(positions(path))
 
 
 def test_bases_copy_nothing():
