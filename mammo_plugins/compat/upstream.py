@@ -54,6 +54,15 @@ _ENGINE = (
         'it is checked before MMEngine uses it, and what is of a stage is put back as '
         '`resume` puts it back; a part that it began to use would be used unchecked'),
     Assumption(
+        'histories of logged values in a checkpoint',
+        {'mmengine.logging:HistoryBuffer._log_history': Exists(),
+         'mmengine.logging:HistoryBuffer._count_history': Exists(),
+         'mmengine.logging:HistoryBuffer.max_length': Exists(),
+         'mmengine.logging:HistoryBuffer._statistics_methods': Exists()},
+        ('engine/checkpoint_content.py', ),
+        'one holds these and nothing else; with a field more or less each checkpoint '
+        'would be refused as broken'),
+    Assumption(
         'settings of a config without a component',
         {'mmengine.runner:Runner.set_randomness': Takes(
             'self, seed, diff_rank_seed, deterministic'),

@@ -77,9 +77,65 @@ def is_private(name):
     return bool(re.match(r'_[^_]', name))
 
 
+class SpeltOut(ast.NodeTransformer):
+    """Writes ``sys`` and ``sys.modules`` in full, whatever a file calls them."""
+
+    def __init__(self, tree):
+        self.names = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                self.names.update((alias.asname, 'sys') for alias in node.names
+                                  if alias.name == 'sys' and alias.asname)
+            elif isinstance(node, ast.ImportFrom) and node.module == 'sys':
+                self.names.update((alias.asname or alias.name, f'sys.{alias.name}')
+                                  for alias in node.names)
+            elif isinstance(node, ast.Assign) and ast.unparse(
+                    node.value) == 'sys.modules':
+                self.names.update((target.id, 'sys.modules') for target in node.targets
+                                  if isinstance(target, ast.Name))
+
+    def visit_Name(self, node):
+        if node.id not in self.names or (
+                isinstance(node.ctx, ast.Store) and self.names[node.id] != 'sys'):
+            return node
+        full = ast.parse(self.names[node.id], mode='eval').body
+        return ast.copy_location(full, node)
+
+
+def texts_of(nodes):
+    """Yield (line, part) of the parts of texts that may name attributes."""
+    for node in nodes:
+        if isinstance(node, ast.Constant) and re.fullmatch(
+                r'\w+(\.\w+)*', str(node.value)):
+            yield from ((node.lineno, part) for part in str(node.value).split('.'))
+
+
+def reads_fields(node):
+    """Whether attributes are asked for by texts, past ``getattr``."""
+    return getattr(node, 'attr', getattr(node, 'id', None)) in (
+        '__dict__', 'vars', 'attrgetter', 'methodcaller', 'getattr_static',
+        '__getattribute__', '__setattr__', '__delattr__', '__getstate__')
+
+
+def fields_read(tree):
+    """Yield (line, part) of the texts by which a function may ask for attributes."""
+    values = {target.id: node.value for node in tree.body
+              if isinstance(node, ast.Assign) for target in node.targets
+              if isinstance(target, ast.Name)}
+    scopes = [part for node in tree.body for part in (
+        node.body if isinstance(node, ast.ClassDef) else [node])]
+    for scope in scopes:
+        nodes = [*ast.walk(scope)]
+        if any(map(reads_fields, nodes)):
+            yield from texts_of(nodes)
+            for name in {getattr(node, 'id', None) for node in nodes} & values.keys():
+                yield from texts_of(ast.walk(values[name]))
+
+
 def leanings(text):
     """Yield (line, name) of all in a file that leans on what is not for others."""
     tree = ast.parse(text)
+    tree = SpeltOut(tree).visit(tree)
     theirs, nodes = set(), [*ast.walk(tree)]
     own = {node.attr for node in nodes if isinstance(node, ast.Attribute)
            and isinstance(node.value, ast.Name) and node.value.id in ('self', 'cls')}
@@ -108,12 +164,19 @@ def leanings(text):
                 if (is_private(str(name)) and name not in own | OTHERS
                         or said[0] in 'sd' and root(node.args[0]) in theirs):
                     yield node.lineno, name
+            elif re.search(r'\b(import_module|__import__|resolve_name)$', said):
+                parts = re.split('[.:]', str(getattr(node.args[0], 'value', '')))
+                if parts[0] in UPSTREAM:
+                    yield from ((node.lineno, part) for part in parts
+                                if is_private(part))
             elif re.match(r'sys\.modules\.(?!get|items|keys|values)', said):
                 yield node.lineno, 'sys.modules'
             elif root(node.func) in theirs and any(
                     k.arg == 'force' and getattr(k.value, 'value', 1)
                     for k in node.keywords):
                 yield node.lineno, said.rpartition('.')[2]
+    yield from ((line, part) for line, part in fields_read(tree)
+                if is_private(part) and part not in own | OTHERS)
     for node in nodes:
         targets = (node.targets if isinstance(node, (ast.Assign, ast.Delete)) else
                    [node.target] if isinstance(node, (ast.AugAssign, ast.AnnAssign))
@@ -156,6 +219,21 @@ def test_all_in_the_sources_is_listed():
     ('from mmengine.model import Init\nInit.__call__ = f', '__call__'),
     ('from mmengine import logging as log\nlog.print_log = f', 'print_log'),
     ('import mmcv\nmmcv.image.io.read = f', 'read'),
+    ("import sys as s\ns.modules['a'] = 1", 'sys.modules'),
+    ("from sys import modules\nmodules['a'] = 1", 'sys.modules'),
+    ("from sys import modules as m\nm.update(a=1)", 'sys.modules'),
+    ("import sys as s\ndel s.modules['a']", 'sys.modules'),
+    ("import sys\nm = sys.modules\nm.pop('a')", 'sys.modules'),
+    ("import_module('mmengine._strategy')", '_strategy'),
+    ("importlib.import_module('mmcv._ext')", '_ext'),
+    ("__import__('mmdet.apis._x.y')", '_x'),
+    ("history.__dict__['_log_history']", '_log_history'),
+    ("[history.__dict__.get(key) for key in ('_log_history', 'a')]", '_log_history'),
+    ("KEYS = ('a', '_b')\ndef f(x): return [vars(x)[key] for key in KEYS]", '_b'),
+    ("from operator import attrgetter\nattrgetter('runner._b')", '_b'),
+    ("operator.methodcaller('_b')(runner)", '_b'),
+    ("object.__getattribute__(runner, '_b')", '_b'),
+    ("inspect.getattr_static(runner, '_b')", '_b'),
     ("import mmcv\nsetattr(mmcv.image, 'read', f)", 'read'),
     ('from mmdet.registry import MODELS\nMODELS.register_module(force=True)',
      'register_module'),
@@ -166,7 +244,9 @@ def test_each_kind_of_leaning_is_found(text, name):
 
 @pytest.mark.parametrize('text', [
     'self._x = self._y', 'from ._own import _x', 'import mmcv\nmmcv.imresize(1)',
-    'import sys\nsys.modules.get("a")', 'class A:\n def _x(self): ...\nA()._x',
+    'import sys\nsys.modules.get("a")', 'from sys import modules\nmodules.get("a")',
+    'import_module("mmengine.runner")', 'import_module("._own")',
+    'vars(thing)["a"]', 'names = ["_b"]', 'vars(thing)["__doc__"]', 'class A:\n def _x(self): ...\nA()._x',
     'def f(boxes): boxes._replace(x=1)', 'super().__init__()',
 ])
 def test_what_is_no_leaning_is_not_found(text):
