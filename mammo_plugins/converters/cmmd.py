@@ -31,7 +31,7 @@ from typing import Dict, List, Optional, Set, Tuple, Union
 from tqdm import tqdm
 
 from mammo_plugins.io import MammogramError, MammogramHeader, read_header
-from mammo_plugins.structures import VIEWS, other_laterality
+from mammo_plugins.structures import LATERALITIES, VIEWS, other_laterality
 from mammo_plugins.structures.categories import CMMD
 
 from .base import Converter
@@ -141,7 +141,7 @@ class _Table:
     def knows(self, patient: str) -> bool:
         """Return whether there is a row of the patient."""
         return patient in self.unclear or any(
-            (patient, side) in self._known for side in 'LR')
+            (patient, side) in self._known for side in LATERALITIES)
 
     def _add(self, row: Row, found: Catalogue) -> None:
         item = f'row {row["row"]} of the clinical table'

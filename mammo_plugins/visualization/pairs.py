@@ -10,6 +10,7 @@ from matplotlib.patches import Ellipse
 
 from mammo_plugins.io import atomic_path
 from mammo_plugins.printable import figure_text
+from mammo_plugins.structures import LATERALITIES
 
 COLUMNS = ('original', 'normal', 'truth', 'abnormal', 'heat map')
 _HEIGHT = 3.  # inches of a row
@@ -72,7 +73,8 @@ def draw_pairs(pairs: Sequence[PairPanels], path: Union[str, Path],
         row.suptitle(figure_text(pair.title), color='white', fontsize=8)
         grid = row.subplots(1, 2 * len(columns), gridspec_kw=dict(wspace=0))
         for k, axes in enumerate(grid):
-            _draw(axes, pair.breasts, 'RL'[k % 2], columns[k // 2], height, width)
+            _draw(axes, pair.breasts, LATERALITIES[k % 2], columns[k // 2],
+                  height, width)
     if title:
         figure.suptitle(figure_text(title), color='white', fontsize=9)
     with atomic_path(path) as temporary:

@@ -1,5 +1,6 @@
 """View names and lateralities have one home, ``structures/exam.py``."""
 import ast
+import re
 from pathlib import Path
 from typing import Iterator
 
@@ -13,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / 'mammo_plugins/structures/exam.py'
 # what a DICOM header says is in DICOM's own words; structures read by way of io
 FOREIGN = ROOT / 'mammo_plugins/io'
+# directions in a patient, by which DICOM says how the rows of an image run
+DIRECTIONS = ROOT / 'mammo_plugins/anatomy/orientation.py'
 NAMES = [set(names) for names in (LATERALITIES, VIEWS, EXAM_VIEWS, PARTNERS, ROLES)]
 
 
@@ -28,6 +31,15 @@ def definitions(source: str) -> Iterator[int]:
             listed = node.elts
         elif isinstance(node, ast.Dict) and _words(node.keys) == _words(node.values):
             listed = node.keys
+        elif isinstance(node, ast.Call) and getattr(node.func, 'id', None) == 'dict':
+            keys = {key.arg for key in node.keywords}
+            if keys in NAMES and keys == _words(key.value for key in node.keywords):
+                yield node.lineno
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # of single letters, or for ``split``
+            for parts in (list(node.value), re.split('[ ,;/|]+', node.value)):
+                if len(parts) == len(set(parts)) and set(parts) in NAMES:
+                    yield node.lineno
         elif isinstance(node, ast.IfExp) and isinstance(node.test, ast.Compare):
             if _words([node.test.left, *node.test.comparators]) & _words([node.orelse]):
                 listed = [node.body, node.orelse]
@@ -38,6 +50,9 @@ def definitions(source: str) -> Iterator[int]:
 @pytest.mark.parametrize('source', [
     "SIDES = ('R', 'L')", "for side in ['L', 'R']: pass", "ok = view in {'MLO', 'CC'}",
     "other = {'R': 'L', 'L': 'R'}[side]", "other = 'L' if side == 'R' else 'R'",
+    "side = 'RL'[number % 2]", "for side in 'LR': pass", "sides = list('LR')",
+    "other = dict(R='L', L='R')[side]", "other = dict(CC='MLO', MLO='CC')[view]",
+    "views = 'CC MLO'.split()", "views = 'R,L'.split(',')",
     "HANGING = (('RCC', 'LCC', 'RMLO', 'LMLO'), )",
     "def f(views=('main', 'ipsilateral', 'bilateral')): pass"])
 def test_a_definition_is_seen(source):
@@ -46,7 +61,9 @@ def test_a_definition_is_seen(source):
 
 @pytest.mark.parametrize('source', [
     "side = 'R' if number % 2 else 'L'", "ok = view == 'CC'", "pair = ('R', side)",
-    "words = dict(left='L', right='R')", "codes = ('L', 'R', 'B')"])
+    "words = dict(left='L', right='R')", "codes = ('L', 'R', 'B')",
+    "words = dict(L='left', R='right')", "sides = dict(R='R', X='L')", "text = 'CLR'",
+    "text = 'CC and MLO'"])
 def test_other_uses_are_none(source):
     assert not list(definitions(source))
 
@@ -54,7 +71,7 @@ def test_other_uses_are_none(source):
 def test_no_other_file_defines_them():
     files = [path for folder in ('mammo_plugins', 'tools')
              for path in (ROOT / folder).rglob('*.py')
-             if path != HOME and FOREIGN not in path.parents]
+             if path not in (HOME, DIRECTIONS) and FOREIGN not in path.parents]
     assert len(files) > 200
     assert [f'{path.relative_to(ROOT)}:{line}' for path in files
             for line in definitions(path.read_text())] == []
