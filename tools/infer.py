@@ -1,15 +1,9 @@
 """Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
-from collections import defaultdict
-from pathlib import Path
-from typing import Sequence
-
 from mammo_plugins.apis import ExamInferencer, NippleLocator
-from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.apis.config_loading import load_config
 from mammo_plugins.cli.arguments import add_config_arguments, parser
 from mammo_plugins.cli.errors import user_errors
-from mammo_plugins.cli.runs import check_device
-from mammo_plugins.io import atomic_path
-from mammo_plugins.printable import one_line
+from mammo_plugins.cli.inference import check_output, report
 
 EXAMPLE = ('python tools/infer.py '
            'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
@@ -75,57 +69,6 @@ def main() -> None:
         raise SystemExit(f'error: {" ".join(args.path)}: no exam that can be used; '
                          + ('the reasons are above' if result['skipped'] else
                             'there are no files'))
-
-
-def check_output(args) -> None:
-    """Raise :class:`ConfigError` for what would fail only after the work."""
-    if not 0 <= args.score_thr <= 1:
-        raise ConfigError(f'--score-thr {args.score_thr}: expected 0 to 1')
-    check_device(args.device)
-    try:
-        with atomic_path(Path(args.out) / 'predictions.json.try') as path:
-            path.touch()
-        (Path(args.out) / 'predictions.json.try').unlink()
-    except OSError as error:
-        raise ConfigError(f'--out {args.out}: cannot write there '
-                          f'({error.strerror})') from None
-
-
-def report(result: dict, out: str) -> None:
-    """Print what was done, what is doubtful and what was left out."""
-    views = sum(len(exam['views']) for exam in result['exams'])
-    if result['exams']:
-        print(f'{len(result["exams"])} exams, {views} views: {out}/'
-              'predictions.json, and pictures')
-    outside = [count for exam in result['exams'] for view in exam['views']
-               if (count := view.get('outside_breast'))]
-    if outside:
-        print(f'{sum(outside)} detections outside the breast dropped, in '
-              f'{len(outside)} views')
-    for note in result['notes']:
-        print(f'note: {one_line(note)}')
-    warned, kinds = defaultdict(list), {}
-    for exam in result['exams']:
-        for name, warnings in [(f'exam {exam["exam_id"]}', exam['warnings']), *(
-                (view['file'], view['warnings']) for view in exam['views'])]:
-            for warning in warnings:
-                kind = kinds.setdefault(warning.partition(':')[0], warning)
-                warned[kind].append(name)
-    for warning, names in warned.items():
-        print(f'warning: {_first(names)}: {one_line(warning)}')
-    by_reason = defaultdict(list)
-    for entry in result['skipped']:
-        by_reason[entry['reason']].append(entry['file'])
-    if by_reason:
-        print(f'{len(result["skipped"])} files skipped:')
-    for reason, files in by_reason.items():
-        print(f'  {_first(files)}: {one_line(reason)}')
-
-
-def _first(names: Sequence[str]) -> str:
-    """Name the first few of what may be thousands."""
-    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return ', '.join(map(one_line, names[:3])) + more
 
 
 if __name__ == '__main__':

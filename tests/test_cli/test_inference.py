@@ -1,0 +1,50 @@
+"""What the command of inference checks before, and tells after."""
+from argparse import Namespace
+
+import pytest
+
+from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.cli.inference import check_output, report
+
+
+def view(name, *warnings, **more):
+    return dict(file=name, warnings=list(warnings), **more)
+
+
+def test_what_is_said_often_is_said_once(capsys):
+    """With the first three of whom it is said, and how many more there are."""
+    views = [view(f'{k}.dcm', f'size: {k} mm', outside_breast=k % 2) for k in range(5)]
+    report(dict(
+        exams=[dict(exam_id='e', warnings=['views: one is missing'], views=views)],
+        notes=['a\nb'],
+        skipped=[dict(file=f'{k}.txt', reason='no image') for k in range(4)]), 'out')
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ['1 exams, 5 views: out/predictions.json, and pictures',
+                         '2 detections outside the breast dropped, in 2 views']
+    note, of_exam, of_views, skipped, reason = lines[2:]
+    assert note.startswith('note: a') and of_exam == 'warning: exam e: views: one is missing'
+    assert of_views == 'warning: 0.dcm, 1.dcm, 2.dcm and 2 more: size: 0 mm'
+    assert (skipped, reason) == ('4 files skipped:',
+                                 '  0.txt, 1.txt, 2.txt and 1 more: no image')
+
+
+def test_nothing_is_said_of_nothing(capsys):
+    report(dict(exams=[], notes=[], skipped=[]), 'out')
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize('score', [-0.1, 1.1, float('nan')])
+def test_scores_that_cannot_be(tmp_path, score):
+    args = Namespace(score_thr=score, device='cpu', out=str(tmp_path / 'out'))
+    with pytest.raises(ConfigError, match='--score-thr .*: expected 0 to 1'):
+        check_output(args)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_folder_is_tried(tmp_path):
+    args = Namespace(score_thr=0.2, device='cpu', out=str(tmp_path / 'out'))
+    check_output(args)
+    assert not list((tmp_path / 'out').iterdir())
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(ConfigError, match='--out .*file: cannot write there'):
+        check_output(Namespace(**{**vars(args), 'out': str(tmp_path / 'file')}))
