@@ -54,6 +54,31 @@ def test_configs_named(page):
             name.endswith('mine.py'), name
 
 
+def empty_cells(text):
+    """Yield the rows of tables "paper / ours / status" in which a cell is empty."""
+    table = []
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split(r'(?<!\\)\|', line)[1:-1]]
+        table = [*table, cells] if cells else []
+        if table and 'status' in table[0] and not (
+                len(cells) == len(table[0]) and all(cells)):
+            yield line
+
+
+@pytest.mark.parametrize('text, number', [
+    ('| what | status |\n| - | - |\n| a | |', 1), ('| what | status |\n| - | - |\n| a |', 1),
+    ('| what | status |\n| - | - |\n| a | ours |', 0), ('| config | |\n| - | - |', 0)])
+def test_empty_cells_are_found(text, number):
+    assert len(list(empty_cells(text))) == number
+
+
+def test_each_row_has_its_status():
+    pages = sorted((ROOT / 'configs').glob('*/README.md'))
+    assert len(pages) == 6
+    assert not {page.parent.name: rows for page in pages
+                for rows in [list(empty_cells(page.read_text()))] if rows}
+
+
 def test_readme_is_short():
     assert len((ROOT / 'README.md').read_text().splitlines()) < 150
 
