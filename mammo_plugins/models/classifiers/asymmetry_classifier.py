@@ -7,7 +7,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mammo_plugins.models.multi_view import ViewBatch, ViewMask
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import LATERALITIES
 
 
 @dataclass
@@ -22,12 +24,14 @@ class PairFeatures:
         asymmetric (Tensor, optional): Logits, (N, ).
         activation (Tensor): Class activation maps of abnormality, logits whose
             mean over places is ``abnormal``, (2N, h, w).
+        mask (ViewMask): Of ``R`` and ``L``, which the rows of the others are.
     """
     stages: Tuple[Tensor, ...]
     output: Tensor
     abnormal: Tensor
     asymmetric: Optional[Tensor]
     activation: Tensor
+    mask: ViewMask
 
     @property
     def heat_maps(self) -> Tensor:
@@ -73,13 +77,13 @@ class PairFeatures:
         """
 
         def of_pairs(tensor: Tensor) -> Tensor:
-            return tensor.unflatten(0, (2, -1))[:, :num].flatten(0, 1)
+            return ViewBatch(self.mask, tensor).stacked[:, :num].flatten(0, 1)
 
         return PairFeatures(
             tuple(map(of_pairs, self.stages)), of_pairs(self.output),
             of_pairs(self.abnormal),
             None if self.asymmetric is None else self.asymmetric[:num],
-            of_pairs(self.activation))
+            of_pairs(self.activation), ViewMask.whole(self.mask.names, num))
 
 
 @MODELS.register_module()
@@ -125,17 +129,19 @@ class AsymmetryClassifier(BaseModule):
         Args:
             right, left (Tensor): (N, c, H, W), facing the same way.
         """
-        stages = self.encoder(torch.cat([right, left]))
-        output = stages[-1]
+        pairs = ViewBatch.whole(dict(zip(LATERALITIES, (right, left))))
+        stages = self.encoder(pairs.rows)
+        output = pairs.like(stages[-1])
         if self.neck is not None:
-            output = torch.cat(self.neck(*output.chunk(2)))
-        judged = output
+            output = ViewBatch(pairs.mask, self.neck(*output.stacked))
+        judged = output.rows
         if self.concatenate:
-            judged = torch.cat([output, output.roll(len(right), 0)], dim=1)
+            others = output.stacked.flip(0).flatten(0, 1)
+            judged = torch.cat([output.rows, others], dim=1)
         activation = self.abnormal_head(judged)[:, 0]
         asymmetric = None
         if self.asymmetry_head is not None:
-            ours, theirs = output.chunk(2)
+            ours, theirs = output.stacked
             asymmetric = self.asymmetry_head((ours - theirs).abs()).mean((1, 2, 3))
-        return PairFeatures(stages, output, activation.mean((1, 2)), asymmetric,
-                            activation)
+        return PairFeatures(stages, output.rows, activation.mean((1, 2)), asymmetric,
+                            activation, pairs.mask)

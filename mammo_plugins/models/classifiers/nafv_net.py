@@ -165,8 +165,8 @@ class NaFVNet(StagedModel, MultiViewModel):
         fused = {name: features[name] for name in AFFECTED}
         fused.update((name, features[other])
                      for name, other in zip(UNAFFECTED, FUSED))
-        both = {name: torch.cat([originals[name], fused[name]]) for name in originals}
-        logits, with_fused = self.head((self.mixer(both), )).chunk(2)
+        both = ViewBatch.whole(originals).joined(ViewBatch.whole(fused)).views
+        logits, with_fused = self.head((self.mixer(both), )).split(len(data_samples))
         target = torch.cat([sample.gt_label for sample in data_samples])
         return self.robust_loss(logits, target, with_fused)
 

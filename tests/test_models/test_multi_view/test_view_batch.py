@@ -1,10 +1,13 @@
 """Rows, masks and pairs of views against loops over samples."""
+import ast
 import itertools
+from pathlib import Path
 
 import pytest
 import torch
 from mmdet.structures import DetDataSample
 
+from mammo_plugins import models
 from mammo_plugins.models.multi_view import ViewBatch, ViewMask, own_image
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -156,3 +159,30 @@ def test_own_image_is_cut_to_multiples():
     sample = DetDataSample(metainfo=dict(img_shape=(33, 64)))
     assert torch.equal(own_image(image, 1, sample), image[1:, :, :64, :64])
     assert own_image(image, 0, sample, divisor=1).shape == (1, 1, 33, 64)
+
+
+def row_arithmetic(text):
+    """Yield the lines that part or exchange rows by counting them."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            numbers = [getattr(arg, 'value', None) for arg in node.args]
+            if (node.func.attr == 'chunk' and len(numbers) == 1
+                    or node.func.attr == 'unflatten' and numbers[:1] == [0]
+                    or node.func.attr == 'roll' and numbers[1:] == [0]):
+                yield node.lineno
+
+
+@pytest.mark.parametrize('text, lines', [
+    ('a, b = x.chunk(2)', [1]), ('x.unflatten(0, (2, -1))', [1]),
+    ('x.roll(len(y), 0)', [1]), ('a, b = x.chunk(2, 1)', []),
+    ('x.unflatten(1, (2, -1))', []), ('x.roll(-1, 3)', []), ('pairs.stacked', [])])
+def test_row_arithmetic_is_found(text, lines):
+    assert list(row_arithmetic(text)) == lines
+
+
+@pytest.mark.parametrize('kind', ['classifiers', 'detectors', 'segmentors', 'heads'])
+def test_models_leave_rows_to_the_batch(kind):
+    paths = list((Path(models.__file__).parent / kind).glob('*.py'))
+    assert len(paths) > 1
+    assert not {path.name: lines for path in paths
+                for lines in [list(row_arithmetic(path.read_text()))] if lines}
