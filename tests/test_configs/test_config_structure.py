@@ -32,14 +32,30 @@ def depth(path):
     return 1 + max(map(depth, bases_of(path)), default=0)
 
 
-def of_a_base(node):
-    """Whether an expression has to do with what a config inherits."""
-    return any(getattr(part, 'id', None) == '_base_' for part in ast.walk(node))
+def inherited_names(tree):
+    """Return the variables that hold something of what a config inherits."""
+    names = {'_base_'}
+    for node in ast.walk(tree):  # in the order of the file, at its top
+        if isinstance(node, ast.Assign) and is_of(node.value, names):
+            names |= {target.id for target in node.targets
+                      if isinstance(target, ast.Name)}
+    return names
+
+
+def is_of(node, names):
+    """Whether an expression has to do with one of the variables."""
+    return any(getattr(part, 'id', None) in names for part in ast.walk(node))
 
 
 def positions(path):
     """Where a config takes items of lists by place, or changes or copies lists."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    names = inherited_names(tree)
+
+    def of_a_base(node):
+        return is_of(node, names)
+
+    for node in ast.walk(tree):
         if isinstance(node, ast.Subscript):
             # by name is a text; a variable may hold a number
             found = not isinstance(getattr(node.slice, 'value', None), str)
@@ -93,6 +109,8 @@ def test_nothing_is_exchanged_by_position():
     'a = b[f()]', 'a.reverse()', 'a.sort()', 'a.clear()', 'del a[0]', 'del a["b"]',
     'a = 2 * _base_.stages', 'for a, b in _base_.stages: pass',
     'a = {**_base_.pipeline[0]}', 'a = sorted(_base_.pipeline)',
+    'b = _base_.pipeline\na = [*b]', 'b = _base_.pipeline\na = c + b',
+    'b = dict(_base_.a)\nc = b["steps"]\na = [d for d in c]',
     'a = tuple(reversed(_base_.pipeline))', 'a = b.__getitem__(0)'])
 def test_positions_are_found(text, tmp_path):
     path = tmp_path / 'a.py'
