@@ -20,8 +20,8 @@ from mmengine.runner import Runner
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'self', 'cfg'} | {
     'activation_checkpointing', 'compile', 'custom_imports',
-    'find_unused_parameters', 'model_wrapper_cfg', 'preparation', 'sync_bn',
-    'tta_model', 'tta_pipeline'}
+    'find_unused_parameters', 'inferencer', 'model_wrapper_cfg', 'preparation',
+    'sync_bn', 'tta_model', 'tta_pipeline'}
 # too near to names of variables that are usual
 _RARE = {'tta_model', 'tta_pipeline'}
 

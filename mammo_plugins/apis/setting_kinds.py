@@ -14,7 +14,8 @@ from .known_settings import nearest_or_all
 _PART, _PARTS = 'a dict of settings', 'a dict of settings or a list of such'
 _DICTS = ('model', 'train_cfg', 'val_cfg', 'test_cfg', 'train_dataloader',
           'val_dataloader', 'test_dataloader', 'optim_wrapper', 'auto_scale_lr',
-          'visualizer', 'default_hooks', 'env_cfg', 'randomness', 'log_processor')
+          'visualizer', 'default_hooks', 'env_cfg', 'randomness', 'log_processor',
+          'inferencer')
 _LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'custom_hooks')
 _TEXTS = ('work_dir', 'load_from', 'default_scope', 'experiment_name', 'launcher')
 # MMEngine has defaults for them, but none for None

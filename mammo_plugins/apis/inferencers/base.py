@@ -1,6 +1,7 @@
 """What the inferencers of all tasks have in common."""
 import copy
 import hashlib
+import inspect
 import os
 import tempfile
 from abc import ABC, abstractmethod
@@ -50,8 +51,11 @@ def inferencer_type(config: Config) -> Type['ExamInferencer']:
     named = config.get('inferencer')
     if named is not None:
         alone = isinstance(named, dict) and set(named) == {'type'}
-        cls = INFERENCERS.get(named['type']) if alone else None
-        if not (isinstance(cls, type) and issubclass(cls, ExamInferencer)):
+        cls = named['type'] if alone else None
+        if isinstance(cls, str):
+            cls = INFERENCERS.get(cls) if cls else None
+        if not (isinstance(cls, type) and issubclass(cls, ExamInferencer)
+                and not inspect.isabstract(cls)):
             raise ConfigError(
                 f'{config.filename}: inferencer: {named}; expected the type of an '
                 'ExamInferencer and nothing else, such as '

@@ -12,6 +12,7 @@ from mammo_plugins.structures.multi_view_data_sample import (
     MultiViewDataSample, views_of)
 from mammo_plugins.visualization import ViewPanel
 
+from ..config_loading import ConfigError
 from .base import ExamInferencer
 from .loaded_exam import LoadedExam, probability_of
 
@@ -34,8 +35,18 @@ class WholeExamInferencer(ExamInferencer):
 
     def needed_views(self) -> Sequence[str]:
         """As :meth:`ExamInferencer.needed_views`: what is packed for the model."""
-        return [step['views'] for step in steps_of(self.dataset_cfg.pipeline)
-                if type_name(step) == 'PackExamInputs'][0]
+        packed = [step for step in steps_of(self.dataset_cfg.get('pipeline'))
+                  if type_name(step) == 'PackExamInputs']
+        if not packed or not packed[-1].get('views'):
+            raise ConfigError(
+                f'{self.config.filename}: test_dataloader.dataset.pipeline: no '
+                'PackExamInputs with views, not inside of another step, which says '
+                'what the model needs of an exam; expected it as the last step')
+        return packed[-1]['views']
+
+    def _check_test_set(self) -> None:
+        super()._check_test_set()
+        self.needed_views()
 
     def postprocess(self, exam: LoadedExam,
                     predictions: List[MultiViewDataSample]) -> Dict[str, Any]:

@@ -13,11 +13,12 @@ from mmengine.registry import DefaultScope
 from mammo_plugins.apis import (BreastInferencer, DetectionInferencer,
                                 ExamInferencer, PairInferencer,
                                 WholeExamInferencer, inferencer_type)
-from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.registry import MODELS
 
 CONFIGS = Path(__file__).parents[3] / 'configs'
 DETECTOR = CONFIGS / 'baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+EXAMS = CONFIGS / 'nafv/nafv-net_phantom.py'
 BREASTS = CONFIGS / 'divf/divf-concatenate_r18_phantom.py'
 PATCHES = CONFIGS / 'momminet/malignancy_densenet_phantom.py'
 # what each paper predicts
@@ -92,6 +93,9 @@ def test_exam_inferencer_finds_its_task(checkpoint):
     (dict(inferencer=dict(type='mmdet.DetInferencer')), 'custom_imports'),
     (dict(inferencer=dict(type='BreastInferencer', thr=1)), 'and nothing else'),
     (dict(inferencer='BreastInferencer'), "dict(type='DetectionInferencer')"),
+    (dict(inferencer=dict(type='')), 'expected the type of an ExamInferencer'),
+    (dict(inferencer=dict(type=int)), 'expected the type of an ExamInferencer'),
+    (dict(inferencer=dict(type=ExamInferencer)), 'expected the type of an'),
     (dict(test_dataloader=dict(dataset=dict(target='knee'))), "'knee' has no"),
     (dict(test_dataloader=None), 'no test_dataloader')])
 def test_a_config_without_a_task(settings, said):
@@ -100,6 +104,34 @@ def test_a_config_without_a_task(settings, said):
     with pytest.raises(ConfigError) as error:
         inferencer_type(cfg)
     assert DETECTOR.name in str(error.value) and said in str(error.value)
+
+
+def test_a_config_may_name_its_inferencer(tmp_path, capsys):
+    config = tmp_path / 'mine.py'
+    config.write_text(f'_base_ = {str(DETECTOR)!r}\n'
+                      "inferencer = dict(type='BreastInferencer')\n")
+    named = [load_config(str(config)),
+             load_config(str(DETECTOR), {'inferencer.type': 'BreastInferencer'}),
+             Config.fromfile(DETECTOR)]
+    named[-1].inferencer = dict(type=BreastInferencer)
+    assert [inferencer_type(cfg) for cfg in named] == [BreastInferencer] * 3
+    assert not capsys.readouterr().err
+    with pytest.raises(ConfigError, match='--cfg-options inferencer: 3; expected a'):
+        load_config(str(DETECTOR), {'inferencer': 3})
+
+
+@pytest.mark.parametrize('change', [
+    lambda pipeline: pipeline.update(pack=None),
+    lambda pipeline: pipeline.pack.update(type='PackMultiViewInputs'),
+    lambda pipeline: pipeline.__setitem__('pack', dict(
+        type='RandomApply', prob=1, transforms=[pipeline.pack])),
+    lambda pipeline: pipeline.pack.update(views=())])
+def test_a_pipeline_that_does_not_say_which_views_are_needed(checkpoint, change):
+    cfg = Config.fromfile(EXAMS)
+    change(cfg.test_dataloader.dataset.pipeline)
+    with pytest.raises(ConfigError, match=f'{EXAMS.name}: test_dataloader.dataset.pipe'
+                       'line: no PackExamInputs with views'):
+        ExamInferencer(cfg, checkpoint(EXAMS), device='cpu')
 
 
 @pytest.mark.parametrize('config, kind', [
