@@ -46,8 +46,13 @@ _NEAR, _TWIN = 0.8, 0.915
 _FREE = {'custom_keys', 'stages', 'default_hooks'}
 
 
-def _classes(name: Any, scope: str) -> Set[Any]:
-    """Return the classes, of any registry, that a type may name."""
+def named_classes(name: Any, scope: str) -> Set[Any]:
+    """Return the classes, of any registry, that a type may name.
+
+    Args:
+        name (str | type): What a config has as ``type``; a class names itself.
+        scope (str): The default scope of plain names.
+    """
     if not isinstance(name, str):
         return {name}
     given, _, plain = name.rpartition('.')
@@ -127,7 +132,8 @@ def nearest_or_all(name: str, known: Set[str]) -> str:
         known (set[str]): Those there are.
     """
     known = known - {'self', 'args', 'kwargs'}
-    return nearest(name, known) or f'; it has {", ".join(sorted(known))}'
+    return nearest(name, known) or (
+        f'; it has {", ".join(sorted(known))}' if known else '')
 
 
 def _same_but_for_digits(one: str, other: str) -> bool:
@@ -207,12 +213,12 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
             if isinstance(part[key], dict) and 'type' not in part[key]:
                 yield f'{field}.{key}', 'no such hook' + nearest_or_all(key, _HOOKS)
     if 'metainfo' in part and any(isinstance(c, type) and issubclass(c, ExamDataset)
-                                  for c in _classes(part.get('type'), scope)):
+                                  for c in named_classes(part.get('type'), scope)):
         for key in set(part['metainfo'] or ()) - _METAINFO:
             yield f'{field}.metainfo.{key}', 'no such setting' + nearest_or_all(
                 key, _METAINFO)
-    if last == 'optimizer' and isinstance(part.get('type'), str) and not _classes(
-            part['type'], scope):
+    if last == 'optimizer' and isinstance(
+            part.get('type'), str) and not named_classes(part['type'], scope):
         # MMEngine says of it that None is no callable object
         yield f'{field}.type', f'there is no optimizer {part["type"]}' + nearest(
             part['type'], roots.OPTIMIZERS.module_dict)
@@ -226,7 +232,7 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
 
 def _of_component(part: Dict[str, Any], field: str,
                   scope: str) -> Iterator[Tuple[str, str]]:
-    classes = _classes(part['type'], scope)
+    classes = named_classes(part['type'], scope)
     if not classes or any(getattr(c, '__module__', '').startswith('torch.nn')
                           for c in classes):
         return
