@@ -2,6 +2,7 @@
 import copy
 import difflib
 import os.path as osp
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -38,7 +39,7 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
                  if '_base_' not in p.parts]
         near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
         hint = f'; did you mean {" or ".join(near)}?' if near else ''
-        raise ConfigError(f'{path}: no such config{hint}')
+        raise ConfigError(f'{path}: no such config{_as_row(Path(path)) or hint}')
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it can fail in any way
@@ -51,14 +52,33 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
     options = cfg_options or {}
     if options:
         _refuse_unknown_options(cfg, options)
-        _refuse(path, other_kinds(cfg, options), options)
+        _refuse(path, cfg, other_kinds(cfg, options), options)
         _merge(copy.deepcopy(cfg), options)  # what does not fit is refused here
         _refuse_vain_options(path, cfg, options)
         _merge(cfg, options)
     # each looks into what those before have judged
     for wrong in (wrong_kinds, wrong_parts, unknown_settings):
-        _refuse(path, wrong(cfg), options)
+        _refuse(path, cfg, wrong(cfg), options)
     return cfg
+
+
+def _as_row(path: Path) -> str:
+    """Return which row of an ablation a config on the phantom is called like."""
+    ablation = path.with_name('ablation.py')
+    words = re.split('[-_]', path.stem)
+    if 'phantom' not in words or not ablation.is_file():
+        return ''
+    words.remove('phantom')
+    like = [row for row in Config.fromfile(ablation).get('rows', {})
+            for *parts, last in [re.split('[-_]', row)]
+            if [last] == words[-1:] and not path.with_name(f'{row}_phantom.py').exists()
+            and all(difflib.get_close_matches(word, words, cutoff=0.8)
+                    for word in parts)]
+    if not like:
+        return ''
+    row = max(like, key=len)
+    return (f'; it is a row of {ablation} now: python tools/analysis_tools/ablate.py '
+            f'{ablation} --rows {row}')
 
 
 def _listed(fields: List[str], end: str) -> str:
@@ -114,17 +134,65 @@ def _merge(cfg: Config, options: Dict[str, Any]) -> None:
             cfg.merge_from_dict({key: value})
         except (LookupError, TypeError, AttributeError, ValueError,
                 AssertionError) as error:
-            raise ConfigError(f'--cfg-options {key}: does not fit the config '
-                              f'({error.args[0] if error.args else error})') from None
+            why = _misfit(cfg, key) or (
+                f'does not fit the config ({error.args[0] if error.args else error})')
+            raise ConfigError(f'--cfg-options {key}: {why}') from None
 
 
-def _refuse(path: str, wrong: Iterable[Tuple[str, str]],
+def _misfit(cfg: Config, key: str) -> str:
+    """Return why there is no place for an option, '' where that is not its form."""
+    keys = key.split('.')
+    for depth in range(1, len(keys)):
+        field, after = '.'.join(keys[:depth]), keys[depth]
+        held = setting_at(cfg, field)
+        if held is None:
+            break
+        if isinstance(held, (list, tuple)):
+            if not (held and all(isinstance(item, dict) for item in held)):
+                return (f'{field} is a list, which is given whole, such as '
+                        f'{field}=[{",".join(map(str, held))}]')
+            if not (after.isdigit() and int(after) < len(held)):
+                return (f'{field} is a list of {len(held)}; expected a number from 0 '
+                        f'to {len(held) - 1} after it, not {after}')
+        elif not isinstance(held, dict):
+            return f'{field} is {held!r}, which has no settings of its own'
+    return ''
+
+
+def _depth(cfg: Config, keys: List[str]) -> int:
+    """Return how many keys of a dotted setting a config has."""
+    for depth, key in enumerate(keys):
+        held = setting_at(cfg, '.'.join(keys[:depth])) if depth else cfg
+        if isinstance(held, (list, tuple)):
+            held = dict.fromkeys(map(str, range(len(held))))
+        if not isinstance(held, (dict, Config)) or key not in held:
+            return depth
+    return len(keys)
+
+
+def _where_set(cfg: Config, field: str) -> str:
+    """Return where a setting of a stage stands: at the top level, if taken over."""
+    keys = field.split('.')
+    if keys[:2] != ['train_cfg', 'stages'] or len(keys) < 4:
+        return field
+    own, rest = _depth(cfg, keys), keys[3:]
+    if rest[:2] == ['detections', 'dataloader']:
+        rest = ['train_dataloader', *rest[2:]]
+    inherited = own < len(keys) and len(rest) - _depth(cfg, rest) < len(keys) - own
+    return '.'.join(rest) if inherited else field
+
+
+def _refuse(path: str, cfg: Config, wrong: Iterable[Tuple[str, str]],
             options: Dict[str, Any]) -> None:
     """Raise for the first of (setting, what is wrong with it)."""
-    found = list(wrong)
+    # one slip is found in each stage that takes it over
+    found = list({_where_set(cfg, field): what
+                  for field, what in reversed(list(wrong))}.items())[::-1]
     if found:
         field, what = found[0]
-        given = any(field == key or field.startswith(f'{key}.') for key in options)
+        # an option may make the part that it is in
+        given = any(f'{field}.'.startswith(f'{key}.') or key.startswith(f'{field}.')
+                    for key in options)
         more = f' (and {len(found) - 1} more such settings)' if found[1:] else ''
         raise ConfigError(
             f'{"--cfg-options " if given else f"{path}: "}{field}: {what}{more}')

@@ -1,0 +1,90 @@
+"""How options and names of configs that are wrong are answered."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mammo_plugins.apis.config_loading import ConfigError, load_config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+NAFV = 'configs/nafv/nafv-net_phantom.py'
+
+
+@pytest.fixture(autouse=True)
+def _root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize('option, said', [
+    ('train_dataloader.dataset.pipeline.order.0', 'order is a list, which is given '
+     'whole, such as train_dataloader.dataset.pipeline.order=['),
+    ('train_dataloader.dataset.pipeline.order.load', 'order is a list, which is given'),
+    ('train_dataloader.dataset.pipeline.order.99', 'order is a list, which is given'),
+    ('train_dataloader.dataset.metainfo.classes.0', 'classes is a list'),
+    ('param_scheduler.7.end', 'param_scheduler is a list of 2; expected a number from '
+     '0 to 1 after it, not 7'),
+    ('param_scheduler.end', 'expected a number from 0 to 1 after it, not end'),
+    ('train_dataloader.batch_size.x', 'batch_size is 4, which has no settings')])
+def test_options_within_what_is_no_part(option, said):
+    with pytest.raises(ConfigError) as error:
+        load_config(CONFIG, {option: 'image'})
+    assert str(error.value).startswith(f'--cfg-options {option}: ')
+    assert said in str(error.value) and 'object' not in str(error.value)
+
+
+@pytest.mark.parametrize('config, option, field', [
+    # the first part above it that is none
+    ('configs/blending/mask-rcnn_r50_inbreast.py',
+     'train_dataloader.dataset.datasets.syntetic.data_root',
+     'train_dataloader.dataset.datasets.syntetic'),
+    (NAFV, 'train_dataloader.dataset.pipeline.load.transforms.rezise.scale',
+     'train_dataloader.dataset.pipeline.load.transforms.rezise'),
+    (NAFV, 'train_dataloader.batch_siz', 'train_dataloader.batch_siz'),
+    # what a stage has of its own
+    (NAFV, 'train_cfg.stages.segmentation.train_dataloader.batch_siz', None),
+    (NAFV, 'train_cfg.stages.classification.val_evaluator.metrics.auk.prefix',
+     'train_cfg.stages.classification.val_evaluator.metrics.auk'),
+    ('configs/mamminet_v2_phantom.py', 'train_dataloader.dataset.datarot', None)])
+def test_a_slip_that_stages_take_over_is_one(config, option, field):
+    with pytest.raises(ConfigError) as error:
+        load_config(config, {option: 3})
+    assert str(error.value).startswith(f'--cfg-options {field or option}: ')
+    assert 'more such settings' not in str(error.value)
+
+
+def test_slips_of_a_config_with_stages(tmp_path):
+    path = tmp_path / 'child.py'
+    base = f'_base_ = {str(ROOT / NAFV)!r}\n'
+    path.write_text(f'{base}train_dataloader = dict(batch_siz=3)\n')
+    with pytest.raises(ConfigError) as error:
+        load_config(str(path), {'train_dataloader.batch_size': 3})
+    assert str(error.value).startswith(f'{path}: train_dataloader.batch_siz: ')
+    assert 'more such settings' not in str(error.value)
+    path.write_text(f'{base}train_dataloader = dict(batch_siz=3, num_worker=1)\n')
+    with pytest.raises(ConfigError, match=r'\(and 1 more such settings\)'):
+        load_config(str(path))
+
+
+@pytest.mark.parametrize('config, row', [
+    ('nafv/nafv-net_dual-view', 'nafv-net_dual-view'), ('disasym/asyc', 'asyc'),
+    ('nafv/nafv-net_no-cross-attention', 'no-cross-attention'),
+    ('blending/mask-rcnn_r18_{}_no-prior', 'no-prior'),
+    ('blending/blending-gan_no-prior', 'blending-gan_no-prior'),
+    ('divf/divf-average_r34', 'divf-average_r34'),
+    ('divf/divf-concatenate_r34_{}_synthesis-cutmix', 'synthesis-cutmix'),
+    ('momminet/bidualnet-v2_concat-stage2', 'bidualnet_stage2'),
+    ('momminet/mamminet-v2_binary', 'momminet_binary'),
+    ('nafv/nafv_net', None), ('disasym/disasymnt', None), ('divf/cutmixed', None)])
+def test_configs_that_are_rows_of_an_ablation_now(config, row):
+    whole = config if '{}' in config else config + '_{}'
+    path = f'configs/{whole.format("phantom")}.py'
+    ablation = str(Path(path).with_name('ablation.py'))
+    with pytest.raises(ConfigError, match='no such config; ') as error:
+        load_config(path)
+    said = f'it is a row of {ablation} now: python tools/analysis_tools/ablate.py'
+    if row is None:
+        assert 'did you mean configs/' in str(error.value)
+    else:
+        assert str(error.value).endswith(f'{said} {ablation} --rows {row}')
+        assert row in Config.fromfile(ablation).rows
