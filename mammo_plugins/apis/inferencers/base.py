@@ -1,7 +1,6 @@
 """What the inferencers of all tasks have in common."""
 import copy
 import hashlib
-import inspect
 import os
 import tempfile
 from abc import ABC, abstractmethod
@@ -51,11 +50,10 @@ def inferencer_type(config: Config) -> Type['ExamInferencer']:
     named = config.get('inferencer')
     if named is not None:
         alone = isinstance(named, dict) and set(named) == {'type'}
-        cls = named['type'] if alone else None
-        if isinstance(cls, str):
-            cls = INFERENCERS.get(cls) if cls else None
+        kind = named['type'] if alone else None
+        cls = INFERENCERS.get(kind) if kind and isinstance(kind, str) else kind
         if not (isinstance(cls, type) and issubclass(cls, ExamInferencer)
-                and not inspect.isabstract(cls)):
+                and not cls.__abstractmethods__):
             raise ConfigError(
                 f'{config.filename}: inferencer: {named}; expected the type of an '
                 'ExamInferencer and nothing else, such as '
