@@ -4,7 +4,7 @@ import os
 from mmengine.runner import Runner
 
 from mammo_plugins.apis.config_checks import (check_annotation_files,
-                                              check_complete,
+                                              check_complete, check_folds,
                                               check_no_synthesis,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.work_dir import tested
@@ -42,6 +42,7 @@ def main() -> None:
         require_file(args.checkpoint, 'checkpoint')
         cfg = prepare_run(args)
         check_complete(cfg, 'test')
+        check_folds(cfg)
         cfg.load_from = args.checkpoint
         cfg.resume = False
         check_annotation_files(cfg, ['test'])

@@ -5,7 +5,8 @@ from mmengine.runner import Runner
 
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_batches, check_complete,
-                                              check_lengths, check_no_synthesis,
+                                              check_folds, check_lengths,
+                                              check_no_synthesis,
                                               check_out_of_fold, check_outlines,
                                               warn_of_schedule,
                                               warn_of_shared_parts)
@@ -54,6 +55,7 @@ def main() -> None:
     with user_errors(args):
         cfg = prepare_run(args)
         check_complete(cfg, 'train')
+        check_folds(cfg)
         if args.amp:
             enable_amp(cfg)
         if args.auto_scale_lr:

@@ -14,7 +14,7 @@ train_dataloader = dict(
         type='BlendingDataset',
         ann_file='annotations/fold_{fold}/train.json',
         pipeline=dict(
-            paste=dict(bank='data/inbreast/lesion_bank_fold_1.npz'))))
+            paste=dict(bank='data/inbreast/lesion_bank_fold_{fold}.npz'))))
 
 default_hooks = dict(
     checkpoint=dict(interval=10),

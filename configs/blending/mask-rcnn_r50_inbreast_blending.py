@@ -31,7 +31,7 @@ train_dataloader = dict(
             original=dict(
                 _base_.data_set, ann_file='annotations/fold_{fold}/train.json'),
             synthetic=dict(
-                _base_.data_set, data_root='data/inbreast_blending_fold_1/'))))
+                _base_.data_set, data_root='data/inbreast_blending_fold_{fold}/'))))
 tested = dict(
     dataset=dict(_base_.data_set, ann_file='annotations/fold_{fold}/test.json'))
 val_dataloader = tested

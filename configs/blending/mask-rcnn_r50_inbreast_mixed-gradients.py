@@ -11,4 +11,4 @@ del images
 train_dataloader = dict(
     dataset=dict(
         datasets=dict(
-            synthetic=dict(data_root='data/inbreast_mixed-gradients_fold_1/'))))
+            synthetic=dict(data_root='data/inbreast_mixed-gradients_fold_{fold}/'))))

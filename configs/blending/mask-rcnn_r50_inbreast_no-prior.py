@@ -17,4 +17,4 @@ del train, images
 train_dataloader = dict(
     dataset=dict(
         datasets=dict(
-            synthetic=dict(data_root='data/inbreast_no-prior_fold_1/'))))
+            synthetic=dict(data_root='data/inbreast_no-prior_fold_{fold}/'))))

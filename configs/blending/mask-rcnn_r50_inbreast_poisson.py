@@ -11,4 +11,4 @@ del images
 train_dataloader = dict(
     dataset=dict(
         datasets=dict(
-            synthetic=dict(data_root='data/inbreast_poisson_fold_1/'))))
+            synthetic=dict(data_root='data/inbreast_poisson_fold_{fold}/'))))

@@ -7,6 +7,10 @@ _base_ = [
 ]
 model = dict(modality=None, segmentor=dict(modality=None))
 
+# nothing is judged while masses are learned
+train_cfg = dict(
+    stages=dict(segmentation=dict(val_evaluator=dict(metrics=dict(malignancy=None)))))
+
 train_dataloader = dict(dataset=_base_.data_set)
 val_dataloader = dict(dataset=_base_.data_set)
 test_dataloader = dict(dataset=_base_.data_set)

@@ -41,6 +41,8 @@ train_cfg = dict(
             param_scheduler=[dict(cosine, end=3)],
             val_begin=1,
             val_interval=None,
+            # nothing is judged while masses are learned
+            val_evaluator=dict(metrics=dict(malignancy=None)),
             save_best=None),
         classification=dict(
             max_epochs=4,

@@ -17,7 +17,7 @@ from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
                                                           without_batch)
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
 from mammo_plugins.registry import type_name
-from mammo_plugins.structures import load_coco
+from mammo_plugins.structures import is_fold, load_coco, names_of_fold
 
 from .config_loading import ConfigError
 
@@ -81,6 +81,39 @@ def _check_coco_classes(field: str, dataset: dict, path: str,
         raise ConfigError(
             f'{path}: classes {lacking} of {field} are not in the file, which has '
             f'{named}; set metainfo=dict(classes=...) there to names of the file')
+
+
+def check_folds(cfg: Config) -> None:
+    """Raise :class:`ConfigError` unless all parts of a run are of one fold.
+
+    Who is trained on in one fold is tested on in another.
+
+    Args:
+        cfg (Config): The run's config.
+    """
+    folds: Dict[str, Any] = {}
+    # stages have the data sets of the run, unless they set others
+    for field, loader in [('train_dataloader', cfg.get('train_dataloader') or {}),
+                          *dataloaders(cfg, ('train', 'val', 'test'))]:
+        for where, dataset in innermost_datasets('dataset',
+                                                 loader.get('dataset') or {}):
+            names = names_of_fold([dataset.get(key) for key in (
+                'ann_file', 'data_root', 'pipeline')])
+            fold = dataset.get('fold')
+            if names and not is_fold(fold):
+                raise ConfigError(f'{field}.{where}.fold: {fold!r}; expected the number '
+                                  f'that stands for {{fold}} in {names[0]}, from 1 on')
+            inherited = field.startswith('train_cfg.') and (
+                folds.get(f'train_dataloader.{where}') == fold)
+            if names and not inherited:
+                folds[f'{field}.{where}'] = fold
+    if len(set(folds.values())) > 1:
+        first = next(iter(folds.values()))
+        raise ConfigError(
+            ', '.join(f'{where}.fold is {fold}' for where, fold in folds.items())
+            + ': whom one fold trains on, another tests; set all to one number, '
+            '--cfg-options ' + ' '.join(f'{where}.fold={first}' for where in folds)
+            + f', or run tools/cross_validate.py CONFIG --folds {first}')
 
 
 def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:

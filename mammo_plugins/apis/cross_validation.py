@@ -1,5 +1,4 @@
 """A config trained and tested on each fold of its data."""
-import copy
 import hashlib
 import json
 import os.path as osp
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from tqdm import tqdm
 
 from mammo_plugins import version
@@ -18,12 +17,19 @@ from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
                                                innermost_datasets)
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
-from mammo_plugins.structures import in_fold
-from mammo_plugins.structures.splits import FOLD
+from mammo_plugins.structures import in_fold, names_of_fold
 
+from .config_checks import check_folds
 from .config_loading import ConfigError, load_config
 from .experiments import ROOT, ToolRunner, check_settings
 from .mixed_precision import enable_amp
+
+
+def tested(cfg: Config) -> ConfigDict:
+    """Return the config of the data set that is tested on."""
+    (_, dataset), *_ = innermost_datasets(
+        'test_dataloader.dataset', cfg.test_dataloader.dataset)
+    return dataset
 
 
 def folds_of(cfg: Config) -> List[int]:
@@ -32,9 +38,9 @@ def folds_of(cfg: Config) -> List[int]:
     Raises:
         ConfigError: If the test part is of no fold, or there are not two.
     """
-    (_, dataset), *_ = innermost_datasets(
-        'test_dataloader.dataset', cfg.test_dataloader.dataset)
-    if dataset.get('fold') is None or FOLD not in dataset.ann_file:
+    dataset = tested(cfg)
+    names = [dataset.ann_file, dataset.get('data_root')]
+    if dataset.get('fold') is None or not names_of_fold(names):
         raise ConfigError(
             f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
             "expected one of a fold, such as fold=1 and "
@@ -80,18 +86,6 @@ def prepared(cfg: Config) -> List[Config]:
             for word in shlex.split(command) if is_config(word)]
 
 
-def set_fold(node: Any, fold: int) -> Optional[int]:
-    """Set the field ``fold`` of all data sets in a config; return what it was."""
-    was = None
-    if isinstance(node, dict):
-        if 'ann_file' in node and node.get('fold') is not None:
-            was, node['fold'] = node['fold'], fold
-        node = list(node.values())
-    for inner in node if isinstance(node, (list, tuple)) else ():
-        was = set_fold(inner, fold) or was
-    return was
-
-
 class Fold:
     """The commands and configs of a fold.
 
@@ -116,7 +110,7 @@ class Fold:
                  amp: bool) -> None:
         self.fold, self.options, self.amp = fold, options or {}, amp
         # the number that names of parts have in the configs
-        self.of_config = set_fold(cfg.to_dict(), fold) or fold
+        self.of_config = tested(cfg).fold
         self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
         self.configs: Dict[str, str] = {}  # texts of those that preparation names
         self.commands = [self._command(shlex.split(command))
@@ -142,8 +136,11 @@ class Fold:
                 key = self._key([made, texts], own, made)
                 made[place + 1] = str(
                     path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
-                self._keyed[str(Path(in_fold(words[place + 1], self.of_config)))] = (
-                    made[place + 1])
+                # as commands and configs name it, with {fold} or its number
+                name = str(Path(words[place + 1]))
+                self._keyed.update(dict.fromkeys(
+                    [name, in_fold(name, self.of_config), in_fold(name, self.fold)],
+                    made[place + 1]))
         return made
 
     def _word(self, word: str) -> str:
@@ -160,17 +157,31 @@ class Fold:
         """
         if self.amp:
             enable_amp(cfg)
-        cfg = copy.deepcopy(cfg)
-        cfg.pop('preparation', None)
-        set_fold(list(cfg.values()), self.fold)
-        text = self._named(cfg.pretty_text)
+        settings = cfg.to_dict()
+        settings.pop('preparation', None)
+        text = Config({key: self._in_fold(value)
+                       for key, value in settings.items()}).pretty_text
         other = re.search(rf'[^\'"]*fold_{self.of_config}(?![0-9_])[^\'"]*', text)
         if other and self.fold != self.of_config:
             raise ConfigError(
                 f'{cfg.filename}: {other[0].strip()} is of one fold; expected what a '
                 'command of preparation makes, behind its --out or --work-dir, or '
-                'data sets with fold and {fold} in ann_file')
+                '{fold} in a name, which fold of its data set takes the place of')
         return text
+
+    def _in_fold(self, node: Any) -> Any:
+        """Return a part of a config as it is in this fold."""
+        if isinstance(node, str):
+            return self._named(node)
+        if isinstance(node, (list, tuple)):
+            return type(node)([self._in_fold(each) for each in node])
+        if not isinstance(node, dict):
+            return node
+        made = {key: self._in_fold(value) for key, value in node.items()}
+        if 'ann_file' in node and node.get('fold') is not None:
+            # what is found by its key has no fold any more
+            made['fold'] = self.fold if made == node or names_of_fold(made) else None
+        return made
 
     def _named(self, text: str) -> str:
         """Return a text with the parts by their keys."""
@@ -259,7 +270,8 @@ def cross_validate(config: str, work_dir: Optional[str] = None,
         options (dict, optional): ``--cfg-options``.
 
     Raises:
-        ConfigError: If there is no such fold, or a run was begun with other settings.
+        ConfigError: If there is no such fold, data sets of the config are of several,
+            or a run was begun with other settings.
     """
     cfg = load_config(config)
     # what preparation alone has is none of this config's settings
@@ -269,6 +281,7 @@ def cross_validate(config: str, work_dir: Optional[str] = None,
         if key in _OF_ONE_RUN or has_setting(cfg, key)
         or not any(has_setting(part, key) for part in parts)})
     config = str(Path(config).resolve())
+    check_folds(cfg)
     there = folds_of(cfg)
     folds = folds or there
     unknown = sorted(set(folds) - set(there))

@@ -8,7 +8,7 @@ from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.engine.data_configs import (annotation_file, datasets,
                                                image_roots, innermost_datasets)
 from mammo_plugins.registry import type_name
-from mammo_plugins.structures import load_coco, synthetic_images
+from mammo_plugins.structures import in_fold, load_coco, synthetic_images
 from mammo_plugins.structures.lesion_bank import (LesionBank, generation_of,
                                                   source_dataset)
 
@@ -83,7 +83,8 @@ def check_banks(cfg: Config) -> None:
         cfg (Config): The config of a training.
     """
     dataset = cfg.train_dataloader.dataset
-    banks = [(f'{field}.pipeline: {type_name(step)}.bank', step['bank'])
+    banks = [(f'{field}.pipeline: {type_name(step)}.bank',
+              in_fold(step['bank'], each.get('fold')))
              for field, each in datasets('train_dataloader.dataset', dataset)
              for step in steps_of(each.get('pipeline'))
              if type_name(step) in ('InsertLesions', 'PasteLesion')]

@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS, AnnotationError,
                                       Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, in_fold, synthetic_images,
+                                      generation_of, in_fold, is_fold,
+                                      names_of_fold, synthetic_images,
                                       with_modality)
 from mammo_plugins.verification import load_sound_exams
 
@@ -72,9 +73,10 @@ class ExamDataset(BaseDataset):
         extra_roots (Sequence[str]): Further folders that ``file_name`` may lead to by
             an absolute path or by ``..``; otherwise only files below ``data_root`` are
             read. Symbolic links in it are followed. Defaults to none.
-        fold (int, optional): Of a cross-validation: takes the place of ``{fold}`` in
-            ``ann_file``, such as ``annotations/fold_{fold}/train.json``. Defaults to
-            ``None``.
+        fold (int, optional): Of a cross-validation, from 1 on: takes the place of
+            ``{fold}`` in ``ann_file``, such as ``annotations/fold_{fold}/train.json``,
+            in ``data_root`` and in names of the pipeline, such as that of a lesion
+            bank; that none has it is warned of. Defaults to ``None``.
         annotations (dict, optional): What ``ann_file`` would hold, where that is in
             memory and not in a file, as of exams that inference finds; ``ann_file``
             then only names it in messages. Defaults to ``None``.
@@ -87,8 +89,9 @@ class ExamDataset(BaseDataset):
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
         ValueError: If ``target`` or ``partners`` is not one of those named, one of the
-            lists is none, ``ann_file`` has ``{fold}`` and ``fold`` is none, or the
-            pipeline registers breasts that were moved by chance.
+            lists is none, a name has ``{fold}`` and ``fold`` is none, ``fold`` is no
+            integer from 1 on, or the pipeline registers breasts that were moved by
+            chance.
 
     Attributes:
         lesions (dict[str, int]): Lesions in the file by category.
@@ -134,12 +137,28 @@ class ExamDataset(BaseDataset):
         self.extra_roots = extra_roots
         self.fold = fold
         self.annotations = annotations
-        super().__init__(*args, pipeline=steps_of(pipeline), **kwargs)
+        steps = steps_of(pipeline)
+        self._names_of_fold = names_of_fold(steps)
+        super().__init__(*args, pipeline=in_fold(steps, fold), **kwargs)
         check_registration(self.pipeline.transforms)
 
     def _join_prefix(self) -> None:
+        if self.fold is not None:
+            self._check_fold()
         self.ann_file = in_fold(self.ann_file, self.fold)
+        self.data_root = in_fold(self.data_root, self.fold)
         super()._join_prefix()
+
+    def _check_fold(self) -> None:
+        if not is_fold(self.fold):
+            raise ValueError(f'{self.ann_file}: fold is {self.fold!r}; expected its '
+                             'number, from 1 on')
+        if not (self._names_of_fold or names_of_fold([self.ann_file, self.data_root])):
+            print_log(
+                f'{self.ann_file}: fold is {self.fold} and has no effect, for neither '
+                'ann_file, data_root nor the pipeline says {fold}; set ann_file to such '
+                "as 'annotations/fold_{fold}/train.json', or fold to None",
+                logger='current', level=WARNING)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file, unless annotations are in memory.

@@ -64,8 +64,12 @@ def annotation_file(dataset: Mapping[str, Any]) -> str:
             ``fold``.
     """
     name = dataset.get('ann_file') or ''
-    return name and osp.join(dataset.get('data_root') or '',
-                             in_fold(name, dataset.get('fold')))
+    return name and osp.join(_root(dataset), in_fold(name, dataset.get('fold')))
+
+
+def _root(dataset: Mapping[str, Any]) -> str:
+    """Return the folder of a dataset's files, of its fold; '' where it names none."""
+    return in_fold(dataset.get('data_root') or '', dataset.get('fold'))
 
 
 def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
@@ -73,9 +77,9 @@ def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
 
     Args:
         dataset (dict): Its config, with ``data_root``, ``data_prefix`` and, of ours,
-            ``extra_roots``.
+            ``fold`` and ``extra_roots``.
     """
-    root, prefix = dataset.get('data_root') or '', dataset.get('data_prefix') or {}
+    root, prefix = _root(dataset), dataset.get('data_prefix') or {}
     folder = osp.join(root, prefix.get('img') or prefix.get('img_path') or '')
     return ImageRoots(folder, [root, *(dataset.get('extra_roots') or ())])
 

@@ -1,5 +1,5 @@
 """Splits by patient: no patient is ever in two parts."""
-from typing import Dict, Hashable, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -125,17 +125,39 @@ def kfold_patients(patients: Sequence[str],
             for held_out in parts.values()]
 
 
-def in_fold(name: str, fold: Optional[int]) -> str:
+def is_fold(number: Any) -> bool:
+    """Tell whether something is the number of a fold: an integer from 1 on."""
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
+
+
+def names_of_fold(node: Any) -> List[str]:
+    """Return the texts with ``{fold}`` in a part of a config, at any depth."""
+    if isinstance(node, str):
+        return [node] if FOLD in node else []
+    if isinstance(node, dict):
+        node = list(node.values())
+    inner = node if isinstance(node, (list, tuple)) else ()
+    return [name for each in inner for name in names_of_fold(each)]
+
+
+def in_fold(node: Any, fold: Optional[int]) -> Any:
     """Return what a file is called in a fold.
 
     Args:
-        name (str): With ``{fold}``, such as ``annotations/fold_{fold}/train.json``; any
-            other stays as it is.
+        node (str | list | dict): Its name with ``{fold}``, such as
+            ``annotations/fold_{fold}/train.json``, or a part of a config with such
+            names at any depth; all others stay as they are.
         fold (int, optional): Which, from 1 on.
 
     Raises:
         ValueError: If a name with ``{fold}`` comes without one.
     """
-    if FOLD in name and (not isinstance(fold, int) or fold < 1):
-        raise ValueError(f'{name}: fold is {fold!r}; expected its number, from 1 on')
-    return name.replace(FOLD, str(fold))
+    if isinstance(node, dict):
+        return type(node)({key: in_fold(value, fold) for key, value in node.items()})
+    if isinstance(node, (list, tuple)):
+        return type(node)([in_fold(each, fold) for each in node])
+    if not isinstance(node, str):
+        return node
+    if FOLD in node and not is_fold(fold):
+        raise ValueError(f'{node}: fold is {fold!r}; expected its number, from 1 on')
+    return node.replace(FOLD, str(fold))

@@ -1,10 +1,11 @@
 """What is checked of a config before a run."""
 import json
+import re
 
 import pytest
 from mmengine.config import Config
 
-from mammo_plugins.apis.config_checks import (check_annotation_files,
+from mammo_plugins.apis.config_checks import (check_annotation_files, check_folds,
                                               check_no_synthesis, check_outlines,
                                               warn_of_schedule)
 from mammo_plugins.apis.config_loading import ConfigError, load_config
@@ -42,6 +43,66 @@ def test_annotation_files_of_wrapped_datasets(tmp_path):
     cfg.train_dataloader.dataset.dataset.datasets[1] = there
     with pytest.raises(ConfigError, match=r'b.json: no such.*train_dataloader'):
         check_annotation_files(cfg, ['train'])
+
+
+OF_FOLD = dict(fold=1, ann_file='annotations/fold_{fold}/train.json')
+PART = 'train_dataloader.dataset'
+
+
+def folds(train, val=OF_FOLD, test=OF_FOLD, **settings):
+    return Config(dict(train_dataloader=dict(dataset=train),
+                       val_dataloader=dict(dataset=val),
+                       test_dataloader=dict(dataset=test), **settings))
+
+
+@pytest.mark.parametrize('cfg', [
+    folds(OF_FOLD), folds(*[dict(OF_FOLD, fold=7)] * 3),
+    # of no fold: files that all folds share, or made for a fold by its own name
+    folds(dict(datasets=[OF_FOLD, dict(ann_file='a.json', data_root='made_12ab')])),
+    folds(dict(ann_file='a.json'), dict(ann_file='b.json'), dict(ann_file='c.json'))])
+def test_runs_of_one_fold(cfg):
+    check_folds(cfg)
+
+
+@pytest.mark.parametrize('cfg, said', [
+    (folds(dict(OF_FOLD, fold=2)), f'{PART}.fold is 2, val_dataloader.dataset.fold is 1'),
+    (folds(OF_FOLD, dict(OF_FOLD, fold=2)), 'val_dataloader.dataset.fold is 2'),
+    (folds(OF_FOLD, test=dict(OF_FOLD, fold=2)), 'test_dataloader.dataset.fold is 2'),
+    (folds(dict(datasets=dict(a=OF_FOLD, b=dict(
+        fold=2, ann_file='a.json', data_root='made_{fold}')))),
+     f'{PART}.datasets.b.fold is 2'),
+    (folds(dict(type='RepeatDataset', dataset=dict(
+        fold=2, ann_file='a.json', pipeline=dict(
+            order=['paste'], paste=dict(bank='bank_{fold}.npz'))))),
+     f'{PART}.dataset.fold is 2'),
+    (folds(OF_FOLD, optim_wrapper=dict(optimizer=dict(type='SGD')), train_cfg=dict(
+        type='StagedTrainLoop', order=['a'], stages=dict(a=dict(
+            max_epochs=1, train_dataloader=dict(dataset=dict(
+                type='ExamDataset', fold=2)))))),
+     'train_cfg.stages.a.train_dataloader.dataset.fold is 2'),
+    (folds(dict(OF_FOLD, fold=None)), f'{PART}.fold: None; expected the number'),
+    (folds(dict(OF_FOLD, fold=True)), f'{PART}.fold: True; expected the number'),
+    (folds(dict(OF_FOLD, fold='1')), f"{PART}.fold: '1'; expected the number"),
+    (folds(OF_FOLD, dict(OF_FOLD, fold=0)), 'val_dataloader.dataset.fold: 0; expected')])
+def test_runs_of_several_folds(cfg, said):
+    """Trained on fold 2, it would be validated on patients of the training."""
+    with pytest.raises(ConfigError) as error:
+        check_folds(cfg)
+    assert said in str(error.value)
+
+
+def test_the_cure_of_folds_that_differ():
+    """The options that the error names make it a run of that fold."""
+    config = 'configs/nafv/nafv-net_cdd-cesm_10-fold.py'
+    with pytest.raises(ConfigError) as error:
+        check_folds(load_config(config, {f'{PART}.fold': 2}))
+    cure, = re.findall('--cfg-options (.*), or', str(error.value))
+    cfg = load_config(config, {
+        key: int(value) for key, value in (
+            option.split('=') for option in cure.split())})
+    check_folds(cfg)
+    assert [cfg[f'{part}_dataloader'].dataset.fold
+            for part in ('train', 'val', 'test')] == [2, 2, 2]
 
 
 def test_classes_of_plain_mmdet_datasets(tmp_path):

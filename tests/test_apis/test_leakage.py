@@ -143,6 +143,23 @@ def test_a_bank_of_another_fold_is_refused(gan, tmp_path, files, dataset):
         check_banks(gan)
 
 
+def test_a_bank_is_that_of_the_data_sets_fold(gan, tmp_path):
+    """{fold} in its name and in the data root is the fold of the data set."""
+    dataset = gan.train_dataloader.dataset
+    step = dataset.pipeline['insert'] if isinstance(dataset.pipeline, dict) else (
+        dataset.pipeline[1])
+    step.bank = str(tmp_path / 'bank_{fold}.npz')
+    dataset.fold = 2
+    a_bank(tmp_path / 'bank_2.npz', 'a.dcm')
+    check_banks(gan)
+    a_bank(tmp_path / 'bank_2.npz', 'c.dcm')
+    with pytest.raises(ConfigError, match='bank_2.npz: 1 files'):
+        check_banks(gan)
+    dataset.fold = None
+    with pytest.raises(ValueError, match='bank_{fold}.npz: fold is None'):
+        check_banks(gan)
+
+
 def test_files_of_several_training_sets(gan, tmp_path):
     """They are looked up in all that are of the bank's data set."""
     write(tmp_path / 'more/train.json', 'INbreast', [('d.dcm', 'p4', {})])

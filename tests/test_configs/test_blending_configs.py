@@ -160,10 +160,13 @@ def test_rows_train_on_what_their_generators_made():
 
 
 @pytest.mark.parametrize('name', PREPARED)
-def test_preparation_makes_what_is_trained_on(name):
+@pytest.mark.parametrize('fold', [1, 3])
+def test_preparation_makes_what_is_trained_on(name, fold):
     """A bank, a generator and images, each found by what comes after it."""
     cfg = config(name)
-    bank, *training, images = [shlex.split(in_fold(command, 1))
+    for part in parts_of(cfg):
+        part.fold = fold
+    bank, *training, images = [shlex.split(in_fold(command, fold))
                                for command in cfg.preparation]
 
     def after(words, flag):
@@ -171,11 +174,13 @@ def test_preparation_makes_what_is_trained_on(name):
 
     original, synthetic = parts_of(cfg)
     assert bank[2] == annotation_file(original)
-    assert Path(after(images, '--out')) == Path(synthetic.data_root)
+    assert Path(after(images, '--out')) == Path(in_fold(
+        synthetic.data_root, synthetic.fold))
     gan = read(Path(images[2]).relative_to('configs'))
     dataset = gan.train_dataloader.dataset
+    dataset.fold = fold
     assert annotation_file(dataset) == bank[2]
-    assert dataset.pipeline.paste.bank == after(bank, '--out')
+    assert in_fold(dataset.pipeline.paste.bank, fold) == after(bank, '--out')
     assert after(images, '--count') == '200'
     for train, in [training] if training else []:
         assert train[2] == images[2]

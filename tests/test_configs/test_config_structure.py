@@ -137,6 +137,24 @@ def test_bases_copy_nothing():
     assert not {name: keys for name, keys in found.items() if keys}
 
 
+def evaluators(node):
+    """The settings of evaluators in a part of a config, those of stages included."""
+    if isinstance(node, dict):
+        yield from (key for key in node if 'evaluator' in key)
+        node = list(node.values())
+    for inner in node if isinstance(node, (list, tuple)) else ():
+        yield from evaluators(inner)
+
+
+def test_schedules_evaluate_nothing():
+    """What is measured is the task's, whatever it is trained by."""
+    schedules = [name for name in BASES if '/schedules/' in name]
+    found = {name: list(evaluators(Config.fromfile(
+        CONFIGS / name, import_custom_modules=False).to_dict())) for name in schedules}
+    assert schedules and not {name: keys for name, keys in found.items() if keys}
+    assert list(evaluators(dict(stages=dict(a=[dict(val_evaluator={})]))))
+
+
 def test_rows_name_settings():
     """Options of an ablation's rows name each setting, never the number of one."""
     keys = [key for name in ABLATIONS

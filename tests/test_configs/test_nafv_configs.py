@@ -98,6 +98,18 @@ def test_models_of_siblings(name):
         ours.val_dataloader.dataset.get('fold') == 1)
 
 
+@pytest.mark.parametrize('name', ALL)
+def test_masses_are_validated_alone_while_they_are_learned(name):
+    """No stage of segmentation asks for the AUC of a head that has not learned."""
+    cfg = read(f'nafv/{name}.py')
+    first, second = stages_of(cfg)
+    assert (first.name, second.name) == ('segmentation', 'classification')
+    assert {key for key, metric in first.val_evaluator['metrics'].items()
+            if metric} == {'segmentation'}
+    assert second.val_evaluator is None  # the run's
+    assert set(cfg.val_evaluator.metrics) == {'malignancy', 'segmentation'}
+
+
 def test_schedule_is_that_of_the_paper():
     cfg = Config.fromfile(ROOT / 'nafv-net_cdd-cesm.py')
     first, second = stages_of(cfg)

@@ -1,9 +1,14 @@
 import json
+from pathlib import Path
 
 import pytest
+from mmcv.transforms import BaseTransform
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.engine.data_configs import annotation_file
+from mammo_plugins.engine.data_configs import annotation_file, image_roots
+from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
 
@@ -16,7 +21,7 @@ def build(root, **options):
     return ExamDataset(
         data_root=str(root),
         ann_file=options.pop('ann_file', 'annotations/train.json'),
-        pipeline=[],
+        pipeline=options.pop('pipeline', []),
         **options)
 
 
@@ -218,10 +223,62 @@ def test_the_fold_is_a_field(phantom_root, train_json):
         assert len(dataset) == images
         config = dict(data_root=str(phantom_root), ann_file=name, fold=fold)
         assert dataset.ann_file == annotation_file(config)
-    for fold in (None, 0, '1'):
+    for fold in (None, 0, '1', True, 1.):
         with pytest.raises(ValueError, match='made_.*fold is'):
             build(phantom_root, ann_file=name, fold=fold)
-    assert len(build(phantom_root, fold=3)) == 24  # of a file that names none
+
+
+def test_a_fold_that_no_name_has(phantom_root, caplog, monkeypatch):
+    """It is the same data in each fold, which is said."""
+    logger = MMLogger.get_current_instance()
+    monkeypatch.setattr(logger, 'handlers', [caplog.handler])
+    assert len(build(phantom_root)) == 24 and 'fold' not in caplog.text
+    assert len(build(phantom_root, fold=3)) == 24
+    assert 'train.json: fold is 3 and has no effect' in caplog.text
+    for fold in (True, 0, 1.5):
+        with pytest.raises(ValueError, match=f'fold is {fold}; expected its number'):
+            build(phantom_root, fold=fold)
+
+
+def test_the_fold_of_the_data_root(phantom_root, tmp_path):
+    """Files and images lie in it; so do those of configs that checks look at."""
+    (tmp_path / 'made_2').symlink_to(phantom_root)
+    made = str(tmp_path / 'made_{fold}')
+    config = dict(data_root=made, ann_file='annotations/train.json', fold=2)
+    dataset = build(made, fold=2)
+    root = str(tmp_path / 'made_2')
+    assert dataset.ann_file == annotation_file(config) == f'{root}/{config["ann_file"]}'
+    image = dataset.get_data_info(0)['views']['main']['img_path']
+    assert image.startswith(root) and Path(image).is_file()
+    assert dataset.roots.path('a.png') == image_roots(config).path('a.png') == (
+        f'{root}/a.png')
+    with pytest.raises(ValueError, match='made_{fold}.*fold is None'):
+        build(made)
+
+
+@TRANSFORMS.register_module()
+class FileOfFold(BaseTransform):
+    """A step that reads a file, as PasteLesion reads its bank."""
+
+    def __init__(self, bank):
+        self.bank = bank
+
+    def transform(self, results):
+        """Nothing."""
+        return results
+
+
+@pytest.mark.parametrize('pipeline', [
+    [dict(type='FileOfFold', bank='bank_{fold}.npz')],
+    dict(order=['paste'], paste=dict(type='FileOfFold', bank='bank_{fold}.npz'))])
+def test_the_fold_of_a_file_in_the_pipeline(phantom_root, pipeline):
+    with DefaultScope.overwrite_default_scope('mammo'):
+        dataset = build(phantom_root, pipeline=pipeline, fold=2)
+    step, = dataset.pipeline.transforms
+    assert step.bank == 'bank_2.npz'
+    assert 'bank_{fold}.npz' in str(pipeline)  # the config stays as it is
+    with pytest.raises(ValueError, match='bank_{fold}.npz: fold is None'):
+        build(phantom_root, pipeline=pipeline)
 
 
 def test_the_rest_of_the_categories(tmp_path, phantom_root):

@@ -100,6 +100,32 @@ def test_a_file_of_one_fold_is_for_no_other(setup, tmp_path, run_tool):
         done.err.splitlines()[-1])
 
 
+def test_names_with_the_fold_are_of_each(setup, tmp_path, run_tool):
+    """What preparation does not make may have been made for each fold before."""
+    config, _ = setup
+    config.write_text(config.read_text() + (
+        "data.update(data_root='made_{fold}', ann_file='train.json', pipeline=[\n"
+        "    dict(type='PasteLesion', bank='my_bank_fold_{fold}.npz')])\n"))
+    out = tmp_path / 'out'
+    assert run_tool(TOOL, config, '--work-dir', out).returncode == 0
+    for fold in RECALLS:
+        cfg = Config.fromfile(out / f'fold_{fold}/detector.py')
+        dataset = cfg.train_dataloader.dataset
+        assert annotation_file(dataset) == f'made_{fold}/train.json'
+        assert dataset.fold == fold
+        assert dataset.pipeline[0].bank == 'my_bank_fold_{fold}.npz'
+
+
+@pytest.mark.parametrize('name', ['made_fold_{fold}', 'made_fold_1'])
+def test_parts_by_either_name(parts, name):
+    """With {fold} or the number of the config's own fold, parts have one key."""
+    first = parts()
+    parts.config.write_text(parts.config.read_text().replace('made_fold_1', name))
+    other = parts(work_dir='other')
+    assert other['images'] == first['images']
+    assert f"data_root='{other['images']}/'" in other['detector']
+
+
 def test_mean_and_spread(setup, tmp_path, run_tool):
     """The sample standard deviation of the folds that have the figure."""
     config, _ = setup
@@ -143,6 +169,8 @@ def test_what_is_done_is_not_done_again(setup, tmp_path, run_tool, monkeypatch):
     (('--jobs', '0'), 'expected at least 1'),
     (('--cfg-options', 'test_dataloader.dataset.ann_file=annotations/test.json'),
      'expected one of a fold'),
+    (('--cfg-options', 'train_dataloader.dataset.fold=2'),
+     'train_dataloader.dataset.fold is 2, test_dataloader.dataset.fold is 1'),
     (('--cfg-options', 'test_dataloader.dataset.data_root=no/such'),
      'expected at least two folds'),
 ])
@@ -191,6 +219,8 @@ def test_data_sets_by_name_are_of_their_fold(setup, tmp_path, run_tool):
     made = images[images.index('--out') + 1]
     assert re.fullmatch(r'data/inbreast_poisson_fold_2_[0-9a-f]{8}', made)
     assert parts.synthetic.data_root == made + '/'
+    # by its key it is of this fold alone, and no fold is left without effect
+    assert (parts.synthetic.fold, parts.original.fold) == (None, 2)
     assert annotation_file(parts.original) == bank[1]
 
 

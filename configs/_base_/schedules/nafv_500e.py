@@ -15,7 +15,6 @@ train_cfg = dict(
                 optimizer=dict(type='SGD', lr=0.01, weight_decay=0.0001, momentum=0.9)),
             val_begin=100,
             val_interval=1,
-            val_evaluator=dict(metrics=dict(malignancy=None)),
             save_best='segmentation/dice'),
         classification=dict(
             max_epochs=300,

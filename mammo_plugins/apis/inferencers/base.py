@@ -20,6 +20,7 @@ from mammo_plugins.datasets import ExamDataset, LoadMammogram, PatchDataset
 from mammo_plugins.io import ReadingLimits
 from mammo_plugins.registry import DATASETS, INFERENCERS
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
+from mammo_plugins.structures import in_fold
 from mammo_plugins.structures.exam_files import (FoundExams, Paths, find_exams,
                                                  paths_of)
 from mammo_plugins.structures.multi_view_data_sample import views_of
@@ -290,7 +291,8 @@ class ExamInferencer(TrainedModel, ABC):
         for key in ('labels', 'complete', 'data_prefix'):
             cfg.pop(key, None)
         # what a phantom is without its lesions is for evaluation alone
-        cfg.pipeline = without_step(cfg.pipeline, 'LoadPhantomNormal')
+        cfg.pipeline = in_fold(
+            without_step(cfg.pipeline, 'LoadPhantomNormal'), cfg.pop('fold', None))
         for step in loading_steps(cfg.pipeline):
             step['cache_dir'] = str(exam.loader.cache.folder)
         with DATASETS.switch_scope_and_registry(self.scope):
