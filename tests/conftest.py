@@ -77,9 +77,19 @@ def run_tool(monkeypatch, capsys):
     return run
 
 
+TESTS = Path(__file__).parent
+SLOW = {line for line in (TESTS / 'slow_tests.txt').read_text().splitlines()
+        if not line.startswith('#')}
+
+
 def pytest_collection_modifyitems(items):
-    """Begin with what is long, so that no worker ends with it alone."""
-    items.sort(key=lambda item: 'test_training' not in item.path.parts)
+    """Mark what is slow, and begin with it, so that no worker ends with it alone."""
+    for item in items:
+        name = getattr(item, 'originalname', item.name)
+        if f'{item.path.relative_to(TESTS).as_posix()}::{name}' in SLOW:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: (
+        'test_training' not in item.path.parts, not item.get_closest_marker('slow')))
 
 
 IDENTITY = ('Secretname', 'PID-7788', '19610203')

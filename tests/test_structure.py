@@ -341,3 +341,14 @@ def test_one_place_reads_and_writes_arrays():
              if re.search(r'np\.(load|savez\w*|save)\(|write_array\(',
                           path.read_text(encoding='utf-8'))}
     assert calls == {f'{PACKAGE}/io/arrays.py'}
+
+
+def test_slow_tests_are_there():
+    """What make test-fast leaves out is named as it is."""
+    listed = [line for line in (ROOT / 'tests/slow_tests.txt').read_text().splitlines()
+              if not line.startswith('#')]
+    found = {f'{path.relative_to(ROOT / "tests").as_posix()}::{node.name}'
+             for path in sources('tests') for node in ast.walk(ast.parse(
+                 path.read_text(encoding='utf-8')))
+             if isinstance(node, ast.FunctionDef)}
+    assert listed == sorted(set(listed)) and not set(listed) - found

@@ -9,12 +9,12 @@ from mmengine.logging import print_log
 from mammo_plugins.registry import DATASETS
 from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS, AnnotationError,
                                       Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, in_fold, is_fold,
-                                      names_of_fold, synthetic_images,
-                                      with_modality)
+                                      generation_of, in_fold, names_of_fold,
+                                      synthetic_images, with_modality)
 from mammo_plugins.verification import load_sound_exams
 
 from .categories import NO_CLASS, category_labels, check_lists, without_rest
+from .folds import check_fold
 from .label_rule import LabelRule
 from .pipeline import Pipeline, steps_of
 from .transforms.random_geometry import check_registration
@@ -143,22 +143,11 @@ class ExamDataset(BaseDataset):
         check_registration(self.pipeline.transforms)
 
     def _join_prefix(self) -> None:
-        if self.fold is not None:
-            self._check_fold()
+        check_fold(self.ann_file, self.fold, bool(
+            self._names_of_fold or names_of_fold([self.ann_file, self.data_root])))
         self.ann_file = in_fold(self.ann_file, self.fold)
         self.data_root = in_fold(self.data_root, self.fold)
         super()._join_prefix()
-
-    def _check_fold(self) -> None:
-        if not is_fold(self.fold):
-            raise ValueError(f'{self.ann_file}: fold is {self.fold!r}; expected its '
-                             'number, from 1 on')
-        if not (self._names_of_fold or names_of_fold([self.ann_file, self.data_root])):
-            print_log(
-                f'{self.ann_file}: fold is {self.fold} and has no effect, for neither '
-                'ann_file, data_root nor the pipeline says {fold}; set ann_file to such '
-                "as 'annotations/fold_{fold}/train.json', or fold to None",
-                logger='current', level=WARNING)
 
     def load_data_list(self) -> List[dict]:
         """Read the annotation file, unless annotations are in memory.

@@ -32,7 +32,7 @@ from mammo_plugins.visualization import ViewPanel, draw_four_view
 from ..config_loading import ConfigError
 from ..nipple_locator import NippleLocator
 from ..trained_model import TrainedModel, loading_steps, without_step
-from .loaded_exam import LoadedExam
+from .loaded_exam import LoadedExam, common_folder
 from .prediction_writer import PredictionWriter, files_digest
 
 
@@ -186,7 +186,7 @@ class ExamInferencer(TrainedModel, ABC):
             ConfigError: If ``out_dir`` holds results of another run.
         """
         path = paths_of(path)  # once: it may be read only once
-        root = _common_folder(path)
+        root = common_folder(path)
         info = dict(
             format='mammo_plugins predictions',
             version=__version__,
@@ -389,13 +389,6 @@ class ExamInferencer(TrainedModel, ABC):
         name = f'{exam.key}{suffix}.png'
         draw_four_view(panels, out_dir / name, exam.title(text))
         return name
-
-
-def _common_folder(paths: Sequence[Path]) -> Path:
-    """Return the folder that names in the predictions are relative to."""
-    folders = [path if path.is_dir() else path.parent for path in paths]
-    return folders[0] if len(folders) == 1 else Path(os.path.commonpath(
-        [folder.absolute() for folder in folders]))
 
 
 def _skipped(root: Path, file: Path, reason: str) -> dict:

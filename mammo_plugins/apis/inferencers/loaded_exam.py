@@ -1,4 +1,5 @@
 """An exam between its files and a model."""
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
@@ -197,3 +198,14 @@ def probability_of(sample: BaseDataElement) -> float:
         sample (BaseDataElement): With ``pred_score`` (2, ).
     """
     return round(float(sample.pred_score[1]), 6)
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """Return the folder that names in the predictions are relative to.
+
+    Args:
+        paths (Sequence[Path]): Files and folders of exams.
+    """
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    return folders[0] if len(folders) == 1 else Path(os.path.commonpath(
+        [folder.absolute() for folder in folders]))

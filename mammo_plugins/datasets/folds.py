@@ -1,0 +1,27 @@
+"""The fold of a data set."""
+from logging import WARNING
+from typing import Any
+
+from mmengine.logging import print_log
+
+from mammo_plugins.structures import is_fold
+
+
+def check_fold(ann_file: str, fold: Any, named: bool) -> None:
+    """Raise ``ValueError`` for what is no fold, warn of one without effect.
+
+    Args:
+        ann_file (str): Names the data set.
+        fold (int, optional): From 1 on; ``None`` for none.
+        named (bool): Whether a setting of the data set says ``{fold}``.
+    """
+    if fold is None:
+        return
+    if not is_fold(fold):
+        raise ValueError(f'{ann_file}: fold is {fold!r}; expected its number, from 1 on')
+    if not named:
+        print_log(
+            f'{ann_file}: fold is {fold} and has no effect, for neither ann_file, '
+            'data_root nor the pipeline says {fold}; set ann_file to such as '
+            "'annotations/fold_{fold}/train.json', or fold to None",
+            logger='current', level=WARNING)
