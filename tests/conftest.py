@@ -83,13 +83,12 @@ SLOW = {line for line in (TESTS / 'slow_tests.txt').read_text().splitlines()
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what is slow, and begin with it, so that no worker ends with it alone."""
+    """Mark what is slow; begin with trainings, so that no worker ends with one alone."""
     for item in items:
         name = getattr(item, 'originalname', item.name)
         if f'{item.path.relative_to(TESTS).as_posix()}::{name}' in SLOW:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: (
-        'test_training' not in item.path.parts, not item.get_closest_marker('slow')))
+    items.sort(key=lambda item: 'test_training' not in item.path.parts)
 
 
 IDENTITY = ('Secretname', 'PID-7788', '19610203')

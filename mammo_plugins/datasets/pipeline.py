@@ -46,13 +46,15 @@ def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
     steps = {}
     for name in _names(pipeline):
         step = pipeline[name]
-        if step is None:
-            continue
         if name not in order:
             near = difflib.get_close_matches(name, order, n=1)
-            hint = f'; did you mean {near[0]}?' if near else ''
-            raise ValueError(f'{name}: no such step in {ORDER}, which is {list(order)}'
-                             f'{hint or "; set that too to add a step"}')
+            hint = f'did you mean {near[0]}?' if near else (
+                'set that too to add a step; to leave one out, keep its name there and '
+                f'say {name}=None')
+            raise ValueError(
+                f'{name}: no such step in {ORDER}, which is {list(order)}; {hint}')
+        if step is None:
+            continue
         if isinstance(step, Mapping) and 'type' not in step:
             raise ValueError(f'{name}: a step without a type, and none to inherit')
         if not isinstance(step, Mapping) and not callable(step):

@@ -36,8 +36,8 @@ def test_lists_are_as_before():
 
 def test_a_child_exchanges_and_adds_by_name(tmp_path):
     """Also through a config that MMEngine has written, whose keys are sorted."""
-    (tmp_path / 'base.py').write_text(f'pipeline = {dict(order=["b", "x", "a"], **STEPS)}'
-                                      .replace("'c': {'type': 'C'}", "'c': None"))
+    base = dict(a=STEPS['a'], b=STEPS['b'], order=['b', 'x', 'a'])
+    (tmp_path / 'base.py').write_text(f'pipeline = {base}')
     (tmp_path / 'child.py').write_text(
         "_base_ = './base.py'\n"
         "pipeline = dict(a=dict(size=3), x=dict(type='X'), b=None)")
@@ -49,6 +49,7 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
 @pytest.mark.parametrize('change, said', [
     (dict(d=dict(type='D')), "d: no such step in order, which is ['a', 'b', 'c']; set"),
     (dict(bb=dict(type='B')), 'did you mean b?'),
+    (dict(bb=None), 'bb: no such step in order'),
     (dict(order=None), 'order: None; expected the names'),
     (dict(order='abc'), "order: 'abc'; expected the names"),
     (dict(order=['a', 'b', 'c', 'a']), "order: 'a' is there twice"),

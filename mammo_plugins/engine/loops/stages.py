@@ -213,9 +213,12 @@ def stages_of(cfg: Mapping[str, Any]) -> List[Stage]:
         return []
     others = sorted(set(train_cfg) - {'type', 'stages', 'order'})
     if others:
+        named = ', '.join(f'train_cfg.stages.{name}.{others[0]}'
+                          for name in train_cfg.get('order') or ())
         raise StageError(
-            f'train_cfg.{others[0]}: {LOOP} has no such setting, a stage has; if '
-            'it comes from a base config, write train_cfg=dict(_delete_=True, ...)')
+            f'train_cfg.{others[0]}: {LOOP} has no such setting, a stage has: set '
+            f'{named}; if it comes from a base config, write '
+            'train_cfg=dict(_delete_=True, ...)')
     defaults = {key: cfg.get(key) for key in DEFAULTS}
     return [stage for stage in parse_stages(
         train_cfg.get('stages') or {}, train_cfg.get('order') or (), defaults)
