@@ -128,8 +128,8 @@ def test_before_the_first_batch_of_training(setting, said, small, refused):
     ('train_dataloader.dataset.pipeline=None', 'pipeline: None; expected a list'),
     ('train_dataloader.dataset.pipeline=[3]', 'pipeline.0: 3; expected a dict'),
     ('train_dataloader.dataset.pipeline.99.type=x', 'pipeline.99: no such step'),
-    ('param_scheduler.9.begin=1', 'param_scheduler.9.begin: does not fit'),
-    ('randomness.seed.a=3', 'randomness.seed.a: does not fit the config'),
+    ('param_scheduler.9.begin=1', 'param_scheduler.9.begin: param_scheduler is a list of 2'),
+    ('randomness.seed.a=3', 'randomness.seed.a: randomness.seed is 0, which has no settings'),
     ('optim_wrapper.optimizer.type=AdamV', 'there is no optimizer AdamV; did you mean'),
     ('=3', 'has an empty name before ='), ('train_cfg..max_epochs=3', 'an empty name'),
 ])
