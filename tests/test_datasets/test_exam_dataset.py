@@ -8,7 +8,6 @@ from mmengine.registry import DefaultScope
 
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.engine.data_configs import annotation_file, image_roots
-from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 
 
@@ -256,7 +255,6 @@ def test_the_fold_of_the_data_root(phantom_root, tmp_path):
         build(made)
 
 
-@TRANSFORMS.register_module()
 class FileOfFold(BaseTransform):
     """A step that reads a file, as PasteLesion reads its bank."""
 
@@ -269,8 +267,8 @@ class FileOfFold(BaseTransform):
 
 
 @pytest.mark.parametrize('pipeline', [
-    [dict(type='FileOfFold', bank='bank_{fold}.npz')],
-    dict(order=['paste'], paste=dict(type='FileOfFold', bank='bank_{fold}.npz'))])
+    [dict(type=FileOfFold, bank='bank_{fold}.npz')],
+    dict(order=['paste'], paste=dict(type=FileOfFold, bank='bank_{fold}.npz'))])
 def test_the_fold_of_a_file_in_the_pipeline(phantom_root, pipeline):
     with DefaultScope.overwrite_default_scope('mammo'):
         dataset = build(phantom_root, pipeline=pipeline, fold=2)
