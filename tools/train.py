@@ -3,6 +3,7 @@ import os
 
 from mmengine.runner import Runner
 
+from mammo_plugins.apis.acceleration import PRECISIONS, accelerate
 from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               check_batches, check_complete,
                                               check_folds, check_lengths,
@@ -12,7 +13,6 @@ from mammo_plugins.apis.config_checks import (check_annotation_files,
                                               warn_of_shared_parts)
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
-from mammo_plugins.apis.mixed_precision import enable_amp
 from mammo_plugins.apis.work_dir import begin_training
 from mammo_plugins.cli.arguments import add_run_arguments, parser
 from mammo_plugins.cli.errors import user_errors
@@ -33,7 +33,16 @@ def parse_args():
     arguments.add_argument('config', help='config file')
     add_run_arguments(arguments)
     arguments.add_argument(
-        '--amp', action='store_true', help='train with mixed precision')
+        '--precision', choices=PRECISIONS,
+        help='number format (default: acceleration.precision of the config, "auto": '
+        'bf16 on a GPU that has it, else fp32)')
+    arguments.add_argument(
+        '--amp', action='store_const', dest='precision', const='fp16',
+        help='the same as --precision fp16')
+    arguments.add_argument(
+        '--compile', action='store_true',
+        help='compile backbones and necks: the first steps take minutes, the others '
+        'less time, on a GPU')
     arguments.add_argument(
         '--auto-scale-lr',
         action='store_true',
@@ -56,8 +65,7 @@ def main() -> None:
         cfg = prepare_run(args)
         check_complete(cfg, 'train')
         check_folds(cfg)
-        if args.amp:
-            enable_amp(cfg)
+        accelerate(cfg, args.precision, args.compile)
         if args.auto_scale_lr:
             if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
                 raise ConfigError(

@@ -17,6 +17,9 @@ default_hooks = dict(
     unreadable_images=dict(type='UnreadableImagesHook'),
     evaluation_output=dict(type='EvaluationOutputHook'))
 
+# how a training uses the machine; docs/how_to/faster_training.md
+acceleration = dict(precision='auto', compile=False, activation_checkpointing=False)
+
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

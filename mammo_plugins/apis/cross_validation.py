@@ -20,9 +20,9 @@ from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.structures import in_fold, names_of_fold
 
 from .config_checks import check_folds
+from .acceleration import accelerate
 from .config_loading import ConfigError, load_config
 from .experiments import ROOT, ToolRunner, check_settings
-from .mixed_precision import enable_amp
 
 
 def tested(cfg: Config) -> ConfigDict:
@@ -156,7 +156,7 @@ class Fold:
             ConfigError: If it names a file of the fold that it is written for.
         """
         if self.amp:
-            enable_amp(cfg)
+            accelerate(cfg, 'fp16')
         settings = cfg.to_dict()
         settings.pop('preparation', None)
         text = Config({key: self._in_fold(value)

@@ -23,6 +23,8 @@ _DEFAULT_TYPES = dict(val_cfg='ValLoop', test_cfg='TestLoop',
                       optim_wrapper='OptimWrapper', log_processor='LogProcessor')
 # parts without a type
 _PLAIN = dict(
+    acceleration={'precision', 'channels_last', 'compile', 'pad_to',
+                  'activation_checkpointing'},
     auto_scale_lr={'enable', 'base_batch_size'},
     randomness={'seed', 'diff_rank_seed', 'deterministic'},
     env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'})

@@ -3,7 +3,7 @@ from mmengine.config import Config
 
 from mammo_plugins.apis.config_checks import check_annotation_files, warn_of_schedule
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.apis.mixed_precision import enable_amp
+from mammo_plugins.apis.acceleration import accelerate
 from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.loops import StageError, stages_of
 
@@ -64,7 +64,7 @@ def test_schedules_of_stages(cfg, capsys):
 
 def test_mixed_precision_of_stages(cfg, monkeypatch):
     monkeypatch.setattr('torch.cuda.is_available', lambda: True)
-    enable_amp(cfg)
+    accelerate(cfg, 'fp16')
     for stage in stages_of(Config.fromstring(cfg.pretty_text, '.py')):
         assert stage.optim_wrapper.type == 'AmpOptimWrapper'
         assert stage.optim_wrapper.loss_scale == 'dynamic'

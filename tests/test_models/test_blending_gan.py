@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from mammo_plugins.apis.mixed_precision import enable_amp
+from mammo_plugins.apis.acceleration import accelerate
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
 from mammo_plugins.models import (NoiseGenerator, PatchDiscriminator,
                                   UNetGenerator)
@@ -385,7 +385,7 @@ def test_mixed_precision_is_for_each_optimiser(monkeypatch):
     """--amp of tools/train.py."""
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     cfg = Config.fromfile('configs/blending/blending-gan_phantom.py')
-    enable_amp(cfg)
+    accelerate(cfg, 'fp16')
     assert set(cfg.optim_wrapper) == {'constructor', 'generator', 'discriminator'}
     for part in ('generator', 'discriminator'):
         assert cfg.optim_wrapper[part].type == 'AmpOptimWrapper'

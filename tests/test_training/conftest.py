@@ -1,13 +1,32 @@
 """Exams to learn from, and what chance is."""
+import os
+
 import numpy as np
 import pytest
+from mmengine.runner import Runner
 
+from mammo_plugins.apis.acceleration import accelerate
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  box_iou, froc_curve,
                                                  match_detections,
                                                  recall_at_fppi)
 from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
                                    write_phantom_dataset)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _precision():
+    """``PRECISION=bf16 pytest tests/test_training`` trains all in bfloat16."""
+    precision, build = os.environ.get('PRECISION'), Runner.from_cfg
+
+    def from_cfg(cfg):
+        accelerate(cfg, precision)
+        return build(cfg)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if precision:
+            patch.setattr(Runner, 'from_cfg', from_cfg)
+        yield
 
 
 @pytest.fixture(scope='session')

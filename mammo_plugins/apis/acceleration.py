@@ -1,0 +1,95 @@
+"""How a training makes use of a GPU: number format, kernels, memory."""
+from typing import Iterator, Optional
+
+import torch
+from mmengine.config import Config, ConfigDict
+
+from mammo_plugins.registry import type_name
+
+from .config_loading import ConfigError
+
+PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
+# what each number format asks of an optimiser's wrapper
+_WRAPPERS = dict(
+    bf16=dict(type='mammo.BFloat16OptimWrapper'),
+    fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
+    fp32=dict(type='OptimWrapper'))
+_FUSED = ('SGD', 'Adam', 'AdamW')
+
+
+def best_precision() -> str:
+    """Return the number format that is best on this machine: 'bf16' or 'fp32'.
+
+    bfloat16 has the range of float32 and needs no scaling of losses, but GPUs before
+    Ampere only emulate it.
+    """
+    fast = (torch.cuda.is_available()
+            and torch.cuda.is_bf16_supported(including_emulation=False))
+    return 'bf16' if fast else 'fp32'
+
+
+def accelerate(cfg: Config, precision: Optional[str] = None,
+               compile: bool = False) -> None:
+    """Prepare a config for the machine that trains it.
+
+    ``cfg.acceleration`` says how: ``precision``, and the arguments of
+    :class:`~mammo_plugins.engine.hooks.AccelerationHook`. On a GPU the optimisers are
+    PyTorch's fused ones.
+
+    Args:
+        cfg (Config): Changed in place, with the number format that was chosen.
+        precision (str, optional): One of :data:`PRECISIONS`, in place of the config's.
+            'auto' is :func:`best_precision`, and leaves alone a wrapper of another
+            type than ``OptimWrapper``.
+        compile (bool): Whether to compile, whatever the config says. Defaults to
+            False.
+
+    Raises:
+        ConfigError: If the precision is unknown, or not possible here.
+    """
+    settings = dict(cfg.get('acceleration') or {})
+    if compile:
+        settings['compile'] = True
+    precision = precision or settings.get('precision') or 'auto'
+    if precision not in PRECISIONS:
+        raise ConfigError(f'acceleration.precision: {precision!r}; expected one of '
+                          f'{", ".join(PRECISIONS)}')
+    on_gpu = torch.cuda.is_available()
+    if precision == 'fp16' and not on_gpu:
+        raise ConfigError('--precision fp16 (--amp): float16 needs a GPU and there is '
+                          'none here; train with --precision fp32 or bf16')
+    for wrapper in _optim_wrappers(cfg):
+        wrapper.setdefault('type', 'OptimWrapper')
+        kind = type_name(wrapper)
+        if precision == 'auto':
+            if kind == 'OptimWrapper':
+                wrapper.update(_WRAPPERS[best_precision()])
+        elif kind not in map(type_name, _WRAPPERS.values()):
+            raise ConfigError(
+                f'optim_wrapper.type: {wrapper.type} has a number format of its own; expected '
+                f'OptimWrapper with --precision {precision}')
+        else:
+            for key in ('loss_scale', 'dtype'):
+                wrapper.pop(key, None)
+            wrapper.update(_WRAPPERS[precision])
+        if on_gpu and wrapper.optimizer.get('type') in _FUSED:
+            wrapper.optimizer.setdefault('fused', True)
+    settings['precision'] = best_precision() if precision == 'auto' else precision
+    cfg.acceleration = settings
+    hook = {key: value for key, value in settings.items() if key != 'precision'}
+    # a config that a training has written has its own already
+    others = [each for each in cfg.get('custom_hooks') or ()
+              if type_name(each) != 'AccelerationHook']
+    cfg.custom_hooks = [*others, dict(hook, type='mammo.AccelerationHook')]
+
+
+def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
+    """Yield all optimisers' wrappers of a config, of stages and of parts too."""
+    stages = cfg.train_cfg.get('stages') or {}
+    own = [stage.optim_wrapper for stage in stages.values()
+           if stage.get('optim_wrapper')]
+    for wrapper in [cfg.optim_wrapper, *own]:
+        # several optimisers, each of a part of the model
+        parts = [part for part in wrapper.values()
+                 if isinstance(part, dict) and 'optimizer' in part]
+        yield from parts or [wrapper]

@@ -1,0 +1,291 @@
+"""What a training step costs, by number format and with compiled kernels."""
+import copy
+import gc
+import time
+from types import SimpleNamespace
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmdet.models import BaseDetector
+from mmdet.structures import DetDataSample
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.structures import InstanceData, PixelData
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
+
+from mammo_plugins.engine.hooks import AccelerationHook
+from mammo_plugins.engine.pretrained import drop_pretrained_files
+from mammo_plugins.models.multi_view import StagedModel
+from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import ROLES
+from mammo_plugins.structures.multi_view_data_sample import views_of
+from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
+                                   demo_tri_view_inputs)
+
+from .acceleration import accelerate
+from .config_loading import ConfigError
+
+WARM_UP = 3
+
+
+class Way(NamedTuple):
+    """One way to train.
+
+    Attributes:
+        name (str): For the table.
+        precision (str, optional): As in :func:`accelerate`; ``None`` is MMEngine's plain
+            float32 training.
+        settings (dict): Of ``acceleration``.
+    """
+    name: str
+    precision: Optional[str]
+    settings: dict
+
+
+class Step(NamedTuple):
+    """What was measured of one way.
+
+    Attributes:
+        seconds (float): Median of a step.
+        first (float): Of the first step, in which kernels are chosen and compiled.
+        memory (int): Most bytes that PyTorch reserved on the GPU; 0 on a CPU.
+        losses (list[float]): Of the steps.
+    """
+    seconds: float
+    first: float
+    memory: int
+    losses: List[float]
+
+
+def ways(precisions: Sequence[str], compile: bool) -> List[Way]:
+    """Return MMEngine's plain float32 and the given precisions, compiled too."""
+    made = [Way('fp32, plain', None, {})]
+    made += [Way(each, each, {}) for each in precisions]
+    if compile:
+        made += [Way(f'{each}, compiled', each, dict(compile=True))
+                 for each in precisions]
+    return made
+
+
+def roles_of(model: nn.Module) -> Tuple[str, ...]:
+    """Return which views a sample of a detector has, empty for a single one."""
+    if isinstance(model, StagedModel):
+        return ROLES
+    auxiliary = getattr(model, 'auxiliary', None)
+    return ('main', auxiliary) if auxiliary else ()
+
+
+def made_batch(roles: Sequence[str], size: Sequence[int], number: int,
+               seed: int = 0) -> dict:
+    """Return a batch of noise with two masses on each image.
+
+    Args:
+        roles (Sequence[str]): Of :func:`roles_of`.
+        size (Sequence[int]): (H, W) of the images.
+        number (int): Samples.
+        seed (int): Of pixels and masses. Defaults to 0.
+    """
+    samples = []
+    while len(samples) < number:
+        images = demo_exam(size, seed + len(samples))
+        samples += (demo_tri_view_inputs if roles else demo_single_view_inputs)(images)
+    generator = torch.Generator().manual_seed(seed)
+    for sample in samples:
+        if roles:
+            sample['inputs'] = {role: sample['inputs'][role] for role in roles}
+            for role in set(ROLES) - set(roles):
+                sample['data_samples'].pop(role)
+        for view in views_of(sample['data_samples']):
+            _add_masses(view, generator)
+    return pseudo_collate(samples[:number])
+
+
+def _add_masses(view: DetDataSample, generator: torch.Generator) -> None:
+    height, width = view.img_shape[:2]
+    # 3 to 8% of the image's height, as masses are
+    sides = height * (0.03 + 0.05 * torch.rand(2, 2, generator=generator))
+    centres = (torch.tensor([width, height])
+               * (0.2 + 0.6 * torch.rand(2, 2, generator=generator)))
+    boxes = torch.cat([centres - sides / 2, centres + sides / 2], 1)
+    view.gt_instances = InstanceData(
+        bboxes=boxes, labels=torch.zeros(2, dtype=torch.long))
+    lesions = torch.zeros(1, height, width, dtype=torch.uint8)
+    for left, top, right, bottom in boxes.long().clamp(min=0).tolist():
+        lesions[:, top:bottom, left:right] = 1
+    view.gt_sem_seg = PixelData(sem_seg=lesions)
+
+
+def build(cfg: Config, device: str, stage: Optional[str] = None) -> nn.Module:
+    """Return a detector with random weights, ready to train.
+
+    Raises:
+        ConfigError: If it is none, or not trained in this stage.
+    """
+    drop_pretrained_files(cfg.model)
+    torch.manual_seed(0)
+    with MODELS.switch_scope_and_registry(cfg.get('default_scope', 'mammo')):
+        model = MODELS.build(cfg.model)
+    if not isinstance(model, BaseDetector):
+        raise ConfigError(f'{cfg.filename}: model.type is {type(model).__name__}; '
+                          'expected a detector, of one view or several')
+    if isinstance(model, StagedModel):
+        if stage not in model.stages:
+            raise ConfigError(f'{cfg.filename}: --stage {stage}; expected one of '
+                              f'{", ".join(model.stages)}')
+        model.start_stage(stage)
+        for name, part in model.named_children():
+            part.requires_grad_(name in model.stage_parts[stage])
+    model.init_weights()
+    return model.to(device).train()
+
+
+def calibrate(model: nn.Module, batch: dict) -> None:
+    """Set running statistics to those of a batch.
+
+    Random weights with the frozen statistics of a new network overflow.
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    before = [(norm.training, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.training, norm.momentum = True, 1.
+    with torch.no_grad():
+        model(**model.data_preprocessor(batch, True), mode='loss')
+    for norm, (norm.training, norm.momentum) in zip(norms, before):
+        pass
+
+
+def count_operations(cfg: Config, batch: dict, device: str,
+                     stage: Optional[str]) -> float:
+    """Return the floating-point operations of a step, of products alone."""
+    model = build(copy.deepcopy(cfg), device, stage)
+    with FlopCounterMode(display=False) as counter:
+        losses, _ = model.parse_losses(
+            model(**model.data_preprocessor(copy.deepcopy(batch), True), mode='loss'))
+        losses.backward()
+    return float(counter.get_total_flops())
+
+
+def _wait(device: str) -> None:
+    if device.startswith('cuda'):
+        torch.cuda.synchronize(device)
+
+
+def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
+            stage: Optional[str] = None) -> Step:
+    """Train on batches in turn, as ``tools/train.py`` does, and time the steps.
+
+    Args:
+        cfg (Config): Of the model and its optimiser.
+        way (Way): How to train.
+        batches (Sequence[dict]): A step each; the first three warm up.
+        device (str): Such as 'cuda'.
+        stage (str, optional): Of a model that is trained in stages.
+    """
+    cfg = copy.deepcopy(cfg)
+    if way.precision is not None:
+        cfg.acceleration = way.settings
+        accelerate(cfg, way.precision)
+    model = build(cfg, device, stage)
+    calibrate(model, copy.deepcopy(batches[0]))
+    learns = SimpleNamespace(model=model, optim_wrapper=build_optim_wrapper(
+        model, cfg.optim_wrapper))
+    hook = way.precision and AccelerationHook(**way.settings)
+    if hook:
+        hook.before_train_epoch(learns)
+    on_gpu = device.startswith('cuda')
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    seconds, losses = [], []
+    for batch in batches:
+        batch = copy.deepcopy(batch)
+        _wait(device)
+        start = time.perf_counter()
+        values = model.train_step(batch, learns.optim_wrapper)
+        _wait(device)
+        seconds.append(time.perf_counter() - start)
+        losses.append(values['loss'].item())
+    if hook:
+        hook.after_train_epoch(learns)
+    memory = torch.cuda.max_memory_reserved(device) if on_gpu else 0
+    return Step(float(np.median(seconds[WARM_UP:])), seconds[0], memory, losses)
+
+
+def matrix_rate(device: str, size: int = 8192, repeats: int = 10) -> float:
+    """Return operations a second of bfloat16 matrix products."""
+    one, other = torch.randn(2, size, size, device=device, dtype=torch.bfloat16)
+    for _ in range(3):
+        one @ other
+    _wait(device)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        one @ other
+    _wait(device)
+    return 2 * size**3 * repeats / (time.perf_counter() - start)
+
+
+def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: str,
+            made: Sequence[Way], stage: Optional[str] = None,
+            show: Callable[[str], None] = print) -> Dict[str, Optional[Step]]:
+    """Measure several ways side by side and print a table.
+
+    A way that fails, for want of memory for example, is told and the others go on.
+
+    Args:
+        cfg (Config): Of a detector.
+        size (Sequence[int]): (H, W) of the images.
+        number (int): Samples a step.
+        steps (int): To measure, after :data:`WARM_UP`.
+        device (str): Such as 'cuda'.
+        made (Sequence[Way]): Of :func:`ways`; others are compared with the first.
+        stage (str, optional): Of a model that is trained in stages.
+        show (callable): Takes lines. Defaults to ``print``.
+
+    Returns:
+        dict[str, Step]: By name of the way, ``None`` where it failed.
+    """
+    roles = roles_of(build(copy.deepcopy(cfg), 'cpu', stage))
+    batches = [made_batch(roles, size, number, seed)
+               for seed in range(min(WARM_UP + steps, 4))]
+    batches = [batches[i % len(batches)] for i in range(WARM_UP + steps)]
+    operations = count_operations(cfg, batches[0], device, stage)
+    on_gpu = device.startswith('cuda')
+    rate = matrix_rate(device) if on_gpu else None
+    card = torch.cuda.get_device_name(device) if on_gpu else 'CPU'
+    show(f'{cfg.filename}{f", stage {stage}" if stage else ""}: {number} samples of '
+         f'{size[0]} x {size[1]}, {operations / 1e12:.3g} TFLOP a step; {card}, torch '
+         f'{torch.__version__}'
+         + (f', bf16 products at {rate / 1e12:.0f} TFLOP/s' if rate else ''))
+    show(f'  {"":16s} {"s a step":>9s} {"faster":>7s} {"GiB":>6s} {"TFLOP/s":>8s} '
+         f'{"of rate":>8s} {"first s":>8s} {"mean loss":>13s}')
+    results: Dict[str, Optional[Step]] = {}
+    plain = None
+    for way in made:
+        try:
+            step = measure(cfg, way, batches, device, stage)
+        except (RuntimeError, AssertionError) as error:  # out of memory is one
+            results[way.name] = None
+            show(f'  {way.name:16s} failed: {str(error).splitlines()[0][:90]}')
+        else:
+            results[way.name] = step
+            plain = plain or step
+            speed = operations / step.seconds
+            show(f'  {way.name:16s} {step.seconds:9.4f} '
+                 f'{plain.seconds / step.seconds:6.2f}x {step.memory / 2**30:6.1f} '
+                 f'{speed / 1e12:8.3g} '
+                 + (f'{speed / rate:8.1%} ' if rate else f'{"":8s} ')
+                 + f'{step.first:8.1f} {difference(step, plain):+13.2%}')
+        gc.collect()
+        if on_gpu:
+            torch.cuda.empty_cache()
+            torch._dynamo.reset()
+    return results
+
+
+def difference(step: Step, other: Step) -> float:
+    """Return the difference of two ways' mean losses, as a share of the other's."""
+    return float(np.mean(step.losses) / np.mean(other.losses) - 1)

@@ -1,0 +1,105 @@
+"""Make use of a GPU in training: layout of memory, compiled kernels, checkpointing."""
+from math import lcm
+from typing import Dict, List, Optional
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import ImgDataPreprocessor, is_model_wrapper
+from mmengine.optim import OptimWrapperDict
+from mmengine.runner import Runner
+from torch import nn
+
+from mammo_plugins.registry import HOOKS
+
+COMPILED = ('backbone', 'neck')
+
+
+@HOOKS.register_module()
+class AccelerationHook(Hook):
+    """Train with channels last, compiled backbones, or fewer activations kept.
+
+    Results are those of the plain model within rounding. All of it is for training
+    epochs alone: validation, and predictions between stages, run the plain model.
+
+    Args:
+        channels_last (bool, optional): Whether weights and features lie in memory
+            channel by channel, as a GPU's matrix units want them. Defaults to
+            ``None``, on a GPU.
+        compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
+            that learn, and on a GPU replays them as one CUDA graph a size of image. A
+            dict has arguments of ``torch.compile``. The first step takes minutes, then
+            a new size of image seconds. Defaults to False.
+        pad_to (int): Sides of images are padded to multiples of it when compiling, so
+            that there are few sizes. Defaults to 128.
+        activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
+            their activations again in the backward pass instead of keeping them: less
+            memory, about a third more time. Defaults to False.
+    """
+
+    def __init__(self,
+                 channels_last: Optional[bool] = None,
+                 compile=False,
+                 pad_to: int = 128,
+                 activation_checkpointing: bool = False) -> None:
+        if compile and activation_checkpointing:
+            raise ValueError(
+                'acceleration: compile and activation_checkpointing; expected one of '
+                'them, the compiler chooses by itself what it keeps')
+        on_gpu = torch.cuda.is_available()
+        self.channels_last = on_gpu if channels_last is None else channels_last
+        default = dict(mode='reduce-overhead') if on_gpu else {}
+        self.compile = default if compile is True else compile or None
+        self.pad_to = pad_to
+        self.activation_checkpointing = activation_checkpointing
+        self._compiled: List[nn.Module] = []
+        self._divisors: Dict[ImgDataPreprocessor, int] = {}
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Prepare the parts that learn; in each stage these are others."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if self.channels_last:
+            model.to(memory_format=torch.channels_last)
+        align_optimizers(runner.optim_wrapper)
+        if self.activation_checkpointing:
+            for module in model.modules():
+                if hasattr(module, 'with_cp'):
+                    module.with_cp = True
+        if self.compile is not None:
+            self._begin_compiled(model)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Let the plain model validate."""
+        for module in self._compiled:
+            module._compiled_call_impl = None
+        self._compiled = []
+        for preprocessor, divisor in self._divisors.items():
+            preprocessor.pad_size_divisor = divisor
+        self._divisors = {}
+
+    def _begin_compiled(self, model: nn.Module) -> None:
+        torch.backends.cudnn.benchmark = torch.cuda.is_available()
+        for name, module in model.named_modules():
+            if isinstance(module, ImgDataPreprocessor):
+                self._divisors[module] = module.pad_size_divisor
+                module.pad_size_divisor = lcm(module.pad_size_divisor, self.pad_to)
+            elif (name.rpartition('.')[2] in COMPILED
+                  and any(p.requires_grad for p in module.parameters())):
+                module.compile(**self.compile)
+                self._compiled.append(module)
+
+
+def align_optimizers(wrapper) -> None:
+    """Lay momenta out in memory as their weights, which fused optimisers need.
+
+    Those of a checkpoint lie as they were saved.
+
+    Args:
+        wrapper (OptimWrapper | OptimWrapperDict): Changed in place.
+    """
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    for each in wrappers:
+        for weight, state in each.optimizer.state.items():
+            for key, value in state.items():
+                if (torch.is_tensor(value) and value.shape == weight.shape
+                        and value.stride() != weight.stride()):
+                    state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)

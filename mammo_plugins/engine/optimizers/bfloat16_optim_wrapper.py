@@ -1,0 +1,34 @@
+"""Training in bfloat16."""
+from contextlib import contextmanager
+from typing import Iterator
+
+import torch
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from mammo_plugins.registry import OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPERS.register_module()
+class BFloat16OptimWrapper(OptimWrapper):
+    """Run the forward pass under bfloat16 autocast; weights stay in float32.
+
+    bfloat16 has the range of float32, so that no gradient is lost: unlike MMEngine's
+    ``AmpOptimWrapper`` there is no scaling of losses, nor the transfer from the GPU at
+    each step that goes with it, and the CPU can do it.
+
+    Args:
+        **kwargs: As in MMEngine's ``OptimWrapper``.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Enter autocast, and the parent's context.
+
+        Args:
+            model (nn.Module): The model in training.
+        """
+        kind = get_device().partition(':')[0]
+        with super().optim_context(model), torch.autocast(kind, torch.bfloat16):
+            yield

@@ -1,0 +1,79 @@
+"""Number formats and kernels, by --precision and the config's ``acceleration``."""
+import pytest
+import torch
+from mmengine.config import Config
+
+from mammo_plugins.apis.acceleration import accelerate, best_precision
+from mammo_plugins.apis.config_loading import ConfigError
+
+
+@pytest.fixture
+def cfg():
+    return Config(dict(
+        optim_wrapper=dict(type='OptimWrapper',
+                           optimizer=dict(type='SGD', lr=0.1),
+                           clip_grad=dict(max_norm=1.)),
+        train_cfg=dict(type='EpochBasedTrainLoop')))
+
+
+def on_gpu(monkeypatch, bfloat16):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported',
+                        lambda including_emulation=True: including_emulation or bfloat16)
+
+
+def hooks(cfg):
+    return [hook for hook in cfg.custom_hooks if 'Acceleration' in hook.type]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='says what a CPU does')
+def test_by_itself_a_cpu_trains_in_float32(cfg):
+    accelerate(cfg)
+    assert cfg.optim_wrapper.type == 'OptimWrapper'
+    assert 'fused' not in cfg.optim_wrapper.optimizer
+    assert cfg.acceleration.precision == 'fp32'
+
+
+@pytest.mark.parametrize('bfloat16, precision, wrapper', [
+    (True, 'bf16', 'mammo.BFloat16OptimWrapper'), (False, 'fp32', 'OptimWrapper')])
+def test_by_itself_a_gpu_trains_in_what_it_has(cfg, monkeypatch, bfloat16, precision,
+                                               wrapper):
+    on_gpu(monkeypatch, bfloat16)
+    assert best_precision() == precision
+    accelerate(cfg)
+    assert cfg.optim_wrapper.type == wrapper
+    assert cfg.optim_wrapper.optimizer.fused
+    assert cfg.optim_wrapper.clip_grad == dict(max_norm=1.)
+    assert cfg.acceleration.precision == precision
+
+
+def test_the_command_line_goes_before_the_config(cfg, monkeypatch):
+    on_gpu(monkeypatch, True)
+    cfg.acceleration = dict(precision='fp16', pad_to=64)
+    accelerate(cfg, 'fp32', compile=True)
+    assert cfg.optim_wrapper.type == 'OptimWrapper'
+    assert hooks(cfg) == [dict(
+        type='mammo.AccelerationHook', pad_to=64, compile=True)]
+
+
+def test_a_config_that_a_training_has_written(cfg, monkeypatch):
+    on_gpu(monkeypatch, True)
+    accelerate(cfg, 'fp16')
+    accelerate(cfg, 'bf16')
+    assert len(hooks(cfg)) == 1
+    assert 'loss_scale' not in cfg.optim_wrapper
+
+
+def test_a_wrapper_of_another_kind_is_left_alone_or_refused(cfg, monkeypatch):
+    on_gpu(monkeypatch, True)
+    cfg.optim_wrapper.type = 'ApexOptimWrapper'
+    accelerate(cfg)
+    assert cfg.optim_wrapper.type == 'ApexOptimWrapper'
+    with pytest.raises(ConfigError, match='ApexOptimWrapper.*--precision bf16'):
+        accelerate(cfg, 'bf16')
+
+
+def test_mistakes(cfg):
+    cfg.acceleration = dict(precision='half')
+    with pytest.raises(ConfigError, match="acceleration.precision: 'half'.*bf16"):
+        accelerate(cfg)
