@@ -19,7 +19,7 @@ from mmengine.runner import Runner
 # what MMEngine and tools of ours read; anything else at the top level is a variable
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'self', 'cfg'} | {
-    'activation_checkpointing', 'compile', 'custom_imports',
+    'acceleration', 'activation_checkpointing', 'compile', 'custom_imports',
     'find_unused_parameters', 'inferencer', 'model_wrapper_cfg', 'preparation',
     'sync_bn', 'tta_model', 'tta_pipeline'}
 # too near to names of variables that are usual

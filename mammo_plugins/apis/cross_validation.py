@@ -19,8 +19,8 @@ from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.structures import in_fold, names_of_fold
 
-from .config_checks import check_folds
 from .acceleration import accelerate
+from .config_checks import check_folds
 from .config_loading import ConfigError, load_config
 from .experiments import ROOT, ToolRunner, check_settings
 

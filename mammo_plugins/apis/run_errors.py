@@ -105,7 +105,8 @@ def explained(error: Exception) -> Optional[str]:
     """
     if isinstance(error, torch.cuda.OutOfMemoryError):
         return ('the GPU has too little memory: set a smaller batch_size, shrink '
-                'images (ResizeWithin), or train with --amp '
+                'images (ResizeWithin), or train with '
+                'activation_checkpointing (docs/how_to/faster_training.md) '
                 f'({str(error).splitlines()[0]})')
     text = str(error)
     for kind, pattern, say in _KNOWN:
