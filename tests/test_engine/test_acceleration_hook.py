@@ -78,7 +78,7 @@ def test_what_learns_is_compiled_for_training_alone():
     runner = runner_of(model)
     before = list(model.state_dict())
     hook.before_train_epoch(runner)
-    assert model.data_preprocessor.pad_size_divisor == 384  # of 96 and 128
+    assert model.data_preprocessor.pad_size_divisor == 192  # of 96 and 64
     steps(runner, 2)
     assert len(seen) == 1  # the backbone, once
     assert list(model.state_dict()) == before

@@ -30,7 +30,7 @@ class AccelerationHook(Hook):
             dict has arguments of ``torch.compile``. The first step takes minutes, then
             a new size of image seconds. Defaults to False.
         pad_to (int): Sides of images are padded to multiples of it when compiling, so
-            that there are few sizes. Defaults to 128.
+            that there are few sizes. Defaults to 64.
         activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
             their activations again in the backward pass instead of keeping them: less
             memory, about a third more time. Defaults to False.
@@ -39,7 +39,7 @@ class AccelerationHook(Hook):
     def __init__(self,
                  channels_last: Optional[bool] = None,
                  compile=False,
-                 pad_to: int = 128,
+                 pad_to: int = 64,
                  activation_checkpointing: bool = False) -> None:
         if compile and activation_checkpointing:
             raise ValueError(
