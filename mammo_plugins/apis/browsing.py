@@ -8,6 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mammo_plugins.engine.data_configs import dataloaders
+from mammo_plugins.engine.loops.stages import no_such_stage, stages_of
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -27,14 +28,21 @@ def data_set_of(cfg: Config, part: str, stage: str = ''):
     Raises:
         ConfigError: If it has none, or no such stage.
     """
+    stages = [each.name for each in stages_of(cfg)]
+    if stage and part != 'train':
+        raise ConfigError(f'--stage {stage}: stages have data of their own to train, '
+                          f'and one {part}_dataloader; leave --stage out')
+    if stage not in ['', *stages]:
+        raise ConfigError(f'--stage {stage}: {cfg.filename} has ' + (
+            no_such_stage(stage, stages) if stages else
+            'no stages; leave --stage out'))
     found = {field: loader for field, loader in dataloaders(cfg, [part])
-             if not field.endswith('detections.dataloader')}
-    if stage:
-        found = {field: loader for field, loader in found.items()
-                 if field == f'train_cfg.stages.{stage}.train_dataloader'}
+             if not field.endswith('detections.dataloader')
+             and (not stage or field == f'train_cfg.stages.{stage}.train_dataloader')}
     if not found:
-        raise ConfigError(f'{cfg.filename}: no data loader for {part}'
-                          + (f' in a stage {stage!r}' if stage else ''))
+        loaders = ', '.join(key for key in cfg if key.endswith('_dataloader'))
+        raise ConfigError(f'{cfg.filename}: no data loader for {part}; it has '
+                          f'{loaders or "none"}')
     loader = next(iter(found.values()))
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
         return DATASETS.build(loader.dataset)

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 from mmengine.config import Config
 
 from mammo_plugins.engine.data_configs import dataloaders, datasets
-from mammo_plugins.engine.loops.stages import stages_of
+from mammo_plugins.engine.loops.stages import StageError, stages_of
 
 from .copied_settings import setting_at
 from .named_parts import (PART, expected, wrong_data_sets, wrong_metrics,
@@ -68,6 +68,12 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
         if not isinstance(stage, dict):
             yield f'train_cfg.stages.{name}', expected(stage, PART)
             return
+    try:
+        parsed = stages_of(cfg)
+    except StageError as error:
+        field, _, what = str(error).partition(': ')
+        yield field, what
+        return
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader')
         if loader and not isinstance(loader.get('dataset'), dict):
@@ -77,9 +83,9 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
     for part in ('val', 'test'):
         evaluator = f'{part}_evaluator'
         yield from wrong_metrics(cfg.get(evaluator), evaluator, scope)
-    for stage in stages_of(cfg):
-        yield from wrong_metrics(stage.val_evaluator,
-                                 f'train_cfg.stages.{stage.name}.val_evaluator', scope)
+    for stage in parsed:
+        yield from wrong_metrics(stage.val_evaluator, f'{stage.place}.val_evaluator',
+                                 scope)
     for number, hook in enumerate(_hooks(cfg)):
         if 'switch_pipeline' in hook:
             place = f'custom_hooks.{number}.switch_pipeline'

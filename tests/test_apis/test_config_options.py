@@ -66,6 +66,37 @@ def test_slips_of_a_config_with_stages(tmp_path):
         load_config(str(path))
 
 
+STAGES = 'there are ipsilateral, bilateral, fusion, malignancy'
+
+
+@pytest.mark.parametrize('key, value, said', [
+    ('stages.fusions.max_epochs', 3, f'no such stage; {STAGES}; did you mean fusion?'),
+    ('stages.warm.max_epochs', 3, f'no such stage; {STAGES} (to add a stage, name it'),
+    ('order', ['ipsilateral', 'fusions'], "'fusions' is not in train_cfg.stages; "),
+    ('order', 'fusion', "'fusion'; expected the names of all stages"),
+    ('stages.fusion.trainble', ['head'], 'no such setting; did you mean trainable?'),
+    ('stages.fusion.max_epochs', -1, '-1; expected an integer from 0'),
+    ('max_epochs', 3, 'StagedTrainLoop has no such setting, a stage has: set train_c')])
+def test_names_of_stages(tmp_path, key, value, said):
+    """The file or the option, the setting, and what there is."""
+    base = 'configs/mamminet_v2_phantom.py'
+    field = f'train_cfg.{key}'.replace('fusions.max_epochs', 'fusions').replace(
+        'warm.max_epochs', 'warm')
+    with pytest.raises(ConfigError) as error:
+        load_config(base, {f'train_cfg.{key}': value})
+    assert str(error.value).startswith(f'--cfg-options {field}: ')
+    assert said in str(error.value)
+    *outer, last = key.split('.')
+    text = ''.join(f'{name}=dict(' for name in outer)
+    path = tmp_path / 'child.py'
+    path.write_text(f'_base_ = {str(ROOT / base)!r}\ntrain_cfg = dict({text}'
+                    f'{last}={value!r}{")" * len(outer)})\n')
+    with pytest.raises(ConfigError) as error:
+        load_config(str(path))
+    assert str(error.value).startswith(f'{path}: {field}: ')
+    assert said in str(error.value)
+
+
 @pytest.mark.parametrize('config, row', [
     ('nafv/nafv-net_dual-view', 'nafv-net_dual-view'), ('disasym/asyc', 'asyc'),
     ('nafv/nafv-net_no-cross-attention', 'no-cross-attention'),

@@ -478,9 +478,12 @@ def test_the_order_survives_a_written_config(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('order, said', [
-    (['low'], "expected each stage once, and 'all' is there 0 times"),
+    (['low'], 'train_cfg.stages.all: no such stage; there are low .*max_epochs to 0'),
     (['low', 'all', 'low'], "'low' is there 2 times"),
-    (['low', 'al', 'all'], "order: 'al' is not in stages; did you mean all"),
+    (['low', 'al', 'all'], "train_cfg.order: 'al' is not in train_cfg.stages; there are "
+     'low, all; did you mean all'),
+    ('low', "train_cfg.order: 'low'; expected the names"),
+    ([['low'], 'all'], 'expected the names'), (3, 'order: 3; expected the names'),
 ])
 def test_mistakes_in_the_order(tmp_path, order, said):
     cfg = settings(tmp_path, TWO)
@@ -499,7 +502,7 @@ def test_mistakes_in_the_order(tmp_path, order, said):
     (dict(a=dict(max_epochs=1, trainable=['low.2'])), 'can be trained'),
     (dict(a=dict(max_epochs=1, trainable='low')), 'expected a list'),
     (dict(a=dict(max_epochs='2')), 'stages.a.max_epochs'),
-    (dict(a=dict(trainable=['low'])), 'stages.a.max_epochs is missing'),
+    (dict(a=dict(trainable=['low'])), 'stages.a.max_epochs: missing'),
     (dict(a=dict(max_epochs=1, val_interval=0)), 'stages.a.val_interval'),
     (dict(a=dict(max_epochs=1, train_dataloader=dict(
         _delete_=True, batch_size=2))), 'train_dataloader: no dataset with a type'),

@@ -85,11 +85,19 @@ def test_more_than_8_bits_are_kept(tmp_path):
 def test_stages_and_parts_that_are_not_there(run_tool, tmp_path, phantom_root):
     done = run_tool('tools/misc/browse_dataset.py', 'configs/mamminet_v2_phantom.py',
                     '-o', tmp_path, '--stage', 'warm-up')
-    assert done.returncode == 2 and "'warm-up'" in done.err
+    assert done.returncode == 2 and '--stage warm-up: configs/mamminet_v2_ph' in done.err
+    assert 'there are ipsilateral, bilateral, fusion, malignancy' in done.err
+    for config, words, said in [
+            ('configs/mamminet_v2_phantom.py', ['malignant'], 'did you mean malignancy?'),
+            ('configs/mamminet_v2_phantom.py', ['fusion', '-p', 'val'], 'leave --stage'),
+            (CONFIG, ['fusion'], 'has no stages; leave --stage out')]:
+        done = run_tool('tools/misc/browse_dataset.py', config, '-o', tmp_path,
+                        '--stage', *words)
+        assert done.returncode == 2 and said in done.err
     done = run_tool('tools/misc/browse_dataset.py',
                     'configs/blending/blending-gan_phantom.py', '-o', tmp_path,
                     '--phase', 'test')
-    assert done.returncode == 2 and 'no data loader for test' in done.err
+    assert done.returncode == 2 and 'no data loader for test; it has train_' in done.err
 
 
 @pytest.mark.parametrize('ending', ['json', 'yml', 'yaml'])

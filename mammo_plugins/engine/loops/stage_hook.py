@@ -95,7 +95,7 @@ class StageHook(Hook):
         stage = runner.train_loop.stage
         if stage.save_best is not None and stage.save_best not in (metrics or {}):
             raise StageError(
-                f'stages.{stage.name}.save_best: the validation has no '
+                f'{stage.place}.save_best: the validation has no '
                 f'{stage.save_best}; it has {", ".join(sorted(metrics or {}))}')
         self._metrics = {
             k: float(v) for k, v in (metrics or {}).items()

@@ -215,7 +215,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             path = best_checkpoint(self.runner)
             if path is None:
                 raise StageError(
-                    f'stages.{self.stage.name}.save_best: no validation has given a '
+                    f'{self.stage.place}.save_best: no validation has given a '
                     f'{self.stage.save_best}; see val_begin and val_interval, and '
                     'whether the validation part has what it is of')
             barrier()  # the main process has written it
@@ -248,15 +248,15 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         expected = names if 'stages' in state else self._names
         if place < 0 or list(trained) != expected:
             raise StageError(
-                f'stages: the checkpoint to resume from is of a training of the stages '
-                f'{", ".join(trained)} (it was saved in {state["name"]}), the config '
-                f'trains {", ".join(expected)}; resume with the same stages, or set '
+                'train_cfg.stages: the checkpoint to resume from is of a training of '
+                f'the stages {", ".join(trained)} (it was saved in {state["name"]}), the '
+                f'config trains {", ".join(expected)}; resume with the same stages, or set '
                 'load_from without resume')
         self.stage = self.stages[names.index(state['name'])]
         self.begin_epoch = state['begin_epoch']
         if self._stage_epoch > self.stage.max_epochs:
             raise StageError(
-                f'stages.{self.stage.name}.max_epochs: {self.stage.max_epochs}, but '
+                f'{self.stage.place}.max_epochs: {self.stage.max_epochs}, but '
                 f'the checkpoint to resume from was saved after {self._stage_epoch} '
                 'epochs of the stage; set at least as many, or take an earlier one')
 
@@ -305,7 +305,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                     copy.deepcopy(stage.val_evaluator))
                 loop.evaluator.dataset_meta = self._evaluator.dataset_meta
         if stage.save_best is not None and loop is None:
-            raise StageError(f'stages.{stage.name}.save_best: there is no validation; '
+            raise StageError(f'{stage.place}.save_best: there is no validation; '
                              'set val_dataloader and val_evaluator')
         if any(each.save_best for each in self.stages):
             keep_best(runner, stage.save_best)
@@ -320,7 +320,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         dataloader = self._build_dataloader(cfg)
         reason = without_batch(dataloader)
         if reason:
-            raise StageError(f'stages.{stage.name}.train_dataloader: {reason}')
+            raise StageError(f'{stage.place}.train_dataloader: {reason}')
         return dataloader
 
     def _tell_model(self, stage: Optional[str]) -> None:

@@ -67,40 +67,56 @@ class Stage:
         if self.trainable is not None and (
                 isinstance(self.trainable, str) or not self.trainable):
             raise StageError(
-                f'stages.{self.name}.trainable: {self.trainable!r}; expected a '
+                f'{self.place}.trainable: {self.trainable!r}; expected a '
                 'list of names of modules or parameters, or None for all')
         self._check_complete('train_dataloader', 'dataset')
         self._check_complete('optim_wrapper', 'optimizer')
         if self.detections is not None:
             _check_keys(self.detections, DETECTIONS_KEYS,
-                        f'stages.{self.name}.detections')
+                        f'{self.place}.detections')
             missing = [k for k in DETECTIONS_KEYS if k not in self.detections]
             if missing:
                 raise StageError(
-                    f'stages.{self.name}.detections: {missing[0]} is missing')
+                    f'{self.place}.detections.{missing[0]}: missing')
+
+    @property
+    def place(self) -> str:
+        """str: Where a config has it."""
+        return f'train_cfg.stages.{self.name}'
 
     def _check_complete(self, key: str, part: str) -> None:
         value = getattr(self, key)
         if not isinstance(value, Mapping):
-            raise StageError(f'stages.{self.name}.{key}: {type(value).__name__}; '
+            raise StageError(f'{self.place}.{key}: {type(value).__name__}; '
                              'expected a config dict')
         inner = value.get(part)
         given = inner is not None or 'constructor' in value
         if not given or isinstance(inner, Mapping) and 'type' not in inner:
             raise StageError(
-                f'stages.{self.name}.{key}: no {part} with a type, neither here '
+                f'{self.place}.{key}: no {part} with a type, neither here '
                 f'nor in the top-level {key}')
 
     def _check_integer(self, key: str, least: int) -> None:
         value = getattr(self, key)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise StageError(f'stages.{self.name}.{key}: {value!r}; expected an '
+            raise StageError(f'{self.place}.{key}: {value!r}; expected an '
                              f'integer from {least}')
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=3)
+    near = difflib.get_close_matches(str(name), list(known), n=3)
     return f'; did you mean {" or ".join(near)}?' if near else ''
+
+
+def no_such_stage(name: str, order: Iterable[str]) -> str:
+    """Return what is wrong with the name of a stage that a training does not have.
+
+    Args:
+        name (str): The name.
+        order (Iterable[str]): Those there are, in the order of training.
+    """
+    order = list(order)
+    return f'no such stage; there are {", ".join(order)}{_hint(name, order)}'
 
 
 def _check_keys(given: Iterable[str], known: Sequence[str], where: str) -> None:
@@ -112,15 +128,23 @@ def _check_keys(given: Iterable[str], known: Sequence[str], where: str) -> None:
 
 
 def _check_order(stages: Mapping[str, dict], order: Sequence[str]) -> None:
+    if isinstance(order, str) or not isinstance(order, Sequence) or not all(
+            isinstance(name, str) for name in order):
+        raise StageError(f'train_cfg.order: {order!r}; expected the names of all '
+                         f'stages in the order of training, of {list(stages)}')
     for name in order:
         if name not in stages:
-            raise StageError(f'order: {name!r} is not in stages'
-                             + _hint(name, stages))
+            raise StageError(f'train_cfg.order: {name!r} is not in train_cfg.stages; '
+                             f'there are {", ".join(stages)}{_hint(name, stages)}')
+        if list(order).count(name) > 1:
+            raise StageError(f'train_cfg.order: {name!r} is there {order.count(name)} '
+                             'times; expected each stage once')
     for name in stages:
-        if list(order).count(name) != 1:
+        if name not in order:
             raise StageError(
-                f'order: {list(order)}; expected each stage once, and {name!r} is '
-                f'there {list(order).count(name)} times (max_epochs=0 skips one)')
+                f'train_cfg.stages.{name}: {no_such_stage(name, order)} (to add a '
+                'stage, name it in train_cfg.order too; to skip one, set its '
+                'max_epochs to 0)')
 
 
 def _merged(default: Any, own: Any) -> Any:
@@ -186,15 +210,16 @@ def parse_stages(stages: Mapping[str, dict], order: Sequence[str],
     for number, name in enumerate(order, 1):
         settings = stages[name]
         if not isinstance(settings, Mapping):
-            raise StageError(f'stages.{name}: {settings!r}; expected a dict')
-        _check_keys(settings, keys, f'stages.{name}')
+            raise StageError(f'train_cfg.stages.{name}: {settings!r}; expected a dict')
+        _check_keys(settings, keys, f'train_cfg.stages.{name}')
         if 'max_epochs' not in settings:
-            raise StageError(f'stages.{name}.max_epochs is missing')
+            raise StageError(f'train_cfg.stages.{name}.max_epochs: missing; expected '
+                             'the number of epochs, 0 to skip it')
         parsed.append(
             Stage(name=name, number=number, **_complete(settings, defaults)))
     if not any(stage.max_epochs for stage in parsed):
-        raise StageError('stages: nothing to train; expected at least one stage '
-                         'with max_epochs > 0')
+        raise StageError('train_cfg.stages: nothing to train; expected at least one '
+                         'stage with max_epochs > 0')
     return parsed
 
 
@@ -296,13 +321,13 @@ def check_trainable(stage: Stage, model: nn.Module) -> None:
         if prefix not in names:
             children = ', '.join(name for name, _ in model.named_children())
             raise StageError(
-                f'stages.{stage.name}.trainable: {prefix!r} is no module or '
+                f'{stage.place}.trainable: {prefix!r} is no module or '
                 f'parameter of {type(model).__name__}'
                 + (_hint(prefix, names) or f'; it has {children}'))
     if not any(p.requires_grad for name, p in _parameters(model)
                if stage.trainable is None or _within(name, stage.trainable)):
         raise StageError(
-            f'stages.{stage.name}.trainable: {stage.trainable}: no parameter of '
+            f'{stage.place}.trainable: {stage.trainable}: no parameter of '
             'these can be trained; do they have any, or are all frozen in the '
             "model's own config?")
 
