@@ -12,9 +12,12 @@ from mmengine.config import Config
 
 from mammo_plugins.io import file_error
 
-from .copied_settings import (RUN_SETTINGS, dead_variables, setting_at,
-                              unreached_options, unreached_settings)
+from .copied_settings import (RARE, RUN_SETTINGS, dead_variables, of_the_run,
+                              setting_at, unreached_options, unreached_settings)
 from .known_settings import nearest, unknown_settings
+from .meant_settings import meant_pipelines, places_of
+from .needed_steps import lacking_steps
+from .replaced_names import replaced_names
 from .setting_kinds import other_kinds, wrong_kinds, wrong_parts
 
 
@@ -57,7 +60,7 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         _refuse_vain_options(path, cfg, options)
         _merge(cfg, options)
     # each looks into what those before have judged
-    for wrong in (wrong_kinds, wrong_parts, unknown_settings):
+    for wrong in (wrong_kinds, wrong_parts, lacking_steps, unknown_settings):
         _refuse(path, cfg, wrong(cfg), options)
     return cfg
 
@@ -104,6 +107,15 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         print(f'warning: {path}: {setting.name}: its bases have copied the old value '
               f'into {fields}, which keep it; set these too if they are meant',
               file=sys.stderr)
+    for file, field, names in replaced_names(path, cfg):
+        part, _, rest = field.partition('_dataloader')
+        others = [f'{each}_dataloader{rest}' for each in ('train', 'val', 'test')
+                  if each != part and isinstance(
+                      setting_at(cfg, f'{each}_dataloader{rest}'), dict)] if rest else []
+        kept = f'; {" and ".join(others)} keep theirs' if others else ''
+        print(f'warning: {file}: {field}: a list, in the place of all that its base has '
+              f'there by name ({", ".join(names)}){kept}; to change or leave out some '
+              'give a dict by these names', file=sys.stderr)
     for name, hint in dead_variables(path, cfg):
         if hint:
             raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
@@ -114,8 +126,11 @@ def _refuse_unknown_options(cfg: Config, options: Dict[str, Any]) -> None:
     for key in options:
         name = key.partition('.')[0]
         if name not in cfg and name not in RUN_SETTINGS:
-            raise ConfigError(f'--cfg-options {key}: the config has no such setting'
-                              + nearest(name, {*cfg, *RUN_SETTINGS}))
+            places = meant_pipelines(name, cfg) or list(places_of(name, of_the_run(cfg)))
+            meant = f'; did you mean {", ".join(places[:3])}?' if places else nearest(
+                name, {*cfg, *RUN_SETTINGS} - RARE)
+            raise ConfigError(
+                f'--cfg-options {key}: the config has no such setting{meant}')
 
 
 def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:

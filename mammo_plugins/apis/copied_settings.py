@@ -16,6 +16,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from .meant_settings import meant_pipelines, places_of
+
 # what MMEngine and tools of ours read; anything else at the top level is a variable
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'self', 'cfg'} | {
@@ -23,7 +25,7 @@ RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
     'find_unused_parameters', 'inferencer', 'model_wrapper_cfg', 'preparation',
     'sync_bn', 'tta_model', 'tta_pipeline'}
 # too near to names of variables that are usual
-_RARE = {'tta_model', 'tta_pipeline'}
+RARE = {'tta_model', 'tta_pipeline'}
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,15 @@ def _read(path: Path) -> _File:
     bases = [Path(Config._get_cfg_path(name, str(path))[0])
              for name in ([named] if isinstance(named, str) else named)]
     return _File(path, tree, bases)
+
+
+def base_files(path: Path) -> List[Path]:
+    """Return the files that a config names in ``_base_``.
+
+    Args:
+        path (Path): A config; one that is no Python has none here.
+    """
+    return _read(path).bases if path.suffix == '.py' else []
 
 
 def _files(path: Path) -> Iterator[_File]:
@@ -197,7 +208,12 @@ def _holding(value: Any, part: Any, where: str) -> Iterator[str]:
             yield from _holding(value, item, f'{where}.{key}')
 
 
-def _of_the_run(cfg: Config) -> Dict[str, Any]:
+def of_the_run(cfg: Config) -> Dict[str, Any]:
+    """Return the settings of a config that a run reads, without its variables.
+
+    Args:
+        cfg (Config): The config.
+    """
     return {key: value for key, value in cfg.items() if key in RUN_SETTINGS}
 
 
@@ -262,7 +278,7 @@ def _differing(path: Path, cfg: Config, names: Iterable[str]) -> Optional[List[s
     except Exception:  # configs are Python: they can fail in any way
         return None
     fields = []
-    for field in differences(_of_the_run(asis), _of_the_run(followed)):
+    for field in differences(of_the_run(asis), of_the_run(followed)):
         # a variable that was changed in place is there already
         if field not in values and setting_at(asis, field) not in values.values():
             fields.append(field)
@@ -273,7 +289,7 @@ def _with_value(value: Any, cfg: Config) -> List[str]:
     """Return the settings that hold a value which is no mere number."""
     if value is None or value == '' or isinstance(value, (bool, int, float)):
         return []
-    return [field for key, part in _of_the_run(cfg).items()
+    return [field for key, part in of_the_run(cfg).items()
             for field in _holding(value, part, key)]
 
 
@@ -309,17 +325,6 @@ def unreached_options(path: str,
     return found
 
 
-def _places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
-    """Yield the settings of a config that have a name, below its top level."""
-    items = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(
-        part, (list, tuple)) else ()
-    for key, item in items:
-        place = f'{where}.{key}' if where else str(key)
-        if key == name and where:
-            yield place
-        yield from _places_of(name, item, place)
-
-
 def dead_variables(path: str, cfg: Config) -> Iterator[Tuple[str, str]]:
     """Yield (variable, what is meant perhaps) of what nothing reads.
 
@@ -338,12 +343,12 @@ def dead_variables(path: str, cfg: Config) -> Iterator[Tuple[str, str]]:
         if isinstance(node, (ast.Attribute, ast.Subscript)) and _root(
                 node) == '_base_' and not isinstance(node.ctx, ast.Load):
             yield ast.unparse(node), 'the setting itself, which the base has made of it'
-    known = (RUN_SETTINGS - _RARE).union(*(base.assigned for base in bases))
+    known = (RUN_SETTINGS - RARE).union(*(base.assigned for base in bases))
     local = {node.id for node in _at_top(file.tree) if isinstance(node, ast.Name)
              and isinstance(node.ctx, ast.Load)}
     for name in sorted(file.assigned - known - file.used - local - {'_base_'}):
         if name.startswith('_') or name not in cfg:
             continue
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-        places = list(_places_of(name, _of_the_run(cfg)))
+        places = meant_pipelines(name, cfg) or list(places_of(name, of_the_run(cfg)))
         yield name, ', '.join(places[:3]) or ''.join(near)

@@ -12,6 +12,8 @@ from .known_settings import named_classes, nearest_or_all
 
 PART = 'a dict of settings'
 _OF_STEPS = (ForEachView, WithCleanImage, ExamDataset, NamedMixDataset)
+# what takes parts by name in place of a list
+TAKE_NAMES = (*_OF_STEPS, NamedConcatDataset, NamedEvaluator)
 _LIBRARIES = {'mammo_plugins', 'mmcv', 'mmdet', 'mmengine', 'mmpretrain', 'torch'}
 _VERBS = dict(val='validates', test='tests')
 
@@ -27,20 +29,33 @@ def expected(value: Any, what: str) -> str:
     return f'{shown[:60]}{"..." if len(shown) > 60 else ""}; expected {what}'
 
 
-def _is_a(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
+def is_a(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
+    """Tell whether a type is one of classes.
+
+    Args:
+        kind (str | type): What a config has as ``type``.
+        scope (str): The default scope of plain names.
+        classes (tuple[type]): The classes.
+    """
     return any(isinstance(component, type) and issubclass(component, classes)
                for component in named_classes(kind, scope))
 
 
-def _takes_names(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
-    """Tell whether a type is one of classes, or none of ours and of the libraries'.
+def is_of_libraries(kind: Any, scope: str) -> bool:
+    """Tell whether a type is ours or of the libraries, not what somebody has written.
 
-    What somebody else has written may take names as well.
+    Args:
+        kind (str | type): What a config has as ``type``.
+        scope (str): The default scope of plain names.
     """
     found = named_classes(kind, scope) - {None}
-    return _is_a(kind, scope, classes) or not any(
-        getattr(getattr(component, '__init__', component), '__module__',
-                '').partition('.')[0] in _LIBRARIES for component in found)
+    return any(getattr(getattr(component, '__init__', component), '__module__',
+                       '').partition('.')[0] in _LIBRARIES for component in found)
+
+
+def _takes_names(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
+    """Tell whether a type is one of classes, or somebody's, which may be as well."""
+    return is_a(kind, scope, classes) or not is_of_libraries(kind, scope)
 
 
 def _no_names(what: str, kind: Any, does: str) -> str:
@@ -131,7 +146,7 @@ def _wrong_held(held: Any, place: str, kind: Any,
         yield place, expected(held, 'a list of data sets, or a dict of them by name')
     elif all(part is None for part in _by_key(held).values()):
         yield place, expected(held, 'one data set at least')
-    elif isinstance(held, dict) and _is_a(kind, scope, (ConcatDataset, )) and not (
+    elif isinstance(held, dict) and is_a(kind, scope, (ConcatDataset, )) and not (
             _takes_names(kind, scope, (NamedConcatDataset, ))):
         yield place, _no_names('data sets', kind, 'NamedConcatDataset does')
     elif isinstance(held, dict):
@@ -154,7 +169,7 @@ def wrong_steps(steps: Any, place: str, owner: dict,
     """
     kind = owner.get('type')
     # other steps may hold what they like
-    strict = not place.endswith('.transforms') or _is_a(kind, scope, _OF_STEPS)
+    strict = not place.endswith('.transforms') or is_a(kind, scope, _OF_STEPS)
     if is_named(steps):
         if not _takes_names(kind, scope, _OF_STEPS):
             yield place, _steps_not_by_name(kind)

@@ -1,12 +1,13 @@
 """Pipelines whose steps have names, so that a config exchanges one by its name."""
 import difflib
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 from mmcv.transforms import BaseTransform, Compose
 
 from mammo_plugins.registry import TRANSFORMS
 
 ORDER = 'order'
+SLOTS = 'slots'
 
 Step = Union[dict, BaseTransform]
 Pipeline = Union[Sequence[Step], Mapping[str, Any]]
@@ -28,17 +29,22 @@ def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
     its own.
 
     Args:
-        pipeline (dict): ``order``, the names of the steps, and each step by its name.
-            A name without a step, or with ``None``, is left out: a place for a step
-            that a config may have.
+        pipeline (dict): ``order``, the names of the steps, and each step by its name;
+            one that is ``None`` is left out. ``slots``, if there, lists the names in
+            ``order`` that may be without a step: places for what a config may add.
 
     Raises:
-        ValueError: If there is no ``order``, a step is not in it or twice, or is none.
+        ValueError: If there is no ``order``; a name in it is there twice, or has no
+            step and is no slot; a step is not in it, or is none.
     """
     order = pipeline.get(ORDER)
-    if isinstance(order, str) or not isinstance(order, Sequence):
+    if not _is_list_of_names(order):
         raise ValueError(f'{ORDER}: {order!r}; expected the names of the steps, in the '
                          f'order in which they run, of {_names(pipeline)}')
+    slots = pipeline.get(SLOTS, ())
+    if not _is_list_of_names(slots):
+        raise ValueError(f'{SLOTS}: {slots!r}; expected the names in {ORDER} that may be '
+                         'without a step')
     twice = [name for name in order if list(order).count(name) > 1]
     if twice:
         raise ValueError(f'{ORDER}: {twice[0]!r} is there twice; expected each name '
@@ -47,12 +53,8 @@ def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
     for name in _names(pipeline):
         step = pipeline[name]
         if name not in order:
-            near = difflib.get_close_matches(name, order, n=1)
-            hint = f'did you mean {near[0]}?' if near else (
-                'set that too to add a step; to leave one out, keep its name there and '
-                f'say {name}=None')
-            raise ValueError(
-                f'{name}: no such step in {ORDER}, which is {list(order)}; {hint}')
+            raise ValueError(f'{name}: no such step in {ORDER}, which is '
+                             f'{list(order)}; {_meant(name, pipeline)}')
         if step is None:
             continue
         if isinstance(step, Mapping) and 'type' not in step:
@@ -61,11 +63,48 @@ def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
             raise ValueError(f'{name}: {step!r}; expected a step, a dict with a type, '
                              'or None to leave it out')
         steps[name] = step
+    for name in order:
+        if name not in pipeline and name not in slots:
+            raise ValueError(f'{ORDER}: {name!r} has no step; set {name}=dict(type='
+                             f'...) beside {ORDER}, or name it in {SLOTS}, the places '
+                             'that may be without one')
     return {name: steps[name] for name in order if name in steps}
 
 
+def _is_list_of_names(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(
+        isinstance(name, str) for name in value)
+
+
 def _names(pipeline: Mapping[str, Any]) -> List[str]:
-    return [name for name in pipeline if name != ORDER]
+    return [name for name in pipeline if name not in (ORDER, SLOTS)]
+
+
+def step_places(pipeline: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of steps, and dotted those of steps inside of them.
+
+    Args:
+        pipeline (dict): Steps by name; those that are left out count, too.
+    """
+    for name in _names(pipeline):
+        yield name
+        step = pipeline[name]
+        inner = step.get('transforms') if isinstance(step, Mapping) else None
+        if is_named(inner):
+            yield from (f'{name}.transforms.{place}' for place in step_places(inner))
+
+
+def _meant(name: str, pipeline: Mapping[str, Any]) -> str:
+    """Return what somebody may mean by a step that is not in a pipeline's order."""
+    order = pipeline[ORDER]
+    if name.isdigit():
+        named = f'; did you mean {order[int(name)]}?' if int(name) < len(order) else ''
+        return f'steps go by name here, not by number{named}'
+    near = difflib.get_close_matches(name, order, n=1) or [
+        place for place in step_places(pipeline) if place.endswith(f'.{name}')]
+    return f'did you mean {near[0]}?' if near else (
+        'set that too to add a step; to leave one out, keep its name there and say '
+        f'{name}=None')
 
 
 def steps_of(pipeline: Optional[Pipeline]) -> List[Step]:

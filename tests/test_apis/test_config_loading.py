@@ -49,9 +49,11 @@ test_pipeline = [
     dict(type='PackDetInputs', meta_keys=meta_keys)
 ]
 train_dataloader = dict(
-    dataset=dict(type=dataset_type, data_root=data_root, pipeline=train_pipeline))
+    dataset=dict(_delete_=True, type=dataset_type, data_root=data_root,
+                 pipeline=train_pipeline))
 val_dataloader = dict(
-    dataset=dict(type=dataset_type, data_root=data_root, pipeline=test_pipeline))
+    dataset=dict(_delete_=True, type=dataset_type, data_root=data_root,
+                 pipeline=test_pipeline))
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
@@ -318,11 +320,11 @@ def test_options_that_do_not_fit(copying):
 
 def test_tuples_stay_tuples(child):
     """``key=a,b`` of the command line is a list, which mmcv's Resize does not take."""
-    path = child("test_dataloader = dict(dataset=dict(pipeline=[dict("
-                 "type='Resize', scale=(64, 128))]))")
-    option = 'test_dataloader.dataset.pipeline.0.scale'
+    path = child("test_dataloader = dict(dataset=dict(pipeline=dict(resize=dict("
+                 "_delete_=True, type='Resize', scale=(64, 128)))))")
+    option = 'test_dataloader.dataset.pipeline.resize.scale'
     cfg = load_config(path, {option: [32, 64]})
-    assert cfg.test_dataloader.dataset.pipeline[0].scale == (32, 64)
+    assert cfg.test_dataloader.dataset.pipeline.resize.scale == (32, 64)
 
 
 def test_other_formats(tmp_path, child):

@@ -66,6 +66,41 @@ def test_slips_of_a_config_with_stages(tmp_path):
         load_config(str(path))
 
 
+STEPS = 'select, image, annotations, resize, flip, intensity, filter, pack'
+TESTED = 'select, image, resize, annotations, pack'
+
+
+@pytest.mark.parametrize('config, option, said', [
+    (CONFIG, 'train_pipeline.3.max_height',
+     f'train_dataloader.dataset.pipeline.NAME (NAME is one of {STEPS})?'),
+    (CONFIG, 'test_pipeline.resize.max_height',
+     f'mean test_dataloader.dataset.pipeline.NAME (NAME is one of {TESTED})?'),
+    (CONFIG, 'val_pipeline', 'mean val_dataloader.dataset.pipeline.NAME (NAME'),
+    (CONFIG, 'pipeline.3', 'mean train_dataloader.dataset.pipeline.NAME (NAME'),
+    (NAFV, 'train_pipeline.0', 'load, load.transforms.image, load.transforms.masses, '
+     'load.transforms.resize, register, pack'),
+    ('configs/blending/mask-rcnn_r50_inbreast.py', 'train_pipeline.0',
+     'train_dataloader.dataset.datasets.original.pipeline.NAME'),
+    (CONFIG, 'data_root', 'mean train_dataloader.dataset.data_root, val_dataloader.'),
+    (CONFIG, 'lr', 'did you mean optim_wrapper.optimizer.lr?'),
+    (CONFIG, 'img_scale', 'the config has no such setting')])
+def test_variables_of_mmdets_configs(tmp_path, config, option, said):
+    """What a user of mmdet writes; steps go by name here."""
+    with pytest.raises(ConfigError) as error:
+        load_config(config, {option: 3})
+    assert str(error.value).startswith(f'--cfg-options {option}: the config has no such')
+    assert said in str(error.value) and 'tta' not in str(error.value)
+    name = option.partition('.')[0]
+    if name == 'img_scale':
+        return  # like nothing, which is a warning
+    path = tmp_path / 'child.py'
+    path.write_text(f'_base_ = {str(ROOT / config)!r}\n{name} = []\n')
+    with pytest.raises(ConfigError) as error:
+        load_config(str(path))
+    assert f'{path}: {name}: nothing reads it; did you mean' in str(error.value)
+    assert said in str(error.value)
+
+
 STAGES = 'there are ipsilateral, bilateral, fusion, malignancy'
 
 

@@ -14,6 +14,7 @@ from mammo_plugins.datasets.transforms import ForEachView
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.metrics import NamedEvaluator, metrics_of
 
+FLIP = dict(type='RandomFlip', prob=0.5)
 STEPS = dict(a=dict(type='A'), b=dict(type='B'), c=dict(type='C'))
 
 
@@ -25,8 +26,10 @@ def test_steps_run_in_their_order_whatever_the_dicts(order):
 
 
 def test_free_places_and_steps_left_out():
-    named = dict(STEPS, order=['a', 'free', 'b', 'c'], b=None)
+    named = dict(STEPS, order=['a', 'free', 'b', 'c'], slots=['free', 'other'], b=None)
     assert steps_of(named) == [STEPS['a'], STEPS['c']]
+    named['free'] = dict(type='F')
+    assert [step['type'] for step in steps_of(named)] == ['A', 'F', 'C']
 
 
 def test_lists_are_as_before():
@@ -36,7 +39,7 @@ def test_lists_are_as_before():
 
 def test_a_child_exchanges_and_adds_by_name(tmp_path):
     """Also through a config that MMEngine has written, whose keys are sorted."""
-    base = dict(a=STEPS['a'], b=STEPS['b'], order=['b', 'x', 'a'])
+    base = dict(a=STEPS['a'], b=STEPS['b'], order=['b', 'x', 'a'], slots=['x'])
     (tmp_path / 'base.py').write_text(f'pipeline = {base}')
     (tmp_path / 'child.py').write_text(
         "_base_ = './base.py'\n"
@@ -55,6 +58,16 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
     (dict(order=['a', 'b', 'c', 'a']), "order: 'a' is there twice"),
     (dict(b=dict(size=3)), 'b: a step without a type'),
     (dict(b=3), 'b: 3; expected a step'),
+    (dict(order=['a', 'b', 'x', 'c']), "order: 'x' has no step; set x=dict(type=...)"),
+    (dict(order=['a', 'b', 'x', 'c'], slots=['y']), "order: 'x' has no step"),
+    (dict(order=['a', 3, 'b', 'c']), "order: ['a', 3, 'b', 'c']; expected the names"),
+    (dict(slots='x'), "slots: 'x'; expected the names in order that may"),
+    (dict(slots=None), 'slots: None; expected'), (dict(slots=[3]), 'slots: [3]; exp'),
+    ({'1': dict(size=3)}, '1: no such step in order, which is '
+     "['a', 'b', 'c']; steps go by name here, not by number; did you mean b?"),
+    ({'7': dict(size=3)}, 'by name here, not by number'),
+    (dict(b=dict(type='ForEachView', transforms=dict(order=['resize'], resize=FLIP)),
+          resize=dict(size=3)), 'did you mean b.transforms.resize?'),
 ])
 def test_mistakes_name_the_step(change, said):
     with pytest.raises(ValueError, match=re.escape(said)):
@@ -74,6 +87,7 @@ def test_named_steps_inside_of_steps():
     with DefaultScope.overwrite_default_scope('mammo'):
         transform = ForEachView(dict(
             order=['flip', 'none', 'noise'],
+            slots=['none'],
             flip=dict(type='RandomFlip', prob=1., direction='horizontal'),
             noise=lambda results: dict(results, noise=True)))
     image = np.arange(6.).reshape(2, 3)
@@ -100,7 +114,8 @@ def test_mixed_samples_by_named_steps(phantom_root):
     exams = ExamDataset(data_root=str(phantom_root), ann_file='annotations/train.json')
     with DefaultScope.overwrite_default_scope('mammo'):
         mixed = NamedMixDataset(exams, dict(
-            order=['resize', 'view'], view=dict(type='mammo.SelectView')))
+            order=['resize', 'view'], resize=None,
+            view=dict(type='mammo.SelectView')))
     assert mixed[3]['img_id'] == exams[3]['views']['main']['img_id']
 
 

@@ -12,8 +12,8 @@ train_dataloader = dict(
         other_classes='rest',
         ann_file='annotations/train.json',
         pipeline=dict(
-            # crop: the window around a lesion, of phantoms
             order=['load', 'paste', 'crop', 'pack'],
+            slots=['crop'],  # the window around a lesion, of phantoms
             load=dict(
                 type='ForEachView',
                 transforms=dict(

@@ -6,8 +6,8 @@ size = (512, 1024)  # width, height
 load = dict(
     type='ForEachView',
     transforms=dict(
-        # normal: of phantoms
         order=['image', 'normal', 'annotations', 'resize'],
+        slots=['normal'],  # of phantoms
         image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
         # boxes test the localisation
         annotations=dict(type='LoadAnnotations', with_bbox=True),
@@ -28,6 +28,7 @@ train_dataloader = dict(
         ann_file='annotations/train.json',
         pipeline=dict(
             order=['load', 'insert', 'augment', 'pack'],
+            slots=['insert'],  # synthetic lesions
             load=load,
             # "random zooming and random cropping"; how far is not stated
             augment=dict(

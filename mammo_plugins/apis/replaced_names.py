@@ -1,0 +1,63 @@
+"""Lists of a config that take the place of what its base has by name."""
+from pathlib import Path
+from typing import Any, Iterator, List, Tuple
+
+from mmengine.config import Config
+
+from mammo_plugins.datasets.pipeline import ORDER, SLOTS, is_named
+
+from .copied_settings import base_files, setting_at
+from .named_parts import TAKE_NAMES, is_a
+
+_HELD = ('pipeline', 'transforms', 'datasets', 'metrics')
+
+
+def replaced_names(path: str, cfg: Config) -> Iterator[Tuple[str, str, List[str]]]:
+    """Yield (file, dotted setting, names that its base has there) for lists over names.
+
+    MMEngine puts a list in the place of a dict without a word. Who has dropped the part
+    that it is in by ``_delete_=True`` means to.
+
+    Args:
+        path (str): A config file.
+        cfg (Config): What was read from it.
+    """
+    lists = list(_lists(cfg, ''))
+    if lists and not Config._is_lazy_import(path):
+        yield from _over_names(Path(path), cfg, lists)
+
+
+def _over_names(path: Path, cfg: Config,
+                lists: List[str]) -> Iterator[Tuple[str, str, List[str]]]:
+    for base in base_files(path):
+        inherited = Config.fromfile(base, import_custom_modules=False)
+        older = []
+        for field in lists:
+            before = setting_at(inherited, field)
+            if isinstance(before, (list, tuple)):
+                older.append(field)
+            elif is_named(before) and _is_merged(cfg, inherited, field):
+                yield str(path), field, [
+                    name for name in before if name not in (ORDER, SLOTS)]
+        if older:  # a base of the same user may have put them there
+            yield from _over_names(base, inherited, older)
+
+
+def _lists(part: Any, where: str) -> Iterator[str]:
+    """Yield the lists of a config where there may be names."""
+    for key, item in part.items():
+        if isinstance(item, dict):
+            yield from _lists(item, f'{where}{key}.')
+        elif key in _HELD and where and isinstance(item, (list, tuple)):
+            yield f'{where}{key}'
+
+
+def _is_merged(cfg: Config, inherited: Config, field: str) -> bool:
+    """Tell whether what holds a list takes names, and is what a base had and more."""
+    keys = field.split('.')[:-1]
+    owners = [[setting_at(each, '.'.join(keys[:depth])) for each in (cfg, inherited)]
+              for depth in range(1, len(keys) + 1)]
+    return all(isinstance(before, dict) and before.keys() <= now.keys()
+               for now, before in owners) and is_a(
+                   owners[-1][0].get('type'), cfg.get('default_scope') or 'mmengine',
+                   TAKE_NAMES)
