@@ -41,21 +41,26 @@ def is_a(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
                for component in named_classes(kind, scope))
 
 
-def is_of_libraries(kind: Any, scope: str) -> bool:
-    """Tell whether a type is ours or of the libraries, not what somebody has written.
+def is_of_libraries(component: Any) -> bool:
+    """Tell whether something is ours or of the libraries, not what somebody has written.
 
     Args:
-        kind (str | type): What a config has as ``type``.
-        scope (str): The default scope of plain names.
+        component (type | callable): A class, a function or a method.
     """
-    found = named_classes(kind, scope) - {None}
-    return any(getattr(getattr(component, '__init__', component), '__module__',
-                       '').partition('.')[0] in _LIBRARIES for component in found)
+    module = getattr(component, '__module__', None) or ''
+    return module.partition('.')[0] in _LIBRARIES
 
 
 def _takes_names(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
-    """Tell whether a type is one of classes, or somebody's, which may be as well."""
-    return is_a(kind, scope, classes) or not is_of_libraries(kind, scope)
+    """Tell whether a type is one of classes, or none of ours and of the libraries'.
+
+    What somebody else has written may take names as well, where it has a constructor
+    of its own.
+    """
+    found = named_classes(kind, scope) - {None}
+    return is_a(kind, scope, classes) or not any(
+        is_of_libraries(getattr(component, '__init__', component))
+        for component in found)
 
 
 def _no_names(what: str, kind: Any, does: str) -> str:

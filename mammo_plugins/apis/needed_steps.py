@@ -11,6 +11,7 @@ from mammo_plugins.engine.data_configs import (dataloaders, datasets,
                                                innermost_datasets)
 from mammo_plugins.registry import type_name
 
+from .known_settings import named_classes
 from .named_parts import is_a, is_of_libraries
 
 # by their names: those of the libraries have no class in common
@@ -38,7 +39,7 @@ def lacking_steps(cfg: Config) -> Iterator[Tuple[str, str]]:
             pipelines = [each.get('pipeline') or () for each in outer]
             names = set().union(*map(_types, pipelines))
             if not is_a(dataset.get('type'), scope, (ExamDataset, BaseDetDataset)
-                        ) or not all(is_of_libraries(kind, scope) for kind in (
+                        ) or not all(_is_known(kind, scope) for kind in (
                             *names, *(each.get('type') for each in outer))):
                 continue
             steps = dataset.get('pipeline')
@@ -54,6 +55,10 @@ def lacking_steps(cfg: Config) -> Iterator[Tuple[str, str]]:
                 yield (f'{place}.pipeline', 'no step packs the sample for the network'
                        f'{said}; expected one such as PackDetInputs (one view), '
                        'PackExamInputs (several) or mmpretrain.PackInputs (patches)')
+
+
+def _is_known(kind: Any, scope: str) -> bool:
+    return any(map(is_of_libraries, named_classes(kind, scope)))
 
 
 def _types(part: Any) -> Set[Any]:

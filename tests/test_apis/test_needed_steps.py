@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from mmcv.transforms import BaseTransform
+from mmdet.datasets.transforms import PackDetInputs
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError, load_config
@@ -22,6 +23,10 @@ class MyPacking(BaseTransform):
 
     def transform(self, results):
         return dict(inputs=results['img'])
+
+
+class MyDetPacking(PackDetInputs):
+    """A kind of mmdet's."""
 
 
 def found(dataset, scope='mammo', **loader):
@@ -53,6 +58,8 @@ def test_steps_left_out(config, option, said):
     (dict(type='mmdet.CocoDataset', pipeline=[LOAD]), '', 'packs'),
     (dict(EXAMS, pipeline=[dict(type='ForEachView', transforms=[LOAD]), FLIP]), '',
      'packs'),
+    # a step without a constructor of its own
+    (dict(EXAMS, pipeline=[LOAD, dict(type='DrawLesionMap')]), '', 'packs'),
     (dict(type='RepeatDataset', times=2, dataset=INNER), '.dataset', 'packs'),
     (dict(type='NamedConcatDataset', datasets=dict(
         a=dict(EXAMS, pipeline=[LOAD, PACK]), b=INNER, c=None)), '.datasets.b', 'packs'),
@@ -75,6 +82,7 @@ def test_pipelines_that_lack_a_step(dataset, place, said):
     # nobody's here
     dict(EXAMS, pipeline=[LOAD, dict(type='MyPacking')]),
     dict(EXAMS, pipeline=[LOAD, dict(type=MyPacking)]),
+    dict(EXAMS, pipeline=[LOAD, dict(type=MyDetPacking)]),
     dict(EXAMS, pipeline=[LOAD, lambda results: results]),
     dict(EXAMS, pipeline=[LOAD, MyPacking()]),
     dict(type='MyExams', pipeline=[LOAD]), dict(type='mmpretrain.CIFAR10')])
