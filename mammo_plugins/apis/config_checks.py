@@ -1,6 +1,7 @@
 """What is checked of a run's config before anything is built."""
 import os.path as osp
 import sys
+from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 from mmengine.config import Config
@@ -61,13 +62,21 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
         for _, dataset in datasets('dataset', loader.get('dataset') or {}):
             path = annotation_file(dataset)
             if path and not osp.isfile(path):
-                raise ConfigError(
-                    f'{path}: no such annotation file ({field}.dataset); '
-                    'make it with one of tools/dataset_converters or as '
-                    'docs/how_to/own_data.md says, or set data_root there')
+                raise ConfigError(f'{path}: no such annotation file ({field}.dataset); '
+                                  + _cure_of_no_file(path))
             if type_name(dataset) == 'CocoDataset':
                 _check_coco_classes(f'{field}.dataset', dataset, path,
                                     cfg.get('default_scope'))
+
+
+def _cure_of_no_file(path: str) -> str:
+    beside = sorted(each.name for each in Path(path).parent.glob('*.json'))
+    if beside:
+        return (f'beside it are {", ".join(beside[:6])}. A part that got no patient is '
+                'not written: convert with other --ratios, or set ann_file there to one '
+                'of these')
+    return ('make it with one of tools/dataset_converters or as docs/how_to/own_data.md '
+            'says, or set data_root there')
 
 
 def _check_coco_classes(field: str, dataset: dict, path: str,

@@ -2,7 +2,7 @@
 from dataclasses import dataclass, field
 from typing import Dict, List, Tuple
 
-from mammo_plugins.structures import (empty_parts, kfold_patients,
+from mammo_plugins.structures import (empty_parts, filling_ratios, kfold_patients,
                                       split_patients)
 
 from .records import Catalogue, ConversionError, RawView
@@ -71,8 +71,13 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
     names, strata = _strata(views)
     if split.kind == 'ratio':
         members = split_patients(names, split.ratios, split.seed, strata)
-        catalogue.notes += [f'--ratios: {said}'
-                            for said in empty_parts(split.ratios, members)]
+        empty = empty_parts(split.ratios, members)
+        catalogue.notes += [f'--ratios: {said}' for said in empty]
+        shares = filling_ratios(split.ratios, len(set(names))) if empty else {}
+        if shares:
+            catalogue.notes.append(
+                '--ratios ' + ' '.join(f'{shares.get(part, 0):g}' for part in (
+                    'train', 'val', 'test')) + ' fills each part that is wanted')
         return _deal(views, members)
     try:
         folds = kfold_patients(names, split.folds, split.seed, strata)

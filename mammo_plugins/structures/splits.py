@@ -5,6 +5,7 @@ import numpy as np
 
 FOLD = '{fold}'  # in the names of files of a fold
 
+
 def _grouped(patients: Sequence[str],
              strata: Optional[Sequence[Hashable]]) -> List[List[str]]:
     """Return the distinct patients of each stratum, sorted by name."""
@@ -82,6 +83,28 @@ def empty_parts(ratios: Dict[str, float],
         'wanted'
         for part, share in ratios.items() if share > 0 and not members.get(part)
     ]
+
+
+def filling_ratios(ratios: Dict[str, float], patients: int) -> Dict[str, float]:
+    """Return the nearest shares, in hundredths, that leave no wanted part empty.
+
+    Args:
+        ratios (dict[str, float]): As in :func:`split_patients`; a part with a share of
+            0 is not wanted.
+        patients (int): How many there are.
+
+    Returns:
+        dict[str, float]: Empty where there are fewer patients than wanted parts.
+    """
+    wanted = [part for part, share in ratios.items() if share > 0]
+    if patients < len(wanted):
+        return {}
+    # rounded up, so that each has a whole patient
+    hundredths = {part: max(-(-100 // patients), round(100 * ratios[part]))
+                  if part in wanted else 0 for part in ratios}
+    largest = max(hundredths, key=hundredths.get)
+    hundredths[largest] -= sum(hundredths.values()) - 100
+    return {part: number / 100 for part, number in hundredths.items()}
 
 
 def _deal(sizes: np.ndarray) -> np.ndarray:

@@ -45,6 +45,19 @@ def test_annotation_files_of_wrapped_datasets(tmp_path):
         check_annotation_files(cfg, ['train'])
 
 
+def test_a_part_that_got_no_patient(tmp_path):
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(
+        data_root=str(tmp_path), ann_file='annotations/test.json'))))
+    with pytest.raises(ConfigError, match='make it with one of tools/dataset_converters'):
+        check_annotation_files(cfg, ['test'])
+    (tmp_path / 'annotations').mkdir()
+    for part in ('train', 'val'):
+        (tmp_path / f'annotations/{part}.json').write_text('{}')
+    with pytest.raises(ConfigError, match='beside it are train.json, val.json. A part '
+                                          'that got no patient .*--ratios'):
+        check_annotation_files(cfg, ['test'])
+
+
 OF_FOLD = dict(fold=1, ann_file='annotations/fold_{fold}/train.json')
 PART = 'train_dataloader.dataset'
 

@@ -311,6 +311,10 @@ def test_parts_that_stay_empty_are_told(run):
     for part in {'train', 'val', 'test'} - set(data):
         assert any(f'--ratios: part {part} is empty' in note and 'give it 0.25' in note
                    for note in summary['notes'])
+    # the command that is told fills all
+    told, = (note for note in summary['notes'] if note.endswith('part that is wanted'))
+    ratios = dict(zip(('train', 'val', 'test'), map(float, told.split(' ')[1:4])))
+    assert set(run(views, Split('ratio', ratios), write=False)[1]) == set(ratios)
     summary, _ = run(views, Split('ratio', dict(train=0.75, val=0., test=0.25)),
                      write=False)
     assert not any('is empty' in note for note in summary['notes'])

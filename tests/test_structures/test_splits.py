@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mammo_plugins.structures import (empty_parts, kfold_patients,
+from mammo_plugins.structures import (empty_parts, filling_ratios, kfold_patients,
                                       split_patients)
 
 RATIOS = dict(train=0.8, val=0.1, test=0.1)
@@ -88,3 +88,24 @@ def test_empty_parts_are_named_with_a_share_that_fills_them(number, val, seed):
         if share < 1:
             assert split_patients(
                 patients, {part: share, other: 1 - share}, seed)[part]
+
+
+@given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 100), st.integers(0, 3))
+def test_filling_ratios_leave_no_wanted_part_empty(number, one, other, seed):
+    train, val = sorted((one, other))
+    ratios = dict(train=train / 100, val=(val - train) / 100, test=(100 - val) / 100)
+    wanted = [part for part, share in ratios.items() if share > 0]
+    filling = filling_ratios(ratios, number)
+    assert bool(filling) == (number >= len(wanted))
+    if filling:
+        patients = [f'p{i}' for i in range(number)]
+        parts = split_patients(patients, filling, seed)
+        assert [part for part in parts if parts[part]] == wanted
+        assert sum(map(len, parts.values())) == number
+
+
+@pytest.mark.parametrize('number, shares', [
+    (5, (0.6, 0.2, 0.2)), (3, (0.32, 0.34, 0.34)), (100, (0.8, 0.1, 0.1)), (2, ())])
+def test_filling_ratios(number, shares):
+    found = filling_ratios(dict(train=0.8, val=0.1, test=0.1), number)
+    assert tuple(found.values()) == shares
