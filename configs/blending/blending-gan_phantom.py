@@ -28,7 +28,7 @@ train_cfg = dict(max_epochs=25)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=0.002)),
     discriminator=dict(optimizer=dict(lr=0.001)))
-param_scheduler = dict(begin=12)
+param_scheduler = dict(begin=12)  # set it with max_epochs: it does not follow
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=25, max_keep_ckpts=1),

@@ -38,7 +38,7 @@ train_cfg = dict(
         segmentation=dict(
             max_epochs=3,
             optim_wrapper=dict(adamw, optimizer=dict(adamw['optimizer'], lr=0.005)),
-            param_scheduler=[dict(cosine, end=3)],
+            param_scheduler=[dict(cosine)],
             val_begin=1,
             val_interval=None,
             # nothing is judged while masses are learned
@@ -47,7 +47,7 @@ train_cfg = dict(
         classification=dict(
             max_epochs=4,
             optim_wrapper=dict(adamw),
-            param_scheduler=[dict(cosine, end=4)],
+            param_scheduler=[dict(cosine)],
             val_interval=None,
             save_best=None)))
 del adamw, cosine

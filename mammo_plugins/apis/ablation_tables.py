@@ -127,9 +127,13 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
         cfg (Config): The ablation.
         runs (list[Run]): Of all rows.
         seeds (list[int]): Their seeds.
-        command (str): What made them.
+        command (str): What made them; where rows are not there, those that are go
+            with it.
     """
     made = ' '.join(phantom_words(cfg))
+    there = [row for row in cfg.rows if results(cfg, row, seeds) is not None]
+    if there != list(cfg.rows):
+        command += f' --rows {" ".join(there)}'
     lines = [
         BEGIN, '', 'Made by', '', '```bash', command, '```', '',
         f'Seeds {", ".join(map(str, seeds))}, each for the exams and for the '

@@ -2,7 +2,7 @@
 import os.path as osp
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -227,7 +227,7 @@ def _loads_masks(steps: Any) -> bool:
 
 
 def check_lengths(cfg: Config) -> None:
-    """Raise :class:`ConfigError` for a training or a batch of no length.
+    """Raise :class:`ConfigError` for a training, a batch or a schedule of no length.
 
     Args:
         cfg (Config): The config of a training; stages check their own.
@@ -242,22 +242,45 @@ def check_lengths(cfg: Config) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ConfigError(f'{field}.{key}: {value!r}; expected an integer from '
                               f'{least}')
+    for what, epochs, schedule in _schedules(cfg):
+        for part in schedule:
+            if part.get('begin', 0) >= part.get('end', epochs):
+                raise ConfigError(
+                    f'{what}param_scheduler: {type_name(part)} begins at epoch '
+                    f'{part["begin"]}, the training ends at {part.get("end", epochs)}; '
+                    'begin does not follow max_epochs, set it too')
 
 
-def warn_of_schedule(cfg: Config) -> None:
-    """Say when a schedule does not end with the training or its stage."""
+def _schedules(cfg: Config) -> List[Tuple[str, int, List[dict]]]:
+    """Return (whose, number of epochs, parts that go by epochs) of schedules."""
     schedules = [(f'stage {stage.name}: ', stage.max_epochs,
                   stage.param_scheduler) for stage in stages_of(cfg)]
     if not schedules:
         schedules = [('', (cfg.get('train_cfg') or {}).get('max_epochs'),
                       cfg.get('param_scheduler'))]
-    for what, epochs, schedule in schedules:
-        ends = [s['end'] for s in scheduler_cfgs(schedule)
-                if s.get('by_epoch', True) and 'end' in s]
-        if epochs and ends and max(ends) != epochs:
+    return [(what, epochs, [part for part in scheduler_cfgs(schedule)
+                            if part.get('by_epoch', True)])
+            for what, epochs, schedule in schedules if epochs]
+
+
+def warn_of_schedule(cfg: Config) -> None:
+    """Say when a schedule does not end with the training or its stage.
+
+    Args:
+        cfg (Config): The config of a training.
+    """
+    for what, epochs, schedule in _schedules(cfg):
+        ends = [part['end'] for part in schedule if 'end' in part]
+        if ends and max(ends) != epochs:
             print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
                   f'training at {epochs}; a schedule does not follow max_epochs '
                   'by itself', file=sys.stderr)
+        for part in schedule:
+            steps = part.get('milestones') or ()
+            if steps and max(steps) >= epochs:
+                print(f'warning: {what}param_scheduler: the milestones {list(steps)} of '
+                      f'{type_name(part)} are not all reached in {epochs} epochs; they '
+                      'do not follow max_epochs, set them too', file=sys.stderr)
 
 
 def _annotation_files(cfg: Config, part: str) -> Dict[str, str]:

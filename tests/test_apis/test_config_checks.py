@@ -6,9 +6,10 @@ import pytest
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_checks import (check_annotation_files, check_folds,
-                                              check_no_synthesis, check_outlines,
-                                              warn_of_schedule)
+                                              check_lengths, check_no_synthesis,
+                                              check_outlines, warn_of_schedule)
 from mammo_plugins.apis.config_loading import ConfigError, load_config
+from mammo_plugins.engine.loops import stages_of
 
 CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 
@@ -31,6 +32,51 @@ def test_schedules_that_end_elsewhere(capsys, epochs, warned):
         load_config(CONFIG, {'train_cfg.max_epochs': epochs,
                              'param_scheduler.1.end': 6}))
     assert ('ends at epoch 6' in capsys.readouterr().err) == warned
+
+
+SINGLE = dict(type='EpochBasedTrainLoop', max_epochs=10)
+
+
+@pytest.mark.parametrize('part, refused, warned', [
+    (dict(type='LinearLR', begin=12), True, False),
+    (dict(type='LinearLR', begin=10), True, False),
+    (dict(type='LinearLR', begin=5, end=5), True, True),
+    (dict(type='LinearLR', begin=9), False, False),
+    (dict(type='LinearLR', begin=12, by_epoch=False, end=100), False, False),
+    (dict(type='MultiStepLR', milestones=[8, 11]), False, True),
+    (dict(type='MultiStepLR', milestones=[8, 10]), False, True),
+    (dict(type='MultiStepLR', milestones=[4, 9]), False, False)])
+@pytest.mark.parametrize('staged', [False, True])
+def test_what_of_a_schedule_does_not_follow(capsys, part, refused, warned, staged):
+    cfg = Config(dict(param_scheduler=[part], train_cfg=SINGLE))
+    if staged:
+        cfg = Config(dict(
+            param_scheduler=dict(model=part), train_dataloader=dict(dataset=dict(
+                type='A')), optim_wrapper=dict(optimizer=dict(type='SGD')),
+            train_cfg=dict(type='StagedTrainLoop', order=['a'], stages=dict(
+                a=dict(max_epochs=10)))))
+    warn_of_schedule(cfg)
+    assert ('warning: ' in capsys.readouterr().err) == warned
+    if refused:
+        with pytest.raises(ConfigError, match='LinearLR begins at epoch'):
+            check_lengths(cfg)
+    else:
+        check_lengths(cfg)
+
+
+@pytest.mark.parametrize('config, options', [
+    ('nafv/nafv-net_phantom', {'train_cfg.stages.segmentation.max_epochs': 9,
+                               'train_cfg.stages.classification.max_epochs': 2}),
+    ('disasym/disasymnet_phantom', {'train_cfg.max_epochs': 7}),
+    ('baselines/faster-rcnn_hrnetv2p-w8_phantom', {'train_cfg.max_epochs': 30})])
+def test_schedules_of_the_phantom_follow(capsys, config, options):
+    cfg = load_config(f'configs/{config}.py', options)
+    warn_of_schedule(cfg)
+    assert not capsys.readouterr().err
+    whole = cfg.param_scheduler + [part for stage in stages_of(cfg)
+                                   for part in stage.param_scheduler or ()]
+    assert 'CosineAnnealingLR' in [part.type for part in whole]
+    assert not [part for part in whole if 'end' in part and part.get('by_epoch', True)]
 
 
 def test_annotation_files_of_wrapped_datasets(tmp_path):

@@ -1,6 +1,7 @@
 """tools/analysis_tools/ablate.py with trainings that are made up."""
 import importlib.util
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -81,6 +82,13 @@ def run(monkeypatch, config, *arguments):
     ablate.main()
 
 
+TOOL = 'python tools/analysis_tools/ablate.py'
+
+
+def made_by(path):
+    return path.read_text().partition('```bash\n')[2].partition('\n')[0]
+
+
 def trainings(calls):
     return [words[1] for words in calls if words[0] == 'tools/train.py']
 
@@ -120,7 +128,10 @@ def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
     assert trainings(calls) == ['one.py']
     assert 'not run' not in (tmp_path / 'results.md').read_text()  # as it was
     assert 'not run' in next(tmp_path.rglob('tables.md')).read_text()
+    assert made_by(next(tmp_path.rglob('tables.md'))) == (
+        f'{TOOL} {config} --jobs 1 --seeds 1 --rows one')
     run(monkeypatch, config)
+    assert made_by(tmp_path / 'results.md') == f'{TOOL} {config} --jobs 1'
     assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
     before = len(calls)
     run(monkeypatch, config)
@@ -155,6 +166,21 @@ def test_a_row_pulls_what_it_needs(setup, monkeypatch):
     config, calls = setup
     run(monkeypatch, config, '--rows', 'two', '--seeds', '1')
     assert trainings(calls) == ['one.py', 'two.py']
+
+
+@pytest.mark.parametrize('words', [
+    ['--rows', 'one'], ['--rows', 'two'], ['--rows', 'two', '--seeds', '2'], []])
+def test_the_command_that_is_told_makes_the_tables(setup, monkeypatch, tmp_path, words):
+    """In another folder too."""
+    config, _ = setup
+    run(monkeypatch, config, *words)
+    tables, = (tmp_path / 'work').rglob('tables.md') if words[:2] == [
+        '--rows', 'one'] else [tmp_path / 'results.md']
+    text = re.sub(r'[\d.]+ minutes', '', tables.read_text())
+    again = made_by(tables).removeprefix(TOOL).split()
+    shutil.rmtree(tmp_path / 'work')
+    run(monkeypatch, *again)
+    assert re.sub(r'[\d.]+ minutes', '', tables.read_text()) == text
 
 
 def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys):
