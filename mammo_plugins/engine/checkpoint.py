@@ -223,6 +223,16 @@ def _listed(name: str, keys: List[str]) -> str:
     return f'; {len(keys)} {name}: {listed(keys)}' if keys else ''
 
 
+def _own_config(name: str) -> str:
+    """Say which config a checkpoint is of; its training writes it beside."""
+    beside = sorted(Path(name).parent.glob('*.py')) if Path(name).is_file() else []
+    if not beside:
+        return ('use the config it was trained with, which is in the work_dir of its '
+                'training with the --cfg-options of then')
+    return ('use the config it was trained with, with the --cfg-options of then: '
+            + ' or '.join(map(str, beside[:3])))
+
+
 def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
     """Check that a checkpoint holds just the model's weights, all finite.
 
@@ -247,7 +257,7 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
     if missing or unknown or reshaped:
         raise CheckpointError(
             f'{name}: these are not the weights of the configured model '
-            f'({type(model).__name__}); use the config it was trained with'
+            f'({type(model).__name__}); {_own_config(name)}'
             + _listed('weights missing', missing)
             + _listed('weights unknown to the model', unknown)
             + _listed('weights of another shape', reshaped))

@@ -142,6 +142,20 @@ def test_another_model_is_refused_with_the_keys():
     check_state_dict(model(), model().state_dict(), 'fine')
 
 
+def test_the_config_that_a_training_has_written_is_named(tmp_path):
+    """It has the options of the command line, which the config in use has not."""
+    state = nn.Linear(1, 1).state_dict()
+    path = tmp_path / 'epoch_1.pth'
+    torch.save(state, path)
+    with pytest.raises(CheckpointError, match='in the work_dir of its training with'):
+        check_state_dict(model(), state, str(path))
+    (tmp_path / 'net.py').write_text('model = 3')
+    with pytest.raises(CheckpointError, match=f'--cfg-options of then: {tmp_path}/net.py'):
+        check_state_dict(model(), state, str(path))
+    with pytest.raises(CheckpointError, match='in the work_dir of its training'):
+        check_state_dict(model(), state, 'the latest checkpoint of work_dirs/net')
+
+
 def test_each_flipped_bit_of_the_contents_is_told(safe, tmp_path):
     """PyTorch reads over most of them, the archive's checksums do not."""
     torch.manual_seed(0)
