@@ -50,12 +50,11 @@ def _own_globals():
     """
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
-    before = [(kept._instance_dict, kept._instance_dict.copy())
+    before = [(kept, kept._instance_dict.copy())
               for kept in (DefaultScope, MMLogger, MessageHub)]
     yield
-    for now, earlier in before:
-        now.clear()
-        now.update(earlier)
+    for kept, earlier in before:
+        kept._instance_dict = earlier  # MMEngine may have put another in its place
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from .copied_settings import (RARE, RUN_SETTINGS, dead_variables, of_the_run,
                               setting_at, unreached_options, unreached_settings)
 from .known_settings import nearest, unknown_settings
 from .meant_settings import meant_pipelines, places_of
+from .metric_frames import metrics_of_other_frames
 from .needed_steps import lacking_steps
 from .replaced_names import replaced_names
 from .setting_kinds import other_kinds, wrong_kinds, wrong_parts
@@ -60,7 +61,8 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         _refuse_vain_options(path, cfg, options)
         _merge(cfg, options)
     # each looks into what those before have judged
-    for wrong in (wrong_kinds, wrong_parts, lacking_steps, unknown_settings):
+    for wrong in (wrong_kinds, wrong_parts, lacking_steps, metrics_of_other_frames,
+                  unknown_settings):
         _refuse(path, cfg, wrong(cfg), options)
     return cfg
 

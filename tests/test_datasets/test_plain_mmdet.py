@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 
+from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.registry import DATASETS
 
 
@@ -100,48 +101,78 @@ def test_mmdet_trains_with_coco_dataset(phantom_root, tmp_path):
     assert metric.evaluate(len(samples))['coco/bbox_mAP'] == pytest.approx(1.)
 
 
-DOCUMENT = Path(__file__).parents[2] / 'docs/how_to/variants.md'
-MODEL = """
-default_scope = 'mmdet'
-model = dict(
-    type='RetinaNet',
-    data_preprocessor=dict(
-        type='DetDataPreprocessor', mean=[0.5], std=[0.25], pad_size_divisor=32),
-    backbone=dict(type='ResNet', depth=18, in_channels=1, out_indices=(1, 2, 3)),
-    neck=dict(type='FPN', in_channels=[128, 256, 512], out_channels=8, num_outs=3),
-    bbox_head=dict(
-        type='RetinaHead', num_classes=1, in_channels=8, feat_channels=8,
-        stacked_convs=1, anchor_generator=dict(
-            type='AnchorGenerator', octave_base_scale=4, scales_per_octave=1,
-            ratios=[1.], strides=[8, 16, 32]),
-        bbox_coder=dict(type='DeltaXYWHBBoxCoder')),
-    train_cfg=dict(assigner=dict(
-        type='MaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.4),
-        sampler=dict(type='PseudoSampler'), allowed_border=-1, pos_weight=-1),
-    test_cfg=dict(nms_pre=50, score_thr=0., min_bbox_size=0, max_per_img=10,
-                  nms=dict(type='nms', iou_threshold=0.5)))
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=2, val_interval=2)
-val_cfg = dict()
-optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.001))
+PAGE = Path(__file__).parents[2] / 'docs/how_to/variants.md'
+BLOCKS = re.findall(r'```python\n(.*?)```', PAGE.read_text(), re.S)
+OF_EXAMS, OF_COCO = (block for block in BLOCKS if 'mmdet::' in block)
+ONE_CHANNEL, = (block for block in BLOCKS if block.startswith('model ='))
+# for a test: small and short, without files of weights
+SMALL = """
+model.update(
+    neck=dict(out_channels=8),
+    bbox_head=dict(num_classes=1, in_channels=8, feat_channels=8, stacked_convs=1),
+    test_cfg=dict(score_thr=0.))
+model.setdefault('backbone', {})['init_cfg'] = None
+train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2, val_interval=2)
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    loader.update(num_workers=0, persistent_workers=False)
+log_level = 'ERROR'
 """
 
 
-def test_the_documented_config_trains_and_validates(phantom_root, tmp_path):
-    data, = re.findall(r'```python\n(custom_imports.*?)```', DOCUMENT.read_text(), re.S)
-    data = (data.replace('data/phantom/', f'{phantom_root}/')
-            .replace('data/pixel_cache', str(tmp_path / 'cache'))
-            .replace('(1333, 800)', '(128, 64)')
-            .replace('num_workers=2', 'num_workers=0'))
-    path = tmp_path / 'plain.py'
-    path.write_text(data + MODEL)
-    cfg = Config.fromfile(path)
-    cfg.work_dir = str(tmp_path / 'work')
+@pytest.fixture
+def documented(phantom_root, tmp_path):
+    """Write a config of the page for the tiny phantom."""
+
+    def write(text):
+        path = tmp_path / 'plain.py'
+        for old, new in (('data/phantom/', f'{phantom_root}/'),
+                         ('data/pixel_cache', str(tmp_path / 'cache')),
+                         ('=1600', '=128'), ('=800', '=64')):
+            text = text.replace(old, new)
+        path.write_text(text + SMALL + f'work_dir = {str(tmp_path / "work")!r}\n')
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize('text, figure', [
+    (OF_EXAMS, 'val/froc/n_lesions'), (OF_EXAMS + ONE_CHANNEL, 'val/froc/n_lesions'),
+    (OF_COCO, 'val/coco/bbox_mAP')], ids=['ExamDataset', 'one channel', 'CocoDataset'])
+def test_documented_configs_train_and_validate(documented, text, figure):
+    cfg = load_config(documented(text))
     runner = Runner.from_cfg(cfg)
     before = runner.model.bbox_head.retina_reg.weight.detach().clone()
     runner.train()
     assert not torch.equal(before, runner.model.bbox_head.retina_reg.weight)
-    assert runner.message_hub.get_scalar('val/froc/n_images').current() == 8
-    assert runner.message_hub.get_scalar('val/froc/n_lesions').current() > 0
+    assert runner.message_hub.get_scalar(figure).current() >= 0
+    assert len(runner.train_dataloader.dataset) == 24  # normal images too
+    assert len(runner.val_dataloader.dataset) == 8
+    if 'froc' in figure:
+        assert runner.message_hub.get_scalar('val/froc/n_images').current() == 8
+        assert runner.message_hub.get_scalar(figure).current() > 0
+
+
+@pytest.mark.parametrize('dropped, error', [
+    ('_delete_=True, ', 'val_evaluator.ann_file|backend_args'),
+    ('batch_sampler=None,', 'width')])
+def test_what_the_page_says_of_mmdets_settings_is_needed(documented, dropped, error):
+    assert dropped in OF_EXAMS
+    with pytest.raises((ConfigError, KeyError, TypeError), match=error):
+        Runner.from_cfg(load_config(documented(OF_EXAMS.replace(dropped, '')))).train()
+
+
+def test_another_mmdet_config_as_the_page_says(documented):
+    """Of two stages; built, not run."""
+    text = OF_EXAMS.replace('retinanet/retinanet_r18', 'faster_rcnn/faster-rcnn_r50')
+    said, = re.findall(r'`(roi_head=.*?)`', PAGE.read_text())
+    text = text.replace('bbox_head=dict(num_classes=1)', said)
+    path = Path(documented(text))
+    path.write_text(path.read_text().replace(SMALL, ''))
+    cfg = load_config(str(path))
+    assert cfg.model.roi_head.bbox_head.num_classes == 1
+    assert cfg.train_dataloader.batch_sampler is None
+    assert 'data_prefix' not in cfg.test_dataloader.dataset
+    assert cfg.test_evaluator == dict(type='mammo.FROCMetric')
 
 
 def test_a_sample_of_several_views_says_what_to_do(phantom_root):
