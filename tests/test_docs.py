@@ -9,13 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from config_runs import on_phantom
+from config_runs import changed, on_phantom
 from mmengine.config import Config
 
-from mammo_plugins.apis.config_checks import check_out_of_fold
+from mammo_plugins.apis import cross_validation
+from mammo_plugins.apis.config_checks import (check_complete, check_folds,
+                                              check_out_of_fold)
 from mammo_plugins.apis.config_loading import load_config
 from mammo_plugins.datasets.pipeline import named_steps
+from mammo_plugins.io import write_json
 from mammo_plugins.registry import DATASETS
+from mammo_plugins.structures import kfold_patients
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'),
@@ -90,7 +94,8 @@ def test_readme_is_short():
 ])
 def test_variants_are_configs(page, base, tmp_path):
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
-    variants = [b for b in blocks(page, 'python') if '_base_' in b]
+    variants = [b for b in blocks(page, 'python') if '_base_' in b
+                and 'mmdet::' not in b]  # tests/test_datasets/test_plain_mmdet.py
     assert variants
     cfgs = []
     for text in variants:
@@ -151,6 +156,45 @@ def test_maps_out_of_folds(phantom_root, tmp_path, monkeypatch):
         Path(fold.checkpoint).parent.mkdir(parents=True)
         Path(fold.checkpoint).touch()
     check_out_of_fold(cfg)
+
+
+def test_cross_validation_of_ones_own(phantom_root, tmp_path, monkeypatch):
+    """The page's config, in each fold of data that a converter has parted."""
+    text, = [b for b in blocks('docs/how_to/cross_validation.md', 'python')
+             if '_base_' in b]
+    folder = tmp_path / 'data/mine/annotations'
+    data = json.loads((phantom_root / 'annotations/train.json').read_text())
+    names = [image['patient_id'] for image in data['images']]
+    for fold, (train, test) in enumerate(kfold_patients(names, 2), 1):
+        for part, patients in dict(train=train, test=test).items():
+            images = [i for i in data['images'] if i['patient_id'] in patients]
+            ids = {image['id'] for image in images}
+            write_json(folder / f'fold_{fold}/{part}.json', dict(
+                data, images=images, annotations=[
+                    a for a in data['annotations'] if a['image_id'] in ids]))
+    (tmp_path / 'data/mine/dicom').symlink_to(phantom_root / 'dicom')
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    path, = re.findall('# (configs/.*)', text)
+    (tmp_path / path).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cross_validation, 'ROOT', tmp_path)
+    held_out = []
+    for fold in cross_validation.folds_of(load_config(path)):
+        cfg = load_config(path, {f'{part}_dataloader.dataset.fold': fold
+                                 for part in ('train', 'test')})
+        check_complete(cfg, 'train')
+        check_complete(cfg, 'test')
+        check_folds(cfg)
+        with DATASETS.switch_scope_and_registry('mammo'):
+            parts = [DATASETS.build(changed(
+                cfg[f'{part}_dataloader'].dataset, cache_dir=None))
+                for part in ('train', 'test')]
+        train, test = ({sample['patient_id'] for sample in map(
+            part.get_data_info, range(len(part)))} for part in parts)
+        assert train | test == set(names) and not train & test
+        assert parts[0][0]['inputs'].shape[0] == 1
+        held_out += test
+    assert sorted(held_out) == sorted(set(names))
 
 
 def test_own_data_command(phantom_root, tmp_path):

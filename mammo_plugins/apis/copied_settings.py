@@ -220,9 +220,10 @@ def of_the_run(cfg: Config) -> Dict[str, Any]:
 def _is_variable(name: str, value: Any) -> bool:
     """Tell whether a name acts by what configs make of it alone.
 
-    A text or number that MMEngine reads may have copies besides.
+    A text or number that MMEngine reads may have copies besides; None leaves a part out.
     """
-    return name not in RUN_SETTINGS or not isinstance(value, (dict, list, tuple))
+    return name not in RUN_SETTINGS or not isinstance(
+        value, (dict, list, tuple, type(None)))
 
 
 def unreached_settings(path: str, cfg: Config) -> List[Unreached]:

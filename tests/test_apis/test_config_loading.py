@@ -90,6 +90,14 @@ def test_variables_that_a_base_has_copied(child, copying, text, fields):
         assert field in str(error.value)
 
 
+def test_parts_may_be_left_out(child, capsys):
+    """A base has made the metrics of the test of those of the validation."""
+    cfg = load_config(child(''.join(f'val_{part} = None\n' for part in (
+        'dataloader', 'cfg', 'evaluator'))))
+    assert cfg.val_evaluator is None and cfg.test_evaluator.type == 'FROCMetric'
+    assert not capsys.readouterr().err
+
+
 def test_labels_of_another_config(child):
     base = str(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
     with pytest.raises(ConfigError, match='train_dataloader.dataset.labels'):
