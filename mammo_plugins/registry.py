@@ -57,9 +57,11 @@ def type_name(cfg: Any) -> str:
     """Return the type that a component's config names, without its scope.
 
     Args:
-        cfg (dict): A config; for anything else the name is empty.
+        cfg (dict): A config, whose type may be a class; for anything else the name is
+            empty.
     """
-    return str(cfg.get('type')).rpartition('.')[2] if isinstance(cfg, dict) else ''
+    kind = cfg.get('type') if isinstance(cfg, dict) else ''
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
 
 
 def _child(root: Registry, *locations: str) -> MammoRegistry:

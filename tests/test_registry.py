@@ -1,6 +1,7 @@
 """Every name of ours builds under the scopes that users work in."""
 import subprocess
 import sys
+from collections import OrderedDict
 from unittest.mock import MagicMock
 
 import pytest
@@ -201,3 +202,12 @@ print(type(runner.model).__module__,
         'mmdet.models.detectors.retinanet',
         'mammo_plugins.models.data_preprocessors.mammogram_data_preprocessor'
     ]
+
+
+@pytest.mark.parametrize('kind, name', [
+    ('RandomFlip', 'RandomFlip'), ('mmdet.RandomFlip', 'RandomFlip'),
+    (OrderedDict, 'OrderedDict'), (None, 'None')])
+def test_the_name_of_a_type(kind, name):
+    """A config may name a class itself."""
+    assert registry.type_name(dict(type=kind)) == name
+    assert registry.type_name([kind]) == ''

@@ -2,6 +2,7 @@
 import ast
 import re
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
 
@@ -48,11 +49,17 @@ def module_of(path: Path) -> str:
 
 
 def imports(tree: ast.AST, package: str) -> Iterator[Import]:
-    """Yield every import of a module, also those in functions."""
+    """Yield every import of a module, also those in functions, by name and by dots.
+
+    ``import_module('a.b')`` is one, and so is ``a.b`` where ``a`` is an imported module.
+    """
+    known: Dict[str, str] = {}  # what a variable holds
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(alias.name, '', node.lineno)
+                top = alias.name.partition('.')[0]
+                known[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ''
             if node.level:
@@ -61,6 +68,27 @@ def imports(tree: ast.AST, package: str) -> Iterator[Import]:
                 base = '.'.join([*parts, base] if base else parts)
             for alias in node.names:
                 yield Import(base, alias.name, node.lineno)
+                known[alias.asname or alias.name] = f'{base}.{alias.name}'
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = getattr(node.func, 'attr', getattr(node.func, 'id', None))
+            if called in ('import_module', '__import__', 'find_spec') and node.args:
+                name = text_of(node.args[0])
+                yield Import(resolve_name(name, package) if name.startswith('.') else
+                             name, '', node.lineno)
+        elif isinstance(node, ast.Attribute):
+            names = ast.unparse(node).split('.')
+            if names[0] in known and all(name.isidentifier() for name in names):
+                yield Import('.'.join([known[names[0]], *names[1:-1]]), names[-1],
+                             node.lineno)
+
+
+def text_of(node: ast.AST) -> str:
+    """Return a text as far as it is written out, such as 'a.' of f'a.{b}'."""
+    if isinstance(node, ast.JoinedStr):
+        node = node.values[0]
+    return node.value if isinstance(node, ast.Constant) and isinstance(
+        node.value, str) else ''
 
 
 class Graph:
@@ -200,6 +228,42 @@ def test_upward_imports_are_found():
                         )) == [
         'mammo_plugins.io.x:2: mammo_plugins.structures.exam Exam',
         'mammo_plugins.engine:1: mammo_plugins.models ']
+
+
+@pytest.mark.parametrize('text, module', [
+    ('import mmdet\nx = mmdet.models.HRNet', 'mmdet.models'),
+    ('import mmdet.models as m\nx = m.backbones.HRNet', 'mmdet.models.backbones'),
+    ('from mmdet import models\nx = models.HRNet', 'mmdet.models'),
+    ("from importlib import import_module\nx = import_module('mmdet.models')",
+     'mmdet.models'),
+    ("import importlib\ndef f():\n    importlib.import_module('mmdet.models')",
+     'mmdet.models'),
+    ("x = __import__('mmdet.models')", 'mmdet.models'),
+    ("x = import_module(f'mmdet.{name}')", 'mmdet.'),
+    ("x = import_module('.models', __package__)", 'mammo_plugins.io.models'),
+    ('from . import y\nx = y.z', 'mammo_plugins.io.y')])
+def test_imports_are_found_however_they_are_written(text, module):
+    assert module in {each.module for each in imports(ast.parse(text),
+                                                      'mammo_plugins.io')}
+
+
+@pytest.mark.parametrize('text', [
+    'x = mmdet.models', "x = 'import_module'", 'import os\nx = os.path', 'x.mmdet = 3'])
+def test_what_is_no_import(text):
+    assert not [each for each in imports(ast.parse(text), 'a')
+                if 'mmdet' in each.module]
+
+
+@pytest.mark.parametrize('text', [
+    "import_module('mammo_plugins.models')", 'import mammo_plugins\nx = '
+    'mammo_plugins.models', "import_module('..models', __package__)",
+    'from mammo_plugins import models\nx = models.y'])
+def test_upward_imports_are_found_however_they_are_written(text):
+    found = upward(Graph(
+        {'mammo_plugins': '', 'mammo_plugins.models': '', 'mammo_plugins.io': '',
+         'mammo_plugins.io.x': text},
+        {'mammo_plugins', 'mammo_plugins.models', 'mammo_plugins.io'}))
+    assert found and all('mammo_plugins.models' in each for each in found)
 
 
 @pytest.mark.parametrize('package', WITHOUT_TORCH)

@@ -75,8 +75,9 @@ class ExamDataset(BaseDataset):
             read. Symbolic links in it are followed. Defaults to none.
         fold (int, optional): Of a cross-validation, from 1 on: takes the place of
             ``{fold}`` in ``ann_file``, such as ``annotations/fold_{fold}/train.json``,
-            in ``data_root`` and in names of the pipeline, such as that of a lesion
-            bank; that none has it is warned of. Defaults to ``None``.
+            in ``data_root``, ``data_prefix``, ``extra_roots`` and in names of the
+            pipeline, such as that of a lesion bank; that none has it is warned of.
+            Defaults to ``None``.
         annotations (dict, optional): What ``ann_file`` would hold, where that is in
             memory and not in a file, as of exams that inference finds; ``ann_file``
             then only names it in messages. Defaults to ``None``.
@@ -99,6 +100,7 @@ class ExamDataset(BaseDataset):
     """
 
     METAINFO = dict(classes=('mass', ), palette=[(220, 20, 60)])
+    _files: Sequence[str] = ()  # that kinds of data sets name besides
 
     def __init__(self,
                  *args,
@@ -134,19 +136,21 @@ class ExamDataset(BaseDataset):
         self.other_classes = other_classes
         self.ignored_classes = ignored_classes
         ImageRoots(extra=extra_roots)  # refuses what is no list
-        self.extra_roots = extra_roots
+        self.extra_roots = in_fold(extra_roots, fold)
         self.fold = fold
         self.annotations = annotations
         steps = steps_of(pipeline)
-        self._names_of_fold = names_of_fold(steps)
+        self._names_of_fold = names_of_fold([steps, extra_roots, *self._files])
         super().__init__(*args, pipeline=in_fold(steps, fold), **kwargs)
         check_registration(self.pipeline.transforms)
 
     def _join_prefix(self) -> None:
         check_fold(self.ann_file, self.fold, bool(
-            self._names_of_fold or names_of_fold([self.ann_file, self.data_root])))
+            self._names_of_fold or names_of_fold(
+                [self.ann_file, self.data_root, self.data_prefix])))
         self.ann_file = in_fold(self.ann_file, self.fold)
         self.data_root = in_fold(self.data_root, self.fold)
+        self.data_prefix = in_fold(self.data_prefix, self.fold)
         super()._join_prefix()
 
     def load_data_list(self) -> List[dict]:

@@ -6,6 +6,10 @@ from mmengine.logging import print_log
 
 from mammo_plugins.structures import is_fold
 
+# settings of a data set in which its fold takes the place of {fold}
+FOLD_SETTINGS = ('ann_file', 'data_root', 'data_prefix', 'extra_roots',
+                 'detection_file', 'pipeline')
+
 
 def check_fold(ann_file: str, fold: Any, named: bool) -> None:
     """Raise ``ValueError`` for what is no fold, warn of one without effect.
@@ -21,7 +25,7 @@ def check_fold(ann_file: str, fold: Any, named: bool) -> None:
         raise ValueError(f'{ann_file}: fold is {fold!r}; expected its number, from 1 on')
     if not named:
         print_log(
-            f'{ann_file}: fold is {fold} and has no effect, for neither ann_file, '
-            'data_root nor the pipeline says {fold}; set ann_file to such as '
+            f'{ann_file}: fold is {fold} and has no effect, for none of '
+            f'{", ".join(FOLD_SETTINGS)} says {{fold}}; set ann_file to such as '
             "'annotations/fold_{fold}/train.json', or fold to None",
             logger='current', level=WARNING)

@@ -9,7 +9,7 @@ from mammo_plugins.evaluation.functional.patch_labels import (
     MALIGNANT, UNKNOWN, PatchLabels, label_detections, lesion_labels,
     select_detections)
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (AnnotationError, Detections,
+from mammo_plugins.structures import (AnnotationError, Detections, in_fold,
                                       read_detections)
 
 from .exam_dataset import ExamDataset
@@ -64,7 +64,8 @@ class PatchDataset(ExamDataset):
         if detection_file is None and not gold:
             raise ValueError('PatchDataset: gold=False needs a detection_file; '
                              'there would be no patch')
-        self.detection_file = detection_file
+        self._files = (detection_file, )
+        self.detection_file = in_fold(detection_file, kwargs.get('fold'))
         self.gold = gold
         self.max_detections = max_detections
         self.min_score = min_score

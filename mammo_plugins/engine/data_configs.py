@@ -79,9 +79,11 @@ def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
         dataset (dict): Its config, with ``data_root``, ``data_prefix`` and, of ours,
             ``fold`` and ``extra_roots``.
     """
-    root, prefix = _root(dataset), dataset.get('data_prefix') or {}
+    root, fold = _root(dataset), dataset.get('fold')
+    prefix = in_fold(dataset.get('data_prefix') or {}, fold)
+    extra = in_fold(dataset.get('extra_roots') or (), fold)
     folder = osp.join(root, prefix.get('img') or prefix.get('img_path') or '')
-    return ImageRoots(folder, [root, *(dataset.get('extra_roots') or ())])
+    return ImageRoots(folder, [root, *extra])
 
 
 def dataset_class(dataset: Mapping[str, Any], scope: Optional[str]) -> Any:

@@ -123,6 +123,59 @@ def test_runs_of_one_fold(cfg):
     check_folds(cfg)
 
 
+@pytest.mark.parametrize('settings', [
+    dict(data_prefix=dict(img='images_{fold}')), dict(extra_roots=['more_{fold}']),
+    dict(detection_file='found_{fold}.json')])
+def test_what_else_is_of_a_fold(settings):
+    dataset = dict(type='ExamDataset', ann_file='a.json', fold=1, **settings)
+    check_folds(folds(dataset, dict(dataset), dict(dataset)))
+    with pytest.raises(ConfigError, match='val_dataloader.dataset.fold is 2'):
+        check_folds(folds(dataset, dict(dataset, fold=2)))
+    with pytest.raises(ConfigError, match=f'{PART}.fold: None; expected the number'):
+        check_folds(folds(dict(dataset, fold=None)))
+
+
+def test_names_in_which_a_fold_would_stay():
+    with pytest.raises(ConfigError, match=rf'{PART}.note: n_{{fold}}: {{fold}} stays'):
+        check_folds(folds(dict(OF_FOLD, note='n_{fold}')))
+
+
+OF_TWO = 'annotations/fold_2/val.json'
+
+
+@pytest.mark.parametrize('train, val, said', [
+    # beside a fold that is named by the field
+    (dict(OF_FOLD, fold=1), dict(ann_file=OF_TWO), 'val_dataloader.dataset.ann_file is '
+     'of fold 2'),
+    (dict(ann_file=OF_TWO), OF_FOLD, f'{PART}.ann_file is of fold 2'),
+    (dict(OF_FOLD, fold=2), dict(ann_file=OF_TWO, fold=2), None),
+    (dict(OF_FOLD, fold=1), dict(ann_file='of_fold_2/val.json'), None)])
+def test_files_of_a_fold_by_number(train, val, said):
+    cfg = folds(train, val, train)
+    if said is None:
+        check_folds(cfg)
+        return
+    with pytest.raises(ConfigError, match=f'{said}.*: whom one fold trains on'):
+        check_folds(cfg)
+
+
+@pytest.mark.parametrize('patients, shared', [
+    (('p1', 'p2'), True), (('p2', 'p3'), False)])
+def test_folds_that_are_parts_by_themselves(tmp_path, patients, shared):
+    """Numbers alone may be of parts that share nobody."""
+    for fold, names in ((1, ('p1', )), (2, patients)):
+        (tmp_path / f'fold_{fold}').mkdir()
+        (tmp_path / f'fold_{fold}/a.json').write_text(json.dumps(dict(
+            images=[dict(id=i, file_name=f'{i}.png', patient_id=name)
+                    for i, name in enumerate(names)], annotations=[], categories=[])))
+    one, two = (dict(data_root=str(tmp_path), ann_file=f'fold_{n}/a.json') for n in (1, 2))
+    if shared:
+        with pytest.raises(ConfigError, match='whom one fold trains on'):
+            check_folds(folds(one, two, two))
+    else:
+        check_folds(folds(one, two, two))
+
+
 @pytest.mark.parametrize('cfg, said', [
     (folds(dict(OF_FOLD, fold=2)), f'{PART}.fold is 2, val_dataloader.dataset.fold is 1'),
     (folds(OF_FOLD, dict(OF_FOLD, fold=2)), 'val_dataloader.dataset.fold is 2'),

@@ -279,6 +279,22 @@ def test_the_fold_of_a_file_in_the_pipeline(phantom_root, pipeline):
         build(phantom_root, pipeline=pipeline)
 
 
+def test_the_fold_of_folders(phantom_root, tmp_path):
+    (tmp_path / 'images_2').symlink_to(phantom_root)
+    settings = dict(data_root=str(tmp_path), data_prefix=dict(img='images_{fold}'),
+                    extra_roots=['more_{fold}', str(phantom_root)])
+    dataset = ExamDataset(
+        ann_file=str(phantom_root / 'annotations/train.json'), fold=2, **settings)
+    path = dataset[0]['views']['main']['img_path']
+    assert path.startswith(f'{tmp_path}/images_2/')
+    assert dataset.extra_roots == ['more_2', str(phantom_root)]
+    # as the checks of configs see it
+    roots = image_roots(dict(settings, fold=2))
+    assert roots.root == f'{tmp_path}/images_2'
+    with pytest.raises(ValueError, match='{fold}.*: fold is None'):
+        ExamDataset(ann_file=str(phantom_root / 'annotations/train.json'), **settings)
+
+
 def test_the_rest_of_the_categories(tmp_path, phantom_root):
     """'rest' is what no other list names, of this file."""
     data = json.loads((phantom_root / 'annotations/train.json').read_text())

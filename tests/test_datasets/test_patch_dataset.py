@@ -148,3 +148,13 @@ def test_pipelines_keep_float_grey_values(phantom_root, part):
     assert 0 <= sample.gt_birads_score <= 1
     assert {'patient_id', 'img_id', 'patch_box', 'detected', 'iou',
             'homography_matrix'} <= set(sample.metainfo_keys())
+
+
+def test_the_detections_of_a_fold(root):
+    detections = {5: (np.array([[0., 0., 10., 10.]]), np.array([0.9])),
+                  6: (np.zeros((0, 4)), np.zeros(0))}
+    write_detections(root / 'found_2.json', detections)
+    settings = dict(gold=False, detection_file=str(root / 'found_{fold}.json'))
+    assert len(dataset(root, fold=2, **settings)) == 1
+    with pytest.raises(ValueError, match='found_{fold}.json: fold is None'):
+        dataset(root, **settings)

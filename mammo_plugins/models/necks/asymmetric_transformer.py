@@ -6,8 +6,11 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.registry import MODELS
+from mammo_plugins.structures import LATERALITIES, other_laterality
 
+OPPOSITE = {side: other_laterality(side) for side in LATERALITIES}
 ATTENTIONS = ('self', 'cross')
 
 
@@ -86,9 +89,9 @@ class AsymmetricTransformerBlock(BaseModule):
             tuple[Tensor, Tensor]: Right and left, (N, L, C); exchanged inputs give
             exchanged outputs.
         """
-        num = len(right)
-        both = torch.cat([right, left])
-        starting = self.norm(both)
+        both = ViewBatch.whole(dict(R=right, L=left))
+        _, others = both.mask.paired(OPPOSITE)
+        starting = self.norm(both.rows)
         # (2N, heads, L, C / heads) each
         query, key, value = (
             part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (
@@ -98,10 +101,9 @@ class AsymmetricTransformerBlock(BaseModule):
         if 'self' in self.attentions:
             parts.append(self._attend(query, key, value))
         if 'cross' in self.attentions:
-            key, value = key.roll(num, 0), value.roll(num, 0)  # the other side's
-            parts.append(self._attend(query, key, value))
-        fused = both + self.fuse(torch.cat(parts, dim=2))
-        return fused[:num], fused[num:]
+            parts.append(self._attend(query, key[others], value[others]))
+        fused = both.like(both.rows + self.fuse(torch.cat(parts, dim=2)))
+        return tuple(fused.views.values())
 
     @staticmethod
     def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
