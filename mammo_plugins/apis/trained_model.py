@@ -6,6 +6,7 @@ import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.datasets.pipeline import is_named
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into, require_file,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
@@ -36,6 +37,10 @@ def without_step(pipeline: Any, name: str) -> Any:
         pipeline (list | dict): Of a config.
         name (str): The type, without its scope.
     """
+    if is_named(pipeline):
+        return type(pipeline)((key, None if type_name(value) == name
+                               else without_step(value, name))
+                              for key, value in pipeline.items())
     if isinstance(pipeline, dict):
         return type(pipeline)((key, without_step(value, name))
                               for key, value in pipeline.items()

@@ -120,7 +120,7 @@ def gan(cfg, tmp_path, request):
     insert = dict(type=request.param, bank=str(tmp_path / 'bank.npz'))
     named = isinstance(cfg.train_dataloader.dataset.datasets, dict)
     cfg.train_dataloader.dataset.pipeline = dict(
-        order=['load', 'insert', 'pack'], load=load, insert=insert) if named else [
+        order=['load', 'insert'], load=load, insert=insert) if named else [
             load, insert]
     return cfg
 
