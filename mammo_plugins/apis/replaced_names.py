@@ -23,7 +23,7 @@ def replaced_names(path: str, cfg: Config) -> Iterator[Tuple[str, str, List[str]
         cfg (Config): What was read from it.
     """
     lists = list(_lists(cfg, ''))
-    if lists and not Config._is_lazy_import(path):
+    if lists:
         yield from _over_names(Path(path), cfg, lists)
 
 
