@@ -282,7 +282,7 @@ def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: s
         gc.collect()
         if on_gpu:
             torch.cuda.empty_cache()
-            torch._dynamo.reset()
+            torch.compiler.reset()
     return results
 
 

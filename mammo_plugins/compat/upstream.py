@@ -183,6 +183,14 @@ _ENGINE = (
         ('compat/quiet_imports.py', ),
         'it is replaced by one that leaves out a line which mmdet and mmpretrain print '
         'at import'),
+    Assumption(
+        'compiled modules',
+        {'torch.nn:Module._compiled_call_impl': Exists(),
+         'torch.nn:Module.compile': Uses('_compiled_call_impl'),
+         'torch.nn:Module._wrapped_call_impl': Uses('_compiled_call_impl')},
+        ('engine/hooks/acceleration_hook.py', ),
+        'a module is compiled in place for training alone, and PyTorch has no way back; '
+        'set to `None` it is called as it was'),
 )
 _VISION = (
     Assumption(
