@@ -3,7 +3,6 @@ from itertools import accumulate
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from mmdet.models import StandardRoIHead
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import ConfigType, InstanceList
@@ -13,6 +12,7 @@ from mammo_plugins.models.layers import (length_factors, nipple_geometry,
                                          shape_location_geometry)
 from mammo_plugins.registry import MODELS
 
+from .batched_roi_head import BatchedRoIHead
 from .relation_bbox_head import Relation
 
 NUM_GEOMETRY = dict(nipple=3, image_centre=3, shape_location=4)
@@ -54,13 +54,13 @@ def _consecutive_slices(lengths: Iterable[int]) -> List[slice]:
 
 
 @MODELS.register_module()
-class RelationRoIHead(StandardRoIHead):
+class RelationRoIHead(BatchedRoIHead):
     """RoI head of IpsiDualNet (MommiNet-v2, section 3.5).
 
     Relation blocks relate the RoIs of the main view to the best proposals of the
     auxiliary view, whose RoI features come from the same layers. A sample without
     auxiliary view, without proposals in it, or, for ``geometry='nipple'``, without
-    nipple in either view is treated as by :class:`mmdet.models.StandardRoIHead`.
+    nipple in either view is treated as by :class:`BatchedRoIHead`.
 
     With ``num_relation_blocks=(0, 0)`` in the ``bbox_head`` both views' RoI features
     are concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
@@ -75,8 +75,8 @@ class RelationRoIHead(StandardRoIHead):
             image. Defaults to 'nipple'.
         num_auxiliary (int): Number of auxiliary proposals, the best. The paper
             does not give it. Defaults to 300.
-        *args: As in :class:`mmdet.models.StandardRoIHead`.
-        **kwargs: As in :class:`mmdet.models.StandardRoIHead`, the ``bbox_head`` a
+        *args: As in :class:`BatchedRoIHead`.
+        **kwargs: As in :class:`BatchedRoIHead`, the ``bbox_head`` a
             :class:`RelationBBoxHead`.
     """
 
@@ -161,11 +161,6 @@ class RelationRoIHead(StandardRoIHead):
             cls_score, bbox_pred = self.bbox_head(feats)
         return dict(
             cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
-
-    def _roi_feats(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
-        feats = self.bbox_roi_extractor(
-            x[:self.bbox_roi_extractor.num_inputs], rois)
-        return self.shared_head(feats) if self.with_shared_head else feats
 
     def _related(self, x: _PairedFeatures,
                  rois: Tensor) -> Tuple[Optional[Tensor], List[Relation]]:
