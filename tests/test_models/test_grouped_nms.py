@@ -1,10 +1,12 @@
 """Suppression in many groups at once, beside torchvision's and a loop."""
+import sys
+
 import pytest
 import torch
 from torchvision.ops import box_iou, nms
 
 from mammo_plugins.models.utils import grouped_nms
-from mammo_plugins.models.utils.grouped_nms import suppress_at_once
+from mammo_plugins.models.utils.grouped_nms import _at_once, suppress_at_once
 
 
 def made(seed, groups, number, spread=60):
@@ -68,6 +70,17 @@ def test_groups_and_images_are_apart(seed, most):
         assert set(found) <= set(wanted)
         best = sorted(wanted, key=lambda j: -scores[i, j])[:most]
         assert sorted(found, key=lambda j: -scores[i, j])[:most] == best
+
+
+@pytest.mark.parametrize('pairs', [1, 2**25])
+def test_groups_of_any_length_at_once(pairs, monkeypatch):
+    """Filled up to the longest, and as many at a time as memory allows."""
+    monkeypatch.setattr(sys.modules[_at_once.__module__], '_PAIRS', pairs)
+    sizes = [40, 7, 1, 25]
+    boxes = made(0, 3, sum(sizes), spread=20)
+    falling = torch.cat([torch.linspace(1, 0, size) for size in sizes]).repeat(3, 1)
+    one_by_one = grouped_nms(boxes, falling, falling >= 0, sizes, 0.5, sum(sizes))
+    assert torch.equal(_at_once(boxes, sizes, 0.5), one_by_one)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')

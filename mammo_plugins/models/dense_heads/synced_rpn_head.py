@@ -64,6 +64,7 @@ class SyncedRPNHead(RPNHead):
             and type(self.assigner) is IgnoringMaxIoUAssigner
             and self.assigner.takes_batches and type(self.sampler) is PseudoSampler
             and self.train_cfg['allowed_border'] < 0)
+        self._last_anchors = (None, [])
 
     def get_targets(self, *args, **kwargs) -> tuple:
         """Compute targets image by image; as in the parent, the divisor averaged.
@@ -77,8 +78,13 @@ class SyncedRPNHead(RPNHead):
         return tuple(targets)
 
     def _anchors(self, maps: Sequence[Tensor]) -> List[Tensor]:
-        return self.prior_generator.grid_priors(
-            [level.shape[-2:] for level in maps], device=maps[0].device)
+        """Return the anchors of each level; those of the last size are kept."""
+        sizes = [level.shape[-2:] for level in maps]
+        key = (maps[0].device, *sizes)
+        if key != self._last_anchors[0]:
+            self._last_anchors = key, self.prior_generator.grid_priors(
+                sizes, device=maps[0].device)
+        return self._last_anchors[1]
 
     def _valid(self, maps: Sequence[Tensor],
                batch_img_metas: Sequence[dict]) -> Optional[Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mammo_plugins.models.layers import (length_factors, nipple_geometry,
                                          shape_location_geometry)
+from mammo_plugins.models.utils import to_device
 from mammo_plugins.registry import MODELS
 
 from .batched_roi_head import BatchedRoIHead
@@ -183,7 +184,8 @@ class RelationRoIHead(BatchedRoIHead):
         ]
         if not any(map(len, chosen)):
             return None, []
-        counts = rois[:, 0].long().bincount(minlength=len(x.samples))
+        images = torch.arange(len(x.samples), device=rois.device)
+        counts = (rois[:, :1] == images).sum(dim=0)
         main_rows = _consecutive_slices(counts.tolist())
         aux_rows = _consecutive_slices(map(len, chosen))
         relations = [
@@ -208,7 +210,8 @@ class RelationRoIHead(BatchedRoIHead):
         for view_boxes, sample, (fx, fy) in zip((main_boxes, aux_boxes),
                                                 (main, auxiliary), factors):
             view_boxes = view_boxes.float()  # pixels beyond 2048 are even in half
-            boxes.append(view_boxes * view_boxes.new_tensor([fx, fy, fx, fy]))
+            boxes.append(view_boxes * to_device(
+                [fx, fy, fx, fy], view_boxes, view_boxes.dtype))
             height, width = sample.img_shape[:2]
             px, py = (sample.nipple if self.geometry == 'nipple' else
                       (width / 2, height / 2))
@@ -232,17 +235,16 @@ class RelationRoIHead(BatchedRoIHead):
         aligned = torch.zeros_like(feats)
         if x.auxiliary is None or not len(x.auxiliary.rows):
             return aligned
-        scaled = rois.clone()
-        found = torch.zeros_like(rois[:, 0], dtype=torch.bool)
+        scales = [[0.] * 5] * len(x.samples)
         for m, (row, sample) in enumerate(
                 zip(x.auxiliary.rows, x.auxiliary.samples)):
             height, width = (
                 theirs / ours for theirs, ours in zip(
                     sample.img_shape[:2], x.samples[row].img_shape[:2]))
-            mine = rois[:, 0] == row
-            found |= mine
-            scaled[mine] = rois[mine] * rois.new_tensor(
-                [1, width, height, width, height])
-            scaled[mine, 0] = m
+            scales[row] = [m + 1., width, height, width, height]
+        # by main view, the auxiliary one's number, from 1, and its scale
+        scales = to_device(scales, rois, rois.dtype)[rois[:, 0].long()]
+        found = scales[:, 0].nonzero()[:, 0]
+        scaled = torch.cat([scales[:, :1] - 1, rois[:, 1:] * scales[:, 1:]], dim=1)
         aligned[found] = self._roi_feats(x.auxiliary.feats, scaled[found])
         return aligned

@@ -75,6 +75,18 @@ def _one_by_one(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: List[int],
     return keep
 
 
+def _at_once(boxes: Tensor, sizes: List[int], threshold: float) -> Tensor:
+    """Suppress in all groups of all images at once, which suits a GPU."""
+    longest = max(sizes)
+    groups = torch.stack([F.pad(group, (0, 0, 0, longest - group.size(1)))
+                          for group in boxes.split(sizes, dim=1)], dim=1)
+    at_once = max(1, _PAIRS // longest**2)
+    keep = torch.cat([suppress_at_once(part, threshold)
+                      for part in groups.flatten(0, 1).split(at_once)])
+    keep = keep.unflatten(0, groups.shape[:2])
+    return torch.cat([keep[:, i, :size] for i, size in enumerate(sizes)], dim=1)
+
+
 def grouped_nms(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: Sequence[int],
                 threshold: float, most: int) -> Tensor:
     """Suppress boxes of lower score, each group of each image by itself.
@@ -94,13 +106,6 @@ def grouped_nms(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: Sequence[in
     sizes = list(sizes)
     # of no area, which neither suppresses nor is suppressed
     boxes = boxes.where(valid[..., None], 0)
-    if not boxes.is_cuda:
-        return valid & _one_by_one(boxes, scores, valid, sizes, threshold, most)
-    longest = max(sizes)
-    groups = torch.stack([F.pad(group, (0, 0, 0, longest - group.size(1)))
-                          for group in boxes.split(sizes, dim=1)], dim=1)
-    at_once = max(1, _PAIRS // longest**2)
-    keep = torch.cat([suppress_at_once(part, threshold)
-                      for part in groups.flatten(0, 1).split(at_once)])
-    keep = keep.unflatten(0, groups.shape[:2])
-    return valid & torch.cat([keep[:, i, :size] for i, size in enumerate(sizes)], dim=1)
+    if boxes.is_cuda:
+        return valid & _at_once(boxes, sizes, threshold)
+    return valid & _one_by_one(boxes, scores, valid, sizes, threshold, most)
