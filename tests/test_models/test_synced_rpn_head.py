@@ -1,4 +1,6 @@
 """The RPN that sees all images at once, beside mmdet's from image to image."""
+import warnings
+
 import pytest
 import torch
 from mmdet.models import RPNHead
@@ -245,3 +247,24 @@ def test_waiting_does_not_grow_with_the_images():
     assert counted[0].pop('aten::nonzero') == 1  # where the positives are
     # on a CPU mmdet's focal loss looks for the least and greatest label
     assert set(counted[0].values()) <= {0, 2}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+def test_a_gpu_is_waited_for_as_often_for_many_images_as_for_one():
+    head = SyncedRPNHead(**settings()).cuda()
+    counted = []
+    for images in (1, 16):
+        maps, gts, ignored, metas = made_batch(9, images)
+        scores, deltas = ([level.cuda() for level in levels] for levels in maps)
+        gts, ignored = ([one.cuda() for one in many] for many in (gts, ignored))
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter('always')
+            torch.cuda.set_sync_debug_mode('warn')
+            try:
+                head.loss_by_feat(scores, deltas, gts, metas, ignored)
+                head.predict_by_feat(scores, deltas, batch_img_metas=metas)
+            finally:
+                torch.cuda.set_sync_debug_mode('default')
+        counted.append(sum('synchroniz' in str(one.message) for one in said))
+    # suppression may have longer chains to follow
+    assert 0 < counted[1] <= counted[0] + 2
