@@ -31,12 +31,10 @@ def _average_gradient(grad_output: Tensor, rois: Tensor, input_shape: torch.Size
                       spatial_scale: float, sampling_ratio: int,
                       aligned: bool) -> Tensor:
     """Gradient of :func:`_average` by its input, shape (N, C, H, W)."""
-    # RoIAlign is linear in its input, so the gradient does not depend on it.
-    zeros = grad_output.new_zeros(input_shape, requires_grad=True)
-    with torch.enable_grad():
-        output = _average(zeros, rois, tuple(grad_output.shape[2:]), spatial_scale,
-                          sampling_ratio, aligned)
-    return torch.autograd.grad(output, zeros, grad_output)[0]
+    # what torchvision's own autograd calls; asking that would pool once more
+    return torch.ops.torchvision._roi_align_backward(
+        grad_output, rois, spatial_scale, *grad_output.shape[2:], *input_shape,
+        sampling_ratio, aligned)
 
 
 def _by_sample_grid(rois: Tensor, size: Tuple[int, int], spatial_scale: float,

@@ -235,14 +235,20 @@ _VISION = (
         ('models/detectors/mommi_net.py', 'models/segmentors/bi_dual_net.py'),
         "mode 'tensor' calls it"),
     Assumption(
+        'gradient of RoIAlign',
+        {'torch.ops:torchvision._roi_align_backward': Exists()},
+        ('compat/roi_align_ops.py', ),
+        "what torchvision's own autograd calls; asking that would pool once more"),
+    Assumption(
         'RoI head',
         {'mmdet.models.roi_heads:StandardRoIHead._bbox_forward': Body('a44c1c95d6fa'),
+         'mmdet.models.roi_heads:StandardRoIHead.loss': Body('b5ea81edb52e'),
          'mmdet.models.roi_heads:StandardRoIHead.forward': Uses('_bbox_forward'),
          'mmdet.models.roi_heads:StandardRoIHead.bbox_loss': Uses('_bbox_forward'),
          'mmdet.models.roi_heads:StandardRoIHead.predict_bbox': Uses('_bbox_forward')},
-        ('models/roi_heads/relation_roi_head.py', ),
+        ('models/roi_heads/batched_roi_head.py', 'models/roi_heads/relation_roi_head.py'),
         'RoIs are related to those of the other view where it extracts them; it hands '
-        'features through unchanged'),
+        'features through unchanged. In training ours looks at all images at once'),
     Assumption(
         'mask branch',
         {'mmdet.models.roi_heads:StandardRoIHead._mask_forward': Takes(
@@ -260,10 +266,33 @@ _VISION = (
         ('models/roi_heads/relation_bbox_head.py', ),
         'relation blocks stand between its layers'),
     Assumption(
-        'divisor of the losses of the RPN',
-        {'mmdet.models:RPNHead.get_targets': Body('af6a56fd7da1')},
-        ('models/dense_heads/synced_rpn_head.py', ),
-        'the fifth of what it returns is averaged over processes'),
+        'losses of the box head',
+        {'mmdet.models.roi_heads.bbox_heads:BBoxHead.loss': Body('691474124412'),
+         'mmdet.models.roi_heads.bbox_heads:BBoxHead._get_targets_single': Body(
+             'acfbe98f9554')},
+        ('models/roi_heads/synced_bbox_head.py', 'models/roi_heads/batched_roi_head.py'),
+        'ours computes the same of positive boxes alone, for all images at once'),
+    Assumption(
+        'losses and proposals of the RPN',
+        {'mmdet.models:RPNHead.get_targets': Body('af6a56fd7da1'),
+         'mmdet.models:RPNHead._get_targets_single': Body('b0c49e49b27d'),
+         'mmdet.models:RPNHead.loss_by_feat_single': Body('eed1b4d8366d'),
+         'mmdet.models:RPNHead._predict_by_feat_single': Body('1e784b6989f1'),
+         'mmdet.models:RPNHead._bbox_post_process': Body('e19ce4a08da8'),
+         'mmcv.ops:batched_nms': Body('d208950bffe1')},
+        ('models/dense_heads/synced_rpn_head.py',
+         'models/dense_heads/batch_proposals.py'),
+        'the fifth of what the first returns is averaged over processes; the rest is '
+        'computed for all images and levels at once'),
+    Assumption(
+        'assigning and sampling',
+        {'mmdet.models.task_modules:MaxIoUAssigner.assign': Body('bb97d8203495'),
+         'mmdet.models.task_modules:MaxIoUAssigner.assign_wrt_overlaps': Body(
+             '2cc99fb56210'),
+         'mmdet.models.task_modules:RandomSampler.sample': Body('c5f01b1ae6b2')},
+        ('models/task_modules/ignoring_max_iou_assigner.py',
+         'models/task_modules/batch_random_sampling.py'),
+        'ours do the same for all images at once'),
     Assumption(
         'image classifier',
         {'mmpretrain.models:ImageClassifier.extract_feat': Body('915d9d61f70d'),

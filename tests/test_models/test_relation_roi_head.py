@@ -10,6 +10,7 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import bbox2roi
 from mmengine.config import ConfigDict
 from mmengine.structures import InstanceData
+from torch.profiler import ProfilerActivity, profile
 
 from mammo_plugins.models.layers import embed_geometry
 from mammo_plugins.models.roi_heads import AuxiliaryViews, RelationRoIHead
@@ -49,9 +50,7 @@ def make_head(relation=True, blocks=(1, 1), **kwargs):
     head = (RelationRoIHead if relation else StandardRoIHead)(
         bbox_roi_extractor=extractor,
         bbox_head=bbox_head,
-        train_cfg=TRAIN_CFG,
-        test_cfg=TEST_CFG,
-        **kwargs)
+        **dict(dict(train_cfg=TRAIN_CFG, test_cfg=TEST_CFG), **kwargs))
     torch.manual_seed(0)
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
@@ -167,6 +166,43 @@ def test_mixed_batch():
             tuple(level[:1] for level in aux[0]), aux[1][:1], aux[2][:1], [0]))
     torch.testing.assert_close(alone[0].scores, found[0].scores)
     torch.testing.assert_close(alone[0].bboxes, found[0].bboxes)
+
+
+AT_ONCE = ConfigDict(TRAIN_CFG, assigner=dict(
+    type='mammo.IgnoringMaxIoUAssigner', pos_iou_thr=0.5, neg_iou_thr=0.5,
+    min_pos_iou=0.5, iou_calculator=dict(type='mmdet.BboxOverlaps2D')))
+ALL_ROIS = ConfigDict(AT_ONCE, sampler=dict(
+    type='mmdet.RandomSampler', num=1000, pos_fraction=1.))
+
+
+@pytest.mark.parametrize('blocks', [(1, 1), (0, 0)])
+def test_images_at_once_learn_as_one_after_the_other(blocks, monkeypatch):
+    """With all RoIs taken, which chance puts in another order."""
+    main, aux = views_of(3, [20, 0, 12, 9]), views_of(4, [9, 7, 0])
+    auxiliary = AuxiliaryViews(*aux, rows=[0, 1, 3])
+    results = []
+    for at_once in (True, False):
+        head = make_head(blocks=blocks, train_cfg=ALL_ROIS)
+        assert head.batched
+        monkeypatch.setattr(RelationRoIHead, 'batched', at_once)
+        losses = loss_of(head, *main, auxiliary=auxiliary)
+        (losses['loss_cls'] + losses['loss_bbox']).backward()
+        results.append((losses, [p.grad for p in head.parameters()]))
+    torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize('blocks', [(1, 1), (0, 0)])
+def test_waiting_does_not_grow_with_the_pairs(blocks):
+    head, counted = make_head(blocks=blocks, train_cfg=AT_ONCE), []
+    for pairs in (2, 8):
+        main, aux = views_of(3, [20] * pairs), views_of(4, [30] * pairs)
+        auxiliary = AuxiliaryViews(*aux, rows=list(range(pairs)))
+        with profile(activities=[ProfilerActivity.CPU]) as events:
+            loss_of(head, *main, auxiliary=auxiliary)
+        counts = {event.key: event.count for event in events.key_averages()}
+        counted.append([counts.get(name, 0) for name in (
+            'aten::nonzero', 'aten::item', 'aten::_unique2', 'aten::bincount')])
+    assert counted[0] == counted[1]
 
 
 def relating(head, main, aux, rows):

@@ -10,11 +10,12 @@ LOSSES = dict(
     cross_entropy=dict(type='mmdet.CrossEntropyLoss'))
 
 
-def heads(loss):
+def heads(loss, **options):
     """Ours and mmdet's, with the same weights."""
     torch.manual_seed(0)
-    made = [kind(in_channels=2, fc_out_channels=4, roi_feat_size=2, num_classes=1,
-                 loss_cls=LOSSES[loss]) for kind in (SyncedBBoxHead, Shared2FCBBoxHead)]
+    options = dict(dict(in_channels=2, fc_out_channels=4, roi_feat_size=2,
+                        num_classes=1, loss_cls=LOSSES[loss]), **options)
+    made = [kind(**options) for kind in (SyncedBBoxHead, Shared2FCBBoxHead)]
     made[1].load_state_dict(made[0].state_dict())
     return made
 
@@ -28,8 +29,12 @@ def losses_of(head, n):
 
 
 @pytest.mark.parametrize('loss', LOSSES)
-def test_with_rois_it_is_mmdets(loss):
-    ours, theirs = (losses_of(head, 6) for head in heads(loss))
+@pytest.mark.parametrize('options', [
+    {}, dict(num_classes=2), dict(reg_class_agnostic=True), dict(with_reg=False),
+    dict(num_classes=3, reg_decoded_bbox=True, loss_bbox=dict(type='mmdet.GIoULoss'))],
+    ids=str)
+def test_with_rois_it_is_mmdets(loss, options):
+    ours, theirs = (losses_of(head, 6) for head in heads(loss, **options))
     assert set(ours) == set(theirs)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 

@@ -74,7 +74,7 @@ detector = dict(
             override=dict(
                 type='Normal', name='rpn_cls', std=0.01, bias_prob=0.01))),
     roi_head=dict(
-        type='StandardRoIHead',
+        type='BatchedRoIHead',
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor',
             roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=0),

@@ -7,6 +7,7 @@ from mmdet.utils import OptMultiConfig
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mammo_plugins.models.utils import to_device
 from mammo_plugins.registry import MODELS
 
 LEAST_LENGTH = 1.
@@ -70,7 +71,8 @@ def nipple_geometry(main_boxes: Tensor, main_nipple: Sequence[float],
     logs = []
     for boxes, nipple in ((main_boxes, main_nipple), (aux_boxes, aux_nipple)):
         centres, sizes = _centres_and_sizes(boxes)
-        distances = (centres - centres.new_tensor(nipple)).norm(dim=1)
+        distances = (centres - to_device(
+            nipple, centres, centres.dtype)).norm(dim=1)
         logs.append(
             torch.cat([distances.clamp(min=LEAST_LENGTH)[:, None], sizes],
                       1).log())

@@ -1,5 +1,5 @@
 """Focal loss for the classification branch of an RoI head."""
-from typing import Dict, Optional
+from typing import Dict, Optional, Union
 
 import torch
 from mmdet.models.losses import FocalLoss
@@ -85,7 +85,7 @@ class RoIFocalLoss(FocalLoss):
                 cls_score: Tensor,
                 labels: Tensor,
                 label_weights: Optional[Tensor] = None,
-                avg_factor: Optional[float] = None,
+                avg_factor: Union[float, Tensor, None] = None,
                 reduction_override: Optional[str] = None) -> Tensor:
         """Compute the loss.
 
@@ -93,7 +93,7 @@ class RoIFocalLoss(FocalLoss):
             cls_score (Tensor): Logits, shape (N, C).
             labels (Tensor): Shape (N,), 0 to C - 1 foreground, C background.
             label_weights (Tensor, optional): Shape (N,).
-            avg_factor (float, optional): The number of RoIs, ``BBoxHead``'s; the
+            avg_factor (float or Tensor, optional): The number of RoIs, ``BBoxHead``'s; the
                 number of foreground RoIs takes its place. ``None`` leaves the
                 reduction to mmdet.
             reduction_override (str, optional): 'none', 'mean' or 'sum'.
@@ -105,7 +105,7 @@ class RoIFocalLoss(FocalLoss):
             foreground = (labels >= 0) & (labels < cls_score.size(-1))
             counts = reduce_mean(
                 torch.stack([foreground.sum().float(),
-                             foreground.new_tensor(avg_factor, dtype=torch.float)]))
+                             torch.as_tensor(avg_factor).to(cls_score).float()]))
             avg_factor = counts[0].maximum(
                 self.min_foreground_fraction * counts[1]).clamp(min=1)
         return super().forward(cls_score, labels, label_weights, avg_factor,

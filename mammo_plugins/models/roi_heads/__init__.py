@@ -1,4 +1,5 @@
 """RoI heads and their branches."""
+from .batched_roi_head import BatchedRoIHead
 from .keypoint_head import KeypointRCNNHead
 from .keypoint_roi_head import KeypointRoIHead
 from .relation_bbox_head import Relation, RelationBBoxHead
@@ -6,6 +7,6 @@ from .relation_roi_head import AuxiliaryViews, RelationRoIHead
 from .synced_bbox_head import SyncedBBoxHead
 
 __all__ = [
-    'AuxiliaryViews', 'KeypointRCNNHead', 'KeypointRoIHead', 'Relation',
-    'RelationBBoxHead', 'RelationRoIHead', 'SyncedBBoxHead'
+    'AuxiliaryViews', 'BatchedRoIHead', 'KeypointRCNNHead', 'KeypointRoIHead',
+    'Relation', 'RelationBBoxHead', 'RelationRoIHead', 'SyncedBBoxHead'
 ]

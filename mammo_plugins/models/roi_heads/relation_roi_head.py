@@ -3,7 +3,6 @@ from itertools import accumulate
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
-from mmdet.models import StandardRoIHead
 from mmdet.structures import DetDataSample, SampleList
 from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import ConfigType, InstanceList
@@ -11,8 +10,10 @@ from torch import Tensor
 
 from mammo_plugins.models.layers import (length_factors, nipple_geometry,
                                          shape_location_geometry)
+from mammo_plugins.models.utils import to_device
 from mammo_plugins.registry import MODELS
 
+from .batched_roi_head import BatchedRoIHead
 from .relation_bbox_head import Relation
 
 NUM_GEOMETRY = dict(nipple=3, image_centre=3, shape_location=4)
@@ -54,13 +55,13 @@ def _consecutive_slices(lengths: Iterable[int]) -> List[slice]:
 
 
 @MODELS.register_module()
-class RelationRoIHead(StandardRoIHead):
+class RelationRoIHead(BatchedRoIHead):
     """RoI head of IpsiDualNet (MommiNet-v2, section 3.5).
 
     Relation blocks relate the RoIs of the main view to the best proposals of the
     auxiliary view, whose RoI features come from the same layers. A sample without
     auxiliary view, without proposals in it, or, for ``geometry='nipple'``, without
-    nipple in either view is treated as by :class:`mmdet.models.StandardRoIHead`.
+    nipple in either view is treated as by :class:`BatchedRoIHead`.
 
     With ``num_relation_blocks=(0, 0)`` in the ``bbox_head`` both views' RoI features
     are concatenated after RoIAlign, 'IpsiDualNet w/o Relation Blocks' of tables 2 and
@@ -75,8 +76,8 @@ class RelationRoIHead(StandardRoIHead):
             image. Defaults to 'nipple'.
         num_auxiliary (int): Number of auxiliary proposals, the best. The paper
             does not give it. Defaults to 300.
-        *args: As in :class:`mmdet.models.StandardRoIHead`.
-        **kwargs: As in :class:`mmdet.models.StandardRoIHead`, the ``bbox_head`` a
+        *args: As in :class:`BatchedRoIHead`.
+        **kwargs: As in :class:`BatchedRoIHead`, the ``bbox_head`` a
             :class:`RelationBBoxHead`.
     """
 
@@ -162,11 +163,6 @@ class RelationRoIHead(StandardRoIHead):
         return dict(
             cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
 
-    def _roi_feats(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
-        feats = self.bbox_roi_extractor(
-            x[:self.bbox_roi_extractor.num_inputs], rois)
-        return self.shared_head(feats) if self.with_shared_head else feats
-
     def _related(self, x: _PairedFeatures,
                  rois: Tensor) -> Tuple[Optional[Tensor], List[Relation]]:
         """Extract the auxiliary RoIs and compare their geometry with the main's.
@@ -188,7 +184,8 @@ class RelationRoIHead(StandardRoIHead):
         ]
         if not any(map(len, chosen)):
             return None, []
-        counts = rois[:, 0].long().bincount(minlength=len(x.samples))
+        images = torch.arange(len(x.samples), device=rois.device)
+        counts = (rois[:, :1] == images).sum(dim=0)
         main_rows = _consecutive_slices(counts.tolist())
         aux_rows = _consecutive_slices(map(len, chosen))
         relations = [
@@ -213,7 +210,8 @@ class RelationRoIHead(StandardRoIHead):
         for view_boxes, sample, (fx, fy) in zip((main_boxes, aux_boxes),
                                                 (main, auxiliary), factors):
             view_boxes = view_boxes.float()  # pixels beyond 2048 are even in half
-            boxes.append(view_boxes * view_boxes.new_tensor([fx, fy, fx, fy]))
+            boxes.append(view_boxes * to_device(
+                [fx, fy, fx, fy], view_boxes, view_boxes.dtype))
             height, width = sample.img_shape[:2]
             px, py = (sample.nipple if self.geometry == 'nipple' else
                       (width / 2, height / 2))
@@ -237,17 +235,16 @@ class RelationRoIHead(StandardRoIHead):
         aligned = torch.zeros_like(feats)
         if x.auxiliary is None or not len(x.auxiliary.rows):
             return aligned
-        scaled = rois.clone()
-        found = torch.zeros_like(rois[:, 0], dtype=torch.bool)
+        scales = [[0.] * 5] * len(x.samples)
         for m, (row, sample) in enumerate(
                 zip(x.auxiliary.rows, x.auxiliary.samples)):
             height, width = (
                 theirs / ours for theirs, ours in zip(
                     sample.img_shape[:2], x.samples[row].img_shape[:2]))
-            mine = rois[:, 0] == row
-            found |= mine
-            scaled[mine] = rois[mine] * rois.new_tensor(
-                [1, width, height, width, height])
-            scaled[mine, 0] = m
+            scales[row] = [m + 1., width, height, width, height]
+        # by main view, the auxiliary one's number, from 1, and its scale
+        scales = to_device(scales, rois, rois.dtype)[rois[:, 0].long()]
+        found = scales[:, 0].nonzero()[:, 0]
+        scaled = torch.cat([scales[:, :1] - 1, rois[:, 1:] * scales[:, 1:]], dim=1)
         aligned[found] = self._roi_feats(x.auxiliary.feats, scaled[found])
         return aligned

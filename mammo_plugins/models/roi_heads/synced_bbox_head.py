@@ -2,6 +2,8 @@
 from typing import Optional
 
 from mmdet.models import Shared2FCBBoxHead
+from mmdet.models.losses import accuracy
+from mmdet.structures.bbox import get_box_tensor
 from torch import Tensor
 
 from mammo_plugins.registry import MODELS
@@ -26,10 +28,34 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
         Returns:
             dict[str, Tensor]: As in the parent; ``loss_cls`` is always there.
         """
-        losses = super().loss(cls_score, bbox_pred, rois, labels, label_weights,
-                              bbox_targets, bbox_weights, reduction_override)
-        if not cls_score.numel():
-            losses['loss_cls'] = self.loss_cls(
-                cls_score, labels, label_weights, avg_factor=0.,
+        losses = {}
+        if cls_score is not None:
+            cls_score = cls_score.float()
+            loss_cls = self.loss_cls(
+                cls_score, labels, label_weights,
+                avg_factor=(label_weights > 0).sum().clamp(
+                    min=min(len(labels), 1)).float(),
                 reduction_override=reduction_override)
+            losses.update(
+                loss_cls if isinstance(loss_cls, dict) else dict(loss_cls=loss_cls))
+            if len(cls_score):
+                losses.update(
+                    self.loss_cls.get_accuracy(cls_score, labels)
+                    if self.custom_activation else
+                    dict(acc=accuracy(cls_score, labels)))
+        if bbox_pred is not None:
+            # that of its class for each RoI on an object
+            rows = ((labels >= 0) & (labels < self.num_classes)).nonzero()[:, 0]
+            if not self.reg_class_agnostic:
+                bbox_pred = bbox_pred.unflatten(1, (self.num_classes, -1))[
+                    rows, labels[rows]]
+            else:
+                bbox_pred = bbox_pred[rows]
+            bbox_pred = bbox_pred.float()
+            if self.reg_decoded_bbox:
+                bbox_pred = get_box_tensor(
+                    self.bbox_coder.decode(rois[rows, 1:], bbox_pred))
+            losses['loss_bbox'] = self.loss_bbox(
+                bbox_pred, bbox_targets[rows], bbox_weights[rows],
+                avg_factor=max(len(labels), 1), reduction_override=reduction_override)
         return losses

@@ -1,8 +1,10 @@
 """An assigner that leaves regions to be ignored out of every image."""
 from typing import Optional
 
+import torch
 from mmdet.models.task_modules import AssignResult, MaxIoUAssigner
 from mmengine.structures import InstanceData
+from torch import Tensor
 
 from mammo_plugins.registry import TASK_UTILS
 
@@ -42,3 +44,75 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
             shares = self.iou_calculator(ignored, priors, mode='iof').amax(dim=0)
         result.gt_inds[shares > self.ignore_iof_thr] = -1
         return result
+
+    @property
+    def takes_batches(self) -> bool:
+        """bool: Whether :meth:`assign_batch` does all that the settings ask for."""
+        return self.gpu_assign_thr <= 0 and self.perm_repeat_gt_cfg is None
+
+    @torch.no_grad()
+    def assign_batch(self,
+                     priors: Tensor,
+                     gt_bboxes: Tensor,
+                     is_gt: Tensor,
+                     ignored: Optional[Tensor] = None,
+                     is_ignored: Optional[Tensor] = None,
+                     valid: Optional[Tensor] = None) -> Tensor:
+        """Assign in all images of a batch at once, without waiting for the device.
+
+        Args:
+            priors (Tensor): (N, 4) of every image or (B, N, 4) of each, float32.
+            gt_bboxes (Tensor): (B, G, 4), G > 0, padded to the most of an image.
+            is_gt (Tensor): (B, G) bool, what is no padding.
+            ignored (Tensor, optional): (B, I, 4) regions to be ignored, padded.
+            is_ignored (Tensor, optional): (B, I) bool.
+            valid (Tensor, optional): (B, N) bool, the priors that there are; the others
+                take no part. Defaults to all.
+
+        Returns:
+            Tensor: (B, N) of int64, as ``gt_inds`` of :meth:`assign`: 1 and more for
+            a ground truth, 0 for background, -1 for neither, nor valid.
+        """
+        # each coordinate together in memory, which overlaps are several times faster on
+        priors = priors.mT.contiguous().mT.expand(len(gt_bboxes), -1, -1)
+        left_out = self._left_out(priors, ignored, is_ignored)
+        if valid is not None:
+            left_out = left_out | ~valid
+        # below every overlap, so that no prior is closest to padding
+        overlaps = self.iou_calculator(gt_bboxes, priors).masked_fill_(
+            ~is_gt[..., None], -2).masked_fill_(left_out[:, None], -1)
+
+        best, nearest = overlaps.max(dim=1)
+        background = torch.zeros_like(left_out)
+        if isinstance(self.neg_iou_thr, float):
+            background = (best >= 0) & (best < self.neg_iou_thr)
+        elif isinstance(self.neg_iou_thr, tuple):
+            background = (best >= self.neg_iou_thr[0]) & (best < self.neg_iou_thr[1])
+        gt_inds = torch.where(best >= self.pos_iou_thr, nearest + 1,
+                              torch.where(background, 0, -1))
+        if self.match_low_quality:
+            matched = self._low_quality(overlaps, is_gt)
+            gt_inds = torch.where(matched > 0, matched, gt_inds)
+        gt_inds = gt_inds.masked_fill_(~is_gt.any(dim=1, keepdim=True), 0)
+        return gt_inds.masked_fill_(left_out, -1)
+
+    def _left_out(self, priors: Tensor, ignored: Optional[Tensor],
+                  is_ignored: Optional[Tensor]) -> Tensor:
+        """Return which priors lie in regions to be ignored, (B, N) bool."""
+        if self.ignore_iof_thr <= 0 or ignored is None:
+            return priors.new_zeros(priors.shape[:2], dtype=torch.bool)
+        if self.ignore_wrt_candidates:
+            shares = self.iou_calculator(priors, ignored, mode='iof').mT
+        else:
+            shares = self.iou_calculator(ignored, priors, mode='iof')
+        shares = shares.masked_fill(~is_ignored[..., None], 0)
+        return shares.amax(dim=1) > self.ignore_iof_thr
+
+    def _low_quality(self, overlaps: Tensor, is_gt: Tensor) -> Tensor:
+        """Return the last ground truth a prior is the best for, (B, N); 0 for none."""
+        best, nearest = overlaps.max(dim=2, keepdim=True)
+        numbers = torch.arange(overlaps.size(2), device=overlaps.device)
+        matches = overlaps == best if self.gt_max_assign_all else numbers == nearest
+        matches &= (best >= self.min_pos_iou) & is_gt[..., None]
+        own = torch.arange(1, overlaps.size(1) + 1, device=overlaps.device)
+        return (matches * own[:, None]).amax(dim=1)

@@ -1,0 +1,73 @@
+"""Tensors of many lengths in one."""
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmdet.structures.bbox import get_box_tensor
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+
+def to_device(values: Sequence, like: Tensor,
+              dtype: Optional[torch.dtype] = None) -> Tensor:
+    """Bring numbers of the host to a tensor's device, without waiting for it.
+
+    Args:
+        values (Sequence): Numbers, or an array.
+        like (Tensor): Whose device is meant.
+        dtype (torch.dtype, optional): Defaults to that of ``values``.
+
+    Returns:
+        Tensor: On the device.
+    """
+    return torch.as_tensor(values, dtype=dtype).to(like.device, non_blocking=True)
+
+
+def pad_rows(parts: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
+    """Put tensors of many lengths beside each other.
+
+    Args:
+        parts (Sequence[Tensor]): B tensors (n, ...), alike but for n.
+
+    Returns:
+        tuple: (B, M, ...), M being the greatest n, at least 1; filled up with zeros.
+        And (B, M) bool, what is not filled up.
+    """
+    lengths = np.array([len(part) for part in parts])
+    columns = np.arange(max(lengths.max(), 1))
+    starts = lengths.cumsum() - lengths
+    total = int(lengths.sum())
+    # the row after the last is zeros
+    rows = to_device(np.where(columns < lengths[:, None], starts[:, None] + columns,
+                              total), parts[0])
+    return torch.cat([*parts, parts[0].new_zeros(1, *parts[0].shape[1:])])[rows], (
+        rows < total)
+
+
+def pad_boxes(instances: Sequence[InstanceData]) -> Tuple[Tensor, Tensor]:
+    """Put the boxes of images beside each other, as :func:`pad_rows` does.
+
+    Args:
+        instances (Sequence[InstanceData]): B, with ``bboxes`` (n, 4).
+
+    Returns:
+        tuple: (B, M, 4) float32 and (B, M) bool.
+    """
+    return pad_rows([get_box_tensor(one.bboxes).float() for one in instances])
+
+
+def pad_ignored(instances: Optional[Sequence[Optional[InstanceData]]]
+                ) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+    """Put the regions to be ignored beside each other.
+
+    Args:
+        instances (Sequence[InstanceData], optional): With ``bboxes``; ``None`` for
+            none, in an image or at all.
+
+    Returns:
+        tuple: As :func:`pad_boxes`; twice ``None`` if there are none.
+    """
+    some = [one for one in instances or () if one is not None and len(one)]
+    if not some:
+        return None, None
+    return pad_boxes([some[0][:0] if one is None else one for one in instances])
