@@ -175,7 +175,7 @@ def _wait(device: str) -> None:
 
 
 def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
-            stage: Optional[str] = None) -> Step:
+            stage: Optional[str] = None, lr_factor: float = 1e-3) -> Step:
     """Train on batches in turn, as ``tools/train.py`` does, and time the steps.
 
     Args:
@@ -184,6 +184,8 @@ def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
         batches (Sequence[dict]): A step each; the first three warm up.
         device (str): Such as 'cuda'.
         stage (str, optional): Of a model that is trained in stages.
+        lr_factor (float): Of the config's learning rate. Defaults to 0.001, as a warm-up
+            begins: random weights under frozen statistics diverge at the full one.
     """
     cfg = copy.deepcopy(cfg)
     if way.precision is not None:
@@ -193,6 +195,8 @@ def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
     calibrate(model, copy.deepcopy(batches[0]))
     learns = SimpleNamespace(model=model, optim_wrapper=build_optim_wrapper(
         model, cfg.optim_wrapper))
+    for group in learns.optim_wrapper.optimizer.param_groups:
+        group['lr'] *= lr_factor
     hook = way.precision and AccelerationHook(**way.settings)
     if hook:
         hook.before_train_epoch(learns)
