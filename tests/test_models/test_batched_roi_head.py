@@ -168,6 +168,18 @@ def test_with_other_settings_it_goes_mmdets_way(options, monkeypatch):
     torch.testing.assert_close(*losses)
 
 
+def test_a_box_head_of_other_targets_goes_mmdets_way(monkeypatch):
+    ours, theirs = heads()
+    for head in (ours, theirs):
+        kind = type(head.bbox_head)
+        head.bbox_head.__class__ = type('WithOtherTargets', (kind, ), dict(
+            get_targets=lambda *args, kind=kind, **kwargs: tuple(
+                part * factor for part, factor in zip(
+                    kind.get_targets(*args, **kwargs), (1, 3, 2, 1)))))
+    monkeypatch.setattr(BatchedRoIHead, 'sample', None)
+    torch.testing.assert_close(*(head.loss(*made_batch(1)) for head in (ours, theirs)))
+
+
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_rois_of_half_precision_are_not_rounded(dtype):
     """Features of a strip that rises by 1/256 a pixel, far from its start."""

@@ -63,7 +63,7 @@ class SyncedRPNHead(RPNHead):
             self.batched and self.train_cfg
             and type(self.assigner) is IgnoringMaxIoUAssigner
             and self.assigner.takes_batches and type(self.sampler) is PseudoSampler
-            and self.train_cfg['allowed_border'] < 0)
+            and self.train_cfg.get('allowed_border', 0) < 0)
         self._last_anchors = (None, [])
 
     def get_targets(self, *args, **kwargs) -> tuple:

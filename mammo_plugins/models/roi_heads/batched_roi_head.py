@@ -3,6 +3,7 @@ from typing import NamedTuple, Tuple
 
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmdet.models.task_modules import RandomSampler
 from mmdet.models.utils import unpack_gt_instances
 from mmdet.structures import SampleList
@@ -37,8 +38,9 @@ class BatchedRoIHead(StandardRoIHead):
 
     Proposals of all images are assigned and sampled at once, on the device; mmdet goes
     from image to image and waits for the device several times in each. This is so
-    with an :class:`IgnoringMaxIoUAssigner`, a ``RandomSampler`` and boxes alone, in
-    mmdet's plain targets. With any other setting the head goes mmdet's way.
+    with an :class:`IgnoringMaxIoUAssigner`, a ``RandomSampler``, boxes alone, and a box
+    head with the targets of mmdet's ``BBoxHead``. With any other setting the head goes
+    mmdet's way.
 
     RoI features are taken in float32, for in half precision pixels beyond 2048 are
     even numbers, in bfloat16 multiples of 16.
@@ -54,7 +56,10 @@ class BatchedRoIHead(StandardRoIHead):
         return (self.with_bbox and not self.with_mask
                 and type(self.bbox_assigner) is IgnoringMaxIoUAssigner
                 and self.bbox_assigner.takes_batches
-                and type(self.bbox_sampler) is RandomSampler)
+                and type(self.bbox_sampler) is RandomSampler
+                and all(getattr(type(self.bbox_head), name) is getattr(BBoxHead, name)
+                        for name in ('loss_and_target', 'get_targets',
+                                     '_get_targets_single')))
 
     def loss(self, x: Tuple[Tensor], rpn_results_list: InstanceList,
              batch_data_samples: SampleList) -> dict:

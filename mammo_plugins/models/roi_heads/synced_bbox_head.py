@@ -18,6 +18,9 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
     takes part in the mean over processes of :class:`RoIFocalLoss` nor has a gradient
     for ``fc_cls``, and the others wait for it forever. Here it is asked always; of no
     RoI the loss is 0.
+
+    Losses are computed in float32. Boxes of positive RoIs alone are decoded, and
+    numbers of RoIs stay on the device, which mmdet waits for at each.
     """
 
     def loss(self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, labels: Tensor,
