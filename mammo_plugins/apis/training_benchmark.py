@@ -154,8 +154,8 @@ def calibrate(model: nn.Module, batch: dict) -> None:
         norm.training, norm.momentum = True, 1.
     with torch.no_grad():
         model(**model.data_preprocessor(batch, True), mode='loss')
-    for norm, (norm.training, norm.momentum) in zip(norms, before):
-        pass
+    for norm, (training, momentum) in zip(norms, before):
+        norm.training, norm.momentum = training, momentum
 
 
 def count_operations(cfg: Config, batch: dict, device: str,

@@ -79,11 +79,13 @@ def test_what_learns_is_compiled_for_training_alone():
     before = list(model.state_dict())
     hook.before_train_epoch(runner)
     assert model.data_preprocessor.pad_size_divisor == 192  # of 96 and 64
+    assert torch.backends.cudnn.benchmark
     steps(runner, 2)
     assert len(seen) == 1  # the backbone, once
     assert list(model.state_dict()) == before
     hook.after_train_epoch(runner)
     assert model.data_preprocessor.pad_size_divisor == 96
+    assert not torch.backends.cudnn.benchmark
     with torch.no_grad():
         model.eval()(torch.rand(1, 1, 40, 40))
     assert len(seen) == 1

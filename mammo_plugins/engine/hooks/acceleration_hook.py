@@ -26,9 +26,9 @@ class AccelerationHook(Hook):
             channel by channel, as a GPU's matrix units want them. Defaults to
             ``None``, on a GPU.
         compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
-            that learn, and on a GPU replays them as one CUDA graph a size of image. A
-            dict has arguments of ``torch.compile``. The first step takes minutes, then
-            a new size of image seconds. Defaults to False.
+            that learn; a dict has its arguments. The first step takes minutes. Its mode
+            'reduce-overhead', CUDA graphs, gave losses that are NaN where backbone and
+            neck follow each other. Defaults to False.
         pad_to (int): Sides of images are padded to multiples of it when compiling, so
             that there are few sizes. Defaults to 64.
         activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
@@ -47,12 +47,12 @@ class AccelerationHook(Hook):
                 'them, the compiler chooses by itself what it keeps')
         on_gpu = torch.cuda.is_available()
         self.channels_last = on_gpu if channels_last is None else channels_last
-        default = dict(mode='reduce-overhead') if on_gpu else {}
-        self.compile = default if compile is True else compile or None
+        self.compile = {} if compile is True else compile or None
         self.pad_to = pad_to
         self.activation_checkpointing = activation_checkpointing
         self._compiled: List[nn.Module] = []
         self._divisors: Dict[ImgDataPreprocessor, int] = {}
+        self._chosen = torch.backends.cudnn.benchmark
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Prepare the parts that learn; in each stage these are others."""
@@ -69,6 +69,7 @@ class AccelerationHook(Hook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Let the plain model validate."""
+        torch.backends.cudnn.benchmark = self._chosen
         for module in self._compiled:
             module._compiled_call_impl = None
         self._compiled = []
@@ -77,7 +78,8 @@ class AccelerationHook(Hook):
         self._divisors = {}
 
     def _begin_compiled(self, model: nn.Module) -> None:
-        torch.backends.cudnn.benchmark = torch.cuda.is_available()
+        # few sizes, so that to try out the kernels for each pays
+        torch.backends.cudnn.benchmark = True
         for name, module in model.named_modules():
             if isinstance(module, ImgDataPreprocessor):
                 self._divisors[module] = module.pad_size_divisor
