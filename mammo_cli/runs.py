@@ -1,25 +1,65 @@
 """From the arguments of a training or a test to its config."""
 import argparse
 import os
-from typing import Optional
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Optional
 
-import torch
-from mmengine.config import Config
+from .errors import refuse
 
-from mammo_plugins.apis.config_loading import ConfigError, load_config
-from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
-from mammo_plugins.engine.distributed import setup_cpu_distributed
-from mammo_plugins.engine.pretrained import refuse_unfit_weights
-from mammo_plugins.engine.work_dir import default_work_dir, write_whole_checkpoints
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
-def prepare_run(args: argparse.Namespace) -> Config:
+def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse launchers that cannot be."""
+    if args.gpus is None:
+        return
+    if args.gpus < 1:
+        parser.error(f'--gpus {args.gpus}: expected at least 1')
+    if args.launcher in ('slurm', 'mpi'):
+        parser.error(f'--gpus: with --launcher {args.launcher} the launcher starts the '
+                     'processes')
+
+
+def launched(args: argparse.Namespace) -> bool:
+    """Return whether this process is a run's own, not the one that is to start them."""
+    # torchrun sets it for those that it starts
+    return args.gpus is None or 'TORCHELASTIC_RUN_ID' in os.environ
+
+
+def launch(command: str, args: argparse.Namespace) -> NoReturn:
+    """Become the launcher of ``args.gpus`` processes of this machine.
+
+    Args:
+        command (str): What each process runs, 'train' or 'test'.
+        args (Namespace): Of this process; ``args.words`` is passed on.
+    """
+    root = str(Path(__file__).resolve().parents[1])
+    os.environ['PYTHONPATH'] = os.pathsep.join(
+        filter(None, [root, os.environ.get('PYTHONPATH')]))
+    sys.stdout.flush()
+    os.execv(sys.executable, [
+        sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
+        f'--nproc_per_node={args.gpus}', '-m', 'mammo_cli', command, *args.words,
+        '--launcher', 'pytorch'])
+
+
+def prepare_run(args: argparse.Namespace) -> 'Config':
     """Make the config of a training or test run from its arguments.
 
     Args:
         args (Namespace): Of a parser with :func:`add_run_arguments` and a
             ``config``.
     """
+    import torch
+
+    from mammo_plugins.apis.config_loading import ConfigError, load_config
+    from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
+    from mammo_plugins.engine.distributed import setup_cpu_distributed
+    from mammo_plugins.engine.pretrained import refuse_unfit_weights
+    from mammo_plugins.engine.work_dir import (default_work_dir,
+                                               write_whole_checkpoints)
     if not args.trust_checkpoint:
         refuse_unsafe_checkpoints()
     refuse_unfit_weights()
@@ -56,10 +96,11 @@ def prepare_run(args: argparse.Namespace) -> Config:
 
 
 def check_device(device: Optional[str]) -> None:
-    """Raise :class:`ConfigError` for a GPU that is not there.
+    """End the command for a GPU that is not there.
 
     Args:
         device (str, optional): As the user gave it.
     """
+    import torch
     if device and device.startswith('cuda') and not torch.cuda.is_available():
-        raise ConfigError(f'--device {device}: there is no GPU here')
+        refuse(f'--device {device}: there is no GPU here')
