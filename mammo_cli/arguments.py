@@ -1,6 +1,5 @@
 """Arguments that several commands have."""
 import argparse
-import sys
 from pathlib import Path
 
 from .light import light

@@ -14,7 +14,6 @@ import threading
 import time
 from contextlib import contextmanager
 from multiprocessing import active_children, parent_process
-from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set
 
