@@ -52,6 +52,9 @@ def find(words: Sequence[str]) -> Tuple[Command, str, List[str]]:
         SystemExit: If there is none, or help is asked for.
     """
     name, *rest = words or ['']
+    if name.startswith('tools/'):  # as ablations and preparations name it
+        name, *rest = [*next((known.split() for known, one in every_command().items()
+                              if one.tool == name), [name]), *rest]
     if name not in NAMES:
         _no_command('mammo', name, NAMES, _overview)
     module = module_of(name)

@@ -167,6 +167,8 @@ def test_examples_are_right(name):
     (['xyzzy'], 2, 'no such command; mammo --help lists'),
     (['convert'], 2, 'vindr-mammo'), (['convert', '--help'], 0, 'vindr-mammo'),
     (['convert', 'vindr'], 2, 'did you mean vindr-mammo'),
+    (['tools/none.py'], 2, 'tools/none.py: no such command'),
+    (['tools/dataset_converters/rsna.py', '--help'], 0, 'usage: mammo convert rsna '),
     (['\x1b[2J'], 2, '\\x1b[2J: no such command')])
 def test_words_that_are_no_command(words, status, said, capsys):
     with pytest.raises(SystemExit) as stop:
