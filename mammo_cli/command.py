@@ -52,6 +52,7 @@ class Command:
             prog, description=self.description,
             epilog=f'{self.before_example}example:\n  {example}',
             formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.color = False  # of Python 3.14's help, which would be escaped
         self.add_arguments(parser)
         return parser
 
@@ -94,7 +95,10 @@ class Command:
 
 def _found(config: str) -> str:
     shipped = light('shipped')
-    missing = shipped.no_such_config(config)
+    try:
+        missing = shipped.no_such_config(config)
+    except FileNotFoundError as error:  # an installation without configs
+        refuse(str(error))
     # which row of an ablation it has become takes reading that
     if missing and not shipped.may_be_a_row(config):
         refuse(missing)

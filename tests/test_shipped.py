@@ -82,9 +82,8 @@ def test_a_name_is_loaded():
 def test_of_an_installed_package(tmp_path):
     """Where there is no repository, they lie in .mim; the parts are not listed."""
     package = tmp_path / 'site/mammo_plugins'
-    package.mkdir(parents=True)
-    for name in ('shipped.py', 'printable.py', 'stopping.py'):
-        shutil.copy(ROOT / 'mammo_plugins' / name, package)
+    shutil.copytree(ROOT / 'mammo_plugins', package,
+                    ignore=shutil.ignore_patterns('__pycache__', '.mim'))
     shutil.copytree(ROOT / 'mammo_cli', tmp_path / 'site/mammo_cli')
     (package / '__init__.py').write_text('raise ImportError("slow")')
     call = [sys.executable, '-m', 'mammo_cli', 'config']
@@ -93,6 +92,8 @@ def test_of_an_installed_package(tmp_path):
     done = subprocess.run(call, **options)
     assert done.returncode == 2 and done.stderr.startswith('error: ')
     assert '.mim/configs: no such folder' in done.stderr
+    named = subprocess.run([*call[:3], 'train', 'mammo_plugins::a'], **options)
+    assert named.returncode == 2 and named.stderr == done.stderr
     shutil.copytree(ROOT / 'configs', package / '.mim/configs')
     done = subprocess.run(call, **options)
     assert done.returncode == 0, done.stderr

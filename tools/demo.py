@@ -1,4 +1,4 @@
-"""The main job, end to end, on phantom exams: `make demo`."""
+"""Make phantom exams, train, evaluate and infer: the main job, end to end."""
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""What reading an exam with three views at a time costs, beside one at a time."""
+"""Time the detection of an exam with three views at a time and with one."""
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device

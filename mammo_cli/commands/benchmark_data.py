@@ -1,4 +1,4 @@
-"""How fast samples are made, beside a plain loop over the same files."""
+"""Time how samples are made, beside a plain loop over the same files."""
 import argparse
 
 from mammo_cli.arguments import add_config_arguments

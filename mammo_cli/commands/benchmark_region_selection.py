@@ -1,4 +1,4 @@
-"""How fast the most salient region is found, beside the paper's double loop."""
+"""Time the choice of the most salient region beside the paper's double loop."""
 import argparse
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Tell how well DisAsymNet's heat maps could do on a data set at best."""
+"""Measure how well DisAsymNet's heat maps could do on a data set at best."""
 import argparse
 
 from mammo_cli.arguments import add_config_options

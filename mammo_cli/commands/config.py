@@ -36,6 +36,8 @@ def run(args: argparse.Namespace) -> None:
     if args.config is None:
         try:
             print(shipped_list(), flush=True)
+        except FileNotFoundError as error:  # an installation without configs
+            refuse(str(error))
         except BrokenPipeError:  # head has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return

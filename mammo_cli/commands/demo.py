@@ -1,4 +1,4 @@
-"""The main job, end to end, on phantom exams."""
+"""Make phantom exams, train, evaluate and infer: the main job, end to end."""
 import argparse
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Cut the lesions of a data set out, for InsertLesions."""
+"""Cut lesions out of a data set, to insert them into other images."""
 import argparse
 from pathlib import Path
 

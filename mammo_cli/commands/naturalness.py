@@ -1,4 +1,4 @@
-"""Can a classifier tell synthetic lesions from real ones?"""
+"""Train a classifier to tell synthetic lesions from real ones."""
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device

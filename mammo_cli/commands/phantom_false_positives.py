@@ -1,4 +1,4 @@
-"""What the false positives of an ablation's rows lie on, which a phantom knows."""
+"""Tell what the false positives of an ablation's rows lie on in the phantom."""
 import argparse
 
 from mammo_cli.command import Command

@@ -1,4 +1,5 @@
 """Every command that is written anywhere is one that its parser takes."""
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -6,7 +7,8 @@ from typing import Dict, Iterator, List, Tuple
 
 import pytest
 
-from mammo_cli.main import find
+from mammo_cli.commands.convert import DATA_SETS
+from mammo_cli.main import NAMES, every_command, find, first_line, module_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/*.md'),
@@ -162,3 +164,28 @@ def test_commands_are_judged(text, right):
     else:
         with pytest.raises((SystemExit, IndexError)):
             check(words)
+
+
+def test_the_page_of_commands_has_all():
+    rows = re.findall(r'^\| `mammo ([^`]*)` \| `(.*)` \| (.*) \|$',
+                      (ROOT / 'docs/reference/commands.md').read_text(), re.MULTILINE)
+    found = {name.split()[0]: (tool, what) for name, tool, what in rows}
+    assert [*found] == [*NAMES]
+    for name in NAMES:
+        module = module_of(name)
+        tool = 'tools/dataset_converters/' if name == 'convert' else module.COMMAND.tool
+        assert found[name] == (tool, first_line(module))
+
+
+def test_data_sets_are_on_the_page():
+    text = (ROOT / 'docs/reference/commands.md').read_text()
+    for name in DATA_SETS:
+        assert f'`{name}`' in text, name
+
+
+def test_scripts_say_what_commands_say():
+    for name, one in every_command().items():
+        said = ast.get_docstring(ast.parse((ROOT / one.tool).read_text()))
+        data_set = DATA_SETS.get(name.removeprefix('convert '))
+        assert said == (data_set.description if data_set else first_line(
+            module_of(name)))

@@ -1,4 +1,4 @@
-"""Can a classifier tell synthetic lesions from real ones?"""
+"""Train a classifier to tell synthetic lesions from real ones."""
 from mammo_cli.main import tool
 
 if __name__ == '__main__':
