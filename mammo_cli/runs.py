@@ -2,10 +2,10 @@
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Optional
 
 from .errors import refuse
+from .light import light
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -35,9 +35,9 @@ def launch(command: str, args: argparse.Namespace) -> NoReturn:
         command (str): What each process runs, 'train' or 'test'.
         args (Namespace): Of this process; ``args.words`` is passed on.
     """
-    root = str(Path(__file__).resolve().parents[1])
-    os.environ['PYTHONPATH'] = os.pathsep.join(
-        filter(None, [root, os.environ.get('PYTHONPATH')]))
+    root = light('shipped').repository()
+    if root:  # as the scripts do
+        os.environ['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
     sys.stdout.flush()
     os.execv(sys.executable, [
         sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
@@ -87,10 +87,10 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
             hooks[name] = dict(type=hook)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ConfigError('--launcher pytorch: torchrun did not start this process; '
-                          'use tools/dist_train.sh or tools/dist_test.sh')
+                          'use --gpus N, tools/dist_train.sh or tools/dist_test.sh')
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
-                          'without GPUs use tools/dist_train.sh')
+                          'without GPUs use --gpus N or tools/dist_train.sh')
     setup_cpu_distributed(cfg)
     return cfg
 

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Optional
 
 from mammo_cli.command import Command
 from mammo_cli.light import light
@@ -21,20 +22,21 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make exams, train, evaluate, infer."""
     from mammo_plugins.stopping import stoppable
-    with stoppable('interrupted; make demo goes on from here'):
-        # in the repository if this is one, else where the user is
-        Demo(light('shipped').repository()).make_all()
+    repository = light('shipped').repository()
+    with stoppable(f'interrupted; {"make" if repository else "mammo"} demo goes on from '
+                   'here'):
+        Demo(repository).make_all()
 
 
 class Demo:
     """The steps, one command after another, and what they found.
 
     Args:
-        repository (Path, optional): Where scripts and configs are; ``None`` for those
-            of an installed package.
+        repository (Path, optional): Where data and results go, and scripts and configs
+            are. Without it all goes where the user is, by the installed package.
     """
 
-    def __init__(self, repository) -> None:
+    def __init__(self, repository: Optional[Path]) -> None:
         self.repository = repository
         self.root = repository or Path.cwd()
 
