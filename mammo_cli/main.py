@@ -25,8 +25,6 @@ GROUPS = {
     'this machine': ('doctor', 'demo'),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
-
-
 EXAMPLE = 'mammo train mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 
 
@@ -36,7 +34,7 @@ def module_of(name: str) -> ModuleType:
 
 
 def every_command() -> Dict[str, Command]:
-    """Return all commands by the words that they are called by, such as 'convert rsna'."""
+    """Return all commands by what they are called by, such as 'convert rsna'."""
     found = {}
     for name in NAMES:
         module = module_of(name)
