@@ -1,5 +1,6 @@
 """What a command is, and how one is run: its arguments first, then the package."""
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from typing import Callable, Optional, Sequence, Tuple
@@ -7,6 +8,14 @@ from typing import Callable, Optional, Sequence, Tuple
 from .arguments import read_options
 from .errors import refuse
 from .light import light
+
+
+def show(text: str) -> None:
+    """Print a text, of which the reader of a pipe may want the beginning alone."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fine(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

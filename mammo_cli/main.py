@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import (Callable, Dict, Iterable, List, NoReturn, Optional, Sequence,
                     Tuple)
 
-from .command import Command
+from .command import Command, show
 from .errors import refuse
 from .light import light
 
@@ -68,7 +68,7 @@ def _no_command(typed: str, word: str, known: Iterable[str],
                 overview: Callable[[], str]) -> NoReturn:
     """Give help, or say what is wrong with a word that is no command."""
     if word in ('-h', '--help'):
-        print(overview())
+        show(overview())
         sys.exit()
     if (typed, word) == ('mammo', '--version'):
         print(light('version').__version__)

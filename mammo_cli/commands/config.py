@@ -1,12 +1,10 @@
 """List the configs that are shipped, or print one with all that it inherits."""
 import argparse
-import os
-import sys
 from itertools import groupby
 from pathlib import Path
 
 from mammo_cli.arguments import add_config_options
-from mammo_cli.command import Command
+from mammo_cli.command import Command, show
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.light import light
 
@@ -35,11 +33,9 @@ def run(args: argparse.Namespace) -> None:
     """List or print."""
     if args.config is None:
         try:
-            print(shipped_list(), flush=True)
+            show(shipped_list())
         except FileNotFoundError as error:  # an installation without configs
             refuse(str(error))
-        except BrokenPipeError:  # head has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.io import atomic_path

@@ -179,6 +179,17 @@ def test_words_that_are_no_command(words, status, said, capsys):
     assert not (printed.out if status else printed.err) and '\x1b' not in printed.err
 
 
+@pytest.mark.parametrize('words', [['--help'], ['config'], ['convert', '--help'],
+                                   ['train', '--help']])
+def test_a_reader_that_has_seen_enough(words):
+    """As head; nothing is said of it."""
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'mammo_cli', *words], cwd=ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait(30)) == ('', 0)
+
+
 def test_version(capsys):
     from mammo_plugins import __version__
     with pytest.raises(SystemExit):
