@@ -7,7 +7,7 @@ import pytest
 from mammo_cli import known
 from mammo_cli.commands.convert import DATA_SETS
 from mammo_plugins import converters
-from mammo_plugins.apis import lesion_cutting, saliency
+from mammo_plugins.apis import acceleration, lesion_cutting, saliency
 from mammo_plugins.converters import Converter, parts
 from mammo_plugins.phantom import PhantomConfig
 from mammo_plugins.structures import DENSITIES
@@ -23,6 +23,7 @@ def test_constants():
     assert known.SMALLEST_LESION == lesion_cutting.MIN_SIDE
     assert known.MOST_LESIONS_SHOWN == lesion_cutting.MOST_SHOWN
     assert known.SPLITS == parts.SPLITS
+    assert known.PRECISIONS == acceleration.PRECISIONS
     assert known.RATIOS == Converter.ratios
 
 
