@@ -13,6 +13,7 @@ from mammo_cli.main import NAMES, every_command, find, first_line, module_of
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/*.md'),
          *ROOT.glob('configs/**/*.py')]
+LAUNCHERS = ('exec', 'nice', 'nohup', 'srun', 'time', 'timeout')
 STARTS = ('python tools/', 'tools/', 'mammo ', 'python -m mammo_cli ')
 
 
@@ -64,6 +65,11 @@ def commands(line: str, variables: Dict[str, str]) -> Iterator[List[str]]:
         while words and re.fullmatch(r'\w+=.*', words[0]):
             name, _, value = words.pop(0).partition('=')
             variables[name] = value
+        if words and words[0] in LAUNCHERS:
+            words = words[next((i for i, each in enumerate(words) if each in (
+                'python', 'mammo') or each.startswith('tools/')), 0):]
+        if words[:2] == ['python', '-u']:
+            del words[1]
         if f'{" ".join(words)} '.startswith(STARTS):
             yield words
         words = []
@@ -79,10 +85,11 @@ def as_mammo(words: List[str]) -> List[str]:
         return words[1:]
     name, given = Path(words[0]).stem, words[1:]
     assert (ROOT / words[0]).is_file(), words[0]
-    if name == 'slurm_train':
-        _, _, config, work_dir, *more = given
-        return ['train', config, '--work-dir', work_dir, *more]
-    command = name.removeprefix('dist_')
+    by, _, command = name.partition('_')
+    if by == 'slurm':
+        _, _, config, other, *more = given
+        return [command, config, *(['--work-dir'] if command == 'train' else []), other,
+                *more]
     at = dict(train=1, test=2)[command]
     assert given[at].isdigit() or given[at].isupper(), given
     return [command, *given[:at], *given[at + 1:]]
@@ -132,6 +139,8 @@ def test_commands_are_right(path, capsys):
      [['mammo', 'train', 'A', '--resume', '--cfg-options', 'key=value']]),
     ('mammo train A --cfg-options a="[1,$(python -c "print(round(1-$w,1))")]"',
      [['mammo', 'train', 'A', '--cfg-options', 'a=[1,X]']]),
+    ('srun --kill-on-bad-exit=1 python -u tools/train.py A --launcher slurm',
+     [['python', 'tools/train.py', 'A', '--launcher', 'slurm']]),
     ('pip install -e . ; mammoth x; python tools.py', [])])
 def test_commands_are_found(text, found):
     assert [*commands(text, {})] == found
@@ -153,6 +162,7 @@ def test_blocks_are_read(tmp_path):
     ('tools/dist_train.sh CONFIG 8 --amp', True), ('tools/dist_train.sh CONFIG', False),
     ('tools/dist_test.sh CONFIG CHECKPOINT N', True),
     ('GPUS=16 tools/slurm_train.sh P NAME CONFIG DIR --resume', True),
+    ('tools/slurm_train.sh P NAME CONFIG', False),
     ('mammo train CONFIG --gpus N', True), ('mammo train CONFIG --gpu-s 8', False),
     ('python -m mammo_cli phantom --exams N --out DIR', True),
     ('python tools/dataset_converters/phantom.py --out data/phantom', False),
@@ -162,7 +172,7 @@ def test_commands_are_judged(text, right):
     if right:
         check(words)
     else:
-        with pytest.raises((SystemExit, IndexError)):
+        with pytest.raises((SystemExit, IndexError, ValueError)):
             check(words)
 
 
