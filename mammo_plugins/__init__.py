@@ -7,12 +7,8 @@ Importing this package is all a config needs::
 It serves the mmcv operators that are not compiled on this machine and adds the
 registry scope ``mammo``. Research use only; not for diagnosis.
 """
-from mammo_plugins.stopping import end_while_importing
-
-end_while_importing()
-
-from mammo_plugins.compat import (guard_optional_packages,  # noqa: E402
-                                  install_mmcv_ops, silence_onedl_notice)
+from mammo_plugins.compat import (guard_optional_packages, install_mmcv_ops,
+                                  silence_onedl_notice)
 
 guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops

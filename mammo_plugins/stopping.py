@@ -14,9 +14,8 @@ import threading
 import time
 from contextlib import contextmanager
 from multiprocessing import active_children, parent_process
-from pathlib import Path
 from types import FrameType
-from typing import Any, Callable, Iterator, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set
 
 from mammo_plugins.printable import printable_output
 
@@ -69,22 +68,27 @@ class _Stop:
 _stop = _Stop()
 
 
-def end_while_importing() -> None:
-    """Let signals end one of the repository's commands until :func:`stoppable` begins.
+@contextmanager
+def ended_at_once() -> Iterator[None]:
+    """Let signals end a command at once, wherever :func:`stoppable` does not rule.
 
-    Its imports take seconds, have nothing to finish, and some swallow exceptions. Other
-    programs that import the package keep their handlers. A command that another one has
-    started ends with that.
+    Its imports take seconds, have nothing to finish, and some swallow exceptions. A
+    command that another one has started ends with that. Programs that only import the
+    package keep their handlers.
     """
-    command = getattr(sys.modules['__main__'], '__file__', None)
-    tools = Path(__file__).resolve().parents[1] / 'tools'
-    if command and tools in Path(command).resolve().parents and (
-            threading.current_thread() is threading.main_thread()):
-        print_any_name()
-        _set_handlers(_end_at_once)
-        parent = os.environ.pop(PARENT, None)  # not for what it starts itself
-        if parent:
-            _end_with_parent(int(parent))
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    print_any_name()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _set_handlers(_end_at_once)
+    parent = os.environ.pop(PARENT, None)  # not for what it starts itself
+    if parent:
+        _end_with_parent(int(parent))
+    try:
+        yield
+    finally:
+        _restore_handlers(before)
 
 
 def print_any_name() -> None:
@@ -106,6 +110,12 @@ def _set_handlers(handler: Callable) -> None:
     for number in _SIGNALS:
         # a script's background jobs begin with Ctrl-C ignored, nohup's without SIGHUP
         if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _restore_handlers(handlers: Dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        if handler is not None:  # else set by other than Python
             signal.signal(number, handler)
 
 
@@ -163,9 +173,7 @@ def _taking_signals(message: str) -> Iterator[None]:
     finally:
         stop_arrived()
         _stop.owner = None
-        for number, handler in before.items():
-            if handler is not None:  # else set by other than Python
-                signal.signal(number, handler)
+        _restore_handlers(before)
 
 
 def _exit_stopped(message: str) -> None:

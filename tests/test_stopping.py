@@ -271,22 +271,43 @@ if __name__ == '__main__':
     assert ends_within(note.read_text(), 5)
 
 
+@pytest.mark.parametrize('number', STATUS)
+def test_signals_before_the_work_end_a_command_at_once(number):
+    status, err = stop('''
+before = [signal.getsignal(number) for number in stopping._SIGNALS]
+with stopping.ended_at_once():
+    print('ready', flush=True)
+    try:
+        time.sleep(60)
+    except BaseException:  # as libraries do while they are imported
+        time.sleep(60)
+''', number)
+    assert (status, err) == (STATUS[number], '\ninterrupted\n')
+
+
+def test_handlers_are_as_before_after_a_command():
+    process, _ = start('''
+before = [signal.getsignal(number) for number in stopping._SIGNALS]
+with stopping.ended_at_once():
+    with stoppable():
+        pass
+    assert signal.getsignal(signal.SIGTERM) == stopping._end_at_once
+print(before == [signal.getsignal(number) for number in stopping._SIGNALS], flush=True)
+assert before == [signal.getsignal(number) for number in stopping._SIGNALS]
+''')
+    assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize('way', ['run_child', 'launch'])
 def test_commands_end_with_a_killed_command(tmp_path, way):
     """A training with the cross-validation, or with the launcher, that started it."""
-    tool = tmp_path / 'tools/tool.py'
-    tool.parent.mkdir()
-    note = tmp_path / 'pid'
-    (tmp_path / 'mammo_plugins').symlink_to(MODULE.parent)
-    # a command of a copy of the repository, without the libraries
+    tool, note = tmp_path / 'tool.py', tmp_path / 'pid'
     tool.write_text(f'''{BEGIN}
-stopping.__file__ = {str(tmp_path / 'mammo_plugins' / MODULE.name)!r}
-stopping.Path.resolve = stopping.Path.absolute
-stopping.end_while_importing()
-assert stopping.PARENT not in os.environ
-with open({str(note)!r}, 'w') as file:
-    file.write(str(os.getpid()))
-time.sleep(60)
+with stopping.ended_at_once():
+    assert stopping.PARENT not in os.environ
+    with open({str(note)!r}, 'w') as file:
+        file.write(str(os.getpid()))
+    time.sleep(60)
 ''')
     if way == 'run_child':
         process, _ = start(f'''

@@ -10,9 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = 'mammo_plugins'
+COMMANDS = 'mammo_cli'
 # from the ground up; a module imports from its own layer's package and from below
 LAYERS = (
-    ('printable', 'version', 'compat', 'evaluation'),
+    ('printable', 'version', 'shipped', 'compat', 'evaluation'),
     ('stopping', 'registry', 'doctor'),
     ('anatomy', ),
     ('io', ),
@@ -22,14 +23,12 @@ LAYERS = (
     ('datasets', ),
     ('models', 'engine', 'evaluation.metrics', 'converters', 'testing'),
     ('apis', ),
-    ('cli', ),
+    (COMMANDS, ),
     ('tools', ),
 )
 # used alone, without networks
 WITHOUT_TORCH = ('anatomy', 'synthesis', 'io', 'structures', 'evaluation.functional')
 LONGEST = 400  # lines of a file
-# a tool that is several steps: commands one after another, and what they found
-WITH_STEPS = {'demo.py'}
 
 
 class Import(NamedTuple):
@@ -161,7 +160,7 @@ def cycles(edges: Dict[str, Set[str]]) -> List[List[str]]:
 
 def layer_of(module: str) -> Tuple[int, str]:
     """Return the layer of a module and the package by which it is in the table."""
-    inner = module if module.startswith('tools') else module.partition('.')[2]
+    inner = module.partition('.')[2] if module.startswith(PACKAGE) else module
     found = [(number, package) for number, packages in enumerate(LAYERS)
              for package in packages if f'{inner}.'.startswith(f'{package}.')]
     assert found, f'{module}: in no layer of the table'
@@ -187,7 +186,7 @@ def upward(graph: Graph) -> List[str]:
 
 @pytest.fixture(scope='module')
 def graph() -> Graph:
-    paths = sources(PACKAGE, 'tools')
+    paths = sources(PACKAGE, COMMANDS, 'tools')
     return Graph({module_of(path): path.read_text(encoding='utf-8') for path in paths},
                  {module_of(path) for path in paths if path.name == '__init__.py'})
 
@@ -274,19 +273,51 @@ def test_what_is_used_alone_needs_no_networks(graph, package):
                 'torch', 'torchvision', 'mmcv', 'mmdet', 'mmpretrain'), (path, each)
 
 
-def test_tools_are_thin():
-    """Arguments and a call; one function besides for what the arguments say."""
-    fat = {}
+def test_tools_only_name_their_command():
     for path in sources('tools'):
-        functions = {node.name for node in ast.parse(path.read_text(encoding='utf-8')).body
-                     if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-        if len(functions - {'parse_args', 'main'}) > 1:
-            fat[path.relative_to(ROOT / 'tools').as_posix()] = sorted(functions)
-    assert fat.keys() == WITH_STEPS
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        called = [ast.unparse(node) for node in ast.walk(tree)
+                  if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'tool']
+        assert len(called) == 1, path
+        assert not any(isinstance(node, (ast.FunctionDef, ast.ClassDef))
+                       for node in ast.walk(tree)), path
+
+
+def needed_at_once(text: str) -> Set[str]:
+    """Return the packages that importing a module imports."""
+    found, waiting = set(), [ast.parse(text)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.FunctionDef, ast.Lambda)) or (
+                isinstance(node, ast.If) and 'TYPE_CHECKING' in ast.unparse(node.test)):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition('.')[0])
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+@pytest.mark.parametrize('text, found', [
+    ('import os.path\nfrom a.b import c\nfrom .d import e', {'os', 'a'}),
+    ('def f():\n    import a', set()), ('if x:\n    import a', {'a'}),
+    ('class A:\n    import a\n    def f(self):\n        import b', {'a'}),
+    ('if TYPE_CHECKING:\n    import a', set())])
+def test_imports_that_run_are_found(text, found):
+    assert needed_at_once(text) == found
+
+
+def test_commands_read_their_arguments_without_the_package():
+    """``--help`` and usage errors would take seconds otherwise."""
+    allowed = {*sys.stdlib_module_names, COMMANDS}
+    slow = {f'{path.relative_to(ROOT)}: {name}' for path in sources(COMMANDS, 'tools')
+            for name in needed_at_once(path.read_text(encoding='utf-8')) - allowed}
+    assert not slow
 
 
 def test_no_file_is_long():
-    long = {str(path.relative_to(ROOT)): lines for path in sources(PACKAGE, 'tools')
+    long = {str(path.relative_to(ROOT)): lines for path in sources(PACKAGE, COMMANDS, 'tools')
             for lines in [len(path.read_text(encoding='utf-8').splitlines())]
             if lines > LONGEST}
     assert not long
@@ -295,7 +326,7 @@ def test_no_file_is_long():
 def section(module: str, level: int) -> int:
     """Return 0 for the standard library, 1 for others, 2 for ours, 3 for relative."""
     top = module.partition('.')[0]
-    return (3 if level else 2 if top == PACKAGE else 0 if top == '__future__'
+    return (3 if level else 2 if top in (PACKAGE, COMMANDS) else 0 if top == '__future__'
             or top in sys.stdlib_module_names else 1)
 
 
@@ -380,7 +411,7 @@ def test_unused_imports_are_found(text, found):
     assert unused_imports(text) == found
 
 
-@pytest.mark.parametrize('folder', [PACKAGE, 'tools', 'tests'])
+@pytest.mark.parametrize('folder', [PACKAGE, COMMANDS, 'tools', 'tests'])
 def test_imports_are_sorted_and_used(folder):
     wrong = []
     for path in sources(folder):
@@ -394,14 +425,14 @@ def test_imports_are_sorted_and_used(folder):
 
 
 def test_one_place_rasterises_outlines():
-    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, COMMANDS, 'tools')
              if re.search(r'frPyObjects|fillPoly|polygon2mask|skimage\.draw',
                           path.read_text(encoding='utf-8'))}
     assert calls == {f'{PACKAGE}/structures/masks.py'}
 
 
 def test_one_place_reads_and_writes_arrays():
-    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, 'tools')
+    calls = {str(path.relative_to(ROOT)) for path in sources(PACKAGE, COMMANDS, 'tools')
              if re.search(r'np\.(load|savez\w*|save)\(|write_array\(',
                           path.read_text(encoding='utf-8'))}
     assert calls == {f'{PACKAGE}/io/arrays.py'}

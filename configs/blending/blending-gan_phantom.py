@@ -1,5 +1,6 @@
 # A small sibling of blending-gan_inbreast.py that trains on two cores.
-#     python tools/dataset_converters/phantom.py --out data/phantom
+#     python tools/dataset_converters/phantom.py --exams 240 --size 256 128 \
+#         --split 0.4 0 0.6 --prevalence 0.4 --out data/phantom
 #     python tools/build_lesion_bank.py data/phantom/annotations/train.json \
 #         --out data/phantom/lesion_bank.npz --context 2
 # The phantom's boxes hug the lesions, hence the context. Generators without prior

@@ -1,5 +1,7 @@
-# A small sibling of divf-concatenate_r18_vindr.py that trains on two cores, on
-#     python tools/dataset_converters/phantom.py --out data/phantom
+# A small sibling of divf-concatenate_r18_vindr.py that trains on two cores.
+# Its data:
+#     python tools/dataset_converters/phantom.py --exams 800 --size 256 128 \
+#         --density A B --prevalence 0.3 --split 0.6 0 0.4 --out data/phantom
 # The other rows of tables 1 and 2 are options in ablation.py.
 _base_ = [
     '../_base_/models/divf_net.py', '../_base_/tasks/breast.py',

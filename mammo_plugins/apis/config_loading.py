@@ -1,7 +1,6 @@
 """Reading configs, and refusing settings in them that would change nothing."""
 import copy
 import difflib
-import os.path as osp
 import re
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 from mmengine.config import Config
 
 from mammo_plugins.io import file_error
+from mammo_plugins.shipped import config_path, may_be_a_row, no_such_config
 
 from .copied_settings import (RARE, RUN_SETTINGS, dead_variables, of_the_run,
                               setting_at, unreached_options, unreached_settings)
@@ -30,7 +30,8 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
     """Read a config and apply ``--cfg-options``.
 
     Args:
-        path (str): A config file.
+        path (str): A config file, or the name of one that the package ships, such as
+            'mammo_plugins::divf/average_r18_cmmd.py'.
         cfg_options (dict, optional): Overrides.
 
     Raises:
@@ -38,12 +39,11 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
             or of the overrides is of no component, or changes nothing since a base has
             copied what it was before.
     """
-    if not osp.isfile(path):
-        known = [str(p) for p in Path('configs').rglob('*.py')
-                 if '_base_' not in p.parts]
-        near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
-        hint = f'; did you mean {" or ".join(near)}?' if near else ''
-        raise ConfigError(f'{path}: no such config{_as_row(Path(path)) or hint}')
+    missing = no_such_config(path)
+    if missing:
+        row = may_be_a_row(path) and _as_row(Path(path))
+        raise ConfigError(f'{path}: no such config{row}' if row else missing)
+    path = str(config_path(path))
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is Python: it can fail in any way
@@ -71,7 +71,7 @@ def _as_row(path: Path) -> str:
     """Return which row of an ablation a config on the phantom is called like."""
     ablation = path.with_name('ablation.py')
     words = re.split('[-_]', path.stem)
-    if 'phantom' not in words or not ablation.is_file():
+    if 'phantom' not in words:
         return ''
     words.remove('phantom')
     like = [row for row in Config.fromfile(ablation).get('rows', {})

@@ -12,11 +12,12 @@ from mmengine.config import Config
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import atomic_path, read_json, write_json
+from mammo_plugins.shipped import repository
 from mammo_plugins.stopping import run_child
 
 from .config_loading import ConfigError, load_config
 
-ROOT = Path(__file__).resolve().parents[2]  # of the repository, with tools and configs
+ROOT = repository() or Path.cwd()  # what paths in configs start from
 
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:
@@ -67,10 +68,10 @@ def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
 
 
 class ToolRunner:
-    """Runs the repository's tools.
+    """Runs the repository's tools, of an installed package the commands that they are.
 
     Args:
-        root (str | Path): The repository.
+        root (str | Path): The repository, or the folder that paths start from.
         threads (int, optional): Of each process, for several at a time. Defaults to
             ``None``, PyTorch's choice.
     """
@@ -94,8 +95,10 @@ class ToolRunner:
         if self.threads:
             environment['OMP_NUM_THREADS'] = str(self.threads)
         log.parent.mkdir(parents=True, exist_ok=True)
+        script = (self.root / words[0]).is_file()
+        by = [sys.executable, *([] if script else ['-m', 'mammo_cli'])]
         with open(log, 'a') as out:
-            status = run_child([sys.executable, *words], cwd=self.root, stdout=out,
+            status = run_child([*by, *words], cwd=self.root, stdout=out,
                                stderr=subprocess.STDOUT, env=environment)
         if status:
             tail = log.read_text(errors='replace').strip().splitlines()[-1:]

@@ -123,7 +123,7 @@ class Assumption:
     Attributes:
         name: What it is about, in a few words.
         leans: By 'module:Class.attribute', what holds of it.
-        files: Of ours that lean on it, below ``mammo_plugins`` or ``tools/...``.
+        files: Of ours that lean on it, below ``mammo_plugins``, or ``mammo_cli/...``.
         why: What for, and what would be wrong if it did not hold.
     """
     name: str

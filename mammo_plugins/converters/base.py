@@ -1,6 +1,6 @@
 """What every converter of a raw data set is."""
 from abc import ABC, abstractmethod
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Dict, Tuple
 
@@ -31,11 +31,11 @@ class Converter(ABC):
     official_split: bool = False
     ratios: Dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add options that only this converter has to its command line."""
-
     def configure(self, args: Namespace) -> None:
-        """Take the values of these options; ``official_split`` may be set here.
+        """Take the values of options that only this converter has.
+
+        ``official_split`` may be set here. The options are in
+        ``mammo_cli/commands/convert.py``.
 
         Args:
             args (Namespace): All options, as read.

@@ -1,6 +1,6 @@
 """One's own data: a folder of mammograms, with a table of what they show or without."""
 import os
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -58,17 +58,6 @@ class GenericConverter(Converter):
         self.official_split = True
         if table is not None:
             self._use(table)
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """See :meth:`Converter.add_arguments`."""
-        parser.add_argument('--table', type=Path, metavar='CSV_OR_XLSX',
-            help='what the views show; its columns are in '
-            'docs/how_to/datasets/generic.md. With a part for each view, these are '
-            'the official split; otherwise --split is ratio by default. Without '
-            'a table all mammograms of the folder are taken, as not annotated')
-        parser.add_argument('--group-by', choices=['study', 'folder'], default='study',
-            help='what makes an exam without a table: the DICOM study, or the folder '
-            'where studies hold one file each (default: %(default)s)')
 
     def configure(self, args: Namespace) -> None:
         """See :meth:`Converter.configure`."""

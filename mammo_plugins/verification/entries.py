@@ -11,8 +11,9 @@ from mammo_plugins.printable import one_line
 from mammo_plugins.structures import (EXAM_VIEWS, ImageRoots, outline_fault,
                                       validate_coco_exam)
 
+from .targets import SPLITS
+
 ERROR, WARNING = 'error', 'warning'
-SPLITS = ('train', 'val', 'test')
 # Texts of the schema check that quote an identity.
 _NAMED = re.compile(r'\.(patient_id|exam_id|file_name|source|lesion_id): '
                     r'(?!missing;).*; expected')

@@ -9,35 +9,12 @@ from mammo_plugins.structures import (BIRADS, DENSITIES, EXAM_VIEWS, MODALITIES,
                                       PATHOLOGIES, ImageRoots)
 from mammo_plugins.version import __version__
 
-from .entries import (ERROR, SPLITS, WARNING, Finding, Part, check_exams,
-                      check_geometry, check_lesion_ids, check_splits, read_part)
+from .entries import (ERROR, WARNING, Finding, Part, check_exams, check_geometry,
+                      check_lesion_ids, check_splits, read_part)
 from .files import check_files, check_images, make_tasks
 from .labels import check_labels
 
 SHOWN = 5  # findings of a kind that are printed; --json keeps all
-
-
-def find_annotations(targets: Sequence[Path]) -> List[Path]:
-    """The annotation files of data roots and of paths to JSON files.
-
-    Raises:
-        FileNotFoundError: If there are none.
-    """
-    files = []
-    for target in targets:
-        if target.is_file():
-            files.append(target)
-            continue
-        if not target.is_dir():
-            raise FileNotFoundError(f'{target}: no such file or folder')
-        found = [target / 'annotations' / f'{name}.json' for name in SPLITS]
-        found = [path for path in found if path.is_file()]
-        if not found:
-            raise FileNotFoundError(
-                f'{target}: no annotations/train.json, val.json or test.json; '
-                'make them with one of tools/dataset_converters')
-        files += found
-    return files
 
 
 def root_of(path: Union[str, Path]) -> Path:

@@ -11,9 +11,9 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from staged_toys import StagedToy, settings, sgd, validation
 
+from mammo_cli.errors import user_error_types
 from mammo_plugins.apis.run_errors import explained
 from mammo_plugins.apis.work_dir import begin_training
-from mammo_plugins.cli.errors import USER_ERRORS
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into,
                                              refuse_unsafe_checkpoints)
 from mammo_plugins.engine.work_dir import write_whole_checkpoints
@@ -222,7 +222,7 @@ class Checkpoints(Fuzzer):
         model = StagedToy()
         try:
             load_checkpoint_into(model, str(path))
-        except USER_ERRORS:
+        except user_error_types():
             return 'refused'
         self._check(model)
         return 'loaded'
@@ -233,7 +233,7 @@ class Checkpoints(Fuzzer):
             begin_training(cfg, 'auto' if len(path.name) % 2 else str(path))
             runner = Runner.from_cfg(cfg)
             runner.train()
-        except USER_ERRORS:
+        except user_error_types():
             return 'refused'
         except Exception as error:
             if explained(error) is None:

@@ -1,19 +1,18 @@
 """Names, cells and texts that would act where they are printed or written."""
 import csv
-import importlib.util
 import os
 import re
 import shutil
 from pathlib import Path
-from types import ModuleType
 from typing import Callable, List, Tuple
 
 import cv2
 import numpy as np
 
 from fuzzing.annotations import HEIGHT, WIDTH, sound
-from fuzzing.harness import ROOT, Fault, Fuzzer, run_command
+from fuzzing.harness import Fault, Fuzzer, run_command
 from fuzzing.json_damage import dump
+from mammo_cli.commands.infer import report
 from mammo_plugins.apis import find_exams
 from mammo_plugins.printable import printable_output
 from mammo_plugins.visualization import ViewPanel, draw_four_view
@@ -36,15 +35,6 @@ _ACTING = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u202a-\u202e\u2066-\u20
 _LINK = re.compile(r'(?<!\\)\]\(')
 
 
-def tool(name: str) -> ModuleType:
-    """Import a command."""
-    spec = importlib.util.spec_from_file_location(f'{name}_tool',
-                                                  ROOT / f'tools/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def as_name(text: str) -> str:
     """Return a text as a file can be called."""
     name = text.replace('/', '_').replace('\0', '_')
@@ -65,7 +55,6 @@ class HostileText(Fuzzer):
         breast = (x / 24)**2 + ((y - 24) / 20)**2 < 1
         pixels = np.where(breast, 2000, 20) + rng.integers(0, 200, breast.shape)
         self.picture = cv2.imencode('.png', pixels.astype(np.uint16))[1].tobytes()
-        self.infer = tool('infer')
         self.ways = [self._convert, self._convert_table, self._verify, self._bank,
                      self._infer, self._figure]
 
@@ -190,7 +179,7 @@ class HostileText(Fuzzer):
             skipped=[dict(file=str(path), reason=reason)
                      for path, reason in found.skipped], notes=[texts[0], *found.notes])
         with printable_output():
-            self.infer.report(result, str(work / as_name(texts[3])))
+            report(result, str(work / as_name(texts[3])))
         return 'read'
 
     @staticmethod

@@ -1,10 +1,10 @@
 import pytest
 from mmengine.config import Config
 
+from mammo_cli.errors import user_errors
 from mammo_plugins.apis.acceleration import accelerate
 from mammo_plugins.apis.config_checks import check_annotation_files, warn_of_schedule
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.cli.errors import user_errors
 from mammo_plugins.engine.loops import StageError, stages_of
 
 

@@ -1,9 +1,12 @@
 """What is kept of trainings that tools start, and which weights are tested."""
+import sys
+
 import pytest
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.apis.experiments import check_settings, checkpoint_to_test
+from mammo_plugins.apis.experiments import (ToolRunner, check_settings,
+                                            checkpoint_to_test)
 
 STAGED = dict(
     type='StagedTrainLoop', order=['a', 'b'],
@@ -53,3 +56,17 @@ def test_a_run_that_has_made_nothing_takes_other_settings(tmp_path):
     check_settings(tmp_path, dict(a=2), 'mend')
     with pytest.raises(ConfigError, match='other settings than.*; mend'):
         check_settings(tmp_path, dict(a=1), 'mend')
+
+
+@pytest.mark.parametrize('script', [True, False])
+def test_tools_of_the_repository_or_commands_of_an_installed_package(
+        script, tmp_path, monkeypatch):
+    if script:
+        (tmp_path / 'tools').mkdir()
+        (tmp_path / 'tools/saliency.py').write_text('')
+    called = []
+    monkeypatch.setattr('mammo_plugins.apis.experiments.run_child',
+                        lambda words, **_: called.append(words))
+    ToolRunner(tmp_path).call(['tools/saliency.py', 'a.py'], tmp_path / 'log')
+    assert called == [[sys.executable, *([] if script else ['-m', 'mammo_cli']),
+                       'tools/saliency.py', 'a.py']]

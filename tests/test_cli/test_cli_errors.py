@@ -1,7 +1,7 @@
 """Errors of users, in one line."""
 import pytest
 
-from mammo_plugins.cli.errors import user_errors
+from mammo_cli.errors import user_errors
 from mammo_plugins.io import MammogramError
 from mammo_plugins.registry import METRICS
 

@@ -1,5 +1,6 @@
 """Every config of DIVF-Net builds, learns and predicts."""
 import copy
+from argparse import ArgumentParser
 from functools import lru_cache
 
 import numpy as np
@@ -11,8 +12,8 @@ from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mammo_cli.arguments import add_config_options, read_options
 from mammo_plugins.apis.copied_settings import setting_at
-from mammo_plugins.cli.arguments import add_config_options, parser
 from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.engine.classes import check_classes
 from mammo_plugins.registry import MODELS
@@ -112,13 +113,14 @@ def test_rows_are_the_configs_of_the_paper(name):
 
 def test_options_of_rows_are_read_as_meant():
     """Each is a word of a command line: None, True and numbers too."""
-    arguments = parser('', '')
-    add_config_options(arguments)
+    parser = ArgumentParser()
+    add_config_options(parser)
     for name in ROWS:
         options = dict(Config.fromfile(ABLATION).rows[name].options)
         words = [f'{key}={value}' for key, value in options.items()]
-        assert vars(arguments.parse_args(['--cfg-options', *words]))[
-            'cfg_options'] == options
+        args = parser.parse_args(['--cfg-options', *words])
+        read_options(parser, args)
+        assert args.cfg_options == options
 
 
 def test_every_row_has_a_config_at_paper_scale():

@@ -1,18 +1,14 @@
 """A small sound data set in which tests of verify_dataset plant defects."""
 import copy
-import importlib.util
 import json
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'verify_dataset.py'
-spec = importlib.util.spec_from_file_location('verify_dataset_tool', TOOL)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
+from mammo_cli.main import main
+
 
 WIDTH, HEIGHT = 60, 100
 VIEWS = [('R', 'CC'), ('L', 'CC'), ('R', 'MLO'), ('L', 'MLO')]
@@ -93,8 +89,12 @@ class Made:
         """The report as JSON, the printed text and the exit code."""
         self.save()
         out = self.root.parent / 'report.json'
-        code = tool.main([str(self.root), '--json', str(out), '--workers', '1',
-                          *options])
+        code = 0
+        try:
+            main(['verify', str(self.root), '--json', str(out), '--workers', '1',
+                  *options])
+        except SystemExit as end:
+            code = end.code
         return json.loads(out.read_text()), code
 
 

@@ -1,25 +1,20 @@
 """tools/analysis_tools/ablate.py with trainings that are made up."""
-import importlib.util
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
 
+from mammo_cli.main import main
 from mammo_plugins.apis import ToolRunner, ablation, ablation_tables
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary, roc_summary)
 
 ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location(
-    'ablate_tool', ROOT / 'tools/analysis_tools/ablate.py')
-ablate = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(ablate)
 
 CONFIG = '''
 document = 'results.md'
@@ -77,9 +72,8 @@ def setup(tmp_path, monkeypatch):
     return config, calls
 
 
-def run(monkeypatch, config, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['ablate.py', str(config), *arguments])
-    ablate.main()
+def run(config, *arguments):
+    main(['ablate', str(config), *arguments])
 
 
 TOOL = 'python tools/analysis_tools/ablate.py'
@@ -94,9 +88,9 @@ def trainings(calls):
 
 
 @pytest.mark.parametrize('jobs', ['1', '2'])
-def test_rows_are_trained_in_order_and_written(setup, monkeypatch, tmp_path, jobs):
+def test_rows_are_trained_in_order_and_written(setup, tmp_path, jobs):
     config, calls = setup
-    run(monkeypatch, config, '--jobs', jobs)
+    run(config, '--jobs', jobs)
     assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
     for seed in (1, 2):
         mine = [words for words in calls if f'seed_{seed}' in ' '.join(words)]
@@ -122,19 +116,19 @@ def test_rows_are_trained_in_order_and_written(setup, monkeypatch, tmp_path, job
     assert two.split('|')[5:8] == [' – '] * 3
 
 
-def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
+def test_what_is_done_is_not_done_again(setup, tmp_path):
     config, calls = setup
-    run(monkeypatch, config, '--seeds', '1', '--rows', 'one')
+    run(config, '--seeds', '1', '--rows', 'one')
     assert trainings(calls) == ['one.py']
     assert 'not run' not in (tmp_path / 'results.md').read_text()  # as it was
     assert 'not run' in next(tmp_path.rglob('tables.md')).read_text()
     assert made_by(next(tmp_path.rglob('tables.md'))) == (
         f'{TOOL} {config} --jobs 1 --seeds 1 --rows one')
-    run(monkeypatch, config)
+    run(config)
     assert made_by(tmp_path / 'results.md') == f'{TOOL} {config} --jobs 1'
     assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
     before = len(calls)
-    run(monkeypatch, config)
+    run(config)
     assert len(calls) == before
 
 
@@ -143,7 +137,7 @@ def test_what_is_done_is_not_done_again(setup, monkeypatch, tmp_path):
 def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
                                                  capsys, change):
     config, calls = setup
-    run(monkeypatch, config, '--seeds', '1')
+    run(config, '--seeds', '1')
     before = len(calls)
     text = config.read_text()
     config.write_text({
@@ -157,14 +151,14 @@ def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
     if change == 'version':
         monkeypatch.setattr('mammo_plugins.version.__version__', '99.0')
     with pytest.raises(SystemExit):
-        run(monkeypatch, config, '--seeds', '1')
+        run(config, '--seeds', '1')
     assert 'begun with other settings' in capsys.readouterr().err
     assert len(calls) == before
 
 
-def test_a_row_pulls_what_it_needs(setup, monkeypatch):
+def test_a_row_pulls_what_it_needs(setup):
     config, calls = setup
-    run(monkeypatch, config, '--rows', 'two', '--seeds', '1')
+    run(config, '--rows', 'two', '--seeds', '1')
     assert trainings(calls) == ['one.py', 'two.py']
 
 
@@ -173,13 +167,13 @@ def test_a_row_pulls_what_it_needs(setup, monkeypatch):
 def test_the_command_that_is_told_makes_the_tables(setup, monkeypatch, tmp_path, words):
     """In another folder too."""
     config, _ = setup
-    run(monkeypatch, config, *words)
+    run(config, *words)
     tables, = (tmp_path / 'work').rglob('tables.md') if words[:2] == [
         '--rows', 'one'] else [tmp_path / 'results.md']
     text = re.sub(r'[\d.]+ minutes', '', tables.read_text())
     again = made_by(tables).removeprefix(TOOL).split()
     shutil.rmtree(tmp_path / 'work')
-    run(monkeypatch, *again)
+    run(*again)
     assert re.sub(r'[\d.]+ minutes', '', tables.read_text()) == text
 
 
@@ -194,7 +188,7 @@ def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys
 
     monkeypatch.setattr(ToolRunner, 'call', failing)
     with pytest.raises(SystemExit):
-        run(monkeypatch, config, '--seeds', '1')
+        run(config, '--seeds', '1')
     assert 'ended with status 1' in capsys.readouterr().err
     assert (tmp_path / 'work/seed_1/one/result.json').is_file()
 
@@ -203,14 +197,14 @@ def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys
     (('--rows', 'three'), 'no such row'),
     (('--tables-only', ), None),
 ])
-def test_arguments(setup, monkeypatch, capsys, change, message):
+def test_arguments(setup, capsys, change, message):
     config, calls = setup
     if message is None:
-        run(monkeypatch, config, *change)
+        run(config, *change)
         assert not calls
         return
     with pytest.raises(SystemExit):
-        run(monkeypatch, config, *change)
+        run(config, *change)
     assert message in capsys.readouterr().err
 
 
@@ -233,7 +227,7 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
                 roc_summary(np.arange(40) % 2, rng.random(40), range(40))))
 
     monkeypatch.setattr(ToolRunner, 'call', call)
-    run(monkeypatch, config)
+    run(config)
     assert ['tools/make.py', f'{tmp_path}/work/seed_2/made', '--seed', '2'] in calls
     lines = (tmp_path / 'results.md').read_text().splitlines()
     header, one, two = (next(line for line in lines if line.startswith(start))
@@ -247,25 +241,25 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
     assert 'paper, R@2.0' not in one  # the third column, of which nothing is stated
 
 
-def test_a_column_that_no_row_has(setup, monkeypatch, capsys):
+def test_a_column_that_no_row_has(setup, capsys):
     config, _ = setup
     config.write_text(config.read_text().replace(
         'columns = {', "columns = {'A': 'frok/auc', "))
     with pytest.raises(SystemExit):
-        run(monkeypatch, config)
+        run(config)
     assert "column frok/auc: the test of no row's config" in capsys.readouterr().err
 
 
-def test_plot(setup, monkeypatch, tmp_path):
+def test_plot(setup, tmp_path):
     config, _ = setup
     config.write_text(config.read_text() + """
 plots = [dict(title='More exams', column='froc/recall@1.0', x=(50, 100),
               curves={'One': ['one', 'two']}, x_title='share', y_title='R@1.0',
               out='assets/plot.png')]
 """)
-    run(monkeypatch, config, '--rows', 'one')
+    run(config, '--rows', 'one')
     assert '(More exams: not run)' in next(tmp_path.rglob('tables.md')).read_text()
-    run(monkeypatch, config)
+    run(config)
     assert '![More exams](assets/plot.png)' in (tmp_path / 'results.md').read_text()
     assert (tmp_path / 'assets/plot.png').stat().st_size > 5000
 

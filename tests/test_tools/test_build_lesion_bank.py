@@ -1,30 +1,24 @@
 """tools/build_lesion_bank.py on phantom exams."""
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mammo_cli.main import main
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_boxes
 from mammo_plugins.apis.lesion_cutting import CELL, COLUMNS
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.structures import LesionBank
 
 ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location(
-    'build_lesion_bank_tool', ROOT / 'tools/build_lesion_bank.py')
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run():
     def command(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['tool', *map(str, arguments)])
-        tool.main()
+        main(['lesion-bank', *map(str, arguments)])
 
     return command
 

@@ -1,6 +1,4 @@
 """tools/analysis_tools/cam_ceiling.py on phantom pairs."""
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +6,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mammo_cli.main import main
 from mammo_plugins.apis.cam_ceiling import knowing_map
 
 ROOT = Path(__file__).parents[2]
-spec = importlib.util.spec_from_file_location(
-    'cam_ceiling_tool', ROOT / 'tools/analysis_tools/cam_ceiling.py')
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
-def run(monkeypatch, *words):
-    monkeypatch.setattr(sys, 'argv', ['cam_ceiling.py', *map(str, words)])
-    tool.main()
+def run(*words):
+    main(['cam-ceiling', *map(str, words)])
 
 
 @pytest.mark.parametrize('seed', range(3))
@@ -36,7 +30,7 @@ def test_a_map_that_knows(seed):
         knowing_map(lesions, grid), expected.numpy(), atol=1e-6)
 
 
-def test_figures_of_a_finer_grid_are_better(phantom_root, monkeypatch, capsys):
+def test_figures_of_a_finer_grid_are_better(phantom_root, capsys):
     data = f'test_dataloader.dataset.data_root={phantom_root}'
     config = ROOT / 'configs/disasym/disasymnet_phantom.py'
     found = []
@@ -44,7 +38,7 @@ def test_figures_of_a_finer_grid_are_better(phantom_root, monkeypatch, capsys):
             ((), 'maps of 12 x 6 places, receptive field 227 pixels'),
             (('model.asyc.encoder.strides=1,1,1,1', ),
              'maps of 24 x 12 places, receptive field 139 pixels')):
-        run(monkeypatch, config, '--cfg-options', data, *more)
+        run(config, '--cfg-options', data, *more)
         out = capsys.readouterr().out
         assert 'images of 96 x 48 pixels' in out and said in out
         line = out.splitlines()[-1]
@@ -53,7 +47,7 @@ def test_figures_of_a_finer_grid_are_better(phantom_root, monkeypatch, capsys):
     assert 0.1 < found[0] < found[1] < 1
 
 
-def test_other_configs_are_refused(monkeypatch, capsys):
+def test_other_configs_are_refused(capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch, ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
+        run(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
     assert 'expected a config of DisAsymNet' in capsys.readouterr().err

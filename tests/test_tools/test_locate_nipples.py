@@ -1,8 +1,6 @@
 """tools/locate_nipples.py on phantom exams without nipples."""
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +9,19 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
+from mammo_cli.main import main
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import load_coco_exam
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs/momminet/nipple-detector_phantom.py')
-spec = importlib.util.spec_from_file_location(
-    'locate_nipples_tool', ROOT / 'tools/locate_nipples.py')
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 ANNOTATED, UNREADABLE, GONE = 0, 1, 2
 
 
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['locate_nipples.py', *map(str, arguments)])
-    tool.main()
+def run(*arguments):
+    main(['nipples', *map(str, arguments)])
 
 
 @pytest.fixture
@@ -67,10 +61,10 @@ def without_nipples(data):
         for image in data['images']])
 
 
-def test_contour_fills_what_is_missing(monkeypatch, phantom_root, ann_file, truth,
+def test_contour_fills_what_is_missing(phantom_root, ann_file, truth,
                                        tmp_path, capsys, assert_private):
     before = json.loads(ann_file.read_text())
-    run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root,
+    run('--contour', ann_file, '--data-root', phantom_root,
         '--extra-root', ann_file.parent)
     after = json.loads(ann_file.read_text())
     assert without_nipples(after) == without_nipples(before)
@@ -92,10 +86,10 @@ def test_contour_fills_what_is_missing(monkeypatch, phantom_root, ann_file, trut
 
 
 @pytest.mark.parametrize('score, source', [(0., 'detector'), (2., 'contour')])
-def test_contour_stands_in_for_the_detector(monkeypatch, phantom_root, ann_file,
+def test_contour_stands_in_for_the_detector(phantom_root, ann_file,
                                             checkpoint, tmp_path, score, source):
     before = ann_file.read_text()
-    run(monkeypatch, CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
+    run(CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
         '--extra-root', ann_file.parent, '--out', tmp_path / 'out.json', '--device',
         'cpu', '--cfg-options',
         f'model.test_cfg.rcnn.score_thr={score}')
@@ -115,7 +109,7 @@ def test_point_of_the_detector_is_mapped_to_the_file(
         'mammo_plugins.models.detectors.NippleDetector.locate',
         lambda self, image, sample: (sample.img_shape[1] / 2,
                                      sample.img_shape[0] / 2))
-    run(monkeypatch, CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
+    run(CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
         '--extra-root', ann_file.parent, '--overwrite', '--device', 'cpu')
     images = json.loads(ann_file.read_text())['images']
     assert images[ANNOTATED]['nipple_source'] == 'detector'
@@ -126,10 +120,10 @@ def test_point_of_the_detector_is_mapped_to_the_file(
         assert image['nipple'] == pytest.approx([(x1 + x2) / 2, (y1 + y2) / 2])
 
 
-def test_all_annotated_leaves_the_file_alone(monkeypatch, phantom_root, capsys):
+def test_all_annotated_leaves_the_file_alone(phantom_root, capsys):
     path = phantom_root / 'annotations/test.json'
     before = path.read_bytes(), path.stat().st_mtime_ns
-    run(monkeypatch, '--contour', path)
+    run('--contour', path)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert '8 kept' in capsys.readouterr().out
 
@@ -139,42 +133,42 @@ def test_all_annotated_leaves_the_file_alone(monkeypatch, phantom_root, capsys):
     (['a.json'], 'expected CONFIG CHECKPOINT ANN_FILE'),
     (['--contour', 'nowhere.json'], 'nowhere.json: no such annotation file'),
 ])
-def test_mistakes_are_one_line(monkeypatch, capsys, arguments, message):
+def test_mistakes_are_one_line(capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
-        run(monkeypatch, *arguments)
+        run(*arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
 
 
-def test_model_without_nipple_detector(monkeypatch, phantom_root, tmp_path,
+def test_model_without_nipple_detector(phantom_root, tmp_path,
                                        capsys):
     config = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     with DefaultScope.overwrite_default_scope('mammo'):
         model = MODELS.build(Config.fromfile(config).model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'a.pth')
     with pytest.raises(SystemExit):
-        run(monkeypatch, config, tmp_path / 'a.pth',
+        run(config, tmp_path / 'a.pth',
             phantom_root / 'annotations/test.json')
     assert 'FasterRCNN; expected a NippleDetector' in capsys.readouterr().err
 
 
-def test_wrong_root_is_an_error(monkeypatch, ann_file, capsys):
+def test_wrong_root_is_an_error(ann_file, capsys):
     data = json.loads(ann_file.read_text())
     data['images'] = data['images'][1:]
     data['annotations'] = []
     ann_file.write_text(json.dumps(data))
     with pytest.raises(SystemExit, match='2'):
-        run(monkeypatch, '--contour', ann_file)
+        run('--contour', ann_file)
     assert re.search('no image could be read.*--data-root', capsys.readouterr().err)
 
 
-def test_other_folders_are_named_by_the_user(monkeypatch, phantom_root, ann_file,
+def test_other_folders_are_named_by_the_user(phantom_root, ann_file,
                                              capsys):
     """Two images of the file lie beside it, outside of the data root."""
     with pytest.raises(SystemExit, match='2'):
-        run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root)
+        run('--contour', ann_file, '--data-root', phantom_root)
     error = capsys.readouterr().err
     assert 'images[1].file_name' in error and '--extra-root' in error
-    run(monkeypatch, '--contour', ann_file, '--data-root', phantom_root,
+    run('--contour', ann_file, '--data-root', phantom_root,
         '--extra-root', ann_file.parent)
     assert '2 skipped' in capsys.readouterr().out

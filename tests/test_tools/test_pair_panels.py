@@ -1,7 +1,5 @@
 """tools/analysis_tools/pair_panels.py on phantom pairs."""
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -9,14 +7,11 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mammo_cli.main import main
 from mammo_plugins.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / 'configs/disasym/disasymnet_phantom.py'
-spec = importlib.util.spec_from_file_location(
-    'pair_panels_tool', ROOT / 'tools/analysis_tools/pair_panels.py')
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
 @pytest.fixture
@@ -28,17 +23,16 @@ def checkpoint(tmp_path):
     return str(tmp_path / 'a.pth')
 
 
-def run(monkeypatch, *words):
-    monkeypatch.setattr(sys, 'argv', ['pair_panels.py', *map(str, words)])
-    tool.main()
+def run(*words):
+    main(['pair-panels', *map(str, words)])
 
 
-def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path, monkeypatch,
+def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path,
                                     capsys):
     data = json.loads((phantom_root / 'annotations/test.json').read_text())
     exams = {i['exam_id'] for i in data['images'] if i['abnormal']}
     assert exams
-    run(monkeypatch, CONFIG, checkpoint, '--out', tmp_path / 'pairs.png', '--device',
+    run(CONFIG, checkpoint, '--out', tmp_path / 'pairs.png', '--device',
         'cpu', '--cfg-options', f'test_dataloader.dataset.data_root={phantom_root}')
     assert f'{len(exams)} pairs' in capsys.readouterr().out
     picture = cv2.imread(str(tmp_path / 'pairs.png')).astype(int)
@@ -47,7 +41,7 @@ def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path, monkeypa
     assert (red - (blue + green) / 2 > 80).sum() > 50  # circles
 
 
-def test_other_configs_are_refused(checkpoint, monkeypatch, capsys):
+def test_other_configs_are_refused(checkpoint, capsys):
     with pytest.raises(SystemExit):
-        run(monkeypatch, ROOT / 'configs/divf/divf-concatenate_r18_phantom.py', checkpoint)
+        run(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py', checkpoint)
     assert "expected 'pair'" in capsys.readouterr().err

@@ -1,22 +1,18 @@
 """tools/analysis_tools/plot_froc.py and the figure it draws."""
-import importlib.util
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mammo_cli.commands.plot_froc import default_labels
+from mammo_cli.main import main
 from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
                                                  froc_summary)
 from mammo_plugins.evaluation.functional.froc_report import different_data
 from mammo_plugins.io import write_json
 from mammo_plugins.visualization import curves
 
-TOOL = Path(__file__).parents[2] / 'tools' / 'analysis_tools' / 'plot_froc.py'
-spec = importlib.util.spec_from_file_location('plot_froc_tool', TOOL)
-tool = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(tool)
 
 
 def summary(n_images=20, iou_thr=.2, match='bbox', n_bootstrap=20):
@@ -58,7 +54,7 @@ def drawn(monkeypatch):
 
 def error_of(capsys, *args):
     with pytest.raises(SystemExit) as stop:
-        tool.main(list(args))
+        main(['plot-froc', *args])
     assert stop.value.code == 2
     text = capsys.readouterr().err.strip().splitlines()[-1]
     assert 'error: ' in text
@@ -68,7 +64,7 @@ def error_of(capsys, *args):
 def test_two_runs(runs, tmp_path, capsys, drawn):
     first, second = summary(), summary(n_bootstrap=0)
     out = tmp_path / 'figures' / 'both.png'
-    tool.main([*runs(single=first, dual=second), '--out', str(out)])
+    main(['plot-froc', *runs(single=first, dual=second), '--out', str(out)])
     assert out.read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
     assert [p.name for p in out.parent.iterdir()] == ['both.png']
     text = capsys.readouterr().out
@@ -132,7 +128,7 @@ def test_rules_are_not_mixed(runs, tmp_path, capsys, other, message):
 
 def test_other_data_is_a_warning(runs, tmp_path, capsys):
     files = runs(one=summary(), two=summary(n_images=10))
-    tool.main([*files, '--out', str(tmp_path / 'a.png'), '--log'])
+    main(['plot-froc', *files, '--out', str(tmp_path / 'a.png'), '--log'])
     assert ('different data: 20 images with 10 lesions and 10 images with 5 '
             'lesions') in capsys.readouterr().out
 
@@ -158,14 +154,14 @@ def test_user_mistakes_give_one_line(runs, tmp_path, capsys):
 
 
 def test_default_labels(tmp_path):
-    assert tool.default_labels(['x/a/froc.json', 'x/b/froc.json']) == ['a', 'b']
+    assert default_labels(['x/a/froc.json', 'x/b/froc.json']) == ['a', 'b']
     same = ['x/a/1.json', 'x/a/2.json']
-    assert tool.default_labels(same) == same
+    assert default_labels(same) == same
 
 
 def test_help_ends_with_an_example(capsys):
     with pytest.raises(SystemExit) as stop:
-        tool.main(['--help'])
+        main(['plot-froc', '--help'])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert 'python tools/analysis_tools/plot_froc.py' in text.split('example:')[1]
+    assert 'mammo plot-froc work_dirs' in text.split('example:')[1]

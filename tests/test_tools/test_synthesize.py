@@ -1,9 +1,7 @@
 """tools/synthesize.py, saliency.py and naturalness.py on phantom exams."""
 import hashlib
-import importlib.util
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from PIL import Image
 
+from mammo_cli.main import main
 from mammo_plugins.anatomy import breast_mask, transform_boxes
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import read_mammogram
@@ -25,18 +24,6 @@ from mammo_plugins.visualization.synthesis import plot_panels
 
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / 'configs/divf/divf-concatenate_r18_phantom.py')
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location(f'{path.stem}_tool', path)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
-
-
-synthesize = load(ROOT / 'tools/synthesize.py')
-saliency = load(ROOT / 'tools/saliency.py')
-naturalness = load(ROOT / 'tools/analysis_tools/naturalness.py')
 
 
 @pytest.fixture(scope='module')
@@ -76,19 +63,18 @@ def options(root):
             'test_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None']
 
 
-def run(monkeypatch, tool, *arguments):
-    monkeypatch.setattr(sys, 'argv', ['tool', *map(str, arguments)])
-    tool.main()
+def run(*words):
+    main(list(map(str, words)))
 
 
 @pytest.fixture
-def make(monkeypatch, checkpoint, root):
-    def command(out, *arguments, tool=synthesize):
-        run(monkeypatch, tool, CONFIG, checkpoint, '--out', out,
+def make(checkpoint, root):
+    def made(out, *arguments, command='synthesize'):
+        run(command, CONFIG, checkpoint, '--out', out,
             '--device', 'cpu', *arguments, *options(root))
         return out
 
-    return command
+    return made
 
 
 def test_writes_a_data_set_with_provenance(
@@ -205,7 +191,7 @@ def test_the_way_is_chosen(make, tmp_path):
         assert fact['adapt'] == 'benign' and 0.4 <= share <= 0.5
     # to the untrained weights of the fixture all speaks for benign
     maps = [SaliencyMaps.read(make(tmp_path / name, '--saliency-class', name,
-                                   tool=saliency) / 'saliency.npz').maps
+                                   command='saliency') / 'saliency.npz').maps
             for name in ('benign', 'malignant')]
     assert set(maps[0]) == set(maps[1])
     assert all(heat.max() > 0 for heat in maps[0].values())
@@ -229,7 +215,7 @@ def test_preview_and_saliency_alone(make, tmp_path):
     with Image.open(out / 'preview.png') as picture:
         assert min(picture.size) > 300
     assert not (out / 'annotations').exists()
-    alone = make(tmp_path / 'where', tool=saliency)
+    alone = make(tmp_path / 'where', command='saliency')
     assert [p.name for p in alone.iterdir()] == ['saliency.npz']
     one, two = (SaliencyMaps.read(each / 'saliency.npz').maps for each in (out, alone))
     assert one.keys() == two.keys()
@@ -237,14 +223,14 @@ def test_preview_and_saliency_alone(make, tmp_path):
         np.testing.assert_array_equal(heat, two[name])
 
 
-def test_mistakes(monkeypatch, capsys, checkpoint, root, tmp_path):
+def test_mistakes(capsys, checkpoint, root, tmp_path):
     detector = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     for arguments, message in (
             ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
             ([detector, checkpoint], 'expected a DIVFNet')):
-        for tool in (synthesize, saliency):
+        for command in ('synthesize', 'saliency'):
             with pytest.raises(SystemExit) as stop:
-                run(monkeypatch, tool, *arguments, '--out', tmp_path / 'out')
+                run(command, *arguments, '--out', tmp_path / 'out')
             assert stop.value.code == 2
             assert message in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
@@ -307,10 +293,10 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
     assert mirrored
 
 
-def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
-    maps = make(tmp_path / 'where', tool=saliency) / 'saliency.npz'
+def test_naturalness(make, root, tmp_path, capsys):
+    maps = make(tmp_path / 'where', command='saliency') / 'saliency.npz'
     out = tmp_path / 'naturalness.json'
-    run(monkeypatch, naturalness, CONFIG, '--saliency', maps, '--seeds', 0,
+    run('naturalness', CONFIG, '--saliency', maps, '--seeds', 0,
         '--epochs', 2, '--out', out, *options(root))
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
@@ -373,7 +359,7 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch
         titles.append([title for title, *_ in rows[0]])
         plot_panels(rows, path)
 
-    monkeypatch.setattr('mammo_plugins.cli.synthesis.plot_panels', plot)
+    monkeypatch.setattr('mammo_plugins.visualization.synthesis.plot_panels', plot)
     done = run_tool('tools/blend.py', config, checkpoint, '--preview', '2',
                     '--out', tmp_path / 'shown', '--device', 'cpu', '--compare',
                     *compared, '--compare', *compared, *options)

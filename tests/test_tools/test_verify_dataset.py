@@ -6,9 +6,10 @@ import numpy as np
 import pydicom
 import pytest
 from made_dataset import (BOX, HEIGHT, T11, WIDTH, breast, found, made, planted,
-                          polygon, template, tool)
+                          polygon, template)
 from pydicom.uid import ExplicitVRLittleEndian
 
+from mammo_cli.main import main
 from mammo_plugins.structures import BIRADS
 from mammo_plugins.verification import verify
 
@@ -300,15 +301,15 @@ def test_user_mistakes_give_one_line(made, tmp_path, capsys):
         ([str(made.root), '--data-root', 'none'], '--data-root: none'),
     ):
         with pytest.raises(SystemExit) as stop:
-            tool.main(args)
+            main(['verify', *args])
         assert stop.value.code == 2
         assert message in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_help_ends_with_an_example(capsys):
     with pytest.raises(SystemExit):
-        tool.main(['--help'])
-    assert 'python tools/verify_dataset.py data/phantom' in \
+        main(['verify', '--help'])
+    assert 'mammo verify data/phantom' in \
         capsys.readouterr().out.split('example:')[1]
 
 

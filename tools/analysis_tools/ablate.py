@@ -1,51 +1,5 @@
 """Train and compare variants of a system on the phantom; write the tables."""
-from mammo_plugins.apis.ablation import plan, train_all
-from mammo_plugins.apis.ablation_tables import read_document, write_tables
-from mammo_plugins.apis.config_loading import load_config
-from mammo_plugins.cli.arguments import parser
-from mammo_plugins.cli.errors import user_errors
-
-EXAMPLE = ('python tools/analysis_tools/ablate.py configs/momminet/ablation.py '
-           '--jobs 2')
-
-
-def parse_args():
-    """Read the command line."""
-    arguments = parser(
-        'Train and test the rows of an ablation on phantom exams, for several '
-        'seeds, and write its tables between the marks of its document. What is '
-        'done is not done again; an interrupted run is gone on with.', EXAMPLE)
-    arguments.add_argument('config', help='config file of the ablation')
-    arguments.add_argument(
-        '--jobs', type=int, default=1,
-        help='trainings at a time, one thread each if several (default: '
-        '%(default)s)')
-    arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds")
-    arguments.add_argument(
-        '--rows', nargs='+', help='only these rows (and what they need)')
-    arguments.add_argument(
-        '--tables-only', action='store_true',
-        help='write the tables of what is there, and train nothing')
-    return arguments.parse_args()
-
-
-def main() -> None:
-    """Train, test, write."""
-    args = parse_args()
-    with user_errors():
-        cfg = load_config(args.config)
-        seeds = args.seeds or list(cfg.seeds)
-        runs = plan(cfg, seeds, args.rows)
-        read_document(cfg)  # before hours of work
-        if not args.tables_only:
-            train_all(runs, cfg, args.jobs)
-        write_tables(cfg, plan(cfg, seeds, None), seeds,
-                     f'python tools/analysis_tools/ablate.py {args.config} '
-                     f'--jobs {args.jobs}' + ''.join(
-                         f' --seeds {" ".join(map(str, seeds))}'
-                         if args.seeds else ''))
-
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('ablate')

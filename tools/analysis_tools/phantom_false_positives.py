@@ -1,36 +1,5 @@
-"""What the false positives of an ablation's rows lie on, which a phantom knows."""
-from mammo_plugins.apis.config_loading import load_config
-from mammo_plugins.apis.phantom_false_positives import report
-from mammo_plugins.cli.arguments import parser
-from mammo_plugins.cli.errors import user_errors
-
-EXAMPLE = ('python tools/analysis_tools/phantom_false_positives.py '
-           'configs/momminet/ablation.py --rows faster_rcnn bidualnet ipsidualnet')
-
-
-def parse_args():
-    """Read the command line."""
-    arguments = parser(
-        'Run the trained rows of an ablation on the test exams again and tell on '
-        'what the false positives of an operating point lie: the phantom holds '
-        'normal nodules with a twin in the other breast, and clumps of tissue that '
-        'overlap in one view.', EXAMPLE)
-    arguments.add_argument('config', help='config file of the ablation')
-    arguments.add_argument('--rows', nargs='+', help='only these rows')
-    arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds")
-    arguments.add_argument('--fppi', type=float, default=0.5,
-        help='operating point (default: %(default)s)')
-    return arguments.parse_args()
-
-
-def main() -> None:
-    """Predict, count, print."""
-    args = parse_args()
-    with user_errors():
-        cfg = load_config(args.config)
-        report(cfg, args.rows or list(cfg.rows), args.seeds or cfg.seeds, args.fppi)
-
+"""Tell what the false positives of an ablation's rows lie on in the phantom."""
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('phantom-false-positives')

@@ -1,9 +1,5 @@
 """Convert CDD-CESM to the COCO-exam format."""
-from mammo_plugins.cli.conversion import main
-from mammo_plugins.converters.cdd_cesm import CDDCESMConverter
-
-EXAMPLE = ('python tools/dataset_converters/cdd_cesm.py downloads/CDD-CESM '
-           '--out data/cdd_cesm')
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main(CDDCESMConverter(), __doc__, EXAMPLE)
+    tool('convert cdd-cesm')

@@ -1,9 +1,5 @@
 """Convert EMBED (open data) to the COCO-exam format."""
-from mammo_plugins.cli.conversion import main
-from mammo_plugins.converters.embed import EMBEDConverter
-
-EXAMPLE = ('python tools/dataset_converters/embed.py downloads/embed '
-           '--out data/embed')
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main(EMBEDConverter(), __doc__, EXAMPLE)
+    tool('convert embed')

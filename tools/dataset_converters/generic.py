@@ -1,9 +1,5 @@
 """Convert your own mammograms to the COCO-exam format."""
-from mammo_plugins.cli.conversion import main
-from mammo_plugins.converters.generic import GenericConverter
-
-EXAMPLE = ('python tools/dataset_converters/generic.py downloads/mine '
-           '--out data/mine --table downloads/mine/views.csv')
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main(GenericConverter(), __doc__, EXAMPLE)
+    tool('convert generic')

@@ -1,5 +1,5 @@
 """Make the phantom data set: simulated four-view mammography exams."""
-from mammo_plugins.cli.phantom import main
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
-    main()
+    tool('phantom')

@@ -2,39 +2,43 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
-from mammo_plugins.io import add_limit_argument
+from .light import light
 
 
-class _KeyValues(DictAction):
-    """mmengine's ``--cfg-options``, with an error for what is not key=value."""
+class _KeyValues(argparse.Action):
+    """Takes key=value, with an error for what is not; :func:`read_options` reads it."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         for value in values:
-            key, equals, _ = value.partition('=')
+            key, equals, written = value.partition('=')
             if not equals:
                 parser.error(f'--cfg-options: {value!r} is not key=value')
             if not all(part.strip() for part in key.split('.')):
                 parser.error(f'--cfg-options: {value!r} has an empty name before =')
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except Exception as error:  # brackets that are not closed, and the like
-            parser.error(f'--cfg-options {" ".join(values)}: not readable values '
-                         f'({error})')
+            if any(written.count(a) != written.count(b) for a, b in ('()', '[]')):
+                _not_readable(parser, values, f'Imbalanced brackets exist in {written}')
+        setattr(namespace, self.dest,
+                [*(getattr(namespace, self.dest, None) or ()), *values])
 
 
-def parser(description: str, example: str) -> argparse.ArgumentParser:
-    """Return a parser whose help ends with an example.
+def _not_readable(parser, values, why):
+    parser.error(f'--cfg-options {" ".join(values)}: not readable values ({why})')
+
+
+def read_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Make a dict of ``args.cfg_options``, as MMEngine reads them.
 
     Args:
-        description (str): What the command does.
-        example (str): One or more command lines.
+        parser (ArgumentParser): Reports values that cannot be read.
+        args (Namespace): Of a parser with :func:`add_config_options`.
     """
-    return argparse.ArgumentParser(
-        description=description,
-        epilog=f'example:\n  {example}',
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    import mammo_plugins  # noqa: F401 before MMEngine
+    from mmengine.config import DictAction
+    words, args.cfg_options = args.cfg_options, None
+    try:
+        DictAction(['--cfg-options'], 'cfg_options')(parser, args, words)
+    except Exception as error:  # brackets in a wrong order, and the like
+        _not_readable(parser, words, error)
 
 
 def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -49,6 +53,10 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
         help='job launcher')
+    arguments.add_argument(
+        '--gpus', type=int, metavar='N',
+        help='start N processes of this machine, one a GPU, as tools/dist_train.sh and '
+        'tools/dist_test.sh do')
     # given by torch.distributed.launch, which mmdet's scripts use
     arguments.add_argument(
         '--local_rank', '--local-rank', type=int, default=0,
@@ -82,3 +90,14 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
         help='load checkpoints that hold more than weights and plain data; '
         'this runs code from the file, so know its origin')
     add_limit_argument(arguments)
+
+
+def add_limit_argument(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--reading-limit``."""
+    light('io.limits').add_limit_argument(arguments)
+
+
+def add_device(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    arguments.add_argument(
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')

@@ -2,12 +2,12 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Sequence
+from typing import TYPE_CHECKING, Sequence
 
-from mammo_plugins.structures import AnnotationError
-from mammo_plugins.visualization.synthesis import Panel, plot_panels
+from .arguments import add_config_arguments, add_device
 
-from .arguments import add_config_arguments
+if TYPE_CHECKING:
+    from mammo_plugins.visualization.synthesis import Panel
 
 
 def add_synthesis_arguments(arguments: argparse.ArgumentParser, count: str,
@@ -27,8 +27,7 @@ def add_synthesis_arguments(arguments: argparse.ArgumentParser, count: str,
     arguments.add_argument(
         '--preview', type=int, metavar='N',
         help=f'write N cases to OUT/preview.png and stop: {preview}')
-    arguments.add_argument(
-        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+    add_device(arguments)
     add_config_arguments(arguments)
 
 
@@ -43,7 +42,7 @@ def check_synthesis_arguments(arguments: argparse.ArgumentParser,
         arguments.error(f'--preview {args.preview}: expected at least 1')
 
 
-def write_preview(rows: Sequence[Sequence[Panel]], ann_file: str, out: Path) -> None:
+def write_preview(rows: Sequence[Sequence['Panel']], ann_file: str, out: Path) -> None:
     """Draw ``OUT/preview.png`` and say so.
 
     Args:
@@ -55,6 +54,8 @@ def write_preview(rows: Sequence[Sequence[Panel]], ann_file: str, out: Path) -> 
     Raises:
         AnnotationError: If there is no row.
     """
+    from mammo_plugins.structures import AnnotationError
+    from mammo_plugins.visualization.synthesis import plot_panels
     if not rows:
         raise AnnotationError(f'{ann_file}: no lesion found a place')
     plot_panels(rows, out / 'preview.png')

@@ -1,97 +1,81 @@
-"""The command that makes the phantom data set."""
+"""Make the phantom data set: simulated four-view mammography exams."""
 import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from mammo_cli import known
+from mammo_cli.command import Command
 
-from mammo_plugins.io import file_error
-from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                   PhantomFolderError, write_phantom_dataset)
-from mammo_plugins.phantom.dataset import SPLITS, split_numbers
-from mammo_plugins.phantom.preview import write_preview
-from mammo_plugins.stopping import stoppable
-from mammo_plugins.structures import DENSITIES, empty_parts
-
-EXAMPLE = """example:
-  python tools/dataset_converters/phantom.py --exams 80 --seed 0 \\
-      --out data/phantom --split 0.75 0 0.25 --preview
-"""
+if TYPE_CHECKING:
+    from mammo_plugins.phantom import PhantomDatasetConfig
 
 
-def _parser() -> argparse.ArgumentParser:
-    default = PhantomConfig()
-    parser = argparse.ArgumentParser(
-        description='Make the phantom data set: simulated four-view mammography exams. '
-        'Writes OUT/dicom, OUT/truth (lesion-free '
-        'images and all facts) and OUT/annotations. The same parameters give '
-        'the same bytes; a finished data set is left as it is, and an '
-        'interrupted one is gone on with.',
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--exams', type=int, required=True, metavar='N',
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    default = known.PHANTOM
+    arguments.add_argument('--exams', type=int, required=True, metavar='N',
         help='number of exams, each of its own patient')
-    parser.add_argument('--seed', type=int, default=0, metavar='S',
+    arguments.add_argument('--seed', type=int, default=0, metavar='S',
         help='seed of everything (default: %(default)s)')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR',
+    arguments.add_argument('--out', type=Path, required=True, metavar='DIR',
         help='data root')
-    parser.add_argument(
+    arguments.add_argument(
         '--size',
         type=int,
         nargs=2,
-        default=default.size,
+        default=default['size'],
         metavar=('H', 'W'),
-        help=f'image size in pixels (default: {default.size})')
-    parser.add_argument(
+        help=f'image size in pixels (default: {default["size"]})')
+    arguments.add_argument(
         '--density',
         nargs='+',
-        choices=DENSITIES,
-        default=default.density,
+        choices=known.DENSITIES,
+        default=default['density'],
         help='BI-RADS densities to draw from; repeat a letter to draw it more '
-        f'often (default: {" ".join(default.density)})')
-    parser.add_argument(
+        f'often (default: {" ".join(default["density"])})')
+    arguments.add_argument(
         '--prevalence',
         type=float,
-        default=default.prevalence,
+        default=default['prevalence'],
         metavar='P',
         help='share of exams with a lesion (default: %(default)s)')
-    parser.add_argument(
+    arguments.add_argument(
         '--lesion-diameter',
         type=float,
         nargs=2,
-        default=default.lesion_diameter_mm,
+        default=default['lesion_diameter_mm'],
         metavar=('MIN', 'MAX'),
         help='of the cores of lesions in mm (default: %(default)s)')
-    parser.add_argument(
+    arguments.add_argument(
         '--missing-views',
         type=float,
         default=0.,
         metavar='P',
         help='chance that a view is missing (default: %(default)s)')
-    parser.add_argument(
+    arguments.add_argument(
         '--split',
         type=float,
         nargs=3,
         default=(0.75, 0., 0.25),
         metavar=('TRAIN', 'VAL', 'TEST'),
         help='shares of the exams (default: 0.75 0 0.25)')
-    parser.add_argument(
+    arguments.add_argument(
         '--cem',
         action='store_true',
         help='contrast-enhanced exams: a low-energy and a recombined image '
         'for each view instead of one mammogram')
-    parser.add_argument('--workers', type=int, default=1, metavar='W',
+    arguments.add_argument('--workers', type=int, default=1, metavar='W',
         help='processes (default: %(default)s)')
-    parser.add_argument(
+    arguments.add_argument(
         '--preview',
         action='store_true',
         help='also write OUT/preview.png, a contact sheet')
-    return parser
 
 
-def _config(parser: argparse.ArgumentParser,
-            args: argparse.Namespace) -> PhantomDatasetConfig:
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse what cannot be."""
     for name, low in (('exams', 1), ('seed', 0), ('workers', 1)):
         if getattr(args, name) < low:
             parser.error(f'--{name}: expected at least {low}, got '
@@ -105,6 +89,11 @@ def _config(parser: argparse.ArgumentParser,
     if min(args.split) < 0 or abs(sum(args.split) - 1) > 1e-6:
         parser.error(f'--split: shares must be >= 0 and sum to 1, got '
                      f'{" ".join(map(str, args.split))}')
+
+
+def config_of(args: argparse.Namespace) -> 'PhantomDatasetConfig':
+    """Return what the arguments ask for."""
+    from mammo_plugins.phantom import PhantomConfig, PhantomDatasetConfig
     try:
         phantom = replace(
             PhantomConfig(),
@@ -114,16 +103,22 @@ def _config(parser: argparse.ArgumentParser,
             lesion_diameter_mm=tuple(args.lesion_diameter),
             cem=args.cem)
     except ValueError as error:
-        parser.error(str(error))
+        args.parser.error(str(error))
     return PhantomDatasetConfig(args.exams, args.seed, tuple(args.split),
                                 args.missing_views, phantom)
 
 
-def main() -> None:
-    """Run the command."""
-    parser = _parser()
-    args = parser.parse_args()
-    config = _config(parser, args)
+def run(args: argparse.Namespace) -> None:
+    """Make it."""
+    from tqdm import tqdm
+
+    from mammo_plugins.io import file_error
+    from mammo_plugins.phantom import PhantomFolderError, write_phantom_dataset
+    from mammo_plugins.phantom.dataset import SPLITS, split_numbers
+    from mammo_plugins.phantom.preview import write_preview
+    from mammo_plugins.stopping import stoppable
+    from mammo_plugins.structures import empty_parts
+    config = config_of(args)
 
     for said in empty_parts(dict(zip(SPLITS, config.split)), split_numbers(config)):
         print(f'warning: --split: {said}', file=sys.stderr)
@@ -135,8 +130,20 @@ def main() -> None:
         with stoppable(f'{args.out}: interrupted; the same command goes on from here'):
             made = write_phantom_dataset(args.out, config, args.workers, progress)
     except (PhantomFolderError, OSError) as error:
-        parser.error(file_error(error) or str(error))
+        args.parser.error(file_error(error) or str(error))
     print(f'{args.out}: {config.exams} exams '
           f'{"written" if made else "are there already; nothing to do"}')
     if args.preview:
         print(f'contact sheet: {write_preview(args.out)}')
+
+
+COMMAND = Command(
+    'tools/dataset_converters/phantom.py',
+    'Make the phantom data set: simulated four-view mammography exams. '
+    'Writes OUT/dicom, OUT/truth (lesion-free '
+    'images and all facts) and OUT/annotations. The same parameters give '
+    'the same bytes; a finished data set is left as it is, and an '
+    'interrupted one is gone on with.',
+    '{command} --exams 80 --seed 0 \\\n'
+    '      --out data/phantom --split 0.75 0 0.25 --preview\n', add_arguments, run,
+    check)

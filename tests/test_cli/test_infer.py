@@ -1,10 +1,8 @@
 """What the command of inference checks before, and tells after."""
-from argparse import Namespace
-
 import pytest
 
-from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.cli.inference import check_output, report
+from mammo_cli.commands.infer import check_output, report
+from mammo_cli.main import main
 
 
 def view(name, *warnings, **more):
@@ -33,18 +31,22 @@ def test_nothing_is_said_of_nothing(capsys):
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize('score', [-0.1, 1.1, float('nan')])
-def test_scores_that_cannot_be(tmp_path, score):
-    args = Namespace(score_thr=score, device='cpu', out=str(tmp_path / 'out'))
-    with pytest.raises(ConfigError, match='--score-thr .*: expected 0 to 1'):
-        check_output(args)
-    assert not (tmp_path / 'out').exists()
+@pytest.mark.parametrize('score', ['-0.1', '1.1', 'nan'])
+def test_scores_that_cannot_be(tmp_path, score, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(['infer', 'configs/mamminet_v2.py', 'a.pth', 'exam', '--score-thr', score,
+              '--out', str(tmp_path / 'out')])
+    assert stop.value.code == 2 and not (tmp_path / 'out').exists()
+    assert capsys.readouterr().err == (
+        f'error: --score-thr {float(score)}: expected 0 to 1\n')
 
 
-def test_the_folder_is_tried(tmp_path):
-    args = Namespace(score_thr=0.2, device='cpu', out=str(tmp_path / 'out'))
-    check_output(args)
+def test_the_folder_is_tried(tmp_path, capsys):
+    check_output(str(tmp_path / 'out'))
     assert not list((tmp_path / 'out').iterdir())
     (tmp_path / 'file').write_text('')
-    with pytest.raises(ConfigError, match='--out .*file: cannot write there'):
-        check_output(Namespace(**{**vars(args), 'out': str(tmp_path / 'file')}))
+    with pytest.raises(SystemExit) as stop:
+        check_output(str(tmp_path / 'file'))
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert f'error: --out {tmp_path / "file"}: cannot write there' in said

@@ -5,23 +5,26 @@ import sys
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator, NoReturn, Optional, Tuple, Type
 
-from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.apis.run_errors import explained
-from mammo_plugins.engine.checkpoint import CheckpointError
-from mammo_plugins.engine.hooks import DivergenceError
-from mammo_plugins.engine.loops.stages import StageError
-from mammo_plugins.engine.work_dir import default_work_dir
-from mammo_plugins.io import (IrregularFileError, JsonError, MammogramError,
-                              atomic_path, file_error)
-from mammo_plugins.printable import printable_output
-from mammo_plugins.stopping import stoppable
-from mammo_plugins.structures import AnnotationError
-from mammo_plugins.structures.saliency import SaliencyError
 
-USER_ERRORS = (AnnotationError, CheckpointError, DivergenceError, JsonError,
-               MammogramError, FileNotFoundError, SaliencyError, StageError)
+def refuse(message: str) -> NoReturn:
+    """End the command with an error and exit status 2."""
+    print(f'error: {message}', file=sys.stderr)
+    sys.exit(2)
+
+
+def user_error_types() -> Tuple[Type[Exception], ...]:
+    """Return the errors whose text is for users."""
+    from mammo_plugins.apis.config_loading import ConfigError
+    from mammo_plugins.engine.checkpoint import CheckpointError
+    from mammo_plugins.engine.hooks import DivergenceError
+    from mammo_plugins.engine.loops.stages import StageError
+    from mammo_plugins.io import JsonError, MammogramError
+    from mammo_plugins.structures import AnnotationError
+    from mammo_plugins.structures.saliency import SaliencyError
+    return (AnnotationError, CheckpointError, ConfigError, DivergenceError, JsonError,
+            MammogramError, FileNotFoundError, SaliencyError, StageError)
 
 
 @contextmanager
@@ -35,6 +38,9 @@ def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
             error that nobody has foreseen is one message too, which tells them; its
             traceback goes to ``error.log`` of the output folder.
     """
+    from mammo_plugins.printable import printable_output
+    from mammo_plugins.stopping import stoppable
+
     # a log that cannot be written on a full disk says so once, in the error itself
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     try:
@@ -46,33 +52,37 @@ def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
 
 @contextmanager
 def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
+    from mammo_plugins.apis.run_errors import explained
+    from mammo_plugins.io import IrregularFileError, file_error
+    kinds = user_error_types()
     try:
         yield
     except Exception as error:
         text = str(error)
-        known = isinstance(error, (ConfigError, ) + USER_ERRORS)
+        known = isinstance(error, kinds)
         if 'in DataLoader worker process' in text:
             # arrives as text with a traceback, the error itself in the last line
             name, _, text = text.strip().splitlines()[-1].partition(': ')
             known = name.rpartition('.')[2] in {
-                e.__name__ for e in (*USER_ERRORS, OSError, PermissionError,
+                e.__name__ for e in (*kinds, OSError, PermissionError,
                                      IrregularFileError)}
         if known:
-            sys.exit(_fail(text))
+            refuse(text)
         if file_error(error):
             if not error.filename and args is not None:
                 error.filename = _output_of(args)  # a full disk does not tell the file
-            sys.exit(_fail(file_error(error)))
+            refuse(file_error(error))
         if isinstance(error, KeyError) and 'registry' in str(error):
-            sys.exit(_fail(error.args[0]))
+            refuse(error.args[0])
         explanation = explained(error) or _by_options(error, args)
         if explanation:
-            sys.exit(_fail(explanation))
+            refuse(explanation)
         raise
 
 
 def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optional[str]:
     """Keep a traceback in a file and return what the run's options may be behind."""
+    from mammo_plugins.io import atomic_path
     options = getattr(args, 'cfg_options', None)
     if not options:
         return None
@@ -94,11 +104,7 @@ def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optiona
 
 def _output_of(args: argparse.Namespace) -> str:
     """Return the folder that a command writes to."""
+    from mammo_plugins.engine.work_dir import default_work_dir
     if hasattr(args, 'work_dir'):
         return args.work_dir or default_work_dir(args.config)
     return args.out
-
-
-def _fail(message: str) -> int:
-    print(f'error: {message}', file=sys.stderr)
-    return 2

@@ -1,0 +1,65 @@
+"""Evaluate a trained model."""
+import argparse
+import os
+
+from mammo_cli.arguments import add_run_arguments
+from mammo_cli.command import Command
+from mammo_cli.errors import user_errors
+from mammo_cli.runs import check_run, launch, launched, prepare_run
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    arguments.add_argument('config', help='config file')
+    arguments.add_argument('checkpoint', help='checkpoint file')
+    add_run_arguments(arguments)
+    arguments.add_argument(
+        '--out', help='also write all predictions to this .pkl file')
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse other endings of ``--out``."""
+    check_run(parser, args)
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out {args.out}: expected a name that ends with .pkl')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate."""
+    if not launched(args):
+        launch('test', args)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    from mammo_plugins.apis.config_checks import (check_annotation_files,
+                                                  check_complete, check_folds,
+                                                  check_no_synthesis,
+                                                  warn_of_shared_parts)
+    from mammo_plugins.apis.work_dir import tested
+    from mammo_plugins.engine.checkpoint import require_file
+    from mammo_plugins.engine.distributed import close_process_group
+    from mmengine.runner import Runner
+    with user_errors(args):
+        require_file(args.checkpoint, 'checkpoint')
+        cfg = prepare_run(args)
+        check_complete(cfg, 'test')
+        check_folds(cfg)
+        cfg.load_from = args.checkpoint
+        cfg.resume = False
+        check_annotation_files(cfg, ['test'])
+        check_no_synthesis(cfg, ['test'])
+        warn_of_shared_parts(cfg, ['test'])
+        runner = Runner.from_cfg(cfg)
+        if args.out:
+            from mmdet.evaluation import DumpDetResults
+            runner.test_evaluator.metrics.append(
+                DumpDetResults(out_file_path=args.out))
+        with tested(cfg, args.checkpoint):
+            runner.test()
+        del runner
+        close_process_group()
+    print(f'results: {cfg.work_dir}/test')
+
+
+COMMAND = Command(
+    'tools/test.py', 'Evaluate a trained model; figures go to <work dir>/test.',
+    '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
+    'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth', add_arguments, run, check)

@@ -1,0 +1,106 @@
+"""From the arguments of a training or a test to its config."""
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn, Optional
+
+from .errors import refuse
+from .light import light
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+
+def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse launchers that cannot be."""
+    if args.gpus is None:
+        return
+    if args.gpus < 1:
+        parser.error(f'--gpus {args.gpus}: expected at least 1')
+    if args.launcher in ('slurm', 'mpi'):
+        parser.error(f'--gpus: with --launcher {args.launcher} the launcher starts the '
+                     'processes')
+
+
+def launched(args: argparse.Namespace) -> bool:
+    """Return whether this process is a run's own, not the one that is to start them."""
+    # torchrun sets it for those that it starts
+    return args.gpus is None or 'TORCHELASTIC_RUN_ID' in os.environ
+
+
+def launch(command: str, args: argparse.Namespace) -> NoReturn:
+    """Become the launcher of ``args.gpus`` processes of this machine.
+
+    Args:
+        command (str): What each process runs, 'train' or 'test'.
+        args (Namespace): Of this process; ``args.words`` is passed on.
+    """
+    root = light('shipped').repository()
+    if root:  # as the scripts do
+        os.environ['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
+    sys.stdout.flush()
+    os.execv(sys.executable, [
+        sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
+        f'--nproc_per_node={args.gpus}', '-m', 'mammo_cli', command, *args.words,
+        '--launcher', 'pytorch'])
+
+
+def prepare_run(args: argparse.Namespace) -> 'Config':
+    """Make the config of a training or test run from its arguments.
+
+    Args:
+        args (Namespace): Of a parser with :func:`add_run_arguments` and a
+            ``config``.
+    """
+    import torch
+
+    from mammo_plugins.apis.config_loading import ConfigError, load_config
+    from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
+    from mammo_plugins.engine.distributed import setup_cpu_distributed
+    from mammo_plugins.engine.pretrained import refuse_unfit_weights
+    from mammo_plugins.engine.work_dir import (default_work_dir,
+                                               write_whole_checkpoints)
+    if not args.trust_checkpoint:
+        refuse_unsafe_checkpoints()
+    refuse_unfit_weights()
+    write_whole_checkpoints()
+    cfg = load_config(args.config, args.cfg_options)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = default_work_dir(args.config)
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader') or {}
+        if loader.get('num_workers') == 0:
+            loader.persistent_workers = False  # there are none to keep
+    hooks = cfg.setdefault('default_hooks', {})
+    # also for configs that do not inherit our default_runtime.py
+    for name, hook in (('checkpoint_check', 'mammo.CheckpointCheckHook'),
+                       ('data_summary', 'mammo.DataSummaryHook'),
+                       ('finite', 'mammo.FiniteHook'),
+                       ('pixel_size', 'mammo.PixelSizeHook'),
+                       ('rank_seed', 'mammo.RankSeedHook'),
+                       ('sync_buffers', 'mmengine.SyncBuffersHook'),
+                       ('unreadable_images', 'mammo.UnreadableImagesHook')):
+        if hooks.get(name) is None:
+            hooks[name] = dict(type=hook)
+    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
+        raise ConfigError('--launcher pytorch: torchrun did not start this process; '
+                          'use --gpus N, tools/dist_train.sh or tools/dist_test.sh')
+    if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
+        raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
+                          'without GPUs use --gpus N or tools/dist_train.sh')
+    setup_cpu_distributed(cfg)
+    return cfg
+
+
+def check_device(device: Optional[str]) -> None:
+    """End the command for a GPU that is not there.
+
+    Args:
+        device (str, optional): As the user gave it.
+    """
+    import torch
+    if device and device.startswith('cuda') and not torch.cuda.is_available():
+        refuse(f'--device {device}: there is no GPU here')
