@@ -12,10 +12,12 @@ from mammo_plugins.stopping import end_while_importing
 end_while_importing()
 
 from mammo_plugins.compat import (guard_optional_packages,  # noqa: E402
-                                  install_mmcv_ops, silence_onedl_notice)
+                                  install_mmcv_ops, serve_config_names,
+                                  silence_onedl_notice)
 
 guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops
+serve_config_names()
 silence_onedl_notice()  # and this before mmdet or mmpretrain
 
 from mammo_plugins import registry  # noqa: E402
