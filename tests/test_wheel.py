@@ -1,5 +1,6 @@
 """The wheel is the whole product: built, installed elsewhere, and trained with."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 from mmengine.hub import get_config
@@ -16,8 +18,9 @@ import mammo_plugins
 from mammo_plugins.apis.config_loading import load_config
 
 ROOT = Path(__file__).parents[1]
-PARTS = ('mammo_plugins', 'mammo_cli', 'configs', 'tools', 'setup.py', 'pyproject.toml',
-         'MANIFEST.in', 'model-index.yml', 'README.md', 'LICENSE')
+# what a container gets of the repository is enough for the wheel
+PARTS = [line[1:] for line in (ROOT / '.dockerignore').read_text().splitlines()
+         if line.startswith('!')]
 CHILD = """\
 _base_ = 'mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 train_dataloader = dict(dataset=dict(data_root={root!r}, indices=8), num_workers=0)
@@ -96,6 +99,7 @@ def test_the_wheel_has_all_that_a_checkout_has(source, wheel):
 
 
 def test_so_has_one_made_of_the_source_distribution(source, wheel, tmp_path):
+    shutil.copy(ROOT / 'MANIFEST.in', source)
     code = f'import setuptools.build_meta as m; m.build_sdist({str(tmp_path)!r})'
     run(sys.executable, '-c', code, cwd=source)
     archive, = tmp_path.glob('*.tar.gz')
@@ -135,7 +139,10 @@ def test_a_user_trains_from_the_wheel_in_a_folder_of_their_own(
     run(sys.executable, '-m', 'pip', '--python', python, 'install', '--no-deps',
         '--no-index', '--no-compile', wheel, cwd=own)
     site, = environment.glob('lib/python*/site-packages')
-    (site / 'suite.pth').write_text(sysconfig.get_path('purelib'))
+    suite = Path(sysconfig.get_path('purelib'))
+    (site / 'a_suite.pth').write_text(str(suite))
+    for hook in suite.glob('distutils-precedence.pth'):  # setuptools' for Python 3.12
+        shutil.copy(hook, site)
     said = run(python, 'use.py', cwd=own)
     assert f'package: {site}/mammo_plugins\n' in said
     work = own / 'work_dirs/child'
@@ -172,6 +179,32 @@ def test_packages_of_others_have_their_scope_still(tmp_path):
     child.write_text("_base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'\n"
                      'model = _base_.model\n')
     assert load_config(str(child)).model['_scope_'] == 'mmdet'
+
+
+@pytest.mark.skipif(not shutil.which('objdump'), reason='binutils are not installed')
+def test_the_container_has_what_opencv_loads():
+    """Of the libraries of the system, those that the image's base does not have."""
+    recipe = (ROOT / 'Dockerfile').read_text()
+    brought_by = {'libGL': 'libgl1', 'libglib-2.0': 'libglib2.0-0',
+                  'libgthread-2.0': 'libglib2.0-0'}
+    base = {'libbz2', 'libc', 'libdl', 'libgcc_s', 'libm', 'libpthread', 'librt',
+            'libstdc++', 'libutil', 'libz', 'ld-linux-x86-64', 'ld-linux-aarch64'}
+    folder = Path(cv2.__file__).parent
+    bundled = {file.name: file for file in folder.parent.glob('opencv_python*.libs/*.so*')}
+    waiting, needed = [*folder.glob('cv2*.so')], set()
+    while waiting:
+        said = subprocess.run(['objdump', '-p', waiting.pop()], text=True,
+                              capture_output=True)
+        found = {*re.findall(r'NEEDED +(\S+)', said.stdout)} - needed
+        waiting += [bundled[name] for name in found if name in bundled]
+        needed |= found
+    assert needed
+    needed -= {*bundled}
+    for library in needed:
+        name = library.partition('.so')[0]
+        assert name in base or brought_by[name] in recipe
+    command, = re.findall(r'ENTRYPOINT \["(.*)"\]', recipe)
+    assert f'[project.scripts]\n{command} = ' in (ROOT / 'pyproject.toml').read_text()
 
 
 def test_the_package_is_typed():

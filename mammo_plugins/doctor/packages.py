@@ -96,6 +96,8 @@ LIBRARIES = (
     Package('tqdm', ('tqdm', )),
     Package('pydicom', ('pydicom', ), 'pydicom.pixels'),
 )
+if sys.version_info >= (3, 12):  # MMEngine imports it, and Python has it no more
+    LIBRARIES += (Package('distutils', ('setuptools', )), )
 
 
 def installed(dists: Sequence[str]) -> Dict[str, str]:
