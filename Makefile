@@ -32,7 +32,7 @@ fuzz: install
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzzing $(FUZZ)
 
 wheelhouse:
-	$(PYTHON) tools/misc/wheelhouse.py --out $(WHEELHOUSE) --project . \
+	$(PYTHON) mammo_plugins/wheelhouse.py --out $(WHEELHOUSE) --project . \
 		$(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION)) \
 		$(if $(PLATFORM),--platform $(PLATFORM)) $(if $(WITHOUT),--without $(WITHOUT))
 

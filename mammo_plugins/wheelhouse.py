@@ -36,8 +36,7 @@ BACKPORTS = ('tomli', 'typing-extensions')
 
 INSTALL = ('python -m pip install --no-index --no-deps --find-links {folder} '
            '-r {folder}/requirements.txt')
-EXAMPLE = """example:
-  {command} --python-version 3.12 --platform manylinux_2_28_x86_64 --out wheelhouse
+EXAMPLE = """{command} --python-version 3.12 --platform manylinux_2_28_x86_64 --out wheelhouse
   {command} --out wheelhouse --without numpy scipy matplotlib opencv-python-headless
 
 on the machine without a network, in an environment that has torch and torchvision:
@@ -218,24 +217,21 @@ def run(args: argparse.Namespace) -> None:
           + INSTALL.format(folder=args.out.name))
 
 
-def main(words: Optional[Sequence[str]] = None, command: str = '') -> None:
-    """Run the command of ``tools/``.
+def main(words: Optional[Sequence[str]] = None) -> None:
+    """Run this file as a script, which nothing need be installed for.
 
     Args:
         words (Sequence[str], optional): Its arguments. Defaults to the process's.
-        command (str): How it is called, for the example.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXAMPLE.format(command=command))
+        epilog='example:\n  ' + EXAMPLE.format(command=f'python {sys.argv[0]}'))
     add_arguments(parser)
-    args = parser.parse_args(words)
     try:
-        run(args)
+        run(parser.parse_args(words))
     except WheelhouseError as error:
-        print(f'error: {error}', file=sys.stderr)
-        sys.exit(2)
+        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':
-    main(command=f'python {sys.argv[0]}')
+    main()

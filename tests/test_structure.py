@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = 'mammo_plugins'
 # from the ground up; a module imports from its own layer's package and from below
 LAYERS = (
-    ('printable', 'version', 'compat', 'evaluation'),
+    ('printable', 'version', 'compat', 'evaluation',
+     'wheelhouse'),
     ('stopping', 'registry', 'doctor'),
     ('anatomy', ),
     ('io', ),

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from mammo_plugins import wheelhouse
-from mammo_plugins.wheelhouse import (SOURCE_ONLY, WheelhouseError,
-                                      make_wheelhouse, platforms, plain,
-                                      requirements)
+from mammo_plugins.wheelhouse import (SOURCE_ONLY, WheelhouseError, make_wheelhouse,
+                                      plain, platforms, requirements)
 
 ROOT = Path(__file__).parents[1]
 
@@ -144,12 +143,11 @@ def test_mistakes_are_told(index, tmp_path, changes, message):
         make_wheelhouse(**{**arguments, **changes})
 
 
-def test_a_folder_in_use_is_left_alone(tmp_path, capsys):
+def test_a_folder_in_use_is_left_alone(tmp_path):
     (tmp_path / 'a').write_text('')
     with pytest.raises(SystemExit) as end:
         wheelhouse.main(['--out', str(tmp_path)])
-    assert end.value.code == 2
-    assert f'error: {tmp_path}: is there already' in capsys.readouterr().err
+    assert str(end.value.code).startswith(f'error: {tmp_path}: is there already')
 
 
 def test_where_what_is_installed_came_from(tmp_path, monkeypatch):
@@ -170,10 +168,10 @@ def test_where_what_is_installed_came_from(tmp_path, monkeypatch):
     assert wheelhouse._project() == came
 
 
-def test_the_tool_runs_without_the_package(tmp_path):
+def test_it_runs_where_nothing_is_installed(tmp_path):
     """Python alone: no package of the suite's is on its path."""
     done = subprocess.run(
-        [sys.executable, '-S', '-I', str(ROOT / 'tools/misc/wheelhouse.py'), '--help'],
+        [sys.executable, '-S', str(ROOT / 'mammo_plugins/wheelhouse.py'), '--help'],
         cwd=tmp_path, text=True, capture_output=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert 'python tools/misc/wheelhouse.py --python-version 3.12' in done.stdout
+    assert 'mammo_plugins/wheelhouse.py --python-version 3.12' in done.stdout
