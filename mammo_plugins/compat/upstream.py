@@ -159,15 +159,11 @@ _ENGINE = (
         ('apis/copied_settings.py', ),
         'options without effect are found by reading the files that a config inherits'),
     Assumption(
-        'configs that a package ships',
-        {'mmengine.config.utils:MODULE2PACKAGE': Exists(),
-         'mmengine.config.utils:_get_package_and_cfg_path': Takes('cfg_path'),
-         'mmengine.config:Config._get_cfg_path': Uses('_get_package_and_cfg_path'),
-         'mmengine.hub.hub:get_config': Uses('_get_package_and_cfg_path')},
-        ('compat/config_names.py', ),
-        "the list, the splitting of names (in `sys.modules`, for each has its own) and "
-        'what tells the scope of a base are replaced by ones that know this package; '
-        'else `mammo_plugins::` names are not found'),
+        'configs of a package', {
+            'mmengine.config.utils:MODULE2PACKAGE': Exists(),
+            'mmengine.config:Config._get_cfg_path': Uses('_get_package_and_cfg_path'),
+            'mmengine.hub.hub:get_config': Uses('_get_package_and_cfg_path')},
+        ('compat/config_names.py', ), 'replaced, by `sys.modules`, to know our names'),
     Assumption(
         'data sets',
         {'mmengine.dataset:BaseDataset._load_metainfo': Takes('cls, metainfo'),
