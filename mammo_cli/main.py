@@ -22,7 +22,7 @@ GROUPS = {
     'figures': ('plot-froc', 'pair-panels', 'cam-ceiling', 'phantom-false-positives'),
     'speed and memory': ('benchmark', 'benchmark-data', 'benchmark-training',
                          'benchmark-region-selection', 'full-size-forward'),
-    'this machine': ('doctor', 'demo'),
+    'this machine': ('doctor', 'wheelhouse', 'demo'),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
 EXAMPLE = 'mammo train mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py'

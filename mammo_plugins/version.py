@@ -1,2 +1,2 @@
-"""The package's version, read by setup.py without importing the package."""
+"""The package's version, read by pyproject.toml without importing the package."""
 __version__ = '0.1.0'

@@ -166,8 +166,11 @@ def label(film: Film, value: float = 250.) -> Film:
     height, width = film.pixels.shape
     pixels = film.pixels.copy()
     scale = height / 512
-    cv2.putText(pixels, 'MLO', (round(width - 95 * scale), round(45 * scale)),
-                cv2.FONT_HERSHEY_SIMPLEX, scale, value, max(1, round(4 * scale)))
+    letters = cv2.putText(
+        np.zeros(pixels.shape, np.uint8), 'MLO',
+        (round(width - 95 * scale), round(45 * scale)), cv2.FONT_HERSHEY_SIMPLEX, scale,
+        1, max(1, round(4 * scale)))
+    pixels[letters > 0] = value
     return film.spoilt(pixels)
 
 

@@ -13,7 +13,7 @@ PACKAGE = 'mammo_plugins'
 COMMANDS = 'mammo_cli'
 # from the ground up; a module imports from its own layer's package and from below
 LAYERS = (
-    ('printable', 'version', 'shipped', 'compat', 'evaluation'),
+    ('printable', 'version', 'shipped', 'wheelhouse', 'compat', 'evaluation'),
     ('stopping', 'registry', 'doctor'),
     ('anatomy', ),
     ('io', ),

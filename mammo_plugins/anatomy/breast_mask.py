@@ -8,9 +8,9 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 from scipy import ndimage
-from skimage.filters import threshold_otsu
 
 from .film_border import film_border, leaked_light, strip_rows
+from .otsu import otsu_threshold
 from .padding import Padding, find_padding, grown, inside_thin_frame
 
 WORKING_HEIGHT = 512  # the mask is found at this height and scaled back
@@ -113,7 +113,7 @@ def _mask_of(image: np.ndarray,
     image = cv2.GaussianBlur(
         _without_markers(image), (0, 0), max(0.5, _BLUR * len(image)))
     root = np.sqrt(image)  # spreads the dark end, where skin and background part
-    coarse = root > _COARSE * threshold_otsu(root[~border])
+    coarse = root > _COARSE * otsu_threshold(root[~border])
     coarse = _largest(ndimage.binary_opening(coarse & ~border, iterations=2))
     coarse[strip_rows(coarse)] = False
     coarse = _largest(coarse)

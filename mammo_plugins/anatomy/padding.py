@@ -10,7 +10,8 @@ from typing import List, Optional, Tuple
 import cv2
 import numpy as np
 from scipy import ndimage
-from skimage.filters import threshold_otsu
+
+from .otsu import otsu_threshold
 
 _TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
 _RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
@@ -209,7 +210,7 @@ def _film_beside(image: np.ndarray, gap: np.ndarray) -> Optional[np.ndarray]:
         below = root[~gap & (root <= threshold)]
         if below.size < _FILM * rest.size or below.max() <= below.min():
             return None
-        threshold = threshold_otsu(below)
+        threshold = otsu_threshold(below)
         film = (root <= threshold) & ~gap
         if film.sum() < _FILM * rest.size:
             return None

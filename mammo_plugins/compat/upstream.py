@@ -159,6 +159,12 @@ _ENGINE = (
         ('apis/copied_settings.py', ),
         'options without effect are found by reading the files that a config inherits'),
     Assumption(
+        'configs of a package', {
+            'mmengine.config.utils:MODULE2PACKAGE': Exists(),
+            'mmengine.config:Config._get_cfg_path': Uses('_get_package_and_cfg_path'),
+            'mmengine.hub.hub:get_config': Uses('_get_package_and_cfg_path')},
+        ('compat/config_names.py', ), 'replaced, by `sys.modules`, to know our names'),
+    Assumption(
         'data sets',
         {'mmengine.dataset:BaseDataset._load_metainfo': Takes('cls, metainfo'),
          'mmengine.dataset:BaseDataset._join_prefix': Takes('self'),

@@ -1,5 +1,4 @@
 """The packages: installed once, in a version that is supported, and importable."""
-import ast
 import contextlib
 import importlib
 import io
@@ -26,16 +25,25 @@ def within(version: str, bounds: str) -> bool:
 
 
 def supported() -> Dict[str, str]:
-    """Bounds of every required distribution, and of 'python', from setup.py."""
-    source = (ROOT / 'setup.py').read_text(encoding='utf-8')
-    bounds = {'python': re.search(r"python_requires='(.*?)'", source)[1]}
-    for node in ast.parse(source).body:
-        if (isinstance(node, ast.Assign)
-                and getattr(node.targets[0], 'id', '') == 'INSTALL_REQUIRES'):
-            for line in ast.literal_eval(node.value):
-                dist, limits = re.match(r'([\w.-]+)(.*)', line).groups()
-                bounds[dist] = limits
-    return bounds
+    """Bounds of every required distribution, and of 'python'.
+
+    Those of the repository, or of the package as it was installed.
+    """
+    project = ROOT / 'pyproject.toml'
+    if project.is_file():
+        text = project.read_text(encoding='utf-8')
+        python = re.search(r'^requires-python = "(.*)"', text, re.M)[1]
+        listed = re.search(r'^dependencies = \[\n(.*?)^\]', text, re.M | re.S)[1]
+        lines = re.findall(r'"(.*)"', listed)
+    else:
+        try:
+            python = metadata.metadata('mammo_plugins')['Requires-Python']
+        except metadata.PackageNotFoundError:  # a copy of the folder alone
+            return {'python': ''}
+        lines = [line for line in metadata.requires('mammo_plugins')
+                 if 'extra' not in line]
+    return {'python': python, **dict(
+        re.match(r'([\w.-]+)(.*)', line).groups() for line in lines)}
 
 
 BOUNDS = supported()
@@ -79,7 +87,6 @@ OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
 LIBRARIES = (
     Package('numpy', ('numpy', )),
     Package('scipy', ('scipy', ), 'scipy.ndimage'),
-    Package('skimage', ('scikit-image', )),
     Package('tifffile', ('tifffile', )),
     Package('python_calamine', ('python-calamine', )),
     Package('PIL', ('pillow', ), 'PIL.Image'),
@@ -89,6 +96,8 @@ LIBRARIES = (
     Package('tqdm', ('tqdm', )),
     Package('pydicom', ('pydicom', ), 'pydicom.pixels'),
 )
+if sys.version_info >= (3, 12):  # MMEngine imports it, and Python has it no more
+    LIBRARIES += (Package('distutils', ('setuptools', )), )
 
 
 def installed(dists: Sequence[str]) -> Dict[str, str]:

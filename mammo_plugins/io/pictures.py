@@ -149,14 +149,15 @@ def _facts(name: str, rows: int, columns: int) -> dict:
 
 def decode_picture(data: bytes) -> Optional[np.ndarray]:
     """Return the pixels of a picture as OpenCV has them, ``None`` if it is damaged."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # what is wrong with the file is told by the reader
+    logging = getattr(cv2.utils, 'logging', cv2)  # where OpenCV 5 has it, and 4
+    level = logging.getLogLevel()
+    logging.setLogLevel(0)  # what is wrong with the file is told by the reader
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)
 
 
 def _tiff_size(file: BinaryIO) -> Tuple[int, int]:

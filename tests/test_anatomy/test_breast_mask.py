@@ -101,7 +101,9 @@ def corner_bracket(pixels):
 
 
 def label(pixels):
-    cv2.putText(pixels, 'R-CC', (180, 40), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 1., 4)
+    letters = cv2.putText(np.zeros(pixels.shape, np.uint8), 'R-CC', (180, 40),
+                          cv2.FONT_HERSHEY_SIMPLEX, 1.2, 1, 4)
+    pixels[letters > 0] = 1
 
 
 def tape(pixels):

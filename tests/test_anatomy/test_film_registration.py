@@ -168,4 +168,4 @@ def test_larger_scans_are_registered_alike():
         assert large.status == small.status and large.warnings == small.warnings
         points = np.array([[30., 150.], [90., 300.], [60., 450.]])
         assert large.map_points(scale * points) == pytest.approx(
-            scale * small.map_points(points), abs=3 * scale)
+            scale * small.map_points(points), abs=3.5 * scale)

@@ -442,7 +442,7 @@ def test_the_page_is_made_of_the_list():
         'python -m mammo_plugins.compat.upstream prints')
     for name, reason in SHADOWS.items():
         assert f'| `{name}` | {reason} |' in text
-    bounds = re.findall(r"'(onedl-[^']*)'", (ROOT / 'setup.py').read_text())
+    bounds = re.findall('"(onedl-[^"]*)"', (ROOT / 'pyproject.toml').read_text())
     assert len(bounds) == 4
     for bound in bounds:
         assert f'`{bound}`' in text

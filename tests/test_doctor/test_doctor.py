@@ -1,6 +1,7 @@
 """The doctor's report: what it sees, what it advises, what it must not tell."""
 import ast
 import getpass
+import importlib
 import json
 import os
 import socket
@@ -142,19 +143,37 @@ def test_bounds(version, supported):
     assert packages.within(version, '')
 
 
-def test_bounds_are_those_of_setup_py():
+def test_bounds_are_those_of_the_project():
     requirements = pytest.importorskip('packaging.requirements')
-    text = (ROOT / 'setup.py').read_text(encoding='utf-8')
+    text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
     dists = {dist for p in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
              for dist in p.dists}
     dists |= {dist for _, _, decoders in decoders.SYNTAXES for dist in decoders}
     assert set(packages.BOUNDS) <= {'python', *dists}  # each is looked at
     for dist, bounds in packages.BOUNDS.items():
         written = requirements.Requirement(f'{dist}{bounds}').specifier
-        assert f"'{bounds}'" in text or f"'{dist}{bounds}'" in text
+        assert f'"{bounds}"' in text or f'"{dist}{bounds}"' in text
         assert {part.operator for part in written} <= {'>=', '<'}
         for part in written:
             assert packages.within(part.version, bounds) == (part.operator == '>=')
+
+
+def test_bounds_without_the_repository_are_those_that_were_installed(
+        monkeypatch, tmp_path):
+    about = tmp_path / 'mammo_plugins-1.0.dist-info'
+    about.mkdir()
+    (about / 'METADATA').write_text(
+        'Metadata-Version: 2.4\nName: mammo_plugins\nVersion: 1.0\n'
+        'Requires-Python: <4,>=3.9\nRequires-Dist: torch>=2\n'
+        "Requires-Dist: onedl-mmcv<3,>=2.3\nRequires-Dist: pytest>=8; extra == 'tests'\n")
+    monkeypatch.setattr(packages, 'ROOT', tmp_path)
+    monkeypatch.setattr(sys, 'path', [str(tmp_path)])
+    assert packages.supported() == {
+        'python': '<4,>=3.9', 'torch': '>=2', 'onedl-mmcv': '<3,>=2.3'}
+    (about / 'METADATA').unlink()
+    about.rmdir()
+    importlib.invalidate_caches()
+    assert packages.supported() == {'python': ''}
 
 
 def test_an_old_original_is_replaced_by_its_fork(fake_dist, monkeypatch):

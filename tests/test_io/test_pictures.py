@@ -131,7 +131,8 @@ COLOURED = {
     'colour map': lambda picture: cv2.applyColorMap(
         picture[..., 0].astype(np.uint8), cv2.COLORMAP_BONE),
     'text': lambda picture: cv2.putText(
-        picture, 'L', (100, 150), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 255)),
+        picture.astype(np.uint8), 'L', (100, 150), cv2.FONT_HERSHEY_SIMPLEX, 0.5,
+        (0, 0, 255)),
     'one line': lambda picture: cv2.line(picture, (10, 10), (40, 40), (0, 255, 0)),
 }
 

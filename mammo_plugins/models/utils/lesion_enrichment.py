@@ -12,7 +12,7 @@ from .connected_parts import parts_of
 
 _IN_BOX = 0.9  # weight in a lesion's box beside the lesion
 _SPREAD = 0.3  # standard deviation of the soft mask in sides of its patch
-_STEPS = 32  # of a pixel, to which OpenCV rounds places
+_STEPS = 32  # of a pixel, to which OpenCV 4 rounds places
 
 
 def _middles(like: Tensor) -> tuple:

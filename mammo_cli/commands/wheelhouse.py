@@ -1,0 +1,22 @@
+"""Put all wheels that a machine without a network needs into one folder."""
+import argparse
+
+from mammo_cli.command import Command
+from mammo_cli.errors import refuse
+from mammo_cli.light import light
+
+# it needs neither PyTorch nor the package, which may not import
+wheelhouse = light('wheelhouse')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make the folder."""
+    try:
+        wheelhouse.run(args)
+    except wheelhouse.WheelhouseError as error:
+        refuse(str(error))
+
+
+COMMAND = Command(
+    'tools/misc/wheelhouse.py', wheelhouse.__doc__,
+    wheelhouse.EXAMPLE.removeprefix('example:\n  '), wheelhouse.add_arguments, run)

@@ -1,0 +1,46 @@
+"""``mammo_plugins::`` names of configs, wherever MMEngine takes such names.
+
+MMEngine knows by a list which packages ship configs, and takes names with a folder
+alone. With :func:`serve_config_names` a config anywhere can say
+``_base_ = 'mammo_plugins::mamminet_v2.py'``, and ``mmengine.hub.get_config`` takes the
+same names, with or without ``.py``.
+"""
+import functools
+import sys
+from typing import Optional, Tuple
+
+PACKAGE = 'mammo_plugins'
+# each has looked the function up by name
+_USERS = ('mmengine.config.utils', 'mmengine.config.config', 'mmengine.hub.hub')
+
+
+def serve_config_names() -> None:
+    """Let MMEngine find the configs of this package; again changes nothing.
+
+    What is inherited of ours is as if it lay beside the heir: no scope is written into
+    it, as MMEngine does for a base of another package. It would be in the way of what
+    is merged by name, and ``default_scope`` stands in our configs.
+    """
+    # not above: it is imported with the guard of optional packages in place
+    from mmengine.config import Config, utils
+    if PACKAGE in utils.MODULE2PACKAGE:
+        return
+    utils.MODULE2PACKAGE[PACKAGE] = PACKAGE
+    split, find = utils._get_package_and_cfg_path, Config._get_cfg_path
+
+    @functools.wraps(split)
+    def _get_package_and_cfg_path(cfg_path: str) -> Tuple[str, str]:
+        package, separator, name = cfg_path.partition('::')
+        if package == PACKAGE and separator and '::' not in name:
+            return package, name if name.endswith('.py') else f'{name}.py'
+        return split(cfg_path)
+
+    @functools.wraps(find)
+    def _get_cfg_path(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+        path, scope = find(cfg_path, filename)
+        return path, None if scope == PACKAGE else scope
+
+    for name in _USERS:
+        if name in sys.modules:
+            sys.modules[name]._get_package_and_cfg_path = _get_package_and_cfg_path
+    Config._get_cfg_path = staticmethod(_get_cfg_path)

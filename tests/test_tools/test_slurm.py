@@ -1,0 +1,109 @@
+"""tools/slurm_train.sh and slurm_test.sh, and the job of the docs, with a made srun."""
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from mammo_plugins.apis.config_loading import load_config
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / 'tools/slurm_train.sh'
+
+
+def run(tmp_path, *arguments, script=SCRIPT, **environment):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$MASTER_PORT" >&2\n')
+    srun.chmod(0o755)
+    environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}',
+                       **environment)
+    return subprocess.run([script, *arguments], env=environment, text=True,
+                          capture_output=True)
+
+
+def test_what_srun_is_asked_for(tmp_path):
+    done = run(tmp_path, 'gpu', 'mass', 'c.py', 'out dir', '--resume',
+               '--cfg-options', 'a=1', GPUS='16', SRUN_ARGS='--qos high')
+    words = done.stdout.splitlines()
+    assert words == [
+        '-p', 'gpu', '--job-name=mass', '--gres=gpu:8', '--ntasks=16',
+        '--ntasks-per-node=8', '--cpus-per-task=5', '--kill-on-bad-exit=1',
+        '--qos', 'high', 'python', '-u', str(SCRIPT.parent / 'train.py'), 'c.py',
+        '--work-dir', 'out dir', '--launcher', 'slurm', '--resume',
+        '--cfg-options', 'a=1'
+    ]
+
+
+def test_what_it_is_asked_for_by_a_test(tmp_path):
+    script = SCRIPT.with_name('slurm_test.sh')
+    done = run(tmp_path, 'gpu', 'mass', 'c.py', 'a b.pth', '--work-dir', 'out',
+               script=script, GPUS='4', CPUS_PER_TASK='3')
+    assert done.stdout.splitlines() == [
+        '-p', 'gpu', '--job-name=mass', '--gres=gpu:4', '--ntasks=4',
+        '--ntasks-per-node=4', '--cpus-per-task=3', '--kill-on-bad-exit=1',
+        'python', '-u', str(script.parent / 'test.py'), 'c.py', 'a b.pth',
+        '--launcher', 'slurm', '--work-dir', 'out']
+    assert 20000 <= int(done.stderr) < 40000
+
+
+def test_jobs_on_one_node_take_a_port_each(tmp_path):
+    ports = {int(run(tmp_path, 'gpu', 'mass', 'c.py', 'out').stderr) for _ in range(5)}
+    assert len(ports) > 1 and all(20000 <= port < 40000 for port in ports)
+    assert run(tmp_path, 'gpu', 'mass', 'c.py', 'out', PORT='29511').stderr == '29511\n'
+
+
+def test_fewer_gpus_than_a_node_has(tmp_path):
+    words = run(tmp_path, 'gpu', 'mass', 'c.py', 'out', GPUS='2').stdout.split()
+    assert {'--gres=gpu:2', '--ntasks=2', '--ntasks-per-node=2'} <= set(words)
+
+
+@pytest.mark.parametrize('name', ['train', 'test'])
+def test_usage(tmp_path, name):
+    script = SCRIPT.with_name(f'slurm_{name}.sh')
+    done = run(tmp_path, 'gpu', script=script)
+    assert done.returncode == 2
+    assert 'Usage: ' in done.stdout and f'tools/slurm_{name}.sh gpu' in done.stdout
+
+
+@pytest.fixture
+def job(tmp_path):
+    """The job of the docs, whose parts of Slurm write what they are asked for."""
+    text = (ROOT / 'docs/how_to/slurm.md').read_text()
+    script, = re.findall(r'```bash\n(#!/bin/bash\n.*?)```', text, re.S)
+    path = tmp_path / 'job.sh'
+    path.write_text(script)
+    for name, then in (('srun', 'exec sleep 60'), ('scontrol', 'kill $(cat srun.pid)')):
+        fake = tmp_path / name
+        fake.write_text(f'#!/bin/sh\necho $$ > {name}.pid\necho $MASTER_PORT > port\n'
+                        f'printf "%s\\n" "$@" > {name}.tmp\nmv {name}.tmp {name}.said\n'
+                        f'{then}\n')
+        fake.chmod(0o755)
+    return path
+
+
+def test_the_job_of_the_docs_goes_on(job):
+    """Its training resumes; five minutes before the end it is queued again."""
+    folder = job.parent
+    said = {name: folder / f'{name}.said' for name in ('srun', 'scontrol')}
+    process = subprocess.Popen(
+        ['bash', job], cwd=folder, env=dict(
+            os.environ, PATH=f'{folder}:{os.environ["PATH"]}', SLURM_JOB_ID='7'))
+    deadline = time.time() + 60
+    while not said['srun'].exists():
+        assert time.time() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGUSR1)
+    process.wait(timeout=60)
+    assert said['scontrol'].read_text().split() == ['requeue', '7']
+    assert (folder / 'port').read_text() == '20007\n'
+    _, *words = said['srun'].read_text().split()
+    assert words[:3] == ['python', '-u', 'tools/train.py']
+    assert words[4:] == ['--work-dir', 'work_dirs/mass', '--launcher', 'slurm',
+                         '--auto-scale-lr', '--resume']
+    assert load_config(str(ROOT / words[3])).auto_scale_lr.base_batch_size
+    log, = re.findall('--output=(.*)/', job.read_text())
+    assert log == words[5]  # its folder is made before
+    assert '#SBATCH --requeue\n' in job.read_text()
