@@ -45,6 +45,12 @@ def cem_root(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope='session')
+def pixel_cache(tmp_path_factory):
+    """A folder in which tests that read the same exams keep their pixels."""
+    return str(tmp_path_factory.mktemp('pixels'))
+
+
 @contextmanager
 def own_globals():
     """A Runner sets the default scope, logger and so on of its process; undo that.

@@ -70,10 +70,10 @@ def root(phantom_root, tmp_path):
     return tmp_path / 'data'
 
 
-def options(root):
+def options(root, pixel_cache):
     return ['--cfg-options', f'train_dataloader.dataset.data_root={root}',
-            'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None',
-            'test_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None']
+            *(f'{part}_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+              + pixel_cache for part in ('train', 'test'))]
 
 
 def run(monkeypatch, tool, *arguments):
@@ -82,10 +82,10 @@ def run(monkeypatch, tool, *arguments):
 
 
 @pytest.fixture
-def make(monkeypatch, checkpoint, root):
+def make(monkeypatch, checkpoint, root, pixel_cache):
     def command(out, *arguments, tool=synthesize):
         run(monkeypatch, tool, CONFIG, checkpoint, '--out', out,
-            '--device', 'cpu', *arguments, *options(root))
+            '--device', 'cpu', *arguments, *options(root, pixel_cache))
         return out
 
     return command
@@ -307,11 +307,11 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
     assert mirrored
 
 
-def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
+def test_naturalness(make, monkeypatch, root, tmp_path, capsys, pixel_cache):
     maps = make(tmp_path / 'where', tool=saliency) / 'saliency.npz'
     out = tmp_path / 'naturalness.json'
     run(monkeypatch, naturalness, CONFIG, '--saliency', maps, '--seeds', 0,
-        '--epochs', 2, '--out', out, *options(root))
+        '--epochs', 2, '--out', out, *options(root, pixel_cache))
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
     for one in found.values():
@@ -322,7 +322,7 @@ def test_naturalness(make, monkeypatch, root, tmp_path, capsys):
 
 
 @pytest.fixture
-def blending(phantom_root, tmp_path):
+def blending(phantom_root, tmp_path, pixel_cache):
     """Options of a BlendingGAN on the tiny exams, and an untrained checkpoint."""
     config = 'configs/blending/blending-gan_phantom.py'
     torch.manual_seed(0)
@@ -332,7 +332,8 @@ def blending(phantom_root, tmp_path):
     bank = tmp_path / 'bank.npz'
     return config, tmp_path / 'gan.pth', [
         '--cfg-options', f'train_dataloader.dataset.data_root={phantom_root}',
-        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None',
+        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+        + pixel_cache,
         f'train_dataloader.dataset.pipeline.paste.bank={bank}'], bank
 
 
