@@ -194,6 +194,9 @@ def test_weights_of_dinov2_are_loaded_from_a_file(name, tmp_path):
     """With positions of 518 x 518 pixels, as the files have."""
     cfg = Config.fromfile(ROOT / f'{name}.py')
     embedding = cfg.model.embedding.get('module', cfg.model.embedding)
+    # three of the twelve layers, as wide; the names of all are looked at below
+    embedding.arch = dict(embed_dims=768, num_layers=3, num_heads=12,
+                          feedforward_channels=3072)
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mammo'):
         theirs = MODELS.build(dict(embedding, img_size=518, init_cfg=None))
