@@ -96,7 +96,9 @@ def train_in_two_processes(
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    mp.spawn(_train_one, (train, port, str(folder)), nprocs=2)
+    # forked where the libraries are loaded already, if the caller has asked for that
+    mp.start_processes(_train_one, (train, port, str(folder)), nprocs=2,
+                       start_method='forkserver')
     return tuple(torch.load(Path(folder) / f'{rank}.pth', weights_only=True)
                  for rank in (0, 1))
 

@@ -68,7 +68,9 @@ def on_phantom(dataset, root, part='train', **values):
             exams.labels = dict(field='abnormal', negative=(False, ), positive=(True, ))
         if exams.get('detection_file'):  # written by a detector
             exams.update(detection_file=None, gold=True)
-    return Config(dict(dataset=changed(dataset, cache_dir=None, **values))).dataset
+    # read once for all configs
+    dataset = changed(dataset, cache_dir=f'{root}_pixels', **values)
+    return Config(dict(dataset=dataset)).dataset
 
 
 def built(dataset):

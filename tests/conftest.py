@@ -1,7 +1,9 @@
 """Fixtures that several packages' tests share."""
+import gc
 import os
 import runpy
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +12,7 @@ os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mammo_plugins  # noqa: F401 isort:skip (bridges mmcv.ops before mmdet)
 import pytest  # noqa: E402
+from forked_tools import ForkedTool  # noqa: E402
 
 
 @pytest.fixture(scope='session')
@@ -42,19 +45,55 @@ def cem_root(tmp_path_factory):
     return root
 
 
-@pytest.fixture(autouse=True)
-def _own_globals():
+@pytest.fixture(scope='session')
+def pixel_cache(tmp_path_factory):
+    """A folder in which tests that read the same exams keep their pixels."""
+    return str(tmp_path_factory.mktemp('pixels'))
+
+
+@contextmanager
+def own_globals():
     """A Runner sets the default scope, logger and so on of its process; undo that.
 
     A logger left behind would write to what a later test has closed.
     """
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
+    from mmengine.visualization import Visualizer
     before = [(kept, kept._instance_dict.copy())
-              for kept in (DefaultScope, MMLogger, MessageHub)]
-    yield
-    for kept, earlier in before:
-        kept._instance_dict = earlier  # MMEngine may have put another in its place
+              for kept in (DefaultScope, MMLogger, MessageHub, Visualizer)]
+    try:
+        yield
+    finally:
+        for kept, earlier in before:
+            kept._instance_dict = earlier  # MMEngine may have put another in its place
+
+
+@pytest.fixture(autouse=True)
+def _own_globals():
+    with own_globals():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _texts_of_configs_unformatted(monkeypatch):
+    """Spare a Runner the layout of its config's text: a second, several times a run."""
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
+                        lambda text, **_: (text, True))
+
+
+@pytest.fixture
+def start_tool(tmp_path):
+    """Start a command in a process of its own; what still runs is killed in the end."""
+    started = []
+
+    def start(path, *arguments, **environment):
+        started.append(ForkedTool(tmp_path, path, *arguments, **environment))
+        return started[-1]
+
+    yield start
+    for tool in started:
+        tool.kill()
 
 
 @pytest.fixture
@@ -68,7 +107,8 @@ def run_tool(monkeypatch, capsys):
         capsys.readouterr()
         code = 0
         try:
-            runpy.run_path(str(root / path), run_name='__main__')
+            with own_globals():  # several runs a second are named alike
+                runpy.run_path(str(root / path), run_name='__main__')
         except SystemExit as end:
             code = end.code or 0
         return SimpleNamespace(returncode=code, **capsys.readouterr()._asdict())
@@ -88,6 +128,14 @@ def pytest_collection_modifyitems(items):
         if f'{item.path.relative_to(TESTS).as_posix()}::{name}' in SLOW:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: 'test_training' not in item.path.parts)
+
+
+def pytest_collection_finish():
+    """Leave the libraries out of garbage collections: each data set of mmengine asks
+    for one, which would take half a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 IDENTITY = ('Secretname', 'PID-7788', '19610203')

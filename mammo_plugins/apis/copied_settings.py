@@ -9,6 +9,7 @@ import copy
 import difflib
 import inspect
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
@@ -49,7 +50,7 @@ class _File:
     tree: ast.Module
     bases: List[Path]
 
-    @property
+    @cached_property
     def assigned(self) -> set:
         """set[str]: Variables that are set here and not deleted again."""
         deleted = {target.id for node in self.tree.body
@@ -59,7 +60,7 @@ class _File:
                 if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
                 } - deleted
 
-    @property
+    @cached_property
     def used(self) -> set:
         """set[str]: Variables that an expression reads."""
         return {node.id for node in ast.walk(self.tree)
@@ -307,12 +308,12 @@ def unreached_options(path: str,
         was made of its variable; none if nothing is.
     """
     found = []
+    read = Config.fromfile(path, import_custom_modules=False)
     for key, value in options.items():
         name, _, rest = key.partition('.')
-        cfg = Config.fromfile(path, import_custom_modules=False)
-        if name not in cfg or not _is_variable(name, cfg[name]):
+        if name not in read or not _is_variable(name, read[name]):
             continue
-        old = copy.deepcopy(cfg[name])
+        cfg, old = copy.deepcopy(read), read[name]
         cfg.merge_from_dict({key: value})
         if cfg[name] == old:
             continue

@@ -25,7 +25,7 @@ SAME_MODEL = ('nafv-net_cdd-cesm_10-fold', 'nafv-net_frozen_cdd-cesm')
 
 
 @pytest.fixture
-def run(cem_root, phantom_root):
+def run(cem_root, phantom_root, pixel_cache):
     """Return a config, small where size is all there is to it, and its dataset."""
 
     def load(name, part='train'):
@@ -35,7 +35,7 @@ def run(cem_root, phantom_root):
         dataset.data_root = str(phantom_root if name in ORDINARY else cem_root)
         dataset.ann_file = 'annotations/train.json'
         load = dataset.pipeline.load.transforms
-        load.image.cache_dir = None
+        load.image.cache_dir = pixel_cache
         if 'phantom' not in name and name not in ROWS:
             side = 112 if 'unet' in name else 56  # the paper's is tested once, below
             if 'unet' in name:
@@ -155,13 +155,13 @@ def test_every_row_is_tested():
     assert set(rows_of('nafv')) - set(ROWS) == {'segmentor', 'unet', 'nafv-net'}
 
 
-def test_at_full_size(cem_root):
+def test_at_full_size(cem_root, pixel_cache):
     """DINOv2 base and all, on one exam of 224 x 224."""
     cfg = Config.fromfile(ROOT / 'nafv-net_cdd-cesm.py')
     drop_pretrained_files(cfg.model)
     settings = cfg.test_dataloader.dataset
     settings.update(data_root=str(cem_root), ann_file='annotations/test.json')
-    settings.pipeline.load.transforms.image.cache_dir = None
+    settings.pipeline.load.transforms.image.cache_dir = pixel_cache
     with DefaultScope.overwrite_default_scope('mammo'):
         model = MODELS.build(cfg.model).eval()
         batch = pseudo_collate([DATASETS.build(settings)[0]])
@@ -194,6 +194,9 @@ def test_weights_of_dinov2_are_loaded_from_a_file(name, tmp_path):
     """With positions of 518 x 518 pixels, as the files have."""
     cfg = Config.fromfile(ROOT / f'{name}.py')
     embedding = cfg.model.embedding.get('module', cfg.model.embedding)
+    # three of the twelve layers, as wide; the names of all are looked at below
+    embedding.arch = dict(embed_dims=768, num_layers=3, num_heads=12,
+                          feedforward_channels=3072)
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mammo'):
         theirs = MODELS.build(dict(embedding, img_size=518, init_cfg=None))

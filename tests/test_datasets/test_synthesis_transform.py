@@ -13,12 +13,11 @@ from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
 
 LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
-LOAD = [dict(type='ForEachView', transforms=[dict(type='LoadMammogram')])]
 PLAIN = dict(fourier_beta=None, soft_mask=None, context=1., same_distance=False)
 
 
 @pytest.fixture
-def ann_file(phantom_root, tmp_path):
+def ann_file(phantom_root, tmp_path, pixel_cache):
     """The phantom's exams; breasts with a lesion are malignant, others benign."""
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
     with_lesion = {a['image_id'] for a in data['annotations']}
@@ -32,6 +31,7 @@ def ann_file(phantom_root, tmp_path):
     path = tmp_path / 'train.json'
     path.write_text(json.dumps(data))
     (tmp_path / 'dicom').symlink_to(phantom_root / 'dicom')
+    (tmp_path / 'pixels').symlink_to(pixel_cache)
     return path
 
 
@@ -40,7 +40,10 @@ def build(ann_file, **settings):
         return DATASETS.build(dict(dict(
             type='ExamDataset', target='breast', complete=True, labels=LABELS,
             ann_file=str(ann_file),
-            data_root=str(ann_file.parent), pipeline=LOAD), **settings))
+            data_root=str(ann_file.parent), pipeline=[dict(
+                type='ForEachView', transforms=[dict(
+                    type='LoadMammogram', cache_dir=str(ann_file.parent / 'pixels'))
+                ])]), **settings))
 
 
 @pytest.fixture

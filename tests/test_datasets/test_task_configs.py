@@ -59,7 +59,7 @@ def exams(phantom_root, tmp_path):
 
 
 @pytest.mark.parametrize('name', TASKS)
-def test_classes_and_views(name, exams, tmp_path):
+def test_classes_and_views(name, exams, tmp_path, pixel_cache):
     target, views = TASKS[name]
     number = exams(name, *('1' if 'pair' in name else '2', '4'))
     cfg = Config.fromfile(FOLDER / f'{name}.py')
@@ -71,7 +71,7 @@ def test_classes_and_views(name, exams, tmp_path):
         settings = cfg[f'{part}_dataloader'].dataset
         settings.data_root = str(tmp_path)
         settings.metainfo = dict(classes=('mass', ))  # all that a phantom has
-        settings.pipeline = changed(settings.pipeline, cache_dir=None)
+        settings.pipeline = changed(settings.pipeline, cache_dir=pixel_cache)
         with DATASETS.switch_scope_and_registry('mammo'):
             dataset = DATASETS.build(settings)
         times = dict(breast=2, pair=2, exam=1)[target]
@@ -92,7 +92,7 @@ def test_classes_and_views(name, exams, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['cdd_cesm_exam', 'inbreast_exam'])
-def test_regions_of_other_findings_are_ignored(name, exams, tmp_path):
+def test_regions_of_other_findings_are_ignored(name, exams, tmp_path, pixel_cache):
     """A mass may be among several findings: such regions are no background."""
     exams(name, '2', '4')
     path = tmp_path / 'annotations/train.json'
@@ -101,7 +101,7 @@ def test_regions_of_other_findings_are_ignored(name, exams, tmp_path):
         'train_dataloader.dataset': Config.fromfile(FOLDER / f'{name}.py').data_set})
     settings = cfg.train_dataloader.dataset
     settings.data_root = str(tmp_path)
-    settings.pipeline.load.transforms.image.cache_dir = None
+    settings.pipeline.load.transforms.image.cache_dir = pixel_cache
 
     def maps():
         with DATASETS.switch_scope_and_registry('mammo'):

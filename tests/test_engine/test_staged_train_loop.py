@@ -1,14 +1,10 @@
 import json
-import os
-import socket
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked_tools import free_port
 from mmengine.config import Config
 from mmengine.hooks import Hook, IterTimerHook
 from mmengine.registry import HOOKS
@@ -21,19 +17,11 @@ from mammo_plugins.engine.hooks import CheckpointCheckHook
 from mammo_plugins.engine.loops import StageError, stages_of
 from mammo_plugins.engine.loops.stage_hook import StageHook
 
-ROOT = Path(__file__).parents[2]
 TWO = dict(low=dict(max_epochs=2, trainable=['low']),
            all=dict(max_epochs=2, param_scheduler=[
                dict(type='LinearLR', start_factor=0.1, end=1,
                     convert_to_iter_based=True),
                dict(type='MultiStepLR', milestones=[1])]))
-
-
-@pytest.fixture(autouse=True)
-def _quick_runner(monkeypatch):
-    """Spare the runner what takes most of a test's time and is not tested."""
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
-    monkeypatch.setattr(Config, 'pretty_text', property(lambda _: ''))
 
 
 @HOOKS.register_module(force=True)
@@ -616,7 +604,7 @@ def test_weights_from_before_the_last_stage_are_warned_of(tmp_path, monkeypatch,
 
 @pytest.mark.skipif(torch.cuda.is_available(),
                     reason='the launcher takes GPUs where there are any')
-def test_two_processes(tmp_path):
+def test_two_processes(tmp_path, start_tool):
     """Each stage's reducer knows the stage's parameters; resumed as in one."""
     stages = dict(
         low=dict(max_epochs=2, trainable=['low']),
@@ -626,30 +614,29 @@ def test_two_processes(tmp_path):
     def launch(folder, *arguments, **kwargs):
         cfg = settings(tmp_path, stages, **validation(), **kwargs)
         (tmp_path / f'{folder}.json').write_text(json.dumps(cfg))
-        with socket.socket() as s:
-            s.bind(('127.0.0.1', 0))
-            port = str(s.getsockname()[1])
-        return subprocess.run(
-            [ROOT / 'tools/dist_train.sh', tmp_path / f'{folder}.json', '2',
-             '--work-dir', tmp_path / folder, *arguments],
-            cwd=ROOT, text=True, capture_output=True, timeout=120,
-            env=dict(os.environ, PORT=port,
-                     PYTHONPATH=str(ROOT / 'tests'),
-                     PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}'))
+        # as the launcher starts them, whose own test is in test_train_and_test.py
+        port = free_port()
+        processes = [start_tool(
+            'tools/train.py', tmp_path / f'{folder}.json', '--launcher', 'pytorch',
+            '--work-dir', tmp_path / folder, *arguments, RANK=rank, LOCAL_RANK=rank,
+            WORLD_SIZE='2', MASTER_ADDR='127.0.0.1', MASTER_PORT=port)
+                     for rank in '01']
+        return [process.wait(timeout=120) for process in processes]
 
     whole = launch('whole', log_level='INFO')
-    assert whole.returncode == 0, whole.stderr[-3000:]
-    assert 'stage 2/2 last' in whole.stdout + whole.stderr
+    assert [each.returncode for each in whole] == [0, 0], whole[0].stderr[-3000:]
+    assert 'stage 2/2 last' in whole[0].stdout + whole[0].stderr
     images = json.loads(
         (tmp_path / 'whole/detections/train.json').read_text())['images']
     assert [im['img_id'] for im in images] == list(range(5))
     cut = launch('cut', custom_hooks=[dict(
         type='InterruptAt', point='before_train_epoch', epoch=3)])
-    assert 'Interrupted' in cut.stderr
+    assert all('Interrupted' in each.stderr for each in cut)
     assert not (tmp_path / 'cut/epoch_4.pth').exists()
     resumed = launch('cut', '--resume')
-    assert resumed.returncode == 0, resumed.stderr[-3000:]
-    assert 'just skip resuming' not in resumed.stdout + resumed.stderr
+    assert [each.returncode for each in resumed] == [0, 0], resumed[0].stderr[-3000:]
+    for each in resumed:
+        assert 'just skip resuming' not in each.stdout + each.stderr
     ends = [load(tmp_path / folder / 'epoch_4.pth') for folder in ('whole', 'cut')]
     assert ends[0]['meta']['iter'] == 2 * 2 + 2 * 2  # 12 samples, 2 x 4 a step
     assert _plain(ends[0]['state_dict']) == _plain(ends[1]['state_dict'])

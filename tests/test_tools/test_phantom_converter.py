@@ -5,20 +5,17 @@ from pathlib import Path
 
 import pytest
 
-TOOL = Path(__file__).parents[2] / 'tools/dataset_converters/phantom.py'
+ROOT = Path(__file__).parents[2]
+TOOL = 'tools/dataset_converters/phantom.py'
 SMALL = ['--exams', '2', '--size', '64', '32', '--split', '0.5', '0', '0.5']
-
-
-def _run(*arguments):
-    return subprocess.run([sys.executable, str(TOOL), *map(str, arguments)],
-                          capture_output=True,
-                          text=True)
 
 
 @pytest.fixture(scope='module')
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp('data') / 'phantom'
-    return out, _run(*SMALL, '--out', out, '--preview', '--density', 'A')
+    return out, subprocess.run(
+        [sys.executable, ROOT / TOOL, *SMALL, '--out', out, '--preview', '--density',
+         'A'], capture_output=True, text=True)
 
 
 def test_makes_the_data_set(made):
@@ -33,19 +30,19 @@ def test_makes_the_data_set(made):
         assert all((out / i['file_name']).is_file() for i in data['images'])
 
 
-def test_once_more_does_nothing(made):
+def test_once_more_does_nothing(made, run_tool):
     out, _ = made
-    done = _run(*SMALL, '--out', out, '--density', 'A')
+    done = run_tool(TOOL, *SMALL, '--out', out, '--density', 'A')
     assert done.returncode == 0
-    assert 'nothing to do' in done.stdout
+    assert 'nothing to do' in done.out
 
 
-def test_other_parameters_are_refused_in_one_line(made):
+def test_other_parameters_are_refused_in_one_line(made, run_tool):
     out, _ = made
-    done = _run(*SMALL, '--out', out, '--density', 'A', '--seed', '9')
+    done = run_tool(TOOL, *SMALL, '--out', out, '--density', 'A', '--seed', '9')
     assert done.returncode == 2
-    assert 'seed=0 (now asked: 9)' in done.stderr
-    assert 'Traceback' not in done.stderr
+    assert 'seed=0 (now asked: 9)' in done.err
+    assert 'Traceback' not in done.err
 
 
 @pytest.mark.parametrize('wrong, named', [
@@ -56,24 +53,24 @@ def test_other_parameters_are_refused_in_one_line(made):
     (['--size', '8', '8'], 'size'),
     (['--density', 'E'], '--density'),
 ])
-def test_mistakes_are_named_without_a_traceback(tmp_path, wrong, named):
-    done = _run(*SMALL, '--out', tmp_path / 'x', *wrong)
+def test_mistakes_are_named_without_a_traceback(tmp_path, wrong, named, run_tool):
+    done = run_tool(TOOL, *SMALL, '--out', tmp_path / 'x', *wrong)
     assert done.returncode == 2
-    assert named in done.stderr.splitlines()[-1]
-    assert 'Traceback' not in done.stderr
+    assert named in done.err.splitlines()[-1]
+    assert 'Traceback' not in done.err
     assert not (tmp_path / 'x').exists()
 
 
-def test_help_ends_with_an_example():
-    done = _run('--help')
+def test_help_ends_with_an_example(run_tool):
+    done = run_tool(TOOL, '--help')
     assert done.returncode == 0
-    assert 'example:' in done.stdout and '--exams 80' in done.stdout
+    assert 'example:' in done.out and '--exams 80' in done.out
 
 
-def test_a_part_that_stays_empty_is_told(tmp_path):
-    done = _run('--exams', '2', '--size', '64', '32', '--split', '0.9', '0', '0.1',
-                '--out', tmp_path / 'a')
-    assert done.returncode == 0, done.stderr
+def test_a_part_that_stays_empty_is_told(tmp_path, run_tool):
+    done = run_tool(TOOL, '--exams', '2', '--size', '64', '32', '--split', '0.9', '0',
+                    '0.1', '--out', tmp_path / 'a')
+    assert done.returncode == 0, done.err
     assert not (tmp_path / 'a/annotations/test.json').exists()
-    assert 'warning: --split: part test is empty' in done.stderr
-    assert 'give it 0.5 or more' in done.stderr
+    assert 'warning: --split: part test is empty' in done.err
+    assert 'give it 0.5 or more' in done.err

@@ -57,10 +57,10 @@ def root(phantom_root, tmp_path):
     return tmp_path / 'data'
 
 
-def options(root):
+def options(root, pixel_cache):
     return ['--cfg-options', f'train_dataloader.dataset.data_root={root}',
-            'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None',
-            'test_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None']
+            *(f'{part}_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+              + pixel_cache for part in ('train', 'test'))]
 
 
 def run(*words):
@@ -68,10 +68,10 @@ def run(*words):
 
 
 @pytest.fixture
-def make(checkpoint, root):
+def make(checkpoint, root, pixel_cache):
     def made(out, *arguments, command='synthesize'):
         run(command, CONFIG, checkpoint, '--out', out,
-            '--device', 'cpu', *arguments, *options(root))
+            '--device', 'cpu', *arguments, *options(root, pixel_cache))
         return out
 
     return made
@@ -293,11 +293,11 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
     assert mirrored
 
 
-def test_naturalness(make, root, tmp_path, capsys):
+def test_naturalness(make, root, tmp_path, capsys, pixel_cache):
     maps = make(tmp_path / 'where', command='saliency') / 'saliency.npz'
     out = tmp_path / 'naturalness.json'
     run('naturalness', CONFIG, '--saliency', maps, '--seeds', 0,
-        '--epochs', 2, '--out', out, *options(root))
+        '--epochs', 2, '--out', out, *options(root, pixel_cache))
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
     for one in found.values():
@@ -308,7 +308,7 @@ def test_naturalness(make, root, tmp_path, capsys):
 
 
 @pytest.fixture
-def blending(phantom_root, tmp_path):
+def blending(phantom_root, tmp_path, pixel_cache):
     """Options of a BlendingGAN on the tiny exams, and an untrained checkpoint."""
     config = 'configs/blending/blending-gan_phantom.py'
     torch.manual_seed(0)
@@ -318,7 +318,8 @@ def blending(phantom_root, tmp_path):
     bank = tmp_path / 'bank.npz'
     return config, tmp_path / 'gan.pth', [
         '--cfg-options', f'train_dataloader.dataset.data_root={phantom_root}',
-        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir=None',
+        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+        + pixel_cache,
         f'train_dataloader.dataset.pipeline.paste.bank={bank}'], bank
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked_tools import free_port
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
@@ -41,13 +42,9 @@ def options(phantom_root, tmp_path):
     ]
 
 
-def command(tool, *arguments):
-    return [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-
-
 def run(*words, **kwargs):
-    return subprocess.run(words, cwd=kwargs.pop('cwd', ROOT), text=True,
-                          capture_output=True, timeout=300, **kwargs)
+    return subprocess.run(words, cwd=ROOT, text=True, capture_output=True, timeout=300,
+                          **kwargs)
 
 
 def curve(work_dir):
@@ -62,27 +59,25 @@ def curve(work_dir):
 
 
 def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
-                                              assert_private, run_tool):
+                                              assert_private, run_tool, start_tool):
     """kill -9 in the second epoch, --resume: same epochs, a curve without a gap.
 
     Also where the work dir was moved in between.
     """
     work_dir = tmp_path / 'work'
-    process = subprocess.Popen(
-        command('train.py', CONFIG, *options), cwd=ROOT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_tool('tools/train.py', CONFIG, *options)
     deadline = time.time() + 240
     while not any(epoch == 2 for epoch, _ in curve(work_dir)):
-        assert process.poll() is None and time.time() < deadline
+        assert process.runs and time.time() < deadline
         time.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    assert process.wait().returncode == -signal.SIGKILL
     before = curve(work_dir)
     assert not (work_dir / f'epoch_{EPOCHS}.pth').exists()
     work_dir = work_dir.rename(tmp_path / 'moved')
     options[1] = str(work_dir)
-    done = run(*command('train.py', CONFIG, '--resume', *options))
-    assert done.returncode == 0, done.stderr[-2000:]
+    done = run_tool('tools/train.py', CONFIG, '--resume', *options)
+    assert done.returncode == 0, done.err[-2000:]
     after = curve(work_dir)
     steps = 24 // 4
     assert sorted(after) == [(1 + i // steps, 1 + i)
@@ -94,32 +89,30 @@ def test_killed_training_goes_on_where_it_was(phantom_root, options, tmp_path,
     # that epoch: up to augmentation its losses are those before the kill
     assert after[2, steps + 1] == pytest.approx(
         before[2, steps + 1], rel=0.5)
-    assert 'recall@1' in done.stdout + done.stderr
+    assert 'recall@1' in done.out + done.err
     inferred = run_tool('tools/infer.py', CONFIG, work_dir / f'epoch_{EPOCHS}.pth',
                         phantom_root / 'dicom', '--out', work_dir / 'out')
     assert inferred.returncode == 0, inferred.err[-2000:]
     assert '8 exams, 32 views' in inferred.out
     assert len(list((work_dir / 'out').glob('*.png'))) == 8
-    assert_private(done.stdout, done.stderr, inferred.out, inferred.err,
-                   work_dir)
+    assert_private(done.out, done.err, inferred.out, inferred.err, work_dir)
 
 
-def test_sigterm_ends_a_training(options, tmp_path, run_tool):
+def test_sigterm_ends_a_training(options, tmp_path, run_tool, start_tool):
     """As a scheduler sends it: status 143, nobody left, and --resume goes on."""
     options = [o.replace('num_workers=0', 'num_workers=2') for o in options]
-    process = subprocess.Popen(
-        command('train.py', CONFIG, *options), cwd=ROOT, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = start_tool('tools/train.py', CONFIG, *options)
     deadline = time.time() + 240
     while not any(epoch == 2 for epoch, _ in curve(tmp_path / 'work')):
-        assert process.poll() is None and time.time() < deadline
+        assert process.runs and time.time() < deadline
         time.sleep(0.1)
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
     assert len(children.split()) == 2
     process.send_signal(signal.SIGTERM)
-    err = process.communicate(timeout=20)[1]
-    assert process.returncode == 143
-    assert 'Traceback' not in err and err.splitlines()[-1] == 'interrupted'
+    ended = process.wait(timeout=20)
+    assert ended.returncode == 143
+    assert ('Traceback' not in ended.stderr
+            and ended.stderr.splitlines()[-1] == 'interrupted')
     deadline = time.time() + 10
     while any(Path(f'/proc/{pid}').exists() for pid in children.split()):
         assert time.time() < deadline
@@ -169,54 +162,56 @@ def test_a_full_disk_is_one_line(options, phantom_root, tmp_path, run_tool,
     assert not list((tmp_path / 'out').glob('.*'))
 
 
-def test_an_inference_that_is_stopped(phantom_root, tmp_path, run_tool):
+def test_an_inference_that_is_stopped(phantom_root, tmp_path, run_tool, start_tool):
     """What is done is there, whole, and the same command does the rest."""
     cfg = Config.fromfile(ROOT / CONFIG)
     with MODELS.switch_scope_and_registry('mammo'):
         torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()),
                    tmp_path / 'a.pth')
-    words = ('infer.py', CONFIG, tmp_path / 'a.pth', phantom_root / 'dicom', '--out',
-             tmp_path / 'out')
-    process = subprocess.Popen(command(*words), cwd=ROOT, stderr=subprocess.PIPE,
-                               text=True)
+    words = ('tools/infer.py', CONFIG, tmp_path / 'a.pth', phantom_root / 'dicom',
+             '--out', tmp_path / 'out')
+    process = start_tool(*words)
     lines = tmp_path / 'out/predictions.jsonl'
     deadline = time.time() + 120
     while not (lines.is_file() and len(lines.read_text().splitlines()) > 2):
-        assert process.poll() is None and time.time() < deadline
+        assert process.runs and time.time() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    err = process.communicate(timeout=20)[1]
-    assert process.returncode == 130 and 'Traceback (most' not in err
+    ended = process.wait(timeout=20)
+    assert ended.returncode == 130 and 'Traceback (most' not in ended.stderr
     done = [json.loads(line)['exam'] for line in lines.read_text().splitlines()[1:]]
     assert 2 <= len(done) < 8
     assert all((tmp_path / 'out' / exam['figure']).is_file() for exam in done)
     kept = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert kept['exams'] == done and not kept['info']['complete']
-    again = run_tool(f'tools/{words[0]}', *words[1:])
+    again = run_tool(*words)
     assert again.returncode == 0 and f'{len(done)} exams of this run' in again.out
     kept = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert kept['exams'][:len(done)] == done and len(kept['exams']) == 8
     assert kept['info']['complete']
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return str(s.getsockname()[1])
-
-
 @NO_GPU
-def test_sigterm_ends_all_processes(options, tmp_path):
-    """Of dist_train.sh, whose launcher alone gets it."""
+def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool):
+    """Trained by dist_train.sh, whose launcher alone gets SIGTERM in the second epoch.
+
+    What they have saved till then is tested by dist_test.sh.
+    """
+    options = [o.replace(f'max_epochs={EPOCHS}', 'max_epochs=9') for o in options]
     environment = dict(
         os.environ, PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    process = subprocess.Popen(
-        [str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options], cwd=ROOT, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
-    deadline = time.time() + 240
-    while not curve(tmp_path / 'work'):
-        assert process.poll() is None and time.time() < deadline
-        time.sleep(0.1)
+    with socket.socket() as other_run:
+        other_run.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other_run.bind(('127.0.0.1', 29500))  # the port that torchrun takes by itself
+        other_run.listen()
+        process = subprocess.Popen(
+            [str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options], cwd=ROOT,
+            text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            env=environment)
+        deadline = time.time() + 240
+        while not any(epoch == 2 for epoch, _ in curve(tmp_path / 'work')):
+            assert process.poll() is None and time.time() < deadline
+            time.sleep(0.1)
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
     assert len(children.split()) >= 2
     process.send_signal(signal.SIGTERM)
@@ -224,22 +219,9 @@ def test_sigterm_ends_all_processes(options, tmp_path):
     assert process.returncode == 143
     assert 'Traceback' not in err and err.splitlines().count('interrupted') == 2
     assert not any(Path(f'/proc/{pid}').exists() for pid in children.split())
-
-
-@NO_GPU
-def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool):
-    environment = dict(
-        os.environ, PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    options = [o.replace(f'={EPOCHS}', '=1') for o in options]
-    with socket.socket() as other_run:
-        other_run.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other_run.bind(('127.0.0.1', 29500))  # the port that torchrun takes by itself
-        other_run.listen()
-        done = run(str(ROOT / 'tools/dist_train.sh'), CONFIG, '2', *options,
-                   env=environment)
-    assert done.returncode == 0, done.stderr[-2000:]
     # 24 images, two processes, four images each
-    assert sorted(curve(tmp_path / 'work')) == [(1, 1), (1, 2), (1, 3)]
+    assert sorted(step for step in curve(tmp_path / 'work') if step[0] == 1) == [
+        (1, 1), (1, 2), (1, 3)]
     checkpoint = tmp_path / 'work/epoch_1.pth'
     names = list(torch.load(checkpoint, weights_only=False)['state_dict'])
     assert not any(name.startswith('module.') for name in names)

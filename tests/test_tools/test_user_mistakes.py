@@ -17,13 +17,6 @@ CONFIG = 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 PARTS = ('train', 'val', 'test')
 
 
-@pytest.fixture(autouse=True)
-def _quick_runner(monkeypatch):
-    """Spare the runner what takes most of a test's time and is not tested."""
-    monkeypatch.setattr('mmengine.runner.runner.collect_env', dict)
-    monkeypatch.setattr(Config, 'pretty_text', property(lambda _: ''))
-
-
 @pytest.fixture
 def small(phantom_root, tmp_path):
     """Options of the small baseline on the tiny exams."""

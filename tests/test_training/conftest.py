@@ -42,6 +42,20 @@ def easy_root(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope='session')
+def pair_root(tmp_path_factory):
+    """60 small exams, two of three with a large, dense lesion, no mimics."""
+    root = tmp_path_factory.mktemp('data') / 'pairs'
+    phantom = PhantomConfig(
+        size=(128, 64), density=('A', ), prevalence=0.65, second_lesion=0.,
+        lesion_diameter_mm=(18., 25.), lesion_attenuation=(1.05, 1.1),
+        symmetric_nodules=0., overlap_pairs=0.)
+    write_phantom_dataset(
+        root, PhantomDatasetConfig(
+            exams=60, seed=8, split=(0.6, 0., 0.4), phantom=phantom))
+    return root
+
+
 def recall_at_one_fppi(samples, order):
     """Recall with the detections of image ``order[i]`` taken for image ``i``'s."""
     matches = []

@@ -14,7 +14,7 @@ CONFIG = (Path(__file__).parents[2] /
 @pytest.fixture
 def runner(easy_root, tmp_path):
     cfg = Config.fromfile(CONFIG)
-    epochs = 5
+    epochs = 2
     for part in ('train', 'val', 'test'):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
-EPOCHS = dict(ipsilateral=2, bilateral=2, fusion=2, malignancy=1)
+EPOCHS = dict(ipsilateral=1, bilateral=1, fusion=2, malignancy=1)
 
 
 def replace_everywhere(cfg, **values):
