@@ -70,10 +70,7 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = default_work_dir(args.config)
-    for part in ('train', 'val', 'test'):
-        loader = cfg.get(f'{part}_dataloader') or {}
-        if loader.get('num_workers') == 0:
-            loader.persistent_workers = False  # there are none to keep
+    fit_loaders(cfg)
     hooks = cfg.setdefault('default_hooks', {})
     # also for configs that do not inherit our default_runtime.py
     for name, hook in (('checkpoint_check', 'mammo.CheckpointCheckHook'),
@@ -93,6 +90,20 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
                           'without GPUs use --gpus N or tools/dist_train.sh')
     setup_cpu_distributed(cfg)
     return cfg
+
+
+def fit_loaders(cfg: 'Config') -> None:
+    """Set what data loaders need on this machine; what a config sets stays.
+
+    Memory is pinned where there is a GPU, to which it is then copied without a detour.
+    """
+    import torch
+    for part in ('train', 'val', 'test'):
+        loader = cfg.get(f'{part}_dataloader') or {}
+        if loader.get('num_workers') == 0:
+            loader.persistent_workers = False  # there are none to keep
+        if loader and torch.cuda.is_available():
+            loader.setdefault('pin_memory', True)
 
 
 def check_device(device: Optional[str]) -> None:

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set
 
@@ -23,6 +24,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 0.7  # seconds until an exception that did not arrive is raised once more
 PARENT = 'MAMMO_PLUGINS_PARENT'  # environment: the process that a command ends with
 _PR_SET_PDEATHSIG = 1  # of Linux's prctl
+# libraries that NumPy, SciPy and PyTorch compute with read them when they are loaded
+_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
 
 
 class _Stop:
@@ -220,6 +223,33 @@ def run_child(words: Sequence[str], **options: Any) -> int:
         _stop.children.discard(child)
     raise_if_stopped()
     return status
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Make a pool of processes with one thread each, whatever the environment says.
+
+    Many processes whose libraries start as many threads as there are cores wait for
+    each other most of the time.
+
+    Args:
+        workers (int): Processes.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, '1'))  # which new processes inherit
+    try:
+        with ProcessPoolExecutor(workers, get_context('spawn'), start_worker) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def start_worker() -> None:

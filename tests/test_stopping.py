@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mammo_plugins.stopping import worker_pool
+
 MODULE = Path(__file__).parents[1] / 'mammo_plugins/stopping.py'
 BEGIN = f'''
 import importlib.util, os, signal, subprocess, sys, time
@@ -328,3 +330,21 @@ run_child([sys.executable, {str(tool)!r}])
     process.kill()
     process.wait()
     assert ends_within(note.read_text(), 5)
+
+
+def test_workers_have_one_thread_whatever_the_environment(monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '8')
+    monkeypatch.delenv('MKL_NUM_THREADS', raising=False)
+    monkeypatch.setenv('OPENBLAS_NUM_THREADS', '8')
+    before = dict(os.environ)
+    with worker_pool(1) as pool:
+        # the product makes threads where these are made late
+        seen = pool.submit(eval, """[
+            (lambda a: a @ a)(__import__('numpy').ones((600, 600))).shape,
+            len(__import__('os').listdir('/proc/self/task')),
+            __import__('cv2').getNumThreads(),
+            [__import__('os').environ[name] for name in (
+                'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')]]""").result()
+    assert seen[2:] == [1, ['1', '1', '1']]
+    assert seen[1] == 2  # its own, and the one that watches its parent
+    assert dict(os.environ) == before

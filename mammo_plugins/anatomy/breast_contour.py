@@ -145,6 +145,20 @@ class BreastContour:
         return cls(pixels.shape, np.stack([first, behind], -1).astype(np.int16),
                    factors, None if line is None else line * factors)
 
+    @classmethod
+    def from_dict(cls, values: dict) -> 'BreastContour':
+        """Rebuild a contour from :meth:`to_dict`."""
+        line = values['line']
+        return cls(tuple(values['shape']), np.array(values['spans'], np.int16),
+                   np.array(values['factors']), None if line is None else np.array(line))
+
+    def to_dict(self) -> dict:
+        """Return a JSON-serialisable form."""
+        return dict(
+            shape=list(self.shape), spans=self.spans.tolist(),
+            factors=self.factors.tolist(),
+            line=None if self.line is None else self.line.tolist())
+
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Tell which points lie in the breast.
 

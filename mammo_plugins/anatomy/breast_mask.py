@@ -67,7 +67,8 @@ def _shrunk(pixels: np.ndarray) -> np.ndarray:
     height, width = pixels.shape
     scale = min(1.0, WORKING_HEIGHT / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA)
 
 
 def _enlarged(mask: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
@@ -114,7 +115,7 @@ def _mask_of(image: np.ndarray,
         _without_markers(image), (0, 0), max(0.5, _BLUR * len(image)))
     root = np.sqrt(image)  # spreads the dark end, where skin and background part
     coarse = root > _COARSE * otsu_threshold(root[~border])
-    coarse = _largest(ndimage.binary_opening(coarse & ~border, iterations=2))
+    coarse = _largest(_without_threads(coarse & ~border))
     coarse[strip_rows(coarse)] = False
     coarse = _largest(coarse)
     if not coarse.any():
@@ -140,7 +141,19 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     if count == 0:
         return mask
     areas = np.bincount(labels.ravel())[1:]
-    return ndimage.binary_fill_holes(labels == 1 + int(areas.argmax()))
+    largest = (labels == 1 + int(areas.argmax())).astype(np.uint8)
+    around = np.pad(largest, 1)
+    cv2.floodFill(around, None, (0, 0), 2)  # from outside; what it misses is a hole
+    return around[1:-1, 1:-1] != 2
+
+
+def _without_threads(mask: np.ndarray) -> np.ndarray:
+    """Open a mask by a diamond of five pixels; beyond the image nothing is True."""
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    mask = cv2.erode(mask.astype(np.uint8), cross, iterations=2,
+                     borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.dilate(mask, cross, iterations=2, borderType=cv2.BORDER_CONSTANT,
+                      borderValue=0) > 0
 
 
 def _grow(image: np.ndarray, coarse: np.ndarray,
@@ -163,7 +176,7 @@ def _grow(image: np.ndarray, coarse: np.ndarray,
         threshold = level + max(share * (tissue - level), _NOISE * noise)
         grown = _largest(((image > threshold) & near) | coarse)
         if (grown & end).sum() <= _LEAK * end.sum():
-            return ndimage.binary_opening(grown, iterations=2) | coarse
+            return _without_threads(grown) | coarse
     return coarse
 
 

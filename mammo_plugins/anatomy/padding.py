@@ -17,7 +17,7 @@ _TOLERANCE = 1 / 255  # of the range: what flat areas may vary by
 _RIPPLE = 3 / 255  # of the range: what lossy coding leaves of a constant's edge
 _RINGING = 9 / 255  # of the range: what it leaves of a few pixels of a constant
 _THIN = 0.02  # of the height: a frame that scaling may blur is thinner
-_DARK = 25, 98  # percent of the first line of film, and of a frame's, at most dark
+_DARK = 0.25, 0.98  # of the first line of film, and of a frame's, at most dark
 _BLOCK = 8  # pixels: JPEG codes by squares of that size
 _LEAST = 0.002  # of the image
 _LEVELS = 6  # of the commonest, that are looked at
@@ -114,10 +114,11 @@ def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
     for lines in (pixels, pixels.T):
         widths = []
         for side in (lines, lines[::-1]):
-            few, most = np.percentile(side[:deepest + 1], _DARK, axis=1)
-            width = int(np.argmax(most > high))
+            # as percentiles would tell, which take longer
+            bright = (side[:deepest + 1] > high).mean(axis=1)
+            width = int(np.argmax(bright > 1 - _DARK[1]))
             # beyond a frame lies film, not more of a digital background
-            widths.append(width if few[width] > high else 0)
+            widths.append(width if bright[width] > 1 - _DARK[0] else 0)
         box.append(slice(widths[0], len(lines) - widths[1]))
     return tuple(box)
 

@@ -1,9 +1,13 @@
 """How fast samples are made, beside a plain loop over the same files."""
+import platform
+import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import cv2
+import gdcm
 import numpy as np
 import pydicom
 from mmengine.config import Config
@@ -13,10 +17,18 @@ from tqdm import tqdm
 from mammo_plugins.io import DicomWarnings
 from mammo_plugins.registry import DATASETS
 
+# by name, of GDCM; what scanners and archives write most
+SYNTAXES = {
+    'uncompressed': gdcm.TransferSyntax.ExplicitVRLittleEndian,
+    'JPEG lossless': gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+    'JPEG 2000 lossless': gdcm.TransferSyntax.JPEG2000Lossless,
+}
+_PICTURES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.pgm')
+
 
 def plain(path: Path, size: tuple) -> np.ndarray:
     """Read a file and resize it, as a script of ten lines would."""
-    if path.suffix.lower() in ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.pgm'):
+    if path.suffix.lower() in _PICTURES:
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED).astype(np.float32)
     else:
         with DicomWarnings():  # which quote the header
@@ -39,12 +51,87 @@ def with_cache(step, folder: str):
     return step
 
 
-def timed(make, items, name: str) -> float:
-    """Return the items made in a second."""
-    start = time.perf_counter()
+def recoded(path: Path, syntax: int, folder: Path) -> Path:
+    """Write a DICOM file in another transfer syntax, pixels and header as they are.
+
+    Args:
+        path (Path): The file.
+        syntax (int): One of ``SYNTAXES``.
+        folder (Path): Where to.
+
+    Raises:
+        ValueError: If it cannot be.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, suffix='.dcm', delete=False) as file:
+        target = Path(file.name)
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(target))
+    done = reader.Read()
+    if done:
+        change.SetInput(reader.GetImage())
+        done = change.Change()
+    if done:
+        writer.SetFile(reader.GetFile())
+        writer.SetImage(change.GetOutput())
+        done = writer.Write()
+    if not done:
+        raise ValueError(f'{path}: GDCM cannot write it in another transfer syntax; '
+                         'leave it out of the data set that is measured')
+    return target
+
+
+def timed(make: Callable, items: Sequence, name: str) -> float:
+    """Return the items made in a second of this process's processors.
+
+    Waiting for the disk, and for other processes, does not count.
+    """
+    start = time.process_time()
     for item in tqdm(items, desc=name, leave=False):
         make(item)
-    return len(items) / (time.perf_counter() - start)
+    return len(items) / (time.process_time() - start)
+
+
+def _views(info: dict) -> List[dict]:
+    """Return the views of a sample before its pipeline, or the sample if it is one."""
+    return list(info.get('views', dict(main=info)).values())
+
+
+def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[Tuple[str, List[dict]]]:
+    """Yield the samples with their DICOM files in each of ``SYNTAXES``, by name.
+
+    Pictures are taken as they are.
+    """
+    paths = sorted({Path(view['img_path']) for info in infos for view in _views(info)})
+    if any(path.suffix.lower() in _PICTURES for path in paths):
+        yield 'as they are', list(infos)
+        return
+    for name, syntax in SYNTAXES.items():
+        place = folder / str(syntax)
+        place.mkdir()
+        copies = {str(path): str(recoded(path, syntax, place)) for path in tqdm(
+            paths, desc=f'writing {name}', leave=False)}
+        yield name, [_elsewhere(info, copies) for info in infos]
+        shutil.rmtree(place)
+
+
+def _elsewhere(info: dict, copies: Dict[str, str]) -> dict:
+    """Return a sample that is read from other files."""
+    if 'views' not in info:
+        return dict(info, img_path=copies[str(info['img_path'])])
+    return dict(info, views={name: dict(view, img_path=copies[str(view['img_path'])])
+                             for name, view in info['views'].items()})
+
+
+def _sizes(packed: dict) -> Tuple[int, int]:
+    """Return (width, height) of a packed sample's first image."""
+    inputs = packed['inputs']
+    image = next(v for v in inputs.values() if v is not None) if isinstance(
+        inputs, dict) else inputs
+    return tuple(image.shape[-2:][::-1])
 
 
 def compare(cfg: Config, samples: int, repeats: int) -> None:
@@ -53,38 +140,53 @@ def compare(cfg: Config, samples: int, repeats: int) -> None:
     Args:
         cfg (Config): With the training data.
         samples (int): How many, spread over the data set.
-        repeats (int): Turns of the full cache and the plain loop.
+        repeats (int): Turns of the empty and the full cache and the plain loop.
     """
-    with tempfile.TemporaryDirectory() as cache, \
-            DATASETS.switch_scope_and_registry('mammo'):
-        settings = cfg.train_dataloader.dataset
-        settings.pipeline = with_cache(settings.pipeline, cache)
-        dataset = DATASETS.build(settings)
-        indices = np.unique(np.linspace(
-            0, len(dataset) - 1, samples).round().astype(int)).tolist()
-        # the files that a sample reads, each as large as the pipeline makes it
-        files = []
-        for i in indices:
-            info = dataset.get_data_info(i)
-            views = info.get('views', dict(main=info)).values()
-            files.append([Path(view['img_path']) for view in views])
-        empty = timed(lambda i: dataset[i], indices, 'empty cache')
-        packed = [dataset[i]['inputs'] for i in indices]
-        sizes = [tuple(image.shape[-2:][::-1]) for image in (
-            next(v for v in p.values() if v is not None)
-            if isinstance(p, dict) else p for p in packed)]
-        tasks = list(zip(files, sizes))
-        full, loop = [], []
-        for _ in range(repeats):
-            full.append(timed(lambda i: dataset[i], indices, 'full cache'))
-            loop.append(timed(lambda task: [plain(path, task[1])
-                                            for path in task[0]], tasks,
-                              'plain loop'))
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with tempfile.TemporaryDirectory() as cache, \
+                tempfile.TemporaryDirectory() as folder, \
+                DATASETS.switch_scope_and_registry('mammo'):
+            settings = cfg.train_dataloader.dataset
+            settings.pipeline = with_cache(settings.pipeline, cache)
+            dataset = DATASETS.build(settings)
+            indices = np.unique(np.linspace(
+                0, len(dataset) - 1, samples).round().astype(int)).tolist()
+            infos = [dataset.get_data_info(i) for i in indices]
+            print(f'{cfg.filename}: {len(infos)} samples of '
+                  f'{np.mean([len(_views(info)) for info in infos]):.2g} images, one '
+                  f'thread; medians of {repeats} turns, samples a second of processor '
+                  f'time ({platform.machine()}, OpenCV {cv2.__version__}, pydicom '
+                  f'{pydicom.__version__})')
+            for name, these in _as_files(infos, Path(folder)):
+                _compare(name, these, dataset.pipeline, cache, repeats)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _compare(name: str, infos: Sequence[dict], pipeline: Callable, cache: str,
+             repeats: int) -> None:
+    """Measure and print one kind of files."""
+
+    def make(info: dict) -> dict:
+        return pipeline(dict(info))
+
+    # what is imported and planned at first; the plain loop makes each image as large
+    tasks = [([Path(view['img_path']) for view in _views(info)], _sizes(make(info)))
+             for info in infos]
+    empty, full, loop = [], [], []
+    for _ in range(repeats):
+        for entry in Path(cache).iterdir():
+            shutil.rmtree(entry)
+        empty.append(timed(make, infos, 'empty cache'))
+        full.append(timed(make, infos, 'full cache'))
+        loop.append(timed(
+            lambda task: [plain(path, task[1]) for path in task[0]], tasks,
+            'plain loop'))
     reference = float(np.median(loop))
-    print(f'{cfg.filename}: {len(indices)} samples of '
-          f'{np.mean([len(f) for f in files]):.2g} images, first '
-          f'{sizes[0][1]} x {sizes[0][0]}; medians of {repeats} turns')
-    for name, value in (('plain loop', reference),
-                        ('pipeline, empty cache', empty),
+    print(f' {name}, first image {tasks[0][1][1]} x {tasks[0][1][0]}')
+    for what, value in (('plain loop', reference),
+                        ('pipeline, empty cache', float(np.median(empty))),
                         ('pipeline, full cache', float(np.median(full)))):
-        print(f'  {name:<22} {value:8.2f} samples/s  {value / reference:6.2f} x')
+        print(f'  {what:<22} {value:8.2f} samples/s  {value / reference:6.2f} x')

@@ -5,20 +5,23 @@ import os
 import zlib
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine.logging import print_log
 
-from mammo_plugins.io import read_arrays, write_arrays
+from mammo_plugins.io import atomic_path, open_regular, read_json, write_json
 from mammo_plugins.version import __version__
 
 FULL_SCALE = 65535  # grey value 1.0 in the cache
-_FORMAT = 5  # raise it when the meaning of an entry, or what is found in it, changes
+_LONGEST_HEAD = 2**24  # bytes
+_FORMAT = 6  # raise it when the meaning of an entry, or what is found in it, changes
 
 
 class PixelCache:
-    """One compressed file an image, beside the data.
+    """One file an image, beside the data: a line of JSON, and the pixels as they are.
+
+    Their noise hardly shrinks by compression, which takes longer than all the rest.
 
     An entry is used only if the source's size and modification time are those it
     was made from, and if a checksum over pixels, facts and what they are of holds;
@@ -49,7 +52,7 @@ class PixelCache:
         name = f'{Path(source).resolve()}|{key}|{_FORMAT}|{__version__}'
         # bytes that are no UTF-8 are surrogates in a path
         digest = hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()
-        return self.folder / digest[:2] / f'{digest}.npz'
+        return self.folder / digest[:2] / f'{digest}.u16'
 
     def get(self,
             source: Union[str, Path],
@@ -78,34 +81,85 @@ class PixelCache:
             self._write(path, stamp, *entry)
         return entry
 
+    def recall(self, sources: Sequence[Union[str, Path]], key: str,
+               make: Callable[[], Any]) -> Any:
+        """Return what was found in images before, or find and keep it.
+
+        In a file, not in memory: that grows by nothing over an epoch, and processes
+        and runs share what is found.
+
+        Args:
+            sources (Sequence[str | Path]): The image files that it depends on.
+            key (str): What it is, and what else it depends on.
+            make (callable): Finds it; returns what JSON holds as it is.
+        """
+        try:
+            stats = [os.stat(source) for source in sources]
+        except OSError:
+            return make()
+        stamp = [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+        others = '|'.join(str(Path(source).resolve()) for source in sources[1:])
+        path = self.entry_path(sources[0], f'{others}|{key}').with_suffix('.json')
+        try:
+            entry = read_json(path)
+            found, sound = entry['found'], entry['checksum'] == _checksum_of(
+                path, entry['found'], entry['stamp'])
+            if sound and entry['stamp'] == stamp:
+                return found
+            if not sound:
+                raise ValueError('its checksum differs')
+        except FileNotFoundError:
+            pass
+        except Exception as error:  # whatever damage makes of JSON
+            self._tell_damage(path, error)
+        found = make()
+        if self._writable:
+            self._try(lambda: write_json(path, dict(
+                stamp=stamp, found=found, checksum=_checksum_of(path, found, stamp))))
+        return found
+
     def _read(self, path: Path,
               stamp: list) -> Optional[Tuple[np.ndarray, Dict[str, Any]]]:
         try:
-            entry = read_arrays(path, ('pixels', 'facts', 'checksum'))
-            pixels, text = entry['pixels'], str(entry['facts'])
+            with open_regular(path) as file:
+                head = json.loads(file.readline(_LONGEST_HEAD))
+                pixels = np.fromfile(file, '<u2').reshape(head['shape'])
+            text = head['facts']
             facts = json.loads(text)
             if facts.pop('_stamp') != stamp:
                 return None
-            if int(entry['checksum']) != _checksum(path, pixels, text):
+            if head['checksum'] != _checksum(path, pixels, text):
                 raise ValueError('its checksum differs')
             return pixels, facts
         except FileNotFoundError:
             return None
-        except Exception as error:  # zipfile raises nearly anything on damage
-            self.damaged += 1
-            print_log(f'{path}: damaged cache entry ({error}), number {self.damaged}; '
-                      'rebuilt', logger='current', level=WARNING)
+        except Exception as error:  # whatever damage makes of it
+            self._tell_damage(path, error)
             return None
+
+    def _tell_damage(self, path: Path, error: Exception) -> None:
+        self.damaged += 1
+        print_log(f'{path}: damaged cache entry ({error}), number {self.damaged}; '
+                  'rebuilt', logger='current', level=WARNING)
 
     def _write(self, path: Path, stamp: list, pixels: np.ndarray,
                facts: Dict[str, Any]) -> None:
         if not self._writable:
             return
         text = json.dumps({**facts, '_stamp': stamp})
+        head = json.dumps(dict(facts=text, shape=pixels.shape,
+                               checksum=_checksum(path, pixels, text)))
+
+        def write() -> None:
+            with atomic_path(path) as temporary, open(temporary, 'xb') as file:
+                file.write(head.encode() + b'\n')
+                np.ascontiguousarray(pixels, '<u2').tofile(file)
+
+        self._try(write)
+
+    def _try(self, write: Callable[[], None]) -> None:
         try:
-            # the compression is what takes the time
-            write_arrays(path, dict(pixels=pixels, facts=text, checksum=_checksum(
-                path, pixels, text)), level=1)
+            write()
         except OSError as error:
             self._writable = False
             print_log(f'{self.folder}: cannot write the pixel cache ({error}); '
@@ -116,3 +170,8 @@ def _checksum(path: Path, pixels: np.ndarray, facts: str) -> int:
     """Return a CRC of an entry; its name tells image and settings."""
     head = f'{path.stem}|{pixels.dtype.str}|{pixels.shape}|{facts}'
     return zlib.crc32(np.ascontiguousarray(pixels), zlib.crc32(head.encode()))
+
+
+def _checksum_of(path: Path, found: Any, stamp: list) -> int:
+    """Return a CRC of what was found; its name tells images and settings."""
+    return zlib.crc32(f'{path.stem}|{json.dumps([found, stamp])}'.encode())

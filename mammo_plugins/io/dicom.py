@@ -22,6 +22,8 @@ from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
+_ROWS = 16  # that many at a time stay in the processor's cache
+
 
 def read_dicom_header(path: Union[str, Path]) -> MammogramHeader:
     """Return the facts of a DICOM file without reading its pixel data.
@@ -65,7 +67,7 @@ def read_dicom(path: Union[str, Path],
     low, _ = stored_range(bits, signed)
     seen = int(stored.min()), int(stored.max())
     table, facts.header['voi_lut'] = display(ds, bits, signed, warnings, seen)
-    pixels = table[stored - low]
+    pixels = _look_up(table, stored, low)
     if pixels.min() == pixels.max():
         raise Defect('constant image: its LUT or padding shows every pixel at the same '
                      'level; correct the header')
@@ -80,9 +82,9 @@ def read_dicom(path: Union[str, Path],
 
 def _stored_values(ds: Dataset, bits: int, signed: bool,
                    warnings: ReadingWarnings) -> np.ndarray:
-    """Return (H, W) int32 stored values."""
+    """Return (H, W) stored values, integers."""
     stored = decode(ds, warnings)
-    stored = _without_other_bits(ds, stored, bits, signed, warnings).astype(np.int32)
+    stored = _without_other_bits(ds, stored, bits, signed, warnings)
     low, high = stored_range(bits, signed)
     lowest, highest = int(stored.min()), int(stored.max())
     if lowest < low or highest > high:
@@ -92,6 +94,18 @@ def _stored_values(ds: Dataset, bits: int, signed: bool,
     if lowest == highest:
         raise Defect('constant image: every pixel has the same value; leave it out')
     return stored
+
+
+def _look_up(table: np.ndarray, stored: np.ndarray, low: int) -> np.ndarray:
+    """Return (H, W) float32 levels of stored values, of which ``low`` is the first."""
+    levels = np.empty(stored.shape, np.float32)
+    for top in range(0, len(stored), _ROWS):
+        rows = stored[top:top + _ROWS]
+        if low:
+            rows = rows.astype(np.int32) - low
+        # none lies outside; the mode that refuses such first makes a copy
+        table.take(rows, out=levels[top:top + _ROWS], mode='clip')
+    return levels
 
 
 def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
@@ -125,7 +139,7 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
         if syntax.is_encapsulated:
             _check_stream(ds, get_frame(ds.PixelData, 0, number_of_frames=1))
         # Unused high bits are kept, so that a wrong BitsStored can be told.
-        stored = pixel_array(ds, correct_unused_bits=False,
+        stored = pixel_array(ds, correct_unused_bits=False, view_only=True,
                              decoding_plugin=_plugin(syntax))
     except BaseException as error:
         if isinstance(error, (Defect, MemoryError)) or not (

@@ -1,8 +1,7 @@
 """Writing a phantom data set: DICOM files, ground truth and COCO-exam JSON."""
 import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
@@ -16,7 +15,7 @@ from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
 from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
                                         make_exam)
 from mammo_plugins.phantom.physics import WHITE
-from mammo_plugins.stopping import start_worker
+from mammo_plugins.stopping import worker_pool
 from mammo_plugins.structures import mask_to_segmentation, split_patients
 from mammo_plugins.structures.categories import PHANTOM
 
@@ -350,7 +349,7 @@ def write_phantom_dataset(
     Args:
         out: Data root.
         config: What to make.
-        workers: Processes.
+        workers: Processes, of one thread each.
         progress: Wraps an iterable of a known length, such as a progress bar.
 
     Returns:
@@ -367,16 +366,10 @@ def write_phantom_dataset(
     tasks = [(config, out, i, bool(abnormal[i])) for i in range(config.exams)
              if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
     if workers > 1 and len(tasks) > 1:
-        with ProcessPoolExecutor(
-                min(workers, len(tasks)), get_context('spawn'),
-                start_worker) as pool:
+        with worker_pool(min(workers, len(tasks))) as pool:
             jobs = [pool.submit(_write_exam, task) for task in tasks]
-            try:
-                for job in progress(as_completed(jobs), len(jobs)):
-                    job.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+            for job in progress(as_completed(jobs), len(jobs)):
+                job.result()
     else:
         for _ in progress(map(_write_exam, tasks), len(tasks)):
             pass

@@ -1,4 +1,5 @@
 """Gaussian random fields with power-law spectra."""
+from functools import lru_cache
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
@@ -17,6 +18,19 @@ def _frequency_norm(shape: Sequence[int], spacing: float,
         square = square + np.float32(
             (stretch[axis] * freq[tuple(index)])**2)
     return np.sqrt(square)
+
+
+@lru_cache(maxsize=8)  # both breasts, and all views of one size, have the same
+def _gain(shape: Tuple[int, ...], spacing: float, exponent: float,
+          band: Tuple[float, float], stretch: Tuple[float, ...]) -> np.ndarray:
+    """Amplitude of every ``rfftn`` bin, up to a factor; float32."""
+    norm = _frequency_norm(shape, spacing, stretch)
+    floor = 1 / (max(shape) * spacing)
+    gain = np.maximum(norm, np.float32(floor))**np.float32(-exponent / 2)
+    gain[(norm < band[0]) | (norm > band[1])] = 0
+    gain.flat[0] = 0
+    gain.flags.writeable = False
+    return gain
 
 
 def power_law_field(rng: np.random.Generator,
@@ -44,13 +58,15 @@ def power_law_field(rng: np.random.Generator,
         float32 array of ``shape`` with zero mean and unit variance; all zero
         if the grid is too coarse for the band.
     """
-    norm = _frequency_norm(shape, spacing, stretch or (1., ) * len(shape))
-    floor = 1 / (max(shape) * spacing)
-    gain = np.maximum(norm, np.float32(floor))**np.float32(-exponent / 2)
-    gain[(norm < band[0]) | (norm > band[1])] = 0
-    gain.flat[0] = 0
-    noise = rng.standard_normal((2, ) + norm.shape, dtype=np.float32)
-    spectrum = (noise[0] + 1j * noise[1]) * gain
+    shape = tuple(shape)
+    gain = _gain(shape, spacing, exponent, tuple(band),
+                 tuple(stretch or (1., ) * len(shape)))
+    noise = rng.standard_normal((2, ) + gain.shape, dtype=np.float32)
+    spectrum = np.empty(gain.shape, np.complex64)
+    np.multiply(noise[0], gain, out=spectrum.real)
+    np.multiply(noise[1], gain, out=spectrum.imag)
     field = fft.irfftn(spectrum, s=shape, overwrite_x=True)
-    spread = float(field.std()) or 1.
-    return ((field - field.mean()) / spread).astype(np.float32)
+    # in place: fresh memory takes longer than the arithmetic
+    field -= field.mean()
+    field /= np.sqrt(np.square(field).mean()) or np.float32(1)
+    return field

@@ -56,17 +56,22 @@ class Breast:
         shape: Its size.
         gland: Fibroglandular volume.
         geometry: Geometry by view name.
+        skin_distance: By view name, see :meth:`ViewGeometry.skin_distance`.
+        margins: By view name, (height, width) mm to skin, chest wall and muscle.
     """
     laterality: str
     shape: BreastShape
     gland: GlandVolume
     geometry: Dict[str, ViewGeometry]
+    skin_distance: Dict[str, np.ndarray] = field(init=False, repr=False)
     margins: Dict[str, np.ndarray] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.skin_distance = {view: geometry.skin_distance(geometry.mask())
+                              for view, geometry in self.geometry.items()}
         self.margins = {}
         for view, geometry in self.geometry.items():
-            margin = geometry.skin_distance(geometry.mask())
+            margin = self.skin_distance[view]
             column = (np.arange(geometry.size[1]) + 0.5) * geometry.pixel_mm
             margin = np.minimum(margin, column[None])
             margin[geometry.muscle_fraction() > 0] = 0

@@ -57,7 +57,7 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
     """
     geometry = breast.geometry[view]
     mask = geometry.mask()
-    distance = geometry.skin_distance(mask)
+    distance = breast.skin_distance[view]
     thickness = geometry.thickness(distance) * mask
     inner = geometry.thickness(np.maximum(distance - SKIN_MM, 0)) * mask * (
         1 - 2 * SKIN_MM / geometry.thickness_mm)

@@ -2,8 +2,7 @@
 import hashlib
 import os.path as osp
 from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import nullcontext
 from pathlib import Path
 from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
                     Union)
@@ -14,7 +13,7 @@ from tqdm import tqdm
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask
 from mammo_plugins.io import (DicomWarnings, Mammogram, MammogramError,
                               MammogramHeader, read_header, read_mammogram)
-from mammo_plugins.stopping import start_worker
+from mammo_plugins.stopping import worker_pool
 from mammo_plugins.structures import VIEWS
 
 from .entries import ERROR, WARNING, Finding, Part
@@ -132,19 +131,16 @@ def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
 
 def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
     """Check all files, and look for images with the same pixels."""
-    pool = ProcessPoolExecutor(
-        workers, get_context('spawn'), start_worker) if workers > 1 else None
-    results = pool.map(check_image, tasks, chunksize=4) if pool else \
-        map(check_image, tasks)
     owner: Dict[str, Tuple[str, Path]] = {}
-    progress = tqdm(results, total=len(tasks), unit='file', desc='files')
-    for (findings, digest), task in zip(progress, tasks):
-        yield from findings
-        if digest is None:
-            continue
-        first, path = owner.setdefault(digest, (task.where, task.path))
-        if path != task.path:
-            yield Finding(ERROR, 'duplicated pixels', task.where,
-                          f'same pixels as {first}')
-    if pool:
-        pool.shutdown()
+    with worker_pool(workers) if workers > 1 else nullcontext() as pool:
+        results = pool.map(check_image, tasks, chunksize=4) if pool else \
+            map(check_image, tasks)
+        progress = tqdm(results, total=len(tasks), unit='file', desc='files')
+        for (findings, digest), task in zip(progress, tasks):
+            yield from findings
+            if digest is None:
+                continue
+            first, path = owner.setdefault(digest, (task.where, task.path))
+            if path != task.path:
+                yield Finding(ERROR, 'duplicated pixels', task.where,
+                              f'same pixels as {first}')

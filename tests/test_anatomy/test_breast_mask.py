@@ -4,6 +4,7 @@ import pytest
 from scipy import ndimage
 
 from mammo_plugins.anatomy import breast_mask, breast_side, mask_bbox
+from mammo_plugins.anatomy.breast_mask import _largest, _without_threads
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 
@@ -176,3 +177,19 @@ def test_large_images_are_found_as_small_ones_are():
     truth = cv2.resize(truth.astype(np.uint8), None, fx=4, fy=4) > 0
     assert mask.shape == large.shape
     assert 2 * (mask & truth).sum() > 0.98 * (mask.sum() + truth.sum())
+
+
+def test_regions_are_those_of_scipy():
+    """The largest without holes, and without what is thin, to the image's edges."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        mask = ndimage.gaussian_filter(
+            rng.random(rng.integers(1, 60, 2)), rng.uniform(0.3, 3))
+        mask = mask > np.quantile(mask, rng.uniform(0.1, 0.9))
+        assert np.array_equal(_without_threads(mask),
+                              ndimage.binary_opening(mask, iterations=2))
+        labels, count = ndimage.label(mask)
+        if count:
+            first = 1 + np.bincount(labels.ravel())[1:].argmax()
+            assert np.array_equal(_largest(mask),
+                                  ndimage.binary_fill_holes(labels == first))

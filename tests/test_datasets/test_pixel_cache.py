@@ -85,11 +85,11 @@ def test_damaged_entries_are_rebuilt(tmp_path, source, damage):
     assert_cached(cache, source)
 
 
-def rewritten(path, **changes):
-    """Write an entry anew, sound as an archive, with other arrays or facts."""
-    with np.load(path) as entry:
-        arrays = dict(entry)
-    np.savez_compressed(path, **{**arrays, **changes})
+def rewritten(path, pixels=None, **changes):
+    """Write an entry anew, well-formed, with other pixels or another head."""
+    head, _, old = path.read_bytes().partition(b'\n')
+    head = json.dumps({**json.loads(head), **changes}).encode()
+    path.write_bytes(head + b'\n' + (old if pixels is None else pixels.tobytes()))
 
 
 def another_image(path):
@@ -103,8 +103,7 @@ def another_image(path):
 
 
 def other_facts(path):
-    with np.load(path) as entry:
-        facts = json.loads(str(entry['facts']))
+    facts = json.loads(json.loads(path.read_bytes().partition(b'\n')[0])['facts'])
     rewritten(path, facts=json.dumps(dict(facts, crop='none')))
 
 
@@ -112,12 +111,13 @@ def other_facts(path):
     another_image, other_facts,
     lambda path: rewritten(path, pixels=PIXELS ^ (np.arange(200) == 77)),
     lambda path: rewritten(path, pixels=PIXELS.astype(np.float64)),
-    lambda path: rewritten(path, pixels=PIXELS.view(np.int16)),
-    lambda path: rewritten(path, pixels=PIXELS.reshape(200, 300)),
+    lambda path: rewritten(path, pixels=PIXELS[:-1]),
+    lambda path: rewritten(path, shape=[200, 300]),
+    lambda path: rewritten(path, shape=[2**40, 2**40]),
     lambda path: rewritten(path, facts='[]'),
     lambda path: rewritten(path, checksum='x'),
-], ids=['of another image', 'facts', 'one column', 'dtype', 'sign', 'shape', 'list',
-        'no number'])
+], ids=['of another image', 'facts', 'one column', 'dtype', 'rows', 'shape', 'huge',
+        'list', 'no number'])
 def test_wrong_entries_that_are_well_formed_are_rebuilt(tmp_path, source, change):
     cache = PixelCache(tmp_path / 'cache')
     cache.get(source, make)
@@ -183,3 +183,56 @@ def test_two_processes_fill_it_at_once(tmp_path, source):
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     assert not list((tmp_path / 'cache').rglob('*.tmp'))
+
+
+class TestRecall:
+    """What is found in images is kept beside their pixels."""
+    FOUND = dict(x=1 / 3, name='nipple', line=[[0.1, 2.5], None])
+
+    @pytest.fixture
+    def sources(self, tmp_path, source):
+        other = tmp_path / 'b.dcm'
+        other.write_bytes(b'another')
+        return [source, other]
+
+    def recall(self, tmp_path, sources, key='a', make=forbidden):
+        return PixelCache(tmp_path / 'cache').recall(sources, key, make)
+
+    def test_it_is_found_once(self, tmp_path, sources):
+        first = self.recall(tmp_path, sources, make=lambda: self.FOUND)
+        assert first == self.recall(tmp_path, sources) == self.FOUND
+
+    def test_nothing_found_is_kept_too(self, tmp_path, sources):
+        self.recall(tmp_path, sources, make=lambda: None)
+        assert self.recall(tmp_path, sources) is None
+
+    @pytest.mark.parametrize('number', [0, 1])
+    def test_a_changed_source_is_looked_at_again(self, tmp_path, sources, number):
+        self.recall(tmp_path, sources, make=lambda: self.FOUND)
+        os.utime(sources[number], ns=(1, 1))
+        assert self.recall(tmp_path, sources, make=lambda: 5) == 5
+
+    def test_keys_and_orders_do_not_mix(self, tmp_path, sources):
+        self.recall(tmp_path, sources, make=lambda: self.FOUND)
+        assert self.recall(tmp_path, sources, 'b', lambda: 1) == 1
+        assert self.recall(tmp_path, sources[::-1], make=lambda: 2) == 2
+        assert self.recall(tmp_path, sources[:1], make=lambda: 3) == 3
+
+    @pytest.mark.parametrize('damage', [
+        truncate, lambda path: path.write_bytes(b''),
+        lambda path: path.write_bytes(b'[]'),
+        lambda path: path.write_text(path.read_text().replace('0.1', '0.2')),
+    ], ids=['truncated', 'empty', 'list', 'a digit'])
+    def test_damaged_entries_are_rebuilt(self, tmp_path, sources, damage):
+        self.recall(tmp_path, sources, make=lambda: self.FOUND)
+        path, = (tmp_path / 'cache').rglob('*.json')
+        damage(path)
+        cache = PixelCache(tmp_path / 'cache')
+        assert cache.recall(sources, 'a', lambda: self.FOUND) == self.FOUND
+        assert cache.damaged == 1
+        assert self.recall(tmp_path, sources) == self.FOUND
+
+    def test_a_folder_that_cannot_be_written_is_no_obstacle(self, tmp_path, sources):
+        (tmp_path / 'cache').write_text('a file where the folder should be')
+        for found in (1, 2):
+            assert self.recall(tmp_path, sources, make=lambda: found) == found

@@ -6,7 +6,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy import CanonicalFrame, transform_boxes, transform_points
+from mammo_plugins.anatomy import (CanonicalFrame, Nipple, transform_boxes,
+                                   transform_points)
 from mammo_plugins.datasets.transforms import registration, synthesis
 from mammo_plugins.registry import DATASETS, TRANSFORMS
 from mammo_plugins.structures import AnnotationError
@@ -233,11 +234,11 @@ def test_nipples_on_the_skin_line_have_to_be_sure(dataset, opposite, monkeypatch
     true = {id(view['img']): transform_points(
         view['nipple'], view['homography_matrix']) for view in benign['views'].values()}
     for view in benign['views'].values():
-        view['nipple_source'] = 'contour'
+        view.update(nipple_source='contour', pixel_cache=None)
     for sure, together in ((0.49, False), (0.51, True)):
         monkeypatch.setattr(
-            registration, 'locate_nipple', lambda image, view, least:
-            true[id(image)] if sure >= least else None)
+            registration, 'find_nipple', lambda image, view:
+            Nipple(*true[id(image)], sure, True))
         step._places._nipples.clear()
         facts = step.synthesize(copy.deepcopy(benign, dict(
             (id(v['img']), v['img']) for v in benign['views'].values())), malignant,

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from mammo_plugins.anatomy import CanonicalFrame, register_contralateral
 from mammo_plugins.models import ExamSegmentor, NaFVNet
+from mammo_plugins.models.classifiers.nafv_net import _enlarged
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -73,8 +74,7 @@ def exams(masses=('RCC', 'RMLO'), annotated=(), positive=(), label=1, num=2):
                     canonical_frame=FRAME.to_dict(),
                     gt_label=int(view in positive)),
                 gt_sem_seg=PixelData(sem_seg=truth),
-                contralateral_maps=torch.from_numpy(
-                    np.stack(registration.pixel_maps())))})
+                contralateral_maps=torch.from_numpy(registration.coarse_maps()))})
         sample.gt_label = torch.tensor([label])
         samples.append(sample)
     return inputs, samples
@@ -93,7 +93,8 @@ def test_what_the_classifier_sees():
         ours, theirs = (inputs[f'CEM-LE {side}{projection}'][1, 0].numpy()
                         for side in 'RL')
         # a box of noise has no skin line: both lie as they are
-        maps = samples[1].get(f'CEM-LE L{projection}').contralateral_maps
+        maps = _enlarged(
+            samples[1].get(f'CEM-LE L{projection}').contralateral_maps, SIZE)
         np.testing.assert_allclose(maps, np.indices(SIZE)[::-1], atol=0.04)
         weights = position_mask(mass)
         for name, expected in (

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.special import expit
 
-from mammo_plugins.phantom.anatomy import GlandVolume, blend, splat
+from mammo_plugins.phantom.anatomy import (GlandVolume, blend, build_gland,
+                                           shared_fields, splat)
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.geometry import sample_geometry, sample_shape
 
@@ -71,3 +73,30 @@ def test_blend_has_the_stated_correlation():
     mixed = blend(a, b, 0.8)[0]
     assert np.corrcoef(a[0], mixed)[0, 1] == pytest.approx(0.8, abs=0.01)
     assert mixed.std() == pytest.approx(1, abs=0.01)
+
+
+def test_gland_has_the_bytes_of_the_plain_formula():
+    """Worked out everywhere at once; data sets made before must come out the same."""
+    rng = np.random.default_rng(8)
+    shape = sample_shape(rng, CONFIG)
+    fields = shared_fields(rng, CONFIG, shape)
+    gland = build_gland(fields, CONFIG, shape, 0.4, 0.3)
+    voxel = gland.voxel_mm
+    z, x, y = (((np.arange(n) - middle) * voxel).astype(np.float32).reshape(
+        [-1 if k == axis else 1 for k in range(3)]) for axis, (n, middle) in enumerate(
+            (n, -0.5 if axis == 1 else 0.5 * (n - 1))
+            for axis, n in enumerate(fields[0].shape)))
+    envelope = np.maximum(shape.gland_envelope(x), 1).astype(np.float32)
+    radial = (y**2 + z**2) / envelope**2
+    score = fields[0] + (1.6 * (1 - radial) - 1.6 * np.exp(-x / 13)
+                         + (0.3 / shape.gland_radius) * (y + z))
+    limit = np.quantile(score[::3, ::3, ::3][radial[::3, ::3, ::3] < 1], 0.6)
+    septa = np.exp(-(fields[1] / np.float32(0.16))**2)
+    fade = np.clip((1.15 + 0.3 * fields[0] - radial) * 4, 0, 1)
+    fade *= np.clip((1.28 - radial) * 6, 0, 1)
+    plain = expit((score - limit) * np.float32(8))
+    plain *= 0.45 + 0.55 * expit(1.5 * fields[0])
+    plain = plain * (0.8 + 0.2 * septa) + 0.28 * septa * (1 - plain)
+    plain = (plain * fade).astype(np.float32)
+    assert gland.share.tobytes() == plain.tobytes()
+    assert 0.1 < (plain > 0).mean() < 0.9

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -84,3 +89,21 @@ def test_mask_and_box_of_a_known_path():
     assert mask.sum() == 15
     assert mask_box(mask) == (4, 3, 9, 6)
     assert not mass_mask(np.zeros((4, 4), np.float32)).any()
+
+
+def test_sampling_takes_one_thread_whatever_the_environment():
+    """Other threads' time is the process's, but not this thread's."""
+    program = '''
+import time
+import numpy as np
+from mammo_plugins.phantom.masses import spiculated_mass
+rng = np.random.default_rng(0)
+process, thread = time.process_time(), time.thread_time()
+for _ in range(4):
+    spiculated_mass(rng, np.zeros(3), 22., 0.8, 0.8)
+print((time.process_time() - process) / (time.thread_time() - thread))'''
+    done = subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, check=True,
+        env=dict(os.environ, OMP_NUM_THREADS='4', OPENBLAS_NUM_THREADS='4',
+                 PYTHONPATH=str(Path(__file__).parents[2])))
+    assert float(done.stdout) < 1.05

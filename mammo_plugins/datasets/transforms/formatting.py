@@ -27,8 +27,9 @@ class PackExamInputs(PackDetInputs):
     ``meta_keys``: ``nipple``, (x, y) in pixels of the network's input or ``None``;
     ``fingerprint`` (int), equal for equal pixels; ``gt_label`` (int or ``None``) where
     the data set has classes; ``clean_img``, (1, H, W), of a view into which
-    lesions were inserted; ``contralateral_maps``, (2, H, W), of a registered view, the
-    columns and rows of the other side's image that its pixels come from;
+    lesions were inserted; ``contralateral_maps``, (2, h, w), of a registered view, the
+    columns and rows of the other side's image that its pixels come from, at a few
+    points (:meth:`~mammo_plugins.anatomy.Registration.coarse_maps`);
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
@@ -74,8 +75,9 @@ class PackExamInputs(PackDetInputs):
                 packed['data_samples'].clean_img = torch.from_numpy(
                     np.ascontiguousarray(view['clean_img']))[None]
             if 'contralateral' in view:
+                # the maps of all pixels take eight times the image
                 packed['data_samples'].contralateral_maps = torch.from_numpy(
-                    np.stack(view['contralateral'].pixel_maps()))
+                    view['contralateral'].coarse_maps())
             sample.set_data({name: packed['data_samples']})
         if 'gt_label' in results:
             sample.gt_label = torch.tensor([results['gt_label']])

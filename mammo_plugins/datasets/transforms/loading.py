@@ -18,6 +18,7 @@ from mammo_plugins.structures import (AnnotationError, mask_to_segmentation,
 
 from .views import SelectView
 
+_ROWS = 32  # that many at a time stay in the processor's cache
 _LEAST_MARGIN = 8  # pixels that the first layers of a network see around the skin
 
 
@@ -69,6 +70,7 @@ class LoadMammogram(BaseTransform):
     - img_shape, ori_shape (tuple[int]): (H, W) of the canonical image
     - canonical_frame (dict): :class:`~mammo_plugins.anatomy.CanonicalFrame`
     - homography_matrix (np.ndarray): (3, 3) from file to canonical pixels
+    - pixel_cache (PixelCache, optional): for what later steps find in the image
 
     Args:
         cache_dir (str, optional): Folder of the 16-bit pixel cache. Defaults to
@@ -113,8 +115,11 @@ class LoadMammogram(BaseTransform):
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)
         frame = replace(frame, warnings=tuple(map(tuple, mammogram.warnings)))
-        image = np.rint(frame.image_to_canonical(pixels) * FULL_SCALE)
-        return image.astype(np.uint16), frame.to_dict()
+        levels = frame.image_to_canonical(pixels)
+        image = np.empty(levels.shape, np.uint16)
+        for top in range(0, len(levels), _ROWS):
+            image[top:top + _ROWS] = np.rint(levels[top:top + _ROWS] * FULL_SCALE)
+        return image, frame.to_dict()
 
     def load(self,
              path: str,
@@ -140,7 +145,7 @@ class LoadMammogram(BaseTransform):
             image, facts = self.cache.get(
                 path, lambda: self._read(path, laterality, view),
                 key=self._key(laterality, view))
-        return (image.astype(np.float32) / FULL_SCALE,
+        return (np.divide(image, np.float32(FULL_SCALE), dtype=np.float32),
                 CanonicalFrame.from_dict(facts))
 
     def _key(self, laterality: Optional[str], view: Optional[str]) -> str:
@@ -177,6 +182,7 @@ class LoadMammogram(BaseTransform):
         results['img_shape'] = results['ori_shape'] = image.shape
         results['canonical_frame'] = frame.to_dict()
         results['homography_matrix'] = frame.matrix.astype(np.float32)
+        results['pixel_cache'] = self.cache
         if 'instances' in results:
             results['instances'] = self._map_instances(results['instances'], frame)
         return results

@@ -1,5 +1,6 @@
 """Nipples and the registration of the other breast, in a pipeline."""
-from typing import Any, Callable, Dict, Optional, Tuple
+from dataclasses import asdict
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
-from mammo_plugins.anatomy import (BreastContour, Registration, locate_nipple,
+from mammo_plugins.anatomy import (BreastContour, Registration, find_nipple,
                                    register_contralateral, transform_points)
 from mammo_plugins.anatomy.nipple import SURE
 from mammo_plugins.registry import TRANSFORMS
@@ -16,7 +17,24 @@ from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from .random_geometry import refusal, was_moved
 
 _POINTS_A_SIDE = 8  # of a box, enough for the bend of a warp
-_MOST_KEPT = 4096  # contours, and registrations: 7 and 3 KB each
+
+
+def recalled(views: Sequence[dict], what: str, make: Callable[[], Any]) -> Any:
+    """Return what was found in views before, from the pixel cache, or find it.
+
+    Args:
+        views (Sequence[dict]): With ``img``, ``img_path``, ``homography_matrix`` and
+            the ``pixel_cache`` of ``LoadMammogram``; without one nothing is kept.
+        what (str): What it is, and what it depends on beside the images as they were
+            loaded, resized and turned.
+        make (callable): Finds it; returns what JSON holds as it is.
+    """
+    cache = views[0].get('pixel_cache')
+    if cache is None:
+        return make()
+    state = [(view['img'].shape, np.asarray(view['homography_matrix']).tolist())
+             for view in views]
+    return cache.recall([view['img_path'] for view in views], f'{what} {state}', make)
 
 
 def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
@@ -75,8 +93,9 @@ def trusted_nipple(results: dict) -> Optional[Tuple[float, float]]:
 class LocateNipple(BaseTransform):
     """Find the nipple of a view where the annotation has none.
 
-    By :func:`~mammo_plugins.anatomy.locate_nipple`, on the image as it is, so it
-    comes before flips. ``tools/locate_nipples.py`` writes those of a trained
+    By :func:`~mammo_plugins.anatomy.find_nipple`, on the image as it is, so it
+    comes before flips; once, where ``LoadMammogram`` has a pixel cache, which keeps
+    it. ``tools/locate_nipples.py`` writes those of a trained
     detector into an annotation file once and for all.
 
     Required Keys:
@@ -101,34 +120,28 @@ class LocateNipple(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Fill a missing nipple."""
         if results.get('nipple') is None:
-            found = locate_nipple(results['img'], results.get('view'),
-                                  self.least_confidence)
-            if found is not None:
+            found = recalled([results], f'nipple {results.get("view")}',
+                             lambda: self._find(results))
+            if found is not None and found['confidence'] >= self.least_confidence:
                 inverse = np.linalg.inv(results['homography_matrix'])
-                results['nipple'] = tuple(
-                    transform_points(found, inverse).tolist())
+                results['nipple'] = tuple(transform_points(
+                    (found['x'], found['y']), inverse).tolist())
                 results['nipple_source'] = 'contour'
         return results
+
+    @staticmethod
+    def _find(results: dict) -> Optional[dict]:
+        found = find_nipple(results['img'], results.get('view'))
+        return None if found is None else {
+            name: float(value) for name, value in asdict(found).items()}
 
     def __repr__(self) -> str:
         return (f'{type(self).__name__}('
                 f'least_confidence={self.least_confidence})')
 
 
-def _kept(made: dict, key: tuple, make: Callable) -> Any:
-    """Return what was made for a key, or make it and drop the oldest beyond a limit.
-
-    Whatever the number of images, memory stays as it is.
-    """
-    if key not in made:
-        made[key] = make()
-        if len(made) > _MOST_KEPT:
-            del made[next(iter(made))]
-    return made[key]
-
-
 class _Registers(BaseTransform):
-    """What registers views; it keeps the last contours and registrations made.
+    """What registers views; contours and registrations are kept in the pixel cache.
 
     A breast that was flipped, cut or turned by chance is not what the contours are
     looked for in, and another one at each epoch: this is refused, by
@@ -138,14 +151,10 @@ class _Registers(BaseTransform):
     # whether the views may be moved afterwards, all alike
     shared_after = True
 
-    def __init__(self) -> None:
-        # on small images making them is most of the time of a sample
-        self._contours: Dict[tuple, BreastContour] = {}
-        self._registrations: Dict[tuple, Registration] = {}
-
-    def _contour(self, view: dict) -> BreastContour:
-        key = view['img_path'], view['img'].shape
-        return _kept(self._contours, key, lambda: BreastContour.of(view['img']))
+    @staticmethod
+    def _contour(view: dict) -> BreastContour:
+        return BreastContour.from_dict(recalled(
+            [view], 'contour', lambda: BreastContour.of(view['img']).to_dict()))
 
     def _register(self, main: dict, other: dict) -> Registration:
         """Register another view onto a main one.
@@ -158,11 +167,11 @@ class _Registers(BaseTransform):
             if what is not None:
                 raise ValueError(refusal(type(self).__name__, self, what))
         nipples = _landmark(main), _landmark(other)
-        key = tuple((view['img_path'], view['img'].shape) for view in (main, other))
-        return _kept(
-            self._registrations, (key, nipples), lambda: register_contralateral(
+        return Registration.from_dict(recalled(
+            [main, other], f'registration {nipples} {main.get("view")}',
+            lambda: register_contralateral(
                 main['img'], other['img'], *nipples, main.get('view'),
-                (self._contour(main), self._contour(other))))
+                (self._contour(main), self._contour(other))).to_dict()))
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
@@ -195,7 +204,6 @@ class RegisterSides(_Registers):
     shared_after = False
 
     def __init__(self, modality: Optional[str] = None) -> None:
-        super().__init__()
         self.modality = modality
 
     def transform(self, results: dict) -> dict:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mammo_plugins.anatomy import opencv_affine
+from mammo_plugins.anatomy.registration import map_step
 from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
                                              StagedModel, ViewBatch)
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
@@ -295,8 +296,8 @@ class NaFVNet(StagedModel, MultiViewModel):
                                  'pipeline needs RegisterSides (modality '
                                  f'{self.modality})')
         # padding comes from outside
-        return torch.stack([_to_shape(view.contralateral_maps, shape, value=-2.)
-                            for view in views])
+        return torch.stack([_to_shape(_enlarged(view.contralateral_maps, view.img_shape),
+                                      shape, value=-2.) for view in views])
 
     def _misaligned(self, masses: Tensor, seeds: List[int]) -> Tensor:
         """Move masses a little, each drawn for by the seed of its image."""
@@ -357,6 +358,15 @@ class NaFVNet(StagedModel, MultiViewModel):
 def _file_size(view: DetDataSample) -> Tuple[int, int]:
     frame = view.canonical_frame
     return frame['source_width'], frame['source_height']
+
+
+def _enlarged(maps: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return maps of all pixels from ``Registration.coarse_maps``, (2, H, W)."""
+    height, width = shape[:2]
+    size = [1 + map_step((height, width)) * (count - 1) for count in maps.shape[1:]]
+    maps = F.interpolate(maps[None].float(), size, mode='bilinear',
+                         align_corners=True)[0, :, :height, :width]
+    return torch.stack([maps[0].clamp(min=0), maps[1]])
 
 
 def _to_shape(image: Tensor, shape: Sequence[int], value: float = 0.) -> Tensor:

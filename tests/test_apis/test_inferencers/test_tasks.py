@@ -222,5 +222,5 @@ def test_no_annotation_file_is_written(checkpoint, phantom_root, monkeypatch):
     monkeypatch.setattr(inferencer, 'preprocess', remembering)
     monkeypatch.setattr(inferencer, 'forward', looking)
     inferencer(phantom_root / 'dicom/phantom_0001')
-    assert seen == [{'.npz'}]
+    assert seen == [{'.u16'}]
     assert not exams[0].loader.cache.folder.exists()
