@@ -5,6 +5,7 @@ from collections import OrderedDict
 from unittest.mock import MagicMock
 
 import pytest
+import torch
 from mmengine import registry as roots
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
@@ -27,6 +28,8 @@ ARGUMENTS = {
     'BiDualNet': dict(
         backbone=dict(type='mammo.SiameseResNet', depth=18),
         decode_head=dict(type='mammo.ASPPHead', in_channels=4)),
+    'BFloat16OptimWrapper': dict(
+        optimizer=torch.optim.SGD([torch.zeros(1)], lr=0.)),
     'BlendingGAN': dict(
         generator=dict(type='mammo.UNetGenerator', base_channels=8),
         discriminator=dict(type='mammo.PatchDiscriminator')),
