@@ -1,5 +1,6 @@
 """Every config of NaFV-Net builds, learns in both stages and predicts."""
 import copy
+
 import numpy as np
 import pytest
 import torch
