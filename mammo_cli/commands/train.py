@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     import mammo_plugins.apis.config_checks as checks
     from mammo_plugins.apis.acceleration import accelerate
     from mammo_plugins.apis.config_loading import ConfigError
+    from mammo_plugins.apis.image_sizes import warn_of_sizes
     from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
     from mammo_plugins.apis.work_dir import begin_training
     from mammo_plugins.engine.checkpoint import require_file
@@ -80,6 +81,7 @@ def run(args: argparse.Namespace) -> None:
         checks.check_outlines(cfg)
         checks.check_out_of_fold(cfg)
         checks.warn_of_schedule(cfg)
+        warn_of_sizes(cfg)
         checks.warn_of_shared_parts(cfg, ['val'])
         runner = Runner.from_cfg(cfg)
         checks.check_batches(runner)

@@ -1,0 +1,40 @@
+"""Images that a run resizes in several ways, by mistake."""
+import sys
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
+
+from mmengine.config import Config
+
+from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
+from mammo_plugins.registry import type_name
+
+_SIZES = ('max_height', 'max_width')
+
+
+def _resizes(node: Any) -> Iterator[Tuple[Any, ...]]:
+    """Yield the sizes of all ``ResizeWithin`` of a pipeline or a part of one."""
+    if type_name(node) == 'ResizeWithin':
+        yield tuple(node.get(key) for key in _SIZES)
+    elif isinstance(node, (Mapping, list, tuple)):
+        for child in node.values() if isinstance(node, Mapping) else node:
+            yield from _resizes(child)
+
+
+def warn_of_sizes(cfg: Config) -> None:
+    """Say when parts of a run see images at different scales.
+
+    A size that a child config sets for one part reaches neither the others nor a stage
+    with a pipeline of its own.
+
+    Args:
+        cfg (Config): The config of a training.
+    """
+    places: Dict[Tuple[Any, ...], List[str]] = {}
+    for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
+        for place, dataset in innermost_datasets(f'{field}.dataset', loader['dataset']):
+            for size in set(_resizes(dataset.get('pipeline'))):
+                places.setdefault(size, []).append(place)
+    if len(places) > 1:
+        said = '; '.join(f'{height} x {width} in {", ".join(where)}'
+                         for (height, width), where in places.items())
+        print(f'warning: images are resized within different sizes (ResizeWithin): '
+              f'{said}; set {" and ".join(_SIZES)} in each', file=sys.stderr)
