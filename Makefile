@@ -5,7 +5,7 @@
 # make fuzz         runs many altered inputs through what reads them
 # make wheelhouse   collects wheels for a machine without a network:
 #                   make wheelhouse PYTHON_VERSION=3.12 PLATFORM=manylinux_2_28_x86_64
-# All but the last make .venv on first use; a second run installs nothing.
+# The first three and fuzz make .venv on first use; a second run installs nothing.
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3.10 python3.14,\
 	$(shell command -v $(p) 2>/dev/null)) python3)
@@ -32,7 +32,7 @@ fuzz: install
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzzing $(FUZZ)
 
 wheelhouse:
-	$(PYTHON) mammo_plugins/wheelhouse.py --out $(WHEELHOUSE) --project . \
+	$(PYTHON) tools/misc/wheelhouse.py --out $(WHEELHOUSE) --project . \
 		$(if $(PYTHON_VERSION),--python-version $(PYTHON_VERSION)) \
 		$(if $(PLATFORM),--platform $(PLATFORM)) $(if $(WITHOUT),--without $(WITHOUT))
 

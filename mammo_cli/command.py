@@ -95,6 +95,8 @@ class Command:
             value = getattr(args, name, None)
             if isinstance(value, str):
                 setattr(args, name, _found(value))
+            elif name == 'configs':
+                value[:] = map(_found, value)
             elif value and isinstance(value[0], str):
                 value[0] = _found(value[0])
             else:  # an option that was given several times

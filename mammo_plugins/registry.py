@@ -81,7 +81,8 @@ METRICS = _child(roots.METRICS, 'mammo_plugins.evaluation.metrics')
 MODELS = _child(roots.MODELS, 'mammo_plugins.models')
 MODEL_WRAPPERS = _child(roots.MODEL_WRAPPERS)
 OPTIMIZERS = _child(roots.OPTIMIZERS)
-OPTIM_WRAPPERS = _child(roots.OPTIM_WRAPPERS)
+OPTIM_WRAPPERS = _child(
+    roots.OPTIM_WRAPPERS, 'mammo_plugins.engine.optimizers')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
     roots.OPTIM_WRAPPER_CONSTRUCTORS, 'mammo_plugins.engine.optimizers')
 PARAM_SCHEDULERS = _child(roots.PARAM_SCHEDULERS)

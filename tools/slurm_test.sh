@@ -5,7 +5,7 @@
 set -euo pipefail
 if [ $# -lt 4 ] || [ "$1" = --help ]; then
     sed -n '2,4s/^# //p' "$0"
-    echo 'Example: GPUS=8 tools/slurm_test.sh gpu mass configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/mass/epoch_12.pth'
+    echo 'Example: GPUS=8 tools/slurm_test.sh gpu mass configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/faster-rcnn_hrnetv2p-w48_ddsm/epoch_12.pth'
     [ "${1:-}" = --help ] && exit 0 || exit 2
 fi
 . "$(dirname "$0")/misc/slurm.sh"

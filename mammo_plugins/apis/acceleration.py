@@ -14,7 +14,9 @@ _WRAPPERS = dict(
     bf16=dict(type='mammo.BFloat16OptimWrapper'),
     fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
     fp32=dict(type='OptimWrapper'))
-_FUSED = ('SGD', 'Adam', 'AdamW')
+# PyTorch's fused SGD fails where a weight gets its first gradient late
+_FUSED = ('Adam', 'AdamW')
+_OF_LOOPS = ('fused', 'foreach', 'differentiable')  # they exclude each other
 
 
 def best_precision() -> str:
@@ -33,14 +35,14 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
     """Prepare a config for the machine that trains it.
 
     ``cfg.acceleration`` says how: ``precision``, and the arguments of
-    :class:`~mammo_plugins.engine.hooks.AccelerationHook`. On a GPU the optimisers are
+    :class:`~mammo_plugins.engine.hooks.AccelerationHook`. On a GPU, Adam and AdamW are
     PyTorch's fused ones.
 
     Args:
-        cfg (Config): Changed in place, with the number format that was chosen.
+        cfg (Config): Changed in place.
         precision (str, optional): One of :data:`PRECISIONS`, in place of the config's.
-            'auto' is :func:`best_precision`, and leaves alone a wrapper of another
-            type than ``OptimWrapper``.
+            'auto' is :func:`best_precision`, and leaves alone a wrapper of a type with
+            a number format of its own.
         compile (bool): Whether to compile, whatever the config says. Defaults to
             False.
 
@@ -62,7 +64,8 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
         wrapper.setdefault('type', 'OptimWrapper')
         kind = type_name(wrapper)
         if precision == 'auto':
-            if kind == 'OptimWrapper':
+            # the second is of a config that a training has written
+            if kind in ('OptimWrapper', 'BFloat16OptimWrapper'):
                 wrapper.update(_WRAPPERS[best_precision()])
         elif kind not in map(type_name, _WRAPPERS.values()):
             raise ConfigError(
@@ -72,9 +75,11 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
             for key in ('loss_scale', 'dtype'):
                 wrapper.pop(key, None)
             wrapper.update(_WRAPPERS[precision])
-        if on_gpu and wrapper.optimizer.get('type') in _FUSED:
-            wrapper.optimizer.setdefault('fused', True)
-    settings['precision'] = best_precision() if precision == 'auto' else precision
+        optimizer = wrapper.optimizer
+        if (on_gpu and type_name(optimizer) in _FUSED
+                and not any(key in optimizer for key in _OF_LOOPS)):
+            optimizer.fused = True
+    settings['precision'] = precision
     cfg.acceleration = settings
     hook = {key: value for key, value in settings.items() if key != 'precision'}
     # a config that a training has written has its own already

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import cv2
-import gdcm
 import numpy as np
 import pydicom
 from mmengine.config import Config
@@ -19,9 +18,9 @@ from mammo_plugins.registry import DATASETS
 
 # by name, of GDCM; what scanners and archives write most
 SYNTAXES = {
-    'uncompressed': gdcm.TransferSyntax.ExplicitVRLittleEndian,
-    'JPEG lossless': gdcm.TransferSyntax.JPEGLosslessProcess14_1,
-    'JPEG 2000 lossless': gdcm.TransferSyntax.JPEG2000Lossless,
+    'uncompressed': 'ExplicitVRLittleEndian',
+    'JPEG lossless': 'JPEGLosslessProcess14_1',
+    'JPEG 2000 lossless': 'JPEG2000Lossless',
 }
 _PICTURES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.pgm')
 
@@ -51,23 +50,25 @@ def with_cache(step, folder: str):
     return step
 
 
-def recoded(path: Path, syntax: int, folder: Path) -> Path:
+def recoded(path: Path, syntax: str, folder: Path) -> Path:
     """Write a DICOM file in another transfer syntax, pixels and header as they are.
 
     Args:
         path (Path): The file.
-        syntax (int): One of ``SYNTAXES``.
+        syntax (str): One of ``SYNTAXES``.
         folder (Path): Where to.
 
     Raises:
         ValueError: If it cannot be.
     """
+    import gdcm  # decoders are checked one by one, this is needed here alone
     with tempfile.NamedTemporaryFile(dir=folder, suffix='.dcm', delete=False) as file:
         target = Path(file.name)
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetTransferSyntax(
+        gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
     writer = gdcm.ImageWriter()
     writer.SetFileName(str(target))
     done = reader.Read()

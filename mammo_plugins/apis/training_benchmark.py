@@ -205,16 +205,18 @@ def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     seconds, losses = [], []
-    for batch in batches:
-        batch = copy.deepcopy(batch)
-        _wait(device)
-        start = time.perf_counter()
-        values = model.train_step(batch, learns.optim_wrapper)
-        _wait(device)
-        seconds.append(time.perf_counter() - start)
-        losses.append(values['loss'].item())
-    if hook:
-        hook.after_train_epoch(learns)
+    try:
+        for batch in batches:
+            batch = copy.deepcopy(batch)
+            _wait(device)
+            start = time.perf_counter()
+            values = model.train_step(batch, learns.optim_wrapper)
+            _wait(device)
+            seconds.append(time.perf_counter() - start)
+            losses.append(values['loss'].item())
+    finally:
+        if hook:
+            hook.after_train_epoch(learns)
     memory = torch.cuda.max_memory_reserved(device) if on_gpu else 0
     return Step(float(np.median(seconds[WARM_UP:])), seconds[0], memory, losses)
 
@@ -271,7 +273,7 @@ def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: s
     for way in made:
         try:
             step = measure(cfg, way, batches, device, stage)
-        except (RuntimeError, AssertionError) as error:  # out of memory is one
+        except (RuntimeError, AssertionError, TypeError) as error:  # also of memory
             results[way.name] = None
             show(f'  {way.name:16s} failed: {str(error).splitlines()[0][:90]}')
         else:

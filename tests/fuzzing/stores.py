@@ -59,6 +59,22 @@ def altered_json(rng: np.random.Generator, text: str) -> str:
     return json.dumps(data)
 
 
+def altered_entry(rng: np.random.Generator, path: Path) -> None:
+    """Write an entry of the pixel cache anew, with something else in it."""
+    head, _, pixels = path.read_bytes().partition(b'\n')
+    kind = rng.integers(4)
+    if kind < 2:
+        try:
+            head = altered_json(rng, head.decode()).encode()
+        except ValueError:
+            head = b'[' * 100_000
+    elif kind == 2:
+        pixels = pixels[:rng.integers(len(pixels))] + bytes(rng.integers(3))
+    else:
+        pixels = pixels[::-1]
+    path.write_bytes(head + b'\n' + pixels)
+
+
 def altered_archive(rng: np.random.Generator, path: Path) -> None:
     """Write an ``.npz`` anew, sound as an archive, with something else in it."""
     with np.load(path) as file:
@@ -155,7 +171,7 @@ class Archives(Fuzzer):
         if way == 'bytes':
             path.write_bytes(damaged_bytes(rng, path.read_bytes()))
         elif way == 'rewritten':
-            altered_archive(rng, path)
+            (altered_entry if kind == 'cache' else altered_archive)(rng, path)
         elif way == 'hostile':
             hostile_archive(rng, path)
         else:

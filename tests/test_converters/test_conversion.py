@@ -258,7 +258,7 @@ def test_an_interrupted_run_leaves_no_json_and_is_gone_on_with(
     views[0].lesions.append(RawLesion('mass', box=(1, 1, 9, 9)))
     _, data = run(views, ALL, write=False)
     assert again == ['e2', 'e3', 'e0'] and len(data['train']['annotations']) == 1
-    for path in (tmp_path / 'cache').rglob('*.npz'):
+    for path in (tmp_path / 'cache').rglob('*.u16'):
         path.unlink()
     run(views, ALL, write=False)
     assert sorted(again[3:]) == ['e0', 'e1', 'e2', 'e3']

@@ -91,3 +91,11 @@ def test_a_gpu_keeps_what_a_cpu_keeps():
     of_cpu = grouped_nms(boxes, scores, valid, sizes, 0.7, 520)
     of_gpu = grouped_nms(boxes.cuda(), scores.cuda(), valid.cuda(), sizes, 0.7, 520)
     assert torch.equal(of_cpu, of_gpu.cpu())
+
+
+def test_an_overlap_of_the_threshold_is_kept():
+    """0.6 is greater in float32, in which mmcv compares, than in float64."""
+    boxes = torch.tensor([[[0., 0, 10, 1], [0, 0, 6, 1]]])
+    keep = grouped_nms(boxes, torch.tensor([[0.9, 0.8]]),
+                       torch.ones(1, 2, dtype=torch.bool), [2], 0.6, 2)
+    assert keep.all()

@@ -67,8 +67,18 @@ class AccelerationHook(Hook):
         if self.compile is not None:
             self._begin_compiled(model)
 
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Let the plain model validate, amid an epoch too."""
+        self.after_train_epoch(runner)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: Optional[dict] = None) -> None:
+        """Go on with the prepared model behind a validation amid an epoch."""
+        if self.compile is not None and not self._compiled:
+            self.before_train_epoch(runner)
+
     def after_train_epoch(self, runner: Runner) -> None:
-        """Let the plain model validate."""
+        """Leave the plain model."""
         torch.backends.cudnn.benchmark = self._chosen
         for module in self._compiled:
             module._compiled_call_impl = None
@@ -79,7 +89,7 @@ class AccelerationHook(Hook):
 
     def _begin_compiled(self, model: nn.Module) -> None:
         # few sizes, so that to try out the kernels for each pays
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark = not torch.backends.cudnn.deterministic
         for name, module in model.named_modules():
             if isinstance(module, ImgDataPreprocessor):
                 self._divisors[module] = module.pad_size_divisor

@@ -3,7 +3,6 @@ from contextlib import contextmanager
 from typing import Iterator
 
 import torch
-from mmengine.device import get_device
 from mmengine.optim import OptimWrapper
 from torch import nn
 
@@ -29,6 +28,6 @@ class BFloat16OptimWrapper(OptimWrapper):
         Args:
             model (nn.Module): The model in training.
         """
-        kind = get_device().partition(':')[0]
+        kind = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(kind, torch.bfloat16):
             yield

@@ -104,6 +104,8 @@ def grouped_nms(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: Sequence[in
         Tensor: (B, K) bool, the kept ones; among them the best ``most``, or all.
     """
     sizes = list(sizes)
+    # in which mmcv compares; the CPU's kernel would compare in float64
+    threshold = torch.tensor(threshold, dtype=torch.float32).item()
     # of no area, which neither suppresses nor is suppressed
     boxes = boxes.where(valid[..., None], 0)
     if boxes.is_cuda:

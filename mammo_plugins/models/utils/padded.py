@@ -10,7 +10,7 @@ from torch import Tensor
 
 def to_device(values: Sequence, like: Tensor,
               dtype: Optional[torch.dtype] = None) -> Tensor:
-    """Bring numbers of the host to a tensor's device, without waiting for it.
+    """Bring numbers of the host to a tensor's device, without waiting for its work.
 
     Args:
         values (Sequence): Numbers, or an array.
