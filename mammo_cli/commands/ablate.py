@@ -19,6 +19,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--tables-only', action='store_true',
         help='write the tables of what is there, and train nothing')
+    arguments.add_argument(
+        '--update-docs', action='store_true',
+        help="write the tables into the config's document (default: tables.md in its "
+        'work dir)')
 
 
 def run(args: argparse.Namespace) -> None:
@@ -30,19 +34,20 @@ def run(args: argparse.Namespace) -> None:
         cfg = load_config(args.config)
         seeds = args.seeds or list(cfg.seeds)
         runs = plan(cfg, seeds, args.rows)
-        read_document(cfg)  # before hours of work
+        if args.update_docs:
+            read_document(cfg)  # before hours of work
         if not args.tables_only:
             train_all(runs, cfg, args.jobs)
         write_tables(cfg, plan(cfg, seeds, None), seeds,
                      f'python tools/analysis_tools/ablate.py {args.config} '
                      f'--jobs {args.jobs}' + ''.join(
                          f' --seeds {" ".join(map(str, seeds))}'
-                         if args.seeds else ''))
+                         if args.seeds else ''), args.update_docs)
 
 
 COMMAND = Command(
     'tools/analysis_tools/ablate.py',
     'Train and test the rows of an ablation on phantom exams, for several '
-    'seeds, and write its tables between the marks of its document. What is '
+    'seeds, and write its tables. What is '
     'done is not done again; an interrupted run is gone on with.',
     '{command} configs/momminet/ablation.py --jobs 2', add_arguments, run)

@@ -87,16 +87,18 @@ def _difference(found: Optional[List[dict]], reference: Optional[List[dict]],
                            digits=digits)
 
 
-def plot(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
-    """Draw the curves of one figure; return the lines that show it."""
+def plot(cfg: Config, spec: Config, seeds: List[int], page: Path) -> List[str]:
+    """Draw the curves of one figure; return the lines that show it on a page."""
     curves = {}
     for title, rows in spec.curves.items():
         draws = [draws_of(results(cfg, row, seeds), spec.column) for row in rows]
         if None in draws:
             return [f'({spec.title}: not run)', '']
         curves[title] = [mean_over_seeds(*draw) for draw in draws]
-    plot_curves(spec.x, curves, ROOT / spec.out, spec.x_title, spec.y_title)
-    shown = os.path.relpath(spec.out, Path(cfg.document).parent)
+    out = (ROOT / spec.out if page == ROOT / cfg.document
+           else page.with_name(Path(spec.out).name))
+    plot_curves(spec.x, curves, out, spec.x_title, spec.y_title)
+    shown = os.path.relpath(out, page.parent)
     return [f'![{spec.title}]({shown})', '', f'*{spec.title}*', '']
 
 
@@ -117,11 +119,10 @@ def read_document(cfg: Config) -> Tuple[str, str]:
 
 
 def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
-                 command: str) -> None:
-    """Put the tables between the marks of the document.
+                 command: str, update_docs: bool = False) -> None:
+    """Write the tables to ``tables.md`` of the work dir, or into the document.
 
-    Where a row of them is not there, the document keeps what it has, and the tables are
-    written to ``tables.md`` of the work dir.
+    Where a row of them is not there, the document keeps what it has.
 
     Args:
         cfg (Config): The ablation.
@@ -129,7 +130,17 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
         seeds (list[int]): Their seeds.
         command (str): What made them; where rows are not there, those that are go
             with it.
+        update_docs (bool): Whether they go between the marks of the document, and figures
+            where the config says. Defaults to False.
     """
+    rows = {row for spec in cfg.tables for row in spec.rows}
+    rows |= {row for spec in cfg.get('plots', ()) for of in spec.curves.values()
+             for row in of}
+    missing = [row for row in cfg.rows
+               if row in rows and results(cfg, row, seeds) is None]
+    update = update_docs and not missing
+    if update:
+        command += ' --update-docs'
     made = ' '.join(phantom_words(cfg))
     there = [row for row in cfg.rows if results(cfg, row, seeds) is not None]
     if there != list(cfg.rows):
@@ -144,19 +155,15 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
     ]
     for spec in cfg.tables:
         lines += table(cfg, spec, seeds)
+    path = ROOT / cfg.document if update else Path(cfg.work_dir) / 'tables.md'
     for spec in cfg.get('plots', ()):
-        lines += plot(cfg, spec, seeds)
-    head, tail = read_document(cfg)
-    rows = {row for spec in cfg.tables for row in spec.rows}
-    rows |= {row for spec in cfg.get('plots', ()) for of in spec.curves.values()
-             for row in of}
-    missing = [row for row in cfg.rows
-               if row in rows and results(cfg, row, seeds) is None]
-    path = Path(cfg.work_dir) / 'tables.md' if missing else ROOT / cfg.document
+        lines += plot(cfg, spec, seeds, path)
+    text = '\n'.join(lines[2:])
+    if update:
+        head, tail = read_document(cfg)
+        text = head + '\n'.join(lines) + END + tail
     with atomic_path(path) as temporary:
-        temporary.write_text(
-            '\n'.join(lines[2:]) if missing else head + '\n'.join(lines) + END + tail,
-            encoding='utf-8')
-    print(f'tables: {path if missing else cfg.document}')
-    if missing:
+        temporary.write_text(text, encoding='utf-8')
+    print(f'tables: {cfg.document if update else path}')
+    if update_docs and missing:
         print(f'{cfg.document} is left as it is: {", ".join(missing)} not run')

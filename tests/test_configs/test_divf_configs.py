@@ -24,7 +24,7 @@ ABLATION = CONFIGS / 'divf/ablation.py'
 ALL = configs_of('divf')
 PAPER = [name for name in ALL if 'phantom' not in name]
 # of these the others differ in the data set alone
-RUN = [name for name in PAPER if 'cmmd' not in name]
+RUN = [name for name in PAPER if 'cmmd' not in name and 'rsna' not in name]
 ROWS = rows_of('divf')
 SMALL = dict(scale=(64, 96))
 

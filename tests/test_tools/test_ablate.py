@@ -73,7 +73,7 @@ def setup(tmp_path, monkeypatch):
 
 
 def run(config, *arguments):
-    main(['ablate', str(config), *arguments])
+    main(['ablate', str(config), '--update-docs', *arguments])
 
 
 TOOL = 'python tools/analysis_tools/ablate.py'
@@ -125,7 +125,7 @@ def test_what_is_done_is_not_done_again(setup, tmp_path):
     assert made_by(next(tmp_path.rglob('tables.md'))) == (
         f'{TOOL} {config} --jobs 1 --seeds 1 --rows one')
     run(config)
-    assert made_by(tmp_path / 'results.md') == f'{TOOL} {config} --jobs 1'
+    assert made_by(tmp_path / 'results.md') == f'{TOOL} {config} --jobs 1 --update-docs'
     assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
     before = len(calls)
     run(config)
@@ -287,3 +287,12 @@ def test_macro_f1_is_compared_at_thresholds_of_the_validation_part():
         # the last validation is of what is tested
         assert merged.train_cfg.val_interval >= merged.train_cfg.max_epochs
         assert 'save_best' not in merged.default_hooks.checkpoint
+
+
+def test_the_document_is_left_alone_by_default(setup, tmp_path):
+    config, _ = setup
+    before = (tmp_path / 'results.md').read_text()
+    main(['ablate', str(config)])
+    assert (tmp_path / 'results.md').read_text() == before
+    tables, = (tmp_path / 'work').rglob('tables.md')
+    assert '| Two views' in tables.read_text()
