@@ -1,6 +1,7 @@
 """Greedy non-maximum suppression in many groups of boxes at once."""
 from typing import List, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -105,7 +106,7 @@ def grouped_nms(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: Sequence[in
     """
     sizes = list(sizes)
     # in which mmcv compares; the CPU's kernel would compare in float64
-    threshold = torch.tensor(threshold, dtype=torch.float32).item()
+    threshold = float(np.float32(threshold))
     # of no area, which neither suppresses nor is suppressed
     boxes = boxes.where(valid[..., None], 0)
     if boxes.is_cuda:
