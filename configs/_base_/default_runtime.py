@@ -15,9 +15,11 @@ default_hooks = dict(
     finite=dict(type='FiniteHook'),
     pixel_size=dict(type='PixelSizeHook'),
     unreadable_images=dict(type='UnreadableImagesHook'),
-    evaluation_output=dict(type='EvaluationOutputHook'))
+    evaluation_output=dict(type='EvaluationOutputHook'),
+    acceleration=dict(type='AccelerationHook'))
 
-# how a training uses the machine; docs/how_to/faster_training.md
+# how a training uses the machine, docs/how_to/faster_training.md; the commands give it to
+# the hook
 acceleration = dict(precision='auto', compile=False, activation_checkpointing=False)
 
 env_cfg = dict(

@@ -75,17 +75,15 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
             for key in ('loss_scale', 'dtype'):
                 wrapper.pop(key, None)
             wrapper.update(_WRAPPERS[precision])
-        optimizer = wrapper.optimizer
+        optimizer = wrapper.get('optimizer') or {}  # where each stage has its own
         if (on_gpu and type_name(optimizer) in _FUSED
                 and not any(key in optimizer for key in _OF_LOOPS)):
             optimizer.fused = True
     settings['precision'] = precision
     cfg.acceleration = settings
     hook = {key: value for key, value in settings.items() if key != 'precision'}
-    # a config that a training has written has its own already
-    others = [each for each in cfg.get('custom_hooks') or ()
-              if type_name(each) != 'AccelerationHook']
-    cfg.custom_hooks = [*others, dict(hook, type='mammo.AccelerationHook')]
+    cfg.setdefault('default_hooks', {})
+    cfg.default_hooks.acceleration = dict(hook, type='mammo.AccelerationHook')
 
 
 def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
@@ -93,7 +91,7 @@ def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
     stages = cfg.train_cfg.get('stages') or {}
     own = [stage.optim_wrapper for stage in stages.values()
            if stage.get('optim_wrapper')]
-    for wrapper in [cfg.optim_wrapper, *own]:
+    for wrapper in filter(None, [cfg.get('optim_wrapper'), *own]):
         # several optimisers, each of a part of the model
         parts = [part for part in wrapper.values()
                  if isinstance(part, dict) and 'optimizer' in part]

@@ -23,7 +23,7 @@ def on_gpu(monkeypatch, bfloat16):
 
 
 def hooks(cfg):
-    return [hook for hook in cfg.custom_hooks if 'Acceleration' in hook.type]
+    return [hook for name, hook in cfg.default_hooks.items() if name == 'acceleration']
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='says what a CPU does')
@@ -104,3 +104,12 @@ def test_mistakes(cfg):
     cfg.acceleration = dict(precision='half')
     with pytest.raises(ConfigError, match="acceleration.precision: 'half'.*bf16"):
         accelerate(cfg)
+
+
+def test_stages_with_optimisers_of_their_own(monkeypatch):
+    on_gpu(monkeypatch, True)
+    cfg = Config.fromfile('configs/nafv/nafv-net_phantom.py')
+    accelerate(cfg)
+    for stage in cfg.train_cfg.stages.values():
+        assert stage.optim_wrapper.type == 'mammo.BFloat16OptimWrapper'
+        assert stage.optim_wrapper.optimizer.fused

@@ -56,6 +56,7 @@ def test_the_training_is_that_of_the_plain_model(settings):
     hook.before_train_epoch(runner)
     assert steps(runner) == pytest.approx(plain(), rel=1e-4)
     hook.after_train_epoch(runner)
+    assert all(weight.is_contiguous() for weight in runner.model.parameters())
 
 
 def test_channels_last():
@@ -74,7 +75,7 @@ def test_what_learns_is_compiled_for_training_alone():
 
     model = Net()
     model.neck.requires_grad_(False)
-    hook = AccelerationHook(compile=dict(backend=backend))
+    hook = AccelerationHook(channels_last=False, compile=dict(backend=backend))
     runner = runner_of(model)
     before = list(model.state_dict())
     hook.before_train_epoch(runner)
@@ -101,7 +102,7 @@ def test_what_learns_is_compiled_for_training_alone():
 def test_checkpointing_keeps_less():
     def kept(settings):
         runner = runner_of(Net())
-        AccelerationHook(**settings).before_train_epoch(runner)
+        AccelerationHook(channels_last=False, **settings).before_train_epoch(runner)
         sizes = []
         with torch.autograd.graph.saved_tensors_hooks(
                 lambda x: sizes.append(x.numel()) or x, lambda x: x):
@@ -126,6 +127,19 @@ def test_momenta_lie_as_their_weights():
         assert values['momentum_buffer'].stride() == weight.stride()
         assert torch.equal(values['momentum_buffer'], value)
     steps(other, 1)
+
+
+def test_a_validation_amid_an_epoch_is_of_the_plain_model():
+    runner = runner_of(Net())
+    hook = AccelerationHook()
+    hook.before_train_epoch(runner)
+    weight = runner.model.backbone[0].weight
+    assert not runner.model.backbone[1].conv1.weight.is_contiguous()
+    hook.before_val_epoch(runner)
+    assert runner.model.backbone[1].conv1.weight.is_contiguous()
+    hook.before_train_iter(runner, 5)
+    assert not runner.model.backbone[1].conv1.weight.is_contiguous()
+    assert runner.model.backbone[0].weight is weight
 
 
 def test_several_optimisers():

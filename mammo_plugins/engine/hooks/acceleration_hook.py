@@ -22,9 +22,8 @@ class AccelerationHook(Hook):
     epochs alone: validation, and predictions between stages, run the plain model.
 
     Args:
-        channels_last (bool, optional): Whether weights and features lie in memory
-            channel by channel, as a GPU's matrix units want them. Defaults to
-            ``None``, on a GPU.
+        channels_last (bool): Whether the channels of a pixel lie side by side in memory,
+            as a GPU's matrix units and a CPU's vector units want them. Defaults to True.
         compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
             that learn; a dict has its arguments. The first step takes minutes. Its mode
             'reduce-overhead', CUDA graphs, gave losses that are NaN where backbone and
@@ -37,7 +36,7 @@ class AccelerationHook(Hook):
     """
 
     def __init__(self,
-                 channels_last: Optional[bool] = None,
+                 channels_last: bool = True,
                  compile=False,
                  pad_to: int = 64,
                  activation_checkpointing: bool = False) -> None:
@@ -45,18 +44,19 @@ class AccelerationHook(Hook):
             raise ValueError(
                 'acceleration: compile and activation_checkpointing; expected one of '
                 'them, the compiler chooses by itself what it keeps')
-        on_gpu = torch.cuda.is_available()
-        self.channels_last = on_gpu if channels_last is None else channels_last
+        self.channels_last = channels_last
         self.compile = {} if compile is True else compile or None
         self.pad_to = pad_to
         self.activation_checkpointing = activation_checkpointing
         self._compiled: List[nn.Module] = []
         self._divisors: Dict[ImgDataPreprocessor, int] = {}
+        self._active = False
         self._chosen = torch.backends.cudnn.benchmark
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Prepare the parts that learn; in each stage these are others."""
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._active = True
+        model = _model_of(runner)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         align_optimizers(runner.optim_wrapper)
@@ -74,11 +74,14 @@ class AccelerationHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int,
                           data_batch: Optional[dict] = None) -> None:
         """Go on with the prepared model behind a validation amid an epoch."""
-        if self.compile is not None and not self._compiled:
+        if not self._active:
             self.before_train_epoch(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Leave the plain model."""
+        self._active = False
+        if self.channels_last:
+            _model_of(runner).to(memory_format=torch.contiguous_format)
         torch.backends.cudnn.benchmark = self._chosen
         for module in self._compiled:
             module._compiled_call_impl = None
@@ -98,6 +101,10 @@ class AccelerationHook(Hook):
                   and any(p.requires_grad for p in module.parameters())):
                 module.compile(**self.compile)
                 self._compiled.append(module)
+
+
+def _model_of(runner: Runner) -> nn.Module:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model
 
 
 def align_optimizers(wrapper) -> None:
