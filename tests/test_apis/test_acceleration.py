@@ -1,6 +1,9 @@
 """Number formats and kernels, by --precision and the config's ``acceleration``."""
+import re
+
 import pytest
 import torch
+from config_runs import CONFIGS
 from mmengine.config import Config
 
 from mammo_plugins.apis.acceleration import accelerate, best_precision
@@ -113,3 +116,12 @@ def test_stages_with_optimisers_of_their_own(monkeypatch):
     for stage in cfg.train_cfg.stages.values():
         assert stage.optim_wrapper.type == 'mammo.BFloat16OptimWrapper'
         assert stage.optim_wrapper.optimizer.fused
+
+
+@pytest.mark.parametrize('path', sorted(CONFIGS.rglob('*_phantom*.py')), ids=str)
+def test_every_optimiser_of_a_shipped_config_is_reached(path, monkeypatch):
+    on_gpu(monkeypatch, True)
+    cfg = Config.fromfile(path)
+    accelerate(cfg, 'bf16')
+    assert 'OptimWrapper' in cfg.pretty_text
+    assert not re.search(r"type='OptimWrapper'", cfg.pretty_text)
