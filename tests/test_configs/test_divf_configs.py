@@ -159,9 +159,9 @@ def test_stages_of_synthesis():
                      '-fourier': (True, False), '-soft-mask': (False, True)}
 
 
-@pytest.mark.parametrize('name', PAPER)
+@pytest.mark.parametrize('name', [name for name in PAPER if 'rsna' not in name])
 def test_nothing_is_selected_by_the_test_part(name):
-    """Neither data set has a val part in the paper."""
+    """Neither data set of the paper has a val part in it."""
     cfg = config(name)
     val, test = (cfg[f'{part}_dataloader'].dataset for part in ('val', 'test'))
     assert val == test and test.ann_file == 'annotations/test.json'
