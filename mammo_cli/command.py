@@ -35,8 +35,8 @@ class Command:
             may return an exit status. It imports ``mammo_plugins``, which takes seconds.
         check (callable): Ends with ``parser.error`` what the parser cannot refuse, and
             may complete the arguments. Defaults to accepting all.
-        configs (tuple[str]): Arguments that name configs; of a list its first item.
-            Defaults to ('config', ).
+        configs (tuple[str]): Arguments that name configs; of a list its first item, of
+            'configs' all. Defaults to ('config', ).
         before_example (str): What ``--help`` has above the example.
     """
     tool: str

@@ -3,6 +3,7 @@ import argparse
 import resource
 import time
 
+from mammo_cli.arguments import add_device
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 
@@ -13,7 +14,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file')
     add_size(arguments)
-    arguments.add_argument('--device')
+    add_device(arguments)
 
 
 def run(args: argparse.Namespace) -> None:

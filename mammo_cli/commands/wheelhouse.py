@@ -19,4 +19,4 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/misc/wheelhouse.py', wheelhouse.__doc__,
-    wheelhouse.EXAMPLE.removeprefix('example:\n  '), wheelhouse.add_arguments, run)
+    wheelhouse.EXAMPLE, wheelhouse.add_arguments, run)

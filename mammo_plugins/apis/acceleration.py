@@ -69,8 +69,8 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
                 wrapper.update(_WRAPPERS[best_precision()])
         elif kind not in map(type_name, _WRAPPERS.values()):
             raise ConfigError(
-                f'optim_wrapper.type: {wrapper.type} has a number format of its own; expected '
-                f'OptimWrapper with --precision {precision}')
+                f'optim_wrapper.type: {wrapper.type} has a number format of its own; '
+                f'expected OptimWrapper with --precision {precision}')
         else:
             for key in ('loss_scale', 'dtype'):
                 wrapper.pop(key, None)

@@ -1,22 +1,20 @@
 """Images that a run resizes in several ways, by mistake."""
 import sys
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 from mmengine.config import Config
 
+from mammo_plugins.datasets.pipeline import every_step
 from mammo_plugins.engine.data_configs import dataloaders, innermost_datasets
 from mammo_plugins.registry import type_name
 
 _SIZES = ('max_height', 'max_width')
 
 
-def _resizes(node: Any) -> Iterator[Tuple[Any, ...]]:
-    """Yield the sizes of all ``ResizeWithin`` of a pipeline or a part of one."""
-    if type_name(node) == 'ResizeWithin':
-        yield tuple(node.get(key) for key in _SIZES)
-    elif isinstance(node, (Mapping, list, tuple)):
-        for child in node.values() if isinstance(node, Mapping) else node:
-            yield from _resizes(child)
+def _resizes(pipeline: Any) -> Set[Tuple[Any, ...]]:
+    """Return the sizes of all ``ResizeWithin`` of a pipeline."""
+    return {tuple(step.get(key) for key in _SIZES) for step in every_step(pipeline)
+            if type_name(step) == 'ResizeWithin'}
 
 
 def warn_of_sizes(cfg: Config) -> None:
@@ -31,7 +29,7 @@ def warn_of_sizes(cfg: Config) -> None:
     places: Dict[Tuple[Any, ...], List[str]] = {}
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
         for place, dataset in innermost_datasets(f'{field}.dataset', loader['dataset']):
-            for size in set(_resizes(dataset.get('pipeline'))):
+            for size in _resizes(dataset.get('pipeline')):
                 places.setdefault(size, []).append(place)
     if len(places) > 1:
         said = '; '.join(f'{height} x {width} in {", ".join(where)}'

@@ -4,6 +4,7 @@ from typing import Any, Iterator, Tuple
 
 from mmengine.config import Config
 
+from mammo_plugins.datasets.pipeline import every_step
 from mammo_plugins.engine.data_configs import dataloaders, datasets
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import type_name
@@ -56,18 +57,8 @@ def _moving_steps(cfg: Config, part: str) -> Iterator[Tuple[str, str]]:
     """Yield (pipeline, step) of what crops or turns the images of a part."""
     for field, loader in dataloaders(cfg, [part]):
         for place, dataset in datasets(f'{field}.dataset', loader.get('dataset') or {}):
-            for step in _steps(dataset.get('pipeline')):
+            for step in every_step(dataset.get('pipeline')):
                 name = type_name(step)
                 if name == 'LoadMammogram' and step.get('crop', True) or (
                         _MOVING.match(name)):
                     yield f'{place}.pipeline', name
-
-
-def _steps(part: Any) -> Iterator[dict]:
-    """Yield the steps of a pipeline, those inside of others too."""
-    if isinstance(part, dict):
-        if 'type' in part:
-            yield part
-        part = list(part.values())
-    for each in part if isinstance(part, (list, tuple)) else ():
-        yield from _steps(each)

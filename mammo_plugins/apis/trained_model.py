@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.datasets.pipeline import is_named
+from mammo_plugins.datasets.pipeline import every_step, is_named
 from mammo_plugins.engine.checkpoint import (load_checkpoint_into, require_file,
                                              warn_of_later_stages)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
@@ -16,18 +16,13 @@ from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
-    """Yield every LoadMammogram of a pipeline, also inside other transforms.
+    """Return every LoadMammogram of a pipeline, also inside other transforms.
 
     Args:
         pipeline (list | dict): Of a config.
     """
-    if isinstance(pipeline, dict):
-        if type_name(pipeline) == 'LoadMammogram':
-            yield pipeline
-        pipeline = list(pipeline.values())
-    if isinstance(pipeline, (list, tuple)):
-        for item in pipeline:
-            yield from loading_steps(item)
+    return (step for step in every_step(pipeline)
+            if type_name(step) == 'LoadMammogram')
 
 
 def without_step(pipeline: Any, name: str) -> Any:

@@ -18,9 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from mammo_plugins.engine.hooks import AccelerationHook
-from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.models.multi_view import StagedModel
-from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import ROLES
 from mammo_plugins.structures.multi_view_data_sample import views_of
 from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
@@ -28,6 +26,7 @@ from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
 
 from .acceleration import accelerate
 from .config_loading import ConfigError
+from .exam_benchmark import build
 
 WARM_UP = 3
 
@@ -119,16 +118,15 @@ def _add_masses(view: DetDataSample, generator: torch.Generator) -> None:
     view.gt_sem_seg = PixelData(sem_seg=lesions)
 
 
-def build(cfg: Config, device: str, stage: Optional[str] = None) -> nn.Module:
+def build_in_training(cfg: Config, device: str,
+                      stage: Optional[str] = None) -> nn.Module:
     """Return a detector with random weights, ready to train.
 
     Raises:
         ConfigError: If it is none, or not trained in this stage.
     """
-    drop_pretrained_files(cfg.model)
     torch.manual_seed(0)
-    with MODELS.switch_scope_and_registry(cfg.get('default_scope', 'mammo')):
-        model = MODELS.build(cfg.model)
+    model = build(copy.deepcopy(cfg), device)
     if not isinstance(model, BaseDetector):
         raise ConfigError(f'{cfg.filename}: model.type is {type(model).__name__}; '
                           'expected a detector, of one view or several')
@@ -139,8 +137,7 @@ def build(cfg: Config, device: str, stage: Optional[str] = None) -> nn.Module:
         model.start_stage(stage)
         for name, part in model.named_children():
             part.requires_grad_(name in model.stage_parts[stage])
-    model.init_weights()
-    return model.to(device).train()
+    return model.train()
 
 
 def calibrate(model: nn.Module, batch: dict) -> None:
@@ -158,10 +155,8 @@ def calibrate(model: nn.Module, batch: dict) -> None:
         norm.training, norm.momentum = training, momentum
 
 
-def count_operations(cfg: Config, batch: dict, device: str,
-                     stage: Optional[str]) -> float:
+def count_operations(model: nn.Module, batch: dict) -> float:
     """Return the floating-point operations of a step, of products alone."""
-    model = build(copy.deepcopy(cfg), device, stage)
     with FlopCounterMode(display=False) as counter:
         losses, _ = model.parse_losses(
             model(**model.data_preprocessor(copy.deepcopy(batch), True), mode='loss'))
@@ -191,7 +186,7 @@ def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
     if way.precision is not None:
         cfg.acceleration = way.settings
         accelerate(cfg, way.precision)
-    model = build(cfg, device, stage)
+    model = build_in_training(cfg, device, stage)
     calibrate(model, copy.deepcopy(batches[0]))
     learns = SimpleNamespace(model=model, optim_wrapper=build_optim_wrapper(
         model, cfg.optim_wrapper))
@@ -254,11 +249,13 @@ def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: s
     Returns:
         dict[str, Step]: By name of the way, ``None`` where it failed.
     """
-    roles = roles_of(build(copy.deepcopy(cfg), 'cpu', stage))
+    model = build_in_training(cfg, device, stage)
+    roles = roles_of(model)
     batches = [made_batch(roles, size, number, seed)
                for seed in range(min(WARM_UP + steps, 4))]
     batches = [batches[i % len(batches)] for i in range(WARM_UP + steps)]
-    operations = count_operations(cfg, batches[0], device, stage)
+    operations = count_operations(model, batches[0])
+    del model
     on_gpu = device.startswith('cuda')
     rate = matrix_rate(device) if on_gpu else None
     card = torch.cuda.get_device_name(device) if on_gpu else 'CPU'

@@ -119,6 +119,20 @@ def steps_of(pipeline: Optional[Pipeline]) -> List[Step]:
     return list(named_steps(pipeline).values() if is_named(pipeline) else pipeline)
 
 
+def every_step(part: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the configs of a pipeline's steps, those inside of others too.
+
+    Args:
+        part (list | dict, optional): A pipeline of a config, or a part of one.
+    """
+    if isinstance(part, dict):
+        if 'type' in part:
+            yield part
+        part = list(part.values())
+    for each in part if isinstance(part, (list, tuple)) else ():
+        yield from every_step(each)
+
+
 def compose(pipeline: Pipeline) -> Compose:
     """Build a pipeline that stands inside another; see :func:`steps_of`.
 
