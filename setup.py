@@ -1,4 +1,5 @@
 """Packaging of mammo_plugins; what it is and needs stands in pyproject.toml."""
+
 from pathlib import Path
 
 from setuptools import setup
@@ -6,8 +7,10 @@ from setuptools.command.egg_info import egg_info
 
 MIM = Path(__file__).parent / 'mammo_plugins/.mim'  # where MIM and MMEngine look
 if not (MIM / 'configs').is_dir():
-    raise SystemExit(f'{MIM / "configs"}: expected a link to the folder of configs; get '
-                     'the repository with git clone -c core.symlinks=true')
+    raise SystemExit(
+        f'{MIM / "configs"}: expected a link to the folder of configs; get '
+        'the repository with git clone -c core.symlinks=true'
+    )
 
 
 class PackageFirst(egg_info):

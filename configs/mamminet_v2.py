@@ -3,8 +3,9 @@
 #     tools/dist_train.sh configs/mamminet_v2.py 8
 # configs/momminet/README.md says what is the paper's and what is guessed.
 _base_ = [
-    '_base_/models/momminet_v2.py', '_base_/tasks/tri_view.py',
-    '_base_/default_runtime.py'
+    '_base_/models/momminet_v2.py',
+    '_base_/tasks/tri_view.py',
+    '_base_/default_runtime.py',
 ]
 
 model = dict(
@@ -17,7 +18,9 @@ model = dict(
     test_cfg=dict(
         # of the fusion network, as the bilateral branch's
         map_to_boxes=_base_.bilateral.test_cfg,
-        patch_size=448))
+        patch_size=448,
+    ),
+)
 
 # section 4: DDSM, 2,578 cases, 8:1:1 by patient
 #     python tools/dataset_converters/ddsm.py RAW_DIR --out data/ddsm
@@ -31,17 +34,12 @@ del data_set
 # GPUs with one exam view each, --auto-scale-lr adapts it to other numbers
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001))
+    optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=0.0001),
+)
 auto_scale_lr = dict(enable=False, base_batch_size=8)
 param_scheduler = [
-    dict(
-        type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
-    dict(
-        type='MultiStepLR',
-        begin=0,
-        by_epoch=True,
-        milestones=[8, 11],
-        gamma=0.1)
+    dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500),
+    dict(type='MultiStepLR', begin=0, by_epoch=True, milestones=[8, 11], gamma=0.1),
 ]
 
 # validation follows each stage; before the last one it judges detections alone
@@ -57,11 +55,13 @@ train_cfg = dict(
         ipsilateral=dict(
             max_epochs=12,
             trainable=['ipsilateral'],
-            train_dataloader=dict(dataset=dict(partners=('ipsilateral', )))),
+            train_dataloader=dict(dataset=dict(partners=('ipsilateral',))),
+        ),
         bilateral=dict(
             max_epochs=12,
             trainable=['bilateral'],
-            train_dataloader=dict(dataset=dict(partners=('bilateral', )))),
+            train_dataloader=dict(dataset=dict(partners=('bilateral',))),
+        ),
         fusion=dict(max_epochs=12, trainable=['fusion']),
         malignancy=dict(
             max_epochs=30,
@@ -71,13 +71,15 @@ train_cfg = dict(
                 dataloader=dict(
                     dataset=dict(
                         pipeline=dict(
-                            load=dict(
-                                transforms=dict(
-                                    annotations=None, lesions=None)),
+                            load=dict(transforms=dict(annotations=None, lesions=None)),
                             geometry=None,
-                            augment=None),
-                        test_mode=True)),
-                out_file='detections/train.json'),
+                            augment=None,
+                        ),
+                        test_mode=True,
+                    )
+                ),
+                out_file='detections/train.json',
+            ),
             train_dataloader=dict(
                 batch_size=16,
                 drop_last=True,
@@ -87,34 +89,44 @@ train_cfg = dict(
                     # section 3.8, cut from images of the detector's size
                     pipeline=dict(
                         _delete_=True,
-                        order=['image', 'resize', 'crop', 'flip', 'intensity',
-                               'pack'],
+                        order=['image', 'resize', 'crop', 'flip', 'intensity', 'pack'],
                         image=load.image,
                         resize=load.resize,
                         crop=dict(type='RandomCropPatch', size=448),
                         flip=dict(
                             type='RandomFlip',
                             prob=[0.25, 0.25, 0.25],
-                            direction=['horizontal', 'vertical', 'diagonal']),
+                            direction=['horizontal', 'vertical', 'diagonal'],
+                        ),
                         intensity=dict(type='RandomIntensity'),
                         pack=dict(
                             type='PackInputs',
-                            algorithm_keys=('gt_birads_score', ),
-                            meta_keys=('img_id', 'img_path', 'exam_id',
-                                       'patient_id', 'patch_box', 'detected',
-                                       'score', 'iou'))))),
+                            algorithm_keys=('gt_birads_score',),
+                            meta_keys=(
+                                'img_id',
+                                'img_path',
+                                'exam_id',
+                                'patient_id',
+                                'patch_box',
+                                'detected',
+                                'score',
+                                'iou',
+                            ),
+                        ),
+                    ),
+                ),
+            ),
             optim_wrapper=dict(
-                optimizer=dict(
-                    _delete_=True, type='SGD', lr=0.001, momentum=0.9)),
+                optimizer=dict(_delete_=True, type='SGD', lr=0.001, momentum=0.9)
+            ),
             auto_scale_lr=dict(base_batch_size=16),
             param_scheduler=[
-                dict(
-                    type='MultiStepLR',
-                    by_epoch=True,
-                    milestones=[20, 25],
-                    gamma=0.1)
+                dict(type='MultiStepLR', by_epoch=True, milestones=[20, 25], gamma=0.1)
             ],
-            val_evaluator=malignancy)))
+            val_evaluator=malignancy,
+        ),
+    ),
+)
 del load, malignancy
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

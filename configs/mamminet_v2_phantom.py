@@ -3,8 +3,9 @@
 #         --out data/phantom
 #     python tools/train.py configs/mamminet_v2_phantom.py
 _base_ = [
-    './mamminet_v2.py', './_base_/models/momminet_v2_w8.py',
-    './_base_/schedules/from_scratch.py'
+    './mamminet_v2.py',
+    './_base_/models/momminet_v2_w8.py',
+    './_base_/schedules/from_scratch.py',
 ]
 
 model = dict(
@@ -13,16 +14,17 @@ model = dict(
     bilateral=_base_.small.bilateral,
     fusion=_base_.small.fusion,
     malignancy=_base_.small.malignancy,
-    test_cfg=dict(patch_size=64))
+    test_cfg=dict(patch_size=64),
+)
 
 # there is no val part: validation shows the test part, nothing is selected by it
 loader = dict(
-    batch_size=4,
-    num_workers=1,
-    dataset=dict(type='Phantom', data_root='data/phantom/'))
+    batch_size=4, num_workers=1, dataset=dict(type='Phantom', data_root='data/phantom/')
+)
 train_dataloader = loader
 val_dataloader = dict(
-    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json'))
+    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json')
+)
 test_dataloader = loader
 del loader
 
@@ -35,9 +37,11 @@ train_cfg = dict(
         fusion=dict(max_epochs=4),
         malignancy=dict(
             max_epochs=10,
-            train_dataloader=dict(
-                dataset=dict(pipeline=dict(crop=dict(size=64)))),
+            train_dataloader=dict(dataset=dict(pipeline=dict(crop=dict(size=64)))),
             optim_wrapper=_base_.from_scratch.optim_wrapper,
-            param_scheduler=[_base_.from_scratch.cosine])))
+            param_scheduler=[_base_.from_scratch.cosine],
+        ),
+    )
+)
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=25))

@@ -1,4 +1,5 @@
 """Arguments that several commands have."""
+
 import argparse
 from pathlib import Path
 
@@ -17,8 +18,11 @@ class _KeyValues(argparse.Action):
                 parser.error(f'--cfg-options: {value!r} has an empty name before =')
             if any(written.count(a) != written.count(b) for a, b in ('()', '[]')):
                 _not_readable(parser, values, f'Imbalanced brackets exist in {written}')
-        setattr(namespace, self.dest,
-                [*(getattr(namespace, self.dest, None) or ()), *values])
+        setattr(
+            namespace,
+            self.dest,
+            [*(getattr(namespace, self.dest, None) or ()), *values],
+        )
 
 
 def _not_readable(parser, values, why):
@@ -32,8 +36,10 @@ def read_options(parser: argparse.ArgumentParser, args: argparse.Namespace) -> N
         parser (ArgumentParser): Reports values that cannot be read.
         args (Namespace): Of a parser with :func:`add_config_options`.
     """
-    import mammo_plugins  # noqa: F401 before MMEngine
     from mmengine.config import DictAction
+
+    import mammo_plugins  # noqa: F401 before MMEngine
+
     words, args.cfg_options = args.cfg_options, None
     try:
         DictAction(['--cfg-options'], 'cfg_options')(parser, args, words)
@@ -46,29 +52,39 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--work-dir',
         help='folder for logs, checkpoints and results (default: '
-        'work_dirs/<config name>)')
+        'work_dirs/<config name>)',
+    )
     add_config_arguments(arguments)
     arguments.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
-        help='job launcher')
+        help='job launcher',
+    )
     arguments.add_argument(
-        '--gpus', type=int, metavar='N',
+        '--gpus',
+        type=int,
+        metavar='N',
         help='start N processes of this machine, one a GPU, as tools/dist_train.sh and '
-        'tools/dist_test.sh do')
+        'tools/dist_test.sh do',
+    )
     # given by torch.distributed.launch, which mmdet's scripts use
     arguments.add_argument(
-        '--local_rank', '--local-rank', type=int, default=0,
-        help=argparse.SUPPRESS)
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS
+    )
 
 
 def add_extra_root(arguments: argparse.ArgumentParser) -> None:
     """Add ``--extra-root``."""
     arguments.add_argument(
-        '--extra-root', type=Path, action='append', default=[], metavar='DIR',
+        '--extra-root',
+        type=Path,
+        action='append',
+        default=[],
+        metavar='DIR',
         help='further folder that file_name may lead to, by an absolute path or by ..; '
-        'give it again for several')
+        'give it again for several',
+    )
 
 
 def add_config_options(arguments: argparse.ArgumentParser) -> None:
@@ -78,7 +94,8 @@ def add_config_options(arguments: argparse.ArgumentParser) -> None:
         nargs='+',
         action=_KeyValues,
         help='override settings of the config, as key=value; lists as '
-        'key="[a,b]" or key=a,b')
+        'key="[a,b]" or key=a,b',
+    )
 
 
 def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -88,7 +105,8 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
         '--trust-checkpoint',
         action='store_true',
         help='load checkpoints that hold more than weights and plain data; '
-        'this runs code from the file, so know its origin')
+        'this runs code from the file, so know its origin',
+    )
     add_limit_argument(arguments)
 
 
@@ -100,4 +118,5 @@ def add_limit_argument(arguments: argparse.ArgumentParser) -> None:
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     arguments.add_argument(
-        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)')
+        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)'
+    )

@@ -1,9 +1,10 @@
 """What a command is, and how one is run: its arguments first, then the package."""
+
 import argparse
 import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Optional, Sequence, Tuple
 
 from .arguments import read_options
 from .errors import refuse
@@ -39,16 +40,17 @@ class Command:
             'configs' all. Defaults to ('config', ).
         before_example (str): What ``--help`` has above the example.
     """
+
     tool: str
     description: str
     example: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Optional[int]]
+    run: Callable[[argparse.Namespace], int | None]
     check: Callable[[argparse.ArgumentParser, argparse.Namespace], None] = _fine
-    configs: Tuple[str, ...] = ('config', )
+    configs: tuple[str, ...] = ('config',)
     before_example: str = ''
 
-    def parser(self, typed: str, prog: Optional[str] = None) -> argparse.ArgumentParser:
+    def parser(self, typed: str, prog: str | None = None) -> argparse.ArgumentParser:
         """Return the parser of its arguments.
 
         Args:
@@ -58,15 +60,16 @@ class Command:
         """
         example = self.example.replace('{command}', typed)
         parser = argparse.ArgumentParser(
-            prog, description=self.description,
+            prog,
+            description=self.description,
             epilog=f'{self.before_example}example:\n  {example}',
-            formatter_class=argparse.RawDescriptionHelpFormatter)
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         parser.color = False  # of Python 3.14's help, which would be escaped
         self.add_arguments(parser)
         return parser
 
-    def start(self, words: Sequence[str], typed: str,
-              prog: Optional[str] = None) -> None:
+    def start(self, words: Sequence[str], typed: str, prog: str | None = None) -> None:
         """Run it.
 
         Args:
@@ -113,5 +116,8 @@ def _found(config: str) -> str:
     # which row of an ablation it has become takes reading that
     if missing and not shipped.may_be_a_row(config):
         refuse(missing)
-    return str(shipped.config_path(config)) if config.startswith(
-        shipped.PREFIX) else config
+    return (
+        str(shipped.config_path(config))
+        if config.startswith(shipped.PREFIX)
+        else config
+    )

@@ -1,10 +1,12 @@
 """The command line that all converters share."""
+
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Optional
+from typing import TYPE_CHECKING
 
 from . import known
 from .arguments import add_limit_argument
@@ -29,11 +31,12 @@ class DataSet:
         official_split (bool), ratios (dict[str, float]): The converter's own.
         add_arguments (callable): Adds options that only it has.
     """
+
     converter: str
     description: str
     example: str
     official_split: bool = False
-    ratios: Optional[Dict[str, float]] = None
+    ratios: dict[str, float] | None = None
     add_arguments: Callable[[argparse.ArgumentParser], None] = _none
 
     @property
@@ -55,40 +58,88 @@ class DataSet:
             'counts to hold against the paper of the data set, and OUT/skipped.csv; '
             'pixels go to the cache, cropped, in 16 bits. The raw folder is only read, '
             'and has to stay. The same command goes on after an interruption.',
-            self.example, self._add_arguments,
-            lambda args: run(self.make(), args), self._check)
+            self.example,
+            self._add_arguments,
+            lambda args: run(self.make(), args),
+            self._check,
+        )
 
     def _add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument('raw', type=Path, metavar='RAW_DIR',
-            help='folder of the data set as downloaded')
-        parser.add_argument('--out', type=Path, required=True, metavar='DIR',
-            help='data root to write, such as data/inbreast')
-        parser.add_argument('--cache-dir', type=Path, default=Path('data/pixel_cache'),
+        parser.add_argument(
+            'raw',
+            type=Path,
+            metavar='RAW_DIR',
+            help='folder of the data set as downloaded',
+        )
+        parser.add_argument(
+            '--out',
+            type=Path,
+            required=True,
             metavar='DIR',
-            help='pixel cache, the same as in the configs (default: %(default)s)')
-        parser.add_argument('--workers', type=int, default=os.cpu_count() or 1,
-            metavar='N', help='processes (default: all cores)')
-        parser.add_argument('--limit', type=int, metavar='N',
-            help='only the first N exams')
-        parser.add_argument('--split',
+            help='data root to write, such as data/inbreast',
+        )
+        parser.add_argument(
+            '--cache-dir',
+            type=Path,
+            default=Path('data/pixel_cache'),
+            metavar='DIR',
+            help='pixel cache, the same as in the configs (default: %(default)s)',
+        )
+        parser.add_argument(
+            '--workers',
+            type=int,
+            default=os.cpu_count() or 1,
+            metavar='N',
+            help='processes (default: all cores)',
+        )
+        parser.add_argument(
+            '--limit', type=int, metavar='N', help='only the first N exams'
+        )
+        parser.add_argument(
+            '--split',
             choices=known.SPLITS if self.official_split else known.SPLITS[1:],
-            help=f'how to part the patients (default: {self.default_split})')
-        parser.add_argument('--ratios', type=float, nargs=3,
+            help=f'how to part the patients (default: {self.default_split})',
+        )
+        parser.add_argument(
+            '--ratios',
+            type=float,
+            nargs=3,
             default=[*(self.ratios or known.RATIOS).values()],
             metavar=('TRAIN', 'VAL', 'TEST'),
-            help='shares for --split ratio (default: %(default)s)')
+            help='shares for --split ratio (default: %(default)s)',
+        )
         if self.official_split:
-            parser.add_argument('--val-share', type=float, default=0.1, metavar='P',
+            parser.add_argument(
+                '--val-share',
+                type=float,
+                default=0.1,
+                metavar='P',
                 help='share of the official training patients that becomes val, where '
-                'the official split has none (default: %(default)s)')
-        parser.add_argument('--folds', type=int, default=5, metavar='K',
+                'the official split has none (default: %(default)s)',
+            )
+        parser.add_argument(
+            '--folds',
+            type=int,
+            default=5,
+            metavar='K',
             help='folds for --split kfold, written to annotations/fold_1, ... '
-            '(default: %(default)s)')
-        parser.add_argument('--val-folds', type=int, default=0, metavar='N',
+            '(default: %(default)s)',
+        )
+        parser.add_argument(
+            '--val-folds',
+            type=int,
+            default=0,
+            metavar='N',
             help='folds after the one held out that validate; 2 of 10 folds are 7:2:1 '
-            '(default: %(default)s)')
-        parser.add_argument('--seed', type=int, default=0, metavar='S',
-            help='seed of the split (default: %(default)s)')
+            '(default: %(default)s)',
+        )
+        parser.add_argument(
+            '--seed',
+            type=int,
+            default=0,
+            metavar='S',
+            help='seed of the split (default: %(default)s)',
+        )
         add_limit_argument(parser)
         self.add_arguments(parser)
 
@@ -96,21 +147,27 @@ class DataSet:
     def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         out = args.out.resolve()
         if args.raw.resolve() in (out, *out.parents):
-            parser.error(f'--out {args.out} is in {args.raw}: the raw folder would hold '
-                         'a link to itself; choose a folder beside it')
+            parser.error(
+                f'--out {args.out} is in {args.raw}: the raw folder would hold '
+                'a link to itself; choose a folder beside it'
+            )
         for name in ('workers', 'limit'):
             value = getattr(args, name)
             if value is not None and value < 1:
                 parser.error(f'--{name}: expected at least 1, got {value}')
         if min(args.ratios) < 0 or abs(sum(args.ratios) - 1) > 1e-6:
-            parser.error('--ratios: shares must be >= 0 and sum to 1, got '
-                         f'{" ".join(map(str, args.ratios))}')
-        val_share = getattr(args, 'val_share', 0.)
+            parser.error(
+                '--ratios: shares must be >= 0 and sum to 1, got '
+                f'{" ".join(map(str, args.ratios))}'
+            )
+        val_share = getattr(args, 'val_share', 0.0)
         if not 0 <= val_share < 1:
             parser.error(f'--val-share: expected 0 to below 1, got {val_share}')
         if not 0 <= args.val_folds <= args.folds - 2:
-            parser.error(f'--val-folds {args.val_folds}: expected 0 to '
-                         f'{args.folds - 2}, so that one fold is left to train on')
+            parser.error(
+                f'--val-folds {args.val_folds}: expected 0 to '
+                f'{args.folds - 2}, so that one fold is left to train on'
+            )
 
 
 def _split(args: argparse.Namespace, converter: 'Converter') -> 'Split':
@@ -118,14 +175,20 @@ def _split(args: argparse.Namespace, converter: 'Converter') -> 'Split':
 
     # known only once its options are read
     default = 'official' if converter.official_split else 'ratio'
-    return Split(args.split or default,
-                 dict(zip(('train', 'val', 'test'), args.ratios)),
-                 getattr(args, 'val_share', 0.), args.folds, args.seed, args.val_folds)
+    return Split(
+        args.split or default,
+        dict(zip(('train', 'val', 'test'), args.ratios)),
+        getattr(args, 'val_share', 0.0),
+        args.folds,
+        args.seed,
+        args.val_folds,
+    )
 
 
 def _found(summary: Path) -> str:
     """Say what an earlier conversion has left."""
     from mammo_plugins.io import JsonError, read_json
+
     try:
         made = read_json(summary)
         views = sum(part['views'] for part in made['parts'].values())
@@ -158,12 +221,23 @@ def run(converter: 'Converter', args: argparse.Namespace) -> None:
             converter.configure(args)
             split = _split(args, converter)
             if summary.is_file():
-                print(f'{args.out}: holds {_found(summary)}; their annotation files '
-                      'are replaced when the new ones are ready')
+                print(
+                    f'{args.out}: holds {_found(summary)}; their annotation files '
+                    'are replaced when the new ones are ready'
+                )
             with stoppable(
-                    f'{args.out}: interrupted; the same command goes on from here'):
-                made = convert(converter, args.raw, args.out, split, args.cache_dir,
-                               args.workers, args.limit, progress)
+                f'{args.out}: interrupted; the same command goes on from here'
+            ):
+                made = convert(
+                    converter,
+                    args.raw,
+                    args.out,
+                    split,
+                    args.cache_dir,
+                    args.workers,
+                    args.limit,
+                    progress,
+                )
             print(render(made))
             print(f'written: {args.out}/annotations, {args.out}/summary.md')
     except (ConversionError, OSError) as error:

@@ -1,11 +1,13 @@
 """Errors of users, told in one line."""
+
 import argparse
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, NoReturn, Optional, Tuple, Type
+from typing import NoReturn
 
 
 def refuse(message: str) -> NoReturn:
@@ -14,7 +16,7 @@ def refuse(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def user_error_types() -> Tuple[Type[Exception], ...]:
+def user_error_types() -> tuple[type[Exception], ...]:
     """Return the errors whose text is for users."""
     from mammo_plugins.apis.config_loading import ConfigError
     from mammo_plugins.engine.checkpoint import CheckpointError
@@ -23,12 +25,22 @@ def user_error_types() -> Tuple[Type[Exception], ...]:
     from mammo_plugins.io import JsonError, MammogramError
     from mammo_plugins.structures import AnnotationError
     from mammo_plugins.structures.saliency import SaliencyError
-    return (AnnotationError, CheckpointError, ConfigError, DivergenceError, JsonError,
-            MammogramError, FileNotFoundError, SaliencyError, StageError)
+
+    return (
+        AnnotationError,
+        CheckpointError,
+        ConfigError,
+        DivergenceError,
+        JsonError,
+        MammogramError,
+        FileNotFoundError,
+        SaliencyError,
+        StageError,
+    )
 
 
 @contextmanager
-def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
+def user_errors(args: argparse.Namespace | None = None) -> Iterator[None]:
     """Turn errors that a user can mend into one message and exit status 2.
 
     Signals stop the command as :func:`~mammo_plugins.stopping.stoppable` says.
@@ -51,9 +63,10 @@ def user_errors(args: Optional[argparse.Namespace] = None) -> Iterator[None]:
 
 
 @contextmanager
-def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
+def _told_errors(args: argparse.Namespace | None) -> Iterator[None]:
     from mammo_plugins.apis.run_errors import explained
     from mammo_plugins.io import IrregularFileError, file_error
+
     kinds = user_error_types()
     try:
         yield
@@ -64,8 +77,9 @@ def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
             # arrives as text with a traceback, the error itself in the last line
             name, _, text = text.strip().splitlines()[-1].partition(': ')
             known = name.rpartition('.')[2] in {
-                e.__name__ for e in (*kinds, OSError, PermissionError,
-                                     IrregularFileError)}
+                e.__name__
+                for e in (*kinds, OSError, PermissionError, IrregularFileError)
+            }
         if known:
             refuse(text)
         if file_error(error):
@@ -80,31 +94,36 @@ def _told_errors(args: Optional[argparse.Namespace]) -> Iterator[None]:
         raise
 
 
-def _by_options(error: Exception, args: Optional[argparse.Namespace]) -> Optional[str]:
+def _by_options(error: Exception, args: argparse.Namespace | None) -> str | None:
     """Keep a traceback in a file and return what the run's options may be behind."""
     from mammo_plugins.io import atomic_path
+
     options = getattr(args, 'cfg_options', None)
     if not options:
         return None
     log = Path(_output_of(args)) / 'error.log'
     try:
         with atomic_path(log) as temporary:
-            temporary.write_text(traceback.format_exc(), encoding='utf-8',
-                                 errors='backslashreplace')
+            temporary.write_text(
+                traceback.format_exc(), encoding='utf-8', errors='backslashreplace'
+            )
     except OSError:
         return None
     text = (str(error).strip() or 'no text').splitlines()[-1]
     # those that the error speaks of before the others
     keys = sorted(options, key=lambda key: key.rpartition('.')[2] not in text)
     more = f' and {len(keys) - 8} more' if len(keys) > 8 else ''
-    return (f'{type(error).__name__}: {text[:300]}; this run differs from {args.config} '
-            f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:8])}'
-            f'{more}; the traceback is in {log}')
+    return (
+        f'{type(error).__name__}: {text[:300]}; this run differs from {args.config} '
+        f'by --cfg-options {", ".join(f"{key}={options[key]}" for key in keys[:8])}'
+        f'{more}; the traceback is in {log}'
+    )
 
 
 def _output_of(args: argparse.Namespace) -> str:
     """Return the folder that a command writes to."""
     from mammo_plugins.engine.work_dir import default_work_dir
+
     if hasattr(args, 'work_dir'):
         return args.work_dir or default_work_dir(args.config)
     return args.out

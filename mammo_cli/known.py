@@ -7,8 +7,11 @@ DENSITIES = ('A', 'B', 'C', 'D')
 """BI-RADS densities."""
 
 PHANTOM = dict(
-    size=(512, 256), density=('A', 'B', 'B', 'B', 'C', 'C', 'C', 'D'), prevalence=0.6,
-    lesion_diameter_mm=(5.0, 25.0))
+    size=(512, 256),
+    density=('A', 'B', 'B', 'B', 'C', 'C', 'C', 'D'),
+    prevalence=0.6,
+    lesion_diameter_mm=(5.0, 25.0),
+)
 """Defaults of ``PhantomConfig``."""
 
 SALIENCY_CLASSES = ('benign', 'malignant')

@@ -1,4 +1,5 @@
 """Modules of mammo_plugins without the rest of the package."""
+
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,8 +25,7 @@ def light(name: str) -> ModuleType:
         stand_ins.append(f'{stand_ins[-1]}.{part}')
     for package in stand_ins:
         sys.modules[package] = ModuleType(package)
-        sys.modules[package].__path__ = [
-            str(folder.joinpath(*package.split('.')[1:]))]
+        sys.modules[package].__path__ = [str(folder.joinpath(*package.split('.')[1:]))]
     try:
         return import_module(full)
     finally:

@@ -1,27 +1,45 @@
 """The commands, by what they are for, and the way from a word to one."""
+
 import argparse
 import difflib
 import os
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import (Callable, Dict, Iterable, List, NoReturn, Optional, Sequence,
-                    Tuple)
+from typing import NoReturn
 
 from .command import Command, show
 from .errors import refuse
 from .light import light
 
 GROUPS = {
-    'data': ('convert', 'phantom', 'verify', 'browse', 'count-classes', 'nipples',
-             'lesion-bank'),
+    'data': (
+        'convert',
+        'phantom',
+        'verify',
+        'browse',
+        'count-classes',
+        'nipples',
+        'lesion-bank',
+    ),
     'training and evaluation': ('config', 'train', 'test', 'cross-validate', 'ablate'),
-    'use': ('infer', ),
-    'synthetic images': ('saliency', 'synthesize', 'blend', 'naturalness',
-                         'gradient-ratios'),
+    'use': ('infer',),
+    'synthetic images': (
+        'saliency',
+        'synthesize',
+        'blend',
+        'naturalness',
+        'gradient-ratios',
+    ),
     'figures': ('plot-froc', 'pair-panels', 'cam-ceiling', 'phantom-false-positives'),
-    'speed and memory': ('benchmark', 'benchmark-data', 'benchmark-training',
-                         'benchmark-region-selection', 'full-size-forward'),
+    'speed and memory': (
+        'benchmark',
+        'benchmark-data',
+        'benchmark-training',
+        'benchmark-region-selection',
+        'full-size-forward',
+    ),
     'this machine': ('doctor', 'wheelhouse', 'demo'),
 }
 NAMES = tuple(name for names in GROUPS.values() for name in names)
@@ -33,17 +51,20 @@ def module_of(name: str) -> ModuleType:
     return import_module(f'mammo_cli.commands.{name.replace("-", "_")}')
 
 
-def every_command() -> Dict[str, Command]:
+def every_command() -> dict[str, Command]:
     """Return all commands by what they are called by, such as 'convert rsna'."""
     found = {}
     for name in NAMES:
         module = module_of(name)
-        found.update({f'{name} {inner}': one for inner, one in module.COMMANDS.items()}
-                     if hasattr(module, 'COMMANDS') else {name: module.COMMAND})
+        found.update(
+            {f'{name} {inner}': one for inner, one in module.COMMANDS.items()}
+            if hasattr(module, 'COMMANDS')
+            else {name: module.COMMAND}
+        )
     return found
 
 
-def find(words: Sequence[str]) -> Tuple[Command, str, List[str]]:
+def find(words: Sequence[str]) -> tuple[Command, str, list[str]]:
     """Return the command that words begin with, its name, and what follows.
 
     Raises:
@@ -51,8 +72,17 @@ def find(words: Sequence[str]) -> Tuple[Command, str, List[str]]:
     """
     name, *rest = words or ['']
     if name.startswith('tools/'):  # as ablations and preparations name it
-        name, *rest = [*next((known.split() for known, one in every_command().items()
-                              if one.tool == name), [name]), *rest]
+        name, *rest = [
+            *next(
+                (
+                    known.split()
+                    for known, one in every_command().items()
+                    if one.tool == name
+                ),
+                [name],
+            ),
+            *rest,
+        ]
     if name not in NAMES:
         _no_command('mammo', name, NAMES, _overview)
     module = module_of(name)
@@ -64,8 +94,9 @@ def find(words: Sequence[str]) -> Tuple[Command, str, List[str]]:
     return module.COMMANDS[inner], f'{name} {inner}', rest
 
 
-def _no_command(typed: str, word: str, known: Iterable[str],
-                overview: Callable[[], str]) -> NoReturn:
+def _no_command(
+    typed: str, word: str, known: Iterable[str], overview: Callable[[], str]
+) -> NoReturn:
     """Give help, or say what is wrong with a word that is no command."""
     if word in ('-h', '--help'):
         show(overview())
@@ -77,20 +108,28 @@ def _no_command(typed: str, word: str, known: Iterable[str],
         print(overview(), file=sys.stderr)
         sys.exit(2)
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
-    said = (f'did you mean {" or ".join(near)}?' if near else
-            f'{typed} --help lists what there is')
+    said = (
+        f'did you mean {" or ".join(near)}?'
+        if near
+        else f'{typed} --help lists what there is'
+    )
     refuse(f'{typed} {word}: no such command; {said}')
 
 
 def _overview() -> str:
     width = max(map(len, NAMES))
     groups = ''.join(
-        f'\n{title}:\n' + ''.join(
-            f'  {name:<{width}}  {first_line(module_of(name))}\n' for name in names)
-        for title, names in GROUPS.items())
-    return (f'usage: mammo COMMAND [arguments]\n       mammo --version\n{groups}\n'
-            'mammo COMMAND --help tells the arguments. Research use only; not for '
-            f'diagnosis.\n\nexample:\n  {EXAMPLE}')
+        f'\n{title}:\n'
+        + ''.join(
+            f'  {name:<{width}}  {first_line(module_of(name))}\n' for name in names
+        )
+        for title, names in GROUPS.items()
+    )
+    return (
+        f'usage: mammo COMMAND [arguments]\n       mammo --version\n{groups}\n'
+        'mammo COMMAND --help tells the arguments. Research use only; not for '
+        f'diagnosis.\n\nexample:\n  {EXAMPLE}'
+    )
 
 
 def first_line(module: ModuleType) -> str:
@@ -98,7 +137,7 @@ def first_line(module: ModuleType) -> str:
     return module.__doc__.splitlines()[0]
 
 
-def main(words: Optional[Sequence[str]] = None) -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Run ``mammo``.
 
     Args:

@@ -1,8 +1,9 @@
 """From the arguments of a training or a test to its config."""
+
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn, Optional
+from typing import TYPE_CHECKING, NoReturn
 
 from .errors import refuse
 from .light import light
@@ -18,8 +19,9 @@ def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     if args.gpus < 1:
         parser.error(f'--gpus {args.gpus}: expected at least 1')
     if args.launcher in ('slurm', 'mpi'):
-        parser.error(f'--gpus: with --launcher {args.launcher} the launcher starts the '
-                     'processes')
+        parser.error(
+            f'--gpus: with --launcher {args.launcher} the launcher starts the processes'
+        )
 
 
 def launched(args: argparse.Namespace) -> bool:
@@ -39,10 +41,22 @@ def launch(command: str, args: argparse.Namespace) -> NoReturn:
     if root:  # as the scripts do
         os.environ['PYTHONPATH'] = f'{root}:{os.environ.get("PYTHONPATH", "")}'
     sys.stdout.flush()
-    os.execv(sys.executable, [
-        sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
-        f'--nproc_per_node={args.gpus}', '-m', 'mammo_cli', command, *args.words,
-        '--launcher', 'pytorch'])
+    os.execv(
+        sys.executable,
+        [
+            sys.executable,
+            '-m',
+            'mammo_plugins.engine.launch',
+            '--standalone',
+            f'--nproc_per_node={args.gpus}',
+            '-m',
+            'mammo_cli',
+            command,
+            *args.words,
+            '--launcher',
+            'pytorch',
+        ],
+    )
 
 
 def prepare_run(args: argparse.Namespace) -> 'Config':
@@ -58,8 +72,8 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
     from mammo_plugins.engine.checkpoint import refuse_unsafe_checkpoints
     from mammo_plugins.engine.distributed import setup_cpu_distributed
     from mammo_plugins.engine.pretrained import refuse_unfit_weights
-    from mammo_plugins.engine.work_dir import (default_work_dir,
-                                               write_whole_checkpoints)
+    from mammo_plugins.engine.work_dir import default_work_dir, write_whole_checkpoints
+
     if not args.trust_checkpoint:
         refuse_unsafe_checkpoints()
     refuse_unfit_weights()
@@ -73,21 +87,27 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
     fit_loaders(cfg)
     hooks = cfg.setdefault('default_hooks', {})
     # also for configs that do not inherit our default_runtime.py
-    for name, hook in (('checkpoint_check', 'mammo.CheckpointCheckHook'),
-                       ('data_summary', 'mammo.DataSummaryHook'),
-                       ('finite', 'mammo.FiniteHook'),
-                       ('pixel_size', 'mammo.PixelSizeHook'),
-                       ('rank_seed', 'mammo.RankSeedHook'),
-                       ('sync_buffers', 'mmengine.SyncBuffersHook'),
-                       ('unreadable_images', 'mammo.UnreadableImagesHook')):
+    for name, hook in (
+        ('checkpoint_check', 'mammo.CheckpointCheckHook'),
+        ('data_summary', 'mammo.DataSummaryHook'),
+        ('finite', 'mammo.FiniteHook'),
+        ('pixel_size', 'mammo.PixelSizeHook'),
+        ('rank_seed', 'mammo.RankSeedHook'),
+        ('sync_buffers', 'mmengine.SyncBuffersHook'),
+        ('unreadable_images', 'mammo.UnreadableImagesHook'),
+    ):
         if hooks.get(name) is None:
             hooks[name] = dict(type=hook)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
-        raise ConfigError('--launcher pytorch: torchrun did not start this process; '
-                          'use --gpus N, tools/dist_train.sh or tools/dist_test.sh')
+        raise ConfigError(
+            '--launcher pytorch: torchrun did not start this process; '
+            'use --gpus N, tools/dist_train.sh or tools/dist_test.sh'
+        )
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
-        raise ConfigError(f'--launcher {cfg.launcher}: there is no GPU here; '
-                          'without GPUs use --gpus N or tools/dist_train.sh')
+        raise ConfigError(
+            f'--launcher {cfg.launcher}: there is no GPU here; '
+            'without GPUs use --gpus N or tools/dist_train.sh'
+        )
     setup_cpu_distributed(cfg)
     return cfg
 
@@ -98,6 +118,7 @@ def fit_loaders(cfg: 'Config') -> None:
     Memory is pinned where there is a GPU, to which it is then copied without a detour.
     """
     import torch
+
     for part in ('train', 'val', 'test'):
         loader = cfg.get(f'{part}_dataloader') or {}
         if loader.get('num_workers') == 0:
@@ -106,12 +127,13 @@ def fit_loaders(cfg: 'Config') -> None:
             loader.setdefault('pin_memory', True)
 
 
-def check_device(device: Optional[str]) -> None:
+def check_device(device: str | None) -> None:
     """End the command for a GPU that is not there.
 
     Args:
         device (str, optional): As the user gave it.
     """
     import torch
+
     if device and device.startswith('cuda') and not torch.cuda.is_available():
         refuse(f'--device {device}: there is no GPU here')

@@ -1,8 +1,10 @@
 """What the commands that make synthetic images share."""
+
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Sequence
+from typing import TYPE_CHECKING
 
 from .arguments import add_config_arguments, add_device
 
@@ -10,8 +12,9 @@ if TYPE_CHECKING:
     from mammo_plugins.visualization.synthesis import Panel
 
 
-def add_synthesis_arguments(arguments: argparse.ArgumentParser, count: str,
-                            preview: str) -> None:
+def add_synthesis_arguments(
+    arguments: argparse.ArgumentParser, count: str, preview: str
+) -> None:
     """Add the options of every synthesis.
 
     Args:
@@ -20,19 +23,25 @@ def add_synthesis_arguments(arguments: argparse.ArgumentParser, count: str,
         preview (str): What a preview looks like.
     """
     arguments.add_argument(
-        '--out', required=True, metavar='DIR', help='data root to write')
+        '--out', required=True, metavar='DIR', help='data root to write'
+    )
     arguments.add_argument('--count', type=int, metavar='N', help=count)
     arguments.add_argument(
-        '--seed', type=int, default=0, help='seed of all choices (default: 0)')
+        '--seed', type=int, default=0, help='seed of all choices (default: 0)'
+    )
     arguments.add_argument(
-        '--preview', type=int, metavar='N',
-        help=f'write N cases to OUT/preview.png and stop: {preview}')
+        '--preview',
+        type=int,
+        metavar='N',
+        help=f'write N cases to OUT/preview.png and stop: {preview}',
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
 
-def check_synthesis_arguments(arguments: argparse.ArgumentParser,
-                              args: argparse.Namespace) -> None:
+def check_synthesis_arguments(
+    arguments: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
     """End the command with a message if one of these options is out of range."""
     if args.count is not None and args.count < 1:
         arguments.error(f'--count {args.count}: expected at least 1')
@@ -56,6 +65,7 @@ def write_preview(rows: Sequence[Sequence['Panel']], ann_file: str, out: Path) -
     """
     from mammo_plugins.structures import AnnotationError
     from mammo_plugins.visualization.synthesis import plot_panels
+
     if not rows:
         raise AnnotationError(f'{ann_file}: no lesion found a place')
     plot_panels(rows, out / 'preview.png')

@@ -7,8 +7,13 @@ Importing this package is all a config needs::
 It serves the mmcv operators that are not compiled on this machine and adds the
 registry scope ``mammo``. Research use only; not for diagnosis.
 """
-from mammo_plugins.compat import (guard_optional_packages, install_mmcv_ops,
-                                   serve_config_names, silence_onedl_notice)
+
+from mammo_plugins.compat import (
+    guard_optional_packages,
+    install_mmcv_ops,
+    serve_config_names,
+    silence_onedl_notice,
+)
 
 guard_optional_packages()  # must come before anything that imports mmengine
 install_mmcv_ops()  # must come before anything that imports mmcv.ops

@@ -5,22 +5,28 @@ terminal, turns the direction of text, ends a line, is a tag of HTML or a formul
 spreadsheet. All that is shown as an escape, such as ``\\x1b``. What JSON files hold is
 data and stays as it is.
 """
+
 import io
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, Iterator
+from typing import Any
 
 # C0 and C1 controls, marks of direction and of no width, lines and paragraphs,
 # halves of surrogate pairs, tags
-_ACTING = (r'\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e'
-           r'\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f')
+_ACTING = (
+    r'\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e'
+    r'\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f'
+)
 _IN_LINES = re.compile(f'[{_ACTING}]')
 _IN_A_LINE = re.compile(f'[{_ACTING}\t\n]')
 # what mmengine's logger colours, and how tqdm moves between its bars
-_COLOURED = re.compile(r'\x1b\[[\d;]*m(?:\x1b\[[\d;]*m)*'
-                       r'(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\x1b\[0m')
+_COLOURED = re.compile(
+    r'\x1b\[[\d;]*m(?:\x1b\[[\d;]*m)*'
+    r'(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\x1b\[0m'
+)
 _MOVES = re.compile(r'(?:\x1b\[A)+')
 _MARKS = re.compile(r'([\\`*\[\]|$])')
 _TAGS = str.maketrans({'&': '&amp;', '<': '&lt;', '>': '&gt;'})
@@ -106,7 +112,7 @@ def _stream_text(text: str) -> str:
     start = '\r' if text.startswith('\r') else ''  # of a progress bar
     parts, end = [], len(start)
     for colour in _COLOURED.finditer(text):
-        parts += [printable(text[end:colour.start()]), colour[0]]
+        parts += [printable(text[end : colour.start()]), colour[0]]
         end = colour.end()
     return start + ''.join(parts) + printable(text[end:])
 

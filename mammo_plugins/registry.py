@@ -6,9 +6,10 @@ looked up in MMDetection, then MMEngine/MMCV, then MMPretrain, so that an mmdet
 config works as it stands; where two of them share a name, write the prefix
 (``mmpretrain.ResNet``).
 """
+
 import sys
 from importlib import import_module
-from typing import Any, Optional, Type
+from typing import Any
 
 from mmengine import registry as roots
 from mmengine.registry import Registry
@@ -22,7 +23,7 @@ sys.modules.setdefault(f'{SCOPE}.registry', sys.modules[__name__])
 class MammoRegistry(Registry):
     """A registry that falls back to MMDetection and MMPretrain for plain names."""
 
-    def _find_in_sibling(self, scope: str, name: str) -> Optional[Type]:
+    def _find_in_sibling(self, scope: str, name: str) -> type | None:
         import_module(f'{scope}.registry')
         sibling = self.root.children.get(scope)
         if sibling is None:
@@ -30,7 +31,7 @@ class MammoRegistry(Registry):
         sibling.import_from_location()
         return sibling.module_dict.get(name)
 
-    def get(self, key: str) -> Optional[Type]:
+    def get(self, key: str) -> type | None:
         """Get a registered class by name.
 
         Args:
@@ -65,8 +66,7 @@ def type_name(cfg: Any) -> str:
 
 
 def _child(root: Registry, *locations: str) -> MammoRegistry:
-    return MammoRegistry(
-        root.name, parent=root, scope=SCOPE, locations=list(locations))
+    return MammoRegistry(root.name, parent=root, scope=SCOPE, locations=list(locations))
 
 
 DATASETS = _child(roots.DATASETS, 'mammo_plugins.datasets')
@@ -81,10 +81,10 @@ METRICS = _child(roots.METRICS, 'mammo_plugins.evaluation.metrics')
 MODELS = _child(roots.MODELS, 'mammo_plugins.models')
 MODEL_WRAPPERS = _child(roots.MODEL_WRAPPERS)
 OPTIMIZERS = _child(roots.OPTIMIZERS)
-OPTIM_WRAPPERS = _child(
-    roots.OPTIM_WRAPPERS, 'mammo_plugins.engine.optimizers')
+OPTIM_WRAPPERS = _child(roots.OPTIM_WRAPPERS, 'mammo_plugins.engine.optimizers')
 OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    roots.OPTIM_WRAPPER_CONSTRUCTORS, 'mammo_plugins.engine.optimizers')
+    roots.OPTIM_WRAPPER_CONSTRUCTORS, 'mammo_plugins.engine.optimizers'
+)
 PARAM_SCHEDULERS = _child(roots.PARAM_SCHEDULERS)
 RUNNERS = _child(roots.RUNNERS)
 RUNNER_CONSTRUCTORS = _child(roots.RUNNER_CONSTRUCTORS)

@@ -2,10 +2,11 @@
 
 Only Python's standard library is needed, so that a misspelt name is told at once.
 """
+
 import difflib
 import re
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import NamedTuple
 
 PREFIX = 'mammo_plugins::'
 PACKAGE = Path(__file__).resolve().parent
@@ -18,14 +19,18 @@ class ShippedConfig(NamedTuple):
         name (str): Below the folder of configs, such as 'divf/average_r18_cmmd.py'.
         summary (str): What it is, in one line.
     """
+
     name: str
     summary: str
 
 
-def repository() -> Optional[Path]:
+def repository() -> Path | None:
     """Return the folder of the repository; ``None`` for an installed package."""
-    return PACKAGE.parent if (PACKAGE.parent / 'configs/mamminet_v2.py').is_file() else (
-        None)
+    return (
+        PACKAGE.parent
+        if (PACKAGE.parent / 'configs/mamminet_v2.py').is_file()
+        else (None)
+    )
 
 
 def config_root() -> Path:
@@ -38,7 +43,8 @@ def config_root() -> Path:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'{folder}: no such folder; install mammo_plugins anew, or get a complete '
-            'copy of the repository')
+            'copy of the repository'
+        )
     return folder
 
 
@@ -51,11 +57,11 @@ def config_path(path: str) -> Path:
     """
     if not path.startswith(PREFIX):
         return Path(path)
-    name = path[len(PREFIX):]
+    name = path[len(PREFIX) :]
     return config_root() / (name if name.endswith('.py') else f'{name}.py')
 
 
-def no_such_config(path: str) -> Optional[str]:
+def no_such_config(path: str) -> str | None:
     """Return what to say of a config that is not there, ``None`` if it is.
 
     Args:
@@ -66,14 +72,21 @@ def no_such_config(path: str) -> Optional[str]:
     if path.startswith(PREFIX):
         # what stands behind the prefix tells one from another
         known = {each.name: f'{PREFIX}{each.name}' for each in shipped_configs()}
-        near = _near(path[len(PREFIX):], known)
-        return (f'{path}: no such config{near}' if near else
-                f'{path}: no such config; mammo config lists what there is')
-    known = {str(each): str(each) for each in Path('configs').rglob('*.py')
-             if '_base_' not in each.parts}
+        near = _near(path[len(PREFIX) :], known)
+        return (
+            f'{path}: no such config{near}'
+            if near
+            else f'{path}: no such config; mammo config lists what there is'
+        )
+    known = {
+        str(each): str(each)
+        for each in Path('configs').rglob('*.py')
+        if '_base_' not in each.parts
+    }
     if not known:  # away from the repository
-        known = {f'configs/{each.name}': f'{PREFIX}{each.name}'
-                 for each in shipped_configs()}
+        known = {
+            f'configs/{each.name}': f'{PREFIX}{each.name}' for each in shipped_configs()
+        }
     return f'{path}: no such config{_near(path, known)}'
 
 
@@ -83,26 +96,32 @@ def may_be_a_row(path: str) -> bool:
     return 'phantom' in file.name and file.with_name('ablation.py').is_file()
 
 
-def _near(path: str, known: Dict[str, str]) -> str:
+def _near(path: str, known: dict[str, str]) -> str:
     near = difflib.get_close_matches(path, known, n=3, cutoff=0.4)
-    return f'; did you mean {" or ".join(known[each] for each in near)}?' if near else ''
+    return (
+        f'; did you mean {" or ".join(known[each] for each in near)}?' if near else ''
+    )
 
 
-def shipped_configs() -> List[ShippedConfig]:
+def shipped_configs() -> list[ShippedConfig]:
     """Return all configs but the parts that others are put together from."""
     root = config_root()
-    return [ShippedConfig(path.relative_to(root).as_posix(), _summary(path))
-            for path in sorted(root.rglob('*.py'))
-            if '_base_' not in path.relative_to(root).parts]
+    return [
+        ShippedConfig(path.relative_to(root).as_posix(), _summary(path))
+        for path in sorted(root.rglob('*.py'))
+        if '_base_' not in path.relative_to(root).parts
+    ]
 
 
-def papers() -> Dict[str, str]:
+def papers() -> dict[str, str]:
     """Return what the folders of configs are of, by folder: method and paper."""
     found = {}
     for path in sorted(config_root().glob('*/metafile.yml')):
         text = path.read_text(encoding='utf-8')
-        name, title = (re.search(f'{key}: *(.*)', text)[1].strip('\'" ')
-                       for key in ('Name', 'Title'))
+        name, title = (
+            re.search(f'{key}: *(.*)', text)[1].strip('\'" ')
+            for key in ('Name', 'Title')
+        )
         found[path.parent.name] = title if name in title else f'{name}: {title}'
     return found
 

@@ -5,6 +5,7 @@ or Python itself in a ``__del__`` or a callback. It is therefore raised again un
 arrives. A second signal ends the command at once; what was written is whole, since
 results are written to a temporary name first or a line at a time.
 """
+
 import ctypes
 import os
 import signal
@@ -12,11 +13,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from types import FrameType
-from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Set
+from typing import Any
 
 from mammo_plugins.printable import printable_output
 
@@ -32,11 +34,11 @@ class _Stop:
     """The stop of this process, if one was asked for."""
 
     def __init__(self) -> None:
-        self.owner: Optional[int] = None  # process whose handlers are set
-        self.number: Optional[int] = None  # signal that came
-        self.children: Set[subprocess.Popen] = set()
+        self.owner: int | None = None  # process whose handlers are set
+        self.number: int | None = None  # signal that came
+        self.children: set[subprocess.Popen] = set()
 
-    def handle(self, number: int, frame: Optional[FrameType]) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         if os.getpid() != self.owner:  # a worker that was forked
             raise KeyboardInterrupt
@@ -52,7 +54,7 @@ class _Stop:
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
         raise KeyboardInterrupt
 
-    def raise_again(self, number: int, frame: Optional[FrameType]) -> None:
+    def raise_again(self, number: int, frame: FrameType | None) -> None:
         """Take the timer's signal."""
         raise KeyboardInterrupt
 
@@ -104,7 +106,7 @@ def print_any_name() -> None:
             stream.reconfigure(errors='backslashreplace')
 
 
-def _end_at_once(number: int, frame: Optional[FrameType]) -> None:
+def _end_at_once(number: int, frame: FrameType | None) -> None:
     os.write(2, b'\ninterrupted\n')
     os._exit(128 + number)
 
@@ -116,7 +118,7 @@ def _set_handlers(handler: Callable) -> None:
             signal.signal(number, handler)
 
 
-def _restore_handlers(handlers: Dict[int, Any]) -> None:
+def _restore_handlers(handlers: dict[int, Any]) -> None:
     for number, handler in handlers.items():
         if handler is not None:  # else set by other than Python
             signal.signal(number, handler)
@@ -147,7 +149,8 @@ def stoppable(message: str = 'interrupted') -> Iterator[None]:
         message (str): What to say, such as how to go on.
     """
     if _stop.owner == os.getpid() or (
-            threading.current_thread() is not threading.main_thread()):
+        threading.current_thread() is not threading.main_thread()
+    ):
         yield  # the outer one, or the main thread's, takes the signals
         return
     print_any_name()
@@ -204,8 +207,9 @@ def run_child(words: Sequence[str], **options: Any) -> int:
         KeyboardInterrupt: If a stop was asked for; the child has ended then.
     """
     raise_if_stopped()
-    options['env'] = dict(options.get('env') or os.environ,
-                          **{PARENT: str(os.getpid())})
+    options['env'] = dict(
+        options.get('env') or os.environ, **{PARENT: str(os.getpid())}
+    )
     # a terminal's Ctrl-C shall reach it once, through this process
     child = subprocess.Popen(words, start_new_session=True, **options)
     _stop.children.add(child)
@@ -263,6 +267,7 @@ def start_worker() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent(parent_process().pid)
     import cv2  # not above: signals are taken before anything large is imported
+
     cv2.setNumThreads(1)
 
 

@@ -1,9 +1,10 @@
 """To try models without data: exams of noise, processes; as ``mmdet.testing``."""
+
 import datetime
 import socket
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from mammo_plugins.structures import EXAM_VIEWS, other_laterality, other_view
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 
-def demo_exam(size: Sequence[int], seed: int = 0) -> Dict[str, Tensor]:
+def demo_exam(size: Sequence[int], seed: int = 0) -> dict[str, Tensor]:
     """Return the four images of an exam, all noise.
 
     Args:
@@ -27,22 +28,28 @@ def demo_exam(size: Sequence[int], seed: int = 0) -> Dict[str, Tensor]:
         dict[str, Tensor]: (1, H, W) in [0, 1] by view.
     """
     generator = torch.Generator().manual_seed(seed)
-    return {name: torch.rand(1, *size, generator=generator)
-            for name in EXAM_VIEWS}
+    return {name: torch.rand(1, *size, generator=generator) for name in EXAM_VIEWS}
 
 
 def _view(name: str, image: Tensor) -> DetDataSample:
     height, width = image.shape[1:]
     return DetDataSample(
         metainfo=dict(
-            img_id=EXAM_VIEWS.index(name), img_shape=(height, width),
-            ori_shape=(height, width), scale_factor=(1., 1.),
-            homography_matrix=np.eye(3), pixel_spacing_mm=(0.1, 0.1),
-            nipple=(0.8 * width, 0.5 * height), laterality=name[0],
-            view=name[1:], fingerprint=zlib.crc32(image.numpy())))
+            img_id=EXAM_VIEWS.index(name),
+            img_shape=(height, width),
+            ori_shape=(height, width),
+            scale_factor=(1.0, 1.0),
+            homography_matrix=np.eye(3),
+            pixel_spacing_mm=(0.1, 0.1),
+            nipple=(0.8 * width, 0.5 * height),
+            laterality=name[0],
+            view=name[1:],
+            fingerprint=zlib.crc32(image.numpy()),
+        )
+    )
 
 
-def demo_single_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
+def demo_single_view_inputs(images: dict[str, Tensor]) -> list[dict]:
     """Return each view of an exam as a packed sample of its own.
 
     Args:
@@ -51,11 +58,13 @@ def demo_single_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
     Returns:
         list[dict]: ``inputs`` and ``data_samples``, to be collated.
     """
-    return [dict(inputs=image, data_samples=_view(name, image))
-            for name, image in images.items()]
+    return [
+        dict(inputs=image, data_samples=_view(name, image))
+        for name, image in images.items()
+    ]
 
 
-def demo_tri_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
+def demo_tri_view_inputs(images: dict[str, Tensor]) -> list[dict]:
     """Return each view of an exam as a packed sample with its partners.
 
     Args:
@@ -68,24 +77,31 @@ def demo_tri_view_inputs(images: Dict[str, Tensor]) -> List[dict]:
     samples = []
     for name in images:
         side, view = name[0], name[1:]
-        partners = dict(main=name, ipsilateral=side + other_view(view),
-                        bilateral=other_laterality(side) + view)
+        partners = dict(
+            main=name,
+            ipsilateral=side + other_view(view),
+            bilateral=other_laterality(side) + view,
+        )
         sample = MultiViewDataSample()
         for role, partner in partners.items():
             if partner in images:
                 sample.set_data({role: _view(partner, images[partner])})
         if 'bilateral' in sample:
             sample.bilateral.set_metainfo(dict(registration='warped'))
-        samples.append(dict(
-            inputs={role: images.get(partner)
-                    for role, partner in partners.items()},
-            data_samples=sample))
+        samples.append(
+            dict(
+                inputs={
+                    role: images.get(partner) for role, partner in partners.items()
+                },
+                data_samples=sample,
+            )
+        )
     return samples
 
 
 def train_in_two_processes(
-        train: Callable[[int], torch.nn.Module],
-        folder: Union[str, Path]) -> Tuple[List[Tensor], List[Tensor]]:
+    train: Callable[[int], torch.nn.Module], folder: str | Path
+) -> tuple[list[Tensor], list[Tensor]]:
     """Run a distributed training on CPU; return the parameters of both processes.
 
     Args:
@@ -97,18 +113,25 @@ def train_in_two_processes(
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     # forked where the libraries are loaded already, if the caller has asked for that
-    mp.start_processes(_train_one, (train, port, str(folder)), nprocs=2,
-                       start_method='forkserver')
-    return tuple(torch.load(Path(folder) / f'{rank}.pth', weights_only=True)
-                 for rank in (0, 1))
+    mp.start_processes(
+        _train_one, (train, port, str(folder)), nprocs=2, start_method='forkserver'
+    )
+    return tuple(
+        torch.load(Path(folder) / f'{rank}.pth', weights_only=True) for rank in (0, 1)
+    )
 
 
-def _train_one(rank: int, train: Callable[[int], torch.nn.Module], port: int,
-               folder: str) -> None:
+def _train_one(
+    rank: int, train: Callable[[int], torch.nn.Module], port: int, folder: str
+) -> None:
     torch.set_num_threads(1)
     dist.init_process_group(
-        'gloo', init_method=f'tcp://127.0.0.1:{port}', rank=rank, world_size=2,
-        timeout=datetime.timedelta(seconds=60))
+        'gloo',
+        init_method=f'tcp://127.0.0.1:{port}',
+        rank=rank,
+        world_size=2,
+        timeout=datetime.timedelta(seconds=60),
+    )
     model = train(rank)
     torch.save([p.detach() for p in model.parameters()], f'{folder}/{rank}.pth')
     dist.destroy_process_group()

@@ -1,4 +1,5 @@
 """What the tests of the papers' configs share: any config on tiny phantom exams."""
+
 import ast
 import copy
 from pathlib import Path
@@ -20,8 +21,11 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 
 def configs_of(folder):
     """The configs of a folder by name, ablations apart."""
-    return sorted(path.stem for path in (CONFIGS / folder).glob('*.py')
-                  if path.name != 'ablation.py')
+    return sorted(
+        path.stem
+        for path in (CONFIGS / folder).glob('*.py')
+        if path.name != 'ablation.py'
+    )
 
 
 def read(path):
@@ -34,8 +38,11 @@ def read(path):
 def row(folder, name):
     """The config of an ablation's row: what it trains, but for files it waits for."""
     settings = Config.fromfile(CONFIGS / folder / 'ablation.py').rows[name]
-    options = {key: value for key, value in settings.get('options', {}).items()
-               if '{' not in str(value)}
+    options = {
+        key: value
+        for key, value in settings.get('options', {}).items()
+        if '{' not in str(value)
+    }
     cfg = load_config(str(CONFIGS.parent / settings.config), options)
     drop_pretrained_files(cfg.model)
     return cfg
@@ -44,8 +51,11 @@ def row(folder, name):
 def rows_of(folder, *left_out):
     """Names of an ablation's rows that train, each model and data once."""
     rows = Config.fromfile(CONFIGS / folder / 'ablation.py').rows
-    return [name for name, settings in rows.items()
-            if 'command' not in settings and name not in left_out]
+    return [
+        name
+        for name, settings in rows.items()
+        if 'command' not in settings and name not in left_out
+    ]
 
 
 def changed(settings, **values):
@@ -53,8 +63,10 @@ def changed(settings, **values):
     if isinstance(settings, (list, tuple)):
         return type(settings)(changed(item, **values) for item in settings)
     if isinstance(settings, dict):
-        return {key: values[key] if key in values else changed(value, **values)
-                for key, value in settings.items()}
+        return {
+            key: values[key] if key in values else changed(value, **values)
+            for key, value in settings.items()
+        }
     return settings
 
 
@@ -62,10 +74,13 @@ def on_phantom(dataset, root, part='train', **values):
     """A data set's config on tiny phantom exams, with other values for some keys."""
     dataset = copy.deepcopy(dataset)
     for _, exams in innermost_datasets('dataset', dataset):
-        exams.update(data_root=str(root), ann_file=f'annotations/{part}.json',
-                     metainfo=dict(classes=('mass', )))  # all that a phantom has
+        exams.update(
+            data_root=str(root),
+            ann_file=f'annotations/{part}.json',
+            metainfo=dict(classes=('mass',)),
+        )  # all that a phantom has
         if exams.get('labels'):  # few breasts; normal ones are negative
-            exams.labels = dict(field='abnormal', negative=(False, ), positive=(True, ))
+            exams.labels = dict(field='abnormal', negative=(False,), positive=(True,))
         if exams.get('detection_file'):  # written by a detector
             exams.update(detection_file=None, gold=True)
     # read once for all configs
@@ -89,10 +104,14 @@ def learn(model, batch, stage=None):
     values = {name: value.item() for name, value in values.items()}
     assert all(np.isfinite(value) for value in values.values()), values
     trained = model if stage is None else getattr(model, stage)
-    assert not [name for name, p in trained.named_parameters()
-                if p.requires_grad and p.grad is None]
-    assert any(p.grad.abs().sum() > 0 for p in trained.parameters()
-               if p.grad is not None)
+    assert not [
+        name
+        for name, p in trained.named_parameters()
+        if p.requires_grad and p.grad is None
+    ]
+    assert any(
+        p.grad.abs().sum() > 0 for p in trained.parameters() if p.grad is not None
+    )
     return values
 
 
@@ -100,28 +119,43 @@ def predicted(model, sample):
     """The prediction of one sample."""
     model.eval()
     with torch.no_grad():
-        found, = model.test_step(pseudo_collate([sample]))
+        (found,) = model.test_step(pseudo_collate([sample]))
     return found
 
 
 def batch_norms_that_learn(model):
     """Names of batch norms that take statistics of the batch."""
-    return [name for name, module in model.named_modules()
-            if isinstance(module, _BatchNorm) and module.training]
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm) and module.training
+    ]
 
 
 def a_bank():
     """A bank of one lesion, of another data set than the phantom."""
-    return LesionBank('another', [BankLesion.of(
-        np.tile(np.linspace(0.1, 0.9, 5), (6, 1)), image_shape=(128, 64),
-        pixel_spacing_mm=None, file_name='a.dcm', box=(0, 0, 5, 6))])
+    return LesionBank(
+        'another',
+        [
+            BankLesion.of(
+                np.tile(np.linspace(0.1, 0.9, 5), (6, 1)),
+                image_shape=(128, 64),
+                pixel_spacing_mm=None,
+                file_name='a.dcm',
+                box=(0, 0, 5, 6),
+            )
+        ],
+    )
 
 
 def kinds(settings):
     """Settings with nothing left but what names components, whatever their size."""
     if isinstance(settings, dict):
-        kept = {key: kinds(value) for key, value in settings.items()
-                if key not in ('init_cfg', 'arch', 'saliency', 'bank')}
+        kept = {
+            key: kinds(value)
+            for key, value in settings.items()
+            if key not in ('init_cfg', 'arch', 'saliency', 'bank')
+        }
         return {key: value for key, value in kept.items() if value}
     if isinstance(settings, (list, tuple)):
         return [kinds(value) for value in settings if isinstance(value, dict)]
@@ -140,11 +174,15 @@ def types_in(settings):
 def bases_of(path):
     """The files that a config names in ``_base_``."""
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and getattr(
-                node.targets[0], 'id', None) == '_base_':
+        if (
+            isinstance(node, ast.Assign)
+            and getattr(node.targets[0], 'id', None) == '_base_'
+        ):
             named = ast.literal_eval(node.value)
-            return [(path.parent / name).resolve()
-                    for name in ([named] if isinstance(named, str) else named)]
+            return [
+                (path.parent / name).resolve()
+                for name in ([named] if isinstance(named, str) else named)
+            ]
     return []
 
 

@@ -1,4 +1,5 @@
 """Fixtures that several packages' tests share."""
+
 import gc
 import os
 import runpy
@@ -11,20 +12,24 @@ from types import SimpleNamespace
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 import mammo_plugins  # noqa: F401 isort:skip (bridges mmcv.ops before mmdet)
-import pytest  # noqa: E402
-from forked_tools import ForkedTool  # noqa: E402
+import pytest
+from forked_tools import ForkedTool
 
 
 @pytest.fixture(scope='session')
 def phantom_root(tmp_path_factory):
     """A data set of eight tiny phantom exams, six to train and two to test."""
-    from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                       write_phantom_dataset)
+    from mammo_plugins.phantom import (
+        PhantomConfig,
+        PhantomDatasetConfig,
+        write_phantom_dataset,
+    )
+
     root = tmp_path_factory.mktemp('data') / 'phantom'
     phantom = PhantomConfig(
-        size=(128, 64), prevalence=0.75, lesion_diameter_mm=(15., 25.))
-    write_phantom_dataset(
-        root, PhantomDatasetConfig(exams=8, seed=3, phantom=phantom))
+        size=(128, 64), prevalence=0.75, lesion_diameter_mm=(15.0, 25.0)
+    )
+    write_phantom_dataset(root, PhantomDatasetConfig(exams=8, seed=3, phantom=phantom))
     for path in (root / 'dicom').rglob('*.dcm'):
         _plant_identity(path)
     return root
@@ -33,13 +38,22 @@ def phantom_root(tmp_path_factory):
 @pytest.fixture(scope='session')
 def cem_root(tmp_path_factory):
     """Six tiny contrast-enhanced phantom exams with large lesions, four to train."""
-    from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                       write_phantom_dataset)
+    from mammo_plugins.phantom import (
+        PhantomConfig,
+        PhantomDatasetConfig,
+        write_phantom_dataset,
+    )
+
     root = tmp_path_factory.mktemp('data') / 'cem'
     phantom = PhantomConfig(
-        size=(128, 64), prevalence=1., lesion_diameter_mm=(15., 25.), cem=True)
-    write_phantom_dataset(root, PhantomDatasetConfig(
-        exams=6, seed=5, split=(0.667, 0., 0.333), phantom=phantom))
+        size=(128, 64), prevalence=1.0, lesion_diameter_mm=(15.0, 25.0), cem=True
+    )
+    write_phantom_dataset(
+        root,
+        PhantomDatasetConfig(
+            exams=6, seed=5, split=(0.667, 0.0, 0.333), phantom=phantom
+        ),
+    )
     for path in (root / 'dicom').rglob('*.dcm'):
         _plant_identity(path)
     return root
@@ -60,8 +74,11 @@ def own_globals():
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
     from mmengine.visualization import Visualizer
-    before = [(kept, kept._instance_dict.copy())
-              for kept in (DefaultScope, MMLogger, MessageHub, Visualizer)]
+
+    before = [
+        (kept, kept._instance_dict.copy())
+        for kept in (DefaultScope, MMLogger, MessageHub, Visualizer)
+    ]
     try:
         yield
     finally:
@@ -78,8 +95,9 @@ def _own_globals():
 @pytest.fixture(autouse=True)
 def _texts_of_configs_unformatted(monkeypatch):
     """Spare a Runner the layout of its config's text: a second, several times a run."""
-    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode',
-                        lambda text, **_: (text, True))
+    monkeypatch.setattr(
+        'yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, True)
+    )
 
 
 @pytest.fixture
@@ -117,8 +135,11 @@ def run_tool(monkeypatch, capsys):
 
 
 TESTS = Path(__file__).parent
-SLOW = {line for line in (TESTS / 'slow_tests.txt').read_text().splitlines()
-        if not line.startswith('#')}
+SLOW = {
+    line
+    for line in (TESTS / 'slow_tests.txt').read_text().splitlines()
+    if not line.startswith('#')
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -143,6 +164,7 @@ IDENTITY = ('Secretname', 'PID-7788', '19610203')
 
 def _plant_identity(path):
     import pydicom
+
     ds = pydicom.dcmread(path)
     ds.PatientName, ds.PatientID = 'Secretname^Planted', 'PID-7788'
     ds.PatientBirthDate = '19610203'
@@ -157,8 +179,11 @@ def assert_private():
 
     def check(*texts_or_folders):
         for item in texts_or_folders:
-            files = [p for p in item.rglob('*') if p.is_file()] if isinstance(
-                item, Path) else []
+            files = (
+                [p for p in item.rglob('*') if p.is_file()]
+                if isinstance(item, Path)
+                else []
+            )
             assert not isinstance(item, Path) or files
             for text in [p.read_bytes() for p in files] or [item.encode()]:
                 for secret in IDENTITY:

@@ -1,18 +1,22 @@
 """Makes small DICOM mammograms for the tests."""
+
 from pathlib import Path
 
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
-                         ExplicitVRLittleEndian, generate_uid)
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 IDENTITY = ('Planted', 'Secretname', '19610203', 'PID-7788')
 
 
 def ramp(bits=12, signed=False, shape=(64, 64)):
     """Return stored values that walk through the whole range."""
-    low = -2**(bits - 1) if signed else 0
+    low = -(2 ** (bits - 1)) if signed else 0
     count = shape[0] * shape[1]
     values = low + np.arange(count) * (2**bits - 1) // (count - 1)
     return values.reshape(shape).astype(np.int16 if signed else np.uint16)

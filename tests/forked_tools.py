@@ -3,6 +3,7 @@
 Signals, ends and what is printed are those of a real process; only the imports, some
 six seconds of each, are made once.
 """
+
 import multiprocessing
 import os
 import runpy
@@ -11,30 +12,42 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 FORKS = multiprocessing.get_context('forkserver')
 # the tests of several processes of mammo_plugins.testing take them from there, too
-FORKS.set_forkserver_preload([
-    'mammo_plugins', 'mmdet.models', 'mmpretrain.models', 'mmdet.evaluation',
-    'mammo_plugins.apis', 'mammo_plugins.apis.inferencers', 'mammo_plugins.datasets',
-    'mammo_plugins.evaluation', 'mammo_plugins.models', 'mammo_plugins.testing',
-    'matplotlib.pyplot'])
+FORKS.set_forkserver_preload(
+    [
+        'mammo_plugins',
+        'mmdet.models',
+        'mmpretrain.models',
+        'mmdet.evaluation',
+        'mammo_plugins.apis',
+        'mammo_plugins.apis.inferencers',
+        'mammo_plugins.datasets',
+        'mammo_plugins.evaluation',
+        'mammo_plugins.models',
+        'mammo_plugins.testing',
+        'matplotlib.pyplot',
+    ]
+)
 
 
 class Ended(NamedTuple):
     """How a command has ended, named as by :mod:`subprocess`."""
+
     returncode: int
     stdout: str
     stderr: str
 
 
-def _run(words: List[str], folder: Path, environment: Dict[str, str]) -> None:
+def _run(words: list[str], folder: Path, environment: dict[str, str]) -> None:
     for number, name in ((1, 'out'), (2, 'err')):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
     sys.stdout, sys.stderr = (
-        open(number, 'w', buffering=1, closefd=False) for number in (1, 2))
+        open(number, 'w', buffering=1, closefd=False) for number in (1, 2)
+    )
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
@@ -52,12 +65,19 @@ class ForkedTool:
         environment: More variables.
     """
 
-    def __init__(self, folder: Path, path: str, *arguments: Any,
-                 **environment: str) -> None:
+    def __init__(
+        self, folder: Path, path: str, *arguments: Any, **environment: str
+    ) -> None:
         self._folder = folder / f'printed_{time.monotonic_ns()}'
         self._folder.mkdir()
-        self._process = FORKS.Process(target=_run, args=(
-            [path, *map(str, arguments)], self._folder, {**os.environ, **environment}))
+        self._process = FORKS.Process(
+            target=_run,
+            args=(
+                [path, *map(str, arguments)],
+                self._folder,
+                {**os.environ, **environment},
+            ),
+        )
         self._process.start()
 
     @property
@@ -78,7 +98,7 @@ class ForkedTool:
         """Kill it, where it still runs."""
         self._process.kill()
 
-    def wait(self, timeout: float = 300.) -> Ended:
+    def wait(self, timeout: float = 300.0) -> Ended:
         """Wait for its end; one that does not end in time is killed."""
         self._process.join(timeout)
         if self.runs:

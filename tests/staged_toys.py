@@ -2,6 +2,7 @@
 
 Registered in MMEngine's own registries, so that ours hold nothing of tests.
 """
+
 import json
 
 import torch
@@ -14,8 +15,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 from torch.utils.data import Dataset
 
-FRAME = dict(source_width=100, source_height=50, crop=(10, 5, 90, 45),
-             flipped=True)
+FRAME = dict(source_width=100, source_height=50, crop=(10, 5, 90, 45), flipped=True)
 
 
 @MODELS.register_module()
@@ -43,16 +43,24 @@ class StagedToy(BaseModel):
     def forward(self, inputs, targets, img_id, mode='loss'):
         output = self.output(inputs)
         if mode == 'loss':
-            return {f'loss_{self.told[-1] if self.told else "all"}':
-                    (output - targets).square().mean()}
+            return {
+                f'loss_{self.told[-1] if self.told else "all"}': (output - targets)
+                .square()
+                .mean()
+            }
         samples = []
         for value, index in zip(output.tolist(), img_id.tolist()):
-            boxes = torch.tensor([[2., 4, 12, 14], [5, 5, 5, 9]])
-            samples.append(DetDataSample(
-                metainfo=dict(img_id=index, canonical_frame=FRAME),
-                pred_instances=InstanceData(
-                    bboxes=boxes, scores=torch.tensor([value, .5]),
-                    labels=torch.zeros(2, dtype=torch.long))))
+            boxes = torch.tensor([[2.0, 4, 12, 14], [5, 5, 5, 9]])
+            samples.append(
+                DetDataSample(
+                    metainfo=dict(img_id=index, canonical_frame=FRAME),
+                    pred_instances=InstanceData(
+                        bboxes=boxes,
+                        scores=torch.tensor([value, 0.5]),
+                        labels=torch.zeros(2, dtype=torch.long),
+                    ),
+                )
+            )
         return samples
 
 
@@ -60,7 +68,7 @@ class StagedToy(BaseModel):
 class StagedToyData(Dataset):
     """Points with targets; with detections, shifted by what they hold."""
 
-    metainfo = dict(classes=('mass', ))
+    metainfo = dict(classes=('mass',))
 
     def __init__(self, length=12, seed=0, detection_file=None):
         generator = torch.Generator().manual_seed(seed)
@@ -89,8 +97,7 @@ class StagedToyMetric(BaseMetric):
         self.series = series
 
     def process(self, data_batch, data_samples):
-        self.results += [s['pred_instances']['scores'][0].item()
-                         for s in data_samples]
+        self.results += [s['pred_instances']['scores'][0].item() for s in data_samples]
 
     def compute_metrics(self, results):
         if self.series:
@@ -120,10 +127,12 @@ class InterruptAt(Hook):
 def loader(length=12, batch_size=4, seed=0, shuffle=True, **dataset):
     """Return a data loader's config."""
     return dict(
-        batch_size=batch_size, num_workers=0,
+        batch_size=batch_size,
+        num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=shuffle),
         collate_fn=dict(type='default_collate'),
-        dataset=dict(type='StagedToyData', length=length, seed=seed, **dataset))
+        dataset=dict(type='StagedToyData', length=length, seed=seed, **dataset),
+    )
 
 
 def sgd(lr=0.1, **kwargs):
@@ -134,16 +143,23 @@ def sgd(lr=0.1, **kwargs):
 def settings(work_dir, stages, **kwargs):
     """Return a run's config."""
     cfg = dict(
-        custom_imports=dict(imports=['mammo_plugins', 'staged_toys'],
-                            allow_failed_imports=False),
-        default_scope='mammo', work_dir=str(work_dir), log_level='WARNING',
+        custom_imports=dict(
+            imports=['mammo_plugins', 'staged_toys'], allow_failed_imports=False
+        ),
+        default_scope='mammo',
+        work_dir=str(work_dir),
+        log_level='WARNING',
         model=dict(type='StagedToy'),
-        train_dataloader=loader(), optim_wrapper=sgd(), param_scheduler=None,
-        train_cfg=dict(
-            type='StagedTrainLoop', stages=stages, order=list(stages)),
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1),
-                           logger=dict(type='LoggerHook', interval=1)),
-        randomness=dict(seed=0))
+        train_dataloader=loader(),
+        optim_wrapper=sgd(),
+        param_scheduler=None,
+        train_cfg=dict(type='StagedTrainLoop', stages=stages, order=list(stages)),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', interval=1),
+            logger=dict(type='LoggerHook', interval=1),
+        ),
+        randomness=dict(seed=0),
+    )
     cfg.update(kwargs)
     return cfg
 
@@ -151,5 +167,7 @@ def settings(work_dir, stages, **kwargs):
 def validation(series=None):
     """Return the parts of a config that validate."""
     return dict(
-        val_dataloader=loader(8, shuffle=False), val_cfg=dict(),
-        val_evaluator=dict(type='StagedToyMetric', series=series))
+        val_dataloader=loader(8, shuffle=False),
+        val_cfg=dict(),
+        val_evaluator=dict(type='StagedToyMetric', series=series),
+    )

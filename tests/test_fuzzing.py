@@ -1,4 +1,5 @@
 """A few seeded cases of every fuzzer; ``make fuzz`` runs many."""
+
 import pytest
 from fuzzing import Fault, Fuzzer, fuzz
 from fuzzing.__main__ import fuzzers
@@ -13,7 +14,7 @@ def test_no_fault(name, tmp_path):
 
 
 class _Bad(Fuzzer):
-    name, seconds, secrets = 'bad calls', .2, ['Secretname']
+    name, seconds, secrets = 'bad calls', 0.2, ['Secretname']
 
     def case(self, rng, number):
 
@@ -42,6 +43,12 @@ class _Bad(Fuzzer):
 
 def test_the_harness_sees_faults(tmp_path):
     report = fuzz(_Bad(tmp_path), range(6))
-    assert dict(report.outcomes) == {'hang': 1, 'leak': 1, 'raw text': 1,
-                                     'traceback': 1, 'not finite': 1, 'read': 1}
+    assert dict(report.outcomes) == {
+        'hang': 1,
+        'leak': 1,
+        'raw text': 1,
+        'traceback': 1,
+        'not finite': 1,
+        'read': 1,
+    }
     assert [fault.number for fault in report.faults] == [0, 1, 2, 3, 4]

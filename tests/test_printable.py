@@ -1,4 +1,5 @@
 """Text from files, printed and written: nothing in it acts."""
+
 import csv
 import io
 import logging
@@ -7,13 +8,19 @@ import unicodedata
 
 import pytest
 
-from mammo_plugins.printable import (csv_cell, figure_text, markdown, one_line,
-                                     printable, printable_output)
+from mammo_plugins.printable import (
+    csv_cell,
+    figure_text,
+    markdown,
+    one_line,
+    printable,
+    printable_output,
+)
 
 
 def test_every_character_that_acts_is_escaped():
     """By the categories of Unicode, which the pattern does not use."""
-    bidi = [0x61c, 0x200e, 0x200f, *range(0x202a, 0x202f), *range(0x2066, 0x206a)]
+    bidi = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
     for code in range(sys.maxunicode + 1):
         kind = unicodedata.category(chr(code))
         acts = kind in ('Cc', 'Cs', 'Zl', 'Zp') or code in bidi
@@ -31,14 +38,17 @@ def test_lines_stay_lines():
     assert one_line('\udce9').encode() == rb'\udce9'
 
 
-@pytest.mark.parametrize('text, shown', [
-    ('<script>a</script>', '&lt;script&gt;a&lt;/script&gt;'),
-    ('a | b', r'a \| b'),
-    (r'a \| b', r'a \\\| b'),
-    ('![x](http://a)', r'!\[x\](http://a)'),
-    ('`a` *b*\n# c', r'\`a\` \*b\*\n# c'),
-    ('exam_1_L_CC.dcm', 'exam_1_L_CC.dcm'),
-])
+@pytest.mark.parametrize(
+    'text, shown',
+    [
+        ('<script>a</script>', '&lt;script&gt;a&lt;/script&gt;'),
+        ('a | b', r'a \| b'),
+        (r'a \| b', r'a \\\| b'),
+        ('![x](http://a)', r'!\[x\](http://a)'),
+        ('`a` *b*\n# c', r'\`a\` \*b\*\n# c'),
+        ('exam_1_L_CC.dcm', 'exam_1_L_CC.dcm'),
+    ],
+)
 def test_markdown(text, shown):
     assert markdown(text) == shown
 
@@ -54,6 +64,7 @@ def test_a_cell_is_no_formula(cell):
 def test_figures_show_dollars():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     figure = Figure()
     canvas = FigureCanvasAgg(figure)
     figure.suptitle(figure_text('cost $\\frac$ of $x'))
@@ -61,7 +72,6 @@ def test_figures_show_dollars():
 
 
 class _Terminal(io.StringIO):
-
     def isatty(self):
         return True
 
@@ -75,15 +85,20 @@ def test_output_of_a_command(monkeypatch):
         print('\r 50%|###  | \x1b[2J', file=sys.stderr)
         sys.stderr.write('\x1b[A')  # of a bar below another
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter(
-            '\x1b[5m\x1b[4m\x1b[33m%(levelname)s\x1b[0m %(message)s'))
+        handler.setFormatter(
+            logging.Formatter('\x1b[5m\x1b[4m\x1b[33m%(levelname)s\x1b[0m %(message)s')
+        )
         logger = logging.Logger('a')
         logger.addHandler(handler)
-        logger.handle(logger.makeRecord(
-            'a', logging.WARNING, '', 1, 'of %s', ('\x1b[33mWARNING\x1b[0m', ), None))
+        logger.handle(
+            logger.makeRecord(
+                'a', logging.WARNING, '', 1, 'of %s', ('\x1b[33mWARNING\x1b[0m',), None
+            )
+        )
         assert sys.stdout.isatty()
     assert out.getvalue() == (
         'a \\x1b[31mred\\x1b[0m \\x9b2J\nnext\n'
-        '\x1b[5m\x1b[4m\x1b[33mWARNING\x1b[0m of \\x1b[33mWARNING\\x1b[0m\n')
+        '\x1b[5m\x1b[4m\x1b[33mWARNING\x1b[0m of \\x1b[33mWARNING\\x1b[0m\n'
+    )
     assert err.getvalue() == '\r 50%|###  | \\x1b[2J\n\x1b[A'
     assert sys.stdout is out and logging.getLogRecordFactory() is logging.LogRecord

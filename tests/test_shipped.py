@@ -1,4 +1,5 @@
 """Names of the configs that the package ships, in the repository and installed."""
+
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,11 @@ def test_names_lead_to_files():
     names = [each.name for each in shipped.shipped_configs()]
     assert set(names) == {
         path.relative_to(ROOT / 'configs').as_posix()
-        for path in ROOT.glob('configs/**/*.py')} - {
-            name.relative_to(ROOT / 'configs').as_posix()
-            for name in ROOT.glob('configs/_base_/**/*.py')}
+        for path in ROOT.glob('configs/**/*.py')
+    } - {
+        name.relative_to(ROOT / 'configs').as_posix()
+        for name in ROOT.glob('configs/_base_/**/*.py')
+    }
     for name in names:
         for written in (name, name.removesuffix('.py')):
             path = shipped.config_path(f'mammo_plugins::{written}')
@@ -34,10 +37,17 @@ def test_every_config_says_what_it_is():
         assert not summary.endswith((',', ':', ' on', ' with')), (name, summary)
 
 
-@pytest.mark.parametrize('comment, summary', [
-    ('# One. Two.\n', 'One'), ('# A and\n# b, fig. 3.\n# C.\n', 'A and b, fig. 3'),
-    ('# Table 2: U-Net.\n', 'Table 2: U-Net'), ('# Small:\n#     python x\n# y\n', 'Small'),
-    ('# Of 0.5 mm (fig. 9). B\n', 'Of 0.5 mm (fig. 9)'), ('x = 1\n# no\n', '')])
+@pytest.mark.parametrize(
+    'comment, summary',
+    [
+        ('# One. Two.\n', 'One'),
+        ('# A and\n# b, fig. 3.\n# C.\n', 'A and b, fig. 3'),
+        ('# Table 2: U-Net.\n', 'Table 2: U-Net'),
+        ('# Small:\n#     python x\n# y\n', 'Small'),
+        ('# Of 0.5 mm (fig. 9). B\n', 'Of 0.5 mm (fig. 9)'),
+        ('x = 1\n# no\n', ''),
+    ],
+)
 def test_the_first_sentence_is_the_summary(tmp_path, comment, summary):
     (tmp_path / 'a.py').write_text(f'{comment}a = 1\n')
     assert shipped._summary(tmp_path / 'a.py') == summary
@@ -45,17 +55,24 @@ def test_the_first_sentence_is_the_summary(tmp_path, comment, summary):
 
 def test_papers_are_named():
     papers = shipped.papers()
-    assert set(papers) == {path.parent.name for path in
-                           ROOT.glob('configs/*/metafile.yml')}
+    assert set(papers) == {
+        path.parent.name for path in ROOT.glob('configs/*/metafile.yml')
+    }
     assert papers['divf'].startswith('DIVF-Net: Towards Robust Natural-Looking')
     assert papers['momminet'].count('MommiNet-v2') == 1
 
 
-@pytest.mark.parametrize('path, near', [
-    ('mammo_plugins::momminet_v2', 'mammo_plugins::mamminet_v2.py'),
-    ('mammo_plugins::disasym/disasymnet_vindir.py',
-     'mammo_plugins::disasym/disasymnet_vindr.py'),
-    ('configs/divf/no-fusion_r18_vind.py', 'configs/divf/no-fusion_r18_vindr.py')])
+@pytest.mark.parametrize(
+    'path, near',
+    [
+        ('mammo_plugins::momminet_v2', 'mammo_plugins::mamminet_v2.py'),
+        (
+            'mammo_plugins::disasym/disasymnet_vindir.py',
+            'mammo_plugins::disasym/disasymnet_vindr.py',
+        ),
+        ('configs/divf/no-fusion_r18_vind.py', 'configs/divf/no-fusion_r18_vindr.py'),
+    ],
+)
 def test_near_names_are_told(path, near, monkeypatch):
     monkeypatch.chdir(ROOT)
     said = shipped.no_such_config(path)
@@ -75,20 +92,29 @@ def test_nothing_near(monkeypatch, tmp_path):
 
 def test_a_name_is_loaded():
     name = 'nafv/nafv-net_unet_phantom.py'
-    assert load_config(f'mammo_plugins::{name}').to_dict() == load_config(
-        str(ROOT / 'configs' / name)).to_dict()
+    assert (
+        load_config(f'mammo_plugins::{name}').to_dict()
+        == load_config(str(ROOT / 'configs' / name)).to_dict()
+    )
 
 
 def test_of_an_installed_package(tmp_path):
     """Where there is no repository, they lie in .mim; the parts are not listed."""
     package = tmp_path / 'site/mammo_plugins'
-    shutil.copytree(ROOT / 'mammo_plugins', package,
-                    ignore=shutil.ignore_patterns('__pycache__', '.mim'))
+    shutil.copytree(
+        ROOT / 'mammo_plugins',
+        package,
+        ignore=shutil.ignore_patterns('__pycache__', '.mim'),
+    )
     shutil.copytree(ROOT / 'mammo_cli', tmp_path / 'site/mammo_cli')
     (package / '__init__.py').write_text('raise ImportError("slow")')
     call = [sys.executable, '-m', 'mammo_cli', 'config']
-    options = dict(cwd=tmp_path / 'site', text=True, capture_output=True,
-                   env={'PYTHONPATH': str(tmp_path / 'site')})
+    options = dict(
+        cwd=tmp_path / 'site',
+        text=True,
+        capture_output=True,
+        env={'PYTHONPATH': str(tmp_path / 'site')},
+    )
     done = subprocess.run(call, **options)
     assert done.returncode == 2 and done.stderr.startswith('error: ')
     assert '.mim/configs: no such folder' in done.stderr

@@ -1,4 +1,5 @@
 """Signals to real processes; the module is loaded alone, which takes no second."""
+
 import os
 import signal
 import subprocess
@@ -11,22 +12,26 @@ import pytest
 from mammo_plugins.stopping import worker_pool
 
 MODULE = Path(__file__).parents[1] / 'mammo_plugins/stopping.py'
-BEGIN = f'''
+BEGIN = f"""
 import importlib.util, os, signal, subprocess, sys, time
 spec = importlib.util.spec_from_file_location('stopping', {str(MODULE)!r})
 stopping = sys.modules['stopping'] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(stopping)
 stopping._AGAIN = 0.2
 from stopping import run_child, stop_arrived, stoppable
-'''
+"""
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 def start(program, **options):
     """Start a program that says when it is ready."""
     process = subprocess.Popen(
-        [sys.executable, '-c', BEGIN + program], text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **options)
+        [sys.executable, '-c', BEGIN + program],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
     said = process.stdout.readline().strip()
     assert said, process.communicate()
     time.sleep(0.1)  # to where it waits
@@ -55,11 +60,11 @@ def alive(pid):
         return False
 
 
-WAITING = '''
+WAITING = """
 with stoppable('bye'):
     print('ready', flush=True)
     time.sleep(60)
-'''
+"""
 
 
 @pytest.mark.parametrize('number', STATUS)
@@ -87,19 +92,23 @@ def test_signals_that_are_ignored_at_the_start(ignored):
         signal.signal(ignored, before)
 
 
-@pytest.mark.parametrize('swallow', [
-    # what a library does that means to catch any error
-    '''
+@pytest.mark.parametrize(
+    'swallow',
+    [
+        # what a library does that means to catch any error
+        """
     try:
         time.sleep(60)
     except:
         print('swallowed', file=sys.stderr)
-''', '''
+""",
+        """
     class Slow:
         def __del__(self):
             time.sleep(60)  # Python itself swallows what is raised here
     Slow()
-''', '''
+""",
+        """
     def callback(*args):
         time.sleep(60)
     import weakref
@@ -107,14 +116,17 @@ def test_signals_that_are_ignored_at_the_start(ignored):
     thing = Thing()
     reference = weakref.ref(thing, callback)
     del thing
-'''], ids=['bare except', '__del__', 'callback'])
+""",
+    ],
+    ids=['bare except', '__del__', 'callback'],
+)
 def test_a_stop_that_was_swallowed_comes_again(swallow):
-    program = f'''
+    program = f"""
 with stoppable('bye'):
     print('ready', flush=True)
 {swallow}
     time.sleep(60)
-'''
+"""
     process, _ = start(program)
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=5)[1]
@@ -124,41 +136,47 @@ with stoppable('bye'):
 
 
 def test_swallowed_at_the_end_of_the_work():
-    status, _ = stop('''
+    status, _ = stop(
+        """
 with stoppable('bye'):
     print('ready', flush=True)
     try:
         time.sleep(60)
     except KeyboardInterrupt:
         pass
-''', signal.SIGTERM)
+""",
+        signal.SIGTERM,
+    )
     assert status == 143
 
 
 def test_an_error_that_follows_is_of_the_stop():
     """A worker that the same signal ended, for one."""
-    status, err = stop('''
+    status, err = stop(
+        """
 with stoppable('bye'):
     print('ready', flush=True)
     try:
         time.sleep(60)
     finally:
         raise RuntimeError('DataLoader worker is gone')
-''', signal.SIGTERM)
+""",
+        signal.SIGTERM,
+    )
     assert (status, err.splitlines()[-1]) == (143, 'bye')
 
 
 def test_an_error_before_is_not():
-    process, _ = start('''
+    process, _ = start("""
 with stoppable('bye'):
     print('ready', flush=True)
     raise RuntimeError('of its own')
-''')
+""")
     err = process.communicate(timeout=5)[1]
     assert process.returncode == 1 and 'RuntimeError: of its own' in err
 
 
-FINISHING = '''
+FINISHING = """
 with stoppable('bye'):
     print('ready', flush=True)
     try:
@@ -167,7 +185,7 @@ with stoppable('bye'):
         stop_arrived()
         time.sleep({seconds})
         print('finished', file=sys.stderr)
-'''
+"""
 
 
 def test_what_is_finished_is_not_disturbed():
@@ -182,18 +200,21 @@ def test_the_second_signal_ends_at_once():
     assert time.time() - begin < 5
 
 
-@pytest.mark.parametrize('deaf, numbers', [
-    (False, [signal.SIGTERM]), (True, [signal.SIGINT, signal.SIGINT])])
+@pytest.mark.parametrize(
+    'deaf, numbers', [(False, [signal.SIGTERM]), (True, [signal.SIGINT, signal.SIGINT])]
+)
 def test_children_end_too(deaf, numbers):
     """By SIGTERM alone, as of a scheduler; a deaf one by the second signal."""
-    child = ('import signal, time, os; '
-             + 'signal.signal(signal.SIGTERM, signal.SIG_IGN); ' * deaf
-             + 'print(os.getpid(), flush=True); time.sleep(60)')
-    process, pid = start(f'''
+    child = (
+        'import signal, time, os; '
+        + 'signal.signal(signal.SIGTERM, signal.SIG_IGN); ' * deaf
+        + 'print(os.getpid(), flush=True); time.sleep(60)'
+    )
+    process, pid = start(f"""
 with stoppable('bye'):
     run_child([sys.executable, '-c', {child!r}])
     print('went on', file=sys.stderr)
-''')
+""")
     for number in numbers:
         process.send_signal(number)
         time.sleep(0.3)
@@ -203,22 +224,25 @@ with stoppable('bye'):
 
 
 def test_no_child_begins_after_a_stop():
-    status, err = stop('''
+    status, err = stop(
+        """
 with stoppable('bye'):
     print('ready', flush=True)
     try:
         time.sleep(60)
     except KeyboardInterrupt:
         run_child([sys.executable, '-c', 'import sys; print("began", file=sys.stderr)'])
-''', signal.SIGTERM)
+""",
+        signal.SIGTERM,
+    )
     assert status == 143 and 'began' not in err
 
 
 def test_status_of_a_child():
-    process, said = start('''
+    process, said = start("""
 with stoppable('bye'):
     print(run_child([sys.executable, '-c', 'raise SystemExit(7)']), flush=True)
-''')
+""")
     assert said == '7' and process.wait(5) == 0
 
 
@@ -233,16 +257,24 @@ def ends_within(pid, seconds):
     return True
 
 
-@pytest.mark.parametrize('work', [
-    'time.sleep(60)',
-    # as a decoder or a regular expression that holds Python's lock
-    pytest.param('ctypes.PyDLL(None).sleep(60)', marks=pytest.mark.skipif(
-        sys.platform != 'linux', reason='only Linux can end what never yields')),
-])
+@pytest.mark.parametrize(
+    'work',
+    [
+        'time.sleep(60)',
+        # as a decoder or a regular expression that holds Python's lock
+        pytest.param(
+            'ctypes.PyDLL(None).sleep(60)',
+            marks=pytest.mark.skipif(
+                sys.platform != 'linux', reason='only Linux can end what never yields'
+            ),
+        ),
+    ],
+)
 def test_workers_end_with_a_killed_parent(tmp_path, work):
     """kill -9, in the midst of their work."""
     program = tmp_path / 'pool.py'
-    program.write_text('''
+    program.write_text(
+        """
 import ctypes, os, sys, time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -257,10 +289,12 @@ def work(name):
 if __name__ == '__main__':
     with ProcessPoolExecutor(1, get_context('spawn'), start_worker) as pool:
         pool.submit(work, sys.argv[2]).result()
-'''.replace('{work}', work))
+""".replace('{work}', work)
+    )
     note = tmp_path / 'pid'
-    process = subprocess.Popen([sys.executable, program, MODULE.parents[1], note],
-                               stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, program, MODULE.parents[1], note], stderr=subprocess.DEVNULL
+    )
     deadline = time.time() + 60
     while not (note.is_file() and note.read_text()):
         assert process.poll() is None and time.time() < deadline
@@ -275,7 +309,8 @@ if __name__ == '__main__':
 
 @pytest.mark.parametrize('number', STATUS)
 def test_signals_before_the_work_end_a_command_at_once(number):
-    status, err = stop('''
+    status, err = stop(
+        """
 before = [signal.getsignal(number) for number in stopping._SIGNALS]
 with stopping.ended_at_once():
     print('ready', flush=True)
@@ -283,12 +318,14 @@ with stopping.ended_at_once():
         time.sleep(60)
     except BaseException:  # as libraries do while they are imported
         time.sleep(60)
-''', number)
+""",
+        number,
+    )
     assert (status, err) == (STATUS[number], '\ninterrupted\n')
 
 
 def test_handlers_are_as_before_after_a_command():
-    process, _ = start('''
+    process, _ = start("""
 before = [signal.getsignal(number) for number in stopping._SIGNALS]
 with stopping.ended_at_once():
     with stoppable():
@@ -296,7 +333,7 @@ with stopping.ended_at_once():
     assert signal.getsignal(signal.SIGTERM) == stopping._end_at_once
 print(before == [signal.getsignal(number) for number in stopping._SIGNALS], flush=True)
 assert before == [signal.getsignal(number) for number in stopping._SIGNALS]
-''')
+""")
     assert process.wait(10) == 0
 
 
@@ -304,23 +341,31 @@ assert before == [signal.getsignal(number) for number in stopping._SIGNALS]
 def test_commands_end_with_a_killed_command(tmp_path, way):
     """A training with the cross-validation, or with the launcher, that started it."""
     tool, note = tmp_path / 'tool.py', tmp_path / 'pid'
-    tool.write_text(f'''{BEGIN}
+    tool.write_text(f"""{BEGIN}
 with stopping.ended_at_once():
     assert stopping.PARENT not in os.environ
     with open({str(note)!r}, 'w') as file:
         file.write(str(os.getpid()))
     time.sleep(60)
-''')
+""")
     if way == 'run_child':
-        process, _ = start(f'''
+        process, _ = start(f"""
 print('ready', flush=True)
 run_child([sys.executable, {str(tool)!r}])
-''')
+""")
     else:
         process = subprocess.Popen(
-            [sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
-             '--nproc_per_node=1', str(tool)], cwd=MODULE.parents[1],
-            stderr=subprocess.DEVNULL)
+            [
+                sys.executable,
+                '-m',
+                'mammo_plugins.engine.launch',
+                '--standalone',
+                '--nproc_per_node=1',
+                str(tool),
+            ],
+            cwd=MODULE.parents[1],
+            stderr=subprocess.DEVNULL,
+        )
     deadline = time.time() + 60
     while not (note.is_file() and note.read_text()):
         assert process.poll() is None and time.time() < deadline
@@ -339,12 +384,15 @@ def test_workers_have_one_thread_whatever_the_environment(monkeypatch):
     before = dict(os.environ)
     with worker_pool(1) as pool:
         # the product makes threads where these are made late
-        seen = pool.submit(eval, """[
+        seen = pool.submit(
+            eval,
+            """[
             (lambda a: a @ a)(__import__('numpy').ones((600, 600))).shape,
             len(__import__('os').listdir('/proc/self/task')),
             __import__('cv2').getNumThreads(),
             [__import__('os').environ[name] for name in (
-                'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')]]""").result()
+                'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')]]""",
+        ).result()
     assert seen[2:] == [1, ['1', '1', '1']]
     assert seen[1] == 2  # its own, and the one that watches its parent
     assert dict(os.environ) == before

@@ -1,4 +1,5 @@
 """The wheel is the whole product: built, installed elsewhere, and trained with."""
+
 import os
 import re
 import shutil
@@ -19,8 +20,11 @@ from mammo_plugins.apis.config_loading import load_config
 
 ROOT = Path(__file__).parents[1]
 # what a container gets of the repository is enough for the wheel
-PARTS = [line[1:] for line in (ROOT / '.dockerignore').read_text().splitlines()
-         if line.startswith('!')]
+PARTS = [
+    line[1:]
+    for line in (ROOT / '.dockerignore').read_text().splitlines()
+    if line.startswith('!')
+]
 CHILD = """\
 _base_ = 'mammo_plugins::baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 train_dataloader = dict(dataset=dict(data_root={root!r}, indices=8), num_workers=0)
@@ -52,18 +56,38 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 def run(*words, cwd):
-    environment = {key: value for key, value in os.environ.items()
-                   if key not in ('PYTHONPATH', 'PYTHONHOME')}
-    done = subprocess.run([*map(str, words)], cwd=cwd, env=environment, text=True,
-                          capture_output=True, timeout=300)
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ('PYTHONPATH', 'PYTHONHOME')
+    }
+    done = subprocess.run(
+        [*map(str, words)],
+        cwd=cwd,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def wheel_of(source, out):
-    run(sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-index',
-        '--no-build-isolation', '--wheel-dir', out, source, cwd=out.parent)
-    wheel, = out.glob('*.whl')
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        'wheel',
+        '--no-deps',
+        '--no-index',
+        '--no-build-isolation',
+        '--wheel-dir',
+        out,
+        source,
+        cwd=out.parent,
+    )
+    (wheel,) = out.glob('*.whl')
     return wheel
 
 
@@ -73,8 +97,12 @@ def source(tmp_path_factory):
     folder = tmp_path_factory.mktemp('source')
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, symlinks=True,
-                            ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copytree(
+                ROOT / part,
+                folder / part,
+                symlinks=True,
+                ignore=shutil.ignore_patterns('__pycache__'),
+            )
         else:
             shutil.copy(ROOT / part, folder)
     return folder
@@ -89,11 +117,16 @@ def test_the_wheel_has_all_that_a_checkout_has(source, wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {'mammo_plugins/py.typed', 'mammo_plugins/.mim/model-index.yml'}
     for folder in ('configs', 'tools'):
-        expected |= {f'mammo_plugins/.mim/{path.relative_to(source).as_posix()}'
-                     for path in (source / folder).rglob('*') if path.is_file()}
+        expected |= {
+            f'mammo_plugins/.mim/{path.relative_to(source).as_posix()}'
+            for path in (source / folder).rglob('*')
+            if path.is_file()
+        }
     for folder in ('mammo_plugins', 'mammo_cli'):
-        expected |= {path.relative_to(source).as_posix()
-                     for path in (source / folder).rglob('*.py')}
+        expected |= {
+            path.relative_to(source).as_posix()
+            for path in (source / folder).rglob('*.py')
+        }
     beside = {name for name in names if '.dist-info/' not in name}
     assert beside == expected
 
@@ -102,16 +135,18 @@ def test_so_has_one_made_of_the_source_distribution(source, wheel, tmp_path):
     shutil.copy(ROOT / 'MANIFEST.in', source)
     code = f'import setuptools.build_meta as m; m.build_sdist({str(tmp_path)!r})'
     run(sys.executable, '-c', code, cwd=source)
-    archive, = tmp_path.glob('*.tar.gz')
+    (archive,) = tmp_path.glob('*.tar.gz')
     with tarfile.open(archive) as sdist:
         sdist.extractall(tmp_path, filter='data')
-    unpacked, = (path for path in tmp_path.iterdir() if path.is_dir())
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
     (tmp_path / 'out').mkdir()
     again = zipfile.ZipFile(wheel_of(unpacked, tmp_path / 'out'))
     first = zipfile.ZipFile(wheel)
     assert {*again.namelist()} == {*first.namelist()}
     for name in ('WHEEL', 'top_level.txt', 'entry_points.txt', 'METADATA'):
-        path, = (path for path in first.namelist() if path.endswith(f'.dist-info/{name}'))
+        (path,) = (
+            path for path in first.namelist() if path.endswith(f'.dist-info/{name}')
+        )
         assert again.read(path) == first.read(path)
 
 
@@ -122,13 +157,19 @@ def test_a_copy_without_links_is_refused(source, tmp_path):
     mim = tmp_path / 'mammo_plugins/.mim'
     mim.mkdir(parents=True)
     (mim / 'configs').write_text('../../configs')
-    done = subprocess.run([sys.executable, 'setup.py', '--version'], cwd=tmp_path,
-                          text=True, capture_output=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, 'setup.py', '--version'],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
     assert done.returncode == 1 and 'core.symlinks=true' in done.stderr
 
 
 def test_a_user_trains_from_the_wheel_in_a_folder_of_their_own(
-        wheel, phantom_root, tmp_path):
+    wheel, phantom_root, tmp_path
+):
     """Beside the suite's packages, of which the installed checkout is not used."""
     environment, own = tmp_path / 'environment', tmp_path / 'own'
     own.mkdir()
@@ -136,9 +177,20 @@ def test_a_user_trains_from_the_wheel_in_a_folder_of_their_own(
     (own / 'use.py').write_text(USE)
     run(sys.executable, '-m', 'venv', '--without-pip', environment, cwd=own)
     python = environment / 'bin/python'
-    run(sys.executable, '-m', 'pip', '--python', python, 'install', '--no-deps',
-        '--no-index', '--no-compile', wheel, cwd=own)
-    site, = environment.glob('lib/python*/site-packages')
+    run(
+        sys.executable,
+        '-m',
+        'pip',
+        '--python',
+        python,
+        'install',
+        '--no-deps',
+        '--no-index',
+        '--no-compile',
+        wheel,
+        cwd=own,
+    )
+    (site,) = environment.glob('lib/python*/site-packages')
     suite = Path(sysconfig.get_path('purelib'))
     (site / 'a_suite.pth').write_text(str(suite))
     for hook in suite.glob('distutils-precedence.pth'):  # setuptools' for Python 3.12
@@ -148,22 +200,30 @@ def test_a_user_trains_from_the_wheel_in_a_folder_of_their_own(
     work = own / 'work_dirs/child'
     assert 'checkpoints, logs and results: work_dirs/child' in said
     assert (work / 'epoch_1.pth').is_file()
-    log, = work.glob('*/vis_data/scalars.json')
+    (log,) = work.glob('*/vis_data/scalars.json')
     assert log.read_text().count('"loss":') == 2
 
 
 def test_the_index_names_every_config_that_a_metafile_has():
     index = yaml.safe_load((ROOT / 'model-index.yml').read_text())['Import']
-    assert index == sorted(path.relative_to(ROOT).as_posix()
-                           for path in (ROOT / 'configs').rglob('metafile.yml'))
+    assert index == sorted(
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / 'configs').rglob('metafile.yml')
+    )
     for metafile in index:
         for model in yaml.safe_load((ROOT / metafile).read_text())['Models']:
             assert (ROOT / model['Config']).is_file()
             assert Path(model['Config']).stem == model['Name']
 
 
-@pytest.mark.parametrize('name', [
-    'mamminet_v2_phantom.py', 'divf/divf-average_r18_cmmd.py', 'nafv/nafv-net_phantom'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'mamminet_v2_phantom.py',
+        'divf/divf-average_r18_cmmd.py',
+        'nafv/nafv-net_phantom',
+    ],
+)
 def test_names_give_what_the_files_do(tmp_path, name):
     """For MMEngine, and as the base of a config that lies elsewhere."""
     file = ROOT / 'configs' / (name if name.endswith('.py') else f'{name}.py')
@@ -176,8 +236,10 @@ def test_names_give_what_the_files_do(tmp_path, name):
 
 def test_packages_of_others_have_their_scope_still(tmp_path):
     child = tmp_path / 'child.py'
-    child.write_text("_base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'\n"
-                     'model = _base_.model\n')
+    child.write_text(
+        "_base_ = 'mmdet::retinanet/retinanet_r18_fpn_1x_coco.py'\n"
+        'model = _base_.model\n'
+    )
     assert load_config(str(child)).model['_scope_'] == 'mmdet'
 
 
@@ -185,16 +247,34 @@ def test_packages_of_others_have_their_scope_still(tmp_path):
 def test_the_container_has_what_opencv_loads():
     """Of the libraries of the system, those that the image's base does not have."""
     recipe = (ROOT / 'Dockerfile').read_text()
-    brought_by = {'libGL': 'libgl1', 'libglib-2.0': 'libglib2.0-0',
-                  'libgthread-2.0': 'libglib2.0-0'}
-    base = {'libbz2', 'libc', 'libdl', 'libgcc_s', 'libm', 'libpthread', 'librt',
-            'libstdc++', 'libutil', 'libz', 'ld-linux-x86-64', 'ld-linux-aarch64'}
+    brought_by = {
+        'libGL': 'libgl1',
+        'libglib-2.0': 'libglib2.0-0',
+        'libgthread-2.0': 'libglib2.0-0',
+    }
+    base = {
+        'libbz2',
+        'libc',
+        'libdl',
+        'libgcc_s',
+        'libm',
+        'libpthread',
+        'librt',
+        'libstdc++',
+        'libutil',
+        'libz',
+        'ld-linux-x86-64',
+        'ld-linux-aarch64',
+    }
     folder = Path(cv2.__file__).parent
-    bundled = {file.name: file for file in folder.parent.glob('opencv_python*.libs/*.so*')}
+    bundled = {
+        file.name: file for file in folder.parent.glob('opencv_python*.libs/*.so*')
+    }
     waiting, needed = [*folder.glob('cv2*.so')], set()
     while waiting:
-        said = subprocess.run(['objdump', '-p', waiting.pop()], text=True,
-                              capture_output=True)
+        said = subprocess.run(
+            ['objdump', '-p', waiting.pop()], text=True, capture_output=True
+        )
         found = {*re.findall(r'NEEDED +(\S+)', said.stdout)} - needed
         waiting += [bundled[name] for name in found if name in bundled]
         needed |= found
@@ -203,7 +283,7 @@ def test_the_container_has_what_opencv_loads():
     for library in needed:
         name = library.partition('.so')[0]
         assert name in base or brought_by[name] in recipe
-    command, = re.findall(r'ENTRYPOINT \["(.*)"\]', recipe)
+    (command,) = re.findall(r'ENTRYPOINT \["(.*)"\]', recipe)
     assert f'[project.scripts]\n{command} = ' in (ROOT / 'pyproject.toml').read_text()
 
 

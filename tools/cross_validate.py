@@ -1,4 +1,5 @@
 """Train and test a config on each fold of its data; report mean and spread."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

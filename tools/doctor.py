@@ -1,11 +1,12 @@
 """Print what this machine has for mammo_plugins, and the cure for what it lacks."""
+
 import sys
 from pathlib import Path
 
 # where nothing is installed it is to tell so
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mammo_cli.main import tool  # noqa: E402
+from mammo_cli.main import tool
 
 if __name__ == '__main__':
     tool('doctor')

@@ -1,4 +1,5 @@
 """Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

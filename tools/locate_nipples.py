@@ -1,4 +1,5 @@
 """Find the nipples that a COCO-exam JSON lacks."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Paste malignant lesions into benign breasts, for training."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Evaluate a trained model."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Train a model."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -16,7 +16,8 @@ default_hooks = dict(
     pixel_size=dict(type='PixelSizeHook'),
     unreadable_images=dict(type='UnreadableImagesHook'),
     evaluation_output=dict(type='EvaluationOutputHook'),
-    acceleration=dict(type='AccelerationHook'))
+    acceleration=dict(type='AccelerationHook'),
+)
 
 # how a training uses the machine, docs/how_to/faster_training.md; the commands give it to
 # the hook
@@ -25,7 +26,8 @@ acceleration = dict(precision='auto', compile=False, activation_checkpointing=Fa
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl'),
+)
 
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
 log_level = 'INFO'

@@ -3,9 +3,11 @@
 #         --out data/inbreast/lesion_bank_fold_1.npz --data-root data/inbreast \
 #         --classes mass --context 2
 _base_ = [
-    '../_base_/models/blending_gan.py', '../_base_/tasks/blending.py',
-    '../_base_/datasets/inbreast_mass.py', '../_base_/schedules/blending_200e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/blending_gan.py',
+    '../_base_/tasks/blending.py',
+    '../_base_/datasets/inbreast_mass.py',
+    '../_base_/schedules/blending_200e.py',
+    '../_base_/default_runtime.py',
 ]
 
 train_dataloader = dict(
@@ -13,10 +15,12 @@ train_dataloader = dict(
         _base_.data_set,
         type='BlendingDataset',
         ann_file='annotations/fold_{fold}/train.json',
-        pipeline=dict(
-            paste=dict(bank='data/inbreast/lesion_bank_fold_{fold}.npz'))))
+        pipeline=dict(paste=dict(bank='data/inbreast/lesion_bank_fold_{fold}.npz')),
+    )
+)
 
 default_hooks = dict(
     checkpoint=dict(interval=10),
     random_state=dict(type='RandomStateHook'),
-    plain_keys=dict(type='PlainKeysHook'))
+    plain_keys=dict(type='PlainKeysHook'),
+)

@@ -6,13 +6,15 @@
 # The phantom's boxes hug the lesions, hence the context. Generators without prior
 # information or adversarial term and a vanilla GAN are options in ablation.py.
 _base_ = [
-    '../_base_/models/blending_gan.py', '../_base_/tasks/blending.py',
-    '../_base_/schedules/blending_200e.py', '../_base_/default_runtime.py'
+    '../_base_/models/blending_gan.py',
+    '../_base_/tasks/blending.py',
+    '../_base_/schedules/blending_200e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
-    generator=dict(base_channels=8, num_levels=4),
-    discriminator=dict(base_channels=8))
+    generator=dict(base_channels=8, num_levels=4), discriminator=dict(base_channels=8)
+)
 
 train_dataloader = dict(
     batch_size=8,
@@ -23,15 +25,20 @@ train_dataloader = dict(
             load=dict(transforms=dict(resize=dict(scale=(128, 256)))),
             paste=dict(bank='data/phantom/lesion_bank.npz'),
             # whole images, as at paper scale, take four times as long
-            crop=dict(type='CropToLesion', size=(96, 96)))))
+            crop=dict(type='CropToLesion', size=(96, 96)),
+        ),
+    ),
+)
 
 train_cfg = dict(max_epochs=25)
 optim_wrapper = dict(
     generator=dict(optimizer=dict(lr=0.002)),
-    discriminator=dict(optimizer=dict(lr=0.001)))
+    discriminator=dict(optimizer=dict(lr=0.001)),
+)
 param_scheduler = dict(begin=12)  # set it with max_epochs: it does not follow
 default_hooks = dict(
     logger=dict(interval=10),
     checkpoint=dict(interval=25, max_keep_ckpts=1),
     random_state=dict(type='RandomStateHook'),
-    plain_keys=dict(type='PlainKeysHook'))
+    plain_keys=dict(type='PlainKeysHook'),
+)

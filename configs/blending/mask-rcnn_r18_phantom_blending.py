@@ -6,8 +6,10 @@
 # Those of another method, in a folder of their own (ablation.py has them all):
 #     --cfg-options train_dataloader.dataset.datasets.synthetic.data_root=DIR
 _base_ = [
-    '../_base_/models/mask-rcnn_r50_fpn.py', '../_base_/tasks/mass_segmentation.py',
-    '../_base_/schedules/mask-rcnn_100e.py', '../_base_/default_runtime.py'
+    '../_base_/models/mask-rcnn_r50_fpn.py',
+    '../_base_/tasks/mass_segmentation.py',
+    '../_base_/schedules/mask-rcnn_100e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
@@ -17,30 +19,35 @@ model = dict(
         in_channels=1,
         base_channels=16,
         # trained from scratch, batch norm needs statistics of these images
-        norm_eval=False),
+        norm_eval=False,
+    ),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=32),
     rpn_head=dict(
         in_channels=32,
         feat_channels=32,
         # masses are 6 to 30 pixels here, 50 to 300 at paper scale
-        anchor_generator=dict(scales=[2])),
+        anchor_generator=dict(scales=[2]),
+    ),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=32),
         bbox_head=dict(in_channels=32, fc_out_channels=128),
         mask_roi_extractor=dict(out_channels=32),
-        mask_head=dict(num_convs=2, in_channels=32, conv_out_channels=32)),
+        mask_head=dict(num_convs=2, in_channels=32, conv_out_channels=32),
+    ),
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=200, max_per_img=100),
-        rcnn=dict(sampler=dict(num=32))),
-    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)))
+        rpn_proposal=dict(nms_pre=200, max_per_img=100), rcnn=dict(sampler=dict(num=32))
+    ),
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)),
+)
 
 data = dict(data_root='data/phantom/')
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,
     dataset=dict(
-        datasets=dict(
-            original=data, synthetic=dict(data_root='data/phantom_blending/'))))
+        datasets=dict(original=data, synthetic=dict(data_root='data/phantom_blending/'))
+    ),
+)
 tested = dict(batch_size=4, num_workers=1, dataset=data)
 val_dataloader = tested
 test_dataloader = tested
@@ -61,16 +68,22 @@ train_cfg = dict(
                     start_factor=0.001,
                     by_epoch=False,
                     begin=0,
-                    end=100),
+                    end=100,
+                ),
                 dict(
                     type='CosineAnnealingLR',
                     by_epoch=True,
                     begin=0,
                     eta_min_ratio=0.01,
-                    convert_to_iter_based=True)
-            ])))
+                    convert_to_iter_based=True,
+                ),
+            ],
+        ),
+    )
+)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=0.001, weight_decay=0.05),
-    clip_grad=dict(max_norm=10))
+    clip_grad=dict(max_norm=10),
+)
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=10))

@@ -6,4 +6,6 @@ train_dataloader = dict(
         _delete_=True,
         type='RepeatDataset',
         times=3,
-        dataset=_base_.train_dataloader.dataset.datasets.original))
+        dataset=_base_.train_dataloader.dataset.datasets.original,
+    )
+)

@@ -2,26 +2,28 @@
 # made by blending adversarial networks ("+ blending adversarial", figure 4):
 #     python tools/cross_validate.py configs/blending/mask-rcnn_r50_inbreast_blending.py
 _base_ = [
-    '../_base_/models/mask-rcnn_r50_fpn.py', '../_base_/tasks/mass_segmentation.py',
-    '../_base_/datasets/inbreast_mass.py', '../_base_/schedules/mask-rcnn_100e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/mask-rcnn_r50_fpn.py',
+    '../_base_/tasks/mass_segmentation.py',
+    '../_base_/datasets/inbreast_mass.py',
+    '../_base_/schedules/mask-rcnn_100e.py',
+    '../_base_/default_runtime.py',
 ]
 
 # what comes before; tools/cross_validate.py runs it in each fold, with its number
-bank = '''
+bank = """
     python tools/build_lesion_bank.py data/inbreast/annotations/fold_{fold}/train.json
     --out data/inbreast/lesion_bank_fold_{fold}.npz --data-root data/inbreast
     --classes mass --context 2
-'''
-train = '''
+"""
+train = """
     python tools/train.py configs/blending/blending-gan_inbreast.py
     --work-dir work_dirs/blending-gan_inbreast_fold_{fold} --resume
-'''
-images = '''
+"""
+images = """
     python tools/blend.py configs/blending/blending-gan_inbreast.py
     work_dirs/blending-gan_inbreast_fold_{fold}/epoch_200.pth --count 200
     --out data/inbreast_blending_fold_{fold}
-'''
+"""
 preparation = [bank, train, images]
 del train, images
 
@@ -29,11 +31,17 @@ train_dataloader = dict(
     dataset=dict(
         datasets=dict(
             original=dict(
-                _base_.data_set, ann_file='annotations/fold_{fold}/train.json'),
+                _base_.data_set, ann_file='annotations/fold_{fold}/train.json'
+            ),
             synthetic=dict(
-                _base_.data_set, data_root='data/inbreast_blending_fold_{fold}/'))))
+                _base_.data_set, data_root='data/inbreast_blending_fold_{fold}/'
+            ),
+        )
+    )
+)
 tested = dict(
-    dataset=dict(_base_.data_set, ann_file='annotations/fold_{fold}/test.json'))
+    dataset=dict(_base_.data_set, ann_file='annotations/fold_{fold}/test.json')
+)
 val_dataloader = tested
 test_dataloader = tested
 del tested

@@ -1,14 +1,15 @@
 # With 200 synthetic images besides, made by Poisson image editing, OpenCV's.
 _base_ = './mask-rcnn_r50_inbreast_blending.py'
 
-images = '''
+images = """
     python tools/blend.py configs/blending/blending-gan_inbreast.py --poisson
     --count 200 --out data/inbreast_poisson_fold_{fold}
-'''
+"""
 preparation = [_base_.bank, images]
 del images
 
 train_dataloader = dict(
     dataset=dict(
-        datasets=dict(
-            synthetic=dict(data_root='data/inbreast_poisson_fold_{fold}/'))))
+        datasets=dict(synthetic=dict(data_root='data/inbreast_poisson_fold_{fold}/'))
+    )
+)

@@ -7,8 +7,10 @@ model = dict(
         _delete_=True,
         type='NoiseGenerator',
         size=(1024, 512),  # height, width of the images
-        num_levels=7),
+        num_levels=7,
+    ),
     discriminator=dict(_delete_=True, type='ImageDiscriminator'),
-    prior_weight=0.,
+    prior_weight=0.0,
     seamless=False,
-    everywhere=True)
+    everywhere=True,
+)

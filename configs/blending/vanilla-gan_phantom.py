@@ -7,10 +7,13 @@ model = dict(
         type='NoiseGenerator',
         size=(256, 128),  # height, width of the images
         base_channels=8,
-        num_levels=5),
+        num_levels=5,
+    ),
     discriminator=dict(
-        _delete_=True, type='ImageDiscriminator', base_channels=8, num_layers=5),
-    prior_weight=0.,
+        _delete_=True, type='ImageDiscriminator', base_channels=8, num_layers=5
+    ),
+    prior_weight=0.0,
     seamless=False,
-    everywhere=True)
+    everywhere=True,
+)
 train_dataloader = dict(dataset=dict(pipeline=dict(crop=None)))

@@ -5,8 +5,8 @@ work_dir = 'work_dirs/ablation/disasym'
 # fatty breasts, for a network of this size, trained from scratch on as few exams, sees
 # little in dense ones; more asymmetric pairs than symmetric ones
 phantom = dict(
-    exams=450, size=(256, 128), split=(0.667, 0, 0.333), prevalence=0.6,
-    density=('A', ))
+    exams=450, size=(256, 128), split=(0.667, 0, 0.333), prevalence=0.6, density=('A',)
+)
 seeds = (1, 2, 3)
 
 titles = {
@@ -17,16 +17,22 @@ titles = {
     'asyd': 'AsyD',
     'asyd-syn': 'AsyD & Syn',
     'asyc-asyd': 'AsyC & AsyD',
-    'disasymnet': 'DisAsymNet'
+    'disasymnet': 'DisAsymNet',
 }
 # what makes a row of DisAsymNet as it is
-no_decoder = {'model.asyd': None, 'val_evaluator.metrics.reconstruction': None,
-              'test_evaluator.metrics.reconstruction': None}
+no_decoder = {
+    'model.asyd': None,
+    'val_evaluator.metrics.reconstruction': None,
+    'test_evaluator.metrics.reconstruction': None,
+}
 no_transformer = {'model.asyc.neck': None, 'model.asyc.concatenate': True}
 # asymmetry is not told
-each_side = {'model.asyc.neck': None, 'model.asyc.asymmetry': False,
-             'val_evaluator.metrics.asymmetry': None,
-             'test_evaluator.metrics.asymmetry': None}
+each_side = {
+    'model.asyc.neck': None,
+    'model.asyc.asymmetry': False,
+    'val_evaluator.metrics.asymmetry': None,
+    'test_evaluator.metrics.asymmetry': None,
+}
 parts = {
     'resnet18': {**no_decoder, **each_side},
     'late-fusion': {**no_decoder, **no_transformer},
@@ -35,7 +41,7 @@ parts = {
     'asyd': no_transformer,
     'asyd-syn': no_transformer,
     'asyc-asyd': {},
-    'disasymnet': {}
+    'disasymnet': {},
 }
 inserted = 'train_dataloader.dataset.pipeline.insert'
 rows = {
@@ -43,17 +49,36 @@ rows = {
     'bank-exams': dict(
         title='Exams of the tumours',
         command=[
-            'tools/dataset_converters/phantom.py', '--seed', '100{seed}', '--out',
-            '{folder}/tumours', '--exams', '60', '--size', '256', '128', '--split', '1',
-            '0', '0', '--prevalence', '1', '--density', 'A'
-        ]),
+            'tools/dataset_converters/phantom.py',
+            '--seed',
+            '100{seed}',
+            '--out',
+            '{folder}/tumours',
+            '--exams',
+            '60',
+            '--size',
+            '256',
+            '128',
+            '--split',
+            '1',
+            '0',
+            '0',
+            '--prevalence',
+            '1',
+            '--density',
+            'A',
+        ],
+    ),
     'bank': dict(
         title='Tumours',
         needs=['bank-exams'],
         command=[
-            'tools/build_lesion_bank.py', '{folder}/tumours/annotations/train.json',
-            '--out', '{folder}/tumours/lesions.npz'
-        ])
+            'tools/build_lesion_bank.py',
+            '{folder}/tumours/annotations/train.json',
+            '--out',
+            '{folder}/tumours/lesions.npz',
+        ],
+    ),
 }
 
 
@@ -65,34 +90,38 @@ def row(name, title, **options):
         title=title,
         config='configs/disasym/disasymnet_phantom.py',
         needs=['bank'] if inserts else [],
-        options={**parts[name], **(bank if inserts else {inserted: None}), **options})
+        options={**parts[name], **(bank if inserts else {inserted: None}), **options},
+    )
 
 
 for name, title in titles.items():
     rows[name] = row(name, title)
 rows['disasymnet-dics'] = row(
-    'disasymnet', "DisAsymNet, L_dics with the paper's weight of 1",
-    **{'model.weights.dics': 1.})
+    'disasymnet',
+    "DisAsymNet, L_dics with the paper's weight of 1",
+    **{'model.weights.dics': 1.0},
+)
 # not in a table: what HAM's code does with the map (--rows disasymnet-soft-mask)
 rows['disasymnet-soft-mask'] = row(
-    'disasymnet', "DisAsymNet, L_rec by HAM's soft mask",
-    **{'model.soft_mask': (100., 0.4)})
+    'disasymnet',
+    "DisAsymNet, L_rec by HAM's soft mask",
+    **{'model.soft_mask': (100.0, 0.4)},
+)
 # figure 2: the first of 600 pairs, patient by patient
 shares = (25, 50, 75)
 systems = ('resnet18', 'cross-view-transformer', 'disasymnet')
 for name in systems:
     for share in shares:
         rows[f'{name}_{share}'] = row(
-            name, f'{titles[name]}, {share}% of the exams',
-            **{'train_dataloader.dataset.indices': 6 * share})
+            name,
+            f'{titles[name]}, {share}% of the exams',
+            **{'train_dataloader.dataset.indices': 6 * share},
+        )
 
 tables = [
     dict(
         title='Asymmetric pairs and abnormal breasts (table 1, DDSM)',
-        columns={
-            'asymmetric AUC': 'asymmetric/auc',
-            'abnormal AUC': 'abnormal/auc'
-        },
+        columns={'asymmetric AUC': 'asymmetric/auc', 'abnormal AUC': 'abnormal/auc'},
         compared=['asymmetric AUC', 'abnormal AUC'],
         reference='late-fusion',
         rows={
@@ -104,8 +133,9 @@ tables = [
             'asyd-syn': (0.955, 0.824),
             'asyc-asyd': (0.953, 0.841),
             'disasymnet': (0.958, 0.845),
-            'disasymnet-dics': None
-        }),
+            'disasymnet-dics': None,
+        },
+    ),
     dict(
         title='Segmentation and localisation by heat maps (table 2, INbreast)',
         columns={
@@ -113,7 +143,7 @@ tables = [
             'IoR': 'localization/ior',
             'Dice': 'localization/dice',
             'mean TIoU': 'localization/mean_tiou',
-            'mean TIoR': 'localization/mean_tior'
+            'mean TIoR': 'localization/mean_tior',
         },
         compared=['IoU'],
         digits=3,
@@ -127,8 +157,9 @@ tables = [
             'asyd-syn': (0.310, 0.484, 0.438, 0.371, 0.480),
             'asyc-asyd': (0.385, 0.452, 0.500, 0.500, 0.420),
             'disasymnet': (0.461, 0.594, 0.601, 0.600, 0.580),
-            'disasymnet-dics': None
-        }),
+            'disasymnet-dics': None,
+        },
+    ),
     dict(
         title='The normal image against the phantom without its lesions, mean error of '
         'grey values in [0, 1]',
@@ -136,28 +167,25 @@ tables = [
             'in lesions': 'reconstruction/inside',
             'in lesions, if nothing is done': 'reconstruction/inside_unchanged',
             'bias in lesions': 'reconstruction/inside_bias',
-            'in the breast around': 'reconstruction/outside'
+            'in the breast around': 'reconstruction/outside',
         },
         compared=['in lesions', 'in the breast around'],
         digits=3,
         reference='asyc-asyd',
-        rows={
-            name: None
-            for name in ('asyd', 'asyd-syn', 'asyc-asyd', 'disasymnet',
-                         'disasymnet-dics')
-        }),
+        rows=dict.fromkeys(
+            ('asyd', 'asyd-syn', 'asyc-asyd', 'disasymnet', 'disasymnet-dics')
+        ),
+    ),
     dict(
         title='Share of the training exams (figure 2)',
-        columns={
-            'abnormal AUC': 'abnormal/auc',
-            'asymmetric AUC': 'asymmetric/auc'
-        },
+        columns={'abnormal AUC': 'abnormal/auc', 'asymmetric AUC': 'asymmetric/auc'},
         reference='resnet18',
         rows={
             name: None
             for system in systems
             for name in (*(f'{system}_{share}' for share in shares), system)
-        })
+        },
+    ),
 ]
 plots = [
     dict(
@@ -170,5 +198,6 @@ plots = [
         curves={
             titles[system]: [*(f'{system}_{share}' for share in shares), system]
             for system in systems
-        })
+        },
+    )
 ]

@@ -8,8 +8,10 @@
 #         --out data/phantom_bank/lesion_bank.npz
 # The other rows of tables 1 and 2 are options in ablation.py.
 _base_ = [
-    '../_base_/models/dis_asym_net.py', '../_base_/tasks/pair.py',
-    '../_base_/schedules/phantom_10e.py', '../_base_/default_runtime.py'
+    '../_base_/models/dis_asym_net.py',
+    '../_base_/tasks/pair.py',
+    '../_base_/schedules/phantom_10e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
@@ -20,34 +22,42 @@ model = dict(
             stem_channels=16,
             base_channels=8,
             strides=(1, 2, 1, 1),  # 12 x 6 places
-            init_cfg=None),
+            init_cfg=None,
+        ),
         in_channels=64,
-        neck=dict(in_channels=64, num_layers=2)),
+        neck=dict(in_channels=64, num_layers=2),
+    ),
     asyd=dict(in_channels=(8, 16, 32, 64), channels=16),
     # with the paper's 1 a decoder of this size paints patterns that the discriminator
     # calls normal: docs/results/disasym.md
-    weights=dict(dics=0.01))
+    weights=dict(dics=0.01),
+)
 
 size = (48, 96)  # width, height
 data_set = dict(
     type='Phantom',
     data_root='data/phantom/',
-    labels=dict(field='abnormal', negative=(False, ), positive=(True, )))
+    labels=dict(field='abnormal', negative=(False,), positive=(True,)),
+)
 train_dataloader = dict(
     num_workers=1,
     dataset=dict(
         data_set,
         pipeline=dict(
             load=dict(transforms=dict(resize=dict(scale=size))),
-            insert=dict(
-                type='InsertLesions',
-                bank='data/phantom_bank/lesion_bank.npz'),
+            insert=dict(type='InsertLesions', bank='data/phantom_bank/lesion_bank.npz'),
             augment=dict(
                 transforms=dict(
                     geometry=dict(
                         transforms=dict(
-                            zoom=dict(scale=size),
-                            crop=dict(crop_size=size))))))))
+                            zoom=dict(scale=size), crop=dict(crop_size=size)
+                        )
+                    )
+                )
+            ),
+        ),
+    ),
+)
 # masks, and the lesion-free pixels that only a phantom has, are for the metrics
 tested = dict(
     data_set,
@@ -62,19 +72,21 @@ tested = dict(
                     type='WithCleanImage',
                     transforms=dict(
                         order=['resize'],
-                        resize=dict(
-                            type='Resize', scale=size, keep_ratio=False)))))))
+                        resize=dict(type='Resize', scale=size, keep_ratio=False),
+                    ),
+                ),
+            )
+        )
+    ),
+)
 val_dataloader = dict(num_workers=1, dataset=tested)
 test_dataloader = dict(num_workers=1, dataset=tested)
 del size, data_set, tested
 
-val_evaluator = dict(
-    metrics=dict(reconstruction=dict(type='ReconstructionMetric')))
+val_evaluator = dict(metrics=dict(reconstruction=dict(type='ReconstructionMetric')))
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=8)
-optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type='Adam', lr=0.001))
+optim_wrapper = dict(optimizer=dict(_delete_=True, type='Adam', lr=0.001))
 auto_scale_lr = dict(base_batch_size=8)
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))

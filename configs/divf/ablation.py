@@ -6,8 +6,12 @@ work_dir = 'work_dirs/ablation/divf'
 # breasts, does not learn; prevalence: about 1 malignant breast to 5, as in VinDr-Mammo;
 # 480 exams to train on, 200 to choose the threshold of macro F1 by, 320 to test
 phantom = dict(
-    exams=1000, size=(256, 128), split=(0.48, 0.2, 0.32), prevalence=0.3,
-    density=('A', 'B'))
+    exams=1000,
+    size=(256, 128),
+    split=(0.48, 0.2, 0.32),
+    prevalence=0.3,
+    density=('A', 'B'),
+)
 seeds = (1, 2, 3)
 
 fusions = {
@@ -15,7 +19,7 @@ fusions = {
     'average': 'Average Fusion',
     'concatenate': 'Concatenate Fusion',
     'divf-average': 'DIVF(Average)',
-    'divf-concatenate': 'DIVF(Concatenate)'
+    'divf-concatenate': 'DIVF(Concatenate)',
 }
 # what makes a row of DIVF(Concatenate) as it is
 parts = {
@@ -23,14 +27,16 @@ parts = {
     'average': {'model.skip': False, 'model.fusion.aggregation': 'average'},
     'concatenate': {'model.skip': False},
     'divf-average': {'model.fusion.aggregation': 'average'},
-    'divf-concatenate': {}
+    'divf-concatenate': {},
 }
 rows = {
     f'{name}_{net}': dict(
         title=title,
         config=f'configs/divf/divf-concatenate_{net}_phantom.py',
-        options=dict(parts[name]))
-    for name, title in fusions.items() for net in ('r18', 'r34')
+        options=dict(parts[name]),
+    )
+    for name, title in fusions.items()
+    for net in ('r18', 'r34')
 }
 baseline = 'divf-concatenate_r34'
 # the warm-up's saliency, for all rows of table 2 that paste
@@ -39,49 +45,65 @@ rows['saliency'] = dict(
     config=rows[baseline]['config'],
     needs=[baseline],
     command=[
-        'tools/saliency.py', rows[baseline]['config'],
-        f'{{folder}}/{baseline}/trained.pth', '--out', '{folder}/saliency',
-        '--device', 'cpu', '{options}'
-    ])
+        'tools/saliency.py',
+        rows[baseline]['config'],
+        f'{{folder}}/{baseline}/trained.pth',
+        '--out',
+        '{folder}/saliency',
+        '--device',
+        'cpu',
+        '{options}',
+    ],
+)
 synthesis = 'train_dataloader.dataset.pipeline.synthesis'
-no_fourier, no_soft_mask = {f'{synthesis}.fourier_beta': None}, {
-    f'{synthesis}.soft_mask': None}
+no_fourier, no_soft_mask = (
+    {f'{synthesis}.fourier_beta': None},
+    {f'{synthesis}.soft_mask': None},
+)
 stages = {
-    'synthesis-cutmix': ('Region selection and CutMix',
-                         {**no_fourier, **no_soft_mask}),
-    'synthesis-fourier': ('Region selection, CutMix, Fourier adaptation',
-                          no_soft_mask),
+    'synthesis-cutmix': ('Region selection and CutMix', {**no_fourier, **no_soft_mask}),
+    'synthesis-fourier': ('Region selection, CutMix, Fourier adaptation', no_soft_mask),
     'synthesis-soft-mask': ('Region selection, CutMix, soft mask', no_fourier),
-    'synthesis': ('Soft-Adapted Malignancy Synthesis, all stages', {})
+    'synthesis': ('Soft-Adapted Malignancy Synthesis, all stages', {}),
 }
 for name, (title, options) in stages.items():
     rows[name] = dict(
         title=title,
         config=f'configs/divf/{baseline}_phantom_synthesis.py',
         needs=['saliency'],
-        options={**options, f'{synthesis}.saliency': '{folder}/saliency/saliency.npz'})
+        options={**options, f'{synthesis}.saliency': '{folder}/saliency/saliency.npz'},
+    )
 sampler = 'train_dataloader.sampler'
 others = {
-    'oversampled': ('Malignant breasts repeated, no synthesis',
-                    {f'{sampler}._delete_': True,
-                     f'{sampler}.type': 'ClassBalancedSampler'}),
-    **{name.lower(): (name, {'model.head.loss.use_soft': True,
-                             'model.train_cfg.augments.type': name,
-                             'model.train_cfg.augments.alpha': 1.})
-       for name in ('Mixup', 'CutMix')}
+    'oversampled': (
+        'Malignant breasts repeated, no synthesis',
+        {f'{sampler}._delete_': True, f'{sampler}.type': 'ClassBalancedSampler'},
+    ),
+    **{
+        name.lower(): (
+            name,
+            {
+                'model.head.loss.use_soft': True,
+                'model.train_cfg.augments.type': name,
+                'model.train_cfg.augments.alpha': 1.0,
+            },
+        )
+        for name in ('Mixup', 'CutMix')
+    },
 }
 for name, (title, options) in others.items():
-    rows[name] = dict(
-        title=title, config=rows[baseline]['config'], options=options)
+    rows[name] = dict(title=title, config=rows[baseline]['config'], options=options)
 
 # at 0.5, calling all breasts benign is hard to beat: the threshold is that of the best
 # macro F1 on the validation part, after the last epoch
 for name, row in rows.items():
     if 'command' not in row:
-        row.setdefault('options', {}).update({
-            'val_dataloader.dataset.ann_file': 'annotations/val.json',
-            'test_evaluator.threshold_from': f'{{folder}}/{name}/val/roc.json'
-        })
+        row.setdefault('options', {}).update(
+            {
+                'val_dataloader.dataset.ann_file': 'annotations/val.json',
+                'test_evaluator.threshold_from': f'{{folder}}/{name}/val/roc.json',
+            }
+        )
 del name, row, options
 
 columns = {'AUC': 'roc/auc', 'macro F1': 'roc/macro_f1@chosen'}
@@ -90,14 +112,15 @@ paper = {
     'average': ((0.7420, 0.7254), (0.7288, 0.7325)),
     'concatenate': ((0.7066, 0.7322), (0.7218, 0.7463)),
     'divf-average': ((0.7215, 0.7400), (0.7167, 0.7417)),
-    'divf-concatenate': ((0.7424, 0.7534), (0.7486, 0.7598))
+    'divf-concatenate': ((0.7424, 0.7534), (0.7486, 0.7598)),
 }
 tables = [
     dict(
         title=f'Fusion of CC and MLO, ResNet-{net[1:]} (table 1, VinDr-Mammo)',
         columns=columns,
         reference=f'no-fusion_{net}',
-        rows={f'{name}_{net}': paper[name][i] for name in fusions})
+        rows={f'{name}_{net}': paper[name][i] for name in fusions},
+    )
     for i, net in enumerate(('r18', 'r34'))
 ] + [
     dict(
@@ -114,6 +137,7 @@ tables = [
             'synthesis-cutmix': ('–', 0.7654),
             'synthesis-fourier': ('–', 0.7696),
             'synthesis-soft-mask': ('–', 0.7678),
-            'synthesis': ('–', 0.7732)
-        })
+            'synthesis': ('–', 0.7732),
+        },
+    )
 ]

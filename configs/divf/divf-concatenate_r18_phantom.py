@@ -4,28 +4,30 @@
 #         --density A B --prevalence 0.3 --split 0.6 0 0.4 --out data/phantom
 # The other rows of tables 1 and 2 are options in ablation.py.
 _base_ = [
-    '../_base_/models/divf_net.py', '../_base_/tasks/breast.py',
-    '../_base_/schedules/phantom_10e.py', '../_base_/default_runtime.py'
+    '../_base_/models/divf_net.py',
+    '../_base_/tasks/breast.py',
+    '../_base_/schedules/phantom_10e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
     data_preprocessor=dict(num_channels=1),
-    backbone=dict(
-        in_channels=1, stem_channels=16, base_channels=8, init_cfg=None),
-    head=dict(in_channels=64))
+    backbone=dict(in_channels=1, stem_channels=16, base_channels=8, init_cfg=None),
+    head=dict(in_channels=64),
+)
 
 breasts = dict(
     type='Phantom',
     data_root='data/phantom/',
     # 2 is a breast with a normal dense nodule or a mass that looks benign
-    labels=dict(field='birads', negative=('2', ), positive=('4', '5')),
-    pipeline=dict(
-        load=dict(transforms=dict(resize=dict(scale=(128, 256))))))
+    labels=dict(field='birads', negative=('2',), positive=('4', '5')),
+    pipeline=dict(load=dict(transforms=dict(resize=dict(scale=(128, 256))))),
+)
 train_dataloader = dict(num_workers=1, dataset=breasts)
 val_dataloader = dict(
-    num_workers=1, dataset=dict(breasts, ann_file='annotations/test.json'))
+    num_workers=1, dataset=dict(breasts, ann_file='annotations/test.json')
+)
 test_dataloader = dict(num_workers=1, dataset=breasts)
 del breasts
 
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(max_keep_ckpts=1))

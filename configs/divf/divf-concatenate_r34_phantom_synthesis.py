@@ -16,7 +16,10 @@ train_dataloader = dict(
                 order=['load'],
                 load=dict(
                     type='ForEachView',
-                    transforms=dict(steps.load.transforms, resize=None)))),
+                    transforms=dict(steps.load.transforms, resize=None),
+                ),
+            ),
+        ),
         pipeline=dict(
             order=['synthesis', 'resize', 'pack'],
             synthesis=dict(
@@ -24,9 +27,13 @@ train_dataloader = dict(
                 saliency='data/phantom_synthetic/saliency.npz',
                 prob=0.4,
                 fourier_beta=0.01,
-                soft_mask=dict()),
+                soft_mask=dict(),
+            ),
             resize=dict(
-                type='ForEachView',
-                transforms=dict(steps.load.transforms, image=None)),
-            pack=steps.pack)))
+                type='ForEachView', transforms=dict(steps.load.transforms, image=None)
+            ),
+            pack=steps.pack,
+        ),
+    )
+)
 del breasts, steps

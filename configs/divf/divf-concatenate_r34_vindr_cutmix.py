@@ -4,4 +4,5 @@ _base_ = ['./divf-concatenate_r18_vindr.py', '../_base_/models/resnet34.py']
 model = dict(
     backbone=_base_.resnet34,
     head=dict(loss=dict(use_soft=True)),
-    train_cfg=dict(augments=dict(type='CutMix', alpha=1.)))
+    train_cfg=dict(augments=dict(type='CutMix', alpha=1.0)),
+)

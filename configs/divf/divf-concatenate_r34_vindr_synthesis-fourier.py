@@ -1,4 +1,3 @@
 # Table 2: region selection, CutMix and Fourier adaptation.
 _base_ = './divf-concatenate_r34_vindr_synthesis.py'
-train_dataloader = dict(
-    dataset=dict(pipeline=dict(synthesis=dict(soft_mask=None))))
+train_dataloader = dict(dataset=dict(pipeline=dict(synthesis=dict(soft_mask=None))))

@@ -1,4 +1,3 @@
 # Table 2: region selection, CutMix and soft mask.
 _base_ = './divf-concatenate_r34_vindr_synthesis.py'
-train_dataloader = dict(
-    dataset=dict(pipeline=dict(synthesis=dict(fourier_beta=None))))
+train_dataloader = dict(dataset=dict(pipeline=dict(synthesis=dict(fourier_beta=None))))

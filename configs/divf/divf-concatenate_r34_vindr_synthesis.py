@@ -4,9 +4,12 @@
 #         work_dirs/divf-concatenate_r34_vindr/epoch_200.pth \
 #         --out data/vindr_mammo_synthetic
 _base_ = [
-    '../_base_/models/divf_net.py', '../_base_/models/resnet34.py',
-    '../_base_/tasks/breast.py', '../_base_/datasets/vindr_breast.py',
-    '../_base_/schedules/divf_200e.py', '../_base_/default_runtime.py'
+    '../_base_/models/divf_net.py',
+    '../_base_/models/resnet34.py',
+    '../_base_/tasks/breast.py',
+    '../_base_/datasets/vindr_breast.py',
+    '../_base_/schedules/divf_200e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(backbone=_base_.resnet34)
@@ -24,7 +27,10 @@ train_dataloader = dict(
                 order=['load'],
                 load=dict(
                     type='ForEachView',
-                    transforms=dict(steps.load.transforms, resize=None)))),
+                    transforms=dict(steps.load.transforms, resize=None),
+                ),
+            ),
+        ),
         pipeline=dict(
             order=['synthesis', 'resize', 'pack'],
             synthesis=dict(
@@ -32,13 +38,16 @@ train_dataloader = dict(
                 saliency='data/vindr_mammo_synthetic/saliency.npz',
                 prob=0.4,  # 1,870 benign and 395 malignant breasts: half of each
                 fourier_beta=0.01,
-                soft_mask=dict()),
+                soft_mask=dict(),
+            ),
             resize=dict(
-                type='ForEachView',
-                transforms=dict(steps.load.transforms, image=None)),
-            pack=steps.pack)))
+                type='ForEachView', transforms=dict(steps.load.transforms, image=None)
+            ),
+            pack=steps.pack,
+        ),
+    )
+)
 del breasts, steps
 # the paper has no val part: validation shows the test part, nothing is selected by it
-val_dataloader = dict(
-    dataset=dict(_base_.data_set, ann_file='annotations/test.json'))
+val_dataloader = dict(dataset=dict(_base_.data_set, ann_file='annotations/test.json'))
 test_dataloader = dict(dataset=_base_.data_set)

@@ -23,69 +23,84 @@ def part(name, row, prefix=None):
 
 rows = dict(
     hrnet=dict(
-        title='HRNet + PWFL, one view',
-        config='configs/momminet/hrnet-pwfl_phantom.py'),
+        title='HRNet + PWFL, one view', config='configs/momminet/hrnet-pwfl_phantom.py'
+    ),
     faster_rcnn=dict(
         title='Faster R-CNN (HRNet) + FPN + FL + DIoU, one view',
-        config='configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'),
+        config='configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+    ),
     bidualnet_stage1=dict(
         title='BiDualNet-v2, concatenation at stage 1',
         config='configs/momminet/bidualnet-v2_phantom.py',
-        options={'model.backbone.concat_stage': 1}),
+        options={'model.backbone.concat_stage': 1},
+    ),
     bidualnet_stage2=dict(
         title='BiDualNet-v2, concatenation at stage 2',
         config='configs/momminet/bidualnet-v2_phantom.py',
-        options={'model.backbone.concat_stage': 2}),
+        options={'model.backbone.concat_stage': 2},
+    ),
     bidualnet=dict(
         title='BiDualNet-v2 (concatenation at stage 3)',
-        config='configs/momminet/bidualnet-v2_phantom.py'),
+        config='configs/momminet/bidualnet-v2_phantom.py',
+    ),
     ipsidualnet_no_relation=dict(
         title='IpsiDualNet-v2 without relation blocks',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
-        options={'model.roi_head.bbox_head.num_relation_blocks': [0, 0]}),
+        options={'model.roi_head.bbox_head.num_relation_blocks': [0, 0]},
+    ),
     ipsidualnet_shape_location=dict(
         title='IpsiDualNet-v2, shape and location of RoIs',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
-        options={'model.roi_head.geometry': 'shape_location'}),
+        options={'model.roi_head.geometry': 'shape_location'},
+    ),
     ipsidualnet_image_centre=dict(
         title='IpsiDualNet-v2, distance to the image centre',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
-        options={'model.roi_head.geometry': 'image_centre'}),
+        options={'model.roi_head.geometry': 'image_centre'},
+    ),
     ipsidualnet=dict(
         title='IpsiDualNet-v2 (distance to the nipple)',
-        config='configs/momminet/ipsidualnet-v2_phantom.py'),
+        config='configs/momminet/ipsidualnet-v2_phantom.py',
+    ),
     # not in a table of ours (--rows ipsidualnet_bilateral ipsidualnet_none_key)
     ipsidualnet_bilateral=dict(
         title='IpsiDualNet-v2 on bilateral pairs',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
         options={
             'model.auxiliary': 'bilateral',
-            **{f'{part}_dataloader.dataset.partners': ['bilateral']
-               for part in ('train', 'val', 'test')}
-        }),
+            **{
+                f'{part}_dataloader.dataset.partners': ['bilateral']
+                for part in ('train', 'val', 'test')
+            },
+        },
+    ),
     ipsidualnet_none_key=dict(
         title='IpsiDualNet-v2, a RoI may attend to none',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
-        options={'model.roi_head.bbox_head.none_key': True}),
+        options={'model.roi_head.bbox_head.none_key': True},
+    ),
     momminet=dict(
         title='MommiNet-v2, three views; biopsy and BI-RADS',
         config='configs/mamminet_v2_phantom.py',
         needs=['ipsidualnet', 'bidualnet'],
         options={
             **part('ipsilateral', 'ipsidualnet'),
-            **part('bilateral', 'bidualnet')
-        }),
+            **part('bilateral', 'bidualnet'),
+        },
+    ),
     momminet_binary=dict(
         title='MommiNet-v2, biopsy alone',
         config='configs/mamminet_v2_phantom.py',
         needs=['momminet'],
         options={
             'model.malignancy.head.loss.type': 'FixedWeightLoss',
-            'model.malignancy.head.loss.weights': [1., 0.],
+            'model.malignancy.head.loss.weights': [1.0, 0.0],
             **part('ipsilateral', 'momminet', 'ipsilateral'),
             **part('bilateral', 'momminet', 'bilateral'),
-            **part('fusion', 'momminet', 'fusion')
-        }))
+            **part('fusion', 'momminet', 'fusion'),
+        },
+    ),
+)
 
 froc = {f'R@{fppi}': f'froc/recall@{fppi}' for fppi in (0.5, 1.0, 2.0)}
 tables = [
@@ -98,15 +113,19 @@ tables = [
             faster_rcnn=(0.76, 0.82, 0.88),
             bidualnet=(0.801, 0.853, 0.891),
             ipsidualnet=(0.811, 0.843, 0.889),
-            momminet=(0.831, 0.850, 0.898))),
+            momminet=(0.831, 0.850, 0.898),
+        ),
+    ),
     dict(
-        title='Relation blocks (table 2; the paper\'s row without them is of the '
+        title="Relation blocks (table 2; the paper's row without them is of the "
         'original IpsiDualNet)',
         columns=froc,
         reference='ipsidualnet_no_relation',
         rows=dict(
             ipsidualnet_no_relation=(0.679, 0.772, 0.838),
-            ipsidualnet=(0.811, 0.843, 0.889))),
+            ipsidualnet=(0.811, 0.843, 0.889),
+        ),
+    ),
     dict(
         title='Geometry of the relation blocks (table 4, in-house data)',
         columns=froc,
@@ -114,7 +133,9 @@ tables = [
         rows=dict(
             ipsidualnet_shape_location=(0.86, 0.90, 0.93),
             ipsidualnet_image_centre=(0.80, 0.85, 0.89),
-            ipsidualnet=(0.891, 0.933, 0.961))),
+            ipsidualnet=(0.891, 0.933, 0.961),
+        ),
+    ),
     dict(
         title='Where the views are concatenated (table 5, DDSM)',
         columns=froc,
@@ -123,10 +144,13 @@ tables = [
             hrnet=(0.70, 0.79, 0.84),
             bidualnet_stage1=(0.763, 0.831, 0.874),
             bidualnet_stage2=(0.790, 0.852, 0.878),
-            bidualnet=(0.801, 0.853, 0.891))),
+            bidualnet=(0.801, 0.853, 0.891),
+        ),
+    ),
     dict(
         title='Malignancy of detected patches (section 4.2, in-house data)',
         columns={'AUC': 'malignancy/auc'},
         reference='momminet_binary',
-        rows=dict(momminet_binary=(0.8860, ), momminet=(0.9144, )))
+        rows=dict(momminet_binary=(0.8860,), momminet=(0.9144,)),
+    ),
 ]

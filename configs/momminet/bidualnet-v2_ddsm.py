@@ -1,13 +1,15 @@
 # The bilateral branch of MommiNet-v2 (section 3.4) by itself: tables 2, 5 and 6.
 _base_ = [
-    '../_base_/models/momminet_v2.py', '../_base_/tasks/tri_view.py',
-    '../_base_/datasets/ddsm_mass.py', '../_base_/schedules/schedule_1x.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/momminet_v2.py',
+    '../_base_/tasks/tri_view.py',
+    '../_base_/datasets/ddsm_mass.py',
+    '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(_base_.bilateral, data_preprocessor=_base_.data_preprocessor)
 
-dataset = dict(_base_.data_set, partners=('bilateral', ))
+dataset = dict(_base_.data_set, partners=('bilateral',))
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = dict(dataset=dataset)

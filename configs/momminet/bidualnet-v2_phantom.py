@@ -1,20 +1,20 @@
 # A small sibling of bidualnet-v2_ddsm.py that trains on two cores.
 _base_ = [
-    './bidualnet-v2_ddsm.py', '../_base_/models/momminet_v2_w8.py',
-    '../_base_/schedules/from_scratch.py'
+    './bidualnet-v2_ddsm.py',
+    '../_base_/models/momminet_v2_w8.py',
+    '../_base_/schedules/from_scratch.py',
 ]
 
-model = dict(
-    _base_.small.bilateral, data_preprocessor=_base_.small.data_preprocessor)
+model = dict(_base_.small.bilateral, data_preprocessor=_base_.small.data_preprocessor)
 
 # there is no val part: validation shows the test part, nothing is selected by it
 loader = dict(
-    batch_size=4,
-    num_workers=1,
-    dataset=dict(type='Phantom', data_root='data/phantom/'))
+    batch_size=4, num_workers=1, dataset=dict(type='Phantom', data_root='data/phantom/')
+)
 train_dataloader = loader
 val_dataloader = dict(
-    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json'))
+    loader, dataset=dict(loader['dataset'], ann_file='annotations/test.json')
+)
 test_dataloader = loader
 del loader
 

@@ -1,15 +1,18 @@
 # HRNet with pixel-wise focal loss, one view: table 6.
 _base_ = [
-    '../_base_/models/momminet_v2.py', '../_base_/tasks/tri_view.py',
-    '../_base_/datasets/ddsm_mass.py', '../_base_/schedules/schedule_1x.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/momminet_v2.py',
+    '../_base_/tasks/tri_view.py',
+    '../_base_/datasets/ddsm_mass.py',
+    '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
     _base_.bilateral,
     data_preprocessor=_base_.data_preprocessor,
     auxiliary=None,
-    backbone=_base_.detector.backbone)
+    backbone=_base_.detector.backbone,
+)
 
 dataset = dict(_base_.data_set, partners=())
 train_dataloader = dict(dataset=dataset)

@@ -9,31 +9,32 @@
 #     done
 # To do without: detection_file=None and gold=True, which is another protocol.
 _base_ = [
-    '../_base_/models/momminet_v2.py', '../_base_/tasks/patches.py',
-    '../_base_/schedules/malignancy_100e.py', '../_base_/default_runtime.py'
+    '../_base_/models/momminet_v2.py',
+    '../_base_/tasks/patches.py',
+    '../_base_/schedules/malignancy_100e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
     _base_.malignancy,
     # as the detectors': in the whole system patches are cut from their input
-    data_preprocessor=dict(
-        _base_.data_preprocessor, type='MammogramDataPreprocessor'))
+    data_preprocessor=dict(_base_.data_preprocessor, type='MammogramDataPreprocessor'),
+)
 
 data_root = 'data/ddsm/'
 train_dataloader = dict(
-    dataset=dict(
-        data_root=data_root, detection_file='data/ddsm/detections/train.json'))
+    dataset=dict(data_root=data_root, detection_file='data/ddsm/detections/train.json')
+)
 val_dataloader = dict(
     dataset=dict(
-        data_root=data_root,
-        detection_file='data/ddsm/detections/val.json',
-        gold=False))
+        data_root=data_root, detection_file='data/ddsm/detections/val.json', gold=False
+    )
+)
 test_dataloader = dict(
     dataset=dict(
-        data_root=data_root,
-        detection_file='data/ddsm/detections/test.json',
-        gold=False))
+        data_root=data_root, detection_file='data/ddsm/detections/test.json', gold=False
+    )
+)
 del data_root
 
-default_hooks = dict(
-    checkpoint=dict(save_best='malignancy/auc', rule='greater'))
+default_hooks = dict(checkpoint=dict(save_best='malignancy/auc', rule='greater'))

@@ -2,5 +2,5 @@
 _base_ = './malignancy_densenet121_ddsm.py'
 
 model = dict(
-    head=dict(
-        loss=dict(_delete_=True, type='FixedWeightLoss', weights=(1., 0.))))
+    head=dict(loss=dict(_delete_=True, type='FixedWeightLoss', weights=(1.0, 0.0)))
+)

@@ -2,6 +2,5 @@
 _base_ = './malignancy_densenet121_ddsm.py'
 
 model = dict(
-    head=dict(
-        loss=dict(
-            _delete_=True, type='FixedWeightLoss', weights=(0.7, 0.3))))
+    head=dict(loss=dict(_delete_=True, type='FixedWeightLoss', weights=(0.7, 0.3)))
+)

@@ -5,8 +5,8 @@ _base_ = '../mamminet_v2.py'
 resnet = dict(
     depth=50,
     # ImageNet weights; docs/how_to/pretrained_weights.md says where from
-    init_cfg=dict(
-        type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'))
+    init_cfg=dict(type='Pretrained', checkpoint='checkpoints/resnet50-0676ba61.pth'),
+)
 
 model = dict(
     ipsilateral=dict(
@@ -16,7 +16,9 @@ model = dict(
             type='FPN',
             in_channels=[256, 512, 1024, 2048],
             out_channels=256,
-            num_outs=5)),
+            num_outs=5,
+        ),
+    ),
     bilateral=dict(
         # dilated, for features of stride 8
         backbone=dict(
@@ -25,7 +27,10 @@ model = dict(
             concat_stage=3,
             strides=(1, 2, 1, 1),
             dilations=(1, 1, 2, 4),
-            **resnet),
-        decode_head=dict(_delete_=True, type='ASPPHead', in_channels=2048)),
-    fusion=dict(feature_channels=[256, 512, 1024, 2048]))
+            **resnet,
+        ),
+        decode_head=dict(_delete_=True, type='ASPPHead', in_channels=2048),
+    ),
+    fusion=dict(feature_channels=[256, 512, 1024, 2048]),
+)
 del resnet

@@ -1,9 +1,11 @@
 # MommiNet-v2's nipple detector by itself, at paper scale. DDSM has no nipples: annotate
 # some of the training part (`images[].nipple`).
 _base_ = [
-    '../_base_/models/nipple_detector.py', '../_base_/tasks/nipple.py',
-    '../_base_/datasets/ddsm_mass.py', '../_base_/schedules/schedule_1x.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/nipple_detector.py',
+    '../_base_/tasks/nipple.py',
+    '../_base_/datasets/ddsm_mass.py',
+    '../_base_/schedules/schedule_1x.py',
+    '../_base_/default_runtime.py',
 ]
 
 train_dataloader = dict(dataset=_base_.data_set)

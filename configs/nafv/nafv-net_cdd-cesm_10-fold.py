@@ -4,8 +4,9 @@
 #     python tools/cross_validate.py configs/nafv/nafv-net_cdd-cesm_10-fold.py
 _base_ = './nafv-net_cdd-cesm.py'
 train_dataloader = dict(
-    dataset=dict(fold=1, ann_file='annotations/fold_{fold}/train.json'))
-val_dataloader = dict(
-    dataset=dict(fold=1, ann_file='annotations/fold_{fold}/val.json'))
+    dataset=dict(fold=1, ann_file='annotations/fold_{fold}/train.json')
+)
+val_dataloader = dict(dataset=dict(fold=1, ann_file='annotations/fold_{fold}/val.json'))
 test_dataloader = dict(
-    dataset=dict(fold=1, ann_file='annotations/fold_{fold}/test.json'))
+    dataset=dict(fold=1, ann_file='annotations/fold_{fold}/test.json')
+)

@@ -8,8 +8,9 @@ ordinary = dict(
     data_root='data/phantom_ffdm/',
     modality=None,
     pipeline=dict(
-        register=dict(modality=None),
-        pack=dict(views=('RCC', 'LCC', 'RMLO', 'LMLO'))))
+        register=dict(modality=None), pack=dict(views=('RCC', 'LCC', 'RMLO', 'LMLO'))
+    ),
+)
 train_dataloader = dict(dataset=ordinary)
 val_dataloader = dict(dataset=ordinary)
 test_dataloader = dict(dataset=ordinary)

@@ -7,10 +7,15 @@ model = dict(
         module=_base_.model.embedding,
         rank=16,
         alpha=16,
-        targets=[dict(type='qkv')]))
+        targets=[dict(type='qkv')],
+    )
+)
 train_cfg = dict(
     stages=dict(
         classification=dict(
             trainable=['embedding', 'mixer', 'head'],
             # new weights learn as fast as the others
-            optim_wrapper=dict(paramwise_cfg=dict(_delete_=True)))))
+            optim_wrapper=dict(paramwise_cfg=dict(_delete_=True)),
+        )
+    )
+)

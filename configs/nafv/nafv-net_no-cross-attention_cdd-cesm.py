@@ -1,3 +1,3 @@
 # CC and MLO are segmented without each other.
 _base_ = './nafv-net_cdd-cesm.py'
-model = dict(segmentor=dict(attentions=('self', )))
+model = dict(segmentor=dict(attentions=('self',)))

@@ -5,9 +5,11 @@
 #     python tools/train.py configs/nafv/nafv-net_phantom.py
 # The last weights are tested, nothing is selected.
 _base_ = [
-    '../_base_/models/nafv_net.py', '../_base_/tasks/exam.py',
-    '../_base_/datasets/cdd_cesm_exam.py', '../_base_/schedules/nafv_500e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/nafv_net.py',
+    '../_base_/tasks/exam.py',
+    '../_base_/datasets/cdd_cesm_exam.py',
+    '../_base_/schedules/nafv_500e.py',
+    '../_base_/default_runtime.py',
 ]
 
 model = dict(
@@ -16,23 +18,30 @@ model = dict(
         channels=(16, 32, 32),
         embed_dims=32,
         num_layers=1,
-        num_heads=4),
+        num_heads=4,
+    ),
     # no weights are needed
     embedding=dict(_delete_=True, type='ConvEmbedding', channels=(16, 32, 32)),
     embed_dims=32,
-    mean=(0., ),
-    std=(1., ),
+    mean=(0.0,),
+    std=(1.0,),
     mixer=dict(channels=(32, 32, 64), num_blocks=(1, 1, 1), num_heads=4),
-    head=dict(mid_channels=[32]))
+    head=dict(mid_channels=[32]),
+)
 
 # trained from scratch for so short a time: another optimiser
 adamw = dict(
     _delete_=True,
     optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.01),
-    clip_grad=dict(max_norm=10))
+    clip_grad=dict(max_norm=10),
+)
 cosine = dict(
-    type='CosineAnnealingLR', by_epoch=True, begin=0, eta_min_ratio=0.01,
-    convert_to_iter_based=True)
+    type='CosineAnnealingLR',
+    by_epoch=True,
+    begin=0,
+    eta_min_ratio=0.01,
+    convert_to_iter_based=True,
+)
 train_cfg = dict(
     stages=dict(
         segmentation=dict(
@@ -43,13 +52,17 @@ train_cfg = dict(
             val_interval=None,
             # nothing is judged while masses are learned
             val_evaluator=dict(metrics=dict(malignancy=None)),
-            save_best=None),
+            save_best=None,
+        ),
         classification=dict(
             max_epochs=4,
             optim_wrapper=dict(adamw),
             param_scheduler=[dict(cosine)],
             val_interval=None,
-            save_best=None)))
+            save_best=None,
+        ),
+    )
+)
 del adamw, cosine
 
 phantom = dict(
@@ -58,11 +71,14 @@ phantom = dict(
     data_root='data/phantom_cem/',
     pipeline=dict(
         _base_.data_set.pipeline,
-        load=dict(transforms=dict(resize=dict(scale=(64, 128))))))
+        load=dict(transforms=dict(resize=dict(scale=(64, 128)))),
+    ),
+)
 train_dataloader = dict(batch_size=8, num_workers=1, dataset=phantom)
 # there is no val part: validation shows the test part
 val_dataloader = dict(
-    num_workers=1, dataset=dict(phantom, ann_file='annotations/test.json'))
+    num_workers=1, dataset=dict(phantom, ann_file='annotations/test.json')
+)
 test_dataloader = dict(num_workers=1, dataset=phantom)
 del phantom
 auto_scale_lr = dict(base_batch_size=8)

@@ -6,4 +6,6 @@ model = dict(
         type='UNetSegmentor',
         modality='CEM-RC',
         base_channels=8,
-        num_levels=4))
+        num_levels=4,
+    )
+)

@@ -1,4 +1,5 @@
 """Train and compare variants of a system on the phantom; write the tables."""
+
 import argparse
 
 from mammo_cli.command import Command
@@ -9,20 +10,28 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file of the ablation')
     arguments.add_argument(
-        '--jobs', type=int, default=1,
-        help='trainings at a time, one thread each if several (default: '
-        '%(default)s)')
+        '--jobs',
+        type=int,
+        default=1,
+        help='trainings at a time, one thread each if several (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds")
+        '--seeds', type=int, nargs='+', help="instead of the config's seeds"
+    )
     arguments.add_argument(
-        '--rows', nargs='+', help='only these rows (and what they need)')
+        '--rows', nargs='+', help='only these rows (and what they need)'
+    )
     arguments.add_argument(
-        '--tables-only', action='store_true',
-        help='write the tables of what is there, and train nothing')
+        '--tables-only',
+        action='store_true',
+        help='write the tables of what is there, and train nothing',
+    )
     arguments.add_argument(
-        '--update-docs', action='store_true',
+        '--update-docs',
+        action='store_true',
         help="write the tables into the config's document (default: tables.md in its "
-        'work dir)')
+        'work dir)',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -30,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.apis.ablation import plan, train_all
     from mammo_plugins.apis.ablation_tables import read_document, write_tables
     from mammo_plugins.apis.config_loading import load_config
+
     with user_errors():
         cfg = load_config(args.config)
         seeds = args.seeds or list(cfg.seeds)
@@ -38,11 +48,15 @@ def run(args: argparse.Namespace) -> None:
             read_document(cfg)  # before hours of work
         if not args.tables_only:
             train_all(runs, cfg, args.jobs)
-        write_tables(cfg, plan(cfg, seeds, None), seeds,
-                     f'python tools/analysis_tools/ablate.py {args.config} '
-                     f'--jobs {args.jobs}' + ''.join(
-                         f' --seeds {" ".join(map(str, seeds))}'
-                         if args.seeds else ''), args.update_docs)
+        write_tables(
+            cfg,
+            plan(cfg, seeds, None),
+            seeds,
+            f'python tools/analysis_tools/ablate.py {args.config} '
+            f'--jobs {args.jobs}'
+            + ''.join(f' --seeds {" ".join(map(str, seeds))}' if args.seeds else ''),
+            args.update_docs,
+        )
 
 
 COMMAND = Command(
@@ -50,4 +64,7 @@ COMMAND = Command(
     'Train and test the rows of an ablation on phantom exams, for several '
     'seeds, and write its tables. What is '
     'done is not done again; an interrupted run is gone on with.',
-    '{command} configs/momminet/ablation.py --jobs 2', add_arguments, run)
+    '{command} configs/momminet/ablation.py --jobs 2',
+    add_arguments,
+    run,
+)

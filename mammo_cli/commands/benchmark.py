@@ -1,4 +1,5 @@
 """Time the detection of an exam with three views at a time and with one."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device
@@ -10,12 +11,12 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file of a MommiNet')
     arguments.add_argument(
-        '--baseline',
-        required=True,
-        help='config file of the single-view detector')
+        '--baseline', required=True, help='config file of the single-view detector'
+    )
     add_size(arguments)
     arguments.add_argument(
-        '--repeats', type=int, default=5, help='turns (default: %(default)s)')
+        '--repeats', type=int, default=5, help='turns (default: %(default)s)'
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -28,25 +29,31 @@ def add_size(arguments: argparse.ArgumentParser) -> None:
         nargs=2,
         default=(3000, 1500),
         metavar=('H', 'W'),
-        help='image size in pixels (default: %(default)s)')
+        help='image size in pixels (default: %(default)s)',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     import torch
+    from mmengine.logging import MMLogger
 
     from mammo_plugins.apis.config_loading import ConfigError, load_config
     from mammo_plugins.apis.exam_benchmark import build, compare
-    from mmengine.logging import MMLogger
+
     MMLogger.get_instance('benchmark', log_level='ERROR')
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     with user_errors():
-        configs = [load_config(path, args.cfg_options if path == args.config
-                               else None) for path in (args.config, args.baseline)]
+        configs = [
+            load_config(path, args.cfg_options if path == args.config else None)
+            for path in (args.config, args.baseline)
+        ]
         model, baseline = (build(cfg, device) for cfg in configs)
         if not hasattr(model, 'ipsilateral'):
-            raise ConfigError(f'{args.config}: model.type is '
-                              f'{type(model).__name__}; expected a MommiNet')
+            raise ConfigError(
+                f'{args.config}: model.type is '
+                f'{type(model).__name__}; expected a MommiNet'
+            )
     compare(model, baseline, args.size, args.repeats, device)
 
 
@@ -58,4 +65,7 @@ COMMAND = Command(
     'out, since the baseline has none.',
     '{command} configs/mamminet_v2_phantom.py --baseline '
     'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --size 512 256',
-    add_arguments, run, configs=('config', 'baseline'))
+    add_arguments,
+    run,
+    configs=('config', 'baseline'),
+)

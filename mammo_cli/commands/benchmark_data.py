@@ -1,4 +1,5 @@
 """Time how samples are made, beside a plain loop over the same files."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments
@@ -9,10 +10,19 @@ from mammo_cli.errors import refuse, user_errors
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file')
-    arguments.add_argument('--samples', type=int, default=40, metavar='N',
-        help='samples, spread over the data set (default: %(default)s)')
-    arguments.add_argument('--repeats', type=int, default=3,
-        help='turns of the full cache and the plain loop (default: %(default)s)')
+    arguments.add_argument(
+        '--samples',
+        type=int,
+        default=40,
+        metavar='N',
+        help='samples, spread over the data set (default: %(default)s)',
+    )
+    arguments.add_argument(
+        '--repeats',
+        type=int,
+        default=3,
+        help='turns of the full cache and the plain loop (default: %(default)s)',
+    )
     add_config_arguments(arguments)
 
 
@@ -24,9 +34,11 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
+    from mmengine.logging import MMLogger
+
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.data_benchmark import compare
-    from mmengine.logging import MMLogger
+
     MMLogger.get_instance('mmengine', log_level='WARNING')
     with user_errors():
         compare(load_config(args.config, args.cfg_options), args.samples, args.repeats)
@@ -38,4 +50,7 @@ COMMAND = Command(
     'with a full one, to a plain loop (pydicom, VOI, OpenCV resize; no crop, no '
     'annotation) over the same files, in turns, in one process and one run.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --samples 40',
-    add_arguments, run, check)
+    add_arguments,
+    run,
+    check,
+)

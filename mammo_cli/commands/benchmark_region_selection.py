@@ -1,4 +1,5 @@
 """Time the choice of the most salient region beside the paper's double loop."""
+
 import argparse
 import sys
 import time
@@ -14,13 +15,21 @@ STRIDE = 32  # of the network whose last layer Grad-CAM looks at
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    for name, default, what in (('--size', (800, 800), 'saliency map'),
-                                ('--region', (120, 100), 'region')):
+    for name, default, what in (
+        ('--size', (800, 800), 'saliency map'),
+        ('--region', (120, 100), 'region'),
+    ):
         arguments.add_argument(
-            name, type=int, nargs=2, default=default, metavar=('H', 'W'),
-            help=f'of the {what}, in pixels (default: %(default)s)')
+            name,
+            type=int,
+            nargs=2,
+            default=default,
+            metavar=('H', 'W'),
+            help=f'of the {what}, in pixels (default: %(default)s)',
+        )
     arguments.add_argument(
-        '--repeats', type=int, default=5, help='turns (default: %(default)s)')
+        '--repeats', type=int, default=5, help='turns (default: %(default)s)'
+    )
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -28,14 +37,17 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if min(args.region) < 1 or args.repeats < 1:
         parser.error('--region and --repeats must be at least 1')
     if args.region[0] > args.size[0] or args.region[1] > args.size[1]:
-        parser.error(f'--region {args.region[0]} {args.region[1]} does not fit in '
-                     f'--size {args.size[0]} {args.size[1]}')
+        parser.error(
+            f'--region {args.region[0]} {args.region[1]} does not fit in '
+            f'--size {args.size[0]} {args.size[1]}'
+        )
 
 
 def made_saliency(height: int, width: int) -> 'np.ndarray':
     """Return an (H, W) float64 map as smooth as an upsampled Grad-CAM."""
     import numpy as np
     from scipy import ndimage
+
     coarse = (-(-height // STRIDE) + 1, -(-width // STRIDE) + 1)
     values = np.random.default_rng(0).random(coarse)
     smooth = ndimage.zoom(values, STRIDE, order=1)[:height, :width]
@@ -48,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
     from tqdm import trange
 
     from mammo_plugins.synthesis import select_region, select_region_by_loop
+
     saliency = made_saliency(*args.size)
     ways = {'double loop': select_region_by_loop, 'summed-area table': select_region}
     seconds = {name: [] for name in ways}
@@ -58,11 +71,13 @@ def run(args: argparse.Namespace) -> None:
             found[name] = way(saliency, *args.region)
             seconds[name].append(time.perf_counter() - start)
     medians = {name: np.median(values) for name, values in seconds.items()}
-    print(f'saliency {args.size[0]} x {args.size[1]}, region {args.region[0]} x '
-          f'{args.region[1]}, median of {args.repeats} turns:')
+    print(
+        f'saliency {args.size[0]} x {args.size[1]}, region {args.region[0]} x '
+        f'{args.region[1]}, median of {args.repeats} turns:'
+    )
     for name, median in medians.items():
         print(f'  {name:18s} {median:10.5f} s  {tuple(found[name][:4])}')
-    print(f"  ratio {medians['double loop'] / medians['summed-area table']:.0f}")
+    print(f'  ratio {medians["double loop"] / medians["summed-area table"]:.0f}')
     if found['double loop'] != found['summed-area table']:
         sys.exit('error: the two ways found different regions')
     print('  the same region and the same sum')
@@ -74,4 +89,8 @@ COMMAND = Command(
     "DIVF-Net's paper, a double loop with a NumPy sum in it, in turns and in one "
     'run. The saliency is made: random, smooth, of 16 bits, so that the '
     "loop's sums are exact and both must find the same region.",
-    '{command} --size 800 800 --region 120 100', add_arguments, run, check)
+    '{command} --size 800 800 --region 120 100',
+    add_arguments,
+    run,
+    check,
+)

@@ -1,4 +1,5 @@
 """Time a training step, by number format and with compiled kernels."""
+
 import argparse
 
 from mammo_cli import known
@@ -14,15 +15,24 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('configs', nargs='+', metavar='CONFIG', help='config files')
     add_size(arguments)
     arguments.add_argument(
-        '--samples', type=int, default=1, help='a step (default: %(default)s)')
+        '--samples', type=int, default=1, help='a step (default: %(default)s)'
+    )
     arguments.add_argument(
-        '--steps', type=int, default=10,
-        help='to measure, after three (default: %(default)s)')
+        '--steps',
+        type=int,
+        default=10,
+        help='to measure, after three (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--precision', nargs='+', choices=known.PRECISIONS, default=['fp32', 'bf16'],
-        help='number formats (default: %(default)s)')
+        '--precision',
+        nargs='+',
+        choices=known.PRECISIONS,
+        default=['fp32', 'bf16'],
+        help='number formats (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--compile', action='store_true', help='each compiled too; takes minutes')
+        '--compile', action='store_true', help='each compiled too; takes minutes'
+    )
     arguments.add_argument('--stage', help='of a model that is trained in stages')
     add_device(arguments)
     add_config_arguments(arguments)
@@ -31,23 +41,34 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Measure and print."""
     import torch
+    from mmengine.logging import MMLogger
 
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.training_benchmark import compare, ways
-    from mmengine.logging import MMLogger
+
     MMLogger.get_instance('benchmark', log_level='ERROR')
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     with user_errors():
         for path in args.configs:
-            compare(load_config(path, args.cfg_options), args.size, args.samples,
-                    args.steps, device, ways(args.precision, args.compile), args.stage)
+            compare(
+                load_config(path, args.cfg_options),
+                args.size,
+                args.samples,
+                args.steps,
+                device,
+                ways(args.precision, args.compile),
+                args.stage,
+            )
 
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_training.py',
     'Time training steps of detectors on images of noise, in one run: as MMEngine '
     'trains in float32, in other number formats, and compiled. Weights are random, '
-    'running statistics those of the noise. Tells memory, the share of the GPU\'s '
+    "running statistics those of the noise. Tells memory, the share of the GPU's "
     'matrix rate, and how far the losses are from those in float32.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --size 256 128',
-    add_arguments, run, configs=('configs', ))
+    add_arguments,
+    run,
+    configs=('configs',),
+)

@@ -1,4 +1,5 @@
 """Blend masses into normal views, for training."""
+
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,9 +7,12 @@ from typing import TYPE_CHECKING
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.runs import check_device
-from mammo_cli.synthetic_images import (add_synthesis_arguments,
-                                        check_synthesis_arguments, report,
-                                        write_preview)
+from mammo_cli.synthetic_images import (
+    add_synthesis_arguments,
+    check_synthesis_arguments,
+    report,
+    write_preview,
+)
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -21,21 +25,34 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file of a BlendingGAN')
     arguments.add_argument(
-        'checkpoint', nargs='?', help='its checkpoint; none with --poisson or '
-        '--mixed-gradients')
-    add_synthesis_arguments(arguments, f'images to make (default: {BLENDED})',
-                            'as in figure 5 of Lin et al.')
+        'checkpoint',
+        nargs='?',
+        help='its checkpoint; none with --poisson or --mixed-gradients',
+    )
+    add_synthesis_arguments(
+        arguments,
+        f'images to make (default: {BLENDED})',
+        'as in figure 5 of Lin et al.',
+    )
     arguments.add_argument(
-        '--poisson', action='store_true',
-        help="blend by Poisson image editing, OpenCV's, instead of a generator")
+        '--poisson',
+        action='store_true',
+        help="blend by Poisson image editing, OpenCV's, instead of a generator",
+    )
     arguments.add_argument(
-        '--mixed-gradients', action='store_true',
-        help="blend by the exact solution of the paper's equation 4 instead")
+        '--mixed-gradients',
+        action='store_true',
+        help="blend by the exact solution of the paper's equation 4 instead",
+    )
     arguments.add_argument(
-        '--compare', nargs=2, action='append', default=[],
+        '--compare',
+        nargs=2,
+        action='append',
+        default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
         help='another generator to show in the preview; may be given several times. A '
-        'training with options of its own keeps its config in its work directory')
+        'training with options of its own keeps its config in its work directory',
+    )
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -43,21 +60,26 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     check_synthesis_arguments(parser, args)
     solving = [name for name in SOLVING if getattr(args, name)]
     if solving and (args.checkpoint or len(solving) > 1):
-        flags = ' and '.join(f"--{name.replace('_', '-')}" for name in solving)
-        refuse(f'{flags}: ' + ('takes no checkpoint' if args.checkpoint else
-                               'give one of them'))
+        flags = ' and '.join(f'--{name.replace("_", "-")}' for name in solving)
+        refuse(
+            f'{flags}: '
+            + ('takes no checkpoint' if args.checkpoint else 'give one of them')
+        )
 
 
 def run(args: argparse.Namespace) -> None:
     """Blend, if the config is one for it."""
     from mammo_plugins.apis import makes_blended_images
     from mammo_plugins.apis.config_loading import ConfigError, load_config
+
     with user_errors(args):
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
         if not makes_blended_images(cfg):
-            raise ConfigError(f'{args.config}: its training set is no BlendingDataset; '
-                              'breasts of a DIVF-Net are made by tools/synthesize.py')
+            raise ConfigError(
+                f'{args.config}: its training set is no BlendingDataset; '
+                'breasts of a DIVF-Net are made by tools/synthesize.py'
+            )
         blend(args, cfg)
 
 
@@ -65,27 +87,43 @@ def blend(args: argparse.Namespace, cfg: 'Config') -> None:
     """Blend lesions into normal views."""
     import torch
 
-    from mammo_plugins.apis import (BlendedImages, blend_by, blend_by_mixed_gradients,
-                                    blend_by_poisson, loaded_normals,
-                                    makes_whole_images, trained_model_of)
+    from mammo_plugins.apis import (
+        BlendedImages,
+        blend_by,
+        blend_by_mixed_gradients,
+        blend_by_poisson,
+        loaded_normals,
+        makes_whole_images,
+        trained_model_of,
+    )
     from mammo_plugins.apis.config_loading import ConfigError, load_config
+
     solved = dict(
         poisson=('Poisson image editing (OpenCV)', blend_by_poisson),
-        mixed_gradients=('Mixed gradients, exact', blend_by_mixed_gradients))
+        mixed_gradients=('Mixed gradients, exact', blend_by_mixed_gradients),
+    )
     out = Path(args.out)
     solving = next((name for name in SOLVING if getattr(args, name)), None)
     if solving:
         method, by = solved[solving]
     elif makes_whole_images(cfg) and not args.preview:
-        raise ConfigError(f'{args.config}: makes whole images of noise, in which no '
-                          'lesion has a known place; look at them by --preview')
+        raise ConfigError(
+            f'{args.config}: makes whole images of noise, in which no '
+            'lesion has a known place; look at them by --preview'
+        )
     else:
         method = Path(cfg.filename).stem
-        by = blend_by(trained_model_of(
-            'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint))
+        by = blend_by(
+            trained_model_of(
+                'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint
+            )
+        )
     images = BlendedImages(
-        *loaded_normals(cfg), out, args.seed,
-        None if solving else dict(checkpoint=args.checkpoint))
+        *loaded_normals(cfg),
+        out,
+        args.seed,
+        None if solving else dict(checkpoint=args.checkpoint),
+    )
     if not args.preview:
         report(images.write(args.count or BLENDED, by, method), out)
         return
@@ -104,9 +142,14 @@ def blend(args: argparse.Namespace, cfg: 'Config') -> None:
             title = path.parent.name
         if title in shown:
             title = f'{title}, {path.stem}'
-        shown[title] = (pasting, blend_by(
-            trained_model_of('BlendingGAN', other, checkpoint, args.device,
-                             args.trust_checkpoint)))
+        shown[title] = (
+            pasting,
+            blend_by(
+                trained_model_of(
+                    'BlendingGAN', other, checkpoint, args.device, args.trust_checkpoint
+                )
+            ),
+        )
     write_preview(images.panels(args.preview, shown), images.dataset.ann_file, out)
 
 
@@ -118,5 +161,9 @@ COMMAND = Command(
     'says how each was made.',
     '{command} configs/blending/blending-gan_inbreast.py '
     'work_dirs/blending-gan_inbreast/epoch_200.pth '
-    '--out data/inbreast_blending --count 200', add_arguments, run, check,
-    configs=('config', 'compare'))
+    '--out data/inbreast_blending --count 200',
+    add_arguments,
+    run,
+    check,
+    configs=('config', 'compare'),
+)

@@ -1,4 +1,5 @@
 """Write what the network sees of a config's data as pictures."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_options, add_limit_argument
@@ -10,21 +11,31 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file')
     arguments.add_argument(
-        '--output-dir', '-o', dest='out', required=True,
-        help='folder for the pictures')
+        '--output-dir', '-o', dest='out', required=True, help='folder for the pictures'
+    )
     arguments.add_argument(
-        '--phase', '-p', default='train', choices=['train', 'val', 'test'],
-        help='which part of the data (default: %(default)s)')
+        '--phase',
+        '-p',
+        default='train',
+        choices=['train', 'val', 'test'],
+        help='which part of the data (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--stage', default='',
-        help='stage of a staged training (default: the first)')
+        '--stage', default='', help='stage of a staged training (default: the first)'
+    )
     arguments.add_argument(
-        '--show-number', '-n', type=int, default=20,
-        help='how many samples, at least 1 (default: %(default)s)')
+        '--show-number',
+        '-n',
+        type=int,
+        default=20,
+        help='how many samples, at least 1 (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--not-show', action='store_true',
+        '--not-show',
+        action='store_true',
         help='changes nothing: pictures are written and never shown; taken since '
-        "mmdet's tool has it")
+        "mmdet's tool has it",
+    )
     add_config_options(arguments)
     add_limit_argument(arguments)
 
@@ -39,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the pictures."""
     from mammo_plugins.apis.browsing import browse, data_set_of
     from mammo_plugins.apis.config_loading import load_config
+
     with user_errors(args):
         cfg = load_config(args.config, args.cfg_options)
         dataset = data_set_of(cfg, args.phase, args.stage)
@@ -51,5 +63,8 @@ COMMAND = Command(
     'Write the inputs of the network as PNG files of 16 bits, after the pipeline '
     'and before normalisation, with boxes and outlines of lesions in orange and of '
     'regions to be ignored in blue.',
-    '{command} configs/mamminet_v2_phantom.py --output-dir browsed', add_arguments, run,
-    check)
+    '{command} configs/mamminet_v2_phantom.py --output-dir browsed',
+    add_arguments,
+    run,
+    check,
+)

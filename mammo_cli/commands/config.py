@@ -1,4 +1,5 @@
 """List the configs that are shipped, or print one with all that it inherits."""
+
 import argparse
 from itertools import groupby
 from pathlib import Path
@@ -14,17 +15,21 @@ ENDINGS = ('.py', '.json', '.yml', '.yaml')  # that MMEngine writes and reads
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'config', nargs='?', help='config file (default: list what is shipped)')
+        'config', nargs='?', help='config file (default: list what is shipped)'
+    )
     arguments.add_argument(
-        '--save-path', help='file to write it to, besides: .py, .json, .yml or .yaml')
+        '--save-path', help='file to write it to, besides: .py, .json, .yml or .yaml'
+    )
     add_config_options(arguments)
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse endings that no config has, and options of no config."""
     if args.save_path and Path(args.save_path).suffix not in ENDINGS:
-        refuse(f'--save-path {args.save_path}: expected a name that ends in '
-               f'{", ".join(ENDINGS)}')
+        refuse(
+            f'--save-path {args.save_path}: expected a name that ends in '
+            f'{", ".join(ENDINGS)}'
+        )
     if args.config is None and (args.save_path or args.cfg_options):
         parser.error('--save-path, --cfg-options: name the config that they are of')
 
@@ -37,9 +42,11 @@ def run(args: argparse.Namespace) -> None:
         except FileNotFoundError as error:  # an installation without configs
             refuse(str(error))
         return
+    from mmengine.fileio import dump
+
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.io import atomic_path
-    from mmengine.fileio import dump
+
     with user_errors():
         cfg = load_config(args.config, args.cfg_options)
         print(cfg.pretty_text)
@@ -47,8 +54,11 @@ def run(args: argparse.Namespace) -> None:
             ending = Path(args.save_path).suffix
             with atomic_path(args.save_path) as temporary:
                 temporary.write_text(
-                    cfg.pretty_text if ending == '.py' else dump(
-                        cfg.to_dict(), file_format=ending[1:]), encoding='utf-8')
+                    cfg.pretty_text
+                    if ending == '.py'
+                    else dump(cfg.to_dict(), file_format=ending[1:]),
+                    encoding='utf-8',
+                )
 
 
 def shipped_list() -> str:
@@ -60,9 +70,13 @@ def shipped_list() -> str:
     for folder, group in groupby(configs, lambda each: each.name.rpartition('/')[0]):
         lines += ['', papers.get(folder, 'All stages of MommiNet-v2, by one command')]
         lines += [f'  {each.name:<{width}}  {each.summary}' for each in group]
-    return '\n'.join([
-        'Use a name behind mammo_plugins::, such as mammo train '
-        f'{shipped.PREFIX}{configs[0].name}', *lines])
+    return '\n'.join(
+        [
+            'Use a name behind mammo_plugins::, such as mammo train '
+            f'{shipped.PREFIX}{configs[0].name}',
+            *lines,
+        ]
+    )
 
 
 COMMAND = Command(
@@ -71,4 +85,7 @@ COMMAND = Command(
     'checks that a training makes of it. Without a config, list those that are '
     'shipped, by paper.',
     '{command} configs/mamminet_v2.py --cfg-options train_dataloader.batch_size=2',
-    add_arguments, run, check)
+    add_arguments,
+    run,
+    check,
+)

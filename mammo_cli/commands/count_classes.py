@@ -1,4 +1,5 @@
 """Count the samples and classes of a config's data sets."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments
@@ -16,12 +17,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Count and print."""
+    from mmengine.logging import MMLogger
+
     from mammo_plugins.apis.class_counts import count
     from mammo_plugins.apis.config_loading import ConfigError, load_config
     from mammo_plugins.engine.data_configs import innermost_datasets
     from mammo_plugins.registry import DATASETS
     from mammo_plugins.structures import in_fold
-    from mmengine.logging import MMLogger
+
     MMLogger.get_instance('mmengine', log_level='WARNING')
     counts = {}
     with user_errors(), DATASETS.switch_scope_and_registry('mammo'):
@@ -31,11 +34,13 @@ def run(args: argparse.Namespace) -> None:
             if loader:
                 for _, dataset in innermost_datasets(part, loader.dataset):
                     dataset.pipeline = []
-                    name = f"{part} ({in_fold(dataset.ann_file, dataset.get('fold'))})"
+                    name = f'{part} ({in_fold(dataset.ann_file, dataset.get("fold"))})'
                     counts[name] = count(DATASETS.build(dataset))
         if not counts:
-            raise ConfigError(f'{args.config}: no train, val or test_dataloader; give a '
-                              'config of a training, not of a data set alone')
+            raise ConfigError(
+                f'{args.config}: no train, val or test_dataloader; give a '
+                'config of a training, not of a data set alone'
+            )
     rows = dict.fromkeys(name for numbers in counts.values() for name in numbers)
     width = max(map(len, rows))
     for name, numbers in counts.items():
@@ -48,4 +53,7 @@ COMMAND = Command(
     'tools/analysis_tools/count_classes.py',
     'Print the samples, lesions and classes of each part of a task, to be held '
     'against those of its paper.',
-    '{command} configs/divf/divf-concatenate_r18_vindr.py', add_arguments, run)
+    '{command} configs/divf/divf-concatenate_r18_vindr.py',
+    add_arguments,
+    run,
+)

@@ -1,10 +1,10 @@
 """Make phantom exams, train, evaluate and infer: the main job, end to end."""
+
 import argparse
 import os
 import sys
 import time
 from pathlib import Path
-from typing import Optional
 
 from mammo_cli.command import Command
 from mammo_cli.light import light
@@ -22,9 +22,11 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make exams, train, evaluate, infer."""
     from mammo_plugins.stopping import stoppable
+
     repository = light('shipped').repository()
-    with stoppable(f'interrupted; {"make" if repository else "mammo"} demo goes on from '
-                   'here'):
+    with stoppable(
+        f'interrupted; {"make" if repository else "mammo"} demo goes on from here'
+    ):
         Demo(repository).make_all()
 
 
@@ -36,7 +38,7 @@ class Demo:
             are. Without it all goes where the user is, by the installed package.
     """
 
-    def __init__(self, repository: Optional[Path]) -> None:
+    def __init__(self, repository: Path | None) -> None:
         self.repository = repository
         self.root = repository or Path.cwd()
 
@@ -45,21 +47,58 @@ class Demo:
         # one core trains, the other loads images: two threads would be in its way
         os.environ.setdefault('OMP_NUM_THREADS', '1')
         start = time.time()
-        self.step('1/6 Make 75 + 25 phantom exams', 'phantom',
-                  '--exams', '100', '--size', '256', '128', '--seed', '0', '--out', DATA,
-                  '--split', '0.75', '0', '0.25', '--workers', '2', '--preview')
+        self.step(
+            '1/6 Make 75 + 25 phantom exams',
+            'phantom',
+            '--exams',
+            '100',
+            '--size',
+            '256',
+            '128',
+            '--seed',
+            '0',
+            '--out',
+            DATA,
+            '--split',
+            '0.75',
+            '0',
+            '0.25',
+            '--workers',
+            '2',
+            '--preview',
+        )
         for number, name, config, work_dir in (
-                (2, 'the single-view baseline', SINGLE, SINGLE_WORK),
-                (4, 'MommiNet-v2, four stages', TRI_VIEW, TRI_VIEW_WORK)):
-            self.step(f'{number}/6 Train {name}', 'train', self.config(config),
-                      '--work-dir', work_dir, '--resume')
-            self.step(f'{number + 1}/6 Evaluate it', 'test', self.config(config),
-                      self.trained(work_dir), '--work-dir', work_dir)
+            (2, 'the single-view baseline', SINGLE, SINGLE_WORK),
+            (4, 'MommiNet-v2, four stages', TRI_VIEW, TRI_VIEW_WORK),
+        ):
+            self.step(
+                f'{number}/6 Train {name}',
+                'train',
+                self.config(config),
+                '--work-dir',
+                work_dir,
+                '--resume',
+            )
+            self.step(
+                f'{number + 1}/6 Evaluate it',
+                'test',
+                self.config(config),
+                self.trained(work_dir),
+                '--work-dir',
+                work_dir,
+            )
         self.step(
             '6/6 Infer on a held-out exam; show boxes down to one false positive an '
-            'image', 'infer', self.config(TRI_VIEW), self.trained(TRI_VIEW_WORK),
-            f'{DATA}/dicom/{self.held_out_exam()}', '--out', OUT, '--score-thr',
-            f'{self.score_at_one_false_positive():.3g}')
+            'image',
+            'infer',
+            self.config(TRI_VIEW),
+            self.trained(TRI_VIEW_WORK),
+            f'{DATA}/dicom/{self.held_out_exam()}',
+            '--out',
+            OUT,
+            '--score-thr',
+            f'{self.score_at_one_false_positive():.3g}',
+        )
         self.report(time.time() - start)
 
     def config(self, name: str) -> str:
@@ -70,6 +109,7 @@ class Demo:
         """Run a command, saying what a user would type; stop if it fails."""
         from mammo_cli.main import find
         from mammo_plugins.stopping import run_child
+
         if self.repository:
             tool = find([name])[0].tool
             typed, started = f'python {tool}', [tool]
@@ -78,54 +118,74 @@ class Demo:
         print(f'\n=== {title}\n$ {typed} {" ".join(words)}', flush=True)
         status = run_child([sys.executable, *started, *words], cwd=self.root)
         if status:
-            sys.exit(f'error: this step ended with status {status}; the reason is above')
+            sys.exit(
+                f'error: this step ended with status {status}; the reason is above'
+            )
 
     def held_out_exam(self) -> str:
         """Return the first exam of the test part that has a lesion."""
         data = self.read(f'{DATA}/annotations/test.json')
         with_lesion = {annotation['image_id'] for annotation in data['annotations']}
-        return next(image['exam_id'] for image in data['images']
-                    if image['id'] in with_lesion)
+        return next(
+            image['exam_id'] for image in data['images'] if image['id'] in with_lesion
+        )
 
     def trained(self, work_dir: str) -> str:
         """Return the last checkpoint of a work dir."""
         from mammo_plugins.engine.work_dir import latest_checkpoint
+
         return f'{work_dir}/{Path(latest_checkpoint(self.root / work_dir)).name}'
 
     def read(self, name: str) -> dict:
         """Return what a JSON file holds."""
         from mammo_plugins.io import read_json
+
         return read_json(self.root / name)
 
     def score_at_one_false_positive(self) -> float:
         """Return the score of MommiNet-v2's boxes at one false positive an image."""
         froc = self.read(f'{TRI_VIEW_WORK}/test/froc.json')
-        return next(point['threshold'] for point in froc['operating_points']
-                    if point['fppi'] == 1)
+        return next(
+            point['threshold']
+            for point in froc['operating_points']
+            if point['fppi'] == 1
+        )
 
     def report(self, seconds: float) -> None:
         """Print where everything is, and the main figures side by side."""
-        single, tri_view = (self.read(f'{work_dir}/test/froc.json')['operating_points']
-                            for work_dir in (SINGLE_WORK, TRI_VIEW_WORK))
+        single, tri_view = (
+            self.read(f'{work_dir}/test/froc.json')['operating_points']
+            for work_dir in (SINGLE_WORK, TRI_VIEW_WORK)
+        )
         print(f'\n=== Done in {seconds / 60:.1f} minutes')
-        print('Recall on held-out phantom exams, with 95% confidence intervals by '
-              'bootstrap over patients:')
+        print(
+            'Recall on held-out phantom exams, with 95% confidence intervals by '
+            'bootstrap over patients:'
+        )
         print(f'  {"false positives an image":26s}{"single view":22s}three views')
         for one, three in zip(single, tri_view):
-            print(f'  {one["fppi"]:<26g}'
-                  + ''.join(f'{p["recall"]:.2f} [{p["low"]:.2f}, {p["high"]:.2f}]'
-                            .ljust(22) for p in (one, three)))
+            print(
+                f'  {one["fppi"]:<26g}'
+                + ''.join(
+                    f'{p["recall"]:.2f} [{p["low"]:.2f}, {p["high"]:.2f}]'.ljust(22)
+                    for p in (one, three)
+                )
+            )
         malignancy = self.read(f'{TRI_VIEW_WORK}/test/malignancy.json')
         if malignancy['auc_low'] is not None:
-            print(f'AUC of malignancy over detected patches: {malignancy["auc"]:.2f} '
-                  f'[{malignancy["auc_low"]:.2f}, {malignancy["auc_high"]:.2f}]')
+            print(
+                f'AUC of malignancy over detected patches: {malignancy["auc"]:.2f} '
+                f'[{malignancy["auc_low"]:.2f}, {malignancy["auc_high"]:.2f}]'
+            )
         print('Few exams and one seed: docs/results/momminet.md has the comparison.')
-        for name, path in (('exams', f'{DATA}/preview.png'),
-                           ('FROC curve', f'{TRI_VIEW_WORK}/test/froc.png'),
-                           ('its numbers', f'{TRI_VIEW_WORK}/test/froc.json'),
-                           ('detections', f'{OUT}/predictions.json'),
-                           ('four-view picture', f'{OUT}/*.png'),
-                           ('checkpoint', self.trained(TRI_VIEW_WORK))):
+        for name, path in (
+            ('exams', f'{DATA}/preview.png'),
+            ('FROC curve', f'{TRI_VIEW_WORK}/test/froc.png'),
+            ('its numbers', f'{TRI_VIEW_WORK}/test/froc.json'),
+            ('detections', f'{OUT}/predictions.json'),
+            ('four-view picture', f'{OUT}/*.png'),
+            ('checkpoint', self.trained(TRI_VIEW_WORK)),
+        ):
             print(f'  {name:18s} {path}')
 
 
@@ -134,4 +194,7 @@ COMMAND = Command(
     'Make 100 phantom exams; train the small single-view baseline and '
     'MommiNet-v2, all stages, on 75; evaluate both on 25; and run inference '
     'on a DICOM folder.',
-    '{command}', add_arguments, run)
+    '{command}',
+    add_arguments,
+    run,
+)

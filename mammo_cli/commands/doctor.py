@@ -1,4 +1,5 @@
 """Print what this machine has for mammo_plugins, and the cure for what it lacks."""
+
 import argparse
 
 from mammo_cli.command import Command
@@ -7,8 +8,9 @@ from mammo_cli.light import light
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('--json', action='store_true',
-                           help='print a JSON object in place of the table')
+    arguments.add_argument(
+        '--json', action='store_true', help='print a JSON object in place of the table'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,4 +26,6 @@ COMMAND = Command(
     "replaced.\nOnly Python's standard library is needed.\n",
     '{command}\n  {command} --json > doctor.json\n\n'
     'The exit code is 0 when all that is required is there, 1 when something is not.',
-    add_arguments, run)
+    add_arguments,
+    run,
+)

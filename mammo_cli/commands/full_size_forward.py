@@ -1,4 +1,5 @@
 """Run a model once at full size: does it build, what does it need?"""
+
 import argparse
 import resource
 import time
@@ -20,12 +21,16 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Build, predict, report."""
     import torch
+    from mmengine.dataset import pseudo_collate
 
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.registry import MODELS
-    from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
-                                       demo_tri_view_inputs)
-    from mmengine.dataset import pseudo_collate
+    from mammo_plugins.testing import (
+        demo_exam,
+        demo_single_view_inputs,
+        demo_tri_view_inputs,
+    )
+
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     with user_errors():
         cfg = load_config(args.config)
@@ -36,22 +41,27 @@ def run(args: argparse.Namespace) -> None:
     data = pseudo_collate(inputs(demo_exam(args.size))[:1])
     start = time.time()
     with torch.no_grad():
-        result, = model.test_step(data)
+        (result,) = model.test_step(data)
     seconds = time.time() - start
     parameters = sum(p.numel() for p in model.parameters())
     if device.startswith('cuda'):
         memory = torch.cuda.max_memory_allocated()
     else:
         memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f'{args.config}\n  parameters  {parameters / 1e6:.1f} M\n'
-          f'  input       {args.size[0]} x {args.size[1]}\n'
-          f'  boxes       {len(result.pred_instances)}\n'
-          f'  time        {seconds:.1f} s on {device}\n'
-          f'  peak memory {memory / 2**30:.1f} GiB')
+    print(
+        f'{args.config}\n  parameters  {parameters / 1e6:.1f} M\n'
+        f'  input       {args.size[0]} x {args.size[1]}\n'
+        f'  boxes       {len(result.pred_instances)}\n'
+        f'  time        {seconds:.1f} s on {device}\n'
+        f'  peak memory {memory / 2**30:.1f} GiB'
+    )
 
 
 COMMAND = Command(
     'tools/analysis_tools/full_size_forward.py',
     'Build a detector with random weights and predict on one image of noise, '
     'with its partners if the detector takes three views.',
-    '{command} configs/mamminet_v2.py', add_arguments, run)
+    '{command} configs/mamminet_v2.py',
+    add_arguments,
+    run,
+)

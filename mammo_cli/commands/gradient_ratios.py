@@ -1,4 +1,5 @@
 """Compare the adversarial gradient of a blending generator with that of L_S."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device
@@ -10,12 +11,15 @@ from mammo_cli.runs import check_device
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'config', help='config file of blending adversarial networks')
+        'config', help='config file of blending adversarial networks'
+    )
     arguments.add_argument(
-        '--checkpoint', help='trained networks instead; draws then differ in the batch '
-        'alone')
+        '--checkpoint',
+        help='trained networks instead; draws then differ in the batch alone',
+    )
     arguments.add_argument(
-        '--draws', type=int, default=10, help='(default: %(default)s)')
+        '--draws', type=int, default=10, help='(default: %(default)s)'
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -31,12 +35,16 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.apis import trained_model_of
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.gradient_ratios import report
+
     with user_errors():
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
-        trained = args.checkpoint and trained_model_of(
-            'BlendingGAN', cfg, args.checkpoint, args.device,
-            args.trust_checkpoint).model
+        trained = (
+            args.checkpoint
+            and trained_model_of(
+                'BlendingGAN', cfg, args.checkpoint, args.device, args.trust_checkpoint
+            ).model
+        )
         report(cfg, args.draws, args.device, trained or None)
 
 
@@ -48,4 +56,8 @@ COMMAND = Command(
     'patches. Each draw has a batch and an untrained discriminator of its own; '
     'the untrained generator leaves images as they are. Prints the median and '
     'the range over the draws.',
-    '{command} configs/blending/blending-gan_phantom.py', add_arguments, run, check)
+    '{command} configs/blending/blending-gan_phantom.py',
+    add_arguments,
+    run,
+    check,
+)

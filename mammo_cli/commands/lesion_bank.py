@@ -1,4 +1,5 @@
 """Cut lesions out of a data set, to insert them into other images."""
+
 import argparse
 from pathlib import Path
 
@@ -12,34 +13,53 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('ann_file', type=Path, help='COCO-exam JSON with boxes')
     arguments.add_argument(
-        '--out', type=Path, required=True, metavar='FILE', help='.npz file to write')
+        '--out', type=Path, required=True, metavar='FILE', help='.npz file to write'
+    )
     arguments.add_argument(
-        '--data-root', type=Path, metavar='DIR',
-        help="folder that file_name starts from (default: the folder above the JSON's)")
+        '--data-root',
+        type=Path,
+        metavar='DIR',
+        help="folder that file_name starts from (default: the folder above the JSON's)",
+    )
     arguments.add_argument(
-        '--classes', nargs='+', metavar='NAME',
-        help='categories of lesions to take (default: all)')
+        '--classes',
+        nargs='+',
+        metavar='NAME',
+        help='categories of lesions to take (default: all)',
+    )
     arguments.add_argument(
-        '--context', type=float, default=1., metavar='FACTOR',
+        '--context',
+        type=float,
+        default=1.0,
+        metavar='FACTOR',
         help='factor by which boxes grow about their centres; above 1 for boxes that '
-        'hug the lesion (default: %(default)s)')
+        'hug the lesion (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--max-size', type=int, default=512, metavar='N',
+        '--max-size',
+        type=int,
+        default=512,
+        metavar='N',
         help='pixels; lesions of which a side is longer are shrunk to it '
-        '(default: %(default)s)')
+        '(default: %(default)s)',
+    )
     add_extra_root(arguments)
     arguments.add_argument(
-        '--preview', type=Path, metavar='PNG',
+        '--preview',
+        type=Path,
+        metavar='PNG',
         help='also draw the lesions, evenly chosen if more than '
-        f'{known.MOST_LESIONS_SHOWN}')
+        f'{known.MOST_LESIONS_SHOWN}',
+    )
     add_limit_argument(arguments)
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse what cannot be; find the data root."""
     if args.max_size < known.SMALLEST_LESION:
-        parser.error(f'--max-size {args.max_size}: expected at least '
-                     f'{known.SMALLEST_LESION}')
+        parser.error(
+            f'--max-size {args.max_size}: expected at least {known.SMALLEST_LESION}'
+        )
     if args.context < 1:
         parser.error(f'--context {args.context}: expected 1 or more')
     if args.data_root is None:
@@ -52,9 +72,17 @@ def run(args: argparse.Namespace) -> None:
     """Cut and write."""
     from mammo_plugins.apis.lesion_cutting import write_bank
     from mammo_plugins.structures import ImageRoots
+
     with user_errors():
-        write_bank(args.ann_file, ImageRoots(args.data_root, args.extra_root), args.out,
-                   args.classes, args.max_size, args.context, args.preview)
+        write_bank(
+            args.ann_file,
+            ImageRoots(args.data_root, args.extra_root),
+            args.out,
+            args.classes,
+            args.max_size,
+            args.context,
+            args.preview,
+        )
 
 
 COMMAND = Command(
@@ -65,4 +93,7 @@ COMMAND = Command(
     'localisation the bank is of another data set than the one trained on.',
     '{command} data/ddsm/annotations/train.json '
     '--out data/ddsm/lesion_bank.npz --classes mass --preview ddsm_bank.png',
-    add_arguments, run, check)
+    add_arguments,
+    run,
+    check,
+)

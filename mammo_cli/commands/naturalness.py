@@ -1,4 +1,5 @@
 """Train a classifier to tell synthetic lesions from real ones."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device
@@ -13,18 +14,29 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
     arguments.add_argument(
-        '--saliency', metavar='FILE',
-        help='saliency.npz of tools/saliency.py, of a DIVF-Net')
+        '--saliency',
+        metavar='FILE',
+        help='saliency.npz of tools/saliency.py, of a DIVF-Net',
+    )
     add_beta_and_context(arguments)
     arguments.add_argument(
-        '--generator', nargs=2, action='append', default=[],
+        '--generator',
+        nargs=2,
+        action='append',
+        default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='a BlendingGAN to look at; may be given several times')
+        help='a BlendingGAN to look at; may be given several times',
+    )
     arguments.add_argument(
-        '--seeds', type=int, nargs='+', default=[0, 1, 2],
-        help='of halves, pasting and network (default: 0 1 2)')
+        '--seeds',
+        type=int,
+        nargs='+',
+        default=[0, 1, 2],
+        help='of halves, pasting and network (default: 0 1 2)',
+    )
     arguments.add_argument(
-        '--epochs', type=int, default=60, help='(default: %(default)s)')
+        '--epochs', type=int, default=60, help='(default: %(default)s)'
+    )
     arguments.add_argument('--out', metavar='FILE', help='write the figures as JSON')
     add_device(arguments)
     add_config_arguments(arguments)
@@ -35,33 +47,50 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if not 0 <= args.beta <= 1 or args.context <= 0 or args.epochs < 1:
         parser.error('--beta: from 0 to 1, --context: above 0, --epochs: 1 or more')
     if bool(args.saliency) == bool(args.generator):
-        parser.error('expected --saliency for a DIVF-Net, or --generator for a '
-                     'BlendingGAN')
+        parser.error(
+            'expected --saliency for a DIVF-Net, or --generator for a BlendingGAN'
+        )
     configs = [config for config, _ in args.generator]
     twice = next((config for config in configs if configs.count(config) > 1), None)
     if twice:
-        parser.error(f'--generator {twice}: given twice; a training with options of '
-                     'its own keeps its config in its work directory')
+        parser.error(
+            f'--generator {twice}: given twice; a training with options of '
+            'its own keeps its config in its work directory'
+        )
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure each way and print a table."""
     from mammo_plugins.apis import trained_model_of
     from mammo_plugins.apis.config_loading import load_config
-    from mammo_plugins.apis.naturalness import (draws_of_blends, draws_of_stages,
-                                                report)
+    from mammo_plugins.apis.naturalness import draws_of_blends, draws_of_stages, report
+
     with user_errors():
         cfg = load_config(args.config, args.cfg_options)
         if args.saliency:
             draws, what = draws_of_stages(cfg, args.saliency, args.beta, args.context)
         else:
             check_device(args.device)
-            others = {path: (load_config(path, args.cfg_options), checkpoint)
-                      for path, checkpoint in args.generator}
-            draws, what = draws_of_blends(cfg, {
-                path: (other, trained_model_of('BlendingGAN', other, checkpoint,
-                                               args.device, args.trust_checkpoint))
-                for path, (other, checkpoint) in others.items()})
+            others = {
+                path: (load_config(path, args.cfg_options), checkpoint)
+                for path, checkpoint in args.generator
+            }
+            draws, what = draws_of_blends(
+                cfg,
+                {
+                    path: (
+                        other,
+                        trained_model_of(
+                            'BlendingGAN',
+                            other,
+                            checkpoint,
+                            args.device,
+                            args.trust_checkpoint,
+                        ),
+                    )
+                    for path, (other, checkpoint) in others.items()
+                },
+            )
         report(draws, what, args.seeds, args.epochs, args.out)
 
 
@@ -77,5 +106,9 @@ COMMAND = Command(
     '--saliency data/phantom_synthetic/saliency.npz --out work_dirs/naturalness.json\n'
     '{command} configs/blending/blending-gan_phantom.py --generator '
     'configs/blending/blending-gan_phantom.py '
-    'work_dirs/blending-gan_phantom/epoch_25.pth', add_arguments, run, check,
-    configs=('config', 'generator'))
+    'work_dirs/blending-gan_phantom/epoch_25.pth',
+    add_arguments,
+    run,
+    check,
+    configs=('config', 'generator'),
+)

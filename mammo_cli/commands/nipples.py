@@ -1,4 +1,5 @@
 """Find the nipples that a COCO-exam JSON lacks."""
+
 import argparse
 
 from mammo_cli.arguments import add_config_arguments, add_device, add_extra_root
@@ -9,29 +10,46 @@ from mammo_cli.runs import check_device
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.usage = ('%(prog)s [options] CONFIG CHECKPOINT ANN_FILE\n'
-                       '       %(prog)s [options] --contour ANN_FILE')
+    arguments.usage = (
+        '%(prog)s [options] CONFIG CHECKPOINT ANN_FILE\n'
+        '       %(prog)s [options] --contour ANN_FILE'
+    )
     arguments.add_argument(
-        'paths', nargs='+', metavar='PATH',
+        'paths',
+        nargs='+',
+        metavar='PATH',
         help='config and checkpoint of a nipple detector, and the annotation '
-        'file; with --contour the annotation file alone')
+        'file; with --contour the annotation file alone',
+    )
     arguments.add_argument(
-        '--contour', action='store_true',
-        help='use the skin line alone, where there are no weights')
+        '--contour',
+        action='store_true',
+        help='use the skin line alone, where there are no weights',
+    )
     arguments.add_argument(
-        '--least-confidence', type=float, default=0., metavar='C',
+        '--least-confidence',
+        type=float,
+        default=0.0,
+        metavar='C',
         help='from 0 to 1: leave out what the skin line shows less surely; 0.31 '
-        'leaves out nipples that are not in profile (default: %(default)s)')
+        'leaves out nipples that are not in profile (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--overwrite', action='store_true',
-        help='find again the nipples that are there, annotated ones too')
+        '--overwrite',
+        action='store_true',
+        help='find again the nipples that are there, annotated ones too',
+    )
     arguments.add_argument(
-        '--data-root', metavar='DIR',
-        help='folder of the images (default: the one that holds annotations/)')
+        '--data-root',
+        metavar='DIR',
+        help='folder of the images (default: the one that holds annotations/)',
+    )
     add_extra_root(arguments)
     arguments.add_argument(
-        '--out', metavar='FILE',
-        help='write there (default: in place of the annotation file)')
+        '--out',
+        metavar='FILE',
+        help='write there (default: in place of the annotation file)',
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -50,16 +68,27 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.apis.nipple_filling import fill_file
     from mammo_plugins.structures import ImageRoots
     from mammo_plugins.verification import root_of
+
     with user_errors():
         check_device(args.device)
         roots = ImageRoots(args.data_root or root_of(args.ann_file), args.extra_root)
         detector = None
         if args.detector:
             config, checkpoint = args.detector
-            detector = NippleLocator(load_config(config, args.cfg_options), checkpoint,
-                                     args.device, args.trust_checkpoint)
-        fill_file(args.ann_file, roots, args.out, detector, args.least_confidence,
-                  args.overwrite)
+            detector = NippleLocator(
+                load_config(config, args.cfg_options),
+                checkpoint,
+                args.device,
+                args.trust_checkpoint,
+            )
+        fill_file(
+            args.ann_file,
+            roots,
+            args.out,
+            detector,
+            args.least_confidence,
+            args.overwrite,
+        )
 
 
 COMMAND = Command(
@@ -70,4 +99,8 @@ COMMAND = Command(
     '{command} configs/momminet/nipple-detector_phantom.py '
     'work_dirs/nipple-detector_phantom/epoch_8.pth data/mine/annotations/train.json\n'
     '  {command} --contour data/mine/annotations/train.json',
-    add_arguments, run, check, configs=('detector', ))
+    add_arguments,
+    run,
+    check,
+    configs=('detector',),
+)

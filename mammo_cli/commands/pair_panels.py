@@ -1,4 +1,5 @@
 """Draw what DisAsymNet makes of held-out asymmetric pairs."""
+
 import argparse
 from pathlib import Path
 
@@ -13,13 +14,22 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     arguments.add_argument(
-        '--out', type=Path, default=Path('pairs.png'), metavar='PNG',
-        help='file to write (default: %(default)s)')
+        '--out',
+        type=Path,
+        default=Path('pairs.png'),
+        metavar='PNG',
+        help='file to write (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--cases', type=int, default=8, metavar='N',
-        help='pairs, each of another exam (default: %(default)s)')
+        '--cases',
+        type=int,
+        default=8,
+        metavar='N',
+        help='pairs, each of another exam (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--seed', type=int, default=0, help='of the choice (default: %(default)s)')
+        '--seed', type=int, default=0, help='of the choice (default: %(default)s)'
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -27,6 +37,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def choose(dataset, number: int, seed: int) -> list:
     """Return indices of asymmetric pairs, each of another exam, in their order."""
     import numpy as np
+
     of_exam = {}
     rng = np.random.default_rng(seed)
     for i in rng.permutation(len(dataset)):
@@ -39,22 +50,24 @@ def choose(dataset, number: int, seed: int) -> list:
 def run(args: argparse.Namespace) -> None:
     """Predict and draw."""
     import torch
+    from mmengine.dataset import pseudo_collate
 
     from mammo_plugins.apis.config_loading import ConfigError, load_config
     from mammo_plugins.apis.trained_model import TrainedModel
     from mammo_plugins.datasets import LoadMammogram
     from mammo_plugins.registry import DATASETS
     from mammo_plugins.visualization import draw_pairs, pair_panels
-    from mmengine.dataset import pseudo_collate
+
     with user_errors():
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
         settings = cfg.test_dataloader.dataset
         if settings.get('target') != 'pair':
-            raise ConfigError(f'{args.config}: test_dataloader.dataset.target is '
-                              f"{settings.get('target')!r}; expected 'pair'")
-        trained = TrainedModel(cfg, args.checkpoint, args.device,
-                               args.trust_checkpoint)
+            raise ConfigError(
+                f'{args.config}: test_dataloader.dataset.target is '
+                f"{settings.get('target')!r}; expected 'pair'"
+            )
+        trained = TrainedModel(cfg, args.checkpoint, args.device, args.trust_checkpoint)
         with DATASETS.switch_scope_and_registry(trained.scope):
             dataset = DATASETS.build(settings)
         chosen = choose(dataset, args.cases, args.seed)
@@ -64,14 +77,22 @@ def run(args: argparse.Namespace) -> None:
         rows = []
         for i in chosen:
             with torch.no_grad():
-                sample, = trained.model.test_step(pseudo_collate([dataset[i]]))
-            views = {side: loader.transform(dict(view)) for side, view
-                     in dataset.get_data_info(i)['views'].items()}
-            rows.append(pair_panels(
-                sample, {side: view['img'] for side, view in views.items()},
-                f'{sample.exam_id} {next(iter(views.values()))["view"]}',
-                {side: [lesion['bbox'] for lesion in view['instances']]
-                 for side, view in views.items()}))
+                (sample,) = trained.model.test_step(pseudo_collate([dataset[i]]))
+            views = {
+                side: loader.transform(dict(view))
+                for side, view in dataset.get_data_info(i)['views'].items()
+            }
+            rows.append(
+                pair_panels(
+                    sample,
+                    {side: view['img'] for side, view in views.items()},
+                    f'{sample.exam_id} {next(iter(views.values()))["view"]}',
+                    {
+                        side: [lesion['bbox'] for lesion in view['instances']]
+                        for side, view in views.items()
+                    },
+                )
+            )
         draw_pairs(rows, args.out)
     print(f'{len(rows)} pairs: {args.out}')
 
@@ -82,4 +103,7 @@ COMMAND = Command(
     'original, normal and abnormal image, heat map; lesions are circled. Of '
     'phantoms also the truth of the normal image (DisAsymNet, figure 3).',
     '{command} configs/disasym/disasymnet_phantom.py '
-    'work_dirs/disasymnet_phantom/epoch_8.pth --out pairs.png', add_arguments, run)
+    'work_dirs/disasymnet_phantom/epoch_8.pth --out pairs.png',
+    add_arguments,
+    run,
+)

@@ -1,4 +1,5 @@
 """Make the phantom data set: simulated four-view mammography exams."""
+
 import argparse
 import sys
 from dataclasses import replace
@@ -15,85 +16,117 @@ if TYPE_CHECKING:
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     default = known.PHANTOM
-    arguments.add_argument('--exams', type=int, required=True, metavar='N',
-        help='number of exams, each of its own patient')
-    arguments.add_argument('--seed', type=int, default=0, metavar='S',
-        help='seed of everything (default: %(default)s)')
-    arguments.add_argument('--out', type=Path, required=True, metavar='DIR',
-        help='data root')
+    arguments.add_argument(
+        '--exams',
+        type=int,
+        required=True,
+        metavar='N',
+        help='number of exams, each of its own patient',
+    )
+    arguments.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        metavar='S',
+        help='seed of everything (default: %(default)s)',
+    )
+    arguments.add_argument(
+        '--out', type=Path, required=True, metavar='DIR', help='data root'
+    )
     arguments.add_argument(
         '--size',
         type=int,
         nargs=2,
         default=default['size'],
         metavar=('H', 'W'),
-        help=f'image size in pixels (default: {default["size"]})')
+        help=f'image size in pixels (default: {default["size"]})',
+    )
     arguments.add_argument(
         '--density',
         nargs='+',
         choices=known.DENSITIES,
         default=default['density'],
         help='BI-RADS densities to draw from; repeat a letter to draw it more '
-        f'often (default: {" ".join(default["density"])})')
+        f'often (default: {" ".join(default["density"])})',
+    )
     arguments.add_argument(
         '--prevalence',
         type=float,
         default=default['prevalence'],
         metavar='P',
-        help='share of exams with a lesion (default: %(default)s)')
+        help='share of exams with a lesion (default: %(default)s)',
+    )
     arguments.add_argument(
         '--lesion-diameter',
         type=float,
         nargs=2,
         default=default['lesion_diameter_mm'],
         metavar=('MIN', 'MAX'),
-        help='of the cores of lesions in mm (default: %(default)s)')
+        help='of the cores of lesions in mm (default: %(default)s)',
+    )
     arguments.add_argument(
         '--missing-views',
         type=float,
-        default=0.,
+        default=0.0,
         metavar='P',
-        help='chance that a view is missing (default: %(default)s)')
+        help='chance that a view is missing (default: %(default)s)',
+    )
     arguments.add_argument(
         '--split',
         type=float,
         nargs=3,
-        default=(0.75, 0., 0.25),
+        default=(0.75, 0.0, 0.25),
         metavar=('TRAIN', 'VAL', 'TEST'),
-        help='shares of the exams (default: 0.75 0 0.25)')
+        help='shares of the exams (default: 0.75 0 0.25)',
+    )
     arguments.add_argument(
         '--cem',
         action='store_true',
         help='contrast-enhanced exams: a low-energy and a recombined image '
-        'for each view instead of one mammogram')
-    arguments.add_argument('--workers', type=int, default=1, metavar='W',
-        help='processes (default: %(default)s)')
+        'for each view instead of one mammogram',
+    )
+    arguments.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        metavar='W',
+        help='processes (default: %(default)s)',
+    )
     arguments.add_argument(
         '--preview',
         action='store_true',
-        help='also write OUT/preview.png, a contact sheet')
+        help='also write OUT/preview.png, a contact sheet',
+    )
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse what cannot be."""
     for name, low in (('exams', 1), ('seed', 0), ('workers', 1)):
         if getattr(args, name) < low:
-            parser.error(f'--{name}: expected at least {low}, got '
-                         f'{getattr(args, name)}')
+            parser.error(
+                f'--{name}: expected at least {low}, got {getattr(args, name)}'
+            )
     if not 0 <= args.missing_views < 1:
-        parser.error('--missing-views: expected a chance from 0 to below 1, '
-                     f'got {args.missing_views}')
+        parser.error(
+            '--missing-views: expected a chance from 0 to below 1, '
+            f'got {args.missing_views}'
+        )
     if not 0 < args.lesion_diameter[0] <= args.lesion_diameter[1]:
-        parser.error('--lesion-diameter: expected two lengths above 0, the smaller '
-                     f'first, got {" ".join(map(str, args.lesion_diameter))}')
+        parser.error(
+            '--lesion-diameter: expected two lengths above 0, the smaller '
+            f'first, got {" ".join(map(str, args.lesion_diameter))}'
+        )
     if min(args.split) < 0 or abs(sum(args.split) - 1) > 1e-6:
-        parser.error(f'--split: shares must be >= 0 and sum to 1, got '
-                     f'{" ".join(map(str, args.split))}')
+        parser.error(
+            f'--split: shares must be >= 0 and sum to 1, got '
+            f'{" ".join(map(str, args.split))}'
+        )
 
 
 def config_of(args: argparse.Namespace) -> 'PhantomDatasetConfig':
     """Return what the arguments ask for."""
     from mammo_plugins.phantom import PhantomConfig, PhantomDatasetConfig
+
     try:
         phantom = replace(
             PhantomConfig(),
@@ -101,11 +134,13 @@ def config_of(args: argparse.Namespace) -> 'PhantomDatasetConfig':
             density=tuple(args.density),
             prevalence=args.prevalence,
             lesion_diameter_mm=tuple(args.lesion_diameter),
-            cem=args.cem)
+            cem=args.cem,
+        )
     except ValueError as error:
         args.parser.error(str(error))
-    return PhantomDatasetConfig(args.exams, args.seed, tuple(args.split),
-                                args.missing_views, phantom)
+    return PhantomDatasetConfig(
+        args.exams, args.seed, tuple(args.split), args.missing_views, phantom
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -118,6 +153,7 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.phantom.preview import write_preview
     from mammo_plugins.stopping import stoppable
     from mammo_plugins.structures import empty_parts
+
     config = config_of(args)
 
     for said in empty_parts(dict(zip(SPLITS, config.split)), split_numbers(config)):
@@ -131,8 +167,10 @@ def run(args: argparse.Namespace) -> None:
             made = write_phantom_dataset(args.out, config, args.workers, progress)
     except (PhantomFolderError, OSError) as error:
         args.parser.error(file_error(error) or str(error))
-    print(f'{args.out}: {config.exams} exams '
-          f'{"written" if made else "are there already; nothing to do"}')
+    print(
+        f'{args.out}: {config.exams} exams '
+        f'{"written" if made else "are there already; nothing to do"}'
+    )
     if args.preview:
         print(f'contact sheet: {write_preview(args.out)}')
 
@@ -145,5 +183,8 @@ COMMAND = Command(
     'the same bytes; a finished data set is left as it is, and an '
     'interrupted one is gone on with.',
     '{command} --exams 80 --seed 0 \\\n'
-    '      --out data/phantom --split 0.75 0 0.25 --preview\n', add_arguments, run,
-    check)
+    '      --out data/phantom --split 0.75 0 0.25 --preview\n',
+    add_arguments,
+    run,
+    check,
+)

@@ -1,4 +1,5 @@
 """Tell what the false positives of an ablation's rows lie on in the phantom."""
+
 import argparse
 
 from mammo_cli.command import Command
@@ -10,15 +11,18 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file of the ablation')
     arguments.add_argument('--rows', nargs='+', help='only these rows')
     arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds")
-    arguments.add_argument('--fppi', type=float, default=0.5,
-        help='operating point (default: %(default)s)')
+        '--seeds', type=int, nargs='+', help="instead of the config's seeds"
+    )
+    arguments.add_argument(
+        '--fppi', type=float, default=0.5, help='operating point (default: %(default)s)'
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Predict, count, print."""
     from mammo_plugins.apis.config_loading import load_config
     from mammo_plugins.apis.phantom_false_positives import report
+
     with user_errors():
         cfg = load_config(args.config)
         report(cfg, args.rows or list(cfg.rows), args.seeds or cfg.seeds, args.fppi)
@@ -31,4 +35,6 @@ COMMAND = Command(
     'normal nodules with a twin in the other breast, and clumps of tissue that '
     'overlap in one view.',
     '{command} configs/momminet/ablation.py --rows faster_rcnn bidualnet ipsidualnet',
-    add_arguments, run)
+    add_arguments,
+    run,
+)

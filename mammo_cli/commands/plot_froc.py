@@ -1,7 +1,8 @@
 """Draw the FROC curves of several runs into one figure."""
+
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
@@ -10,18 +11,26 @@ from mammo_cli.errors import user_errors
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'files', nargs='+', metavar='FROC.json',
-        help='files that FROCMetric wrote to its out_dir')
+        'files',
+        nargs='+',
+        metavar='FROC.json',
+        help='files that FROCMetric wrote to its out_dir',
+    )
     arguments.add_argument(
-        '--labels', nargs='+',
-        help='names in the legend, one a file (default: the folders of files)')
+        '--labels',
+        nargs='+',
+        help='names in the legend, one a file (default: the folders of files)',
+    )
     arguments.add_argument(
-        '--out', default='froc.png', help='the PNG to write (default: froc.png)')
+        '--out', default='froc.png', help='the PNG to write (default: froc.png)'
+    )
     arguments.add_argument(
-        '--max-fppi', type=float, default=4.0,
-        help='right end of the FPPI axis (default: 4)')
-    arguments.add_argument(
-        '--log', action='store_true', help='logarithmic FPPI axis')
+        '--max-fppi',
+        type=float,
+        default=4.0,
+        help='right end of the FPPI axis (default: 4)',
+    )
+    arguments.add_argument('--log', action='store_true', help='logarithmic FPPI axis')
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -35,7 +44,7 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error(f'--out: {args.out}: expected a name that ends in .png')
 
 
-def default_labels(files: Sequence[str]) -> List[str]:
+def default_labels(files: Sequence[str]) -> list[str]:
     """Name runs by folder, or by path where folders have the same name."""
     names = [Path(file).resolve().parent.name for file in files]
     return names if len(set(names)) == len(names) else list(map(str, files))
@@ -47,10 +56,12 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.evaluation.functional import format_table, read_froc
     from mammo_plugins.evaluation.functional.froc_report import different_data
     from mammo_plugins.visualization.curves import plot_froc
+
     with user_errors(args):
         try:
-            summaries = {label: read_froc(file)
-                         for label, file in zip(args.labels, args.files)}
+            summaries = {
+                label: read_froc(file) for label, file in zip(args.labels, args.files)
+            }
             warnings = different_data(summaries)
             plot_froc(summaries, args.out, log_x=args.log, max_fppi=args.max_fppi)
         except ValueError as error:  # which these functions, used alone, raise
@@ -68,4 +79,8 @@ COMMAND = Command(
     'Draw the FROC curves of several runs into one figure.',
     '{command} work_dirs/single/test/froc.json '
     '\\\n      work_dirs/dual/test/froc.json --labels "single view" "dual view" '
-    '--out froc.png', add_arguments, run, check)
+    '--out froc.png',
+    add_arguments,
+    run,
+    check,
+)

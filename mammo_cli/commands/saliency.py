@@ -1,4 +1,5 @@
 """Make Grad-CAM saliency of benign breasts, where lesions are pasted in training."""
+
 import argparse
 from pathlib import Path
 
@@ -14,7 +15,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file of a DIVF-Net')
     arguments.add_argument('checkpoint', help='its checkpoint')
     arguments.add_argument(
-        '--out', required=True, metavar='DIR', help='folder to write saliency.npz to')
+        '--out', required=True, metavar='DIR', help='folder to write saliency.npz to'
+    )
     add_saliency_class(arguments)
     add_device(arguments)
     add_config_arguments(arguments)
@@ -23,21 +25,25 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def add_saliency_class(arguments: argparse.ArgumentParser) -> None:
     """Add ``--saliency-class``."""
     arguments.add_argument(
-        '--saliency-class', choices=known.SALIENCY_CLASSES, default='benign',
-        help='class of Grad-CAM over benign breasts (default: %(default)s)')
+        '--saliency-class',
+        choices=known.SALIENCY_CLASSES,
+        default='benign',
+        help='class of Grad-CAM over benign breasts (default: %(default)s)',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Look and write."""
     from mammo_plugins.apis import trained_model_of, training_saliency
     from mammo_plugins.apis.config_loading import load_config
+
     with user_errors(args):
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
-        trained = trained_model_of('DIVFNet', cfg, args.checkpoint, args.device,
-                                   args.trust_checkpoint)
-        training_saliency(trained, args.saliency_class,
-                          Path(args.out) / 'saliency.npz')
+        trained = trained_model_of(
+            'DIVFNet', cfg, args.checkpoint, args.device, args.trust_checkpoint
+        )
+        training_saliency(trained, args.saliency_class, Path(args.out) / 'saliency.npz')
 
 
 COMMAND = Command(
@@ -48,4 +54,7 @@ COMMAND = Command(
     'section 3.2).',
     '{command} configs/divf/divf-concatenate_r34_vindr.py '
     'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
-    '--out data/vindr_mammo_synthetic', add_arguments, run)
+    '--out data/vindr_mammo_synthetic',
+    add_arguments,
+    run,
+)

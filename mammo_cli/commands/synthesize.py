@@ -1,4 +1,5 @@
 """Paste malignant lesions into benign breasts, for training."""
+
 import argparse
 from pathlib import Path
 
@@ -6,9 +7,12 @@ from mammo_cli import known
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_device
-from mammo_cli.synthetic_images import (add_synthesis_arguments,
-                                        check_synthesis_arguments, report,
-                                        write_preview)
+from mammo_cli.synthetic_images import (
+    add_synthesis_arguments,
+    check_synthesis_arguments,
+    report,
+    write_preview,
+)
 
 from .saliency import add_saliency_class
 
@@ -17,7 +21,7 @@ WAYS = {
     frozenset(['fourier', 'soft-mask']): 'CutMix',
     frozenset(['soft-mask']): '+ Fourier',
     frozenset(['fourier']): '+ soft mask',
-    frozenset(): 'all'
+    frozenset(): 'all',
 }
 
 
@@ -26,26 +30,41 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file of a DIVF-Net')
     arguments.add_argument('checkpoint', nargs='?', help='its checkpoint')
     add_synthesis_arguments(
-        arguments, 'breasts to make (default: as many as balance the classes)',
-        'as in figure 4 of Nguyen et al.')
+        arguments,
+        'breasts to make (default: as many as balance the classes)',
+        'as in figure 4 of Nguyen et al.',
+    )
     add_beta_and_context(arguments)
     arguments.add_argument(
-        '--adapt', choices=['malignant', 'benign'], default='malignant',
+        '--adapt',
+        choices=['malignant', 'benign'],
+        default='malignant',
         help='the patch that takes the style of the other: benign is eq. 8 as written '
-        '(default: %(default)s)')
+        '(default: %(default)s)',
+    )
     arguments.add_argument(
-        '--sigma', type=float, nargs=2, default=list(known.SIGMA_RANGE),
+        '--sigma',
+        type=float,
+        nargs=2,
+        default=list(known.SIGMA_RANGE),
         metavar=('LOW', 'HIGH'),
         help='of soft masks, in shorter sides of the patch (default: '
-        f'{" ".join(map(str, known.SIGMA_RANGE))})')
+        f'{" ".join(map(str, known.SIGMA_RANGE))})',
+    )
     add_saliency_class(arguments)
     arguments.add_argument(
-        '--independent-views', action='store_true',
+        '--independent-views',
+        action='store_true',
         help='choose the place in each view by itself, as in the paper, instead of at '
-        'the same distance from the nipple')
+        'the same distance from the nipple',
+    )
     arguments.add_argument(
-        '--without', nargs='+', choices=['fourier', 'soft-mask'], default=[],
-        help='stages to leave out, as in table 2 of the paper')
+        '--without',
+        nargs='+',
+        choices=['fourier', 'soft-mask'],
+        default=[],
+        help='stages to leave out, as in table 2 of the paper',
+    )
     # what other commands do now is told apart from what never was
     for option in ('--saliency-only', '--poisson', '--mixed-gradients'):
         arguments.add_argument(option, action='store_true', help=argparse.SUPPRESS)
@@ -54,59 +73,91 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 def add_beta_and_context(arguments: argparse.ArgumentParser) -> None:
     """Add ``--beta`` and ``--context``."""
     arguments.add_argument(
-        '--beta', type=float, default=0.01,
-        help='half width of the Fourier window, 0 to 1 (default: %(default)s)')
+        '--beta',
+        type=float,
+        default=0.01,
+        help='half width of the Fourier window, 0 to 1 (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--context', type=float, default=2.,
+        '--context',
+        type=float,
+        default=2.0,
         help='factor by which the box of a lesion grows before it is cut out '
-        '(default: %(default)s; the paper has 1)')
+        '(default: %(default)s; the paper has 1)',
+    )
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse what cannot be, or is another command."""
     if args.saliency_only:
-        parser.error('--saliency-only: is a command of its own, python '
-                     'tools/saliency.py CONFIG CHECKPOINT --out DIR')
+        parser.error(
+            '--saliency-only: is a command of its own, python '
+            'tools/saliency.py CONFIG CHECKPOINT --out DIR'
+        )
     if args.poisson or args.mixed_gradients:
-        parser.error('--poisson, --mixed-gradients: blend masses into normal views, '
-                     'which is a command of its own, python tools/blend.py CONFIG '
-                     '--poisson --out DIR')
+        parser.error(
+            '--poisson, --mixed-gradients: blend masses into normal views, '
+            'which is a command of its own, python tools/blend.py CONFIG '
+            '--poisson --out DIR'
+        )
     check_synthesis_arguments(parser, args)
     if not 0 <= args.beta <= 1 or args.context <= 0:
         parser.error('--beta: from 0 to 1, --context: above 0')
     if not 0 < args.sigma[0] <= args.sigma[1]:
-        parser.error(f'--sigma {args.sigma[0]} {args.sigma[1]}: expected two rising '
-                     'shares above 0')
+        parser.error(
+            f'--sigma {args.sigma[0]} {args.sigma[1]}: expected two rising '
+            'shares above 0'
+        )
     if args.adapt == 'benign' and args.without == ['soft-mask']:
-        parser.error('--adapt benign --without soft-mask: nothing of the adapted '
-                     'patch would show; leave one of them out')
+        parser.error(
+            '--adapt benign --without soft-mask: nothing of the adapted '
+            'patch would show; leave one of them out'
+        )
 
 
 def run(args: argparse.Namespace) -> None:
     """Paste malignant lesions into benign breasts."""
-    from mammo_plugins.apis import (SyntheticExams, loaded_breasts,
-                                    makes_blended_images, synthesis_stages,
-                                    trained_model_of, training_saliency)
+    from mammo_plugins.apis import (
+        SyntheticExams,
+        loaded_breasts,
+        makes_blended_images,
+        synthesis_stages,
+        trained_model_of,
+        training_saliency,
+    )
     from mammo_plugins.apis.config_loading import ConfigError, load_config
     from mammo_plugins.structures import AnnotationError
+
     with user_errors(args):
         check_device(args.device)
         cfg = load_config(args.config, args.cfg_options)
         if makes_blended_images(cfg):
-            raise ConfigError(f'{args.config}: blends masses into normal views, by '
-                              'python tools/blend.py CONFIG CHECKPOINT --out DIR')
+            raise ConfigError(
+                f'{args.config}: blends masses into normal views, by '
+                'python tools/blend.py CONFIG CHECKPOINT --out DIR'
+            )
         out = Path(args.out)
         trained = trained_model_of(
-            'DIVFNet', cfg, args.checkpoint, args.device, args.trust_checkpoint)
+            'DIVFNet', cfg, args.checkpoint, args.device, args.trust_checkpoint
+        )
         loaded = loaded_breasts(cfg)
         file = out / 'saliency.npz'
         saliency = training_saliency(trained, args.saliency_class, file)
         ways = synthesis_stages(
-            saliency, args.beta, dict(sigma_range=tuple(args.sigma)), adapt=args.adapt,
-            context=args.context, same_distance=not args.independent_views)
+            saliency,
+            args.beta,
+            dict(sigma_range=tuple(args.sigma)),
+            adapt=args.adapt,
+            context=args.context,
+            same_distance=not args.independent_views,
+        )
         exams = SyntheticExams(
-            loaded, ways[WAYS[frozenset(args.without)]], out, args.seed,
-            dict(checkpoint=args.checkpoint, saliency=file))
+            loaded,
+            ways[WAYS[frozenset(args.without)]],
+            out,
+            args.seed,
+            dict(checkpoint=args.checkpoint, saliency=file),
+        )
         if args.preview:
             write_preview(exams.panels(args.preview, ways), loaded.ann_file, out)
             return
@@ -114,7 +165,8 @@ def run(args: argparse.Namespace) -> None:
         if not count:
             raise AnnotationError(
                 f'{loaded.ann_file}: malignant breasts are not fewer than benign '
-                'ones; say by --count how many to make')
+                'ones; say by --count how many to make'
+            )
         report(exams.write(count), out)
         print(exams.summary())
 
@@ -129,4 +181,8 @@ COMMAND = Command(
     'views by tools/blend.py.',
     '{command} configs/divf/divf-concatenate_r34_vindr.py '
     'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
-    '--out data/vindr_mammo_synthetic --preview 6', add_arguments, run, check)
+    '--out data/vindr_mammo_synthetic --preview 6',
+    add_arguments,
+    run,
+    check,
+)

@@ -1,4 +1,5 @@
 """Evaluate a trained model."""
+
 import argparse
 import os
 
@@ -13,8 +14,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     add_run_arguments(arguments)
-    arguments.add_argument(
-        '--out', help='also write all predictions to this .pkl file')
+    arguments.add_argument('--out', help='also write all predictions to this .pkl file')
 
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -29,14 +29,19 @@ def run(args: argparse.Namespace) -> None:
     if not launched(args):
         launch('test', args)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    from mammo_plugins.apis.config_checks import (check_annotation_files,
-                                                  check_complete, check_folds,
-                                                  check_no_synthesis,
-                                                  warn_of_shared_parts)
+    from mmengine.runner import Runner
+
+    from mammo_plugins.apis.config_checks import (
+        check_annotation_files,
+        check_complete,
+        check_no_synthesis,
+        warn_of_shared_parts,
+    )
+    from mammo_plugins.apis.fold_checks import check_folds
     from mammo_plugins.apis.work_dir import tested
     from mammo_plugins.engine.checkpoint import require_file
     from mammo_plugins.engine.distributed import close_process_group
-    from mmengine.runner import Runner
+
     with user_errors(args):
         require_file(args.checkpoint, 'checkpoint')
         cfg = prepare_run(args)
@@ -50,8 +55,8 @@ def run(args: argparse.Namespace) -> None:
         runner = Runner.from_cfg(cfg)
         if args.out:
             from mmdet.evaluation import DumpDetResults
-            runner.test_evaluator.metrics.append(
-                DumpDetResults(out_file_path=args.out))
+
+            runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
         with tested(cfg, args.checkpoint):
             runner.test()
         del runner
@@ -60,6 +65,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 COMMAND = Command(
-    'tools/test.py', 'Evaluate a trained model; figures go to <work dir>/test.',
+    'tools/test.py',
+    'Evaluate a trained model; figures go to <work dir>/test.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
-    'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth', add_arguments, run, check)
+    'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth',
+    add_arguments,
+    run,
+    check,
+)

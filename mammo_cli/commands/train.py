@@ -1,4 +1,5 @@
 """Train a model."""
+
 import argparse
 import os
 
@@ -14,26 +15,36 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     add_run_arguments(arguments)
     arguments.add_argument(
-        '--precision', choices=known.PRECISIONS,
+        '--precision',
+        choices=known.PRECISIONS,
         help='number format (default: acceleration.precision of the config, "auto": '
-        'bf16 on a GPU that has it, else fp32)')
+        'bf16 on a GPU that has it, else fp32)',
+    )
     arguments.add_argument(
-        '--amp', action='store_const', dest='precision', const='fp16',
-        help='the same as --precision fp16')
+        '--amp',
+        action='store_const',
+        dest='precision',
+        const='fp16',
+        help='the same as --precision fp16',
+    )
     arguments.add_argument(
-        '--compile', action='store_true',
+        '--compile',
+        action='store_true',
         help='compile backbones and necks: the first steps take minutes, the others '
-        'less time, on a GPU')
+        'less time, on a GPU',
+    )
     arguments.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate to the number of images a step')
+        help='scale the learning rate to the number of images a step',
+    )
     arguments.add_argument(
         '--resume',
         nargs='?',
         const='auto',
         help='go on from this checkpoint; without a value, from the latest of '
-        'the work dir')
+        'the work dir',
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -41,40 +52,50 @@ def run(args: argparse.Namespace) -> None:
     if not launched(args):
         launch('train', args)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    from mmengine.runner import Runner
+
     import mammo_plugins.apis.config_checks as checks
     from mammo_plugins.apis.acceleration import accelerate
     from mammo_plugins.apis.config_loading import ConfigError
+    from mammo_plugins.apis.fold_checks import check_folds
     from mammo_plugins.apis.image_sizes import warn_of_sizes
     from mammo_plugins.apis.leakage import check_banks, check_synthetic_sources
     from mammo_plugins.apis.work_dir import begin_training
     from mammo_plugins.engine.checkpoint import require_file
     from mammo_plugins.engine.distributed import close_process_group
-    from mammo_plugins.engine.pretrained import (check_pretrained_files, check_weights,
-                                                 drop_pretrained_files)
-    from mmengine.runner import Runner
+    from mammo_plugins.engine.pretrained import (
+        check_pretrained_files,
+        check_weights,
+        drop_pretrained_files,
+    )
+
     with user_errors(args):
         cfg = prepare_run(args)
         checks.check_complete(cfg, 'train')
-        checks.check_folds(cfg)
+        check_folds(cfg)
         accelerate(cfg, args.precision, args.compile)
         if args.auto_scale_lr:
             if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
                 raise ConfigError(
                     f'{args.config}: --auto-scale-lr needs auto_scale_lr=dict('
                     'base_batch_size=...) in the config: the images a step that '
-                    'its learning rate is meant for')
+                    'its learning rate is meant for'
+                )
             cfg.auto_scale_lr.enable = True
         if args.resume not in (None, 'auto'):
             require_file(args.resume, 'checkpoint (--resume)')
         begin_training(cfg, args.resume)
         if cfg.get('load_from'):
-            check_weights('load_from', cfg.load_from,
-                          'or train from scratch with --cfg-options load_from=None')
+            check_weights(
+                'load_from',
+                cfg.load_from,
+                'or train from scratch with --cfg-options load_from=None',
+            )
         if cfg.get('resume') and cfg.get('load_from'):
             drop_pretrained_files(cfg.model)
         check_pretrained_files(cfg.model)
         checks.check_annotation_files(cfg, ('train', 'val'))
-        checks.check_no_synthesis(cfg, ('val', ))
+        checks.check_no_synthesis(cfg, ('val',))
         checks.check_lengths(cfg)
         check_synthetic_sources(cfg)
         check_banks(cfg)
@@ -91,6 +112,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 COMMAND = Command(
-    'tools/train.py', 'Train a model.',
-    '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py', add_arguments,
-    run, check_run)
+    'tools/train.py',
+    'Train a model.',
+    '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+    add_arguments,
+    run,
+    check_run,
+)

@@ -1,4 +1,5 @@
 """Check a data set in the COCO-exam format and report what is wrong."""
+
 import argparse
 import os
 import sys
@@ -12,24 +13,39 @@ from mammo_cli.light import light
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'data', nargs='+', type=Path, metavar='DATA_ROOT_or_JSON',
+        'data',
+        nargs='+',
+        type=Path,
+        metavar='DATA_ROOT_or_JSON',
         help='a data root with annotations/train.json, val.json, test.json, or '
-        'the JSON files themselves')
+        'the JSON files themselves',
+    )
     arguments.add_argument(
-        '--data-root', type=Path,
+        '--data-root',
+        type=Path,
         help='folder that file_name starts from (default: the data root given, '
-        "or the folder above a JSON's annotations/)")
+        "or the folder above a JSON's annotations/)",
+    )
     add_extra_root(arguments)
     arguments.add_argument(
-        '--check-pixels', action='store_true',
+        '--check-pixels',
+        action='store_true',
         help='read all pixels: the side of the breast, boxes off the breast, '
-        'images that are there twice')
+        'images that are there twice',
+    )
     arguments.add_argument(
-        '--workers', type=int, default=min(4, os.cpu_count() or 1), metavar='N',
-        help='processes that read files (default: %(default)s)')
+        '--workers',
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        metavar='N',
+        help='processes that read files (default: %(default)s)',
+    )
     arguments.add_argument(
-        '--json', type=Path, metavar='OUT',
-        help='write the whole report as JSON as well')
+        '--json',
+        type=Path,
+        metavar='OUT',
+        help='write the whole report as JSON as well',
+    )
     add_limit_argument(arguments)
 
 
@@ -52,9 +68,11 @@ def run(args: argparse.Namespace) -> int:
     from mammo_plugins.io import file_error, write_json
     from mammo_plugins.stopping import stoppable
     from mammo_plugins.verification import format_report, verify
+
     with stoppable():
-        report = verify(args.files, args.data_root, args.check_pixels, args.workers,
-                        args.extra_root)
+        report = verify(
+            args.files, args.data_root, args.check_pixels, args.workers, args.extra_root
+        )
         print(format_report(report))
         try:
             if args.json:
@@ -71,5 +89,8 @@ COMMAND = Command(
     'The report names images and annotations by their ids in the JSON. It holds no\n'
     'patient, exam or file name, so it may go into a bug report as it is.\n',
     '{command} data/phantom --check-pixels --workers 4 --json report.json',
-    add_arguments, run, check,
-    before_example='exit code: 0 no errors, 1 errors, 2 wrong usage\n\n')
+    add_arguments,
+    run,
+    check,
+    before_example='exit code: 0 no errors, 1 errors, 2 wrong usage\n\n',
+)

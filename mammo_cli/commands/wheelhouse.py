@@ -1,4 +1,5 @@
 """Put all wheels that a machine without a network needs into one folder."""
+
 import argparse
 
 from mammo_cli.command import Command
@@ -18,5 +19,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 COMMAND = Command(
-    'tools/misc/wheelhouse.py', wheelhouse.__doc__,
-    wheelhouse.EXAMPLE, wheelhouse.add_arguments, run)
+    'tools/misc/wheelhouse.py',
+    wheelhouse.__doc__,
+    wheelhouse.EXAMPLE,
+    wheelhouse.add_arguments,
+    run,
+)

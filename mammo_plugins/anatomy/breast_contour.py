@@ -3,8 +3,8 @@
 All functions expect the canonical frame: chest wall on the left, coordinates in
 continuous pixels (pixel ``k`` covers ``[k, k + 1)``).
 """
+
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ _FEWEST_ROWS = 12
 _CUT = 0.5  # share of rows that may reach the image's right border
 
 
-def shrink(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def shrink(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reduce an image to the height that contours are found at.
 
     Args:
@@ -32,11 +32,12 @@ def shrink(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     scale = min(1.0, WORKING_HEIGHT / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(
-        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA)
+        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA
+    )
     return small, np.array([width / size[0], height / size[1]])
 
 
-def skin_depth(mask: np.ndarray) -> Tuple[np.ndarray, int, int]:
+def skin_depth(mask: np.ndarray) -> tuple[np.ndarray, int, int]:
     """Return how far the breast reaches from the left border, row by row.
 
     Left out are rows where the breast is shallower than 15% of its depth, as film
@@ -57,7 +58,7 @@ def skin_depth(mask: np.ndarray) -> Tuple[np.ndarray, int, int]:
     depth = ndimage.median_filter(depth, window, mode='nearest').astype(float)
     tissue = depth > _SHALLOWEST * depth.max()
     border = len(depth) // 50
-    tissue[:border] = tissue[len(depth) - border:] = False
+    tissue[:border] = tissue[len(depth) - border :] = False
     inside, count = ndimage.label(tissue)
     if count == 0:
         return depth, 0, 0
@@ -67,9 +68,9 @@ def skin_depth(mask: np.ndarray) -> Tuple[np.ndarray, int, int]:
     return depth, int(rows[0]), int(rows[-1]) + 1
 
 
-def skin_line(mask: np.ndarray,
-              num_points: int = 256,
-              smoothing: float = 0.008) -> Optional[np.ndarray]:
+def skin_line(
+    mask: np.ndarray, num_points: int = 256, smoothing: float = 0.008
+) -> np.ndarray | None:
     """Trace the skin line.
 
     Args:
@@ -90,14 +91,13 @@ def skin_line(mask: np.ndarray,
         return None
     if (depth[top:bottom] >= mask.shape[1]).mean() > _CUT:
         return None
-    points = np.column_stack(
-        [depth[top:bottom], np.arange(top, bottom) + 0.5])
+    points = np.column_stack([depth[top:bottom], np.arange(top, bottom) + 0.5])
     even = _spread(points, num_points)
     even = _smooth(even, smoothing * num_points)
     return _spread(even, num_points)
 
 
-def find_skin_line(pixels: np.ndarray, **kwargs) -> Optional[np.ndarray]:
+def find_skin_line(pixels: np.ndarray, **kwargs) -> np.ndarray | None:
     """Trace the skin line of a mammogram of any size.
 
     Args:
@@ -124,10 +124,11 @@ class BreastContour:
         factors (np.ndarray): (2, ), from (x, y) there to the image's pixels.
         line (np.ndarray, optional): (N, 2), the skin line in the image's pixels.
     """
-    shape: Tuple[int, int]
+
+    shape: tuple[int, int]
     spans: np.ndarray
     factors: np.ndarray
-    line: Optional[np.ndarray]
+    line: np.ndarray | None
 
     @classmethod
     def of(cls, pixels: np.ndarray) -> 'BreastContour':
@@ -141,23 +142,34 @@ class BreastContour:
         line = skin_line(mask)
         first = mask.argmax(axis=1)
         behind = np.where(
-            mask.any(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1), 0)
-        return cls(pixels.shape, np.stack([first, behind], -1).astype(np.int16),
-                   factors, None if line is None else line * factors)
+            mask.any(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1), 0
+        )
+        return cls(
+            pixels.shape,
+            np.stack([first, behind], -1).astype(np.int16),
+            factors,
+            None if line is None else line * factors,
+        )
 
     @classmethod
     def from_dict(cls, values: dict) -> 'BreastContour':
         """Rebuild a contour from :meth:`to_dict`."""
         line = values['line']
-        return cls(tuple(values['shape']), np.array(values['spans'], np.int16),
-                   np.array(values['factors']), None if line is None else np.array(line))
+        return cls(
+            tuple(values['shape']),
+            np.array(values['spans'], np.int16),
+            np.array(values['factors']),
+            None if line is None else np.array(line),
+        )
 
     def to_dict(self) -> dict:
         """Return a JSON-serialisable form."""
         return dict(
-            shape=list(self.shape), spans=self.spans.tolist(),
+            shape=list(self.shape),
+            spans=self.spans.tolist(),
             factors=self.factors.tolist(),
-            line=None if self.line is None else self.line.tolist())
+            line=None if self.line is None else self.line.tolist(),
+        )
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """Tell which points lie in the breast.
@@ -185,7 +197,7 @@ class BreastContour:
         row = np.floor(rows / self.factors[1]).astype(int)
         inside = (row >= 0) & (row < len(self.spans))
         spans = self.spans[row.clip(0, len(self.spans) - 1)] * self.factors[0]
-        return np.where(inside[..., None], spans, 0.)
+        return np.where(inside[..., None], spans, 0.0)
 
 
 def _spread(points: np.ndarray, count: int) -> np.ndarray:
@@ -200,6 +212,6 @@ def _smooth(points: np.ndarray, sigma: float) -> np.ndarray:
     """Smooth a polyline; its ends stay, as it is continued by point reflection."""
     pad = min(len(points) - 1, int(np.ceil(4 * sigma)))
     before = 2 * points[0] - points[pad:0:-1]
-    after = 2 * points[-1] - points[-2:-2 - pad:-1]
+    after = 2 * points[-1] - points[-2 : -2 - pad : -1]
     longer = np.concatenate([before, points, after])
-    return ndimage.gaussian_filter1d(longer, sigma, axis=0)[pad:pad + len(points)]
+    return ndimage.gaussian_filter1d(longer, sigma, axis=0)[pad : pad + len(points)]

@@ -3,7 +3,6 @@
 Digital images have a flat background and a faint skin line; films have a noisy one,
 white borders, tape, lead letters and light that leaked in along their edges.
 """
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -59,7 +58,8 @@ def _mask_within(pixels: np.ndarray) -> np.ndarray:
         mask[film] = _mask_within(pixels[film])
         return mask
     return _enlarged(
-        _mask_of(small, grown(padding.mask, 2), padding.background), pixels.shape)
+        _mask_of(small, grown(padding.mask, 2), padding.background), pixels.shape
+    )
 
 
 def _shrunk(pixels: np.ndarray) -> np.ndarray:
@@ -68,19 +68,23 @@ def _shrunk(pixels: np.ndarray) -> np.ndarray:
     scale = min(1.0, WORKING_HEIGHT / height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(
-        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA)
+        np.asarray(pixels, np.float32), size, interpolation=cv2.INTER_AREA
+    )
 
 
-def _enlarged(mask: np.ndarray, shape: Tuple[int, int]) -> np.ndarray:
+def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Bring a mask of the working height to another size."""
     if mask.shape == shape:
         return mask
-    return cv2.resize(
-        mask.astype(np.uint8) * 254, shape[::-1],
-        interpolation=cv2.INTER_LINEAR) >= 127
+    return (
+        cv2.resize(
+            mask.astype(np.uint8) * 254, shape[::-1], interpolation=cv2.INTER_LINEAR
+        )
+        >= 127
+    )
 
 
-def _film_box(pixels: np.ndarray, padding: Padding) -> Tuple[slice, slice]:
+def _film_box(pixels: np.ndarray, padding: Padding) -> tuple[slice, slice]:
     """Return the rows and columns that show film; padding in corners stays."""
     constant = padding.is_near(pixels)
     box = []
@@ -90,9 +94,9 @@ def _film_box(pixels: np.ndarray, padding: Padding) -> Tuple[slice, slice]:
     return tuple(box)
 
 
-def _mask_of(image: np.ndarray,
-             covered: Optional[np.ndarray] = None,
-             background: float = 0.) -> np.ndarray:
+def _mask_of(
+    image: np.ndarray, covered: np.ndarray | None = None, background: float = 0.0
+) -> np.ndarray:
     """Segment an image of the working height.
 
     Args:
@@ -112,7 +116,8 @@ def _mask_of(image: np.ndarray,
     image = np.clip((image - low) / (high - low), 0, 1)
     image[border] = 0
     image = cv2.GaussianBlur(
-        _without_markers(image), (0, 0), max(0.5, _BLUR * len(image)))
+        _without_markers(image), (0, 0), max(0.5, _BLUR * len(image))
+    )
     root = np.sqrt(image)  # spreads the dark end, where skin and background part
     coarse = root > _COARSE * otsu_threshold(root[~border])
     coarse = _largest(_without_threads(coarse & ~border))
@@ -130,8 +135,10 @@ def _without_markers(image: np.ndarray) -> np.ndarray:
     """Take off what is thin and much brighter than its surroundings."""
     size = max(3, round(_MARKER * len(image)))
     opened = cv2.morphologyEx(
-        image, cv2.MORPH_OPEN,
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+        image,
+        cv2.MORPH_OPEN,
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)),
+    )
     return np.where(image - opened > _MARKER_CONTRAST, opened, image)
 
 
@@ -150,21 +157,29 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 def _without_threads(mask: np.ndarray) -> np.ndarray:
     """Open a mask by a diamond of five pixels; beyond the image nothing is True."""
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    mask = cv2.erode(mask.astype(np.uint8), cross, iterations=2,
-                     borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return cv2.dilate(mask, cross, iterations=2, borderType=cv2.BORDER_CONSTANT,
-                      borderValue=0) > 0
+    mask = cv2.erode(
+        mask.astype(np.uint8),
+        cross,
+        iterations=2,
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    return (
+        cv2.dilate(
+            mask, cross, iterations=2, borderType=cv2.BORDER_CONSTANT, borderValue=0
+        )
+        > 0
+    )
 
 
-def _grow(image: np.ndarray, coarse: np.ndarray,
-          allowed: np.ndarray) -> np.ndarray:
+def _grow(image: np.ndarray, coarse: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """Grow the bulk of the breast to its faint skin line."""
     height = len(image)
-    reach = max(3., _REACH * height)
+    reach = max(3.0, _REACH * height)
     distance = cv2.distanceTransform(
-        (~coarse).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    around = image[allowed & (distance > reach)
-                   & (distance <= reach + _RING * height)]
+        (~coarse).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
+    )
+    around = image[allowed & (distance > reach) & (distance <= reach + _RING * height)]
     if not around.size:
         return coarse
     level = np.median(around)
@@ -180,7 +195,7 @@ def _grow(image: np.ndarray, coarse: np.ndarray,
     return coarse
 
 
-def breast_side(mask: np.ndarray) -> Optional[str]:
+def breast_side(mask: np.ndarray) -> str | None:
     """Tell on which side of the image the chest wall lies.
 
     Args:
@@ -203,8 +218,7 @@ def breast_side(mask: np.ndarray) -> Optional[str]:
     return 'left' if centre <= (columns[0] + columns[-1] + 1) / 2 else 'right'
 
 
-def mask_bbox(mask: np.ndarray,
-              margin: int = 0) -> Optional[Tuple[int, int, int, int]]:
+def mask_bbox(mask: np.ndarray, margin: int = 0) -> tuple[int, int, int, int] | None:
     """Return the box around what is true in a mask, such as the breast.
 
     Args:
@@ -219,6 +233,9 @@ def mask_bbox(mask: np.ndarray,
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
-    return (max(0, int(columns[0]) - margin), max(0, int(rows[0]) - margin),
-            min(width, int(columns[-1]) + 1 + margin),
-            min(height, int(rows[-1]) + 1 + margin))
+    return (
+        max(0, int(columns[0]) - margin),
+        max(0, int(rows[0]) - margin),
+        min(width, int(columns[-1]) + 1 + margin),
+        min(height, int(rows[-1]) + 1 + margin),
+    )

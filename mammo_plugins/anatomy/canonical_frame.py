@@ -3,15 +3,21 @@
 Coordinates are continuous pixels: pixel ``k`` covers ``[k, k + 1)``, so a mirrored
 ``x`` is ``width - x`` and a resized one ``x * scale``.
 """
+
 from dataclasses import asdict, dataclass
-from typing import List, Optional, Tuple
 
 import cv2
 import numpy as np
 
 from .breast_mask import breast_mask, breast_side, mask_bbox
-from .orientation import (Turn, contradicts, other_breast, seems_turned,
-                          seems_upside_down, turn_of)
+from .orientation import (
+    Turn,
+    contradicts,
+    other_breast,
+    seems_turned,
+    seems_upside_down,
+    turn_of,
+)
 
 # below this share of the image a mask is a failure, not a breast
 SMALLEST_BREAST = 0.02
@@ -63,7 +69,8 @@ def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     corners = transform_points(
-        boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2), matrix)
+        boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2), matrix
+    )
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
@@ -87,24 +94,27 @@ class CanonicalFrame:
         warnings (tuple[tuple[str, str]]): (kind, detail) of what was overlooked when the
             file was read.
     """
+
     source_width: int
     source_height: int
-    crop: Tuple[int, int, int, int]
+    crop: tuple[int, int, int, int]
     flipped: bool
     found: bool = True
     transposed: bool = False
     upside_down: bool = False
-    doubt: Optional[str] = None
-    outline: Tuple[Tuple[float, float], ...] = ()
-    warnings: Tuple[Tuple[str, str], ...] = ()
+    doubt: str | None = None
+    outline: tuple[tuple[float, float], ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def of(cls,
-           pixels: np.ndarray,
-           margin: int = 0,
-           orientation: Optional[Tuple[str, str]] = None,
-           laterality: Optional[str] = None,
-           view: Optional[str] = None) -> 'CanonicalFrame':
+    def of(
+        cls,
+        pixels: np.ndarray,
+        margin: int = 0,
+        orientation: tuple[str, str] | None = None,
+        laterality: str | None = None,
+        view: str | None = None,
+    ) -> 'CanonicalFrame':
         """Find the frame of a mammogram; the whole image when no breast is found.
 
         An orientation is followed unless the pixels contradict it. Without one, only
@@ -121,16 +131,28 @@ class CanonicalFrame:
         if mask.mean() < SMALLEST_BREAST:
             return cls(width, height, (0, 0, width, height), False, found=False)
         turn, doubt = _find_turn(mask, orientation, laterality, view)
-        return cls(width, height, mask_bbox(mask, margin), turn.flipped,
-                   transposed=turn.transposed, upside_down=turn.upside_down,
-                   doubt=doubt, outline=_outline(mask))
+        return cls(
+            width,
+            height,
+            mask_bbox(mask, margin),
+            turn.flipped,
+            transposed=turn.transposed,
+            upside_down=turn.upside_down,
+            doubt=doubt,
+            outline=_outline(mask),
+        )
 
     @classmethod
     def from_dict(cls, values: dict) -> 'CanonicalFrame':
         """Rebuild a frame from :meth:`to_dict`."""
-        return cls(**{**values, 'crop': tuple(values['crop']),
-                      'outline': tuple(map(tuple, values.get('outline', ()))),
-                      'warnings': tuple(map(tuple, values.get('warnings', ())))})
+        return cls(
+            **{
+                **values,
+                'crop': tuple(values['crop']),
+                'outline': tuple(map(tuple, values.get('outline', ()))),
+                'warnings': tuple(map(tuple, values.get('warnings', ()))),
+            }
+        )
 
     def to_dict(self) -> dict:
         """Return a JSON-serialisable form."""
@@ -141,7 +163,7 @@ class CanonicalFrame:
         """Turn: What was done to the crop."""
         return Turn(self.transposed, self.flipped, self.upside_down)
 
-    def remarks(self, laterality: str) -> List[str]:
+    def remarks(self, laterality: str) -> list[str]:
         """Return what is to be said of the way the image lies.
 
         Args:
@@ -153,13 +175,14 @@ class CanonicalFrame:
             remarks.append(
                 f'laterality {laterality}, but the chest wall is on the '
                 f'{"right" if self.flipped else "left"}: the image is mirrored, '
-                'or the header is wrong')
+                'or the header is wrong'
+            )
         if turned:
             remarks.append('the image was turned as PatientOrientation says')
         return remarks + ([self.doubt] if self.doubt else [])
 
     @property
-    def shape(self) -> Tuple[int, int]:
+    def shape(self) -> tuple[int, int]:
         """tuple[int]: (height, width) of the canonical image."""
         x1, y1, x2, y2 = self.crop
         return (x2 - x1, y2 - y1) if self.transposed else (y2 - y1, x2 - x1)
@@ -169,13 +192,13 @@ class CanonicalFrame:
         """np.ndarray: (3, 3) homography from source to canonical pixels."""
         x1, y1, _, _ = self.crop
         height, width = self.shape
-        matrix = np.array([[1., 0, -x1], [0, 1, -y1], [0, 0, 1]])
+        matrix = np.array([[1.0, 0, -x1], [0, 1, -y1], [0, 0, 1]])
         if self.transposed:
             matrix = matrix[[1, 0, 2]]
         if self.flipped:
-            matrix = np.array([[-1., 0, width], [0, 1, 0], [0, 0, 1]]) @ matrix
+            matrix = np.array([[-1.0, 0, width], [0, 1, 0], [0, 0, 1]]) @ matrix
         if self.upside_down:
-            matrix = np.array([[1., 0, 0], [0, -1, height], [0, 0, 1]]) @ matrix
+            matrix = np.array([[1.0, 0, 0], [0, -1, height], [0, 0, 1]]) @ matrix
         return matrix
 
     @property
@@ -200,8 +223,10 @@ class CanonicalFrame:
             return np.ones(len(boxes), bool)
         outline = np.float32(transform_points(self.outline, self.matrix))[:, None]
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-        depths = [cv2.pointPolygonTest(outline, tuple(centre), measureDist=True)
-                  for centre in centres.tolist()]
+        depths = [
+            cv2.pointPolygonTest(outline, tuple(centre), measureDist=True)
+            for centre in centres.tolist()
+        ]
         return np.array(depths) >= -_NEAR * self.shape[0]
 
     def image_to_canonical(self, image: np.ndarray) -> np.ndarray:
@@ -216,7 +241,8 @@ class CanonicalFrame:
         if image.shape[:2] != (self.source_height, self.source_width):
             raise ValueError(
                 f'image is {image.shape[0]} x {image.shape[1]} (h x w), the frame '
-                f'expects {self.source_height} x {self.source_width}')
+                f'expects {self.source_height} x {self.source_width}'
+            )
         x1, y1, x2, y2 = self.crop
         return self.turn.apply(image[y1:y2, x1:x2])
 
@@ -230,41 +256,54 @@ class CanonicalFrame:
         if image.shape[:2] != self.shape:
             raise ValueError(f'image is {image.shape[:2]}, expected {self.shape}')
         x1, y1, x2, y2 = self.crop
-        whole = np.full((self.source_height, self.source_width)
-                        + image.shape[2:], fill, image.dtype)
+        whole = np.full(
+            (self.source_height, self.source_width) + image.shape[2:], fill, image.dtype
+        )
         whole[y1:y2, x1:x2] = self.turn.undo(image)
         return whole
 
 
-def _find_turn(mask: np.ndarray, orientation: Optional[Tuple[str, str]],
-               laterality: Optional[str],
-               view: Optional[str]) -> Tuple[Turn, Optional[str]]:
+def _find_turn(
+    mask: np.ndarray,
+    orientation: tuple[str, str] | None,
+    laterality: str | None,
+    view: str | None,
+) -> tuple[Turn, str | None]:
     """Return the turn to the canonical frame, and what speaks against it."""
     turn = turn_of(orientation, laterality, view)
     if turn is not None and not contradicts(turn, mask, view):
         return turn, (
             f'laterality {laterality}, but PatientOrientation is that of the other '
-            'breast' if other_breast(orientation, laterality, view) else None)
+            'breast'
+            if other_breast(orientation, laterality, view)
+            else None
+        )
     doubt = None
     if seems_turned(mask):
         doubt = 'the chest wall is at the top or the bottom: the image is turned'
     elif view == 'MLO' and seems_upside_down(mask):
         doubt = 'the breast widens downwards: the MLO is upside down'
     if turn is not None:
-        doubt = ('the breast lies otherwise than PatientOrientation says, which is not '
-                 'followed' + (f'; {doubt}' if doubt else ''))
+        doubt = (
+            'the breast lies otherwise than PatientOrientation says, which is not '
+            'followed' + (f'; {doubt}' if doubt else '')
+        )
     elif orientation is not None:
-        doubt = ('PatientOrientation leaves open how the image is turned and is not '
-                 'followed' + (f'; {doubt}' if doubt else ''))
+        doubt = (
+            'PatientOrientation leaves open how the image is turned and is not '
+            'followed' + (f'; {doubt}' if doubt else '')
+        )
     elif doubt:
         doubt += ', and no PatientOrientation says how'
     return Turn(flipped=breast_side(mask) == 'right'), doubt
 
 
-def _outline(mask: np.ndarray) -> Tuple[Tuple[float, float], ...]:
+def _outline(mask: np.ndarray) -> tuple[tuple[float, float], ...]:
     """Return the outline of the largest part of a mask, in continuous pixels."""
     parts, _ = cv2.findContours(
-        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
     part = cv2.approxPolyDP(
-        max(parts, key=cv2.contourArea), max(0.5, _OUTLINE * len(mask)), closed=True)
+        max(parts, key=cv2.contourArea), max(0.5, _OUTLINE * len(mask)), closed=True
+    )
     return tuple(map(tuple, (part[:, 0] + 0.5).tolist()))

@@ -1,5 +1,4 @@
 """What films show along their edges: white borders, and light that leaked in."""
-from typing import Tuple
 
 import numpy as np
 from scipy import ndimage
@@ -47,7 +46,7 @@ def _border_depth(image: np.ndarray, span: float) -> np.ndarray:
     depth = np.zeros(width, int)
     if deepest < 4:
         return depth
-    top = image[:deepest + 3]
+    top = image[: deepest + 3]
     run, _, after = _ends(top, _BRIGHT * span)
     beside_dark = (run > 0) & (after < _DARK * span)
     white_run, before, after = _ends(top, _WHITE * image.max())
@@ -55,8 +54,10 @@ def _border_depth(image: np.ndarray, span: float) -> np.ndarray:
     parts, count = ndimage.label(top[0] > _BRIGHT * span)
     for part in range(1, count + 1):
         inside = parts == part
-        for ends, seen, least in ((run, beside_dark, _SEEN),
-                                  (white_run, beside_grey, _SEEN_WHITE)):
+        for ends, seen, least in (
+            (run, beside_dark, _SEEN),
+            (white_run, beside_grey, _SEEN_WHITE),
+        ):
             known = ends[inside & seen]
             if len(known) < max(3, least * width):
                 continue
@@ -69,8 +70,7 @@ def _border_depth(image: np.ndarray, span: float) -> np.ndarray:
     return depth
 
 
-def _ends(top: np.ndarray,
-          level: float) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _ends(top: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return where what is brighter than a level ends, column by column.
 
     Returns:
@@ -81,8 +81,11 @@ def _ends(top: np.ndarray,
     run = np.where(dark.any(axis=0), dark.argmax(axis=0), len(top))
     columns = np.arange(top.shape[1])
     run = np.where(run < len(top) - 2, run, 0)
-    return (run, top[np.maximum(run - 2, 0), columns],
-            top[np.minimum(run + 2, len(top) - 1), columns])
+    return (
+        run,
+        top[np.maximum(run - 2, 0), columns],
+        top[np.minimum(run + 2, len(top) - 1), columns],
+    )
 
 
 def strip_rows(mask: np.ndarray) -> np.ndarray:
@@ -100,7 +103,7 @@ def strip_rows(mask: np.ndarray) -> np.ndarray:
     depth = mask.sum(axis=1)
     rows = np.zeros(len(depth), bool)
     for order in (slice(None), slice(None, None, -1)):
-        rows[order][:_strip_length(depth[order])] = True
+        rows[order][: _strip_length(depth[order])] = True
     return rows
 
 
@@ -118,10 +121,10 @@ def _even_length(depth: np.ndarray) -> int:
     shortest = max(4, int(_SHORTEST * len(depth)))
     if run < shortest or run == len(depth):
         return 0
-    usual = np.median(depth[:(run + 1) // 2])
+    usual = np.median(depth[: (run + 1) // 2])
     within = depth[:run] <= (1 + _UNEVEN) * usual + 2
     length = run if within.all() else int(within.argmin())
-    low, high = np.percentile(depth[:max(length, 1)], [10, 90])
+    low, high = np.percentile(depth[: max(length, 1)], [10, 90])
     even = high - low <= _UNEVEN * usual + 2
     return length if even and length >= shortest else 0
 
@@ -144,8 +147,11 @@ def leaked_light(image: np.ndarray, breast: np.ndarray) -> np.ndarray:
     least = max(4, int(_SHORTEST * height))
     above, below = max(0, rows[0] - least), min(height, rows[-1] + 1 + least)
     parts = [(0, above), (below, height)]
-    profiles = [(0.5 * (start + stop), np.median(image[start:stop], axis=0))
-                for start, stop in parts if stop - start >= least]
+    profiles = [
+        (0.5 * (start + stop), np.median(image[start:stop], axis=0))
+        for start, stop in parts
+        if stop - start >= least
+    ]
     if not profiles:
         return np.zeros_like(image)
     if len(profiles) == 1:

@@ -1,6 +1,6 @@
 """The nipple by its place on the skin line: no training, no weights."""
+
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
 
 import numpy as np
 from scipy import ndimage
@@ -37,15 +37,16 @@ class Nipple:
             off.
         in_profile (bool): Whether the skin line bulges there.
     """
+
     x: float
     y: float
     confidence: float
     in_profile: bool
 
 
-def judge_nipple(line: np.ndarray,
-                 view: Optional[str] = None,
-                 pectoral: Optional[PectoralEdge] = None) -> Nipple:
+def judge_nipple(
+    line: np.ndarray, view: str | None = None, pectoral: PectoralEdge | None = None
+) -> Nipple:
     """Find the nipple on a skin line, and say how sure that is.
 
     The candidates are the part of the line that lies far from the chest wall and
@@ -68,7 +69,8 @@ def judge_nipple(line: np.ndarray,
     along = np.linspace(0, 1, len(line))
     central = (along >= first) & (along <= last)
     near_tip = central & (
-        depth >= _NEAR_TIP.get(view, _NEAR_TIP['MLO']) * depth[central].max())
+        depth >= _NEAR_TIP.get(view, _NEAR_TIP['MLO']) * depth[central].max()
+    )
     bump = _bulge(line)
     # what any curve of this size bulges over its own smoothing is no nipple
     bump = np.where(near_tip, bump - np.median(bump[near_tip]), -np.inf)
@@ -78,21 +80,25 @@ def judge_nipple(line: np.ndarray,
     if bump[best] > _BUMP:
         x, y = _middle(line, bump, best)
         apart = np.abs(np.arange(len(line)) - best) > _APART * len(line)
-        rival = max(0., bump[apart].max()) / bump[best]
-        clear = min(1., (bump[best] - _BUMP) / (_CLEAR_BUMP - _BUMP))
-        return Nipple(x, y, _TIP_CONFIDENCE
-                      + (1 - _TIP_CONFIDENCE) * clear * (1 - rival), True)
+        rival = max(0.0, bump[apart].max()) / bump[best]
+        clear = min(1.0, (bump[best] - _BUMP) / (_CLEAR_BUMP - _BUMP))
+        return Nipple(
+            x, y, _TIP_CONFIDENCE + (1 - _TIP_CONFIDENCE) * clear * (1 - rival), True
+        )
     far = depth if pectoral is None else pectoral.distance(line)
     far = np.where(near_tip, far, -np.inf)
     best = int(far.argmax())
     # the flatter the tip, the less it says
     flat = (depth > 0.97 * depth.max()).mean()
-    return Nipple(float(line[best, 0]), float(line[best, 1]),
-                  _TIP_CONFIDENCE * max(0., 1 - 2 * flat), False)
+    return Nipple(
+        float(line[best, 0]),
+        float(line[best, 1]),
+        _TIP_CONFIDENCE * max(0.0, 1 - 2 * flat),
+        False,
+    )
 
 
-def find_nipple(pixels: np.ndarray,
-                view: Optional[str] = None) -> Optional[Nipple]:
+def find_nipple(pixels: np.ndarray, view: str | None = None) -> Nipple | None:
     """Find the nipple of a mammogram without training, and say how sure that is.
 
     Args:
@@ -124,23 +130,22 @@ def doubt_cut_nipple(pixels: np.ndarray, nipple: Nipple) -> Nipple:
         Nipple: Not surer than 0.1 where the last columns beside it show tissue.
     """
     height, width = pixels.shape
-    if nipple.x < width - max(1., _TOUCHES * height):
+    if nipple.x < width - max(1.0, _TOUCHES * height):
         return nipple
     step = max(1, height // WORKING_HEIGHT)
     background = np.percentile(pixels[::step, ::step], 1)
     reach = round(_NEAR * height)
-    rows = pixels[max(0, int(nipple.y) - reach):int(nipple.y) + reach + 1]
-    ends = rows[:, -max(1, round(_BORDER * height)):].mean(axis=1)
+    rows = pixels[max(0, int(nipple.y) - reach) : int(nipple.y) + reach + 1]
+    ends = rows[:, -max(1, round(_BORDER * height)) :].mean(axis=1)
     cut = ends - background > _TISSUE * (np.median(rows[::step, ::step]) - background)
     if cut.sum() < _CHORD * height:
         return nipple
     return replace(nipple, confidence=min(nipple.confidence, _CUT_CONFIDENCE))
 
 
-def locate_nipple(pixels: np.ndarray,
-                  view: Optional[str] = None,
-                  least_confidence: float = 0.
-                  ) -> Optional[Tuple[float, float]]:
+def locate_nipple(
+    pixels: np.ndarray, view: str | None = None, least_confidence: float = 0.0
+) -> tuple[float, float] | None:
     """Find the nipple of a mammogram without training: on the skin line.
 
     On 24 exams of the built-in phantom (256 x 128, 0.9 mm a pixel) the mean error
@@ -168,16 +173,14 @@ def locate_nipple(pixels: np.ndarray,
 
 def _bulge(line: np.ndarray) -> np.ndarray:
     """Return how far each point lies outside the line's own smooth course."""
-    base = ndimage.gaussian_filter1d(
-        line, _BASE * len(line), axis=0, mode='nearest')
+    base = ndimage.gaussian_filter1d(line, _BASE * len(line), axis=0, mode='nearest')
     tangent = np.gradient(base, axis=0)
     outward = np.column_stack([tangent[:, 1], -tangent[:, 0]])
     outward /= np.linalg.norm(outward, axis=1, keepdims=True)
     return ((line - base) * outward).sum(axis=1)
 
 
-def _middle(line: np.ndarray, bump: np.ndarray,
-            best: int) -> Tuple[float, float]:
+def _middle(line: np.ndarray, bump: np.ndarray, best: int) -> tuple[float, float]:
     """Return the middle of a bump: broad ones have no one summit."""
     parts, _ = ndimage.label(bump > 0.5 * bump[best])
     inside = np.flatnonzero(parts == parts[best])

@@ -3,8 +3,8 @@
 Hung images have the chest wall at a side, the lateral part of a CC at the top, and
 the head above an MLO. In the canonical frame the chest wall is on the left.
 """
+
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Turn:
         flipped (bool): Mirrored left to right.
         upside_down (bool): Mirrored top to bottom.
     """
+
     transposed: bool = False
     flipped: bool = False
     upside_down: bool = False
@@ -33,16 +34,17 @@ class Turn:
         """Turn an image of shape (H, W, ...)."""
         if self.transposed:
             image = image.swapaxes(0, 1)
-        return image[::-1 if self.upside_down else 1, ::-1 if self.flipped else 1]
+        return image[:: -1 if self.upside_down else 1, :: -1 if self.flipped else 1]
 
     def undo(self, image: np.ndarray) -> np.ndarray:
         """Turn an image of shape (H, W, ...) back."""
-        image = image[::-1 if self.upside_down else 1, ::-1 if self.flipped else 1]
+        image = image[:: -1 if self.upside_down else 1, :: -1 if self.flipped else 1]
         return image.swapaxes(0, 1) if self.transposed else image
 
 
-def turn_of(orientation: Optional[Tuple[str, str]], laterality: Optional[str],
-            view: Optional[str]) -> Optional[Turn]:
+def turn_of(
+    orientation: tuple[str, str] | None, laterality: str | None, view: str | None
+) -> Turn | None:
     """Return the turn that an orientation asks for.
 
     Args:
@@ -68,8 +70,7 @@ def turn_of(orientation: Optional[Tuple[str, str]], laterality: Optional[str],
     return Turn(transposed, across[0] == 'P', bool(upside_down))
 
 
-def _upside_down(down: str, laterality: Optional[str],
-                 view: Optional[str]) -> Optional[bool]:
+def _upside_down(down: str, laterality: str | None, view: str | None) -> bool | None:
     """Tell whether columns run upwards; ``None`` if that is not said."""
     along = next((letter for letter in down if letter in 'HF'), None)
     if along is not None and view != 'CC':
@@ -80,8 +81,9 @@ def _upside_down(down: str, laterality: Optional[str],
     return across == laterality  # towards the lateral side
 
 
-def other_breast(orientation: Optional[Tuple[str, str]], laterality: Optional[str],
-                 view: Optional[str]) -> bool:
+def other_breast(
+    orientation: tuple[str, str] | None, laterality: str | None, view: str | None
+) -> bool:
     """Tell whether the orientation of an MLO is one of the other breast.
 
     Its columns run to the feet and to the medial side, which is the right one of a left
@@ -93,8 +95,14 @@ def other_breast(orientation: Optional[Tuple[str, str]], laterality: Optional[st
     """
     if orientation is None or laterality is None or view != 'MLO':
         return False
-    down = next((text for text in orientation if set(text) & set('HF')
-                 and set(text) & set('LR')), '')
+    down = next(
+        (
+            text
+            for text in orientation
+            if set(text) & set('HF') and set(text) & set('LR')
+        ),
+        '',
+    )
     if not down:
         return False
     medial = next(letter for letter in down if letter in 'LR')
@@ -103,7 +111,7 @@ def other_breast(orientation: Optional[Tuple[str, str]], laterality: Optional[st
     return medial == laterality
 
 
-def contradicts(turn: Turn, mask: np.ndarray, view: Optional[str]) -> bool:
+def contradicts(turn: Turn, mask: np.ndarray, view: str | None) -> bool:
     """Tell whether the breast lies otherwise than an orientation says.
 
     Args:
@@ -112,9 +120,14 @@ def contradicts(turn: Turn, mask: np.ndarray, view: Optional[str]) -> bool:
         view (str, optional): 'MLO', of which the top is checked too.
     """
     turned = turn.apply(mask)
-    return (breast_side(turned) == 'right' or _chest_wall_across(turned)
-            or turn.transposed and _lies(turned)
-            or view == 'MLO' and seems_upside_down(turned))
+    return (
+        breast_side(turned) == 'right'
+        or _chest_wall_across(turned)
+        or turn.transposed
+        and _lies(turned)
+        or view == 'MLO'
+        and seems_upside_down(turned)
+    )
 
 
 def seems_turned(mask: np.ndarray) -> bool:
@@ -125,7 +138,8 @@ def seems_turned(mask: np.ndarray) -> bool:
     """
     # an MLO ends straight at two edges, and its shape tells
     return _chest_wall_across(mask) or (
-        _lies(mask) and max(straight_ends(mask)[2:]) > _LEAST_EDGE)
+        _lies(mask) and max(straight_ends(mask)[2:]) > _LEAST_EDGE
+    )
 
 
 def seems_upside_down(mask: np.ndarray) -> bool:
@@ -149,7 +163,7 @@ def _lies(mask: np.ndarray) -> bool:
     return right - left > 1.1 * (bottom - top)
 
 
-def straight_ends(mask: np.ndarray) -> Tuple[float, float, float, float]:
+def straight_ends(mask: np.ndarray) -> tuple[float, float, float, float]:
     """Return how much of its left, right, top and bottom end a breast fills.
 
     A breast ends straight where the film or the detector cuts it, wherever that lies in
@@ -159,5 +173,6 @@ def straight_ends(mask: np.ndarray) -> Tuple[float, float, float, float]:
     mask = mask[top:bottom, left:right]
     height, width = mask.shape
     x, y = max(1, width // 50), max(1, height // 50)
-    return tuple(float(part.mean()) for part in (
-        mask[:, :x], mask[:, -x:], mask[:y], mask[-y:]))
+    return tuple(
+        float(part.mean()) for part in (mask[:, :x], mask[:, -x:], mask[:y], mask[-y:])
+    )

@@ -1,4 +1,5 @@
 """Otsu's threshold."""
+
 import numpy as np
 
 _BINS = 256
@@ -26,5 +27,5 @@ def otsu_threshold(values: np.ndarray) -> np.floating:
     below, from_there = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
     low = np.cumsum(counts * centres) / below
     high = np.cumsum((counts * centres)[::-1])[::-1] / from_there
-    between = below[:-1] * from_there[1:] * (low[:-1] - high[1:])**2
+    between = below[:-1] * from_there[1:] * (low[:-1] - high[1:]) ** 2
     return centres[np.argmax(between)]

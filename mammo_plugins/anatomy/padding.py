@@ -4,8 +4,8 @@ A digital image's background is constant too. What tells padding from it is that
 lies between it and the breast: it ends straight, at something even that is darker than
 the breast and surrounds it.
 """
+
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -48,21 +48,27 @@ class Padding:
         background (float): Grey value of the film beside it.
         tolerance (float): What its own may vary by.
     """
+
     mask: np.ndarray
-    levels: Tuple[float, ...]
+    levels: tuple[float, ...]
     background: float
     tolerance: float
 
     def is_near(self, pixels: np.ndarray) -> np.ndarray:
         """Tell which pixels are padding or, beside dark one, its blurred edge."""
-        reaches = [max(self.tolerance, _NEAR * (self.background - level))
-                   for level in self.levels]
-        return np.logical_or.reduce([
-            np.abs(pixels - level) <= reach
-            for level, reach in zip(self.levels, reaches)])
+        reaches = [
+            max(self.tolerance, _NEAR * (self.background - level))
+            for level in self.levels
+        ]
+        return np.logical_or.reduce(
+            [
+                np.abs(pixels - level) <= reach
+                for level, reach in zip(self.levels, reaches)
+            ]
+        )
 
 
-def find_padding(image: np.ndarray) -> Optional[Padding]:
+def find_padding(image: np.ndarray) -> Padding | None:
     """Find constants that are not the background of the breast.
 
     A grey value is padding where it covers strips, corners or spots that end
@@ -80,7 +86,7 @@ def find_padding(image: np.ndarray) -> Optional[Padding]:
         return None
     image = image.copy()
     hidden = np.zeros(image.shape, bool)
-    levels: List[float] = []
+    levels: list[float] = []
     background = None
     for _ in range(_LEVELS):
         for level in _common_levels(image, hidden, span):
@@ -97,7 +103,7 @@ def find_padding(image: np.ndarray) -> Optional[Padding]:
     return Padding(hidden, tuple(levels), background, _TOLERANCE * span)
 
 
-def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
+def inside_thin_frame(pixels: np.ndarray) -> tuple[slice, slice]:
     """Find what a thin frame of the darkest grey value surrounds.
 
     Args:
@@ -115,7 +121,7 @@ def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
         widths = []
         for side in (lines, lines[::-1]):
             # as percentiles would tell, which take longer
-            bright = (side[:deepest + 1] > high).mean(axis=1)
+            bright = (side[: deepest + 1] > high).mean(axis=1)
             width = int(np.argmax(bright > 1 - _DARK[1]))
             # beyond a frame lies film, not more of a digital background
             widths.append(width if bright[width] > 1 - _DARK[0] else 0)
@@ -125,18 +131,21 @@ def inside_thin_frame(pixels: np.ndarray) -> Tuple[slice, slice]:
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
     """Return a mask with all that lies within so many pixels of it."""
-    kernel = np.ones((2 * pixels + 1, ) * 2, np.uint8)
+    kernel = np.ones((2 * pixels + 1,) * 2, np.uint8)
     return cv2.dilate(mask.astype(np.uint8), kernel) > 0
 
 
 def opened(mask: np.ndarray) -> np.ndarray:
     """Return a mask without what is thinner than three pixels."""
-    return cv2.morphologyEx(
-        mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return (
+        cv2.morphologyEx(
+            mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+        )
+        > 0
+    )
 
 
-def _common_levels(image: np.ndarray, hidden: np.ndarray,
-                   span: float) -> List[float]:
+def _common_levels(image: np.ndarray, hidden: np.ndarray, span: float) -> list[float]:
     """Return grey values of flat areas, those at the image's edges first."""
     kernel = np.ones((3, 3), np.uint8)
     flat = cv2.dilate(image, kernel) - cv2.erode(image, kernel) <= _TOLERANCE * span
@@ -156,8 +165,9 @@ def _common_levels(image: np.ndarray, hidden: np.ndarray,
     return [float(np.median(image[flat][bins == k])) for k in common]
 
 
-def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
-                span: float) -> Optional[Tuple[np.ndarray, float]]:
+def _padding_of(
+    image: np.ndarray, level: float, hidden: np.ndarray, span: float
+) -> tuple[np.ndarray, float] | None:
     """Return what of one grey value is padding, and the film's grey value."""
     # in between there is breast of the same grey value
     extreme = min(level - image.min(), image.max() - level) <= _TOLERANCE * span
@@ -191,7 +201,7 @@ def _padding_of(image: np.ndarray, level: float, hidden: np.ndarray,
     return padding, background
 
 
-def _film_beside(image: np.ndarray, gap: np.ndarray) -> Optional[np.ndarray]:
+def _film_beside(image: np.ndarray, gap: np.ndarray) -> np.ndarray | None:
     """Find film without breast, if it is even and surrounds the breast.
 
     Args:
@@ -220,9 +230,11 @@ def _film_beside(image: np.ndarray, gap: np.ndarray) -> Optional[np.ndarray]:
             return None
         breast = parts == 1 + np.bincount(parts.ravel())[1:].argmax()
         low, middle, high = np.percentile(image[film], [10, 50, 90])
-        if (breast.sum() >= _BREAST * image.size
-                and high - low <= even * (np.median(image[breast]) - middle)
-                and _surrounds(film, breast, gap)):
+        if (
+            breast.sum() >= _BREAST * image.size
+            and high - low <= even * (np.median(image[breast]) - middle)
+            and _surrounds(film, breast, gap)
+        ):
             return film
     return None
 
@@ -231,15 +243,17 @@ def _surrounds(film: np.ndarray, breast: np.ndarray, gap: np.ndarray) -> bool:
     """Tell whether film lies around the breast, rather than a gap."""
     # behind the faint rim, which is as dark as film
     distance = cv2.distanceTransform(
-        (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    reach = max(3., _RIM * len(film))
+        (~breast).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
+    )
+    reach = max(3.0, _RIM * len(film))
     outline = (distance > reach - 1) & (distance <= reach + 1)
     in_film, in_gap = (outline & film).sum(), (outline & gap).sum()
     return in_film > 0 and in_film >= _SKIN * (in_film + in_gap)
 
 
-def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
-                     near_film: np.ndarray, sure: bool) -> bool:
+def _ends_as_padding(
+    component: np.ndarray, outside: np.ndarray, near_film: np.ndarray, sure: bool
+) -> bool:
     """Tell whether a constant area ends as padding does.
 
     Args:
@@ -256,13 +270,16 @@ def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
     if not (component & outside).any() and component.mean() < _COVERED:
         return in_film >= _SURROUNDED
     contours, _ = cv2.findContours(
-        component.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        component.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
+    )
     may_touch_breast = sure or in_film >= _BESIDE
     if may_touch_breast and _is_simple(component, np.concatenate(contours)):
         return True
-    total = straight = upright = 0.
+    total = straight = upright = 0.0
     for contour in contours:
-        corners = cv2.approxPolyDP(contour, max(1., _BEND * len(component)), True)[:, 0]
+        corners = cv2.approxPolyDP(contour, max(1.0, _BEND * len(component)), True)[
+            :, 0
+        ]
         for start, end in zip(corners, np.roll(corners, -1, axis=0)):
             extent = np.abs(end - start)
             along = np.linspace(0, 1, 2 + extent.max())[:, None]
@@ -278,7 +295,7 @@ def _ends_as_padding(component: np.ndarray, outside: np.ndarray,
         # it runs along a whole side of the film, which no even part of a breast does
         strip = component | outside
         across = np.concatenate([strip.all(axis=0)[1:-1], strip.all(axis=1)[1:-1]])
-        share = upright if across.any() else 0.
+        share = upright if across.any() else 0.0
     return total > 0 and share >= _STRAIGHT * total
 
 

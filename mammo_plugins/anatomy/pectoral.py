@@ -1,6 +1,6 @@
 """The edge of the pectoral muscle in an MLO view."""
+
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -33,6 +33,7 @@ class PectoralEdge:
         confidence (float): From 0 to 1; how much of the edge is one, and how much
             brighter the muscle is.
     """
+
     points: np.ndarray
     confidence: float
 
@@ -52,8 +53,9 @@ class PectoralEdge:
         return (np.asarray(points, float) - middle) @ normal
 
 
-def pectoral_edge(pixels: np.ndarray,
-                  mask: Optional[np.ndarray] = None) -> Optional[PectoralEdge]:
+def pectoral_edge(
+    pixels: np.ndarray, mask: np.ndarray | None = None
+) -> PectoralEdge | None:
     """Find the edge of the pectoral muscle in an MLO view.
 
     Of all straight lines that cut off the corner between the upper image border
@@ -73,8 +75,9 @@ def pectoral_edge(pixels: np.ndarray,
     if mask is None:
         mask = breast_mask(small)
     else:
-        mask = cv2.resize(mask.astype(np.uint8), small.shape[::-1],
-                          interpolation=cv2.INTER_NEAREST).astype(bool)
+        mask = cv2.resize(
+            mask.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST
+        ).astype(bool)
     rows = np.flatnonzero(mask.any(axis=1))
     if len(rows) < _SAMPLES:
         return None
@@ -83,9 +86,10 @@ def pectoral_edge(pixels: np.ndarray,
     spread = levels[mask].std()
     if spread == 0:
         return None
-    levels = cv2.GaussianBlur(levels / spread, (0, 0), max(1., _BLUR * height))
+    levels = cv2.GaussianBlur(levels / spread, (0, 0), max(1.0, _BLUR * height))
     inner = ndimage.binary_erosion(
-        mask, iterations=max(1, round(_SKIN * height)), border_value=1)
+        mask, iterations=max(1, round(_SKIN * height)), border_value=1
+    )
     fall = _Fall(levels, inner)
     start, end = _best_line(fall, mask, rows[0], rows[-1])
     if start is None:
@@ -116,8 +120,14 @@ class _Fall:
         height, width = self._slopes[0].shape
         seen = (x >= 0) & (y >= 0) & (x < width) & (y < height)
         at = y.clip(0, height - 1), x.clip(0, width - 1)
-        return np.where(seen, -(self._slopes[0][at] * normal[..., 0]
-                                + self._slopes[1][at] * normal[..., 1]), 0)
+        return np.where(
+            seen,
+            -(
+                self._slopes[0][at] * normal[..., 0]
+                + self._slopes[1][at] * normal[..., 1]
+            ),
+            0,
+        )
 
 
 def _normal(start: np.ndarray, end: np.ndarray) -> np.ndarray:
@@ -127,12 +137,13 @@ def _normal(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return normal / np.linalg.norm(normal, axis=-1, keepdims=True)
 
 
-def _best_line(fall: _Fall, mask: np.ndarray, first: int, last: int
-               ) -> Tuple[Optional[np.ndarray], Optional[np.ndarray]]:
+def _best_line(
+    fall: _Fall, mask: np.ndarray, first: int, last: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the ends (x, y) of the line that the levels fall across most."""
     height = last - first + 1
     margin = first + max(1, height // 50)
-    depth = mask[margin:margin + height // 10].sum(axis=1).max()
+    depth = mask[margin : margin + height // 10].sum(axis=1).max()
     tops = np.linspace(*_TOPS, _CANDIDATES) * depth
     bottoms = first + np.linspace(*_BOTTOMS, _CANDIDATES) * height
     x, y = (part.ravel() for part in np.meshgrid(tops, bottoms))
@@ -145,16 +156,16 @@ def _best_line(fall: _Fall, mask: np.ndarray, first: int, last: int
     end = np.stack([np.zeros_like(y), y], -1)
     share = (np.arange(_SAMPLES) + 0.5)[:, None, None] / _SAMPLES
     # steady beats steep: one strong step is not to make up for gaps
-    response = np.tanh(
-        fall.across(start + share * (end - start), _normal(start, end)))
+    response = np.tanh(fall.across(start + share * (end - start), _normal(start, end)))
     # a long edge is a muscle's, a short one anything's
     score = response.mean(axis=0) * np.sqrt(np.hypot(*(end - start).T))
     best = int(score.argmax())
     return start[best], end[best]
 
 
-def _bend(fall: _Fall, start: np.ndarray, end: np.ndarray,
-          height: int) -> Tuple[np.ndarray, np.ndarray]:
+def _bend(
+    fall: _Fall, start: np.ndarray, end: np.ndarray, height: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Move samples of a line across it to the steepest fall, smoothly.
 
     Returns:
@@ -180,8 +191,13 @@ def _bend(fall: _Fall, start: np.ndarray, end: np.ndarray,
     return smooth, slope[at]
 
 
-def _confidence(levels: np.ndarray, inside: np.ndarray, points: np.ndarray,
-                response: np.ndarray, height: int) -> float:
+def _confidence(
+    levels: np.ndarray,
+    inside: np.ndarray,
+    points: np.ndarray,
+    response: np.ndarray,
+    height: int,
+) -> float:
     """Judge an edge by how much of it is seen, and by the muscle's brightness."""
     normal = _normal(points[0], points[-1])
     bands = []
@@ -193,10 +209,12 @@ def _confidence(levels: np.ndarray, inside: np.ndarray, points: np.ndarray,
     difference = bands[0] - bands[1]
     known = np.isfinite(difference)
     if known.mean() < 0.4:
-        return 0.
+        return 0.0
     brighter = (difference[known] > 0).mean()
     contrast = np.median(difference[known])
     seen = (response > 0.2).mean()
     return float(
-        np.clip(2 * brighter - 1, 0, 1) * np.clip(seen / 0.7, 0, 1)
-        * np.clip(contrast / (2 * _LEAST_CONTRAST), 0, 1))
+        np.clip(2 * brighter - 1, 0, 1)
+        * np.clip(seen / 0.7, 0, 1)
+        * np.clip(contrast / (2 * _LEAST_CONTRAST), 0, 1)
+    )

@@ -1,10 +1,10 @@
 """Ablations: variants of a system, trained and tested on phantom exams."""
+
 import hashlib
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 
 from mmengine.config import Config
 from tqdm import tqdm
@@ -28,11 +28,12 @@ class Run:
         folder (Path): Where it works.
         needs (tuple[str]): Rows of the same seed that have to be there first.
     """
+
     row: str
     seed: int
     settings: Config
     folder: Path
-    needs: Tuple[str, ...]
+    needs: tuple[str, ...]
 
     @property
     def result(self) -> Path:
@@ -45,13 +46,14 @@ def data_root(cfg: Config, seed: int) -> Path:
     return Path(cfg.work_dir) / f'seed_{seed}' / 'data'
 
 
-def plan(cfg: Config, seeds: List[int], rows: Optional[List[str]]) -> List[Run]:
+def plan(cfg: Config, seeds: list[int], rows: list[str] | None) -> list[Run]:
     """Return the runs, needed ones before those that need them."""
     unknown = sorted(set(rows or ()) - set(cfg.rows))
     if unknown:
-        raise ConfigError(f'--rows {unknown[0]}: no such row; there are '
-                          f'{", ".join(cfg.rows)}')
-    chosen: List[str] = []
+        raise ConfigError(
+            f'--rows {unknown[0]}: no such row; there are {", ".join(cfg.rows)}'
+        )
+    chosen: list[str] = []
 
     def choose(row: str) -> None:
         for needed in cfg.rows[row].get('needs', ()):
@@ -62,24 +64,39 @@ def plan(cfg: Config, seeds: List[int], rows: Optional[List[str]]) -> List[Run]:
     for row in rows or cfg.rows:
         choose(row)
     return [
-        Run(row, seed, cfg.rows[row],
+        Run(
+            row,
+            seed,
+            cfg.rows[row],
             Path(cfg.work_dir) / f'seed_{seed}' / row,
-            tuple(cfg.rows[row].get('needs', ())))
-        for seed in seeds for row in chosen
+            tuple(cfg.rows[row].get('needs', ())),
+        )
+        for seed in seeds
+        for row in chosen
     ]
 
 
 def make_data(cfg: Config, seed: int, jobs: int, tools: ToolRunner) -> None:
     """Make a seed's phantom exams; the converter leaves finished ones alone."""
     root = data_root(cfg, seed)
-    tools.call(['tools/dataset_converters/phantom.py', '--seed', str(seed), '--out',
-                str(root), '--workers', str(jobs), *phantom_words(cfg)],
-               root.parent / 'data.log')
+    tools.call(
+        [
+            'tools/dataset_converters/phantom.py',
+            '--seed',
+            str(seed),
+            '--out',
+            str(root),
+            '--workers',
+            str(jobs),
+            *phantom_words(cfg),
+        ],
+        root.parent / 'data.log',
+    )
 
 
-def phantom_words(cfg: Config) -> List[str]:
+def phantom_words(cfg: Config) -> list[str]:
     """Return the words that say what the phantom exams are."""
-    words: List[str] = []
+    words: list[str] = []
     for name, value in cfg.phantom.items():
         words.append(f'--{name.replace("_", "-")}')
         if value is True:  # a flag
@@ -89,15 +106,17 @@ def phantom_words(cfg: Config) -> List[str]:
     return words
 
 
-def options_of(run: Run, cfg: Config) -> List[str]:
+def options_of(run: Run, cfg: Config) -> list[str]:
     """Return the ``--cfg-options`` of a run: its data, seed and own settings."""
     root = str(data_root(cfg, run.seed))
     merged = Config.fromfile(ROOT / run.settings.config)
     options = {
-        f'{field}.data_root': root for part in ('train', 'val', 'test')
+        f'{field}.data_root': root
+        for part in ('train', 'val', 'test')
         if merged.get(f'{part}_dataloader')  # a generator is not tested
         for field, _ in innermost_datasets(
-            f'{part}_dataloader.dataset', merged[f'{part}_dataloader'].dataset)
+            f'{part}_dataloader.dataset', merged[f'{part}_dataloader'].dataset
+        )
     }
     options['randomness.seed'] = run.seed
     for key, value in run.settings.get('options', {}).items():
@@ -110,27 +129,34 @@ def _filled(text: str, run: Run, cfg: Config) -> str:
     return text.format(seed=run.seed, folder=f'{cfg.work_dir}/seed_{run.seed}')
 
 
-def command_of(run: Run, cfg: Config) -> List[str]:
+def command_of(run: Run, cfg: Config) -> list[str]:
     """Return the words of a row's command; '{options}' stands for its options."""
-    words: List[str] = []
+    words: list[str] = []
     for word in run.settings.command:
-        words += options_of(run, cfg) if word == '{options}' else [
-            _filled(word, run, cfg)]
+        words += (
+            options_of(run, cfg) if word == '{options}' else [_filled(word, run, cfg)]
+        )
     return words
 
 
 def settings_of(run: Run, cfg: Config) -> dict:
     """Return what a result depends on beside the seed; of the code the version."""
-    facts = {key: run.settings[key] for key in ('config', 'command')
-             if key in run.settings}
+    facts = {
+        key: run.settings[key] for key in ('config', 'command') if key in run.settings
+    }
     if 'config' in run.settings:
         merged = Config.fromfile(ROOT / run.settings.config).pretty_text
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     return dict(
-        facts, options=run.settings.get('options', {}), phantom=cfg.phantom,
+        facts,
+        options=run.settings.get('options', {}),
+        phantom=cfg.phantom,
         version=version.__version__,
-        needs={row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
-               for row in cfg.rows[run.row].get('needs', ())})
+        needs={
+            row: settings_of(replace(run, row=row, settings=cfg.rows[row]), cfg)
+            for row in cfg.rows[run.row].get('needs', ())
+        },
+    )
 
 
 def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
@@ -138,20 +164,33 @@ def execute(run: Run, cfg: Config, tools: ToolRunner) -> None:
     log, start = run.folder / 'ablate.log', time.time()
     if 'command' in run.settings:
         tools.call(command_of(run, cfg), log)
-        write_json(run.result, dict(row=run.row, seed=run.seed, summaries={},
-                                    minutes=(time.time() - start) / 60))
+        write_json(
+            run.result,
+            dict(
+                row=run.row,
+                seed=run.seed,
+                summaries={},
+                minutes=(time.time() - start) / 60,
+            ),
+        )
         return
     tools.train_and_test(run.settings.config, run.folder, options_of(run, cfg), log)
     summaries = {
         path.stem: read_json(path)
         for path in sorted((run.folder / 'test').glob('*.json'))
     }
-    write_json(run.result, dict(
-        row=run.row, seed=run.seed,
-        minutes=(time.time() - start) / 60, summaries=summaries))
+    write_json(
+        run.result,
+        dict(
+            row=run.row,
+            seed=run.seed,
+            minutes=(time.time() - start) / 60,
+            summaries=summaries,
+        ),
+    )
 
 
-def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
+def train_all(runs: list[Run], cfg: Config, jobs: int) -> None:
     """Run what is not done, needed rows first, with an estimate of the end."""
     for run in runs:
         check_settings(run.folder, settings_of(run, cfg), 'delete it to run it anew')
@@ -159,13 +198,13 @@ def train_all(runs: List[Run], cfg: Config, jobs: int) -> None:
     for seed in dict.fromkeys(run.seed for run in waiting):
         make_data(cfg, seed, jobs, ToolRunner(ROOT))
     tools = ToolRunner(ROOT, threads=1 if jobs > 1 else None)
-    running: Dict = {}
-    bar = tqdm(total=len(runs), initial=len(runs) - len(waiting), desc='rows',
-               unit='row')
+    running: dict = {}
+    bar = tqdm(
+        total=len(runs), initial=len(runs) - len(waiting), desc='rows', unit='row'
+    )
     with ThreadPoolExecutor(jobs) as pool, bar:
         while waiting or running:
-            open_rows = {(run.row, run.seed)
-                         for run in [*waiting, *running.values()]}
+            open_rows = {(run.row, run.seed) for run in [*waiting, *running.values()]}
             for run in list(waiting):
                 blocked = any((n, run.seed) in open_rows for n in run.needs)
                 if len(running) < jobs and not blocked:

@@ -1,14 +1,16 @@
 """The tables and figures of an ablation, in its document."""
+
 import os
 from pathlib import Path
-from typing import List, Optional, Tuple
 
 from mmengine.config import Config
 
-from mammo_plugins.evaluation.functional.comparison import (format_estimate,
-                                                            mean_over_seeds,
-                                                            paired_difference,
-                                                            read_draws)
+from mammo_plugins.evaluation.functional.comparison import (
+    format_estimate,
+    mean_over_seeds,
+    paired_difference,
+    read_draws,
+)
 from mammo_plugins.io import atomic_path, read_json
 from mammo_plugins.visualization import plot_curves
 
@@ -19,7 +21,7 @@ from .experiments import ROOT
 BEGIN, END = '<!-- tables: begin -->', '<!-- tables: end -->'
 
 
-def results(cfg: Config, row: str, seeds: List[int]) -> Optional[List[dict]]:
+def results(cfg: Config, row: str, seeds: list[int]) -> list[dict] | None:
     """Return a row's summaries by name for each seed, ``None`` if one is missing."""
     found = []
     for seed in seeds:
@@ -30,64 +32,91 @@ def results(cfg: Config, row: str, seeds: List[int]) -> Optional[List[dict]]:
     return found
 
 
-def draws_of(found: Optional[List[dict]], column: str):
+def draws_of(found: list[dict] | None, column: str):
     """Return values and draws of 'summary/figure' by seed, ``None`` if not there."""
     name, figure = column.split('/')
     if found is None or any(name not in summaries for summaries in found):
         return None
-    return tuple(zip(*(read_draws(summaries[name], [figure])
-                       for summaries in found)))
+    return tuple(zip(*(read_draws(summaries[name], [figure]) for summaries in found)))
 
 
-def table(cfg: Config, spec: Config, seeds: List[int]) -> List[str]:
+def table(cfg: Config, spec: Config, seeds: list[int]) -> list[str]:
     """Return the lines of one table."""
     found = {row: results(cfg, row, seeds) for row in spec.rows}
     for column in spec.columns.values():
         ran = [f for f in found.values() if f is not None]
         if ran and all(draws_of(f, column) is None for f in ran):
-            raise ConfigError(f'table "{spec.title}", column {column}: the test of no '
-                              "row's config writes it")
+            raise ConfigError(
+                f'table "{spec.title}", column {column}: the test of no '
+                "row's config writes it"
+            )
     compared = spec.get('compared', list(spec.columns)[:1])
     digits = spec.get('digits', 2)
-    stated = [title for i, title in enumerate(spec.columns)
-              if any(paper and len(paper) > i and paper[i] != '–'
-                     for paper in spec.rows.values())]
-    header = ['system', *spec.columns, *(f'paper, {title}' for title in stated),
-              *(f'difference, {title}' for title in compared)]
-    lines = [f'### {spec.title}', '', f'| {" | ".join(header)} |',
-             '|' + '---|' * len(header)]
+    stated = [
+        title
+        for i, title in enumerate(spec.columns)
+        if any(
+            paper and len(paper) > i and paper[i] != '–' for paper in spec.rows.values()
+        )
+    ]
+    header = [
+        'system',
+        *spec.columns,
+        *(f'paper, {title}' for title in stated),
+        *(f'difference, {title}' for title in compared),
+    ]
+    lines = [
+        f'### {spec.title}',
+        '',
+        f'| {" | ".join(header)} |',
+        '|' + '---|' * len(header),
+    ]
     for row, paper in spec.rows.items():
         paper = dict(zip(spec.columns, paper or ()))
         cells = [cfg.rows[row].title]
-        cells += [_figure(found[row], column, digits)
-                  for column in spec.columns.values()]
+        cells += [
+            _figure(found[row], column, digits) for column in spec.columns.values()
+        ]
         cells += [str(paper.get(title, '–')) for title in stated]
-        cells += ['reference' if row == spec.reference else _difference(
-            found[row], found[spec.reference], spec.columns[title], digits)
-            for title in compared]
+        cells += [
+            'reference'
+            if row == spec.reference
+            else _difference(
+                found[row], found[spec.reference], spec.columns[title], digits
+            )
+            for title in compared
+        ]
         lines.append(f'| {" | ".join(cells)} |')
-    return lines + ['', f'Differences are to "{cfg.rows[spec.reference].title}", on '
-                    'the same patients.', '']
+    return lines + [
+        '',
+        f'Differences are to "{cfg.rows[spec.reference].title}", on the same patients.',
+        '',
+    ]
 
 
-def _figure(found: Optional[List[dict]], column: str, digits: int) -> str:
+def _figure(found: list[dict] | None, column: str, digits: int) -> str:
     if found is None:
         return 'not run'
     draws = draws_of(found, column)
-    return '–' if draws is None else format_estimate(
-        mean_over_seeds(*draws), 0, digits=digits)
+    return (
+        '–'
+        if draws is None
+        else format_estimate(mean_over_seeds(*draws), 0, digits=digits)
+    )
 
 
-def _difference(found: Optional[List[dict]], reference: Optional[List[dict]],
-                column: str, digits: int) -> str:
+def _difference(
+    found: list[dict] | None, reference: list[dict] | None, column: str, digits: int
+) -> str:
     ours, theirs = draws_of(found, column), draws_of(reference, column)
     if ours is None or theirs is None:
         return ''
-    return format_estimate(paired_difference(*ours, *theirs), 0, signed=True,
-                           digits=digits)
+    return format_estimate(
+        paired_difference(*ours, *theirs), 0, signed=True, digits=digits
+    )
 
 
-def plot(cfg: Config, spec: Config, seeds: List[int], page: Path) -> List[str]:
+def plot(cfg: Config, spec: Config, seeds: list[int], page: Path) -> list[str]:
     """Draw the curves of one figure; return the lines that show it on a page."""
     curves = {}
     for title, rows in spec.curves.items():
@@ -95,31 +124,40 @@ def plot(cfg: Config, spec: Config, seeds: List[int], page: Path) -> List[str]:
         if None in draws:
             return [f'({spec.title}: not run)', '']
         curves[title] = [mean_over_seeds(*draw) for draw in draws]
-    out = (ROOT / spec.out if page == ROOT / cfg.document
-           else page.with_name(Path(spec.out).name))
+    out = (
+        ROOT / spec.out
+        if page == ROOT / cfg.document
+        else page.with_name(Path(spec.out).name)
+    )
     plot_curves(spec.x, curves, out, spec.x_title, spec.y_title)
     shown = os.path.relpath(out, page.parent)
     return [f'![{spec.title}]({shown})', '', f'*{spec.title}*', '']
 
 
-def minutes_of(runs: List[Run]) -> float:
+def minutes_of(runs: list[Run]) -> float:
     """Return the minutes that the finished runs took, added up."""
-    return sum(read_json(run.result)['minutes']
-               for run in runs if run.result.is_file())
+    return sum(read_json(run.result)['minutes'] for run in runs if run.result.is_file())
 
 
-def read_document(cfg: Config) -> Tuple[str, str]:
+def read_document(cfg: Config) -> tuple[str, str]:
     """Return what is before and after the tables of the document."""
     path = ROOT / cfg.document
     text = path.read_text(encoding='utf-8') if path.is_file() else ''
     if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ConfigError(f'{cfg.document}: expected the marks {BEGIN} and {END} '
-                          'once each; the tables go between them')
+        raise ConfigError(
+            f'{cfg.document}: expected the marks {BEGIN} and {END} '
+            'once each; the tables go between them'
+        )
     return text.split(BEGIN)[0], text.split(END)[1]
 
 
-def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
-                 command: str, update_docs: bool = False) -> None:
+def write_tables(
+    cfg: Config,
+    runs: list[Run],
+    seeds: list[int],
+    command: str,
+    update_docs: bool = False,
+) -> None:
     """Write the tables to ``tables.md`` of the work dir, or into the document.
 
     Where a row of them is not there, the document keeps what it has.
@@ -134,10 +172,15 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
             where the config says. Defaults to False.
     """
     rows = {row for spec in cfg.tables for row in spec.rows}
-    rows |= {row for spec in cfg.get('plots', ()) for of in spec.curves.values()
-             for row in of}
-    missing = [row for row in cfg.rows
-               if row in rows and results(cfg, row, seeds) is None]
+    rows |= {
+        row
+        for spec in cfg.get('plots', ())
+        for of in spec.curves.values()
+        for row in of
+    }
+    missing = [
+        row for row in cfg.rows if row in rows and results(cfg, row, seeds) is None
+    ]
     update = update_docs and not missing
     if update:
         command += ' --update-docs'
@@ -146,12 +189,20 @@ def write_tables(cfg: Config, runs: List[Run], seeds: List[int],
     if there != list(cfg.rows):
         command += f' --rows {" ".join(there)}'
     lines = [
-        BEGIN, '', 'Made by', '', '```bash', command, '```', '',
+        BEGIN,
+        '',
+        'Made by',
+        '',
+        '```bash',
+        command,
+        '```',
+        '',
         f'Seeds {", ".join(map(str, seeds))}, each for the exams and for the '
         f'training; phantom exams with `{made}`. Means over the seeds, with 95% '
         'intervals from 1,000 bootstrap draws over patients. '
         f'{minutes_of(runs):.0f} minutes of training and testing in all (of the '
-        'last attempt, where a row was interrupted).', ''
+        'last attempt, where a row was interrupted).',
+        '',
     ]
     for spec in cfg.tables:
         lines += table(cfg, spec, seeds)

@@ -1,5 +1,6 @@
 """How a training makes use of a GPU: number format, kernels, memory."""
-from typing import Iterator, Optional
+
+from collections.abc import Iterator
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -13,7 +14,8 @@ PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
 _WRAPPERS = dict(
     bf16=dict(type='mammo.BFloat16OptimWrapper'),
     fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
-    fp32=dict(type='OptimWrapper'))
+    fp32=dict(type='OptimWrapper'),
+)
 # PyTorch's fused SGD fails where a weight gets its first gradient late
 _FUSED = ('Adam', 'AdamW')
 _OF_LOOPS = ('fused', 'foreach', 'differentiable')  # they exclude each other
@@ -25,13 +27,15 @@ def best_precision() -> str:
     bfloat16 has the range of float32 and needs no scaling of losses, but GPUs before
     Ampere only emulate it.
     """
-    fast = (torch.cuda.is_available()
-            and torch.cuda.is_bf16_supported(including_emulation=False))
+    fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(
+        including_emulation=False
+    )
     return 'bf16' if fast else 'fp32'
 
 
-def accelerate(cfg: Config, precision: Optional[str] = None,
-               compile: bool = False) -> None:
+def accelerate(
+    cfg: Config, precision: str | None = None, compile: bool = False
+) -> None:
     """Prepare a config for the machine that trains it.
 
     ``cfg.acceleration`` says how: ``precision``, and the arguments of
@@ -54,12 +58,16 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
         settings['compile'] = True
     precision = precision or settings.get('precision') or 'auto'
     if precision not in PRECISIONS:
-        raise ConfigError(f'acceleration.precision: {precision!r}; expected one of '
-                          f'{", ".join(PRECISIONS)}')
+        raise ConfigError(
+            f'acceleration.precision: {precision!r}; expected one of '
+            f'{", ".join(PRECISIONS)}'
+        )
     on_gpu = torch.cuda.is_available()
     if precision == 'fp16' and not on_gpu:
-        raise ConfigError('--precision fp16 (--amp): float16 needs a GPU and there is '
-                          'none here; train with --precision fp32 or bf16')
+        raise ConfigError(
+            '--precision fp16 (--amp): float16 needs a GPU and there is '
+            'none here; train with --precision fp32 or bf16'
+        )
     for wrapper in _optim_wrappers(cfg):
         wrapper.setdefault('type', 'OptimWrapper')
         kind = type_name(wrapper)
@@ -70,14 +78,18 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
         elif kind not in map(type_name, _WRAPPERS.values()):
             raise ConfigError(
                 f'optim_wrapper.type: {wrapper.type} has a number format of its own; '
-                f'expected OptimWrapper with --precision {precision}')
+                f'expected OptimWrapper with --precision {precision}'
+            )
         else:
             for key in ('loss_scale', 'dtype'):
                 wrapper.pop(key, None)
             wrapper.update(_WRAPPERS[precision])
         optimizer = wrapper.get('optimizer') or {}  # where each stage has its own
-        if (on_gpu and type_name(optimizer) in _FUSED
-                and not any(key in optimizer for key in _OF_LOOPS)):
+        if (
+            on_gpu
+            and type_name(optimizer) in _FUSED
+            and not any(key in optimizer for key in _OF_LOOPS)
+        ):
             optimizer.fused = True
     settings['precision'] = precision
     cfg.acceleration = settings
@@ -89,10 +101,14 @@ def accelerate(cfg: Config, precision: Optional[str] = None,
 def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:
     """Yield all optimisers' wrappers of a config, of stages and of parts too."""
     stages = cfg.train_cfg.get('stages') or {}
-    own = [stage.optim_wrapper for stage in stages.values()
-           if stage.get('optim_wrapper')]
+    own = [
+        stage.optim_wrapper for stage in stages.values() if stage.get('optim_wrapper')
+    ]
     for wrapper in filter(None, [cfg.get('optim_wrapper'), *own]):
         # several optimisers, each of a part of the model
-        parts = [part for part in wrapper.values()
-                 if isinstance(part, dict) and 'optimizer' in part]
+        parts = [
+            part
+            for part in wrapper.values()
+            if isinstance(part, dict) and 'optimizer' in part
+        ]
         yield from parts or [wrapper]

@@ -1,8 +1,9 @@
 """A data set of normal mammograms that lesions were blended into."""
+
 import copy
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -15,8 +16,7 @@ from mammo_plugins.anatomy import CanonicalFrame, mask_bbox
 from mammo_plugins.datasets import BlendingDataset
 from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.datasets.transforms import LoadMammogram, PasteLesion
-from mammo_plugins.datasets.transforms.paste_lesion import (box_as_resized,
-                                                            check_bank)
+from mammo_plugins.datasets.transforms.paste_lesion import box_as_resized, check_bank
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.registry import DATASETS, SCOPE, TRANSFORMS, type_name
 from mammo_plugins.structures import AnnotationError, mask_to_segmentation
@@ -33,9 +33,12 @@ _TRIES = 20  # views to try for one that has a place for a lesion
 
 def makes_blended_images(cfg: Config) -> bool:
     """Tell whether a config's training set is one to blend lesions into."""
-    return any(type_name(dataset) == 'BlendingDataset' for _, dataset in
-               innermost_datasets('train_dataloader.dataset',
-                                  cfg.train_dataloader.dataset))
+    return any(
+        type_name(dataset) == 'BlendingDataset'
+        for _, dataset in innermost_datasets(
+            'train_dataloader.dataset', cfg.train_dataloader.dataset
+        )
+    )
 
 
 def makes_whole_images(cfg: Config) -> bool:
@@ -43,7 +46,7 @@ def makes_whole_images(cfg: Config) -> bool:
     return type_name(cfg.model.generator) == 'NoiseGenerator'
 
 
-def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
+def loaded_normals(cfg: Config) -> tuple[BlendingDataset, LoadMammogram]:
     """Build the normal views that a config trains on, not packed.
 
     Args:
@@ -56,22 +59,27 @@ def loaded_normals(cfg: Config) -> Tuple[BlendingDataset, LoadMammogram]:
         ConfigError: If it is not, or pastes nothing.
     """
     (_, settings), *others = innermost_datasets(
-        'train_dataloader.dataset', cfg.train_dataloader.dataset)
+        'train_dataloader.dataset', cfg.train_dataloader.dataset
+    )
     if others or type_name(settings) != 'BlendingDataset':
-        raise ConfigError(f'{cfg.filename}: train_dataloader.dataset is no '
-                          'BlendingDataset')
+        raise ConfigError(
+            f'{cfg.filename}: train_dataloader.dataset is no BlendingDataset'
+        )
     pipeline = without_step(
-        without_step(settings.pipeline, 'PackBlendingInputs'), 'CropToLesion')
+        without_step(settings.pipeline, 'PackBlendingInputs'), 'CropToLesion'
+    )
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
         dataset = DATASETS.build(dict(settings, pipeline=pipeline))
         load = TRANSFORMS.build(next(loading_steps(pipeline)))
     if not any(isinstance(step, PasteLesion) for step in dataset.pipeline.transforms):
-        raise ConfigError(f'{cfg.filename}: train_dataloader.dataset.pipeline has no '
-                          'PasteLesion')
+        raise ConfigError(
+            f'{cfg.filename}: train_dataloader.dataset.pipeline has no PasteLesion'
+        )
     if len(dataset.metainfo['classes']) != 1:
         raise ConfigError(
             f'{cfg.filename}: train_dataloader.dataset.metainfo.classes: '
-            f"{dataset.metainfo['classes']}; expected one, that of the bank's lesions")
+            f"{dataset.metainfo['classes']}; expected one, that of the bank's lesions"
+        )
     return dataset, load
 
 
@@ -86,19 +94,30 @@ def blend_by(trained: TrainedModel) -> Blend:
     Returns:
         Callable: From a view of :meth:`PasteLesion.paste` to (H, W) pixels.
     """
-    (_, settings), = innermost_datasets(
-        'train_dataloader.dataset', trained.config.train_dataloader.dataset)
-    crop = next((TRANSFORMS.build(step) for step in steps_of(settings.pipeline)
-                 if type_name(step) == 'CropToLesion'), None)
+    ((_, settings),) = innermost_datasets(
+        'train_dataloader.dataset', trained.config.train_dataloader.dataset
+    )
+    crop = next(
+        (
+            TRANSFORMS.build(step)
+            for step in steps_of(settings.pipeline)
+            if type_name(step) == 'CropToLesion'
+        ),
+        None,
+    )
 
     @torch.no_grad()
     def blend(view: dict) -> np.ndarray:
         window = crop.window(view) if crop else (slice(None), slice(None))
         inputs = {
             name: torch.from_numpy(np.ascontiguousarray(view[key][window], np.float32))[
-                None, None].to(trained.device)
-            for name, key in (('normal', 'img'), ('pasted', 'pasted_img'),
-                              ('mask', 'paste_region'))
+                None, None
+            ].to(trained.device)
+            for name, key in (
+                ('normal', 'img'),
+                ('pasted', 'pasted_img'),
+                ('mask', 'paste_region'),
+            )
         }
         made = view['img'].copy()
         made[window] = trained.model(inputs, mode='predict')[0, 0].cpu().numpy()
@@ -123,8 +142,7 @@ def blend_by_mixed_gradients(view: dict) -> np.ndarray:
     Args:
         view (dict): Of :meth:`PasteLesion.paste`.
     """
-    return mixed_gradient_blend(
-        view['img'], view['pasted_img'], view['paste_region'])
+    return mixed_gradient_blend(view['img'], view['pasted_img'], view['paste_region'])
 
 
 class BlendedImages(SyntheticSet):
@@ -147,12 +165,16 @@ class BlendedImages(SyntheticSet):
             bank is of another part of the data set.
     """
 
-    def __init__(self, dataset: BlendingDataset, load: LoadMammogram,
-                 out: Union[str, Path, None] = None, seed: int = 0,
-                 made_with: Optional[Dict[str, Path]] = None) -> None:
+    def __init__(
+        self,
+        dataset: BlendingDataset,
+        load: LoadMammogram,
+        out: str | Path | None = None,
+        seed: int = 0,
+        made_with: dict[str, Path] | None = None,
+    ) -> None:
         steps = dataset.pipeline.transforms
-        place = next(k for k, step in enumerate(steps)
-                     if isinstance(step, PasteLesion))
+        place = next(k for k, step in enumerate(steps) if isinstance(step, PasteLesion))
         self._prepared, self.paste = Compose(steps[:place]), steps[place]
         made_with = dict(made_with or {})
         if self.paste.bank.path is not None:
@@ -163,10 +185,13 @@ class BlendedImages(SyntheticSet):
 
     def _check_bank(self) -> None:
         """Refuse lesions of the same data set that are not of this training part."""
-        check_bank_files('PasteLesion.bank', self.paste.bank,
-                         [(self.dataset.ann_file, self.original)])
+        check_bank_files(
+            'PasteLesion.bank',
+            self.paste.bank,
+            [(self.dataset.ann_file, self.original)],
+        )
 
-    def cases(self, count: int) -> Iterator[Tuple[Optional[dict], int]]:
+    def cases(self, count: int) -> Iterator[tuple[dict | None, int]]:
         """Yield views with a lesion pasted, and how many were tried for it.
 
         Normal views are taken in turn, in random order, so that none comes twice
@@ -177,14 +202,15 @@ class BlendedImages(SyntheticSet):
             count (int): How many.
         """
         rng = np.random.default_rng(self.seed)
-        queue: List[int] = []
+        queue: list[int] = []
         for _ in range(count):
             view, tried = None, 0
             while view is None and tried < _TRIES:
                 queue = queue or rng.permutation(len(self.dataset)).tolist()
                 tried += 1
-                view = self.paste.paste(self.normal(queue.pop()),
-                                        int(rng.integers(2**31)))
+                view = self.paste.paste(
+                    self.normal(queue.pop()), int(rng.integers(2**31))
+                )
             yield view, tried
 
     def normal(self, index: int) -> dict:
@@ -197,19 +223,21 @@ class BlendedImages(SyntheticSet):
         check_bank(self.paste, sample)
         return sample['views']['normal']
 
-    def real_lesions(self) -> Iterator[Tuple[dict, np.ndarray]]:
+    def real_lesions(self) -> Iterator[tuple[dict, np.ndarray]]:
         """Yield the views with lesions, resized alike, and the box of each lesion.
 
         Boxes (x1, y1, x2, y2) are in pixels of the view's ``img``.
         """
         for view in self.dataset.real:
-            view = self._prepared(dict(views=dict(real=copy.deepcopy(view))))[
-                'views']['real']
+            view = self._prepared(dict(views=dict(real=copy.deepcopy(view))))['views'][
+                'real'
+            ]
             for lesion in view['instances']:
                 yield view, box_as_resized(lesion['bbox'], view)
 
-    def panels(self, count: int,
-               blends: Dict[str, Tuple[Optional[PasteLesion], Blend]]) -> List[list]:
+    def panels(
+        self, count: int, blends: dict[str, tuple[PasteLesion | None, Blend]]
+    ) -> list[list]:
         """Show cases as in figure 5 of the paper, a row a view.
 
         Args:
@@ -252,11 +280,12 @@ class BlendedImages(SyntheticSet):
         Returns:
             Counter: 'images', and 'without a place', views that were tried in vain.
         """
-        images: List[dict] = []
-        annotations: List[dict] = []
+        images: list[dict] = []
+        annotations: list[dict] = []
         counts: Counter = Counter()
         for number, (view, tried) in enumerate(
-                tqdm(self.cases(count), total=count, desc='images', unit='image'), 1):
+            tqdm(self.cases(count), total=count, desc='images', unit='image'), 1
+        ):
             counts['views without a place'] += tried - (view is not None)
             if view is None:
                 continue
@@ -264,41 +293,61 @@ class BlendedImages(SyntheticSet):
             image, lesion = self._write_view(view, blend(view), method, exam)
             image['id'] = len(images) + 1
             images.append(image)
-            annotations += self.lesions(image, view['img_id'], [lesion],
-                                        len(annotations))
+            annotations += self.lesions(
+                image, view['img_id'], [lesion], len(annotations)
+            )
         if not images:
-            raise AnnotationError(f'{self.dataset.ann_file}: no lesion of the bank '
-                                  'found a place in a normal view')
+            raise AnnotationError(
+                f'{self.dataset.ann_file}: no lesion of the bank '
+                'found a place in a normal view'
+            )
         counts['images'] = len(images)
-        self.write_annotations(images, annotations,
-                               'Normal mammograms with a lesion blended in,')
+        self.write_annotations(
+            images, annotations, 'Normal mammograms with a lesion blended in,'
+        )
         return counts
 
-    def _write_view(self, view: dict, made: np.ndarray, method: str,
-                    exam: str) -> Tuple[dict, dict]:
+    def _write_view(
+        self, view: dict, made: np.ndarray, method: str, exam: str
+    ) -> tuple[dict, dict]:
         """Write the pixels; return the view's entry and its lesion."""
         record = self.records[view['img_id']]
         frame = CanonicalFrame.from_dict(view['canonical_frame'])
-        whole, _ = self._load.load(
-            view['img_path'], view['laterality'], view['view'])
+        whole, _ = self._load.load(view['img_path'], view['laterality'], view['view'])
         resized = np.divide(made.shape, whole.shape)[::-1]
-        if not np.allclose(view['homography_matrix'],
-                           np.diag([*resized, 1]) @ frame.matrix, rtol=1e-3):
+        if not np.allclose(
+            view['homography_matrix'], np.diag([*resized, 1]) @ frame.matrix, rtol=1e-3
+        ):
             raise ConfigError(
                 'train_dataloader.dataset.pipeline: changes the geometry of views '
-                'other than by resizing, which cannot be undone in their files')
-        change = cv2.resize(made - view['img'], whole.shape[::-1],
-                            interpolation=cv2.INTER_LINEAR)
+                'other than by resizing, which cannot be undone in their files'
+            )
+        change = cv2.resize(
+            made - view['img'], whole.shape[::-1], interpolation=cv2.INTER_LINEAR
+        )
         image = self.write_pixels(np.clip(whole + change, 0, 1), frame, record, exam)
         pathology = view['paste']['pathology']
         image.update(birads=None, pathology=pathology, abnormal=True)
         image['synthetic'] = dict(
-            view['paste'], **self.hashes, normal=record['file_name'], method=method,
-            bank=self.paste.bank.dataset)
-        lesion = cv2.resize(view['lesion_mask'].astype(np.float32), whole.shape[::-1],
-                            interpolation=cv2.INTER_LINEAR) >= 0.5
+            view['paste'],
+            **self.hashes,
+            normal=record['file_name'],
+            method=method,
+            bank=self.paste.bank.dataset,
+        )
+        lesion = (
+            cv2.resize(
+                view['lesion_mask'].astype(np.float32),
+                whole.shape[::-1],
+                interpolation=cv2.INTER_LINEAR,
+            )
+            >= 0.5
+        )
         mask = frame.image_to_source(lesion.astype(np.uint8))
         return image, dict(
-            name=self.dataset.metainfo['classes'][0], bbox=list(mask_bbox(mask > 0)),
-            birads=None, pathology=pathology,
-            segmentation=mask_to_segmentation(mask))
+            name=self.dataset.metainfo['classes'][0],
+            bbox=list(mask_bbox(mask > 0)),
+            birads=None,
+            pathology=pathology,
+            segmentation=mask_to_segmentation(mask),
+        )

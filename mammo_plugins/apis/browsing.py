@@ -1,6 +1,7 @@
 """What a data set hands to the network, as pictures."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Tuple, Union
 
 import numpy as np
 from mmengine.config import Config
@@ -30,25 +31,36 @@ def data_set_of(cfg: Config, part: str, stage: str = ''):
     """
     stages = [each.name for each in stages_of(cfg)]
     if stage and part != 'train':
-        raise ConfigError(f'--stage {stage}: stages have data of their own to train, '
-                          f'and one {part}_dataloader; leave --stage out')
+        raise ConfigError(
+            f'--stage {stage}: stages have data of their own to train, '
+            f'and one {part}_dataloader; leave --stage out'
+        )
     if stage not in ['', *stages]:
-        raise ConfigError(f'--stage {stage}: {cfg.filename} has ' + (
-            no_such_stage(stage, stages) if stages else
-            'no stages; leave --stage out'))
-    found = {field: loader for field, loader in dataloaders(cfg, [part])
-             if not field.endswith('detections.dataloader')
-             and (not stage or field == f'train_cfg.stages.{stage}.train_dataloader')}
+        raise ConfigError(
+            f'--stage {stage}: {cfg.filename} has '
+            + (
+                no_such_stage(stage, stages)
+                if stages
+                else 'no stages; leave --stage out'
+            )
+        )
+    found = {
+        field: loader
+        for field, loader in dataloaders(cfg, [part])
+        if not field.endswith('detections.dataloader')
+        and (not stage or field == f'train_cfg.stages.{stage}.train_dataloader')
+    }
     if not found:
         loaders = ', '.join(key for key in cfg if key.endswith('_dataloader'))
-        raise ConfigError(f'{cfg.filename}: no data loader for {part}; it has '
-                          f'{loaders or "none"}')
+        raise ConfigError(
+            f'{cfg.filename}: no data loader for {part}; it has {loaders or "none"}'
+        )
     loader = next(iter(found.values()))
     with DATASETS.switch_scope_and_registry(cfg.get('default_scope', SCOPE)):
         return DATASETS.build(loader.dataset)
 
 
-def views_of_packed(packed: dict) -> Iterator[Tuple[str, Tensor, object]]:
+def views_of_packed(packed: dict) -> Iterator[tuple[str, Tensor, object]]:
     """Yield (name, image, annotations) of what a pipeline packs.
 
     Args:
@@ -60,11 +72,14 @@ def views_of_packed(packed: dict) -> Iterator[Tuple[str, Tensor, object]]:
         return
     for name, image in inputs.items():
         if image is not None:  # a view that was not taken
-            yield name, image, (
-                sample.get(name) if isinstance(sample, MultiViewDataSample) else None)
+            yield (
+                name,
+                image,
+                (sample.get(name) if isinstance(sample, MultiViewDataSample) else None),
+            )
 
 
-def browse(dataset, number: int, out_dir: Union[str, Path]) -> int:
+def browse(dataset, number: int, out_dir: str | Path) -> int:
     """Write the first samples of a data set as the network gets them.
 
     Args:
@@ -80,15 +95,21 @@ def browse(dataset, number: int, out_dir: Union[str, Path]) -> int:
         ConfigError: If ``out_dir`` holds pictures of an earlier run.
     """
     out_dir = Path(out_dir)
-    if any(next(out_dir.glob(made), None) for made in (
-            f'{"[0-9]" * 5}*.png', 'samples.json')):
-        raise ConfigError(f'{out_dir}: holds pictures of an earlier run; choose another '
-                          'folder, or remove it first')
+    if any(
+        next(out_dir.glob(made), None)
+        for made in (f'{"[0-9]" * 5}*.png', 'samples.json')
+    ):
+        raise ConfigError(
+            f'{out_dir}: holds pictures of an earlier run; choose another '
+            'folder, or remove it first'
+        )
     listed = []
     for i in tqdm(range(min(number, len(dataset))), desc='samples', unit='sample'):
         for name, image, sample in views_of_packed(dataset[i]):
             file_name = f'{i:05d}{"_" if name else ""}{name.replace(" ", "_")}.png'
             write_input(np.asarray(image), sample, out_dir / file_name)
-            listed.append(dict(file=file_name, img_path=getattr(sample, 'img_path', None)))
+            listed.append(
+                dict(file=file_name, img_path=getattr(sample, 'img_path', None))
+            )
     write_json(out_dir / 'samples.json', listed)
     return len(listed)

@@ -1,4 +1,5 @@
 """How well heat maps of a grid could do at best."""
+
 import cv2
 import numpy as np
 import torch
@@ -20,8 +21,9 @@ def knowing_map(lesions: np.ndarray, grid: tuple) -> np.ndarray:
     Returns:
         np.ndarray: (H, W) in [0, 1].
     """
-    shares = cv2.resize(lesions.astype(np.float32), grid[::-1],
-                        interpolation=cv2.INTER_AREA)
+    shares = cv2.resize(
+        lesions.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA
+    )
     return cv2.resize(shares, lesions.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
@@ -34,7 +36,10 @@ def measure(dataset: ExamDataset, grid: tuple) -> dict:
         for view in views_of(sample):
             shape = tuple(view.img_shape[:2])
             masks = instance_masks(view.to_dict(), 'gt_instances', shape)
-            view.heat_map = torch.from_numpy(knowing_map(
-                masks.any(axis=0) if len(masks) else np.zeros(shape, bool), grid))
+            view.heat_map = torch.from_numpy(
+                knowing_map(
+                    masks.any(axis=0) if len(masks) else np.zeros(shape, bool), grid
+                )
+            )
         metric.process(None, [sample.to_dict()])
     return metric.evaluate(len(dataset))

@@ -1,11 +1,11 @@
 """How many samples and classes there are."""
+
 from collections import Counter
-from typing import Dict
 
 from mammo_plugins.datasets import ExamDataset
 
 
-def count(dataset: ExamDataset) -> Dict[str, int]:
+def count(dataset: ExamDataset) -> dict[str, int]:
     """Return numbers by name, of a data set that was built.
 
     Args:
@@ -16,17 +16,24 @@ def count(dataset: ExamDataset) -> Dict[str, int]:
         ``positive`` where there are classes; a number for each class of lesions.
     """
     samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-    views = {view['img_id']: view for sample in samples
-             for view in sample.get('views', dict(main=sample)).values()}
+    views = {
+        view['img_id']: view
+        for sample in samples
+        for view in sample.get('views', dict(main=sample)).values()
+    }
     numbers = dict(
         samples=len(samples),
         patients=len({sample['patient_id'] for sample in samples}),
-        images=len(views))
+        images=len(views),
+    )
     if any('gt_label' in sample for sample in samples):
         labels = Counter(sample.get('gt_label') for sample in samples)
         numbers.update(negative=labels[0], positive=labels[1])
-    lesions = Counter(instance['bbox_label'] for view in views.values()
-                      for instance in view.get('instances', ()))
+    lesions = Counter(
+        instance['bbox_label']
+        for view in views.values()
+        for instance in view.get('instances', ())
+    )
     for label, name in enumerate(dataset.metainfo['classes']):
         if lesions[label]:
             numbers[name] = lesions[label]

@@ -1,31 +1,33 @@
 """What is checked of a run's config before anything is built."""
+
 import os.path as osp
-import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.categories import REST
-from mammo_plugins.datasets.folds import FOLD_SETTINGS
 from mammo_plugins.datasets.pipeline import is_named, steps_of
 from mammo_plugins.engine.classes import classes_of
-from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
-                                               dataset_class, datasets, image_roots,
-                                               innermost_datasets)
-from mammo_plugins.engine.loops.staged_train_loop import (StagedTrainLoop,
-                                                          without_batch)
+from mammo_plugins.engine.data_configs import (
+    annotation_file,
+    dataloaders,
+    dataset_class,
+    datasets,
+    image_roots,
+    innermost_datasets,
+)
+from mammo_plugins.engine.loops.staged_train_loop import StagedTrainLoop, without_batch
 from mammo_plugins.engine.loops.stages import scheduler_cfgs, stages_of
 from mammo_plugins.registry import type_name
-from mammo_plugins.structures import is_fold, load_coco, names_of_fold
+from mammo_plugins.structures import load_coco
 
 from .config_loading import ConfigError
 
-# as converters lay folds out
-_NUMBERED = re.compile(r'(?:^|/)fold_(\d+)/')
 SYNTHESES = {'SynthesizeMalignancy', 'InsertLesions', 'PasteLesion'}
 
 
@@ -36,14 +38,19 @@ def check_complete(cfg: Config, part: str) -> None:
         cfg (Config): The run's config.
         part (str): 'train' or 'test', what it is to do.
     """
-    needed = ['model', f'{part}_dataloader', f'{part}_cfg',
-              'optim_wrapper' if part == 'train' else 'test_evaluator']
+    needed = [
+        'model',
+        f'{part}_dataloader',
+        f'{part}_cfg',
+        'optim_wrapper' if part == 'train' else 'test_evaluator',
+    ]
     missing = [key for key in needed if cfg.get(key) is None]
     if missing:
         raise ConfigError(
             f'{cfg.filename}: has no {", ".join(missing)}, without which there is '
             f'nothing to {part}; files in _base_ are parts of configs'
-            + ('; generators of images are not tested' if part == 'test' else ''))
+            + ('; generators of images are not tested' if part == 'test' else '')
+        )
     for each in ('train', 'val', 'test'):
         keys = [f'{each}_dataloader', f'{each}_cfg']
         keys.append('optim_wrapper' if each == 'train' else f'{each}_evaluator')
@@ -52,7 +59,8 @@ def check_complete(cfg: Config, part: str) -> None:
             lacking = [key for key in keys if key not in there]
             raise ConfigError(
                 f'{cfg.filename}: has {", ".join(there)}, but no '
-                f'{", ".join(lacking)}; set all of them, or all to None')
+                f'{", ".join(lacking)}; set all of them, or all to None'
+            )
 
 
 def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
@@ -66,25 +74,33 @@ def check_annotation_files(cfg: Config, parts: Sequence[str]) -> None:
         for _, dataset in datasets('dataset', loader.get('dataset') or {}):
             path = annotation_file(dataset)
             if path and not osp.isfile(path):
-                raise ConfigError(f'{path}: no such annotation file ({field}.dataset); '
-                                  + _cure_of_no_file(path))
+                raise ConfigError(
+                    f'{path}: no such annotation file ({field}.dataset); '
+                    + _cure_of_no_file(path)
+                )
             if type_name(dataset) == 'CocoDataset':
-                _check_coco_classes(f'{field}.dataset', dataset, path,
-                                    cfg.get('default_scope'))
+                _check_coco_classes(
+                    f'{field}.dataset', dataset, path, cfg.get('default_scope')
+                )
 
 
 def _cure_of_no_file(path: str) -> str:
     beside = sorted(each.name for each in Path(path).parent.glob('*.json'))
     if beside:
-        return (f'beside it are {", ".join(beside[:6])}. A part that got no patient is '
-                'not written: convert with other --ratios, or set ann_file there to one '
-                'of these')
-    return ('make it with one of tools/dataset_converters or as docs/how_to/own_data.md '
-            'says, or set data_root there')
+        return (
+            f'beside it are {", ".join(beside[:6])}. A part that got no patient is '
+            'not written: convert with other --ratios, or set ann_file there to one '
+            'of these'
+        )
+    return (
+        'make it with one of tools/dataset_converters or as docs/how_to/own_data.md '
+        'says, or set data_root there'
+    )
 
 
-def _check_coco_classes(field: str, dataset: dict, path: str,
-                        scope: Optional[str]) -> None:
+def _check_coco_classes(
+    field: str, dataset: dict, path: str, scope: str | None
+) -> None:
     """Raise if mmdet's data set would find no lesion of a class; ours does itself."""
     data = load_coco(path, image_roots(dataset))
     named = [category['name'] for category in data['categories']]
@@ -93,79 +109,8 @@ def _check_coco_classes(field: str, dataset: dict, path: str,
     if lacking:
         raise ConfigError(
             f'{path}: classes {lacking} of {field} are not in the file, which has '
-            f'{named}; set metainfo=dict(classes=...) there to names of the file')
-
-
-def check_folds(cfg: Config) -> None:
-    """Raise :class:`ConfigError` unless all parts of a run are of one fold.
-
-    Who is trained on in one fold is tested on in another.
-
-    Args:
-        cfg (Config): The run's config.
-    """
-    folds: Dict[str, Any] = {}
-    written: Dict[str, Any] = {}  # of files that name their fold by its number
-    parts = list(_data_sets(cfg))
-    for place, inherited, dataset in parts:
-        names = names_of_fold([dataset.get(key) for key in FOLD_SETTINGS])
-        fold = dataset.get('fold')
-        _refuse_stray(place, dataset)
-        if names and not is_fold(fold):
-            raise ConfigError(f'{place}.fold: {fold!r}; expected the number that stands '
-                              f'for {{fold}} in {names[0]}, from 1 on')
-        number = _NUMBERED.search(str(dataset.get('ann_file') or ''))
-        # stages have the data sets of the run, unless they set others
-        if names and folds.get(inherited) != fold:
-            folds[place] = fold
-        if number and written.get(inherited) != int(number[1]):
-            written[place] = int(number[1])
-    if len(set(folds.values())) > 1:
-        first = next(iter(folds.values()))
-        raise ConfigError(
-            ', '.join(f'{where}.fold is {fold}' for where, fold in folds.items())
-            + ': whom one fold trains on, another tests; set all to one number, '
-            '--cfg-options ' + ' '.join(f'{where}.fold={first}' for where in folds)
-            + f', or run tools/cross_validate.py CONFIG --folds {first}')
-    if len({*folds.values(), *written.values()}) > 1 and (
-            folds or _shared_patients(parts)):
-        raise ConfigError(', '.join(
-            [f'{where}.fold is {fold}' for where, fold in folds.items()]
-            + [f'{where}.ann_file is of fold {fold}' for where, fold in written.items()])
-            + ': whom one fold trains on, another tests; name files by '
-            'fold_{fold} and set fold of all data sets to one number')
-
-
-def _data_sets(cfg: Config) -> Iterator[Tuple[str, str, dict]]:
-    """Yield (place, place of what a stage takes over, config) of a run's data sets."""
-    for field, loader in [('train_dataloader', cfg.get('train_dataloader') or {}),
-                          *dataloaders(cfg, ('train', 'val', 'test'))]:
-        for where, dataset in innermost_datasets('dataset',
-                                                 loader.get('dataset') or {}):
-            yield (f'{field}.{where}', f'train_dataloader.{where}' if field.startswith(
-                'train_cfg.') else '', dataset)
-
-
-def _refuse_stray(place: str, dataset: dict) -> None:
-    """Raise for settings in which ``{fold}`` would stay as it is."""
-    for key, value in dataset.items():
-        names = names_of_fold(value) if key not in FOLD_SETTINGS else []
-        if names:
-            raise ConfigError(f'{place}.{key}: {names[0]}: {{fold}} stays as it is there; '
-                              f'its number is put into {", ".join(FOLD_SETTINGS)} alone')
-
-
-def _shared_patients(parts: Iterable[Tuple[str, str, dict]]) -> bool:
-    """Tell whether patients who are trained on are in files of other parts."""
-    trained: Set[str] = set()
-    others: Set[str] = set()
-    for place, _, dataset in parts:
-        path = annotation_file(dataset)
-        if osp.isfile(path):
-            images = load_coco(path, image_roots(dataset))['images']
-            (trained if place.startswith('train_') else others).update(
-                str(image.get('patient_id')) for image in images)
-    return bool(trained & others)
+            f'{named}; set metainfo=dict(classes=...) there to names of the file'
+        )
 
 
 def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
@@ -181,13 +126,20 @@ def check_no_synthesis(cfg: Config, parts: Sequence[str]) -> None:
             names = {type_name(step) for step in steps_of(inner.get('pipeline'))}
             made = sorted(names & SYNTHESES)
             if made:
-                raise ConfigError(f'{field}.pipeline: {made[0]} makes synthetic '
-                                  'images, which never enter validation or test')
+                raise ConfigError(
+                    f'{field}.pipeline: {made[0]} makes synthetic '
+                    'images, which never enter validation or test'
+                )
             owner = dataset_class(inner, cfg.get('default_scope'))
-            if isinstance(owner, type) and issubclass(owner, ExamDataset) and not (
-                    inner.get('test_mode')):
-                raise ConfigError(f'{field}.test_mode: missing; set it to True, with '
-                                  'which synthetic images are refused')
+            if (
+                isinstance(owner, type)
+                and issubclass(owner, ExamDataset)
+                and not (inner.get('test_mode'))
+            ):
+                raise ConfigError(
+                    f'{field}.test_mode: missing; set it to True, with '
+                    'which synthetic images are refused'
+                )
 
 
 def check_outlines(cfg: Config) -> None:
@@ -200,28 +152,40 @@ def check_outlines(cfg: Config) -> None:
     Args:
         cfg (Config): The config of a training.
     """
-    for field, dataset in innermost_datasets('train_dataloader.dataset',
-                                             cfg.train_dataloader.dataset):
+    for field, dataset in innermost_datasets(
+        'train_dataloader.dataset', cfg.train_dataloader.dataset
+    ):
         path = annotation_file(dataset)
         if not _loads_masks(dataset.get('pipeline')) or not osp.isfile(path):
             continue
         data = load_coco(path, image_roots(dataset))
         lists = [dataset.get(key) or () for key in ('other_classes', 'ignored_classes')]
         kept = classes_of(field, dataset, cfg.get('default_scope')) or ()
-        others = [category['id'] for category in data['categories']
-                  if category['name'] not in kept and (
-                      REST in lists or category['name'] in (*lists[0], *lists[1]))]
+        others = [
+            category['id']
+            for category in data['categories']
+            if category['name'] not in kept
+            and (REST in lists or category['name'] in (*lists[0], *lists[1]))
+        ]
         # what is no lesion, the data set itself refuses
-        lesions = [lesion for lesion in data.get('annotations') or ()
-                   if isinstance(lesion, dict) and not lesion.get('iscrowd')
-                   and lesion.get('category_id') not in others]
+        lesions = [
+            lesion
+            for lesion in data.get('annotations') or ()
+            if isinstance(lesion, dict)
+            and not lesion.get('iscrowd')
+            and lesion.get('category_id') not in others
+        ]
         lacking = sum(not lesion.get('segmentation') for lesion in lesions)
-        said = (f'{path}: {lacking} of {len(lesions)} lesions have no outline '
-                f'(segmentation), which {field}.pipeline loads by with_mask=True; such '
-                'lesions are ignored')
+        said = (
+            f'{path}: {lacking} of {len(lesions)} lesions have no outline '
+            f'(segmentation), which {field}.pipeline loads by with_mask=True; such '
+            'lesions are ignored'
+        )
         if lesions and lacking == len(lesions):
-            raise ConfigError(f'{said}. Annotate outlines, or train a detector of '
-                              'boxes, as those of configs/baselines')
+            raise ConfigError(
+                f'{said}. Annotate outlines, or train a detector of '
+                'boxes, as those of configs/baselines'
+            )
         if lacking:
             print(f'warning: {said}', file=sys.stderr)
 
@@ -234,31 +198,39 @@ def check_out_of_fold(cfg: Config) -> None:
     Args:
         cfg (Config): The config of a training.
     """
-    held: Dict[str, str] = {}
+    held: dict[str, str] = {}
     for number, fold in enumerate(cfg.model.get('out_of_fold') or ()):
         field = f'model.out_of_fold[{number}]'
         for key in ('checkpoint', 'ann_file'):
             if not osp.isfile(str(fold.get(key))):
                 raise ConfigError(f'{field}.{key}: {fold.get(key)}: no such file')
-        patients = {image.get('patient_id')
-                    for image in load_coco(fold['ann_file'])['images']}
+        patients = {
+            image.get('patient_id') for image in load_coco(fold['ann_file'])['images']
+        }
         twice = patients & held.keys()
         if twice:
-            raise ConfigError(f'{field}.ann_file: {fold["ann_file"]}: {len(twice)} of '
-                              f'its patients are held out by {held[twice.pop()]}, too')
+            raise ConfigError(
+                f'{field}.ann_file: {fold["ann_file"]}: {len(twice)} of '
+                f'its patients are held out by {held[twice.pop()]}, too'
+            )
         held.update(dict.fromkeys(patients, fold['ann_file']))
     if not held:
         return
-    for field, dataset in innermost_datasets('train_dataloader.dataset',
-                                             cfg.train_dataloader.dataset):
+    for field, dataset in innermost_datasets(
+        'train_dataloader.dataset', cfg.train_dataloader.dataset
+    ):
         path = annotation_file(dataset)
-        patients = {image.get('patient_id')
-                    for image in load_coco(path, image_roots(dataset))['images']}
+        patients = {
+            image.get('patient_id')
+            for image in load_coco(path, image_roots(dataset))['images']
+        }
         lacking = len(patients - held.keys())
         if lacking:
-            raise ConfigError(f'model.out_of_fold: {lacking} of {len(patients)} patients '
-                              f'of {path} ({field}) are in no ann_file; each has to be '
-                              'in one')
+            raise ConfigError(
+                f'model.out_of_fold: {lacking} of {len(patients)} patients '
+                f'of {path} ({field}) are in no ann_file; each has to be '
+                'in one'
+            )
 
 
 def _loads_masks(steps: Any) -> bool:
@@ -266,7 +238,8 @@ def _loads_masks(steps: Any) -> bool:
     if isinstance(steps, (list, tuple)) or is_named(steps):
         return any(map(_loads_masks, steps_of(steps)))
     return isinstance(steps, dict) and (
-        bool(steps.get('with_mask')) or _loads_masks(steps.get('transforms')))
+        bool(steps.get('with_mask')) or _loads_masks(steps.get('transforms'))
+    )
 
 
 def check_lengths(cfg: Config) -> None:
@@ -276,34 +249,54 @@ def check_lengths(cfg: Config) -> None:
         cfg (Config): The config of a training; stages check their own.
     """
     loop = cfg.get('train_cfg') or {}
-    settings = [('train_cfg', key, loop, 1)
-                for key in ('max_epochs', 'max_iters', 'val_interval', 'val_begin')]
+    settings = [
+        ('train_cfg', key, loop, 1)
+        for key in ('max_epochs', 'max_iters', 'val_interval', 'val_begin')
+    ]
     for field, loader in dataloaders(cfg, ('train', 'val')):
-        settings += [(field, 'batch_size', loader, 1), (field, 'num_workers', loader, 0)]
+        settings += [
+            (field, 'batch_size', loader, 1),
+            (field, 'num_workers', loader, 0),
+        ]
     for field, key, owner, least in settings:
         value = owner.get(key, least)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(f'{field}.{key}: {value!r}; expected an integer from '
-                              f'{least}')
+            raise ConfigError(
+                f'{field}.{key}: {value!r}; expected an integer from {least}'
+            )
     for what, epochs, schedule in _schedules(cfg):
         for part in schedule:
             if part.get('begin', 0) >= part.get('end', epochs):
                 raise ConfigError(
                     f'{what}param_scheduler: {type_name(part)} begins at epoch '
                     f'{part["begin"]}, the training ends at {part.get("end", epochs)}; '
-                    'begin does not follow max_epochs, set it too')
+                    'begin does not follow max_epochs, set it too'
+                )
 
 
-def _schedules(cfg: Config) -> List[Tuple[str, int, List[dict]]]:
+def _schedules(cfg: Config) -> list[tuple[str, int, list[dict]]]:
     """Return (whose, number of epochs, parts that go by epochs) of schedules."""
-    schedules = [(f'stage {stage.name}: ', stage.max_epochs,
-                  stage.param_scheduler) for stage in stages_of(cfg)]
+    schedules = [
+        (f'stage {stage.name}: ', stage.max_epochs, stage.param_scheduler)
+        for stage in stages_of(cfg)
+    ]
     if not schedules:
-        schedules = [('', (cfg.get('train_cfg') or {}).get('max_epochs'),
-                      cfg.get('param_scheduler'))]
-    return [(what, epochs, [part for part in scheduler_cfgs(schedule)
-                            if part.get('by_epoch', True)])
-            for what, epochs, schedule in schedules if epochs]
+        schedules = [
+            (
+                '',
+                (cfg.get('train_cfg') or {}).get('max_epochs'),
+                cfg.get('param_scheduler'),
+            )
+        ]
+    return [
+        (
+            what,
+            epochs,
+            [part for part in scheduler_cfgs(schedule) if part.get('by_epoch', True)],
+        )
+        for what, epochs, schedule in schedules
+        if epochs
+    ]
 
 
 def warn_of_schedule(cfg: Config) -> None:
@@ -315,18 +308,24 @@ def warn_of_schedule(cfg: Config) -> None:
     for what, epochs, schedule in _schedules(cfg):
         ends = [part['end'] for part in schedule if 'end' in part]
         if ends and max(ends) != epochs:
-            print(f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
-                  f'training at {epochs}; a schedule does not follow max_epochs '
-                  'by itself', file=sys.stderr)
+            print(
+                f'warning: {what}param_scheduler ends at epoch {max(ends)}, '
+                f'training at {epochs}; a schedule does not follow max_epochs '
+                'by itself',
+                file=sys.stderr,
+            )
         for part in schedule:
             steps = part.get('milestones') or ()
             if steps and max(steps) >= epochs:
-                print(f'warning: {what}param_scheduler: the milestones {list(steps)} of '
-                      f'{type_name(part)} are not all reached in {epochs} epochs; they '
-                      'do not follow max_epochs, set them too', file=sys.stderr)
+                print(
+                    f'warning: {what}param_scheduler: the milestones {list(steps)} of '
+                    f'{type_name(part)} are not all reached in {epochs} epochs; they '
+                    'do not follow max_epochs, set them too',
+                    file=sys.stderr,
+                )
 
 
-def _annotation_files(cfg: Config, part: str) -> Dict[str, str]:
+def _annotation_files(cfg: Config, part: str) -> dict[str, str]:
     """Return the annotation files of a part: real path and as the config names it."""
     files = {}
     for _, loader in dataloaders(cfg, [part]):
@@ -345,13 +344,19 @@ def _selection(cfg: Config) -> str:
     hooks = cfg.get('default_hooks') or {}
     if (hooks.get('checkpoint') or {}).get('save_best'):
         return 'default_hooks.checkpoint.save_best'
-    if any(type_name(hook) == 'EarlyStoppingHook'
-           for hook in [*hooks.values(), *(cfg.get('custom_hooks') or ())]):
+    if any(
+        type_name(hook) == 'EarlyStoppingHook'
+        for hook in [*hooks.values(), *(cfg.get('custom_hooks') or ())]
+    ):
         return 'EarlyStoppingHook'
     schedules = [cfg.get('param_scheduler')] + [
-        stage.param_scheduler for stage in stages_of(cfg)]
-    plateau = any(type_name(each).startswith('ReduceOnPlateau')
-                  for schedule in schedules for each in scheduler_cfgs(schedule))
+        stage.param_scheduler for stage in stages_of(cfg)
+    ]
+    plateau = any(
+        type_name(each).startswith('ReduceOnPlateau')
+        for schedule in schedules
+        for each in scheduler_cfgs(schedule)
+    )
     return 'param_scheduler' if plateau else ''
 
 
@@ -365,18 +370,27 @@ def warn_of_shared_parts(cfg: Config, parts: Sequence[str]) -> None:
     files = {part: _annotation_files(cfg, part) for part in ('train', 'val', 'test')}
     for part in parts:
         for path in files[part].keys() & files['train'].keys():
-            print(f'warning: {part}_dataloader and train_dataloader both read '
-                  f'{files[part][path]}: figures of what was trained on say nothing of '
-                  'other patients', file=sys.stderr)
+            print(
+                f'warning: {part}_dataloader and train_dataloader both read '
+                f'{files[part][path]}: figures of what was trained on say nothing of '
+                'other patients',
+                file=sys.stderr,
+            )
     if 'val' not in parts:
         return
     for path in files['val'].keys() & files['test'].keys():
         chosen = _selection(cfg)
-        what = (f'{chosen} decides by the test part, whose figures are then too good; '
-                'validate on a part of the training patients' if chosen else
-                'validation shows the test part; choose nothing by it')
-        print(f'warning: val_dataloader and test_dataloader both read '
-              f'{files["val"][path]}: {what}', file=sys.stderr)
+        what = (
+            f'{chosen} decides by the test part, whose figures are then too good; '
+            'validate on a part of the training patients'
+            if chosen
+            else 'validation shows the test part; choose nothing by it'
+        )
+        print(
+            f'warning: val_dataloader and test_dataloader both read '
+            f'{files["val"][path]}: {what}',
+            file=sys.stderr,
+        )
 
 
 def check_batches(runner: Runner) -> None:

@@ -1,19 +1,28 @@
 """Reading configs, and refusing settings in them that would change nothing."""
+
 import copy
 import difflib
 import re
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
 from mammo_plugins.io import file_error
 from mammo_plugins.shipped import config_path, may_be_a_row, no_such_config
 
-from .copied_settings import (RARE, RUN_SETTINGS, dead_variables, of_the_run,
-                              setting_at, unreached_options, unreached_settings)
+from .copied_settings import (
+    RARE,
+    RUN_SETTINGS,
+    dead_variables,
+    of_the_run,
+    setting_at,
+    unreached_options,
+    unreached_settings,
+)
 from .known_settings import nearest, unknown_settings
 from .meant_settings import meant_pipelines, places_of
 from .metric_frames import metrics_of_other_frames
@@ -26,7 +35,7 @@ class ConfigError(ValueError):
     """A config that cannot be used; the message says what to do."""
 
 
-def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
+def load_config(path: str, cfg_options: dict | None = None) -> Config:
     """Read a config and apply ``--cfg-options``.
 
     Args:
@@ -50,8 +59,9 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         if file_error(error) and not error.filename:  # MMEngine's copies of it
             error.filename = tempfile.gettempdir()
             raise
-        raise ConfigError(f'{path}: not a readable config '
-                          f'({type(error).__name__}: {error})') from None
+        raise ConfigError(
+            f'{path}: not a readable config ({type(error).__name__}: {error})'
+        ) from None
     _refuse_vain_settings(path, cfg)
     options = cfg_options or {}
     if options:
@@ -61,8 +71,13 @@ def load_config(path: str, cfg_options: Optional[dict] = None) -> Config:
         _refuse_vain_options(path, cfg, options)
         _merge(cfg, options)
     # each looks into what those before have judged
-    for wrong in (wrong_kinds, wrong_parts, lacking_steps, metrics_of_other_frames,
-                  unknown_settings):
+    for wrong in (
+        wrong_kinds,
+        wrong_parts,
+        lacking_steps,
+        metrics_of_other_frames,
+        unknown_settings,
+    ):
         _refuse(path, cfg, wrong(cfg), options)
     return cfg
 
@@ -74,19 +89,24 @@ def _as_row(path: Path) -> str:
     if 'phantom' not in words:
         return ''
     words.remove('phantom')
-    like = [row for row in Config.fromfile(ablation).get('rows', {})
-            for *parts, last in [re.split('[-_]', row)]
-            if [last] == words[-1:] and not path.with_name(f'{row}_phantom.py').exists()
-            and all(difflib.get_close_matches(word, words, cutoff=0.8)
-                    for word in parts)]
+    like = [
+        row
+        for row in Config.fromfile(ablation).get('rows', {})
+        for *parts, last in [re.split('[-_]', row)]
+        if [last] == words[-1:]
+        and not path.with_name(f'{row}_phantom.py').exists()
+        and all(difflib.get_close_matches(word, words, cutoff=0.8) for word in parts)
+    ]
     if not like:
         return ''
     row = max(like, key=len)
-    return (f'; it is a row of {ablation} now: python tools/analysis_tools/ablate.py '
-            f'{ablation} --rows {row}')
+    return (
+        f'; it is a row of {ablation} now: python tools/analysis_tools/ablate.py '
+        f'{ablation} --rows {row}'
+    )
 
 
-def _listed(fields: List[str], end: str) -> str:
+def _listed(fields: list[str], end: str) -> str:
     """Return settings as text; a list stands as a whole where options cannot."""
     whole = []
     for field in fields:
@@ -105,54 +125,81 @@ def _refuse_vain_settings(path: str, cfg: Config) -> None:
         if not setting.used:
             raise ConfigError(
                 f'{path}: {setting.name}: changes nothing, its bases have copied the '
-                f'old value; set {fields} instead')
-        print(f'warning: {path}: {setting.name}: its bases have copied the old value '
-              f'into {fields}, which keep it; set these too if they are meant',
-              file=sys.stderr)
+                f'old value; set {fields} instead'
+            )
+        print(
+            f'warning: {path}: {setting.name}: its bases have copied the old value '
+            f'into {fields}, which keep it; set these too if they are meant',
+            file=sys.stderr,
+        )
     for file, field, names in replaced_names(path, cfg):
         part, _, rest = field.partition('_dataloader')
-        others = [f'{each}_dataloader{rest}' for each in ('train', 'val', 'test')
-                  if each != part and isinstance(
-                      setting_at(cfg, f'{each}_dataloader{rest}'), dict)] if rest else []
+        others = (
+            [
+                f'{each}_dataloader{rest}'
+                for each in ('train', 'val', 'test')
+                if each != part
+                and isinstance(setting_at(cfg, f'{each}_dataloader{rest}'), dict)
+            ]
+            if rest
+            else []
+        )
         kept = f'; {" and ".join(others)} keep theirs' if others else ''
-        print(f'warning: {file}: {field}: a list, in the place of all that its base has '
-              f'there by name ({", ".join(names)}){kept}; to change or leave out some '
-              'give a dict by these names', file=sys.stderr)
+        print(
+            f'warning: {file}: {field}: a list, in the place of all that its base has '
+            f'there by name ({", ".join(names)}){kept}; to change or leave out some '
+            'give a dict by these names',
+            file=sys.stderr,
+        )
     for name, hint in dead_variables(path, cfg):
         if hint:
             raise ConfigError(f'{path}: {name}: nothing reads it; did you mean {hint}?')
         print(f'warning: {path}: {name}: nothing reads it', file=sys.stderr)
 
 
-def _refuse_unknown_options(cfg: Config, options: Dict[str, Any]) -> None:
+def _refuse_unknown_options(cfg: Config, options: dict[str, Any]) -> None:
     for key in options:
         name = key.partition('.')[0]
         if name not in cfg and name not in RUN_SETTINGS:
-            places = meant_pipelines(name, cfg) or list(places_of(name, of_the_run(cfg)))
-            meant = f'; did you mean {", ".join(places[:3])}?' if places else nearest(
-                name, {*cfg, *RUN_SETTINGS} - RARE)
+            places = meant_pipelines(name, cfg) or list(
+                places_of(name, of_the_run(cfg))
+            )
+            meant = (
+                f'; did you mean {", ".join(places[:3])}?'
+                if places
+                else nearest(name, {*cfg, *RUN_SETTINGS} - RARE)
+            )
             raise ConfigError(
-                f'--cfg-options {key}: the config has no such setting{meant}')
+                f'--cfg-options {key}: the config has no such setting{meant}'
+            )
 
 
-def _refuse_vain_options(path: str, cfg: Config, options: Dict[str, Any]) -> None:
+def _refuse_vain_options(path: str, cfg: Config, options: dict[str, Any]) -> None:
     for key, fields in unreached_options(path, options):
         instead = f'; set {_listed(fields, "option")}' if fields else ''
-        raise ConfigError(f'--cfg-options {key}: changes nothing, what is made of it '
-                          f'was made when the config was read{instead}')
+        raise ConfigError(
+            f'--cfg-options {key}: changes nothing, what is made of it '
+            f'was made when the config was read{instead}'
+        )
 
 
-def _merge(cfg: Config, options: Dict[str, Any]) -> None:
+def _merge(cfg: Config, options: dict[str, Any]) -> None:
     """Merge ``--cfg-options``; what is a tuple in the config stays one."""
     for key, value in options.items():
         if isinstance(value, list) and isinstance(setting_at(cfg, key), tuple):
             value = tuple(value)
         try:
             cfg.merge_from_dict({key: value})
-        except (LookupError, TypeError, AttributeError, ValueError,
-                AssertionError) as error:
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            AssertionError,
+        ) as error:
             why = _misfit(cfg, key) or (
-                f'does not fit the config ({error.args[0] if error.args else error})')
+                f'does not fit the config ({error.args[0] if error.args else error})'
+            )
             raise ConfigError(f'--cfg-options {key}: {why}') from None
 
 
@@ -166,17 +213,21 @@ def _misfit(cfg: Config, key: str) -> str:
             break
         if isinstance(held, (list, tuple)):
             if not (held and all(isinstance(item, dict) for item in held)):
-                return (f'{field} is a list, which is given whole, such as '
-                        f'{field}=[{",".join(map(str, held))}]')
+                return (
+                    f'{field} is a list, which is given whole, such as '
+                    f'{field}=[{",".join(map(str, held))}]'
+                )
             if not (after.isdigit() and int(after) < len(held)):
-                return (f'{field} is a list of {len(held)}; expected a number from 0 '
-                        f'to {len(held) - 1} after it, not {after}')
+                return (
+                    f'{field} is a list of {len(held)}; expected a number from 0 '
+                    f'to {len(held) - 1} after it, not {after}'
+                )
         elif not isinstance(held, dict):
             return f'{field} is {held!r}, which has no settings of its own'
     return ''
 
 
-def _depth(cfg: Config, keys: List[str]) -> int:
+def _depth(cfg: Config, keys: list[str]) -> int:
     """Return how many keys of a dotted setting a config has."""
     for depth, key in enumerate(keys):
         held = setting_at(cfg, '.'.join(keys[:depth])) if depth else cfg
@@ -199,17 +250,22 @@ def _where_set(cfg: Config, field: str) -> str:
     return '.'.join(rest) if inherited else field
 
 
-def _refuse(path: str, cfg: Config, wrong: Iterable[Tuple[str, str]],
-            options: Dict[str, Any]) -> None:
+def _refuse(
+    path: str, cfg: Config, wrong: Iterable[tuple[str, str]], options: dict[str, Any]
+) -> None:
     """Raise for the first of (setting, what is wrong with it)."""
     # one slip is found in each stage that takes it over
-    found = list({_where_set(cfg, field): what
-                  for field, what in reversed(list(wrong))}.items())[::-1]
+    found = list(
+        {_where_set(cfg, field): what for field, what in reversed(list(wrong))}.items()
+    )[::-1]
     if found:
         field, what = found[0]
         # an option may make the part that it is in
-        given = any(f'{field}.'.startswith(f'{key}.') or key.startswith(f'{field}.')
-                    for key in options)
+        given = any(
+            f'{field}.'.startswith(f'{key}.') or key.startswith(f'{field}.')
+            for key in options
+        )
         more = f' (and {len(found) - 1} more such settings)' if found[1:] else ''
         raise ConfigError(
-            f'{"--cfg-options " if given else f"{path}: "}{field}: {what}{more}')
+            f'{"--cfg-options " if given else f"{path}: "}{field}: {what}{more}'
+        )

@@ -4,15 +4,17 @@
 keeps the value that it had there. A config that inherits and sets ``data_root`` changes
 the variable alone.
 """
+
 import ast
 import copy
 import difflib
 import inspect
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -21,10 +23,21 @@ from .meant_settings import meant_pipelines, places_of
 
 # what MMEngine and tools of ours read; anything else at the top level is a variable
 RUN_SETTINGS = frozenset(inspect.signature(Runner.__init__).parameters) - {
-    'self', 'cfg'} | {
-    'acceleration', 'activation_checkpointing', 'compile', 'custom_imports',
-    'find_unused_parameters', 'inferencer', 'model_wrapper_cfg', 'preparation',
-    'sync_bn', 'tta_model', 'tta_pipeline'}
+    'self',
+    'cfg',
+} | {
+    'acceleration',
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'find_unused_parameters',
+    'inferencer',
+    'model_wrapper_cfg',
+    'preparation',
+    'sync_bn',
+    'tta_model',
+    'tta_pipeline',
+}
 # too near to names of variables that are usual
 RARE = {'tta_model', 'tta_pipeline'}
 
@@ -38,56 +51,82 @@ class Unreached:
         fields (list[str]): Dotted settings that hold the old value.
         used (bool): Whether the config that sets it builds something of it itself.
     """
+
     name: str
-    fields: List[str]
+    fields: list[str]
     used: bool
 
 
 @dataclass(frozen=True)
 class _File:
     """A config file: what it sets at its top level, and what it uses."""
+
     path: Path
     tree: ast.Module
-    bases: List[Path]
+    bases: list[Path]
 
     @cached_property
     def assigned(self) -> set:
         """set[str]: Variables that are set here and not deleted again."""
-        deleted = {target.id for node in self.tree.body
-                   if isinstance(node, ast.Delete)
-                   for target in node.targets if isinstance(target, ast.Name)}
-        return {node.id for node in _at_top(self.tree)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-                } - deleted
+        deleted = {
+            target.id
+            for node in self.tree.body
+            if isinstance(node, ast.Delete)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        return {
+            node.id
+            for node in _at_top(self.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        } - deleted
 
     @cached_property
     def used(self) -> set:
         """set[str]: Variables that an expression reads."""
-        return {node.id for node in ast.walk(self.tree)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        return {
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
 
 
 def _at_top(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what is run at the top level of a file, not within its functions."""
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, (
-                ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda,
-                ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        if not isinstance(
+            child,
+            (
+                ast.FunctionDef,
+                ast.AsyncFunctionDef,
+                ast.ClassDef,
+                ast.Lambda,
+                ast.ListComp,
+                ast.SetComp,
+                ast.DictComp,
+                ast.GeneratorExp,
+            ),
+        ):
             yield child
             yield from _at_top(child)
 
 
-def _root(node: ast.AST) -> Optional[str]:
+def _root(node: ast.AST) -> str | None:
     """Return the variable that an attribute or an item is taken of."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _target(node: ast.stmt) -> Optional[str]:
+def _target(node: ast.stmt) -> str | None:
     """Return the variable that a statement sets, if it is one."""
-    targets = node.targets if isinstance(node, ast.Assign) else [
-        node.target] if isinstance(node, (ast.AnnAssign, ast.AugAssign)) else []
+    targets = (
+        node.targets
+        if isinstance(node, ast.Assign)
+        else [node.target]
+        if isinstance(node, (ast.AnnAssign, ast.AugAssign))
+        else []
+    )
     if len(targets) == 1 and isinstance(targets[0], ast.Name):
         return targets[0].id
     return None
@@ -99,12 +138,14 @@ def _read(path: Path) -> _File:
     for node in tree.body:
         if _target(node) == '_base_':
             named = ast.literal_eval(node.value)
-    bases = [Path(Config._get_cfg_path(name, str(path))[0])
-             for name in ([named] if isinstance(named, str) else named)]
+    bases = [
+        Path(Config._get_cfg_path(name, str(path))[0])
+        for name in ([named] if isinstance(named, str) else named)
+    ]
     return _File(path, tree, bases)
 
 
-def base_files(path: Path) -> List[Path]:
+def base_files(path: Path) -> list[Path]:
     """Return the files that a config names in ``_base_``.
 
     Args:
@@ -122,15 +163,16 @@ def _files(path: Path) -> Iterator[_File]:
             yield from _files(base)
 
 
-def _evaluate(path: Path, values: Optional[Dict[str, Any]] = None) -> Config:
+def _evaluate(path: Path, values: dict[str, Any] | None = None) -> Config:
     """Return a config as if variables had had these values wherever they are set."""
     with TemporaryDirectory() as folder:
         # copied in any case: a config may hold its own place
-        return Config.fromfile(_copy(path, Path(folder), values or {}),
-                               import_custom_modules=False)
+        return Config.fromfile(
+            _copy(path, Path(folder), values or {}), import_custom_modules=False
+        )
 
 
-def _copy(path: Path, folder: Path, values: Dict[str, Any]) -> str:
+def _copy(path: Path, folder: Path, values: dict[str, Any]) -> str:
     """Write a config and its bases with other values; return the copy's path."""
     if path.suffix != '.py':
         return str(path)
@@ -144,8 +186,10 @@ def _copy(path: Path, folder: Path, values: Dict[str, Any]) -> str:
             node = _assignment(name, values[name])
         body.append(node)
     target = folder / f'{len(list(folder.iterdir()))}_{path.name}'
-    target.write_text(ast.unparse(ast.fix_missing_locations(
-        ast.Module(body=body, type_ignores=[]))), encoding='utf-8')
+    target.write_text(
+        ast.unparse(ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))),
+        encoding='utf-8',
+    )
     return str(target)
 
 
@@ -171,8 +215,11 @@ def differences(one: Any, other: Any, where: str = '') -> Iterator[str]:
     """
     if isinstance(one, dict) and isinstance(other, dict):
         pairs = [(key, one.get(key), other.get(key)) for key in {**one, **other}]
-    elif isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(
-            one) == len(other):
+    elif (
+        isinstance(one, (list, tuple))
+        and isinstance(other, (list, tuple))
+        and len(one) == len(other)
+    ):
         pairs = zip(range(len(one)), one, other)
     else:
         if one != other:
@@ -209,7 +256,7 @@ def _holding(value: Any, part: Any, where: str) -> Iterator[str]:
             yield from _holding(value, item, f'{where}.{key}')
 
 
-def of_the_run(cfg: Config) -> Dict[str, Any]:
+def of_the_run(cfg: Config) -> dict[str, Any]:
     """Return the settings of a config that a run reads, without its variables.
 
     Args:
@@ -224,10 +271,11 @@ def _is_variable(name: str, value: Any) -> bool:
     A text or number that MMEngine reads may have copies besides; None leaves a part out.
     """
     return name not in RUN_SETTINGS or not isinstance(
-        value, (dict, list, tuple, type(None)))
+        value, (dict, list, tuple, type(None))
+    )
 
 
-def unreached_settings(path: str, cfg: Config) -> List[Unreached]:
+def unreached_settings(path: str, cfg: Config) -> list[Unreached]:
     """Return the variables that a config sets in vain.
 
     It is read a second time with the new values in its bases too: what comes out
@@ -247,8 +295,11 @@ def unreached_settings(path: str, cfg: Config) -> List[Unreached]:
         if len(of_name) > 1 and name in cfg and _is_variable(name, cfg[name]):
             setters[name] = of_name
     if not setters or _differing(root, cfg, setters) == []:
-        setters = {name: of_name for name, of_name in setters.items()
-                   if not any(name in file.used for file in of_name)}
+        setters = {
+            name: of_name
+            for name, of_name in setters.items()
+            if not any(name in file.used for file in of_name)
+        }
     found = []
     for name, of_name in setters.items():
         fields = _differing(root, cfg, [name]) or []
@@ -262,7 +313,7 @@ def unreached_settings(path: str, cfg: Config) -> List[Unreached]:
     return found
 
 
-def _differing(path: Path, cfg: Config, names: Iterable[str]) -> Optional[List[str]]:
+def _differing(path: Path, cfg: Config, names: Iterable[str]) -> list[str] | None:
     """Return the settings that would be others if the bases had variables' values.
 
     Args:
@@ -287,16 +338,20 @@ def _differing(path: Path, cfg: Config, names: Iterable[str]) -> Optional[List[s
     return fields
 
 
-def _with_value(value: Any, cfg: Config) -> List[str]:
+def _with_value(value: Any, cfg: Config) -> list[str]:
     """Return the settings that hold a value which is no mere number."""
     if value is None or value == '' or isinstance(value, (bool, int, float)):
         return []
-    return [field for key, part in of_the_run(cfg).items()
-            for field in _holding(value, part, key)]
+    return [
+        field
+        for key, part in of_the_run(cfg).items()
+        for field in _holding(value, part, key)
+    ]
 
 
-def unreached_options(path: str,
-                      options: Dict[str, Any]) -> List[Tuple[str, List[str]]]:
+def unreached_options(
+    path: str, options: dict[str, Any]
+) -> list[tuple[str, list[str]]]:
     """Return which of ``--cfg-options`` change nothing, and what to set instead.
 
     Args:
@@ -327,7 +382,7 @@ def unreached_options(path: str,
     return found
 
 
-def dead_variables(path: str, cfg: Config) -> Iterator[Tuple[str, str]]:
+def dead_variables(path: str, cfg: Config) -> Iterator[tuple[str, str]]:
     """Yield (variable, what is meant perhaps) of what nothing reads.
 
     What is meant is empty where the config has nothing like it.
@@ -342,12 +397,18 @@ def dead_variables(path: str, cfg: Config) -> Iterator[Tuple[str, str]]:
     if not bases:  # what MMEngine wrote has the names of bases that it does not have
         return
     for node in _at_top(file.tree):
-        if isinstance(node, (ast.Attribute, ast.Subscript)) and _root(
-                node) == '_base_' and not isinstance(node.ctx, ast.Load):
+        if (
+            isinstance(node, (ast.Attribute, ast.Subscript))
+            and _root(node) == '_base_'
+            and not isinstance(node.ctx, ast.Load)
+        ):
             yield ast.unparse(node), 'the setting itself, which the base has made of it'
     known = (RUN_SETTINGS - RARE).union(*(base.assigned for base in bases))
-    local = {node.id for node in _at_top(file.tree) if isinstance(node, ast.Name)
-             and isinstance(node.ctx, ast.Load)}
+    local = {
+        node.id
+        for node in _at_top(file.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
     for name in sorted(file.assigned - known - file.used - local - {'_base_'}):
         if name.startswith('_') or name not in cfg:
             continue

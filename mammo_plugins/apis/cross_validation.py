@@ -1,38 +1,44 @@
 """A config trained and tested on each fold of its data."""
+
 import hashlib
 import json
 import os.path as osp
 import re
 import shlex
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config, ConfigDict
 from tqdm import tqdm
 
 from mammo_plugins import version
-from mammo_plugins.engine.data_configs import (annotation_file, dataloaders,
-                                               innermost_datasets)
+from mammo_plugins.engine.data_configs import (
+    annotation_file,
+    dataloaders,
+    innermost_datasets,
+)
 from mammo_plugins.evaluation.functional.bootstrap import json_number
 from mammo_plugins.io import atomic_path, read_json, write_json
 from mammo_plugins.structures import in_fold, names_of_fold
 
 from .acceleration import accelerate
-from .config_checks import check_folds
 from .config_loading import ConfigError, load_config
 from .experiments import ROOT, ToolRunner, check_settings
+from .fold_checks import check_folds
 
 
 def tested(cfg: Config) -> ConfigDict:
     """Return the config of the data set that is tested on."""
     (_, dataset), *_ = innermost_datasets(
-        'test_dataloader.dataset', cfg.test_dataloader.dataset)
+        'test_dataloader.dataset', cfg.test_dataloader.dataset
+    )
     return dataset
 
 
-def folds_of(cfg: Config) -> List[int]:
+def folds_of(cfg: Config) -> list[int]:
     """Return the folds whose annotation of the test part is there.
 
     Raises:
@@ -43,20 +49,23 @@ def folds_of(cfg: Config) -> List[int]:
     if dataset.get('fold') is None or not names_of_fold(names):
         raise ConfigError(
             f'{cfg.filename}: test_dataloader.dataset.ann_file: {dataset.ann_file}; '
-            "expected one of a fold, such as fold=1 and "
+            'expected one of a fold, such as fold=1 and '
             "ann_file='annotations/fold_{fold}/test.json', as converters write with "
-            '--split kfold')
+            '--split kfold'
+        )
 
     def file_of(fold: int) -> Path:  # where the tools run
         return ROOT / annotation_file(dict(dataset, fold=fold))
 
-    found: List[int] = []
+    found: list[int] = []
     while file_of(len(found) + 1).is_file():
         found.append(len(found) + 1)
     if len(found) < 2:
-        raise ConfigError(f'{file_of(len(found) + 1)}: no such file; '
-                          'expected at least two folds; convert with --split kfold '
-                          '(and --val-folds where the config validates)')
+        raise ConfigError(
+            f'{file_of(len(found) + 1)}: no such file; '
+            'expected at least two folds; convert with --split kfold '
+            '(and --val-folds where the config validates)'
+        )
     return found
 
 
@@ -80,10 +89,14 @@ def has_setting(cfg: Config, key: str) -> bool:
     return True
 
 
-def prepared(cfg: Config) -> List[Config]:
+def prepared(cfg: Config) -> list[Config]:
     """Return the configs that the commands of a preparation name."""
-    return [load_config(str(ROOT / word)) for command in cfg.get('preparation', ())
-            for word in shlex.split(command) if is_config(word)]
+    return [
+        load_config(str(ROOT / word))
+        for command in cfg.get('preparation', ())
+        for word in shlex.split(command)
+        if is_config(word)
+    ]
 
 
 class Fold:
@@ -106,28 +119,39 @@ class Fold:
         amp (bool): ``--amp``, of all trainings.
     """
 
-    def __init__(self, cfg: Config, fold: int, options: Optional[dict],
-                 amp: bool) -> None:
+    def __init__(self, cfg: Config, fold: int, options: dict | None, amp: bool) -> None:
         self.fold, self.options, self.amp = fold, options or {}, amp
         # the number that names of parts have in the configs
         self.of_config = tested(cfg).fold
-        self._keyed: Dict[str, str] = {}  # parts: their names, and those with the key
-        self.configs: Dict[str, str] = {}  # texts of those that preparation names
-        self.commands = [self._command(shlex.split(command))
-                         for command in cfg.get('preparation', ())]
+        self._keyed: dict[str, str] = {}  # parts: their names, and those with the key
+        self.configs: dict[str, str] = {}  # texts of those that preparation names
+        self.commands = [
+            self._command(shlex.split(command))
+            for command in cfg.get('preparation', ())
+        ]
         self.text = self._text(cfg)
-        self.settings = dict(sha256=self._key(
-            [self.text, self.commands, self.configs], [cfg], []))
+        self.settings = dict(
+            sha256=self._key([self.text, self.commands, self.configs], [cfg], [])
+        )
 
-    def _command(self, words: List[str]) -> List[str]:
+    def _command(self, words: list[str]) -> list[str]:
         """Return the words of a command, its output's name with the key."""
         words = words[1:] if words[:1] == ['python'] else words
         own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
-        own = [load_config(cfg.filename, {
-            key: value for key, value in self.options.items()
-            if key not in _OF_ONE_RUN and has_setting(cfg, key)}) for cfg in own]
-        texts = {word: self._text(cfg) for word, cfg in zip(
-            filter(is_config, words), own)}
+        own = [
+            load_config(
+                cfg.filename,
+                {
+                    key: value
+                    for key, value in self.options.items()
+                    if key not in _OF_ONE_RUN and has_setting(cfg, key)
+                },
+            )
+            for cfg in own
+        ]
+        texts = {
+            word: self._text(cfg) for word, cfg in zip(filter(is_config, words), own)
+        }
         self.configs.update(texts)
         made = [word if is_config(word) else self._word(word) for word in words]
         for place, flag in enumerate(made[:-1]):
@@ -135,12 +159,16 @@ class Fold:
                 path = Path(made[place + 1])
                 key = self._key([made, texts], own, made)
                 made[place + 1] = str(
-                    path.with_name(f'{path.stem}_{key[:8]}{path.suffix}'))
+                    path.with_name(f'{path.stem}_{key[:8]}{path.suffix}')
+                )
                 # as commands and configs name it, with {fold} or its number
                 name = str(Path(words[place + 1]))
-                self._keyed.update(dict.fromkeys(
-                    [name, in_fold(name, self.of_config), in_fold(name, self.fold)],
-                    made[place + 1]))
+                self._keyed.update(
+                    dict.fromkeys(
+                        [name, in_fold(name, self.of_config), in_fold(name, self.fold)],
+                        made[place + 1],
+                    )
+                )
         return made
 
     def _word(self, word: str) -> str:
@@ -159,14 +187,16 @@ class Fold:
             accelerate(cfg, 'fp16')
         settings = cfg.to_dict()
         settings.pop('preparation', None)
-        text = Config({key: self._in_fold(value)
-                       for key, value in settings.items()}).pretty_text
+        text = Config(
+            {key: self._in_fold(value) for key, value in settings.items()}
+        ).pretty_text
         other = re.search(rf'[^\'"]*fold_{self.of_config}(?![0-9_])[^\'"]*', text)
         if other and self.fold != self.of_config:
             raise ConfigError(
                 f'{cfg.filename}: {other[0].strip()} is of one fold; expected what a '
                 'command of preparation makes, behind its --out or --work-dir, or '
-                '{fold} in a name, which fold of its data set takes the place of')
+                '{fold} in a name, which fold of its data set takes the place of'
+            )
         return text
 
     def _in_fold(self, node: Any) -> Any:
@@ -189,18 +219,29 @@ class Fold:
             text = re.sub(rf'(?<![\w./-]){re.escape(name)}(?![\w.-])', keyed, text)
         return text
 
-    def _key(self, content: list, configs: List[Config], words: List[str]) -> str:
+    def _key(self, content: list, configs: list[Config], words: list[str]) -> str:
         """Return a hash of settings, annotation files they read and the version."""
         files = {str(ROOT / word) for word in words}
         for cfg in configs:
             for _, loader in dataloaders(cfg, ('train', 'val', 'test')):
                 for _, dataset in innermost_datasets('', loader.dataset):
-                    files.add(str(ROOT / self._named(annotation_file(
-                        dict(dataset, fold=self.fold)))))
-        files = {file for file in files if file.endswith('.json')
-                 and osp.isfile(file) and not self._is_part(file)}
-        read = {osp.relpath(file, ROOT): hashlib.sha256(
-            Path(file).read_bytes()).hexdigest() for file in files}
+                    files.add(
+                        str(
+                            ROOT
+                            / self._named(
+                                annotation_file(dict(dataset, fold=self.fold))
+                            )
+                        )
+                    )
+        files = {
+            file
+            for file in files
+            if file.endswith('.json') and osp.isfile(file) and not self._is_part(file)
+        }
+        read = {
+            osp.relpath(file, ROOT): hashlib.sha256(Path(file).read_bytes()).hexdigest()
+            for file in files
+        }
         text = json.dumps([version.__version__, content, read], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -212,8 +253,9 @@ class Fold:
 def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
     """Prepare, train and test one fold, as far as that is not done."""
     result = folder / 'result.json'
-    check_settings(folder, own.settings,
-                   'delete it to run it anew, or give another --work-dir')
+    check_settings(
+        folder, own.settings, 'delete it to run it anew, or give another --work-dir'
+    )
     if result.is_file():
         return
     log = folder / 'cross_validate.log'
@@ -223,25 +265,42 @@ def run_fold(config: str, own: Fold, folder: Path, tools: ToolRunner) -> None:
     for number, words in enumerate(own.commands, 1):
         done = folder / f'prepared_{number}.json'
         if not done.is_file():
-            tools.call([str(folder / Path(word).name) if is_config(word) else word
-                        for word in words], log)
+            tools.call(
+                [
+                    str(folder / Path(word).name) if is_config(word) else word
+                    for word in words
+                ],
+                log,
+            )
             write_json(done, dict(command=words))
     tools.train_and_test(str(folder / Path(config).name), folder, [], log)
     # of the runner: a file by the time of the test
     figures = json.loads(sorted(folder.glob('2*/2*.json'))[-1].read_text())
-    write_json(result, dict(fold=own.fold, figures={
-        name: json_number(value) for name, value in figures.items()}))
+    write_json(
+        result,
+        dict(
+            fold=own.fold,
+            figures={name: json_number(value) for name, value in figures.items()},
+        ),
+    )
 
 
-def table(results: Dict[int, Dict[str, float]]) -> List[str]:
+def table(results: dict[int, dict[str, float]]) -> list[str]:
     """Return the lines of a table: each figure's mean, deviation and folds."""
     folds = list(results)
-    names = [name for name in results[folds[0]]
-             if not name.endswith(('_low', '_high')) and name != 'data_time'
-             and all(name in found for found in results.values())]
-    lines = ['| figure | mean ± standard deviation | '
-             + ' | '.join(f'fold {fold}' for fold in folds) + ' |',
-             '|---|' + '---|' * (len(folds) + 1)]
+    names = [
+        name
+        for name in results[folds[0]]
+        if not name.endswith(('_low', '_high'))
+        and name != 'data_time'
+        and all(name in found for found in results.values())
+    ]
+    lines = [
+        '| figure | mean ± standard deviation | '
+        + ' | '.join(f'fold {fold}' for fold in folds)
+        + ' |',
+        '|---|' + '---|' * (len(folds) + 1),
+    ]
     for name in names:
         values = np.array([results[fold][name] for fold in folds], float)  # null: NaN
         known = values[np.isfinite(values)]  # a fold may lack what a figure wants
@@ -250,14 +309,22 @@ def table(results: Dict[int, Dict[str, float]]) -> List[str]:
         if 0 < len(known) < len(values):
             mean += f' (of {len(known)} folds)'
         title = 'seconds a batch of the test' if name == 'time' else name
-        lines.append(f'| {title} | {mean} | '
-                     + ' | '.join(f'{value:.3f}' for value in values) + ' |')
+        lines.append(
+            f'| {title} | {mean} | '
+            + ' | '.join(f'{value:.3f}' for value in values)
+            + ' |'
+        )
     return lines
 
 
-def cross_validate(config: str, work_dir: Optional[str] = None,
-                   folds: Optional[Sequence[int]] = None, jobs: int = 1,
-                   amp: bool = False, options: Optional[dict] = None) -> None:
+def cross_validate(
+    config: str,
+    work_dir: str | None = None,
+    folds: Sequence[int] | None = None,
+    jobs: int = 1,
+    amp: bool = False,
+    options: dict | None = None,
+) -> None:
     """Run all folds and write the table.
 
     Args:
@@ -276,10 +343,16 @@ def cross_validate(config: str, work_dir: Optional[str] = None,
     cfg = load_config(config)
     # what preparation alone has is none of this config's settings
     parts = prepared(cfg)
-    cfg = load_config(config, {
-        key: value for key, value in (options or {}).items()
-        if key in _OF_ONE_RUN or has_setting(cfg, key)
-        or not any(has_setting(part, key) for part in parts)})
+    cfg = load_config(
+        config,
+        {
+            key: value
+            for key, value in (options or {}).items()
+            if key in _OF_ONE_RUN
+            or has_setting(cfg, key)
+            or not any(has_setting(part, key) for part in parts)
+        },
+    )
     config = str(Path(config).resolve())
     check_folds(cfg)
     there = folds_of(cfg)
@@ -287,16 +360,30 @@ def cross_validate(config: str, work_dir: Optional[str] = None,
     unknown = sorted(set(folds) - set(there))
     if unknown:
         raise ConfigError(f'--folds {unknown[0]}: no such fold; there are {len(there)}')
-    out = Path(work_dir or ROOT / 'work_dirs/cross_validation'
-               / Path(config).stem).resolve()
+    out = Path(
+        work_dir or ROOT / 'work_dirs/cross_validation' / Path(config).stem
+    ).resolve()
     done = [fold for fold in folds if (out / f'fold_{fold}/result.json').is_file()]
     if done:
         print(f'{out}: fold {", ".join(map(str, done))} of {len(folds)} done before')
     tools = ToolRunner(ROOT, threads=1 if jobs > 1 else None)
     with ThreadPoolExecutor(jobs) as pool:
-        list(tqdm(pool.map(lambda fold: run_fold(
-            config, Fold(cfg, fold, options, amp), out / f'fold_{fold}', tools), folds),
-            total=len(folds), desc='folds', unit='fold'))
+        list(
+            tqdm(
+                pool.map(
+                    lambda fold: run_fold(
+                        config,
+                        Fold(cfg, fold, options, amp),
+                        out / f'fold_{fold}',
+                        tools,
+                    ),
+                    folds,
+                ),
+                total=len(folds),
+                desc='folds',
+                unit='fold',
+            )
+        )
     results = {}
     for fold in there:
         path = out / f'fold_{fold}/result.json'

@@ -1,10 +1,11 @@
 """How fast samples are made, beside a plain loop over the same files."""
+
 import platform
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -62,13 +63,13 @@ def recoded(path: Path, syntax: str, folder: Path) -> Path:
         ValueError: If it cannot be.
     """
     import gdcm  # decoders are checked one by one, this is needed here alone
+
     with tempfile.NamedTemporaryFile(dir=folder, suffix='.dcm', delete=False) as file:
         target = Path(file.name)
     reader = gdcm.ImageReader()
     reader.SetFileName(str(path))
     change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(
-        gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
+    change.SetTransferSyntax(gdcm.TransferSyntax(getattr(gdcm.TransferSyntax, syntax)))
     writer = gdcm.ImageWriter()
     writer.SetFileName(str(target))
     done = reader.Read()
@@ -80,8 +81,10 @@ def recoded(path: Path, syntax: str, folder: Path) -> Path:
         writer.SetImage(change.GetOutput())
         done = writer.Write()
     if not done:
-        raise ValueError(f'{path}: GDCM cannot write it in another transfer syntax; '
-                         'leave it out of the data set that is measured')
+        raise ValueError(
+            f'{path}: GDCM cannot write it in another transfer syntax; '
+            'leave it out of the data set that is measured'
+        )
     return target
 
 
@@ -96,12 +99,12 @@ def timed(make: Callable, items: Sequence, name: str) -> float:
     return len(items) / (time.process_time() - start)
 
 
-def _views(info: dict) -> List[dict]:
+def _views(info: dict) -> list[dict]:
     """Return the views of a sample before its pipeline, or the sample if it is one."""
     return list(info.get('views', dict(main=info)).values())
 
 
-def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[Tuple[str, List[dict]]]:
+def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[tuple[str, list[dict]]]:
     """Yield the samples with their DICOM files in each of ``SYNTAXES``, by name.
 
     Pictures are taken as they are.
@@ -113,25 +116,35 @@ def _as_files(infos: Sequence[dict], folder: Path) -> Iterator[Tuple[str, List[d
     for name, syntax in SYNTAXES.items():
         place = folder / str(syntax)
         place.mkdir()
-        copies = {str(path): str(recoded(path, syntax, place)) for path in tqdm(
-            paths, desc=f'writing {name}', leave=False)}
+        copies = {
+            str(path): str(recoded(path, syntax, place))
+            for path in tqdm(paths, desc=f'writing {name}', leave=False)
+        }
         yield name, [_elsewhere(info, copies) for info in infos]
         shutil.rmtree(place)
 
 
-def _elsewhere(info: dict, copies: Dict[str, str]) -> dict:
+def _elsewhere(info: dict, copies: dict[str, str]) -> dict:
     """Return a sample that is read from other files."""
     if 'views' not in info:
         return dict(info, img_path=copies[str(info['img_path'])])
-    return dict(info, views={name: dict(view, img_path=copies[str(view['img_path'])])
-                             for name, view in info['views'].items()})
+    return dict(
+        info,
+        views={
+            name: dict(view, img_path=copies[str(view['img_path'])])
+            for name, view in info['views'].items()
+        },
+    )
 
 
-def _sizes(packed: dict) -> Tuple[int, int]:
+def _sizes(packed: dict) -> tuple[int, int]:
     """Return (width, height) of a packed sample's first image."""
     inputs = packed['inputs']
-    image = next(v for v in inputs.values() if v is not None) if isinstance(
-        inputs, dict) else inputs
+    image = (
+        next(v for v in inputs.values() if v is not None)
+        if isinstance(inputs, dict)
+        else inputs
+    )
     return tuple(image.shape[-2:][::-1])
 
 
@@ -146,48 +159,62 @@ def compare(cfg: Config, samples: int, repeats: int) -> None:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with tempfile.TemporaryDirectory() as cache, \
-                tempfile.TemporaryDirectory() as folder, \
-                DATASETS.switch_scope_and_registry('mammo'):
+        with (
+            tempfile.TemporaryDirectory() as cache,
+            tempfile.TemporaryDirectory() as folder,
+            DATASETS.switch_scope_and_registry('mammo'),
+        ):
             settings = cfg.train_dataloader.dataset
             settings.pipeline = with_cache(settings.pipeline, cache)
             dataset = DATASETS.build(settings)
-            indices = np.unique(np.linspace(
-                0, len(dataset) - 1, samples).round().astype(int)).tolist()
+            indices = np.unique(
+                np.linspace(0, len(dataset) - 1, samples).round().astype(int)
+            ).tolist()
             infos = [dataset.get_data_info(i) for i in indices]
-            print(f'{cfg.filename}: {len(infos)} samples of '
-                  f'{np.mean([len(_views(info)) for info in infos]):.2g} images, one '
-                  f'thread; medians of {repeats} turns, samples a second of processor '
-                  f'time ({platform.machine()}, OpenCV {cv2.__version__}, pydicom '
-                  f'{pydicom.__version__})')
+            print(
+                f'{cfg.filename}: {len(infos)} samples of '
+                f'{np.mean([len(_views(info)) for info in infos]):.2g} images, one '
+                f'thread; medians of {repeats} turns, samples a second of processor '
+                f'time ({platform.machine()}, OpenCV {cv2.__version__}, pydicom '
+                f'{pydicom.__version__})'
+            )
             for name, these in _as_files(infos, Path(folder)):
                 _compare(name, these, dataset.pipeline, cache, repeats)
     finally:
         cv2.setNumThreads(threads)
 
 
-def _compare(name: str, infos: Sequence[dict], pipeline: Callable, cache: str,
-             repeats: int) -> None:
+def _compare(
+    name: str, infos: Sequence[dict], pipeline: Callable, cache: str, repeats: int
+) -> None:
     """Measure and print one kind of files."""
 
     def make(info: dict) -> dict:
         return pipeline(dict(info))
 
     # what is imported and planned at first; the plain loop makes each image as large
-    tasks = [([Path(view['img_path']) for view in _views(info)], _sizes(make(info)))
-             for info in infos]
+    tasks = [
+        ([Path(view['img_path']) for view in _views(info)], _sizes(make(info)))
+        for info in infos
+    ]
     empty, full, loop = [], [], []
     for _ in range(repeats):
         for entry in Path(cache).iterdir():
             shutil.rmtree(entry)
         empty.append(timed(make, infos, 'empty cache'))
         full.append(timed(make, infos, 'full cache'))
-        loop.append(timed(
-            lambda task: [plain(path, task[1]) for path in task[0]], tasks,
-            'plain loop'))
+        loop.append(
+            timed(
+                lambda task: [plain(path, task[1]) for path in task[0]],
+                tasks,
+                'plain loop',
+            )
+        )
     reference = float(np.median(loop))
     print(f' {name}, first image {tasks[0][1][1]} x {tasks[0][1][0]}')
-    for what, value in (('plain loop', reference),
-                        ('pipeline, empty cache', float(np.median(empty))),
-                        ('pipeline, full cache', float(np.median(full)))):
+    for what, value in (
+        ('plain loop', reference),
+        ('pipeline, empty cache', float(np.median(empty))),
+        ('pipeline, full cache', float(np.median(full))),
+    ):
         print(f'  {what:<22} {value:8.2f} samples/s  {value / reference:6.2f} x')

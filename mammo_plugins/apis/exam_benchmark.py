@@ -1,8 +1,9 @@
 """What reading an exam with three views at a time costs, beside one at a time."""
+
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import contextmanager
-from typing import Sequence
 
 import numpy as np
 import torch
@@ -13,8 +14,11 @@ from tqdm import trange
 from mammo_plugins.engine.pretrained import drop_pretrained_files
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import PARTNERS
-from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
-                                   demo_tri_view_inputs)
+from mammo_plugins.testing import (
+    demo_exam,
+    demo_single_view_inputs,
+    demo_tri_view_inputs,
+)
 
 
 def build(cfg, device: str) -> nn.Module:
@@ -46,8 +50,7 @@ def counted(model: nn.Module):
         for stage, layer in (('stem', 'conv1'), ('stage 4', 'stage4'))
         if hasattr(getattr(model, branch).backbone, layer)
     }
-    handles = [part.register_forward_hook(count(name))
-               for name, part in parts.items()]
+    handles = [part.register_forward_hook(count(name)) for name, part in parts.items()]
     try:
         yield passes
     finally:
@@ -60,13 +63,12 @@ def run(model: nn.Module, samples: list, together: bool) -> list:
     with torch.no_grad():
         if together:
             return model.test_step(pseudo_collate(samples))
-        return [model.test_step(pseudo_collate([sample]))[0]
-                for sample in samples]
+        return [model.test_step(pseudo_collate([sample]))[0] for sample in samples]
 
 
 def largest_difference(one: list, other: list) -> float:
     """Return the largest difference of boxes and scores of two results."""
-    largest = 0.
+    largest = 0.0
     for a, b in zip(one, other):
         a, b = a.pred_instances, b.pred_instances
         if len(a) != len(b):
@@ -77,8 +79,13 @@ def largest_difference(one: list, other: list) -> float:
     return largest
 
 
-def compare(model: nn.Module, baseline: nn.Module, size: Sequence[int], repeats: int,
-            device: str) -> None:
+def compare(
+    model: nn.Module,
+    baseline: nn.Module,
+    size: Sequence[int],
+    repeats: int,
+    device: str,
+) -> None:
     """Measure and print.
 
     Args:
@@ -94,7 +101,7 @@ def compare(model: nn.Module, baseline: nn.Module, size: Sequence[int], repeats:
     ways = {
         'baseline, four passes': lambda: run(baseline, one, False),
         'tri-view, shared': lambda: run(model, three, True),
-        'tri-view, naive': lambda: run(model, three, False)
+        'tri-view, naive': lambda: run(model, three, False),
     }
     seconds = {name: [] for name in ways}
     results, passes = {}, {}
@@ -118,13 +125,17 @@ def report(seconds: dict, passes: dict, results: dict) -> None:
     base = np.median(seconds['baseline, four passes'])
     print('median seconds an exam, and ratio to the baseline:')
     for name, values in seconds.items():
-        print(f'  {name:22s} {np.median(values):8.3f} s  '
-              f'{np.median(values) / base:5.2f}x')
+        print(
+            f'  {name:22s} {np.median(values):8.3f} s  {np.median(values) / base:5.2f}x'
+        )
     for name in ('tri-view, shared', 'tri-view, naive'):
         print(f'images through the backbones, {name}:')
         for part, count in passes[name].items():
             print(f'  {part:22s} {count}')
-    difference = largest_difference(results['tri-view, shared'],
-                                    results['tri-view, naive'])
-    print(f'largest difference of boxes (pixels) and scores between shared and '
-          f'naive: {difference:.1e}')
+    difference = largest_difference(
+        results['tri-view, shared'], results['tri-view, naive']
+    )
+    print(
+        f'largest difference of boxes (pixels) and scores between shared and '
+        f'naive: {difference:.1e}'
+    )

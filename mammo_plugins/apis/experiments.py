@@ -1,11 +1,12 @@
 """Trainings that a tool starts: each in a process of its own, with a log."""
+
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Optional, Sequence, Union
 
 from mmengine.config import Config
 
@@ -34,14 +35,19 @@ def check_settings(folder: Path, settings: dict, mend: str) -> None:
     """
     path = folder / 'settings.json'
     # a run that failed before it had anything to keep has left logs at most
-    begun = any(file != path and file.suffix not in ('.log', '.py')
-                and not re.fullmatch(r'\d{8}_\d{6}', file.name)
-                for file in folder.glob('*'))
+    begun = any(
+        file != path
+        and file.suffix not in ('.log', '.py')
+        and not re.fullmatch(r'\d{8}_\d{6}', file.name)
+        for file in folder.glob('*')
+    )
     if not (begun and path.is_file()):
         write_json(path, settings)
     elif read_json(path) != json.loads(json.dumps(settings)):
-        raise ConfigError(f'{folder}: begun with other settings than the configs and '
-                          f'options have now; {mend}')
+        raise ConfigError(
+            f'{folder}: begun with other settings than the configs and '
+            f'options have now; {mend}'
+        )
 
 
 def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
@@ -62,8 +68,10 @@ def checkpoint_to_test(cfg: Config, folder: Path) -> Path:
         return Path(latest_checkpoint(folder))
     best = list(folder.glob(f'best_{metric.replace("/", "_")}_*.pth'))
     if not best:
-        raise ConfigError(f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which '
-                          'save_best asks for; was there a validation with it?')
+        raise ConfigError(
+            f'{folder}: no best_{metric.replace("/", "_")}_*.pth, which '
+            'save_best asks for; was there a validation with it?'
+        )
     return max(best, key=lambda path: path.stat().st_mtime)
 
 
@@ -76,7 +84,7 @@ class ToolRunner:
             ``None``, PyTorch's choice.
     """
 
-    def __init__(self, root: Union[str, Path], threads: Optional[int] = None) -> None:
+    def __init__(self, root: str | Path, threads: int | None = None) -> None:
         self.root = Path(root)
         self.threads = threads
 
@@ -98,16 +106,24 @@ class ToolRunner:
         script = (self.root / words[0]).is_file()
         by = [sys.executable, *([] if script else ['-m', 'mammo_cli'])]
         with open(log, 'a') as out:
-            status = run_child([*by, *words], cwd=self.root, stdout=out,
-                               stderr=subprocess.STDOUT, env=environment)
+            status = run_child(
+                [*by, *words],
+                cwd=self.root,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
         if status:
             tail = log.read_text(errors='replace').strip().splitlines()[-1:]
-            raise ConfigError(f'{" ".join(words[:2])} ended with status '
-                              f'{status}: {"".join(tail)}; all of it is in '
-                              f'{log}')
+            raise ConfigError(
+                f'{" ".join(words[:2])} ended with status '
+                f'{status}: {"".join(tail)}; all of it is in '
+                f'{log}'
+            )
 
-    def train_and_test(self, config: str, folder: Path, options: List[str],
-                       log: Path) -> None:
+    def train_and_test(
+        self, config: str, folder: Path, options: list[str], log: Path
+    ) -> None:
         """Train, going on where an earlier call was interrupted, and test.
 
         What is tested, see :func:`checkpoint_to_test`, gets the name ``trained.pth``
@@ -119,11 +135,24 @@ class ToolRunner:
             options (list[str]): Further arguments of both tools.
             log (Path): The log.
         """
-        self.call(['tools/train.py', config, '--work-dir', str(folder), '--resume',
-                   *options], log)
+        self.call(
+            ['tools/train.py', config, '--work-dir', str(folder), '--resume', *options],
+            log,
+        )
         checkpoint = folder / 'trained.pth'
         with atomic_path(checkpoint) as temporary:
-            os.link(checkpoint_to_test(
-                load_config(str(self.root / config)), folder), temporary)
-        self.call(['tools/test.py', config, str(checkpoint), '--work-dir', str(folder),
-                   *options], log)
+            os.link(
+                checkpoint_to_test(load_config(str(self.root / config)), folder),
+                temporary,
+            )
+        self.call(
+            [
+                'tools/test.py',
+                config,
+                str(checkpoint),
+                '--work-dir',
+                str(folder),
+                *options,
+            ],
+            log,
+        )

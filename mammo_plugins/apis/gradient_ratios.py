@@ -1,5 +1,6 @@
 """The adversarial gradient of a blending generator beside that of L_S."""
-from typing import Dict, Iterator, Optional
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -21,8 +22,9 @@ from .config_loading import ConfigError
 AVERAGES = {'patches at the region': False, 'all patches': True}
 
 
-def models(cfg: Config, draws: int, device: Optional[str],
-           trained: Optional[BlendingGAN]) -> Iterator[BlendingGAN]:
+def models(
+    cfg: Config, draws: int, device: str | None, trained: BlendingGAN | None
+) -> Iterator[BlendingGAN]:
     """Yield the model of each draw.
 
     Raises:
@@ -34,11 +36,16 @@ def models(cfg: Config, draws: int, device: Optional[str],
         if model is None:
             with MODELS.switch_scope_and_registry(cfg.default_scope):
                 model = MODELS.build(cfg.model)
-        if not (isinstance(model, BlendingGAN) and model.prior_weight
-                and isinstance(model.discriminator, PatchDiscriminator)
-                and model.loss_seamless is not None):
-            raise ConfigError(f'{cfg.filename}: model: expected a BlendingGAN with a '
-                              'PatchDiscriminator, seamless=True and a prior_weight')
+        if not (
+            isinstance(model, BlendingGAN)
+            and model.prior_weight
+            and isinstance(model.discriminator, PatchDiscriminator)
+            and model.loss_seamless is not None
+        ):
+            raise ConfigError(
+                f'{cfg.filename}: model: expected a BlendingGAN with a '
+                'PatchDiscriminator, seamless=True and a prior_weight'
+            )
         if model is not trained:
             # init_weights would log each parameter
             initialize(model.discriminator, model.discriminator.init_cfg)
@@ -46,7 +53,7 @@ def models(cfg: Config, draws: int, device: Optional[str],
         yield model
 
 
-def ratios(model: BlendingGAN, inputs: Dict[str, Tensor]) -> Dict[str, float]:
+def ratios(model: BlendingGAN, inputs: dict[str, Tensor]) -> dict[str, float]:
     """Return the ratio of both gradients' norms by what the first is averaged over.
 
     Args:
@@ -68,8 +75,12 @@ def one_in(ratio: float) -> str:
     return f'1/{1 / ratio:.1f}' if ratio > 0.1 else f'1/{1 / ratio:.0f}'
 
 
-def report(cfg: Config, draws: int, device: Optional[str] = None,
-           trained: Optional[BlendingGAN] = None) -> None:
+def report(
+    cfg: Config,
+    draws: int,
+    device: str | None = None,
+    trained: BlendingGAN | None = None,
+) -> None:
     """Measure and print a table.
 
     Args:
@@ -79,25 +90,31 @@ def report(cfg: Config, draws: int, device: Optional[str] = None,
         trained (BlendingGAN, optional): Trained networks instead. Defaults to ``None``.
     """
     found, sizes, dataset = [], [], None
-    for model in tqdm(models(cfg, draws, device, trained), total=draws, desc='draws',
-                      unit='draw'):
+    for model in tqdm(
+        models(cfg, draws, device, trained), total=draws, desc='draws', unit='draw'
+    ):
         if dataset is None:
             with DATASETS.switch_scope_and_registry(cfg.default_scope):
                 dataset = DATASETS.build(cfg.train_dataloader.dataset)
         chosen = np.random.permutation(len(dataset))
-        batch = default_collate([
-            dataset[i] for i in chosen[:cfg.train_dataloader.batch_size]])
+        batch = default_collate(
+            [dataset[i] for i in chosen[: cfg.train_dataloader.batch_size]]
+        )
         inputs = model.data_preprocessor(batch)['inputs']
         found.append(ratios(model, inputs))
         sizes += inputs['mask'].sum(dim=(1, 2, 3)).tolist()
     number, _, height, width = inputs['mask'].shape
     channels = model.discriminator.layers[0].out_channels
-    print(f"{cfg.filename}, {'untrained' if trained is None else 'trained'}: "
-          f'discriminator of {channels} channels, {draws} batches of {number} '
-          f'images of {height} x {width} pixels, regions as large as a disc of '
-          f'{2 * np.sqrt(np.median(sizes) / np.pi):.0f} pixels across (median)')
+    print(
+        f'{cfg.filename}, {"untrained" if trained is None else "trained"}: '
+        f'discriminator of {channels} channels, {draws} batches of {number} '
+        f'images of {height} x {width} pixels, regions as large as a disc of '
+        f'{2 * np.sqrt(np.median(sizes) / np.pi):.0f} pixels across (median)'
+    )
     print('| adversarial loss averaged over | median | range |\n|---|---|---|')
     for title in AVERAGES:
         each = [one[title] for one in found]
-        print(f'| {title} | {one_in(np.median(each))} | {one_in(min(each))} to '
-              f'{one_in(max(each))} |')
+        print(
+            f'| {title} | {one_in(np.median(each))} | {one_in(min(each))} to '
+            f'{one_in(max(each))} |'
+        )

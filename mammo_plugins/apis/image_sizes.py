@@ -1,6 +1,7 @@
 """Images that a run resizes in several ways, by mistake."""
+
 import sys
-from typing import Any, Dict, List, Set, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -11,10 +12,13 @@ from mammo_plugins.registry import type_name
 _SIZES = ('max_height', 'max_width')
 
 
-def _resizes(pipeline: Any) -> Set[Tuple[Any, ...]]:
+def _resizes(pipeline: Any) -> set[tuple[Any, ...]]:
     """Return the sizes of all ``ResizeWithin`` of a pipeline."""
-    return {tuple(step.get(key) for key in _SIZES) for step in every_step(pipeline)
-            if type_name(step) == 'ResizeWithin'}
+    return {
+        tuple(step.get(key) for key in _SIZES)
+        for step in every_step(pipeline)
+        if type_name(step) == 'ResizeWithin'
+    }
 
 
 def warn_of_sizes(cfg: Config) -> None:
@@ -26,13 +30,18 @@ def warn_of_sizes(cfg: Config) -> None:
     Args:
         cfg (Config): The config of a training.
     """
-    places: Dict[Tuple[Any, ...], List[str]] = {}
+    places: dict[tuple[Any, ...], list[str]] = {}
     for field, loader in dataloaders(cfg, ('train', 'val', 'test')):
         for place, dataset in innermost_datasets(f'{field}.dataset', loader['dataset']):
             for size in _resizes(dataset.get('pipeline')):
                 places.setdefault(size, []).append(place)
     if len(places) > 1:
-        said = '; '.join(f'{height} x {width} in {", ".join(where)}'
-                         for (height, width), where in places.items())
-        print(f'warning: images are resized within different sizes (ResizeWithin): '
-              f'{said}; set {" and ".join(_SIZES)} in each', file=sys.stderr)
+        said = '; '.join(
+            f'{height} x {width} in {", ".join(where)}'
+            for (height, width), where in places.items()
+        )
+        print(
+            f'warning: images are resized within different sizes (ResizeWithin): '
+            f'{said}; set {" and ".join(_SIZES)} in each',
+            file=sys.stderr,
+        )

@@ -1,11 +1,13 @@
 """Settings that no component has: misspelt ones, found before anything is built."""
+
 import ast
 import difflib
 import inspect
 import re
 import textwrap
-from functools import lru_cache
-from typing import Any, Dict, Iterator, Mapping, Set, Tuple
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
 
 from mmengine import registry as roots
 from mmengine.registry import Registry
@@ -16,39 +18,86 @@ from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import SCOPE
 
 # what builders take out of a config before the component sees the rest
-_TAKEN = {'type', '_scope_', '_delete_', 'init_cfg', 'priority', 'constructor',
-          'paramwise_cfg', 'convert_to_iter_based', 'by_epoch', 'bg_cls_weight'}
+_TAKEN = {
+    'type',
+    '_scope_',
+    '_delete_',
+    'init_cfg',
+    'priority',
+    'constructor',
+    'paramwise_cfg',
+    'convert_to_iter_based',
+    'by_epoch',
+    'bg_cls_weight',
+}
 # parts whose type may be left out, and what it is then
-_DEFAULT_TYPES = dict(val_cfg='ValLoop', test_cfg='TestLoop',
-                      optim_wrapper='OptimWrapper', log_processor='LogProcessor')
+_DEFAULT_TYPES = dict(
+    val_cfg='ValLoop',
+    test_cfg='TestLoop',
+    optim_wrapper='OptimWrapper',
+    log_processor='LogProcessor',
+)
 # parts without a type
 _PLAIN = dict(
-    acceleration={'precision', 'channels_last', 'compile', 'pad_to',
-                  'activation_checkpointing'},
+    acceleration={
+        'precision',
+        'channels_last',
+        'compile',
+        'pad_to',
+        'activation_checkpointing',
+    },
     auto_scale_lr={'enable', 'base_batch_size'},
     randomness={'seed', 'diff_rank_seed', 'deterministic'},
-    env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'})
+    env_cfg={'cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'},
+)
 # dicts without a type of their own, wherever they stand, and what they may hold
 _ANYWHERE = dict(
-    clip_grad={'type', 'max_norm', 'norm_type', 'error_if_nonfinite', 'foreach',
-               'clip_value'},
-    mp_cfg={'mp_start_method', 'opencv_num_threads'})
-_NMS = {'type', 'iou_threshold', 'iou_thr', 'score_threshold', 'score_thr', 'sigma',
-        'min_score', 'method', 'class_agnostic', 'split_thr', 'max_num', 'offset'}
-_HOOKS = {'runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler',
-          'checkpoint', 'visualization'}
+    clip_grad={
+        'type',
+        'max_norm',
+        'norm_type',
+        'error_if_nonfinite',
+        'foreach',
+        'clip_value',
+    },
+    mp_cfg={'mp_start_method', 'opencv_num_threads'},
+)
+_NMS = {
+    'type',
+    'iou_threshold',
+    'iou_thr',
+    'score_threshold',
+    'score_thr',
+    'sigma',
+    'min_score',
+    'method',
+    'class_agnostic',
+    'split_thr',
+    'max_num',
+    'offset',
+}
+_HOOKS = {
+    'runtime_info',
+    'timer',
+    'sampler_seed',
+    'logger',
+    'param_scheduler',
+    'checkpoint',
+    'visualization',
+}
 _METAINFO = {'classes', 'palette'}
 _LOADER = set(inspect.signature(DataLoader).parameters) | {'num_batch_per_epoch'}
 # built by functions that have settings of their own
 _OF_LAYERS = re.compile(
-    r'\.((norm|conv|act|upsample|padding|init)_cfg|plugins|policies|dcn)(\.|$)')
+    r'\.((norm|conv|act|upsample|padding|init)_cfg|plugins|policies|dcn)(\.|$)'
+)
 # less than this apart a name is misspelt, others may be read in ways of their own
 _NEAR, _TWIN = 0.8, 0.915
 # names are free in these
 _FREE = {'custom_keys', 'stages', 'default_hooks'}
 
 
-def named_classes(name: Any, scope: str) -> Set[Any]:
+def named_classes(name: Any, scope: str) -> set[Any]:
     """Return the classes, of any registry, that a type may name.
 
     Args:
@@ -81,14 +130,17 @@ def _passes_on(cls: type) -> bool:
     except (OSError, TypeError, SyntaxError):
         return False
     return any(
-        isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-        and call.func.attr == '__init__' and isinstance(call.func.value, ast.Call)
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == '__init__'
+        and isinstance(call.func.value, ast.Call)
         and any(keyword.arg is None for keyword in call.keywords)
-        for call in ast.walk(tree))
+        for call in ast.walk(tree)
+    )
 
 
-@lru_cache(maxsize=None)
-def accepted_settings(component: Any) -> Tuple[Set[str], bool]:
+@cache
+def accepted_settings(component: Any) -> tuple[set[str], bool]:
     """Return the arguments that a class or function takes by name.
 
     Args:
@@ -99,15 +151,20 @@ def accepted_settings(component: Any) -> Tuple[Set[str], bool]:
     """
     if not isinstance(component, type):
         parameters = inspect.signature(component).parameters.values()
-        return ({p.name for p in parameters},
-                not any(p.kind is p.VAR_KEYWORD for p in parameters))
-    names: Set[str] = set()
+        return (
+            {p.name for p in parameters},
+            not any(p.kind is p.VAR_KEYWORD for p in parameters),
+        )
+    names: set[str] = set()
     for cls in component.__mro__:
         if '__init__' not in vars(cls) or cls is object:
             continue
         parameters = list(inspect.signature(cls.__init__).parameters.values())
-        names |= {p.name for p in parameters if p.kind in (
-            p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+        names |= {
+            p.name
+            for p in parameters
+            if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        }
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return names, True
         if not _passes_on(cls):
@@ -126,7 +183,7 @@ def nearest(name: str, known: Any) -> str:
     return f'; did you mean {" or ".join(near)}?' if near else ''
 
 
-def nearest_or_all(name: str, known: Set[str]) -> str:
+def nearest_or_all(name: str, known: set[str]) -> str:
     """As :func:`nearest`, but all names where none is near.
 
     Args:
@@ -135,25 +192,28 @@ def nearest_or_all(name: str, known: Set[str]) -> str:
     """
     known = known - {'self', 'args', 'kwargs'}
     return nearest(name, known) or (
-        f'; it has {", ".join(sorted(known))}' if known else '')
+        f'; it has {", ".join(sorted(known))}' if known else ''
+    )
 
 
 def _same_but_for_digits(one: str, other: str) -> bool:
     return re.sub(r'\d', '', one) == re.sub(r'\d', '', other)
 
 
-def _twins(part: Dict[str, Any], field: str) -> Iterator[Tuple[str, str]]:
+def _twins(part: dict[str, Any], field: str) -> Iterator[tuple[str, str]]:
     """Yield keys of a part without a type that stand beside nearly the same key."""
     names = [key for key in part if isinstance(key, str) and len(key) > 4]
     for i, later in enumerate(names):
         for earlier in names[:i]:
             ratio = difflib.SequenceMatcher(None, earlier, later).ratio()
             if ratio > _TWIN and not _same_but_for_digits(earlier, later):
-                yield (f'{field}.{later}',
-                       f'there is {earlier} besides; did you mean {earlier}?')
+                yield (
+                    f'{field}.{later}',
+                    f'there is {earlier} besides; did you mean {earlier}?',
+                )
 
 
-def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
+def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (dotted setting, what is wrong with it) for those that nothing reads.
 
     A component is judged by the arguments of its class and of the parents to which
@@ -173,27 +233,44 @@ def unknown_settings(cfg: Mapping[str, Any]) -> Iterator[Tuple[str, str]]:
             for name in set(value) - _LOADER - _TAKEN:
                 yield f'{key}.{name}', 'no such setting' + nearest(name, _LOADER)
             yield from _unknown(value, key, scope)
-        elif isinstance(value, dict) and 'type' not in value and (
-                key in _DEFAULT_TYPES or key == 'train_cfg'):
+        elif (
+            isinstance(value, dict)
+            and 'type' not in value
+            and (key in _DEFAULT_TYPES or key == 'train_cfg')
+        ):
             by_epoch = value.get('by_epoch', True)
             name = _DEFAULT_TYPES.get(
-                key, f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop')
+                key, f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+            )
             rest = {k: v for k, v in value.items() if k != 'by_epoch'}
             # an optimiser wrapper without a type may hold several
-            if not any(isinstance(v, dict) and k != 'optimizer'
-                       for k, v in rest.items()):
+            if not any(
+                isinstance(v, dict) and k != 'optimizer' for k, v in rest.items()
+            ):
                 yield from _unknown(dict(rest, type=name), key, 'mmengine')
-        elif key in ('model', 'param_scheduler', 'custom_hooks', 'default_hooks',
-                     'train_cfg', 'optim_wrapper', 'val_evaluator', 'test_evaluator',
-                     'val_cfg', 'test_cfg', 'visualizer', 'log_processor'):
+        elif key in (
+            'model',
+            'param_scheduler',
+            'custom_hooks',
+            'default_hooks',
+            'train_cfg',
+            'optim_wrapper',
+            'val_evaluator',
+            'test_evaluator',
+            'val_cfg',
+            'test_cfg',
+            'visualizer',
+            'log_processor',
+        ):
             yield from _unknown(value, key, scope)
     for stage in stages_of(cfg):  # with what they take over from the top level
         for key in ('train_dataloader', 'optim_wrapper', 'param_scheduler'):
-            yield from _unknown(getattr(stage, key),
-                                f'train_cfg.stages.{stage.name}.{key}', scope)
+            yield from _unknown(
+                getattr(stage, key), f'train_cfg.stages.{stage.name}.{key}', scope
+            )
 
 
-def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
+def _unknown(part: Any, field: str, scope: str) -> Iterator[tuple[str, str]]:
     """Yield what is unknown in a part of a config and in what it holds."""
     if isinstance(part, (list, tuple)):
         for i, item in enumerate(part):
@@ -203,8 +280,7 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
     scope = part.get('_scope_', scope)
     last = field.rpartition('.')[2]
     for key in set(part) - _ANYWHERE.get(last, set(part)):
-        yield f'{field}.{key}', 'no such setting' + nearest_or_all(
-            key, _ANYWHERE[last])
+        yield f'{field}.{key}', 'no such setting' + nearest_or_all(key, _ANYWHERE[last])
     if last == 'nms':
         for key in set(part) - _NMS:
             if difflib.get_close_matches(key, _NMS, cutoff=_NEAR):
@@ -214,16 +290,26 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
         for key in set(part) - _HOOKS:
             if isinstance(part[key], dict) and 'type' not in part[key]:
                 yield f'{field}.{key}', 'no such hook' + nearest_or_all(key, _HOOKS)
-    if 'metainfo' in part and any(isinstance(c, type) and issubclass(c, ExamDataset)
-                                  for c in named_classes(part.get('type'), scope)):
+    if 'metainfo' in part and any(
+        isinstance(c, type) and issubclass(c, ExamDataset)
+        for c in named_classes(part.get('type'), scope)
+    ):
         for key in set(part['metainfo'] or ()) - _METAINFO:
-            yield f'{field}.metainfo.{key}', 'no such setting' + nearest_or_all(
-                key, _METAINFO)
-    if last == 'optimizer' and isinstance(
-            part.get('type'), str) and not named_classes(part['type'], scope):
+            yield (
+                f'{field}.metainfo.{key}',
+                'no such setting' + nearest_or_all(key, _METAINFO),
+            )
+    if (
+        last == 'optimizer'
+        and isinstance(part.get('type'), str)
+        and not named_classes(part['type'], scope)
+    ):
         # MMEngine says of it that None is no callable object
-        yield f'{field}.type', f'there is no optimizer {part["type"]}' + nearest(
-            part['type'], roots.OPTIMIZERS.module_dict)
+        yield (
+            f'{field}.type',
+            f'there is no optimizer {part["type"]}'
+            + nearest(part['type'], roots.OPTIMIZERS.module_dict),
+        )
     if part.get('type') is not None:
         yield from _of_component(part, field, scope)
     elif field.rpartition('.')[2] not in _FREE:
@@ -232,11 +318,13 @@ def _unknown(part: Any, field: str, scope: str) -> Iterator[Tuple[str, str]]:
         yield from _unknown(item, f'{field}.{key}', scope)
 
 
-def _of_component(part: Dict[str, Any], field: str,
-                  scope: str) -> Iterator[Tuple[str, str]]:
+def _of_component(
+    part: dict[str, Any], field: str, scope: str
+) -> Iterator[tuple[str, str]]:
     classes = named_classes(part['type'], scope)
-    if not classes or any(getattr(c, '__module__', '').startswith('torch.nn')
-                          for c in classes):
+    if not classes or any(
+        getattr(c, '__module__', '').startswith('torch.nn') for c in classes
+    ):
         return
     accepted = [accepted_settings(component) for component in classes]
     known = set().union(*(names for names, _ in accepted))
@@ -246,7 +334,12 @@ def _of_component(part: Dict[str, Any], field: str,
     cutoff = _NEAR if complete else _TWIN
     name = getattr(part['type'], '__name__', str(part['type'])).rpartition('.')[2]
     for key in part:
-        if key not in known and key not in _TAKEN and (
-                ours or difflib.get_close_matches(key, known, cutoff=cutoff)):
-            yield (f'{field}.{key}',
-                   f'{name} has no such setting{nearest_or_all(key, known)}')
+        if (
+            key not in known
+            and key not in _TAKEN
+            and (ours or difflib.get_close_matches(key, known, cutoff=cutoff))
+        ):
+            yield (
+                f'{field}.{key}',
+                f'{name} has no such setting{nearest_or_all(key, known)}',
+            )

@@ -1,21 +1,30 @@
 """Synthetic training images must not come from what is validated or tested on."""
+
 import os.path as osp
-from typing import Any, Dict, Iterator, Sequence, Set, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mmengine.config import Config
 
 from mammo_plugins.datasets.pipeline import steps_of
-from mammo_plugins.engine.data_configs import (annotation_file, datasets,
-                                               image_roots, innermost_datasets)
+from mammo_plugins.engine.data_configs import (
+    annotation_file,
+    datasets,
+    image_roots,
+    innermost_datasets,
+)
 from mammo_plugins.registry import type_name
 from mammo_plugins.structures import in_fold, load_coco, synthetic_images
-from mammo_plugins.structures.lesion_bank import (LesionBank, generation_of,
-                                                  source_dataset)
+from mammo_plugins.structures.lesion_bank import (
+    LesionBank,
+    generation_of,
+    source_dataset,
+)
 
 from .config_loading import ConfigError
 
 
-def _annotations(cfg: Config, part: str) -> Iterator[Tuple[str, str, dict]]:
+def _annotations(cfg: Config, part: str) -> Iterator[tuple[str, str, dict]]:
     """Yield (field, path, annotation) of a part's data sets."""
     dataset = (cfg.get(f'{part}_dataloader') or {}).get('dataset')
     if not dataset:
@@ -47,11 +56,14 @@ def check_synthetic_sources(cfg: Config) -> None:
     Raises:
         AnnotationError: If an annotation file cannot be used.
     """
-    made = [(field, path, data) for field, path, data in _annotations(cfg, 'train')
-            if synthetic_images(data)]
+    made = [
+        (field, path, data)
+        for field, path, data in _annotations(cfg, 'train')
+        if synthetic_images(data)
+    ]
     if not made:
         return
-    held: Dict[Tuple[str, str], str] = {}  # (data set, patient or file) -> where
+    held: dict[tuple[str, str], str] = {}  # (data set, patient or file) -> where
     for part in ('val', 'test'):
         for _, path, data in _annotations(cfg, part):
             source = _source(data)
@@ -62,15 +74,21 @@ def check_synthetic_sources(cfg: Config) -> None:
     for field, path, data in made:
         source = _source(data)
         for image in synthetic_images(data):
-            names: Set[str] = {image['patient_id'], *(
-                value for value in image['synthetic'].values()
-                if isinstance(value, str))}
+            names: set[str] = {
+                image['patient_id'],
+                *(
+                    value
+                    for value in image['synthetic'].values()
+                    if isinstance(value, str)
+                ),
+            }
             shown = sorted(name for name in names if (source, name) in held)
             if shown:
                 raise ConfigError(
                     f'{field}: {path}: image {image["file_name"]} was made of '
                     f'{shown[0]}, which {held[source, shown[0]]} holds too; make '
-                    'synthetic images of the training part of this fold alone')
+                    'synthetic images of the training part of this fold alone'
+                )
 
 
 def check_banks(cfg: Config) -> None:
@@ -83,18 +101,26 @@ def check_banks(cfg: Config) -> None:
         cfg (Config): The config of a training.
     """
     dataset = cfg.train_dataloader.dataset
-    banks = [(f'{field}.pipeline: {type_name(step)}.bank',
-              in_fold(step['bank'], each.get('fold')))
-             for field, each in datasets('train_dataloader.dataset', dataset)
-             for step in steps_of(each.get('pipeline'))
-             if type_name(step) in ('InsertLesions', 'PasteLesion')]
+    banks = [
+        (
+            f'{field}.pipeline: {type_name(step)}.bank',
+            in_fold(step['bank'], each.get('fold')),
+        )
+        for field, each in datasets('train_dataloader.dataset', dataset)
+        for step in steps_of(each.get('pipeline'))
+        if type_name(step) in ('InsertLesions', 'PasteLesion')
+    ]
     for field, path in banks:
-        check_bank_files(f'{field}: {path}', LesionBank.read(path), [
-            (ann_file, data) for _, ann_file, data in _annotations(cfg, 'train')])
+        check_bank_files(
+            f'{field}: {path}',
+            LesionBank.read(path),
+            [(ann_file, data) for _, ann_file, data in _annotations(cfg, 'train')],
+        )
 
 
-def check_bank_files(field: str, bank: LesionBank,
-                     annotations: Sequence[Tuple[str, Dict[str, Any]]]) -> None:
+def check_bank_files(
+    field: str, bank: LesionBank, annotations: Sequence[tuple[str, dict[str, Any]]]
+) -> None:
     """Raise :class:`ConfigError` if a data set's own bank has files that it has not.
 
     Args:
@@ -103,12 +129,17 @@ def check_bank_files(field: str, bank: LesionBank,
         annotations (Sequence[tuple]): Path and content of the annotation files that
             are trained on.
     """
-    own = [(path, data) for path, data in annotations
-           if bank.is_from(_source(data), generation_of(data.get('info') or {}))]
+    own = [
+        (path, data)
+        for path, data in annotations
+        if bank.is_from(_source(data), generation_of(data.get('info') or {}))
+    ]
     others = own and bank.files_outside(
-        image for _, data in own for image in data['images'])
+        image for _, data in own for image in data['images']
+    )
     if others:
         raise ConfigError(
             f'{field}: {len(others)} files with its lesions, such as {others[0]}, are '
             f'not in {own[0][0]}; build the bank of this file, for lesions of another '
-            'fold are tested on')
+            'fold are tested on'
+        )

@@ -1,6 +1,8 @@
 """What somebody may mean by the name of a setting that a config does not have."""
+
 import re
-from typing import Any, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.config import Config
 
@@ -19,8 +21,13 @@ def places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
         part (Config): The config, or a part of it.
         where (str): Where the part stands.
     """
-    items = part.items() if isinstance(part, (dict, Config)) else enumerate(
-        part) if isinstance(part, (list, tuple)) else ()
+    items = (
+        part.items()
+        if isinstance(part, (dict, Config))
+        else enumerate(part)
+        if isinstance(part, (list, tuple))
+        else ()
+    )
     for key, item in items:
         place = f'{where}.{key}' if where else str(key)
         if key == name and where:
@@ -28,7 +35,7 @@ def places_of(name: str, part: Any, where: str = '') -> Iterator[str]:
         yield from places_of(name, item, place)
 
 
-def meant_pipelines(name: str, cfg: Config) -> List[str]:
+def meant_pipelines(name: str, cfg: Config) -> list[str]:
     """Return the pipelines of a config that a variable of mmdet's configs would be.
 
     Args:
@@ -48,8 +55,10 @@ def meant_pipelines(name: str, cfg: Config) -> List[str]:
         for place, each in datasets(f'{part}_dataloader.dataset', dataset):
             steps = each.get('pipeline')
             if is_named(steps):
-                found.append(f'{place}.pipeline.NAME (NAME is one of '
-                             f'{", ".join(step_places(steps))})')
+                found.append(
+                    f'{place}.pipeline.NAME (NAME is one of '
+                    f'{", ".join(step_places(steps))})'
+                )
             elif steps:
                 found.append(f'{place}.pipeline (a list of {len(steps)} steps)')
     return found

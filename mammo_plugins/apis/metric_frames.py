@@ -1,6 +1,8 @@
 """Metrics that would compare boxes of two frames, before any is built."""
+
 import re
-from typing import Any, Iterator, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from mmengine.config import Config
 
@@ -13,7 +15,7 @@ from mammo_plugins.registry import type_name
 _MOVING = re.compile('.*(Crop|Affine|Rotate|Shear|Translate|Expand|Mosaic|MixUp)')
 
 
-def metrics_of_other_frames(cfg: Config) -> Iterator[Tuple[str, str]]:
+def metrics_of_other_frames(cfg: Config) -> Iterator[tuple[str, str]]:
     """Yield (dotted setting, what is wrong with it) for files read beside moved images.
 
     The boxes of an annotation file are in its images' pixels, predictions in those of
@@ -22,24 +24,32 @@ def metrics_of_other_frames(cfg: Config) -> Iterator[Tuple[str, str]]:
     Args:
         cfg (Config): A config whose parts are sound.
     """
-    evaluators = [(part, f'{part}_evaluator', cfg.get(f'{part}_evaluator'))
-                  for part in ('val', 'test')]
-    evaluators += [('val', f'{stage.place}.val_evaluator', stage.val_evaluator)
-                   for stage in stages_of(cfg)]
+    evaluators = [
+        (part, f'{part}_evaluator', cfg.get(f'{part}_evaluator'))
+        for part in ('val', 'test')
+    ]
+    evaluators += [
+        ('val', f'{stage.place}.val_evaluator', stage.val_evaluator)
+        for stage in stages_of(cfg)
+    ]
     for part, where, evaluator in evaluators:
         for place, metric in _metrics(evaluator, where):
             if not metric.get('ann_file'):
                 continue
             for field, step in _moving_steps(cfg, part):
-                yield f'{place}.ann_file', (
-                    'its boxes are in pixels of the files, the predictions in those of '
-                    f'what {step} of {field} makes of them; leave ann_file out and name '
-                    "'instances' in meta_keys of PackDetInputs, take FROCMetric, or load "
-                    'with LoadMammogram(crop=False)')
+                yield (
+                    f'{place}.ann_file',
+                    (
+                        'its boxes are in pixels of the files, the predictions in those of '
+                        f'what {step} of {field} makes of them; leave ann_file out and name '
+                        "'instances' in meta_keys of PackDetInputs, take FROCMetric, or load "
+                        'with LoadMammogram(crop=False)'
+                    ),
+                )
                 break
 
 
-def _metrics(evaluator: Any, where: str) -> Iterator[Tuple[str, dict]]:
+def _metrics(evaluator: Any, where: str) -> Iterator[tuple[str, dict]]:
     """Yield (dotted setting, metric) of an evaluator's config."""
     if isinstance(evaluator, (list, tuple)):
         for number, metric in enumerate(evaluator):
@@ -53,12 +63,15 @@ def _metrics(evaluator: Any, where: str) -> Iterator[Tuple[str, dict]]:
             yield from _metrics(metric, f'{where}.{name}')
 
 
-def _moving_steps(cfg: Config, part: str) -> Iterator[Tuple[str, str]]:
+def _moving_steps(cfg: Config, part: str) -> Iterator[tuple[str, str]]:
     """Yield (pipeline, step) of what crops or turns the images of a part."""
     for field, loader in dataloaders(cfg, [part]):
         for place, dataset in datasets(f'{field}.dataset', loader.get('dataset') or {}):
             for step in every_step(dataset.get('pipeline')):
                 name = type_name(step)
-                if name == 'LoadMammogram' and step.get('crop', True) or (
-                        _MOVING.match(name)):
+                if (
+                    name == 'LoadMammogram'
+                    and step.get('crop', True)
+                    or (_MOVING.match(name))
+                ):
                     yield f'{place}.pipeline', name

@@ -1,5 +1,7 @@
 """Data sets, steps and metrics that a config has by name, before any is built."""
-from typing import Any, Dict, Iterator, Mapping, Tuple
+
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mmengine.dataset import ConcatDataset
 
@@ -29,7 +31,7 @@ def expected(value: Any, what: str) -> str:
     return f'{shown[:60]}{"..." if len(shown) > 60 else ""}; expected {what}'
 
 
-def is_a(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
+def is_a(kind: Any, scope: str, classes: tuple[type, ...]) -> bool:
     """Tell whether a type is one of classes.
 
     Args:
@@ -37,8 +39,10 @@ def is_a(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
         scope (str): The default scope of plain names.
         classes (tuple[type]): The classes.
     """
-    return any(isinstance(component, type) and issubclass(component, classes)
-               for component in named_classes(kind, scope))
+    return any(
+        isinstance(component, type) and issubclass(component, classes)
+        for component in named_classes(kind, scope)
+    )
 
 
 def is_of_libraries(component: Any) -> bool:
@@ -51,7 +55,7 @@ def is_of_libraries(component: Any) -> bool:
     return module.partition('.')[0] in _LIBRARIES
 
 
-def _takes_names(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
+def _takes_names(kind: Any, scope: str, classes: tuple[type, ...]) -> bool:
     """Tell whether a type is one of classes, or none of ours and of the libraries'.
 
     What somebody else has written may take names as well, where it has a constructor
@@ -60,7 +64,8 @@ def _takes_names(kind: Any, scope: str, classes: Tuple[type, ...]) -> bool:
     found = named_classes(kind, scope) - {None}
     return is_a(kind, scope, classes) or not any(
         is_of_libraries(getattr(component, '__init__', component))
-        for component in found)
+        for component in found
+    )
 
 
 def _no_names(what: str, kind: Any, does: str) -> str:
@@ -69,29 +74,42 @@ def _no_names(what: str, kind: Any, does: str) -> str:
 
 def _steps_not_by_name(kind: Any) -> str:
     does = 'the pipeline of ExamDataset, of its kinds and of NamedMixDataset does'
-    return _no_names('steps', kind, 'transforms of ForEachView and WithCleanImage do, '
-                     f'and {does}; expected a list of steps')
+    return _no_names(
+        'steps',
+        kind,
+        'transforms of ForEachView and WithCleanImage do, '
+        f'and {does}; expected a list of steps',
+    )
 
 
 def _name(kind: Any) -> str:
     return getattr(kind, '__name__', str(kind))
 
 
-def _wrong_named(parts: Mapping[str, Any], place: str,
-                 what: str) -> Iterator[Tuple[str, str]]:
+def _wrong_named(
+    parts: Mapping[str, Any], place: str, what: str
+) -> Iterator[tuple[str, str]]:
     """Yield what is no part among those by name."""
-    whole = {str(name) for name, part in parts.items()
-             if part is None or isinstance(part, dict) and 'type' in part}
+    whole = {
+        str(name)
+        for name, part in parts.items()
+        if part is None or isinstance(part, dict) and 'type' in part
+    }
     for name, part in parts.items():
         if isinstance(part, dict) and 'type' not in part:
             # a slip in a name makes a part of its own
-            yield f'{place}.{name}', (f'a {what} without a type, and none to inherit'
-                                      f'{nearest_or_all(str(name), whole)}')
+            yield (
+                f'{place}.{name}',
+                (
+                    f'a {what} without a type, and none to inherit'
+                    f'{nearest_or_all(str(name), whole)}'
+                ),
+            )
         elif not isinstance(part, (dict, type(None))):
             yield f'{place}.{name}', expected(part, PART + ' or None')
 
 
-def wrong_metrics(evaluator: Any, place: str, scope: str) -> Iterator[Tuple[str, str]]:
+def wrong_metrics(evaluator: Any, place: str, scope: str) -> Iterator[tuple[str, str]]:
     """Yield (dotted setting, what is wrong with it) for metrics of an evaluator.
 
     Args:
@@ -104,20 +122,26 @@ def wrong_metrics(evaluator: Any, place: str, scope: str) -> Iterator[Tuple[str,
     metrics, part = evaluator['metrics'], place.rpartition('.')[2].partition('_')[0]
     place = f'{place}.metrics'
     by_name = isinstance(metrics, dict) and 'type' not in metrics
-    held = _by_key(metrics if by_name or isinstance(metrics, (list, tuple))
-                   else [metrics])
+    held = _by_key(
+        metrics if by_name or isinstance(metrics, (list, tuple)) else [metrics]
+    )
     kind = evaluator.get('type', 'Evaluator')
     if all(metric is None for metric in held.values()):
-        yield place, (f'{_VERBS[part]} nothing; leave out {part}_dataloader, '
-                      f'{part}_cfg and {part}_evaluator, or set all to None, to do '
-                      'without')
-    elif by_name and not _takes_names(kind, scope, (NamedEvaluator, )):
+        yield (
+            place,
+            (
+                f'{_VERBS[part]} nothing; leave out {part}_dataloader, '
+                f'{part}_cfg and {part}_evaluator, or set all to None, to do '
+                'without'
+            ),
+        )
+    elif by_name and not _takes_names(kind, scope, (NamedEvaluator,)):
         yield place, _no_names('metrics', kind, 'NamedEvaluator does')
     elif by_name:
         yield from _wrong_named(held, place, 'metric')
 
 
-def wrong_data_sets(dataset: dict, place: str, scope: str) -> Iterator[Tuple[str, str]]:
+def wrong_data_sets(dataset: dict, place: str, scope: str) -> Iterator[tuple[str, str]]:
     """As :func:`wrong_metrics`, of the data sets that a wrapper holds.
 
     Args:
@@ -125,7 +149,7 @@ def wrong_data_sets(dataset: dict, place: str, scope: str) -> Iterator[Tuple[str
         place (str): Where it stands.
         scope (str): The default scope of plain names.
     """
-    inner: Dict[str, Any] = {}
+    inner: dict[str, Any] = {}
     if 'datasets' in dataset:
         held = dataset['datasets']
         yield from _wrong_held(held, f'{place}.datasets', dataset.get('type'), scope)
@@ -139,20 +163,27 @@ def wrong_data_sets(dataset: dict, place: str, scope: str) -> Iterator[Tuple[str
             yield from wrong_data_sets(part, f'{place}.{name}', scope)
 
 
-def _by_key(held: Any) -> Dict[Any, Any]:
-    return dict(held if isinstance(held, Mapping) else enumerate(
-        held if isinstance(held, (list, tuple)) else ()))
+def _by_key(held: Any) -> dict[Any, Any]:
+    return dict(
+        held
+        if isinstance(held, Mapping)
+        else enumerate(held if isinstance(held, (list, tuple)) else ())
+    )
 
 
-def _wrong_held(held: Any, place: str, kind: Any,
-                scope: str) -> Iterator[Tuple[str, str]]:
+def _wrong_held(
+    held: Any, place: str, kind: Any, scope: str
+) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the ``datasets`` of a wrapper."""
     if held is not None and not isinstance(held, (dict, list, tuple)):
         yield place, expected(held, 'a list of data sets, or a dict of them by name')
     elif all(part is None for part in _by_key(held).values()):
         yield place, expected(held, 'one data set at least')
-    elif isinstance(held, dict) and is_a(kind, scope, (ConcatDataset, )) and not (
-            _takes_names(kind, scope, (NamedConcatDataset, ))):
+    elif (
+        isinstance(held, dict)
+        and is_a(kind, scope, (ConcatDataset,))
+        and not (_takes_names(kind, scope, (NamedConcatDataset,)))
+    ):
         yield place, _no_names('data sets', kind, 'NamedConcatDataset does')
     elif isinstance(held, dict):
         yield from _wrong_named(held, place, 'data set')
@@ -162,8 +193,9 @@ def _wrong_held(held: Any, place: str, kind: Any,
                 yield f'{place}.{number}', expected(part, PART)
 
 
-def wrong_steps(steps: Any, place: str, owner: dict,
-                scope: str) -> Iterator[Tuple[str, str]]:
+def wrong_steps(
+    steps: Any, place: str, owner: dict, scope: str
+) -> Iterator[tuple[str, str]]:
     """As :func:`wrong_metrics`, of the steps of a pipeline and of those that they hold.
 
     Args:
@@ -194,8 +226,9 @@ def wrong_steps(steps: Any, place: str, owner: dict,
         yield from _wrong_step(step, f'{place}.{key}', kind, strict, scope)
 
 
-def _wrong_step(step: Any, place: str, kind: Any, strict: bool,
-                scope: str) -> Iterator[Tuple[str, str]]:
+def _wrong_step(
+    step: Any, place: str, kind: Any, strict: bool, scope: str
+) -> Iterator[tuple[str, str]]:
     if is_named(step):
         if ORDER in step:
             yield place, _steps_not_by_name(f'a list of {_name(kind)}')
@@ -203,8 +236,9 @@ def _wrong_step(step: Any, place: str, kind: Any, strict: bool,
             yield place, 'a step without a type'
     elif isinstance(step, dict):
         if 'transforms' in step:
-            yield from wrong_steps(step['transforms'], f'{place}.transforms', step,
-                                   scope)
+            yield from wrong_steps(
+                step['transforms'], f'{place}.transforms', step, scope
+            )
     elif not strict and isinstance(step, (list, tuple)):  # RandomChoice has such
         for number, each in enumerate(step):
             yield from _wrong_step(each, f'{place}.{number}', kind, strict, scope)

@@ -1,6 +1,7 @@
 """Nipples that the images of a COCO-exam JSON lack."""
+
 from collections import Counter
-from typing import Callable, Optional, Tuple
+from collections.abc import Callable
 
 from tqdm import tqdm
 
@@ -11,14 +12,16 @@ from mammo_plugins.structures import AnnotationError, ImageRoots, load_coco_exam
 
 from .nipple_locator import NippleLocator
 
-Point = Optional[Tuple[float, float]]
+Point = tuple[float, float] | None
 SHOWN = 5
 
 
-def locate(results: dict,
-           loader: LoadMammogram,
-           detector: Optional[NippleLocator],
-           least_confidence: float = 0.) -> Tuple[Point, Optional[str]]:
+def locate(
+    results: dict,
+    loader: LoadMammogram,
+    detector: NippleLocator | None,
+    least_confidence: float = 0.0,
+) -> tuple[Point, str | None]:
     """Find the nipple of one image.
 
     Args:
@@ -38,8 +41,10 @@ def locate(results: dict,
     results = loader.transform(dict(results))
     point, source = detector and detector(results['img']), 'detector'
     if point is None:
-        point, source = locate_nipple(
-            results['img'], results['view'], least_confidence), 'contour'
+        point, source = (
+            locate_nipple(results['img'], results['view'], least_confidence),
+            'contour',
+        )
     if point is None:
         return None, None
     inverse = CanonicalFrame.from_dict(results['canonical_frame']).inverse
@@ -65,8 +70,7 @@ def fill(data: dict, roots: ImageRoots, find: Callable, overwrite: bool) -> Coun
             continue
         facts = {key: image[key] for key in ('width', 'height', 'view')}
         try:
-            point, source = find(
-                dict(facts, img_path=roots.path(image['file_name'])))
+            point, source = find(dict(facts, img_path=roots.path(image['file_name'])))
         except (MammogramError, AnnotationError) as error:
             skipped.append(str(error))
             continue
@@ -81,9 +85,14 @@ def fill(data: dict, roots: ImageRoots, find: Callable, overwrite: bool) -> Coun
     return counts
 
 
-def fill_file(ann_file: str, roots: ImageRoots, out: Optional[str] = None,
-              detector: Optional[NippleLocator] = None, least_confidence: float = 0.,
-              overwrite: bool = False) -> None:
+def fill_file(
+    ann_file: str,
+    roots: ImageRoots,
+    out: str | None = None,
+    detector: NippleLocator | None = None,
+    least_confidence: float = 0.0,
+    overwrite: bool = False,
+) -> None:
     """Fill the nipples of an annotation file and tell how many were found by what.
 
     Args:
@@ -99,15 +108,29 @@ def fill_file(ann_file: str, roots: ImageRoots, out: Optional[str] = None,
     """
     data = load_coco_exam(ann_file, roots=roots)
     loader = LoadMammogram(**(detector.loading_options if detector else {}))
-    counts = fill(data, roots, lambda image: locate(
-        image, loader, detector, least_confidence), overwrite)
+    counts = fill(
+        data,
+        roots,
+        lambda image: locate(image, loader, detector, least_confidence),
+        overwrite,
+    )
     if out or counts['detector'] + counts['contour']:
         write_json(out or ann_file, data)
-    print(f'{out or ann_file}: ' + ', '.join(
-        f'{counts[key]} {text}' for key, text in (
-            ('kept', 'kept'), ('detector', 'found by the detector'),
-            ('contour', 'found on the skin line'), ('not found', 'not found'),
-            ('skipped', 'skipped')) if counts[key]))
+    print(
+        f'{out or ann_file}: '
+        + ', '.join(
+            f'{counts[key]} {text}'
+            for key, text in (
+                ('kept', 'kept'),
+                ('detector', 'found by the detector'),
+                ('contour', 'found on the skin line'),
+                ('not found', 'not found'),
+                ('skipped', 'skipped'),
+            )
+            if counts[key]
+        )
+    )
     if counts['skipped'] and sum(counts.values()) == counts['skipped']:
-        raise AnnotationError(f'{ann_file}: no image could be read below '
-                              f'{roots.root}; set --data-root')
+        raise AnnotationError(
+            f'{ann_file}: no image could be read below {roots.root}; set --data-root'
+        )

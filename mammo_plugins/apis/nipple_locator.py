@@ -1,5 +1,4 @@
 """Running a nipple detector on single images."""
-from typing import Optional, Tuple
 
 import numpy as np
 import torch
@@ -27,11 +26,13 @@ class NippleLocator(TrainedModel):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         if not hasattr(self.model, 'locate'):
-            raise ConfigError(f'{self.config.filename}: model.type is '
-                              f'{type(self.model).__name__}; expected a '
-                              'NippleDetector')
+            raise ConfigError(
+                f'{self.config.filename}: model.type is '
+                f'{type(self.model).__name__}; expected a '
+                'NippleDetector'
+            )
 
-    def __call__(self, image: np.ndarray) -> Optional[Tuple[float, float]]:
+    def __call__(self, image: np.ndarray) -> tuple[float, float] | None:
         """Find the nipple.
 
         Args:
@@ -42,5 +43,6 @@ class NippleLocator(TrainedModel):
         """
         sample = DetDataSample(metainfo=dict(img_shape=image.shape))
         data = self.model.data_preprocessor(
-            dict(inputs=[torch.from_numpy(image)[None]], data_samples=[sample]))
+            dict(inputs=[torch.from_numpy(image)[None]], data_samples=[sample])
+        )
         return self.model.locate(data['inputs'], sample)

@@ -1,7 +1,8 @@
 """What false positives lie on, which a phantom knows."""
+
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -10,13 +11,23 @@ from mmengine.runner import Runner
 from tqdm import tqdm
 
 from mammo_plugins.engine.loops.stage_detections import predict_detections
-from mammo_plugins.evaluation.functional import (FALSE_POSITIVE, FROCData,
-                                                 ImageMatches, box_iou,
-                                                 froc_curve, match_detections,
-                                                 operating_index)
+from mammo_plugins.evaluation.functional import (
+    FALSE_POSITIVE,
+    FROCData,
+    ImageMatches,
+    box_iou,
+    froc_curve,
+    match_detections,
+    operating_index,
+)
 from mammo_plugins.phantom import PhantomFolderError, remake_exam
-from mammo_plugins.structures import (Exam, Lesion, exams_from_coco,
-                                      load_coco_exam, read_detections)
+from mammo_plugins.structures import (
+    Exam,
+    Lesion,
+    exams_from_coco,
+    load_coco_exam,
+    read_detections,
+)
 
 from .config_loading import ConfigError
 from .trained_model import TrainedModel
@@ -24,18 +35,21 @@ from .trained_model import TrainedModel
 KINDS = dict(
     nodule='normal nodule, in both breasts',
     clump='clump, one of two that overlap in one view',
-    none='neither')
+    none='neither',
+)
 IOU = 0.2  # of a hit, and of lying on a mimic
 
 
-def detections_of(run: Path) -> Dict[int, tuple]:
+def detections_of(run: Path) -> dict[int, tuple]:
     """Return the detections of a run's test exams by image id, made if absent."""
     path = run / 'test' / 'detections.json'
     if not path.is_file():
         configs, checkpoint = list(run.glob('*.py')), run / 'trained.pth'
         if len(configs) != 1 or not checkpoint.is_file():
-            raise ConfigError(f'{run}: not a finished run (a config and '
-                              'trained.pth); run ablate.py first')
+            raise ConfigError(
+                f'{run}: not a finished run (a config and '
+                'trained.pth); run ablate.py first'
+            )
         cfg = Config.fromfile(configs[0])
         init_default_scope(cfg.get('default_scope', 'mammo'))
         loader = Runner.build_dataloader(cfg.test_dataloader)
@@ -44,24 +58,26 @@ def detections_of(run: Path) -> Dict[int, tuple]:
     return read_detections(path)
 
 
-def boxes_of(lesions: List[Lesion]) -> np.ndarray:
+def boxes_of(lesions: list[Lesion]) -> np.ndarray:
     """Return (n, 4) boxes."""
     return np.array([lesion.bbox for lesion in lesions], float).reshape(-1, 4)
 
 
-def mimics_of(root: Path, exams: List[Exam]) -> Dict[int, List[Tuple[str, tuple]]]:
+def mimics_of(root: Path, exams: list[Exam]) -> dict[int, list[tuple[str, tuple]]]:
     """Return (kind, box) of the mimics in each image, by image id."""
     mimics = {}
     for exam in tqdm(exams, desc=f'exams of {root}', unit='exam', leave=False):
         made = remake_exam(root, exam.exam_id)
         for key, view in exam.views.items():
             mimics[view.image_id] = [
-                (finding.kind, box) for finding, box in made.views[key].mimics]
+                (finding.kind, box) for finding, box in made.views[key].mimics
+            ]
     return mimics
 
 
-def count(exams: List[Exam], mimics: dict, detections: dict,
-          fppi: float) -> Tuple[Counter, int]:
+def count(
+    exams: list[Exam], mimics: dict, detections: dict, fppi: float
+) -> tuple[Counter, int]:
     """Count false positives by what they lie on.
 
     Args:
@@ -80,15 +96,17 @@ def count(exams: List[Exam], mimics: dict, detections: dict,
         lesions = boxes_of(view.lesions)
         labels = match_detections(box_iou(boxes, lesions), IOU)
         matches.append(ImageMatches(scores, labels, len(lesions), exam.patient_id))
-        found.append((view, boxes[labels == FALSE_POSITIVE],
-                      scores[labels == FALSE_POSITIVE]))
+        found.append(
+            (view, boxes[labels == FALSE_POSITIVE], scores[labels == FALSE_POSITIVE])
+        )
     curve = froc_curve(FROCData.from_images(matches))
     threshold = curve.thresholds[operating_index(curve, [fppi])[0]]
     counts: Counter = Counter()
     for view, boxes, scores in found:
         kinds = [kind for kind, _ in mimics[view.image_id]]
-        areas = np.array([box for _, box in mimics[view.image_id]],
-                         float).reshape(-1, 4)
+        areas = np.array([box for _, box in mimics[view.image_id]], float).reshape(
+            -1, 4
+        )
         for box in boxes[scores >= threshold]:
             overlap = box_iou(box[None], areas)[0]
             best = int(overlap.argmax()) if len(overlap) else None
@@ -97,8 +115,7 @@ def count(exams: List[Exam], mimics: dict, detections: dict,
     return counts, len(views)
 
 
-def report(cfg: Config, rows: Sequence[str], seeds: Sequence[int],
-           fppi: float) -> None:
+def report(cfg: Config, rows: Sequence[str], seeds: Sequence[int], fppi: float) -> None:
     """Print what the false positives of an ablation's rows lie on.
 
     Args:
@@ -111,22 +128,26 @@ def report(cfg: Config, rows: Sequence[str], seeds: Sequence[int],
     """
     unknown = sorted(set(rows) - set(cfg.rows))
     if unknown:
-        raise ConfigError(f'--rows {unknown[0]}: no such row; there are '
-                          f'{", ".join(cfg.rows)}')
-    rates: Dict[str, List[list]] = {row: [] for row in rows}
+        raise ConfigError(
+            f'--rows {unknown[0]}: no such row; there are {", ".join(cfg.rows)}'
+        )
+    rates: dict[str, list[list]] = {row: [] for row in rows}
     for seed in seeds:
         folder = Path(cfg.work_dir) / f'seed_{seed}'
         try:
             exams = exams_from_coco(
-                load_coco_exam(folder / 'data/annotations/test.json'))
+                load_coco_exam(folder / 'data/annotations/test.json')
+            )
             mimics = mimics_of(folder / 'data', exams)
         except (FileNotFoundError, PhantomFolderError) as error:
             raise ConfigError(f'{error}; run ablate.py first') from None
         for row in rows:
             counts, images = count(exams, mimics, detections_of(folder / row), fppi)
             rates[row].append([counts[kind] / images for kind in KINDS])
-    print(f'False positives an image at {fppi:g} FPPI by what they lie on '
-          f'(IoU > {IOU}), mean of the seeds {", ".join(map(str, seeds))}:\n')
+    print(
+        f'False positives an image at {fppi:g} FPPI by what they lie on '
+        f'(IoU > {IOU}), mean of the seeds {", ".join(map(str, seeds))}:\n'
+    )
     print(f'| | {" | ".join(KINDS.values())} |')
     print(f'|---|{"---:|" * len(KINDS)}')
     for row in rows:

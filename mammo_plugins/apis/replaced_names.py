@@ -1,6 +1,8 @@
 """Lists of a config that take the place of what its base has by name."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -12,7 +14,7 @@ from .named_parts import TAKE_NAMES, is_a
 _HELD = ('pipeline', 'transforms', 'datasets', 'metrics')
 
 
-def replaced_names(path: str, cfg: Config) -> Iterator[Tuple[str, str, List[str]]]:
+def replaced_names(path: str, cfg: Config) -> Iterator[tuple[str, str, list[str]]]:
     """Yield (file, dotted setting, names that its base has there) for lists over names.
 
     MMEngine puts a list in the place of a dict without a word. Who has dropped the part
@@ -27,8 +29,9 @@ def replaced_names(path: str, cfg: Config) -> Iterator[Tuple[str, str, List[str]
         yield from _over_names(Path(path), cfg, lists)
 
 
-def _over_names(path: Path, cfg: Config,
-                lists: List[str]) -> Iterator[Tuple[str, str, List[str]]]:
+def _over_names(
+    path: Path, cfg: Config, lists: list[str]
+) -> Iterator[tuple[str, str, list[str]]]:
     for base in base_files(path):
         inherited = Config.fromfile(base, import_custom_modules=False)
         older = []
@@ -37,8 +40,11 @@ def _over_names(path: Path, cfg: Config,
             if isinstance(before, (list, tuple)):
                 older.append(field)
             elif is_named(before) and _is_merged(cfg, inherited, field):
-                yield str(path), field, [
-                    name for name in before if name not in (ORDER, SLOTS)]
+                yield (
+                    str(path),
+                    field,
+                    [name for name in before if name not in (ORDER, SLOTS)],
+                )
         if older:  # a base of the same user may have put them there
             yield from _over_names(base, inherited, older)
 
@@ -55,9 +61,13 @@ def _lists(part: Any, where: str) -> Iterator[str]:
 def _is_merged(cfg: Config, inherited: Config, field: str) -> bool:
     """Tell whether what holds a list takes names, and is what a base had and more."""
     keys = field.split('.')[:-1]
-    owners = [[setting_at(each, '.'.join(keys[:depth])) for each in (cfg, inherited)]
-              for depth in range(1, len(keys) + 1)]
-    return all(isinstance(before, dict) and before.keys() <= now.keys()
-               for now, before in owners) and is_a(
-                   owners[-1][0].get('type'), cfg.get('default_scope') or 'mmengine',
-                   TAKE_NAMES)
+    owners = [
+        [setting_at(each, '.'.join(keys[:depth])) for each in (cfg, inherited)]
+        for depth in range(1, len(keys) + 1)
+    ]
+    return all(
+        isinstance(before, dict) and before.keys() <= now.keys()
+        for now, before in owners
+    ) and is_a(
+        owners[-1][0].get('type'), cfg.get('default_scope') or 'mmengine', TAKE_NAMES
+    )

@@ -1,4 +1,5 @@
 """Grad-CAM of a trained breast classifier over a data set."""
+
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from .trained_model import TrainedModel
 CLASSES = ('benign', 'malignant')  # in the order of labels
 
 
-def breast_saliency(trained: TrainedModel, dataset: Dataset,
-                    class_index: int = 0) -> SaliencyMaps:
+def breast_saliency(
+    trained: TrainedModel, dataset: Dataset, class_index: int = 0
+) -> SaliencyMaps:
     """Compute Grad-CAM for every view of benign breasts.
 
     Args:
@@ -43,8 +45,9 @@ def breast_saliency(trained: TrainedModel, dataset: Dataset,
     return SaliencyMaps(maps, file_sha256(trained.checkpoint))
 
 
-def training_saliency(trained: TrainedModel, class_name: str,
-                      file: Path) -> SaliencyMaps:
+def training_saliency(
+    trained: TrainedModel, class_name: str, file: Path
+) -> SaliencyMaps:
     """Write :func:`breast_saliency` of the breasts that a model's config trains on.
 
     Args:
@@ -59,8 +62,9 @@ def training_saliency(trained: TrainedModel, class_name: str,
         ConfigError: As :func:`~mammo_plugins.apis.loaded_breasts`.
     """
     # as in tests: Grad-CAM sees no augmentation
-    packed = loaded_breasts(trained.config,
-                            trained.config.test_dataloader.dataset.pipeline)
+    packed = loaded_breasts(
+        trained.config, trained.config.test_dataloader.dataset.pipeline
+    )
     saliency = breast_saliency(trained, packed, CLASSES.index(class_name))
     saliency.write(file)
     print(f'saliency of {len(saliency.maps)} views: {file}')

@@ -1,7 +1,9 @@
 """What kind of value a setting has, before anything is built of it."""
+
 import logging
+from collections.abc import Iterator
 from numbers import Real
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any
 
 from mmengine.config import Config
 
@@ -9,21 +11,33 @@ from mammo_plugins.engine.data_configs import dataloaders, datasets
 from mammo_plugins.engine.loops.stages import StageError, stages_of
 
 from .copied_settings import setting_at
-from .named_parts import (PART, expected, wrong_data_sets, wrong_metrics,
-                          wrong_steps)
+from .named_parts import PART, expected, wrong_data_sets, wrong_metrics, wrong_steps
 
 _PARTS = 'a dict of settings or a list of such'
-_DICTS = ('model', 'train_cfg', 'val_cfg', 'test_cfg', 'train_dataloader',
-          'val_dataloader', 'test_dataloader', 'optim_wrapper', 'auto_scale_lr',
-          'visualizer', 'default_hooks', 'env_cfg', 'randomness', 'log_processor',
-          'inferencer')
+_DICTS = (
+    'model',
+    'train_cfg',
+    'val_cfg',
+    'test_cfg',
+    'train_dataloader',
+    'val_dataloader',
+    'test_dataloader',
+    'optim_wrapper',
+    'auto_scale_lr',
+    'visualizer',
+    'default_hooks',
+    'env_cfg',
+    'randomness',
+    'log_processor',
+    'inferencer',
+)
 _LISTS = ('param_scheduler', 'val_evaluator', 'test_evaluator', 'custom_hooks')
 _TEXTS = ('work_dir', 'load_from', 'default_scope', 'experiment_name', 'launcher')
 # MMEngine has defaults for them, but none for None
 _NEVER_NONE = ('default_hooks', 'env_cfg', 'randomness', 'log_processor')
 
 
-def wrong_kinds(cfg: Config) -> Iterator[Tuple[str, str]]:
+def wrong_kinds(cfg: Config) -> Iterator[tuple[str, str]]:
     """Yield (dotted setting, what is wrong with it) for parts that are none.
 
     Args:
@@ -31,17 +45,22 @@ def wrong_kinds(cfg: Config) -> Iterator[Tuple[str, str]]:
     """
     for key in _DICTS:
         value = cfg.get(key)
-        if key in cfg and not (isinstance(value, dict)
-                               or value is None and key not in _NEVER_NONE):
+        if key in cfg and not (
+            isinstance(value, dict) or value is None and key not in _NEVER_NONE
+        ):
             yield key, expected(value, PART)
     for key in _LISTS:
         value = cfg.get(key)
         if key == 'param_scheduler' and isinstance(value, dict):
             # several optimizers have one by name each
-            value = [s for each in (value.values() if 'type' not in value else [value])
-                     for s in (each if isinstance(each, (list, tuple)) else [each])]
+            value = [
+                s
+                for each in (value.values() if 'type' not in value else [value])
+                for s in (each if isinstance(each, (list, tuple)) else [each])
+            ]
         for number, item in enumerate(
-                value if isinstance(value, (list, tuple)) else [value]):
+            value if isinstance(value, (list, tuple)) else [value]
+        ):
             if value is not None and not isinstance(item, dict):
                 at = f'{key}.{number}' if isinstance(value, (list, tuple)) else key
                 yield at, expected(item, _PARTS if at == key else PART)
@@ -49,12 +68,14 @@ def wrong_kinds(cfg: Config) -> Iterator[Tuple[str, str]]:
         if key in cfg and not isinstance(cfg[key], (str, type(None))):
             yield key, expected(cfg[key], 'a text')
     level = cfg.get('log_level', 'INFO')
-    if isinstance(level, bool) or level not in (*logging._nameToLevel,
-                                                *logging._levelToName):
+    if isinstance(level, bool) or level not in (
+        *logging._nameToLevel,
+        *logging._levelToName,
+    ):
         yield 'log_level', expected(level, 'one of DEBUG, INFO, WARNING, ERROR')
 
 
-def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
+def wrong_parts(cfg: Config) -> Iterator[tuple[str, str]]:
     """As :func:`wrong_kinds`, of what lies in parts that are sound.
 
     Args:
@@ -84,8 +105,9 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
         evaluator = f'{part}_evaluator'
         yield from wrong_metrics(cfg.get(evaluator), evaluator, scope)
     for stage in parsed:
-        yield from wrong_metrics(stage.val_evaluator, f'{stage.place}.val_evaluator',
-                                 scope)
+        yield from wrong_metrics(
+            stage.val_evaluator, f'{stage.place}.val_evaluator', scope
+        )
     for number, hook in enumerate(_hooks(cfg)):
         if 'switch_pipeline' in hook:
             place = f'custom_hooks.{number}.switch_pipeline'
@@ -97,16 +119,17 @@ def wrong_parts(cfg: Config) -> Iterator[Tuple[str, str]]:
             yield from wrong
             return
         for place, dataset in datasets(f'{field}.dataset', whole):
-            yield from wrong_steps(dataset.get('pipeline', []), f'{place}.pipeline',
-                                   dataset, scope)
+            yield from wrong_steps(
+                dataset.get('pipeline', []), f'{place}.pipeline', dataset, scope
+            )
 
 
-def _hooks(cfg: Config) -> List[dict]:
+def _hooks(cfg: Config) -> list[dict]:
     hooks = cfg.get('custom_hooks') or []
     return [hooks] if isinstance(hooks, dict) else hooks
 
 
-def other_kinds(cfg: Config, options: Dict[str, Any]) -> Iterator[Tuple[str, str]]:
+def other_kinds(cfg: Config, options: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (option, what is wrong) for values of another kind than the config's.
 
     Text in place of a number, a number in place of text, or anything that is no part in
@@ -118,8 +141,9 @@ def other_kinds(cfg: Config, options: Dict[str, Any]) -> Iterator[Tuple[str, str
     """
     for key, value in options.items():
         before = setting_at(cfg, key)
-        if isinstance(before, dict) and not isinstance(value, (dict, list, tuple,
-                                                               type(None))):
+        if isinstance(before, dict) and not isinstance(
+            value, (dict, list, tuple, type(None))
+        ):
             yield key, expected(value, PART)
         elif isinstance(before, Real) and isinstance(value, str):
             kind = 'True or False' if isinstance(before, bool) else 'a number'

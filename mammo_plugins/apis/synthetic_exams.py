@@ -1,7 +1,8 @@
 """A data set of synthetic malignant breasts."""
+
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -21,7 +22,7 @@ from .synthetic_set import SyntheticSet
 from .trained_model import loading_steps
 
 
-def loaded_breasts(cfg: Config, pipeline: Optional[Pipeline] = None) -> ExamDataset:
+def loaded_breasts(cfg: Config, pipeline: Pipeline | None = None) -> ExamDataset:
     """Build the breasts that a config trains on, without their augmentation.
 
     Args:
@@ -34,11 +35,13 @@ def loaded_breasts(cfg: Config, pipeline: Optional[Pipeline] = None) -> ExamData
         ConfigError: If it is not.
     """
     (_, settings), *others = innermost_datasets(
-        'train_dataloader.dataset', cfg.train_dataloader.dataset)
+        'train_dataloader.dataset', cfg.train_dataloader.dataset
+    )
     if others or settings.get('target') != 'breast' or not settings.get('labels'):
         raise ConfigError(
             f'{cfg.filename}: train_dataloader.dataset is no ExamDataset of breasts '
-            "with labels (target='breast', labels=...)")
+            "with labels (target='breast', labels=...)"
+        )
     if pipeline is None:
         load = list(loading_steps(settings.pipeline))[:1]
         pipeline = [dict(type='ForEachView', transforms=load)]
@@ -46,8 +49,9 @@ def loaded_breasts(cfg: Config, pipeline: Optional[Pipeline] = None) -> ExamData
         return DATASETS.build(dict(settings, pipeline=pipeline))
 
 
-def synthesis_stages(saliency: SaliencyMaps, beta: float, soft_mask: dict = dict(),
-                     **settings: Any) -> Dict[str, SynthesizeMalignancy]:
+def synthesis_stages(
+    saliency: SaliencyMaps, beta: float, soft_mask: dict = dict(), **settings: Any
+) -> dict[str, SynthesizeMalignancy]:
     """Return the rows of table 2 of the DIVF-Net paper by name.
 
     Args:
@@ -62,12 +66,14 @@ def synthesis_stages(saliency: SaliencyMaps, beta: float, soft_mask: dict = dict
         'CutMix': dict(fourier_beta=None, soft_mask=None),
         '+ Fourier': dict(fourier_beta=beta, soft_mask=None),
         '+ soft mask': dict(fourier_beta=None, soft_mask=soft_mask),
-        'all': dict(fourier_beta=beta, soft_mask=soft_mask)
+        'all': dict(fourier_beta=beta, soft_mask=soft_mask),
     }
     if settings.get('adapt') == 'benign':
         del stages['+ Fourier']
-    return {name: SynthesizeMalignancy(saliency, **settings, **chosen)
-            for name, chosen in stages.items()}
+    return {
+        name: SynthesizeMalignancy(saliency, **settings, **chosen)
+        for name, chosen in stages.items()
+    }
 
 
 class SyntheticExams(SyntheticSet):
@@ -83,25 +89,28 @@ class SyntheticExams(SyntheticSet):
         made_with (dict, optional): As in :class:`SyntheticSet`.
     """
 
-    def __init__(self,
-                 dataset: ExamDataset,
-                 transform: SynthesizeMalignancy,
-                 out: Path,
-                 seed: int = 0,
-                 made_with: Optional[Dict[str, Path]] = None) -> None:
+    def __init__(
+        self,
+        dataset: ExamDataset,
+        transform: SynthesizeMalignancy,
+        out: Path,
+        seed: int = 0,
+        made_with: dict[str, Path] | None = None,
+    ) -> None:
         super().__init__(dataset, out, seed, made_with)
         self.transform = transform
-        self.labels = np.array([
-            dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))])
+        self.labels = np.array(
+            [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
+        )
         self.donors = transform.donors(dataset)
-        self._made: List[Dict[str, dict]] = []  # what was pasted, a breast each
+        self._made: list[dict[str, dict]] = []  # what was pasted, a breast each
 
     @property
     def balancing(self) -> int:
         """int: How many make both classes equally frequent."""
         return max(0, int((self.labels == 0).sum() - (self.labels == 1).sum()))
 
-    def cases(self, count: int) -> List[Tuple[int, int, int]]:
+    def cases(self, count: int) -> list[tuple[int, int, int]]:
         """Choose benign breast, malignant breast and seed of each case.
 
         Benign breasts are taken in turn, in random order, so that none comes
@@ -114,12 +123,14 @@ class SyntheticExams(SyntheticSet):
         benign = np.flatnonzero(self.labels == 0)
         turns = -(-count // max(len(benign), 1))
         order = np.concatenate(
-            [rng.permutation(benign) for _ in range(turns)] or [benign])
-        return [(int(i), int(rng.choice(self.donors)), int(rng.integers(2**31)))
-                for i in order[:count]]
+            [rng.permutation(benign) for _ in range(turns)] or [benign]
+        )
+        return [
+            (int(i), int(rng.choice(self.donors)), int(rng.integers(2**31)))
+            for i in order[:count]
+        ]
 
-    def panels(self, count: int,
-               others: Dict[str, SynthesizeMalignancy]) -> List[list]:
+    def panels(self, count: int, others: dict[str, SynthesizeMalignancy]) -> list[list]:
         """Show cases as in figure 4 of the paper, a row a view.
 
         Args:
@@ -144,14 +155,22 @@ class SyntheticExams(SyntheticSet):
             for name, facts in next(iter(made.values()))['synthesis'].items():
                 view = donor['views'][name]
                 box, lesion = (
-                    transform_boxes(facts[key], CanonicalFrame.from_dict(
-                        shown['canonical_frame']).matrix)[0]
-                    for key, shown in (('region', before[name]), ('lesion', view)))
-                rows.append([
-                    (f'reference, {name}', view['img'], lesion),
-                    ('target', before[name]['img'], None),
-                    *((title, result['views'][name]['img'], box)
-                      for title, result in made.items())])
+                    transform_boxes(
+                        facts[key],
+                        CanonicalFrame.from_dict(shown['canonical_frame']).matrix,
+                    )[0]
+                    for key, shown in (('region', before[name]), ('lesion', view))
+                )
+                rows.append(
+                    [
+                        (f'reference, {name}', view['img'], lesion),
+                        ('target', before[name]['img'], None),
+                        *(
+                            (title, result['views'][name]['img'], box)
+                            for title, result in made.items()
+                        ),
+                    ]
+                )
         return rows
 
     def write(self, count: int) -> Counter:
@@ -167,13 +186,15 @@ class SyntheticExams(SyntheticSet):
             Counter: 'breasts', 'views', and 'without a place' where a lesion was
             larger than the breast or the breast had no saliency.
         """
-        images: List[dict] = []
-        annotations: List[dict] = []
+        images: list[dict] = []
+        annotations: list[dict] = []
         counts: Counter = Counter()
         for number, (benign, malignant, seed) in enumerate(
-                tqdm(self.cases(count), desc='breasts', unit='breast'), 1):
+            tqdm(self.cases(count), desc='breasts', unit='breast'), 1
+        ):
             results = self.transform.synthesize(
-                self.dataset[benign], self.dataset[malignant], seed)
+                self.dataset[benign], self.dataset[malignant], seed
+            )
             if not results['synthesis']:
                 counts['without a place'] += 1
                 continue
@@ -187,13 +208,15 @@ class SyntheticExams(SyntheticSet):
                 image['id'] = len(images) + 1
                 images.append(image)
                 pasted = [] if facts is None else [self._pasted(view)]
-                annotations += self.lesions(image, view['img_id'], pasted,
-                                            len(annotations))
+                annotations += self.lesions(
+                    image, view['img_id'], pasted, len(annotations)
+                )
         if not images:
             raise AnnotationError(
                 f'{self.dataset.ann_file}: nothing was pasted in {count} breasts; '
                 'there is no benign breast, or none with saliency and room for the '
-                'lesions')
+                'lesions'
+            )
         self.write_annotations(images, annotations, 'Synthetic malignant breasts')
         return counts
 
@@ -201,33 +224,43 @@ class SyntheticExams(SyntheticSet):
         """Say how lesions of the breasts written were paired and placed."""
         paired = Counter(next(iter(breast.values()))['paired'] for breast in self._made)
         pairs = [breast for breast in self._made if len(breast) == 2]
-        together = sum(all(facts['same_distance'] for facts in pair.values())
-                       for pair in pairs)
-        kept = np.quantile([facts['saliency_kept'] for breast in self._made
-                            for facts in breast.values()], (0, .25, .5, .75))
+        together = sum(
+            all(facts['same_distance'] for facts in pair.values()) for pair in pairs
+        )
+        kept = np.quantile(
+            [
+                facts['saliency_kept']
+                for breast in self._made
+                for facts in breast.values()
+            ],
+            (0, 0.25, 0.5, 0.75),
+        )
         return (
-            f"lesions known in both views by lesion_id: {paired['lesion_id']}, by "
-            f"category and distance from the nipple: {paired['category']}; of one view "
-            f"alone: {paired['one view']}, without a match in the other view, pasted "
-            f"in one: {paired['unpaired']}\n"
+            f'lesions known in both views by lesion_id: {paired["lesion_id"]}, by '
+            f'category and distance from the nipple: {paired["category"]}; of one view '
+            f'alone: {paired["one view"]}, without a match in the other view, pasted '
+            f'in one: {paired["unpaired"]}\n'
             f'pairs at one distance from the nipple: {together}, view by view: '
             f'{len(pairs) - together}\n'
             'saliency kept, as a share of that of the best place in each view: least '
-            f'{kept[0]:.2f}, quartiles {kept[1]:.2f}, {kept[2]:.2f}, {kept[3]:.2f}')
+            f'{kept[0]:.2f}, quartiles {kept[1]:.2f}, {kept[2]:.2f}, {kept[3]:.2f}'
+        )
 
-    def _write_view(self, view: dict, facts: Optional[dict],
-                    exam: str) -> Dict[str, Any]:
+    def _write_view(self, view: dict, facts: dict | None, exam: str) -> dict[str, Any]:
         """Write one view."""
         record = self.records[view['img_id']]
         frame = CanonicalFrame.from_dict(view['canonical_frame'])
         image = self.write_pixels(view['img'], frame, record, exam)
         image['synthetic'] = dict(
-            self.hashes, benign=record['file_name'], malignant=None)
+            self.hashes, benign=record['file_name'], malignant=None
+        )
         if facts is not None:
-            image.update({key: view[key]
-                          for key in ('birads', 'pathology', 'abnormal')})
+            image.update(
+                {key: view[key] for key in ('birads', 'pathology', 'abnormal')}
+            )
             image['synthetic'].update(
-                facts, malignant=self.records[facts['malignant']]['file_name'])
+                facts, malignant=self.records[facts['malignant']]['file_name']
+            )
         return image
 
     def _pasted(self, view: dict) -> dict:
@@ -235,5 +268,7 @@ class SyntheticExams(SyntheticSet):
         lesion = view['instances'][-1]
         inverse = CanonicalFrame.from_dict(view['canonical_frame']).inverse
         return dict(
-            lesion, bbox=transform_boxes(lesion['bbox'], inverse)[0],
-            name=self.dataset.metainfo['classes'][lesion['bbox_label']])
+            lesion,
+            bbox=transform_boxes(lesion['bbox'], inverse)[0],
+            name=self.dataset.metainfo['classes'][lesion['bbox_label']],
+        )

@@ -1,6 +1,7 @@
 """A data set of images made from those of another, with provenance."""
+
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -33,9 +34,13 @@ class SyntheticSet:
         ConfigError: If the folder holds another data set.
     """
 
-    def __init__(self, dataset: ExamDataset, out: Union[str, Path, None],
-                 seed: int = 0,
-                 made_with: Optional[Dict[str, Path]] = None) -> None:
+    def __init__(
+        self,
+        dataset: ExamDataset,
+        out: str | Path | None,
+        seed: int = 0,
+        made_with: dict[str, Path] | None = None,
+    ) -> None:
         self.dataset = dataset
         self.out = None if out is None else Path(out)
         self.seed = seed
@@ -45,11 +50,11 @@ class SyntheticSet:
         }
         self.original = load_coco_exam(dataset.ann_file, roots=dataset.roots)
         self.records = {image['id']: image for image in self.original['images']}
-        self._annotations: Dict[int, List[dict]] = {i: [] for i in self.records}
+        self._annotations: dict[int, list[dict]] = {i: [] for i in self.records}
         for annotation in self.original['annotations']:
             self._annotations[annotation['image_id']].append(annotation)
         self._category = {c['name']: c['id'] for c in self.original['categories']}
-        self._name = f"synthetic, of {self.original['info']['dataset']}"
+        self._name = f'synthetic, of {self.original["info"]["dataset"]}'
         if self.out is not None:
             self._check_out()
 
@@ -61,19 +66,24 @@ class SyntheticSet:
         there = load_coco_exam(ann_file)
         made = len(synthetic_images(there))
         if not made:
-            raise ConfigError(f'{ann_file}: is there and holds no synthetic images; '
-                              'give --out another folder')
+            raise ConfigError(
+                f'{ann_file}: is there and holds no synthetic images; '
+                'give --out another folder'
+            )
         names = 'dataset', 'synthesis_seed'
         before = tuple(there['info'].get(name) for name in names)
         found = f'{self.out}: holds {made} images, {before[0]}, of seed {before[1]}'
         if before != (self._name, self.seed):
-            raise ConfigError(f'{found}; those of another data set or seed would be '
-                              'mixed with them. Give --out another folder, or delete '
-                              'this one')
+            raise ConfigError(
+                f'{found}; those of another data set or seed would be '
+                'mixed with them. Give --out another folder, or delete '
+                'this one'
+            )
         print(f'{found}; they are replaced')
 
-    def write_pixels(self, pixels: np.ndarray, frame: CanonicalFrame, record: dict,
-                     exam: str) -> Dict[str, Any]:
+    def write_pixels(
+        self, pixels: np.ndarray, frame: CanonicalFrame, record: dict, exam: str
+    ) -> dict[str, Any]:
         """Write a view's pixels in the frame of its original file.
 
         Args:
@@ -85,16 +95,18 @@ class SyntheticSet:
         Returns:
             dict: The entry of the new view, without ``id``.
         """
-        name = f"images/{exam}/{record['laterality']}_{record['view']}.tif"
+        name = f'images/{exam}/{record["laterality"]}_{record["view"]}.tif'
         # floats state their range, which 16-bit pictures do not
         pixels = np.rint(pixels * _LEVELS).astype(np.float32) / _LEVELS
         with atomic_path(self.out / name) as temporary:
-            tifffile.imwrite(temporary, frame.image_to_source(pixels),
-                             compression='zlib')
+            tifffile.imwrite(
+                temporary, frame.image_to_source(pixels), compression='zlib'
+            )
         return dict(record, exam_id=exam, file_name=name)
 
-    def lesions(self, image: dict, original: int, pasted: List[dict],
-                before: int) -> List[dict]:
+    def lesions(
+        self, image: dict, original: int, pasted: list[dict], before: int
+    ) -> list[dict]:
         """Return the annotations of a new view.
 
         Args:
@@ -110,21 +122,29 @@ class SyntheticSet:
         for annotation in found:
             if annotation['lesion_id'] is not None:
                 annotation['lesion_id'] = (
-                    f"{image['exam_id']}_{annotation['lesion_id']}")
+                    f'{image["exam_id"]}_{annotation["lesion_id"]}'
+                )
         for lesion in pasted:
             x1, y1, x2, y2 = np.asarray(lesion['bbox'], float).tolist()
-            found.append(dict(
-                category_id=self._category[lesion['name']],
-                bbox=[x1, y1, x2 - x1, y2 - y1], area=(x2 - x1) * (y2 - y1),
-                iscrowd=0, segmentation=lesion.get('segmentation', []),
-                birads=lesion['birads'], pathology=lesion['pathology'],
-                lesion_id=f"{image['exam_id']}_pasted"))
+            found.append(
+                dict(
+                    category_id=self._category[lesion['name']],
+                    bbox=[x1, y1, x2 - x1, y2 - y1],
+                    area=(x2 - x1) * (y2 - y1),
+                    iscrowd=0,
+                    segmentation=lesion.get('segmentation', []),
+                    birads=lesion['birads'],
+                    pathology=lesion['pathology'],
+                    lesion_id=f'{image["exam_id"]}_pasted',
+                )
+            )
         for k, annotation in enumerate(found, before + 1):
             annotation.update(id=k, image_id=image['id'])
         return found
 
-    def write_annotations(self, images: List[dict], annotations: List[dict],
-                          description: str) -> None:
+    def write_annotations(
+        self, images: list[dict], annotations: list[dict], description: str
+    ) -> None:
         """Write the annotation file.
 
         Args:
@@ -132,13 +152,20 @@ class SyntheticSet:
             annotations (list[dict]): All annotations.
             description (str): What the images are.
         """
-        write_json(self.out / 'annotations/train.json', dict(
-            info=dict(
-                self.original['info'],
-                dataset=self._name,
-                description=f'{description} for training only; '
-                'images[].synthetic says how each view was made',
-                converter_version=__version__, split='train',
-                synthesis_seed=self.seed),
-            images=images, annotations=annotations,
-            categories=self.original['categories']))
+        write_json(
+            self.out / 'annotations/train.json',
+            dict(
+                info=dict(
+                    self.original['info'],
+                    dataset=self._name,
+                    description=f'{description} for training only; '
+                    'images[].synthetic says how each view was made',
+                    converter_version=__version__,
+                    split='train',
+                    synthesis_seed=self.seed,
+                ),
+                images=images,
+                annotations=annotations,
+                categories=self.original['categories'],
+            ),
+        )

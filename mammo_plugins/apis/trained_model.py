@@ -1,14 +1,19 @@
 """A trained model and what its config says of loading images."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, Optional, Union
+from typing import Any
 
 import torch
 from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.datasets.pipeline import every_step, is_named
-from mammo_plugins.engine.checkpoint import (load_checkpoint_into, require_file,
-                                             warn_of_later_stages)
+from mammo_plugins.engine.checkpoint import (
+    load_checkpoint_into,
+    require_file,
+    warn_of_later_stages,
+)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
 from mammo_plugins.registry import MODELS, SCOPE, type_name
@@ -21,8 +26,7 @@ def loading_steps(pipeline: Any) -> Iterator[dict]:
     Args:
         pipeline (list | dict): Of a config.
     """
-    return (step for step in every_step(pipeline)
-            if type_name(step) == 'LoadMammogram')
+    return (step for step in every_step(pipeline) if type_name(step) == 'LoadMammogram')
 
 
 def without_step(pipeline: Any, name: str) -> Any:
@@ -33,17 +37,21 @@ def without_step(pipeline: Any, name: str) -> Any:
         name (str): The type, without its scope.
     """
     if is_named(pipeline):
-        return type(pipeline)((key, None if type_name(value) == name
-                               else without_step(value, name))
-                              for key, value in pipeline.items())
+        return type(pipeline)(
+            (key, None if type_name(value) == name else without_step(value, name))
+            for key, value in pipeline.items()
+        )
     if isinstance(pipeline, dict):
-        return type(pipeline)((key, without_step(value, name))
-                              for key, value in pipeline.items()
-                              if type_name(value) != name)
+        return type(pipeline)(
+            (key, without_step(value, name))
+            for key, value in pipeline.items()
+            if type_name(value) != name
+        )
     if isinstance(pipeline, (list, tuple)):
         # a tuple stays one, such as the scale of Resize
-        return type(pipeline)(without_step(step, name) for step in pipeline
-                              if type_name(step) != name)
+        return type(pipeline)(
+            without_step(step, name) for step in pipeline if type_name(step) != name
+        )
     return pipeline
 
 
@@ -72,11 +80,13 @@ class TrainedModel:
         ConfigError: If that pipeline has no ``LoadMammogram``.
     """
 
-    def __init__(self,
-                 config: Union[str, Path, Config],
-                 checkpoint: Union[str, Path],
-                 device: Optional[str] = None,
-                 trust_checkpoint: bool = False) -> None:
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str | None = None,
+        trust_checkpoint: bool = False,
+    ) -> None:
         if not isinstance(config, Config):
             config = Config.fromfile(config)
         self.config = config
@@ -88,27 +98,32 @@ class TrainedModel:
         if not loading:
             raise ConfigError(
                 f'{config.filename}: {part}.dataset.pipeline has no '
-                'LoadMammogram, whose frame maps boxes back to the files')
-        self.loading_options = {k: v for k, v in loading[0].items()
-                                if k not in ('type', 'cache_dir')}
+                'LoadMammogram, whose frame maps boxes back to the files'
+            )
+        self.loading_options = {
+            k: v for k, v in loading[0].items() if k not in ('type', 'cache_dir')
+        }
         self.scope = config.get('default_scope', SCOPE)
         with MODELS.switch_scope_and_registry(self.scope):
             self.model = MODELS.build(config.model)
-        check_classes(config, self.model, [part[:-len('_dataloader')]])
+        check_classes(config, self.model, [part[: -len('_dataloader')]])
         loaded = load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
-        check_checkpoint_classes(loaded, config, [part[:-len('_dataloader')]],
-                                 str(checkpoint))
+        check_checkpoint_classes(
+            loaded, config, [part[: -len('_dataloader')]], str(checkpoint)
+        )
         warn_of_later_stages(loaded, str(checkpoint))
         refuse_infinite_outputs(self.model, str(checkpoint))
         self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
 
 
-def trained_model_of(kind: str,
-                     config: Config,
-                     checkpoint: Optional[str],
-                     device: Optional[str] = None,
-                     trust_checkpoint: bool = False) -> TrainedModel:
+def trained_model_of(
+    kind: str,
+    config: Config,
+    checkpoint: str | None,
+    device: str | None = None,
+    trust_checkpoint: bool = False,
+) -> TrainedModel:
     """Load a model for a command that works with one kind of model only.
 
     Args:
@@ -123,6 +138,7 @@ def trained_model_of(kind: str,
         raise ConfigError(f'{config.filename}: give the checkpoint of its training too')
     require_file(checkpoint, 'checkpoint')
     if type_name(config.model) != kind:
-        raise ConfigError(f'{config.filename}: model.type is {config.model.type}; '
-                          f'expected a {kind}')
+        raise ConfigError(
+            f'{config.filename}: model.type is {config.model.type}; expected a {kind}'
+        )
     return TrainedModel(config, checkpoint, device, trust_checkpoint)

@@ -1,9 +1,11 @@
 """What a training step costs, by number format and with compiled kernels."""
+
 import copy
 import gc
 import time
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,8 +23,11 @@ from mammo_plugins.engine.hooks import AccelerationHook
 from mammo_plugins.models.multi_view import StagedModel
 from mammo_plugins.structures import ROLES
 from mammo_plugins.structures.multi_view_data_sample import views_of
-from mammo_plugins.testing import (demo_exam, demo_single_view_inputs,
-                                   demo_tri_view_inputs)
+from mammo_plugins.testing import (
+    demo_exam,
+    demo_single_view_inputs,
+    demo_tri_view_inputs,
+)
 
 from .acceleration import accelerate
 from .config_loading import ConfigError
@@ -40,8 +45,9 @@ class Way(NamedTuple):
             float32 training.
         settings (dict): Of ``acceleration``.
     """
+
     name: str
-    precision: Optional[str]
+    precision: str | None
     settings: dict
 
 
@@ -54,23 +60,25 @@ class Step(NamedTuple):
         memory (int): Most bytes that PyTorch reserved on the GPU; 0 on a CPU.
         losses (list[float]): Of the steps.
     """
+
     seconds: float
     first: float
     memory: int
-    losses: List[float]
+    losses: list[float]
 
 
-def ways(precisions: Sequence[str], compile: bool) -> List[Way]:
+def ways(precisions: Sequence[str], compile: bool) -> list[Way]:
     """Return MMEngine's plain float32 and the given precisions, compiled too."""
     made = [Way('fp32, plain', None, {})]
     made += [Way(each, each, {}) for each in precisions]
     if compile:
-        made += [Way(f'{each}, compiled', each, dict(compile=True))
-                 for each in precisions]
+        made += [
+            Way(f'{each}, compiled', each, dict(compile=True)) for each in precisions
+        ]
     return made
 
 
-def roles_of(model: nn.Module) -> Tuple[str, ...]:
+def roles_of(model: nn.Module) -> tuple[str, ...]:
     """Return which views a sample of a detector has, empty for a single one."""
     if isinstance(model, StagedModel):
         return ROLES
@@ -78,8 +86,9 @@ def roles_of(model: nn.Module) -> Tuple[str, ...]:
     return ('main', auxiliary) if auxiliary else ()
 
 
-def made_batch(roles: Sequence[str], size: Sequence[int], number: int,
-               seed: int = 0) -> dict:
+def made_batch(
+    roles: Sequence[str], size: Sequence[int], number: int, seed: int = 0
+) -> dict:
     """Return a batch of noise with two masses on each image.
 
     Args:
@@ -107,19 +116,20 @@ def _add_masses(view: DetDataSample, generator: torch.Generator) -> None:
     height, width = view.img_shape[:2]
     # 3 to 8% of the image's height, as masses are
     sides = height * (0.03 + 0.05 * torch.rand(2, 2, generator=generator))
-    centres = (torch.tensor([width, height])
-               * (0.2 + 0.6 * torch.rand(2, 2, generator=generator)))
+    centres = torch.tensor([width, height]) * (
+        0.2 + 0.6 * torch.rand(2, 2, generator=generator)
+    )
     boxes = torch.cat([centres - sides / 2, centres + sides / 2], 1)
     view.gt_instances = InstanceData(
-        bboxes=boxes, labels=torch.zeros(2, dtype=torch.long))
+        bboxes=boxes, labels=torch.zeros(2, dtype=torch.long)
+    )
     lesions = torch.zeros(1, height, width, dtype=torch.uint8)
     for left, top, right, bottom in boxes.long().clamp(min=0).tolist():
         lesions[:, top:bottom, left:right] = 1
     view.gt_sem_seg = PixelData(sem_seg=lesions)
 
 
-def build_in_training(cfg: Config, device: str,
-                      stage: Optional[str] = None) -> nn.Module:
+def build_in_training(cfg: Config, device: str, stage: str | None = None) -> nn.Module:
     """Return a detector with random weights, ready to train.
 
     Raises:
@@ -128,12 +138,16 @@ def build_in_training(cfg: Config, device: str,
     torch.manual_seed(0)
     model = build(copy.deepcopy(cfg), device)
     if not isinstance(model, BaseDetector):
-        raise ConfigError(f'{cfg.filename}: model.type is {type(model).__name__}; '
-                          'expected a detector, of one view or several')
+        raise ConfigError(
+            f'{cfg.filename}: model.type is {type(model).__name__}; '
+            'expected a detector, of one view or several'
+        )
     if isinstance(model, StagedModel):
         if stage not in model.stages:
-            raise ConfigError(f'{cfg.filename}: --stage {stage}; expected one of '
-                              f'{", ".join(model.stages)}')
+            raise ConfigError(
+                f'{cfg.filename}: --stage {stage}; expected one of '
+                f'{", ".join(model.stages)}'
+            )
         model.start_stage(stage)
         for name, part in model.named_children():
             part.requires_grad_(name in model.stage_parts[stage])
@@ -148,7 +162,7 @@ def calibrate(model: nn.Module, batch: dict) -> None:
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     before = [(norm.training, norm.momentum) for norm in norms]
     for norm in norms:
-        norm.training, norm.momentum = True, 1.
+        norm.training, norm.momentum = True, 1.0
     with torch.no_grad():
         model(**model.data_preprocessor(batch, True), mode='loss')
     for norm, (training, momentum) in zip(norms, before):
@@ -159,7 +173,8 @@ def count_operations(model: nn.Module, batch: dict) -> float:
     """Return the floating-point operations of a step, of products alone."""
     with FlopCounterMode(display=False) as counter:
         losses, _ = model.parse_losses(
-            model(**model.data_preprocessor(copy.deepcopy(batch), True), mode='loss'))
+            model(**model.data_preprocessor(copy.deepcopy(batch), True), mode='loss')
+        )
         losses.backward()
     return float(counter.get_total_flops())
 
@@ -169,8 +184,14 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
-def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
-            stage: Optional[str] = None, lr_factor: float = 1e-3) -> Step:
+def measure(
+    cfg: Config,
+    way: Way,
+    batches: Sequence[dict],
+    device: str,
+    stage: str | None = None,
+    lr_factor: float = 1e-3,
+) -> Step:
     """Train on batches in turn, as ``tools/train.py`` does, and time the steps.
 
     Args:
@@ -188,8 +209,9 @@ def measure(cfg: Config, way: Way, batches: Sequence[dict], device: str,
         accelerate(cfg, way.precision)
     model = build_in_training(cfg, device, stage)
     calibrate(model, copy.deepcopy(batches[0]))
-    learns = SimpleNamespace(model=model, optim_wrapper=build_optim_wrapper(
-        model, cfg.optim_wrapper))
+    learns = SimpleNamespace(
+        model=model, optim_wrapper=build_optim_wrapper(model, cfg.optim_wrapper)
+    )
     for group in learns.optim_wrapper.optimizer.param_groups:
         group['lr'] *= lr_factor
     hook = way.precision and AccelerationHook(**way.settings)
@@ -229,9 +251,16 @@ def matrix_rate(device: str, size: int = 8192, repeats: int = 10) -> float:
     return 2 * size**3 * repeats / (time.perf_counter() - start)
 
 
-def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: str,
-            made: Sequence[Way], stage: Optional[str] = None,
-            show: Callable[[str], None] = print) -> Dict[str, Optional[Step]]:
+def compare(
+    cfg: Config,
+    size: Sequence[int],
+    number: int,
+    steps: int,
+    device: str,
+    made: Sequence[Way],
+    stage: str | None = None,
+    show: Callable[[str], None] = print,
+) -> dict[str, Step | None]:
     """Measure several ways side by side and print a table.
 
     A way that fails, for want of memory for example, is told and the others go on.
@@ -251,21 +280,26 @@ def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: s
     """
     model = build_in_training(cfg, device, stage)
     roles = roles_of(model)
-    batches = [made_batch(roles, size, number, seed)
-               for seed in range(min(WARM_UP + steps, 4))]
+    batches = [
+        made_batch(roles, size, number, seed) for seed in range(min(WARM_UP + steps, 4))
+    ]
     batches = [batches[i % len(batches)] for i in range(WARM_UP + steps)]
     operations = count_operations(model, batches[0])
     del model
     on_gpu = device.startswith('cuda')
     rate = matrix_rate(device) if on_gpu else None
     card = torch.cuda.get_device_name(device) if on_gpu else 'CPU'
-    show(f'{cfg.filename}{f", stage {stage}" if stage else ""}: {number} samples of '
-         f'{size[0]} x {size[1]}, {operations / 1e12:.3g} TFLOP a step; {card}, torch '
-         f'{torch.__version__}'
-         + (f', bf16 products at {rate / 1e12:.0f} TFLOP/s' if rate else ''))
-    show(f'  {"":16s} {"s a step":>9s} {"faster":>7s} {"GiB":>6s} {"TFLOP/s":>8s} '
-         f'{"of rate":>8s} {"first s":>8s} {"mean loss":>13s}')
-    results: Dict[str, Optional[Step]] = {}
+    show(
+        f'{cfg.filename}{f", stage {stage}" if stage else ""}: {number} samples of '
+        f'{size[0]} x {size[1]}, {operations / 1e12:.3g} TFLOP a step; {card}, torch '
+        f'{torch.__version__}'
+        + (f', bf16 products at {rate / 1e12:.0f} TFLOP/s' if rate else '')
+    )
+    show(
+        f'  {"":16s} {"s a step":>9s} {"faster":>7s} {"GiB":>6s} {"TFLOP/s":>8s} '
+        f'{"of rate":>8s} {"first s":>8s} {"mean loss":>13s}'
+    )
+    results: dict[str, Step | None] = {}
     plain = None
     for way in made:
         try:
@@ -277,11 +311,13 @@ def compare(cfg: Config, size: Sequence[int], number: int, steps: int, device: s
             results[way.name] = step
             plain = plain or step
             speed = operations / step.seconds
-            show(f'  {way.name:16s} {step.seconds:9.4f} '
-                 f'{plain.seconds / step.seconds:6.2f}x {step.memory / 2**30:6.1f} '
-                 f'{speed / 1e12:8.3g} '
-                 + (f'{speed / rate:8.1%} ' if rate else f'{"":8s} ')
-                 + f'{step.first:8.1f} {difference(step, plain):+13.2%}')
+            show(
+                f'  {way.name:16s} {step.seconds:9.4f} '
+                f'{plain.seconds / step.seconds:6.2f}x {step.memory / 2**30:6.1f} '
+                f'{speed / 1e12:8.3g} '
+                + (f'{speed / rate:8.1%} ' if rate else f'{"":8s} ')
+                + f'{step.first:8.1f} {difference(step, plain):+13.2%}'
+            )
         gc.collect()
         if on_gpu:
             torch.cuda.empty_cache()

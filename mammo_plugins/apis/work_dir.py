@@ -1,8 +1,9 @@
 """What a run finds in its work dir: gone on with, replaced or left alone, and said."""
+
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Sequence
 
 from mmengine.config import Config
 
@@ -23,11 +24,13 @@ def counted(names: Sequence[str], what: str) -> str:
         what (str): What to call one of them.
     """
     more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return (f'{len(names)} {what}{"s" if len(names) > 1 else ""} '
-            f'({", ".join(sorted(names)[:3])}{more})')
+    return (
+        f'{len(names)} {what}{"s" if len(names) > 1 else ""} '
+        f'({", ".join(sorted(names)[:3])}{more})'
+    )
 
 
-def begin_training(cfg: Config, resume: Optional[str]) -> None:
+def begin_training(cfg: Config, resume: str | None) -> None:
     """Set what a training begins with, by its options and its work dir.
 
     Args:
@@ -50,15 +53,21 @@ def begin_training(cfg: Config, resume: Optional[str]) -> None:
             cfg.load_from = latest
     elif resume is not None:
         cfg.resume, cfg.load_from = True, resume
-    there = [path.name for kind in ('epoch_*', 'iter_*', 'best_*')
-             for path in folder.glob(f'{kind}.pth')]
+    there = [
+        path.name
+        for kind in ('epoch_*', 'iter_*', 'best_*')
+        for path in folder.glob(f'{kind}.pth')
+    ]
     if not there:
         return
     found = f'{folder}: holds {counted(there, "checkpoint")}{_configs(folder)}'
     if not cfg.get('resume') or (
-            Path(cfg.load_from).resolve().parent != folder.resolve()):
-        raise ConfigError(f'{found}; another training would mix its own with them. Go '
-                          'on by --resume, give another --work-dir, or delete this one')
+        Path(cfg.load_from).resolve().parent != folder.resolve()
+    ):
+        raise ConfigError(
+            f'{found}; another training would mix its own with them. Go '
+            'on by --resume, give another --work-dir, or delete this one'
+        )
     _say(f'{found}; going on from {Path(cfg.load_from).name}')
 
 
@@ -74,36 +83,46 @@ def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
     before = _written(folder)
     if before:
         of = _told_by(note) or ' of an earlier test'
-        _say(f'{folder}: holds {counted(list(before), "file")}{of}; those of the same '
-             'names are replaced')
+        _say(
+            f'{folder}: holds {counted(list(before), "file")}{of}; those of the same '
+            'names are replaced'
+        )
     yield
     after = _written(folder)
     stale = [name for name, time in before.items() if after.get(name) == time]
     if stale:
-        _say(f'{folder}: {counted(stale, "file")} of the earlier test left; this test '
-             'writes no such')
+        _say(
+            f'{folder}: {counted(stale, "file")} of the earlier test left; this test '
+            'writes no such'
+        )
     if _is_first():
-        write_json(note, dict(config=Path(cfg.filename or '').name,
-                              checkpoint=Path(checkpoint).name))
+        write_json(
+            note,
+            dict(
+                config=Path(cfg.filename or '').name, checkpoint=Path(checkpoint).name
+            ),
+        )
 
 
 def _told_by(note: Path) -> str:
     """Return whose results an earlier test left, '' if its note does not say."""
     try:
         earlier = read_json(note)
-        return (f' of {one_line(earlier["checkpoint"])} by '
-                f'{one_line(earlier["config"])}')
+        return f' of {one_line(earlier["checkpoint"])} by {one_line(earlier["config"])}'
     except (OSError, JsonError, TypeError, KeyError):
         return ''
 
 
-def _written(folder: Path) -> Dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in folder.glob('*')
-            if path.is_file()}
+def _written(folder: Path) -> dict[str, int]:
+    return {
+        path.name: path.stat().st_mtime_ns
+        for path in folder.glob('*')
+        if path.is_file()
+    }
 
 
 def _configs(folder: Path) -> str:
-    names: List[str] = sorted(path.name for path in folder.glob('*.py'))
+    names: list[str] = sorted(path.name for path in folder.glob('*.py'))
     return f' of {", ".join(names)}' if names else ''
 
 

@@ -1,14 +1,16 @@
 """What can be assumed of a library below us, and whether it still holds."""
+
 import hashlib
 import inspect
 import re
 import textwrap
 from ast import get_docstring, parse
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from types import CodeType
-from typing import Any, Callable, List, Mapping, Optional, Set, Tuple
+from typing import Any
 
 _ABSENT = object()
 _source = lru_cache(maxsize=None)(inspect.getsource)
@@ -31,11 +33,16 @@ def _find(target: str) -> Any:
     for name in path.split('.'):
         owner, found = found, inspect.getattr_static(found, name, _ABSENT)
         if found is _ABSENT:
-            assigned = re.compile(rf'^\s*(?:[\w.]+, )*self\.{name}\b[^=\n]*=[^=]',
-                                  re.M)
-            return owner if any(assigned.search(_source(cls))
-                                for cls in _classes(owner)[:-1]
-                                if cls.__module__ != 'abc') else _ABSENT
+            assigned = re.compile(rf'^\s*(?:[\w.]+, )*self\.{name}\b[^=\n]*=[^=]', re.M)
+            return (
+                owner
+                if any(
+                    assigned.search(_source(cls))
+                    for cls in _classes(owner)[:-1]
+                    if cls.__module__ != 'abc'
+                )
+                else _ABSENT
+            )
         found = getattr(found, '__func__', getattr(found, 'fget', found))
     return found
 
@@ -54,13 +61,13 @@ def body_digest(function: Callable) -> str:
     definition = parse('\n'.join(lines)).body[0]
     if get_docstring(definition) is not None:
         first = definition.body[0]
-        lines[first.lineno - 1:first.end_lineno] = []
+        lines[first.lineno - 1 : first.end_lineno] = []
     stripped = (line.strip() for line in lines)
     kept = [line for line in stripped if line and not line.startswith('#')]
     return hashlib.sha256('\n'.join(kept).encode()).hexdigest()[:12]
 
 
-def _mentioned(code: CodeType) -> Set[str]:
+def _mentioned(code: CodeType) -> set[str]:
     names = {*code.co_names, *code.co_freevars}
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -71,22 +78,24 @@ def _mentioned(code: CodeType) -> Set[str]:
 @dataclass(frozen=True)
 class Exists:
     """It is there; also an attribute that objects get when they are built."""
+
     says = 'is there'
 
-    def __call__(self, found: Any) -> Optional[str]:
+    def __call__(self, found: Any) -> str | None:
         return None
 
 
 @dataclass(frozen=True)
 class Takes:
     """A function has these parameters, in this order."""
+
     parameters: str
 
     @property
     def says(self) -> str:
         return f'takes ({self.parameters})'
 
-    def __call__(self, found: Any) -> Optional[str]:
+    def __call__(self, found: Any) -> str | None:
         theirs = ', '.join(inspect.signature(found).parameters)
         return None if theirs == self.parameters else f'takes ({theirs})'
 
@@ -94,13 +103,14 @@ class Takes:
 @dataclass(frozen=True)
 class Uses:
     """A function looks a name up when it is called."""
+
     name: str
 
     @property
     def says(self) -> str:
         return f'uses `{self.name}`'
 
-    def __call__(self, found: Any) -> Optional[str]:
+    def __call__(self, found: Any) -> str | None:
         code = inspect.unwrap(found).__code__
         return None if self.name in _mentioned(code) else f'uses no {self.name}'
 
@@ -108,10 +118,11 @@ class Uses:
 @dataclass(frozen=True)
 class Body:
     """A function is, word for word, the one that ours was written after."""
+
     digest: str
     says = 'is as it was'
 
-    def __call__(self, found: Any) -> Optional[str]:
+    def __call__(self, found: Any) -> str | None:
         digest = body_digest(found)
         return None if digest == self.digest else f'was changed (digest {digest})'
 
@@ -126,12 +137,13 @@ class Assumption:
         files: Of ours that lean on it, below ``mammo_plugins``, or ``mammo_cli/...``.
         why: What for, and what would be wrong if it did not hold.
     """
+
     name: str
     leans: Mapping[str, Any]
-    files: Tuple[str, ...]
+    files: tuple[str, ...]
     why: str
 
-    def faults(self) -> List[Tuple[str, bool]]:
+    def faults(self) -> list[tuple[str, bool]]:
         """Check it.
 
         Returns:
@@ -143,8 +155,11 @@ class Assumption:
             thing = _find(target)
             fault = 'is gone' if thing is _ABSENT else check(thing)
             if fault:
-                found.append((
-                    f'{target} {fault}, expected that it {check.says} ({self.name}); '
-                    f'needed by {", ".join(self.files)}: {self.why}',
-                    not isinstance(check, Body) or thing is _ABSENT))
+                found.append(
+                    (
+                        f'{target} {fault}, expected that it {check.says} ({self.name}); '
+                        f'needed by {", ".join(self.files)}: {self.why}',
+                        not isinstance(check, Body) or thing is _ABSENT,
+                    )
+                )
         return found

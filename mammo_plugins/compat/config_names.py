@@ -5,9 +5,9 @@ alone. With :func:`serve_config_names` a config anywhere can say
 ``_base_ = 'mammo_plugins::mamminet_v2.py'``, and ``mmengine.hub.get_config`` takes the
 same names, with or without ``.py``.
 """
+
 import functools
 import sys
-from typing import Optional, Tuple
 
 PACKAGE = 'mammo_plugins'
 # each has looked the function up by name
@@ -23,20 +23,21 @@ def serve_config_names() -> None:
     """
     # not above: it is imported with the guard of optional packages in place
     from mmengine.config import Config, utils
+
     if PACKAGE in utils.MODULE2PACKAGE:
         return
     utils.MODULE2PACKAGE[PACKAGE] = PACKAGE
     split, find = utils._get_package_and_cfg_path, Config._get_cfg_path
 
     @functools.wraps(split)
-    def _get_package_and_cfg_path(cfg_path: str) -> Tuple[str, str]:
+    def _get_package_and_cfg_path(cfg_path: str) -> tuple[str, str]:
         package, separator, name = cfg_path.partition('::')
         if package == PACKAGE and separator and '::' not in name:
             return package, name if name.endswith('.py') else f'{name}.py'
         return split(cfg_path)
 
     @functools.wraps(find)
-    def _get_cfg_path(cfg_path: str, filename: str) -> Tuple[str, Optional[str]]:
+    def _get_cfg_path(cfg_path: str, filename: str) -> tuple[str, str | None]:
         path, scope = find(cfg_path, filename)
         return path, None if scope == PACKAGE else scope
 

@@ -5,7 +5,6 @@ p = sigmoid(x), a positive costs -alpha (1 - p)^gamma log(p) and a negative
 -(1 - alpha) p^gamma log(1 - p). Logarithms come from ``logsigmoid``, so large logits
 neither overflow nor, as in the compiled operator, saturate at log(FLT_MIN).
 """
-from typing import Tuple
 
 import torch
 from torch import Tensor
@@ -14,8 +13,9 @@ from torch.nn.functional import logsigmoid
 from mammo_plugins.compat.precision import full_precision
 
 
-def _positives_and_factors(input: Tensor, target: Tensor, weight: Tensor,
-                           alpha: float) -> Tuple[Tensor, Tensor]:
+def _positives_and_factors(
+    input: Tensor, target: Tensor, weight: Tensor, alpha: float
+) -> tuple[Tensor, Tensor]:
     """Which entries are positive, and what multiplies each entry; both (N, C).
 
     A target that is no class, such as the background label C, makes all its row
@@ -28,12 +28,18 @@ def _positives_and_factors(input: Tensor, target: Tensor, weight: Tensor,
     if weight.numel():
         is_class = (target >= 0) & (target < num_classes)
         of_row = weight.to(input.dtype)[target.clamp(0, num_classes - 1)]
-        factor = factor * torch.where(is_class, of_row, 1.)[:, None]
+        factor = factor * torch.where(is_class, of_row, 1.0)[:, None]
     return positive, factor
 
 
-def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor,
-                               output: Tensor, gamma: float, alpha: float) -> None:
+def sigmoid_focal_loss_forward(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    output: Tensor,
+    gamma: float,
+    alpha: float,
+) -> None:
     """Write the loss of every entry to ``output``.
 
     Args:
@@ -51,9 +57,14 @@ def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor,
     output.copy_(-factor * torch.sigmoid(-z).pow(gamma) * logsigmoid(z))
 
 
-def sigmoid_focal_loss_backward(input: Tensor, target: Tensor, weight: Tensor,
-                                grad_input: Tensor, gamma: float,
-                                alpha: float) -> None:
+def sigmoid_focal_loss_backward(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    grad_input: Tensor,
+    gamma: float,
+    alpha: float,
+) -> None:
     """Write the derivative of every entry's loss by its logit to ``grad_input``.
 
     Args:

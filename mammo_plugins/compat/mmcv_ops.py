@@ -11,37 +11,43 @@ they load, are always used instead.
 The bridge imports neither torch nor mmcv before an operator is asked for, so
 importing ``mammo_plugins`` stays quick.
 """
+
 import importlib
 import importlib.util
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from types import MappingProxyType, ModuleType
-from typing import Callable, NoReturn, Optional, Tuple
+from typing import NoReturn
 
 EXT_NAME = 'mmcv._ext'
 
-BUILD_COMMAND = ('pip install setuptools wheel ninja psutil && '
-                 'pip install --no-build-isolation --no-deps --no-cache-dir '
-                 '--force-reinstall onedl-mmcv')
+BUILD_COMMAND = (
+    'pip install setuptools wheel ninja psutil && '
+    'pip install --no-build-isolation --no-deps --no-cache-dir '
+    '--force-reinstall onedl-mmcv'
+)
 """Builds the compiled operators; torch must be installed before it is run.
 
 Without ``--no-build-isolation`` the build does not see torch and skips the operators;
 without ``--no-cache-dir`` pip reuses the wheel it built without them.
 """
 
-SERVED_OPS = MappingProxyType({
-    'get_compiler_version': 'info_ops',
-    'get_compiling_cuda_version': 'info_ops',
-    'nms': 'nms_ops',
-    'nms_match': 'nms_ops',
-    'softnms': 'nms_ops',
-    'roi_align_forward': 'roi_align_ops',
-    'roi_align_backward': 'roi_align_ops',
-    'sigmoid_focal_loss_forward': 'focal_loss_ops',
-    'sigmoid_focal_loss_backward': 'focal_loss_ops',
-})
+SERVED_OPS = MappingProxyType(
+    {
+        'get_compiler_version': 'info_ops',
+        'get_compiling_cuda_version': 'info_ops',
+        'nms': 'nms_ops',
+        'nms_match': 'nms_ops',
+        'softnms': 'nms_ops',
+        'roi_align_forward': 'roi_align_ops',
+        'roi_align_backward': 'roi_align_ops',
+        'sigmoid_focal_loss_forward': 'focal_loss_ops',
+        'sigmoid_focal_loss_backward': 'focal_loss_ops',
+    }
+)
 """Operator name -> module of ``mammo_plugins.compat`` that serves it."""
 
 
@@ -54,9 +60,10 @@ class OpsStatus:
         served: Names of the operators the bridge serves; empty unless 'bridged'.
         reason: Why the compiled operators are not used; None when they are.
     """
+
     kind: str
-    served: Tuple[str, ...] = ()
-    reason: Optional[str] = None
+    served: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 class BridgedExt(ModuleType):
@@ -77,8 +84,7 @@ class BridgedExt(ModuleType):
         if name.startswith('_'):
             raise AttributeError(f'{EXT_NAME} has no attribute {name!r}')
         if name in SERVED_OPS:
-            module = importlib.import_module(
-                f'mammo_plugins.compat.{SERVED_OPS[name]}')
+            module = importlib.import_module(f'mammo_plugins.compat.{SERVED_OPS[name]}')
             op = getattr(module, name)
         else:
             op = _unserved_op(name)
@@ -92,14 +98,15 @@ def _unserved_op(name: str) -> Callable[..., NoReturn]:
     def unserved(*args, **kwargs) -> NoReturn:
         raise NotImplementedError(
             f'The mmcv operator {name!r} is not compiled on this machine, and '
-            'mammo_plugins does not serve it from torchvision. To compile mmcv\'s '
-            f'operators, with torch already installed, run: {BUILD_COMMAND}')
+            "mammo_plugins does not serve it from torchvision. To compile mmcv's "
+            f'operators, with torch already installed, run: {BUILD_COMMAND}'
+        )
 
     unserved.__name__ = unserved.__qualname__ = name
     return unserved
 
 
-def _mmcv_path() -> Optional[list]:
+def _mmcv_path() -> list | None:
     """Folders mmcv's modules are looked for in; None when mmcv is absent.
 
     Does not import mmcv.
@@ -149,7 +156,7 @@ def mmcv_ops_status() -> OpsStatus:
     return OpsStatus('compiled')
 
 
-def _why_not_compiled(path: list) -> Optional[str]:
+def _why_not_compiled(path: list) -> str | None:
     """Import the compiled operators; say why that failed, None if it did not."""
     if PathFinder.find_spec(EXT_NAME, path) is None:
         return 'mmcv was installed without compiled operators'
@@ -161,6 +168,8 @@ def _why_not_compiled(path: list) -> Optional[str]:
         warnings.warn(
             f'mmcv: {reason}. Operators are served from torchvision instead. To '
             f'compile them for the installed torch, run: {BUILD_COMMAND}',
-            RuntimeWarning, stacklevel=4)
+            RuntimeWarning,
+            stacklevel=4,
+        )
         return reason
     return None

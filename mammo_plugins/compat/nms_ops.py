@@ -3,7 +3,6 @@
 The rules (which overlap suppresses, what ``offset`` adds, what is written where)
 follow mmcv 2.x, ``mmcv/ops/csrc/pytorch/cpu/nms.cpp``.
 """
-from typing import List
 
 import torch
 from torch import Tensor
@@ -46,8 +45,16 @@ def _iou_one_to_many(box: Tensor, boxes: Tensor, offset: int = 0) -> Tensor:
     return inter / (area + areas - inter)
 
 
-def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float,
-            sigma: float, min_score: float, method: int, offset: int) -> Tensor:
+def softnms(
+    boxes: Tensor,
+    scores: Tensor,
+    dets: Tensor,
+    iou_threshold: float,
+    sigma: float,
+    min_score: float,
+    method: int,
+    offset: int,
+) -> Tensor:
     """Soft non-maximum suppression (Bodla et al., ICCV 2017).
 
     Args:
@@ -75,20 +82,20 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float,
         dets[len(kept), :4] = boxes[index]
         dets[len(kept), 4] = scores[index]
         kept.append(index)
-        remaining = torch.cat([remaining[:best], remaining[best + 1:]])
+        remaining = torch.cat([remaining[:best], remaining[best + 1 :]])
         iou = _iou_one_to_many(boxes[index], boxes[remaining], offset)
         if method == 2:
             decay = torch.exp(-iou.square() / sigma)
         else:
             overlapped = 1 - iou if method == 1 else torch.zeros_like(iou)
-            decay = torch.where(iou >= threshold, overlapped, 1.)
+            decay = torch.where(iou >= threshold, overlapped, 1.0)
         decayed = scores[remaining] * decay
         scores = scores.index_copy(0, remaining, decayed)
         remaining = remaining[decayed >= min_score]
     return torch.stack(kept) if kept else remaining
 
 
-def nms_match(dets: Tensor, iou_threshold: float) -> List[List[int]]:
+def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
     """Group each box that survives suppression with the boxes it suppresses.
 
     Args:

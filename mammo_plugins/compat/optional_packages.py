@@ -14,29 +14,34 @@ ends in a ``TypeError``. :func:`guard_optional_packages` puts a finder in place 
 Nothing is changed for other importers: the user's own ``import transformers`` gives
 the same modules, or the same error, as without us.
 """
+
 import ast
 import importlib
 import importlib.abc
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import (Any, Callable, Dict, Iterator, Optional, Sequence, Set,
-                    Tuple)
+from typing import Any
 
 UPSTREAM = ('mmengine', 'mmcv', 'mmdet', 'mmpretrain')
 """The libraries below us, by import name."""
 
-_USERS_OF_TRANSFORMERS = ('mmengine.optim.optimizer.builder', 'mmdet.datasets',
-                          'mmdet.models', 'mmpretrain.models')
+_USERS_OF_TRANSFORMERS = (
+    'mmengine.optim.optimizer.builder',
+    'mmdet.datasets',
+    'mmdet.models',
+    'mmpretrain.models',
+)
 """Modules that take names from ``transformers`` while they, or those below, load."""
 
-_left_out: Dict[str, str] = {}
+_left_out: dict[str, str] = {}
 
 
-def left_out() -> Dict[str, str]:
+def left_out() -> dict[str, str]:
     """Return the optional packages that are left out so far.
 
     Returns:
@@ -57,7 +62,7 @@ class _Loader(importlib.abc.Loader):
         self._loader = loader
         self._execute = execute
 
-    def create_module(self, spec: ModuleSpec) -> Optional[ModuleType]:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -76,10 +81,11 @@ def _as_absent(package: str, loader: Any, module: ModuleType) -> None:
         _note(package, error)
         raise ImportError(
             f'{module.__name__} does not import ({_left_out[package]})',
-            name=module.__name__) from error
+            name=module.__name__,
+        ) from error
 
 
-def _statements(module: ModuleType) -> Iterator[Tuple[ast.ImportFrom, Set[str]]]:
+def _statements(module: ModuleType) -> Iterator[tuple[ast.ImportFrom, set[str]]]:
     """Yield what a module and those below take from ``transformers``.
 
     Yields:
@@ -92,15 +98,22 @@ def _statements(module: ModuleType) -> Iterator[Tuple[ast.ImportFrom, Set[str]]]
         if 'transformers' not in text:
             continue
         nodes = [*ast.walk(ast.parse(text))]
-        inherited = {ast.unparse(base) for node in nodes
-                     if isinstance(node, ast.ClassDef) for base in node.bases}
+        inherited = {
+            ast.unparse(base)
+            for node in nodes
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        }
         for node in nodes:
-            if isinstance(node, ast.ImportFrom) and not node.level and str(
-                    node.module).partition('.')[0] == 'transformers':
+            if (
+                isinstance(node, ast.ImportFrom)
+                and not node.level
+                and str(node.module).partition('.')[0] == 'transformers'
+            ):
                 yield node, inherited
 
 
-def _fault_of_transformers(module: ModuleType) -> Optional[Exception]:
+def _fault_of_transformers(module: ModuleType) -> Exception | None:
     """Return why a module cannot be loaded beside ``transformers``, if it cannot."""
     # mmpretrain takes for granted what the others expect to be absent
     granted = module.__name__.partition('.')[0] == 'mmpretrain'
@@ -109,7 +122,7 @@ def _fault_of_transformers(module: ModuleType) -> Optional[Exception]:
     try:
         importlib.import_module('transformers')
         for statement, inherited in _statements(module):
-            found: Dict[str, Any] = {}
+            found: dict[str, Any] = {}
             try:
                 exec(compile(ast.unparse(statement), module.__name__, 'exec'), found)
             except ImportError:
@@ -135,8 +148,11 @@ def _dependency() -> ModuleType:
 @contextmanager
 def _no_transformers(library: str) -> Iterator[None]:
     """Let ``transformers`` be as if not installed, imported before or not."""
-    theirs = {name: module for name, module in sys.modules.items()
-              if name.partition('.')[0] == 'transformers'}
+    theirs = {
+        name: module
+        for name, module in sys.modules.items()
+        if name.partition('.')[0] == 'transformers'
+    }
     for name in theirs:
         del sys.modules[name]
     sys.modules['transformers'] = None  # makes its import raise ModuleNotFoundError
@@ -166,13 +182,15 @@ def _with_or_without(loader: Any, module: ModuleType) -> None:
 class _Finder(importlib.abc.MetaPathFinder):
     """Finds what the other finders of files do, and wraps what may fail."""
 
-    def find_spec(self, name: str, path: Optional[Sequence[str]],
-                  target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         package = name.partition('.')[0]
         if name in _USERS_OF_TRANSFORMERS:
             execute = _with_or_without
-        elif (package not in (*UPSTREAM, *sys.stdlib_module_names)
-              and _upstream_imports()):
+        elif (
+            package not in (*UPSTREAM, *sys.stdlib_module_names) and _upstream_imports()
+        ):
             execute = partial(_as_absent, package)
         else:
             return None
@@ -187,7 +205,8 @@ def _upstream_imports() -> bool:
     """Whether an import statement of a library below us is being carried out."""
     frame = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename.startswith(
-            '<frozen importlib'):
+        '<frozen importlib'
+    ):
         frame = frame.f_back
     name = frame.f_globals.get('__name__') if frame is not None else None
     return str(name).partition('.')[0] in UPSTREAM

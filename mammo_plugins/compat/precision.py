@@ -1,4 +1,5 @@
 """The number format the bridged operators compute in."""
+
 import torch
 from torch import Tensor
 

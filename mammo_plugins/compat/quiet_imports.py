@@ -1,4 +1,5 @@
 """One line that mmdet and mmpretrain print at import, and need not."""
+
 import functools
 import logging
 from typing import Any
@@ -17,14 +18,16 @@ def silence_onedl_notice() -> None:
     """
     # not above: it is imported with the guard of optional packages in place
     from mmengine import logging as mmengine_logging
+
     inner = mmengine_logging.print_log
     if getattr(inner, 'silences_onedl', False):
         return
 
     @functools.wraps(inner)
     def print_log(msg: Any, logger: Any = None, level: int = logging.INFO) -> None:
-        if not (logger is None and level == logging.DEBUG
-                and str(msg).startswith(_LINE)):
+        if not (
+            logger is None and level == logging.DEBUG and str(msg).startswith(_LINE)
+        ):
             inner(msg, logger, level)
 
     print_log.silences_onedl = True

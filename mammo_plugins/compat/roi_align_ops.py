@@ -7,7 +7,8 @@ rounded up) and the samples are averaged, or their maximum taken.
 torchvision averages only. The maximum is taken over its finer grid: with every
 sample as a bin of its own, sampled once at its centre, the points are the same.
 """
-from typing import Iterator, Tuple
+
+from collections.abc import Iterator
 
 import torch
 import torchvision
@@ -20,26 +21,48 @@ _MAX = 0
 """``pool_mode`` of the maximum; 1 is the average."""
 
 
-def _average(input: Tensor, rois: Tensor, size: Tuple[int, int], spatial_scale: float,
-             sampling_ratio: int, aligned: bool) -> Tensor:
+def _average(
+    input: Tensor,
+    rois: Tensor,
+    size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
     """torchvision's RoIAlign, shape (K, C, *size)."""
-    return torchvision.ops.roi_align(input, rois, size, spatial_scale, sampling_ratio,
-                                     aligned)
+    return torchvision.ops.roi_align(
+        input, rois, size, spatial_scale, sampling_ratio, aligned
+    )
 
 
-def _average_gradient(grad_output: Tensor, rois: Tensor, input_shape: torch.Size,
-                      spatial_scale: float, sampling_ratio: int,
-                      aligned: bool) -> Tensor:
+def _average_gradient(
+    grad_output: Tensor,
+    rois: Tensor,
+    input_shape: torch.Size,
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Tensor:
     """Gradient of :func:`_average` by its input, shape (N, C, H, W)."""
     # what torchvision's own autograd calls; asking that would pool once more
     return torch.ops.torchvision._roi_align_backward(
-        grad_output, rois, spatial_scale, *grad_output.shape[2:], *input_shape,
-        sampling_ratio, aligned)
+        grad_output,
+        rois,
+        spatial_scale,
+        *grad_output.shape[2:],
+        *input_shape,
+        sampling_ratio,
+        aligned,
+    )
 
 
-def _by_sample_grid(rois: Tensor, size: Tuple[int, int], spatial_scale: float,
-                    sampling_ratio: int, aligned: bool
-                    ) -> Iterator[Tuple[Tensor, Tuple[int, int]]]:
+def _by_sample_grid(
+    rois: Tensor,
+    size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> Iterator[tuple[Tensor, tuple[int, int]]]:
     """Group regions by how many samples a bin gets down and across.
 
     Yields:
@@ -47,7 +70,7 @@ def _by_sample_grid(rois: Tensor, size: Tuple[int, int], spatial_scale: float,
         regions of no height or width get no samples and are left out.
     """
     # It cancels, but for the rounding, in which the number of samples must agree.
-    offset = 0.5 if aligned else 0.
+    offset = 0.5 if aligned else 0.0
     corners = rois[:, 1:] * spatial_scale - offset
     extent = (corners[:, 2:] - corners[:, :2]).flip(1)
     if sampling_ratio > 0:
@@ -61,10 +84,19 @@ def _by_sample_grid(rois: Tensor, size: Tuple[int, int], spatial_scale: float,
             yield (grids == grid).all(dim=1).nonzero()[:, 0], (rows, columns)
 
 
-def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor,
-                      argmax_x: Tensor, aligned_height: int, aligned_width: int,
-                      spatial_scale: float, sampling_ratio: int, pool_mode: int,
-                      aligned: bool) -> None:
+def roi_align_forward(
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Write the pooled regions to ``output``.
 
     Args:
@@ -90,14 +122,21 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
     rois = rois.to(features.dtype)
     if pool_mode != _MAX:
         output.copy_(
-            _average(features, rois, size, spatial_scale, sampling_ratio, aligned))
+            _average(features, rois, size, spatial_scale, sampling_ratio, aligned)
+        )
         return
     output.zero_()
-    for index, grid in _by_sample_grid(rois, size, spatial_scale, sampling_ratio,
-                                       aligned):
-        samples = _average(features, rois[index],
-                           (size[0] * grid[0], size[1] * grid[1]), spatial_scale, 1,
-                           aligned)
+    for index, grid in _by_sample_grid(
+        rois, size, spatial_scale, sampling_ratio, aligned
+    ):
+        samples = _average(
+            features,
+            rois[index],
+            (size[0] * grid[0], size[1] * grid[1]),
+            spatial_scale,
+            1,
+            aligned,
+        )
         largest, flat = max_pool2d(samples, grid, return_indices=True)
         output[index] = largest.to(output.dtype)
         width = samples.size(3)
@@ -105,10 +144,19 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
         argmax_x[index] = (flat % width % grid[1]).to(argmax_x.dtype)
 
 
-def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor,
-                       argmax_x: Tensor, grad_input: Tensor, aligned_height: int,
-                       aligned_width: int, spatial_scale: float, sampling_ratio: int,
-                       pool_mode: int, aligned: bool) -> None:
+def roi_align_backward(
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Write the gradient by ``input`` to ``grad_input``, (N, C, H, W).
 
     Args:
@@ -132,18 +180,26 @@ def roi_align_backward(grad_output: Tensor, rois: Tensor, argmax_y: Tensor,
     rois = rois.to(grad.dtype)
     if pool_mode != _MAX:
         grad_input.copy_(
-            _average_gradient(grad, rois, shape, spatial_scale, sampling_ratio,
-                              aligned))
+            _average_gradient(grad, rois, shape, spatial_scale, sampling_ratio, aligned)
+        )
         return
     total = torch.zeros_like(grad_input, dtype=grad.dtype)
-    for index, grid in _by_sample_grid(rois, size, spatial_scale, sampling_ratio,
-                                       aligned):
+    for index, grid in _by_sample_grid(
+        rois, size, spatial_scale, sampling_ratio, aligned
+    ):
         height, width = size[0] * grid[0], size[1] * grid[1]
         down = torch.arange(size[0], device=rois.device)[:, None] * grid[0]
         across = torch.arange(size[1], device=rois.device) * grid[1]
         flat = (down + argmax_y[index].long()) * width + across + argmax_x[index].long()
         of_samples = grad.new_zeros(*flat.shape[:2], height * width).scatter_(
-            2, flat.flatten(2), grad[index].flatten(2))
-        total += _average_gradient(of_samples.unflatten(2, (height, width)),
-                                   rois[index], shape, spatial_scale, 1, aligned)
+            2, flat.flatten(2), grad[index].flatten(2)
+        )
+        total += _average_gradient(
+            of_samples.unflatten(2, (height, width)),
+            rois[index],
+            shape,
+            spatial_scale,
+            1,
+            aligned,
+        )
     grad_input.copy_(total)

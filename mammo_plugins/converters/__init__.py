@@ -1,4 +1,5 @@
 """From public data sets to the COCO-exam format; no torch before pixels are read."""
+
 from .base import Converter
 from .conversion import convert
 from .parts import Split, assign_parts
@@ -6,6 +7,16 @@ from .raw_folder import RawFolder, plain, read_table
 from .records import Catalogue, ConversionError, RawLesion, RawView, Skip
 
 __all__ = [
-    'Catalogue', 'ConversionError', 'Converter', 'RawFolder', 'RawLesion', 'RawView',
-    'Skip', 'Split', 'assign_parts', 'convert', 'plain', 'read_table'
+    'Catalogue',
+    'ConversionError',
+    'Converter',
+    'RawFolder',
+    'RawLesion',
+    'RawView',
+    'Skip',
+    'Split',
+    'assign_parts',
+    'convert',
+    'plain',
+    'read_table',
 ]

@@ -1,8 +1,8 @@
 """What every converter of a raw data set is."""
+
 from abc import ABC, abstractmethod
 from argparse import Namespace
 from pathlib import Path
-from typing import Dict, Tuple
 
 import numpy as np
 
@@ -25,11 +25,12 @@ class Converter(ABC):
         official_split (bool): Whether ``RawView.part`` is known.
         ratios (dict[str, float]): Shares of the parts by default.
     """
+
     name: str = ''
-    categories: Tuple[str, ...] = ('mass', )
+    categories: tuple[str, ...] = ('mass',)
     refuses_lost_lesions: bool = False
     official_split: bool = False
-    ratios: Dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
+    ratios: dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
 
     def configure(self, args: Namespace) -> None:
         """Take the values of options that only this converter has.

@@ -1,9 +1,10 @@
 """CBIS-DDSM, the curated breast imaging subset of the DDSM."""
+
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Tuple
 
 from tqdm import tqdm
 
@@ -16,10 +17,12 @@ from .cells import CONCERN, most_concerning, read_birads, read_density
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
-EXPECTED = ("the CBIS-DDSM download: the tables mass_case_description_train_set"
-            '.csv, mass_..._test_set.csv, calc_..._train_set.csv and calc_..._test_'
-            'set.csv (at least one), and DICOM files in folders such as '
-            'CBIS-DDSM/Mass-Training_P_00001_LEFT_CC')
+EXPECTED = (
+    'the CBIS-DDSM download: the tables mass_case_description_train_set'
+    '.csv, mass_..._test_set.csv, calc_..._train_set.csv and calc_..._test_'
+    'set.csv (at least one), and DICOM files in folders such as '
+    'CBIS-DDSM/Mass-Training_P_00001_LEFT_CC'
+)
 
 # column names differ between the mass and the calcification tables; punctuation
 # ('breast_density', 'breast density') is not looked at
@@ -34,18 +37,21 @@ COLUMNS = dict(
     pathology='pathology?',
     image='image file path?',
     crop='cropped image file path?',
-    mask='ROI mask file path?')
+    mask='ROI mask file path?',
+)
 
 CATEGORIES = dict(mass='mass', calc='calcification')
 PARTS = dict(test='test', train='training')  # the test part comes first
 SIDES = dict(LEFT='L', RIGHT='R', L='L', R='R')
-PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
-                   BENIGN_WITHOUT_CALLBACK='benign')
+PATHOLOGIES = dict(
+    MALIGNANT='malignant', BENIGN='benign', BENIGN_WITHOUT_CALLBACK='benign'
+)
 
 
 @dataclass(frozen=True)
 class Abnormality:
     """A row of a case table, which is an abnormality as one image shows it."""
+
     kind: str  # 'mass' or 'calc', by the table
     part: str
     patient: str
@@ -53,9 +59,9 @@ class Abnormality:
     view: str
     number: str
     category: str
-    density: Optional[str]
-    birads: Optional[str]
-    pathology: Optional[str]
+    density: str | None
+    birads: str | None
+    pathology: str | None
     image_path: str
     mask_path: str
     crop_path: str
@@ -64,8 +70,10 @@ class Abnormality:
     def image_name(self) -> str:
         """str: The case by the columns, such as 'Mass-Test_P_00001_LEFT_CC'."""
         side = 'LEFT' if self.laterality == 'L' else 'RIGHT'
-        return (f'{self.kind.title()}-{PARTS[self.part].title()}_{self.patient}_'
-                f'{side}_{self.view}')
+        return (
+            f'{self.kind.title()}-{PARTS[self.part].title()}_{self.patient}_'
+            f'{side}_{self.view}'
+        )
 
     @property
     def region_name(self) -> str:
@@ -73,12 +81,12 @@ class Abnormality:
         return f'{self.image_name}_{self.number}'
 
     @property
-    def breast(self) -> Tuple[str, str]:
+    def breast(self) -> tuple[str, str]:
         """tuple[str]: Patient and side."""
         return self.patient, self.laterality
 
     @property
-    def lesion(self) -> Tuple[str, str, str, str]:
+    def lesion(self) -> tuple[str, str, str, str]:
         """tuple[str]: What CC and MLO have in common."""
         return self.patient, self.laterality, self.kind, self.number
 
@@ -124,6 +132,7 @@ class CBISDDSMConverter(Converter):
     50 and 43.5 um. A mask of other proportions, by more than 1%, cannot cover the
     same field and is left out.
     """
+
     name = 'CBIS-DDSM'
     categories = CBIS_DDSM
     official_split = True
@@ -137,10 +146,11 @@ class CBISDDSMConverter(Converter):
         if not files.count:
             raise ConversionError(
                 f'{raw}: no DICOM files; expected {EXPECTED}; copies of the data '
-                'set in PNG or JPEG are not read')
+                'set in PNG or JPEG are not read'
+            )
         facts = _Facts(rows)
         stretched = 0
-        films: Dict[tuple, List[Abnormality]] = defaultdict(list)
+        films: dict[tuple, list[Abnormality]] = defaultdict(list)
         for row in rows:
             films[row.patient, row.laterality, row.view].append(row)
         for film in tqdm(sorted(films), desc='headers', unit='film', smoothing=0):
@@ -153,36 +163,41 @@ class _Facts:
     """What is known of breasts and lesions over all rows."""
 
     def __init__(self, rows: Iterable[Abnormality]) -> None:
-        birads: Dict[tuple, set] = defaultdict(set)
-        views: Dict[tuple, Dict[str, List[Abnormality]]] = defaultdict(dict)
+        birads: dict[tuple, set] = defaultdict(set)
+        views: dict[tuple, dict[str, list[Abnormality]]] = defaultdict(dict)
         for row in rows:
             birads[row.breast].add(row.birads)
             views[(*row.breast, row.kind)].setdefault(row.view, []).append(row)
-        self.unjoined = {breast for breast, found in views.items()
-                         if not _is_one_lesion(found)}
-        self.birads = {breast: most_concerning(found)
-                       for breast, found in birads.items()}
+        self.unjoined = {
+            breast for breast, found in views.items() if not _is_one_lesion(found)
+        }
+        self.birads = {
+            breast: most_concerning(found) for breast, found in birads.items()
+        }
 
-    def lesion_id(self, row: Abnormality) -> Optional[str]:
+    def lesion_id(self, row: Abnormality) -> str | None:
         """Return the lesion that CC and MLO share."""
         if (*row.breast, row.kind) in self.unjoined:
             return None
         return '_'.join(row.lesion)
 
 
-def _is_one_lesion(views: Dict[str, List[Abnormality]]) -> bool:
+def _is_one_lesion(views: dict[str, list[Abnormality]]) -> bool:
     """Return whether the rows of a breast's views are surely of the same lesions."""
     if len(views) == 1:
         return True
     (first, *more), (second, *others) = views.values()
-    return (not more and not others and first.number == second.number
-            and len({first.pathology, second.pathology} - {None}) < 2)
+    return (
+        not more
+        and not others
+        and first.number == second.number
+        and len({first.pathology, second.pathology} - {None}) < 2
+    )
 
 
-def _read_tables(folder: RawFolder,
-                 catalogue: Catalogue) -> List[Abnormality]:
+def _read_tables(folder: RawFolder, catalogue: Catalogue) -> list[Abnormality]:
     """Return the abnormalities, of the test part and of masses first."""
-    rows: Dict[tuple, Abnormality] = {}
+    rows: dict[tuple, Abnormality] = {}
     missing = []
     for part, word in PARTS.items():
         for kind in CATEGORIES:
@@ -195,58 +210,74 @@ def _read_tables(folder: RawFolder,
                 found = _parse(row, kind, part)
                 if found is None:
                     catalogue.skip(
-                        item, 'row without patient, side, view or number',
-                        f'{row["side"]} {row["view"]}')
+                        item,
+                        'row without patient, side, view or number',
+                        f'{row["side"]} {row["view"]}',
+                    )
                     continue
                 key = (*found.lesion, found.view)
                 if key in rows:
-                    catalogue.skip(item, 'abnormality given twice',
-                                   found.region_name)
+                    catalogue.skip(item, 'abnormality given twice', found.region_name)
                 else:
                     rows[key] = found
     if len(missing) == len(PARTS) * len(CATEGORIES):
-        raise ConversionError(
-            f'{folder.root}: no case table; expected {EXPECTED}')
+        raise ConversionError(f'{folder.root}: no case table; expected {EXPECTED}')
     if missing:
-        catalogue.notes.append(f'Not there, and so not converted: '
-                               f'{", ".join(missing)}.')
+        catalogue.notes.append(
+            f'Not there, and so not converted: {", ".join(missing)}.'
+        )
     return list(rows.values())
 
 
-def _find_table(folder: RawFolder, kind: str, part: str, word: str,
-                catalogue: Catalogue) -> Optional[Path]:
+def _find_table(
+    folder: RawFolder, kind: str, part: str, word: str, catalogue: Catalogue
+) -> Path | None:
     # by its file name, or by the name of the link on the collection's page
     found = folder.matching(
         rf'(.*/)?{kind}[-_ ](case[-_ ]description[-_ ]({part}|{word})([-_ ]set)?|'
-        rf'({part}|{word})[-_ ]description)( ?\(\d+\))?\.csv')
+        rf'({part}|{word})[-_ ]description)( ?\(\d+\))?\.csv'
+    )
     found.sort(key=lambda file: (len(file.parts), file))
     if len(found) > 1:
-        catalogue.notes.append(f'{found[0]} is read; not '
-                               f'{", ".join(map(str, found[1:]))}.')
+        catalogue.notes.append(
+            f'{found[0]} is read; not {", ".join(map(str, found[1:]))}.'
+        )
     return found[0] if found else None
 
 
-def _parse(row: Row, kind: str, part: str) -> Optional[Abnormality]:
+def _parse(row: Row, kind: str, part: str) -> Abnormality | None:
     """Return the abnormality of a row, unless it does not say whose it is."""
     patient = re.fullmatch(r'(?:P_)?0*(\d+)', _number(row['patient']).upper())
     laterality = SIDES.get(row['side'].upper())
     if not patient or not laterality or row['view'].upper() not in VIEWS:
         return None
-    paths = [row[name].replace(' ', '').replace('\\', '/')
-             for name in ('image', 'mask', 'crop')]
-    named = [case.rpartition('_')[2] for path in paths[1:]
-             for case in _case(path, True)]
+    paths = [
+        row[name].replace(' ', '').replace('\\', '/')
+        for name in ('image', 'mask', 'crop')
+    ]
+    named = [
+        case.rpartition('_')[2] for path in paths[1:] for case in _case(path, True)
+    ]
     number = _number(row['number']) or next(iter(named), '')
     if not number:
         return None
     pathology = re.sub(r'[^A-Z]+', '_', row['pathology'].upper())
     calcification = row['type'].lower().startswith('calc') or (
-        not row['type'] and kind == 'calc')
+        not row['type'] and kind == 'calc'
+    )
     return Abnormality(
-        kind, part, f'P_{int(patient[1]):05d}', laterality, row['view'].upper(),
-        number, CATEGORIES['calc' if calcification else 'mass'],
-        read_density(row['density']), read_birads(row['assessment']),
-        PATHOLOGIES.get(pathology), *paths)
+        kind,
+        part,
+        f'P_{int(patient[1]):05d}',
+        laterality,
+        row['view'].upper(),
+        number,
+        CATEGORIES['calc' if calcification else 'mass'],
+        read_density(row['density']),
+        read_birads(row['assessment']),
+        PATHOLOGIES.get(pathology),
+        *paths,
+    )
 
 
 def _number(text: str) -> str:
@@ -254,15 +285,16 @@ def _number(text: str) -> str:
     return re.sub(r'^(\d+)[.,]0+$', r'\1', text)
 
 
-def _case(path: str, region: bool) -> List[str]:
+def _case(path: str, region: bool) -> list[str]:
     return [part for part in path.split('/') if is_case(part, region)]
 
 
-def _add_views(catalogue: Catalogue, rows: List[Abnormality], files: CaseFiles,
-               facts: _Facts) -> int:
+def _add_views(
+    catalogue: Catalogue, rows: list[Abnormality], files: CaseFiles, facts: _Facts
+) -> int:
     """Add the view of a film's rows; return how many masks will be stretched."""
-    copies: List[Tuple[Header, List[Abnormality]]] = []
-    cases: Dict[str, List[Abnormality]] = defaultdict(list)
+    copies: list[tuple[Header, list[Abnormality]]] = []
+    cases: dict[str, list[Abnormality]] = defaultdict(list)
     for row in rows:
         cases[row.image_name].append(row)
     for name, members in cases.items():
@@ -282,46 +314,58 @@ def _add_views(catalogue: Catalogue, rows: List[Abnormality], files: CaseFiles,
             mask = _find_mask(catalogue, row, image, files)
             if mask is not None:
                 stretched += not same_size(mask, image)
-                lesions.append(RawLesion(
-                    row.category, mask_file=mask.file, birads=row.birads,
-                    pathology=row.pathology, lesion_id=facts.lesion_id(row)))
+                lesions.append(
+                    RawLesion(
+                        row.category,
+                        mask_file=mask.file,
+                        birads=row.birads,
+                        pathology=row.pathology,
+                        lesion_id=facts.lesion_id(row),
+                    )
+                )
         catalogue.views.append(_view(image, members, lesions, facts))
     return stretched
 
 
-def _find_image(catalogue: Catalogue, name: str, rows: List[Abnormality],
-                files: CaseFiles) -> Optional[Header]:
+def _find_image(
+    catalogue: Catalogue, name: str, rows: list[Abnormality], files: CaseFiles
+) -> Header | None:
     paths = [row.image_path for row in rows]
     names = [*(case for path in paths for case in _case(path, False)), name]
     found = files.find(names, paths)
     image = files.full_image(found)
     if image is None:
         detail = f'{len(rows)} abnormalities' + (
-            f'; {found[0]} is none' if found else '')
+            f'; {found[0]} is none' if found else ''
+        )
         catalogue.skip(name, 'full mammogram not found', detail)
     return image
 
 
-def _find_mask(catalogue: Catalogue, row: Abnormality, image: Header,
-               files: CaseFiles) -> Optional[Header]:
+def _find_mask(
+    catalogue: Catalogue, row: Abnormality, image: Header, files: CaseFiles
+) -> Header | None:
     paths = [row.mask_path, row.crop_path]
-    names = [*(case for path in paths for case in _case(path, True)),
-             row.region_name]
+    names = [*(case for path in paths for case in _case(path, True)), row.region_name]
     found = files.find(names, paths)
     mask = files.mask(found, image)
     if mask is None:
-        catalogue.skip(row.region_name, 'ROI mask not found',
-                       f'among {len(found)} files')
+        catalogue.skip(
+            row.region_name, 'ROI mask not found', f'among {len(found)} files'
+        )
     elif not same_shape(mask, image):
-        catalogue.skip(row.region_name,
-                       'ROI mask of other proportions than its image',
-                       f'mask {mask.shown}, image {image.shown}')
+        catalogue.skip(
+            row.region_name,
+            'ROI mask of other proportions than its image',
+            f'mask {mask.shown}, image {image.shown}',
+        )
         mask = None
     return mask
 
 
-def _view(image: Header, rows: List[Abnormality], lesions: List[RawLesion],
-          facts: _Facts) -> RawView:
+def _view(
+    image: Header, rows: list[Abnormality], lesions: list[RawLesion], facts: _Facts
+) -> RawView:
     first = rows[0]
     densities = {row.density for row in rows} - {None}
     pathologies = {row.pathology for row in rows}
@@ -331,34 +375,60 @@ def _view(image: Header, rows: List[Abnormality], lesions: List[RawLesion],
     elif pathologies == {'benign'}:
         pathology = 'benign'
     return RawView(
-        image.file, first.patient, first.patient, first.laterality, first.view,
-        modality='SFM', part=first.part, birads=facts.birads[first.breast],
+        image.file,
+        first.patient,
+        first.patient,
+        first.laterality,
+        first.view,
+        modality='SFM',
+        part=first.part,
+        birads=facts.birads[first.breast],
         density=densities.pop() if len(densities) == 1 else None,
-        pathology=pathology, abnormal=True, lesions=lesions)
+        pathology=pathology,
+        abnormal=True,
+        lesions=lesions,
+    )
 
 
-def _add_notes(catalogue: Catalogue, rows: List[Abnormality], facts: _Facts,
-               stretched: int) -> None:
-    parts: Dict[str, set] = defaultdict(set)
-    kinds: Dict[tuple, set] = defaultdict(set)
+def _add_notes(
+    catalogue: Catalogue, rows: list[Abnormality], facts: _Facts, stretched: int
+) -> None:
+    parts: dict[str, set] = defaultdict(set)
+    kinds: dict[tuple, set] = defaultdict(set)
     for row in rows:
         parts[row.patient].add(row.part)
         kinds[row.patient, row.laterality, row.view].add(row.kind)
     counts = Counter(
         patients=sum(len(found) > 1 for found in parts.values()),
         films=sum(len(found) > 1 for found in kinds.values()),
-        breasts=len(facts.unjoined), masks=stretched)
+        breasts=len(facts.unjoined),
+        masks=stretched,
+    )
     for fact, note in (
-        ('patients', 'patients are in both the training and the test tables, which '
-         'were split by kind of abnormality.'),
-        ('films', 'films are listed with masses and with calcifications; such '
-         'copies are one view, of the test part if one of them is.'),
-        ('breasts', 'times a breast has masses, or calcifications, whose CC and MLO '
-         'are not surely of one lesion: they have no lesion_id.'),
-        ('masks', 'ROI masks have another size than their image, in the same '
-         'proportions, and are stretched.')):
+        (
+            'patients',
+            'patients are in both the training and the test tables, which '
+            'were split by kind of abnormality.',
+        ),
+        (
+            'films',
+            'films are listed with masses and with calcifications; such '
+            'copies are one view, of the test part if one of them is.',
+        ),
+        (
+            'breasts',
+            'times a breast has masses, or calcifications, whose CC and MLO '
+            'are not surely of one lesion: they have no lesion_id.',
+        ),
+        (
+            'masks',
+            'ROI masks have another size than their image, in the same '
+            'proportions, and are stretched.',
+        ),
+    ):
         if counts[fact]:
             catalogue.notes.append(f'{counts[fact]} {note}')
     catalogue.notes.append(
         'BI-RADS of a view is that of most concern in its breast, in the order '
-        f'{" ".join(CONCERN)}.')
+        f'{" ".join(CONCERN)}.'
+    )

@@ -1,10 +1,11 @@
 """Finding the images and ROI masks of CBIS-DDSM by what the files hold."""
+
 import math
 import re
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Optional, Sequence
 
 from mammo_plugins.io.elements import read_elements
 from mammo_plugins.io.reading import guarded
@@ -15,10 +16,11 @@ from .raw_folder import RawFolder
 
 # what a mask may differ from its image by in size, which is a matter of two
 # scanners' pixel sizes (1.149 = 50 / 43.5 um)
-_SIZE_RANGE = (0.5, 2.)
+_SIZE_RANGE = (0.5, 2.0)
 
 _CASE = re.compile(
-    r'(?:mass|calc)-(?:training|test)_p_\d+_(?:left|right)_(?:cc|mlo)(?:_\d+)?')
+    r'(?:mass|calc)-(?:training|test)_p_\d+_(?:left|right)_(?:cc|mlo)(?:_\d+)?'
+)
 _UID = re.compile(r'\d+(?:\.\d+){5,}')
 _KINDS = (('full mammogram', 'full'), ('cropped', 'crop'), ('roi mask', 'mask'))
 _IMAGE_TAGS = ['SeriesDescription', 'Rows', 'Columns', 'BitsAllocated']
@@ -35,11 +37,12 @@ class Header:
         kind (str, optional): 'full', 'crop' or 'mask', by the series description
             or, where that is missing, by the folder.
     """
+
     file: Path
     rows: int
     columns: int
     bits: int
-    kind: Optional[str] = None
+    kind: str | None = None
 
     @property
     def shown(self) -> str:
@@ -64,8 +67,7 @@ def is_case(name: str, region: bool) -> bool:
         name (str): Such as 'Mass-Test_P_00001_LEFT_CC'.
         region (bool): Whether the number of an abnormality has to follow.
     """
-    return bool(_CASE.fullmatch(name.lower())) and (
-        name[-1:].isdigit() == region)
+    return bool(_CASE.fullmatch(name.lower())) and (name[-1:].isdigit() == region)
 
 
 class CaseFiles:
@@ -82,12 +84,12 @@ class CaseFiles:
 
     def __init__(self, raw: RawFolder) -> None:
         self.root = raw.root
-        self._by_name: Dict[str, List[Path]] = defaultdict(list)
-        self._by_uid: Dict[str, List[Path]] = defaultdict(list)
-        self._unnamed: List[Path] = []
-        self._headers: Dict[Path, Optional[Header]] = {}
-        self._by_header: Optional[Dict[str, List[Path]]] = None
-        self._in_folder: Dict[Path, int] = defaultdict(int)
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_uid: dict[str, list[Path]] = defaultdict(list)
+        self._unnamed: list[Path] = []
+        self._headers: dict[Path, Header | None] = {}
+        self._by_header: dict[str, list[Path]] | None = None
+        self._in_folder: dict[Path, int] = defaultdict(int)
         self.count = 0
         for file in raw.files:
             if _may_be_dicom(file):
@@ -106,7 +108,7 @@ class CaseFiles:
             if _UID.fullmatch(part):
                 self._by_uid[part].append(file)
 
-    def find(self, names: Iterable[str], paths: Iterable[str]) -> List[Path]:
+    def find(self, names: Iterable[str], paths: Iterable[str]) -> list[Path]:
         """Return the files of a case, or of one of its abnormalities.
 
         Args:
@@ -121,14 +123,18 @@ class CaseFiles:
         # crop and mask may be a series each, so all series count
         series = [parts[-2] for parts in folders if len(parts) > 1]
         studies = [parts[-3] for parts in folders if len(parts) > 2]
-        found = (_any(self._by_name, names[:1]) or _any(self._by_name, names)
-                 or _any(self._by_uid, series) or _any(self._by_uid, studies))
+        found = (
+            _any(self._by_name, names[:1])
+            or _any(self._by_name, names)
+            or _any(self._by_uid, series)
+            or _any(self._by_uid, studies)
+        )
         if found or not self._unnamed:
             return found
         index = self._headers_index()
-        return (_any(index, names) or _any(index, series) or _any(index, studies))
+        return _any(index, names) or _any(index, series) or _any(index, studies)
 
-    def _headers_index(self) -> Dict[str, List[Path]]:
+    def _headers_index(self) -> dict[str, list[Path]]:
         if self._by_header is None:
             self._by_header = defaultdict(list)
             for file in self._unnamed:
@@ -136,38 +142,53 @@ class CaseFiles:
                     self._by_header[key.lower()].append(file)
         return self._by_header
 
-    def _read(self, file: Path, tags: Sequence[str] = ()) -> List[str]:
+    def _read(self, file: Path, tags: Sequence[str] = ()) -> list[str]:
         """Read a header; return the values of the tags, none if it cannot be."""
         self._headers[file] = None
         try:
             with guarded(self.root / file):
-                ds = read_elements(self.root / file, [*_IMAGE_TAGS, *tags],
-                                   pixels=False, warnings=ReadingWarnings())
+                ds = read_elements(
+                    self.root / file,
+                    [*_IMAGE_TAGS, *tags],
+                    pixels=False,
+                    warnings=ReadingWarnings(),
+                )
             described = str(ds.get('SeriesDescription') or '')
             self._headers[file] = Header(
-                file, int(ds.Rows), int(ds.Columns), int(ds.BitsAllocated),
-                _kind(described) or _kind(file.parent.name))
+                file,
+                int(ds.Rows),
+                int(ds.Columns),
+                int(ds.BitsAllocated),
+                _kind(described) or _kind(file.parent.name),
+            )
             return [str(ds.get(tag) or '').strip() for tag in tags]
         except Exception:  # pydicom has many for a file that is none or damaged
             return []
 
-    def headers(self, files: Sequence[Path]) -> List[Header]:
+    def headers(self, files: Sequence[Path]) -> list[Header]:
         """Return the headers of those files that are DICOM images."""
         for file in files:
             if file not in self._headers:
                 self._read(file)
         found = [self._headers[file] for file in files]
-        return [header for header in found
-                if header is not None and header.rows > 0 and header.columns > 0]
+        return [
+            header
+            for header in found
+            if header is not None and header.rows > 0 and header.columns > 0
+        ]
 
-    def full_image(self, files: Sequence[Path]) -> Optional[Header]:
+    def full_image(self, files: Sequence[Path]) -> Header | None:
         """Return the full mammogram among the files of a case: the largest."""
-        images = [header for header in self.headers(files)
-                  if header.kind in ('full', None)]
-        return max(images, default=None, key=lambda header: (
-            header.kind == 'full', header.rows * header.columns))
+        images = [
+            header for header in self.headers(files) if header.kind in ('full', None)
+        ]
+        return max(
+            images,
+            default=None,
+            key=lambda header: (header.kind == 'full', header.rows * header.columns),
+        )
 
-    def mask(self, files: Sequence[Path], image: Header) -> Optional[Header]:
+    def mask(self, files: Sequence[Path], image: Header) -> Header | None:
         """Return the ROI mask among the files of an abnormality.
 
         The crop of the abnormality lies in the same folder, or in another, and
@@ -179,21 +200,30 @@ class CaseFiles:
             files (sequence[Path]): Of the abnormality.
             image (Header): Of the full mammogram.
         """
-        crops = [file for file in files if _kind(file.parent.name) == 'crop'
-                 and self._in_folder[file.parent] == 1]
+        crops = [
+            file
+            for file in files
+            if _kind(file.parent.name) == 'crop' and self._in_folder[file.parent] == 1
+        ]
         groups = [[file for file in files if file not in crops], crops]
         if len(groups[0]) == 2:  # crop and mask: the mask is the larger file
             groups = [[file] for file in self._by_size(groups[0])] + [crops]
         for group in groups:  # the rest is not read needlessly
-            masks = [header for header in self.headers(group)
-                     if _may_be_mask(header, image)]
+            masks = [
+                header for header in self.headers(group) if _may_be_mask(header, image)
+            ]
             if masks:
-                return min(masks, key=lambda header: (
-                    header.bits > 8, _distance(header, image),
-                    header.kind != 'mask'))
+                return min(
+                    masks,
+                    key=lambda header: (
+                        header.bits > 8,
+                        _distance(header, image),
+                        header.kind != 'mask',
+                    ),
+                )
         return None
 
-    def _by_size(self, files: Sequence[Path]) -> List[Path]:
+    def _by_size(self, files: Sequence[Path]) -> list[Path]:
         return sorted(files, reverse=True, key=lambda file: _bytes(self.root / file))
 
 
@@ -204,7 +234,7 @@ def _bytes(path: Path) -> int:
         return 0
 
 
-def _any(index: Dict[str, List[Path]], keys: Iterable[str]) -> List[Path]:
+def _any(index: dict[str, list[Path]], keys: Iterable[str]) -> list[Path]:
     return sorted({file for key in keys for file in index.get(key, ())})
 
 
@@ -213,18 +243,21 @@ def _may_be_dicom(file: Path) -> bool:
     return suffix in ('', 'dcm', 'dicom') or suffix.isdigit()
 
 
-def _kind(text: str) -> Optional[str]:
+def _kind(text: str) -> str | None:
     return next((kind for words, kind in _KINDS if words in text.lower()), None)
 
 
 def _distance(header: Header, image: Header) -> float:
-    return (abs(math.log(header.rows / image.rows))
-            + abs(math.log(header.columns / image.columns)))
+    return abs(math.log(header.rows / image.rows)) + abs(
+        math.log(header.columns / image.columns)
+    )
 
 
 def _may_be_mask(header: Header, image: Header) -> bool:
     if header.bits > 8:
         return header.kind != 'crop' and same_size(header, image)
     low, high = _SIZE_RANGE
-    return (low < header.rows / image.rows < high
-            and low < header.columns / image.columns < high)
+    return (
+        low < header.rows / image.rows < high
+        and low < header.columns / image.columns < high
+    )

@@ -1,13 +1,21 @@
 """CDD-CESM: contrast-enhanced mammograms with outlines drawn by hand."""
+
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Dict, List, Optional, Set, Tuple
 
 from mammo_plugins.structures.categories import CDD_CESM
 
 from .base import Converter
-from .cdd_cesm_tables import (COLUMNS, ImageFacts, ImageKey, Workbook, findings_of,
-                              image_key, parse_pathologies, read_workbook)
+from .cdd_cesm_tables import (
+    COLUMNS,
+    ImageFacts,
+    ImageKey,
+    Workbook,
+    findings_of,
+    image_key,
+    parse_pathologies,
+    read_workbook,
+)
 from .cells import is_empty, most_concerning, read_all_birads, read_densest
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
@@ -16,7 +24,8 @@ from .via import Polygon, RegionError, region_polygon
 _EXPECTED = (
     "CDD-CESM as downloaded: JPEG images such as 'Low energy images of CDD-CESM/"
     "P1_L_DM_MLO.jpg', Radiology-manual-annotations.xlsx and "
-    'Radiology_hand_drawn_segmentations_v2.csv')
+    'Radiology_hand_drawn_segmentations_v2.csv'
+)
 _MODALITIES = dict(DM='CEM-LE', CM='CEM-RC')
 _CATEGORIES = {
     'mass': 'mass',
@@ -29,7 +38,8 @@ _CATEGORIES = {
     'change after chemotherapy': 'other',
 }
 _REGION_COLUMNS = dict(
-    image='#filename', count='region_count?', shape='region_shape_attributes')
+    image='#filename', count='region_count?', shape='region_shape_attributes'
+)
 
 
 class CDDCESMConverter(Converter):
@@ -63,6 +73,7 @@ class CDDCESMConverter(Converter):
     and pathology of the view only if it is its sole region, except that all regions
     of a benign view are benign.
     """
+
     name = 'CDD-CESM'
     categories = CDD_CESM
     ratios = dict(train=0.7, val=0.2, test=0.1)
@@ -88,16 +99,15 @@ class CDDCESMConverter(Converter):
             contradictions += known.pathology == 'normal' and bool(outlines)
             for file in images[key]:
                 catalogue.views.append(
-                    _view(key, file, known, category, outlines,
-                          densities.get(key)))
+                    _view(key, file, known, category, outlines, densities.get(key))
+                )
         catalogue.notes += _notes(images, facts, ambiguous, contradictions)
         return catalogue
 
 
-def _find_images(folder: RawFolder,
-                 catalogue: Catalogue) -> Dict[ImageKey, List[Path]]:
+def _find_images(folder: RawFolder, catalogue: Catalogue) -> dict[ImageKey, list[Path]]:
     """Return the files of each image, those of the set's own folders first."""
-    images: Dict[ImageKey, List[Path]] = defaultdict(list)
+    images: dict[ImageKey, list[Path]] = defaultdict(list)
     for file in folder.matching(r'(?:.*/)?p\d+\s*_[^/]*\.jpe?g'):
         key = image_key(file.name)
         if key is None:
@@ -105,11 +115,17 @@ def _find_images(folder: RawFolder,
         else:
             images[key].append(file)
     if not images:
-        raise ConversionError(f'{folder.root}: no image such as P1_L_DM_MLO.jpg; '
-                              f'expected {_EXPECTED}', catalogue)
+        raise ConversionError(
+            f'{folder.root}: no image such as P1_L_DM_MLO.jpg; expected {_EXPECTED}',
+            catalogue,
+        )
     for files in images.values():
-        files.sort(key=lambda file: (
-            'images of cdd-cesm' not in file.parent.name.lower(), file))
+        files.sort(
+            key=lambda file: (
+                'images of cdd-cesm' not in file.parent.name.lower(),
+                file,
+            )
+        )
     return images
 
 
@@ -121,15 +137,20 @@ def _find_table(folder: RawFolder) -> Path:
 
 def _find_regions(folder: RawFolder) -> Path:
     name = r'(?:.*/)?radiology[ _-]*hand[ _-]*drawn[ _-]*segmentations?'
-    latest = folder.one(name + r'[ _-]*v2[^/]*\.csv', 'table of outlines',
-                        required=False)
+    latest = folder.one(
+        name + r'[ _-]*v2[^/]*\.csv', 'table of outlines', required=False
+    )
     return latest or folder.one(name + r'[^/]*\.csv', 'table of outlines')
 
 
-def _read_facts(workbook: Workbook, table: Path, images: Dict[ImageKey, List[Path]],
-                catalogue: Catalogue) -> Dict[ImageKey, ImageFacts]:
-    facts: Dict[ImageKey, ImageFacts] = {}
-    seen: Set[Tuple[str, ...]] = set()
+def _read_facts(
+    workbook: Workbook,
+    table: Path,
+    images: dict[ImageKey, list[Path]],
+    catalogue: Catalogue,
+) -> dict[ImageKey, ImageFacts]:
+    facts: dict[ImageKey, ImageFacts] = {}
+    seen: set[tuple[str, ...]] = set()
     for row in workbook.rows:
         item = f'{table.name}: row {row["row"]}'
         cells = tuple(row[field] for field in COLUMNS)
@@ -147,12 +168,18 @@ def _read_facts(workbook: Workbook, table: Path, images: Dict[ImageKey, List[Pat
         birads = read_all_birads(row['birads'])
         density = read_densest(row['density'])
         pathologies = parse_pathologies(row['pathology'])
-        for name, value in (('birads', birads), ('density', density),
-                            ('pathology', pathologies)):
+        for name, value in (
+            ('birads', birads),
+            ('density', density),
+            ('pathology', pathologies),
+        ):
             if not value and not is_empty(row[name]):
                 column = COLUMNS[name].split('|')[0]
-                catalogue.skip(f'{item}, column {column}',
-                               'value that is not understood', row[name])
+                catalogue.skip(
+                    f'{item}, column {column}',
+                    'value that is not understood',
+                    row[name],
+                )
         known = facts.setdefault(key, ImageFacts())
         known.birads += birads
         known.density = max(filter(None, (known.density, density)), default=None)
@@ -164,9 +191,13 @@ def _read_facts(workbook: Workbook, table: Path, images: Dict[ImageKey, List[Pat
     return facts
 
 
-def _read_regions(folder: RawFolder, file: Path, images: Dict[ImageKey, List[Path]],
-                  catalogue: Catalogue) -> Dict[ImageKey, List[Polygon]]:
-    regions: Dict[ImageKey, List[Polygon]] = {}
+def _read_regions(
+    folder: RawFolder,
+    file: Path,
+    images: dict[ImageKey, list[Path]],
+    catalogue: Catalogue,
+) -> dict[ImageKey, list[Polygon]]:
+    regions: dict[ImageKey, list[Polygon]] = {}
     for row in folder.table(file, _REGION_COLUMNS):
         item = f'{file.name}: row {row["row"]}'
         if row['count'] == '0' or row['shape'] in ('', '{}'):
@@ -191,24 +222,32 @@ def _read_regions(folder: RawFolder, file: Path, images: Dict[ImageKey, List[Pat
     return regions
 
 
-def _category(findings: Set[str]) -> str:
+def _category(findings: set[str]) -> str:
     categories = {_CATEGORIES[name] for name in findings}
     return categories.pop() if len(categories) == 1 else 'other'
 
 
-def _densities(facts: Dict[ImageKey, ImageFacts]) -> Dict[ImageKey, Optional[str]]:
+def _densities(facts: dict[ImageKey, ImageFacts]) -> dict[ImageKey, str | None]:
     """Return the density of each image, or else the one that its breast has."""
-    breasts: Dict[tuple, Set[str]] = defaultdict(set)
+    breasts: dict[tuple, set[str]] = defaultdict(set)
     for key, known in facts.items():
         if known.density:
             breasts[key[:2]].add(known.density)
-    return {key: known.density or (
-        min(breasts[key[:2]]) if len(breasts[key[:2]]) == 1 else None)
-        for key, known in facts.items()}
+    return {
+        key: known.density
+        or (min(breasts[key[:2]]) if len(breasts[key[:2]]) == 1 else None)
+        for key, known in facts.items()
+    }
 
 
-def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
-          outlines: List[Polygon], density: Optional[str]) -> RawView:
+def _view(
+    key: ImageKey,
+    file: Path,
+    known: ImageFacts,
+    category: str,
+    outlines: list[Polygon],
+    density: str | None,
+) -> RawView:
     patient, laterality, kind, view, _ = key
     pathology = known.pathology if known.pathology != 'normal' else None
     abnormal = None if known.pathology is None else known.pathology != 'normal'
@@ -220,7 +259,8 @@ def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
             category,
             polygons=[outline],
             birads=known.birads[0] if alone and len(known.birads) == 1 else None,
-            pathology=pathology if alone or pathology == 'benign' else None)
+            pathology=pathology if alone or pathology == 'benign' else None,
+        )
         for outline in outlines
     ]
     return RawView(
@@ -235,17 +275,23 @@ def _view(key: ImageKey, file: Path, known: ImageFacts, category: str,
         pathology=pathology,
         abnormal=abnormal,
         lesions=lesions,
-        extra=dict(findings=sorted(known.findings)))
+        extra=dict(findings=sorted(known.findings)),
+    )
 
 
-def _notes(images: Dict[ImageKey, List[Path]], facts: Dict[ImageKey, ImageFacts],
-           ambiguous: int, contradictions: int) -> List[str]:
+def _notes(
+    images: dict[ImageKey, list[Path]],
+    facts: dict[ImageKey, ImageFacts],
+    ambiguous: int,
+    contradictions: int,
+) -> list[str]:
     taken = Counter(patient for patient, *_ in {key[:4] for key in images})
     further = sum(key[4] > 0 for key in images)
     complete = sum(count == 8 for count in taken.values())
     findings = Counter(name for known in facts.values() for name in known.findings)
-    listed = ', '.join(f'{name} {findings[name]}' for name in _CATEGORIES
-                       if findings[name])
+    listed = ', '.join(
+        f'{name} {findings[name]}' for name in _CATEGORIES if findings[name]
+    )
     notes = [
         f'{complete} of {len(taken)} exams have all four low-energy and all four '
         'recombined images',
@@ -255,15 +301,22 @@ def _notes(images: Dict[ImageKey, List[Path]], facts: Dict[ImageKey, ImageFacts]
     if ambiguous:
         notes.append(
             f"{ambiguous} outlines have the category 'other', for their views have "
-            'findings of several kinds and it is not told which is which')
+            'findings of several kinds and it is not told which is which'
+        )
     if contradictions:
-        notes.append(f"{contradictions} views are 'Normal' in the workbook, yet have "
-                     "an outline: their 'abnormal' is unknown")
+        notes.append(
+            f"{contradictions} views are 'Normal' in the workbook, yet have "
+            "an outline: their 'abnormal' is unknown"
+        )
     if further:
-        notes.append(f'{further} images are further ones of a view, such as '
-                     'P99_L_DM_MLO_2.jpg: an exam has one of each view')
+        notes.append(
+            f'{further} images are further ones of a view, such as '
+            'P99_L_DM_MLO_2.jpg: an exam has one of each view'
+        )
     unlisted = len(set(images) - set(facts))
     if unlisted:
-        notes.append(f'{unlisted} images are not in the workbook: their BI-RADS, '
-                     'density and pathology are unknown')
+        notes.append(
+            f'{unlisted} images are not in the workbook: their BI-RADS, '
+            'density and pathology are unknown'
+        )
     return notes

@@ -1,8 +1,8 @@
 """The annotation workbook of CDD-CESM: reading its sheets and its cells."""
+
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Set, Tuple
 
 from .raw_folder import Row, column_key, read_table
 from .records import ConversionError
@@ -15,25 +15,29 @@ COLUMNS = dict(
     density='Breast density (ACR)|Breast density?',
     findings='Findings?',
     tags='Tags?',
-    pathology='Pathology Classification/ Follow up|Pathology?')
+    pathology='Pathology Classification/ Follow up|Pathology?',
+)
 
 # what of a text means which finding; what an earlier one takes, a later one misses
-_FINDINGS = tuple((name, re.compile(pattern)) for name, pattern in (
-    ('non-mass enhancement', r'\bnon ?mass\w*( enhanc\w*)?'),
-    ('mass enhancement', r'\bmass(es)? enhanc\w*|\benhancing mass(es)?\b'),
-    ('mass', r'\bmass(es)?\b'),
-    ('calcification', r'calcif\w*'),
-    ('architectural distortion', r'distort\w*'),
-    ('asymmetry', r'\bas+ym+etr\w*'),
-    ('postoperative change', r'\bpost ?op\w*'),
-    ('change after chemotherapy', r'chemo\w*'),
-))
+_FINDINGS = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ('non-mass enhancement', r'\bnon ?mass\w*( enhanc\w*)?'),
+        ('mass enhancement', r'\bmass(es)? enhanc\w*|\benhancing mass(es)?\b'),
+        ('mass', r'\bmass(es)?\b'),
+        ('calcification', r'calcif\w*'),
+        ('architectural distortion', r'distort\w*'),
+        ('asymmetry', r'\bas+ym+etr\w*'),
+        ('postoperative change', r'\bpost ?op\w*'),
+        ('change after chemotherapy', r'chemo\w*'),
+    )
+)
 _ABSENT = re.compile(r'\b(no|without|absence)\b')
 
-ImageKey = Tuple[int, str, str, str, int]
+ImageKey = tuple[int, str, str, str, int]
 
 
-def image_key(name: str) -> Optional[ImageKey]:
+def image_key(name: str) -> ImageKey | None:
     """Return (patient, 'L' or 'R', 'DM' or 'CM', view, number) of an image's name.
 
     The number tells further images of a view, which are named such as
@@ -41,12 +45,20 @@ def image_key(name: str) -> Optional[ImageKey]:
     some names have before their suffix, and case do not matter. ``None`` for other
     names.
     """
-    match = re.fullmatch(r'p(\d+)_([lr])_(dm|cm)_(cc|mlo)(?:_?(\d+))?(\.jpe?g)?',
-                         re.sub(r'\s+', '', name), re.IGNORECASE)
+    match = re.fullmatch(
+        r'p(\d+)_([lr])_(dm|cm)_(cc|mlo)(?:_?(\d+))?(\.jpe?g)?',
+        re.sub(r'\s+', '', name),
+        re.IGNORECASE,
+    )
     if match is None:
         return None
-    return (int(match[1]), match[2].upper(), match[3].upper(), match[4].upper(),
-            int(match[5] or 0))
+    return (
+        int(match[1]),
+        match[2].upper(),
+        match[3].upper(),
+        match[4].upper(),
+        int(match[5] or 0),
+    )
 
 
 @dataclass
@@ -59,16 +71,23 @@ class ImageFacts:
         pathologies (set[str]): Of 'normal', 'benign', 'malignant'.
         findings (set[str]): Names of findings.
     """
-    birads: List[str] = field(default_factory=list)
-    density: Optional[str] = None
-    pathologies: Set[str] = field(default_factory=set)
-    findings: Set[str] = field(default_factory=set)
+
+    birads: list[str] = field(default_factory=list)
+    density: str | None = None
+    pathologies: set[str] = field(default_factory=set)
+    findings: set[str] = field(default_factory=set)
 
     @property
-    def pathology(self) -> Optional[str]:
+    def pathology(self) -> str | None:
         """str | None: The worst of them."""
-        return next((name for name in ('malignant', 'benign', 'normal')
-                     if name in self.pathologies), None)
+        return next(
+            (
+                name
+                for name in ('malignant', 'benign', 'normal')
+                if name in self.pathologies
+            ),
+            None,
+        )
 
 
 @dataclass
@@ -79,8 +98,9 @@ class Workbook:
         rows (list[Row]): Of the sheet that lists all images.
         sheets (dict[str, set[ImageKey]]): Images of the sheet of each finding.
     """
-    rows: List[Row]
-    sheets: Dict[str, Set[ImageKey]] = field(default_factory=dict)
+
+    rows: list[Row]
+    sheets: dict[str, set[ImageKey]] = field(default_factory=dict)
 
 
 def read_workbook(path: Path) -> Workbook:
@@ -93,18 +113,19 @@ def read_workbook(path: Path) -> Workbook:
         ConversionError: If it cannot be read, or a sheet lacks the images' names.
     """
     names = sheet_names(path)
-    listing = next((name for name in names if column_key(name) == 'all'),
-                   names[0] if names else None)
+    listing = next(
+        (name for name in names if column_key(name) == 'all'),
+        names[0] if names else None,
+    )
     workbook = Workbook(read_table(path, COLUMNS, listing))
     for name in names:
         found = findings_of(name)
         if name != listing and len(found) == 1:
-            workbook.sheets.setdefault(found.pop(), set()).update(
-                _images(path, name))
+            workbook.sheets.setdefault(found.pop(), set()).update(_images(path, name))
     return workbook
 
 
-def _images(path: Path, sheet: str) -> Set[ImageKey]:
+def _images(path: Path, sheet: str) -> set[ImageKey]:
     try:
         rows = read_table(path, dict(image=IMAGE_COLUMN), sheet)
     except ConversionError:
@@ -112,7 +133,7 @@ def _images(path: Path, sheet: str) -> Set[ImageKey]:
     return {image_key(row['image']) for row in rows} - {None}
 
 
-def findings_of(text: str) -> Set[str]:
+def findings_of(text: str) -> set[str]:
     """Return the findings that a text names and does not deny."""
     found = set()
     for clause in re.split(r'[$.;]', text):
@@ -126,9 +147,15 @@ def findings_of(text: str) -> Set[str]:
     return found
 
 
-def parse_pathologies(cell: str) -> Set[str]:
+def parse_pathologies(cell: str) -> set[str]:
     """Return which of 'normal', 'benign', 'malignant' a cell names."""
     text = cell.lower()
-    return {name for name, start in (('malignant', 'malig'), ('benign', 'benign'),
-                                     ('normal', 'normal'))
-            if re.search(rf'\b{start}', text)}
+    return {
+        name
+        for name, start in (
+            ('malignant', 'malig'),
+            ('benign', 'benign'),
+            ('normal', 'normal'),
+        )
+        if re.search(rf'\b{start}', text)
+    }

@@ -1,16 +1,15 @@
 """Which image of a raw data set stands for a view; the rule is that of inference."""
+
 from pathlib import Path
-from typing import Dict, List, Tuple
 
 from mammo_plugins.io import MammogramError, read_header
-from mammo_plugins.io.image_kind import (exclusion, screening_order,
-                                         screening_rank)
+from mammo_plugins.io.image_kind import exclusion, screening_order, screening_rank
 
 from .records import Catalogue, RawView
 
-Key = Tuple[str, str, str, str]
+Key = tuple[str, str, str, str]
 # further images of a view, the next best first
-Others = Dict[Key, List[RawView]]
+Others = dict[Key, list[RawView]]
 
 
 def view_key(view: RawView) -> Key:
@@ -34,7 +33,7 @@ def choose_views(catalogue: Catalogue, raw: Path) -> Others:
     Returns:
         dict: The images that wait, by :func:`view_key`.
     """
-    groups: Dict[Key, List[RawView]] = {}
+    groups: dict[Key, list[RawView]] = {}
     for view in catalogue.views:
         groups.setdefault(view_key(view), []).append(view)
     others: Others = {}
@@ -46,7 +45,7 @@ def choose_views(catalogue: Catalogue, raw: Path) -> Others:
     return others
 
 
-def _ranked(group: List[RawView], raw: Path, catalogue: Catalogue) -> List[RawView]:
+def _ranked(group: list[RawView], raw: Path, catalogue: Catalogue) -> list[RawView]:
     ranked = []
     for view in group:
         try:
@@ -67,7 +66,7 @@ def _note_lesions(catalogue: Catalogue, view: RawView) -> None:
         catalogue.skip(f'lesion of {view.file}', 'lesion of an image that is not used')
 
 
-def note_choice(catalogue: Catalogue, views: List[RawView], others: Others) -> None:
+def note_choice(catalogue: Catalogue, views: list[RawView], others: Others) -> None:
     """List the images that were not needed, with the one that was used.
 
     Args:
@@ -79,6 +78,9 @@ def note_choice(catalogue: Catalogue, views: List[RawView], others: Others) -> N
     for key, waiting in others.items():
         for view in waiting:
             if key in used:
-                catalogue.skip(view.file, 'another image of the same view of an exam',
-                               f'{" ".join(key[1:])}; {used[key].file} is used')
+                catalogue.skip(
+                    view.file,
+                    'another image of the same view of an exam',
+                    f'{" ".join(key[1:])}; {used[key].file} is used',
+                )
                 _note_lesions(catalogue, view)

@@ -21,12 +21,12 @@ images are known, a breast without a row stays unknown. Rows of one breast that
 contradict each other leave what they contradict each other in unknown. No official
 split; 85:15, as the DIVF paper has it, by patient.
 """
+
 import os
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, List, Optional, Set, Tuple, Union
 
 from tqdm import tqdm
 
@@ -39,31 +39,44 @@ from .cells import is_empty, read_side
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawView
 
-_EXPECTED = ('CMMD as TCIA gives it: CMMD_clinicaldata_revision.xlsx (or .csv) and '
-             'CMMD/<D1-0000 or D2-0000>/.../1-1.dcm')
+_EXPECTED = (
+    'CMMD as TCIA gives it: CMMD_clinicaldata_revision.xlsx (or .csv) and '
+    'CMMD/<D1-0000 or D2-0000>/.../1-1.dcm'
+)
 _TABLE = dict(
-    patient='ID1|ID|Patient ID|PatientID|Subject ID', side='LeftRight|Left Right|side',
-    abnormality='abnormality?', pathology='classification', subtype='subtype?')
-_DOWNLOAD = dict(patient='Subject ID|PatientID', series='Series UID|SeriesInstanceUID',
-                 study='Study UID|StudyInstanceUID?')
+    patient='ID1|ID|Patient ID|PatientID|Subject ID',
+    side='LeftRight|Left Right|side',
+    abnormality='abnormality?',
+    pathology='classification',
+    subtype='subtype?',
+)
+_DOWNLOAD = dict(
+    patient='Subject ID|PatientID',
+    series='Series UID|SeriesInstanceUID',
+    study='Study UID|StudyInstanceUID?',
+)
 
 # in a path and in a cell, such as 'D1-0000' or 'd2_0000'
 _PATIENT = re.compile(r'(?<![a-z0-9])(d[12])[-_ ](\d{4})(?![a-z0-9])', re.IGNORECASE)
 _WORDS = dict(
     abnormality={word: word for word in ('mass', 'calcification', 'both')},
     pathology={word: word for word in ('benign', 'malignant')},
-    subtype={re.sub('[^a-z0-9]', '', word.lower()): word for word in (
-        'Luminal A', 'Luminal B', 'HER2-enriched', 'triple negative')})
+    subtype={
+        re.sub('[^a-z0-9]', '', word.lower()): word
+        for word in ('Luminal A', 'Luminal B', 'HER2-enriched', 'triple negative')
+    },
+)
 
-Breast = Tuple[str, str]
-Labels = Dict[str, Optional[str]]
+Breast = tuple[str, str]
+Labels = dict[str, str | None]
 
 
 class CMMDConverter(Converter):
     """Reads CMMD; see the module for its format and the rules."""
+
     name = 'CMMD'
     categories = CMMD
-    ratios = dict(train=0.85, val=0., test=0.15)
+    ratios = dict(train=0.85, val=0.0, test=0.15)
 
     def catalogue(self, raw: Path) -> Catalogue:
         """Find all views; see :meth:`Converter.catalogue`.
@@ -76,28 +89,36 @@ class CMMDConverter(Converter):
         files = _image_files(folder, found)
         if not files:
             raise ConversionError(
-                f'{raw}: no DICOM file of a CMMD patient; expected {_EXPECTED}', found)
+                f'{raw}: no DICOM file of a CMMD patient; expected {_EXPECTED}', found
+            )
         headers = _read_headers(folder.root, list(files))
         found.views = _views(files, headers, table, found)
         _note(found, table)
         return found
 
 
-def _clinical_rows(folder: RawFolder, found: Catalogue) -> List[Row]:
+def _clinical_rows(folder: RawFolder, found: Catalogue) -> list[Row]:
     """Read the first table that has the columns, the original one first."""
     candidates = folder.matching(
-        r'(.*/)?[^/]*(clinical|label)[^/]*\.(xlsx|xls|ods|csv)')
-    candidates.sort(key=lambda file: (
-        'clinical' not in file.name.lower(), 'revision' not in file.name.lower(),
-        file.suffix.lower() == '.csv', len(file.parts)))
+        r'(.*/)?[^/]*(clinical|label)[^/]*\.(xlsx|xls|ods|csv)'
+    )
+    candidates.sort(
+        key=lambda file: (
+            'clinical' not in file.name.lower(),
+            'revision' not in file.name.lower(),
+            file.suffix.lower() == '.csv',
+            len(file.parts),
+        )
+    )
     table = folder.first_table(candidates, _TABLE, found)
     if table is None:
-        raise ConversionError(f'{folder.root}: no table CMMD_clinicaldata_revision; '
-                              f'expected {_EXPECTED}')
+        raise ConversionError(
+            f'{folder.root}: no table CMMD_clinicaldata_revision; expected {_EXPECTED}'
+        )
     return table[1]
 
 
-def _patient(text: str) -> Optional[str]:
+def _patient(text: str) -> str | None:
     found = _PATIENT.search(text)
     return found and f'{found[1].upper()}-{found[2]}'
 
@@ -110,38 +131,44 @@ class _Table:
         found (Catalogue): Where rows that cannot be used are counted.
     """
 
-    def __init__(self, rows: List[Row], found: Catalogue) -> None:
-        self.unclear: Set[str] = set()  # patients with a row of an unclear side
-        self._known: Dict[Breast, Dict[str, Set[str]]] = {}
+    def __init__(self, rows: list[Row], found: Catalogue) -> None:
+        self.unclear: set[str] = set()  # patients with a row of an unclear side
+        self._known: dict[Breast, dict[str, set[str]]] = {}
         for row in rows:
             self._add(row, found)
 
     @property
-    def breasts(self) -> List[Breast]:
+    def breasts(self) -> list[Breast]:
         """list[tuple[str, str]]: (patient, side) of the rows, in their order."""
         return list(self._known)
 
     def labels(self, patient: str, side: str) -> Labels:
         """Return abnormality, pathology and subtype; ``None`` what is unknown."""
         known = self._known.get((patient, side), {})
-        return {name: next(iter(known[name]))
-                if len(known.get(name, ())) == 1 else None for name in _WORDS}
+        return {
+            name: next(iter(known[name])) if len(known.get(name, ())) == 1 else None
+            for name in _WORDS
+        }
 
-    def abnormal(self, patient: str, side: str) -> Optional[bool]:
+    def abnormal(self, patient: str, side: str) -> bool | None:
         """Return whether a breast is abnormal, by the rules of the module."""
         if (patient, side) in self._known:
             known = self._known[patient, side]
             return True if known['pathology'] or known['abnormality'] else None
         other = (patient, other_laterality(side))
-        if (patient.startswith('D2') and other in self._known
-                and patient not in self.unclear):
+        if (
+            patient.startswith('D2')
+            and other in self._known
+            and patient not in self.unclear
+        ):
             return False
         return None
 
     def knows(self, patient: str) -> bool:
         """Return whether there is a row of the patient."""
         return patient in self.unclear or any(
-            (patient, side) in self._known for side in LATERALITIES)
+            (patient, side) in self._known for side in LATERALITIES
+        )
 
     def _add(self, row: Row, found: Catalogue) -> None:
         item = f'row {row["row"]} of the clinical table'
@@ -155,8 +182,9 @@ class _Table:
             self.unclear.add(patient)
             return
         again = (patient, side) in self._known
-        known = self._known.setdefault((patient, side),
-                                       {name: set() for name in _WORDS})
+        known = self._known.setdefault(
+            (patient, side), {name: set() for name in _WORDS}
+        )
         before = {name: set(values) for name, values in known.items()}
         for name, words in _WORDS.items():
             key = re.sub('[^a-z0-9]', '', row[name].lower())
@@ -165,14 +193,21 @@ class _Table:
             elif not is_empty(row[name]):
                 found.skip(f'{name} of {item}', 'label that is not known', row[name])
         if again:
-            clash = [name for name, values in before.items()
-                     if values and known[name] != values]
-            found.skip(item, 'rows of one breast that contradict each other' if clash
-                       else 'row that repeats a breast',
-                       ' '.join([patient, side, *clash]))
+            clash = [
+                name
+                for name, values in before.items()
+                if values and known[name] != values
+            ]
+            found.skip(
+                item,
+                'rows of one breast that contradict each other'
+                if clash
+                else 'row that repeats a breast',
+                ' '.join([patient, side, *clash]),
+            )
 
 
-def _image_files(folder: RawFolder, found: Catalogue) -> Dict[Path, str]:
+def _image_files(folder: RawFolder, found: Catalogue) -> dict[Path, str]:
     """Return the patient of each DICOM file, by its path or the download's list."""
     files, nameless = {}, []
     for file in folder.files:
@@ -187,8 +222,9 @@ def _image_files(folder: RawFolder, found: Catalogue) -> Dict[Path, str]:
     if nameless:
         listed = _downloaded(folder)
         for file in nameless:
-            patient = next((listed[part] for part in file.parts if part in listed),
-                           None)
+            patient = next(
+                (listed[part] for part in file.parts if part in listed), None
+            )
             if patient is None:
                 found.skip(file, 'file whose path names no patient')
             else:
@@ -196,7 +232,7 @@ def _image_files(folder: RawFolder, found: Catalogue) -> Dict[Path, str]:
     return files
 
 
-def _downloaded(folder: RawFolder) -> Dict[str, str]:
+def _downloaded(folder: RawFolder) -> dict[str, str]:
     """Return the patient of each series and study by metadata.csv of a download."""
     patients = {}
     for file in folder.matching(r'(.*/)?metadata\.csv'):
@@ -212,24 +248,35 @@ def _downloaded(folder: RawFolder) -> Dict[str, str]:
     return patients
 
 
-def _read_headers(root: Path, files: List[Path]
-                  ) -> List[Union[MammogramHeader, MammogramError]]:
-    def read(file: Path) -> Union[MammogramHeader, MammogramError]:
+def _read_headers(
+    root: Path, files: list[Path]
+) -> list[MammogramHeader | MammogramError]:
+    def read(file: Path) -> MammogramHeader | MammogramError:
         try:
             return read_header(root / file)
         except MammogramError as error:
             return error
 
     with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1))) as pool:
-        return list(tqdm(pool.map(read, files), total=len(files), desc='headers',
-                         unit='file', smoothing=0))
+        return list(
+            tqdm(
+                pool.map(read, files),
+                total=len(files),
+                desc='headers',
+                unit='file',
+                smoothing=0,
+            )
+        )
 
 
-def _views(files: Dict[Path, str],
-           headers: List[Union[MammogramHeader, MammogramError]], table: _Table,
-           found: Catalogue) -> List[RawView]:
+def _views(
+    files: dict[Path, str],
+    headers: list[MammogramHeader | MammogramError],
+    table: _Table,
+    found: Catalogue,
+) -> list[RawView]:
     views = []
-    studies: Dict[str, List[Optional[str]]] = {}
+    studies: dict[str, list[str | None]] = {}
     for (file, patient), header in zip(files.items(), headers):
         if isinstance(header, MammogramError):
             found.skip(file, 'header that cannot be used', header.reason)
@@ -238,8 +285,13 @@ def _views(files: Dict[Path, str],
         elif header.laterality is None:
             found.skip(file, 'header without a side')
         elif header.view not in VIEWS:
-            found.skip(file, 'header without a view' if header.view is None else
-                       'view that is not CC or MLO', header.view or '')
+            found.skip(
+                file,
+                'header without a view'
+                if header.view is None
+                else 'view that is not CC or MLO',
+                header.view or '',
+            )
         else:
             keys = studies.setdefault(patient, [])
             key = header.header['exam_key']
@@ -247,18 +299,26 @@ def _views(files: Dict[Path, str],
                 keys.append(key)
             number = keys.index(key)
             labels = table.labels(patient, header.laterality)
-            views.append(RawView(
-                file,
-                f'{patient}-{number + 1}' if number else patient,
-                patient, header.laterality, header.view,
-                pathology=labels['pathology'],
-                abnormal=table.abnormal(patient, header.laterality),
-                extra=dict(abnormality=labels['abnormality'],
-                           subtype=labels['subtype'])))
+            views.append(
+                RawView(
+                    file,
+                    f'{patient}-{number + 1}' if number else patient,
+                    patient,
+                    header.laterality,
+                    header.view,
+                    pathology=labels['pathology'],
+                    abnormal=table.abnormal(patient, header.laterality),
+                    extra=dict(
+                        abnormality=labels['abnormality'], subtype=labels['subtype']
+                    ),
+                )
+            )
     several = sum(len(keys) > 1 for keys in studies.values())
     if several:
-        found.notes.append(f'{several} patients have several studies: each is an '
-                           'exam, with the labels of the patient\'s breasts.')
+        found.notes.append(
+            f'{several} patients have several studies: each is an '
+            "exam, with the labels of the patient's breasts."
+        )
     return views
 
 
@@ -267,21 +327,25 @@ def _note(found: Catalogue, table: _Table) -> None:
     for patient, side in table.breasts:
         if (patient, side) not in seen:
             found.skip(f'{patient} {side}', 'breast of the table without an image')
-    breasts: Dict[Tuple[str, str], List[RawView]] = {}
+    breasts: dict[tuple[str, str], list[RawView]] = {}
     for view in found.views:
         breasts.setdefault((view.exam_id, view.laterality), []).append(view)
-    whole = Counter(_kind(views[0]) for views in breasts.values()
-                    if {view.view for view in views} == set(VIEWS))
+    whole = Counter(
+        _kind(views[0])
+        for views in breasts.values()
+        if {view.view for view in views} == set(VIEWS)
+    )
     kinds = Counter(_kind(views[0]) for views in breasts.values())
-    pathologies: Dict[str, Set[Optional[str]]] = {}
+    pathologies: dict[str, set[str | None]] = {}
     for view in found.views:
         pathologies.setdefault(view.patient_id, set()).add(view.pathology)
     mixed = sum({'benign', 'malignant'} <= values for values in pathologies.values())
     found.notes += [
         'Labels are of a breast; the set outlines no lesions and has no official '
         'split.',
-        'Breasts with CC and MLO: ' + ', '.join(
-            f'{kind} {count}' for kind, count in sorted(whole.items())) + '.',
+        'Breasts with CC and MLO: '
+        + ', '.join(f'{kind} {count}' for kind, count in sorted(whole.items()))
+        + '.',
         f'{mixed} patients have a benign and a malignant breast.',
         f'{kinds["normal"]} breasts of D2 without a row are taken as normal: '
         'abnormal is false, pathology null.',

@@ -1,14 +1,15 @@
 """From a raw data set to a data root in the COCO-exam format."""
+
 import os
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any
 
-from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
-                              write_json)
+from mammo_plugins.io import DicomWarnings, MammogramError, read_header, write_json
 from mammo_plugins.io.image_kind import FULL_FIELD, exclusion, screening_rank
 from mammo_plugins.stopping import start_worker
 from mammo_plugins.version import __version__
@@ -25,27 +26,30 @@ _JOURNAL = '.conversion.jsonl'
 _LIES = 'image that does not lie as mammograms hang'
 
 # the facts of a view, and its annotations, that need its pixels; or why it is left out
-Result = Dict[str, Any]
+Result = dict[str, Any]
 Progress = Callable[[Iterable, int], Iterable]
 
 
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to know of a conversion."""
+
     converter: Converter
     raw: Path
     out: Path
     cache_dir: Path
 
 
-def convert(converter: Converter,
-            raw: Path,
-            out: Path,
-            split: Split,
-            cache_dir: Path,
-            workers: int = 1,
-            limit: Optional[int] = None,
-            progress: Progress = lambda items, total: items) -> Dict[str, Any]:
+def convert(
+    converter: Converter,
+    raw: Path,
+    out: Path,
+    split: Split,
+    cache_dir: Path,
+    workers: int = 1,
+    limit: int | None = None,
+    progress: Progress = lambda items, total: items,
+) -> dict[str, Any]:
     """Convert a data set.
 
     Writes ``out/annotations``, ``out/summary.md`` and ``.json``,
@@ -80,16 +84,26 @@ def convert(converter: Converter,
         others = choose_views(catalogue, raw)
     _keep_exams(catalogue, limit)
     if not catalogue.views:
-        raise _nothing(out, raw, converter, catalogue, f'{raw}: no usable view; '
-                       f'{len(catalogue.skipped)} left out')
+        raise _nothing(
+            out,
+            raw,
+            converter,
+            catalogue,
+            f'{raw}: no usable view; {len(catalogue.skipped)} left out',
+        )
     parts = assign_parts(catalogue, split)
     _link(out, raw)
     job = Job(converter, raw, out, cache_dir)
     results = _process_all(job, _all_views(parts), workers, progress)
     while _fall_back(parts, others, results, catalogue):
-        results.update(_process_all(
-            job, [view for view in _all_views(parts) if id(view) not in results],
-            workers, progress))
+        results.update(
+            _process_all(
+                job,
+                [view for view in _all_views(parts) if id(view) not in results],
+                workers,
+                progress,
+            )
+        )
     views = _all_views(parts)
     _note_defects(catalogue, views, results)
     _note_warnings(catalogue, views, results)
@@ -103,20 +117,26 @@ def convert(converter: Converter,
     if lost and converter.refuses_lost_lesions:
         raise _nothing(out, raw, converter, catalogue, f'{raw}: {lost}')
     if not files:
-        raise _nothing(out, raw, converter, catalogue,
-                       f'{raw}: none of {len(views)} images can be used')
+        raise _nothing(
+            out,
+            raw,
+            converter,
+            catalogue,
+            f'{raw}: none of {len(views)} images can be used',
+        )
     summary = write_summary(out, converter, files, catalogue)
     _replace_annotations(out / 'annotations', files)
     return summary
 
 
-def _all_views(parts: Dict[str, List[RawView]]) -> List[RawView]:
+def _all_views(parts: dict[str, list[RawView]]) -> list[RawView]:
     """Return the views of all parts, each once; folds share them."""
     return list({id(view): view for part in parts.values() for view in part}.values())
 
 
-def _nothing(out: Path, raw: Path, converter: Converter, catalogue: Catalogue,
-             what: str) -> ConversionError:
+def _nothing(
+    out: Path, raw: Path, converter: Converter, catalogue: Catalogue, what: str
+) -> ConversionError:
     """Write what was left out though nothing can be used; return the error."""
     _link(out, raw)
     write_summary(out, converter, {}, catalogue)
@@ -126,7 +146,7 @@ def _nothing(out: Path, raw: Path, converter: Converter, catalogue: Catalogue,
     return ConversionError(f'{what}{first}{listed}')
 
 
-def _keep_exams(catalogue: Catalogue, limit: Optional[int]) -> None:
+def _keep_exams(catalogue: Catalogue, limit: int | None) -> None:
     if limit is not None:
         kept = set(list(dict.fromkeys(v.exam_id for v in catalogue.views))[:limit])
         catalogue.views = [v for v in catalogue.views if v.exam_id in kept]
@@ -139,44 +159,47 @@ def _link(out: Path, raw: Path) -> None:
         if link.resolve() != raw.resolve():
             raise ConversionError(
                 f'{link} leads to {link.resolve()}, not to {raw.resolve()}: {out} '
-                'belongs to another data set; choose another --out')
+                'belongs to another data set; choose another --out'
+            )
         return
     out.mkdir(parents=True, exist_ok=True)
     link.symlink_to(raw.resolve(), target_is_directory=True)
 
 
-def _process_all(job: Job, views: List[RawView], workers: int,
-                 progress: Progress) -> Dict[int, Result]:
+def _process_all(
+    job: Job, views: list[RawView], workers: int, progress: Progress
+) -> dict[int, Result]:
     """Return the result of each view, by the id of its record."""
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
+
     load = LoadMammogram(str(job.cache_dir))
     journal = Journal(job.out / _JOURNAL)
-    results: Dict[int, Result] = {}
-    todo: List[Tuple[RawView, str]] = []
+    results: dict[int, Result] = {}
+    todo: list[tuple[RawView, str]] = []
     for view in views:
         key = record_key(job.raw, view)
         known = journal.get(key)
         if known is not None and (
-                'image' not in known or load.is_cached(
-                    str(job.out / known['image']['file_name']), view.laterality,
-                    view.view)):
+            'image' not in known
+            or load.is_cached(
+                str(job.out / known['image']['file_name']), view.laterality, view.view
+            )
+        ):
             results[id(view)] = known
         else:
             todo.append((view, key))
-    for (view, key), result in progress(
-            _run(job, todo, workers), len(todo)):
+    for (view, key), result in progress(_run(job, todo, workers), len(todo)):
         journal.add(key, result)
         results[id(view)] = result
     return results
 
 
-def _run(job: Job, todo: List[Tuple[RawView, str]], workers: int):
+def _run(job: Job, todo: list[tuple[RawView, str]], workers: int):
     if workers == 1:
         for item in todo:
             yield item, process_view(job, item[0])
         return
-    with ProcessPoolExecutor(workers, get_context('spawn'),
-                             start_worker) as pool:
+    with ProcessPoolExecutor(workers, get_context('spawn'), start_worker) as pool:
         futures = {pool.submit(process_view, job, item[0]): item for item in todo}
         try:
             for future in as_completed(futures):
@@ -195,12 +218,16 @@ def process_view(job: Job, view: RawView) -> Result:
     """
     with DicomWarnings() as warned:
         result = _view_result(job, view)
-    return dict(result, warnings=result.get('warnings', []) + [
-        [f'pydicom: {kind}', ''] for kind in sorted(warned.kinds)])
+    return dict(
+        result,
+        warnings=result.get('warnings', [])
+        + [[f'pydicom: {kind}', ''] for kind in sorted(warned.kinds)],
+    )
 
 
 def _view_result(job: Job, view: RawView) -> Result:
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
+
     load = LoadMammogram(str(job.cache_dir))
     try:
         file = job.converter.prepare(job.raw, view, job.out)
@@ -213,18 +240,27 @@ def _view_result(job: Job, view: RawView) -> Result:
         return dict(defect=exclusion(kind))
     size = frame.source_height, frame.source_width
     if view.lesions and view.size not in (None, size):
-        return dict(defect=f'{_shown(size)} pixels, but the table, in whose pixels its '
-                    f'lesions are, says {_shown(view.size)} (height x width)')
+        return dict(
+            defect=f'{_shown(size)} pixels, but the table, in whose pixels its '
+            f'lesions are, says {_shown(view.size)} (height x width)'
+        )
     x1, y1, x2, y2 = frame.crop
     annotations, skipped = [], []
     for lesion in view.lesions:
-        outline, remarks = resolve_outline(lesion, job.raw, *size,
-                                           job.converter.read_mask)
+        outline, remarks = resolve_outline(
+            lesion, job.raw, *size, job.converter.read_mask
+        )
         skipped += remarks
         if outline is not None:
-            annotations.append(dict(
-                outline, category=lesion.category, birads=lesion.birads,
-                pathology=lesion.pathology, lesion_id=lesion.lesion_id))
+            annotations.append(
+                dict(
+                    outline,
+                    category=lesion.category,
+                    birads=lesion.birads,
+                    pathology=lesion.pathology,
+                    lesion_id=lesion.lesion_id,
+                )
+            )
     annotations, repeated = drop_repeated(annotations)
     spacing = header.pixel_spacing_mm or view.pixel_spacing_mm
     return dict(
@@ -234,21 +270,29 @@ def _view_result(job: Job, view: RawView) -> Result:
             height=frame.source_height,
             pixel_spacing_mm=spacing and list(spacing),
             breast_bbox=[x1, y1, x2 - x1, y2 - y1],
-            **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind))),
+            **({} if kind in (None, FULL_FIELD) else dict(image_kind=kind)),
+        ),
         annotations=annotations,
         skipped=skipped + repeated,
-        warnings=[*map(list, frame.warnings),
-                  *([_LIES, doubt] for doubt in frame.remarks(view.laterality))])
+        warnings=[
+            *map(list, frame.warnings),
+            *([_LIES, doubt] for doubt in frame.remarks(view.laterality)),
+        ],
+    )
 
 
-def _shown(size: Tuple[int, int]) -> str:
+def _shown(size: tuple[int, int]) -> str:
     return ' x '.join(map(str, size))
 
 
-def _fall_back(parts: Dict[str, List[RawView]], others: Others,
-               results: Dict[int, Result], catalogue: Catalogue) -> bool:
+def _fall_back(
+    parts: dict[str, list[RawView]],
+    others: Others,
+    results: dict[int, Result],
+    catalogue: Catalogue,
+) -> bool:
     """Let the next image of a view take the place of one that cannot be used."""
-    instead: Dict[int, RawView] = {}
+    instead: dict[int, RawView] = {}
     for view in _all_views(parts):
         result = results[id(view)]
         if 'defect' in result and others.get(view_key(view)):
@@ -259,104 +303,132 @@ def _fall_back(parts: Dict[str, List[RawView]], others: Others,
     return bool(instead)
 
 
-def _note_lost_lesions(catalogue: Catalogue, views: List[RawView],
-                       results: Dict[int, Result]) -> str:
+def _note_lost_lesions(
+    catalogue: Catalogue, views: list[RawView], results: dict[int, Result]
+) -> str:
     """Count views whose lesions are all left out: detectors would take them as normal.
 
     Returns:
         str: What to say if no lesion is left at all, else ''.
     """
-    lost = [view for view in views if view.lesions
-            and not results[id(view)].get('annotations', True)]
+    lost = [
+        view
+        for view in views
+        if view.lesions and not results[id(view)].get('annotations', True)
+    ]
     if lost:
         catalogue.notes.append(
             f'{len(lost)} views with lesions, none of which can be used: they train and '
-            f'count as views without; first: {lost[0].file}')
+            f'count as views without; first: {lost[0].file}'
+        )
     listed = [view for view in views if view.lesions and 'image' in results[id(view)]]
-    return (f'not one lesion of the {len(lost)} views that have some can be used'
-            if len(lost) == len(listed) > 0 else '')
+    return (
+        f'not one lesion of the {len(lost)} views that have some can be used'
+        if len(lost) == len(listed) > 0
+        else ''
+    )
 
 
-def _note_warnings(catalogue: Catalogue, views: List[RawView],
-                   results: Dict[int, Result]) -> None:
+def _note_warnings(
+    catalogue: Catalogue, views: list[RawView], results: dict[int, Result]
+) -> None:
     """Count what was overlooked in files, by kind, with the first of each."""
-    kinds: Dict[str, List[Tuple[RawView, str]]] = defaultdict(list)
+    kinds: dict[str, list[tuple[RawView, str]]] = defaultdict(list)
     for view in views:
         for kind, detail in results[id(view)].get('warnings', ()):
             kinds[kind].append((view, detail))
     for kind, found in sorted(kinds.items()):
         view, detail = found[0]
         count = len({id(view) for view, _ in found})
-        catalogue.notes.append(f'{count} views with a warning, {kind}; first: '
-                               f'{view.file}' + (detail and f': {detail}'))
+        catalogue.notes.append(
+            f'{count} views with a warning, {kind}; first: '
+            f'{view.file}' + (detail and f': {detail}')
+        )
 
 
-def _note_defects(catalogue: Catalogue, views: List[RawView],
-                  results: Dict[int, Result]) -> None:
+def _note_defects(
+    catalogue: Catalogue, views: list[RawView], results: dict[int, Result]
+) -> None:
     for view in views:
         result = results[id(view)]
         if 'defect' in result:
             catalogue.skip(view.file, UNUSABLE, result['defect'])
         elif view.nipple and not _is_in(view.nipple, result['image']):
-            catalogue.skip(f'nipple of {view.file}', 'nipple outside its image',
-                           f'{view.nipple}: taken as unknown')
+            catalogue.skip(
+                f'nipple of {view.file}',
+                'nipple outside its image',
+                f'{view.nipple}: taken as unknown',
+            )
             view.nipple = None
         for reason in result.get('skipped', ()):
             catalogue.skip(f'lesion of {view.file}', *_counted(reason))
 
 
-def _is_in(point: Tuple[float, float], image: Dict[str, Any]) -> bool:
+def _is_in(point: tuple[float, float], image: dict[str, Any]) -> bool:
     return 0 <= point[0] <= image['width'] and 0 <= point[1] <= image['height']
 
 
-def _counted(reason: str) -> Tuple[str, str]:
+def _counted(reason: str) -> tuple[str, str]:
     head, _, detail = reason.partition(': ')
     return head, detail
 
 
-def _coco(converter: Converter, part: str, split: Split, views: List[RawView],
-          results: Dict[int, Result]) -> Dict[str, Any]:
+def _coco(
+    converter: Converter,
+    part: str,
+    split: Split,
+    views: list[RawView],
+    results: dict[int, Result],
+) -> dict[str, Any]:
     category_ids = {name: i for i, name in enumerate(converter.categories, 1)}
-    images: List[dict] = []
-    annotations: List[dict] = []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for image_id, view in enumerate(views, 1):
         result = results[id(view)]
-        images.append(dict(
-            id=image_id,
-            **result['image'],
-            exam_id=view.exam_id,
-            patient_id=view.patient_id,
-            laterality=view.laterality,
-            view=view.view,
-            modality=view.modality,
-            source=view.file.as_posix(),
-            nipple=view.nipple and list(view.nipple),
-            birads=view.birads,
-            density=view.density,
-            pathology=view.pathology,
-            abnormal=view.abnormal,
-            **view.extra))
+        images.append(
+            dict(
+                id=image_id,
+                **result['image'],
+                exam_id=view.exam_id,
+                patient_id=view.patient_id,
+                laterality=view.laterality,
+                view=view.view,
+                modality=view.modality,
+                source=view.file.as_posix(),
+                nipple=view.nipple and list(view.nipple),
+                birads=view.birads,
+                density=view.density,
+                pathology=view.pathology,
+                abnormal=view.abnormal,
+                **view.extra,
+            )
+        )
         for annotation in result['annotations']:
             annotation = dict(annotation)
-            annotations.append(dict(
-                id=len(annotations) + 1,
-                image_id=image_id,
-                category_id=category_ids[annotation.pop('category')],
-                iscrowd=0,
-                **annotation))
+            annotations.append(
+                dict(
+                    id=len(annotations) + 1,
+                    image_id=image_id,
+                    category_id=category_ids[annotation.pop('category')],
+                    iscrowd=0,
+                    **annotation,
+                )
+            )
     return dict(
         info=dict(
             dataset=converter.name,
             split=part.rpartition('/')[2],
             split_kind=split.kind,
             split_seed=split.seed,
-            converter_version=__version__),
+            converter_version=__version__,
+        ),
         images=images,
         annotations=annotations,
-        categories=[dict(id=i, name=name) for name, i in category_ids.items()])
+        categories=[dict(id=i, name=name) for name, i in category_ids.items()],
+    )
 
 
-def _replace_annotations(folder: Path, files: Dict[str, dict]) -> None:
+def _replace_annotations(folder: Path, files: dict[str, dict]) -> None:
     """Write the parts; parts of an earlier split of this kind are taken away."""
     for part, data in files.items():
         write_json(folder / f'{part}.json', data)

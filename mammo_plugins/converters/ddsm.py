@@ -27,11 +27,12 @@ Rules:
   of CC and MLO is taken for the same where each view of the breast has one only,
   and LESION_TYPE, ASSESSMENT and PATHOLOGY agree.
 """
+
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import cv2
 
@@ -43,25 +44,46 @@ from .base import Converter
 from .cells import read_birads, read_density
 from .ddsm_film import DIGITIZERS, Digitizer, display_values, read_levels
 from .ddsm_ljpeg import BadStream
-from .ddsm_texts import (Abnormality, CaseHeader, FilmLine, Overlay, read_ics,
-                         read_overlay)
+from .ddsm_texts import (
+    Abnormality,
+    CaseHeader,
+    FilmLine,
+    Overlay,
+    read_ics,
+    read_overlay,
+)
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
-_EXPECTED = ("DDSM's cases/ folder: volumes such as cancers/cancer_01/case3024 with "
-             'B-3024-1.ics, B_3024_1.LEFT_CC.LJPEG and B_3024_1.LEFT_CC.OVERLAY')
+_EXPECTED = (
+    "DDSM's cases/ folder: volumes such as cancers/cancer_01/case3024 with "
+    'B-3024-1.ics, B_3024_1.LEFT_CC.LJPEG and B_3024_1.LEFT_CC.OVERLAY'
+)
 _ICS = r'(?:.*/)?([A-Z])[-_](\d+)[-_](\d+)\.ics(?:\.gz)?'
 _FILE = re.compile(
-    r'([A-Z])[-_](\d+)[-_](\d+)[._](LEFT|RIGHT)[-_](CC|MLO)\.(.+)', re.IGNORECASE)
+    r'([A-Z])[-_](\d+)[-_](\d+)[._](LEFT|RIGHT)[-_](CC|MLO)\.(.+)', re.IGNORECASE
+)
 # the first that is there is used
-_IMAGES = ('ljpeg', 'ljpeg.gz', 'ljpeg.1', 'ljpeg.tif', 'ljpeg.tiff', 'ljpeg.png',
-           'ljpeg.1.tif', 'ljpeg.1.png', 'tif', 'tiff', 'png')
+_IMAGES = (
+    'ljpeg',
+    'ljpeg.gz',
+    'ljpeg.1',
+    'ljpeg.tif',
+    'ljpeg.tiff',
+    'ljpeg.png',
+    'ljpeg.1.tif',
+    'ljpeg.1.png',
+    'tif',
+    'tiff',
+    'png',
+)
 _OVERLAYS = ('overlay', 'overlay.gz')
 # a 16-bit PNG that is darker would be read as one of 14 bits
 _DARKEST = 2**14
 _NORMAL = re.compile(r'normals?(_\d+)?', re.IGNORECASE)
-_PATHOLOGIES = dict(MALIGNANT='malignant', BENIGN='benign',
-                    BENIGN_WITHOUT_CALLBACK='benign')
+_PATHOLOGIES = dict(
+    MALIGNANT='malignant', BENIGN='benign', BENIGN_WITHOUT_CALLBACK='benign'
+)
 
 
 @dataclass
@@ -75,9 +97,10 @@ class FilmView(RawView):
         described (tuple): Of each abnormality of the overlay, what one lesion has
             in common in both views.
     """
+
     lines: int = 0
     columns: int = 0
-    digitizer: Tuple[str, str] = ('', '')
+    digitizer: tuple[str, str] = ('', '')
     header: Path = Path()
     described: tuple = ()
 
@@ -86,13 +109,14 @@ class _Case(NamedTuple):
     ics: Path
     exam_id: str
     header: CaseHeader
-    digitizer: Optional[Digitizer]
-    key: Tuple[str, str]  # of the digitizer
+    digitizer: Digitizer | None
+    key: tuple[str, str]  # of the digitizer
     normal: bool  # whether its volume is of normal cases
 
 
 class DDSMConverter(Converter):
     """Converts the original DDSM; see the module for format and rules."""
+
     name = 'ddsm'
     categories = DDSM
 
@@ -117,8 +141,9 @@ class DDSMConverter(Converter):
         file = Path('images') / view.exam_id / f'{side}_{view.view}.png'
         source, target = raw / view.file, out / file
         try:
-            newest = max(source.stat().st_mtime_ns,
-                         (raw / view.header).stat().st_mtime_ns)
+            newest = max(
+                source.stat().st_mtime_ns, (raw / view.header).stat().st_mtime_ns
+            )
             if target.is_file() and target.stat().st_mtime_ns > newest:
                 return file
             digitizer = DIGITIZERS[view.digitizer]
@@ -127,12 +152,15 @@ class DDSMConverter(Converter):
             raise MammogramError(source, str(error)) from None
         except OSError as error:
             raise MammogramError(
-                source, f'cannot be read ({error.strerror}); check the file') from None
+                source, f'cannot be read ({error.strerror}); check the file'
+            ) from None
         pixels = display_values(levels, digitizer)
         if pixels.max() < _DARKEST:
             raise MammogramError(
-                source, 'no part of the film is as bright as a breast (optical '
-                'density below 2.2); leave it out')
+                source,
+                'no part of the film is as bright as a breast (optical '
+                'density below 2.2); leave it out',
+            )
         _, png = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         with atomic_path(target) as path:
             path.write_bytes(png.tobytes())
@@ -150,13 +178,12 @@ class _FilmCatalogue(Catalogue):
         super().__init__(skipped=folder.new_catalogue().skipped)
         self.folder = folder
         self.unflagged = 0  # views with an overlay though NON_OVERLAY is said
-        self.files: Dict[tuple, List[Tuple[str, Path]]] = defaultdict(list)
+        self.files: dict[tuple, list[tuple[str, Path]]] = defaultdict(list)
         for file in folder.files:
             match = _FILE.fullmatch(file.name)
             if match is not None:
                 letter, number, visit, side, view, kind = match.groups()
-                key = (f'{letter}_{number}_{visit}'.upper(),
-                       f'{side}_{view}'.upper())
+                key = (f'{letter}_{number}_{visit}'.upper(), f'{side}_{view}'.upper())
                 if kind.lower() in _IMAGES + _OVERLAYS:
                     self.files[key].append((kind.lower(), file))
         self.used: set = set()
@@ -165,28 +192,35 @@ class _FilmCatalogue(Catalogue):
         """Add the views of a case."""
         header = read_ics(self.folder.root / ics)
         letter, number, visit = re.fullmatch(
-            _ICS, ics.as_posix(), re.IGNORECASE).groups()
+            _ICS, ics.as_posix(), re.IGNORECASE
+        ).groups()
         exam_id = f'{letter}_{number}_{visit}'.upper()
         if not header.films:
             self.skip(ics, '.ics file without a line of a view')
         key = (letter.upper(), header.digitizer)
-        normal = any(_NORMAL.fullmatch(part)
-                     for part in (self.folder.root / ics).parts)
+        normal = any(_NORMAL.fullmatch(part) for part in (self.folder.root / ics).parts)
         case = _Case(ics, exam_id, header, DIGITIZERS.get(key), key, normal)
-        views = [view for name, film in header.films.items()
-                 for view in [self._view(case, name, film)] if view is not None]
+        views = [
+            view
+            for name, film in header.films.items()
+            for view in [self._view(case, name, film)]
+            if view is not None
+        ]
         _join_lesions(views)
         self.views += views
 
-    def _view(self, case: _Case, name: str, film: FilmLine) -> Optional[FilmView]:
+    def _view(self, case: _Case, name: str, film: FilmLine) -> FilmView | None:
         item = f'{case.ics} {name}'
         image = self._find(case, name, _IMAGES)
         overlay = self._find(case, name, _OVERLAYS)
         if not film.lines or not film.columns:
             self.skip(item, 'line of a view without its size')
         elif case.digitizer is None:
-            self.skip(item, 'unknown digitizer, so optical density is too',
-                      f'{case.key[1] or "none"} at institution {case.key[0]}')
+            self.skip(
+                item,
+                'unknown digitizer, so optical density is too',
+                f'{case.key[1] or "none"} at institution {case.key[0]}',
+            )
         elif image is None:
             self.skip(item, 'missing image')
         elif overlay is None and film.overlay:
@@ -195,8 +229,9 @@ class _FilmCatalogue(Catalogue):
             return self._film_view(case, name, film, image, overlay)
         return None
 
-    def _film_view(self, case: _Case, name: str, film: FilmLine, image: Path,
-                   overlay: Optional[Path]) -> Optional[FilmView]:
+    def _film_view(
+        self, case: _Case, name: str, film: FilmLine, image: Path, overlay: Path | None
+    ) -> FilmView | None:
         side, projection = name.split('_')
         spacing = film.microns and film.microns / 1000
         view = FilmView(
@@ -215,25 +250,29 @@ class _FilmCatalogue(Catalogue):
             lines=film.lines,
             columns=film.columns,
             digitizer=case.key,
-            header=case.ics)
+            header=case.ics,
+        )
         if overlay is not None:
             outlines = read_overlay(self.folder.root / overlay)
             if not outlines.abnormalities:
-                self.skip(overlay, 'OVERLAY file that cannot be read; its view is '
-                          'left out')
+                self.skip(
+                    overlay, 'OVERLAY file that cannot be read; its view is left out'
+                )
                 return None
             self.unflagged += film.overlay is False
             view.abnormal = True
-            view.described = tuple(
-                found.described for found in outlines.abnormalities)
+            view.described = tuple(found.described for found in outlines.abnormalities)
             self._add_lesions(view, overlay, outlines)
         return view
 
     def _add_lesions(self, view: FilmView, overlay: Path, outlines: Overlay) -> None:
         there = len(outlines.abnormalities)
         if outlines.total is not None and there < outlines.total:
-            self.skip(overlay, 'OVERLAY file with fewer abnormalities than it says',
-                      f'{there} of {outlines.total}')
+            self.skip(
+                overlay,
+                'OVERLAY file with fewer abnormalities than it says',
+                f'{there} of {outlines.total}',
+            )
         for i, found in enumerate(outlines.abnormalities, 1):
             item = f'abnormality {i} of {overlay}'
             category = _category(found)
@@ -242,13 +281,16 @@ class _FilmCatalogue(Catalogue):
             elif not found.boundaries:
                 self.skip(item, 'abnormality without a whole BOUNDARY', found.broken)
             else:
-                view.lesions.append(RawLesion(
-                    category,
-                    polygons=found.boundaries,
-                    birads=read_birads(found.assessment),
-                    pathology=_PATHOLOGIES.get(found.pathology)))
+                view.lesions.append(
+                    RawLesion(
+                        category,
+                        polygons=found.boundaries,
+                        birads=read_birads(found.assessment),
+                        pathology=_PATHOLOGIES.get(found.pathology),
+                    )
+                )
 
-    def _find(self, case: _Case, name: str, kinds: Tuple[str, ...]) -> Optional[Path]:
+    def _find(self, case: _Case, name: str, kinds: tuple[str, ...]) -> Path | None:
         """Return the preferred file of a view in the folder of its case.
 
         A folder of the same name elsewhere counts too: re-releases keep images and
@@ -265,36 +307,44 @@ class _FilmCatalogue(Catalogue):
 
     def finish(self) -> None:
         """Count the files that no case leads to; add the notes."""
-        for (exam_id, _), files in self.files.items():
+        for (_exam_id, _), files in self.files.items():
             for kind, file in files:
                 if file not in self.used:
-                    self.skip(file, 'OVERLAY file that no .ics file leads to'
-                              if kind in _OVERLAYS else
-                              'image that no .ics file leads to')
+                    self.skip(
+                        file,
+                        'OVERLAY file that no .ics file leads to'
+                        if kind in _OVERLAYS
+                        else 'image that no .ics file leads to',
+                    )
         self.notes.append(
-            'DDSM has no official split; patients are parted by ratio or in folds')
+            'DDSM has no official split; patients are parted by ratio or in folds'
+        )
         if self.unflagged:
             self.notes.append(
                 f'{self.unflagged} views have an OVERLAY file though their .ics file '
-                'says NON_OVERLAY; they are taken for abnormal')
+                'says NON_OVERLAY; they are taken for abnormal'
+            )
 
 
-def _category(found: Abnormality) -> Optional[str]:
+def _category(found: Abnormality) -> str | None:
     """Return the kind of a lesion; a mass with calcifications is a mass."""
     words = {line.split(' ')[0] for line in found.types}
-    return next((word.lower() for word in ('MASS', 'CALCIFICATION', 'OTHER')
-                 if word in words), None)
+    return next(
+        (word.lower() for word in ('MASS', 'CALCIFICATION', 'OTHER') if word in words),
+        None,
+    )
 
 
-def _join_lesions(views: List[FilmView]) -> None:
+def _join_lesions(views: list[FilmView]) -> None:
     """Give the lesion of both views of a breast one id where it is surely one."""
-    breasts: Dict[str, List[FilmView]] = defaultdict(list)
+    breasts: dict[str, list[FilmView]] = defaultdict(list)
     for view in views:
         breasts[view.laterality].append(view)
     for laterality, pair in breasts.items():
-        if ({view.view for view in pair} == set(VIEWS)
-                and all(len(view.described) == len(view.lesions) == 1
-                        for view in pair)
-                and len({view.described for view in pair}) == 1):
+        if (
+            {view.view for view in pair} == set(VIEWS)
+            and all(len(view.described) == len(view.lesions) == 1 for view in pair)
+            and len({view.described for view in pair}) == 1
+        ):
             for view in pair:
                 view.lesions[0].lesion_id = f'{view.exam_id}_{laterality}'

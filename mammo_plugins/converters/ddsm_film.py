@@ -1,14 +1,14 @@
 """From the grey levels of DDSM's digitizers to one scale of optical density."""
+
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Tuple
 
 import numpy as np
 
 from mammo_plugins.io.errors import Defect
-from mammo_plugins.io.pictures import (declared_size, decode_picture,
-                                       picture_format)
+from mammo_plugins.io.pictures import declared_size, decode_picture, picture_format
 
 from .ddsm_ljpeg import BadStream, check_depth, decode_ljpeg
 from .ddsm_texts import read_bytes
@@ -27,6 +27,7 @@ class Digitizer:
         bits (int): Depth of its grey levels.
         density (callable): Optical density of an array of grey levels.
     """
+
     name: str
     bits: int
     density: Callable[[np.ndarray], np.ndarray]
@@ -36,16 +37,18 @@ class Digitizer:
 # (DDSM/calibrate): fits to a step wedge of 21 densities. The first letter of a case
 # says the institution: A Massachusetts General Hospital, B and C Wake Forest
 # University, D ISMD.
-_DBA = Digitizer('DBA at MGH', 16, lambda level: (
-    np.log10(np.maximum(level, 1)) - 4.80662) / -1.07553)
-_HOWTEK_MGH = Digitizer('HOWTEK at MGH', 12,
-                        lambda level: 3.789 - 0.00094568 * level)
-_LUMISYS = Digitizer('LUMISYS at WFU', 12,
-                     lambda level: (level - 4096.99) / -1009.01)
-_HOWTEK_ISMD = Digitizer('HOWTEK at ISMD', 12,
-                         lambda level: 3.96604095240593 - 0.00099055807612 * level)
+_DBA = Digitizer(
+    'DBA at MGH',
+    16,
+    lambda level: (np.log10(np.maximum(level, 1)) - 4.80662) / -1.07553,
+)
+_HOWTEK_MGH = Digitizer('HOWTEK at MGH', 12, lambda level: 3.789 - 0.00094568 * level)
+_LUMISYS = Digitizer('LUMISYS at WFU', 12, lambda level: (level - 4096.99) / -1009.01)
+_HOWTEK_ISMD = Digitizer(
+    'HOWTEK at ISMD', 12, lambda level: 3.96604095240593 - 0.00099055807612 * level
+)
 
-DIGITIZERS: Dict[Tuple[str, str], Digitizer] = {
+DIGITIZERS: dict[tuple[str, str], Digitizer] = {
     ('A', 'DBA'): _DBA,
     ('A', 'HOWTEK'): _HOWTEK_MGH,
     ('B', 'LUMISYS'): _LUMISYS,
@@ -66,8 +69,7 @@ def display_values(levels: np.ndarray, digitizer: Digitizer) -> np.ndarray:
         (tissue) and 0 at its upper one.
     """
     low, high = DENSITY_RANGE
-    density = np.clip(digitizer.density(np.arange(2**16, dtype=np.float64)), low,
-                      high)
+    density = np.clip(digitizer.density(np.arange(2**16, dtype=np.float64)), low, high)
     table = np.rint((high - density) / (high - low) * (2**16 - 1))
     return table.astype(np.uint16)[levels]
 
@@ -93,13 +95,13 @@ def read_levels(path: Path, lines: int, columns: int, bits: int) -> np.ndarray:
     if name.endswith('.ljpeg'):
         return decode_ljpeg(data, lines, columns, bits)
     if name.endswith('.1'):
-        levels = np.frombuffer(data[:len(data) // 2 * 2], '>u2').astype(np.uint16)
+        levels = np.frombuffer(data[: len(data) // 2 * 2], '>u2').astype(np.uint16)
     else:
         levels = _decode_picture(data)
         if levels.shape != (lines, columns):
             raise _wrong_size(levels.shape[::-1], lines, columns)
     if levels.size != lines * columns:
-        raise _wrong_size((levels.size, ), lines, columns)
+        raise _wrong_size((levels.size,), lines, columns)
     check_depth(levels, bits)
     return levels.reshape(lines, columns)
 
@@ -107,17 +109,22 @@ def read_levels(path: Path, lines: int, columns: int, bits: int) -> np.ndarray:
 def _decode_picture(data: bytes) -> np.ndarray:
     name = picture_format(data[:8])
     try:
-        picture = name and declared_size(io.BytesIO(data), name) and decode_picture(data)
+        picture = (
+            name and declared_size(io.BytesIO(data), name) and decode_picture(data)
+        )
     except Defect as defect:
         raise BadStream(str(defect)) from None
     if picture is None:
         raise BadStream('cannot be decoded: the file is damaged or cut short')
     if picture.dtype != np.uint16 or picture.ndim != 2:
-        raise BadStream('is not grey of 16 bits: its optical density is lost; use '
-                        'the .LJPEG file')
+        raise BadStream(
+            'is not grey of 16 bits: its optical density is lost; use the .LJPEG file'
+        )
     return picture
 
 
 def _wrong_size(shape: tuple, lines: int, columns: int) -> BadStream:
-    return BadStream(f'holds {" x ".join(map(str, shape))} pixels, but its .ics file '
-                     f'says {columns} x {lines} (w x h)')
+    return BadStream(
+        f'holds {" x ".join(map(str, shape))} pixels, but its .ics file '
+        f'says {columns} x {lines} (w x h)'
+    )

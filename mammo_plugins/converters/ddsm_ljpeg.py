@@ -14,8 +14,9 @@ ITU-T T.81, so that standard decoders give a grey gradient or noise:
 Entropy decoding is left to GDCM, told that predictor 1 was used, which it gets
 right. The differences are then taken from its result, and predicted as PVRG does.
 """
+
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, Dict
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -30,11 +31,11 @@ from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.limits import budget
 
 _SOI, _EOI = b'\xff\xd8', b'\xff\xd9'
-_SOF3, _DRI, _SOS = 0xc3, 0xdd, 0xda
-_STANDALONE = {0x01, *range(0xd0, 0xd9)}  # markers without a length
+_SOF3, _DRI, _SOS = 0xC3, 0xDD, 0xDA
+_STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
 # T.81, table H.1: from the neighbours left, above, and above the left one
-_PREDICTORS: Dict[int, Callable] = {
+_PREDICTORS: dict[int, Callable] = {
     1: lambda left, above, corner: left,
     2: lambda left, above, corner: above,
     3: lambda left, above, corner: corner,
@@ -79,7 +80,8 @@ def decode_ljpeg(data: bytes, lines: int, columns: int, bits: int) -> np.ndarray
     if {header.lines, header.columns} != {lines, columns}:
         raise BadStream(
             f'holds {header.columns} x {header.lines} pixels (w x h), but its .ics '
-            f'file says {columns} x {lines}; correct the .ics file')
+            f'file says {columns} x {lines}; correct the .ics file'
+        )
     try:
         budget().check_pixels(lines, columns)
     except Defect as defect:
@@ -100,8 +102,10 @@ def _exceeds(pixels: np.ndarray, bits: int) -> bool:
 def check_depth(pixels: np.ndarray, bits: int) -> None:
     """Raise ``BadStream`` if pixels exceed the depth of their digitizer."""
     if _exceeds(pixels, bits):
-        raise BadStream(f'has values above the {bits} bits of its digitizer: damaged, '
-                        'or not its grey levels; copy it again from its source')
+        raise BadStream(
+            f'has values above the {bits} bits of its digitizer: damaged, '
+            'or not its grey levels; copy it again from its source'
+        )
 
 
 def _parse(data: bytes) -> _Header:
@@ -110,42 +114,51 @@ def _parse(data: bytes) -> _Header:
         raise BadStream('not a JPEG file; copy it again from its source')
     at, frame = 2, None
     while at + 4 <= len(data):
-        if data[at] != 0xff:
+        if data[at] != 0xFF:
             break
         marker = data[at + 1]
-        if marker == 0xff or marker in _STANDALONE:
-            at += 1 if marker == 0xff else 2
+        if marker == 0xFF or marker in _STANDALONE:
+            at += 1 if marker == 0xFF else 2
             continue
-        length = int.from_bytes(data[at + 2:at + 4], 'big')
-        body = data[at + 4:at + 2 + length]
+        length = int.from_bytes(data[at + 2 : at + 4], 'big')
+        body = data[at + 4 : at + 2 + length]
         if marker == _SOF3 and len(body) == 9:
-            frame = (body[0], int.from_bytes(body[1:3], 'big'),
-                     int.from_bytes(body[3:5], 'big'), at + 4)
+            frame = (
+                body[0],
+                int.from_bytes(body[1:3], 'big'),
+                int.from_bytes(body[3:5], 'big'),
+                at + 4,
+            )
         elif marker == _DRI and any(body):
             raise BadStream('has restart intervals, which DDSM does not use')
         elif marker == _SOS and frame is not None and len(body) == 6:
             return _checked(data, at, frame, body)
         at += 2 + length
-    raise BadStream('no lossless JPEG of one component, or cut short in its header; '
-                    'copy it again from its source')
+    raise BadStream(
+        'no lossless JPEG of one component, or cut short in its header; '
+        'copy it again from its source'
+    )
 
 
 def _checked(data: bytes, at: int, frame: tuple, body: bytes) -> _Header:
     predictor, transform = body[3], body[5] & 15
     if predictor not in _PREDICTORS or transform or not 2 <= frame[0] <= 16:
-        raise BadStream(f'predictor {predictor}, point transform {transform}, '
-                        f'{frame[0]} bits: not a lossless JPEG that DDSM holds')
+        raise BadStream(
+            f'predictor {predictor}, point transform {transform}, '
+            f'{frame[0]} bits: not a lossless JPEG that DDSM holds'
+        )
     # in coded data FF is followed by 00, so that this is no chance
     end = data.find(_EOI, at)
     if end < 0:
-        raise BadStream('cut short (no end-of-image marker); copy it again from its '
-                        'source')
+        raise BadStream(
+            'cut short (no end-of-image marker); copy it again from its source'
+        )
     return _Header(*frame, predictor, at + 7, end + len(_EOI))
 
 
 def _differences(data: bytes, header: _Header) -> np.ndarray:
     """Return the coded differences, (header.lines, header.columns) uint16."""
-    stream = bytearray(data[:header.end])
+    stream = bytearray(data[: header.end])
     # 16 bits, for what predictor 1 makes of the differences takes them all
     stream[header.precision_at], stream[header.predictor_at] = 16, 1
     ds = Dataset()
@@ -161,8 +174,10 @@ def _differences(data: bytes, header: _Header) -> np.ndarray:
         with DicomWarnings(threads=False):
             pixels = pixel_array(ds, decoding_plugin='gdcm')
     except Exception as error:
-        raise BadStream(f'cannot be decoded ({type(error).__name__}): the file is '
-                        'damaged; copy it again from its source') from None
+        raise BadStream(
+            f'cannot be decoded ({type(error).__name__}): the file is '
+            'damaged; copy it again from its source'
+        ) from None
     predicted = np.empty_like(pixels)
     predicted[:, 1:] = pixels[:, :-1]
     predicted[1:, 0] = pixels[:-1, 0]
@@ -185,15 +200,17 @@ def _undo(differences: np.ndarray, header: _Header, pvrg: bool) -> np.ndarray:
     predict = _PREDICTORS[header.predictor]
     # pixel (y, x) is at [y + x + 2, x + 1]; what would be line -1 holds half the
     # range
-    sheared = np.full((height + width + 1, width + 1),
-                      1 << (header.precision - 1), np.uint16)
+    sheared = np.full(
+        (height + width + 1, width + 1), 1 << (header.precision - 1), np.uint16
+    )
     step = sheared.itemsize
-    picture = as_strided(sheared[2:, 1:], (height, width),
-                         ((width + 1) * step, (width + 2) * step))
+    picture = as_strided(
+        sheared[2:, 1:], (height, width), ((width + 1) * step, (width + 2) * step)
+    )
     picture[...] = differences
     for k in range(height + width - 1):
         first, end = max(0, k - height + 1), min(k + 1, width)
-        before = sheared[k + 1, first:end + 1].astype(np.int32)
+        before = sheared[k + 1, first : end + 1].astype(np.int32)
         left, above = before[:-1], before[1:]
         corner = sheared[k, first:end].astype(np.int32)
         predicted = predict(left, above, corner)
@@ -201,6 +218,6 @@ def _undo(differences: np.ndarray, header: _Header, pvrg: bool) -> np.ndarray:
             predicted[-1] = left[-1]
         if first == 0:
             predicted[0] = above[0]  # a line begins with what is above it
-        pixels = sheared[k + 2, first + 1:end + 1]
-        pixels[...] = (pixels + predicted) & 0xffff
+        pixels = sheared[k + 2, first + 1 : end + 1]
+        pixels[...] = (pixels + predicted) & 0xFFFF
     return picture.copy()

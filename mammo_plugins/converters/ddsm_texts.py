@@ -1,11 +1,11 @@
 """Reading the ``.ics`` and ``.OVERLAY`` files of the original DDSM."""
+
 import gzip
 import io
 import re
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -20,10 +20,11 @@ _ABNORMALITY = re.compile(r'\bABNORMALITY\b', re.IGNORECASE)
 _BOUNDARY = re.compile(r'\bBOUNDARY\b([^A-Z#]*)(#?)', re.IGNORECASE)
 
 # (x, y) of the chain code's directions: clockwise from up, y grows downwards
-_STEPS = np.array([(0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0),
-                   (-1, -1)])
+_STEPS = np.array(
+    [(0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1)]
+)
 
-Polygon = List[Tuple[float, float]]
+Polygon = list[tuple[float, float]]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -71,10 +72,11 @@ class FilmLine:
         microns (float, optional): Pixel pitch.
         overlay (bool, optional): Whether there is an ``.OVERLAY`` file.
     """
-    lines: Optional[int]
-    columns: Optional[int]
-    microns: Optional[float]
-    overlay: Optional[bool]
+
+    lines: int | None
+    columns: int | None
+    microns: float | None
+    overlay: bool | None
 
 
 @dataclass
@@ -86,9 +88,10 @@ class CaseHeader:
         density (str): The value of DENSITY, or ''.
         films (dict[str, FilmLine]): By 'LEFT_CC', ...
     """
+
     digitizer: str = ''
     density: str = ''
-    films: Dict[str, FilmLine] = field(default_factory=dict)
+    films: dict[str, FilmLine] = field(default_factory=dict)
 
 
 def read_ics(path: Path) -> CaseHeader:
@@ -113,14 +116,17 @@ def _film_line(line: str) -> FilmLine:
 
     def number(key):
         match = re.search(rf'\b{key}\s*[:=]?\s*(\d{{1,9}}(?:\.\d+)?)\b', line)
-        value = float(match.group(1)) if match else 0.
+        value = float(match.group(1)) if match else 0.0
         return value or None
 
     lines, columns = number('LINES'), number('PIXELS_PER_LINE')
     overlay = re.search(r'\b(NON[_\s-]*)?OVERLAY\b', line)
-    return FilmLine(lines and int(lines), columns and int(columns),
-                    number('RESOLUTION'),
-                    None if overlay is None else not overlay.group(1))
+    return FilmLine(
+        lines and int(lines),
+        columns and int(columns),
+        number('RESOLUTION'),
+        None if overlay is None else not overlay.group(1),
+    )
 
 
 @dataclass
@@ -133,10 +139,11 @@ class Abnormality:
         boundaries (list[Polygon]): Outlines; cores are left out.
         broken (str): What is wrong with an outline, or ''.
     """
-    types: Tuple[str, ...]
+
+    types: tuple[str, ...]
     assessment: str
     pathology: str
-    boundaries: List[Polygon] = field(default_factory=list)
+    boundaries: list[Polygon] = field(default_factory=list)
     broken: str = ''
 
     @property
@@ -153,8 +160,9 @@ class Overlay:
         abnormalities (list[Abnormality]): Those that are there.
         total (int, optional): How many the file says there are.
     """
-    abnormalities: List[Abnormality]
-    total: Optional[int]
+
+    abnormalities: list[Abnormality]
+    total: int | None
 
 
 def read_overlay(path: Path) -> Overlay:
@@ -162,12 +170,13 @@ def read_overlay(path: Path) -> Overlay:
     text = _read_text(path)
     head, *blocks = _ABNORMALITY.split(text)
     total = re.search(r'TOTAL_ABNORMALITIES\s+(\d{1,9})\b', head, re.IGNORECASE)
-    return Overlay([_abnormality(block) for block in blocks],
-                   total and int(total.group(1)))
+    return Overlay(
+        [_abnormality(block) for block in blocks], total and int(total.group(1))
+    )
 
 
 def _abnormality(block: str) -> Abnormality:
-    facts: Dict[str, str] = {}
+    facts: dict[str, str] = {}
     types = []
     for line in block.upper().splitlines():
         key, _, value = line.strip().partition(' ')
@@ -175,8 +184,9 @@ def _abnormality(block: str) -> Abnormality:
             types.append(' '.join(value.split()))
         elif key in ('ASSESSMENT', 'PATHOLOGY'):
             facts.setdefault(key, value.strip())
-    found = Abnormality(tuple(types), facts.get('ASSESSMENT', ''),
-                        facts.get('PATHOLOGY', ''))
+    found = Abnormality(
+        tuple(types), facts.get('ASSESSMENT', ''), facts.get('PATHOLOGY', '')
+    )
     for chain, closed in _BOUNDARY.findall(block):
         try:
             found.boundaries.append(follow_chain(chain.split()))
@@ -189,7 +199,7 @@ def _abnormality(block: str) -> Abnormality:
     return found
 
 
-def follow_chain(words: List[str]) -> Polygon:
+def follow_chain(words: list[str]) -> Polygon:
     """Return the outline of a chain code.
 
     Args:

@@ -30,11 +30,12 @@ Of several images of a view one is chosen as by all converters, the 'cview' as
 synthetic 2-D whatever its header says. Spot compression, magnification and others than 2-D images
 are left out.
 """
+
 import ast
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any
 
 from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import EMBED
@@ -43,21 +44,38 @@ from mammo_plugins.structures.fields import is_number
 from .base import Converter
 from .cells import is_empty, read_count, read_flag, read_side
 from .choice import view_key
-from .embed_findings import (CLINICAL, BreastFacts, ClinicalExam,
-                             plain_id, read_exams, severity_note)
+from .embed_findings import (
+    CLINICAL,
+    BreastFacts,
+    ClinicalExam,
+    plain_id,
+    read_exams,
+    severity_note,
+)
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
-Box = Tuple[float, float, float, float]
+Box = tuple[float, float, float, float]
 
-_EXPECTED = ('EMBED open data: tables/EMBED_OpenData_metadata.csv, '
-             'tables/EMBED_OpenData_clinical.csv and images/cohort_1/...')
+_EXPECTED = (
+    'EMBED open data: tables/EMBED_OpenData_metadata.csv, '
+    'tables/EMBED_OpenData_clinical.csv and images/cohort_1/...'
+)
 _METADATA = dict(
-    patient='empi_anon', exam='acc_anon', path='anon_dicom_path',
-    type='FinalImageType', side='ImageLateralityFinal', view='ViewPosition',
-    spot='spot_mag?', regions='DCM_ROI_coords|ROI_coords?', n_regions='num_roi?',
-    height='Rows?', width='Columns?', implant='BreastImplantPresent?',
-    modifier='0_ViewCodeSequence_0_ViewModifierCodeSequence_CodeMeaning?')
+    patient='empi_anon',
+    exam='acc_anon',
+    path='anon_dicom_path',
+    type='FinalImageType',
+    side='ImageLateralityFinal',
+    view='ViewPosition',
+    spot='spot_mag?',
+    regions='DCM_ROI_coords|ROI_coords?',
+    n_regions='num_roi?',
+    height='Rows?',
+    width='Columns?',
+    implant='BreastImplantPresent?',
+    modifier='0_ViewCodeSequence_0_ViewModifierCodeSequence_CodeMeaning?',
+)
 _SYNTHETIC = 'synthetic 2-D'
 # of a digital image the header says more
 _TYPES = {'2d': None, 'cview': _SYNTHETIC}
@@ -65,6 +83,7 @@ _TYPES = {'2d': None, 'cview': _SYNTHETIC}
 
 class EMBEDConverter(Converter):
     """Reads EMBED; see the module for its format and the rules."""
+
     name = 'EMBED'
     categories = EMBED
 
@@ -76,31 +95,39 @@ class EMBEDConverter(Converter):
         findings = _table(folder, 'clinical', CLINICAL, found)
         exams = read_exams(findings, found)
         files = _Files(folder)
-        seen: Set[Path] = set()
+        seen: set[Path] = set()
         for row in rows:
             row = {name: '' if is_empty(cell) else cell for name, cell in row.items()}
             view = _view(row, exams, files, found)
             if view is not None and view.file in seen:
-                found.skip(f'row {row["row"]} of the metadata table',
-                           'row that repeats an image', str(view.file))
+                found.skip(
+                    f'row {row["row"]} of the metadata table',
+                    'row that repeats an image',
+                    str(view.file),
+                )
             elif view is not None:
                 seen.add(view.file)
                 found.views.append(view)
-        found.notes += [*_table_notes(rows, findings), severity_note(exams),
-                        *_view_notes(found.views, exams)]
+        found.notes += [
+            *_table_notes(rows, findings),
+            severity_note(exams),
+            *_view_notes(found.views, exams),
+        ]
         return found
 
 
-def _table(folder: RawFolder, kind: str, columns: Dict[str, str],
-           found: Catalogue) -> List[Row]:
+def _table(
+    folder: RawFolder, kind: str, columns: dict[str, str], found: Catalogue
+) -> list[Row]:
     """Read the whole table, or the reduced one where it alone is there."""
     files = folder.matching(rf'(.*/)?[^/]*{kind}[^/]*\.csv')
     files = [file for file in files if 'legend' not in file.name.lower()]
     files.sort(key=lambda file: ('reduced' in file.name.lower(), len(file.name)))
     table = folder.first_table(files, columns, found)
     if table is None:
-        raise ConversionError(f'{folder.root}: no table EMBED_OpenData_{kind}.csv; '
-                              f'expected {_EXPECTED}')
+        raise ConversionError(
+            f'{folder.root}: no table EMBED_OpenData_{kind}.csv; expected {_EXPECTED}'
+        )
     return table[1]
 
 
@@ -108,11 +135,11 @@ class _Files:
     """Finds images by the end of their path; names of files are unique (UIDs)."""
 
     def __init__(self, folder: RawFolder) -> None:
-        self._by_name: Dict[str, List[Path]] = defaultdict(list)
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
         for file in folder.files:
             self._by_name[file.name.lower()].append(file)
 
-    def find(self, text: str) -> Optional[Path]:
+    def find(self, text: str) -> Path | None:
         parts = [part for part in re.split(r'[\\/]+', text.lower()) if part]
         files = self._by_name.get(parts[-1], ()) if parts else ()
 
@@ -120,15 +147,17 @@ class _Files:
             own = file.as_posix().lower().split('/')
             count = 0
             while count < min(len(own), len(parts)) and (
-                    own[-1 - count] == parts[-1 - count]):
+                own[-1 - count] == parts[-1 - count]
+            ):
                 count += 1
             return count
 
         return max(files, key=shared, default=None)
 
 
-def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
-          found: Catalogue) -> Optional[RawView]:
+def _view(
+    row: Row, exams: dict[str, ClinicalExam], files: _Files, found: Catalogue
+) -> RawView | None:
     item = f'row {row["row"]} of the metadata table'
     patient, exam_id = plain_id(row['patient']), plain_id(row['exam'])
     if not patient or not exam_id:
@@ -138,17 +167,21 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
     side, view = read_side(row['side']), row['view'].upper()
     modifier = row['modifier'].lower()
     for fault, reason, detail in (
-            (kind not in _TYPES, 'image that is not 2-D or synthetic 2-D', row['type']),
-            (read_flag(row['spot']) or 'spot' in modifier or 'magnif' in modifier,
-             'spot compression or magnification view', row['modifier']),
-            (side is None, 'laterality that is not L or R', row['side']),
-            (view not in VIEWS, 'view that is not CC or MLO', row['view'])):
+        (kind not in _TYPES, 'image that is not 2-D or synthetic 2-D', row['type']),
+        (
+            read_flag(row['spot']) or 'spot' in modifier or 'magnif' in modifier,
+            'spot compression or magnification view',
+            row['modifier'],
+        ),
+        (side is None, 'laterality that is not L or R', row['side']),
+        (view not in VIEWS, 'view that is not CC or MLO', row['view']),
+    ):
         if fault:
             found.skip(item, reason, detail)
             return None
     exam = exams.setdefault(exam_id, ClinicalExam(patient))
     if exam.patient != patient:
-        found.skip(item, 'image of an exam that is another patient\'s')
+        found.skip(item, "image of an exam that is another patient's")
         return None
     file = files.find(row['path'])
     if file is None:
@@ -158,40 +191,61 @@ def _view(row: Row, exams: Dict[str, ClinicalExam], files: _Files,
     lesions = _lesions(row, breast, file, found)
     abnormal = breast.abnormal
     if lesions and abnormal is False:
-        found.skip(file, 'view with a region in a breast that is not abnormal',
-                   'abnormal taken as unknown')
+        found.skip(
+            file,
+            'view with a region in a breast that is not abnormal',
+            'abnormal taken as unknown',
+        )
         abnormal = None
     implant = read_flag(row['implant'])
     return RawView(
-        file, exam_id, patient, side, view,
-        birads=breast.birads, density=breast.density, pathology=breast.pathology,
-        abnormal=abnormal, size=_size(row), lesions=lesions,
+        file,
+        exam_id,
+        patient,
+        side,
+        view,
+        birads=breast.birads,
+        density=breast.density,
+        pathology=breast.pathology,
+        abnormal=abnormal,
+        size=_size(row),
+        lesions=lesions,
         image_kind=_TYPES[kind],
         extra=dict(
-            exam_kind=exam.kind, finding_kinds=breast.kinds,
+            exam_kind=exam.kind,
+            finding_kinds=breast.kinds,
             path_severity=breast.severity,
-            implant=exam.implant if implant is None else implant))
+            implant=exam.implant if implant is None else implant,
+        ),
+    )
 
 
-def _size(row: Row) -> Optional[Tuple[int, int]]:
+def _size(row: Row) -> tuple[int, int] | None:
     size = read_count(row['height']), read_count(row['width'])
     return None if None in size else size
 
 
-def _lesions(row: Row, breast: BreastFacts, file: Path,
-             found: Catalogue) -> List[RawLesion]:
+def _lesions(
+    row: Row, breast: BreastFacts, file: Path, found: Catalogue
+) -> list[RawLesion]:
     """Return the regions of an image, with what is known of them."""
     boxes = _boxes(row, file, found)
     single = breast.findings[0] if len(breast.findings) == len(boxes) == 1 else None
     kinds = breast.kinds
     if len(kinds) != 1 and not (kinds and len(breast.findings) == 1):
         kinds = ['finding']
-    return [RawLesion(
-        kinds[0], box=box, birads=single and single.birads,
-        pathology=breast.pathology if single else None) for box in boxes]
+    return [
+        RawLesion(
+            kinds[0],
+            box=box,
+            birads=single and single.birads,
+            pathology=breast.pathology if single else None,
+        )
+        for box in boxes
+    ]
 
 
-def _boxes(row: Row, file: Path, found: Catalogue) -> List[Box]:
+def _boxes(row: Row, file: Path, found: Catalogue) -> list[Box]:
     item, text = f'region of {file}', row['regions']
     try:
         listed = list(_fours(ast.literal_eval(text))) if text else []
@@ -200,8 +254,11 @@ def _boxes(row: Row, file: Path, found: Catalogue) -> List[Box]:
         return []
     number = read_count(row['n_regions'])
     if number not in (None, len(listed)):
-        found.skip(item, 'another number of regions than num_roi',
-                   f'{len(listed)}, not {number}')
+        found.skip(
+            item,
+            'another number of regions than num_roi',
+            f'{len(listed)}, not {number}',
+        )
     size, boxes = _size(row), []
     for y1, x1, y2, x2 in listed:
         box = x1, y1, x2, y2
@@ -229,7 +286,7 @@ def _fours(value: Any):
         yield from _fours(part)
 
 
-def _table_notes(rows: List[Row], findings: List[Row]) -> List[str]:
+def _table_notes(rows: list[Row], findings: list[Row]) -> list[str]:
     types = Counter(row['type'] or 'none' for row in rows)
     listed = ', '.join(f'{name} {count}' for name, count in types.most_common())
     return [
@@ -243,24 +300,29 @@ def _table_notes(rows: List[Row], findings: List[Row]) -> List[str]:
     ]
 
 
-def _number(rows: List[Row], column: str) -> int:
+def _number(rows: list[Row], column: str) -> int:
     return len({plain_id(row[column]) for row in rows} - {''})
 
 
-def _view_notes(views: List[RawView], exams: Dict[str, ClinicalExam]) -> List[str]:
-    kinds: Dict[tuple, Set[Optional[str]]] = defaultdict(set)
+def _view_notes(views: list[RawView], exams: dict[str, ClinicalExam]) -> list[str]:
+    kinds: dict[tuple, set[str | None]] = defaultdict(set)
     for view in views:
         kinds[view_key(view)].add(view.image_kind)
     used = {view.exam_id for view in views}
     breasts = {(view.exam_id, view.laterality) for view in views}
     counts = {
-        'views have a synthetic image (C-view) alone':
-            sum(own == {_SYNTHETIC} for own in kinds.values()),
-        'exams have no row in the clinical table: their labels are unknown':
-            sum(not exams[exam].findings for exam in used),
-        'breasts without a row, in exams of both breasts, are taken as not abnormal':
-            sum(exams[exam].of_breast(side).implied for exam, side in breasts),
-        'images are of exams with implants (key implant)':
-            sum(view.extra['implant'] is True for view in views),
-        'images have regions': sum(bool(view.lesions) for view in views)}
+        'views have a synthetic image (C-view) alone': sum(
+            own == {_SYNTHETIC} for own in kinds.values()
+        ),
+        'exams have no row in the clinical table: their labels are unknown': sum(
+            not exams[exam].findings for exam in used
+        ),
+        'breasts without a row, in exams of both breasts, are taken as not abnormal': sum(
+            exams[exam].of_breast(side).implied for exam, side in breasts
+        ),
+        'images are of exams with implants (key implant)': sum(
+            view.extra['implant'] is True for view in views
+        ),
+        'images have regions': sum(bool(view.lesions) for view in views),
+    }
     return [f'{count} {text}.' for text, count in counts.items() if count]

@@ -11,10 +11,11 @@ breast; empty without biopsy) and ``bside``, the side of that pathology. Sources
 README and ``Sample_Notebook.ipynb`` of Emory-HITI/EMBED_Open_Data, the latter for the
 descriptors of each kind.
 """
+
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from mammo_plugins.structures import LATERALITIES
 
@@ -23,18 +24,32 @@ from .raw_folder import Row
 from .records import Catalogue
 
 CLINICAL = dict(
-    patient='empi_anon', exam='acc_anon', number='numfind?', side='side',
-    birads='asses', density='tissueden?', desc='desc?', shape='massshape?',
-    margin='massmargin?', mass_density='massdens?', calcification='calcfind?',
-    distribution='calcdistri?', calcifications='calcnumber?',
-    severity='path_severity?', pathology_side='bside?', implant='implanfind?')
+    patient='empi_anon',
+    exam='acc_anon',
+    number='numfind?',
+    side='side',
+    birads='asses',
+    density='tissueden?',
+    desc='desc?',
+    shape='massshape?',
+    margin='massmargin?',
+    mass_density='massdens?',
+    calcification='calcfind?',
+    distribution='calcdistri?',
+    calcifications='calcnumber?',
+    severity='path_severity?',
+    pathology_side='bside?',
+    implant='implanfind?',
+)
 KINDS = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
 
 _BIRADS = dict(A='0', N='1', B='2', P='3', S='4', M='5', K='6')
 _MASS = dict(shape=set('GROXNYDL'), margin=set('DUMIS'), mass_density=set('+-='))
 _SHAPES = {'architectural distortion': set('QA'), 'asymmetry': set('TBSFV')}
-_PATHOLOGIES = {**dict.fromkeys((0, 1), 'malignant'),
-                **dict.fromkeys((2, 3, 4, 5), 'benign')}  # not 6
+_PATHOLOGIES = {
+    **dict.fromkeys((0, 1), 'malignant'),
+    **dict.fromkeys((2, 3, 4, 5), 'benign'),
+}  # not 6
 
 
 @dataclass
@@ -48,30 +63,34 @@ class Finding:
         results (list[tuple]): Severity 0 to 6, and the side 'L', 'R' or ``None``, of
             its pathology.
     """
-    side: Optional[str]
-    birads: Optional[str] = None
-    kinds: List[str] = field(default_factory=list)
-    results: List[Tuple[int, Optional[str]]] = field(default_factory=list)
+
+    side: str | None
+    birads: str | None = None
+    kinds: list[str] = field(default_factory=list)
+    results: list[tuple[int, str | None]] = field(default_factory=list)
 
     @property
     def found(self) -> bool:
         """bool: Whether it is one at all, and not a row of a negative breast."""
         return bool(self.kinds or self.results) or self.birads not in (None, '1')
 
-    def severity(self, side: str) -> Optional[int]:
+    def severity(self, side: str) -> int | None:
         """Return the most severe result of a breast."""
-        return min((severity for severity, sampled in self.results
-                    if sampled in (side, None)), default=None)
+        return min(
+            (severity for severity, sampled in self.results if sampled in (side, None)),
+            default=None,
+        )
 
 
 @dataclass(frozen=True)
 class BreastFacts:
     """What the rows of an exam say of one breast; see the module ``embed``."""
-    birads: Optional[str] = None
-    density: Optional[str] = None
-    severity: Optional[int] = None
-    abnormal: Optional[bool] = None
-    findings: Tuple[Finding, ...] = ()
+
+    birads: str | None = None
+    density: str | None = None
+    severity: int | None = None
+    abnormal: bool | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def implied(self) -> bool:
@@ -79,15 +98,18 @@ class BreastFacts:
         return self.abnormal is False and self.birads is None
 
     @property
-    def pathology(self) -> Optional[str]:
+    def pathology(self) -> str | None:
         """str | None: 'malignant' or 'benign' by the most severe result."""
         return _PATHOLOGIES.get(self.severity)
 
     @property
-    def kinds(self) -> List[str]:
+    def kinds(self) -> list[str]:
         """list[str]: All kinds that are described."""
-        return [kind for kind in KINDS
-                if any(kind in finding.kinds for finding in self.findings)]
+        return [
+            kind
+            for kind in KINDS
+            if any(kind in finding.kinds for finding in self.findings)
+        ]
 
 
 def plain_id(text: str) -> str:
@@ -104,13 +126,13 @@ class ClinicalExam:
 
     def __init__(self, patient: str) -> None:
         self.patient = patient
-        self.findings: Dict[tuple, Finding] = {}  # by side and number, or content
-        self.densities: Set[str] = set()
+        self.findings: dict[tuple, Finding] = {}  # by side and number, or content
+        self.densities: set[str] = set()
         self.description = ''
-        self.implant: Optional[bool] = None
+        self.implant: bool | None = None
 
     @property
-    def kind(self) -> Optional[str]:
+    def kind(self) -> str | None:
         """str | None: 'screening' or 'diagnostic', by its description."""
         for word, kind in (('screen', 'screening'), ('diag', 'diagnostic')):
             if word in self.description.lower():
@@ -128,16 +150,19 @@ class ClinicalExam:
             implied = findings and 'bilat' in self.description.lower()
             return BreastFacts(density=density, abnormal=False if implied else None)
         birads = most_concerning(f.birads for f in own)
-        severity = min((f.severity(side) for f in findings
-                        if f.severity(side) is not None), default=None)
+        severity = min(
+            (f.severity(side) for f in findings if f.severity(side) is not None),
+            default=None,
+        )
         abnormal = None if birads is None else birads != '1'
         if severity is not None or any(f.kinds for f in own):
             abnormal = True
-        return BreastFacts(birads, density, severity, abnormal,
-                           tuple(f for f in own if f.found))
+        return BreastFacts(
+            birads, density, severity, abnormal, tuple(f for f in own if f.found)
+        )
 
 
-def read_exams(rows: Sequence[Row], found: Catalogue) -> Dict[str, ClinicalExam]:
+def read_exams(rows: Sequence[Row], found: Catalogue) -> dict[str, ClinicalExam]:
     """Read the clinical table.
 
     Args:
@@ -147,32 +172,37 @@ def read_exams(rows: Sequence[Row], found: Catalogue) -> Dict[str, ClinicalExam]
     Returns:
         dict[str, ClinicalExam]: By exam ID.
     """
-    exams: Dict[str, ClinicalExam] = {}
+    exams: dict[str, ClinicalExam] = {}
     two_sided = 0
     for row in rows:
         # '-' is a density of masses
-        row = {name: '' if is_empty(cell) and name != 'mass_density' else cell
-               for name, cell in row.items()}
+        row = {
+            name: '' if is_empty(cell) and name != 'mass_density' else cell
+            for name, cell in row.items()
+        }
         item = f'row {row["row"]} of the clinical table'
         exam, patient = plain_id(row['exam']), plain_id(row['patient'])
         side = read_side(row['side'])
         if not exam or not patient:
             found.skip(item, 'row without empi_anon or acc_anon')
         elif exam in exams and exams[exam].patient != patient:
-            found.skip(item, 'row of an exam that is another patient\'s')
+            found.skip(item, "row of an exam that is another patient's")
         elif side is None and row['side'].upper() not in ('', 'B'):
             found.skip(item, 'side that is not L, R, B or empty', row['side'])
         else:
             known = exams.setdefault(exam, ClinicalExam(patient))
             two_sided += _add(known, row, side, item, found)
     if two_sided:
-        found.notes.append(f'{two_sided} rows with pathology are of no side: it counts '
-                           'for both breasts, as the README of the set has it.')
+        found.notes.append(
+            f'{two_sided} rows with pathology are of no side: it counts '
+            'for both breasts, as the README of the set has it.'
+        )
     return exams
 
 
-def _add(exam: ClinicalExam, row: Row, side: Optional[str], item: str,
-         found: Catalogue) -> bool:
+def _add(
+    exam: ClinicalExam, row: Row, side: str | None, item: str, found: Catalogue
+) -> bool:
     """Take in a row; return whether its pathology is of no side."""
     letter = row['birads'].upper()
     if letter and letter not in _BIRADS and letter != 'X':
@@ -186,8 +216,11 @@ def _add(exam: ClinicalExam, row: Row, side: Optional[str], item: str,
     implant = read_flag(row['implant'])
     if implant is not None:
         exam.implant = exam.implant or implant
-    key = (side, plain_id(row['number'])) if row['number'] else tuple(
-        row[name] for name in CLINICAL)
+    key = (
+        (side, plain_id(row['number']))
+        if row['number']
+        else tuple(row[name] for name in CLINICAL)
+    )
     finding = exam.findings.setdefault(key, Finding(side))
     finding.birads = most_concerning((finding.birads, _BIRADS.get(letter)))
     finding.kinds = [kind for kind in KINDS if kind in (*finding.kinds, *_kinds(row))]
@@ -197,18 +230,21 @@ def _add(exam: ClinicalExam, row: Row, side: Optional[str], item: str,
     return result is not None and result[1] is None
 
 
-def _kinds(row: Row) -> List[str]:
+def _kinds(row: Row) -> list[str]:
     number = plain_id(row['calcifications'])
     there = {
         'mass': any(row[name] in codes for name, codes in _MASS.items()),
-        'calcification': bool(row['calcification'] or row['distribution']
-                              or number not in ('', '0')),
-        **{kind: row['shape'] in codes for kind, codes in _SHAPES.items()}}
+        'calcification': bool(
+            row['calcification'] or row['distribution'] or number not in ('', '0')
+        ),
+        **{kind: row['shape'] in codes for kind, codes in _SHAPES.items()},
+    }
     return [kind for kind in KINDS if there[kind]]
 
 
-def _result(row: Row, side: Optional[str], item: str,
-            found: Catalogue) -> Optional[Tuple[int, Optional[str]]]:
+def _result(
+    row: Row, side: str | None, item: str, found: Catalogue
+) -> tuple[int, str | None] | None:
     """Return severity and side of a row's pathology."""
     text = plain_id(row['severity'])
     if not re.fullmatch('[0-6]', text):
@@ -217,16 +253,23 @@ def _result(row: Row, side: Optional[str], item: str,
         return None
     sampled = read_side(row['pathology_side'])
     if None not in (side, sampled) and side != sampled:
-        found.skip(f'pathology of {item}', 'pathology of the other side than its '
-                   'finding', f'side {side}, bside {sampled}')
+        found.skip(
+            f'pathology of {item}',
+            'pathology of the other side than its finding',
+            f'side {side}, bside {sampled}',
+        )
         return None
     return int(text), sampled or side
 
 
-def severity_note(exams: Dict[str, ClinicalExam]) -> str:
+def severity_note(exams: dict[str, ClinicalExam]) -> str:
     """Return how many breasts of exams have each path_severity."""
-    counts = Counter(exam.of_breast(side).severity for exam in exams.values()
-                     for side in LATERALITIES)
-    listed = ', '.join(f'{severity}: {counts[severity]}'
-                       for severity in sorted(set(counts) - {None}))
+    counts = Counter(
+        exam.of_breast(side).severity
+        for exam in exams.values()
+        for side in LATERALITIES
+    )
+    listed = ', '.join(
+        f'{severity}: {counts[severity]}' for severity in sorted(set(counts) - {None})
+    )
     return f'Breasts of an exam by path_severity: {listed or "none"}.'

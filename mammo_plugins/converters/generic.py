@@ -1,10 +1,11 @@
 """One's own data: a folder of mammograms, with a table of what they show or without."""
+
 import os
 from argparse import Namespace
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any
 
 from tqdm import tqdm
 
@@ -48,11 +49,12 @@ class GenericConverter(Converter):
     Raises:
         ConversionError: If the table cannot be read.
     """
+
     name = 'own'
     refuses_lost_lesions = True
     official_split = True  # if the table has a part for each view
 
-    def __init__(self, table: Optional[Path] = None, group_by: str = 'study') -> None:
+    def __init__(self, table: Path | None = None, group_by: str = 'study') -> None:
         self.table = table
         self.group_by = group_by
         self.official_split = True
@@ -64,7 +66,7 @@ class GenericConverter(Converter):
         self._use(args.table)
         self.group_by = args.group_by
 
-    def _use(self, table: Optional[Path]) -> None:
+    def _use(self, table: Path | None) -> None:
         self.table = table
         self.official_split = table is not None and ViewTable(table).has_parts()
 
@@ -82,21 +84,28 @@ class GenericConverter(Converter):
         return catalogue
 
 
-def _ordered(categories: Set[str]) -> Tuple[str, ...]:
-    return tuple(sorted(categories, key=lambda name: (
-        _FIRST.index(name) if name in _FIRST else len(_FIRST), name == 'other', name)))
+def _ordered(categories: set[str]) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            categories,
+            key=lambda name: (
+                _FIRST.index(name) if name in _FIRST else len(_FIRST),
+                name == 'other',
+                name,
+            ),
+        )
+    )
 
 
 def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> None:
     """Add the views that a table names."""
     entries = table.entries(folder, catalogue)
-    owners: Dict[str, Set[str]] = defaultdict(set)
+    owners: dict[str, set[str]] = defaultdict(set)
     for entry in entries.values():
         owners[entry.facts.get('exam', '')].add(entry.facts['patient'])
     notes: Counter = Counter()
-    identities: Dict[str, List[Identity]] = defaultdict(list)
-    for file, entry in tqdm(entries.items(), desc='headers', unit='file',
-                            smoothing=0):
+    identities: dict[str, list[Identity]] = defaultdict(list)
+    for file, entry in tqdm(entries.items(), desc='headers', unit='file', smoothing=0):
         try:
             header = read_header(folder.root / file)
         except MammogramError as error:
@@ -108,35 +117,48 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
             identities[view.exam_id].append(header.identity)
             notes.update(_doubts(view, header))
             notes[_INFERRED] += entry.facts.get('abnormal') is None and (
-                view.abnormal is not None)
+                view.abnormal is not None
+            )
     notes['exams of the table whose DICOM headers name different patients'] = sum(
         len(part_by_patient(files, lambda identity: identity)) > 1
-        for files in identities.values())
+        for files in identities.values()
+    )
     _drop_strangers(catalogue)
-    taken = {file for view in catalogue.views for file in (
-        view.file, *(lesion.mask_file for lesion in view.lesions))}
-    catalogue.notes.append(f'columns of {table.name} that are used: '
-                           f'{", ".join(table.used)}')
+    taken = {
+        file
+        for view in catalogue.views
+        for file in (view.file, *(lesion.mask_file for lesion in view.lesions))
+    }
+    catalogue.notes.append(
+        f'columns of {table.name} that are used: {", ".join(table.used)}'
+    )
     if table.unused:
-        catalogue.notes.append(f'columns of {table.name} that are not used: '
-                               f'{", ".join(table.unused)}')
+        catalogue.notes.append(
+            f'columns of {table.name} that are not used: {", ".join(table.unused)}'
+        )
     lesions = [lesion for entry in entries.values() for lesion in entry.lesions]
     if table.unread and not lesions:
         raise ConversionError(
-            f'not one of {table.unread} boxes of {table.name} is understood', catalogue)
+            f'not one of {table.unread} boxes of {table.name} is understood', catalogue
+        )
     if table.boxes.shares:
         boxes = sum(lesion.box is not None for lesion in lesions)
         catalogue.notes.append(
             f'boxes of {table.name} are shares of the width and height of their '
-            f'images, for all are between 0 and 1: {boxes} were scaled to pixels')
+            f'images, for all are between 0 and 1: {boxes} were scaled to pixels'
+        )
     if table.nipple_shares:
-        catalogue.notes.append(f'nipples of {table.name} are shares of the width and '
-                               'height of their images: scaled to pixels')
+        catalogue.notes.append(
+            f'nipples of {table.name} are shares of the width and '
+            'height of their images: scaled to pixels'
+        )
     notes['files of the folder that are not used'] = sum(
-        file not in taken and file.name != table.name for file in folder.files)
+        file not in taken and file.name != table.name for file in folder.files
+    )
     if 'part' in table.used and not table.has_parts():
         notes['views without a part, so that there is no official split'] = sum(
-            view.part is None for view in catalogue.views)
+            view.part is None for view in catalogue.views
+        )
     catalogue.notes += [f'{count} {text}' for text, count in notes.items() if count]
 
 
@@ -145,7 +167,7 @@ def _drop_strangers(catalogue: Catalogue) -> None:
 
     One woman under two names would be in two parts of a split.
     """
-    exams: Dict[str, Counter] = defaultdict(Counter)
+    exams: dict[str, Counter] = defaultdict(Counter)
     for view in catalogue.views:
         exams[view.exam_id][view.patient_id] += 1
     kept = []
@@ -154,26 +176,38 @@ def _drop_strangers(catalogue: Catalogue) -> None:
         if view.patient_id == patient:
             kept.append(view)
         else:
-            catalogue.skip(view.file, 'view of another patient than its exam',
-                           f'{view.patient_id} in the table, the exam has {patient}')
+            catalogue.skip(
+                view.file,
+                'view of another patient than its exam',
+                f'{view.patient_id} in the table, the exam has {patient}',
+            )
     catalogue.views = kept
 
 
-def _doubts(view: RawView, header: MammogramHeader) -> List[str]:
+def _doubts(view: RawView, header: MammogramHeader) -> list[str]:
     """Return what is to be counted in the notes."""
     doubts = []
     if header.laterality not in (None, view.laterality) or (
-            header.view not in (None, view.view)):
-        doubts.append('views whose DICOM header says another laterality or view than '
-                      'the table, which is taken')
+        header.view not in (None, view.view)
+    ):
+        doubts.append(
+            'views whose DICOM header says another laterality or view than '
+            'the table, which is taken'
+        )
     if header.header['burned_in_annotation']:
         doubts.append('views whose DICOM header says that text is in their pixels')
     return doubts
 
 
-def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
-                 header: MammogramHeader, owners: Dict[str, Set[str]],
-                 catalogue: Catalogue) -> Optional[RawView]:
+def _listed_view(
+    table: ViewTable,
+    folder: RawFolder,
+    file: Path,
+    entry: Entry,
+    header: MammogramHeader,
+    owners: dict[str, set[str]],
+    catalogue: Catalogue,
+) -> RawView | None:
     facts = dict(entry.facts)
     row = f'{table.name}: row {entry.row}, column '
     for name, options in (('laterality', LATERALITIES), ('view', VIEWS)):
@@ -184,8 +218,9 @@ def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
             reason = f'{name} that neither table, header nor file name tells'
             if value:  # such as ML or XCCL
                 reason = f'{name} other than {" and ".join(options)}'
-            catalogue.skip(row + name, reason,
-                           f'{file}: {value}' if value else str(file))
+            catalogue.skip(
+                row + name, reason, f'{file}: {value}' if value else str(file)
+            )
             return None
         facts[name] = value
     cem = header.header['cem_image']
@@ -199,8 +234,9 @@ def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
     nipple = (facts['nipple_x'], facts['nipple_y']) if 'nipple_x' in facts else None
     if nipple and table.nipple_shares:
         nipple = nipple[0] * size[0], nipple[1] * size[1]
-    lesions = [_within_exam(lesion, exam, facts['laterality'])
-               for lesion in entry.lesions]
+    lesions = [
+        _within_exam(lesion, exam, facts['laterality']) for lesion in entry.lesions
+    ]
     if table.boxes.shares:
         lesions = [_scaled(lesion, *size) for lesion in lesions]
     stated = facts.get('image_height'), facts.get('image_width')
@@ -212,13 +248,25 @@ def _listed_view(table: ViewTable, folder: RawFolder, file: Path, entry: Entry,
         size=None if None in stated else stated,
         nipple=nipple,
         lesions=lesions,
-        **{name: facts.get(name) for name in (
-            'laterality', 'view', 'modality', 'part', 'birads', 'density', 'pathology',
-            'abnormal')})
+        **{
+            name: facts.get(name)
+            for name in (
+                'laterality',
+                'view',
+                'modality',
+                'part',
+                'birads',
+                'density',
+                'pathology',
+                'abnormal',
+            )
+        },
+    )
 
 
-def _settle_labels(facts: Dict[str, Any], entry: Entry, file: Path, row: str,
-                   catalogue: Catalogue) -> None:
+def _settle_labels(
+    facts: dict[str, Any], entry: Entry, file: Path, row: str, catalogue: Catalogue
+) -> None:
     """Make pathology and abnormal of a view agree; where they cannot, count it."""
     pathology, stated = facts.get('pathology'), facts.get('abnormal')
     if pathology is not None:
@@ -226,19 +274,28 @@ def _settle_labels(facts: Dict[str, Any], entry: Entry, file: Path, row: str,
         if stated is None:
             facts['abnormal'] = by_pathology
         elif stated != by_pathology:
-            catalogue.skip(row + 'abnormal',
-                           'view whose pathology contradicts abnormal',
-                           f'{file}: {pathology}; abnormal is taken as unknown')
+            catalogue.skip(
+                row + 'abnormal',
+                'view whose pathology contradicts abnormal',
+                f'{file}: {pathology}; abnormal is taken as unknown',
+            )
             facts['abnormal'] = None
         facts['pathology'] = pathology if by_pathology else None
     if entry.lesions and facts.get('abnormal') is False:
-        catalogue.skip(row + 'abnormal', 'view with a lesion that is said to be normal',
-                       f'{file}: taken as unknown')
+        catalogue.skip(
+            row + 'abnormal',
+            'view with a lesion that is said to be normal',
+            f'{file}: taken as unknown',
+        )
         facts['abnormal'] = None
     if pathology == 'benign' and any(
-            lesion.pathology == 'malignant' for lesion in entry.lesions):
-        catalogue.skip(row + 'pathology', 'benign view with a malignant lesion',
-                       f'{file}: both are kept')
+        lesion.pathology == 'malignant' for lesion in entry.lesions
+    ):
+        catalogue.skip(
+            row + 'pathology',
+            'benign view with a malignant lesion',
+            f'{file}: both are kept',
+        )
 
 
 def _scaled(lesion: RawLesion, width: int, height: int) -> RawLesion:
@@ -248,14 +305,15 @@ def _scaled(lesion: RawLesion, width: int, height: int) -> RawLesion:
     return replace(lesion, box=(x1 * width, y1 * height, x2 * width, y2 * height))
 
 
-def _told_by_name(path: Path) -> Dict[str, str]:
+def _told_by_name(path: Path) -> dict[str, str]:
     """Return laterality and view that a picture's name tells."""
     views = [view for exam in find_exams(path).exams.values() for view in exam.values()]
     return dict(laterality=views[0].laterality, view=views[0].view) if views else {}
 
 
-def _exam_id(facts: Dict[str, str], header: MammogramHeader,
-             owners: Dict[str, Set[str]]) -> str:
+def _exam_id(
+    facts: dict[str, str], header: MammogramHeader, owners: dict[str, set[str]]
+) -> str:
     """Return the exam's name; one that several patients share gets the patient's."""
     exam = facts.get('exam')
     if exam is None:
@@ -274,29 +332,39 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
     """Add all mammograms of a folder, without annotation."""
     found = {'FFDM': find_exams(folder.root, group_by=group_by)}
     if any(reason.startswith('a CEM-') for _, reason in found['FFDM'].skipped):
-        found.update((modality, find_exams(folder.root, modality, group_by))
-                     for modality in _CEM.values())
-    exams: Dict[str, List[RawView]] = {}
-    identities: Dict[str, List[Identity]] = defaultdict(list)
+        found.update(
+            (modality, find_exams(folder.root, modality, group_by))
+            for modality in _CEM.values()
+        )
+    exams: dict[str, list[RawView]] = {}
+    identities: dict[str, list[Identity]] = defaultdict(list)
     doubts: Counter = Counter()
     burned_in = 0
     for modality, result in found.items():
         for exam, views in result.exams.items():
             doubts.update(result.doubts.get(exam, ()))
-            for view in (image for first in views.values()
-                         for image in (first, *first.others)):
+            for view in (
+                image for first in views.values() for image in (first, *first.others)
+            ):
                 burned_in += view.burned_in
                 identities[exam].append(view.identity)
-                exams.setdefault(exam, []).append(RawView(
-                    view.path.relative_to(folder.root), exam, exam, view.laterality,
-                    view.view, modality))
+                exams.setdefault(exam, []).append(
+                    RawView(
+                        view.path.relative_to(folder.root),
+                        exam,
+                        exam,
+                        view.laterality,
+                        view.view,
+                        modality,
+                    )
+                )
     patients = _join_patients(_patients(exams), identities)
     for exam, views in exams.items():
         for view in views:
             view.patient_id = patients[exam]
         catalogue.views += views
     taken = {view.file for view in catalogue.views}
-    reasons: Dict[Path, str] = {}
+    reasons: dict[Path, str] = {}
     for result in found.values():
         for path, reason in result.skipped:
             if not reason.endswith(' is asked for') or path not in reasons:
@@ -307,44 +375,61 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
             catalogue.skip(file, 'file that is not used', reason)
     catalogue.notes.append('no table: nothing is known of what the views show')
     catalogue.notes += [f'{count} exams: {text}' for text, count in doubts.items()]
-    catalogue.notes += list(dict.fromkeys(
-        note for result in found.values() for note in result.notes
-        if 'group-by' in note or 'hidden' in note))
+    catalogue.notes += list(
+        dict.fromkeys(
+            note
+            for result in found.values()
+            for note in result.notes
+            if 'group-by' in note or 'hidden' in note
+        )
+    )
     if burned_in:
         catalogue.notes.append(
-            f'{burned_in} views whose DICOM header says that text is in their pixels')
+            f'{burned_in} views whose DICOM header says that text is in their pixels'
+        )
 
 
-def _join_patients(patients: Dict[str, str],
-                   identities: Dict[str, List[Identity]]) -> Dict[str, str]:
+def _join_patients(
+    patients: dict[str, str], identities: dict[str, list[Identity]]
+) -> dict[str, str]:
     """Give exams of one PatientID one pseudonym, so that no split parts them.
 
     An ID that all files have is none.
     """
-    known = [(exam, own) for exam, all_own in identities.items()
-             for own in set(all_own) if own.patient_id]
+    known = [
+        (exam, own)
+        for exam, all_own in identities.items()
+        for own in set(all_own)
+        if own.patient_id
+    ]
     groups = part_by_patient(known, lambda item: item[1])
     if len({own.patient_id for _, own in known}) < 2:
         return patients
     joined = dict(patients)
     for group in groups:
         names = {joined[exam] for exam, _ in group}
-        joined.update((exam, min(names)) for exam, name in joined.items()
-                      if name in names)
+        joined.update(
+            (exam, min(names)) for exam, name in joined.items() if name in names
+        )
     return joined
 
 
-def _patients(exams: Dict[str, List[RawView]]) -> Dict[str, str]:
+def _patients(exams: dict[str, list[RawView]]) -> dict[str, str]:
     """Return the pseudonym of each exam's patient, by folder where that is told."""
-    parents = {exam: [view.file.parent.parts for view in views]
-               for exam, views in exams.items()}
-    depth = len(os.path.commonprefix(
-        [parts for own in parents.values() for parts in own]))
+    parents = {
+        exam: [view.file.parent.parts for view in views]
+        for exam, views in exams.items()
+    }
+    depth = len(
+        os.path.commonprefix([parts for own in parents.values() for parts in own])
+    )
     folders = {}
     for exam, own in parents.items():
-        below = {parts[depth:depth + 1] for parts in own}
+        below = {parts[depth : depth + 1] for parts in own}
         if len(below) == 1 and () not in below:
             folders[exam] = below.pop()[0]
     numbers = {name: i for i, name in enumerate(sorted(set(folders.values())))}
-    return {exam: f'p{numbers[folders[exam]]:05d}' if exam in folders else exam
-            for exam in exams}
+    return {
+        exam: f'p{numbers[folders[exam]]:05d}' if exam in folders else exam
+        for exam in exams
+    }

@@ -1,9 +1,11 @@
 """The table of one's own data: a row a lesion, or a view without lesions."""
+
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any
 
 from mammo_plugins.io.decimals import read_lengths
 from mammo_plugins.structures import BIRADS, MODALITIES, PATHOLOGIES
@@ -12,17 +14,25 @@ from .cells import is_empty, read_birads, read_density
 from .numbers import NumberReader
 from .raw_folder import RawFolder, Row, read_whole_table
 from .records import Catalogue, RawLesion
-from .table_columns import (BOX_COLUMNS, COLUMNS, LESION_COLUMNS, NIPPLE, VIEW_COLUMNS,
-                            are_shares, find_boxes, unused_columns)
+from .table_columns import (
+    BOX_COLUMNS,
+    COLUMNS,
+    LESION_COLUMNS,
+    NIPPLE,
+    VIEW_COLUMNS,
+    are_shares,
+    find_boxes,
+    unused_columns,
+)
 from .table_files import FileFinder, is_foreign
 
 _COORDINATES = (*BOX_COLUMNS, *NIPPLE)
-_WIDEST_SPACING = 2.  # mm; a coarser image shows no lesion, and 70 are micrometres
+_WIDEST_SPACING = 2.0  # mm; a coarser image shows no lesion, and 70 are micrometres
 _SEARCHES = 20  # lost files for which near names are looked up
 _NOT_UNDERSTOOD = 'value that is not understood'
 
 
-def _spacing(text: str) -> Tuple[float, float]:
+def _spacing(text: str) -> tuple[float, float]:
     values = read_lengths([text])
     if values is None or max(values) > _WIDEST_SPACING:
         raise ValueError
@@ -36,7 +46,7 @@ def _pixels(text: str) -> int:
     return int(value)
 
 
-def _known(read: Callable[[str], Optional[str]]) -> Callable[[str], str]:
+def _known(read: Callable[[str], str | None]) -> Callable[[str], str]:
     def parse(text: str) -> str:
         value = read(text)
         if value is None:
@@ -57,20 +67,36 @@ def _choice(**words: Any) -> Callable[[str], Any]:
 
 
 NORMAL = 'normal'
-_PATHOLOGY = (_choice(**{p: p for p in PATHOLOGIES}, normal=NORMAL),
-              'malignant, benign or normal')
+_PATHOLOGY = (
+    _choice(**{p: p for p in PATHOLOGIES}, normal=NORMAL),
+    'malignant, benign or normal',
+)
 # how a cell is read, and what is expected of it; other columns are text
-_PARSERS: Dict[str, Tuple[Callable[[str], Any], str]] = {
+_PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     'laterality': (_choice(l='L', left='L', r='R', right='R'), 'L or R'),
     'view': (_choice(cc='CC', mlo='MLO'), 'CC or MLO'),
     'modality': (_choice(**{m.lower(): m for m in MODALITIES}), ', '.join(MODALITIES)),
-    'part': (_choice(train='train', training='train', val='val', validation='val',
-                     test='test', testing='test'), 'train, val or test'),
+    'part': (
+        _choice(
+            train='train',
+            training='train',
+            val='val',
+            validation='val',
+            test='test',
+            testing='test',
+        ),
+        'train, val or test',
+    ),
     'birads': (_known(read_birads), ', '.join(BIRADS)),
     'density': (_known(read_density), 'A to D, or 1 to 4'),
     'pathology': _PATHOLOGY,
-    'abnormal': (_choice(**dict.fromkeys(('true', 'yes', '1'), True),
-                         **dict.fromkeys(('false', 'no', '0'), False)), 'yes or no'),
+    'abnormal': (
+        _choice(
+            **dict.fromkeys(('true', 'yes', '1'), True),
+            **dict.fromkeys(('false', 'no', '0'), False),
+        ),
+        'yes or no',
+    ),
     'pixel_spacing': (_spacing, 'mm, such as 0.07, or row x column, below 2'),
     **dict.fromkeys(('image_width', 'image_height'), (_pixels, 'a number of pixels')),
     'lesion_birads': (_known(read_birads), ', '.join(BIRADS)),
@@ -91,11 +117,12 @@ class Entry:
             boxes are as in the table, where ``ViewTable.boxes.shares`` of the image.
         rows (dict[str, str]): Where each fact is from.
     """
+
     row: str
     cell: str
-    facts: Dict[str, Any] = field(default_factory=dict)
-    lesions: List[RawLesion] = field(default_factory=list)
-    rows: Dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    lesions: list[RawLesion] = field(default_factory=list)
+    rows: dict[str, str] = field(default_factory=dict)
 
 
 class ViewTable:
@@ -122,17 +149,25 @@ class ViewTable:
         table = read_whole_table(path, COLUMNS)
         for row in table.rows:
             row.update({name: '' for name in COLUMNS if is_empty(row[name])})
-        self.rows: List[Row] = table.rows
+        self.rows: list[Row] = table.rows
         self.titles = table.titles
         self._numbers = NumberReader(
-            row[name] for row in self.rows for name in _COORDINATES)
+            row[name] for row in self.rows for name in _COORDINATES
+        )
         self.boxes = find_boxes(table, self._numbers, self.name)
-        self.nipple_shares = are_shares([
-            [values[name] for name in NIPPLE] for values in map(self._parsed, self.rows)
-            if set(NIPPLE) <= set(values)])
+        self.nipple_shares = are_shares(
+            [
+                [values[name] for name in NIPPLE]
+                for values in map(self._parsed, self.rows)
+                if set(NIPPLE) <= set(values)
+            ]
+        )
         ignored = set(BOX_COLUMNS) - set(self.boxes.fields)
-        self.used = [table.titles[name] for name in COLUMNS
-                     if name not in ignored and any(row[name] for row in self.rows)]
+        self.used = [
+            table.titles[name]
+            for name in COLUMNS
+            if name not in ignored and any(row[name] for row in self.rows)
+        ]
         self.unused = unused_columns(table, self.boxes)
         self._lesion_columns = [name for name in LESION_COLUMNS if name not in ignored]
         self.unread = 0
@@ -140,14 +175,15 @@ class ViewTable:
 
     def has_parts(self) -> bool:
         """Return whether every file has a part."""
-        parts: Dict[str, bool] = {}
+        parts: dict[str, bool] = {}
         for row in self.rows:
             value, fault = self._parse('part', row['part'])
             parts[row['file']] = parts.get(row['file'], False) or (
-                value is not None and not fault)
+                value is not None and not fault
+            )
         return bool(parts) and all(parts.values())
 
-    def entries(self, folder: RawFolder, catalogue: Catalogue) -> Dict[Path, Entry]:
+    def entries(self, folder: RawFolder, catalogue: Catalogue) -> dict[Path, Entry]:
         """Gather the rows of each file.
 
         Args:
@@ -160,29 +196,40 @@ class ViewTable:
             table.
         """
         files = FileFinder(folder)
-        entries: Dict[Path, Entry] = {}
-        seen: Dict[tuple, str] = {}
+        entries: dict[Path, Entry] = {}
+        seen: dict[tuple, str] = {}
         for row in self.rows:
             first = seen.setdefault(tuple(row[name] for name in COLUMNS), row['row'])
             if first != row['row']:
-                catalogue.skip(f'{self.name}: row {row["row"]}',
-                               'row that is there twice',
-                               f'{row["file"]}: the same as row {first}')
+                catalogue.skip(
+                    f'{self.name}: row {row["row"]}',
+                    'row that is there twice',
+                    f'{row["file"]}: the same as row {first}',
+                )
                 continue
             file = self._file(row, 'file', files, catalogue)
             if file is None:
                 continue
             if not row['patient'] and file not in entries:
-                self._mistake(catalogue, row, 'patient', 'cell that is needed is empty',
-                              file)
+                self._mistake(
+                    catalogue, row, 'patient', 'cell that is needed is empty', file
+                )
                 continue
             values = self._values(row, file, catalogue)
             entry = entries.setdefault(file, Entry(row['row'], row['file']))
-            if is_foreign(entry.cell) and is_foreign(row['file']) and (
-                    row['file'] != entry.cell):
+            if (
+                is_foreign(entry.cell)
+                and is_foreign(row['file'])
+                and (row['file'] != entry.cell)
+            ):
                 self._mistake(
-                    catalogue, row, 'file', 'file of two names', file,
-                    f"'{row['file']}', but '{entry.cell}' in row {entry.row}")
+                    catalogue,
+                    row,
+                    'file',
+                    'file of two names',
+                    file,
+                    f"'{row['file']}', but '{entry.cell}' in row {entry.row}",
+                )
                 continue
             self._add_facts(entry, row, values, file, catalogue)
             if any(row[name] for name in self._lesion_columns):
@@ -191,14 +238,25 @@ class ViewTable:
                     self._add_lesion(entry, lesion, row, file, catalogue)
         return entries
 
-    def _mistake(self, catalogue: Catalogue, row: Row, column: str, reason: str,
-                 file: Any, detail: str = '') -> None:
+    def _mistake(
+        self,
+        catalogue: Catalogue,
+        row: Row,
+        column: str,
+        reason: str,
+        file: Any,
+        detail: str = '',
+    ) -> None:
         column = self.titles.get(column, column)
-        catalogue.skip(f'{self.name}: row {row["row"]}, column {column}', reason,
-                       f'{file}: {detail}' if detail else str(file))
+        catalogue.skip(
+            f'{self.name}: row {row["row"]}, column {column}',
+            reason,
+            f'{file}: {detail}' if detail else str(file),
+        )
 
-    def _file(self, row: Row, column: str, files: FileFinder,
-              catalogue: Catalogue) -> Optional[Path]:
+    def _file(
+        self, row: Row, column: str, files: FileFinder, catalogue: Catalogue
+    ) -> Path | None:
         if not row[column]:
             self._mistake(catalogue, row, column, 'cell that is needed is empty', '-')
             return None
@@ -210,17 +268,29 @@ class ViewTable:
             self._lost[column] += 1
             reason = 'file that is not there'
             near = files.near(row[column]) if self._lost[column] <= _SEARCHES else []
-        self._mistake(catalogue, row, column, reason, f"'{row[column]}'",
-                      ', '.join(near) and f'there is {", ".join(near)}')
+        self._mistake(
+            catalogue,
+            row,
+            column,
+            reason,
+            f"'{row[column]}'",
+            ', '.join(near) and f'there is {", ".join(near)}',
+        )
         return None
 
-    def _values(self, row: Row, file: Path, catalogue: Catalogue) -> Dict[str, Any]:
+    def _values(self, row: Row, file: Path, catalogue: Catalogue) -> dict[str, Any]:
         values = {}
         for column in COLUMNS:
             value, fault = self._parse(column, row[column])
             if fault:
-                self._mistake(catalogue, row, column, _NOT_UNDERSTOOD, file,
-                              f"'{row[column]}'; expected {fault}")
+                self._mistake(
+                    catalogue,
+                    row,
+                    column,
+                    _NOT_UNDERSTOOD,
+                    file,
+                    f"'{row[column]}'; expected {fault}",
+                )
             elif value is not None:
                 values[column] = value
         for one, other in (NIPPLE, NIPPLE[::-1]):
@@ -231,11 +301,11 @@ class ViewTable:
             values.pop('nipple_y', None)
         return values
 
-    def _parsed(self, row: Row) -> Dict[str, Any]:
+    def _parsed(self, row: Row) -> dict[str, Any]:
         parsed = {name: self._parse(name, row[name])[0] for name in NIPPLE}
         return {name: value for name, value in parsed.items() if value is not None}
 
-    def _parse(self, column: str, text: str) -> Tuple[Any, str]:
+    def _parse(self, column: str, text: str) -> tuple[Any, str]:
         """Return (value, ''), or (None, what is expected)."""
         if not text or (column in BOX_COLUMNS and column not in self.boxes.fields):
             return None, ''
@@ -249,8 +319,14 @@ class ViewTable:
         except ValueError as error:
             return None, str(error) or expected
 
-    def _add_facts(self, entry: Entry, row: Row, values: Dict[str, Any], file: Path,
-                   catalogue: Catalogue) -> None:
+    def _add_facts(
+        self,
+        entry: Entry,
+        row: Row,
+        values: dict[str, Any],
+        file: Path,
+        catalogue: Catalogue,
+    ) -> None:
         for column in VIEW_COLUMNS:
             if column == 'file' or column not in values:
                 continue
@@ -258,24 +334,40 @@ class ViewTable:
             first = entry.rows.setdefault(column, row['row'])
             if old != values[column]:
                 self._mistake(
-                    catalogue, row, column, 'value that contradicts an earlier row',
-                    file, f'{values[column]!r}, but {old!r} in row {first}, which is '
-                    'taken')
+                    catalogue,
+                    row,
+                    column,
+                    'value that contradicts an earlier row',
+                    file,
+                    f'{values[column]!r}, but {old!r} in row {first}, which is taken',
+                )
 
-    def _lesion(self, row: Row, values: Dict[str, Any], file: Path,
-                files: FileFinder, catalogue: Catalogue) -> Optional[RawLesion]:
+    def _lesion(
+        self,
+        row: Row,
+        values: dict[str, Any],
+        file: Path,
+        files: FileFinder,
+        catalogue: Catalogue,
+    ) -> RawLesion | None:
         mask = self._file(row, 'mask', files, catalogue) if row['mask'] else None
         box = self._box(row, values, file, catalogue)
         if mask is None and box is None:
             if not any(row[name] for name in (*self.boxes.fields, 'mask')):
-                self._mistake(catalogue, row, (*self.boxes.fields, 'x1')[0],
-                              'lesion without a box or mask', file)
+                self._mistake(
+                    catalogue,
+                    row,
+                    (*self.boxes.fields, 'x1')[0],
+                    'lesion without a box or mask',
+                    file,
+                )
             return None
         category = values.get('category')
         if category is None:
             if any(row['category'] for row in self.rows):
-                self._mistake(catalogue, row, 'category',
-                              'cell that is needed is empty', file)
+                self._mistake(
+                    catalogue, row, 'category', 'cell that is needed is empty', file
+                )
                 return None
             category = 'mass'
         pathology = values.get('lesion_pathology')
@@ -285,32 +377,57 @@ class ViewTable:
             mask_file=mask,
             birads=values.get('lesion_birads'),
             pathology=None if pathology == NORMAL else pathology,
-            lesion_id=values.get('lesion_id'))
+            lesion_id=values.get('lesion_id'),
+        )
 
-    def _add_lesion(self, entry: Entry, lesion: RawLesion, row: Row, file: Path,
-                    catalogue: Catalogue) -> None:
+    def _add_lesion(
+        self,
+        entry: Entry,
+        lesion: RawLesion,
+        row: Row,
+        file: Path,
+        catalogue: Catalogue,
+    ) -> None:
         """Add a lesion that no earlier row has, or what this row adds to that one."""
-        for i, known in enumerate(entry.lesions):
+        for i, known in enumerate(entry.lesions):  # noqa: B007 used below
             if (known.category, known.box, known.mask_file) == (
-                    lesion.category, lesion.box, lesion.mask_file):
+                lesion.category,
+                lesion.box,
+                lesion.mask_file,
+            ):
                 break
         else:
             entry.lesions.append(lesion)
             return
-        facts = {name: (getattr(known, name), getattr(lesion, name))
-                 for name in ('birads', 'pathology', 'lesion_id')}
-        clash = [f'{name} {new}, but {old} before' for name, (old, new) in facts.items()
-                 if None not in (old, new) and old != new]
-        entry.lesions[i] = replace(known, **{
-            name: new if old is None else old for name, (old, new) in facts.items()})
+        facts = {
+            name: (getattr(known, name), getattr(lesion, name))
+            for name in ('birads', 'pathology', 'lesion_id')
+        }
+        clash = [
+            f'{name} {new}, but {old} before'
+            for name, (old, new) in facts.items()
+            if None not in (old, new) and old != new
+        ]
+        entry.lesions[i] = replace(
+            known,
+            **{name: new if old is None else old for name, (old, new) in facts.items()},
+        )
         catalogue.skip(
-            f'{self.name}: row {row["row"]}', 'row that contradicts an earlier one of '
-            'its lesion' if clash else 'row that repeats a lesion',
-            f'{file}: ' + (', '.join(clash) + '; the earlier is taken' if clash else
-                           'same category and outline'))
+            f'{self.name}: row {row["row"]}',
+            'row that contradicts an earlier one of its lesion'
+            if clash
+            else 'row that repeats a lesion',
+            f'{file}: '
+            + (
+                ', '.join(clash) + '; the earlier is taken'
+                if clash
+                else 'same category and outline'
+            ),
+        )
 
-    def _box(self, row: Row, values: Dict[str, Any], file: Path,
-             catalogue: Catalogue) -> Optional[Tuple[float, float, float, float]]:
+    def _box(
+        self, row: Row, values: dict[str, Any], file: Path, catalogue: Catalogue
+    ) -> tuple[float, float, float, float] | None:
         fields = self.boxes.fields
         lacking = [name for name in fields if name not in values]
         empty = [name for name in lacking if not row[name]]
@@ -330,7 +447,7 @@ class ViewTable:
             return None
         return box
 
-    def _box_fault(self, box: Tuple[float, ...]) -> Optional[Tuple[int, str]]:
+    def _box_fault(self, box: tuple[float, ...]) -> tuple[int, str] | None:
         """Return the column at fault, by its place in a box, and what is wrong."""
         sides = [box[i + 2] - box[i] for i in range(2)]
         for i, side in enumerate(sides, 2):

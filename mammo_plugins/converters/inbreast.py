@@ -21,25 +21,28 @@ database, Academic Radiology 19(2):236-248, 2012; the readme of "INbreast Releas
 
 Rules are in docs/how_to/datasets/inbreast.md.
 """
+
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from mammo_plugins.structures.categories import INBREAST
 
 from .base import Converter
 from .cells import read_birads, read_density
-from .inbreast_files import (PIXEL_MM, Region, RegionError, mend_dicom,
-                             read_regions)
+from .inbreast_files import PIXEL_MM, Region, RegionError, mend_dicom, read_regions
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
-_EXPECTED = ('the unpacked INbreast release: AllDICOMs/<file id>_<patient>_MG_<L or '
-             'R>_<CC or ML>_ANON.dcm, AllXML/<file id>.xml and INbreast.xls or '
-             'INbreast.csv')
+_EXPECTED = (
+    'the unpacked INbreast release: AllDICOMs/<file id>_<patient>_MG_<L or '
+    'R>_<CC or ML>_ANON.dcm, AllXML/<file id>.xml and INbreast.xls or '
+    'INbreast.csv'
+)
 _IMAGE = re.compile(
-    r'(\d+)_([0-9a-z]+)_MG_([LR])_([A-Z]+)_ANON(?:\.dcm|\.dicom)?', re.IGNORECASE)
+    r'(\d+)_([0-9a-z]+)_MG_([LR])_([A-Z]+)_ANON(?:\.dcm|\.dicom)?', re.IGNORECASE
+)
 _PROJECTIONS = {'CC': 'CC', 'ML': 'MLO', 'MLO': 'MLO'}
 _COLUMNS = dict(
     file='File Name|Filename|File',
@@ -49,7 +52,8 @@ _COLUMNS = dict(
     date='Acquisition date?',
     density='ACR|Density?',
     mass='Mass?',
-    status='Lesion Annotation Status?')
+    status='Lesion Annotation Status?',
+)
 _SHOWN = 5  # items a note names
 
 
@@ -58,6 +62,7 @@ class INbreastConverter(Converter):
 
     ``pathology`` is null throughout: the set has no biopsy result by lesion.
     """
+
     name = 'inbreast'
     categories = INBREAST
     ratios = dict(train=0.6, val=0.2, test=0.2)  # those of DisAsymNet
@@ -76,8 +81,15 @@ class INbreastConverter(Converter):
             elif file_id not in rows:
                 catalogue.skip(file, 'image without a row in the table')
             else:
-                _add_view(catalogue, tally, folder, file, match, rows[file_id],
-                          regions.get(file_id))
+                _add_view(
+                    catalogue,
+                    tally,
+                    folder,
+                    file,
+                    match,
+                    rows[file_id],
+                    regions.get(file_id),
+                )
         for file_id in sorted(rows.keys() - images.keys()):
             catalogue.skip(f'row of {file_id}', 'row without an image')
         for file_id in sorted(regions.keys() - images.keys()):
@@ -97,80 +109,96 @@ class _Tally:
     """What notes are made of."""
 
     def __init__(self) -> None:
-        self.disagreeing: List[str] = []
-        self.undated: List[str] = []
-        self.no_mass: List[str] = []
-        self.drawn_on_normal: List[str] = []
+        self.disagreeing: list[str] = []
+        self.undated: list[str] = []
+        self.no_mass: list[str] = []
+        self.drawn_on_normal: list[str] = []
         self.names: Counter = Counter()
         self.areas_lacking: Counter = Counter()
 
-    def notes(self) -> List[str]:
+    def notes(self) -> list[str]:
         """Return lines for the user."""
         notes = [
             'pathology is null: the set has no biopsy result by lesion; whether '
             'BI-RADS 4 to 6 count as malignant is the choice of who uses birads',
             'the set has no official split; patients are kept together over their '
-            'exams'
+            'exams',
         ]
         for items, text in (
-            (self.disagreeing, 'views whose side or projection differs between file '
-             'name, which is believed, and table'),
-            (self.undated, 'views without an acquisition date; all such of a '
-             'patient are taken for one exam'),
-            (self.no_mass, 'views marked as having a mass in the table without an '
-             'outlined one'),
-            (self.drawn_on_normal, 'views of BI-RADS 1 have regions; abnormal is '
-             'false by BI-RADS')):
+            (
+                self.disagreeing,
+                'views whose side or projection differs between file '
+                'name, which is believed, and table',
+            ),
+            (
+                self.undated,
+                'views without an acquisition date; all such of a '
+                'patient are taken for one exam',
+            ),
+            (
+                self.no_mass,
+                'views marked as having a mass in the table without an outlined one',
+            ),
+            (
+                self.drawn_on_normal,
+                'views of BI-RADS 1 have regions; abnormal is false by BI-RADS',
+            ),
+        ):
             if items:
                 notes.append(f'{len(items)} {text}: {_some(items)}')
         if self.areas_lacking:
-            kinds = ', '.join(f'{n} {kind}' for kind, n in
-                              sorted(self.areas_lacking.items()))
-            notes.append('regions of points without an area, boxed by the whole '
-                         f'pixels they lie in: {kinds}')
+            kinds = ', '.join(
+                f'{n} {kind}' for kind, n in sorted(self.areas_lacking.items())
+            )
+            notes.append(
+                'regions of points without an area, boxed by the whole '
+                f'pixels they lie in: {kinds}'
+            )
         if self.names:
-            names = ', '.join(f'{n} {name!r}' for name, n in
-                              sorted(self.names.items()))
+            names = ', '.join(f'{n} {name!r}' for name, n in sorted(self.names.items()))
             notes.append(f'regions of other names, taken as other: {names}')
         return notes
 
 
-def _some(items: List[str]) -> str:
+def _some(items: list[str]) -> str:
     more = len(items) - _SHOWN
     return ', '.join(items[:_SHOWN]) + (f' and {more} more' if more > 0 else '')
 
 
-def _images(folder: RawFolder,
-            catalogue: Catalogue) -> Dict[str, Tuple[Path, re.Match]]:
+def _images(
+    folder: RawFolder, catalogue: Catalogue
+) -> dict[str, tuple[Path, re.Match]]:
     """Return the image of each file id and what its name says."""
-    images: Dict[str, Tuple[Path, re.Match]] = {}
+    images: dict[str, tuple[Path, re.Match]] = {}
     for file in sorted(folder.files, key=_preference('alldicoms')):
         match = _IMAGE.fullmatch(file.name)
         if match is None:
             if file.suffix.lower() in ('.dcm', '.dicom'):
                 catalogue.skip(file, 'file name that is not of the set')
         elif match[1] in images:
-            catalogue.skip(file, 'another copy of an image',
-                           images[match[1]][0].as_posix())
+            catalogue.skip(
+                file, 'another copy of an image', images[match[1]][0].as_posix()
+            )
         else:
             images[match[1]] = file, match
     if not images:
         raise ConversionError(
             f'{folder.root}: no image named as in INbreast; expected {_EXPECTED}',
-            catalogue)
+            catalogue,
+        )
     return dict(sorted(images.items()))
 
 
-def _region_files(folder: RawFolder) -> Dict[str, Path]:
+def _region_files(folder: RawFolder) -> dict[str, Path]:
     """Return the region file of each file id."""
-    files: Dict[str, Path] = {}
-    for file in sorted(folder.matching(r'(.*/)?\d+\.xml'),
-                       key=_preference('allxml')):
+    files: dict[str, Path] = {}
+    for file in sorted(folder.matching(r'(.*/)?\d+\.xml'), key=_preference('allxml')):
         if 'muscle' not in file.as_posix().lower():
             files.setdefault(file.stem, file)
     if not files:
         raise ConversionError(
-            f'{folder.root}: no AllXML/<file id>.xml; expected {_EXPECTED}')
+            f'{folder.root}: no AllXML/<file id>.xml; expected {_EXPECTED}'
+        )
     return files
 
 
@@ -179,12 +207,11 @@ def _preference(home: str):
     return lambda file: (file.parent.name.lower() != home, len(file.parts), file)
 
 
-def _rows(folder: RawFolder,
-          catalogue: Catalogue) -> Tuple[Dict[str, Row], Set[str]]:
+def _rows(folder: RawFolder, catalogue: Catalogue) -> tuple[dict[str, Row], set[str]]:
     """Return the row of each file id, and the ids whose rows disagree."""
     file, table = _table(folder, catalogue)
-    rows: Dict[str, Row] = {}
-    twisted: Set[str] = set()
+    rows: dict[str, Row] = {}
+    twisted: set[str] = set()
     for row in table:
         number = row.pop('row')
         match = re.fullmatch(r'(\d{4,})(?:\.0+|\.\w+|_.*)?', row['file'])
@@ -201,26 +228,44 @@ def _rows(folder: RawFolder,
 
 
 def _facts(row: Row) -> tuple:
-    return (read_birads(row['birads']), read_density(row['density']),
-            _date(row['date']), row['laterality'].upper(), row['view'].upper())
+    return (
+        read_birads(row['birads']),
+        read_density(row['density']),
+        _date(row['date']),
+        row['laterality'].upper(),
+        row['view'].upper(),
+    )
 
 
-def _table(folder: RawFolder, catalogue: Catalogue) -> Tuple[Path, List[Row]]:
+def _table(folder: RawFolder, catalogue: Catalogue) -> tuple[Path, list[Row]]:
     """Return the table, a spreadsheet before a CSV, which has fewer columns."""
     files = sorted(
         folder.matching(r'(.*/)?inbreast[^/]*\.(xls|xlsx|ods|csv)'),
-        key=lambda f: (f.stem.lower() != 'inbreast', f.suffix.lower() == '.csv',
-                       len(f.parts), f))
+        key=lambda f: (
+            f.stem.lower() != 'inbreast',
+            f.suffix.lower() == '.csv',
+            len(f.parts),
+            f,
+        ),
+    )
     found = folder.first_table(files, _COLUMNS, catalogue)
     if found is None:
         raise ConversionError(
-            f'{folder.root}: no INbreast.xls or INbreast.csv; expected {_EXPECTED}')
+            f'{folder.root}: no INbreast.xls or INbreast.csv; expected {_EXPECTED}'
+        )
     catalogue.notes.append(f'BI-RADS and density are from {found[0]}')
     return found
 
 
-def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path,
-              match: re.Match, row: Row, region_file: Optional[Path]) -> None:
+def _add_view(
+    catalogue: Catalogue,
+    tally: _Tally,
+    folder: RawFolder,
+    file: Path,
+    match: re.Match,
+    row: Row,
+    region_file: Path | None,
+) -> None:
     """Add a view, or count why not."""
     file_id, patient, laterality = match[1], match[2].lower(), match[3].upper()
     words = match[4].upper(), row['view'].upper() or match[4].upper()
@@ -233,13 +278,17 @@ def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path
     try:
         regions = read_regions(folder.root / region_file) if region_file else []
     except RegionError as error:
-        catalogue.skip(file, 'view whose regions cannot be read',
-                       f'{region_file}: {error}')
+        catalogue.skip(
+            file, 'view whose regions cannot be read', f'{region_file}: {error}'
+        )
         return
     if not regions and not normal:
         why = f'{region_file} is empty' if region_file else 'no XML'
-        catalogue.skip(file, 'view without a region that is not said to be normal',
-                       f'{why}, BI-RADS {birads}')
+        catalogue.skip(
+            file,
+            'view without a region that is not said to be normal',
+            f'{why}, BI-RADS {birads}',
+        )
         return
     if any(r.category == 'mass' and not r.has_area for r in regions):
         catalogue.skip(file, 'view with a mass of unknown extent', str(region_file))
@@ -258,17 +307,20 @@ def _add_view(catalogue: Catalogue, tally: _Tally, folder: RawFolder, file: Path
         tally.drawn_on_normal.append(file_id)
     tally.names.update(r.name for r in regions if r.category == 'other')
     tally.areas_lacking.update(r.category for r in regions if not r.has_area)
-    catalogue.views.append(RawView(
-        file,
-        exam_id=f'{patient}_{date or "undated"}',
-        patient_id=patient,
-        laterality=laterality,
-        view=views[0],
-        birads=birads,
-        density=read_density(row['density']),
-        abnormal=None if birads is None else birads != '1',
-        pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
-        lesions=list(_lesions(regions))))
+    catalogue.views.append(
+        RawView(
+            file,
+            exam_id=f'{patient}_{date or "undated"}',
+            patient_id=patient,
+            laterality=laterality,
+            view=views[0],
+            birads=birads,
+            density=read_density(row['density']),
+            abnormal=None if birads is None else birads != '1',
+            pixel_spacing_mm=(PIXEL_MM, PIXEL_MM),
+            lesions=list(_lesions(regions)),
+        )
+    )
 
 
 def _lesions(regions: Iterable[Region]) -> Iterator[RawLesion]:

@@ -1,17 +1,22 @@
 """The two kinds of files of INbreast that are not tables: regions and images."""
+
 import io
 import math
 import plistlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
-                         ExplicitVRLittleEndian, RLELossless, generate_uid)
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    RLELossless,
+    generate_uid,
+)
 
 from mammo_plugins.io import atomic_path
 from mammo_plugins.io.dicom import decode
@@ -25,7 +30,8 @@ _LONGEST_POINT = 200  # characters
 _DEPTHS = (12, 14, 16)
 _NUMBER = r'([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)'
 _POINT = re.compile(
-    rf'[({{\[]?\s*{_NUMBER}\s*[,;]\s*{_NUMBER}\s*[)}}\]]?', re.IGNORECASE)
+    rf'[({{\[]?\s*{_NUMBER}\s*[,;]\s*{_NUMBER}\s*[)}}\]]?', re.IGNORECASE
+)
 # by what a name holds, the first that fits; spelling varies over the files
 _KINDS = (
     (r'muscle', None),
@@ -51,9 +57,10 @@ class Region:
         category (str): The converter's.
         points (list[tuple[float]]): (x, y) in continuous pixels.
     """
+
     name: str
     category: str
-    points: List[Tuple[float, float]]
+    points: list[tuple[float, float]]
 
     @property
     def has_area(self) -> bool:
@@ -65,14 +72,18 @@ class Region:
         return abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) > 0
 
     @property
-    def pixel_box(self) -> Tuple[float, float, float, float]:
+    def pixel_box(self) -> tuple[float, float, float, float]:
         """tuple[float]: (x1, y1, x2, y2) of the whole pixels the points lie in."""
         xs, ys = zip(*self.points)
-        return (math.floor(min(xs)), math.floor(min(ys)),
-                math.floor(max(xs)) + 1, math.floor(max(ys)) + 1)
+        return (
+            math.floor(min(xs)),
+            math.floor(min(ys)),
+            math.floor(max(xs)) + 1,
+            math.floor(max(ys)) + 1,
+        )
 
 
-def find_category(name: str) -> Optional[str]:
+def find_category(name: str) -> str | None:
     """Return the category of a region's name, ``None`` for anatomy."""
     for pattern, category in _KINDS:
         if re.search(pattern, name, re.IGNORECASE):
@@ -80,7 +91,7 @@ def find_category(name: str) -> Optional[str]:
     return 'other'
 
 
-def read_regions(path: Path) -> List[Region]:
+def read_regions(path: Path) -> list[Region]:
     """Read the regions of a view, without the pectoral muscle.
 
     Args:
@@ -128,7 +139,7 @@ def _check_count(what: str, found: int, stated: Any) -> None:
         raise RegionError(f'{found} of {stated} {what}')
 
 
-def _region(roi: Any) -> Optional[Region]:
+def _region(roi: Any) -> Region | None:
     if not isinstance(roi, dict) or not isinstance(roi.get('Point_px'), list):
         raise RegionError("a region without 'Point_px'")
     name = ' '.join(str(roi.get('Name', '')).split())

@@ -1,14 +1,14 @@
 """What a conversion has done, so that it can be gone on with."""
+
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any
 
 from mammo_plugins.io import JsonLines, ReadingLimits
 from mammo_plugins.version import __version__
 
 from .records import RawView
-
 
 _FORMAT = 3  # goes up when results of an earlier journal are no longer right
 
@@ -35,12 +35,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._lines = JsonLines(path)
-        self.done: Dict[str, Any] = {}
+        self.done: dict[str, Any] = {}
         for entry in self._lines:
             if entry.keys() == {'key', 'result'}:
                 self.done[entry['key']] = entry['result']
 
-    def get(self, key: str) -> Optional[Any]:
+    def get(self, key: str) -> Any | None:
         """Return what was noted, or ``None``."""
         return self.done.get(key)
 

@@ -18,12 +18,12 @@ Congress Series 1069:375-378 (1994), and the README of the mini-MIAS database.
 
 Rules are in docs/how_to/datasets/mini_mias.md.
 """
+
 import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
 
 from mammo_plugins.io import MammogramError, read_header
 from mammo_plugins.structures.categories import MINI_MIAS
@@ -32,8 +32,10 @@ from .base import Converter
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
 
-_EXPECTED = ('the unpacked mini-MIAS database: a list such as Info.txt with lines as '
-             "'mdb001 G CIRC B 535 425 197', and mdb001.pgm to mdb322.pgm")
+_EXPECTED = (
+    'the unpacked mini-MIAS database: a list such as Info.txt with lines as '
+    "'mdb001 G CIRC B 535 425 197', and mdb001.pgm to mdb322.pgm"
+)
 _SIZE = 1024  # pixels a side; films are centred in it and padded
 _PIXEL_MM = 0.2
 _CORNERS = 64  # of the polygon that stands for a circle; its area is 0.16% less
@@ -41,8 +43,11 @@ _CORNERS = 64  # of the polygon that stands for a circle; its area is 0.16% less
 _PICTURES = ('.pgm', '.png', '.tif', '.tiff', '.bmp', '.jpg', '.jpeg')
 _IMAGE = re.compile(r'mdb(\d{3})', re.IGNORECASE)
 # a byte order mark, and the number of a row, may come first
-_LINE = re.compile(r'[^a-z0-9]*(?:\d+[\s,;]+)?mdb(\d{3})(?:\.\w+)?[\s,;]+([a-z])[\s,;]+'
-                   r'([a-z]+)\b(.*)', re.IGNORECASE)
+_LINE = re.compile(
+    r'[^a-z0-9]*(?:\d+[\s,;]+)?mdb(\d{3})(?:\.\w+)?[\s,;]+([a-z])[\s,;]+'
+    r'([a-z]+)\b(.*)',
+    re.IGNORECASE,
+)
 _QUOTES = str.maketrans('', '', '"\'')
 _NUMBER = re.compile(r'\d+(?:\.\d+)?')
 _LARGEST_LIST = 2**20  # bytes; the README with its list has some 10 KB
@@ -62,20 +67,22 @@ _SEVERITIES = {'B': 'benign', 'M': 'malignant'}
 @dataclass(frozen=True)
 class _Abnormality:
     kind: str  # a key of _CLASSES
-    severity: Optional[str]
-    circle: Optional[Tuple[float, float, float]]  # x, y from the bottom, radius
+    severity: str | None
+    circle: tuple[float, float, float] | None  # x, y from the bottom, radius
 
 
 @dataclass
 class _Film:
     """What the lines of a film say together."""
-    tissue: Optional[str] = None
+
+    tissue: str | None = None
     normal: bool = False
-    abnormalities: List[_Abnormality] = field(default_factory=list)
+    abnormalities: list[_Abnormality] = field(default_factory=list)
 
 
 class MiniMIASConverter(Converter):
     """Reads mini-MIAS; see the module for its format."""
+
     name = 'mini-MIAS'
     categories = MINI_MIAS
 
@@ -100,18 +107,22 @@ class MiniMIASConverter(Converter):
         facts = read_header(raw / view.file).header
         if (facts['rows'], facts['columns']) != (_SIZE, _SIZE):
             raise MammogramError(
-                raw / view.file, f'{facts["rows"]} x {facts["columns"]} pixels, but a '
+                raw / view.file,
+                f'{facts["rows"]} x {facts["columns"]} pixels, but a '
                 f'film of the set has {_SIZE} x {_SIZE}: a resized copy, for which '
-                'neither the circles nor 0.2 mm pixels hold; get the set as released')
+                'neither the circles nor 0.2 mm pixels hold; get the set as released',
+            )
         return super().prepare(raw, view, out)
 
 
-def _images(folder: RawFolder, found: Catalogue) -> Dict[str, Path]:
+def _images(folder: RawFolder, found: Catalogue) -> dict[str, Path]:
     """Return the picture of each film by its number, '001' and so on."""
-    images: Dict[str, Path] = {}
+    images: dict[str, Path] = {}
     pictures = [file for file in folder.files if file.suffix.lower() in _PICTURES]
-    for file in sorted(pictures, key=lambda file: (
-            _PICTURES.index(file.suffix.lower()), len(file.parts), file)):
+    for file in sorted(
+        pictures,
+        key=lambda file: (_PICTURES.index(file.suffix.lower()), len(file.parts), file),
+    ):
         match = _IMAGE.fullmatch(file.stem)
         if match is None:
             found.skip(file, 'picture whose name is not of the set')
@@ -121,16 +132,16 @@ def _images(folder: RawFolder, found: Catalogue) -> Dict[str, Path]:
             images[match[1]] = file
     if not images:
         raise ConversionError(
-            f'{folder.root}: no film named as in mini-MIAS; expected {_EXPECTED}',
-            found)
+            f'{folder.root}: no film named as in mini-MIAS; expected {_EXPECTED}', found
+        )
     return dict(sorted(images.items()))
 
 
-def _films(folder: RawFolder, found: Catalogue) -> Dict[str, _Film]:
+def _films(folder: RawFolder, found: Catalogue) -> dict[str, _Film]:
     """Return what is known of each film, by its number."""
     file, lines = _list(folder, found)
-    films: Dict[str, _Film] = {}
-    seen: Dict[Tuple[str, ...], int] = {}
+    films: dict[str, _Film] = {}
+    seen: dict[tuple[str, ...], int] = {}
     for number, (reference, tissue, kind, rest) in lines:
         item = f'{file}, line {number}'
         words = [word for word in re.split(r'[\s,;]+', rest.upper()) if word]
@@ -146,17 +157,18 @@ def _films(folder: RawFolder, found: Catalogue) -> Dict[str, _Film]:
         elif kind.upper() not in _CLASSES:
             found.skip(item, 'class of abnormality that is not known', kind)
         else:
-            film.abnormalities.append(
-                _abnormality(kind.upper(), words, item, found))
+            film.abnormalities.append(_abnormality(kind.upper(), words, item, found))
     for reference, film in films.items():
         if film.normal and film.abnormalities:
-            found.skip(f'mdb{reference}', 'line that calls a film with abnormalities '
-                       'normal')
+            found.skip(
+                f'mdb{reference}', 'line that calls a film with abnormalities normal'
+            )
     return films
 
 
-def _list(folder: RawFolder, found: Catalogue) -> Tuple[
-        Path, List[Tuple[int, Tuple[str, str, str, str]]]]:
+def _list(
+    folder: RawFolder, found: Catalogue
+) -> tuple[Path, list[tuple[int, tuple[str, str, str, str]]]]:
     """Return the file with most lines of films, and these lines by their number.
 
     It is told by what it holds: mirrors rename it, and the README has it too.
@@ -169,20 +181,31 @@ def _list(folder: RawFolder, found: Catalogue) -> Tuple[
         # the list is plain ASCII, whatever the encoding it was saved in
         text = path.read_bytes().replace(b'\0', b'').decode('latin-1')
         text = text.translate(_QUOTES)
-        lines = [(number, match.groups()) for number, match in enumerate(
-            map(_LINE.match, text.splitlines()), 1) if match]
+        lines = [
+            (number, match.groups())
+            for number, match in enumerate(map(_LINE.match, text.splitlines()), 1)
+            if match
+        ]
         if lines:
             lists.append((file, lines))
     if not lists:
         raise ConversionError(
-            f'{folder.root}: no file with the list of films; expected {_EXPECTED}')
+            f'{folder.root}: no file with the list of films; expected {_EXPECTED}'
+        )
     lists.sort(key=lambda item: (-len(item[1]), len(item[0].parts), item[0]))
-    told = {frozenset(tuple(' '.join(group.upper().split()) for group in line)
-                      for _, line in lines) for _, lines in lists}
+    told = {
+        frozenset(
+            tuple(' '.join(group.upper().split()) for group in line)
+            for _, line in lines
+        )
+        for _, lines in lists
+    }
     if len(told) > 1:
         shown = ', '.join(f'{file} ({len(lines)} lines)' for file, lines in lists)
-        found.notes.append(f'{len(lists)} files list films, and differ; {lists[0][0]}, '
-                           f'the longest, is used: {shown}')
+        found.notes.append(
+            f'{len(lists)} files list films, and differ; {lists[0][0]}, '
+            f'the longest, is used: {shown}'
+        )
     return lists[0]
 
 
@@ -190,14 +213,18 @@ def _add_tissue(film: _Film, tissue: str, item: str, found: Catalogue) -> None:
     if tissue not in _TISSUES:
         found.skip(f'tissue in {item}', 'background tissue that is not known', tissue)
     elif film.tissue not in (None, tissue):
-        found.skip(f'tissue in {item}', 'background tissue that differs from an '
-                   "earlier line's", tissue)
+        found.skip(
+            f'tissue in {item}',
+            "background tissue that differs from an earlier line's",
+            tissue,
+        )
     else:
         film.tissue = tissue
 
 
-def _abnormality(kind: str, words: List[str], item: str,
-                 found: Catalogue) -> _Abnormality:
+def _abnormality(
+    kind: str, words: list[str], item: str, found: Catalogue
+) -> _Abnormality:
     severity = words.pop(0) if words[:1] and words[0] in _SEVERITIES else None
     if severity is None:
         found.skip(f'severity in {item}', 'abnormality without a severity B or M')
@@ -215,7 +242,9 @@ def _view(number: str, file: Path, film: _Film) -> RawView:
     severities = {abnormality.severity for abnormality in film.abnormalities}
     pair = f'mdb{odd:03d}-{odd + 1:03d}'
     return RawView(
-        file, pair, pair,
+        file,
+        pair,
+        pair,
         laterality='R' if int(number) % 2 else 'L',
         view='MLO',
         modality='SFM',
@@ -223,15 +252,22 @@ def _view(number: str, file: Path, film: _Film) -> RawView:
         pathology=next((_SEVERITIES[s] for s in 'MB' if s in severities), None),
         pixel_spacing_mm=(_PIXEL_MM, _PIXEL_MM),
         lesions=[
-            RawLesion(_CLASSES[a.kind][0], polygons=[circle_polygon(*a.circle)],
-                      pathology=_SEVERITIES.get(a.severity))
-            for a in film.abnormalities if a.circle is not None],
+            RawLesion(
+                _CLASSES[a.kind][0],
+                polygons=[circle_polygon(*a.circle)],
+                pathology=_SEVERITIES.get(a.severity),
+            )
+            for a in film.abnormalities
+            if a.circle is not None
+        ],
         extra=dict(
             background_tissue=_TISSUES.get(film.tissue),
-            finding_kinds=sorted({_CLASSES[a.kind][1] for a in film.abnormalities})))
+            finding_kinds=sorted({_CLASSES[a.kind][1] for a in film.abnormalities}),
+        ),
+    )
 
 
-def circle_polygon(x: float, y: float, radius: float) -> List[Tuple[float, float]]:
+def circle_polygon(x: float, y: float, radius: float) -> list[tuple[float, float]]:
     """Return a circle of ``Info.txt`` as a polygon in pixels of the image file.
 
     Args:
@@ -243,29 +279,39 @@ def circle_polygon(x: float, y: float, radius: float) -> List[Tuple[float, float
         touch the circle's bounding box.
     """
     angles = (2 * math.pi * i / _CORNERS for i in range(_CORNERS))
-    return [(x + radius * math.cos(a), _SIZE - y + radius * math.sin(a))
-            for a in angles]
+    return [
+        (x + radius * math.cos(a), _SIZE - y + radius * math.sin(a)) for a in angles
+    ]
 
 
-def _notes(views: List[RawView]) -> List[str]:
+def _notes(views: list[RawView]) -> list[str]:
     kinds = Counter(kind for view in views for kind in view.extra['finding_kinds'])
     tissues = Counter(str(view.extra['background_tissue']) for view in views)
     circles = sum(len(view.lesions) for view in views)
     unmarked = [view.file.stem for view in views if view.abnormal and not view.lesions]
-    cut = [view.file.stem for view in views for lesion in view.lesions
-           if not all(0 <= v <= _SIZE for xy in lesion.polygons[0] for v in xy)]
+    cut = [
+        view.file.stem
+        for view in views
+        for lesion in view.lesions
+        if not all(0 <= v <= _SIZE for xy in lesion.polygons[0] for v in xy)
+    ]
     notes = [
         f'{circles} circles on {sum(bool(v.lesions) for v in views)} films. A circle '
         'encloses an abnormality (of calcifications, a cluster) and is no outline.',
         'Films by kind of abnormality: '
         f'{", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())) or "none"}.',
         'Films by background tissue, which is no BI-RADS density: '
-        f'{", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items()))}.']
+        f'{", ".join(f"{tissue} {n}" for tissue, n in sorted(tissues.items()))}.',
+    ]
     if cut:
-        notes.append(f'{len(cut)} circles reach out of their film, and are cut at its '
-                     f'edge: {", ".join(cut)}.')
+        notes.append(
+            f'{len(cut)} circles reach out of their film, and are cut at its '
+            f'edge: {", ".join(cut)}.'
+        )
     if unmarked:
-        notes.append(f'{len(unmarked)} abnormal films have no circle: '
-                     f'{", ".join(unmarked)}. Leave them out where a film without a '
-                     'lesion is to be a normal one.')
+        notes.append(
+            f'{len(unmarked)} abnormal films have no circle: '
+            f'{", ".join(unmarked)}. Leave them out where a film without a '
+            'lesion is to be a normal one.'
+        )
     return notes

@@ -1,7 +1,8 @@
 """Numbers in the cells of a table, with one rule for all that one writer wrote."""
+
 import math
 import re
-from typing import Dict, Iterable, Optional, Set, Tuple
+from collections.abc import Iterable
 
 _UNIT = re.compile(r'\s*(px|pix|pixels?)\.?$', re.IGNORECASE)
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[ '\u2019]\d{3})+(?!\d)")
@@ -27,8 +28,8 @@ class NumberReader:
     """
 
     def __init__(self, cells: Iterable[str]) -> None:
-        self._decimal: Set[str] = set()
-        self._thousands: Set[str] = set()
+        self._decimal: set[str] = set()
+        self._thousands: set[str] = set()
         pointed = grouped = 0  # numbers with a point, those that are such as 1.060
         for cell in cells:
             text, roles = _analyse(cell)
@@ -55,7 +56,8 @@ class NumberReader:
                 raise ValueError(
                     f'{text.replace(sign, "")} or {text.replace(sign, ".")}: no other '
                     f'number tells whether {sign!r} parts thousands here or is the '
-                    'decimal sign')
+                    'decimal sign'
+                )
             text = text.replace(sign, '' if role == THOUSANDS else '.')
         value = float(text)
         if not math.isfinite(value):  # such as 1e999
@@ -70,11 +72,14 @@ class NumberReader:
             return DECIMAL
         if not decimal and (thousands or other):
             return THOUSANDS
-        return DECIMAL if sign == '.' and not (
-            thousands or other or self._all_grouped) else ''
+        return (
+            DECIMAL
+            if sign == '.' and not (thousands or other or self._all_grouped)
+            else ''
+        )
 
 
-def _analyse(cell: str) -> Tuple[Optional[str], Dict[str, str]]:
+def _analyse(cell: str) -> tuple[str | None, dict[str, str]]:
     """Return a number without blanks, apostrophes and unit, and what its signs do.
 
     A sign that may do either has the role ''; thousands come first, to be taken out

@@ -1,15 +1,21 @@
 """Outlines of lesions, from the forms of the raw data sets to COCO's."""
+
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
 import pycocotools.mask as coco_mask
 
 from mammo_plugins.io import MammogramError, read_mammogram
-from mammo_plugins.structures import (mask_to_segmentation, same_outline,
-                                      segmentation_extent, segmentation_fault)
+from mammo_plugins.structures import (
+    mask_to_segmentation,
+    same_outline,
+    segmentation_extent,
+    segmentation_fault,
+)
 
 from .records import RawLesion
 
@@ -19,8 +25,8 @@ LEAST_INSIDE = 0.5  # share of its area that an outline must have in the image
 SHAPE_TOLERANCE = 0.01
 _ROUNDING = 1e-6  # of the area
 
-Outline = Dict[str, Any]
-Polygon = Sequence[Tuple[float, float]]
+Outline = dict[str, Any]
+Polygon = Sequence[tuple[float, float]]
 ReadMask = Callable[[Path, int, int], np.ndarray]
 _INVERTED = 0.8  # of an image: no lesion is that large
 
@@ -44,8 +50,10 @@ def read_mask(path: Path, height: int, width: int) -> np.ndarray:
     rows, columns = pixels.shape
     if not same_shape(rows / columns, height / width):
         raise MammogramError(
-            path, f'{columns} x {rows} pixels (w x h), of other proportions than its '
-            f'image of {width} x {height}: a mask covers the whole image')
+            path,
+            f'{columns} x {rows} pixels (w x h), of other proportions than its '
+            f'image of {width} x {height}: a mask covers the whole image',
+        )
     mask = (pixels > (pixels.min() + pixels.max()) / 2).astype(np.uint8)
     if mask.shape != (height, width):
         mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -57,9 +65,9 @@ def same_shape(one: float, other: float) -> bool:
     return abs(math.log(one / other)) <= SHAPE_TOLERANCE
 
 
-def resolve_outline(lesion: RawLesion, raw: Path, height: int, width: int,
-                    read: ReadMask = read_mask
-                    ) -> Tuple[Optional[Outline], List[str]]:
+def resolve_outline(
+    lesion: RawLesion, raw: Path, height: int, width: int, read: ReadMask = read_mask
+) -> tuple[Outline | None, list[str]]:
     """Make COCO's ``bbox``, ``area`` and ``segmentation`` of a lesion.
 
     What reaches outside the image is cut off; an outline of which less than half
@@ -91,7 +99,7 @@ def resolve_outline(lesion: RawLesion, raw: Path, height: int, width: int,
     return outline, remarks + more
 
 
-def drop_repeated(annotations: List[Outline]) -> Tuple[List[Outline], List[str]]:
+def drop_repeated(annotations: list[Outline]) -> tuple[list[Outline], list[str]]:
     """Leave out the annotations of a view whose category and outline another one has.
 
     A mask and the box around it are one lesion, with the mask; what only the later
@@ -104,32 +112,51 @@ def drop_repeated(annotations: List[Outline]) -> Tuple[List[Outline], List[str]]
     Returns:
         tuple: Those that stay, the first of each, and what is to be counted.
     """
-    kept: List[Outline] = []
+    kept: list[Outline] = []
     remarks = []
     for annotation in annotations:
-        i, first = next(((i, other) for i, other in enumerate(kept)
-                         if other['category'] == annotation['category']
-                         and same_outline(other, annotation)), (None, None))
+        i, first = next(
+            (
+                (i, other)
+                for i, other in enumerate(kept)
+                if other['category'] == annotation['category']
+                and same_outline(other, annotation)
+            ),
+            (None, None),
+        )
         if first is None:
             kept.append(annotation)
             continue
-        facts = {name: (first[name], annotation[name])
-                 for name in ('birads', 'pathology', 'lesion_id')}
-        clash = [f'{name} {old} and {new}' for name, (old, new) in facts.items()
-                 if None not in (old, new) and old != new]
-        better = annotation if annotation['segmentation'] and (
-            not first['segmentation']) else first
-        kept[i] = dict(better, **{
-            name: new if old is None else old for name, (old, new) in facts.items()})
+        facts = {
+            name: (first[name], annotation[name])
+            for name in ('birads', 'pathology', 'lesion_id')
+        }
+        clash = [
+            f'{name} {old} and {new}'
+            for name, (old, new) in facts.items()
+            if None not in (old, new) and old != new
+        ]
+        better = (
+            annotation
+            if annotation['segmentation'] and (not first['segmentation'])
+            else first
+        )
+        kept[i] = dict(
+            better,
+            **{name: new if old is None else old for name, (old, new) in facts.items()},
+        )
         remarks.append(
             f'lesion given twice that contradicts itself: {", ".join(clash)}; the '
-            'first is taken' if clash else
-            f'lesion given twice: {annotation["category"]}')
+            'first is taken'
+            if clash
+            else f'lesion given twice: {annotation["category"]}'
+        )
     return kept, remarks
 
 
-def _of_mask(file: Path, raw: Path, height: int, width: int,
-             read: ReadMask) -> Tuple[Optional[Outline], str]:
+def _of_mask(
+    file: Path, raw: Path, height: int, width: int, read: ReadMask
+) -> tuple[Outline | None, str]:
     try:
         mask = read(raw / file, height, width)
     except MammogramError as error:
@@ -141,12 +168,16 @@ def _of_mask(file: Path, raw: Path, height: int, width: int,
         return None, f'mask of nearly the whole image: {file}: {share:.0%}; inverted?'
     code = mask_to_segmentation(mask)
     outline = _outline(coco_mask.toBbox(code), coco_mask.area(code), code)
-    return outline, (f'mask that covers more than half of its image: {file}: '
-                     f'{share:.0%}; inverted?' if share > 0.5 else '')
+    return outline, (
+        f'mask that covers more than half of its image: {file}: {share:.0%}; inverted?'
+        if share > 0.5
+        else ''
+    )
 
 
-def _of_box(box: Sequence[float], height: int,
-            width: int) -> Tuple[Optional[Outline], List[str]]:
+def _of_box(
+    box: Sequence[float], height: int, width: int
+) -> tuple[Outline | None, list[str]]:
     if not np.isfinite(box).all():
         return None, [f'box that is not of finite numbers: {_shown(box)}']
     if box[2] < box[0] or box[3] < box[1]:
@@ -155,8 +186,13 @@ def _of_box(box: Sequence[float], height: int,
     inside = (x2 - x1) * (y2 - y1)
     if 0 < min(box[2] - box[0], box[3] - box[1]) < 1:
         return None, [f'box of less than a pixel: {_shown(box)}']
-    remark = _cut(inside, (box[2] - box[0]) * (box[3] - box[1]),
-                  f'box {_shown(box)}', height, width)
+    remark = _cut(
+        inside,
+        (box[2] - box[0]) * (box[3] - box[1]),
+        f'box {_shown(box)}',
+        height,
+        width,
+    )
     if remark and not remark.startswith(CUT):
         return None, [remark]
     return _outline((x1, y1, x2 - x1, y2 - y1), inside, []), [remark] if remark else []
@@ -172,10 +208,17 @@ def _cut(inside: float, whole: float, what: str, height: int, width: int) -> str
     share = inside / whole
     if share > 1 - _ROUNDING:
         return ''
-    reason = (CUT if share >= LEAST_INSIDE else 'outline mostly outside its image'
-              if inside > 0 else 'outline outside its image')
-    return (f'{reason}: {what}: {share:.0%} of its area in {width} x {height} pixels '
-            '(w x h)')
+    reason = (
+        CUT
+        if share >= LEAST_INSIDE
+        else 'outline mostly outside its image'
+        if inside > 0
+        else 'outline outside its image'
+    )
+    return (
+        f'{reason}: {what}: {share:.0%} of its area in {width} x {height} pixels '
+        '(w x h)'
+    )
 
 
 def _shown(values: Sequence[float]) -> str:
@@ -186,17 +229,26 @@ def _clip(points: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.clip(points, 0, (width, height))
 
 
-def _of_polygons(polygons: Sequence[Polygon], height: int,
-                 width: int) -> Tuple[Optional[Outline], List[str]]:
+def _of_polygons(
+    polygons: Sequence[Polygon], height: int, width: int
+) -> tuple[Outline | None, list[str]]:
     parts = [np.array(polygon, float) for polygon in polygons if len(polygon) >= 3]
     if not all(np.isfinite(part).all() for part in parts):
         return None, ['outline that is not of finite numbers']
-    within = [part for part in (_crop(part, height, width) for part in parts)
-              if len(part) >= 3 and np.ptp(part, axis=0).min() > 0]
+    within = [
+        part
+        for part in (_crop(part, height, width) for part in parts)
+        if len(part) >= 3 and np.ptp(part, axis=0).min() > 0
+    ]
     everything = np.concatenate([*parts, np.zeros((0, 2))])
-    what = 'no three points' if not len(everything) else (
-        f'x {everything[:, 0].min():g} to {everything[:, 0].max():g}, '
-        f'y {everything[:, 1].min():g} to {everything[:, 1].max():g}')
+    what = (
+        'no three points'
+        if not len(everything)
+        else (
+            f'x {everything[:, 0].min():g} to {everything[:, 0].max():g}, '
+            f'y {everything[:, 1].min():g} to {everything[:, 1].max():g}'
+        )
+    )
     remark = _cut(sum(map(_area, within)), sum(map(_area, parts)), what, height, width)
     if remark and not remark.startswith(CUT):
         return None, [remark]
@@ -207,7 +259,9 @@ def _of_polygons(polygons: Sequence[Polygon], height: int,
     box = (*low, *(high - low))
     if segmentation_fault(outlines, height, width):  # between the centres of pixels
         return _outline(box, sum(map(_area, within)), []), [
-            *remarks, f'outline too small for a mask, of which the box stays: {what}']
+            *remarks,
+            f'outline too small for a mask, of which the box stays: {what}',
+        ]
     _, pixels = segmentation_extent(outlines, height, width)
     return _outline(box, pixels, outlines), remarks
 
@@ -240,5 +294,8 @@ def _crop(points: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _outline(bbox, area: float, segmentation: Any) -> Outline:
-    return dict(bbox=[float(value) for value in bbox], area=float(area),
-                segmentation=segmentation)
+    return dict(
+        bbox=[float(value) for value in bbox],
+        area=float(area),
+        segmentation=segmentation,
+    )

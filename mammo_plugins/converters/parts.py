@@ -1,9 +1,13 @@
 """Which exam goes to which part."""
-from dataclasses import dataclass, field
-from typing import Dict, List, Tuple
 
-from mammo_plugins.structures import (empty_parts, filling_ratios, kfold_patients,
-                                      split_patients)
+from dataclasses import dataclass, field
+
+from mammo_plugins.structures import (
+    empty_parts,
+    filling_ratios,
+    kfold_patients,
+    split_patients,
+)
 
 from .records import Catalogue, ConversionError, RawView
 
@@ -24,19 +28,22 @@ class Split:
         val_folds (int): Of these, how many validate, for 'kfold': the ones after the
             fold that is held out. Defaults to 0.
     """
+
     kind: str = 'ratio'
-    ratios: Dict[str, float] = field(
-        default_factory=lambda: dict(train=0.8, val=0.1, test=0.1))
+    ratios: dict[str, float] = field(
+        default_factory=lambda: dict(train=0.8, val=0.1, test=0.1)
+    )
     val_share: float = 0.1
     folds: int = 5
     seed: int = 0
     val_folds: int = 0
 
 
-def stratum(views: List[RawView]) -> str:
+def stratum(views: list[RawView]) -> str:
     """Return what of a patient each part shall have its share of."""
     facts = [view.pathology for view in views] + [
-        lesion.pathology for view in views for lesion in view.lesions]
+        lesion.pathology for view in views for lesion in view.lesions
+    ]
     if 'malignant' in facts:
         return 'malignant'
     if any(view.abnormal or view.lesions for view in views):
@@ -44,7 +51,7 @@ def stratum(views: List[RawView]) -> str:
     return 'normal'
 
 
-def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]:
+def assign_parts(catalogue: Catalogue, split: Split) -> dict[str, list[RawView]]:
     """Deal views to annotation files, a patient never to two parts.
 
     Where the official split has a patient in both training and test (in
@@ -76,8 +83,12 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
         shares = filling_ratios(split.ratios, len(set(names))) if empty else {}
         if shares:
             catalogue.notes.append(
-                '--ratios ' + ' '.join(f'{shares.get(part, 0):g}' for part in (
-                    'train', 'val', 'test')) + ' fills each part that is wanted')
+                '--ratios '
+                + ' '.join(
+                    f'{shares.get(part, 0):g}' for part in ('train', 'val', 'test')
+                )
+                + ' fills each part that is wanted'
+            )
         return _deal(views, members)
     try:
         folds = kfold_patients(names, split.folds, split.seed, strata)
@@ -85,24 +96,28 @@ def assign_parts(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]
         raise ConversionError(str(error)) from None
     members = {}
     for k, (train, test) in enumerate(folds):
-        val = {name for i in range(1, split.val_folds + 1)
-               for name in folds[(k + i) % len(folds)][1]}
+        val = {
+            name
+            for i in range(1, split.val_folds + 1)
+            for name in folds[(k + i) % len(folds)][1]
+        }
         members[f'fold_{k + 1}/train'] = [name for name in train if name not in val]
         members[f'fold_{k + 1}/val'] = sorted(val)
         members[f'fold_{k + 1}/test'] = test
     return _deal(views, members)
 
 
-def _strata(views: List[RawView]) -> Tuple[List[str], List[str]]:
+def _strata(views: list[RawView]) -> tuple[list[str], list[str]]:
     """Return the patients, in order, and the stratum of each."""
-    patients: Dict[str, List[RawView]] = {}
+    patients: dict[str, list[RawView]] = {}
     for view in views:
         patients.setdefault(view.patient_id, []).append(view)
     return list(patients), [stratum(group) for group in patients.values()]
 
 
-def _deal(views: List[RawView],
-          members: Dict[str, List[str]]) -> Dict[str, List[RawView]]:
+def _deal(
+    views: list[RawView], members: dict[str, list[str]]
+) -> dict[str, list[RawView]]:
     parts = {}
     for part, chosen in members.items():
         chosen = set(chosen)
@@ -112,32 +127,40 @@ def _deal(views: List[RawView],
     return parts
 
 
-def _official(catalogue: Catalogue, split: Split) -> Dict[str, List[RawView]]:
+def _official(catalogue: Catalogue, split: Split) -> dict[str, list[RawView]]:
     lacking = [view for view in catalogue.views if view.part is None]
     if lacking:
         raise ConversionError(
             f'{lacking[0].file} and {len(lacking) - 1} more have no part in the '
-            'official split; use --split ratio')
-    owner: Dict[str, str] = {}
+            'official split; use --split ratio'
+        )
+    owner: dict[str, str] = {}
     for part in ('train', 'val', 'test'):  # the last one that names a patient
-        owner.update((view.patient_id, part) for view in catalogue.views
-                     if view.part == part)
-    parts: Dict[str, List[RawView]] = dict(train=[], val=[], test=[])
+        owner.update(
+            (view.patient_id, part) for view in catalogue.views if view.part == part
+        )
+    parts: dict[str, list[RawView]] = dict(train=[], val=[], test=[])
     for view in catalogue.views:
         if view.part == owner[view.patient_id]:
             parts[view.part].append(view)
         else:
             catalogue.skip(
-                view.file, f'official {view.part} view of a patient of the '
-                f'{owner[view.patient_id]} part')
+                view.file,
+                f'official {view.part} view of a patient of the '
+                f'{owner[view.patient_id]} part',
+            )
     if not parts['val'] and split.val_share and parts['train']:
         shares = dict(train=1 - split.val_share, val=split.val_share)
         names, strata = _strata(parts['train'])
         members = split_patients(names, shares, split.seed, strata)
-        catalogue.notes += [f'--val-share: {said}'
-                            for said in empty_parts(shares, members)]
+        catalogue.notes += [
+            f'--val-share: {said}' for said in empty_parts(shares, members)
+        ]
         parts.update(_deal(parts['train'], members))
     catalogue.notes += [
         f'part {part} is empty: the official split has no view of it here; --split '
-        'ratio makes one' for part in ('train', 'test') if not parts[part]]
+        'ratio makes one'
+        for part in ('train', 'test')
+        if not parts[part]
+    ]
     return {part: views for part, views in parts.items() if views}

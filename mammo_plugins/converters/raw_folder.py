@@ -1,11 +1,12 @@
 """Finding files and reading tables of a raw data set."""
+
 import csv
 import io
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import (Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple,
-                    Union)
+from typing import NamedTuple
 
 from mammo_plugins.io import IrregularFileError, open_regular, walk_folder
 from mammo_plugins.structures.fields import shown
@@ -13,7 +14,7 @@ from mammo_plugins.structures.fields import shown
 from .records import Catalogue, ConversionError
 from .spreadsheets import is_sheet, read_sheet
 
-Row = Dict[str, str]
+Row = dict[str, str]
 
 _SHOWN, _NAMES = 20, 3  # columns that an error names, and names of each wanted one
 _MOST_COLUMNS = 2**14  # as a spreadsheet has
@@ -33,15 +34,16 @@ class RawFolder:
         ConversionError: If there is no such folder.
     """
 
-    def __init__(self, root: Union[str, Path], expected: str) -> None:
+    def __init__(self, root: str | Path, expected: str) -> None:
         self.root = Path(root)
         self.expected = expected
         if not self.root.is_dir():
             raise ConversionError(f'{root}: no such folder; expected {expected}')
         walked = walk_folder(self.root)
-        self.files: List[Path] = [self._relative(file) for file in walked.files]
-        self._left_out = [(self._relative(path), reason)
-                          for path, reason in walked.left_out]
+        self.files: list[Path] = [self._relative(file) for file in walked.files]
+        self._left_out = [
+            (self._relative(path), reason) for path, reason in walked.left_out
+        ]
 
     def _relative(self, path: Path) -> Path:
         return path.relative_to(self.root)
@@ -53,7 +55,7 @@ class RawFolder:
             catalogue.skip(path, reason)
         return catalogue
 
-    def matching(self, pattern: str) -> List[Path]:
+    def matching(self, pattern: str) -> list[Path]:
         """Return the files whose whole relative path matches, case ignored.
 
         Args:
@@ -63,10 +65,9 @@ class RawFolder:
             list[Path]: Relative to the root, sorted.
         """
         compiled = re.compile(pattern, re.IGNORECASE)
-        return [file for file in self.files
-                if compiled.fullmatch(file.as_posix())]
+        return [file for file in self.files if compiled.fullmatch(file.as_posix())]
 
-    def one(self, pattern: str, what: str, required: bool = True) -> Optional[Path]:
+    def one(self, pattern: str, what: str, required: bool = True) -> Path | None:
         """Return the one file that matches.
 
         Args:
@@ -85,14 +86,16 @@ class RawFolder:
         problem = 'no' if not found else f'{len(found)} files that look like the'
         shown = f' ({", ".join(map(str, found[:3]))})' if found else ''
         raise ConversionError(
-            f'{self.root}: {problem} {what}{shown}; expected {self.expected}')
+            f'{self.root}: {problem} {what}{shown}; expected {self.expected}'
+        )
 
-    def table(self, file: Path, columns: Dict[str, str]) -> List[Row]:
+    def table(self, file: Path, columns: dict[str, str]) -> list[Row]:
         """Read a table of the folder; see :func:`read_table`."""
         return read_table(self.root / file, columns)
 
-    def first_table(self, files: Iterable[Path], columns: Dict[str, str],
-                    catalogue: Catalogue) -> Optional[Tuple[Path, List[Row]]]:
+    def first_table(
+        self, files: Iterable[Path], columns: dict[str, str], catalogue: Catalogue
+    ) -> tuple[Path, list[Row]] | None:
         """Read the first table that can be read.
 
         Args:
@@ -142,13 +145,15 @@ class Table(NamedTuple):
         others (dict[str, list[str]]): The cells of each column that no field has,
             by its title; columns without a value are left out.
     """
-    rows: List[Row]
-    titles: Dict[str, str]
-    others: Dict[str, List[str]]
+
+    rows: list[Row]
+    titles: dict[str, str]
+    others: dict[str, list[str]]
 
 
-def read_table(path: Union[str, Path], columns: Dict[str, str],
-               sheet: Optional[str] = None) -> List[Row]:
+def read_table(
+    path: str | Path, columns: dict[str, str], sheet: str | None = None
+) -> list[Row]:
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation,
@@ -173,14 +178,14 @@ def read_table(path: Union[str, Path], columns: Dict[str, str],
     return _read(Path(path), columns, sheet, whole=False).rows
 
 
-def read_whole_table(path: Union[str, Path], columns: Dict[str, str],
-                     sheet: Optional[str] = None) -> Table:
+def read_whole_table(
+    path: str | Path, columns: dict[str, str], sheet: str | None = None
+) -> Table:
     """Read a table with the columns that nobody asked for; see :func:`read_table`."""
     return _read(Path(path), columns, sheet, whole=True)
 
 
-def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
-          whole: bool) -> Table:
+def _read(path: Path, columns: dict[str, str], sheet: str | None, whole: bool) -> Table:
     try:
         open_regular(path).close()
     except IrregularFileError as error:  # a FIFO would be waited for
@@ -188,7 +193,7 @@ def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
     except OSError as error:
         raise ConversionError(f'{path}: cannot be read ({error.strerror})') from None
     rows = enumerate(read_sheet(path, sheet) if is_sheet(path) else _csv(path), 1)
-    wanted: Dict[str, List[Tuple[int, str]]] = {}
+    wanted: dict[str, list[tuple[int, str]]] = {}
     for field, names in columns.items():
         for rank, name in enumerate(names.rstrip('?').split('|')):
             wanted.setdefault(_squeezed(name), []).append((rank, field))
@@ -198,43 +203,56 @@ def _read(path: Path, columns: Dict[str, str], sheet: Optional[str],
         place = _place(header, wanted)
         lacking = [field for field in needed if field not in place]
         if not lacking:
-            others = {i: [] for i in range(len(header))
-                      if whole and i not in place.values()}
-            return Table(_rows(rows, place, columns, others),
-                         {field: plain(header[i]) for field, i in place.items()},
-                         {plain(header[i]) or f'column {i + 1}': cells
-                          for i, cells in others.items() if any(cells)})
+            others = {
+                i: [] for i in range(len(header)) if whole and i not in place.values()
+            }
+            return Table(
+                _rows(rows, place, columns, others),
+                {field: plain(header[i]) for field, i in place.items()},
+                {
+                    plain(header[i]) or f'column {i + 1}': cells
+                    for i, cells in others.items()
+                    if any(cells)
+                },
+            )
         nearest = nearest or (header if any(map(plain, header)) else [])
         if len(lacking) < len(missing):
             missing, nearest = lacking, header
-    named = {field: ' or '.join(map(repr, columns[field].split('|')[:_NAMES]))
-             for field in needed}
+    named = {
+        field: ' or '.join(map(repr, columns[field].split('|')[:_NAMES]))
+        for field in needed
+    }
     there = ', '.join(shown(plain(cell)) for cell in nearest[:_SHOWN] if plain(cell))
     raise ConversionError(
         f'{path}{f", sheet {sheet!r}" if sheet else ""}: no column '
         f'{", ".join(named[field] for field in missing)}; expected a table with '
-        f'{", ".join(named.values())}' + (there and f'; there is {there}'))
+        f'{", ".join(named.values())}' + (there and f'; there is {there}')
+    )
 
 
 def _squeezed(name: object) -> str:
     return column_key(name).replace(' ', '')
 
 
-def _place(header: list, wanted: Dict[str, List[Tuple[int, str]]]) -> Dict[str, int]:
+def _place(header: list, wanted: dict[str, list[tuple[int, str]]]) -> dict[str, int]:
     """Return the index of each field's column, of several names the first wanted."""
-    found: Dict[str, Tuple[int, int]] = {}
+    found: dict[str, tuple[int, int]] = {}
     for i, cell in enumerate(header):
         for rank, field in wanted.get(_squeezed(cell), ()):
             found[field] = min(found.get(field, (rank, i)), (rank, i))
     return {field: i for field, (_, i) in found.items()}
 
 
-def _rows(rows: Iterator[Tuple[int, list]], place: Dict[str, int],
-          fields: Iterable[str], others: Dict[int, List[str]]) -> List[Row]:
+def _rows(
+    rows: Iterator[tuple[int, list]],
+    place: dict[str, int],
+    fields: Iterable[str],
+    others: dict[int, list[str]],
+) -> list[Row]:
     """Return the rows by field; the cells of other columns are added to theirs."""
     read = []
     for number, cells in rows:
-        row = {field: '' for field in fields}
+        row = dict.fromkeys(fields, '')
         for field, i in place.items():
             row[field] = plain(cells[i]) if i < len(cells) else ''
         if any(row.values()):
@@ -250,8 +268,7 @@ def _csv(path: Path) -> Iterator[list]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConversionError(
-            f'{path}: cannot be read ({error.strerror})') from None
+        raise ConversionError(f'{path}: cannot be read ({error.strerror})') from None
     encoding = _encoding(path, data)
 
     def text() -> io.TextIOWrapper:
@@ -267,14 +284,17 @@ def _csv(path: Path) -> Iterator[list]:
             if len(row) > _MOST_COLUMNS:
                 raise ConversionError(
                     f'{path}: row {number} has {len(row)} columns; expected a table '
-                    f'of {_MOST_COLUMNS} at most')
+                    f'of {_MOST_COLUMNS} at most'
+                )
             lines, began = rows.line_num - began, rows.line_num
             yield row
     except csv.Error as error:
         raise ConversionError(f'{path}: not a readable CSV ({error})') from None
     if number and lines > 1 and data.count(b'"') % 2:
-        raise ConversionError(f'{path}: row {number}: a quotation mark (") that is not '
-                              'closed takes all lines up to the end')
+        raise ConversionError(
+            f'{path}: row {number}: a quotation mark (") that is not '
+            'closed takes all lines up to the end'
+        )
 
 
 def _encoding(path: Path, data: bytes) -> str:
@@ -285,22 +305,27 @@ def _encoding(path: Path, data: bytes) -> str:
             text in Unicode that is damaged or cut short.
     """
     encoding = json.detect_encoding(data)
-    name = encoding.upper()[:6].removesuffix("-")
+    name = encoding.upper()[:6].removesuffix('-')
     marked = encoding in ('utf-16', 'utf-32', 'utf-8-sig')  # as Excel saves texts
     if not marked and (encoding != 'utf-8' or data.count(b'\0') > len(data) / 32):
         raise ConversionError(
             f'{path}: is in {"UTF-16 or UTF-32" if encoding == "utf-8" else name} '
             'without a byte order mark, or damaged (it holds NUL bytes); save it in '
-            'UTF-8')
+            'UTF-8'
+        )
     try:
         data.decode(encoding)
     except UnicodeDecodeError as error:
         # a last letter in Windows-1252 is alone, one of UTF-8 follows others
-        cut = error.end >= len(data) and error.reason == 'unexpected end of data' \
-            and not data[:error.start].isascii()
+        cut = (
+            error.end >= len(data)
+            and error.reason == 'unexpected end of data'
+            and not data[: error.start].isascii()
+        )
         if not marked and not cut:
             return 'cp1252'
         raise ConversionError(
             f'{path}: is in {name}, but damaged at byte {error.start} or cut short; '
-            'copy it again from its source, or save it in UTF-8') from None
+            'copy it again from its source, or save it in UTF-8'
+        ) from None
     return encoding

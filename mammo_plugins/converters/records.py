@@ -1,13 +1,21 @@
 """What a converter finds in a raw data set, before any pixel is read."""
+
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Optional
 
 from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
 from mammo_plugins.printable import one_line
-from mammo_plugins.structures import (BIRADS, DENSITIES, LATERALITIES, MODALITIES,
-                                      PATHOLOGIES, VIEWS)
+from mammo_plugins.structures import (
+    BIRADS,
+    DENSITIES,
+    LATERALITIES,
+    MODALITIES,
+    PATHOLOGIES,
+    VIEWS,
+)
 
 _LONGEST = 1000  # characters of a text about what is left out
 _LONG_WORD = re.compile(r'(\S{60})\S{196,}')  # longer than names of files are
@@ -31,8 +39,9 @@ def _check(owner: Any, **allowed: Sequence[str]) -> None:
     for name, options in allowed.items():
         value = getattr(owner, name)
         if value not in options:
-            raise ValueError(f'{type(owner).__name__}.{name}: {value!r}; expected '
-                             f'one of {options}')
+            raise ValueError(
+                f'{type(owner).__name__}.{name}: {value!r}; expected one of {options}'
+            )
 
 
 @dataclass
@@ -50,13 +59,14 @@ class RawLesion:
         mask_file (Path, optional): A picture or DICOM, bright in the lesion.
         birads, pathology, lesion_id (str, optional): As in the COCO-exam format.
     """
+
     category: str
-    box: Optional[Tuple[float, float, float, float]] = None
-    polygons: List[List[Tuple[float, float]]] = field(default_factory=list)
-    mask_file: Optional[Path] = None
-    birads: Optional[str] = None
-    pathology: Optional[str] = None
-    lesion_id: Optional[str] = None
+    box: tuple[float, float, float, float] | None = None
+    polygons: list[list[tuple[float, float]]] = field(default_factory=list)
+    mask_file: Path | None = None
+    birads: str | None = None
+    pathology: str | None = None
+    lesion_id: str | None = None
 
     def __post_init__(self) -> None:
         _check(self, birads=(None, *BIRADS), pathology=(None, *PATHOLOGIES))
@@ -83,23 +93,24 @@ class RawView:
         lesions (list[RawLesion]): Empty for a normal view.
         extra (dict): Further JSON keys of the image.
     """
+
     file: Path
     exam_id: str
     patient_id: str
     laterality: str
     view: str
     modality: str = 'FFDM'
-    image_kind: Optional[str] = None
-    part: Optional[str] = None
-    birads: Optional[str] = None
-    density: Optional[str] = None
-    pathology: Optional[str] = None
-    abnormal: Optional[bool] = None
-    pixel_spacing_mm: Optional[Tuple[float, float]] = None
-    size: Optional[Tuple[int, int]] = None
-    nipple: Optional[Tuple[float, float]] = None
-    lesions: List[RawLesion] = field(default_factory=list)
-    extra: Dict[str, Any] = field(default_factory=dict)
+    image_kind: str | None = None
+    part: str | None = None
+    birads: str | None = None
+    density: str | None = None
+    pathology: str | None = None
+    abnormal: bool | None = None
+    pixel_spacing_mm: tuple[float, float] | None = None
+    size: tuple[int, int] | None = None
+    nipple: tuple[float, float] | None = None
+    lesions: list[RawLesion] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(
@@ -111,7 +122,8 @@ class RawView:
             part=(None, 'train', 'val', 'test'),
             birads=(None, *BIRADS),
             density=(None, *DENSITIES),
-            pathology=(None, *PATHOLOGIES))
+            pathology=(None, *PATHOLOGIES),
+        )
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ class Skip:
             they can be counted.
         detail (str): What is particular to this item.
     """
+
     item: str
     reason: str
     detail: str = ''
@@ -150,9 +163,10 @@ class Catalogue:
         skipped (list[Skip]): What is left out, and why.
         notes (list[str]): What the user should know of the data found.
     """
-    views: List[RawView] = field(default_factory=list)
-    skipped: List[Skip] = field(default_factory=list)
-    notes: List[str] = field(default_factory=list)
+
+    views: list[RawView] = field(default_factory=list)
+    skipped: list[Skip] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def skip(self, item: Any, reason: str, detail: str = '') -> None:
         """Leave an item out; what quotes a cell is cut where that is very long."""

@@ -26,9 +26,10 @@ not known, or contradicts that of the breast's other rows, are left out.
 Traps: a view of a breast may be there several times; one of them is chosen, as
 everywhere. For site 1, ``implant`` is of the patient, not of the breast.
 """
+
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any
 
 from mammo_plugins.structures import VIEWS
 from mammo_plugins.structures.categories import RSNA
@@ -38,23 +39,37 @@ from .cells import is_empty, read_birads, read_density, read_flag, read_side
 from .raw_folder import RawFolder, Row
 from .records import Catalogue, RawView
 
-_EXPECTED = ('the RSNA competition of 2022: train.csv and '
-             'train_images/<patient_id>/<image_id>.dcm (or .png)')
+_EXPECTED = (
+    'the RSNA competition of 2022: train.csv and '
+    'train_images/<patient_id>/<image_id>.dcm (or .png)'
+)
 _TABLE = dict(
-    patient='patient_id', image='image_id', side='laterality', view='view',
-    cancer='cancer', site='site_id?', age='age?', biopsy='biopsy?',
-    invasive='invasive?', birads='BIRADS?', implant='implant?', density='density?',
-    machine='machine_id?', difficult='difficult_negative_case?')
+    patient='patient_id',
+    image='image_id',
+    side='laterality',
+    view='view',
+    cancer='cancer',
+    site='site_id?',
+    age='age?',
+    biopsy='biopsy?',
+    invasive='invasive?',
+    birads='BIRADS?',
+    implant='implant?',
+    density='density?',
+    machine='machine_id?',
+    difficult='difficult_negative_case?',
+)
 # of the breast, not of the image
 _BREAST = ('cancer', 'biopsy', 'invasive', 'birads')
 # of two files of an image, the first counts
 _SUFFIXES = ('.dcm', '.dicom', '', '.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
-Breast = Tuple[str, str]
+Breast = tuple[str, str]
 
 
 class RSNAConverter(Converter):
     """Reads the RSNA set; see the module for its format and the rules."""
+
     name = 'RSNA'
     categories = RSNA
 
@@ -62,8 +77,10 @@ class RSNAConverter(Converter):
         """Find all views; see :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
         table = folder.one(r'(.*/)?train\.csv', 'table train.csv')
-        rows = [{name: '' if is_empty(cell) else cell for name, cell in row.items()}
-                for row in folder.table(table, _TABLE)]
+        rows = [
+            {name: '' if is_empty(cell) else cell for name, cell in row.items()}
+            for row in folder.table(table, _TABLE)
+        ]
         found = folder.new_catalogue()
         kept = _images(rows, found)
         breasts = _Breasts(kept, found)
@@ -76,9 +93,9 @@ class RSNAConverter(Converter):
         return found
 
 
-def _images(rows: List[Row], found: Catalogue) -> List[Row]:
+def _images(rows: list[Row], found: Catalogue) -> list[Row]:
     """Return one row an image, of those that name patient, image and side."""
-    first: Dict[str, Row] = {}
+    first: dict[str, Row] = {}
     for row in rows:
         item = f'row {row["row"]} of train.csv'
         if not row['patient'] or not row['image']:
@@ -87,8 +104,13 @@ def _images(rows: List[Row], found: Catalogue) -> List[Row]:
             found.skip(_name(row), 'laterality that is not L or R', row['side'])
         elif row['image'] in first:
             same = all(row[name] == first[row['image']][name] for name in _TABLE)
-            found.skip(_name(row), 'row that repeats an image' if same else
-                       'row that contradicts an earlier one of the same image', item)
+            found.skip(
+                _name(row),
+                'row that repeats an image'
+                if same
+                else 'row that contradicts an earlier one of the same image',
+                item,
+            )
         else:
             first[row['image']] = row
     return list(first.values())
@@ -110,8 +132,8 @@ class _Breasts:
         found (Catalogue): Where contradictions are counted.
     """
 
-    def __init__(self, rows: List[Row], found: Catalogue) -> None:
-        values: Dict[Breast, Dict[str, Set[Any]]] = {}
+    def __init__(self, rows: list[Row], found: Catalogue) -> None:
+        values: dict[Breast, dict[str, set[Any]]] = {}
         for row in rows:
             known = values.setdefault(_breast(row), {name: set() for name in _BREAST})
             for name in _BREAST:
@@ -120,27 +142,32 @@ class _Breasts:
                 if value is not None:
                     known[name].add(value)
                 elif row[name]:
-                    found.skip(f'{name} of {_name(row)}', 'value that is not known',
-                               row[name])
+                    found.skip(
+                        f'{name} of {_name(row)}', 'value that is not known', row[name]
+                    )
         self._values = values
         for (patient, side), known in values.items():
             for name in _BREAST:
                 if len(known[name]) > 1:
-                    found.skip(f'{name} of {patient} {side}',
-                               'label in which the rows of a breast contradict each '
-                               'other')
+                    found.skip(
+                        f'{name} of {patient} {side}',
+                        'label in which the rows of a breast contradict each other',
+                    )
 
-    def get(self, breast: Breast, name: str) -> Optional[Any]:
+    def get(self, breast: Breast, name: str) -> Any | None:
         """Return a label of a breast; ``None`` where its rows say none or several."""
         known = self._values[breast][name]
         return next(iter(known)) if len(known) == 1 else None
 
 
-def _image_files(folder: RawFolder) -> Dict[str, Path]:
+def _image_files(folder: RawFolder) -> dict[str, Path]:
     """Return files by 'patient/image', 'patient_image' and image, in lower case."""
-    files: Dict[str, Path] = {}
-    ranked = [(file, _SUFFIXES.index(file.suffix.lower())) for file in folder.files
-              if file.suffix.lower() in _SUFFIXES]
+    files: dict[str, Path] = {}
+    ranked = [
+        (file, _SUFFIXES.index(file.suffix.lower()))
+        for file in folder.files
+        if file.suffix.lower() in _SUFFIXES
+    ]
     for file, _ in sorted(ranked, key=lambda pair: pair[1]):
         image = file.stem.lower()
         files.setdefault(f'{file.parent.name.lower()}/{image}', file)
@@ -148,26 +175,40 @@ def _image_files(folder: RawFolder) -> Dict[str, Path]:
     return files
 
 
-def _view(row: Row, breasts: _Breasts, files: Dict[str, Path],
-          found: Catalogue) -> Optional[RawView]:
+def _view(
+    row: Row, breasts: _Breasts, files: dict[str, Path], found: Catalogue
+) -> RawView | None:
     item, breast, view = _name(row), _breast(row), row['view'].upper()
     if view not in VIEWS:
         found.skip(item, 'view that is not CC or MLO', row['view'])
         return None
     cancer = breasts.get(breast, 'cancer')
     if cancer is None:
-        found.skip(item, 'image of a breast without a label in the column cancer',
-                   row['cancer'])
+        found.skip(
+            item,
+            'image of a breast without a label in the column cancer',
+            row['cancer'],
+        )
         return None
     patient, image = row['patient'].lower(), row['image'].lower()
-    file = next((files[key] for key in (f'{patient}/{image}', f'{patient}_{image}',
-                                        image) if key in files), None)
+    file = next(
+        (
+            files[key]
+            for key in (f'{patient}/{image}', f'{patient}_{image}', image)
+            if key in files
+        ),
+        None,
+    )
     if file is None:
         found.skip(item, 'image not found', f'{breast[1]} {view}')
         return None
     biopsy, birads = breasts.get(breast, 'biopsy'), breasts.get(breast, 'birads')
     return RawView(
-        file, row['patient'], row['patient'], breast[1], view,
+        file,
+        row['patient'],
+        row['patient'],
+        breast[1],
+        view,
         birads=birads and read_birads(row['birads']),  # of the image's own row
         density=read_density(row['density']),
         pathology='malignant' if cancer else 'benign' if biopsy else None,
@@ -180,28 +221,31 @@ def _view(row: Row, breasts: _Breasts, files: Dict[str, Path],
             difficult_negative=read_flag(row['difficult']),
             age=_number(row['age']),
             site=row['site'] or None,
-            machine=row['machine'] or None))
+            machine=row['machine'] or None,
+        ),
+    )
 
 
-def _abnormal(cancer: bool, biopsy: Optional[bool],
-              birads: Optional[str]) -> Optional[bool]:
+def _abnormal(cancer: bool, biopsy: bool | None, birads: str | None) -> bool | None:
     if cancer or biopsy:
         return True
     return False if biopsy is False and birads in ('1', '2') else None
 
 
-def _number(text: str) -> Optional[int]:
+def _number(text: str) -> int | None:
     try:
         return int(float(text))
     except (ValueError, OverflowError):
         return None
 
 
-def _notes(rows: List[Row], views: List[RawView]) -> List[str]:
+def _notes(rows: list[Row], views: list[RawView]) -> list[str]:
     """Say what the table's own figures can be held against."""
     positive = [row for row in rows if read_flag(row['cancer'])]
-    listed = ', '.join(f'{view} {count}' for view, count in Counter(
-        row['view'].upper() for row in rows).most_common())
+    listed = ', '.join(
+        f'{view} {count}'
+        for view, count in Counter(row['view'].upper() for row in rows).most_common()
+    )
     notes = [
         'Labels are of a breast; the set outlines no lesions, and its test part has no '
         'labels: there is no official split.',
@@ -213,10 +257,12 @@ def _notes(rows: List[Row], views: List[RawView]) -> List[str]:
     ]
     pictures = sum(view.file.suffix.lower() not in _SUFFIXES[:3] for view in views)
     if pictures:
-        notes.append(f'{pictures} images are pictures: their grey values, size and '
-                     'orientation are those that whoever made them chose.')
+        notes.append(
+            f'{pictures} images are pictures: their grey values, size and '
+            'orientation are those that whoever made them chose.'
+        )
     return notes
 
 
-def _patients(rows: List[Row]) -> int:
+def _patients(rows: list[Row]) -> int:
     return len({row['patient'] for row in rows})

@@ -5,26 +5,29 @@ where that fails. It is given a limit of memory here, and its end is told by who
 asked. Asked in JSON by the standard input: ``path``, ``sheet`` (a name, or null for
 the first), ``names_only``, ``most_cells``, ``most_memory`` (bytes) and ``sys_path``.
 """
+
 import json
 import sys
-from typing import Optional
 
 
 def _limit_memory(size: int) -> None:
     try:
         import resource
+
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     except (ImportError, OSError, ValueError):
         pass  # not on Windows and macOS, where the process may grow
 
 
-def _answer(path: str, sheet: Optional[str], names_only: bool, most_cells: int) -> dict:
+def _answer(path: str, sheet: str | None, names_only: bool, most_cells: int) -> dict:
     from python_calamine import CalamineWorkbook
+
     book = CalamineWorkbook.from_path(path)
     if names_only:
         return dict(names=book.sheet_names)
-    found = (book.get_sheet_by_index(0) if sheet is None else
-             book.get_sheet_by_name(sheet))
+    found = (
+        book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+    )
     size = [last + 1 for last in found.end or (-1, -1)]
     if size[0] * size[1] > most_cells:
         return dict(size=size)

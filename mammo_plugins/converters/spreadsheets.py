@@ -1,4 +1,5 @@
 """Reading spreadsheets, no larger than a table of annotations is."""
+
 import json
 import re
 import subprocess
@@ -6,7 +7,7 @@ import sys
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any
 
 from . import sheet_process
 from .records import ConversionError
@@ -18,8 +19,7 @@ _MOST_MEMORY = 2**32  # of the process that reads
 _CHUNK = 2**22
 # finds what is far outside before it is read; what it misses ends the other process
 _PLACE = re.compile(rb'\br\s*=\s*["\']\s*([A-Za-z]{1,9})(\d{1,12})')
-_REPEATED = re.compile(
-    rb'number-(?:columns|rows)-repeated\s*=\s*["\']\s*(\d{8,})')
+_REPEATED = re.compile(rb'number-(?:columns|rows)-repeated\s*=\s*["\']\s*(\d{8,})')
 _LONGEST_MATCH = 64
 _ZIP, _OLE = b'PK\3\4', b'\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1'
 _ADVICE = 'open it and save it as XLSX or CSV'
@@ -30,7 +30,7 @@ def is_sheet(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES
 
 
-def sheet_names(path: Union[str, Path]) -> List[str]:
+def sheet_names(path: str | Path) -> list[str]:
     """Return the names of a spreadsheet's sheets, in order; none of a CSV.
 
     Raises:
@@ -41,7 +41,7 @@ def sheet_names(path: Union[str, Path]) -> List[str]:
     return _ask(Path(path), names_only=True)['names']
 
 
-def read_sheet(path: Path, name: Optional[str]) -> List[list]:
+def read_sheet(path: Path, name: str | None) -> list[list]:
     """Return the rows of a sheet, dates and times as texts.
 
     Args:
@@ -58,20 +58,31 @@ def read_sheet(path: Path, name: Optional[str]) -> List[list]:
     return answer['rows']
 
 
-def _ask(path: Path, sheet: Optional[str] = None,
-         names_only: bool = False) -> Dict[str, Any]:
+def _ask(
+    path: Path, sheet: str | None = None, names_only: bool = False
+) -> dict[str, Any]:
     """Return the answer of the process that reads, which may come to an end."""
     _check_kind(path)
     if path.suffix.lower() != '.xls':
         _check_size(path)
-    asked = dict(path=str(path), sheet=sheet, names_only=names_only,
-                 most_cells=_MOST_CELLS, most_memory=_MOST_MEMORY, sys_path=sys.path)
-    done = subprocess.run([sys.executable, '-I', sheet_process.__file__],
-                          input=json.dumps(asked).encode(), capture_output=True)
+    asked = dict(
+        path=str(path),
+        sheet=sheet,
+        names_only=names_only,
+        most_cells=_MOST_CELLS,
+        most_memory=_MOST_MEMORY,
+        sys_path=sys.path,
+    )
+    done = subprocess.run(
+        [sys.executable, '-I', sheet_process.__file__],
+        input=json.dumps(asked).encode(),
+        capture_output=True,
+    )
     if done.returncode:
         raise ConversionError(
             f'{path}: a sheet that takes more memory than a table of annotations, or a '
-            f'damaged file; delete what lies far from the table, or {_ADVICE}')
+            f'damaged file; delete what lies far from the table, or {_ADVICE}'
+        )
     answer = json.loads(done.stdout)
     if 'error' in answer:
         raise _unreadable(path, answer['error'])
@@ -83,8 +94,10 @@ def _unreadable(path: Path, why: object) -> ConversionError:
 
 
 def _too_large(path: Path, rows: int, columns: int) -> ConversionError:
-    return ConversionError(f'{path}: a sheet of {rows} rows and {columns} columns or '
-                           'more; delete what lies far from the table')
+    return ConversionError(
+        f'{path}: a sheet of {rows} rows and {columns} columns or '
+        'more; delete what lies far from the table'
+    )
 
 
 def _check_kind(path: Path) -> None:
@@ -103,16 +116,21 @@ def _check_kind(path: Path) -> None:
         found = 'an old spreadsheet (XLS), or one locked with a password'
     elif not start.strip():
         found = 'empty'
-    elif re.search(rb'<(?:!doctype\s+html|html|table|head|meta)\b', start.replace(
-            b'\0', b''), re.IGNORECASE):
+    elif re.search(
+        rb'<(?:!doctype\s+html|html|table|head|meta)\b',
+        start.replace(b'\0', b''),
+        re.IGNORECASE,
+    ):
         found = 'a web page'
     elif start.startswith((b'\xff\xfe', b'\xfe\xff')) or not re.search(
-            rb'[\0-\x08\x0e-\x1f]', start):
+        rb'[\0-\x08\x0e-\x1f]', start
+    ):
         found = 'plain text, such as a CSV'
     else:
         found = 'no spreadsheet'
     raise _unreadable(
-        path, f'named {path.suffix}, but by its first bytes it is {found}')
+        path, f'named {path.suffix}, but by its first bytes it is {found}'
+    )
 
 
 def _check_size(path: Path) -> None:
@@ -125,8 +143,13 @@ def _check_size(path: Path) -> None:
                     continue
                 with archive.open(member) as file:
                     left -= _check_member(path, member.filename, file, left)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError,
-            RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise _unreadable(path, error) from None
 
 
@@ -137,8 +160,10 @@ def _check_member(path: Path, name: str, file: zipfile.ZipExtFile, left: int) ->
     while chunk := file.read(_CHUNK):
         size += len(chunk)
         if size > left:
-            raise ConversionError(f'{path}: unpacks to more than {_MOST_BYTES >> 20} '
-                                  'MiB; a table of annotations is smaller')
+            raise ConversionError(
+                f'{path}: unpacks to more than {_MOST_BYTES >> 20} '
+                'MiB; a table of annotations is smaller'
+            )
         if not of_sheet:
             continue
         rest += chunk

@@ -20,11 +20,12 @@ tsynth-release of DIDSR, and VICTRE_PIPELINE, which made the images.
 Rules are in docs/how_to/datasets/synth.md, files in
 :mod:`~mammo_plugins.converters.synth_files`.
 """
+
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,14 +37,23 @@ from mammo_plugins.structures.categories import SYNTH
 from .base import Converter
 from .raw_folder import RawFolder
 from .records import Catalogue, ConversionError, RawLesion, RawView
-from .synth_files import (Geometry, c_view_geometry, projection_geometry, read_c_view,
-                          read_lesion_mask, read_locations, read_projection,
-                          write_levels)
+from .synth_files import (
+    Geometry,
+    c_view_geometry,
+    projection_geometry,
+    read_c_view,
+    read_lesion_mask,
+    read_locations,
+    read_projection,
+    write_levels,
+)
 
-_EXPECTED = ('unpacked archives of M-SYNTH or T-SYNTH: '
-             'device_data_VICTREPhantoms_spic_<mass density>/.../<density>/2/<radius>/'
-             'SIM/... with files projection_DM<number>.mhd or '
-             'reconstruction<number>.mhd beside their .raw')
+_EXPECTED = (
+    'unpacked archives of M-SYNTH or T-SYNTH: '
+    'device_data_VICTREPhantoms_spic_<mass density>/.../<density>/2/<radius>/'
+    'SIM/... with files projection_DM<number>.mhd or '
+    'reconstruction<number>.mhd beside their .raw'
+)
 _IMAGE = re.compile(r'(projection_DM|reconstruction)(\d+)\.mhd', re.IGNORECASE)
 _MASS_DENSITY = re.compile(r'device_data_.*_spic_(\d+(?:\.\d+)?)', re.IGNORECASE)
 _DOSE = re.compile(r'\d+(?:\.\d+)?e\+?\d+', re.IGNORECASE)
@@ -56,6 +66,7 @@ _MASS_TYPE = 2  # VICTRE's number of spiculated masses; negative where one was l
 
 class _Key(NamedTuple):
     """What tells an image from others of its breast."""
+
     breast: str
     number: int
     radius: str
@@ -71,12 +82,14 @@ class SynthView(RawView):
         header (Path): The ``.mhd`` file, relative to the raw folder.
         c_view: Whether it is a synthetic 2-D image of T-SYNTH.
     """
+
     header: Path = Path()
     c_view: bool = False
 
 
 class SynthConverter(Converter):
     """Reads M-SYNTH and T-SYNTH; see the module for their files."""
+
     name = 'M-SYNTH and T-SYNTH'
     categories = SYNTH
     ratios = dict(train=0.666, val=0.167, test=0.167)  # 200, 50 and 50 of 300
@@ -85,8 +98,12 @@ class SynthConverter(Converter):
         """See :meth:`Converter.catalogue`."""
         folder = RawFolder(raw, _EXPECTED)
         found = _SynthCatalogue(folder)
-        headers = [(file, match) for file in folder.files
-                   for match in [_IMAGE.fullmatch(file.name)] if match]
+        headers = [
+            (file, match)
+            for file in folder.files
+            for match in [_IMAGE.fullmatch(file.name)]
+            if match
+        ]
         masks = {}
         for file, match in headers:
             if _is_mask(file):
@@ -107,8 +124,11 @@ class SynthConverter(Converter):
         """
         file = Path('images') / f'{view.exam_id}.png'
         target, sources = out / file, [raw / view.file, raw / view.header]
-        if not (target.is_file() and target.stat().st_mtime_ns > max(
-                source.stat().st_mtime_ns for source in sources)):
+        if not (
+            target.is_file()
+            and target.stat().st_mtime_ns
+            > max(source.stat().st_mtime_ns for source in sources)
+        ):
             read = read_c_view if view.c_view else read_projection
             write_levels(target, read(raw / view.header), sources[0])
         return file
@@ -132,8 +152,13 @@ class _SynthCatalogue(Catalogue):
         self.outlines: Counter = Counter()
         self.even = 0
 
-    def add(self, header: Path, c_view: bool, number: int,
-            masks: Dict[Tuple[str, int, str], Path]) -> None:
+    def add(
+        self,
+        header: Path,
+        c_view: bool,
+        number: int,
+        masks: dict[tuple[str, int, str], Path],
+    ) -> None:
         """Add an image, or count why not."""
         key, raw = _key(header, number), header.with_suffix('.raw')
         locations_file = header.with_suffix('.loc')
@@ -146,30 +171,41 @@ class _SynthCatalogue(Catalogue):
             return
         located = locations_file in self.files
         if number % 2 and not located and mask is None:
-            self.skip(header, 'image of an odd number without its .loc file: where its '
-                      'mass is, is not known')
+            self.skip(
+                header,
+                'image of an odd number without its .loc file: where its '
+                'mass is, is not known',
+            )
             return
         try:
             read = c_view_geometry if c_view else projection_geometry
             geometry = read(self.folder.root / header)
-            lines = (read_locations(self.folder.root / locations_file) if located
-                     else [])
+            lines = read_locations(self.folder.root / locations_file) if located else []
             kind = 3 if c_view else 2  # in a volume, the slice comes before the type
-            centres = [geometry.place(*numbers[:2]) for numbers in lines
-                       if numbers[kind:kind + 1] in ([], [_MASS_TYPE])]
+            centres = [
+                geometry.place(*numbers[:2])
+                for numbers in lines
+                if numbers[kind : kind + 1] in ([], [_MASS_TYPE])
+            ]
         except (MammogramError, Defect) as error:
             self.skip(header, 'image that cannot be used', str(error))
             return
         self.even += number % 2 == 0 and located
-        lesions = self._lesions(key, centres, mask if number % 2 or located else None,
-                                geometry)
+        lesions = self._lesions(
+            key, centres, mask if number % 2 or located else None, geometry
+        )
         if lesions is None:
             self.skip(header, 'mass whose radius the folders do not tell')
             return
         self.views.append(_view(header, raw, key, c_view, geometry, lesions))
 
-    def _lesions(self, key: _Key, centres: List[Tuple[float, float]],
-                 mask: Optional[Path], geometry: Geometry) -> Optional[List[RawLesion]]:
+    def _lesions(
+        self,
+        key: _Key,
+        centres: list[tuple[float, float]],
+        mask: Path | None,
+        geometry: Geometry,
+    ) -> list[RawLesion] | None:
         """Return the lesions, ``None`` if their size is not known."""
         if mask is not None and len(centres) <= 1:
             self.outlines['by a mask'] += 1
@@ -177,35 +213,45 @@ class _SynthCatalogue(Catalogue):
         if centres and not key.radius:
             return None
         self.outlines['as boxes of the radius around a point'] += len(centres)
-        half = float(key.radius) / geometry.spacing_mm if centres else 0.
-        return [RawLesion('mass', box=(x - half, y - half, x + half, y + half))
-                for x, y in centres]
+        half = float(key.radius) / geometry.spacing_mm if centres else 0.0
+        return [
+            RawLesion('mass', box=(x - half, y - half, x + half, y + half))
+            for x, y in centres
+        ]
 
     def finish(self) -> None:
         """Count what is not read; add the notes."""
         for file in self.folder.matching(
-                r'(.*/)?(projection_DM|reconstruction)\d+\.raw'):
+            r'(.*/)?(projection_DM|reconstruction)\d+\.raw'
+        ):
             if not _is_mask(file) and file.with_suffix('.mhd') not in self.files:
                 self.skip(file, '.raw file without its .mhd file')
         dicom = len(self.folder.matching(r'.*\.dcm'))
-        kinds = Counter('c-view' if view.c_view else 'projection'
-                        for view in self.views)
+        kinds = Counter(
+            'c-view' if view.c_view else 'projection' for view in self.views
+        )
         self.notes += [
             'Simulated images: no woman was imaged, and no pathology is known.',
             f'{len(self.views)} images of {len({v.patient_id for v in self.views})} '
             'digital breasts, each of which stays in one part: '
             f'{", ".join(f"{n} x {kind}" for kind, n in sorted(kinds.items()))}.',
             'Masses: '
-            + (', '.join(f'{n} {how}' for how, n in self.outlines.items() if n)
-               or 'none') + '.']
+            + (
+                ', '.join(f'{n} {how}' for how, n in self.outlines.items() if n)
+                or 'none'
+            )
+            + '.',
+        ]
         if self.even:
             self.notes.append(
                 f'{self.even} images of an even number have a .loc file, though such '
-                'breasts should hold no mass; it is believed.')
+                'breasts should hold no mass; it is believed.'
+            )
         if dicom:
             self.notes.append(
                 f'{dicom} DICOM copies are not read: each is scaled by its own values, '
-                'and has no view and no side.')
+                'and has no view and no side.'
+            )
 
 
 def _is_mask(file: Path) -> bool:
@@ -217,20 +263,38 @@ def _key(file: Path, number: int) -> _Key:
     parts = file.parts[:-1]
     place = next((i for i, part in enumerate(parts) if part.lower() in _BREASTS), None)
     breast = '' if place is None else parts[place].lower()
-    above, below = (parts, ()) if place is None else (parts[:place], parts[place + 1:])
+    above, below = (parts, ()) if place is None else (parts[:place], parts[place + 1 :])
     return _Key(
-        breast, number,
+        breast,
+        number,
         radius=next((part for part in below if _RADIUS.fullmatch(part)), ''),
-        mass_density=next((match[1] for part in above
-                           for match in [_MASS_DENSITY.fullmatch(part)] if match), ''),
-        dose=next((part for part in above if _DOSE.fullmatch(part)), ''))
+        mass_density=next(
+            (
+                match[1]
+                for part in above
+                for match in [_MASS_DENSITY.fullmatch(part)]
+                if match
+            ),
+            '',
+        ),
+        dose=next((part for part in above if _DOSE.fullmatch(part)), ''),
+    )
 
 
-def _view(header: Path, raw: Path, key: _Key, c_view: bool, geometry: Geometry,
-          lesions: List[RawLesion]) -> SynthView:
+def _view(
+    header: Path,
+    raw: Path,
+    key: _Key,
+    c_view: bool,
+    geometry: Geometry,
+    lesions: list[RawLesion],
+) -> SynthView:
     photons = float(key.dose) if key.dose else None
-    settings = (f'r{key.radius}', f'd{key.mass_density}',
-                'c-view' if c_view else f'x{key.dose}')
+    settings = (
+        f'r{key.radius}',
+        f'd{key.mass_density}',
+        'c-view' if c_view else f'x{key.dose}',
+    )
     return SynthView(
         raw,
         exam_id='_'.join((key.breast, str(key.number), *settings)),
@@ -239,15 +303,18 @@ def _view(header: Path, raw: Path, key: _Key, c_view: bool, geometry: Geometry,
         view='CC',
         density=_BREASTS[key.breast],
         abnormal=bool(lesions),
-        pixel_spacing_mm=(geometry.spacing_mm, ) * 2,
+        pixel_spacing_mm=(geometry.spacing_mm,) * 2,
         size=geometry.size,
         lesions=lesions,
         extra=dict(
             image_kind='synthetic 2-D' if c_view else FULL_FIELD,
             mass_radius_mm=float(key.radius) if lesions and key.radius else None,
-            mass_density=(float(key.mass_density)
-                          if lesions and key.mass_density else None),
+            mass_density=(
+                float(key.mass_density) if lesions and key.mass_density else None
+            ),
             photons=photons,
-            relative_dose=photons and round(photons / _FULL_DOSES[key.breast], 2)),
+            relative_dose=photons and round(photons / _FULL_DOSES[key.breast], 2),
+        ),
         header=header,
-        c_view=c_view)
+        c_view=c_view,
+    )

@@ -14,10 +14,10 @@ the header's first and second dimension, and it is turned already.
 lesion; column and row in a slice of the volume before it is turned, the slice, and
 perhaps the type.
 """
+
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Tuple
 
 import cv2
 import numpy as np
@@ -45,11 +45,12 @@ class Geometry:
         spacing_mm (float): Of its pixels.
         c_view (bool): Whether ``.loc`` names the column first.
     """
-    size: Tuple[int, int]
+
+    size: tuple[int, int]
     spacing_mm: float
     c_view: bool
 
-    def place(self, first: float, second: float) -> Tuple[float, float]:
+    def place(self, first: float, second: float) -> tuple[float, float]:
         """Return a centre of ``.loc`` as (x, y) in the upright image.
 
         Both kinds name pixels before the turn, which takes rows to columns, and
@@ -79,15 +80,19 @@ def c_view_geometry(path: Path) -> Geometry:
     """
     header = parse_header(path)
     if len(header.sizes) != 3:
-        raise Defect(f'{len(header.sizes)} dimensions, not the 3 of the volume that a '
-                     'c-view is made of')
+        raise Defect(
+            f'{len(header.sizes)} dimensions, not the 3 of the volume that a '
+            'c-view is made of'
+        )
     height, width, slices = header.sizes
     held = path.with_suffix('.raw').stat().st_size
     if slices > 1 and held == height * width * slices * header.dtype.itemsize:
         raise Defect('a volume of tomosynthesis; only its c-view is read')
     if held != 4 * height * width:
-        raise Defect(f'{held} bytes, not the {4 * height * width} of a c-view of '
-                     f'{height} x {width} pixels in float32')
+        raise Defect(
+            f'{held} bytes, not the {4 * height * width} of a c-view of '
+            f'{height} x {width} pixels in float32'
+        )
     return Geometry((height, width), _spacing(header), c_view=True)
 
 
@@ -97,7 +102,7 @@ def _spacing(header: MetaHeader) -> float:
     return header.spacing_mm[0]
 
 
-def read_locations(path: Path) -> List[List[float]]:
+def read_locations(path: Path) -> list[list[float]]:
     """Return the numbers of each line of a ``.loc`` file.
 
     Raises:
@@ -113,8 +118,9 @@ def read_locations(path: Path) -> List[List[float]]:
         except ValueError:
             numbers = []
         if len(numbers) < 2 or not np.isfinite(numbers).all():
-            raise Defect(f'{path.name}: line {line[:40]!r} is not of the form '
-                         '"755 1456 2"')
+            raise Defect(
+                f'{path.name}: line {line[:40]!r} is not of the form "755 1456 2"'
+            )
         lines.append(numbers)
     if not lines:
         raise Defect(f'{path.name} is empty')
@@ -142,12 +148,17 @@ def read_c_view(path: Path) -> np.ndarray:
     with guarded(path):
         height, width = c_view_geometry(path).size
         budget().check_pixels(height, width)
-        values = np.fromfile(path.with_suffix('.raw'), '<f4').reshape(
-            height, width).astype(np.float64)  # the range of float32 overflows itself
+        values = (
+            np.fromfile(path.with_suffix('.raw'), '<f4')
+            .reshape(height, width)
+            .astype(np.float64)
+        )  # the range of float32 overflows itself
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all() or low == high:
-        raise MammogramError(path, 'a c-view with NaN or infinite values, or with one '
-                             'value; leave it out')
+        raise MammogramError(
+            path,
+            'a c-view with NaN or infinite values, or with one value; leave it out',
+        )
     return ((values - low) / (high - low)).astype(np.float32)
 
 
@@ -173,11 +184,14 @@ def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
     difference = np.rot90(difference)
     if difference.shape != (height, width):
         raise MammogramError(
-            path, f'{" x ".join(map(str, difference.shape))} pixels, but its image has '
-            f'{height} x {width}')
+            path,
+            f'{" x ".join(map(str, difference.shape))} pixels, but its image has '
+            f'{height} x {width}',
+        )
     smooth = cv2.medianBlur(np.abs(difference).astype(np.float32), 5)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        (smooth > _LEAST_ATTENUATION).astype(np.uint8))
+        (smooth > _LEAST_ATTENUATION).astype(np.uint8)
+    )
     if count == 1:
         return np.zeros((height, width), np.uint8)
     largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
@@ -192,8 +206,11 @@ def write_levels(target: Path, levels: np.ndarray, source: Path) -> None:
     """
     pixels = np.rint(levels * (2**16 - 1)).astype(np.uint16)
     if pixels.max() < _DARKEST:
-        raise MammogramError(source, 'nothing in it weakens the beam as a breast does '
-                             '(by exp(-1.5) and more); leave it out')
+        raise MammogramError(
+            source,
+            'nothing in it weakens the beam as a breast does '
+            '(by exp(-1.5) and more); leave it out',
+        )
     _, png = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     with atomic_path(target) as path:
         path.write_bytes(png.tobytes())

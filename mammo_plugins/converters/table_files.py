@@ -1,11 +1,11 @@
 """Finding the files that the cells of a table name."""
+
 import difflib
 import posixpath
 import re
 import unicodedata
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List
 
 from .raw_folder import RawFolder, plain
 
@@ -36,14 +36,14 @@ class FileFinder:
     def __init__(self, folder: RawFolder) -> None:
         self.root = _folded(folder.root.resolve().as_posix())
         self._exact = {plain(file.as_posix()): file for file in folder.files}
-        self._by_name: Dict[str, List[Path]] = defaultdict(list)
-        self._by_stem: Dict[str, List[Path]] = defaultdict(list)
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for file in folder.files:
             name = _folded(file.name)
             self._by_name[name].append(file)
             self._by_stem[_SUFFIX.sub('', name)].append(file)
 
-    def find(self, cell: str) -> List[Path]:
+    def find(self, cell: str) -> list[Path]:
         """Return the files that a cell may name: one, if it is clear."""
         text = plain(cell).strip('\'"').replace('\\', '/')
         text = re.sub(r'^(\./+)+', '', text)
@@ -53,15 +53,18 @@ class FileFinder:
         text = re.sub(r'^(\.\./)+', '', text)
         name = posixpath.basename(text)
         stem = _SUFFIX.sub('', name)
-        kind = name[len(stem):]
+        kind = name[len(stem) :]
         found = self._ending(self._by_name.get(name, []), text, '')
         if not found:
-            same_stem = [file for file in self._by_stem.get(stem, []) if not kind or (
-                {kind, _folded(file.name)[len(stem):]} <= set(_DICOM))]
-            found = self._ending(same_stem, text[:len(text) - len(kind)], stem)
+            same_stem = [
+                file
+                for file in self._by_stem.get(stem, [])
+                if not kind or ({kind, _folded(file.name)[len(stem) :]} <= set(_DICOM))
+            ]
+            found = self._ending(same_stem, text[: len(text) - len(kind)], stem)
         return found
 
-    def _ending(self, files: List[Path], text: str, stem: str) -> List[Path]:
+    def _ending(self, files: list[Path], text: str, stem: str) -> list[Path]:
         """Return those of the files whose path, or whose end, a text is.
 
         Args:
@@ -74,25 +77,33 @@ class FileFinder:
         for file in files:
             path = _folded(file.as_posix())
             below[file] = _SUFFIX.sub('', path) if stem else path
-        ends = [file for file, path in below.items()
-                if f'{self.root}/{path}'.endswith('/' + text.lstrip('/'))
-                or f'{self.root}/{path}' == text]
+        ends = [
+            file
+            for file, path in below.items()
+            if f'{self.root}/{path}'.endswith('/' + text.lstrip('/'))
+            or f'{self.root}/{path}' == text
+        ]
         whole = [file for file in ends if below[file] == text]
         if ends:
             return whole or ends
         # a name alone tells too little, unless the cell is sure to start elsewhere
-        foreign = [file for file, path in below.items() if text.endswith('/' + path)
-                   and ('/' in path or _ABSOLUTE.match(text))]
+        foreign = [
+            file
+            for file, path in below.items()
+            if text.endswith('/' + path) and ('/' in path or _ABSOLUTE.match(text))
+        ]
         longest = max((len(below[file]) for file in foreign), default=0)
         return [file for file in foreign if len(below[file]) == longest]
 
-    def near(self, cell: str) -> List[str]:
+    def near(self, cell: str) -> list[str]:
         """Return paths whose name is the cell's, or else nearly."""
         name = _folded(cell.replace('\\', '/')).rpartition('/')[2]
         same = self._by_name.get(name) or self._by_stem.get(_SUFFIX.sub('', name))
         if not same and len(self._by_name) <= _MOST_NAMES:
-            same = [self._by_name[near][0] for near in difflib.get_close_matches(
-                name, self._by_name, _NEAR, 0.6)]
+            same = [
+                self._by_name[near][0]
+                for near in difflib.get_close_matches(name, self._by_name, _NEAR, 0.6)
+            ]
         return [str(file) for file in (same or [])[:_NEAR]]
 
 

@@ -5,12 +5,13 @@ Video", ACM Multimedia 2019, and the program itself (version 2): coordinates are
 pixels of the image from its upper left corner; an ellipse's ``theta`` is in radians
 from the x axis towards the y axis, which points down.
 """
+
 import math
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from mammo_plugins.io import parse_json
 
-Polygon = List[Tuple[float, float]]
+Polygon = list[tuple[float, float]]
 
 _POINTS = 72  # of an ellipse: a polygon of as many corners has 99.87% of its area
 
@@ -47,17 +48,19 @@ def region_polygon(attributes: str) -> Polygon:
     return outline
 
 
-def _polygon(shape: Dict[str, Any]) -> Polygon:
+def _polygon(shape: dict[str, Any]) -> Polygon:
     xs, ys = shape['all_points_x'], shape['all_points_y']
     if len(xs) != len(ys):
         raise ValueError
     return [(float(x), float(y)) for x, y in zip(xs, ys)]
 
 
-def _ellipse(shape: Dict[str, Any]) -> Polygon:
+def _ellipse(shape: dict[str, Any]) -> Polygon:
     cx, cy = float(shape['cx']), float(shape['cy'])
-    rx, ry = float(shape.get('rx', shape.get('r'))), float(
-        shape.get('ry', shape.get('r')))
+    rx, ry = (
+        float(shape.get('rx', shape.get('r'))),
+        float(shape.get('ry', shape.get('r'))),
+    )
     theta = float(shape.get('theta', 0))  # VIA 1 had no turned ellipses
     if rx <= 0 or ry <= 0:
         return []
@@ -66,12 +69,13 @@ def _ellipse(shape: Dict[str, Any]) -> Polygon:
     for k in range(_POINTS):
         angle = 2 * math.pi * k / _POINTS
         along, across = rx * math.cos(angle), ry * math.sin(angle)
-        outline.append((cx + along * cos - across * sin,
-                        cy + along * sin + across * cos))
+        outline.append(
+            (cx + along * cos - across * sin, cy + along * sin + across * cos)
+        )
     return outline
 
 
-def _rect(shape: Dict[str, Any]) -> Polygon:
+def _rect(shape: dict[str, Any]) -> Polygon:
     x, y = float(shape['x']), float(shape['y'])
     width, height = float(shape['width']), float(shape['height'])
     if width <= 0 or height <= 0:
@@ -79,9 +83,15 @@ def _rect(shape: Dict[str, Any]) -> Polygon:
     return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
 
 
-def _point(shape: Dict[str, Any]) -> Polygon:
+def _point(shape: dict[str, Any]) -> Polygon:
     return [(float(shape['cx']), float(shape['cy']))]
 
 
-_SHAPES = dict(polygon=_polygon, polyline=_polygon, ellipse=_ellipse,
-               circle=_ellipse, rect=_rect, point=_point)
+_SHAPES = dict(
+    polygon=_polygon,
+    polyline=_polygon,
+    ellipse=_ellipse,
+    circle=_ellipse,
+    rect=_rect,
+    point=_point,
+)

@@ -1,6 +1,6 @@
 """Normal mammograms to grow lesions into, and real ones to compare with."""
+
 import copy
-from typing import List
 
 import numpy as np
 from mmengine.logging import print_log
@@ -33,23 +33,26 @@ class BlendingDataset(ExamDataset):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, target='view', **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Read the annotation file.
 
         Returns:
             list[dict]: One entry per normal view.
         """
         if self.test_mode:
-            raise AnnotationError(f'{self.ann_file}: BlendingDataset is for training; '
-                                  'synthetic images never enter validation or test')
+            raise AnnotationError(
+                f'{self.ann_file}: BlendingDataset is for training; '
+                'synthetic images never enter validation or test'
+            )
         samples = super().load_data_list()
-        self.real: List[dict] = []
-        normal: List[dict] = []
+        self.real: list[dict] = []
+        normal: list[dict] = []
         unknown = 0
         for sample in samples:
             view = sample['views']['main']
-            lesions = [lesion for lesion in view['instances']
-                       if not lesion['ignore_flag']]
+            lesions = [
+                lesion for lesion in view['instances'] if not lesion['ignore_flag']
+            ]
             if lesions:
                 self.real.append(dict(view, instances=lesions))
             elif view['instances']:
@@ -60,12 +63,14 @@ class BlendingDataset(ExamDataset):
             print_log(
                 f'{self.ann_file}: {unknown} views left out that have regions to be '
                 'ignored and no lesion: neither normal nor with one',
-                logger='current')
+                logger='current',
+            )
         if not normal or not self.real:
             raise AnnotationError(
                 f'{self.ann_file}: {len(normal)} views without a lesion of '
-                f"{', '.join(self.metainfo['classes'])} and {len(self.real)} with; "
-                'BlendingDataset needs both')
+                f'{", ".join(self.metainfo["classes"])} and {len(self.real)} with; '
+                'BlendingDataset needs both'
+            )
         return normal
 
     def prepare_data(self, idx: int) -> dict:

@@ -1,6 +1,8 @@
 """Which categories are classes, left out or ignored, and which label lesions have."""
+
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, Dict, List, Sequence, Tuple, Union
+from typing import Any
 
 from mammo_plugins.structures import AnnotationError
 
@@ -8,7 +10,7 @@ REST = 'rest'  # of the categories
 NO_CLASS = -1  # label of a region that is ignored for its category
 
 
-Names = Union[Sequence[str], str]
+Names = Sequence[str] | str
 
 
 def check_lists(other_classes: Names, ignored_classes: Names) -> None:
@@ -17,19 +19,25 @@ def check_lists(other_classes: Names, ignored_classes: Names) -> None:
     Args:
         other_classes, ignored_classes (Sequence[str] | str): Names, or 'rest'.
     """
-    for name, listed, what in (('other_classes', other_classes, 'leave out'),
-                               ('ignored_classes', ignored_classes, 'ignore')):
+    for name, listed, what in (
+        ('other_classes', other_classes, 'leave out'),
+        ('ignored_classes', ignored_classes, 'ignore'),
+    ):
         if isinstance(listed, str) and listed != REST:
             raise ValueError(
                 f'ExamDataset.{name}: {listed!r}; expected the names of the '
-                f"categories to {what}, such as ('calcification', ), or '{REST}'")
+                f"categories to {what}, such as ('calcification', ), or '{REST}'"
+            )
     if other_classes == ignored_classes == REST:
-        raise ValueError(f"ExamDataset: other_classes and ignored_classes are both "
-                         f"'{REST}'; the rest is either left out or ignored")
+        raise ValueError(
+            f'ExamDataset: other_classes and ignored_classes are both '
+            f"'{REST}'; the rest is either left out or ignored"
+        )
 
 
-def without_rest(named: Sequence[str], classes: Sequence[str],
-                 *given: Names) -> List[Tuple[str, ...]]:
+def without_rest(
+    named: Sequence[str], classes: Sequence[str], *given: Names
+) -> list[tuple[str, ...]]:
     """Return lists of categories with 'rest' written out.
 
     Args:
@@ -42,9 +50,13 @@ def without_rest(named: Sequence[str], classes: Sequence[str],
     return [rest if listed == REST else tuple(listed) for listed in given]
 
 
-def category_labels(categories: List[Dict[str, Any]], classes: Sequence[str],
-                    other_classes: Sequence[str], ignored_classes: Sequence[str],
-                    ann_file: str) -> Dict[int, int]:
+def category_labels(
+    categories: list[dict[str, Any]],
+    classes: Sequence[str],
+    other_classes: Sequence[str],
+    ignored_classes: Sequence[str],
+    ann_file: str,
+) -> dict[int, int]:
     """Return the label of each category that is learned or ignored.
 
     Args:
@@ -61,29 +73,41 @@ def category_labels(categories: List[Dict[str, Any]], classes: Sequence[str],
         AnnotationError: If a category is in none or in two of the lists, or one of
             ``classes`` is not in the file.
     """
-    lists = dict(classes=classes, other_classes=other_classes,
-                 ignored_classes=ignored_classes)
+    lists = dict(
+        classes=classes, other_classes=other_classes, ignored_classes=ignored_classes
+    )
     if isinstance(classes, str):
         raise AnnotationError(
             f'{ann_file}: classes {classes!r} is a text; expected a tuple of names, such '
-            f'as ({classes!r}, ) with a comma for one')
+            f'as ({classes!r}, ) with a comma for one'
+        )
     named = [category['name'] for category in categories]
-    unknown = [name for name in named if not any(
-        name in listed for listed in lists.values())]
+    unknown = [
+        name for name in named if not any(name in listed for listed in lists.values())
+    ]
     lacking = [name for name in classes if name not in named]
-    both = [(pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
-            for pair in combinations(lists, 2)]
-    both = [f'{names} are in {pair[0]} and in {pair[1]}'
-            for pair, names in both if names]
+    both = [
+        (pair, [name for name in lists[pair[0]] if name in lists[pair[1]]])
+        for pair in combinations(lists, 2)
+    ]
+    both = [
+        f'{names} are in {pair[0]} and in {pair[1]}' for pair, names in both if names
+    ]
     if unknown or lacking or both:
-        what = (f'classes {lacking} are not in the file' if lacking else
-                both[0] if both else f'categories {unknown} are not in classes')
+        what = (
+            f'classes {lacking} are not in the file'
+            if lacking
+            else both[0]
+            if both
+            else f'categories {unknown} are not in classes'
+        )
         raise AnnotationError(
             f'{ann_file}: {what}; the file has {named}, classes are {list(classes)}, '
             f'other_classes {list(other_classes)}, ignored_classes '
             f'{list(ignored_classes)}: name every category of the file in '
             'metainfo=dict(classes=...) of the dataset, in other_classes=(...) to leave '
-            'its lesions out, or in ignored_classes=(...) to ignore their regions')
+            'its lesions out, or in ignored_classes=(...) to ignore their regions'
+        )
     labels = {name: list(classes).index(name) for name in classes}
     labels.update(dict.fromkeys(ignored_classes, NO_CLASS))
     return {c['id']: labels[c['name']] for c in categories if c['name'] in labels}

@@ -1,16 +1,30 @@
 """Exams as samples: a view, a breast or a whole exam."""
+
+from collections.abc import Callable, Sequence
 from logging import WARNING
 from operator import attrgetter
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (LATERALITIES, PARTNERS, VIEWS, AnnotationError,
-                                      Exam, ImageRoots, Lesion, View, exams_from_coco,
-                                      generation_of, in_fold, names_of_fold,
-                                      synthetic_images, with_modality)
+from mammo_plugins.structures import (
+    LATERALITIES,
+    PARTNERS,
+    VIEWS,
+    AnnotationError,
+    Exam,
+    ImageRoots,
+    Lesion,
+    View,
+    exams_from_coco,
+    generation_of,
+    in_fold,
+    names_of_fold,
+    synthetic_images,
+    with_modality,
+)
 from mammo_plugins.verification import load_sound_exams
 
 from .categories import NO_CLASS, category_labels, check_lists, without_rest
@@ -99,37 +113,46 @@ class ExamDataset(BaseDataset):
         n_left_normal (int): Views whose lesions are all left out.
     """
 
-    METAINFO = dict(classes=('mass', ), palette=[(220, 20, 60)])
+    METAINFO = dict(classes=('mass',), palette=[(220, 20, 60)])
     _files: Sequence[str] = ()  # that kinds of data sets name besides
 
-    def __init__(self,
-                 *args,
-                 target: str = 'view',
-                 partners: Sequence[str] = (),
-                 modality: Union[str, Sequence[str], None] = None,
-                 complete: bool = False,
-                 labels: Optional[dict] = None,
-                 other_classes: Union[Sequence[str], str] = (),
-                 ignored_classes: Union[Sequence[str], str] = (),
-                 extra_roots: Sequence[str] = (),
-                 fold: Optional[int] = None,
-                 annotations: Optional[dict] = None,
-                 pipeline: Pipeline = (),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        target: str = 'view',
+        partners: Sequence[str] = (),
+        modality: str | Sequence[str] | None = None,
+        complete: bool = False,
+        labels: dict | None = None,
+        other_classes: Sequence[str] | str = (),
+        ignored_classes: Sequence[str] | str = (),
+        extra_roots: Sequence[str] = (),
+        fold: int | None = None,
+        annotations: dict | None = None,
+        pipeline: Pipeline = (),
+        **kwargs,
+    ) -> None:
         if target not in TARGETS:
-            raise ValueError(f'ExamDataset.target: {target!r}; expected one of {TARGETS}')
+            raise ValueError(
+                f'ExamDataset.target: {target!r}; expected one of {TARGETS}'
+            )
         if not set(partners) <= set(PARTNERS):
-            raise ValueError(f'ExamDataset.partners: {tuple(partners)}; expected '
-                             f'some of {PARTNERS}')
+            raise ValueError(
+                f'ExamDataset.partners: {tuple(partners)}; expected some of {PARTNERS}'
+            )
         check_lists(other_classes, ignored_classes)
         if partners and target != 'view':
-            raise ValueError('ExamDataset.partners: only a view has partners; '
-                             f'target={target!r} holds all its views already')
+            raise ValueError(
+                'ExamDataset.partners: only a view has partners; '
+                f'target={target!r} holds all its views already'
+            )
         self.target = target
         self.partners = tuple(partners)
         if partners and not (modality is None or isinstance(modality, str)):
-            raise ValueError('ExamDataset.modality: partners are of the same '
-                             f'modality; name one, not {tuple(modality)}')
+            raise ValueError(
+                'ExamDataset.modality: partners are of the same '
+                f'modality; name one, not {tuple(modality)}'
+            )
         self.modality = modality
         self.complete = complete
         self.label_rule = LabelRule(**labels) if labels else None
@@ -145,15 +168,20 @@ class ExamDataset(BaseDataset):
         check_registration(self.pipeline.transforms)
 
     def _join_prefix(self) -> None:
-        check_fold(self.ann_file, self.fold, bool(
-            self._names_of_fold or names_of_fold(
-                [self.ann_file, self.data_root, self.data_prefix])))
+        check_fold(
+            self.ann_file,
+            self.fold,
+            bool(
+                self._names_of_fold
+                or names_of_fold([self.ann_file, self.data_root, self.data_prefix])
+            ),
+        )
         self.ann_file = in_fold(self.ann_file, self.fold)
         self.data_root = in_fold(self.data_root, self.fold)
         self.data_prefix = in_fold(self.data_prefix, self.fold)
         super()._join_prefix()
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Read the annotation file, unless annotations are in memory.
 
         Returns:
@@ -164,10 +192,17 @@ class ExamDataset(BaseDataset):
         self._path = roots.path
         self.other_classes, self.ignored_classes = without_rest(
             [category['name'] for category in data['categories']],
-            self.metainfo['classes'], self.other_classes, self.ignored_classes)
+            self.metainfo['classes'],
+            self.other_classes,
+            self.ignored_classes,
+        )
         self._label_of = category_labels(
-            data['categories'], self.metainfo['classes'], self.other_classes,
-            self.ignored_classes, self.ann_file)
+            data['categories'],
+            self.metainfo['classes'],
+            self.other_classes,
+            self.ignored_classes,
+            self.ann_file,
+        )
         self._dataset_name = data['info']['dataset']
         self._generation = generation_of(data['info'])
         exams = exams_from_coco(data)
@@ -178,8 +213,9 @@ class ExamDataset(BaseDataset):
         modalities = self._choose_modalities(data['images'])
         samples = []
         for exam in exams:
-            views = [view for view in exam.views.values()
-                     if view.modality in modalities]
+            views = [
+                view for view in exam.views.values() if view.modality in modalities
+            ]
             samples += getattr(self, f'_{self.target}_samples')(exam, views)
         if self.complete:
             samples = self._complete(samples, modalities)
@@ -188,18 +224,20 @@ class ExamDataset(BaseDataset):
             print_log(f'{self.ann_file}: {counts}', logger='current')
             if not samples:
                 raise AnnotationError(
-                    f'{self.ann_file}: no {self.target} has a class of labels')
+                    f'{self.ann_file}: no {self.target} has a class of labels'
+                )
         return samples
 
-    def _complete(self, samples: List[dict],
-                  modalities: Sequence[str]) -> List[dict]:
+    def _complete(self, samples: list[dict], modalities: Sequence[str]) -> list[dict]:
         wanted = len(modalities) * (
-            dict(breast=2, pair=2, exam=4).get(self.target)
-            or 1 + len(self.partners))
+            dict(breast=2, pair=2, exam=4).get(self.target) or 1 + len(self.partners)
+        )
         kept = [s for s in samples if len(s['views']) == wanted]
-        print_log(f'{self.ann_file}: {len(kept)} {self.target} samples, '
-                  f'{len(samples) - len(kept)} left out for want of a view',
-                  logger='current')
+        print_log(
+            f'{self.ann_file}: {len(kept)} {self.target} samples, '
+            f'{len(samples) - len(kept)} left out for want of a view',
+            logger='current',
+        )
         return kept
 
     def _refuse_synthetic(self, data: dict) -> None:
@@ -208,23 +246,31 @@ class ExamDataset(BaseDataset):
             raise AnnotationError(
                 f'{self.ann_file}: {len(made)} images are synthetic, first image '
                 f'{made[0]["id"]}; they never enter validation or test '
-                '(test_mode=True)')
+                '(test_mode=True)'
+            )
 
-    def _choose_modalities(self, images: List[dict]) -> Sequence[str]:
+    def _choose_modalities(self, images: list[dict]) -> Sequence[str]:
         there = sorted({image['modality'] for image in images})
         if self.modality is None and len(there) <= 1:
             return there
-        wanted = ([self.modality] if isinstance(self.modality, str) else
-                  list(self.modality or ()))
+        wanted = (
+            [self.modality]
+            if isinstance(self.modality, str)
+            else list(self.modality or ())
+        )
         if not wanted or not set(wanted) <= set(there):
-            missing = 'views of several modalities' if not wanted else (
-                f'no view of modality {self.modality!r}')
+            missing = (
+                'views of several modalities'
+                if not wanted
+                else (f'no view of modality {self.modality!r}')
+            )
             raise AnnotationError(
                 f'{self.ann_file}: {missing}; set modality of ExamDataset to one '
-                f'of {there}')
+                f'of {there}'
+            )
         return wanted
 
-    def _count_lesions(self, exams: List[Exam], categories: List[dict]) -> None:
+    def _count_lesions(self, exams: list[Exam], categories: list[dict]) -> None:
         names = {c['id']: c['name'] for c in categories}
         self.lesions = dict.fromkeys(names.values(), 0)
         self.n_left_normal = 0
@@ -232,13 +278,17 @@ class ExamDataset(BaseDataset):
             for lesion in view.lesions:
                 self.lesions[names[lesion.category_id]] += 1
             self.n_left_normal += bool(view.lesions) and not any(
-                lesion.category_id in self._label_of for lesion in view.lesions)
+                lesion.category_id in self._label_of for lesion in view.lesions
+            )
 
     def summary(self) -> str:
         """Return a sentence on how many samples and lesions there are."""
         counts = [f'{name} {self.lesions[name]}' for name in self.metainfo['classes']]
-        ignored = [f'{name} {self.lesions[name]}' for name in self.ignored_classes
-                   if self.lesions.get(name)]
+        ignored = [
+            f'{name} {self.lesions[name]}'
+            for name in self.ignored_classes
+            if self.lesions.get(name)
+        ]
         text = f'{len(self)} samples; lesions: {", ".join(counts)}'
         if ignored:
             text += f'; regions ignored: {", ".join(ignored)}'
@@ -246,14 +296,19 @@ class ExamDataset(BaseDataset):
 
     def left_out(self) -> str:
         """Return a sentence on the lesions of ``other_classes``, '' for none."""
-        others = [f'{name} ({number})' for name, number in self.lesions.items()
-                  if name in self.other_classes and number]
+        others = [
+            f'{name} ({number})'
+            for name, number in self.lesions.items()
+            if name in self.other_classes and number
+        ]
         if not others:
             return ''
-        return (f'Lesions of {", ".join(others)} are left out by other_classes; '
-                f'{self.n_left_normal} views that have no others count as normal')
+        return (
+            f'Lesions of {", ".join(others)} are left out by other_classes; '
+            f'{self.n_left_normal} views that have no others count as normal'
+        )
 
-    def _view_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+    def _view_samples(self, exam: Exam, views: list[View]) -> list[dict]:
         samples = []
         for view in views:
             found = {'main': view}
@@ -264,38 +319,45 @@ class ExamDataset(BaseDataset):
             samples.append(self._sample(exam, found))
         return samples
 
-    def _breast_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+    def _breast_samples(self, exam: Exam, views: list[View]) -> list[dict]:
         return self._grouped(exam, views, 'laterality', sorted(LATERALITIES), 'view')
 
-    def _pair_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+    def _pair_samples(self, exam: Exam, views: list[View]) -> list[dict]:
         return self._grouped(exam, views, 'view', VIEWS, 'laterality')
 
-    def _grouped(self, exam: Exam, views: List[View], key: str, values: Sequence[str],
-                 name: str) -> List[dict]:
+    def _grouped(
+        self, exam: Exam, views: list[View], key: str, values: Sequence[str], name: str
+    ) -> list[dict]:
         groups = {x: [v for v in views if getattr(v, key) == x] for x in values}
-        return [dict(self._named(exam, group, attrgetter(name)), **{key: value})
-                for value, group in groups.items() if group]
+        return [
+            dict(self._named(exam, group, attrgetter(name)), **{key: value})
+            for value, group in groups.items()
+            if group
+        ]
 
-    def _exam_samples(self, exam: Exam, views: List[View]) -> List[dict]:
+    def _exam_samples(self, exam: Exam, views: list[View]) -> list[dict]:
         return [self._named(exam, views, lambda v: v.name)] if views else []
 
-    def _named(self, exam: Exam, views: List[View],
-               name: Callable[[View], str]) -> dict:
+    def _named(
+        self, exam: Exam, views: list[View], name: Callable[[View], str]
+    ) -> dict:
         single = self.modality is None or isinstance(self.modality, str)
-        return self._sample(exam, {
-            with_modality(name(v), None if single else v.modality): v for v in views})
+        return self._sample(
+            exam,
+            {with_modality(name(v), None if single else v.modality): v for v in views},
+        )
 
-    def _sample(self, exam: Exam, views: Dict[str, View]) -> dict:
+    def _sample(self, exam: Exam, views: dict[str, View]) -> dict:
         return dict(
             dataset=self._dataset_name,
             generation=self._generation,
             test_mode=self.test_mode,
             exam_id=exam.exam_id,
             patient_id=exam.patient_id,
-            views={name: self._view_info(exam, view)
-                   for name, view in views.items()})
+            views={name: self._view_info(exam, view) for name, view in views.items()},
+        )
 
-    def _view_info(self, exam: Exam, view: View) -> Dict[str, Any]:
+    def _view_info(self, exam: Exam, view: View) -> dict[str, Any]:
         return dict(
             img_path=self._path(view.file_name),
             img_id=view.image_id,
@@ -312,11 +374,15 @@ class ExamDataset(BaseDataset):
             density=view.density,
             abnormal=view.abnormal,
             pathology=view.pathology,
-            instances=[self._instance(lesion) for lesion in view.lesions
-                       if lesion.category_id in self._label_of])
+            instances=[
+                self._instance(lesion)
+                for lesion in view.lesions
+                if lesion.category_id in self._label_of
+            ],
+        )
 
     @staticmethod
-    def _nipple_source(view: View) -> Optional[str]:
+    def _nipple_source(view: View) -> str | None:
         """Tell who found the nipple: a person, unless the file says otherwise."""
         if view.nipple is None:
             return None
@@ -326,22 +392,26 @@ class ExamDataset(BaseDataset):
     def roots(self) -> ImageRoots:
         """ImageRoots: The folders that its images may lie in."""
         prefix, root = self.data_prefix, self.data_root or ''
-        return ImageRoots(prefix.get('img') or prefix.get('img_path') or root,
-                          [root, *self.extra_roots])
+        return ImageRoots(
+            prefix.get('img') or prefix.get('img_path') or root,
+            [root, *self.extra_roots],
+        )
 
-    def _instance(self, lesion: Lesion) -> Dict[str, Any]:
+    def _instance(self, lesion: Lesion) -> dict[str, Any]:
         return dict(
             bbox=list(lesion.bbox),
             bbox_label=self._label_of[lesion.category_id],
             # [] when unknown: mmdet ignores such a lesion where masks are asked for
             mask=lesion.segmentation,
-            ignore_flag=int(lesion.ignore
-                            or self._label_of[lesion.category_id] == NO_CLASS),
+            ignore_flag=int(
+                lesion.ignore or self._label_of[lesion.category_id] == NO_CLASS
+            ),
             birads=lesion.birads,
             pathology=lesion.pathology,
-            lesion_id=lesion.lesion_id)
+            lesion_id=lesion.lesion_id,
+        )
 
-    def filter_data(self) -> List[dict]:
+    def filter_data(self) -> list[dict]:
         """Drop, in training, the targets that ``filter_cfg`` does not want.
 
         Raises:
@@ -352,18 +422,24 @@ class ExamDataset(BaseDataset):
         if self.test_mode:
             return kept
         if filter_cfg.get('filter_empty_gt'):
-            kept = [sample for sample in kept if any(
-                not lesion['ignore_flag'] for v in sample['views'].values()
-                for lesion in v['instances'])]
+            kept = [
+                sample
+                for sample in kept
+                if any(
+                    not lesion['ignore_flag']
+                    for v in sample['views'].values()
+                    for lesion in v['instances']
+                )
+            ]
         if filter_cfg.get('nipple_sources'):
             kept = self._with_nipple(kept, filter_cfg['nipple_sources'])
         return kept
 
-    def _with_nipple(self, samples: List[dict],
-                     sources: Sequence[str]) -> List[dict]:
+    def _with_nipple(self, samples: list[dict], sources: Sequence[str]) -> list[dict]:
         kept = [
-            sample for sample in samples if all(
-                v['nipple_source'] in sources for v in sample['views'].values())
+            sample
+            for sample in samples
+            if all(v['nipple_source'] in sources for v in sample['views'].values())
         ]
         sources = ' or '.join(sources)
         if not kept:
@@ -371,15 +447,18 @@ class ExamDataset(BaseDataset):
                 f'{self.ann_file}: no nipple is known by {sources} (images[].nipple '
                 'and nipple_source, docs/reference/data_format.md); annotate some, '
                 'or learn from those of tools/locate_nipples.py by naming '
-                "'contour' in filter_cfg.nipple_sources")
+                "'contour' in filter_cfg.nipple_sources"
+            )
         if len(kept) < len(samples):
             print_log(
                 f'{self.ann_file}: {len(samples) - len(kept)} of {len(samples)} '
                 f'samples left out, nipple not known by {sources}',
-                logger='current', level=WARNING)
+                logger='current',
+                level=WARNING,
+            )
         return kept
 
-    def get_cat_ids(self, idx: int) -> List[int]:
+    def get_cat_ids(self, idx: int) -> list[int]:
         """Return the labels in a sample, as class-balanced samplers ask.
 
         Args:

@@ -1,4 +1,5 @@
 """The fold of a data set."""
+
 from logging import WARNING
 from typing import Any
 
@@ -7,8 +8,14 @@ from mmengine.logging import print_log
 from mammo_plugins.structures import is_fold
 
 # settings of a data set in which its fold takes the place of {fold}
-FOLD_SETTINGS = ('ann_file', 'data_root', 'data_prefix', 'extra_roots',
-                 'detection_file', 'pipeline')
+FOLD_SETTINGS = (
+    'ann_file',
+    'data_root',
+    'data_prefix',
+    'extra_roots',
+    'detection_file',
+    'pipeline',
+)
 
 
 def check_fold(ann_file: str, fold: Any, named: bool) -> None:
@@ -22,10 +29,14 @@ def check_fold(ann_file: str, fold: Any, named: bool) -> None:
     if fold is None:
         return
     if not is_fold(fold):
-        raise ValueError(f'{ann_file}: fold is {fold!r}; expected its number, from 1 on')
+        raise ValueError(
+            f'{ann_file}: fold is {fold!r}; expected its number, from 1 on'
+        )
     if not named:
         print_log(
             f'{ann_file}: fold is {fold} and has no effect, for none of '
             f'{", ".join(FOLD_SETTINGS)} says {{fold}}; set ann_file to such as '
             "'annotations/fold_{fold}/train.json', or fold to None",
-            logger='current', level=WARNING)
+            logger='current',
+            level=WARNING,
+        )

@@ -1,22 +1,41 @@
 """Patches of lesions and of detections as samples."""
+
 from collections import Counter
-from typing import Dict, Iterator, List, Optional
+from collections.abc import Iterator
 
 import numpy as np
 from mmengine.logging import print_log
 
 from mammo_plugins.evaluation.functional.patch_labels import (
-    MALIGNANT, UNKNOWN, PatchLabels, label_detections, lesion_labels,
-    select_detections)
+    MALIGNANT,
+    UNKNOWN,
+    PatchLabels,
+    label_detections,
+    lesion_labels,
+    select_detections,
+)
 from mammo_plugins.registry import DATASETS
-from mammo_plugins.structures import (AnnotationError, Detections, in_fold,
-                                      read_detections)
+from mammo_plugins.structures import (
+    AnnotationError,
+    Detections,
+    in_fold,
+    read_detections,
+)
 
 from .exam_dataset import ExamDataset
 
 # what a patch takes over from its view
-_VIEW_KEYS = ('img_path', 'img_id', 'width', 'height', 'exam_id', 'patient_id',
-              'laterality', 'view', 'pixel_spacing_mm')
+_VIEW_KEYS = (
+    'img_path',
+    'img_id',
+    'width',
+    'height',
+    'exam_id',
+    'patient_id',
+    'laterality',
+    'view',
+    'pixel_spacing_mm',
+)
 
 
 @DATASETS.register_module()
@@ -53,18 +72,22 @@ class PatchDataset(ExamDataset):
         ValueError: If there is neither a detection file nor gold.
     """
 
-    def __init__(self,
-                 *args,
-                 detection_file: Optional[str] = None,
-                 gold: bool = True,
-                 max_detections: Optional[int] = 2,
-                 min_score: float = 0.,
-                 iou_thr: float = 0.5,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *args,
+        detection_file: str | None = None,
+        gold: bool = True,
+        max_detections: int | None = 2,
+        min_score: float = 0.0,
+        iou_thr: float = 0.5,
+        **kwargs,
+    ) -> None:
         if detection_file is None and not gold:
-            raise ValueError('PatchDataset: gold=False needs a detection_file; '
-                             'there would be no patch')
-        self._files = (detection_file, )
+            raise ValueError(
+                'PatchDataset: gold=False needs a detection_file; '
+                'there would be no patch'
+            )
+        self._files = (detection_file,)
         self.detection_file = in_fold(detection_file, kwargs.get('fold'))
         self.gold = gold
         self.max_detections = max_detections
@@ -72,7 +95,7 @@ class PatchDataset(ExamDataset):
         self.iou_thr = iou_thr
         super().__init__(*args, target='view', **kwargs)
 
-    def load_data_list(self) -> List[dict]:
+    def load_data_list(self) -> list[dict]:
         """Read the annotation file and the detections.
 
         Returns:
@@ -80,60 +103,65 @@ class PatchDataset(ExamDataset):
         """
         views = [sample['views']['main'] for sample in super().load_data_list()]
         detections = self._read_detections(views)
-        patches: List[dict] = []
+        patches: list[dict] = []
         left_out = 0
         for view in views:
             found = [*self._patches(view, detections.get(view['img_id']))]
-            labelled = [patch for patch in found
-                        if 'gt_label' in patch or 'gt_birads_score' in patch]
+            labelled = [
+                patch
+                for patch in found
+                if 'gt_label' in patch or 'gt_birads_score' in patch
+            ]
             left_out += len(found) - len(labelled)
             patches += labelled
         if not patches:
             raise AnnotationError(
                 f'{self.ann_file}: no patch with a label'
                 + (f' ({left_out} without)' if left_out else '')
-                + '; a lesion needs pathology or birads')
+                + '; a lesion needs pathology or birads'
+            )
         self._report(patches, left_out)
         return patches
 
-    def _read_detections(self, views: List[dict]) -> Dict[int, Detections]:
+    def _read_detections(self, views: list[dict]) -> dict[int, Detections]:
         if self.detection_file is None:
             return {}
         detections = read_detections(self.detection_file)
-        missing = [view['img_id'] for view in views
-                   if view['img_id'] not in detections]
+        missing = [view['img_id'] for view in views if view['img_id'] not in detections]
         if missing:
             raise AnnotationError(
                 f'{self.detection_file}: images: {len(missing)} of {len(views)} '
                 f'images of {self.ann_file} are missing, first id {missing[0]}; '
-                'run the detector on the same annotation file')
+                'run the detector on the same annotation file'
+            )
         return detections
 
-    def _patches(self, view: dict,
-                 detections: Optional[Detections]) -> Iterator[dict]:
+    def _patches(self, view: dict, detections: Detections | None) -> Iterator[dict]:
         common = {key: view[key] for key in _VIEW_KEYS}
         lesions, ignored = (
             [i for i in view['instances'] if bool(i['ignore_flag']) is flag]
-            for flag in (False, True))
+            for flag in (False, True)
+        )
         boxes = _boxes(lesions)
-        known = ([lesion['pathology'] for lesion in lesions],
-                 [lesion['birads'] for lesion in lesions])
+        known = (
+            [lesion['pathology'] for lesion in lesions],
+            [lesion['birads'] for lesion in lesions],
+        )
         if self.gold:
             malignant, birads_scores = lesion_labels(*known)
             labels = PatchLabels(
-                np.arange(len(boxes)), np.ones(len(boxes)), malignant,
-                birads_scores)
+                np.arange(len(boxes)), np.ones(len(boxes)), malignant, birads_scores
+            )
             yield from _samples(common, boxes, labels, np.ones(len(boxes)), False)
         if detections is not None:
             found, scores = detections
-            chosen = select_detections(scores, self.min_score,
-                                       self.max_detections)
-            labels = label_detections(found[chosen], boxes, *known,
-                                      _boxes(ignored), self.iou_thr)
-            yield from _samples(common, found[chosen], labels, scores[chosen],
-                                True)
+            chosen = select_detections(scores, self.min_score, self.max_detections)
+            labels = label_detections(
+                found[chosen], boxes, *known, _boxes(ignored), self.iou_thr
+            )
+            yield from _samples(common, found[chosen], labels, scores[chosen], True)
 
-    def _report(self, patches: List[dict], left_out: int) -> None:
+    def _report(self, patches: list[dict], left_out: int) -> None:
         kinds = Counter(patch['detected'] for patch in patches)
         labels = Counter(patch.get('gt_label') for patch in patches)
         scored = sum('gt_birads_score' in patch for patch in patches)
@@ -141,13 +169,15 @@ class PatchDataset(ExamDataset):
             f'{self.ann_file}: {kinds[False]} gold and {kinds[True]} detected '
             f'patches; {labels[MALIGNANT]} malignant, {labels[0]} not malignant, '
             f'{labels[None]} by BI-RADS alone; {scored} with BI-RADS; {left_out} '
-            'without any label left out', logger='current')
+            'without any label left out',
+            logger='current',
+        )
 
-    def filter_data(self) -> List[dict]:
+    def filter_data(self) -> list[dict]:
         """Keep every patch."""
         return self.data_list
 
-    def get_cat_ids(self, idx: int) -> List[int]:
+    def get_cat_ids(self, idx: int) -> list[int]:
         """Return the label of a patch, as class-balanced samplers ask.
 
         Args:
@@ -157,19 +187,25 @@ class PatchDataset(ExamDataset):
         return [info['gt_label']] if 'gt_label' in info else []
 
 
-def _boxes(instances: List[dict]) -> np.ndarray:
+def _boxes(instances: list[dict]) -> np.ndarray:
     return np.array([i['bbox'] for i in instances], float).reshape(-1, 4)
 
 
-def _samples(common: dict, boxes: np.ndarray, labels: PatchLabels,
-             scores: np.ndarray, detected: bool) -> Iterator[dict]:
+def _samples(
+    common: dict,
+    boxes: np.ndarray,
+    labels: PatchLabels,
+    scores: np.ndarray,
+    detected: bool,
+) -> Iterator[dict]:
     for i, box in enumerate(boxes):
         sample = dict(
             common,
             patch_box=tuple(box.tolist()),
             detected=detected,
             score=float(scores[i]),
-            iou=float(labels.ious[i]))
+            iou=float(labels.ious[i]),
+        )
         if labels.malignant[i] != UNKNOWN:
             sample['gt_label'] = int(labels.malignant[i])
         if not np.isnan(labels.birads_scores[i]):

@@ -1,6 +1,8 @@
 """Pipelines whose steps have names, so that a config exchanges one by its name."""
+
 import difflib
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mmcv.transforms import BaseTransform, Compose
 
@@ -9,8 +11,8 @@ from mammo_plugins.registry import TRANSFORMS
 ORDER = 'order'
 SLOTS = 'slots'
 
-Step = Union[dict, BaseTransform]
-Pipeline = Union[Sequence[Step], Mapping[str, Any]]
+Step = dict | BaseTransform
+Pipeline = Sequence[Step] | Mapping[str, Any]
 
 
 def is_named(pipeline: Any) -> bool:
@@ -22,7 +24,7 @@ def is_named(pipeline: Any) -> bool:
     return isinstance(pipeline, Mapping) and 'type' not in pipeline
 
 
-def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
+def named_steps(pipeline: Mapping[str, Any]) -> dict[str, Step]:
     """Return the steps of a pipeline by name, in the order in which they run.
 
     A config that MMEngine writes has its keys sorted, so that the order is a list of
@@ -39,44 +41,58 @@ def named_steps(pipeline: Mapping[str, Any]) -> Dict[str, Step]:
     """
     order = pipeline.get(ORDER)
     if not _is_list_of_names(order):
-        raise ValueError(f'{ORDER}: {order!r}; expected the names of the steps, in the '
-                         f'order in which they run, of {_names(pipeline)}')
+        raise ValueError(
+            f'{ORDER}: {order!r}; expected the names of the steps, in the '
+            f'order in which they run, of {_names(pipeline)}'
+        )
     slots = pipeline.get(SLOTS, ())
     if not _is_list_of_names(slots):
-        raise ValueError(f'{SLOTS}: {slots!r}; expected the names in {ORDER} that may be '
-                         'without a step')
+        raise ValueError(
+            f'{SLOTS}: {slots!r}; expected the names in {ORDER} that may be '
+            'without a step'
+        )
     twice = [name for name in order if list(order).count(name) > 1]
     if twice:
-        raise ValueError(f'{ORDER}: {twice[0]!r} is there twice; expected each name '
-                         'once')
+        raise ValueError(
+            f'{ORDER}: {twice[0]!r} is there twice; expected each name once'
+        )
     steps = {}
     for name in _names(pipeline):
         step = pipeline[name]
         if name not in order:
-            raise ValueError(f'{name}: no such step in {ORDER}, which is '
-                             f'{list(order)}; {_meant(name, pipeline)}')
+            raise ValueError(
+                f'{name}: no such step in {ORDER}, which is '
+                f'{list(order)}; {_meant(name, pipeline)}'
+            )
         if step is None:
             continue
         if isinstance(step, Mapping) and 'type' not in step:
             raise ValueError(f'{name}: a step without a type, and none to inherit')
         if not isinstance(step, Mapping) and not callable(step):
-            raise ValueError(f'{name}: {step!r}; expected a step, a dict with a type, '
-                             'or None to leave it out')
+            raise ValueError(
+                f'{name}: {step!r}; expected a step, a dict with a type, '
+                'or None to leave it out'
+            )
         steps[name] = step
     for name in order:
         if name not in pipeline and name not in slots:
-            raise ValueError(f'{ORDER}: {name!r} has no step; set {name}=dict(type='
-                             f'...) beside {ORDER}, or name it in {SLOTS}, the places '
-                             'that may be without one')
+            raise ValueError(
+                f'{ORDER}: {name!r} has no step; set {name}=dict(type='
+                f'...) beside {ORDER}, or name it in {SLOTS}, the places '
+                'that may be without one'
+            )
     return {name: steps[name] for name in order if name in steps}
 
 
 def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(
-        isinstance(name, str) for name in value)
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and all(isinstance(name, str) for name in value)
+    )
 
 
-def _names(pipeline: Mapping[str, Any]) -> List[str]:
+def _names(pipeline: Mapping[str, Any]) -> list[str]:
     return [name for name in pipeline if name not in (ORDER, SLOTS)]
 
 
@@ -101,13 +117,19 @@ def _meant(name: str, pipeline: Mapping[str, Any]) -> str:
         named = f'; did you mean {order[int(name)]}?' if int(name) < len(order) else ''
         return f'steps go by name here, not by number{named}'
     near = difflib.get_close_matches(name, order, n=1) or [
-        place for place in step_places(pipeline) if place.endswith(f'.{name}')]
-    return f'did you mean {near[0]}?' if near else (
-        'set that too to add a step; to leave one out, keep its name there and say '
-        f'{name}=None')
+        place for place in step_places(pipeline) if place.endswith(f'.{name}')
+    ]
+    return (
+        f'did you mean {near[0]}?'
+        if near
+        else (
+            'set that too to add a step; to leave one out, keep its name there and say '
+            f'{name}=None'
+        )
+    )
 
 
-def steps_of(pipeline: Optional[Pipeline]) -> List[Step]:
+def steps_of(pipeline: Pipeline | None) -> list[Step]:
     """Return the steps of a pipeline as a list.
 
     Args:
@@ -140,5 +162,9 @@ def compose(pipeline: Pipeline) -> Compose:
         pipeline (list | dict): The pipeline.
     """
     # mmcv's Compose builds by mmcv's registry; ours knows more names
-    return Compose([TRANSFORMS.build(step) if isinstance(step, Mapping) else step
-                    for step in steps_of(pipeline)])
+    return Compose(
+        [
+            TRANSFORMS.build(step) if isinstance(step, Mapping) else step
+            for step in steps_of(pipeline)
+        ]
+    )

@@ -1,11 +1,13 @@
 """Mammograms read once: a 16-bit cache of oriented, cropped pixels."""
+
 import hashlib
 import json
 import os
 import zlib
+from collections.abc import Callable, Sequence
 from logging import WARNING
 from pathlib import Path
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -37,12 +39,12 @@ class PixelCache:
         damaged (int): Entries that were found wrong, and rebuilt.
     """
 
-    def __init__(self, folder: Union[str, Path]) -> None:
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.damaged = 0
         self._writable = True
 
-    def entry_path(self, source: Union[str, Path], key: str = '') -> Path:
+    def entry_path(self, source: str | Path, key: str = '') -> Path:
         """Return where the entry of a source file lies.
 
         Args:
@@ -54,10 +56,12 @@ class PixelCache:
         digest = hashlib.sha1(name.encode(errors='surrogatepass')).hexdigest()
         return self.folder / digest[:2] / f'{digest}.u16'
 
-    def get(self,
-            source: Union[str, Path],
-            make: Callable[[], Tuple[np.ndarray, Dict[str, Any]]],
-            key: str = '') -> Tuple[np.ndarray, Dict[str, Any]]:
+    def get(
+        self,
+        source: str | Path,
+        make: Callable[[], tuple[np.ndarray, dict[str, Any]]],
+        key: str = '',
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Return the pixels of a source file, from the cache or made anew.
 
         Args:
@@ -81,8 +85,9 @@ class PixelCache:
             self._write(path, stamp, *entry)
         return entry
 
-    def recall(self, sources: Sequence[Union[str, Path]], key: str,
-               make: Callable[[], Any]) -> Any:
+    def recall(
+        self, sources: Sequence[str | Path], key: str, make: Callable[[], Any]
+    ) -> Any:
         """Return what was found in images before, or find and keep it.
 
         In a file, not in memory: that grows by nothing over an epoch, and processes
@@ -102,8 +107,10 @@ class PixelCache:
         path = self.entry_path(sources[0], f'{others}|{key}').with_suffix('.json')
         try:
             entry = read_json(path)
-            found, sound = entry['found'], entry['checksum'] == _checksum_of(
-                path, entry['found'], entry['stamp'])
+            found, sound = (
+                entry['found'],
+                entry['checksum'] == _checksum_of(path, entry['found'], entry['stamp']),
+            )
             if sound and entry['stamp'] == stamp:
                 return found
             if not sound:
@@ -114,12 +121,21 @@ class PixelCache:
             self._tell_damage(path, error)
         found = make()
         if self._writable:
-            self._try(lambda: write_json(path, dict(
-                stamp=stamp, found=found, checksum=_checksum_of(path, found, stamp))))
+            self._try(
+                lambda: write_json(
+                    path,
+                    dict(
+                        stamp=stamp,
+                        found=found,
+                        checksum=_checksum_of(path, found, stamp),
+                    ),
+                )
+            )
         return found
 
-    def _read(self, path: Path,
-              stamp: list) -> Optional[Tuple[np.ndarray, Dict[str, Any]]]:
+    def _read(
+        self, path: Path, stamp: list
+    ) -> tuple[np.ndarray, dict[str, Any]] | None:
         try:
             with open_regular(path) as file:
                 head = json.loads(file.readline(_LONGEST_HEAD))
@@ -139,16 +155,21 @@ class PixelCache:
 
     def _tell_damage(self, path: Path, error: Exception) -> None:
         self.damaged += 1
-        print_log(f'{path}: damaged cache entry ({error}), number {self.damaged}; '
-                  'rebuilt', logger='current', level=WARNING)
+        print_log(
+            f'{path}: damaged cache entry ({error}), number {self.damaged}; rebuilt',
+            logger='current',
+            level=WARNING,
+        )
 
-    def _write(self, path: Path, stamp: list, pixels: np.ndarray,
-               facts: Dict[str, Any]) -> None:
+    def _write(
+        self, path: Path, stamp: list, pixels: np.ndarray, facts: dict[str, Any]
+    ) -> None:
         if not self._writable:
             return
         text = json.dumps({**facts, '_stamp': stamp})
-        head = json.dumps(dict(facts=text, shape=pixels.shape,
-                               checksum=_checksum(path, pixels, text)))
+        head = json.dumps(
+            dict(facts=text, shape=pixels.shape, checksum=_checksum(path, pixels, text))
+        )
 
         def write() -> None:
             with atomic_path(path) as temporary, open(temporary, 'xb') as file:
@@ -162,8 +183,12 @@ class PixelCache:
             write()
         except OSError as error:
             self._writable = False
-            print_log(f'{self.folder}: cannot write the pixel cache ({error}); '
-                      'going on without it', logger='current', level=WARNING)
+            print_log(
+                f'{self.folder}: cannot write the pixel cache ({error}); '
+                'going on without it',
+                logger='current',
+                level=WARNING,
+            )
 
 
 def _checksum(path: Path, pixels: np.ndarray, facts: str) -> int:

@@ -1,5 +1,6 @@
 """Which samples an epoch is made of."""
-from typing import Iterator, List, Optional
+
+from collections.abc import Iterator
 
 import torch
 from mmengine.dataset import DefaultSampler
@@ -29,32 +30,37 @@ class ClassBalancedSampler(DefaultSampler):
         ValueError: If a sample has not one label.
     """
 
-    def __init__(self, dataset: Dataset, seed: Optional[int] = None,
-                 round_up: bool = True) -> None:
+    def __init__(
+        self, dataset: Dataset, seed: int | None = None, round_up: bool = True
+    ) -> None:
         super().__init__(dataset, shuffle=True, seed=seed, round_up=round_up)
         labels = [dataset.get_cat_ids(i) for i in range(len(dataset))]
         for i, found in enumerate(labels):
             if len(found) != 1:
                 raise ValueError(
                     f'ClassBalancedSampler: sample {i} has {len(found)} labels; '
-                    'expected one each, as of an ExamDataset with labels=dict(...)')
+                    'expected one each, as of an ExamDataset with labels=dict(...)'
+                )
         self.of_class = [
-            torch.tensor([i for i, (label, ) in enumerate(labels) if label == wanted])
-            for wanted in sorted({label for label, in labels})
+            torch.tensor([i for i, (label,) in enumerate(labels) if label == wanted])
+            for wanted in sorted({label for (label,) in labels})
         ]
 
     def __iter__(self) -> Iterator[int]:
         """Iterate the indices of this rank."""
         generator = torch.Generator()
         generator.manual_seed(self.seed + self.epoch)
-        indices: List[int] = []
+        indices: list[int] = []
         for k, members in enumerate(self.of_class):
             wanted = (len(self.dataset) + k) // len(self.of_class)
             turns = -(-wanted // len(members))
-            indices += torch.cat([
-                members[torch.randperm(len(members), generator=generator)]
-                for _ in range(turns)])[:wanted].tolist()
+            indices += torch.cat(
+                [
+                    members[torch.randperm(len(members), generator=generator)]
+                    for _ in range(turns)
+                ]
+            )[:wanted].tolist()
         order = torch.randperm(len(indices), generator=generator).tolist()
         indices = [indices[i] for i in order]
-        indices += indices[:self.total_size - len(indices)]
-        return iter(indices[self.rank:self.total_size:self.world_size])
+        indices += indices[: self.total_size - len(indices)]
+        return iter(indices[self.rank : self.total_size : self.world_size])

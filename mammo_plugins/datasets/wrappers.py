@@ -1,5 +1,6 @@
 """Wrappers of data sets whose parts have names, for configs to exchange one."""
-from typing import Mapping, Optional, Sequence, Union
+
+from collections.abc import Mapping, Sequence
 
 from mmdet.datasets import ConcatDataset, MultiImageMixDataset
 
@@ -18,8 +19,9 @@ class NamedConcatDataset(ConcatDataset):
         **kwargs: As in mmdet.
     """
 
-    def __init__(self, datasets: Union[Mapping[str, Optional[dict]], Sequence[dict]],
-                 **kwargs) -> None:
+    def __init__(
+        self, datasets: Mapping[str, dict | None] | Sequence[dict], **kwargs
+    ) -> None:
         super().__init__(parts_of(datasets), **kwargs)
 
 
@@ -38,8 +40,7 @@ class NamedMixDataset(MultiImageMixDataset):
         super().__init__(dataset, steps_of(pipeline), **kwargs)
 
 
-def parts_of(datasets: Union[Mapping[str, Optional[dict]], Sequence[dict], None]
-             ) -> list:
+def parts_of(datasets: Mapping[str, dict | None] | Sequence[dict] | None) -> list:
     """Return data sets of a wrapper's config as a list.
 
     Args:
@@ -47,6 +48,7 @@ def parts_of(datasets: Union[Mapping[str, Optional[dict]], Sequence[dict], None]
     """
     if isinstance(datasets, Mapping):
         # a config that MMEngine writes has its keys sorted
-        return [datasets[name] for name in sorted(datasets)
-                if datasets[name] is not None]
+        return [
+            datasets[name] for name in sorted(datasets) if datasets[name] is not None
+        ]
     return list(datasets or ())

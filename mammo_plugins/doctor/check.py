@@ -1,4 +1,5 @@
 """A row of the table."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class Check:
             'not checked', when something else must be cured first.
         cure: What to do about a note or a problem; else empty.
     """
+
     name: str
     found: str
     status: str = 'ok'

@@ -1,5 +1,4 @@
 """DICOM decoders."""
-from typing import List
 
 from .check import Check
 
@@ -7,12 +6,12 @@ SYNTAXES = (
     ('uncompressed', 'ExplicitVRLittleEndian', ()),
     ('deflated', 'DeflatedExplicitVRLittleEndian', ()),
     ('RLE', 'RLELossless', ('pylibjpeg', 'pylibjpeg-rle')),
-    ('JPEG baseline', 'JPEGBaseline8Bit', ('python-gdcm', )),
-    ('JPEG extended', 'JPEGExtended12Bit', ('python-gdcm', )),
-    ('JPEG lossless', 'JPEGLossless', ('python-gdcm', )),
-    ('JPEG lossless SV1', 'JPEGLosslessSV1', ('python-gdcm', )),
-    ('JPEG-LS lossless', 'JPEGLSLossless', ('python-gdcm', )),
-    ('JPEG-LS near-lossless', 'JPEGLSNearLossless', ('python-gdcm', )),
+    ('JPEG baseline', 'JPEGBaseline8Bit', ('python-gdcm',)),
+    ('JPEG extended', 'JPEGExtended12Bit', ('python-gdcm',)),
+    ('JPEG lossless', 'JPEGLossless', ('python-gdcm',)),
+    ('JPEG lossless SV1', 'JPEGLosslessSV1', ('python-gdcm',)),
+    ('JPEG-LS lossless', 'JPEGLSLossless', ('python-gdcm',)),
+    ('JPEG-LS near-lossless', 'JPEGLSNearLossless', ('python-gdcm',)),
     ('JPEG 2000 lossless', 'JPEG2000Lossless', ('pylibjpeg', 'pylibjpeg-openjpeg')),
     ('JPEG 2000', 'JPEG2000', ('pylibjpeg', 'pylibjpeg-openjpeg')),
     ('HTJ2K lossless', 'HTJ2KLossless', ('pylibjpeg', 'pylibjpeg-openjpeg')),
@@ -20,7 +19,7 @@ SYNTAXES = (
 """Label, name in pydicom.uid, and what to install for a decoder."""
 
 
-def decoder_checks() -> List[Check]:
+def decoder_checks() -> list[Check]:
     """DICOM decoders by transfer syntax."""
     try:
         from pydicom import uid
@@ -39,6 +38,12 @@ def decoder_checks() -> List[Check]:
         elif decoder.is_available and not dists:
             checks.append(Check(name, 'pydicom'))
         else:
-            checks.append(Check(name, 'no decoder: such files cannot be read',
-                                'problem', f'pip install {" ".join(dists)}'))
+            checks.append(
+                Check(
+                    name,
+                    'no decoder: such files cannot be read',
+                    'problem',
+                    f'pip install {" ".join(dists)}',
+                )
+            )
     return checks

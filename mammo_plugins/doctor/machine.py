@@ -1,11 +1,11 @@
 """The machine: system, memory, disk, GPUs."""
+
 import contextlib
 import os
 import platform
 import shutil
 import sys
 from pathlib import Path
-from typing import List
 
 from .check import Check, describe, gib
 from .packages import BOUNDS, within
@@ -24,16 +24,22 @@ def memory() -> str:
     return gib(total)
 
 
-def system_checks() -> List[Check]:
+def system_checks() -> list[Check]:
     """Python, operating system, cores, memory and disk."""
     python = platform.python_version()
     found = f'{python}, supported {BOUNDS["python"]}'
     checks = [
-        Check('Python', found) if within(python, BOUNDS['python']) else
-        Check('Python', found, 'problem',
-              f'make an environment with Python {BOUNDS["python"]}'),
-        Check('system', f'{platform.system()} {platform.release()} '
-              f'{platform.machine()}'),
+        Check('Python', found)
+        if within(python, BOUNDS['python'])
+        else Check(
+            'Python',
+            found,
+            'problem',
+            f'make an environment with Python {BOUNDS["python"]}',
+        ),
+        Check(
+            'system', f'{platform.system()} {platform.release()} {platform.machine()}'
+        ),
     ]
     cores = str(os.cpu_count())
     if hasattr(os, 'sched_getaffinity'):
@@ -43,16 +49,28 @@ def system_checks() -> List[Check]:
     if shared.is_dir():
         size = shutil.disk_usage(shared).total
         checks.append(
-            Check('shared memory', gib(size)) if size >= 2**30 else
-            Check('shared memory', gib(size), 'note',
-                  'data loader workers may die with a bus error: start the container '
-                  'with --shm-size=8g, or set num_workers=0'))
+            Check('shared memory', gib(size))
+            if size >= 2**30
+            else Check(
+                'shared memory',
+                gib(size),
+                'note',
+                'data loader workers may die with a bus error: start the container '
+                'with --shm-size=8g, or set num_workers=0',
+            )
+        )
     disk = shutil.disk_usage('.')
     found = f'{gib(disk.free)} free of {gib(disk.total)}'
     checks.append(
-        Check('disk, current folder', found) if disk.free >= 5 * 2**30 else
-        Check('disk, current folder', found, 'note',
-              'free some space; caches and checkpoints need 5 GiB and more'))
+        Check('disk, current folder', found)
+        if disk.free >= 5 * 2**30
+        else Check(
+            'disk, current folder',
+            found,
+            'note',
+            'free some space; caches and checkpoints need 5 GiB and more',
+        )
+    )
     return checks
 
 
@@ -62,8 +80,10 @@ def gpu_check() -> Check:
     if torch is None:
         return Check('GPU', 'torch does not import', 'not checked')
     built = f'torch is built for CUDA {torch.version.cuda or "none"}'
-    other_build = ('install the build of torch for your driver and GPU from '
-                   'https://pytorch.org/get-started/locally')
+    other_build = (
+        'install the build of torch for your driver and GPU from '
+        'https://pytorch.org/get-started/locally'
+    )
     if not torch.cuda.is_available():
         if shutil.which('nvidia-smi'):
             return Check('GPU', f'not usable ({built})', 'note', other_build)
@@ -71,11 +91,16 @@ def gpu_check() -> Check:
     names = []
     for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
-        names.append(f'{facts.name} {gib(facts.total_memory)} '
-                     f'sm_{facts.major}{facts.minor}')
+        names.append(
+            f'{facts.name} {gib(facts.total_memory)} sm_{facts.major}{facts.minor}'
+        )
         try:
             torch.ones(1, device=f'cuda:{index}').add(1).item()
         except RuntimeError as error:
-            return Check('GPU', f'{names[-1]} cannot compute: {describe(error)}',
-                         'problem', other_build)
+            return Check(
+                'GPU',
+                f'{names[-1]} cannot compute: {describe(error)}',
+                'problem',
+                other_build,
+            )
     return Check('GPU', f'{"; ".join(names)} ({built})')

@@ -1,18 +1,19 @@
 """The packages: installed once, in a version that is supported, and importable."""
+
 import contextlib
 import importlib
 import io
 import re
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from .check import ROOT, Check, describe
 
 
-def release(version: str) -> Tuple[int, ...]:
+def release(version: str) -> tuple[int, ...]:
     """Leading numbers of a version: '2.3.6.post1+cu130' -> (2, 3, 6)."""
     numbers = re.match(r'\d+(?:\.\d+)*', version)
     return tuple(map(int, numbers[0].split('.'))) if numbers else ()
@@ -20,11 +21,13 @@ def release(version: str) -> Tuple[int, ...]:
 
 def within(version: str, bounds: str) -> bool:
     """Whether a version satisfies bounds such as '>=2.3.6,<2.4'."""
-    return all((release(version) >= release(limit)) == (sign == '>=')
-               for sign, limit in re.findall(r'(>=|<)([\d.]+)', bounds))
+    return all(
+        (release(version) >= release(limit)) == (sign == '>=')
+        for sign, limit in re.findall(r'(>=|<)([\d.]+)', bounds)
+    )
 
 
-def supported() -> Dict[str, str]:
+def supported() -> dict[str, str]:
     """Bounds of every required distribution, and of 'python'.
 
     Those of the repository, or of the package as it was installed.
@@ -40,10 +43,13 @@ def supported() -> Dict[str, str]:
             python = metadata.metadata('mammo_plugins')['Requires-Python']
         except metadata.PackageNotFoundError:  # a copy of the folder alone
             return {'python': ''}
-        lines = [line for line in metadata.requires('mammo_plugins')
-                 if 'extra' not in line]
-    return {'python': python, **dict(
-        re.match(r'([\w.-]+)(.*)', line).groups() for line in lines)}
+        lines = [
+            line for line in metadata.requires('mammo_plugins') if 'extra' not in line
+        ]
+    return {
+        'python': python,
+        **dict(re.match(r'([\w.-]+)(.*)', line).groups() for line in lines),
+    }
 
 
 BOUNDS = supported()
@@ -58,9 +64,10 @@ class Package:
         dists: Distributions that bring it; the first is the one supported.
         imports: The module imported as a trial; None for ``name``.
     """
+
     name: str
-    dists: Tuple[str, ...]
-    imports: Optional[str] = None
+    dists: tuple[str, ...]
+    imports: str | None = None
 
     @property
     def bounds(self) -> str:
@@ -72,35 +79,40 @@ class Package:
 
 
 TORCH = (
-    Package('torch', ('torch', )),
-    Package('torchvision', ('torchvision', ), 'torchvision.ops'),
+    Package('torch', ('torch',)),
+    Package('torchvision', ('torchvision',), 'torchvision.ops'),
 )
 OPENMMLAB = (
-    Package('mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
-            'mmengine.runner'),
+    Package(
+        'mmengine', ('onedl-mmengine', 'mmengine', 'mmengine-lite'), 'mmengine.runner'
+    ),
     Package('mmcv', ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'), 'mmcv.ops'),
     Package('mmdet', ('onedl-mmdetection', 'mmdet'), 'mmdet.models'),
     Package('mmpretrain', ('onedl-mmpretrain', 'mmpretrain'), 'mmpretrain.models'),
 )
-OPENCV = ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
-          'opencv-contrib-python-headless')
+OPENCV = (
+    'opencv-python',
+    'opencv-python-headless',
+    'opencv-contrib-python',
+    'opencv-contrib-python-headless',
+)
 LIBRARIES = (
-    Package('numpy', ('numpy', )),
-    Package('scipy', ('scipy', ), 'scipy.ndimage'),
-    Package('tifffile', ('tifffile', )),
-    Package('python_calamine', ('python-calamine', )),
-    Package('PIL', ('pillow', ), 'PIL.Image'),
+    Package('numpy', ('numpy',)),
+    Package('scipy', ('scipy',), 'scipy.ndimage'),
+    Package('tifffile', ('tifffile',)),
+    Package('python_calamine', ('python-calamine',)),
+    Package('PIL', ('pillow',), 'PIL.Image'),
     Package('cv2', OPENCV),
-    Package('pycocotools', ('pycocotools', ), 'pycocotools.mask'),
-    Package('matplotlib', ('matplotlib', )),
-    Package('tqdm', ('tqdm', )),
-    Package('pydicom', ('pydicom', ), 'pydicom.pixels'),
+    Package('pycocotools', ('pycocotools',), 'pycocotools.mask'),
+    Package('matplotlib', ('matplotlib',)),
+    Package('tqdm', ('tqdm',)),
+    Package('pydicom', ('pydicom',), 'pydicom.pixels'),
 )
 if sys.version_info >= (3, 12):  # MMEngine imports it, and Python has it no more
-    LIBRARIES += (Package('distutils', ('setuptools', )), )
+    LIBRARIES += (Package('distutils', ('setuptools',)),)
 
 
-def installed(dists: Sequence[str]) -> Dict[str, str]:
+def installed(dists: Sequence[str]) -> dict[str, str]:
     """Versions of those distributions that are installed."""
     found = {}
     for dist in dists:
@@ -109,7 +121,7 @@ def installed(dists: Sequence[str]) -> Dict[str, str]:
     return found
 
 
-def required() -> Set[str]:
+def required() -> set[str]:
     """Distributions that ours asks for, and what those installed ask for in turn.
 
     Names are as :func:`plain_name` writes them; extras are left out.
@@ -132,7 +144,7 @@ def plain_name(dist: str) -> str:
     return re.sub(r'[-_.]+', '-', dist).lower()
 
 
-def trial_import(module: str) -> Optional[Exception]:
+def trial_import(module: str) -> Exception | None:
     """Import a module without letting it print; return the error if it fails."""
     silence = io.StringIO()
     with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
@@ -154,8 +166,9 @@ def cure_of_import(package: Package, error: Exception) -> str:
         return 'cure mammo_plugins, which serves the operators mmcv lacks'
     if package in TORCH:  # each version of one fits one version of the other
         return 'pip install --force-reinstall torch torchvision'
-    return (f'pip install --force-reinstall --no-deps "{package.dists[0]}'
-            f'{package.bounds}"')
+    return (
+        f'pip install --force-reinstall --no-deps "{package.dists[0]}{package.bounds}"'
+    )
 
 
 def package_check(package: Package) -> Check:
@@ -172,19 +185,30 @@ def package_check(package: Package) -> Check:
         label += f', supported {package.bounds}'
     if len(found) > 1 and not (package.dists == OPENCV and found.keys() <= required()):
         # They write to one folder; what is in it depends on the order of installing.
-        return Check(package.name, f'{label}: they overwrite each other',
-                     'note' if package.dists == OPENCV else 'problem',
-                     f'pip uninstall -y {" ".join(found)} && {package.install}')
+        return Check(
+            package.name,
+            f'{label}: they overwrite each other',
+            'note' if package.dists == OPENCV else 'problem',
+            f'pip uninstall -y {" ".join(found)} && {package.install}',
+        )
     if not all(within(version, package.bounds) for version in found.values()):
         # of several in one folder, taking one away breaks those that stay
-        others = (list(found) if len(found) > 1 else
-                  [dist for dist in found if dist in package.dists[1:]])
+        others = (
+            list(found)
+            if len(found) > 1
+            else [dist for dist in found if dist in package.dists[1:]]
+        )
         remove = f'pip uninstall -y {" ".join(others)} && ' if others else ''
-        return Check(package.name, f'{label}: not supported', 'problem',
-                     remove + package.install)
+        return Check(
+            package.name, f'{label}: not supported', 'problem', remove + package.install
+        )
     if error is not None:
-        return Check(package.name, f'{label}, does not import: {describe(error)}',
-                     'problem', cure_of_import(package, error))
+        return Check(
+            package.name,
+            f'{label}, does not import: {describe(error)}',
+            'problem',
+            cure_of_import(package, error),
+        )
     return Check(package.name, label)
 
 
@@ -195,12 +219,16 @@ def plugin_check() -> Check:
     version = re.search(r"__version__ = '(.*)'", source)[1]
     if error is None:
         return Check('mammo_plugins', sys.modules['mammo_plugins'].__version__)
-    package = Package('mammo_plugins', ('mammo_plugins', ))
+    package = Package('mammo_plugins', ('mammo_plugins',))
     cure = 'get a complete copy of the repository and run: pip install -e .'
     if getattr(error, 'name', None):
         cure = cure_of_import(package, error)
-    return Check('mammo_plugins', f'{version}, does not import: {describe(error)}',
-                 'problem', cure)
+    return Check(
+        'mammo_plugins',
+        f'{version}, does not import: {describe(error)}',
+        'problem',
+        cure,
+    )
 
 
 def operators_check() -> Check:
@@ -209,17 +237,22 @@ def operators_check() -> Check:
     if 'mammo_plugins' not in sys.modules:
         return Check(name, 'mammo_plugins does not import', 'not checked')
     from mammo_plugins.compat import BUILD_COMMAND, mmcv_ops_status
+
     status = mmcv_ops_status()
     if status.kind == 'compiled':
         return Check(name, 'compiled')
     if status.kind == 'absent':
         return Check(name, status.reason, 'not checked')
-    return Check(name, f'bridged to torchvision: {status.reason}', 'note',
-                 'only if a model needs another operator, such as deformable '
-                 f'convolution: {BUILD_COMMAND}')
+    return Check(
+        name,
+        f'bridged to torchvision: {status.reason}',
+        'note',
+        'only if a model needs another operator, such as deformable '
+        f'convolution: {BUILD_COMMAND}',
+    )
 
 
-def upstream_checks() -> List[Check]:
+def upstream_checks() -> list[Check]:
     """What we lean on in OpenMMLab's packages, and what they cannot use."""
     name = 'assumptions on upstream'
     if 'mammo_plugins' not in sys.modules:
@@ -228,4 +261,5 @@ def upstream_checks() -> List[Check]:
         if trial_import(package.imports) is not None:
             return [Check(name, f'{package.name} does not import', 'not checked')]
     from mammo_plugins.compat.upstream import report
+
     return [Check(*row) for row in report()]

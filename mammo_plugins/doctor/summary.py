@@ -1,4 +1,5 @@
 """All checks as a table or as JSON, without a word of who the user is."""
+
 import contextlib
 import getpass
 import json
@@ -6,32 +7,49 @@ import os
 import re
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import List, Sequence
 
 from .check import ROOT, Check
 from .decoders import decoder_checks
 from .machine import gpu_check, system_checks
-from .packages import (LIBRARIES, OPENMMLAB, TORCH, operators_check, package_check,
-                       plugin_check, upstream_checks)
+from .packages import (
+    LIBRARIES,
+    OPENMMLAB,
+    TORCH,
+    operators_check,
+    package_check,
+    plugin_check,
+    upstream_checks,
+)
 
 
-def all_checks() -> List[Check]:
+def all_checks() -> list[Check]:
     """Every check, in the order of the table."""
     # The plug-in comes first: it installs the operators that mmcv.ops imports.
     plugin = plugin_check()
     return [
-        plugin, *system_checks(), *map(package_check, TORCH), gpu_check(),
-        *map(package_check, OPENMMLAB), operators_check(),
-        *upstream_checks(), *map(package_check, LIBRARIES), *decoder_checks()
+        plugin,
+        *system_checks(),
+        *map(package_check, TORCH),
+        gpu_check(),
+        *map(package_check, OPENMMLAB),
+        operators_check(),
+        *upstream_checks(),
+        *map(package_check, LIBRARIES),
+        *decoder_checks(),
     ]
 
 
 def scrub(text: str) -> str:
     """Replace folders and names that tell who and where the user is."""
-    folders = {str(ROOT): '<repo>', sys.prefix: '<env>', os.getcwd(): '<cwd>',
-               str(Path.home()): '~'}
+    folders = {
+        str(ROOT): '<repo>',
+        sys.prefix: '<env>',
+        os.getcwd(): '<cwd>',
+        str(Path.home()): '~',
+    }
     for folder in sorted(folders, key=len, reverse=True):
         if len(folder) > 1:
             text = text.replace(folder, folders[folder])
@@ -47,8 +65,10 @@ def scrub(text: str) -> str:
 
 def table(checks: Sequence[Check]) -> str:
     """Markdown that also reads well as plain text."""
-    rows = [('check', 'found', 'status'),
-            *((c.name, c.found.replace('|', '/'), c.status) for c in checks)]
+    rows = [
+        ('check', 'found', 'status'),
+        *((c.name, c.found.replace('|', '/'), c.status) for c in checks),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['| ' + ' | '.join(map(str.ljust, row, widths)) + ' |' for row in rows]
     lines.insert(1, '|' + '|'.join('-' * (width + 2) for width in widths) + '|')
@@ -59,8 +79,12 @@ def table(checks: Sequence[Check]) -> str:
         for check in of_status:
             lines += [f'- {check.name}: {check.found}', f'  Cure: {check.cure}']
     problems = sum(check.status == 'problem' for check in checks)
-    lines += ['', f'{problems} required thing(s) missing or wrong; see Problems.'
-              if problems else 'All that is required is there.']
+    lines += [
+        '',
+        f'{problems} required thing(s) missing or wrong; see Problems.'
+        if problems
+        else 'All that is required is there.',
+    ]
     return '\n'.join(lines)
 
 
@@ -79,8 +103,11 @@ def report(as_json: bool) -> int:
     checks = [replace(check, found=scrub(check.found)) for check in all_checks()]
     failed = any(check.status == 'problem' for check in checks)
     if as_json:
-        print(json.dumps(dict(ok=not failed, checks=[asdict(c) for c in checks]),
-                         indent=2))
+        print(
+            json.dumps(
+                dict(ok=not failed, checks=[asdict(c) for c in checks]), indent=2
+            )
+        )
     else:
         print(table(checks))
     return int(failed)

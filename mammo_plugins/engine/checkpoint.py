@@ -1,13 +1,15 @@
 """Checkpoints: loaded without running code, and of the right model."""
+
 import logging
 import os
 import os.path as osp
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Callable, List, Mapping, Sequence, Union
+from typing import Any
 
 import torch
 from mmengine.logging import HistoryBuffer, print_log
@@ -48,34 +50,44 @@ def _safe_globals() -> list:
 
     MMEngine allows the real one, by which a file can reach ``eval``.
     """
-    allowed = [entry for entry in mmengine_checkpoint.get_torch_safe_globals()
-               if entry is not getattr]
+    allowed = [
+        entry
+        for entry in mmengine_checkpoint.get_torch_safe_globals()
+        if entry is not getattr
+    ]
     return allowed + [(_history_statistic, 'builtins.getattr')]
 
 
-def _check_archive(path: Union[str, Path]) -> None:
+def _check_archive(path: str | Path) -> None:
     """Raise for damage that PyTorch reads over, and for what it never writes."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             # a small file may not become a large one
-            inflated = (sum(entry.file_size for entry in entries) > osp.getsize(path)
-                        or any(entry.compress_type for entry in entries))
+            inflated = sum(entry.file_size for entry in entries) > osp.getsize(
+                path
+            ) or any(entry.compress_type for entry in entries)
             damaged = None if inflated else archive.testzip()
     except Exception as error:  # zipfile raises nearly anything on damage
         raise _unreadable(path, error) from None
     if inflated:
-        raise CheckpointError(f'{path}: a compressed archive, which torch.save does '
-                              'not write; unpack it, or save it with torch.save')
+        raise CheckpointError(
+            f'{path}: a compressed archive, which torch.save does '
+            'not write; unpack it, or save it with torch.save'
+        )
     if damaged is not None:
-        raise CheckpointError(f'{path}: damaged, the checksum of {damaged} does not '
-                              'hold; copy it again or take an earlier one')
+        raise CheckpointError(
+            f'{path}: damaged, the checksum of {damaged} does not '
+            'hold; copy it again or take an earlier one'
+        )
 
 
 def _unreadable(file: Any, error: Exception) -> CheckpointError:
     reason = str(error).partition('\n')[0] or type(error).__name__
-    return CheckpointError(f'{file}: not a readable checkpoint ({reason}); it may be '
-                           'truncated, copy it again or take an earlier one')
+    return CheckpointError(
+        f'{file}: not a readable checkpoint ({reason}); it may be '
+        'truncated, copy it again or take an earlier one'
+    )
 
 
 def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
@@ -84,8 +96,9 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
         with open(file, 'rb') as start:
             first = start.read(1)
         if first not in (b'P', b'\x80'):  # a zip archive, a pickle
-            raise CheckpointError(f'{file}: not a readable checkpoint (neither '
-                                  'an archive nor a pickle)')
+            raise CheckpointError(
+                f'{file}: not a readable checkpoint (neither an archive nor a pickle)'
+            )
         if first == b'P':
             _check_archive(file)
     try:
@@ -97,13 +110,16 @@ def _load_weights_only(file, map_location=None, weights_only=None) -> Any:
         raise CheckpointError(
             f'{file}: refused, it holds more than weights and plain data, and '
             f'loading it would run code of whoever wrote it ({reason}). If you '
-            'trust its origin, pass --trust-checkpoint') from None
+            'trust its origin, pass --trust-checkpoint'
+        ) from None
     except Exception as error:  # of a damaged pickle, of any kind
         raise _unreadable(file, error) from None
     fault = plain_fault(checkpoint) or form_fault(checkpoint)
     if fault:
-        raise CheckpointError(f'{file}: {fault}; this is no checkpoint of MMEngine, '
-                              'take the file that the training wrote')
+        raise CheckpointError(
+            f'{file}: {fault}; this is no checkpoint of MMEngine, '
+            'take the file that the training wrote'
+        )
     return checkpoint
 
 
@@ -115,12 +131,11 @@ def refuse_unsafe_checkpoints() -> None:
     """
     mmengine_checkpoint._safe_torch_load = _load_weights_only
     mmengine_checkpoint.load_url = partial(
-        torch.hub.load_state_dict_from_url, weights_only=True)
+        torch.hub.load_state_dict_from_url, weights_only=True
+    )
 
 
-def load_checkpoint_into(model: nn.Module,
-                         path: str,
-                         trust: bool = False) -> dict:
+def load_checkpoint_into(model: nn.Module, path: str, trust: bool = False) -> dict:
     """Load a checkpoint that must fit the model exactly.
 
     Args:
@@ -138,10 +153,13 @@ def load_checkpoint_into(model: nn.Module,
     if not osp.isfile(path):
         raise CheckpointError(
             f'{path}: no such checkpoint; give the .pth file that tools/train.py '
-            'wrote (work_dirs/<config>/epoch_<N>.pth)')
-    checkpoint = torch.load(
-        path, 'cpu', weights_only=False) if trust else _load_weights_only(
-            path, 'cpu')
+            'wrote (work_dirs/<config>/epoch_<N>.pth)'
+        )
+    checkpoint = (
+        torch.load(path, 'cpu', weights_only=False)
+        if trust
+        else _load_weights_only(path, 'cpu')
+    )
     check_state_dict(model, checkpoint, path)
     keep_weights(model, checkpoint)
     mmengine_checkpoint.load_state_dict(model, checkpoint['state_dict'])
@@ -189,7 +207,8 @@ def keep_weights(model: nn.Module, checkpoint: dict) -> None:
     kept = OrderedDict(own_keys(model, dict(state)))
     kept._metadata = OrderedDict(
         (name, {key: value for key, value in facts.items() if key == 'version'})
-        for name, facts in getattr(state, '_metadata', {}).items())
+        for name, facts in getattr(state, '_metadata', {}).items()
+    )
     if 'state_dict' not in checkpoint:  # bare weights
         checkpoint.clear()
     checkpoint['state_dict'] = kept
@@ -201,16 +220,22 @@ def _check_form(checkpoint: Any, name: str) -> None:
         raise CheckpointError(f'{name}: {fault}; expected a checkpoint of MMEngine')
 
 
-def _shape(value: Any) -> Union[tuple, str]:
+def _shape(value: Any) -> tuple | str:
     """Return the shape of a weight, the type of what is none."""
     return tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
 
 
 def _kind(value: Tensor) -> str:
     """Return what numbers a tensor holds: real ones, or others."""
-    return 'real' if value.is_floating_point() else (
-        'whole' if not value.is_complex() and value.dtype != torch.bool
-        else str(value.dtype))
+    return (
+        'real'
+        if value.is_floating_point()
+        else (
+            'whole'
+            if not value.is_complex() and value.dtype != torch.bool
+            else str(value.dtype)
+        )
+    )
 
 
 def listed(keys: Sequence[str]) -> str:
@@ -219,7 +244,7 @@ def listed(keys: Sequence[str]) -> str:
     return ', '.join(keys[:5]) + more or 'none'
 
 
-def _listed(name: str, keys: List[str]) -> str:
+def _listed(name: str, keys: list[str]) -> str:
     return f'; {len(keys)} {name}: {listed(keys)}' if keys else ''
 
 
@@ -227,10 +252,14 @@ def _own_config(name: str) -> str:
     """Say which config a checkpoint is of; its training writes it beside."""
     beside = sorted(Path(name).parent.glob('*.py')) if Path(name).is_file() else []
     if not beside:
-        return ('use the config it was trained with, which is in the work_dir of its '
-                'training with the --cfg-options of then')
-    return ('use the config it was trained with, with the --cfg-options of then: '
-            + ' or '.join(map(str, beside[:3])))
+        return (
+            'use the config it was trained with, which is in the work_dir of its '
+            'training with the --cfg-options of then'
+        )
+    return (
+        'use the config it was trained with, with the --cfg-options of then: '
+        + ' or '.join(map(str, beside[:3]))
+    )
 
 
 def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
@@ -260,16 +289,23 @@ def check_state_dict(model: nn.Module, checkpoint: Any, name: str) -> None:
             f'({type(model).__name__}); {_own_config(name)}'
             + _listed('weights missing', missing)
             + _listed('weights unknown to the model', unknown)
-            + _listed('weights of another shape', reshaped))
-    others = [f'{key} {given[key].dtype} for {value.dtype}'
-              for key, value in expected.items() if _kind(given[key]) != _kind(value)]
+            + _listed('weights of another shape', reshaped)
+        )
+    others = [
+        f'{key} {given[key].dtype} for {value.dtype}'
+        for key, value in expected.items()
+        if _kind(given[key]) != _kind(value)
+    ]
     if others:
-        raise CheckpointError(f'{name}: weights of another kind than the model '
-                              f'({type(model).__name__}) calculates with'
-                              + _listed('such weights', others))
+        raise CheckpointError(
+            f'{name}: weights of another kind than the model '
+            f'({type(model).__name__}) calculates with'
+            + _listed('such weights', others)
+        )
     # as the model will have them: what is finite in 64 bits may not be in 32
-    check_finite({key: given[key].to(value.dtype) for key, value in expected.items()},
-                 name)
+    check_finite(
+        {key: given[key].to(value.dtype) for key, value in expected.items()}, name
+    )
 
 
 def check_finite(weights: Mapping[str, Any], name: str) -> None:
@@ -291,7 +327,8 @@ def check_finite(weights: Mapping[str, Any], name: str) -> None:
             raise CheckpointError(
                 f'{name}: {key}: {count} of {value.numel()} values are NaN or '
                 'infinite: its training diverged or the file is damaged; take an '
-                'earlier checkpoint')
+                'earlier checkpoint'
+            )
 
 
 def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
@@ -307,12 +344,16 @@ def check_fits_partly(model: nn.Module, checkpoint: Any, name: str) -> None:
     """
     _check_form(checkpoint, name)
     given, expected = _state_dict(checkpoint), _state_dict(model.state_dict())
-    if not any(_shape(given[key]) == _shape(value) for key, value in expected.items()
-               if key in given):
+    if not any(
+        _shape(given[key]) == _shape(value)
+        for key, value in expected.items()
+        if key in given
+    ):
         raise CheckpointError(
             f'{name}: no weight fits the configured model ({type(model).__name__})'
             + _listed('weights of the checkpoint', list(given))
-            + _listed('weights of the model', list(expected)))
+            + _listed('weights of the model', list(expected))
+        )
     check_finite(given, name)
 
 
@@ -329,5 +370,7 @@ def warn_of_later_stages(checkpoint: dict, name: str) -> None:
         print_log(
             f'{name}: saved in the stage {stage["name"]}, before '
             f'{", ".join(stage["later"])}; what is trained there is as it was at the '
-            'beginning, and so is what it predicts', logger='current',
-            level=logging.WARNING)
+            'beginning, and so is what it predicts',
+            logger='current',
+            level=logging.WARNING,
+        )

@@ -1,7 +1,9 @@
 """What a checkpoint may hold: numbers, texts and tensors where MMEngine has them."""
+
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from math import inf
-from typing import Any, Iterator, Optional
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +13,19 @@ from torch import Tensor
 from mammo_plugins.structures.fields import is_id
 from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
 
-_PLAIN = (type(None), bool, int, float, str, bytes, slice, torch.Size, torch.dtype,
-          torch.device, np.generic)
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    slice,
+    torch.Size,
+    torch.dtype,
+    torch.device,
+    np.generic,
+)
 _SEQUENCES = (list, tuple, set)
 _MAPPINGS = (dict, OrderedDict, Counter)
 _DEPTH = 50  # of honest ones: a handful
@@ -27,7 +40,7 @@ def _children(value: Any) -> Iterator[Any]:
         yield from value
 
 
-def _tensor_fault(value: Tensor) -> Optional[str]:
+def _tensor_fault(value: Tensor) -> str | None:
     if value.layout is not torch.strided or value.is_quantized or value.is_meta:
         return 'a sparse, quantised or empty tensor'
     # as an expanded one does, which a few bytes stand for
@@ -36,11 +49,14 @@ def _tensor_fault(value: Tensor) -> Optional[str]:
     return None
 
 
-def _value_fault(value: Any) -> Optional[str]:
+def _value_fault(value: Any) -> str | None:
     """Return why a value, without what it contains, is no plain data."""
     # attributes would be taken for the methods of the same name
-    if vars(value).keys() - {'_metadata'} if isinstance(
-            value, (Tensor, OrderedDict, Counter)) else ():
+    if (
+        vars(value).keys() - {'_metadata'}
+        if isinstance(value, (Tensor, OrderedDict, Counter))
+        else ()
+    ):
         return f'a {type(value).__name__} with attributes of its own'
     if isinstance(value, Tensor):
         return _tensor_fault(value)
@@ -53,21 +69,31 @@ def _value_fault(value: Any) -> Optional[str]:
     return f'a {type(value).__name__}, which is no data'
 
 
-def _history_fault(history: HistoryBuffer) -> Optional[str]:
+def _history_fault(history: HistoryBuffer) -> str | None:
     """Return why the history of a logged value is none."""
-    values, counts = (history.__dict__.get(key) for key in (
-        '_log_history', '_count_history'))
-    sound = (isinstance(values, np.ndarray) and isinstance(counts, np.ndarray)
-             and values.shape == counts.shape and values.ndim == 1
-             and values.dtype.kind in 'fiu' and counts.dtype.kind in 'fiu'
-             and is_count(history.__dict__.get('max_length')))
+    values, counts = (
+        history.__dict__.get(key) for key in ('_log_history', '_count_history')
+    )
+    sound = (
+        isinstance(values, np.ndarray)
+        and isinstance(counts, np.ndarray)
+        and values.shape == counts.shape
+        and values.ndim == 1
+        and values.dtype.kind in 'fiu'
+        and counts.dtype.kind in 'fiu'
+        and is_count(history.__dict__.get('max_length'))
+    )
     # what stands in the instance would be called in place of the method
-    methods = history.__dict__.keys() - {'_log_history', '_count_history', 'max_length',
-                                         '_statistics_methods'}
+    methods = history.__dict__.keys() - {
+        '_log_history',
+        '_count_history',
+        'max_length',
+        '_statistics_methods',
+    }
     return None if sound and not methods else 'a broken history of a logged value'
 
 
-def plain_fault(root: Any) -> Optional[str]:
+def plain_fault(root: Any) -> str | None:
     """Return what in a loaded object is no plain data, ``None`` if all is.
 
     Args:
@@ -100,7 +126,7 @@ def _named(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(key, str) for key in value)
 
 
-def _meta_fault(meta: dict) -> Optional[str]:
+def _meta_fault(meta: dict) -> str | None:
     counts = {key: meta[key] for key in ('epoch', 'iter') if key in meta}
     for key, value in counts.items():
         if not (is_count(value) and value < 2**40):
@@ -118,30 +144,35 @@ def _meta_fault(meta: dict) -> Optional[str]:
         for key in ('classes', 'CLASSES'):
             classes = owner.get(key)
             names = [classes] if isinstance(classes, str) else classes
-            if names is not None and not (isinstance(names, (list, tuple)) and all(
-                    isinstance(name, str) for name in names)):
+            if names is not None and not (
+                isinstance(names, (list, tuple))
+                and all(isinstance(name, str) for name in names)
+            ):
                 return f'{key} are {_shown(classes)}; expected names'
     return None
 
 
 def _shown(value: Any) -> str:
     """Return a number or a short text as it is, of anything else the type."""
-    if isinstance(value, (bool, float, type(None))) or (
-            isinstance(value, int) and abs(value) < 2**64) or (
-            isinstance(value, str) and len(value) < 40):
+    if (
+        isinstance(value, (bool, float, type(None)))
+        or (isinstance(value, int) and abs(value) < 2**64)
+        or (isinstance(value, str) and len(value) < 40)
+    ):
         return repr(value)
     return f'a {type(value).__name__}'
 
 
-def _versions_fault(state: Any) -> Optional[str]:
+def _versions_fault(state: Any) -> str | None:
     """Return why the versions of a state dict's modules are none."""
     versions = getattr(state, '_metadata', None) or {}
     sound = _named(versions) and all(
-        _named(each) and is_count(each.get('version', 0)) for each in versions.values())
+        _named(each) and is_count(each.get('version', 0)) for each in versions.values()
+    )
     return None if sound else 'state_dict._metadata are no versions of modules'
 
 
-def form_fault(checkpoint: Any) -> Optional[str]:
+def form_fault(checkpoint: Any) -> str | None:
     """Return why a loaded object has not the form of a checkpoint, ``None`` if it has.
 
     Args:
@@ -150,12 +181,21 @@ def form_fault(checkpoint: Any) -> Optional[str]:
     """
     if not isinstance(checkpoint, dict):
         return f'it holds a {type(checkpoint).__name__}'
-    for key in ('state_dict', 'ema_state_dict', 'meta', 'message_hub', 'stage',
-                'random_state'):
+    for key in (
+        'state_dict',
+        'ema_state_dict',
+        'meta',
+        'message_hub',
+        'stage',
+        'random_state',
+    ):
         value = checkpoint.get(key)
         if value is not None and not _named(value):
-            return (f'{key} has keys that are no names' if isinstance(value, dict) else
-                    f'{key} is a {type(value).__name__}; expected values by name')
+            return (
+                f'{key} has keys that are no names'
+                if isinstance(value, dict)
+                else f'{key} is a {type(value).__name__}; expected values by name'
+            )
     state = checkpoint.get('state_dict', checkpoint)
     if not _named(state):
         return 'its keys are no names of weights'

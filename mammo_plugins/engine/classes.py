@@ -1,5 +1,7 @@
 """Whether data, heads and checkpoint mean the same classes."""
-from typing import Any, Iterator, Mapping, Optional, Sequence, Tuple
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mmdet.models import GARPNHead, RPNHead
 from mmdet.models.roi_heads.mask_heads import FusedSemanticHead
@@ -9,17 +11,21 @@ from torch import nn
 
 from mammo_plugins.datasets import ExamDataset, PatchDataset
 from mammo_plugins.engine.checkpoint import CheckpointError
-from mammo_plugins.engine.data_configs import (dataloaders, dataset_class,
-                                                innermost_datasets)
+from mammo_plugins.engine.data_configs import (
+    dataloaders,
+    dataset_class,
+    innermost_datasets,
+)
 from mammo_plugins.structures import AnnotationError
 
-Classes = Tuple[str, ...]
+Classes = tuple[str, ...]
 # ``LabelRule`` and ``PatchDataset`` tell negative from positive
 _LABELS = ('negative', 'positive')
 
 
-def classes_of(field: str, dataset: Mapping[str, Any],
-               scope: Optional[str]) -> Optional[Classes]:
+def classes_of(
+    field: str, dataset: Mapping[str, Any], scope: str | None
+) -> Classes | None:
     """Return the classes of a data set from its config.
 
     Args:
@@ -40,12 +46,14 @@ def classes_of(field: str, dataset: Mapping[str, Any],
     if isinstance(classes, str):
         raise AnnotationError(
             f'{field}.metainfo.classes: {classes!r} is a text; expected a tuple of '
-            f'names, such as ({classes!r}, ) with a comma for one')
+            f'names, such as ({classes!r}, ) with a comma for one'
+        )
     return None if classes is None else tuple(classes)
 
 
-def _labels_of(dataset: Mapping[str, Any], classes: Classes,
-               scope: Optional[str]) -> Optional[Classes]:
+def _labels_of(
+    dataset: Mapping[str, Any], classes: Classes, scope: str | None
+) -> Classes | None:
     """Return the classes that a data set gives whole samples."""
     owner = dataset_class(dataset, scope)
     if not isinstance(owner, type) or not issubclass(owner, ExamDataset):
@@ -55,12 +63,13 @@ def _labels_of(dataset: Mapping[str, Any], classes: Classes,
     return None
 
 
-def _heads(model: nn.Module) -> Iterator[Tuple[str, nn.Module, bool]]:
+def _heads(model: nn.Module) -> Iterator[tuple[str, nn.Module, bool]]:
     """Yield (name, head, whether it judges whole samples) of those with classes."""
     for name, module in model.named_modules():
         number = getattr(module, 'num_classes', None)
         first_stage = name.endswith('rpn_head') or isinstance(
-            module, (RPNHead, GARPNHead, FusedSemanticHead))
+            module, (RPNHead, GARPNHead, FusedSemanticHead)
+        )
         if not isinstance(number, int) or first_stage or '.backbone' in f'.{name}':
             continue
         yield name, module, name == 'data_preprocessor' or isinstance(module, ClsHead)
@@ -81,7 +90,8 @@ def check_classes(cfg: Config, model: nn.Module, parts: Sequence[str]) -> None:
     lesions, labels = {}, {}
     for place, loader in dataloaders(cfg, parts):
         for field, inner in innermost_datasets(
-                f'{place}.dataset', loader.get('dataset') or {}):
+            f'{place}.dataset', loader.get('dataset') or {}
+        ):
             classes = classes_of(field, inner, scope)
             if classes is None:
                 continue
@@ -90,35 +100,44 @@ def check_classes(cfg: Config, model: nn.Module, parts: Sequence[str]) -> None:
             if named is not None:
                 labels[field] = named
     for whole, given in ((False, lesions), (True, labels)):
-        heads = {f'model.{name}.num_classes': head.num_classes
-                 for name, head, judges in _heads(model) if judges is whole}
+        heads = {
+            f'model.{name}.num_classes': head.num_classes
+            for name, head, judges in _heads(model)
+            if judges is whole
+        }
         numbers = {len(classes) for classes in given.values()} | set(heads.values())
         if given and (len(numbers) > 1 or len(set(given.values())) > 1):
-            said = [f'{field} has {len(names)} ({", ".join(names)})'
-                    for field, names in given.items()]
+            said = [
+                f'{field} has {len(names)} ({", ".join(names)})'
+                for field, names in given.items()
+            ]
             said += [f'{field} is {number}' for field, number in heads.items()]
-            mend = ('labels have two classes' if whole else
-                    'metainfo=dict(classes=...) of each dataset, in one order, and '
-                    'num_classes of each head are to be set alike')
+            mend = (
+                'labels have two classes'
+                if whole
+                else 'metainfo=dict(classes=...) of each dataset, in one order, and '
+                'num_classes of each head are to be set alike'
+            )
             raise AnnotationError(f'classes differ: {"; ".join(said)}: {mend}')
 
 
-def checkpoint_classes(checkpoint: Mapping[str, Any]) -> Optional[Classes]:
+def checkpoint_classes(checkpoint: Mapping[str, Any]) -> Classes | None:
     """Return the classes that a checkpoint was trained on, ``None`` if not told.
 
     Args:
         checkpoint (dict): A loaded checkpoint; also one of mmdet 2.
     """
     meta = checkpoint.get('meta') or {}
-    told = (meta.get('dataset_meta') or {})
+    told = meta.get('dataset_meta') or {}
     classes = told.get('classes') or told.get('CLASSES') or meta.get('CLASSES')
     if not classes:
         return None
-    return (classes, ) if isinstance(classes, str) else tuple(classes)
+    return (classes,) if isinstance(classes, str) else tuple(classes)
 
 
-def check_checkpoint_classes(checkpoint: Mapping[str, Any], cfg: Config,
-                             parts: Sequence[str], name: str) -> None:
+def check_checkpoint_classes(
+    checkpoint: Mapping[str, Any], cfg: Config, parts: Sequence[str], name: str
+) -> None:
     """Compare the classes of a checkpoint with those of the data.
 
     Args:
@@ -135,11 +154,13 @@ def check_checkpoint_classes(checkpoint: Mapping[str, Any], cfg: Config,
         return
     for place, loader in dataloaders(cfg, parts):
         for field, inner in innermost_datasets(
-                f'{place}.dataset', loader.get('dataset') or {}):
+            f'{place}.dataset', loader.get('dataset') or {}
+        ):
             classes = classes_of(field, inner, cfg.get('default_scope'))
             if classes is not None and classes != trained:
                 raise CheckpointError(
                     f'{name}: trained on {len(trained)} classes '
                     f'({", ".join(trained)}), but {field} has {len(classes)} '
                     f'({", ".join(classes)}); set metainfo=dict(classes=...) there to '
-                    'those of the checkpoint, in their order, or take another')
+                    'those of the checkpoint, in their order, or take another'
+                )

@@ -1,14 +1,17 @@
 """Finding the data loaders and data sets of a run's config."""
+
 import os.path as osp
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.registry import DATASETS, SCOPE
 from mammo_plugins.structures import ImageRoots, in_fold
 
 
-def dataloaders(cfg: Mapping[str, Any],
-                parts: Sequence[str]) -> Iterator[Tuple[str, dict]]:
+def dataloaders(
+    cfg: Mapping[str, Any], parts: Sequence[str]
+) -> Iterator[tuple[str, dict]]:
     """Yield (field, data loader) of a run, those of its stages included.
 
     Args:
@@ -28,7 +31,7 @@ def dataloaders(cfg: Mapping[str, Any],
             yield f'{where}.detections.dataloader', stage.detections.dataloader
 
 
-def datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
+def datasets(field: str, dataset: dict) -> Iterator[tuple[str, dict]]:
     """Yield (field, config) of a dataset and of those it wraps.
 
     Args:
@@ -45,15 +48,18 @@ def datasets(field: str, dataset: dict) -> Iterator[Tuple[str, dict]]:
         yield from datasets(f'{field}.dataset', dataset['dataset'])
 
 
-def innermost_datasets(field: str, dataset: dict) -> List[Tuple[str, dict]]:
+def innermost_datasets(field: str, dataset: dict) -> list[tuple[str, dict]]:
     """Return (field, config) of what wrappers such as ConcatDataset hold.
 
     Args:
         field (str): Where the dataset stands in its config.
         dataset (dict): Its config; returned itself if it wraps none.
     """
-    return [(name, inner) for name, inner in datasets(field, dataset)
-            if not inner.get('dataset') and not inner.get('datasets')]
+    return [
+        (name, inner)
+        for name, inner in datasets(field, dataset)
+        if not inner.get('dataset') and not inner.get('datasets')
+    ]
 
 
 def annotation_file(dataset: Mapping[str, Any]) -> str:
@@ -86,7 +92,7 @@ def image_roots(dataset: Mapping[str, Any]) -> ImageRoots:
     return ImageRoots(folder, [root, *extra])
 
 
-def dataset_class(dataset: Mapping[str, Any], scope: Optional[str]) -> Any:
+def dataset_class(dataset: Mapping[str, Any], scope: str | None) -> Any:
     """Return the class of a dataset's config, ``None`` if there is none such.
 
     Args:

@@ -1,5 +1,6 @@
 """Detection files of a model's predictions, by any number of processes."""
-from typing import Dict, Iterable
+
+from collections.abc import Iterable
 
 from mmdet.structures import DetDataSample
 from mmengine.dist import all_gather_object, barrier, is_main_process
@@ -8,7 +9,7 @@ from mammo_plugins.structures.detections import Detections, write_detections
 from mammo_plugins.structures.predictions import instances_in_file
 
 
-def detections_of(samples: Iterable[DetDataSample]) -> Dict[int, Detections]:
+def detections_of(samples: Iterable[DetDataSample]) -> dict[int, Detections]:
     """Return what was detected, boxes in file pixels.
 
     Args:
@@ -27,7 +28,7 @@ def detections_of(samples: Iterable[DetDataSample]) -> Dict[int, Detections]:
     return found
 
 
-def write_shared(found: Dict[int, Detections], path: str, info: dict) -> None:
+def write_shared(found: dict[int, Detections], path: str, info: dict) -> None:
     """Write the detections of all processes; the main one writes.
 
     Args:
@@ -37,6 +38,5 @@ def write_shared(found: Dict[int, Detections], path: str, info: dict) -> None:
     """
     parts = all_gather_object(found)  # a sampler may give an image to two processes
     if is_main_process():
-        write_detections(path, {k: v for part in parts for k, v in part.items()},
-                         info)
+        write_detections(path, {k: v for part in parts for k, v in part.items()}, info)
     barrier()  # none reads before it is written

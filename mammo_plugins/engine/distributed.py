@@ -1,4 +1,5 @@
 """Begin and end of runs of several processes."""
+
 import gc
 
 import torch
@@ -23,7 +24,8 @@ def setup_cpu_distributed(cfg: Config) -> None:
             type='MMDistributedDataParallel',
             device_ids=None,
             broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False))
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )
 
 
 def close_process_group() -> None:

@@ -1,4 +1,5 @@
 """A network that puts out NaN or infinity finds nothing, which is no finding."""
+
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -26,7 +27,8 @@ def refuse_infinite_outputs(model: nn.Module, name: str) -> None:
                 raise CheckpointError(
                     f'{name}: model.{part} puts out NaN or infinity, so that what is '
                     'found means nothing; its weights are too large or damaged, take an '
-                    'earlier checkpoint')
+                    'earlier checkpoint'
+                )
         elif isinstance(output, (list, tuple)):
             for each in output:
                 refuse(part, each)
@@ -37,4 +39,5 @@ def refuse_infinite_outputs(model: nn.Module, name: str) -> None:
     for part, module in model.named_modules():
         if part and ('.' not in part or type(module).__name__.endswith('Head')):
             module.register_forward_hook(
-                lambda module, inputs, output, part=part: refuse(part, output))
+                lambda module, inputs, output, part=part: refuse(part, output)
+            )

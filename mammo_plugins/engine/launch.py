@@ -3,6 +3,7 @@
 Stopped, or with a process that fails, torchrun prints tracebacks of its own and gives
 status 1. This ends with the status of the signal, or of the process that failed first.
 """
+
 import os
 import signal
 import sys
@@ -27,8 +28,10 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        print(f'process {rank} ended with status {failure.exitcode}; the reason is '
-              'above', file=sys.stderr)
+        print(
+            f'process {rank} ended with status {failure.exitcode}; the reason is above',
+            file=sys.stderr,
+        )
         sys.exit(failure.exitcode if failure.exitcode > 0 else 128 - failure.exitcode)
 
 

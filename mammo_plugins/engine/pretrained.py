@@ -1,8 +1,10 @@
 """Weights that a model starts from: files that are there, never downloaded."""
+
 import os.path as osp
 import re
+from collections.abc import Iterator
 from functools import wraps
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
@@ -10,8 +12,7 @@ from mmengine.model import PretrainedInit, update_init_info
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError, check_finite,
-                                             listed)
+from mammo_plugins.engine.checkpoint import CheckpointError, check_finite, listed
 from mammo_plugins.engine.checkpoint_content import form_fault
 from mammo_plugins.registry import type_name
 
@@ -26,11 +27,10 @@ _TABLES = {
 }
 
 
-def _weights(value: Any, where: str) -> Iterator[Tuple[str, Any]]:
+def _weights(value: Any, where: str) -> Iterator[tuple[str, Any]]:
     """Yield (field, name of weights) of all that a model config starts from."""
     if isinstance(value, dict):
-        if type_name(value) in _PRETRAINED and isinstance(
-                value.get('checkpoint'), str):
+        if type_name(value) in _PRETRAINED and isinstance(value.get('checkpoint'), str):
             yield f'{where}.checkpoint', value['checkpoint']
         # of older configs, and of backbones of other packages
         if isinstance(value.get('pretrained'), str) or value.get('pretrained') is True:
@@ -42,7 +42,7 @@ def _weights(value: Any, where: str) -> Iterator[Tuple[str, Any]]:
             yield from _weights(item, f'{where}[{i}]')
 
 
-def _address(name: str) -> Optional[str]:
+def _address(name: str) -> str | None:
     """Return the address that a name of weights stands for, as far as it is known."""
     scheme, _, model = name.partition('://')
     if scheme in _TABLES:
@@ -64,15 +64,18 @@ def check_weights(field: str, name: Any, otherwise: str) -> None:
     """
     rule = 'Nothing is downloaded at run time: '
     if name is True:
-        raise CheckpointError(f'{field}: True. {rule}set it to False and init_cfg=dict('
-                              "type='Pretrained', checkpoint=...) to a file, "
-                              f'{otherwise}')
+        raise CheckpointError(
+            f'{field}: True. {rule}set it to False and init_cfg=dict('
+            "type='Pretrained', checkpoint=...) to a file, "
+            f'{otherwise}'
+        )
     if '://' not in name:
         if not osp.isfile(osp.expanduser(name)):
             raise CheckpointError(
                 f'{field}: {name}: no such file. {rule}fetch the pretrained weights '
                 'once (docs/how_to/pretrained_weights.md) and put them there, '
-                f'{otherwise}')
+                f'{otherwise}'
+            )
         return
     address = _address(name)
     file = osp.basename(address or name)
@@ -83,7 +86,8 @@ def check_weights(field: str, name: Any, otherwise: str) -> None:
     raise CheckpointError(
         f'{field}: {name}: not on this machine. {rule}{what} '
         f'(docs/how_to/pretrained_weights.md), put the file at checkpoints/{file} and '
-        f'set {field}=checkpoints/{file}, {otherwise}')
+        f'set {field}=checkpoints/{file}, {otherwise}'
+    )
 
 
 def check_pretrained_files(model_cfg: dict) -> None:
@@ -97,8 +101,9 @@ def check_pretrained_files(model_cfg: dict) -> None:
     """
     for field, name in _weights(model_cfg, 'model'):
         owner = field.rpartition('.checkpoint')[0] or field
-        check_weights(field, name,
-                      f'or train from scratch with --cfg-options {owner}=None')
+        check_weights(
+            field, name, f'or train from scratch with --cfg-options {owner}=None'
+        )
 
 
 @wraps(PretrainedInit.__call__, assigned=(), updated=())  # which stays to be seen
@@ -112,7 +117,8 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
         raise CheckpointError(
             f'{name}: no weight fits {type(module).__name__}: the file has '
             f'{listed(list(state))}, the module {listed(list(own))}; take the weights '
-            'of this network, or set prefix to what its names begin with in the file')
+            'of this network, or set prefix to what its names begin with in the file'
+        )
     check_finite({key: value for key, value in state.items() if key in own}, name)
     try:
         # as the module itself reads them: a transformer fits positions to its size
@@ -121,14 +127,15 @@ def _load_pretrained(self: PretrainedInit, module: nn.Module) -> None:
         shapes = [line.strip() for line in str(error).splitlines()[1:]]
         raise CheckpointError(
             f'{name}: weights of another shape than those of {type(module).__name__}, '
-            f'take those of this network: {listed(shapes)}') from None
+            f'take those of this network: {listed(shapes)}'
+        ) from None
     print_log(f'load {self.prefix or ""} model from: {self.checkpoint}', 'current')
     mmengine_checkpoint.load_state_dict(module, state, strict=False, logger='current')
     if hasattr(module, '_params_init_info'):
         update_init_info(module, init_info=self._get_init_info())
 
 
-def _weights_of(path: str, prefix: Optional[str], map_location: Any) -> dict:
+def _weights_of(path: str, prefix: str | None, map_location: Any) -> dict:
     """Return the weights of a file below a prefix, by their names without it."""
     checkpoint = mmengine_checkpoint._load_checkpoint(path, map_location)
     fault = form_fault(checkpoint)
@@ -138,8 +145,11 @@ def _weights_of(path: str, prefix: Optional[str], map_location: Any) -> dict:
     if prefix is None:
         return {re.sub(r'^module\.', '', key): value for key, value in state.items()}
     start = prefix if prefix.endswith('.') else f'{prefix}.'
-    return {key[len(start):]: value for key, value in state.items()
-            if key.startswith(start)}
+    return {
+        key[len(start) :]: value
+        for key, value in state.items()
+        if key.startswith(start)
+    }
 
 
 def refuse_unfit_weights() -> None:

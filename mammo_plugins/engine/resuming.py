@@ -1,6 +1,8 @@
 """A training goes on from data alone: what a checkpoint says is checked before use."""
+
 import os.path as osp
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from mmengine.hooks import CheckpointHook
@@ -16,14 +18,29 @@ from mammo_plugins.engine.work_dir import checkpoint_folder
 from mammo_plugins.structures.fields import is_number
 
 # states that optimisers keep of each single weight
-_OF_EACH_WEIGHT = {'momentum_buffer', 'exp_avg', 'exp_avg_sq', 'max_exp_avg_sq',
-                   'exp_inf', 'square_avg', 'grad_avg', 'acc_delta', 'sum'}
+_OF_EACH_WEIGHT = {
+    'momentum_buffer',
+    'exp_avg',
+    'exp_avg_sq',
+    'max_exp_avg_sq',
+    'exp_inf',
+    'square_avg',
+    'grad_avg',
+    'acc_delta',
+    'sum',
+}
 # settings that PyTorch adds to states of before it had them
-_OF_LATER_VERSIONS = {'maximize', 'foreach', 'fused', 'differentiable', 'capturable',
-                      'decoupled_weight_decay'}
+_OF_LATER_VERSIONS = {
+    'maximize',
+    'foreach',
+    'fused',
+    'differentiable',
+    'capturable',
+    'decoupled_weight_decay',
+}
 
 
-def checkpoint_folders(runner: Runner) -> List[str]:
+def checkpoint_folders(runner: Runner) -> list[str]:
     """Return where a run keeps its checkpoints: its work dir, or ``out_dir`` too.
 
     Args:
@@ -36,8 +53,7 @@ def checkpoint_folders(runner: Runner) -> List[str]:
     return folders
 
 
-def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str
-                     ) -> List[str]:
+def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str) -> list[str]:
     """Make a checkpoint safe to go on from, and refuse what is none.
 
     MMEngine executes ``meta['config']`` and deletes the file that the message hub calls
@@ -62,26 +78,32 @@ def prepare_resuming(checkpoint: dict, folders: Sequence[str], name: str
         raise CheckpointError(
             f'{name}: has no {", ".join(lacking)}: weights alone, which a training '
             'cannot go on from; to begin one with them, set load_from to it without '
-            '--resume')
+            '--resume'
+        )
     meta.pop('config', None)
     fault = _hub_fault(hub)
     if fault:
-        raise CheckpointError(f'{name}: message_hub{fault}; the file is damaged, take '
-                              'an earlier checkpoint')
+        raise CheckpointError(
+            f'{name}: message_hub{fault}; the file is damaged, take '
+            'an earlier checkpoint'
+        )
     for history in hub['log_scalars'].values():
         vars(history).pop('_statistics_methods', None)  # the class has them
     check_finite(checkpoint.get('ema_state_dict') or {}, name)
     warnings = list(_keep_own_files(hub['runtime_info'], folders, name))
     # what a checkpoint holds was to be resumed, whatever else it says
     hub['resumed_keys'] = dict.fromkeys(
-        (*hub['log_scalars'], *hub['runtime_info']), True)
+        (*hub['log_scalars'], *hub['runtime_info']), True
+    )
     if 'optimizer' not in checkpoint:
-        warnings.append(f'{name}: holds no state of the optimizer (a best checkpoint '
-                        'has none), which begins anew')
+        warnings.append(
+            f'{name}: holds no state of the optimizer (a best checkpoint '
+            'has none), which begins anew'
+        )
     return warnings
 
 
-def _hub_fault(hub: Mapping[str, Any]) -> Optional[str]:
+def _hub_fault(hub: Mapping[str, Any]) -> str | None:
     for key in ('log_scalars', 'runtime_info', 'resumed_keys'):
         part = hub.get(key)
         if not isinstance(part, dict) or not all(isinstance(k, str) for k in part):
@@ -102,21 +124,27 @@ def _hub_fault(hub: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
-def _keep_own_files(facts: Dict[str, Any], folders: Sequence[str], name: str
-                    ) -> Iterator[str]:
+def _keep_own_files(
+    facts: dict[str, Any], folders: Sequence[str], name: str
+) -> Iterator[str]:
     """Let the message hub name best checkpoints of this run alone."""
     for key in [key for key in facts if key.startswith(('best_ckpt', 'last_ckpt'))]:
         file = osp.basename(facts[key] or '')
-        here = [osp.join(folder, file) for folder in folders
-                if osp.isfile(osp.join(folder, file))]
+        here = [
+            osp.join(folder, file)
+            for folder in folders
+            if osp.isfile(osp.join(folder, file))
+        ]
         if here and (file.startswith('best_') or key.startswith('last_ckpt')):
             facts[key] = here[0]
             continue
         lost = facts.pop(key)
         if lost is not None and key.startswith('best_ckpt'):
             facts.pop(key.replace('best_ckpt', 'best_score'), None)
-            yield (f'{name}: its best checkpoint {file} is not in {folders[0]}; the '
-                   'best is looked for anew')
+            yield (
+                f'{name}: its best checkpoint {file} is not in {folders[0]}; the '
+                'best is looked for anew'
+            )
 
 
 def _is_number(value: Any) -> bool:
@@ -131,23 +159,28 @@ def _alike(saved: Any, own: Any) -> bool:
     if own is None:
         return saved is None or _is_number(saved)
     if isinstance(own, (list, tuple)):
-        return isinstance(saved, (list, tuple)) and len(saved) == len(own) and all(
-            map(_alike, saved, own))
+        return (
+            isinstance(saved, (list, tuple))
+            and len(saved) == len(own)
+            and all(map(_alike, saved, own))
+        )
     if isinstance(own, dict):
         return isinstance(saved, dict) and all(
-            _is_number(value) for value in (*saved, *saved.values()))
+            _is_number(value) for value in (*saved, *saved.values())
+        )
     if isinstance(own, str):
         return saved == own
     return _is_number(saved)
 
 
-def _scheduler_fault(saved: Any, own: Any) -> Optional[str]:
+def _scheduler_fault(saved: Any, own: Any) -> str | None:
     """Compare states of schedulers with those that are built."""
     if isinstance(own, dict):
         if not isinstance(saved, dict) or saved.keys() != own.keys():
             return f'expected one list of schedules for each of {", ".join(own)}'
-        return next(filter(None, (_scheduler_fault(saved[key], own[key])
-                                  for key in own)), None)
+        return next(
+            filter(None, (_scheduler_fault(saved[key], own[key]) for key in own)), None
+        )
     if not isinstance(saved, list) or len(saved) != len(own):
         number = len(saved) if isinstance(saved, (list, dict)) else 'no list'
         return f'{number} in the checkpoint, {len(own)} in the config'
@@ -161,39 +194,49 @@ def _scheduler_fault(saved: Any, own: Any) -> Optional[str]:
     return None
 
 
-def _optimizer_fault(saved: Any, own: OptimWrapper) -> Optional[str]:
+def _optimizer_fault(saved: Any, own: OptimWrapper) -> str | None:
     """Compare the state of an optimiser with the one that is built."""
     if isinstance(own, OptimWrapperDict):
         names = list(own.keys())
         if not isinstance(saved, dict) or list(saved) != names:
             return f'expected states of {", ".join(names)}'
-        return next(filter(None, (_optimizer_fault(saved[name], own[name])
-                                  for name in names)), None)
-    groups, expected = saved.get('param_groups') if isinstance(
-        saved, dict) else None, own.optimizer.state_dict()['param_groups']
+        return next(
+            filter(None, (_optimizer_fault(saved[name], own[name]) for name in names)),
+            None,
+        )
+    groups, expected = (
+        saved.get('param_groups') if isinstance(saved, dict) else None,
+        own.optimizer.state_dict()['param_groups'],
+    )
     if not isinstance(groups, list) or not isinstance(saved.get('state'), dict):
         return 'expected a state of an optimizer'
     if [_length(group) for group in groups] != [_length(group) for group in expected]:
-        return (f'groups of {[_length(group) for group in groups]} weights, but the '
-                f'config trains {[_length(group) for group in expected]}')
+        return (
+            f'groups of {[_length(group) for group in groups]} weights, but the '
+            f'config trains {[_length(group) for group in expected]}'
+        )
     others = saved.get('base_param_settings'), own.base_param_settings
-    for group, settings in [*zip(groups, expected)] + [others] * (others[0] is not None):
+    for group, settings in [*zip(groups, expected)] + [others] * (
+        others[0] is not None
+    ):
         fault = _settings_fault(group, settings or {})
         if fault:
             return f'{fault} does not fit {type(own.optimizer).__name__}'
     if 'loss_scaler' in saved:
         scaler = getattr(own, 'loss_scaler', None)
-        fault = _settings_fault(saved['loss_scaler'], scaler.state_dict() if scaler
-                                else {})
+        fault = _settings_fault(
+            saved['loss_scaler'], scaler.state_dict() if scaler else {}
+        )
         if fault:
             return f'loss_scaler: {fault} does not fit'
-    weights = [weight for group in own.optimizer.param_groups
-               for weight in group['params']]
+    weights = [
+        weight for group in own.optimizer.param_groups for weight in group['params']
+    ]
     places = dict(zip([i for group in groups for i in group['params']], weights))
     return _moments_fault(saved['state'], places, _kept_keys(own.optimizer))
 
 
-def _settings_fault(saved: Any, own: Mapping[str, Any]) -> Optional[str]:
+def _settings_fault(saved: Any, own: Mapping[str, Any]) -> str | None:
     """Return the first setting that is missing or of another kind; fill in new ones."""
     if not isinstance(saved, dict):
         return 'a group that is no group'
@@ -205,7 +248,7 @@ def _settings_fault(saved: Any, own: Mapping[str, Any]) -> Optional[str]:
     return None
 
 
-def _kept_keys(optimizer: Optimizer) -> Optional[Set[str]]:
+def _kept_keys(optimizer: Optimizer) -> set[str] | None:
     """Return what an optimiser keeps of a weight, ``None`` where that cannot be told."""
     weight = nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
@@ -223,28 +266,35 @@ def _length(group: Any) -> int:
     return len(params) if sound else -1
 
 
-def _moments_fault(state: Mapping[Any, Any], weights: Mapping[Any, Tensor],
-                   keys: Optional[Set[str]]) -> Optional[str]:
+def _moments_fault(
+    state: Mapping[Any, Any], weights: Mapping[Any, Tensor], keys: set[str] | None
+) -> str | None:
     """Compare what an optimiser keeps of each weight with the weights."""
     for place, kept in state.items():
         if place not in weights or not isinstance(kept, dict):
             return 'it keeps states of weights that are not trained'
         if keys is not None and kept.keys() != keys:
-            return (f'of weight {place} it keeps {", ".join(map(str, kept))}; expected '
-                    f'{", ".join(sorted(keys))}')
+            return (
+                f'of weight {place} it keeps {", ".join(map(str, kept))}; expected '
+                f'{", ".join(sorted(keys))}'
+            )
         step = kept.get('step', 0)
         if not _is_number(step) or float(step) < 0:
             return f'step of weight {place} is no count'
         for key, value in kept.items():
             shape = tuple(weights[place].shape)
-            if key in _OF_EACH_WEIGHT and value is not None and (
-                    not isinstance(value, Tensor) or tuple(value.shape) != shape):
+            if (
+                key in _OF_EACH_WEIGHT
+                and value is not None
+                and (not isinstance(value, Tensor) or tuple(value.shape) != shape)
+            ):
                 return f'{key} of weight {place} has not its shape {shape}'
     return None
 
 
-def check_training_state(checkpoint: Mapping[str, Any], runner: Runner,
-                         name: str) -> None:
+def check_training_state(
+    checkpoint: Mapping[str, Any], runner: Runner, name: str
+) -> None:
     """Check that the optimiser and schedules of a checkpoint are those of the run.
 
     Args:
@@ -257,25 +307,33 @@ def check_training_state(checkpoint: Mapping[str, Any], runner: Runner,
     """
     faults = {}
     if 'optimizer' in checkpoint:
-        faults['optimizer'] = _optimizer_fault(checkpoint['optimizer'],
-                                               runner.optim_wrapper)
+        faults['optimizer'] = _optimizer_fault(
+            checkpoint['optimizer'], runner.optim_wrapper
+        )
     if 'param_schedulers' in checkpoint and runner.param_schedulers is not None:
         faults['param_schedulers'] = _scheduler_fault(
-            checkpoint['param_schedulers'], runner.param_schedulers)
+            checkpoint['param_schedulers'], runner.param_schedulers
+        )
     for field, fault in faults.items():
         if fault:
             raise CheckpointError(
                 f'{name}: {field}: {fault}; resume with the config of its training, or '
-                'start from its weights with load_from and without --resume')
+                'start from its weights with load_from and without --resume'
+            )
     lost = []
     if runner.param_schedulers and 'param_schedulers' not in checkpoint:
         lost.append('schedules')
-    if 'optimizer' in checkpoint and runner.iter and not _moments(
-            checkpoint['optimizer']) and _keeps(runner.optim_wrapper):
+    if (
+        'optimizer' in checkpoint
+        and runner.iter
+        and not _moments(checkpoint['optimizer'])
+        and _keeps(runner.optim_wrapper)
+    ):
         lost.append('moments of the optimizer')
     if lost:
-        runner.logger.warning(f'{name}: holds no {" and no ".join(lost)}, which begin '
-                              'anew')
+        runner.logger.warning(
+            f'{name}: holds no {" and no ".join(lost)}, which begin anew'
+        )
     if 'optimizer' in checkpoint:
         check_finite(_moments(checkpoint['optimizer']), f'{name}: optimizer')
 
@@ -286,11 +344,17 @@ def _keeps(own: OptimWrapper) -> bool:
     return any(_kept_keys(wrapper.optimizer) for wrapper in each)
 
 
-def _moments(saved: dict) -> Dict[str, Tensor]:
+def _moments(saved: dict) -> dict[str, Tensor]:
     """Return what optimisers keep of weights, by a name for messages."""
     if 'state' not in saved:  # several optimisers
-        return {f'{name}.{key}': value for name, each in saved.items()
-                for key, value in _moments(each).items()}
-    return {f'{key} of weight {place}': value
-            for place, kept in saved['state'].items() for key, value in kept.items()
-            if isinstance(value, Tensor)}
+        return {
+            f'{name}.{key}': value
+            for name, each in saved.items()
+            for key, value in _moments(each).items()
+        }
+    return {
+        f'{key} of weight {place}': value
+        for place, kept in saved['state'].items()
+        for key, value in kept.items()
+        if isinstance(value, Tensor)
+    }

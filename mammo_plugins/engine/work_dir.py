@@ -1,9 +1,9 @@
 """Checkpoints in a work dir: written whole, found again, also where it was moved."""
+
 import logging
 import os.path as osp
 import re
 from pathlib import Path
-from typing import Optional, Union
 
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
@@ -16,7 +16,7 @@ _STEP = re.compile(r'(?:epoch|iter)_(\d+)\.pth')
 class _WholeFiles(LocalBackend):
     """MMEngine's files of this machine, each there whole or not at all."""
 
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+    def put(self, obj: bytes, filepath: str | Path) -> None:
         """Write a file by a temporary name."""
         with atomic_path(filepath) as temporary:
             temporary.write_bytes(obj)
@@ -40,8 +40,7 @@ def write_whole_checkpoints() -> None:
     register_backend('local', _WholeFiles, force=True, prefixes='')
 
 
-def checkpoint_folder(work_dir: Union[str, Path],
-                      out_dir: Optional[str] = None) -> Path:
+def checkpoint_folder(work_dir: str | Path, out_dir: str | None = None) -> Path:
     """Return where a training keeps its checkpoints.
 
     Args:
@@ -52,8 +51,7 @@ def checkpoint_folder(work_dir: Union[str, Path],
     return Path(out_dir) / Path(work_dir).name if out_dir else Path(work_dir)
 
 
-def latest_checkpoint(work_dir: Union[str, Path],
-                      out_dir: Optional[str] = None) -> Optional[str]:
+def latest_checkpoint(work_dir: str | Path, out_dir: str | None = None) -> str | None:
     """Return the checkpoint that a training in this folder goes on from.
 
     That of the name in ``last_checkpoint``, in the training's own folder wherever it
@@ -71,17 +69,21 @@ def latest_checkpoint(work_dir: Union[str, Path],
     if osp.isfile(folder / name):  # which no odd name makes fail
         return str(folder / name)
     steps = {path: _STEP.fullmatch(path.name) for path in folder.glob('*.pth')}
-    steps = {path: int(match[1]) for path, match in steps.items()
-             if match and path.is_file()}
+    steps = {
+        path: int(match[1]) for path, match in steps.items() if match and path.is_file()
+    }
     newest = str(max(steps, key=steps.get)) if steps else None
     if said is not None and newest:
         what = f'names {name[:80]}, which is not in {folder}' if name else 'is empty'
-        print_log(f'{note}: {what}; the newest checkpoint is taken, {newest}',
-                  logger='current', level=logging.WARNING)
+        print_log(
+            f'{note}: {what}; the newest checkpoint is taken, {newest}',
+            logger='current',
+            level=logging.WARNING,
+        )
     return newest
 
 
-def _first_line(note: Path) -> Optional[str]:
+def _first_line(note: Path) -> str | None:
     if not note.is_file():
         return None
     with open(note, encoding='utf-8', errors='replace') as file:

@@ -1,4 +1,5 @@
 """Reading mammograms (DICOM or pictures) and writing results."""
+
 from mammo_plugins.io.arrays import read_arrays, write_arrays
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import MammogramError
@@ -7,15 +8,36 @@ from mammo_plugins.io.json_lines import JsonLines
 from mammo_plugins.io.limits import ReadingLimits, add_limit_argument
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading import read_header, read_mammogram
-from mammo_plugins.io.regular import (IrregularFileError, file_sha256,
-                                      irregular_kind, open_regular)
+from mammo_plugins.io.regular import (
+    IrregularFileError,
+    file_sha256,
+    irregular_kind,
+    open_regular,
+)
 from mammo_plugins.io.walking import walk_folder
 from mammo_plugins.io.writing import atomic_path, file_error, write_json
 
 __all__ = [
-    'DicomWarnings', 'IrregularFileError', 'JsonError', 'JsonLines', 'Mammogram',
-    'MammogramError', 'MammogramHeader', 'ReadingLimits', 'add_limit_argument',
-    'atomic_path', 'file_error', 'file_sha256', 'irregular_kind', 'open_regular',
-    'parse_json', 'read_arrays', 'read_header', 'read_json', 'read_mammogram',
-    'walk_folder', 'write_arrays', 'write_json'
+    'DicomWarnings',
+    'IrregularFileError',
+    'JsonError',
+    'JsonLines',
+    'Mammogram',
+    'MammogramError',
+    'MammogramHeader',
+    'ReadingLimits',
+    'add_limit_argument',
+    'atomic_path',
+    'file_error',
+    'file_sha256',
+    'irregular_kind',
+    'open_regular',
+    'parse_json',
+    'read_arrays',
+    'read_header',
+    'read_json',
+    'read_mammogram',
+    'walk_folder',
+    'write_arrays',
+    'write_json',
 ]

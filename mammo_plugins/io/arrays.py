@@ -2,9 +2,11 @@
 
 No other module reads or writes one.
 """
+
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, Sequence, Union
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +16,9 @@ from .writing import atomic_path
 MOST_BYTES = 2**32  # of all arrays together, inflated
 
 
-def read_arrays(path: Union[str, Path], names: Sequence[str] = (),
-                most: int = MOST_BYTES) -> Dict[str, np.ndarray]:
+def read_arrays(
+    path: str | Path, names: Sequence[str] = (), most: int = MOST_BYTES
+) -> dict[str, np.ndarray]:
     """Read an ``.npz`` file whole; nothing in it is executed.
 
     Args:
@@ -38,16 +41,17 @@ def read_arrays(path: Union[str, Path], names: Sequence[str] = (),
         with np.load(file, allow_pickle=False) as archive:
             size = sum(entry.file_size for entry in archive.zip.infolist())
             if size > most:
-                raise ValueError(f'{size / 2**30:.1f} GiB inflated; at most '
-                                 f'{most / 2**30:g} are read')
+                raise ValueError(
+                    f'{size / 2**30:.1f} GiB inflated; at most '
+                    f'{most / 2**30:g} are read'
+                )
             lacking = [name for name in names if name not in archive.files]
             if lacking:
                 raise ValueError(f'{lacking[0]} is missing')
             return {name: archive[name] for name in archive.files}
 
 
-def write_arrays(path: Union[str, Path], arrays: Dict[str, Any],
-                 level: int = 6) -> None:
+def write_arrays(path: str | Path, arrays: dict[str, Any], level: int = 6) -> None:
     """Write an ``.npz`` file, there whole or not at all, which NumPy can load.
 
     Args:
@@ -56,10 +60,15 @@ def write_arrays(path: Union[str, Path], arrays: Dict[str, Any],
         level (int): Of compression, 1 (fast) to 9. Defaults to 6, that of
             ``numpy.savez_compressed``.
     """
-    with atomic_path(path) as temporary, open(temporary, 'xb') as file, \
-            zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED,
-                            compresslevel=level) as archive:
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, 'xb') as file,
+        zipfile.ZipFile(
+            file, 'w', zipfile.ZIP_DEFLATED, compresslevel=level
+        ) as archive,
+    ):
         for name, array in arrays.items():
             with archive.open(f'{name}.npy', 'w', force_zip64=True) as entry:
                 np.lib.format.write_array(
-                    entry, np.asanyarray(array), allow_pickle=False)
+                    entry, np.asanyarray(array), allow_pickle=False
+                )

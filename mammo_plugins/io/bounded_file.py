@@ -1,4 +1,5 @@
 """What pydicom reads a DICOM file through, so that no file makes it read for ever."""
+
 import struct
 import zlib
 from typing import BinaryIO
@@ -46,13 +47,15 @@ def _check_deflated(packed: bytes) -> None:
     unpacker, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
     try:
         for start in range(0, len(packed), _PART):
-            length += len(unpacker.decompress(packed[start:start + _PART]))
+            length += len(unpacker.decompress(packed[start : start + _PART]))
             budget().check_bytes(length)
             budget().check_time()
         data = zlib.decompress(packed, -zlib.MAX_WBITS)
     except zlib.error:
-        raise Defect('cannot be unpacked (deflated transfer syntax): the file is '
-                     'damaged; copy it again from its source') from None
+        raise Defect(
+            'cannot be unpacked (deflated transfer syntax): the file is '
+            'damaged; copy it again from its source'
+        ) from None
     _count(data, implicit=False, order='<')
 
 
@@ -66,10 +69,14 @@ def count_sequence(element: RawDataElement) -> None:
         Defect: If it holds more than ``ReadingLimits.items``.
     """
     may_be = element.VR == 'SQ' or (
-        element.VR in (None, 'UN') and _is_sequence(element.tag))
+        element.VR in (None, 'UN') and _is_sequence(element.tag)
+    )
     if may_be and isinstance(element.value, bytes):
-        _count(element.value, element.is_implicit_VR,
-               '<' if element.is_little_endian else '>')
+        _count(
+            element.value,
+            element.is_implicit_VR,
+            '<' if element.is_little_endian else '>',
+        )
 
 
 def _is_sequence(tag: int) -> bool:
@@ -86,17 +93,20 @@ def _count(data: bytes, implicit: bool, order: str) -> None:
     while at <= end:
         left.add_items()
         group, number, length = head.unpack_from(data, at)
-        vr = b'' if implicit else data[at + 4:at + 6]
+        vr = b'' if implicit else data[at + 4 : at + 6]
         at += _HEADER
-        if group == 0xfffe:  # an item or its end: what it holds comes next
+        if group == 0xFFFE:  # an item or its end: what it holds comes next
             continue
         if vr in _LONG:
             if at > end + 4:
                 return
-            length, = struct.unpack_from(f'{order}I', data, at)
+            (length,) = struct.unpack_from(f'{order}I', data, at)
             at += 4
         elif vr.isalpha():
-            length, = struct.unpack_from(f'{order}H', data, at - 2)
-        if length != _UNDEFINED and vr != b'SQ' and not (
-                implicit and _is_sequence(group << 16 | number)):
+            (length,) = struct.unpack_from(f'{order}H', data, at - 2)
+        if (
+            length != _UNDEFINED
+            and vr != b'SQ'
+            and not (implicit and _is_sequence(group << 16 | number))
+        ):
             at += length

@@ -1,8 +1,8 @@
 """Whether pixels without a header to say so are a mammogram's."""
+
 import numpy as np
 
-from mammo_plugins.anatomy import (SMALLEST_BREAST, breast_mask, mask_bbox,
-                                   straight_ends)
+from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, mask_bbox, straight_ends
 
 _LARGEST = 0.97  # of the image; some background is to be seen
 _MARGIN = 0.1  # of the width: film border and padding beside the chest wall
@@ -26,5 +26,8 @@ def shows_breast(pixels: np.ndarray) -> bool:
     away = left, width - right
     ends = straight_ends(mask)[:2]
     wall = int(np.argmax(ends))
-    return (ends[wall] >= _STRAIGHT and ends[1 - wall] <= _ROUND * ends[wall]
-            and away[wall] <= _MARGIN * width)
+    return (
+        ends[wall] >= _STRAIGHT
+        and ends[1 - wall] <= _ROUND * ends[wall]
+        and away[wall] <= _MARGIN * width
+    )

@@ -1,7 +1,8 @@
 """Numbers in DICOM text elements, and those that users and exports write instead."""
+
 import math
 import re
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 _COMMA = re.compile(r'[+-]?\d*,\d+(?:[eE][+-]?\d+)?')
 _UNIT = re.compile(r'\s*(?:mm|millimet(?:er|re)s?)\s*$', re.IGNORECASE)
@@ -26,7 +27,7 @@ def read_decimal(text: str) -> float:
     return number if math.isfinite(number) and '_' not in text else math.nan
 
 
-def read_lengths(texts: Sequence[str]) -> Optional[List[float]]:
+def read_lengths(texts: Sequence[str]) -> list[float] | None:
     """Return the two lengths that the values of a spacing element stand for.
 
     DICOM parts them by a backslash. Exports part them by commas, blanks, semicolons
@@ -49,7 +50,7 @@ def read_lengths(texts: Sequence[str]) -> Optional[List[float]]:
     return numbers
 
 
-def _split(text: str) -> List[str]:
+def _split(text: str) -> list[str]:
     """Part the lengths of one text; commas between digits may be decimal signs."""
     parts = [part for part in re.split(r'\s*[;xX*/\\]\s*|,?\s+', text) if part]
     if len(parts) > 1 or ',' not in text:

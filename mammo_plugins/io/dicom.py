@@ -1,20 +1,33 @@
 """Reading a mammogram from a DICOM file."""
+
 import dataclasses
 from pathlib import Path
-from typing import List, Optional, Union
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import (UID, ExplicitVRBigEndian, ExplicitVRLittleEndian,
-                         ImplicitVRLittleEndian, JPEG2000TransferSyntaxes, RLELossless)
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000TransferSyntaxes,
+    RLELossless,
+)
 
 from mammo_plugins.io.breast_check import shows_breast
 from mammo_plugins.io.codestreams import check_jpeg, stream_size
 from mammo_plugins.io.dicom_header import dicom_header
-from mammo_plugins.io.elements import (OVERLAY_BIT_POSITIONS, code, describe, integer,
-                                       load_dataset, number, value)
+from mammo_plugins.io.elements import (
+    OVERLAY_BIT_POSITIONS,
+    code,
+    describe,
+    integer,
+    load_dataset,
+    number,
+    value,
+)
 from mammo_plugins.io.errors import Defect, is_panic
 from mammo_plugins.io.grayscale import display, stored_range
 from mammo_plugins.io.known_terms import shown_number, uid_name
@@ -25,7 +38,7 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 _ROWS = 16  # that many at a time stay in the processor's cache
 
 
-def read_dicom_header(path: Union[str, Path]) -> MammogramHeader:
+def read_dicom_header(path: str | Path) -> MammogramHeader:
     """Return the facts of a DICOM file without reading its pixel data.
 
     Raises:
@@ -35,8 +48,7 @@ def read_dicom_header(path: Union[str, Path]) -> MammogramHeader:
     return dicom_header(*load_dataset(path, pixels=False, warnings=warnings), warnings)
 
 
-def read_dicom(path: Union[str, Path],
-               bits_stored: Optional[int] = None) -> Mammogram:
+def read_dicom(path: str | Path, bits_stored: int | None = None) -> Mammogram:
     """Read a DICOM file.
 
     Args:
@@ -58,39 +70,50 @@ def read_dicom(path: Union[str, Path],
     facts = dicom_header(ds, identity, warnings)
     bits, signed = integer(ds, 'BitsStored'), facts.header['signed']
     if integer(ds, 'PixelRepresentation') not in (0, 1):
-        raise Defect(f'{describe("PixelRepresentation")} is neither 0 nor 1; correct '
-                     'the header')
+        raise Defect(
+            f'{describe("PixelRepresentation")} is neither 0 nor 1; correct the header'
+        )
     if not 1 <= bits <= min(16, integer(ds, 'BitsAllocated')):
-        raise Defect(f'{describe("BitsStored")} is {bits}, but 1 to 16 and no more '
-                     'than BitsAllocated can be read; correct the header')
+        raise Defect(
+            f'{describe("BitsStored")} is {bits}, but 1 to 16 and no more '
+            'than BitsAllocated can be read; correct the header'
+        )
     stored = _stored_values(ds, bits, signed, warnings)
     low, _ = stored_range(bits, signed)
     seen = int(stored.min()), int(stored.max())
     table, facts.header['voi_lut'] = display(ds, bits, signed, warnings, seen)
     pixels = _look_up(table, stored, low)
     if pixels.min() == pixels.max():
-        raise Defect('constant image: its LUT or padding shows every pixel at the same '
-                     'level; correct the header')
+        raise Defect(
+            'constant image: its LUT or padding shows every pixel at the same '
+            'level; correct the header'
+        )
     if facts.header['modality'] is None and not shows_breast(pixels):
-        raise Defect(f'{describe("Modality")} is missing and the pixels show no breast '
-                     'at one side of the image: no mammogram; leave the file out, or '
-                     'write MG into its header')
-    known = {field.name: getattr(facts, field.name)
-             for field in dataclasses.fields(facts)}
+        raise Defect(
+            f'{describe("Modality")} is missing and the pixels show no breast '
+            'at one side of the image: no mammogram; leave the file out, or '
+            'write MG into its header'
+        )
+    known = {
+        field.name: getattr(facts, field.name) for field in dataclasses.fields(facts)
+    }
     return Mammogram(pixels, **{**known, 'warnings': tuple(warnings)})
 
 
-def _stored_values(ds: Dataset, bits: int, signed: bool,
-                   warnings: ReadingWarnings) -> np.ndarray:
+def _stored_values(
+    ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings
+) -> np.ndarray:
     """Return (H, W) stored values, integers."""
     stored = decode(ds, warnings)
     stored = _without_other_bits(ds, stored, bits, signed, warnings)
     low, high = stored_range(bits, signed)
     lowest, highest = int(stored.min()), int(stored.max())
     if lowest < low or highest > high:
-        raise Defect(f'stored values {lowest} to {highest} lie outside the {bits} '
-                     f'bits of {describe("BitsStored")}; give bits_stored=16 if the '
-                     'header is wrong')
+        raise Defect(
+            f'stored values {lowest} to {highest} lie outside the {bits} '
+            f'bits of {describe("BitsStored")}; give bits_stored=16 if the '
+            'header is wrong'
+        )
     if lowest == highest:
         raise Defect('constant image: every pixel has the same value; leave it out')
     return stored
@@ -100,11 +123,11 @@ def _look_up(table: np.ndarray, stored: np.ndarray, low: int) -> np.ndarray:
     """Return (H, W) float32 levels of stored values, of which ``low`` is the first."""
     levels = np.empty(stored.shape, np.float32)
     for top in range(0, len(stored), _ROWS):
-        rows = stored[top:top + _ROWS]
+        rows = stored[top : top + _ROWS]
         if low:
             rows = rows.astype(np.int32) - low
         # none lies outside; the mode that refuses such first makes a copy
-        table.take(rows, out=levels[top:top + _ROWS], mode='clip')
+        table.take(rows, out=levels[top : top + _ROWS], mode='clip')
     return levels
 
 
@@ -125,8 +148,13 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
     syntax = value(ds.file_meta, 'TransferSyntaxUID')
     _check_decoder(syntax)
     _check_pixel_data(ds)
-    for keyword in ('Rows', 'Columns', 'BitsAllocated', 'BitsStored',
-                    'PixelRepresentation'):
+    for keyword in (
+        'Rows',
+        'Columns',
+        'BitsAllocated',
+        'BitsStored',
+        'PixelRepresentation',
+    ):
         ds.add_new(keyword, 'US', integer(ds, keyword))
     ds.add_new('SamplesPerPixel', 'US', 1)
     ds.add_new('NumberOfFrames', 'IS', 1)
@@ -139,18 +167,27 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
         if syntax.is_encapsulated:
             _check_stream(ds, get_frame(ds.PixelData, 0, number_of_frames=1))
         # Unused high bits are kept, so that a wrong BitsStored can be told.
-        stored = pixel_array(ds, correct_unused_bits=False, view_only=True,
-                             decoding_plugin=_plugin(syntax))
+        stored = pixel_array(
+            ds,
+            correct_unused_bits=False,
+            view_only=True,
+            decoding_plugin=_plugin(syntax),
+        )
     except BaseException as error:
         if isinstance(error, (Defect, MemoryError)) or not (
-                isinstance(error, Exception) or is_panic(error)):
+            isinstance(error, Exception) or is_panic(error)
+        ):
             raise
-        raise Defect(f'pixel data cannot be decoded ({type(error).__name__}, '
-                     f'transfer syntax {uid_name(syntax)}): the file is damaged or cut '
-                     'short; copy it again from its source') from None
+        raise Defect(
+            f'pixel data cannot be decoded ({type(error).__name__}, '
+            f'transfer syntax {uid_name(syntax)}): the file is damaged or cut '
+            'short; copy it again from its source'
+        ) from None
     if stored.shape != (ds.Rows, ds.Columns):
-        raise Defect('its pixel data is not of Rows x Columns: the file is damaged; copy '
-                     'it again from its source')
+        raise Defect(
+            'its pixel data is not of Rows x Columns: the file is damaged; copy '
+            'it again from its source'
+        )
     return stored
 
 
@@ -171,18 +208,23 @@ def _check_stream(ds: Dataset, frame: bytes) -> None:
     if ds.file_meta.TransferSyntaxUID == RLELossless:
         # a run takes two bytes at most for what it stands for, and headers 64
         if len(frame) > 2 * rows * columns * ds.BitsAllocated // 8 + 2**10:
-            raise Defect('its RLE data is longer than its pixels: the file is damaged; '
-                         'copy it again from its source')
+            raise Defect(
+                'its RLE data is longer than its pixels: the file is damaged; '
+                'copy it again from its source'
+            )
         return
     if frame[:2] == b'\xff\xd8':
         check_jpeg(frame)
     if stream_size(frame) not in (None, (rows, columns)):
-        raise Defect('its compressed pixels are of another size than Rows x Columns: the '
-                     'file is damaged; copy it again from its source')
+        raise Defect(
+            'its compressed pixels are of another size than Rows x Columns: the '
+            'file is damaged; copy it again from its source'
+        )
 
 
-def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool,
-                        warnings: ReadingWarnings) -> np.ndarray:
+def _without_other_bits(
+    ds: Dataset, stored: np.ndarray, bits: int, signed: bool, warnings: ReadingWarnings
+) -> np.ndarray:
     """Move pixels to the lowest bits and clear bits that hold an overlay.
 
     Old files (PS3.5 until 2014) keep pixels in the upper bits of a word, up to
@@ -192,16 +234,20 @@ def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool
     allocated = stored.dtype.itemsize * 8
     words = stored.view(f'u{stored.dtype.itemsize}')
     low, high = stored_range(bits, signed)
-    shift = _bits_below(ds, bits, allocated, words, stored.max() > high
-                        or stored.min() < low, warnings)
-    overlays = {position - shift for position in _overlay_positions(ds, warnings)
-                } - set(range(bits))
+    shift = _bits_below(
+        ds, bits, allocated, words, stored.max() > high or stored.min() < low, warnings
+    )
+    overlays = {
+        position - shift for position in _overlay_positions(ds, warnings)
+    } - set(range(bits))
     if not shift and not overlays:
         return stored
     words = words >> shift
     if overlays:
-        warnings.add('overlay in the bits above the pixels',
-                     'OverlayBitPosition (60xx,0102): taken off the pixels')
+        warnings.add(
+            'overlay in the bits above the pixels',
+            'OverlayBitPosition (60xx,0102): taken off the pixels',
+        )
         for position in overlays & set(range(bits, allocated)):
             words = words & ~np.array(1 << position, words.dtype)
     if signed:
@@ -213,28 +259,38 @@ def _without_other_bits(ds: Dataset, stored: np.ndarray, bits: int, signed: bool
     return words
 
 
-def _overlay_positions(ds: Dataset, warnings: ReadingWarnings) -> List[int]:
-    positions: List[int] = []
+def _overlay_positions(ds: Dataset, warnings: ReadingWarnings) -> list[int]:
+    positions: list[int] = []
     for tag in OVERLAY_BIT_POSITIONS:
         try:
             positions += [int(ds[tag].value)] if tag in ds else []
         except Exception:  # pydicom and int raise many kinds
-            warnings.add('element that cannot be read',
-                         'OverlayBitPosition (60xx,0102) is malformed, taken as absent')
+            warnings.add(
+                'element that cannot be read',
+                'OverlayBitPosition (60xx,0102) is malformed, taken as absent',
+            )
     return positions
 
 
-def _bits_below(ds: Dataset, bits: int, allocated: int, words: np.ndarray,
-                outside: bool, warnings: ReadingWarnings) -> int:
+def _bits_below(
+    ds: Dataset,
+    bits: int,
+    allocated: int,
+    words: np.ndarray,
+    outside: bool,
+    warnings: ReadingWarnings,
+) -> int:
     """Return by how many bits the pixels lie above the lowest one."""
     high_bit = number(ds, 'HighBit', warnings)
     if high_bit is None or high_bit == bits - 1:
         return 0
-    where = (f'{describe("HighBit")} is {shown_number(high_bit, -1, 64)}, of {bits} '
-             'bits stored')
+    where = (
+        f'{describe("HighBit")} is {shown_number(high_bit, -1, 64)}, of {bits} '
+        'bits stored'
+    )
     # of a damaged number of any size no power of two is taken
     shift = int(high_bit) + 1 - bits if 0 <= high_bit < allocated else 0
-    unused = int(np.bitwise_or.reduce(words, axis=None)) & (2**max(shift, 0) - 1) == 0
+    unused = int(np.bitwise_or.reduce(words, axis=None)) & (2 ** max(shift, 0) - 1) == 0
     # pixels that lie above fill their own range, not only a quarter of it
     high_enough = int(words.max()) >> max(shift, 0) >= 2**bits // 4
     if 0 < shift <= allocated - bits and (outside or unused and high_enough):
@@ -252,15 +308,23 @@ def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
         return
     implicit, little = ds.original_encoding
     ds.file_meta.TransferSyntaxUID = (
-        ImplicitVRLittleEndian if implicit else
-        ExplicitVRLittleEndian if little else ExplicitVRBigEndian)
-    warnings.add('no transfer syntax', 'TransferSyntaxUID (0002,0010) is missing, '
-                 'taken as uncompressed')
+        ImplicitVRLittleEndian
+        if implicit
+        else ExplicitVRLittleEndian
+        if little
+        else ExplicitVRBigEndian
+    )
+    warnings.add(
+        'no transfer syntax',
+        'TransferSyntaxUID (0002,0010) is missing, taken as uncompressed',
+    )
     data = value(ds, 'PixelData')
     if isinstance(data, bytes) and data[:4] == b'\xfe\xff\x00\xe0':
-        raise Defect('TransferSyntaxUID (0002,0010) is missing, and the pixel data is '
-                     'compressed in a way that only it can tell; copy the file again '
-                     'from its source')
+        raise Defect(
+            'TransferSyntaxUID (0002,0010) is missing, and the pixel data is '
+            'compressed in a way that only it can tell; copy the file again '
+            'from its source'
+        )
 
 
 def _check_decoder(syntax: UID) -> None:
@@ -268,12 +332,15 @@ def _check_decoder(syntax: UID) -> None:
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
-        raise Defect(f'transfer syntax {uid_name(syntax)} is not supported; '
-                     'have its source export it as Explicit VR Little Endian'
-                     ) from None
+        raise Defect(
+            f'transfer syntax {uid_name(syntax)} is not supported; '
+            'have its source export it as Explicit VR Little Endian'
+        ) from None
     if not available:
-        raise Defect(f'no decoder for transfer syntax {uid_name(syntax)} is installed; '
-                     f'pip install {_decoder_packages(syntax)}')
+        raise Defect(
+            f'no decoder for transfer syntax {uid_name(syntax)} is installed; '
+            f'pip install {_decoder_packages(syntax)}'
+        )
 
 
 def _decoder_packages(syntax: UID) -> str:
@@ -286,20 +353,28 @@ def _decoder_packages(syntax: UID) -> str:
 def _check_pixel_data(ds: Dataset) -> None:
     """Raise ``Defect`` unless there is integer pixel data of full length."""
     if 'FloatPixelData' in ds or 'DoubleFloatPixelData' in ds:
-        raise Defect('float pixel data declares no range of values and may hold '
-                     'NaN; export it as integer PixelData')
+        raise Defect(
+            'float pixel data declares no range of values and may hold '
+            'NaN; export it as integer PixelData'
+        )
     data = value(ds, 'PixelData')
     if data is None:
-        raise Defect('no pixel data: the object is not an image, or the file is '
-                     'cut short; copy it again from its source')
+        raise Defect(
+            'no pixel data: the object is not an image, or the file is '
+            'cut short; copy it again from its source'
+        )
     needed = (
-        integer(ds, 'Rows') * integer(ds, 'Columns') *
-        integer(ds, 'BitsAllocated') // 8)
+        integer(ds, 'Rows') * integer(ds, 'Columns') * integer(ds, 'BitsAllocated') // 8
+    )
     if ds.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     if len(data) < needed:
-        raise Defect(f'truncated: {len(data)} of {needed} bytes of pixel data, which '
-                     'cannot be decoded; copy the file again from its source')
+        raise Defect(
+            f'truncated: {len(data)} of {needed} bytes of pixel data, which '
+            'cannot be decoded; copy the file again from its source'
+        )
     if len(data) >= 2 * needed:
-        raise Defect(f'{len(data)} bytes of pixel data, {needed} are one frame: only '
-                     'single-frame mammograms are read')
+        raise Defect(
+            f'{len(data)} bytes of pixel data, {needed} are one frame: only '
+            'single-frame mammograms are read'
+        )

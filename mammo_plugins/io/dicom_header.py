@@ -1,29 +1,56 @@
 """Facts of a mammogram's DICOM header: position, spacing and what is safe."""
+
 import hashlib
 import re
-from typing import Any, Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import (BreastProjectionXRayImageStorageForPresentation,
-                         BreastProjectionXRayImageStorageForProcessing,
-                         BreastTomosynthesisImageStorage,
-                         DigitalMammographyXRayImageStorageForPresentation,
-                         DigitalMammographyXRayImageStorageForProcessing,
-                         MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
-                         SecondaryCaptureImageStorage)
+from pydicom.uid import (
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+    BreastTomosynthesisImageStorage,
+    DigitalMammographyXRayImageStorageForPresentation,
+    DigitalMammographyXRayImageStorageForProcessing,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from mammo_plugins.io.decimals import read_lengths
-from mammo_plugins.io.elements import (code, codes, describe, integer, items, number,
-                                       numbers, texts, value)
+from mammo_plugins.io.elements import (
+    code,
+    codes,
+    describe,
+    integer,
+    items,
+    number,
+    numbers,
+    texts,
+    value,
+)
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.grayscale import modality_kind, voi_kind
 from mammo_plugins.io.identity import Identity
-from mammo_plugins.io.image_kind import (LARGEST_FACTOR, find_image_kind,
-                                          item_codes, sop_class_of)
-from mammo_plugins.io.known_terms import (INTENTS, LATERALITIES, MODALITIES,
-                                          PHOTOMETRIC, POSITIONS, image_type, maker,
-                                          model, quoted, shown, shown_number,
-                                          uid_name)
+from mammo_plugins.io.image_kind import (
+    LARGEST_FACTOR,
+    find_image_kind,
+    item_codes,
+    sop_class_of,
+)
+from mammo_plugins.io.known_terms import (
+    INTENTS,
+    LATERALITIES,
+    MODALITIES,
+    PHOTOMETRIC,
+    POSITIONS,
+    image_type,
+    maker,
+    model,
+    quoted,
+    shown,
+    shown_number,
+    uid_name,
+)
 from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
@@ -31,17 +58,28 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 # DICOM PS3.16 CID 4014 "View for Mammography" in SNOMED CT and in the older
 # SNOMED RT, with the short names of the ACR.
 _VIEW_CODES = {
-    '399162004': 'CC', 'R-10242': 'CC',
-    '399368009': 'MLO', 'R-10226': 'MLO',
-    '399260004': 'ML', 'R-10224': 'ML',
-    '399352003': 'LM', 'R-10228': 'LM',
-    '399099002': 'LMO', 'R-10230': 'LMO',
-    '399196006': 'FB', 'R-10244': 'FB',
-    '399188001': 'SIO', 'R-102D0': 'SIO',
-    '441555000': 'ISO', 'R-40AAA': 'ISO',
-    '399192008': 'XCCL', 'R-1024A': 'XCCL',
-    '399101009': 'XCCM', 'R-1024B': 'XCCM',
-    '127457009': 'SPECIMEN', 'G-8310': 'SPECIMEN',
+    '399162004': 'CC',
+    'R-10242': 'CC',
+    '399368009': 'MLO',
+    'R-10226': 'MLO',
+    '399260004': 'ML',
+    'R-10224': 'ML',
+    '399352003': 'LM',
+    'R-10228': 'LM',
+    '399099002': 'LMO',
+    'R-10230': 'LMO',
+    '399196006': 'FB',
+    'R-10244': 'FB',
+    '399188001': 'SIO',
+    'R-102D0': 'SIO',
+    '441555000': 'ISO',
+    'R-40AAA': 'ISO',
+    '399192008': 'XCCL',
+    'R-1024A': 'XCCL',
+    '399101009': 'XCCM',
+    'R-1024B': 'XCCM',
+    '127457009': 'SPECIMEN',
+    'G-8310': 'SPECIMEN',
 }
 _DEPTHS = {'BitsAllocated': 'bits_allocated', 'BitsStored': 'bits_stored'}
 _MOST_BITS = 64  # of pixels of any kind
@@ -49,16 +87,37 @@ _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
 _SIDED = '([LR])[ _-]?(CC|MLO)'  # a ViewPosition such as RMLO, beside the standard
 
-FACTS = ('format', 'exam_key', 'modality', 'sop_class', 'manufacturer', 'model',
-         'presentation_intent', 'image_type', 'image_kind', 'breast_implant',
-         'cem_image', 'contrast_agent',
-         'photometric_interpretation', 'transfer_syntax', 'lossy', 'rows',
-         'columns', 'bits_allocated', 'bits_stored', 'signed', 'modality_lut',
-         'voi_lut', 'pixel_spacing_source', 'burned_in_annotation')
+FACTS = (
+    'format',
+    'exam_key',
+    'modality',
+    'sop_class',
+    'manufacturer',
+    'model',
+    'presentation_intent',
+    'image_type',
+    'image_kind',
+    'breast_implant',
+    'cem_image',
+    'contrast_agent',
+    'photometric_interpretation',
+    'transfer_syntax',
+    'lossy',
+    'rows',
+    'columns',
+    'bits_allocated',
+    'bits_stored',
+    'signed',
+    'modality_lut',
+    'voi_lut',
+    'pixel_spacing_source',
+    'burned_in_annotation',
+)
 
 
-def dicom_header(ds: Dataset, identity: Identity,
-                 warnings: ReadingWarnings) -> MammogramHeader:
+def dicom_header(
+    ds: Dataset, identity: Identity, warnings: ReadingWarnings
+) -> MammogramHeader:
     """Return the facts of a mammogram's header.
 
     Args:
@@ -74,54 +133,76 @@ def dicom_header(ds: Dataset, identity: Identity,
     facts = header_facts(ds, warnings)
     facts['pixel_spacing_source'] = source
     laterality, view = find_laterality(ds, warnings), find_view(ds, warnings)
-    return MammogramHeader(laterality, view, spacing, facts,
-                           find_orientation(ds, warnings), tuple(warnings), identity)
+    return MammogramHeader(
+        laterality,
+        view,
+        spacing,
+        facts,
+        find_orientation(ds, warnings),
+        tuple(warnings),
+        identity,
+    )
 
 
 # what a file without Modality may be
-_SOP_CLASSES = (DigitalMammographyXRayImageStorageForPresentation,
-                DigitalMammographyXRayImageStorageForProcessing,
-                BreastProjectionXRayImageStorageForPresentation,
-                BreastProjectionXRayImageStorageForProcessing,
-                BreastTomosynthesisImageStorage, SecondaryCaptureImageStorage,
-                MultiFrameGrayscaleWordSecondaryCaptureImageStorage)
+_SOP_CLASSES = (
+    DigitalMammographyXRayImageStorageForPresentation,
+    DigitalMammographyXRayImageStorageForProcessing,
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+    BreastTomosynthesisImageStorage,
+    SecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+)
 
 
 def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
     """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
     modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
     if modality not in (None, 'MG'):
-        raise Defect(f'{describe("Modality")} is {shown(modality, MODALITIES)}, not MG: '
-                     'no mammogram; leave the file out, or correct its header')
+        raise Defect(
+            f'{describe("Modality")} is {shown(modality, MODALITIES)}, not MG: '
+            'no mammogram; leave the file out, or correct its header'
+        )
     if sop_class is None:
         warnings.add('no SOP class', f'{describe("SOPClassUID")} is missing')
     if modality is None:
         if sop_class not in (None, *_SOP_CLASSES):
-            raise Defect(f'{describe("SOPClassUID")} is {uid_name(sop_class)}, and '
-                         f'{describe("Modality")} is missing: no mammogram; leave the '
-                         'file out, or correct its header')
+            raise Defect(
+                f'{describe("SOPClassUID")} is {uid_name(sop_class)}, and '
+                f'{describe("Modality")} is missing: no mammogram; leave the '
+                'file out, or correct its header'
+            )
         warnings.add('no Modality', f'{describe("Modality")} is missing, taken as MG')
     frames = number(ds, 'NumberOfFrames', warnings) or 1
     if frames > 1:
         many = shown_number(frames, 2, 2000, 'too many')
-        raise Defect(f'{many} frames (tomosynthesis?): only single-frame mammograms '
-                     'are read; export the frame or the synthetic 2-D view you need to '
-                     'a file of its own')
+        raise Defect(
+            f'{many} frames (tomosynthesis?): only single-frame mammograms '
+            'are read; export the frame or the synthetic 2-D view you need to '
+            'a file of its own'
+        )
     photometric = code(ds, 'PhotometricInterpretation', warnings)
     samples = number(ds, 'SamplesPerPixel', warnings)
     if photometric in ('MONOCHROME1', 'MONOCHROME2') and samples not in (None, 1):
-        raise Defect(f'{describe("SamplesPerPixel")} is {shown_number(samples, 0, 4)}, '
-                     'but one grey value a pixel can be read; correct the header')
+        raise Defect(
+            f'{describe("SamplesPerPixel")} is {shown_number(samples, 0, 4)}, '
+            'but one grey value a pixel can be read; correct the header'
+        )
     if photometric is None:
-        raise Defect(f'{describe("PhotometricInterpretation")} is missing: the header '
-                     'is not that of an image, or cut short; copy the file again from '
-                     'its source')
+        raise Defect(
+            f'{describe("PhotometricInterpretation")} is missing: the header '
+            'is not that of an image, or cut short; copy the file again from '
+            'its source'
+        )
     if photometric not in ('MONOCHROME1', 'MONOCHROME2'):
-        raise Defect(f'not grey but colour: {describe("PhotometricInterpretation")} is '
-                     f'{shown(photometric, PHOTOMETRIC)}; export it as MONOCHROME2')
+        raise Defect(
+            f'not grey but colour: {describe("PhotometricInterpretation")} is '
+            f'{shown(photometric, PHOTOMETRIC)}; export it as MONOCHROME2'
+        )
 
 
-def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
+def header_facts(ds: Dataset, warnings: ReadingWarnings) -> dict[str, Any]:
     """Return the facts that are safe to show, under the names in ``FACTS``.
 
     ``exam_key`` is the first 12 hex digits of the SHA-256 of StudyInstanceUID:
@@ -150,7 +231,8 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
     facts.update(
         format='DICOM',
         exam_key=hashlib.sha256(str(study).encode()).hexdigest()[:12]
-        if study else None,
+        if study
+        else None,
         modality=code(ds, 'Modality', warnings),
         sop_class=uid_name(sop_class),
         manufacturer=maker(code(ds, 'Manufacturer', warnings)),
@@ -168,34 +250,41 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> Dict[str, Any]:
         columns=integer(ds, 'Columns'),
         bits_allocated=integer(ds, 'BitsAllocated'),
         bits_stored=integer(ds, 'BitsStored'),
-        signed=integer(ds, 'PixelRepresentation') == 1)
+        signed=integer(ds, 'PixelRepresentation') == 1,
+    )
     if not facts['rows'] * facts['columns']:
-        raise Defect(f'{describe("Rows")} or {describe("Columns")} is 0: no image; leave '
-                     'the file out')
+        raise Defect(
+            f'{describe("Rows")} or {describe("Columns")} is 0: no image; leave '
+            'the file out'
+        )
     budget().check_pixels(facts['rows'], facts['columns'])
     for keyword, name in _DEPTHS.items():
         if facts[name] > _MOST_BITS:
-            raise Defect(f'{describe(keyword)} is no number of bits; correct the header')
+            raise Defect(
+                f'{describe(keyword)} is no number of bits; correct the header'
+            )
     facts.update(
         modality_lut=modality_kind(ds, warnings),
         voi_lut=voi_kind(ds, facts['bits_stored'], facts['signed'], warnings),
-        burned_in_annotation=yes_no.get(code(ds, 'BurnedInAnnotation', warnings)))
+        burned_in_annotation=yes_no.get(code(ds, 'BurnedInAnnotation', warnings)),
+    )
     return facts
 
 
-def find_cem_image(ds: Dataset,
-                   warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+def find_cem_image(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
     """Return which image of a contrast-enhanced pair this is, if it says so."""
     terms = [re.sub(r'[^A-Z]+', '_', term) for term in codes(ds, 'ImageType', warnings)]
-    for pattern, image in (('SUBTRACT|RECOMBINED', 'recombined'),
-                           ('LOW_ENERGY', 'low energy'), ('HIGH_ENERGY', 'high energy')):
+    for pattern, image in (
+        ('SUBTRACT|RECOMBINED', 'recombined'),
+        ('LOW_ENERGY', 'low energy'),
+        ('HIGH_ENERGY', 'high energy'),
+    ):
         if any(re.search(pattern, term) for term in terms):
             return image
     return None
 
 
-def find_laterality(ds: Dataset,
-                    warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+def find_laterality(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
     """Return 'L' or 'R', ``None`` if the header states neither, or both.
 
     Raises:
@@ -209,22 +298,24 @@ def find_laterality(ds: Dataset,
     if len(set(stated.values())) > 1:
         found = ', '.join(f'{describe(k)} is {v}' for k, v in stated.items())
         return _conflict('conflicting laterality', found, warnings)
-    other = next(((k, v) for k, v in all_stated.items()
-                  if v and v not in ('L', 'R')), None)
+    other = next(
+        ((k, v) for k, v in all_stated.items() if v and v not in ('L', 'R')), None
+    )
     if other and warnings is not None:
-        warnings.add('unknown laterality',
-                     f'{describe(other[0])} is {quoted(other[1], LATERALITIES)}')
+        warnings.add(
+            'unknown laterality',
+            f'{describe(other[0])} is {quoted(other[1], LATERALITIES)}',
+        )
     return next(iter(stated.values()), None)
 
 
-def _conflict(kind: str, found: str, warnings: Optional[ReadingWarnings]) -> None:
+def _conflict(kind: str, found: str, warnings: ReadingWarnings | None) -> None:
     if warnings is None:
         raise Defect(f'{kind}: {found}; look at the image and correct the header')
     warnings.add(kind, f'{found}; look at the image')
 
 
-def find_view(ds: Dataset,
-              warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+def find_view(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
     """Return the view's code, ``None`` if the header states none, or CC and MLO.
 
     ViewPosition comes first, then ViewCodeSequence, then a literal 'CC' or 'MLO'
@@ -239,13 +330,20 @@ def find_view(ds: Dataset,
     positions = [match[2] if match else text for match, text in zip(sided, written)]
     views = items(ds, 'ViewCodeSequence', warnings)
     quoting = ReadingWarnings() if warnings is None else warnings
-    coded = [_VIEW_CODES[value] for item in views
-             for value in item_codes(item, quoting) if value in _VIEW_CODES]
+    coded = [
+        _VIEW_CODES[value]
+        for item in views
+        for value in item_codes(item, quoting)
+        if value in _VIEW_CODES
+    ]
     if {'CC', 'MLO'} <= {*positions, *coded}:
         return _conflict(
-            'conflicting view', f'{describe("ViewPosition")} is '
+            'conflicting view',
+            f'{describe("ViewPosition")} is '
             f'{_listed(positions) or "missing"}, {describe("ViewCodeSequence")} says '
-            f'{", ".join(coded) or "nothing"}', warnings)
+            f'{", ".join(coded) or "nothing"}',
+            warnings,
+        )
     known = [view for view in positions + coded if view in _VIEWS]
     special = [view for view in known if view not in ('CC', 'MLO')]
     if known:
@@ -254,10 +352,14 @@ def find_view(ds: Dataset,
     if orientation in ('CC', 'MLO'):
         return orientation
     if written:
-        quoting.add('unknown view',
-                    f'{describe("ViewPosition")} is {quoted(written[0], POSITIONS)}')
+        quoting.add(
+            'unknown view',
+            f'{describe("ViewPosition")} is {quoted(written[0], POSITIONS)}',
+        )
     if views:
-        quoting.add('unknown view', f'{describe("ViewCodeSequence")} is not of CID 4014')
+        quoting.add(
+            'unknown view', f'{describe("ViewCodeSequence")} is not of CID 4014'
+        )
     return None
 
 
@@ -265,8 +367,7 @@ def _listed(terms: Sequence[str]) -> str:
     return ', '.join(shown(term, POSITIONS) for term in terms)
 
 
-def find_orientation(ds: Dataset,
-                     warnings: ReadingWarnings) -> Optional[Tuple[str, str]]:
+def find_orientation(ds: Dataset, warnings: ReadingWarnings) -> tuple[str, str] | None:
     """Return PatientOrientation, the directions of rows and of columns.
 
     Letters are A, P, L, R, H and F (PS3.3 C.7.6.1.1.1), the weightiest first. A view
@@ -279,14 +380,15 @@ def find_orientation(ds: Dataset,
     stated = codes(ds, 'PatientOrientation', warnings)
     if not any(stated) or stated[0] in _VIEWS:
         return None
-    if len(stated) == 2 and all(
-            re.fullmatch('[APLRHF]{1,3}', text) for text in stated):
-        axes = [set(_AXIS[letter] for letter in text) for text in stated]
+    if len(stated) == 2 and all(re.fullmatch('[APLRHF]{1,3}', text) for text in stated):
+        axes = [{_AXIS[letter] for letter in text} for text in stated]
         apart = _AXIS[stated[0][0]] != _AXIS[stated[1][0]]
         if apart and all(len(axis) == len(text) for axis, text in zip(axes, stated)):
             return stated[0], stated[1]
-    warnings.add('orientation that makes no sense',
-                 f'{describe("PatientOrientation")} is not used')
+    warnings.add(
+        'orientation that makes no sense',
+        f'{describe("PatientOrientation")} is not used',
+    )
     return None
 
 
@@ -297,9 +399,8 @@ SPACINGS = (0.005, 5)
 
 
 def find_spacing(
-    ds: Dataset,
-    warnings: Optional[ReadingWarnings] = None
-) -> Tuple[Optional[Tuple[float, float]], Optional[str]]:
+    ds: Dataset, warnings: ReadingWarnings | None = None
+) -> tuple[tuple[float, float] | None, str | None]:
     """Return the pixel spacing in mm (row, column) and the element it is from.
 
     Lengths are wanted in the breast, not on the detector. PixelSpacing is taken
@@ -316,8 +417,10 @@ def find_spacing(
             used, or not as they are written.
     """
     warnings = ReadingWarnings() if warnings is None else warnings
-    pixel, imager, scanned = (_spacing(ds, k, warnings) for k in (
-        'PixelSpacing', 'ImagerPixelSpacing', 'NominalScannedPixelSpacing'))
+    pixel, imager, scanned = (
+        _spacing(ds, k, warnings)
+        for k in ('PixelSpacing', 'ImagerPixelSpacing', 'NominalScannedPixelSpacing')
+    )
     calibrated = pixel != imager or code(ds, 'PixelSpacingCalibrationType', warnings)
     if pixel and calibrated:
         return pixel, 'PixelSpacing'
@@ -327,17 +430,22 @@ def find_spacing(
         if factor is None:
             return imager, 'ImagerPixelSpacing'
         if not 0.9 <= factor <= LARGEST_FACTOR:
-            warnings.add('magnification factor that makes no sense',
-                         f'{describe(keyword)} is {shown_number(factor, -10, 10)}, '
-                         'taken as absent')
+            warnings.add(
+                'magnification factor that makes no sense',
+                f'{describe(keyword)} is {shown_number(factor, -10, 10)}, '
+                'taken as absent',
+            )
             return imager, 'ImagerPixelSpacing'
-        return ((imager[0] / factor, imager[1] / factor),
-                f'ImagerPixelSpacing / {keyword}')
+        return (
+            (imager[0] / factor, imager[1] / factor),
+            f'ImagerPixelSpacing / {keyword}',
+        )
     return scanned, 'NominalScannedPixelSpacing' if scanned else None
 
 
-def _spacing(ds: Dataset, keyword: str,
-             warnings: ReadingWarnings) -> Optional[Tuple[float, float]]:
+def _spacing(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings
+) -> tuple[float, float] | None:
     own = ReadingWarnings()
     found = numbers(ds, keyword, own)
     if not found:
@@ -346,11 +454,16 @@ def _spacing(ds: Dataset, keyword: str,
     lengths = read_lengths(written)
     where = describe(keyword)
     if lengths is None or not all(
-            SPACINGS[0] <= length <= SPACINGS[1] for length in lengths):
-        warnings.add('pixel spacing that makes no sense',
-                     f'{where} is not two lengths of 0.005 to 5 mm, taken as absent')
+        SPACINGS[0] <= length <= SPACINGS[1] for length in lengths
+    ):
+        warnings.add(
+            'pixel spacing that makes no sense',
+            f'{where} is not two lengths of 0.005 to 5 mm, taken as absent',
+        )
         return None
     if own or lengths != found:
-        warnings.add('pixel spacing of another form',
-                     f'{where}, read as {lengths[0]:g} x {lengths[1]:g} mm')
+        warnings.add(
+            'pixel spacing of another form',
+            f'{where}, read as {lengths[0]:g} x {lengths[1]:g} mm',
+        )
     return lengths[0], lengths[1]

@@ -3,12 +3,13 @@
 Their texts quote the file, and in a damaged file any element may hold the patient's
 name. They are kept from the moment a file is opened, in all threads.
 """
+
 import logging
 import re
 import threading
 import warnings
 from types import TracebackType
-from typing import Any, List, Optional, Set, Type
+from typing import Any
 
 _LIBRARIES = ('pydicom', 'PIL', 'tifffile')
 _MODULES = re.compile(rf'.*[\\/]({"|".join(_LIBRARIES)})[\\/]')
@@ -33,15 +34,18 @@ class DicomWarnings:
 
     def __init__(self, threads: bool = True) -> None:
         self.threads = threads
-        self.kinds: Set[str] = set()
+        self.kinds: set[str] = set()
 
     def __enter__(self) -> 'DicomWarnings':
         self._around = _kept.begin(self)
         return self
 
-    def __exit__(self, kind: Optional[Type[BaseException]],
-                 error: Optional[BaseException],
-                 trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         _kept.end(self)
         if self._around is not None:
             self._around.kinds |= self.kinds
@@ -63,15 +67,15 @@ class _Kept(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.RLock()
-        self._open: List[DicomWarnings] = []
+        self._open: list[DicomWarnings] = []
         self._local = threading.local()
 
     @property
-    def _own(self) -> List[DicomWarnings]:
+    def _own(self) -> list[DicomWarnings]:
         """list[DicomWarnings]: Of this thread, the innermost last."""
         return self._local.__dict__.setdefault('own', [])
 
-    def begin(self, keeper: DicomWarnings) -> Optional[DicomWarnings]:
+    def begin(self, keeper: DicomWarnings) -> DicomWarnings | None:
         with self._lock:
             around = self._innermost()
             if not self._open:
@@ -87,7 +91,7 @@ class _Kept(logging.Filter):
             if not self._open:
                 self._uninstall()
 
-    def _innermost(self) -> Optional[DicomWarnings]:
+    def _innermost(self) -> DicomWarnings | None:
         """Return what keeps the warnings of this thread."""
         if self._own:
             return self._own[-1]
@@ -99,8 +103,11 @@ class _Kept(logging.Filter):
         self._show = warnings.showwarning
         warnings.filterwarnings('always', module=rf'({"|".join(_LIBRARIES)})\b')
         warnings.showwarning = self._keep
-        self._loggers = [logging.getLogger(name) for name in list(
-            logging.root.manager.loggerDict) if name.split('.')[0] in _LIBRARIES]
+        self._loggers = [
+            logging.getLogger(name)
+            for name in list(logging.root.manager.loggerDict)
+            if name.split('.')[0] in _LIBRARIES
+        ]
         for logger in self._loggers:
             logger.addFilter(self)
 
@@ -113,8 +120,14 @@ class _Kept(logging.Filter):
         """Let no record through: what they say is warned of or raised as well."""
         return False
 
-    def _keep(self, message: Warning, category: Type[Warning], filename: str,
-              *args: Any, **kwargs: Any) -> None:
+    def _keep(
+        self,
+        message: Warning,
+        category: type[Warning],
+        filename: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         library = _MODULES.match(filename)
         with self._lock:
             keeper = self._innermost()
@@ -126,7 +139,9 @@ class _Kept(logging.Filter):
 
 def _kind_of(text: str) -> str:
     words = _WORDS.sub('\u2026', _VALUE.sub('', text)).split()
-    return ' '.join(words).rstrip('. :\u2026') or 'value that is not as the standard says'
+    return (
+        ' '.join(words).rstrip('. :\u2026') or 'value that is not as the standard says'
+    )
 
 
 _kept = _Kept()

@@ -7,10 +7,12 @@ as it is read and leaves the data set at once (:mod:`~mammo_plugins.io.identity`
 The readers of optional elements take ``warnings``. With it, an element that cannot be
 read counts as absent and is noted there; without it, it is a ``Defect``.
 """
+
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, List, Optional, Sequence, Tuple, Union
+from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
@@ -26,52 +28,89 @@ from mammo_plugins.io.known_terms import shown_number
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _FACTS = [
-    'SOPClassUID', 'StudyInstanceUID', 'Modality', 'Manufacturer',
-    'ManufacturerModelName', 'PresentationIntentType', 'ImageType',
-    'LossyImageCompression', 'ContrastBolusAgent', 'BurnedInAnnotation',
-    'PartialView', 'PartialViewCodeSequence', 'BreastImplantPresent',
-    'PositionerType', 'PaddleDescription', 'FrameType', 'QualityControlImage',
-    'DistanceSourceToDetector', 'DistanceSourceToPatient'
+    'SOPClassUID',
+    'StudyInstanceUID',
+    'Modality',
+    'Manufacturer',
+    'ManufacturerModelName',
+    'PresentationIntentType',
+    'ImageType',
+    'LossyImageCompression',
+    'ContrastBolusAgent',
+    'BurnedInAnnotation',
+    'PartialView',
+    'PartialViewCodeSequence',
+    'BreastImplantPresent',
+    'PositionerType',
+    'PaddleDescription',
+    'FrameType',
+    'QualityControlImage',
+    'DistanceSourceToDetector',
+    'DistanceSourceToPatient',
 ]
 _POSITION = [
-    'ImageLaterality', 'Laterality', 'FrameLaterality', 'ViewPosition',
-    'ViewCodeSequence', 'ViewModifierCodeSequence', 'PatientOrientation',
-    'FrameAnatomySequence'
+    'ImageLaterality',
+    'Laterality',
+    'FrameLaterality',
+    'ViewPosition',
+    'ViewCodeSequence',
+    'ViewModifierCodeSequence',
+    'PatientOrientation',
+    'FrameAnatomySequence',
 ]
 _SPACING = [
-    'ImagerPixelSpacing', 'PixelSpacing', 'PixelSpacingCalibrationType',
-    'NominalScannedPixelSpacing', 'EstimatedRadiographicMagnificationFactor',
-    'PixelMeasuresSequence', 'XRayGeometrySequence'
+    'ImagerPixelSpacing',
+    'PixelSpacing',
+    'PixelSpacingCalibrationType',
+    'NominalScannedPixelSpacing',
+    'EstimatedRadiographicMagnificationFactor',
+    'PixelMeasuresSequence',
+    'XRayGeometrySequence',
 ]
 _STORED = [
-    'Rows', 'Columns', 'NumberOfFrames', 'SamplesPerPixel',
-    'PhotometricInterpretation', 'BitsAllocated', 'BitsStored', 'HighBit',
-    'PixelRepresentation', 'PlanarConfiguration', 'PixelPaddingValue',
-    'PixelPaddingRangeLimit'
+    'Rows',
+    'Columns',
+    'NumberOfFrames',
+    'SamplesPerPixel',
+    'PhotometricInterpretation',
+    'BitsAllocated',
+    'BitsStored',
+    'HighBit',
+    'PixelRepresentation',
+    'PlanarConfiguration',
+    'PixelPaddingValue',
+    'PixelPaddingRangeLimit',
 ]
 _GREYSCALE = [
-    'ModalityLUTSequence', 'RescaleSlope', 'RescaleIntercept',
-    'PixelValueTransformationSequence', 'VOILUTSequence', 'WindowCenter',
-    'WindowWidth', 'VOILUTFunction', 'FrameVOILUTSequence',
-    'PresentationLUTShape'
+    'ModalityLUTSequence',
+    'RescaleSlope',
+    'RescaleIntercept',
+    'PixelValueTransformationSequence',
+    'VOILUTSequence',
+    'WindowCenter',
+    'WindowWidth',
+    'VOILUTFunction',
+    'FrameVOILUTSequence',
+    'PresentationLUTShape',
 ]
-_GROUPS = [
-    'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'
-]
+_GROUPS = ['SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence']
 _MACROS = [
-    'FrameAnatomySequence', 'PixelMeasuresSequence', 'XRayGeometrySequence',
-    'PixelValueTransformationSequence', 'FrameVOILUTSequence'
+    'FrameAnatomySequence',
+    'PixelMeasuresSequence',
+    'XRayGeometrySequence',
+    'PixelValueTransformationSequence',
+    'FrameVOILUTSequence',
 ]
 _PIXELS = ['PixelData', 'FloatPixelData', 'DoubleFloatPixelData']
 # (60xx,0102), the bit of the pixels that an overlay of old files lies in
 OVERLAY_BIT_POSITIONS = [0x60000102 + (group << 16) for group in range(0, 0x20, 2)]
 
-WHITE_LIST = (
-    _FACTS + _POSITION + _SPACING + _STORED + _GREYSCALE + _GROUPS + _PIXELS)
+WHITE_LIST = _FACTS + _POSITION + _SPACING + _STORED + _GREYSCALE + _GROUPS + _PIXELS
 
 
-def load_dataset(path: Union[str, Path], pixels: bool,
-                 warnings: ReadingWarnings) -> Tuple[Dataset, Identity]:
+def load_dataset(
+    path: str | Path, pixels: bool, warnings: ReadingWarnings
+) -> tuple[Dataset, Identity]:
     """Read the white-listed elements of a DICOM file.
 
     Args:
@@ -89,27 +128,37 @@ def load_dataset(path: Union[str, Path], pixels: bool,
         Defect: If the file cannot be parsed.
     """
     try:
-        ds = read_elements(path, WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
-                           pixels, warnings)
+        ds = read_elements(
+            path,
+            WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
+            pixels,
+            warnings,
+        )
         identity = take_identity(ds)
     except (Defect, MemoryError):
         raise
     except Exception as error:
         raise Defect(
             f'cannot be parsed as DICOM ({type(error).__name__}): the file is '
-            'damaged or cut short; copy it again from its source') from None
-    if value(ds.file_meta, 'MediaStorageSOPClassUID',
-             ReadingWarnings()) == MediaStorageDirectoryStorage:
+            'damaged or cut short; copy it again from its source'
+        ) from None
+    if (
+        value(ds.file_meta, 'MediaStorageSOPClassUID', ReadingWarnings())
+        == MediaStorageDirectoryStorage
+    ):
         raise Defect('a DICOMDIR, which lists other files; leave it out')
     if not len(ds):  # what pydicom makes of a compressed file without its end
-        raise Defect('no element can be read: the file is damaged or cut short; '
-                     'copy it again from its source')
+        raise Defect(
+            'no element can be read: the file is damaged or cut short; '
+            'copy it again from its source'
+        )
     _flatten_functional_groups(ds, warnings)
     return ds, identity
 
 
-def read_elements(path: Union[str, Path], tags: Sequence[Union[str, int]],
-                  pixels: bool, warnings: ReadingWarnings) -> Dataset:
+def read_elements(
+    path: str | Path, tags: Sequence[str | int], pixels: bool, warnings: ReadingWarnings
+) -> Dataset:
     """Read some elements of a DICOM file, within the limits of reading.
 
     Args:
@@ -122,8 +171,12 @@ def read_elements(path: Union[str, Path], tags: Sequence[Union[str, int]],
         Exception: Any, if the file cannot be parsed; pydicom has many.
     """
     with open(path, 'rb') as file:
-        return pydicom.dcmread(BoundedFile(_with_preamble(file, warnings)), force=True,
-                               specific_tags=list(tags), stop_before_pixels=not pixels)
+        return pydicom.dcmread(
+            BoundedFile(_with_preamble(file, warnings)),
+            force=True,
+            specific_tags=list(tags),
+            stop_before_pixels=not pixels,
+        )
 
 
 def _with_preamble(file: BinaryIO, warnings: ReadingWarnings) -> BinaryIO:
@@ -153,8 +206,7 @@ def describe(keyword: str) -> str:
     return f'{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})'
 
 
-def value(ds: Dataset, keyword: str,
-          warnings: Optional[ReadingWarnings] = None) -> Any:
+def value(ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None) -> Any:
     """Return the value of an element, ``None`` if it is absent or empty.
 
     Raises:
@@ -166,9 +218,12 @@ def value(ds: Dataset, keyword: str,
     except Exception:
         if warnings is None:
             raise Defect(
-                f'{describe(keyword)} is malformed; correct the header') from None
-        warnings.add('element that cannot be read',
-                     f'{describe(keyword)} is malformed, taken as absent')
+                f'{describe(keyword)} is malformed; correct the header'
+            ) from None
+        warnings.add(
+            'element that cannot be read',
+            f'{describe(keyword)} is malformed, taken as absent',
+        )
         return None
     if found is None or (hasattr(found, '__len__') and len(found) == 0):
         return None
@@ -182,15 +237,17 @@ def _count_items(ds: Dataset, keyword: str) -> None:
         count_sequence(element)
 
 
-def code(ds: Dataset, keyword: str,
-         warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+def code(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> str | None:
     """Return the first value of a text element in capitals, ``None`` if blank."""
     found = codes(ds, keyword, warnings)
     return found[0] or None if found else None
 
 
-def codes(ds: Dataset, keyword: str,
-          warnings: Optional[ReadingWarnings] = None) -> List[str]:
+def codes(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> list[str]:
     """Return all values of a text element in capitals."""
     found = value(ds, keyword, warnings)
     if found is None:
@@ -202,7 +259,7 @@ def codes(ds: Dataset, keyword: str,
     return [str(text).strip().upper() for text in found]
 
 
-def texts(ds: Dataset, keyword: str) -> List[str]:
+def texts(ds: Dataset, keyword: str) -> list[str]:
     """Return the values of a numeric text element as they are written."""
     element = ds.get_item(keyword)
     if element is None or element.value is None or element.value == '':
@@ -218,8 +275,9 @@ def texts(ds: Dataset, keyword: str) -> List[str]:
     return [str(text) for text in found]
 
 
-def numbers(ds: Dataset, keyword: str,
-            warnings: Optional[ReadingWarnings] = None) -> List[float]:
+def numbers(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> list[float]:
     """Return the values of a numeric element, an empty list if it is absent.
 
     A comma within a number is its decimal sign. With ``warnings``, a value that is
@@ -243,20 +301,31 @@ def numbers(ds: Dataset, keyword: str,
     except Exception:  # pydicom and its element classes raise many kinds
         pass
     if warnings is None:
-        raise Defect(f'{describe(keyword)} holds something that is not a finite '
-                     'number; correct the header')
+        raise Defect(
+            f'{describe(keyword)} holds something that is not a finite '
+            'number; correct the header'
+        )
     result = [read_decimal(text) for text in texts(ds, keyword)] or [math.nan]
     if all(math.isfinite(number) for number in result):
-        warnings.add('decimal comma', f'{describe(keyword)}, read as ' + ', '.join(
-            shown_number(each, -999, 999, 'a large number') for each in result[:4]))
+        warnings.add(
+            'decimal comma',
+            f'{describe(keyword)}, read as '
+            + ', '.join(
+                shown_number(each, -999, 999, 'a large number') for each in result[:4]
+            ),
+        )
     else:
-        warnings.add('element that cannot be read', f'{describe(keyword)} holds '
-                     'something that is not a finite number, taken as absent')
+        warnings.add(
+            'element that cannot be read',
+            f'{describe(keyword)} holds '
+            'something that is not a finite number, taken as absent',
+        )
     return result
 
 
-def number(ds: Dataset, keyword: str,
-           warnings: Optional[ReadingWarnings] = None) -> Optional[float]:
+def number(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> float | None:
     """Return the first value of a numeric element, ``None`` if it is absent."""
     found = numbers(ds, keyword, warnings)
     return found[0] if found and math.isfinite(found[0]) else None
@@ -270,14 +339,17 @@ def integer(ds: Dataset, keyword: str) -> int:
     """
     found = number(ds, keyword)
     if found is None or found not in range(2**16):
-        raise Defect(f'{describe(keyword)} is '
-                     f'{"missing" if found is None else "not a whole number of 16 bits"}'
-                     '; correct the header')
+        raise Defect(
+            f'{describe(keyword)} is '
+            f'{"missing" if found is None else "not a whole number of 16 bits"}'
+            '; correct the header'
+        )
     return int(found)
 
 
-def items(ds: Dataset, keyword: str,
-          warnings: Optional[ReadingWarnings] = None) -> List[Dataset]:
+def items(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> list[Dataset]:
     """Return the items of a sequence, an empty list if it is absent.
 
     Raises:
@@ -288,16 +360,18 @@ def items(ds: Dataset, keyword: str,
         return []
     if not isinstance(found, pydicom.Sequence):
         if warnings is None:
-            raise Defect(
-                f'{describe(keyword)} is not a sequence; correct the header')
-        warnings.add('element that cannot be read',
-                     f'{describe(keyword)} is not a sequence, taken as absent')
+            raise Defect(f'{describe(keyword)} is not a sequence; correct the header')
+        warnings.add(
+            'element that cannot be read',
+            f'{describe(keyword)} is not a sequence, taken as absent',
+        )
         return []
     return list(found)
 
 
-def first_item(ds: Dataset, keyword: str,
-               warnings: Optional[ReadingWarnings] = None) -> Dataset:
+def first_item(
+    ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None
+) -> Dataset:
     """Return the first item of a sequence, an empty one if there is none."""
     found = items(ds, keyword, warnings)
     return found[0] if found else Dataset()

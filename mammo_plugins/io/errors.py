@@ -1,6 +1,6 @@
 """The error every reader of this package raises on bad input."""
+
 from pathlib import Path
-from typing import Union
 
 from mammo_plugins.printable import one_line
 
@@ -16,7 +16,7 @@ class MammogramError(ValueError):
         reason (str): What is wrong and what to do.
     """
 
-    def __init__(self, path: Union[str, Path], reason: str) -> None:
+    def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(str(path), reason)  # both, so that it can be pickled
         self.path = str(path)
         self.reason = reason

@@ -5,15 +5,15 @@ C.11.1), VOI LUT (C.11.2), presentation LUT shape (C.11.6) and the photometric
 interpretation (C.7.6.3.1.2). Stored values have at most 16 bits, so the pipeline
 runs on a table of all of them, once, and the image is looked up in it.
 """
+
 import math
-from typing import Iterator, List, Optional, Tuple
+from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset
 from scipy.special import expit
 
-from mammo_plugins.io.elements import (code, describe, items, number, numbers,
-                                       value)
+from mammo_plugins.io.elements import code, describe, items, number, numbers, value
 from mammo_plugins.io.errors import Defect
 from mammo_plugins.io.known_terms import FARTHEST_SHOWN, shown_number
 from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
@@ -24,14 +24,18 @@ _LEAST_STEP = 1e-100  # between levels, far beyond any unit
 _FAINTEST = 1 / 64  # a choice that shows all possible values within this is broken
 
 
-def stored_range(bits: int, signed: bool) -> Tuple[int, int]:
+def stored_range(bits: int, signed: bool) -> tuple[int, int]:
     """Return the lowest and highest value that ``bits`` bits can store."""
-    return (-2**(bits - 1), 2**(bits - 1) - 1) if signed else (0, 2**bits - 1)
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
-def display_table(ds: Dataset, bits: int, signed: bool,
-                  warnings: Optional[ReadingWarnings] = None,
-                  seen: Optional[Tuple[int, int]] = None) -> np.ndarray:
+def display_table(
+    ds: Dataset,
+    bits: int,
+    signed: bool,
+    warnings: ReadingWarnings | None = None,
+    seen: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Return the displayed level of every stored value.
 
     The levels are scaled by the range the header declares, never by the values
@@ -57,9 +61,13 @@ def display_table(ds: Dataset, bits: int, signed: bool,
     return display(ds, bits, signed, warnings, seen)[0]
 
 
-def display(ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings,
-            seen: Optional[Tuple[int, int]] = None
-            ) -> Tuple[np.ndarray, Optional[str]]:
+def display(
+    ds: Dataset,
+    bits: int,
+    signed: bool,
+    warnings: ReadingWarnings,
+    seen: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, str | None]:
     """Return the table of :func:`display_table` and the VOI that was applied.
 
     Args:
@@ -75,29 +83,32 @@ def display(ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings,
     kind, levels = _apply_voi(ds, values, value_range, shown, warnings)
     shape = code(ds, 'PresentationLUTShape', warnings)
     if shape not in (None, 'IDENTITY', 'INVERSE'):
-        warnings.add('unknown presentation LUT shape',
-                     f'{describe("PresentationLUTShape")} is not used')
-    if (code(ds, 'PhotometricInterpretation') == 'MONOCHROME1'
-            or shape == 'INVERSE'):
+        warnings.add(
+            'unknown presentation LUT shape',
+            f'{describe("PresentationLUTShape")} is not used',
+        )
+    if code(ds, 'PhotometricInterpretation') == 'MONOCHROME1' or shape == 'INVERSE':
         levels = 1 - levels  # once: MONOCHROME1 images carry INVERSE as well
     levels[_padding(ds, stored, shown, warnings)] = 0
     return np.clip(levels, 0, 1).astype(np.float32), kind
 
 
-def modality_kind(ds: Dataset,
-                  warnings: Optional[ReadingWarnings] = None) -> Optional[str]:
+def modality_kind(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
     """Return the modality transform: 'LUT', 'rescale' or ``None``."""
     # what is wrong with a LUT is told where it is applied, to values whose range is known
     if _modality_lut(ds, (0, 2**16 - 1), ReadingWarnings()):
         return 'LUT'
-    if (value(ds, 'RescaleSlope', warnings) is None
-            and value(ds, 'RescaleIntercept', warnings) is None):
+    if (
+        value(ds, 'RescaleSlope', warnings) is None
+        and value(ds, 'RescaleIntercept', warnings) is None
+    ):
         return None
     return 'rescale'
 
 
-def voi_kind(ds: Dataset, bits: int, signed: bool,
-             warnings: ReadingWarnings) -> Optional[str]:
+def voi_kind(
+    ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings
+) -> str | None:
     """Return the VOI transform: 'LUT', a window's function or ``None``.
 
     A LUT is taken before a window: the maker of the image drew it by hand.
@@ -111,13 +122,18 @@ def voi_kind(ds: Dataset, bits: int, signed: bool,
     return display(ds, bits, signed, warnings)[1]
 
 
-def _modality_lut(ds: Dataset, value_range: Tuple[float, float],
-                  warnings: ReadingWarnings) -> Optional[LookupTable]:
+def _modality_lut(
+    ds: Dataset, value_range: tuple[float, float], warnings: ReadingWarnings
+) -> LookupTable | None:
     return next(_usable_luts(ds, 'ModalityLUTSequence', value_range, warnings), None)
 
 
-def _usable_luts(ds: Dataset, sequence: str, value_range: Tuple[float, float],
-                 warnings: ReadingWarnings) -> Iterator[LookupTable]:
+def _usable_luts(
+    ds: Dataset,
+    sequence: str,
+    value_range: tuple[float, float],
+    warnings: ReadingWarnings,
+) -> Iterator[LookupTable]:
     for item in items(ds, sequence, warnings):
         try:
             yield read_lookup_table(item, sequence, value_range, warnings)
@@ -126,36 +142,47 @@ def _usable_luts(ds: Dataset, sequence: str, value_range: Tuple[float, float],
 
 
 def _apply_modality(
-        ds: Dataset, stored: np.ndarray, shown: Optional[slice],
-        warnings: ReadingWarnings
-) -> Tuple[np.ndarray, Tuple[float, float]]:
+    ds: Dataset, stored: np.ndarray, shown: slice | None, warnings: ReadingWarnings
+) -> tuple[np.ndarray, tuple[float, float]]:
     """Return the values after the modality LUT and their declared range."""
     lut = _modality_lut(ds, (stored[0], stored[-1]), warnings)
     if lut is not None:
         values = lut.look_up(stored)
         if shown is None or np.ptp(values[shown]) > 0:
             return values, (0, lut.highest)
-        warnings.add('LUT that cannot be used', 'the entries that ModalityLUTSequence '
-                     "has for the image's values are equal")
+        warnings.add(
+            'LUT that cannot be used',
+            "the entries that ModalityLUTSequence has for the image's values are equal",
+        )
     slope = number(ds, 'RescaleSlope', warnings)
     if slope == 0:
-        warnings.add('rescale slope 0', f'{describe("RescaleSlope")} would make every '
-                     'pixel equal, taken as 1')
+        warnings.add(
+            'rescale slope 0',
+            f'{describe("RescaleSlope")} would make every pixel equal, taken as 1',
+        )
     with np.errstate(over='ignore', invalid='ignore'):
         values = stored * (slope or 1.0) + (
-            number(ds, 'RescaleIntercept', warnings) or 0.0)
+            number(ds, 'RescaleIntercept', warnings) or 0.0
+        )
         steps = np.abs(np.diff(values))
     # at the edge of float64, or where the intercept swallows the slope
     if not (_LEAST_STEP < steps.min() <= steps.max() < 1 / _LEAST_STEP):
-        warnings.add('rescale that cannot be used', f'{describe("RescaleSlope")} and '
-                     f'{describe("RescaleIntercept")} leave no levels apart: not used')
+        warnings.add(
+            'rescale that cannot be used',
+            f'{describe("RescaleSlope")} and '
+            f'{describe("RescaleIntercept")} leave no levels apart: not used',
+        )
         values = stored
     return values, (min(values[0], values[-1]), max(values[0], values[-1]))
 
 
-def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float],
-               shown: Optional[slice], warnings: ReadingWarnings
-               ) -> Tuple[Optional[str], np.ndarray]:
+def _apply_voi(
+    ds: Dataset,
+    values: np.ndarray,
+    value_range: tuple[float, float],
+    shown: slice | None,
+    warnings: ReadingWarnings,
+) -> tuple[str | None, np.ndarray]:
     """Return the kind and the levels in [0, 1] of the first usable LUT or window.
 
     Args:
@@ -166,19 +193,23 @@ def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float]
             where they are not known.
     """
     low, high = value_range
-    offered = bool(numbers(ds, 'WindowCenter', warnings)
-                   or numbers(ds, 'WindowWidth', warnings))
+    offered = bool(
+        numbers(ds, 'WindowCenter', warnings) or numbers(ds, 'WindowWidth', warnings)
+    )
 
     def differ(levels: np.ndarray) -> bool:
-        return shown is None or bool(np.ptp(levels[shown].astype(np.float32)) > 0
-                                     and np.ptp(levels) > _FAINTEST)
+        return shown is None or bool(
+            np.ptp(levels[shown].astype(np.float32)) > 0 and np.ptp(levels) > _FAINTEST
+        )
 
     for lut in _usable_luts(ds, 'VOILUTSequence', value_range, warnings):
         levels = lut.look_up(np.rint(values)) / lut.highest
         if differ(levels):
             return 'LUT', levels
-        warnings.add('LUT that cannot be used', 'the entries that VOILUTSequence has '
-                     "for the image's values are equal")
+        warnings.add(
+            'LUT that cannot be used',
+            "the entries that VOILUTSequence has for the image's values are equal",
+        )
     for center, width, function in _windows(ds, warnings):
         try:
             levels = apply_window(values, center, width, function)
@@ -187,40 +218,51 @@ def _apply_voi(ds: Dataset, values: np.ndarray, value_range: Tuple[float, float]
             continue
         if differ(levels):
             return function, levels
-        warnings.add('window that cannot be used',
-                     f'{describe("WindowCenter")} is {_shown(center)} and '
-                     f'{describe("WindowWidth")} is {_shown(width)}, which shows all the '
-                     "image's values alike")
+        warnings.add(
+            'window that cannot be used',
+            f'{describe("WindowCenter")} is {_shown(center)} and '
+            f'{describe("WindowWidth")} is {_shown(width)}, which shows all the '
+            "image's values alike",
+        )
     if offered or items(ds, 'VOILUTSequence', warnings):
-        warnings.add('no VOI LUT or window can be used',
-                     'the whole declared range is shown')
+        warnings.add(
+            'no VOI LUT or window can be used', 'the whole declared range is shown'
+        )
     return None, (values - low) / (high - low)
 
 
-def _windows(ds: Dataset,
-             warnings: ReadingWarnings) -> List[Tuple[float, float, str]]:
+def _windows(ds: Dataset, warnings: ReadingWarnings) -> list[tuple[float, float, str]]:
     """Return (centre, width, function) of the windows that the header offers."""
     centers = numbers(ds, 'WindowCenter', warnings)
     widths = numbers(ds, 'WindowWidth', warnings)
     if len(centers) != len(widths):
-        warnings.add('window that cannot be used',
-                     f'{describe("WindowCenter")} has {len(centers)} values, '
-                     f'{describe("WindowWidth")} {len(widths)}: they come in pairs')
+        warnings.add(
+            'window that cannot be used',
+            f'{describe("WindowCenter")} has {len(centers)} values, '
+            f'{describe("WindowWidth")} {len(widths)}: they come in pairs',
+        )
     function = code(ds, 'VOILUTFunction', warnings) or 'LINEAR'
     if function not in _WINDOWS:
-        warnings.add('unknown VOI LUT function', f'{describe("VOILUTFunction")} is none '
-                     f'of {", ".join(_WINDOWS)}; taken as LINEAR')
+        warnings.add(
+            'unknown VOI LUT function',
+            f'{describe("VOILUTFunction")} is none '
+            f'of {", ".join(_WINDOWS)}; taken as LINEAR',
+        )
         function = 'LINEAR'
-    return [(center, width, function) for center, width in zip(centers, widths)
-            if math.isfinite(center) and math.isfinite(width)]
+    return [
+        (center, width, function)
+        for center, width in zip(centers, widths)
+        if math.isfinite(center) and math.isfinite(width)
+    ]
 
 
 def _shown(of_window: float) -> str:
     return shown_number(of_window, -FARTHEST_SHOWN, FARTHEST_SHOWN)
 
 
-def apply_window(values: np.ndarray, center: float, width: float,
-                 function: str) -> np.ndarray:
+def apply_window(
+    values: np.ndarray, center: float, width: float, function: str
+) -> np.ndarray:
     """Apply a VOI window (PS3.3 C.11.2.1.2 and C.11.2.1.3).
 
     Args:
@@ -237,8 +279,10 @@ def apply_window(values: np.ndarray, center: float, width: float,
     """
     least = '1 or more' if function == 'LINEAR' else 'above 0'
     if width <= 0 or (function == 'LINEAR' and width < 1):
-        raise Defect(f'{describe("WindowWidth")} is {_shown(width)}, but {function} '
-                     f'needs {least}; correct the header')
+        raise Defect(
+            f'{describe("WindowWidth")} is {_shown(width)}, but {function} '
+            f'needs {least}; correct the header'
+        )
     if function == 'SIGMOID':
         with np.errstate(over='ignore'):  # to infinity, which is 0 or 1
             return expit(4 * (values - center) / width)
@@ -250,11 +294,14 @@ def apply_window(values: np.ndarray, center: float, width: float,
         return np.clip((values - center) / width + 0.5, 0, 1)
 
 
-def _padding(ds: Dataset, stored: np.ndarray, shown: Optional[slice],
-             warnings: ReadingWarnings) -> np.ndarray:
+def _padding(
+    ds: Dataset, stored: np.ndarray, shown: slice | None, warnings: ReadingWarnings
+) -> np.ndarray:
     """Return where stored values are padding, which is no tissue at all."""
-    limits = [number(ds, keyword, warnings)
-              for keyword in ('PixelPaddingValue', 'PixelPaddingRangeLimit')]
+    limits = [
+        number(ds, keyword, warnings)
+        for keyword in ('PixelPaddingValue', 'PixelPaddingRangeLimit')
+    ]
     if limits[0] is None:
         return np.zeros(len(stored), bool)
     limits = [limit for limit in limits if limit is not None]
@@ -262,7 +309,9 @@ def _padding(ds: Dataset, stored: np.ndarray, shown: Optional[slice],
         limits = [v - 2**16 if v >= 2**15 else v for v in limits]
     padding = (stored >= min(limits)) & (stored <= max(limits))
     if shown is not None and padding[shown].all():
-        warnings.add('padding that covers the image',
-                     f'{describe("PixelPaddingValue")} is not used')
+        warnings.add(
+            'padding that covers the image',
+            f'{describe("PixelPaddingValue")} is not used',
+        )
         return np.zeros(len(stored), bool)
     return padding

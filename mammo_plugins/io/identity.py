@@ -4,11 +4,13 @@ Elements that identify are hashed with a key drawn anew in each process, as they
 read, and nothing else of them is kept. The hashes serve to compare files in memory;
 they mean nothing in another process and are never written.
 """
+
 import hashlib
 import os
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -28,10 +30,11 @@ class Identity:
             PatientBirthDate, PatientName and StudyDate. IDs and names are compared
             without case, punctuation and a view at their end, dates by their digits.
     """
-    patient_id: Optional[str] = None
-    birth_date: Optional[str] = None
-    name: Optional[str] = None
-    study_date: Optional[str] = None
+
+    patient_id: str | None = None
+    birth_date: str | None = None
+    name: str | None = None
+    study_date: str | None = None
 
 
 def take_identity(ds: Dataset) -> Identity:
@@ -48,7 +51,8 @@ def take_identity(ds: Dataset) -> Identity:
         patient_id=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientID']))),
         birth_date=_hash(re.sub(r'\D', '', found['PatientBirthDate'])),
         name=_hash(_letters(_VIEW_SUFFIX.sub('', found['PatientName']))),
-        study_date=_hash(re.sub(r'\D', '', found['StudyDate'])))
+        study_date=_hash(re.sub(r'\D', '', found['StudyDate'])),
+    )
 
 
 def _letters(text: str) -> str:
@@ -65,13 +69,13 @@ def _text(ds: Dataset, keyword: str) -> str:
     return text.strip(' \0')
 
 
-def _hash(text: str) -> Optional[str]:
+def _hash(text: str) -> str | None:
     if not text:
         return None
     return hashlib.blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
 
 
-def _differ(one: Sequence[Optional[str]], other: Sequence[Optional[str]]) -> bool:
+def _differ(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
     """Tell whether two (ID, birth date, name) are of different patients.
 
     IDs and birth dates decide where both have them, else the names do. What is absent
@@ -83,8 +87,9 @@ def _differ(one: Sequence[Optional[str]], other: Sequence[Optional[str]]) -> boo
     return any(a != b for a, b in known)
 
 
-def part_by_patient(files: Sequence[Any],
-                    identity: Callable[[Any], Identity]) -> List[List[Any]]:
+def part_by_patient(
+    files: Sequence[Any], identity: Callable[[Any], Identity]
+) -> list[list[Any]]:
     """Part files so that no two of a part name different patients.
 
     Args:
@@ -95,37 +100,46 @@ def part_by_patient(files: Sequence[Any],
         list[list]: The parts. A file that would fit into several of them, since it
         says too little, is in one of its own kind.
     """
-    same: Dict[Tuple[Optional[str], ...], List[Any]] = {}
+    same: dict[tuple[str | None, ...], list[Any]] = {}
     for file in files:
         own = identity(file)
         same.setdefault((own.patient_id, own.birth_date, own.name), []).append(file)
     # those that say more come first, so that the order of files does not matter
     order = sorted(same, key=lambda own: [part is None for part in own])
-    parts: List[List[Tuple[Optional[str], ...]]] = []
+    parts: list[list[tuple[str | None, ...]]] = []
     for own in order:
-        fitting = [part for part in parts
-                   if not any(_differ(own, other) for other in part)]
+        fitting = [
+            part for part in parts if not any(_differ(own, other) for other in part)
+        ]
         if len(fitting) == 1:
             fitting[0].append(own)
         else:
             parts.append([own])
     place = {own: i for i, part in enumerate(parts) for own in part}
-    result: Dict[int, List[Any]] = {}
+    result: dict[int, list[Any]] = {}
     for file in files:
         own = identity(file)
-        result.setdefault(
-            place[own.patient_id, own.birth_date, own.name], []).append(file)
+        result.setdefault(place[own.patient_id, own.birth_date, own.name], []).append(
+            file
+        )
     return list(result.values())
 
 
-def contradiction(identities: Sequence[Identity]) -> Optional[str]:
+def contradiction(identities: Sequence[Identity]) -> str | None:
     """Return the elements in which files of one exam differ, ``None`` if in none.
 
     Args:
         identities (Sequence[Identity]): Of the files.
     """
-    elements = dict(patient_id='PatientID', birth_date='PatientBirthDate',
-                    name='PatientName', study_date='StudyDate')
-    found = [keyword for name, keyword in elements.items()
-             if len({getattr(each, name) for each in identities} - {None}) > 1]
+    elements = dict(
+        patient_id='PatientID',
+        birth_date='PatientBirthDate',
+        name='PatientName',
+        study_date='StudyDate',
+    )
+    found = [
+        keyword
+        for name, keyword in elements.items()
+        if len({getattr(each, name) for each in identities} - {None}) > 1
+    ]
     return ', '.join(found) or None

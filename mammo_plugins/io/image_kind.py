@@ -3,14 +3,17 @@
 Screening views are full-field images of the whole breast. A study often holds others
 under the same side and projection; docs/reference/reading.md states the rule.
 """
+
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from pydicom.dataset import Dataset
-from pydicom.uid import (BreastProjectionXRayImageStorageForPresentation,
-                         BreastProjectionXRayImageStorageForProcessing,
-                         BreastTomosynthesisImageStorage,
-                         DigitalMammographyXRayImageStorageForProcessing)
+from pydicom.uid import (
+    BreastProjectionXRayImageStorageForPresentation,
+    BreastProjectionXRayImageStorageForProcessing,
+    BreastTomosynthesisImageStorage,
+    DigitalMammographyXRayImageStorageForProcessing,
+)
 
 from mammo_plugins.io.elements import code, codes, describe, items, number, value
 from mammo_plugins.io.reading_warnings import ReadingWarnings
@@ -18,45 +21,90 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 FULL_FIELD = 'full-field'
 # What may stand for a view, the first before the others. The second word on says how
 # it differs from a screening view, so that each use is told.
-SUBSTITUTES = (FULL_FIELD, 'nipple in profile', 'unknown modifier', 'secondary image',
-               'implant displaced', 'partial view', 'synthetic 2-D', 'raw')
+SUBSTITUTES = (
+    FULL_FIELD,
+    'nipple in profile',
+    'unknown modifier',
+    'secondary image',
+    'implant displaced',
+    'partial view',
+    'synthetic 2-D',
+    'raw',
+)
 # never a screening view: part of the breast, other geometry, or no projection of it
-EXCLUDED = ('spot compression', 'magnification', 'scout', 'stereotactic', 'specimen',
-            'tomosynthesis projection', 'tomosynthesis slice', 'cleavage',
-            'axillary tail', 'axillary tissue', 'tangential', 'rolled',
-            'anterior compression', 'inframammary fold', 'exaggerated',
-            'wire localisation', 'quality control')
+EXCLUDED = (
+    'spot compression',
+    'magnification',
+    'scout',
+    'stereotactic',
+    'specimen',
+    'tomosynthesis projection',
+    'tomosynthesis slice',
+    'cleavage',
+    'axillary tail',
+    'axillary tissue',
+    'tangential',
+    'rolled',
+    'anterior compression',
+    'inframammary fold',
+    'exaggerated',
+    'wire localisation',
+    'quality control',
+)
 
 # DICOM PS3.16 CID 4015 "View Modifier for Mammography", SNOMED CT and SNOMED RT
 _MODIFIERS = {
-    '399055006': 'spot compression', 'R-102D7': 'spot compression',
-    '399163009': 'magnification', 'R-102D6': 'magnification',
-    '399209000': 'implant displaced', 'R-102D5': 'implant displaced',
-    '399161006': 'cleavage', 'R-102D2': 'cleavage',
-    '399011000': 'axillary tail', 'R-102D1': 'axillary tail',
-    '442580003': 'axillary tissue', 'R-40AB2': 'axillary tissue',
-    '399110001': 'tangential', 'R-102C2': 'tangential',
-    '399197002': 'rolled', 'R-102D3': 'rolled',
-    '399226006': 'rolled', 'R-102D4': 'rolled',
-    '414493004': 'rolled', 'R-102CA': 'rolled',
-    '415670009': 'rolled', 'R-102C9': 'rolled',
-    '441752004': 'anterior compression', 'P2-00161': 'anterior compression',
-    '442593008': 'inframammary fold', 'R-40ABE': 'inframammary fold',
-    '442581004': 'nipple in profile', 'R-40AB3': 'nipple in profile',
+    '399055006': 'spot compression',
+    'R-102D7': 'spot compression',
+    '399163009': 'magnification',
+    'R-102D6': 'magnification',
+    '399209000': 'implant displaced',
+    'R-102D5': 'implant displaced',
+    '399161006': 'cleavage',
+    'R-102D2': 'cleavage',
+    '399011000': 'axillary tail',
+    'R-102D1': 'axillary tail',
+    '442580003': 'axillary tissue',
+    'R-40AB2': 'axillary tissue',
+    '399110001': 'tangential',
+    'R-102C2': 'tangential',
+    '399197002': 'rolled',
+    'R-102D3': 'rolled',
+    '399226006': 'rolled',
+    'R-102D4': 'rolled',
+    '414493004': 'rolled',
+    'R-102CA': 'rolled',
+    '415670009': 'rolled',
+    'R-102C9': 'rolled',
+    '441752004': 'anterior compression',
+    'P2-00161': 'anterior compression',
+    '442593008': 'inframammary fold',
+    'R-40ABE': 'inframammary fold',
+    '442581004': 'nipple in profile',
+    'R-40AB3': 'nipple in profile',
     # views of CID 4014 that makers also write as modifiers
-    '399192008': 'exaggerated', 'R-1024A': 'exaggerated',
-    '399101009': 'exaggerated', 'R-1024B': 'exaggerated',
+    '399192008': 'exaggerated',
+    'R-1024A': 'exaggerated',
+    '399101009': 'exaggerated',
+    'R-1024B': 'exaggerated',
 }
 # of local codes by their meaning, and of what PaddleDescription says
 _WORDS = {
-    r'\bspot': 'spot compression', r'\bmag(nif\w*)?\b': 'magnification',
+    r'\bspot': 'spot compression',
+    r'\bmag(nif\w*)?\b': 'magnification',
     r'implant.*displace|displace.*implant|eklund|push.?back': 'implant displaced',
-    'cleavage': 'cleavage', r'axillary tail': 'axillary tail',
-    'axillary tissue': 'axillary tissue', 'tangential': 'tangential',
-    r'\broll': 'rolled', 'anterior compression': 'anterior compression',
-    'inframammary': 'inframammary fold', 'nipple in profile': 'nipple in profile',
-    'exaggerated': 'exaggerated', 'biopsy|stereo': 'stereotactic',
-    'specimen': 'specimen', r'\bwire|needle': 'wire localisation',
+    'cleavage': 'cleavage',
+    r'axillary tail': 'axillary tail',
+    'axillary tissue': 'axillary tissue',
+    'tangential': 'tangential',
+    r'\broll': 'rolled',
+    'anterior compression': 'anterior compression',
+    'inframammary': 'inframammary fold',
+    'nipple in profile': 'nipple in profile',
+    'exaggerated': 'exaggerated',
+    'biopsy|stereo': 'stereotactic',
+    'specimen': 'specimen',
+    r'\bwire|needle': 'wire localisation',
 }
 # of ImageType, the first that fits; words are parted by underscores
 _TERMS = {
@@ -88,12 +136,16 @@ def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
         ds (Dataset): The header.
         warnings (ReadingWarnings): Gets elements that cannot be read.
     """
-    found = [*_by_image_type(ds, warnings), *_by_modifiers(ds, warnings),
-             *_by_device(ds, warnings)]
+    found = [
+        *_by_image_type(ds, warnings),
+        *_by_modifiers(ds, warnings),
+        *_by_device(ds, warnings),
+    ]
     if is_raw(ds, warnings):
         found.append('raw')
-    if ((code(ds, 'PartialView', warnings) or '').startswith('Y')
-            or items(ds, 'PartialViewCodeSequence', warnings)):
+    if (code(ds, 'PartialView', warnings) or '').startswith('Y') or items(
+        ds, 'PartialViewCodeSequence', warnings
+    ):
         found.append('partial view')
     excluded = [kind for kind in EXCLUDED if kind in found]
     if excluded:
@@ -103,33 +155,43 @@ def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
 
 def is_raw(ds: Dataset, warnings: ReadingWarnings) -> bool:
     """Tell whether an image is meant for a workstation, not for the eye."""
-    return ('PROCESSING' in (code(ds, 'PresentationIntentType', warnings) or '')
-            or sop_class_of(ds, warnings) in (
-                DigitalMammographyXRayImageStorageForProcessing,
-                BreastProjectionXRayImageStorageForProcessing))
+    return 'PROCESSING' in (
+        code(ds, 'PresentationIntentType', warnings) or ''
+    ) or sop_class_of(ds, warnings) in (
+        DigitalMammographyXRayImageStorageForProcessing,
+        BreastProjectionXRayImageStorageForProcessing,
+    )
 
 
-def sop_class_of(ds: Dataset, warnings: ReadingWarnings) -> Optional[str]:
+def sop_class_of(ds: Dataset, warnings: ReadingWarnings) -> str | None:
     """Return the SOP class, from the file's meta header where the data set has none."""
     found = value(ds, 'SOPClassUID', warnings)
     if found is None:
-        found = value(getattr(ds, 'file_meta', Dataset()), 'MediaStorageSOPClassUID',
-                      warnings)
+        found = value(
+            getattr(ds, 'file_meta', Dataset()), 'MediaStorageSOPClassUID', warnings
+        )
     return None if found is None else str(found)
 
 
-def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
+def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
     stated = codes(ds, 'ImageType', warnings)
-    terms = [re.sub(r'[^A-Z0-9]+', '_', term)
-             for term in stated + codes(ds, 'FrameType', warnings)]
-    found = [kind for pattern, kind in _TERMS.items()
-             if any(re.fullmatch(pattern, term) for term in terms)]
+    terms = [
+        re.sub(r'[^A-Z0-9]+', '_', term)
+        for term in stated + codes(ds, 'FrameType', warnings)
+    ]
+    found = [
+        kind
+        for pattern, kind in _TERMS.items()
+        if any(re.fullmatch(pattern, term) for term in terms)
+    ]
     if 'synthetic 2-D' in found:  # beside TOMOSYNTHESIS, of which it is made
         found = [kind for kind in found if not kind.startswith('tomosynthesis')]
     else:
         sop_class = sop_class_of(ds, warnings)
-        if sop_class in (BreastProjectionXRayImageStorageForPresentation,
-                         BreastProjectionXRayImageStorageForProcessing):
+        if sop_class in (
+            BreastProjectionXRayImageStorageForPresentation,
+            BreastProjectionXRayImageStorageForProcessing,
+        ):
             found.append('tomosynthesis projection')
         elif sop_class == BreastTomosynthesisImageStorage:
             found.append('tomosynthesis slice')
@@ -138,7 +200,7 @@ def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     return found[:1] if found[:1] == ['scout'] else found
 
 
-def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
+def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
     kinds = []
     modifiers = items(ds, 'ViewModifierCodeSequence', warnings)
     for view in items(ds, 'ViewCodeSequence', warnings):
@@ -146,40 +208,53 @@ def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     while modifiers:
         item = modifiers.pop(0)
         modifiers += items(item, 'ViewModifierCodeSequence', warnings)
-        kind = next((_MODIFIERS[value] for value in item_codes(item, warnings)
-                     if value in _MODIFIERS), None)
+        kind = next(
+            (
+                _MODIFIERS[value]
+                for value in item_codes(item, warnings)
+                if value in _MODIFIERS
+            ),
+            None,
+        )
         if kind is None:
             meaning = (code(item, 'CodeMeaning', warnings) or '').lower()
             kind = _by_words(meaning)
         if kind is None:
-            warnings.add('unknown view modifier',
-                         f'{describe("ViewModifierCodeSequence")} has an item that is '
-                         'not of CID 4015')
+            warnings.add(
+                'unknown view modifier',
+                f'{describe("ViewModifierCodeSequence")} has an item that is '
+                'not of CID 4015',
+            )
             kind = 'unknown modifier'
         kinds.append(kind)
     return kinds
 
 
-def item_codes(item: Dataset, warnings: ReadingWarnings) -> List[str]:
+def item_codes(item: Dataset, warnings: ReadingWarnings) -> list[str]:
     """Return the values that an item of a code sequence may have its code in."""
-    found = [code(item, keyword, warnings) for keyword in (
-        'CodeValue', 'LongCodeValue', 'URNCodeValue')]
+    found = [
+        code(item, keyword, warnings)
+        for keyword in ('CodeValue', 'LongCodeValue', 'URNCodeValue')
+    ]
     return [value.rpartition(':')[2].rpartition('/')[2] for value in found if value]
 
 
-def _by_words(text: str) -> Optional[str]:
+def _by_words(text: str) -> str | None:
     if re.search(r'\b(no|not|without)\b', text):
         return None
-    return next((kind for pattern, kind in _WORDS.items()
-                 if re.search(pattern, text)), None)
+    return next(
+        (kind for pattern, kind in _WORDS.items() if re.search(pattern, text)), None
+    )
 
 
-def _by_device(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
+def _by_device(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
     kinds = []
     factor = number(ds, 'EstimatedRadiographicMagnificationFactor', warnings)
     if factor is None:  # it is the quotient of two distances
-        detector, patient = (number(ds, f'DistanceSourceTo{what}', warnings)
-                             for what in ('Detector', 'Patient'))
+        detector, patient = (
+            number(ds, f'DistanceSourceTo{what}', warnings)
+            for what in ('Detector', 'Patient')
+        )
         factor = detector / patient if detector and patient and patient > 0 else 1
     if MAGNIFIED <= factor <= LARGEST_FACTOR:
         kinds.append('magnification')
@@ -191,7 +266,7 @@ def _by_device(ds: Dataset, warnings: ReadingWarnings) -> List[str]:
     return kinds + [paddle] if paddle else kinds
 
 
-def screening_rank(kind: Optional[str]) -> Optional[int]:
+def screening_rank(kind: str | None) -> int | None:
     """Return the place of a kind among those that may stand for a view.
 
     Args:
@@ -207,8 +282,7 @@ def screening_rank(kind: Optional[str]) -> Optional[int]:
     return SUBSTITUTES.index(kind) if kind in SUBSTITUTES else None
 
 
-def screening_order(kind: Optional[str],
-                    header: Dict[str, Any]) -> Tuple[int, bool, bool]:
+def screening_order(kind: str | None, header: dict[str, Any]) -> tuple[int, bool, bool]:
     """Return what sorts the images of one view, the one to take first.
 
     Args:
@@ -217,9 +291,13 @@ def screening_order(kind: Optional[str],
             goes first, then one without text in it.
     """
     presentation = header.get('presentation_intent') == 'FOR PRESENTATION' or (
-        'For Presentation' in (header.get('sop_class') or ''))
-    return (screening_rank(kind), not presentation,
-            header.get('burned_in_annotation') is True)
+        'For Presentation' in (header.get('sop_class') or '')
+    )
+    return (
+        screening_rank(kind),
+        not presentation,
+        header.get('burned_in_annotation') is True,
+    )
 
 
 def exclusion(kind: str) -> str:

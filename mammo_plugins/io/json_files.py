@@ -1,9 +1,10 @@
 """Reading JSON that anybody may have written: it is read whole, or said to be wrong."""
+
 import json
 import re
 import stat
 from pathlib import Path
-from typing import Any, List, NoReturn, Optional, Tuple, Union
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -32,16 +33,19 @@ class JsonError(ValueError):
         path (str | Path, optional): The file.
     """
 
-    def __init__(self, reason: str, path: Union[str, Path, None] = None) -> None:
+    def __init__(self, reason: str, path: str | Path | None = None) -> None:
         super().__init__(reason, path)
         self.reason, self.path = reason, path
 
     def __str__(self) -> str:
-        return self.reason if self.path is None else (
-            f'{one_line(self.path)}: {self.reason}')
+        return (
+            self.reason
+            if self.path is None
+            else (f'{one_line(self.path)}: {self.reason}')
+        )
 
 
-def read_json(path: Union[str, Path]) -> Any:
+def read_json(path: str | Path) -> Any:
     """Read a JSON file, in UTF-8 with or without a byte order mark.
 
     Args:
@@ -65,7 +69,7 @@ def read_json(path: Union[str, Path]) -> Any:
         raise JsonError(f'not a JSON file ({error.reason})', path) from None
 
 
-def parse_json(text: Union[bytes, str]) -> Any:
+def parse_json(text: bytes | str) -> Any:
     """Return what a JSON text holds; see :func:`read_json`.
 
     Raises:
@@ -76,23 +80,30 @@ def parse_json(text: Union[bytes, str]) -> Any:
     if not text.strip():
         raise JsonError('it is empty')
     _check_depth(text)
-    finite = dict(parse_float=_finite) if any(
-        pattern.search(text) for pattern in _PERHAPS_INFINITE) else {}
+    finite = (
+        dict(parse_float=_finite)
+        if any(pattern.search(text) for pattern in _PERHAPS_INFINITE)
+        else {}
+    )
     try:
-        return json.loads(text, parse_constant=_no_constant,
-                          object_pairs_hook=_object, **finite)
+        return json.loads(
+            text, parse_constant=_no_constant, object_pairs_hook=_object, **finite
+        )
     except RecursionError:
         raise JsonError(f'it is nested more than {_DEEPEST} deep') from None
     except json.JSONDecodeError as error:
-        raise JsonError(f'{error}; is it cut short?' if error.pos >= len(
-            text.rstrip()) else str(error)) from None
+        raise JsonError(
+            f'{error}; is it cut short?'
+            if error.pos >= len(text.rstrip())
+            else str(error)
+        ) from None
     except JsonError:
         raise
     except ValueError:  # of Python's limit to the digits of a whole number
         raise JsonError('it has a number of thousands of digits') from None
 
 
-def json_text(obj: Any, indent: Optional[int] = None) -> str:
+def json_text(obj: Any, indent: int | None = None) -> str:
     """Return an object as JSON that UTF-8 can hold.
 
     Args:
@@ -141,7 +152,7 @@ def _no_constant(name: str) -> NoReturn:
     raise JsonError(f'it has {name}, which is no JSON; null stands for what is unknown')
 
 
-def _object(pairs: List[Tuple[str, Any]]) -> dict:
+def _object(pairs: list[tuple[str, Any]]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen = set()

@@ -1,8 +1,10 @@
 """Results that come one by one: a line each, there when it is written."""
+
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any
 
 from mammo_plugins.io.json_files import json_text, parse_json
 
@@ -24,12 +26,12 @@ class JsonLines:
         damaged (int): Lines passed over when the file was last read.
     """
 
-    def __init__(self, path: Union[str, Path]) -> None:
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.damaged = 0
         self._file = None
 
-    def __iter__(self) -> Iterator[Dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what the lines hold, one at a time."""
         self.damaged = 0
         if not self.path.is_file():
@@ -46,7 +48,7 @@ class JsonLines:
                     continue
                 yield obj
 
-    def append(self, obj: Dict[str, Any]) -> None:
+    def append(self, obj: dict[str, Any]) -> None:
         """Add a line.
 
         Args:
@@ -66,7 +68,7 @@ class JsonLines:
         try:
             rest = memoryview(line)
             while rest:
-                rest = rest[self._file.write(rest):]
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except BaseException as error:
             self.close()  # the next line begins anew

@@ -4,8 +4,10 @@ In a damaged or badly filled header any text may be a name and any number an ID,
 what is not known is never quoted, nor a number that its element hardly holds (DICOM
 PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
 """
+
 import re
-from typing import Any, FrozenSet, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from pydicom.uid import UID, UID_dictionary
 
@@ -13,7 +15,7 @@ OTHER = 'another term'
 FARTHEST_SHOWN = 9999  # of numbers of any kind
 
 
-def _words(text: str) -> FrozenSet[str]:
+def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -22,17 +24,34 @@ MODALITIES = _words(
     'ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS MG MR M3D NM OAM OCT OP OPM OPT '
     'OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE '
     'RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TG '
-    'US VA XA XAPROTOCOL XC')
-PHOTOMETRIC = frozenset((
-    'MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR', 'RGB', 'HSV', 'ARGB', 'CMYK',
-    'YBR_FULL', 'YBR_FULL_422', 'YBR_PARTIAL_422', 'YBR_PARTIAL_420', 'YBR_ICT',
-    'YBR_RCT', 'XYB'))
+    'US VA XA XAPROTOCOL XC'
+)
+PHOTOMETRIC = frozenset(
+    (
+        'MONOCHROME1',
+        'MONOCHROME2',
+        'PALETTE COLOR',
+        'RGB',
+        'HSV',
+        'ARGB',
+        'CMYK',
+        'YBR_FULL',
+        'YBR_FULL_422',
+        'YBR_PARTIAL_422',
+        'YBR_PARTIAL_420',
+        'YBR_ICT',
+        'YBR_RCT',
+        'XYB',
+    )
+)
 INTENTS = frozenset(('FOR PRESENTATION', 'FOR PROCESSING'))
 LATERALITIES = _words('L R B U')
 """Left, right, both, unpaired (PS3.3 C.7.3.1)."""
 
-POSITIONS = _words('AP PA LL RL RLD LLD RLO LLO CC MLO ML LM LMO SIO ISO FB XCC XCCL '
-                   'XCCM CV AT AX ID RL RM RI RS TAN S M SPECIMEN')
+POSITIONS = _words(
+    'AP PA LL RL RLD LLD RLO LLO CC MLO ML LM LMO SIO ISO FB XCC XCCL '
+    'XCCM CV AT AX ID RL RM RI RS TAN S M SPECIMEN'
+)
 _IMAGE_TYPE = _words(
     'ORIGINAL DERIVED PRIMARY SECONDARY LEFT RIGHT NONE MIXED VOLUME TOMO TOMOSYNTHESIS '
     'TOMO_PROJ TOMO_PROJECTION TOMO_2D GENERATED_2D GENERATED_3D SYNTHETIC_2D MAXIMUM MIP '
@@ -40,23 +59,42 @@ _IMAGE_TYPE = _words(
     'PROCESSED LOW_ENERGY HIGH_ENERGY SUBTRACTION RECOMBINED POST_CONTRAST PRE_CONTRAST '
     'DUAL_ENERGY SCOUT STEREO STEREO_SCOUT SPECIMEN SPOT MAG SINGLE DIGITIZED RESAMPLED '
     'MAMMOGRAM IMPLANT_DISPLACED OTHER QC PHANTOM CALIBRATION V_PREVIEW C-VIEW CVIEW '
-    'S-VIEW SVIEW RT PREVIEW')
+    'S-VIEW SVIEW RT PREVIEW'
+)
 _MAKERS = {
-    'HOLOGIC': 'hologic', 'LORAD': 'lorad', 'GE': r'ge|general electric', 'SIEMENS':
-    'siemens', 'FUJIFILM': r'fuji(film)?', 'PHILIPS': 'philips', 'IMS': 'ims|giotto',
-    'PLANMED': 'planmed', 'SECTRA': 'sectra', 'AGFA': 'agfa', 'KODAK': 'kodak',
-    'CARESTREAM': 'carestream', 'KONICA MINOLTA': r'konica( minolta)?', 'METALTRONICA':
-    'metaltronica', 'CANON': 'canon', 'HOWTEK': 'howtek', 'LUMISYS': 'lumisys', 'VIDAR':
-    'vidar', 'ANALOGIC': 'analogic|anrad', 'VIEWORKS': 'vieworks', 'DRTECH': 'drtech',
-    'UNITED IMAGING': 'united imaging', 'ICAD': 'icad', 'PHANTOM': 'mammo_plugins',
+    'HOLOGIC': 'hologic',
+    'LORAD': 'lorad',
+    'GE': r'ge|general electric',
+    'SIEMENS': 'siemens',
+    'FUJIFILM': r'fuji(film)?',
+    'PHILIPS': 'philips',
+    'IMS': 'ims|giotto',
+    'PLANMED': 'planmed',
+    'SECTRA': 'sectra',
+    'AGFA': 'agfa',
+    'KODAK': 'kodak',
+    'CARESTREAM': 'carestream',
+    'KONICA MINOLTA': r'konica( minolta)?',
+    'METALTRONICA': 'metaltronica',
+    'CANON': 'canon',
+    'HOWTEK': 'howtek',
+    'LUMISYS': 'lumisys',
+    'VIDAR': 'vidar',
+    'ANALOGIC': 'analogic|anrad',
+    'VIEWORKS': 'vieworks',
+    'DRTECH': 'drtech',
+    'UNITED IMAGING': 'united imaging',
+    'ICAD': 'icad',
+    'PHANTOM': 'mammo_plugins',
 }
 _MODELS = _words(
     'SELENIA DIMENSIONS SENOGRAPHE ESSENTIAL PRISTINA DS 2000D ADS MAMMOMAT INSPIRATION '
     'REVELATION NOVATION FUSION PRIME AMULET INNOVALITY ASPIRE MICRODOSE CLASS TOMO '
-    'NUANCE CLARITY PLANSCAN 3DIMENSIONS LORAD EMBRACE GIOTTO L30')
+    'NUANCE CLARITY PLANSCAN 3DIMENSIONS LORAD EMBRACE GIOTTO L30'
+)
 
 
-def shown(term: Optional[str], known: Iterable[str]) -> str:
+def shown(term: str | None, known: Iterable[str]) -> str:
     """Return a term as messages show it.
 
     Args:
@@ -73,8 +111,12 @@ def quoted(term: str, known: Iterable[str]) -> str:
     return f"'{term}'" if term in known else OTHER
 
 
-def shown_number(number: float, low: float, high: float,
-                 otherwise: str = 'no number of such an element') -> str:
+def shown_number(
+    number: float,
+    low: float,
+    high: float,
+    otherwise: str = 'no number of such an element',
+) -> str:
     """Return a number as messages show it, none that may be an ID or a date.
 
     Args:
@@ -89,7 +131,7 @@ def shown_number(number: float, low: float, high: float,
     return text if float(text) == number else 'a number of many digits'
 
 
-def uid_name(uid: Any) -> Optional[str]:
+def uid_name(uid: Any) -> str | None:
     """Return the name that the standard has for a UID, 'another UID' if it has none.
 
     Args:
@@ -100,20 +142,28 @@ def uid_name(uid: Any) -> Optional[str]:
     return UID(uid).name if str(uid) in UID_dictionary else 'another UID'
 
 
-def image_type(terms: Iterable[str]) -> List[str]:
+def image_type(terms: Iterable[str]) -> list[str]:
     """Return the values of ImageType, those that are not known as 'another term'."""
     return [term if term in _IMAGE_TYPE or not term else OTHER for term in terms]
 
 
-def maker(text: Optional[str]) -> Optional[str]:
+def maker(text: str | None) -> str | None:
     """Return the maker whose name a text has in it, 'another term' without one."""
     if text is None:
         return None
-    return next((name for name, pattern in _MAKERS.items() if re.search(
-        rf'(?<![A-Za-z])(?:{pattern})(?![A-Za-z])', text, re.IGNORECASE)), OTHER)
+    return next(
+        (
+            name
+            for name, pattern in _MAKERS.items()
+            if re.search(
+                rf'(?<![A-Za-z])(?:{pattern})(?![A-Za-z])', text, re.IGNORECASE
+            )
+        ),
+        OTHER,
+    )
 
 
-def model(text: Optional[str]) -> Optional[str]:
+def model(text: str | None) -> str | None:
     """Return the words of a text that name a model, 'another term' without any."""
     if text is None:
         return None

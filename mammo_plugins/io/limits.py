@@ -4,14 +4,16 @@ A file of a few kilobytes can declare billions of pixels or unpack to gigabytes.
 limits are above what any mammogram needs; docs/reference/reading.md says how to raise
 them.
 """
+
 import argparse
 import math
 import os
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from typing import Any, Iterator, Optional
+from typing import Any
 
 from mammo_plugins.io.errors import Defect
 
@@ -39,10 +41,11 @@ class ReadingLimits:
             reading; a decoder's library cannot be stopped in its midst. Defaults to
             120.
     """
+
     pixels: int = 100_000_000
     bytes: int = 2**29
     items: int = 30_000
-    seconds: float = 120.
+    seconds: float = 120.0
 
     @classmethod
     def current(cls) -> 'ReadingLimits':
@@ -74,8 +77,10 @@ class ReadingLimits:
             except ValueError:
                 number = math.nan
             if name not in known or not 0 < number < math.inf:
-                raise ValueError(f'{word!r}: expected NAME=NUMBER above 0, NAME one of '
-                                 f'{", ".join(known)}')
+                raise ValueError(
+                    f'{word!r}: expected NAME=NUMBER above 0, NAME one of '
+                    f'{", ".join(known)}'
+                )
             changes[name] = known[name](number)
         return replace(self, **changes)
 
@@ -84,15 +89,21 @@ class ReadingLimits:
         os.environ[VARIABLE] = str(self)
 
     def __str__(self) -> str:
-        return ' '.join(f'{field.name}={getattr(self, field.name)}'
-                        for field in fields(self))
+        return ' '.join(
+            f'{field.name}={getattr(self, field.name)}' for field in fields(self)
+        )
 
 
 class _LimitAction(argparse.Action):
     """Takes a limit into use as it is read."""
 
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
-                 values: Any, option_string: Optional[str] = None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
         try:
             ReadingLimits.current().changed(values).use()
         except ValueError as error:
@@ -110,12 +121,16 @@ def add_limit_argument(parser: argparse.ArgumentParser) -> None:
         ReadingLimits.current()
     except ValueError as error:
         parser.error(str(error))
-    known = ', '.join(f'{field.name} {field.default:,}'
-                      for field in fields(ReadingLimits))
+    known = ', '.join(
+        f'{field.name} {field.default:,}' for field in fields(ReadingLimits)
+    )
     parser.add_argument(
-        '--reading-limit', action=_LimitAction, metavar='NAME=NUMBER',
+        '--reading-limit',
+        action=_LimitAction,
+        metavar='NAME=NUMBER',
         help='how much of one image file is read at most, may be given several times '
-        f'(default: {known})')
+        f'(default: {known})',
+    )
 
 
 class Budget:
@@ -130,7 +145,7 @@ class Budget:
 
     def __init__(self, limits: ReadingLimits) -> None:
         self.limits = limits
-        self.exceeded: Optional[Defect] = None
+        self.exceeded: Defect | None = None
         self._items = 0
         self._until = time.monotonic() + limits.seconds
 
@@ -164,15 +179,16 @@ class Budget:
     def _refuse(self, name: str, what: str) -> None:
         self.exceeded = Defect(
             f'more than {getattr(self.limits, name):,} {what}: not read; if the file is '
-            f'sound, raise the limit with --reading-limit {name}=NUMBER')
+            f'sound, raise the limit with --reading-limit {name}=NUMBER'
+        )
         raise self.exceeded
 
 
-_BUDGET: ContextVar[Optional[Budget]] = ContextVar('budget', default=None)
+_BUDGET: ContextVar[Budget | None] = ContextVar('budget', default=None)
 
 
 @contextmanager
-def new_budget(limits: Optional[ReadingLimits] = None) -> Iterator[Budget]:
+def new_budget(limits: ReadingLimits | None = None) -> Iterator[Budget]:
     """Begin to read a file.
 
     Args:

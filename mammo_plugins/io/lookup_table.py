@@ -1,7 +1,7 @@
 """Lookup tables of the modality and VOI LUT (DICOM PS3.3 C.11.1.1 and C.11.2.1.1)."""
+
 import math
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -23,6 +23,7 @@ class LookupTable:
         first_mapped (int): The input value of the first entry.
         bits (int): Depth of the entries.
     """
+
     entries: np.ndarray
     first_mapped: int
     bits: int
@@ -38,8 +39,12 @@ class LookupTable:
         return self.entries[index.astype(np.int64)]
 
 
-def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, float],
-                      warnings: ReadingWarnings) -> LookupTable:
+def read_lookup_table(
+    item: Dataset,
+    sequence: str,
+    value_range: tuple[float, float],
+    warnings: ReadingWarnings,
+) -> LookupTable:
     """Read an item of a LUT sequence; the data counts where its descriptor disagrees.
 
     Args:
@@ -59,8 +64,9 @@ def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, fl
     stated = int(descriptor[0]) % 2**16 or 2**16  # 16 bits; 0 stands for 65,536
     entries = _entries(item, stated)
     if len(entries) < 2 or np.ptp(entries) == 0:
-        raise Defect(f'{describe("LUTData")} of {sequence} does not hold two entries '
-                     'that differ')
+        raise Defect(
+            f'{describe("LUTData")} of {sequence} does not hold two entries that differ'
+        )
 
     def disagree(what: str) -> None:
         warnings.add('LUT descriptor that disagrees with its data', f'{where} {what}')
@@ -73,8 +79,10 @@ def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, fl
         first_mapped -= 2**16  # a negative number kept in an unsigned element
     if low >= 0 and first_mapped < 0:
         shown = shown_number(first_mapped, -FARTHEST_SHOWN, -1)
-        disagree(f'states a first value of unsigned pixels below 0 ({shown}), read as '
-                 'that plus 65536')
+        disagree(
+            f'states a first value of unsigned pixels below 0 ({shown}), read as '
+            'that plus 65536'
+        )
         first_mapped += 2**16
     bits, known = _depth(descriptor, entries, sequence)
     if not known:
@@ -83,8 +91,7 @@ def read_lookup_table(item: Dataset, sequence: str, value_range: Tuple[float, fl
     return LookupTable(entries, first_mapped, bits)
 
 
-def _depth(descriptor: list, entries: np.ndarray,
-           sequence: str) -> Tuple[int, bool]:
+def _depth(descriptor: list, entries: np.ndarray, sequence: str) -> tuple[int, bool]:
     """Return the bits an entry has, and whether the descriptor agrees."""
     needed = next(depth for depth in _DEPTHS if entries.max() < 2**depth)
     bits = int(descriptor[2]) if len(descriptor) > 2 else 0
@@ -105,4 +112,4 @@ def _entries(item: Dataset, stated: int) -> np.ndarray:
     if len(data) - stated in (0, 1):  # one byte each, perhaps padded
         return np.frombuffer(data, np.uint8)[:stated].astype(np.float64)
     order = '>' if item.original_encoding[1] is False else '<'
-    return np.frombuffer(data[:len(data) // 2 * 2], f'{order}u2').astype(np.float64)
+    return np.frombuffer(data[: len(data) // 2 * 2], f'{order}u2').astype(np.float64)

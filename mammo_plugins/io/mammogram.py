@@ -1,6 +1,7 @@
 """What the readers return."""
+
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +28,12 @@ class MammogramHeader:
         identity (Identity): What tells patients apart, in memory only.
     """
 
-    laterality: Optional[str] = None
-    view: Optional[str] = None
-    pixel_spacing_mm: Optional[Tuple[float, float]] = None
-    header: Dict[str, Any] = field(default_factory=dict)
-    orientation: Optional[Tuple[str, str]] = None
-    warnings: Tuple[ReadingWarning, ...] = ()
+    laterality: str | None = None
+    view: str | None = None
+    pixel_spacing_mm: tuple[float, float] | None = None
+    header: dict[str, Any] = field(default_factory=dict)
+    orientation: tuple[str, str] | None = None
+    warnings: tuple[ReadingWarning, ...] = ()
     identity: Identity = field(default=Identity(), repr=False, compare=False)
 
 
@@ -54,10 +55,10 @@ class Mammogram:
     """
 
     pixels: np.ndarray = field(repr=False)
-    laterality: Optional[str] = None
-    view: Optional[str] = None
-    pixel_spacing_mm: Optional[Tuple[float, float]] = None
-    header: Dict[str, Any] = field(default_factory=dict)
-    orientation: Optional[Tuple[str, str]] = None
-    warnings: Tuple[ReadingWarning, ...] = ()
+    laterality: str | None = None
+    view: str | None = None
+    pixel_spacing_mm: tuple[float, float] | None = None
+    header: dict[str, Any] = field(default_factory=dict)
+    orientation: tuple[str, str] | None = None
+    warnings: tuple[ReadingWarning, ...] = ()
     identity: Identity = field(default=Identity(), repr=False, compare=False)

@@ -4,12 +4,12 @@ The header (``.mhd``, or ``.mha`` with the pixels behind it) has lines ``Key = V
 the last of them ``ElementDataFile``; source: the MetaIO documentation of ITK. Read are
 two-dimensional images of one channel, or the only slice of a volume.
 """
+
 import math
 import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -27,13 +27,22 @@ _START = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:ObjectType|NDims|Comment)\s*=')
 _LINE = re.compile(rb'([^\n]*)\n?')
 _LONGEST_HEADER = 2**16
 _TYPES = {
-    'MET_CHAR': 'i1', 'MET_UCHAR': 'u1', 'MET_SHORT': 'i2', 'MET_USHORT': 'u2',
-    'MET_INT': 'i4', 'MET_UINT': 'u4', 'MET_LONG_LONG': 'i8', 'MET_ULONG_LONG': 'u8',
-    'MET_FLOAT': 'f4', 'MET_DOUBLE': 'f8',
+    'MET_CHAR': 'i1',
+    'MET_UCHAR': 'u1',
+    'MET_SHORT': 'i2',
+    'MET_USHORT': 'u2',
+    'MET_INT': 'i4',
+    'MET_UINT': 'u4',
+    'MET_LONG_LONG': 'i8',
+    'MET_ULONG_LONG': 'u8',
+    'MET_FLOAT': 'f4',
+    'MET_DOUBLE': 'f8',
 }
 _LEAST_RANGE = 1e-100  # of ElementMin to ElementMax
-_OUTSIDE = ("MetaImage header: ElementDataFile leads out of the header's folder; put the "
-            'pixels beside the header')
+_OUTSIDE = (
+    "MetaImage header: ElementDataFile leads out of the header's folder; put the "
+    'pixels beside the header'
+)
 _TRUTHS = {'true': True, 't': True, '1': True, 'false': False, 'f': False, '0': False}
 
 
@@ -51,14 +60,15 @@ class MetaHeader:
         value_range (tuple[float], optional): ``ElementMin`` and ``ElementMax``.
         warnings (tuple[ReadingWarning]): Faults that do not cost the image.
     """
-    sizes: Tuple[int, ...]
+
+    sizes: tuple[int, ...]
     dtype: np.dtype
-    spacing_mm: Optional[Tuple[float, float]]
+    spacing_mm: tuple[float, float] | None
     data_file: str
     start: int
     compressed: bool
-    value_range: Optional[Tuple[float, float]]
-    warnings: Tuple[ReadingWarning, ...] = ()
+    value_range: tuple[float, float] | None
+    warnings: tuple[ReadingWarning, ...] = ()
 
 
 def is_meta_image(start: bytes) -> bool:
@@ -78,22 +88,31 @@ def parse_header(path: Path) -> MetaHeader:
     if fields.get('ObjectType', 'Image').lower() != 'image':
         raise Defect('MetaImage header: ObjectType is not Image; leave the file out')
     if not _truth(fields, 'BinaryData', default=True):
-        raise Defect('MetaImage header: pixels as text (BinaryData = False) are not '
-                     'read; write them in binary')
+        raise Defect(
+            'MetaImage header: pixels as text (BinaryData = False) are not '
+            'read; write them in binary'
+        )
     channels = _numbers(fields, 'ElementNumberOfChannels') or [1]
     if channels != [1]:
-        raise Defect(f'MetaImage header: {channels[0]:g} channels an element: a '
-                     'mammogram is grey; save it with one')
+        raise Defect(
+            f'MetaImage header: {channels[0]:g} channels an element: a '
+            'mammogram is grey; save it with one'
+        )
     kind = fields.get('ElementType', '')
     if kind not in _TYPES:
         stated = 'another' if kind else 'missing'
-        raise Defect(f'MetaImage header: ElementType is {stated}; expected one of '
-                     f'{", ".join(_TYPES)}')
-    orders = {_truth(fields, key) for key in ('ElementByteOrderMSB',
-                                              'BinaryDataByteOrderMSB')} - {None}
+        raise Defect(
+            f'MetaImage header: ElementType is {stated}; expected one of '
+            f'{", ".join(_TYPES)}'
+        )
+    orders = {
+        _truth(fields, key) for key in ('ElementByteOrderMSB', 'BinaryDataByteOrderMSB')
+    } - {None}
     if len(orders) > 1:
-        raise Defect('MetaImage header: ElementByteOrderMSB and BinaryDataByteOrderMSB '
-                     'contradict each other; correct the header')
+        raise Defect(
+            'MetaImage header: ElementByteOrderMSB and BinaryDataByteOrderMSB '
+            'contradict each other; correct the header'
+        )
     name = fields['ElementDataFile']
     skipped = _numbers(fields, 'HeaderSize') or [0]
     warnings = ReadingWarnings()
@@ -105,7 +124,8 @@ def parse_header(path: Path) -> MetaHeader:
         start=end if name.upper() == 'LOCAL' else int(skipped[0]),
         compressed=bool(_truth(fields, 'CompressedData')),
         value_range=_value_range(fields),
-        warnings=tuple(warnings))
+        warnings=tuple(warnings),
+    )
 
 
 def read_meta_header(path: Path) -> MammogramHeader:
@@ -117,7 +137,7 @@ def read_meta_header(path: Path) -> MammogramHeader:
     return _facts(parse_header(path))
 
 
-def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
+def read_meta_image(path: Path, bits_stored: int | None = None) -> Mammogram:
     """Read a MetaImage.
 
     Unsigned integers are scaled by their depth, as those of pictures are
@@ -153,15 +173,21 @@ def read_meta_image(path: Path, bits_stored: Optional[int] = None) -> Mammogram:
     else:
         pixels = projection_levels(values)
         facts.header['modality_lut'] = 'logarithm'
-        warnings.add('floats without a range', 'taken for an X-ray projection: its '
-                     'logarithm, less that of air, is shown')
+        warnings.add(
+            'floats without a range',
+            'taken for an X-ray projection: its logarithm, less that of air, is shown',
+        )
     return Mammogram(
-        pixels.astype(np.float32), pixel_spacing_mm=facts.pixel_spacing_mm,
-        header=facts.header, warnings=tuple(warnings))
+        pixels.astype(np.float32),
+        pixel_spacing_mm=facts.pixel_spacing_mm,
+        header=facts.header,
+        warnings=tuple(warnings),
+    )
 
 
-def read_values(path: Path, header: MetaHeader,
-                warnings: ReadingWarnings) -> np.ndarray:
+def read_values(
+    path: Path, header: MetaHeader, warnings: ReadingWarnings
+) -> np.ndarray:
     """Return the values of the first plane as the file has them, (H, W).
 
     Args:
@@ -176,28 +202,34 @@ def read_values(path: Path, header: MetaHeader,
     return values.astype(header.dtype.newbyteorder('='))
 
 
-def _fields(data: bytes) -> Tuple[Dict[str, str], int]:
+def _fields(data: bytes) -> tuple[dict[str, str], int]:
     """Return the header's fields and the number of its bytes."""
-    fields: Dict[str, str] = {}
+    fields: dict[str, str] = {}
     for number, match in enumerate(_LINE.finditer(data), 1):
         key, equals, value = match[1].decode('latin-1').partition('=')
         key, value = key.replace('\u00ef\u00bb\u00bf', '').strip(), value.strip()
         if not key:
             continue
         if not equals:
-            raise Defect(f'MetaImage header: line {number} is not of the form Key = '
-                         'Value')
+            raise Defect(
+                f'MetaImage header: line {number} is not of the form Key = Value'
+            )
         if fields.setdefault(key, value) != value:
-            raise Defect(f'MetaImage header: line {number} has another value than an '
-                         'earlier line of the same key; correct it')
+            raise Defect(
+                f'MetaImage header: line {number} has another value than an '
+                'earlier line of the same key; correct it'
+            )
         if key == 'ElementDataFile':
             return fields, match.end()
-    raise Defect('MetaImage header without ElementDataFile: the file is cut short; '
-                 'copy it again from its source')
+    raise Defect(
+        'MetaImage header without ElementDataFile: the file is cut short; '
+        'copy it again from its source'
+    )
 
 
-def _truth(fields: Dict[str, str], key: str,
-           default: Optional[bool] = None) -> Optional[bool]:
+def _truth(
+    fields: dict[str, str], key: str, default: bool | None = None
+) -> bool | None:
     if key not in fields:
         return default
     if fields[key].lower() not in _TRUTHS:
@@ -205,25 +237,34 @@ def _truth(fields: Dict[str, str], key: str,
     return _TRUTHS[fields[key].lower()]
 
 
-def _numbers(fields: Dict[str, str], key: str) -> List[float]:
+def _numbers(fields: dict[str, str], key: str) -> list[float]:
     found = [read_decimal(word) for word in fields.get(key, '').split()]
     if not np.isfinite(found).all():
-        raise Defect(f'MetaImage header: {key} holds something that is not a finite '
-                     'number; correct it')
+        raise Defect(
+            f'MetaImage header: {key} holds something that is not a finite '
+            'number; correct it'
+        )
     return found
 
 
-def _sizes(fields: Dict[str, str]) -> Tuple[int, ...]:
+def _sizes(fields: dict[str, str]) -> tuple[int, ...]:
     sizes, dimensions = _numbers(fields, 'DimSize'), _numbers(fields, 'NDims')
-    if (len(sizes) < 2 or min(sizes) < 1 or any(size % 1 for size in sizes)
-            or dimensions not in ([], [len(sizes)])):
-        raise Defect('MetaImage header: DimSize is not as many whole numbers above 0 as '
-                     'NDims states; correct them')
+    if (
+        len(sizes) < 2
+        or min(sizes) < 1
+        or any(size % 1 for size in sizes)
+        or dimensions not in ([], [len(sizes)])
+    ):
+        raise Defect(
+            'MetaImage header: DimSize is not as many whole numbers above 0 as '
+            'NDims states; correct them'
+        )
     return tuple(map(int, sizes))
 
 
-def _spacing(fields: Dict[str, str],
-             warnings: ReadingWarnings) -> Optional[Tuple[float, float]]:
+def _spacing(
+    fields: dict[str, str], warnings: ReadingWarnings
+) -> tuple[float, float] | None:
     """Return the spacing in mm, ``None`` if it is not positive numbers."""
     key = next((k for k in ('ElementSpacing', 'ElementSize') if k in fields), None)
     if key is None:
@@ -233,14 +274,18 @@ def _spacing(fields: Dict[str, str],
     except Defect:
         found = []
     if len(found) >= 2 and all(
-            SPACINGS[0] <= length <= SPACINGS[1] for length in found[:2]):
+        SPACINGS[0] <= length <= SPACINGS[1] for length in found[:2]
+    ):
         return found[1], found[0]
-    warnings.add('pixel spacing that makes no sense', f'{key} is not two lengths of '
-                 f'{SPACINGS[0]:g} to {SPACINGS[1]:g} mm, taken as absent')
+    warnings.add(
+        'pixel spacing that makes no sense',
+        f'{key} is not two lengths of '
+        f'{SPACINGS[0]:g} to {SPACINGS[1]:g} mm, taken as absent',
+    )
     return None
 
 
-def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
+def _value_range(fields: dict[str, str]) -> tuple[float, float] | None:
     low, high = _numbers(fields, 'ElementMin'), _numbers(fields, 'ElementMax')
     if len(low) == len(high) == 1 and _LEAST_RANGE < high[0] - low[0] < math.inf:
         return low[0], high[0]
@@ -250,20 +295,24 @@ def _value_range(fields: Dict[str, str]) -> Optional[Tuple[float, float]]:
 def _inside(name: str) -> str:
     """Return the name of a data file, which has to lie below its header's folder."""
     if not name or name.upper().split()[0] == 'LIST' or '%' in name:
-        raise Defect('MetaImage header: ElementDataFile names no file; expected LOCAL, or '
-                     'the name of one file')
+        raise Defect(
+            'MetaImage header: ElementDataFile names no file; expected LOCAL, or '
+            'the name of one file'
+        )
     path = PurePosixPath(name.replace('\\', '/'))
     if path.is_absolute() or PureWindowsPath(name).drive or '..' in path.parts:
         raise Defect(_OUTSIDE)
     return path.as_posix()
 
 
-def _plane(header: MetaHeader) -> Tuple[int, int]:
+def _plane(header: MetaHeader) -> tuple[int, int]:
     columns, rows, *others = header.sizes
     if any(size != 1 for size in others):
         shown = ' x '.join(f'{size:g}' for size in header.sizes[:4])
-        raise Defect(f'a volume of {shown} elements: only single images are read; save '
-                     'the slice or projection you need to a file of its own')
+        raise Defect(
+            f'a volume of {shown} elements: only single images are read; save '
+            'the slice or projection you need to a file of its own'
+        )
     budget().check_pixels(rows, columns)
     return rows, columns
 
@@ -274,11 +323,15 @@ def _facts(header: MetaHeader) -> MammogramHeader:
         pixel_spacing_mm=header.spacing_mm,
         warnings=header.warnings,
         header={
-            **dict.fromkeys(FACTS), 'format': 'MetaImage', 'rows': rows,
-            'columns': columns, 'bits_allocated': 8 * header.dtype.itemsize,
+            **dict.fromkeys(FACTS),
+            'format': 'MetaImage',
+            'rows': rows,
+            'columns': columns,
+            'bits_allocated': 8 * header.dtype.itemsize,
             'signed': header.dtype.kind != 'u',
-            'pixel_spacing_source': header.spacing_mm and 'ElementSpacing'
-        })
+            'pixel_spacing_source': header.spacing_mm and 'ElementSpacing',
+        },
+    )
 
 
 def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
@@ -287,8 +340,13 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
     needed = rows * columns * header.dtype.itemsize
     file = _data_file(path, header)
     size = file.stat().st_size
-    start = header.start if header.start >= 0 else 0 if header.compressed else max(
-        0, size - needed)
+    start = (
+        header.start
+        if header.start >= 0
+        else 0
+        if header.compressed
+        else max(0, size - needed)
+    )
     there = max(0, size - start)
     # a stream of zlib is hardly ever longer than what it stands for
     wanted = 2 * needed + 2**10 if header.compressed else needed
@@ -300,19 +358,28 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
         try:
             data = zlib.decompressobj().decompress(data, needed)
         except zlib.error:
-            raise Defect('its compressed pixels cannot be unpacked: the file is '
-                         'damaged; copy it again from its source') from None
+            raise Defect(
+                'its compressed pixels cannot be unpacked: the file is '
+                'damaged; copy it again from its source'
+            ) from None
         there = len(data)
     if there < needed:
-        raise Defect(f'truncated: {there} of {needed} bytes of pixels; copy its data file '
-                     'again from its source')
+        raise Defect(
+            f'truncated: {there} of {needed} bytes of pixels; copy its data file '
+            'again from its source'
+        )
     if there % needed:
-        raise Defect(f'its data file holds {there} bytes of pixels, which is no multiple '
-                     f'of the {needed} that the header states; correct DimSize or '
-                     'ElementType')
+        raise Defect(
+            f'its data file holds {there} bytes of pixels, which is no multiple '
+            f'of the {needed} that the header states; correct DimSize or '
+            'ElementType'
+        )
     if there > needed:
-        warnings.add('several planes of pixels', f'{there // needed} in the data '
-                     'file where the header states one: the first is taken')
+        warnings.add(
+            'several planes of pixels',
+            f'{there // needed} in the data '
+            'file where the header states one: the first is taken',
+        )
     return data
 
 
@@ -330,16 +397,21 @@ def _data_file(path: Path, header: MetaHeader) -> Path:
     except (OSError, ValueError, RuntimeError):  # too long a name, NUL, a loop of links
         known = False
     if not known:
-        raise Defect('its data file (ElementDataFile) is not there, or no file; put it '
-                     'beside the header')
+        raise Defect(
+            'its data file (ElementDataFile) is not there, or no file; put it '
+            'beside the header'
+        )
     return file
 
 
-def _integer_levels(values: np.ndarray,
-                    bits_stored: Optional[int]) -> Tuple[np.ndarray, int]:
+def _integer_levels(
+    values: np.ndarray, bits_stored: int | None
+) -> tuple[np.ndarray, int]:
     if values.min() < 0 or values.max() >= 2**16:
-        raise Defect(f'holds {values.min()} to {values.max()}: integers of 0 to 65535 '
-                     'are read; save it as MET_USHORT')
+        raise Defect(
+            f'holds {values.min()} to {values.max()}: integers of 0 to 65535 '
+            'are read; save it as MET_USHORT'
+        )
     depth = np.uint8 if values.dtype.itemsize == 1 else np.uint16
     highest, bits = full_scale(values.astype(depth), None, bits_stored)
     return values / highest, bits
@@ -347,6 +419,8 @@ def _integer_levels(values: np.ndarray,
 
 def _ranged_levels(values: np.ndarray, low: float, high: float) -> np.ndarray:
     if not np.isfinite(values).all() or values.min() < low or values.max() > high:
-        raise Defect(f'holds values outside the {low:g} to {high:g} that ElementMin '
-                     'and ElementMax state, or none at all; correct the header')
+        raise Defect(
+            f'holds values outside the {low:g} to {high:g} that ElementMin '
+            'and ElementMax state, or none at all; correct the header'
+        )
     return (values.astype(np.float64) - low) / (high - low)

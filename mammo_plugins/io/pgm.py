@@ -1,5 +1,4 @@
 """Decoding of PGM pictures, which state their largest value."""
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -11,7 +10,7 @@ LONGEST_HEADER = 2**16  # bytes of a header with its comments
 _DIGITS = 9  # that a number of the header has at most, without leading zeros
 
 
-def pgm_header(data: bytes) -> Optional[Tuple[bool, int, int, int, int]]:
+def pgm_header(data: bytes) -> tuple[bool, int, int, int, int] | None:
     """Return what the header of a PGM states.
 
     Args:
@@ -25,25 +24,25 @@ def pgm_header(data: bytes) -> Optional[Tuple[bool, int, int, int, int]]:
     data = data[:LONGEST_HEADER]
     while len(numbers) < 3:
         start = at
-        while data[at:at + 1] in (*_BLANK, b'#'):
-            if data[at:at + 1] == b'#':
+        while data[at : at + 1] in (*_BLANK, b'#'):
+            if data[at : at + 1] == b'#':
                 at = data.find(b'\n', at)
                 if at < 0:
                     return None
             at += 1
         digits = at
-        while data[at:at + 1].isdigit():
+        while data[at : at + 1].isdigit():
             at += 1
         number = data[digits:at].lstrip(b'0')
         if start == digits or digits == at or len(number) > _DIGITS:
             return None
         numbers.append(int(number or b'0'))
-    if data[at:at + 1] not in _BLANK:
+    if data[at : at + 1] not in _BLANK:
         return None
     return data[:2] == b'P2', *numbers, at + 1
 
 
-def decode_pgm(data: bytes) -> Optional[Tuple[np.ndarray, int]]:
+def decode_pgm(data: bytes) -> tuple[np.ndarray, int] | None:
     """Return the image and its stated largest value; OpenCV drops the latter.
 
     Args:
@@ -73,13 +72,15 @@ def decode_pgm(data: bytes) -> Optional[Tuple[np.ndarray, int]]:
     if values is None or len(values) < rows * columns:
         return None
     if values.max() > largest:
-        raise Defect(f'holds pixels above the largest value {largest} that the PGM '
-                     'states; correct its header')
+        raise Defect(
+            f'holds pixels above the largest value {largest} that the PGM '
+            'states; correct its header'
+        )
     depth = np.uint8 if largest < 256 else np.uint16
     return values.reshape(rows, columns).astype(depth), largest
 
 
-def _numbers(text: bytes, count: int) -> Optional[np.ndarray]:
+def _numbers(text: bytes, count: int) -> np.ndarray | None:
     words = text.split(None, count)[:count]
     if not all(word.isdigit() and len(word) <= _DIGITS for word in words):
         return None

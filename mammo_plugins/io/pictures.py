@@ -1,8 +1,9 @@
 """Reading a mammogram from a picture: PNG, TIFF, JPEG or PGM."""
+
 import io
 import struct
 from pathlib import Path
-from typing import BinaryIO, Optional, Tuple
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -32,10 +33,16 @@ _DEPTHS = (8, 10, 12, 14, 16)
 _CHROMA_NOISE = (12, 40)
 
 
-def picture_format(start: bytes) -> Optional[str]:
+def picture_format(start: bytes) -> str | None:
     """Return the format that a file's first bytes announce, if it is known."""
-    return next((name for signature, name in _SIGNATURES.items()
-                 if start.startswith(signature)), None)
+    return next(
+        (
+            name
+            for signature, name in _SIGNATURES.items()
+            if start.startswith(signature)
+        ),
+        None,
+    )
 
 
 def read_picture_header(path: Path, name: str) -> MammogramHeader:
@@ -46,8 +53,9 @@ def read_picture_header(path: Path, name: str) -> MammogramHeader:
     """
     with path.open('rb') as file:
         rows, columns = declared_size(file, name)
-    return MammogramHeader(header=_facts(name, rows, columns),
-                           warnings=_warnings_of(path, name))
+    return MammogramHeader(
+        header=_facts(name, rows, columns), warnings=_warnings_of(path, name)
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -55,7 +63,7 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def declared_size(file: BinaryIO, name: str) -> Tuple[int, int]:
+def declared_size(file: BinaryIO, name: str) -> tuple[int, int]:
     """Return (rows, columns) as the header states them, before anything is decoded.
 
     Args:
@@ -80,13 +88,15 @@ def declared_size(file: BinaryIO, name: str) -> Tuple[int, int]:
         file.seek(0)
         size = stream_size(file.read())
     if not size or not size[0] * size[1]:
-        raise Defect(f'cannot be parsed as {name}: the file is damaged or cut short; '
-                     'copy it again from its source')
+        raise Defect(
+            f'cannot be parsed as {name}: the file is damaged or cut short; '
+            'copy it again from its source'
+        )
     budget().check_pixels(*size)
     return size
 
 
-def _warnings_of(path: Path, name: str) -> Tuple[ReadingWarning, ...]:
+def _warnings_of(path: Path, name: str) -> tuple[ReadingWarning, ...]:
     """Tell of an Orientation tag, by which viewers turn what we read as it is stored."""
     if name not in ('JPEG', 'PNG'):  # a TIFF with one is refused
         return ()
@@ -97,13 +107,15 @@ def _warnings_of(path: Path, name: str) -> Tuple[ReadingWarning, ...]:
         return ()
     if turn not in range(2, 9):
         return ()
-    return (ReadingWarning('picture with an Orientation tag', f'{turn}; viewers turn it, '
-                           'its pixels are read as they are stored'), )
+    return (
+        ReadingWarning(
+            'picture with an Orientation tag',
+            f'{turn}; viewers turn it, its pixels are read as they are stored',
+        ),
+    )
 
 
-def read_picture(path: Path,
-                 name: str,
-                 bits_stored: Optional[int] = None) -> Mammogram:
+def read_picture(path: Path, name: str, bits_stored: int | None = None) -> Mammogram:
     """Read a picture.
 
     16-bit files mostly hold the 10 to 14 bits of a detector and do not say so.
@@ -126,8 +138,10 @@ def read_picture(path: Path,
     decoded = decode_pgm(data) if name == 'PGM' else (decode_picture(data), None)
     image, declared = decoded or (None, None)
     if image is None or image.shape[:2] != size:
-        raise Defect(f'cannot be decoded as {name}: the file is damaged, cut short '
-                     'or of a rare kind; copy it again, or save it as 16-bit PNG')
+        raise Defect(
+            f'cannot be decoded as {name}: the file is damaged, cut short '
+            'or of a rare kind; copy it again, or save it as 16-bit PNG'
+        )
     image = _to_grey(image, name == 'JPEG')
     if image.dtype.kind == 'f':
         pixels, bits = _check_float(image), None
@@ -138,16 +152,16 @@ def read_picture(path: Path,
         raise Defect('constant image: every pixel has the same value; leave it out')
     facts = _facts(name, *image.shape)
     facts['bits_stored'] = bits
-    return Mammogram(pixels.astype(np.float32), header=facts,
-                     warnings=_warnings_of(path, name))
+    return Mammogram(
+        pixels.astype(np.float32), header=facts, warnings=_warnings_of(path, name)
+    )
 
 
 def _facts(name: str, rows: int, columns: int) -> dict:
-    return {**dict.fromkeys(FACTS), 'format': name, 'rows': rows,
-            'columns': columns}
+    return {**dict.fromkeys(FACTS), 'format': name, 'rows': rows, 'columns': columns}
 
 
-def decode_picture(data: bytes) -> Optional[np.ndarray]:
+def decode_picture(data: bytes) -> np.ndarray | None:
     """Return the pixels of a picture as OpenCV has them, ``None`` if it is damaged."""
     logging = getattr(cv2.utils, 'logging', cv2)  # where OpenCV 5 has it, and 4
     level = logging.getLogLevel()
@@ -160,7 +174,7 @@ def decode_picture(data: bytes) -> Optional[np.ndarray]:
         logging.setLogLevel(level)
 
 
-def _tiff_size(file: BinaryIO) -> Tuple[int, int]:
+def _tiff_size(file: BinaryIO) -> tuple[int, int]:
     """Return (rows, columns); raise ``Defect`` for a TIFF that is not read."""
     try:
         with tifffile.TiffFile(file) as tiff:
@@ -171,18 +185,26 @@ def _tiff_size(file: BinaryIO) -> Tuple[int, int]:
             part = page.tilelength * page.tilewidth if page.is_tiled else 0
             samples = page.samplesperpixel
     except Exception as error:
-        raise Defect(f'cannot be parsed as TIFF ({type(error).__name__}): the file '
-                     'is damaged or cut short; copy it again') from None
+        raise Defect(
+            f'cannot be parsed as TIFF ({type(error).__name__}): the file '
+            'is damaged or cut short; copy it again'
+        ) from None
     if several:
-        raise Defect('2 pages or more: only single-frame mammograms are read; save the '
-                     'page you need to a file of its own')
+        raise Defect(
+            '2 pages or more: only single-frame mammograms are read; save the '
+            'page you need to a file of its own'
+        )
     if turn != 1:  # OpenCV turns some of them, and some not
         known = int(turn) if turn in range(2, 9) else 'that is not known'
-        raise Defect(f'TIFF with Orientation {known}: its pixels are not stored as they '
-                     'are shown; save it upright')
+        raise Defect(
+            f'TIFF with Orientation {known}: its pixels are not stored as they '
+            'are shown; save it upright'
+        )
     if white:
-        raise Defect('WhiteIsZero TIFF: its range of values is not stated, so it '
-                     'cannot be inverted safely; save it as BlackIsZero')
+        raise Defect(
+            'WhiteIsZero TIFF: its range of values is not stated, so it '
+            'cannot be inverted safely; save it as BlackIsZero'
+        )
     budget().check_pixels(part, samples)
     return size
 
@@ -205,8 +227,10 @@ def _to_grey(image: np.ndarray, lossy: bool) -> np.ndarray:
     if alpha.size:
         opaque = 1 if image.dtype.kind == 'f' else np.iinfo(image.dtype).max
         if (alpha != opaque).any():
-            raise Defect('has transparent pixels: a mammogram is opaque; save it '
-                         'without the alpha channel')
+            raise Defect(
+                'has transparent pixels: a mammogram is opaque; save it '
+                'without the alpha channel'
+            )
     if (colours == colours[..., :1]).all():
         return colours[..., 0]
     if lossy and _differs_by_noise(colours):
@@ -222,16 +246,20 @@ def _differs_by_noise(colours: np.ndarray) -> bool:
 
 def _check_float(image: np.ndarray) -> np.ndarray:
     if not np.isfinite(image).all():
-        raise Defect('holds NaN or infinite pixels; replace them and save it as '
-                     '16-bit integers')
+        raise Defect(
+            'holds NaN or infinite pixels; replace them and save it as 16-bit integers'
+        )
     if image.min() < 0 or image.max() > 1:
-        raise Defect(f'float pixels from {image.min():g} to {image.max():g} declare '
-                     'no range; scale them to [0, 1] or save 16-bit integers')
+        raise Defect(
+            f'float pixels from {image.min():g} to {image.max():g} declare '
+            'no range; scale them to [0, 1] or save 16-bit integers'
+        )
     return image
 
 
-def full_scale(image: np.ndarray, declared: Optional[int],
-               bits_stored: Optional[int]) -> Tuple[int, int]:
+def full_scale(
+    image: np.ndarray, declared: int | None, bits_stored: int | None
+) -> tuple[int, int]:
     """Return the value that stands for 1.0, and the bits it takes.
 
     Args:
@@ -243,16 +271,23 @@ def full_scale(image: np.ndarray, declared: Optional[int],
         Defect: If pixels are of another type, or brighter than ``bits_stored`` allows.
     """
     if image.dtype not in (np.uint8, np.uint16):
-        raise Defect(f'pixels are {image.dtype}: 8 or 16-bit unsigned integers, or '
-                     'floats in [0, 1], are read; save it as 16-bit PNG')
+        raise Defect(
+            f'pixels are {image.dtype}: 8 or 16-bit unsigned integers, or '
+            'floats in [0, 1], are read; save it as 16-bit PNG'
+        )
     brightest = int(image.max())
     if bits_stored is not None:
         if brightest >= 2**bits_stored:
-            raise Defect(f'holds {brightest}, which is more than bits_stored='
-                         f'{bits_stored} can; give the depth of the data')
+            raise Defect(
+                f'holds {brightest}, which is more than bits_stored='
+                f'{bits_stored} can; give the depth of the data'
+            )
         return 2**bits_stored - 1, bits_stored
     if declared not in (None, 255, 2**16 - 1):
         return declared, declared.bit_length()
-    bits = 8 if image.dtype == np.uint8 else next(
-        depth for depth in _DEPTHS if brightest < 2**depth)
+    bits = (
+        8
+        if image.dtype == np.uint8
+        else next(depth for depth in _DEPTHS if brightest < 2**depth)
+    )
     return 2**bits - 1, bits

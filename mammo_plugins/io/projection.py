@@ -7,14 +7,13 @@ image to image. Simulations write either the signal, low behind tissue, or a quo
 the signal without an object and that with it, high behind tissue; the sign is told from
 the pixels, since no header tells it.
 """
-from typing import Tuple
 
 import cv2
 import numpy as np
 
 from mammo_plugins.io.errors import Defect
 
-ATTENUATION_RANGE = 6.
+ATTENUATION_RANGE = 6.0
 """Attenuation that is displayed as 1: a beam weakened by the factor exp(6) = 403.
 
 At 28 kVp a breast of 6 cm weakens the beam by some exp(3) to exp(5).
@@ -52,7 +51,7 @@ def projection_levels(values: np.ndarray) -> np.ndarray:
     return np.clip(difference / ATTENUATION_RANGE, 0, 1).astype(np.float32)
 
 
-def log_difference(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def log_difference(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the logarithm of a projection less its level in air, and the beam.
 
     Args:
@@ -65,13 +64,16 @@ def log_difference(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         Defect: If less than 5% of the image is in a beam.
     """
     valid = np.isfinite(values) & (values > 0)
-    share = cv2.blur(valid.astype(np.float32), (_WINDOW, _WINDOW),
-                     borderType=cv2.BORDER_REPLICATE)
+    share = cv2.blur(
+        valid.astype(np.float32), (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE
+    )
     beam = valid & (share >= _LEAST_VALID)
     if beam.mean() < _LEAST_BEAM:
-        raise Defect('floats outside [0, 1] that are no X-ray projection either (its '
-                     'values are positive); scale them to [0, 1], or state their range '
-                     'as ElementMin and ElementMax')
+        raise Defect(
+            'floats outside [0, 1] that are no X-ray projection either (its '
+            'values are positive); scale them to [0, 1], or state their range '
+            'as ElementMin and ElementMax'
+        )
     logarithm = np.zeros(values.shape, np.float64)
     np.log(values, out=logarithm, where=beam)
     logarithm -= np.median(logarithm[beam & _border(beam)])
@@ -84,13 +86,15 @@ def _border(beam: np.ndarray) -> np.ndarray:
     left, right = _field(beam.mean(axis=0))
     border = np.zeros(beam.shape, bool)
     border[top:bottom, left:right] = True
-    deep = max(1, round(_BORDER * (bottom - top))), max(1, round(
-        _BORDER * (right - left)))
-    border[top + deep[0]:bottom - deep[0], left + deep[1]:right - deep[1]] = False
+    deep = (
+        max(1, round(_BORDER * (bottom - top))),
+        max(1, round(_BORDER * (right - left))),
+    )
+    border[top + deep[0] : bottom - deep[0], left + deep[1] : right - deep[1]] = False
     return border
 
 
-def _field(share: np.ndarray) -> Tuple[int, int]:
+def _field(share: np.ndarray) -> tuple[int, int]:
     """Return the first row or column of the beam and that after its last."""
     inside = np.flatnonzero(share > share.max() / 2)
     return int(inside[0]), int(inside[-1]) + 1

@@ -1,26 +1,27 @@
 """Reading one mammogram, whatever the format of its file."""
+
 import os
 import struct
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, Optional, Union
 
 from mammo_plugins.io.dicom import read_dicom, read_dicom_header
 from mammo_plugins.io.dicom_warnings import DicomWarnings
 from mammo_plugins.io.errors import Defect, MammogramError, is_panic
 from mammo_plugins.io.limits import Budget, ReadingLimits, new_budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
-from mammo_plugins.io.meta_image import (is_meta_image, read_meta_header,
-                                         read_meta_image)
-from mammo_plugins.io.pictures import (picture_format, read_picture,
-                                       read_picture_header)
+from mammo_plugins.io.meta_image import is_meta_image, read_meta_header, read_meta_image
+from mammo_plugins.io.pictures import picture_format, read_picture, read_picture_header
 from mammo_plugins.io.regular import IrregularFileError, open_regular
 
 
-def read_mammogram(path: Union[str, Path],
-                   *,
-                   bits_stored: Optional[int] = None,
-                   limits: Optional[ReadingLimits] = None) -> Mammogram:
+def read_mammogram(
+    path: str | Path,
+    *,
+    bits_stored: int | None = None,
+    limits: ReadingLimits | None = None,
+) -> Mammogram:
     """Read a mammogram from DICOM, PNG, TIFF, JPEG, PGM or a MetaImage (``.mhd``).
 
     The format is told by the file's first bytes, not by its name. Pixels go the
@@ -64,9 +65,9 @@ def read_mammogram(path: Union[str, Path],
     return mammogram
 
 
-def read_header(path: Union[str, Path],
-                *,
-                limits: Optional[ReadingLimits] = None) -> MammogramHeader:
+def read_header(
+    path: str | Path, *, limits: ReadingLimits | None = None
+) -> MammogramHeader:
     """Read the facts of a mammogram without decoding its pixels.
 
     Fast enough to group a folder of files into exams. The facts are those of
@@ -95,8 +96,7 @@ def read_header(path: Union[str, Path],
 
 
 @contextmanager
-def guarded(path: Union[str, Path],
-            limits: Optional[ReadingLimits] = None) -> Iterator[None]:
+def guarded(path: str | Path, limits: ReadingLimits | None = None) -> Iterator[None]:
     """Read a file within limits; libraries' warnings come without what they quote.
 
     Args:
@@ -113,7 +113,7 @@ def guarded(path: Union[str, Path],
 
 
 @contextmanager
-def _named_errors(path: Union[str, Path], left: Budget) -> Iterator[None]:
+def _named_errors(path: str | Path, left: Budget) -> Iterator[None]:
     """Turn what a file is refused for into an error that names it.
 
     Of other errors, which libraries raise on damaged files, only the class is told:
@@ -130,11 +130,15 @@ def _named_errors(path: Union[str, Path], left: Budget) -> Iterator[None]:
         if left.exceeded or isinstance(error, Defect):
             reason = str(left.exceeded or error)
         elif isinstance(error, MemoryError):
-            reason = ('needs more memory than there is: leave it out, or read it where '
-                      'there is more')
+            reason = (
+                'needs more memory than there is: leave it out, or read it where '
+                'there is more'
+            )
         else:
-            reason = (f'cannot be read ({type(error).__name__}): the file is damaged; '
-                      'copy it again from its source')
+            reason = (
+                f'cannot be read ({type(error).__name__}): the file is damaged; '
+                'copy it again from its source'
+            )
         raise MammogramError(path, reason) from None
 
 
@@ -149,8 +153,9 @@ def _file_format(path: Path) -> str:
     except IrregularFileError as error:
         raise Defect(f'is {error.kind}, not an image file; leave it out') from None
     except OSError as error:
-        raise Defect(f'cannot be opened ({error.strerror}); check the path and its '
-                     'permissions') from None
+        raise Defect(
+            f'cannot be opened ({error.strerror}); check the path and its permissions'
+        ) from None
     except ValueError:  # NUL in its name
         raise Defect('no such file; check the path') from None
     if not start:
@@ -159,8 +164,10 @@ def _file_format(path: Path) -> str:
     if name is None and is_meta_image(start):
         name = 'MetaImage'
     if name is None:
-        raise Defect('neither DICOM, nor a PNG, TIFF, JPEG or PGM picture, nor a '
-                     'MetaImage header; leave it out, or copy it again from its source')
+        raise Defect(
+            'neither DICOM, nor a PNG, TIFF, JPEG or PGM picture, nor a '
+            'MetaImage header; leave it out, or copy it again from its source'
+        )
     return name
 
 
@@ -171,8 +178,11 @@ def _is_dicom(start: bytes) -> bool:
     explicit = start[4:6].isalpha() and start[4:6].isupper()
     for order in '<>':
         group, element = struct.unpack(f'{order}HH', start[:4].ljust(4, b'\xff'))
-        length, = struct.unpack(f'{order}I', start[4:8].ljust(4, b'\xff'))
-        if group in (0x0002, 0x0008) and element <= 0x0100 and (
-                explicit or length < 2**16):
+        (length,) = struct.unpack(f'{order}I', start[4:8].ljust(4, b'\xff'))
+        if (
+            group in (0x0002, 0x0008)
+            and element <= 0x0100
+            and (explicit or length < 2**16)
+        ):
             return True
     return False

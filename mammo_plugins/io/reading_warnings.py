@@ -1,5 +1,6 @@
 """What a reader had to overlook, or to take instead of what a file says."""
-from typing import List, NamedTuple, Union
+
+from typing import NamedTuple
 
 
 class ReadingWarning(NamedTuple):
@@ -10,6 +11,7 @@ class ReadingWarning(NamedTuple):
             they can be counted over a folder; listed in docs/reference/reading.md.
         detail (str): The element, and what was taken instead; never the patient's.
     """
+
     kind: str
     detail: str = ''
 
@@ -17,10 +19,10 @@ class ReadingWarning(NamedTuple):
         return f'{self.kind}: {self.detail}' if self.detail else self.kind
 
 
-class ReadingWarnings(List[ReadingWarning]):
+class ReadingWarnings(list[ReadingWarning]):
     """The warnings of one file, each once."""
 
-    def add(self, kind: str, detail: Union[str, object] = '') -> None:
+    def add(self, kind: str, detail: str | object = '') -> None:
         """Note a fault."""
         warning = ReadingWarning(kind, str(detail))
         if warning not in self:

@@ -1,13 +1,18 @@
 """Files that can be read to their end, told from those that wait for ever."""
+
 import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO, Optional, Union
+from typing import BinaryIO
 
-_KINDS = ((stat.S_ISDIR, 'a folder'), (stat.S_ISFIFO, 'a FIFO (named pipe)'),
-          (stat.S_ISSOCK, 'a socket'), (stat.S_ISCHR, 'a device'),
-          (stat.S_ISBLK, 'a device'))
+_KINDS = (
+    (stat.S_ISDIR, 'a folder'),
+    (stat.S_ISFIFO, 'a FIFO (named pipe)'),
+    (stat.S_ISSOCK, 'a socket'),
+    (stat.S_ISCHR, 'a device'),
+    (stat.S_ISBLK, 'a device'),
+)
 
 
 class IrregularFileError(OSError):
@@ -18,12 +23,12 @@ class IrregularFileError(OSError):
         kind (str): What it is.
     """
 
-    def __init__(self, path: Union[str, Path], kind: str) -> None:
+    def __init__(self, path: str | Path, kind: str) -> None:
         super().__init__(f'{path}: is {kind}, not a file')
         self.kind = kind
 
 
-def irregular_kind(mode: int) -> Optional[str]:
+def irregular_kind(mode: int) -> str | None:
     """Return such as 'a folder' or 'a FIFO (named pipe)', ``None`` of a file.
 
     Args:
@@ -34,7 +39,7 @@ def irregular_kind(mode: int) -> Optional[str]:
     return next((kind for test, kind in _KINDS if test(mode)), 'no file')
 
 
-def open_regular(path: Union[str, Path]) -> BinaryIO:
+def open_regular(path: str | Path) -> BinaryIO:
     """Open a file to read its bytes; what would wait for a writer is not opened.
 
     Args:
@@ -57,7 +62,7 @@ def open_regular(path: Union[str, Path]) -> BinaryIO:
     return os.fdopen(handle, 'rb')
 
 
-def file_sha256(path: Union[str, Path]) -> str:
+def file_sha256(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal digits.
 
     Raises:

@@ -1,8 +1,8 @@
 """Finding the files below a folder, each folder once."""
+
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Set, Tuple, Union
 
 DEAD_LINK = 'link that leads nowhere'
 LOOP = 'link to a folder that is searched anyway, not followed again'
@@ -20,12 +20,13 @@ class WalkedFolder:
             and why: ``DEAD_LINK``, ``LOOP``, ``UPWARD`` or ``CLOSED``.
         hidden (int): Files and folders whose name begins with a dot; not looked into.
     """
-    files: List[Path] = field(default_factory=list)
-    left_out: List[Tuple[Path, str]] = field(default_factory=list)
+
+    files: list[Path] = field(default_factory=list)
+    left_out: list[tuple[Path, str]] = field(default_factory=list)
     hidden: int = 0
 
 
-def walk_folder(root: Union[str, Path]) -> WalkedFolder:
+def walk_folder(root: str | Path) -> WalkedFolder:
     """Find all files below a folder, in linked folders too.
 
     A folder is told by its device and inode. One that is reached by several ways is
@@ -42,7 +43,7 @@ def walk_folder(root: Union[str, Path]) -> WalkedFolder:
     if not root.is_dir():
         raise NotADirectoryError(f'{root}: no such folder')
     walked = WalkedFolder()
-    searched: Set[Tuple[int, int]] = set()
+    searched: set[tuple[int, int]] = set()
     starts = [root]
     while starts:  # links wait until all that is no link is searched
         starts = sorted(_search(starts, searched, walked))
@@ -51,10 +52,11 @@ def walk_folder(root: Union[str, Path]) -> WalkedFolder:
     return walked
 
 
-def _search(starts: List[Path], searched: Set[Tuple[int, int]],
-            walked: WalkedFolder) -> List[Path]:
+def _search(
+    starts: list[Path], searched: set[tuple[int, int]], walked: WalkedFolder
+) -> list[Path]:
     """Search folders with their own ones; return the links to folders in them."""
-    links: List[Path] = []
+    links: list[Path] = []
     for start in starts:
         folders = [start]
         while folders:
@@ -82,12 +84,14 @@ def _search(starts: List[Path], searched: Set[Tuple[int, int]],
 
 def _leads_up(folder: Path) -> bool:
     """Tell whether a folder is a link to one that it lies in."""
-    return folder.is_symlink() and Path(
-        os.path.realpath(folder.parent)).is_relative_to(os.path.realpath(folder))
+    return folder.is_symlink() and Path(os.path.realpath(folder.parent)).is_relative_to(
+        os.path.realpath(folder)
+    )
 
 
-def _sort(entry: os.DirEntry, walked: WalkedFolder, folders: List[Path],
-          links: List[Path]) -> None:
+def _sort(
+    entry: os.DirEntry, walked: WalkedFolder, folders: list[Path], links: list[Path]
+) -> None:
     """Put an entry of a folder where it belongs."""
     path = Path(entry.path)
     if entry.name.startswith('.'):

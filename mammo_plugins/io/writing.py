@@ -1,4 +1,5 @@
 """Writing results: a file is there whole or not at all."""
+
 import errno
 import hashlib
 import logging
@@ -7,19 +8,34 @@ import re
 import socket
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Iterator, Optional, Union
+from typing import Any
 
 from mammo_plugins.io.json_files import json_text
 from mammo_plugins.io.regular import IrregularFileError
 from mammo_plugins.printable import one_line
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OF_FILES = (*_FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR,
-             errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EIO,
-             errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOENT)
+_OF_FILES = (
+    *_FULL,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.ENOENT,
+)
 _TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short, however long the file's name is
 _OURS = re.compile(r'\.mammo-([0-9a-f]{12})-(\d+)-[0-9a-f]{32}\.tmp')
 _OLD = 24 * 3600  # seconds; no file takes so long to write
@@ -27,7 +43,7 @@ _logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary name to write to; it takes the place of ``path`` at the end.
 
     On any failure ``path`` stays as it was and nothing else is left behind. Only a
@@ -44,8 +60,9 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clean_once(str(path.parent.absolute()), os.getpid())
-    temporary = path.with_name(_TEMPORARY.format(
-        place=_place(), pid=os.getpid(), name=uuid.uuid4().hex))
+    temporary = path.with_name(
+        _TEMPORARY.format(place=_place(), pid=os.getpid(), name=uuid.uuid4().hex)
+    )
     try:
         yield temporary
         os.replace(temporary, path)
@@ -57,12 +74,14 @@ def atomic_path(path: Union[str, Path]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)  # still there only after a failure
 
 
-@lru_cache(maxsize=None)
+@cache
 def _place() -> str:
     """Return what tells among which processes an id counts: machine, container."""
     facts = [socket.gethostname()]
-    for read in (lambda: os.readlink('/proc/self/ns/pid'),
-                 lambda: Path('/proc/sys/kernel/random/boot_id').read_text()):
+    for read in (
+        lambda: os.readlink('/proc/self/ns/pid'),
+        lambda: Path('/proc/sys/kernel/random/boot_id').read_text(),
+    ):
         try:
             facts.append(read())
         except OSError:  # not Linux
@@ -75,11 +94,15 @@ def _clean_once(folder: str, pid: int) -> None:
     """Remove what killed processes have left, once a folder and process."""
     count = remove_leftovers(folder)
     if count:
-        _logger.warning('%s: %d temporary file%s of a killed process removed', folder,
-                        count, 's' if count > 1 else '')
+        _logger.warning(
+            '%s: %d temporary file%s of a killed process removed',
+            folder,
+            count,
+            's' if count > 1 else '',
+        )
 
 
-def remove_leftovers(folder: Union[str, Path]) -> int:
+def remove_leftovers(folder: str | Path) -> int:
     """Remove the temporary files of :func:`atomic_path` whose process is gone.
 
     Those of another machine or container, whose processes cannot be seen, go when they
@@ -99,9 +122,14 @@ def remove_leftovers(folder: Union[str, Path]) -> int:
     for entry in entries:
         ours = _OURS.fullmatch(entry.name)
         try:
-            if ours and entry.is_file(follow_symlinks=False) and (
+            if (
+                ours
+                and entry.is_file(follow_symlinks=False)
+                and (
                     _is_gone(*ours.groups())
-                    or time.time() - entry.stat().st_mtime > _OLD):
+                    or time.time() - entry.stat().st_mtime > _OLD
+                )
+            ):
                 os.unlink(entry.path)
                 count += 1
         except OSError:  # another process was first, or may not
@@ -121,7 +149,7 @@ def _is_gone(place: str, pid: str) -> bool:
     return False
 
 
-def write_json(path: Union[str, Path], obj: Any) -> None:
+def write_json(path: str | Path, obj: Any) -> None:
     """Write an object as JSON, atomically.
 
     Args:
@@ -138,7 +166,7 @@ def write_json(path: Union[str, Path], obj: Any) -> None:
             file.write(text)
 
 
-def file_error(error: BaseException) -> Optional[str]:
+def file_error(error: BaseException) -> str | None:
     """Return what to tell a user of an error of the file system.
 
     Args:
@@ -153,6 +181,8 @@ def file_error(error: BaseException) -> Optional[str]:
         return None
     where = f'{one_line(error.filename)}: ' if error.filename else ''
     if error.errno in _FULL:
-        return (f'{where}cannot be written: {os.strerror(error.errno)}. Make room; what '
-                'was written before is whole')
+        return (
+            f'{where}cannot be written: {os.strerror(error.errno)}. Make room; what '
+            'was written before is whole'
+        )
     return f'{where}{os.strerror(error.errno)}'

@@ -1,11 +1,24 @@
 """A 3-D breast phantom whose four views carry exact ground truth; no torch."""
+
 from .config import PhantomConfig
-from .dataset import (PhantomDatasetConfig, PhantomFolderError, read_normal,
-                      remake_exam, write_phantom_dataset)
+from .dataset import (
+    PhantomDatasetConfig,
+    PhantomFolderError,
+    read_normal,
+    remake_exam,
+    write_phantom_dataset,
+)
 from .exam import LesionView, PhantomExam, PhantomView, make_exam
 
 __all__ = [
-    'LesionView', 'PhantomConfig',
-    'PhantomDatasetConfig', 'PhantomExam', 'PhantomFolderError', 'PhantomView',
-    'make_exam', 'read_normal', 'remake_exam', 'write_phantom_dataset'
+    'LesionView',
+    'PhantomConfig',
+    'PhantomDatasetConfig',
+    'PhantomExam',
+    'PhantomFolderError',
+    'PhantomView',
+    'make_exam',
+    'read_normal',
+    'remake_exam',
+    'write_phantom_dataset',
 ]

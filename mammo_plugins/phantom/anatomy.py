@@ -4,8 +4,9 @@ Fat fills the breast wherever nothing else is; the volume here holds the share
 of fibroglandular tissue of every voxel, in breast coordinates (see
 ``geometry``), stored as (z, x, y).
 """
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 import numpy as np
 from scipy import ndimage
@@ -20,7 +21,7 @@ GLAND_SHARE = {
     'A': (0.05, 0.10),
     'B': (0.14, 0.26),
     'C': (0.36, 0.52),
-    'D': (0.62, 0.80)
+    'D': (0.62, 0.80),
 }
 # squared distance from the axis, in that of the cone, where the last lobules end
 _ENDS = 1.28
@@ -35,6 +36,7 @@ class GlandVolume:
         share: (z, x, y) float32 array, 0 to 1.
         voxel_mm: Side of a voxel in mm.
     """
+
     share: np.ndarray
     voxel_mm: float
 
@@ -48,9 +50,11 @@ class GlandVolume:
         middle = (z + self._centre(nz), x - 0.5, y + self._centre(ny))
         half = radius / self.voxel_mm
         cube = tuple(
-            slice(int(np.clip(m - half, 0, n - 1)),
-                  int(np.clip(m + half, 0, n - 1)) + 1)
-            for m, n in zip(middle, self.share.shape))
+            slice(
+                int(np.clip(m - half, 0, n - 1)), int(np.clip(m + half, 0, n - 1)) + 1
+            )
+            for m, n in zip(middle, self.share.shape)
+        )
         return float(self.share[cube].mean())
 
     def _shear_sum(self, angle: float) -> np.ndarray:
@@ -62,8 +66,8 @@ class GlandVolume:
         for slab, s in zip(self.share, shift + pad):
             low = int(np.floor(s))
             part = np.float32(s - low)
-            total[:, low:low + ny] += (1 - part) * slab
-            total[:, low + 1:low + 1 + ny] += part * slab
+            total[:, low : low + ny] += (1 - part) * slab
+            total[:, low + 1 : low + 1 + ny] += part * slab
         return total
 
     def project(self, geometry: ViewGeometry, order: int = 3) -> np.ndarray:
@@ -85,14 +89,22 @@ class GlandVolume:
         row_to_u = -pixel / geometry.height_scale
         tilt = geometry.tilt / geometry.height_scale
         x0 = 0.5 * column_to_x
-        u0 = ((geometry.nipple_row_mm - 0.5 * pixel) / geometry.height_scale -
-              tilt * (geometry.breast_depth - x0))
-        matrix = np.array([[0., column_to_x / self.voxel_mm],
-                           [row_to_u / step_u, tilt * column_to_x / step_u]])
-        offset = (x0 / self.voxel_mm - 0.5,
-                  u0 / step_u + self._centre(flat.shape[1] - 1))
+        u0 = (geometry.nipple_row_mm - 0.5 * pixel) / geometry.height_scale - tilt * (
+            geometry.breast_depth - x0
+        )
+        matrix = np.array(
+            [
+                [0.0, column_to_x / self.voxel_mm],
+                [row_to_u / step_u, tilt * column_to_x / step_u],
+            ]
+        )
+        offset = (
+            x0 / self.voxel_mm - 0.5,
+            u0 / step_u + self._centre(flat.shape[1] - 1),
+        )
         out = ndimage.affine_transform(
-            flat, matrix, offset, geometry.size, np.float32, order, mode='nearest')
+            flat, matrix, offset, geometry.size, np.float32, order, mode='nearest'
+        )
         return np.maximum(out, 0)
 
 
@@ -104,17 +116,18 @@ class Curves:
         points: (N, 3) samples along all tubes, mm.
         area: (N,) volume that each sample stands for, mm^3.
     """
+
     points: np.ndarray
     area: np.ndarray
 
     def project(self, geometry: ViewGeometry) -> np.ndarray:
         """(height, width) float32 mean path length in every pixel, mm."""
-        return splat(geometry.project(self.points), self.area,
-                     geometry.size) / np.float32(geometry.pixel_mm**2)
+        return splat(
+            geometry.project(self.points), self.area, geometry.size
+        ) / np.float32(geometry.pixel_mm**2)
 
 
-def splat(points: np.ndarray, weight: np.ndarray,
-          size: Tuple[int, int]) -> np.ndarray:
+def splat(points: np.ndarray, weight: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Spread point weights bilinearly over the pixels around them.
 
     Args:
@@ -133,43 +146,51 @@ def splat(points: np.ndarray, weight: np.ndarray,
         for dy in (0, 1):
             col, row = base[:, 0] + dx, base[:, 1] + dy
             keep = (col >= 0) & (col < width) & (row >= 0) & (row < height)
-            share = weight * np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy -
-                                                                  part[:, 1])
-            out += np.bincount(row[keep] * width + col[keep], share[keep],
-                               height * width)
+            share = weight * np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
+            out += np.bincount(
+                row[keep] * width + col[keep], share[keep], height * width
+            )
     return out.reshape(size).astype(np.float32)
 
 
-def _axes(config: PhantomConfig,
-          shape: BreastShape) -> Tuple[float, Tuple[int, int, int]]:
-    voxel = max(1., 0.75 * config.pixel_mm)
+def _axes(
+    config: PhantomConfig, shape: BreastShape
+) -> tuple[float, tuple[int, int, int]]:
+    voxel = max(1.0, 0.75 * config.pixel_mm)
     half = 1.08 * shape.gland_radius
     n = int(np.ceil(2 * half / voxel / 8)) * 8
     return voxel, (n, int(np.ceil(shape.depth / voxel / 8)) * 8, n)
 
 
-def shared_fields(rng: np.random.Generator, config: PhantomConfig,
-                  shape: BreastShape) -> List[np.ndarray]:
+def shared_fields(
+    rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
+) -> list[np.ndarray]:
     """The random fields one side draws: parenchyma and septa."""
     voxel, grid = _axes(config, shape)
     return [
         power_law_field(
-            rng, grid, voxel, config.spectrum_exponent, stretch=(1, 1.5, 1)),
-        power_law_field(rng, grid, voxel, 2.6, (0.03, np.inf))
+            rng, grid, voxel, config.spectrum_exponent, stretch=(1, 1.5, 1)
+        ),
+        power_law_field(rng, grid, voxel, 2.6, (0.03, np.inf)),
     ]
 
 
-def blend(first: Sequence[np.ndarray], second: Sequence[np.ndarray],
-          correlation: float) -> List[np.ndarray]:
+def blend(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], correlation: float
+) -> list[np.ndarray]:
     """Fields of unit variance that correlate with ``first`` as stated."""
     a = np.float32(correlation)
     b = np.float32(np.sqrt(1 - correlation**2))
     return [a * x + b * y for x, y in zip(first, second)]
 
 
-def build_gland(fields: Sequence[np.ndarray], config: PhantomConfig,
-                shape: BreastShape, share: float,
-                outer_bias: float) -> GlandVolume:
+def build_gland(
+    fields: Sequence[np.ndarray],
+    config: PhantomConfig,
+    shape: BreastShape,
+    share: float,
+    outer_bias: float,
+) -> GlandVolume:
     """Turn random fields into fibroglandular tissue.
 
     Args:
@@ -196,22 +217,33 @@ def build_gland(fields: Sequence[np.ndarray], config: PhantomConfig,
 
     def score(*part: slice) -> np.ndarray:
         return fields[0][part] + (
-            1.6 * (1 - radial[part]) - behind[:, part[1]] + outside[part[0], :, part[2]])
+            1.6 * (1 - radial[part]) - behind[:, part[1]] + outside[part[0], :, part[2]]
+        )
 
-    every_third = (slice(None, None, 3), ) * 3
+    every_third = (slice(None, None, 3),) * 3
     cone = radial[every_third] < 1
     limit = np.quantile(score(*every_third)[cone], 1 - share)
     gland = np.zeros((nz, nx, ny), np.float32)
     for k in range(0, nz, _SLABS):
         part = slice(k, k + _SLABS), slice(None), slice(None)
         at = np.flatnonzero(radial[part] < _ENDS)
-        gland[part].reshape(-1)[at] = _mixture(*(values.ravel()[at] for values in (
-            score(*part) - limit, fields[0][part], fields[1][part], radial[part])))
+        gland[part].reshape(-1)[at] = _mixture(
+            *(
+                values.ravel()[at]
+                for values in (
+                    score(*part) - limit,
+                    fields[0][part],
+                    fields[1][part],
+                    radial[part],
+                )
+            )
+        )
     return GlandVolume(gland, voxel)
 
 
-def _mixture(score: np.ndarray, parenchyma: np.ndarray, septa: np.ndarray,
-             radial: np.ndarray) -> np.ndarray:
+def _mixture(
+    score: np.ndarray, parenchyma: np.ndarray, septa: np.ndarray, radial: np.ndarray
+) -> np.ndarray:
     """Fibroglandular share of voxels, (N,) arrays.
 
     Args:
@@ -219,8 +251,8 @@ def _mixture(score: np.ndarray, parenchyma: np.ndarray, septa: np.ndarray,
         parenchyma, septa: The random fields.
         radial: Squared distance from the axis over that of the cone's surface.
     """
-    gland = expit(score * np.float32(8.))
-    septa = np.exp(-(septa / np.float32(0.16))**2)
+    gland = expit(score * np.float32(8.0))
+    septa = np.exp(-((septa / np.float32(0.16)) ** 2))
     # lobules bulge into the fat around, and are not dense all through
     fade = np.clip((1.15 + 0.3 * parenchyma - radial) * 4, 0, 1)
     fade *= np.clip((_ENDS - radial) * 6, 0, 1)  # ends inside the volume
@@ -229,9 +261,15 @@ def _mixture(score: np.ndarray, parenchyma: np.ndarray, septa: np.ndarray,
     return gland * fade
 
 
-def _walk(rng: np.random.Generator, start: np.ndarray, heading: np.ndarray,
-          length: np.ndarray, wiggle: float, step: float,
-          radius: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _walk(
+    rng: np.random.Generator,
+    start: np.ndarray,
+    heading: np.ndarray,
+    length: np.ndarray,
+    wiggle: float,
+    step: float,
+    radius: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Curves that keep their heading but meander.
 
     Args:
@@ -249,24 +287,26 @@ def _walk(rng: np.random.Generator, start: np.ndarray, heading: np.ndarray,
     """
     n = int(np.ceil(length.max() / step))
     turn = rng.normal(0, wiggle * np.sqrt(step), (len(start), n, 3))
-    direction = heading[:, None] / np.linalg.norm(
-        heading, axis=1)[:, None, None] + np.cumsum(turn, 1)
+    direction = heading[:, None] / np.linalg.norm(heading, axis=1)[
+        :, None, None
+    ] + np.cumsum(turn, 1)
     direction /= np.linalg.norm(direction, axis=2, keepdims=True)
     points = start[:, None] + np.cumsum(direction, 1) * step
     t = (np.arange(n) + 0.5)[None] * step / length[:, None]
-    area = np.pi * (radius[:, None] * (1 - 0.5 * t))**2 * step
+    area = np.pi * (radius[:, None] * (1 - 0.5 * t)) ** 2 * step
     return points, np.where(t <= 1, area, 0), direction
 
 
-def build_curves(rng: np.random.Generator, config: PhantomConfig,
-                 shape: BreastShape) -> Curves:
+def build_curves(
+    rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
+) -> Curves:
     """Ducts that converge at the nipple, ligaments and vessels."""
     step = 0.6 * config.pixel_mm
     parts = [
         *_ducts(rng, shape, step),
         _ligaments(rng, shape, step),
         _strands(rng, shape, step),
-        _vessels(rng, shape, step)
+        _vessels(rng, shape, step),
     ]
     points = np.concatenate([p.reshape(-1, 3) for p, _, _ in parts])
     area = np.concatenate([a.ravel() for _, a, _ in parts])
@@ -278,18 +318,24 @@ def _ducts(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     n = rng.integers(9, 15)
     side = rng.normal(0, 0.42, (n, 2))
     heading = np.column_stack([-np.ones(n), side])
-    start = np.tile([shape.depth + 1., 0., 0.], (n, 1))
+    start = np.tile([shape.depth + 1.0, 0.0, 0.0], (n, 1))
     length = shape.depth * rng.uniform(0.35, 0.7, n)
-    trunk = _walk(rng, start, heading, length, 0.05, step,
-                  rng.uniform(0.5, 0.8, n))
+    trunk = _walk(rng, start, heading, length, 0.05, step, rng.uniform(0.5, 0.8, n))
     # twigs leave the trunks at random places
     k = 5 * n
     which = rng.integers(0, n, k)
     at = (rng.uniform(0.2, 0.95, k) * length[which] / step).astype(int)
     at = np.minimum(at, trunk[0].shape[1] - 1)
     turn = rng.normal(0, 0.5, (k, 3))
-    twigs = _walk(rng, trunk[0][which, at], trunk[2][which, at] + turn,
-                  rng.uniform(8, 24, k), 0.09, step, rng.uniform(0.3, 0.5, k))
+    twigs = _walk(
+        rng,
+        trunk[0][which, at],
+        trunk[2][which, at] + turn,
+        rng.uniform(8, 24, k),
+        0.09,
+        step,
+        rng.uniform(0.3, 0.5, k),
+    )
     return trunk, twigs
 
 
@@ -298,20 +344,30 @@ def _ligaments(rng: np.random.Generator, shape: BreastShape, step: float) -> tup
     n = rng.integers(70, 110)
     x = shape.depth * rng.uniform(0.05, 0.85, n)
     around = rng.uniform(0, 2 * np.pi, n)
-    radius = shape.gland_envelope(x) * rng.uniform(0.75, 1., n)
+    radius = shape.gland_envelope(x) * rng.uniform(0.75, 1.0, n)
     outward = np.column_stack([np.cos(around), np.sin(around)])
     start = np.column_stack([x, outward * radius[:, None]])
     heading = np.column_stack([rng.uniform(0.2, 1.4, n), outward])
-    return _walk(rng, start, heading, rng.uniform(10, 32, n), 0.09, step,
-                 rng.uniform(0.4, 0.75, n))
+    return _walk(
+        rng,
+        start,
+        heading,
+        rng.uniform(10, 32, n),
+        0.09,
+        step,
+        rng.uniform(0.4, 0.75, n),
+    )
 
 
 def _strands(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     """Fibrous strands everywhere, roughly along the way to the nipple."""
     n = rng.integers(260, 340)
     x = shape.depth * rng.uniform(0, 0.9, n)
-    r = shape.radius * np.sqrt(rng.uniform(0, 0.9, n)) * (
-        1 - (x / shape.depth)**2)**0.5
+    r = (
+        shape.radius
+        * np.sqrt(rng.uniform(0, 0.9, n))
+        * (1 - (x / shape.depth) ** 2) ** 0.5
+    )
     around = rng.uniform(0, 2 * np.pi, n)
     # a third lies in the tail towards the armpit
     tail = (np.arange(n) % 3 == 0) * shape.radius * rng.uniform(0.3, 1.4, n)
@@ -320,8 +376,15 @@ def _strands(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple
     heading = np.array([shape.depth, 0, 0]) - start
     heading = heading / np.linalg.norm(heading, axis=1, keepdims=True)
     heading = heading + rng.normal(0, 0.45, (n, 3))
-    return _walk(rng, start, heading, rng.uniform(10, 45, n), 0.11, step,
-                 rng.uniform(0.25, 0.6, n))
+    return _walk(
+        rng,
+        start,
+        heading,
+        rng.uniform(10, 45, n),
+        0.11,
+        step,
+        rng.uniform(0.25, 0.6, n),
+    )
 
 
 def _vessels(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
@@ -329,7 +392,15 @@ def _vessels(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple
     around = rng.uniform(0, 2 * np.pi, n)
     r = shape.radius * rng.uniform(0.5, 0.85, n)
     start = np.column_stack(
-        [rng.uniform(0, 15, n), r * np.cos(around), r * np.sin(around)])
+        [rng.uniform(0, 15, n), r * np.cos(around), r * np.sin(around)]
+    )
     heading = np.array([0.9 * shape.depth, 0, 0]) - start
-    return _walk(rng, start, heading, shape.depth * rng.uniform(0.5, 0.9, n),
-                 0.08, step, rng.uniform(0.7, 1.1, n))
+    return _walk(
+        rng,
+        start,
+        heading,
+        shape.depth * rng.uniform(0.5, 0.9, n),
+        0.08,
+        step,
+        rng.uniform(0.7, 1.1, n),
+    )

@@ -1,6 +1,6 @@
 """Parameters of the breast phantom."""
+
 from dataclasses import dataclass
-from typing import Tuple
 
 from mammo_plugins.structures import DENSITIES
 
@@ -41,17 +41,18 @@ class PhantomConfig:
         cem: Make low-energy and recombined contrast-enhanced images instead of
             plain ones.
     """
-    size: Tuple[int, int] = (512, 256)
-    field_mm: Tuple[float, float] = (230., 115.)
-    density: Tuple[str, ...] = ('A', 'B', 'B', 'B', 'C', 'C', 'C', 'D')
+
+    size: tuple[int, int] = (512, 256)
+    field_mm: tuple[float, float] = (230.0, 115.0)
+    density: tuple[str, ...] = ('A', 'B', 'B', 'B', 'C', 'C', 'C', 'D')
     symmetry: float = 0.8
     spectrum_exponent: float = 3.0
-    view_angle_deg: Tuple[float, float] = (45., 60.)
+    view_angle_deg: tuple[float, float] = (45.0, 60.0)
     prevalence: float = 0.6
     second_lesion: float = 0.25
     malignant_fraction: float = 0.5
-    lesion_diameter_mm: Tuple[float, float] = (5., 25.)
-    lesion_attenuation: Tuple[float, float] = (0.68, 0.90)
+    lesion_diameter_mm: tuple[float, float] = (5.0, 25.0)
+    lesion_attenuation: tuple[float, float] = (0.68, 0.90)
     lesion_min_contrast: float = 0.09
     symmetric_nodules: float = 0.9
     overlap_pairs: float = 0.6
@@ -61,22 +62,20 @@ class PhantomConfig:
     def __post_init__(self) -> None:
         if len(self.size) != 2 or min(self.size) < 32:
             raise ValueError(
-                f'size: expected (height, width) of at least 32 pixels, got '
-                f'{self.size}')
+                f'size: expected (height, width) of at least 32 pixels, got {self.size}'
+            )
         unknown = sorted(set(self.density) - set(DENSITIES))
         if unknown or not self.density:
             raise ValueError(
-                f'density: expected letters out of {DENSITIES}, got '
-                f'{self.density}')
-        for name in ('symmetry', 'prevalence', 'second_lesion',
-                     'malignant_fraction'):
+                f'density: expected letters out of {DENSITIES}, got {self.density}'
+            )
+        for name in ('symmetry', 'prevalence', 'second_lesion', 'malignant_fraction'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(
-                    f'{name}: expected a value from 0 to 1, got '
-                    f'{getattr(self, name)}')
+                    f'{name}: expected a value from 0 to 1, got {getattr(self, name)}'
+                )
 
     @property
     def pixel_mm(self) -> float:
         """Side of a (square) pixel in mm."""
-        return max(self.field_mm[0] / self.size[0],
-                   self.field_mm[1] / self.size[1])
+        return max(self.field_mm[0] / self.size[0], self.field_mm[1] / self.size[1])

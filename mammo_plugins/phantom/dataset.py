@@ -1,19 +1,24 @@
 """Writing a phantom data set: DICOM files, ground truth and COCO-exam JSON."""
+
 import json
+from collections.abc import Callable, Iterable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+from typing import Any
 
 import cv2
 import numpy as np
 
 from mammo_plugins.io import JsonError, read_json, write_json
 from mammo_plugins.phantom.config import PhantomConfig
-from mammo_plugins.phantom.dicom import (mammogram_dataset, sample_vendor,
-                                         write_bytes, write_dicom)
-from mammo_plugins.phantom.exam import (PhantomExam, PhantomView, ViewKey,
-                                        make_exam)
+from mammo_plugins.phantom.dicom import (
+    mammogram_dataset,
+    sample_vendor,
+    write_bytes,
+    write_dicom,
+)
+from mammo_plugins.phantom.exam import PhantomExam, PhantomView, ViewKey, make_exam
 from mammo_plugins.phantom.physics import WHITE
 from mammo_plugins.stopping import worker_pool
 from mammo_plugins.structures import mask_to_segmentation, split_patients
@@ -39,22 +44,21 @@ class PhantomDatasetConfig:
         missing_views: Chance that a view is missing; one always stays.
         phantom: Parameters of the exams.
     """
+
     exams: int
     seed: int = 0
-    split: tuple = (0.75, 0., 0.25)
-    missing_views: float = 0.
+    split: tuple = (0.75, 0.0, 0.25)
+    missing_views: float = 0.0
     phantom: PhantomConfig = PhantomConfig()
 
-    def to_json(self) -> Dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As plain JSON, with the phantom's version."""
         return json.loads(
-            json.dumps({
-                'phantom_version': PHANTOM_VERSION,
-                **asdict(self)
-            }))
+            json.dumps({'phantom_version': PHANTOM_VERSION, **asdict(self)})
+        )
 
     @classmethod
-    def from_json(cls, values: Dict[str, Any]) -> 'PhantomDatasetConfig':
+    def from_json(cls, values: dict[str, Any]) -> 'PhantomDatasetConfig':
         """From :meth:`to_json`, which is what ``phantom.json`` holds.
 
         Raises:
@@ -65,11 +69,16 @@ class PhantomDatasetConfig:
         if version != PHANTOM_VERSION:
             raise PhantomFolderError(
                 f'made by version {version} of the phantom, this is '
-                f'{PHANTOM_VERSION}; make the data set anew')
-        phantom = {k: tuple(v) if isinstance(v, list) else v
-                   for k, v in values.pop('phantom').items()}
-        return cls(**{**values, 'split': tuple(values['split'])},
-                   phantom=PhantomConfig(**phantom))
+                f'{PHANTOM_VERSION}; make the data set anew'
+            )
+        phantom = {
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in values.pop('phantom').items()
+        }
+        return cls(
+            **{**values, 'split': tuple(values['split'])},
+            phantom=PhantomConfig(**phantom),
+        )
 
     def abnormal(self) -> np.ndarray:
         """(exams,) bool array with the exact share of abnormal exams."""
@@ -83,8 +92,9 @@ def exam_name(number: int) -> str:
     return f'phantom_{number + 1:04d}'
 
 
-def _kept_views(rng: np.random.Generator, keys: List[ViewKey],
-                chance: float) -> List[ViewKey]:
+def _kept_views(
+    rng: np.random.Generator, keys: list[ViewKey], chance: float
+) -> list[ViewKey]:
     """Drop views (all modalities of one together), but never all."""
     places = sorted({key[:2] for key in keys})
     kept = {p for p in places if rng.random() >= chance}
@@ -94,31 +104,30 @@ def _kept_views(rng: np.random.Generator, keys: List[ViewKey],
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
     # a fixed level, so that the bytes do not hang on a build's default
-    done, data = cv2.imencode('.png', pixels,
-                              [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    done, data = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not done:
         raise OSError(f'{path}: OpenCV could not encode a PNG')
     write_bytes(path, data.tobytes())
 
 
 def _stem(view: PhantomView) -> str:
-    suffix = '' if view.modality == 'FFDM' else (
-        '_' + view.modality[-2:].lower())
+    suffix = '' if view.modality == 'FFDM' else ('_' + view.modality[-2:].lower())
     return f'{view.laterality}_{view.view}{suffix}'
 
 
-def _breast_bbox(mask: np.ndarray) -> List[float]:
+def _breast_bbox(mask: np.ndarray) -> list[float]:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return [
         float(columns[0]),
         float(rows[0]),
         float(columns[-1] - columns[0] + 1),
-        float(rows[-1] - rows[0] + 1)
+        float(rows[-1] - rows[0] + 1),
     ]
 
 
-def _image_record(view: PhantomView, exam: PhantomExam, name: str,
-                  file_name: str) -> Dict[str, Any]:
+def _image_record(
+    view: PhantomView, exam: PhantomExam, name: str, file_name: str
+) -> dict[str, Any]:
     birads = [entry.finding.birads for entry in view.lesions]
     nodules = any(f.kind == 'nodule' for f, _ in view.mimics)
     pixel_mm = round(exam.config.pixel_mm, 6)
@@ -137,57 +146,63 @@ def _image_record(view: PhantomView, exam: PhantomExam, name: str,
         'density': exam.density,
         'abnormal': bool(view.lesions),
         'modality': view.modality,
-        'source': file_name
+        'source': file_name,
     }
 
 
-def _lesion_records(view: PhantomView, name: str) -> List[Dict[str, Any]]:
+def _lesion_records(view: PhantomView, name: str) -> list[dict[str, Any]]:
     records = []
     for entry in view.lesions:
         x1, y1, x2, y2 = map(float, entry.bbox)
-        records.append({
-            'category_id': 1,
-            'bbox': [x1, y1, x2 - x1, y2 - y1],
-            'area': float(entry.mask.sum()),
-            'iscrowd': 0,
-            'segmentation': mask_to_segmentation(entry.mask),
-            'birads': entry.finding.birads,
-            'pathology': entry.finding.pathology,
-            'lesion_id': f'{name}_{entry.finding.number + 1}'
-        })
+        records.append(
+            {
+                'category_id': 1,
+                'bbox': [x1, y1, x2 - x1, y2 - y1],
+                'area': float(entry.mask.sum()),
+                'iscrowd': 0,
+                'segmentation': mask_to_segmentation(entry.mask),
+                'birads': entry.finding.birads,
+                'pathology': entry.finding.pathology,
+                'lesion_id': f'{name}_{entry.finding.number + 1}',
+            }
+        )
     return records
 
 
-def _truth(exam: PhantomExam) -> Dict[str, Any]:
+def _truth(exam: PhantomExam) -> dict[str, Any]:
     """What only a phantom knows, for experiments on mimics and visibility."""
     return {
-        'density':
-        exam.density,
-        'glandular_fraction':
-        {k: round(v, 4)
-         for k, v in exam.glandular_fraction.items()},
-        'findings': [{
-            'kind': f.kind,
-            'number': f.number,
-            'laterality': f.laterality,
-            'centre_mm': [round(float(v), 2) for v in f.centre],
-            'diameter_mm': round(float(f.diameter_mm), 2),
-            'contrast_per_cm': round(float(f.contrast), 4),
-            'pathology': f.pathology,
-            'spiculation': round(f.spiculation, 3),
-            'coincides_in': f.coincides_in,
-        } for f in exam.findings]
+        'density': exam.density,
+        'glandular_fraction': {
+            k: round(v, 4) for k, v in exam.glandular_fraction.items()
+        },
+        'findings': [
+            {
+                'kind': f.kind,
+                'number': f.number,
+                'laterality': f.laterality,
+                'centre_mm': [round(float(v), 2) for v in f.centre],
+                'diameter_mm': round(float(f.diameter_mm), 2),
+                'contrast_per_cm': round(float(f.contrast), 4),
+                'pathology': f.pathology,
+                'spiculation': round(f.spiculation, 3),
+                'coincides_in': f.coincides_in,
+            }
+            for f in exam.findings
+        ],
     }
 
 
-def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
-               abnormal: bool) -> None:
+def write_exam(
+    config: PhantomDatasetConfig, out: Path, number: int, abnormal: bool
+) -> None:
     """Make and write one exam; ``truth/<exam>/exam.json`` is written last."""
     name = exam_name(number)
-    root = np.random.SeedSequence(config.seed, spawn_key=(number, ))
+    root = np.random.SeedSequence(config.seed, spawn_key=(number,))
     exam = make_exam(root, config.phantom, abnormal)
     rng = np.random.default_rng(
-        np.random.SeedSequence(config.seed, spawn_key=(number, 99)))
+        np.random.SeedSequence(config.seed, spawn_key=(number, 99))
+    )
     vendor = sample_vendor(rng)
     (out / 'dicom' / name).mkdir(parents=True, exist_ok=True)
     truth = out / 'truth' / name
@@ -199,19 +214,27 @@ def write_exam(config: PhantomDatasetConfig, out: Path, number: int,
         angle = exam.breasts[view.laterality].geometry[view.view].angle
         write_dicom(
             out / file_name,
-            mammogram_dataset(view.pixels, *key, vendor,
-                              config.phantom.pixel_mm,
-                              float(np.rad2deg(angle)), number + 1,
-                              f'mammo_plugins/{config.seed}/{name}'))
+            mammogram_dataset(
+                view.pixels,
+                *key,
+                vendor,
+                config.phantom.pixel_mm,
+                float(np.rad2deg(angle)),
+                number + 1,
+                f'mammo_plugins/{config.seed}/{name}',
+            ),
+        )
         _write_png(truth / f'{_stem(view)}_normal.png', view.normal)
-        records.append({
-            'image': _image_record(view, exam, name, file_name),
-            'lesions': _lesion_records(view, name)
-        })
+        records.append(
+            {
+                'image': _image_record(view, exam, name, file_name),
+                'lesions': _lesion_records(view, name),
+            }
+        )
     write_json(truth / 'exam.json', {'views': records, **_truth(exam)})
 
 
-def read_normal(image_path: Union[str, Path]) -> np.ndarray:
+def read_normal(image_path: str | Path) -> np.ndarray:
     """Read a written view as it would be without its lesions, with the same noise.
 
     Args:
@@ -224,16 +247,22 @@ def read_normal(image_path: Union[str, Path]) -> np.ndarray:
         PhantomFolderError: If the file is not of a phantom data set.
     """
     image_path = Path(image_path)
-    path = (image_path.parents[2] / 'truth' / image_path.parent.name
-            / f'{image_path.stem}_normal.png')
+    path = (
+        image_path.parents[2]
+        / 'truth'
+        / image_path.parent.name
+        / f'{image_path.stem}_normal.png'
+    )
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
     if pixels is None:
-        raise PhantomFolderError(f'{image_path}: no lesion-free pixels; expected '
-                                 f'{path}, which phantom data sets have')
+        raise PhantomFolderError(
+            f'{image_path}: no lesion-free pixels; expected '
+            f'{path}, which phantom data sets have'
+        )
     return pixels.astype(np.float32) / WHITE
 
 
-def remake_exam(out: Union[str, Path], name: str) -> PhantomExam:
+def remake_exam(out: str | Path, name: str) -> PhantomExam:
     """Make an exam of a written data set again, with all that no file holds.
 
     Args:
@@ -250,27 +279,29 @@ def remake_exam(out: Union[str, Path], name: str) -> PhantomExam:
     config = PhantomDatasetConfig.from_json(recorded)
     number = int(name.rpartition('_')[2]) - 1
     return make_exam(
-        np.random.SeedSequence(config.seed, spawn_key=(number, )),
-        config.phantom, config.abnormal()[number])
+        np.random.SeedSequence(config.seed, spawn_key=(number,)),
+        config.phantom,
+        config.abnormal()[number],
+    )
 
 
 def _write_exam(task: tuple) -> None:
     write_exam(*task)
 
 
-def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
-          split: str) -> Dict[str, Any]:
+def _coco(
+    config: PhantomDatasetConfig, out: Path, numbers: list[int], split: str
+) -> dict[str, Any]:
     images, annotations = [], []
     for number in numbers:
         path = out / 'truth' / exam_name(number) / 'exam.json'
         for record in read_json(path)['views']:
             image_id = len(images) + 1
             images.append({'id': image_id, **record['image']})
-            annotations += [{
-                'id': len(annotations) + k + 1,
-                'image_id': image_id,
-                **lesion
-            } for k, lesion in enumerate(record['lesions'])]
+            annotations += [
+                {'id': len(annotations) + k + 1, 'image_id': image_id, **lesion}
+                for k, lesion in enumerate(record['lesions'])
+            ]
     return {
         'info': {
             'dataset': 'phantom',
@@ -279,32 +310,34 @@ def _coco(config: PhantomDatasetConfig, out: Path, numbers: List[int],
             'converter_version': PHANTOM_VERSION,
             'split': split,
             'split_seed': config.seed,
-            'generation': config.to_json()
+            'generation': config.to_json(),
         },
         'images': images,
         'annotations': annotations,
-        'categories': [dict(id=i, name=name) for i, name in enumerate(PHANTOM, 1)]
+        'categories': [dict(id=i, name=name) for i, name in enumerate(PHANTOM, 1)],
     }
 
 
-def split_numbers(config: PhantomDatasetConfig) -> Dict[str, List[int]]:
+def split_numbers(config: PhantomDatasetConfig) -> dict[str, list[int]]:
     """Exam numbers of each part, mixed alike."""
     names = [exam_name(i) for i in range(config.exams)]
-    parts = split_patients(names, dict(zip(SPLITS, config.split)), config.seed,
-                           config.abnormal().tolist())
+    parts = split_patients(
+        names, dict(zip(SPLITS, config.split)), config.seed, config.abnormal().tolist()
+    )
     number = {name: i for i, name in enumerate(names)}
-    return {part: [number[name] for name in members]
-            for part, members in parts.items()}
+    return {part: [number[name] for name in members] for part, members in parts.items()}
 
 
 def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
     """Whether ``out`` holds this very data set, finished."""
     return _recorded(out) == config.to_json() and all(
         (out / 'annotations' / f'{part}.json').is_file()
-        for part, numbers in split_numbers(config).items() if numbers)
+        for part, numbers in split_numbers(config).items()
+        if numbers
+    )
 
 
-def _recorded(out: Path) -> Optional[Dict[str, Any]]:
+def _recorded(out: Path) -> dict[str, Any] | None:
     try:
         return read_json(out / 'phantom.json')
     except (FileNotFoundError, NotADirectoryError, JsonError):
@@ -320,26 +353,31 @@ def _claim(config: PhantomDatasetConfig, out: Path) -> None:
     if recorded is not None:
         old = {**recorded.pop('phantom', {}), **recorded}
         new = {**wanted.pop('phantom'), **wanted}
-        differ = ', '.join(f'{k}={old.get(k)} (now asked: {new[k]})'
-                           for k in new if old.get(k) != new[k])
+        differ = ', '.join(
+            f'{k}={old.get(k)} (now asked: {new[k]})'
+            for k in new
+            if old.get(k) != new[k]
+        )
         raise PhantomFolderError(
             f'{out}: holds a phantom made with {differ}; choose another '
-            'folder or delete this one')
+            'folder or delete this one'
+        )
     if out.exists() and not out.is_dir():
         raise PhantomFolderError(f'{out}: a file, not a folder')
     if out.exists() and any(out.iterdir()):
         raise PhantomFolderError(
             f'{out}: not empty and not a phantom data set (no phantom.json); '
-            'choose another folder')
+            'choose another folder'
+        )
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / 'phantom.json', wanted)
 
 
 def write_phantom_dataset(
-    out: Union[str, Path],
+    out: str | Path,
     config: PhantomDatasetConfig,
     workers: int = 1,
-    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items
+    progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
 ) -> bool:
     """Write a phantom data set, or go on with one that was interrupted.
 
@@ -363,8 +401,11 @@ def write_phantom_dataset(
         return False
     _claim(config, out)
     abnormal = config.abnormal()
-    tasks = [(config, out, i, bool(abnormal[i])) for i in range(config.exams)
-             if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()]
+    tasks = [
+        (config, out, i, bool(abnormal[i]))
+        for i in range(config.exams)
+        if not (out / 'truth' / exam_name(i) / 'exam.json').is_file()
+    ]
     if workers > 1 and len(tasks) > 1:
         with worker_pool(min(workers, len(tasks))) as pool:
             jobs = [pool.submit(_write_exam, task) for task in tasks]
@@ -376,6 +417,7 @@ def write_phantom_dataset(
     (out / 'annotations').mkdir(exist_ok=True)
     for part, numbers in split_numbers(config).items():
         if numbers:
-            write_json(out / 'annotations' / f'{part}.json',
-                       _coco(config, out, numbers, part))
+            write_json(
+                out / 'annotations' / f'{part}.json', _coco(config, out, numbers, part)
+            )
     return True

@@ -4,16 +4,19 @@ Every file is 'For Presentation'. Vendors differ in the stored scale and in the
 VOI transform that undoes it, in the photometric interpretation and in which
 optional attributes they fill in; the displayed image is the same.
 """
+
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple, Union
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
-                         ExplicitVRLittleEndian, generate_uid)
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 from mammo_plugins.io import atomic_path
 from mammo_plugins.phantom.physics import WHITE
@@ -23,13 +26,9 @@ VOI_KINDS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID', 'LUT', None)
 # (value, SRT and SCT codes, meaning) of DICOM CID 4014
 _VIEW_CODES = {
     'CC': ('R-10242', '399162004', 'cranio-caudal'),
-    'MLO': ('R-10226', '399368009', 'medio-lateral oblique')
+    'MLO': ('R-10226', '399368009', 'medio-lateral oblique'),
 }
-_MODALITY_TEXT = {
-    'FFDM': None,
-    'CEM-LE': 'LOW_ENERGY',
-    'CEM-RC': 'RECOMBINED'
-}
+_MODALITY_TEXT = {'FFDM': None, 'CEM-LE': 'LOW_ENERGY', 'CEM-RC': 'RECOMBINED'}
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,9 @@ class Vendor:
         spacing: Fill in PixelSpacing beside ImagerPixelSpacing.
         sct: Use SNOMED CT codes rather than SNOMED-RT.
     """
+
     inverted: bool
-    voi: Union[str, None]
+    voi: str | None
     view_position: bool
     view_code: bool
     orientation: bool
@@ -68,11 +68,11 @@ def sample_vendor(rng: np.random.Generator) -> Vendor:
         orientation=bool(chance[3] < 0.8),
         lut_shape=bool(chance[4] < 0.7),
         spacing=bool(chance[5] < 0.5),
-        sct=bool(chance[6] < 0.5))
+        sct=bool(chance[6] < 0.5),
+    )
 
 
-def _encode(pixels: np.ndarray, voi: Union[str, None],
-            ds: Dataset) -> np.ndarray:
+def _encode(pixels: np.ndarray, voi: str | None, ds: Dataset) -> np.ndarray:
     """Stored values of displayed ones; puts the VOI that undoes it in ``ds``.
 
     Args:
@@ -94,11 +94,11 @@ def _encode(pixels: np.ndarray, voi: Union[str, None],
         ds.WindowCenter, ds.WindowWidth = '2048', '1300'
         ds.VOILUTFunction = 'SIGMOID'
     elif voi == 'LUT':
-        values = WHITE * (values / WHITE)**0.8
+        values = WHITE * (values / WHITE) ** 0.8
         item = Dataset()
         item.LUTDescriptor = [WHITE + 1, 0, 12]
         item.LUTExplanation = 'NORMAL'
-        table = WHITE * (np.arange(WHITE + 1) / WHITE)**(1 / 0.8)
+        table = WHITE * (np.arange(WHITE + 1) / WHITE) ** (1 / 0.8)
         item.LUTData = np.rint(table).astype('<u2').tobytes()
         item['LUTData'].VR = 'OW'
         ds.VOILUTSequence = Sequence([item])
@@ -113,7 +113,7 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
     return item
 
 
-def _orientation(laterality: str, view: str) -> Tuple[str, str]:
+def _orientation(laterality: str, view: str) -> tuple[str, str]:
     """Directions of rows and columns as the images are hung."""
     across = {'L': 'A', 'R': 'P'}[laterality]
     down = other_laterality(laterality)  # from lateral to medial
@@ -133,8 +133,15 @@ def _patient(ds: Dataset, number: int, uid_root: str) -> None:
     ds.ReferringPhysicianName = ''
 
 
-def _acquisition(ds: Dataset, laterality: str, view: str, modality: str,
-                 vendor: Vendor, pixel_mm: float, angle: float) -> None:
+def _acquisition(
+    ds: Dataset,
+    laterality: str,
+    view: str,
+    modality: str,
+    vendor: Vendor,
+    pixel_mm: float,
+    angle: float,
+) -> None:
     ds.Manufacturer = 'mammo_plugins phantom'
     ds.ManufacturerModelName = f'phantom {vendor.voi or "plain"}'
     ds.Modality = 'MG'
@@ -152,8 +159,7 @@ def _acquisition(ds: Dataset, laterality: str, view: str, modality: str,
         ds.ViewPosition = view
     if vendor.view_code:
         srt, sct, meaning = _VIEW_CODES[view]
-        item = _code(sct, 'SCT', meaning) if vendor.sct else _code(
-            srt, 'SRT', meaning)
+        item = _code(sct, 'SCT', meaning) if vendor.sct else _code(srt, 'SRT', meaning)
         item.ViewModifierCodeSequence = Sequence([])
         ds.ViewCodeSequence = Sequence([item])
     if vendor.orientation:
@@ -164,9 +170,17 @@ def _acquisition(ds: Dataset, laterality: str, view: str, modality: str,
         ds.PixelSpacing = spacing
 
 
-def mammogram_dataset(pixels: np.ndarray, laterality: str, view: str,
-                      modality: str, vendor: Vendor, pixel_mm: float,
-                      angle: float, number: int, uid_root: str) -> Dataset:
+def mammogram_dataset(
+    pixels: np.ndarray,
+    laterality: str,
+    view: str,
+    modality: str,
+    vendor: Vendor,
+    pixel_mm: float,
+    angle: float,
+    number: int,
+    uid_root: str,
+) -> Dataset:
     """Build a Digital Mammography X-Ray Image – For Presentation.
 
     Args:
@@ -190,11 +204,9 @@ def mammogram_dataset(pixels: np.ndarray, laterality: str, view: str,
     shown = WHITE - pixels if vendor.inverted else pixels
     stored = _encode(shown, vendor.voi, ds)
     ds.SamplesPerPixel = 1
-    ds.PhotometricInterpretation = ('MONOCHROME1'
-                                    if vendor.inverted else 'MONOCHROME2')
+    ds.PhotometricInterpretation = 'MONOCHROME1' if vendor.inverted else 'MONOCHROME2'
     if vendor.lut_shape:
-        ds.PresentationLUTShape = ('INVERSE'
-                                   if vendor.inverted else 'IDENTITY')
+        ds.PresentationLUTShape = 'INVERSE' if vendor.inverted else 'IDENTITY'
     ds.Rows, ds.Columns = pixels.shape
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
     ds.PixelRepresentation = 0
@@ -212,14 +224,14 @@ def mammogram_dataset(pixels: np.ndarray, laterality: str, view: str,
     return ds
 
 
-def write_dicom(path: Union[str, Path], ds: Dataset) -> None:
+def write_dicom(path: str | Path, ds: Dataset) -> None:
     """Write a DICOM file under a temporary name, then rename it."""
     buffer = io.BytesIO()
     ds.save_as(buffer, enforce_file_format=True)
     write_bytes(path, buffer.getvalue())
 
 
-def write_bytes(path: Union[str, Path], data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes) -> None:
     """Write a file, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)

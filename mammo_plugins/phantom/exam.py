@@ -1,25 +1,33 @@
 """A whole phantom exam from a seed."""
+
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from mammo_plugins.phantom.anatomy import (GLAND_SHARE, blend, build_curves,
-                                           build_gland, shared_fields)
+from mammo_plugins.phantom.anatomy import (
+    GLAND_SHARE,
+    blend,
+    build_curves,
+    build_gland,
+    shared_fields,
+)
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.findings import Breast, Finding, sample_findings
-from mammo_plugins.phantom.geometry import (recompress, sample_geometry,
-                                            sample_shape)
+from mammo_plugins.phantom.geometry import recompress, sample_geometry, sample_shape
 from mammo_plugins.phantom.masses import mask_box, mass_mask
-from mammo_plugins.phantom.physics import (Presentation, mean_photons,
-                                           quantum_noise)
-from mammo_plugins.phantom.views import (FindingView, Tissue, add_contrast,
-                                         enhancement, project_findings,
-                                         tissue_paths)
+from mammo_plugins.phantom.physics import Presentation, mean_photons, quantum_noise
+from mammo_plugins.phantom.views import (
+    FindingView,
+    Tissue,
+    add_contrast,
+    enhancement,
+    project_findings,
+    tissue_paths,
+)
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
 MIMICS = ('nodule', 'clump')
-ViewKey = Tuple[str, str, str]
+ViewKey = tuple[str, str, str]
 
 
 @dataclass
@@ -33,9 +41,10 @@ class LesionView:
         bbox: (x1, y1, x2, y2) of the mask.
         path_mm: (H, W) float32 path length through the lesion.
     """
+
     finding: Finding
     mask: np.ndarray = field(repr=False)
-    bbox: Tuple[int, int, int, int]
+    bbox: tuple[int, int, int, int]
     path_mm: np.ndarray = field(repr=False)
 
 
@@ -53,15 +62,16 @@ class PhantomView:
         lesions: The lesions it shows.
         mimics: Boxes of nodules and clumps, as (finding, bbox).
     """
+
     laterality: str
     view: str
     modality: str
     pixels: np.ndarray = field(repr=False)
     normal: np.ndarray = field(repr=False)
-    nipple: Tuple[float, float]
+    nipple: tuple[float, float]
     breast_mask: np.ndarray = field(repr=False)
-    lesions: List[LesionView]
-    mimics: List[Tuple[Finding, Tuple[int, int, int, int]]]
+    lesions: list[LesionView]
+    mimics: list[tuple[Finding, tuple[int, int, int, int]]]
 
     @property
     def key(self) -> ViewKey:
@@ -84,16 +94,17 @@ class PhantomExam:
             breast.
         views: Images by (laterality, view, modality).
     """
+
     config: PhantomConfig
     density: str
-    glandular_fraction: Dict[str, float]
-    breasts: Dict[str, Breast] = field(repr=False)
-    findings: List[Finding] = field(repr=False)
-    tissue: Dict[Tuple[str, str], Tissue] = field(repr=False)
-    views: Dict[ViewKey, PhantomView] = field(repr=False)
+    glandular_fraction: dict[str, float]
+    breasts: dict[str, Breast] = field(repr=False)
+    findings: list[Finding] = field(repr=False)
+    tissue: dict[tuple[str, str], Tissue] = field(repr=False)
+    views: dict[ViewKey, PhantomView] = field(repr=False)
 
     @property
-    def lesions(self) -> List[Finding]:
+    def lesions(self) -> list[Finding]:
         """The lesions of both breasts."""
         return [f for f in self.findings if f.kind == 'lesion']
 
@@ -103,19 +114,20 @@ class PhantomExam:
         return bool(self.lesions)
 
 
-def _streams(seed: Union[int, np.random.SeedSequence],
-             n: int) -> List[np.random.Generator]:
+def _streams(seed: int | np.random.SeedSequence, n: int) -> list[np.random.Generator]:
     if not isinstance(seed, np.random.SeedSequence):
         seed = np.random.SeedSequence(seed)
     # spawn() would change the caller's sequence, so that a repeat differs
     children = (
         np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, k))
-        for k in range(n))
+        for k in range(n)
+    )
     return [np.random.default_rng(child) for child in children]
 
 
-def make_breasts(rng: np.random.Generator, config: PhantomConfig,
-                 density: str) -> Dict[str, Breast]:
+def make_breasts(
+    rng: np.random.Generator, config: PhantomConfig, density: str
+) -> dict[str, Breast]:
     """Two breasts whose parenchyma mirrors each other's as configured."""
     shape = sample_shape(rng, config)
     share = rng.uniform(*GLAND_SHARE[density])
@@ -132,9 +144,11 @@ def make_breasts(rng: np.random.Generator, config: PhantomConfig,
     return breasts
 
 
-def make_exam(seed: Union[int, np.random.SeedSequence],
-              config: PhantomConfig = PhantomConfig(),
-              abnormal: Optional[bool] = None) -> PhantomExam:
+def make_exam(
+    seed: int | np.random.SeedSequence,
+    config: PhantomConfig = PhantomConfig(),
+    abnormal: bool | None = None,
+) -> PhantomExam:
     """Make a four-view exam.
 
     Args:
@@ -157,28 +171,30 @@ def make_exam(seed: Union[int, np.random.SeedSequence],
         for view in VIEWS:
             key = laterality, view
             tissue[key] = tissue_paths(fibre, breast, curves, view, config)
-            shown[key] = project_findings(findings, breast.geometry[view],
-                                          laterality)
-    exam = PhantomExam(config, density, _glandular_fraction(tissue), breasts,
-                       findings, tissue, {})
+            shown[key] = project_findings(findings, breast.geometry[view], laterality)
+    exam = PhantomExam(
+        config, density, _glandular_fraction(tissue), breasts, findings, tissue, {}
+    )
     _expose(exam, shown, noise, unit)
     return exam
 
 
-def _glandular_fraction(
-        tissue: Dict[Tuple[str, str], Tissue]) -> Dict[str, float]:
+def _glandular_fraction(tissue: dict[tuple[str, str], Tissue]) -> dict[str, float]:
     """Of both views of a breast together."""
     out = {}
     for laterality in LATERALITIES:
         views = [tissue[laterality, view] for view in VIEWS]
         gland = sum(float(t.gland.sum()) for t in views)
-        out[laterality] = gland / (
-            gland + sum(float(t.fat.sum()) for t in views))
+        out[laterality] = gland / (gland + sum(float(t.fat.sum()) for t in views))
     return out
 
 
-def _expose(exam: PhantomExam, shown: Dict[Tuple[str, str], List[FindingView]],
-            noise: np.random.Generator, unit: np.random.Generator) -> None:
+def _expose(
+    exam: PhantomExam,
+    shown: dict[tuple[str, str], list[FindingView]],
+    noise: np.random.Generator,
+    unit: np.random.Generator,
+) -> None:
     """Take the images: integrals, counts and grey values of every view."""
     config = exam.config
     entering = config.photons_per_mm2 * config.pixel_mm**2
@@ -188,47 +204,50 @@ def _expose(exam: PhantomExam, shown: Dict[Tuple[str, str], List[FindingView]],
         draw = noise.standard_normal(config.size, dtype=np.float32)
         counts[key] = [
             quantum_noise(mean_photons(integral, entering), draw)
-            for integral in (add_contrast(normal, shown[key], ('lesion', )),
-                             normal)
+            for integral in (add_contrast(normal, shown[key], ('lesion',)), normal)
         ]
     process = _processing(exam, counts, entering, unit)
     for key, pair in counts.items():
-        images = [
-            process(c, entering, exam.tissue[key].equaliser) for c in pair
-        ]
-        _add_view(exam, key, 'CEM-LE' if config.cem else 'FFDM', images,
-                  shown[key])
+        images = [process(c, entering, exam.tissue[key].equaliser) for c in pair]
+        _add_view(exam, key, 'CEM-LE' if config.cem else 'FFDM', images, shown[key])
     if config.cem:
         _recombine(exam, shown, noise, unit)
 
 
-def _processing(exam: PhantomExam, counts: dict, entering: float,
-                unit: np.random.Generator) -> Presentation:
+def _processing(
+    exam: PhantomExam, counts: dict, entering: float, unit: np.random.Generator
+) -> Presentation:
     """Grey scale of an exam, set from its lesion-free images."""
     draft = Presentation(0, 1)
     values = []
     for key, (_, normal) in counts.items():
         tissue = exam.tissue[key]
         inside = (tissue.muscle == 0) & (
-            tissue.thickness > 0.8 * tissue.thickness.max())
-        values.append(
-            draft.equalised(normal, entering, tissue.equaliser)[inside])
+            tissue.thickness > 0.8 * tissue.thickness.max()
+        )
+        values.append(draft.equalised(normal, entering, tissue.equaliser)[inside])
     low, high = np.percentile(np.concatenate(values), [1, 99.7])
     span = max(high - low, 0.55)
-    return Presentation(low - unit.uniform(0.12, 0.2) * span,
-                        low + unit.uniform(1.02, 1.15) * span,
-                        gamma=unit.uniform(0.95, 1.15))
+    return Presentation(
+        low - unit.uniform(0.12, 0.2) * span,
+        low + unit.uniform(1.02, 1.15) * span,
+        gamma=unit.uniform(0.95, 1.15),
+    )
 
 
-def _recombine(exam: PhantomExam, shown: Dict[Tuple[str, str],
-                                              List[FindingView]],
-               noise: np.random.Generator, unit: np.random.Generator) -> None:
+def _recombine(
+    exam: PhantomExam,
+    shown: dict[tuple[str, str], list[FindingView]],
+    noise: np.random.Generator,
+    unit: np.random.Generator,
+) -> None:
     """Contrast-enhanced recombined images: iodine, and what is left over."""
     config = exam.config
     uptake = unit.uniform(0.001, 0.012)
     lesion_uptake = {
-        f.number: unit.uniform(*((0.02, 0.05) if f.pathology == 'malignant'
-                                 else (0.003, 0.025)))
+        f.number: unit.uniform(
+            *((0.02, 0.05) if f.pathology == 'malignant' else (0.003, 0.025))
+        )
         for f in exam.lesions
     }
     for key, tissue in exam.tissue.items():
@@ -238,15 +257,19 @@ def _recombine(exam: PhantomExam, shown: Dict[Tuple[str, str],
         draw *= np.minimum(tissue.thickness / 10, 1)
         images = []
         for uptakes in (lesion_uptake, None):
-            signal = rest + draw + enhancement(tissue, shown[key], uptake,
-                                               uptakes)
+            signal = rest + draw + enhancement(tissue, shown[key], uptake, uptakes)
             grey = np.clip(signal / np.float32(0.8), 0, 1)
             images.append(np.rint(4095 * grey).astype(np.uint16))
         _add_view(exam, key, 'CEM-RC', images, shown[key])
 
 
-def _add_view(exam: PhantomExam, key: Tuple[str, str], modality: str,
-              images: List[np.ndarray], shown: List[FindingView]) -> None:
+def _add_view(
+    exam: PhantomExam,
+    key: tuple[str, str],
+    modality: str,
+    images: list[np.ndarray],
+    shown: list[FindingView],
+) -> None:
     """Mirror a right breast, and note what the view shows."""
     laterality, view = key
     geometry = exam.breasts[laterality].geometry[view]
@@ -262,14 +285,21 @@ def _add_view(exam: PhantomExam, key: Tuple[str, str], modality: str,
         if not mask.any():
             continue
         if entry.finding.kind == 'lesion':
-            lesions.append(
-                LesionView(entry.finding, mask, mask_box(mask), path))
+            lesions.append(LesionView(entry.finding, mask, mask_box(mask), path))
         else:
             mimics.append((entry.finding, mask_box(mask)))
     x, y = geometry.nipple
     if laterality == 'R':
         x = geometry.size[1] - x
-    out = PhantomView(laterality, view, modality, turn(images[0]),
-                      turn(images[1]), (float(x), float(y)),
-                      turn(geometry.mask()), lesions, mimics)
+    out = PhantomView(
+        laterality,
+        view,
+        modality,
+        turn(images[0]),
+        turn(images[1]),
+        (float(x), float(y)),
+        turn(geometry.mask()),
+        lesions,
+        mimics,
+    )
     exam.views[out.key] = out

@@ -1,44 +1,52 @@
 """Gaussian random fields with power-law spectra."""
+
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Optional, Sequence, Tuple
 
 import numpy as np
 from scipy import fft
 
 
-def _frequency_norm(shape: Sequence[int], spacing: float,
-                    stretch: Sequence[float]) -> np.ndarray:
+def _frequency_norm(
+    shape: Sequence[int], spacing: float, stretch: Sequence[float]
+) -> np.ndarray:
     """Length of the frequency vector of every ``rfftn`` bin, cycles per mm."""
-    square = np.zeros((1, ) * len(shape), np.float32)
+    square = np.zeros((1,) * len(shape), np.float32)
     for axis, n in enumerate(shape):
         last = axis == len(shape) - 1
         freq = fft.rfftfreq(n, spacing) if last else fft.fftfreq(n, spacing)
         index = [None] * len(shape)
         index[axis] = slice(None)
-        square = square + np.float32(
-            (stretch[axis] * freq[tuple(index)])**2)
+        square = square + np.float32((stretch[axis] * freq[tuple(index)]) ** 2)
     return np.sqrt(square)
 
 
 @lru_cache(maxsize=8)  # both breasts, and all views of one size, have the same
-def _gain(shape: Tuple[int, ...], spacing: float, exponent: float,
-          band: Tuple[float, float], stretch: Tuple[float, ...]) -> np.ndarray:
+def _gain(
+    shape: tuple[int, ...],
+    spacing: float,
+    exponent: float,
+    band: tuple[float, float],
+    stretch: tuple[float, ...],
+) -> np.ndarray:
     """Amplitude of every ``rfftn`` bin, up to a factor; float32."""
     norm = _frequency_norm(shape, spacing, stretch)
     floor = 1 / (max(shape) * spacing)
-    gain = np.maximum(norm, np.float32(floor))**np.float32(-exponent / 2)
+    gain = np.maximum(norm, np.float32(floor)) ** np.float32(-exponent / 2)
     gain[(norm < band[0]) | (norm > band[1])] = 0
     gain.flat[0] = 0
     gain.flags.writeable = False
     return gain
 
 
-def power_law_field(rng: np.random.Generator,
-                    shape: Sequence[int],
-                    spacing: float,
-                    exponent: float,
-                    band: Tuple[float, float] = (0., np.inf),
-                    stretch: Optional[Sequence[float]] = None) -> np.ndarray:
+def power_law_field(
+    rng: np.random.Generator,
+    shape: Sequence[int],
+    spacing: float,
+    exponent: float,
+    band: tuple[float, float] = (0.0, np.inf),
+    stretch: Sequence[float] | None = None,
+) -> np.ndarray:
     """A Gaussian random field whose power spectrum is ``f ** -exponent``.
 
     By the projection-slice theorem the sum of a 3-D field over one axis has
@@ -59,9 +67,10 @@ def power_law_field(rng: np.random.Generator,
         if the grid is too coarse for the band.
     """
     shape = tuple(shape)
-    gain = _gain(shape, spacing, exponent, tuple(band),
-                 tuple(stretch or (1., ) * len(shape)))
-    noise = rng.standard_normal((2, ) + gain.shape, dtype=np.float32)
+    gain = _gain(
+        shape, spacing, exponent, tuple(band), tuple(stretch or (1.0,) * len(shape))
+    )
+    noise = rng.standard_normal((2,) + gain.shape, dtype=np.float32)
     spectrum = np.empty(gain.shape, np.complex64)
     np.multiply(noise[0], gain, out=spectrum.real)
     np.multiply(noise[1], gain, out=spectrum.imag)

@@ -1,19 +1,29 @@
 """What a breast holds beside its normal anatomy: lesions and their mimics."""
+
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
 
 import numpy as np
 
 from mammo_plugins.phantom.anatomy import GlandVolume
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.geometry import BreastShape, ViewGeometry
-from mammo_plugins.phantom.masses import (Mass, irregular_mass, lobulated_mass,
-                                          spiculated_mass)
+from mammo_plugins.phantom.masses import (
+    Mass,
+    irregular_mass,
+    lobulated_mass,
+    spiculated_mass,
+)
 from mammo_plugins.phantom.physics import FAT, GLAND
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
-_BIRADS_STEPS = ((0.35, '2'), (0.9, '3'), (1.5, '4A'), (2.1, '4B'),
-                 (2.7, '4C'), (np.inf, '5'))
+_BIRADS_STEPS = (
+    (0.35, '2'),
+    (0.9, '3'),
+    (1.5, '4A'),
+    (2.1, '4B'),
+    (2.7, '4C'),
+    (np.inf, '5'),
+)
 
 
 @dataclass
@@ -34,6 +44,7 @@ class Finding:
         birads: The reader's assessment, None for normal structures.
         coincides_in: View in which a pair of clumps coincides.
     """
+
     kind: str
     laterality: str
     centre: np.ndarray
@@ -41,10 +52,10 @@ class Finding:
     contrast: float
     mass: Mass = field(repr=False)
     number: int
-    pathology: Optional[str] = None
-    spiculation: float = 0.
-    birads: Optional[str] = None
-    coincides_in: Optional[str] = None
+    pathology: str | None = None
+    spiculation: float = 0.0
+    birads: str | None = None
+    coincides_in: str | None = None
 
 
 @dataclass
@@ -59,16 +70,19 @@ class Breast:
         skin_distance: By view name, see :meth:`ViewGeometry.skin_distance`.
         margins: By view name, (height, width) mm to skin, chest wall and muscle.
     """
+
     laterality: str
     shape: BreastShape
     gland: GlandVolume
-    geometry: Dict[str, ViewGeometry]
-    skin_distance: Dict[str, np.ndarray] = field(init=False, repr=False)
-    margins: Dict[str, np.ndarray] = field(init=False, repr=False)
+    geometry: dict[str, ViewGeometry]
+    skin_distance: dict[str, np.ndarray] = field(init=False, repr=False)
+    margins: dict[str, np.ndarray] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.skin_distance = {view: geometry.skin_distance(geometry.mask())
-                              for view, geometry in self.geometry.items()}
+        self.skin_distance = {
+            view: geometry.skin_distance(geometry.mask())
+            for view, geometry in self.geometry.items()
+        }
         self.margins = {}
         for view, geometry in self.geometry.items():
             margin = self.skin_distance[view]
@@ -98,11 +112,14 @@ def _centre(rng: np.random.Generator, shape: BreastShape) -> np.ndarray:
             return np.array([x, y, z])
 
 
-def _free(centre: np.ndarray, diameter: float, laterality: str,
-          found: List[Finding]) -> bool:
+def _free(
+    centre: np.ndarray, diameter: float, laterality: str, found: list[Finding]
+) -> bool:
     return all(
-        f.laterality != laterality or np.linalg.norm(f.centre - centre) >
-        0.7 * (diameter + f.diameter_mm) for f in found)
+        f.laterality != laterality
+        or np.linalg.norm(f.centre - centre) > 0.7 * (diameter + f.diameter_mm)
+        for f in found
+    )
 
 
 def sample_diameter(rng: np.random.Generator, config: PhantomConfig) -> float:
@@ -111,38 +128,56 @@ def sample_diameter(rng: np.random.Generator, config: PhantomConfig) -> float:
     return float(rng.triangular(low, low + 0.4 * (high - low), high))
 
 
-def local_contrast(breast: Breast, centre: np.ndarray, diameter: float,
-                   attenuation: float, config: PhantomConfig) -> float:
+def local_contrast(
+    breast: Breast,
+    centre: np.ndarray,
+    diameter: float,
+    attenuation: float,
+    config: PhantomConfig,
+) -> float:
     """Attenuation above the displaced tissue, cm^-1."""
     share = breast.gland.local_share(centre, 0.5 * diameter)
     background = FAT + (GLAND - FAT) * share
     return max(attenuation - background, config.lesion_min_contrast)
 
 
-def read_birads(rng: np.random.Generator, malignant: bool, spiculation: float,
-                diameter: float) -> str:
+def read_birads(
+    rng: np.random.Generator, malignant: bool, spiculation: float, diameter: float
+) -> str:
     """A reader's assessment: follows margin and size, with noise."""
-    suspicion = (0.5 + 0.04 * (diameter - 13) + (1.2 + 1.2 * spiculation) *
-                 malignant + rng.normal(0, 0.45))
+    suspicion = (
+        0.5
+        + 0.04 * (diameter - 13)
+        + (1.2 + 1.2 * spiculation) * malignant
+        + rng.normal(0, 0.45)
+    )
     return next(name for limit, name in _BIRADS_STEPS if suspicion < limit)
 
 
-def _place(rng: np.random.Generator, breasts: List[Breast], diameter: float,
-           found: List[Finding]) -> Optional[np.ndarray]:
+def _place(
+    rng: np.random.Generator,
+    breasts: list[Breast],
+    diameter: float,
+    found: list[Finding],
+) -> np.ndarray | None:
     """A centre that fits every breast given, or None after many tries."""
     for _ in range(200):
         centre = _centre(rng, breasts[0].shape)
         if all(
-                b.holds(centre, diameter)
-                and _free(centre, diameter, b.laterality, found)
-                for b in breasts):
+            b.holds(centre, diameter) and _free(centre, diameter, b.laterality, found)
+            for b in breasts
+        ):
             return centre
     return None
 
 
-def add_lesion(rng: np.random.Generator, config: PhantomConfig,
-               breasts: Dict[str, Breast], found: List[Finding],
-               number: int) -> None:
+def add_lesion(
+    rng: np.random.Generator,
+    config: PhantomConfig,
+    breasts: dict[str, Breast],
+    found: list[Finding],
+    number: int,
+) -> None:
     """Put one lesion into one breast.
 
     Place, size and attenuation are drawn before the pathology and do not
@@ -156,23 +191,34 @@ def add_lesion(rng: np.random.Generator, config: PhantomConfig,
         centre = _place(rng, [breast], diameter, found)
     attenuation = rng.uniform(*config.lesion_attenuation)
     malignant = bool(rng.random() < config.malignant_fraction)
-    spiculation = float(rng.uniform()) if malignant else 0.
+    spiculation = float(rng.uniform()) if malignant else 0.0
     if malignant:
-        mass = spiculated_mass(rng, centre, diameter, config.pixel_mm,
-                               spiculation)
+        mass = spiculated_mass(rng, centre, diameter, config.pixel_mm, spiculation)
     else:
         mass = lobulated_mass(rng, centre, diameter, config.pixel_mm)
     found.append(
         Finding(
-            'lesion', breast.laterality, centre, diameter,
+            'lesion',
+            breast.laterality,
+            centre,
+            diameter,
             local_contrast(breast, centre, diameter, attenuation, config),
-            mass, number, 'malignant' if malignant else 'benign', spiculation,
-            read_birads(rng, malignant, spiculation, diameter)))
+            mass,
+            number,
+            'malignant' if malignant else 'benign',
+            spiculation,
+            read_birads(rng, malignant, spiculation, diameter),
+        )
+    )
 
 
-def add_nodule(rng: np.random.Generator, config: PhantomConfig,
-               breasts: Dict[str, Breast], found: List[Finding],
-               number: int) -> None:
+def add_nodule(
+    rng: np.random.Generator,
+    config: PhantomConfig,
+    breasts: dict[str, Breast],
+    found: list[Finding],
+    number: int,
+) -> None:
     """Put a normal dense nodule into both breasts, at mirrored places."""
     diameter = 0.85 * sample_diameter(rng, config)
     attenuation = rng.uniform(*config.lesion_attenuation)
@@ -186,41 +232,52 @@ def add_nodule(rng: np.random.Generator, config: PhantomConfig,
         if smooth:
             mass = lobulated_mass(rng, place, size, config.pixel_mm)
         else:
-            mass = irregular_mass(rng, place, size, config.pixel_mm, 0.09,
-                                  0.06)
+            mass = irregular_mass(rng, place, size, config.pixel_mm, 0.09, 0.06)
         found.append(
             Finding(
-                'nodule', laterality, place, size,
+                'nodule',
+                laterality,
+                place,
+                size,
                 local_contrast(breast, place, size, attenuation, config),
-                mass, number))
+                mass,
+                number,
+            )
+        )
 
 
-def add_overlap_pair(rng: np.random.Generator, config: PhantomConfig,
-                     breast: Breast, found: List[Finding],
-                     number: int) -> None:
+def add_overlap_pair(
+    rng: np.random.Generator,
+    config: PhantomConfig,
+    breast: Breast,
+    found: list[Finding],
+    number: int,
+) -> None:
     """Put in two glandular clumps that coincide in one view only.
 
     Each is too faint to look like a mass; their sum is not.
     """
     view = VIEWS[rng.integers(2)]
     angle = breast.geometry[view].angle
-    ray = np.array([0., -np.sin(angle), np.cos(angle)])
+    ray = np.array([0.0, -np.sin(angle), np.cos(angle)])
     for _ in range(200):
         diameter = rng.uniform(9, 17)
         centre = _centre(rng, breast.shape)
         apart = diameter * rng.uniform(1.7, 2.4)
         places = [centre - 0.5 * apart * ray, centre + 0.5 * apart * ray]
         if all(
-                breast.holds(p, diameter) and _free(
-                    p, 0.7 * diameter, breast.laterality, found)
-                for p in places):
+            breast.holds(p, diameter)
+            and _free(p, 0.7 * diameter, breast.laterality, found)
+            for p in places
+        ):
             break
     else:
         return
     contrast = rng.uniform(0.1, 0.17)
     for place in places:
-        mass = irregular_mass(rng, place, diameter * rng.uniform(0.9, 1.1),
-                              config.pixel_mm, 0.1, 0.1)
+        mass = irregular_mass(
+            rng, place, diameter * rng.uniform(0.9, 1.1), config.pixel_mm, 0.1, 0.1
+        )
         found.append(
             Finding(
                 'clump',
@@ -230,12 +287,17 @@ def add_overlap_pair(rng: np.random.Generator, config: PhantomConfig,
                 float(contrast * rng.uniform(0.9, 1.1)),
                 mass,
                 number,
-                coincides_in=view))
+                coincides_in=view,
+            )
+        )
 
 
-def sample_findings(rng: np.random.Generator, config: PhantomConfig,
-                    breasts: Dict[str, Breast],
-                    abnormal: Optional[bool]) -> List[Finding]:
+def sample_findings(
+    rng: np.random.Generator,
+    config: PhantomConfig,
+    breasts: dict[str, Breast],
+    abnormal: bool | None,
+) -> list[Finding]:
     """Draw the lesions and the normal mimics of an exam.
 
     Args:
@@ -247,10 +309,11 @@ def sample_findings(rng: np.random.Generator, config: PhantomConfig,
     Returns:
         All findings of both breasts; lesions come first.
     """
-    found: List[Finding] = []
+    found: list[Finding] = []
     drawn = rng.random() < config.prevalence
     lesions = (1 + int(rng.random() < config.second_lesion)) * int(
-        drawn if abnormal is None else abnormal)
+        drawn if abnormal is None else abnormal
+    )
     for number in range(lesions):
         add_lesion(rng, config, breasts, found, number)
     for number in range(rng.poisson(config.symmetric_nodules)):

@@ -9,8 +9,8 @@ view integrates along the direction that is turned by ``angle`` from z in the
 y-z plane, so that its in-plane height is ``u = y cos(angle) + z sin(angle)``:
 0 for CC, 45 to 60 degrees for MLO. Depth x is common to both.
 """
+
 from dataclasses import dataclass, replace
-from typing import Tuple
 
 import numpy as np
 from scipy import ndimage
@@ -29,6 +29,7 @@ class BreastShape:
         radius: Half the height of the uncompressed breast at its base in mm.
         gland_radius: Largest radius of the glandular cone in mm.
     """
+
     depth: float
     radius: float
     gland_radius: float
@@ -36,7 +37,7 @@ class BreastShape:
     def gland_envelope(self, x: np.ndarray) -> np.ndarray:
         """Radius of the glandular cone at depth ``x`` (mm), in mm."""
         t = np.clip(x / self.depth, 0, 1)
-        return self.gland_radius * 1.15 * (1 - t)**0.7 * (0.72 + 1.15 * t)
+        return self.gland_radius * 1.15 * (1 - t) ** 0.7 * (0.72 + 1.15 * t)
 
 
 @dataclass
@@ -58,8 +59,9 @@ class ViewGeometry:
         edge_mm: (height,) depth of the skin line in every row, mm.
         muscle_mm: (height,) depth of the pectoral muscle's edge, mm.
     """
+
     view: str
-    size: Tuple[int, int]
+    size: tuple[int, int]
     pixel_mm: float
     angle: float
     breast_depth: float
@@ -73,7 +75,7 @@ class ViewGeometry:
     muscle_mm: np.ndarray
 
     @property
-    def nipple(self) -> Tuple[float, float]:
+    def nipple(self) -> tuple[float, float]:
         """(x, y) of the nipple's tip in pixels."""
         tip = self.breast_depth * self.depth_scale + self.nipple_mm
         return tip / self.pixel_mm, self.nipple_row_mm / self.pixel_mm
@@ -90,7 +92,8 @@ class ViewGeometry:
         x, y, z = np.moveaxis(np.asarray(points), -1, 0)
         u = y * np.cos(self.angle) + z * np.sin(self.angle)
         row = self.nipple_row_mm - (
-            self.height_scale * u + self.tilt * (self.breast_depth - x))
+            self.height_scale * u + self.tilt * (self.breast_depth - x)
+        )
         return np.stack([x * self.depth_scale, row], -1) / self.pixel_mm
 
     def mask(self) -> np.ndarray:
@@ -114,7 +117,7 @@ class ViewGeometry:
         """
         bulge = 0.42 * self.thickness_mm
         t = np.clip(distance / bulge, 0, 1)
-        return self.thickness_mm * np.sqrt(1 - (1 - t)**2)
+        return self.thickness_mm * np.sqrt(1 - (1 - t) ** 2)
 
     def muscle_fraction(self) -> np.ndarray:
         """(height, width) share of the thickness that is pectoral muscle."""
@@ -125,8 +128,7 @@ class ViewGeometry:
         return (step * (0.08 + 0.18 * ramp)).astype(np.float32)
 
 
-def sample_shape(rng: np.random.Generator,
-                 config: PhantomConfig) -> BreastShape:
+def sample_shape(rng: np.random.Generator, config: PhantomConfig) -> BreastShape:
     """Draw the size of a breast that fits the imaged field."""
     depth = rng.uniform(0.58, 0.85) * config.field_mm[1]
     radius = np.clip(depth * rng.uniform(0.85, 1.1), 55, 90)
@@ -138,16 +140,19 @@ def _rows_mm(config: PhantomConfig) -> np.ndarray:
     return (np.arange(config.size[0]) + 0.5) * config.pixel_mm
 
 
-def _nipple_bump(rows: np.ndarray, row: float, height: float,
-                 width: float) -> np.ndarray:
+def _nipple_bump(
+    rows: np.ndarray, row: float, height: float, width: float
+) -> np.ndarray:
     """A nipple in profile: flat-topped, with a soft areola around it."""
     h = np.abs(rows - row)
-    return height * (0.8 * np.exp(-(h / width)**4) +
-                     0.2 * np.exp(-(h / (2.4 * width))**2))
+    return height * (
+        0.8 * np.exp(-((h / width) ** 4)) + 0.2 * np.exp(-((h / (2.4 * width)) ** 2))
+    )
 
 
-def cc_geometry(rng: np.random.Generator, config: PhantomConfig,
-                shape: BreastShape) -> ViewGeometry:
+def cc_geometry(
+    rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
+) -> ViewGeometry:
     """A craniocaudal view: a D, now and then with a sliver of muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
@@ -160,58 +165,82 @@ def cc_geometry(rng: np.random.Generator, config: PhantomConfig,
     h = rows - nipple_row
     power = np.where(h < 0, rng.uniform(1.6, 2.1), rng.uniform(1.9, 2.3))
     t = np.abs(h) / np.where(h < 0, upper, lower)
-    edge = depth * np.clip(1 - t**power, 0, None)**(1 / rng.uniform(1.8, 2.2))
+    edge = depth * np.clip(1 - t**power, 0, None) ** (1 / rng.uniform(1.8, 2.2))
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
-    muscle = np.full_like(rows, -1.)
+    muscle = np.full_like(rows, -1.0)
     if rng.random() < 0.2:
         centre = nipple_row + rng.uniform(-15, 15)
-        muscle = rng.uniform(5, 11) - ((rows - centre) / 18)**2
+        muscle = rng.uniform(5, 11) - ((rows - centre) / 18) ** 2
     return ViewGeometry(
-        'CC', config.size, config.pixel_mm, 0., shape.depth, scale,
-        rng.uniform(0.97, 1.05), rng.uniform(-0.05, 0.05), nipple_row,
-        nipple_mm, rng.uniform(42, 62), edge + bump, muscle)
+        'CC',
+        config.size,
+        config.pixel_mm,
+        0.0,
+        shape.depth,
+        scale,
+        rng.uniform(0.97, 1.05),
+        rng.uniform(-0.05, 0.05),
+        nipple_row,
+        nipple_mm,
+        rng.uniform(42, 62),
+        edge + bump,
+        muscle,
+    )
 
 
-def mlo_geometry(rng: np.random.Generator, config: PhantomConfig,
-                 shape: BreastShape) -> ViewGeometry:
+def mlo_geometry(
+    rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
+) -> ViewGeometry:
     """A mediolateral oblique view with axillary tail and muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
     nipple_row = config.field_mm[0] * rng.uniform(0.58, 0.66)
     depth = shape.depth * scale
     nipple_mm = rng.uniform(2, 5)
-    lower = min(shape.radius * rng.uniform(0.9, 1.05),
-                config.field_mm[0] - nipple_row - rng.uniform(2, 10))
+    lower = min(
+        shape.radius * rng.uniform(0.9, 1.05),
+        config.field_mm[0] - nipple_row - rng.uniform(2, 10),
+    )
     # the skin runs nearly straight to the axilla, bulging as the breast hangs
     above = np.clip((nipple_row - rows) / nipple_row, 0, 1)
-    upper_edge = depth * (1 - (1 - rng.uniform(0.55, 0.78)) *
-                          above**rng.uniform(1.5, 2.1))
+    upper_edge = depth * (
+        1 - (1 - rng.uniform(0.55, 0.78)) * above ** rng.uniform(1.5, 2.1)
+    )
     below = np.clip((rows - nipple_row) / lower, 0, 1)
-    lower_edge = depth * (1 - below**rng.uniform(1.7, 2.2))**rng.uniform(
-        0.55, 0.75)
+    lower_edge = depth * (1 - below ** rng.uniform(1.7, 2.2)) ** rng.uniform(0.55, 0.75)
     edge = np.where(rows < nipple_row, upper_edge, lower_edge)
     bump = _nipple_bump(rows, nipple_row, nipple_mm, rng.uniform(3.2, 4.6))
     at_top = min(rng.uniform(0.36, 0.58) * depth, edge[0] - 12)
     end = nipple_row * rng.uniform(0.7, 1.05)
-    muscle = at_top * (1 - np.sign(rows) *
-                       (rows / end)**rng.uniform(0.95, 1.35))
-    muscle = muscle + 0.8 * np.sin(rows / rng.uniform(9, 16) +
-                                   rng.uniform(0, 6))
+    muscle = at_top * (1 - np.sign(rows) * (rows / end) ** rng.uniform(0.95, 1.35))
+    muscle = muscle + 0.8 * np.sin(rows / rng.uniform(9, 16) + rng.uniform(0, 6))
     return ViewGeometry(
-        'MLO', config.size, config.pixel_mm,
-        np.deg2rad(rng.uniform(*config.view_angle_deg)), shape.depth, scale,
-        rng.uniform(0.88, 0.96), rng.uniform(0.12, 0.28), nipple_row,
-        nipple_mm, rng.uniform(45, 65), edge + bump, muscle)
+        'MLO',
+        config.size,
+        config.pixel_mm,
+        np.deg2rad(rng.uniform(*config.view_angle_deg)),
+        shape.depth,
+        scale,
+        rng.uniform(0.88, 0.96),
+        rng.uniform(0.12, 0.28),
+        nipple_row,
+        nipple_mm,
+        rng.uniform(45, 65),
+        edge + bump,
+        muscle,
+    )
 
 
-def sample_geometry(rng: np.random.Generator, config: PhantomConfig,
-                    shape: BreastShape, view: str) -> ViewGeometry:
+def sample_geometry(
+    rng: np.random.Generator, config: PhantomConfig, shape: BreastShape, view: str
+) -> ViewGeometry:
     """Draw how one view compresses and shows a breast."""
     return (cc_geometry if view == 'CC' else mlo_geometry)(rng, config, shape)
 
 
-def recompress(rng: np.random.Generator, config: PhantomConfig,
-               geometry: ViewGeometry) -> ViewGeometry:
+def recompress(
+    rng: np.random.Generator, config: PhantomConfig, geometry: ViewGeometry
+) -> ViewGeometry:
     """The same breast's (or its twin's) view, positioned once more.
 
     Args:
@@ -236,12 +265,11 @@ def recompress(rng: np.random.Generator, config: PhantomConfig,
         nipple_mm=geometry.nipple_mm * depth,
         thickness_mm=geometry.thickness_mm * rng.uniform(0.95, 1.05),
         edge_mm=depth * _resample(source, rows, geometry.edge_mm),
-        muscle_mm=_resample(source, rows, geometry.muscle_mm) *
-        rng.uniform(0.85, 1.15))
+        muscle_mm=_resample(source, rows, geometry.muscle_mm) * rng.uniform(0.85, 1.15),
+    )
 
 
-def _resample(at: np.ndarray, rows: np.ndarray,
-              values: np.ndarray) -> np.ndarray:
+def _resample(at: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Linear interpolation that goes on straight above the first row."""
     slope = (values[1] - values[0]) / (rows[1] - rows[0])
     return np.interp(at, rows, values) + slope * np.minimum(at - rows[0], 0)

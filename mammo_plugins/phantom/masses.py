@@ -1,6 +1,6 @@
 """Three-dimensional masses: lobulated, irregular and spiculated."""
+
 from dataclasses import dataclass
-from typing import Tuple
 
 import numpy as np
 from scipy.special import expit
@@ -22,6 +22,7 @@ class Mass:
         points: (N, 3) positions in breast coordinates, mm.
         volume: (N,) volume that each point stands for, mm^3.
     """
+
     points: np.ndarray
     volume: np.ndarray
 
@@ -31,8 +32,9 @@ class Mass:
         A mass is stiff: compression moves it, and turns its outline with the
         view's scale, but does not flatten it as it does soft tissue.
         """
-        return splat(geometry.project(self.points), self.volume,
-                     geometry.size) / np.float32(geometry.pixel_mm**2)
+        return splat(
+            geometry.project(self.points), self.volume, geometry.size
+        ) / np.float32(geometry.pixel_mm**2)
 
 
 def mass_mask(path: np.ndarray) -> np.ndarray:
@@ -40,12 +42,11 @@ def mass_mask(path: np.ndarray) -> np.ndarray:
     return path > max(MASK_THRESHOLD * float(path.max()), 1e-6)
 
 
-def mask_box(mask: np.ndarray) -> Tuple[int, int, int, int]:
+def mask_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     """Box (x1, y1, x2, y2) around a mask; pixel k covers [k, k + 1)."""
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
-    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1,
-            int(rows[-1]) + 1)
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def _directions(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -55,13 +56,16 @@ def _directions(rng: np.random.Generator, n: int) -> np.ndarray:
 
 def _grid(radius: float, voxel: float) -> np.ndarray:
     axis = np.arange(-radius, radius + voxel, voxel, dtype=np.float32)
-    return np.stack(np.meshgrid(axis, axis, axis, indexing='ij'),
-                    -1).reshape(-1, 3)
+    return np.stack(np.meshgrid(axis, axis, axis, indexing='ij'), -1).reshape(-1, 3)
 
 
-def _filled(rng: np.random.Generator, points: np.ndarray,
-            depth_in: np.ndarray, softness: float,
-            voxel: float) -> Tuple[np.ndarray, np.ndarray]:
+def _filled(
+    rng: np.random.Generator,
+    points: np.ndarray,
+    depth_in: np.ndarray,
+    softness: float,
+    voxel: float,
+) -> tuple[np.ndarray, np.ndarray]:
     """Keep the points inside a surface that is ``softness`` mm soft."""
     share = expit(depth_in / softness)
     keep = share > 0.02
@@ -73,8 +77,12 @@ def _filled(rng: np.random.Generator, points: np.ndarray,
     return points, share * np.clip(1 + 0.16 * grain, 0, None) * voxel**3
 
 
-def _ripple(rng: np.random.Generator, points: np.ndarray,
-            frequency: Tuple[float, float], waves: int) -> np.ndarray:
+def _ripple(
+    rng: np.random.Generator,
+    points: np.ndarray,
+    frequency: tuple[float, float],
+    waves: int,
+) -> np.ndarray:
     """A random function of position: plane waves, zero mean, unit variance."""
     axes = _directions(rng, waves) * rng.uniform(*frequency, (waves, 1))
     phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
@@ -86,8 +94,9 @@ def _ripple(rng: np.random.Generator, points: np.ndarray,
     return total / np.float32(np.sqrt(0.5 * waves))
 
 
-def lobulated_mass(rng: np.random.Generator, centre: np.ndarray,
-                   diameter: float, pixel_mm: float) -> Mass:
+def lobulated_mass(
+    rng: np.random.Generator, centre: np.ndarray, diameter: float, pixel_mm: float
+) -> Mass:
     """A circumscribed mass: a few smooth lobes with a sharp margin.
 
     Args:
@@ -99,24 +108,27 @@ def lobulated_mass(rng: np.random.Generator, centre: np.ndarray,
     voxel = 0.6 * pixel_mm
     radius = 0.5 * diameter
     lobes = rng.integers(2, 6)
-    centres = _directions(rng, lobes) * radius * rng.uniform(
-        0.25, 0.5, (lobes, 1))
+    centres = _directions(rng, lobes) * radius * rng.uniform(0.25, 0.5, (lobes, 1))
     centres = np.concatenate([np.zeros((1, 3)), centres])
     reach = np.linalg.norm(centres, axis=1)
-    sizes = np.minimum(radius - reach,
-                       radius * rng.uniform(0.5, 0.78, lobes + 1))
+    sizes = np.minimum(radius - reach, radius * rng.uniform(0.5, 0.78, lobes + 1))
     points = _grid(radius, voxel)
     depth_in = np.full(len(points), -np.inf, np.float32)
     for lobe, size in zip(centres.astype(np.float32), sizes):
-        distance = np.sqrt(((points - lobe)**2).sum(1))
+        distance = np.sqrt(((points - lobe) ** 2).sum(1))
         depth_in = np.maximum(depth_in, size - distance)
     inside, volume = _filled(rng, points, depth_in, 0.12, voxel)
     return Mass(inside + centre, volume)
 
 
-def irregular_mass(rng: np.random.Generator, centre: np.ndarray,
-                   diameter: float, pixel_mm: float, irregularity: float,
-                   softness: float) -> Mass:
+def irregular_mass(
+    rng: np.random.Generator,
+    centre: np.ndarray,
+    diameter: float,
+    pixel_mm: float,
+    irregularity: float,
+    softness: float,
+) -> Mass:
     """A mass with an uneven, indistinct margin.
 
     Args:
@@ -130,22 +142,26 @@ def irregular_mass(rng: np.random.Generator, centre: np.ndarray,
     distance = np.sqrt((points**2).sum(1))
     unit = points / np.maximum(distance, 1e-3)[:, None]
     surface = radius * (0.88 + irregularity * _ripple(rng, unit, (2.5, 6), 8))
-    inside, volume = _filled(rng, points, surface - distance,
-                             softness * radius, voxel)
+    inside, volume = _filled(rng, points, surface - distance, softness * radius, voxel)
     return Mass(inside + centre, volume)
 
 
-def spiculated_mass(rng: np.random.Generator, centre: np.ndarray,
-                    diameter: float, pixel_mm: float,
-                    spiculation: float) -> Mass:
+def spiculated_mass(
+    rng: np.random.Generator,
+    centre: np.ndarray,
+    diameter: float,
+    pixel_mm: float,
+    spiculation: float,
+) -> Mass:
     """An irregular core from which tapering spicules radiate.
 
     Args:
         rng, centre, diameter, pixel_mm: As in :func:`lobulated_mass`.
         spiculation: 0 (few and short spicules) to 1 (many and long).
     """
-    core = irregular_mass(rng, centre, diameter, pixel_mm,
-                          0.09 + 0.07 * spiculation, 0.06)
+    core = irregular_mass(
+        rng, centre, diameter, pixel_mm, 0.09 + 0.07 * spiculation, 0.06
+    )
     radius = 0.5 * diameter
     n = int(12 + 22 * spiculation + rng.integers(0, 5))
     heading = _directions(rng, n)
@@ -154,11 +170,11 @@ def spiculated_mass(rng: np.random.Generator, centre: np.ndarray,
     step = 0.5 * pixel_mm
     t = (np.arange(1, int(np.ceil(length.max() / step)) + 1) * step)[:, None]
     bend = rng.normal(0, 0.18, (n, 3)) / length[:, None]
-    points = (heading * (0.75 * radius + t[..., None]) +
-              bend * t[..., None]**2)
+    points = heading * (0.75 * radius + t[..., None]) + bend * t[..., None] ** 2
     taper = 1 - t / length
-    area = np.pi * (width * np.clip(taper, 0, 1)**0.7)**2 * step
+    area = np.pi * (width * np.clip(taper, 0, 1) ** 0.7) ** 2 * step
     keep = taper > 0
     return Mass(
         np.concatenate([core.points, points[keep] + centre]),
-        np.concatenate([core.volume, area[keep]]))
+        np.concatenate([core.volume, area[keep]]),
+    )

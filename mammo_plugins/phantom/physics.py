@@ -4,8 +4,9 @@ Linear attenuation coefficients are those at 20 keV (Johns and Yaffe, Phys. Med.
 Biol. 32, 1987, rounded); the beam is monoenergetic and scatter is taken as
 removed by the grid.
 """
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 import numpy as np
 
@@ -13,8 +14,9 @@ FAT, GLAND, MUSCLE, SKIN = 0.46, 0.80, 0.80, 0.86  # cm^-1
 WHITE = 4095  # 12 bits
 
 
-def line_integral(attenuation: Sequence[float],
-                  paths_mm: Sequence[np.ndarray]) -> np.ndarray:
+def line_integral(
+    attenuation: Sequence[float], paths_mm: Sequence[np.ndarray]
+) -> np.ndarray:
     """Sum of attenuation times path length over materials.
 
     Args:
@@ -64,19 +66,22 @@ class Presentation:
         equalise: Share of the fat-equivalent thickness that is taken off.
         gamma: Exponent of the grey scale.
     """
+
     low: float
     high: float
     equalise: float = 0.93
     gamma: float = 1.0
 
-    def equalised(self, counts: np.ndarray, entering: float,
-                  thickness_mm: np.ndarray) -> np.ndarray:
+    def equalised(
+        self, counts: np.ndarray, entering: float, thickness_mm: np.ndarray
+    ) -> np.ndarray:
         """Log signal less the attenuation of the compressed thickness."""
         integral = -np.log(counts / np.float32(entering))
         return integral - np.float32(0.1 * FAT * self.equalise) * thickness_mm
 
-    def __call__(self, counts: np.ndarray, entering: float,
-                 thickness_mm: np.ndarray) -> np.ndarray:
+    def __call__(
+        self, counts: np.ndarray, entering: float, thickness_mm: np.ndarray
+    ) -> np.ndarray:
         """Turn counts into a 12-bit image, tissue bright and air black.
 
         Args:
@@ -90,7 +95,7 @@ class Presentation:
         value = self.equalised(counts, entering, thickness_mm)
         value = (value - self.low) / (self.high - self.low)
         # a shoulder keeps dense tissue, muscle and skin below white
-        grey = np.tanh(1.1 * np.maximum(value, 0)**self.gamma)
+        grey = np.tanh(1.1 * np.maximum(value, 0) ** self.gamma)
         # what hardly attenuates is air
         air = np.clip(-np.log(counts / np.float32(entering)) / 0.3, 0, 1)
         return np.rint(WHITE * air * grey).astype(np.uint16)

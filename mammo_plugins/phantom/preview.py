@@ -1,6 +1,7 @@
 """A contact sheet of phantom exams, hung as a radiologist would."""
+
 from pathlib import Path
-from typing import Any, Dict, List, Union
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,32 +16,37 @@ _COLOURS = {'malignant': (70, 70, 255), 'benign': (90, 220, 90)}  # BGR
 _BORDER = 6
 
 
-def _tile(out: Path, record: Dict[str, Any], boxes: bool) -> np.ndarray:
+def _tile(out: Path, record: dict[str, Any], boxes: bool) -> np.ndarray:
     pixels = read_mammogram(out / record['image']['file_name']).pixels
-    tile = cv2.cvtColor(
-        np.rint(255 * pixels).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    tile = cv2.cvtColor(np.rint(255 * pixels).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     for lesion in record['lesions'] if boxes else []:
         x, y, w, h = map(int, lesion['bbox'])
-        cv2.rectangle(tile, (x - 3, y - 3), (x + w + 2, y + h + 2),
-                      _COLOURS[lesion['pathology']], 1)
+        cv2.rectangle(
+            tile,
+            (x - 3, y - 3),
+            (x + w + 2, y + h + 2),
+            _COLOURS[lesion['pathology']],
+            1,
+        )
     return tile
 
 
-def _sheet(out: Path, views: List[Dict[str, Any]],
-           boxes: bool) -> np.ndarray:
+def _sheet(out: Path, views: list[dict[str, Any]], boxes: bool) -> np.ndarray:
     """Two rows of two views; a missing view stays black."""
-    by_place = {(v['image']['laterality'], v['image']['view']): v
-                for v in reversed(views)}
+    by_place = {
+        (v['image']['laterality'], v['image']['view']): v for v in reversed(views)
+    }
     size = views[0]['image']['height'], views[0]['image']['width']
     tiles = [
         _tile(out, by_place[place], boxes)
-        if place in by_place else np.zeros((*size, 3), np.uint8)
+        if place in by_place
+        else np.zeros((*size, 3), np.uint8)
         for place in HANGING
     ]
     return np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])])
 
 
-def write_preview(out: Union[str, Path], exams: int = 3) -> Path:
+def write_preview(out: str | Path, exams: int = 3) -> Path:
     """Write ``OUT/preview.png``: exams in columns, below with lesion boxes.
 
     Args:
@@ -52,20 +58,21 @@ def write_preview(out: Union[str, Path], exams: int = 3) -> Path:
         green. Of a contrast-enhanced exam the low-energy images are shown.
     """
     out = Path(out)
-    records = [
-        read_json(p)['views']
-        for p in sorted(out.glob('truth/*/exam.json'))
-    ]
+    records = [read_json(p)['views'] for p in sorted(out.glob('truth/*/exam.json'))]
     records.sort(key=lambda views: not any(v['lesions'] for v in views))
     columns = []
     for views in records[:exams]:
         pair = [_sheet(out, views, boxes) for boxes in (False, True)]
         columns.append(
-            np.vstack([
-                cv2.copyMakeBorder(
-                    p, *[_BORDER] * 4, cv2.BORDER_CONSTANT, value=(60, ) * 3)
-                for p in pair
-            ]))
+            np.vstack(
+                [
+                    cv2.copyMakeBorder(
+                        p, *[_BORDER] * 4, cv2.BORDER_CONSTANT, value=(60,) * 3
+                    )
+                    for p in pair
+                ]
+            )
+        )
     done, data = cv2.imencode('.png', np.hstack(columns))
     if not done:
         raise OSError(f'{out}/preview.png: OpenCV could not encode a PNG')

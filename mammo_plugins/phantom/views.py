@@ -1,6 +1,6 @@
 """One view of a breast: path lengths, line integrals and images."""
+
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -9,8 +9,7 @@ from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.fields import power_law_field
 from mammo_plugins.phantom.findings import Breast, Finding
 from mammo_plugins.phantom.geometry import SKIN_MM, ViewGeometry
-from mammo_plugins.phantom.physics import (FAT, GLAND, MUSCLE, SKIN,
-                                           line_integral)
+from mammo_plugins.phantom.physics import FAT, GLAND, MUSCLE, SKIN, line_integral
 
 
 @dataclass
@@ -21,6 +20,7 @@ class Tissue:
         thickness: Compressed thickness.
         fat, gland, muscle, skin: Its parts; they sum to the thickness.
     """
+
     thickness: np.ndarray
     fat: np.ndarray
     gland: np.ndarray
@@ -34,18 +34,23 @@ class Tissue:
 
     def integral(self) -> np.ndarray:
         """Line integral of attenuation without any finding."""
-        return line_integral((FAT, GLAND, MUSCLE, SKIN),
-                             (self.fat, self.gland, self.muscle, self.skin))
+        return line_integral(
+            (FAT, GLAND, MUSCLE, SKIN), (self.fat, self.gland, self.muscle, self.skin)
+        )
 
 
 def _soft_limit(value: np.ndarray, limit: np.ndarray) -> np.ndarray:
     """At most ``limit``, and ``value`` where that is much smaller."""
-    return value / (1 + (value / np.maximum(limit, 1e-3))**4)**0.25 * (
-        limit > 1e-3)
+    return value / (1 + (value / np.maximum(limit, 1e-3)) ** 4) ** 0.25 * (limit > 1e-3)
 
 
-def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
-                 view: str, config: PhantomConfig) -> Tissue:
+def tissue_paths(
+    rng: np.random.Generator,
+    breast: Breast,
+    curves: Curves,
+    view: str,
+    config: PhantomConfig,
+) -> Tissue:
     """Project a breast's normal tissue.
 
     Args:
@@ -59,15 +64,23 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
     mask = geometry.mask()
     distance = breast.skin_distance[view]
     thickness = geometry.thickness(distance) * mask
-    inner = geometry.thickness(np.maximum(distance - SKIN_MM, 0)) * mask * (
-        1 - 2 * SKIN_MM / geometry.thickness_mm)
+    inner = (
+        geometry.thickness(np.maximum(distance - SKIN_MM, 0))
+        * mask
+        * (1 - 2 * SKIN_MM / geometry.thickness_mm)
+    )
     # structure finer than a voxel does not correlate between views
-    fine = power_law_field(rng, geometry.size, geometry.pixel_mm,
-                           config.spectrum_exponent, (0.3, np.inf))
-    coarse = power_law_field(rng, geometry.size, geometry.pixel_mm,
-                             config.spectrum_exponent)
-    muscle = inner * geometry.muscle_fraction() * np.clip(
-        1 + 0.12 * coarse + 0.05 * fine, 0.5, 1.5)
+    fine = power_law_field(
+        rng, geometry.size, geometry.pixel_mm, config.spectrum_exponent, (0.3, np.inf)
+    )
+    coarse = power_law_field(
+        rng, geometry.size, geometry.pixel_mm, config.spectrum_exponent
+    )
+    muscle = (
+        inner
+        * geometry.muscle_fraction()
+        * np.clip(1 + 0.12 * coarse + 0.05 * fine, 0.5, 1.5)
+    )
     room = inner - muscle
     # compression spreads soft tissue thinner along the ray
     squeeze = geometry.thickness_mm / (2 * breast.shape.radius)
@@ -75,7 +88,8 @@ def tissue_paths(rng: np.random.Generator, breast: Breast, curves: Curves,
     gland = gland * (1 + 0.02 * fine)
     # strands stand out in fat, and are part of the parenchyma elsewhere
     fibres = np.minimum(curves.project(geometry), 4) * np.clip(
-        1 - 2 * gland / np.maximum(room, 1), 0.2, 1)
+        1 - 2 * gland / np.maximum(room, 1), 0.2, 1
+    )
     dense = _soft_limit(gland + fibres, 0.92 * room)
     return Tissue(thickness, room - dense, dense, muscle, thickness - inner)
 
@@ -88,31 +102,35 @@ class FindingView:
         finding: The finding.
         path: (height, width) float32 path length through it alone, mm.
     """
+
     finding: Finding
     path: np.ndarray
 
 
-def project_findings(findings: List[Finding], geometry: ViewGeometry,
-                     laterality: str) -> List[FindingView]:
+def project_findings(
+    findings: list[Finding], geometry: ViewGeometry, laterality: str
+) -> list[FindingView]:
     """Project each finding of one breast alone."""
     return [
-        FindingView(f, f.mass.project(geometry)) for f in findings
+        FindingView(f, f.mass.project(geometry))
+        for f in findings
         if f.laterality == laterality
     ]
 
 
-def add_contrast(integral: np.ndarray, shown: List[FindingView],
-                 kinds: Tuple[str, ...]) -> np.ndarray:
+def add_contrast(
+    integral: np.ndarray, shown: list[FindingView], kinds: tuple[str, ...]
+) -> np.ndarray:
     """Line integral with the findings of some kinds put in."""
     for entry in shown:
         if entry.finding.kind in kinds:
-            integral = integral + line_integral([entry.finding.contrast],
-                                                [entry.path])
+            integral = integral + line_integral([entry.finding.contrast], [entry.path])
     return integral
 
 
-def enhancement(tissue: Tissue, shown: List[FindingView], uptake: float,
-                lesion_uptake: Optional[dict]) -> np.ndarray:
+def enhancement(
+    tissue: Tissue, shown: list[FindingView], uptake: float, lesion_uptake: dict | None
+) -> np.ndarray:
     """Iodine signal of a recombined image, without unit.
 
     Args:
@@ -127,6 +145,5 @@ def enhancement(tissue: Tissue, shown: List[FindingView], uptake: float,
         if entry.finding.kind != 'lesion':
             signal = signal + uptake * entry.path
         elif lesion_uptake is not None:
-            signal = signal + lesion_uptake[
-                entry.finding.number] * entry.path
+            signal = signal + lesion_uptake[entry.finding.number] * entry.path
     return signal.astype(np.float32)

@@ -6,7 +6,6 @@ sum of the distances below it over the sum of all. Eq. 3 sums over i = 1 to 7, t
 seven distances between the eight categories (4A, 4B and 4C are three); their total
 is 10.8.
 """
-from typing import Optional
 
 import numpy as np
 
@@ -14,14 +13,13 @@ BIRADS_SCALE = ('1', '2', '3', '4A', '4B', '4C', '5', '6')
 # between each category of BIRADS_SCALE and the next (table 1)
 BIRADS_DISTANCES = (1.0, 1.5, 2.0, 1.5, 1.5, 1.8, 1.5)
 
-_POSITIONS = np.concatenate(([0.], np.cumsum(BIRADS_DISTANCES)))
-_SCORE_OF = dict(
-    zip(BIRADS_SCALE, (_POSITIONS / _POSITIONS[-1]).tolist()))
+_POSITIONS = np.concatenate(([0.0], np.cumsum(BIRADS_DISTANCES)))
+_SCORE_OF = dict(zip(BIRADS_SCALE, (_POSITIONS / _POSITIONS[-1]).tolist()))
 # the middle of 4A, 4B and 4C: the paper's readers always gave the letter
 _SCORE_OF['4'] = _SCORE_OF['4B']
 
 
-def birads_to_score(category: Optional[str]) -> Optional[float]:
+def birads_to_score(category: str | None) -> float | None:
     """Place a BI-RADS category on [0, 1].
 
     Args:
@@ -41,7 +39,8 @@ def birads_to_score(category: Optional[str]) -> Optional[float]:
     if category not in _SCORE_OF:
         raise ValueError(
             f'{category!r} is no BI-RADS category; expected one of '
-            f"{('0', '4', *BIRADS_SCALE)} or null")
+            f'{("0", "4", *BIRADS_SCALE)} or null'
+        )
     return _SCORE_OF[category]
 
 

@@ -1,17 +1,39 @@
 """Kinds of lesions that each public data set annotates, by the names that we give."""
 
 CBIS_DDSM = ('mass', 'calcification')
-CDD_CESM = ('mass', 'calcification', 'architectural distortion', 'asymmetry',
-            'non-mass enhancement', 'other')
+CDD_CESM = (
+    'mass',
+    'calcification',
+    'architectural distortion',
+    'asymmetry',
+    'non-mass enhancement',
+    'other',
+)
 CMMD = ('mass', 'calcification')
 DDSM = ('mass', 'calcification', 'other')
 EMBED = ('mass', 'calcification', 'architectural distortion', 'asymmetry', 'finding')
-INBREAST = ('mass', 'calcification', 'calcification cluster', 'spiculated region',
-            'architectural distortion', 'asymmetry', 'other')
+INBREAST = (
+    'mass',
+    'calcification',
+    'calcification cluster',
+    'spiculated region',
+    'architectural distortion',
+    'asymmetry',
+    'other',
+)
 MINI_MIAS = ('mass', 'calcification', 'architectural distortion', 'asymmetry')
-PHANTOM = ('mass', )
-RSNA = ('mass', )  # it outlines no lesions
-SYNTH = ('mass', )
-VINDR_MAMMO = ('mass', 'calcification', 'architectural distortion', 'asymmetry',
-               'focal asymmetry', 'global asymmetry', 'suspicious lymph node',
-               'skin thickening', 'skin retraction', 'nipple retraction')
+PHANTOM = ('mass',)
+RSNA = ('mass',)  # it outlines no lesions
+SYNTH = ('mass',)
+VINDR_MAMMO = (
+    'mass',
+    'calcification',
+    'architectural distortion',
+    'asymmetry',
+    'focal asymmetry',
+    'global asymmetry',
+    'suspicious lymph node',
+    'skin thickening',
+    'skin retraction',
+    'nipple retraction',
+)

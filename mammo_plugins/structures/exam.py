@@ -3,8 +3,9 @@
 Boxes and points are in pixels of the view's own image file, continuous
 coordinates: pixel ``k`` covers ``[k, k + 1)``.
 """
+
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 # the only home of these names; the right breast comes first, as exams are hung
 LATERALITIES = ('R', 'L')
@@ -18,7 +19,7 @@ DENSITIES = ('A', 'B', 'C', 'D')
 PATHOLOGIES = ('malignant', 'benign')
 
 
-def with_modality(name: str, modality: Optional[str] = None) -> str:
+def with_modality(name: str, modality: str | None = None) -> str:
     """Return the name of a view where there are several modalities: 'CEM-LE RCC'.
 
     Args:
@@ -51,12 +52,13 @@ class Lesion:
         lesion_id (str, optional): The same in CC and MLO.
         ignore (bool): COCO's ``iscrowd``.
     """
-    bbox: Tuple[float, float, float, float]
+
+    bbox: tuple[float, float, float, float]
     category_id: int
     segmentation: Any = field(default_factory=list)
-    birads: Optional[str] = None
-    pathology: Optional[str] = None
-    lesion_id: Optional[str] = None
+    birads: str | None = None
+    pathology: str | None = None
+    lesion_id: str | None = None
     ignore: bool = False
 
 
@@ -81,6 +83,7 @@ class View:
         lesions (list[Lesion]): Empty for a normal view.
         extra (dict): Further keys of the annotation file, as they are.
     """
+
     image_id: int
     file_name: str
     width: int
@@ -88,15 +91,15 @@ class View:
     laterality: str
     view: str
     modality: str = 'FFDM'
-    pixel_spacing_mm: Optional[Tuple[float, float]] = None
-    nipple: Optional[Tuple[float, float]] = None
-    breast_bbox: Optional[Tuple[float, float, float, float]] = None
-    birads: Optional[str] = None
-    density: Optional[str] = None
-    abnormal: Optional[bool] = None
-    pathology: Optional[str] = None
-    lesions: List[Lesion] = field(default_factory=list)
-    extra: Dict[str, Any] = field(default_factory=dict)
+    pixel_spacing_mm: tuple[float, float] | None = None
+    nipple: tuple[float, float] | None = None
+    breast_bbox: tuple[float, float, float, float] | None = None
+    birads: str | None = None
+    density: str | None = None
+    abnormal: bool | None = None
+    pathology: str | None = None
+    lesions: list[Lesion] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -113,19 +116,19 @@ class Exam:
         views (dict[tuple[str, str, str], View]): Views by
             (laterality, view, modality). A view that was not taken is absent.
     """
+
     exam_id: str
     patient_id: str
-    views: Dict[Tuple[str, str, str], View] = field(default_factory=dict)
+    views: dict[tuple[str, str, str], View] = field(default_factory=dict)
 
-    def get(self, laterality: str, view: str,
-            modality: str = 'FFDM') -> Optional[View]:
+    def get(self, laterality: str, view: str, modality: str = 'FFDM') -> View | None:
         """Return a view or ``None`` when it is absent."""
         return self.views.get((laterality, view, modality))
 
-    def ipsilateral(self, view: View) -> Optional[View]:
+    def ipsilateral(self, view: View) -> View | None:
         """Return the other projection of the same breast."""
         return self.get(view.laterality, other_view(view.view), view.modality)
 
-    def bilateral(self, view: View) -> Optional[View]:
+    def bilateral(self, view: View) -> View | None:
         """Return the same projection of the other breast."""
         return self.get(other_laterality(view.laterality), view.view, view.modality)

@@ -3,40 +3,36 @@
 Which files make an exam, and which file stands for a view, is stated in
 docs/reference/reading.md.
 """
+
 import hashlib
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
-from mammo_plugins.io import (DicomWarnings, MammogramError, read_header,
-                              walk_folder)
+from mammo_plugins.io import DicomWarnings, MammogramError, read_header, walk_folder
 from mammo_plugins.io.identity import Identity, contradiction, part_by_patient
-from mammo_plugins.io.image_kind import (exclusion, screening_order,
-                                         screening_rank)
+from mammo_plugins.io.image_kind import exclusion, screening_order, screening_rank
 from mammo_plugins.io.reading_warnings import ReadingWarning
 
 from .exam import VIEWS, with_modality
 
-Paths = Union[str, Path, Sequence[Union[str, Path]]]
+Paths = str | Path | Sequence[str | Path]
 
 _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
-    re.IGNORECASE)
+    re.IGNORECASE,
+)
 # a view that is there twice: x_L-CC_2, x_L-CC2, x_L-CC (2)
 _REPEATED = re.compile(r'[-_ .]*\(?\d{1,2}\)?')
 
 _MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
 
-_CEM = {
-    'low energy': 'CEM-LE',
-    'high energy': 'CEM-HE',
-    'recombined': 'CEM-RC'
-}
+_CEM = {'low energy': 'CEM-LE', 'high energy': 'CEM-HE', 'recombined': 'CEM-RC'}
 
 
 @dataclass
@@ -57,19 +53,20 @@ class FoundView:
         others (list[FoundView]): Further images of the same view of the exam, the
             next best first, to be taken where this one cannot be read.
     """
+
     path: Path
     laterality: str
     view: str
     width: int
     height: int
-    pixel_spacing_mm: Optional[Tuple[float, float]]
+    pixel_spacing_mm: tuple[float, float] | None
     modality: str = 'FFDM'
-    order: Tuple[int, bool, bool] = (0, False, False)
-    kind: Optional[str] = None
+    order: tuple[int, bool, bool] = (0, False, False)
+    kind: str | None = None
     burned_in: bool = False
-    warnings: Tuple[ReadingWarning, ...] = ()
-    others: List['FoundView'] = field(default_factory=list, repr=False)
-    study: Optional[str] = field(default=None, repr=False)
+    warnings: tuple[ReadingWarning, ...] = ()
+    others: list['FoundView'] = field(default_factory=list, repr=False)
+    study: str | None = field(default=None, repr=False)
     identity: Identity = field(default=Identity(), repr=False)
 
     @property
@@ -93,10 +90,11 @@ class FoundExams:
         doubts (dict[str, list[str]]): What is to be known of an exam, by its key.
         notes (list[str]): What is to be known of the folder.
     """
-    exams: Dict[str, Dict[str, FoundView]] = field(default_factory=dict)
-    skipped: List[Tuple[Path, str]] = field(default_factory=list)
-    doubts: Dict[str, List[str]] = field(default_factory=dict)
-    notes: List[str] = field(default_factory=list)
+
+    exams: dict[str, dict[str, FoundView]] = field(default_factory=dict)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    doubts: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def settle(self, key: str, name: str, used: FoundView) -> None:
         """Let an image stand for a view, and list the others as not used.
@@ -108,23 +106,32 @@ class FoundExams:
         """
         self.exams[key][name] = used
         self.skipped += [
-            (other.path, f'another {name} of the same exam'
-             + (f' ({other.kind})' if screening_rank(other.kind) else '')
-             + f'; {_seen_from(other.path, used.path)} is used')
-            for other in used.others]
+            (
+                other.path,
+                f'another {name} of the same exam'
+                + (f' ({other.kind})' if screening_rank(other.kind) else '')
+                + f'; {_seen_from(other.path, used.path)} is used',
+            )
+            for other in used.others
+        ]
 
 
 def _seen_from(file: Path, other: Path) -> str:
     """Return a file's name, with its folder where it is another than that of a file."""
-    return other.name if other.parent == file.parent else os.path.relpath(
-        other, os.path.commonpath([file.parent.absolute(), other.parent.absolute()]))
+    return (
+        other.name
+        if other.parent == file.parent
+        else os.path.relpath(
+            other, os.path.commonpath([file.parent.absolute(), other.parent.absolute()])
+        )
+    )
 
 
 # CDD-CESM's names: digital mammogram, contrast-enhanced (recombined) one
 _CEM_NAMES = {'': 'FFDM', 'DM': 'CEM-LE', 'CM': 'CEM-RC'}
 
 
-def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str], str, str]:
+def _name_facts(path: Path) -> tuple[str | None, str | None, str, str]:
     """Return what a name such as ``p1_L-CC.png`` tells.
 
     Returns:
@@ -133,10 +140,10 @@ def _name_facts(path: Path) -> Tuple[Optional[str], Optional[str], str, str]:
     found = list(_NAME.finditer(path.stem))
     if len(found) != 1:
         return None, None, 'FFDM', path.stem
-    match, = found
+    (match,) = found
     laterality, cem, view = (part.upper() for part in match.groups(default=''))
-    before = path.stem[:match.start(1)]
-    after = path.stem[match.end():]
+    before = path.stem[: match.start(1)]
+    after = path.stem[match.end() :]
     if _REPEATED.fullmatch(after):
         after = ''
     return laterality[0], view, _CEM_NAMES[cem], before + after
@@ -155,8 +162,10 @@ def _inspect(path: Path) -> FoundView:
     modality = _CEM.get(header['cem_image'], 'FFDM')
     if header['contrast_agent'] and header['cem_image'] is None:
         raise MammogramError(
-            path, 'a contrast agent is named, but ImageType does not say which image of '
-            'the contrast-enhanced pair it is')
+            path,
+            'a contrast agent is named, but ImageType does not say which image of '
+            'the contrast-enhanced pair it is',
+        )
     if header['format'] != 'DICOM':
         if _MASK.search(path.stem):
             raise MammogramError(path, 'its name says that it is a mask')
@@ -164,13 +173,16 @@ def _inspect(path: Path) -> FoundView:
         laterality, view = laterality or name_laterality, view or name_view
     for name, value in (('laterality', laterality), ('view', view)):
         if value is None:
-            told = [f'; {warning}' for warning in facts.warnings if name in warning.kind]
+            told = [
+                f'; {warning}' for warning in facts.warnings if name in warning.kind
+            ]
             raise MammogramError(
-                path, f'unknown {name}: neither the header tells it nor, for '
-                f'pictures, a file name such as exam1_L-CC.png{"".join(told)}')
+                path,
+                f'unknown {name}: neither the header tells it nor, for '
+                f'pictures, a file name such as exam1_L-CC.png{"".join(told)}',
+            )
     if view not in VIEWS:
-        raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} '
-                             'are used')
+        raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} are used')
     return FoundView(
         path,
         laterality,
@@ -184,10 +196,11 @@ def _inspect(path: Path) -> FoundView:
         burned_in=header['burned_in_annotation'] is True,
         warnings=facts.warnings,
         study=header['exam_key'],
-        identity=facts.identity)
+        identity=facts.identity,
+    )
 
 
-def paths_of(path: Paths) -> List[Path]:
+def paths_of(path: Paths) -> list[Path]:
     """Return one or several paths as a list, each once.
 
     Args:
@@ -208,9 +221,9 @@ def paths_of(path: Paths) -> List[Path]:
     return paths
 
 
-def find_exams(path: Paths,
-               modality: Union[str, Sequence[str]] = 'FFDM',
-               group_by: str = 'study') -> FoundExams:
+def find_exams(
+    path: Paths, modality: str | Sequence[str] = 'FFDM', group_by: str = 'study'
+) -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
     DICOM files belong together by study, pictures by folder, and there by what their
@@ -236,15 +249,17 @@ def find_exams(path: Paths,
         raise ValueError(f"group_by: {group_by!r}; expected 'study' or 'folder'")
     found = FoundExams()
     files = _list_files(path, found)
-    wanted = (modality, ) if isinstance(modality, str) else tuple(modality)
+    wanted = (modality,) if isinstance(modality, str) else tuple(modality)
     usable = []
     with DicomWarnings() as warned:
         for file in tqdm(files, desc='headers', unit='file', leave=False):
             try:
                 view = _inspect(file)
                 if view.modality not in wanted:
-                    raise MammogramError(file, f'a {view.modality} image; '
-                                         f'{" or ".join(wanted)} is asked for')
+                    raise MammogramError(
+                        file,
+                        f'a {view.modality} image; {" or ".join(wanted)} is asked for',
+                    )
             except MammogramError as error:
                 found.skipped.append((file, error.reason))
             else:
@@ -262,8 +277,8 @@ def find_exams(path: Paths,
     return found
 
 
-def _list_files(path: Paths, found: FoundExams) -> List[Path]:
-    files: List[Path] = []
+def _list_files(path: Paths, found: FoundExams) -> list[Path]:
+    files: list[Path] = []
     for each in paths_of(path):
         if each.is_file():
             files.append(each)
@@ -272,9 +287,11 @@ def _list_files(path: Paths, found: FoundExams) -> List[Path]:
         files += walked.files
         found.skipped += walked.left_out
         if walked.hidden:
-            found.notes.append(f'{walked.hidden} hidden files and folders (names that '
-                               'begin with a dot) were not looked at')
-    owners: Dict[Path, Path] = {}
+            found.notes.append(
+                f'{walked.hidden} hidden files and folders (names that '
+                'begin with a dot) were not looked at'
+            )
+    owners: dict[Path, Path] = {}
     for file in sorted(files, key=lambda file: file.is_symlink()):
         first = owners.setdefault(file.resolve(), file)
         if first is not file and first != file:
@@ -282,10 +299,11 @@ def _list_files(path: Paths, found: FoundExams) -> List[Path]:
     return sorted(owners.values())
 
 
-def _group(views: List[FoundView], group_by: str, found: FoundExams
-           ) -> List[Tuple[str, List[FoundView]]]:
+def _group(
+    views: list[FoundView], group_by: str, found: FoundExams
+) -> list[tuple[str, list[FoundView]]]:
     """Return (key, views) of each exam."""
-    groups: Dict[Tuple[str, bool], List[FoundView]] = {}
+    groups: dict[tuple[str, bool], list[FoundView]] = {}
     for view in views:
         by_folder = view.study is None or group_by == 'folder'
         key = _hashed(view.path.parent.resolve()) if by_folder else view.study
@@ -300,9 +318,12 @@ def _group(views: List[FoundView], group_by: str, found: FoundExams
         for exam, part in parts.items():
             doubts = _doubts(part, by_folder)
             if patients > 1:
-                doubts.insert(0, f'one of {patients} exams of what was '
-                              f'{"a folder" if by_folder else "a study"} of several '
-                              'patients')
+                doubts.insert(
+                    0,
+                    f'one of {patients} exams of what was '
+                    f'{"a folder" if by_folder else "a study"} of several '
+                    'patients',
+                )
             if doubts:
                 found.doubts[exam] = doubts
         exams += parts.items()
@@ -313,8 +334,7 @@ def _hashed(text: object) -> str:
     return hashlib.sha256(str(text).encode(errors='surrogatepass')).hexdigest()[:12]
 
 
-def _part_patients(key: str,
-                   group: List[FoundView]) -> Dict[str, List[FoundView]]:
+def _part_patients(key: str, group: list[FoundView]) -> dict[str, list[FoundView]]:
     """Part what a study or folder holds by patient."""
     parts = part_by_patient(group, lambda view: view.identity)
     if len(parts) == 1:
@@ -322,10 +342,9 @@ def _part_patients(key: str,
     return {f'{key}-{i}': part for i, part in enumerate(parts, 1)}
 
 
-def _part_pictures(key: str,
-                   group: List[FoundView]) -> Dict[str, List[FoundView]]:
+def _part_pictures(key: str, group: list[FoundView]) -> dict[str, list[FoundView]]:
     """Part the pictures of a folder by what their names have beside the view."""
-    by_name: Dict[str, List[FoundView]] = {}
+    by_name: dict[str, list[FoundView]] = {}
     for view in group:
         by_name.setdefault(_exam_name(view.path), []).append(view)
     if len(by_name) == 1 or (len(by_name) == len(group) and not _repeats(group)):
@@ -337,45 +356,53 @@ def _exam_name(path: Path) -> str:
     return _name_facts(path)[3].lower().strip('-_ .')
 
 
-def _repeats(group: List[FoundView]) -> bool:
+def _repeats(group: list[FoundView]) -> bool:
     names = Counter((view.name, view.modality) for view in group)
     return max(names.values()) > 1
 
 
-def _doubts(part: List[FoundView], by_folder: bool) -> List[str]:
+def _doubts(part: list[FoundView], by_folder: bool) -> list[str]:
     """Return what speaks against these files being one exam."""
     doubts = []
     pictures = [_exam_name(view.path) for view in part if view.kind is None]
     if len(set(pictures)) > 1:
-        doubts.append('pictures of one folder whose names differ beside the view were '
-                      'taken as one exam; lay exams out in folders of their own')
-    repeated = Counter((view.name, view.modality) for view in part
-                       if view.kind is None)
+        doubts.append(
+            'pictures of one folder whose names differ beside the view were '
+            'taken as one exam; lay exams out in folders of their own'
+        )
+    repeated = Counter((view.name, view.modality) for view in part if view.kind is None)
     if sum(count > 1 for count in repeated.values()) > 1:
-        doubts.append('several views are there more than once: numbers at the end of '
-                      'names were taken for repeated views of one exam')
+        doubts.append(
+            'several views are there more than once: numbers at the end of '
+            'names were taken for repeated views of one exam'
+        )
     if by_folder:
         studies = {view.study for view in part if view.study}
         if len(studies) > 1:
             doubts.append(f'the folder joins {len(studies)} studies')
         if any(view.study is None and view.kind is not None for view in part):
-            doubts.append('files without a valid StudyInstanceUID were joined by folder')
+            doubts.append(
+                'files without a valid StudyInstanceUID were joined by folder'
+            )
     differ = contradiction([view.identity for view in part])
     if differ:
         doubts.append(f'the files differ in {differ}')
     return doubts
 
 
-def _holds_more(views: List[FoundView]) -> bool:
+def _holds_more(views: list[FoundView]) -> bool:
     """Tell whether a folder holds more views of one patient than their studies do."""
     parts = part_by_patient(views, lambda view: view.identity)
-    return any(len({view.name for view in part}) > 1
-               and len({view.study for view in part}) == len(part) for part in parts)
+    return any(
+        len({view.name for view in part}) > 1
+        and len({view.study for view in part}) == len(part)
+        for part in parts
+    )
 
 
-def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
+def _note(found: FoundExams, usable: list[FoundView], group_by: str) -> None:
     """Note what concerns the whole folder."""
-    folders: Dict[Path, List[FoundView]] = {}
+    folders: dict[Path, list[FoundView]] = {}
     for view in usable:
         if view.study:
             folders.setdefault(view.path.parent, []).append(view)
@@ -384,16 +411,23 @@ def _note(found: FoundExams, usable: List[FoundView], group_by: str) -> None:
     if single and any(_holds_more(views) for views in folders.values()):
         found.notes.append(
             'most studies hold one view only; where folders hold exams together, as in '
-            'CBIS-DDSM, use --group-by folder')
+            'CBIS-DDSM, use --group-by folder'
+        )
     elif single and len(folders) == len(usable) and _holds_more(usable):
         found.notes.append(
             'most studies hold one view only, and each folder one file; where they '
             'belong together, lay the files of an exam into one folder and use '
-            '--group-by folder')
-    joined = sum('the folder joins' in doubt for doubts in found.doubts.values()
-                 for doubt in doubts)
+            '--group-by folder'
+        )
+    joined = sum(
+        'the folder joins' in doubt
+        for doubts in found.doubts.values()
+        for doubt in doubts
+    )
     if joined:
-        found.notes.append(f'{joined} exams are folders that join several studies, '
-                           'perhaps of several dates')
+        found.notes.append(
+            f'{joined} exams are folders that join several studies, '
+            'perhaps of several dates'
+        )
     kinds = Counter(w.kind for view in usable for w in view.warnings)
     found.notes += [f'{count} files: {kind}' for kind, count in kinds.most_common()]

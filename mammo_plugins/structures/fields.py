@@ -1,9 +1,11 @@
 """What the values of a JSON file may be; checks of one value each."""
+
 import math
 import os
 import reprlib
+from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Callable, Sequence
+from typing import Any
 
 LONGEST_SIDE = 65535  # pixels: DICOM's Rows and Columns have 16 bits
 FARTHEST = 1e7  # pixels from the corner of an image, far outside of any
@@ -19,17 +21,22 @@ def shown(value: Any) -> str:
 def is_number(value: Any) -> bool:
     """Return whether a value is a finite number, and no bool."""
     try:
-        return isinstance(value, Real) and not isinstance(value, bool) \
+        return (
+            isinstance(value, Real)
+            and not isinstance(value, bool)
             and math.isfinite(value)
+        )
     except OverflowError:  # a whole number beyond all floats
         return False
 
 
 def is_coordinates(length: int) -> Callable[[Any], bool]:
     """Return a check of so many coordinates in pixels."""
-    return lambda value: isinstance(value, (list, tuple)) and \
-        len(value) == length and all(
-            is_number(each) and abs(each) <= FARTHEST for each in value)
+    return lambda value: (
+        isinstance(value, (list, tuple))
+        and len(value) == length
+        and all(is_number(each) and abs(each) <= FARTHEST for each in value)
+    )
 
 
 def is_one_of(options: Sequence[str]) -> Callable[[Any], bool]:
@@ -39,8 +46,11 @@ def is_one_of(options: Sequence[str]) -> Callable[[Any], bool]:
 
 def is_id(value: Any) -> bool:
     """Return whether a value is a whole number of 64 bits."""
-    return isinstance(value, int) and not isinstance(value, bool) \
-        and -2**63 <= value < 2**63
+    return (
+        isinstance(value, int)
+        and not isinstance(value, bool)
+        and -(2**63) <= value < 2**63
+    )
 
 
 def is_text(value: Any) -> bool:

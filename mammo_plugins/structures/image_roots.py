@@ -1,9 +1,10 @@
 """Which files the names in an annotation file may stand for."""
+
 import ntpath
 import os
 import os.path as osp
+from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Optional, Sequence, Union
 
 from .fields import is_text
 
@@ -27,16 +28,21 @@ class ImageRoots:
         ValueError: If ``extra`` is a text instead of several.
     """
 
-    def __init__(self, root: Union[str, os.PathLike, None] = None,
-                 extra: Sequence[Union[str, os.PathLike]] = ()) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike | None = None,
+        extra: Sequence[str | os.PathLike] = (),
+    ) -> None:
         if isinstance(extra, (str, os.PathLike)):
-            raise ValueError(f'extra_roots: {str(extra)!r}; expected several folders, '
-                             f'such as ({str(extra)!r}, )')
+            raise ValueError(
+                f'extra_roots: {str(extra)!r}; expected several folders, '
+                f'such as ({str(extra)!r}, )'
+            )
         self.root = None if root is None else os.fspath(root)
         known = [] if root is None else [self.root or '.']
         self._folders = [osp.abspath(folder) for folder in (*known, *extra)]
 
-    def fault(self, name: str) -> Optional[str]:
+    def fault(self, name: str) -> str | None:
         """Tell what a name that is of no file in these folders should be instead.
 
         Args:
@@ -49,15 +55,17 @@ class ImageRoots:
             return 'a name that a file can have'
         data = os.fsencode(name)
         if len(data) > _LONGEST_NAME and (
-                len(data) > _LONGEST_PATH
-                or max(map(len, data.split(b'/'))) > _LONGEST_NAME):
+            len(data) > _LONGEST_PATH or max(map(len, data.split(b'/'))) > _LONGEST_NAME
+        ):
             return f'names of {_LONGEST_NAME} bytes at most'
         if osp.normpath(name) == '.':
             return 'a name of a file'
         if self._is_inside(name):
             return None
-        return ('a path below the data root; put a link to its folder there, or name '
-                'that folder in extra_roots of the data set (--extra-root)')
+        return (
+            'a path below the data root; put a link to its folder there, or name '
+            'that folder in extra_roots of the data set (--extra-root)'
+        )
 
     def path(self, name: str) -> str:
         """Return the path of a file.
@@ -75,9 +83,13 @@ class ImageRoots:
         # a backslash parts folders on Windows, and the file may be read there
         if osp.normpath(name.replace('\\', '/')).split('/')[0] != '..':
             return True
-        return '\\' not in name and self.root is not None and self._is_below(
-            osp.normpath(osp.join(osp.abspath(self.root or '.'), name)))
+        return (
+            '\\' not in name
+            and self.root is not None
+            and self._is_below(
+                osp.normpath(osp.join(osp.abspath(self.root or '.'), name))
+            )
+        )
 
     def _is_below(self, path: str) -> bool:
-        return any(PurePath(path).is_relative_to(folder)
-                   for folder in self._folders)
+        return any(PurePath(path).is_relative_to(folder) for folder in self._folders)

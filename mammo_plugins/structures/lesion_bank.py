@@ -1,9 +1,11 @@
 """Lesions cut out of mammograms, kept in a file (DisAsymNet, section 2.3)."""
+
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any
 
 import numpy as np
 
@@ -41,19 +43,25 @@ class BankLesion:
         inside (np.ndarray): (h, w) bool, pixels of the breast; beside the skin the
             rest is air.
     """
+
     levels: np.ndarray
-    image_shape: Tuple[float, float]
-    pixel_spacing_mm: Optional[Tuple[float, float]]
+    image_shape: tuple[float, float]
+    pixel_spacing_mm: tuple[float, float] | None
     file_name: str
-    box: Tuple[float, float, float, float]
-    pathology: Optional[str]
+    box: tuple[float, float, float, float]
+    pathology: str | None
     mask: np.ndarray
     inside: np.ndarray
 
     @classmethod
-    def of(cls, pixels: np.ndarray, mask: Optional[np.ndarray] = None,
-           pathology: Optional[str] = None, inside: Optional[np.ndarray] = None,
-           **facts: Any) -> 'BankLesion':
+    def of(
+        cls,
+        pixels: np.ndarray,
+        mask: np.ndarray | None = None,
+        pathology: str | None = None,
+        inside: np.ndarray | None = None,
+        **facts: Any,
+    ) -> 'BankLesion':
         """Make one of (h, w) float pixels in [0, 1] and the other attributes.
 
         Without a mask the whole patch is the lesion, without ``inside`` it is breast.
@@ -62,21 +70,24 @@ class BankLesion:
             np.rint(pixels * _FULL_SCALE).astype(np.uint16),
             mask=np.ones(pixels.shape, bool) if mask is None else mask,
             inside=np.ones(pixels.shape, bool) if inside is None else inside,
-            pathology=pathology, **facts)
+            pathology=pathology,
+            **facts,
+        )
 
     @property
     def pixels(self) -> np.ndarray:
         """np.ndarray: (h, w) float32 in [0, 1]."""
         return self.levels.astype(np.float32) / _FULL_SCALE
 
-    def facts(self) -> Dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Return all but pixels and masks, JSON-serialisable."""
         return dict(
             image_shape=self.image_shape,
             pixel_spacing_mm=self.pixel_spacing_mm,
             file_name=self.file_name,
             box=self.box,
-            pathology=self.pathology)
+            pathology=self.pathology,
+        )
 
 
 class LesionBank:
@@ -93,13 +104,19 @@ class LesionBank:
         LesionBankError: If there are no lesions.
     """
 
-    def __init__(self, dataset: str, lesions: List[BankLesion],
-                 split: Optional[str] = None,
-                 generation: Optional[str] = None,
-                 path: Union[str, Path, None] = None) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        lesions: list[BankLesion],
+        split: str | None = None,
+        generation: str | None = None,
+        path: str | Path | None = None,
+    ) -> None:
         if not lesions:
-            raise LesionBankError(f'a bank of {dataset} without lesions; give an '
-                                  'annotation file with boxes')
+            raise LesionBankError(
+                f'a bank of {dataset} without lesions; give an '
+                'annotation file with boxes'
+            )
         self.dataset = dataset
         self.lesions = lesions
         self.split = split
@@ -112,7 +129,7 @@ class LesionBank:
     def __getitem__(self, index: int) -> BankLesion:
         return self.lesions[index]
 
-    def is_from(self, dataset: str, generation: Optional[str] = None) -> bool:
+    def is_from(self, dataset: str, generation: str | None = None) -> bool:
         """Tell whether the lesions are of the same images as a data set.
 
         Names are compared without regard to case. What ``tools/synthesize.py`` made
@@ -127,7 +144,7 @@ class LesionBank:
             return False
         return None in (self.generation, generation) or self.generation == generation
 
-    def files_outside(self, images: Iterable[dict]) -> List[str]:
+    def files_outside(self, images: Iterable[dict]) -> list[str]:
         """Return the mammograms of the lesions that a data set does not have.
 
         Args:
@@ -138,7 +155,7 @@ class LesionBank:
         return sorted({lesion.file_name for lesion in self.lesions} - names)
 
     @classmethod
-    def read(cls, path: Union[str, Path]) -> 'LesionBank':
+    def read(cls, path: str | Path) -> 'LesionBank':
         """Read a file of :meth:`write`.
 
         Raises:
@@ -158,52 +175,84 @@ class LesionBank:
         except FileNotFoundError:
             raise LesionBankError(
                 f'{path}: no such lesion bank; make it with '
-                'tools/build_lesion_bank.py ANN_FILE --out FILE') from None
+                'tools/build_lesion_bank.py ANN_FILE --out FILE'
+            ) from None
         except Exception as error:  # zipfile and zlib raise nearly anything on damage
             raise LesionBankError(
                 f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
-                f'{error}); make it anew with tools/build_lesion_bank.py') from None
+                f'{error}); make it anew with tools/build_lesion_bank.py'
+            ) from None
 
-    def write(self, path: Union[str, Path]) -> None:
+    def write(self, path: str | Path) -> None:
         """Write everything to one ``.npz`` file, atomically."""
-        facts = dict(dataset=self.dataset, split=self.split,
-                     generation=self.generation,
-                     lesions=[lesion.facts() for lesion in self.lesions])
+        facts = dict(
+            dataset=self.dataset,
+            split=self.split,
+            generation=self.generation,
+            lesions=[lesion.facts() for lesion in self.lesions],
+        )
         arrays = {}
         for k, lesion in enumerate(self.lesions):
-            arrays.update({f'{name}_{k}': array for name, array in zip(
-                _ARRAYS, (lesion.levels, lesion.mask, lesion.inside))})
+            arrays.update(
+                {
+                    f'{name}_{k}': array
+                    for name, array in zip(
+                        _ARRAYS, (lesion.levels, lesion.mask, lesion.inside)
+                    )
+                }
+            )
         write_arrays(path, dict(bank=json.dumps(facts), **arrays))
 
 
-def _lesion(levels: np.ndarray, mask: np.ndarray, inside: np.ndarray,
-            facts: Dict[str, Any]) -> BankLesion:
+def _lesion(
+    levels: np.ndarray, mask: np.ndarray, inside: np.ndarray, facts: dict[str, Any]
+) -> BankLesion:
     """Rebuild a lesion from the file."""
     if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
-        raise ValueError(f'a lesion of {levels.dtype} and shape {levels.shape}; '
-                         'expected uint16 (h, w)')
+        raise ValueError(
+            f'a lesion of {levels.dtype} and shape {levels.shape}; '
+            'expected uint16 (h, w)'
+        )
     if mask.dtype != bool or mask.shape != levels.shape or not mask.any():
-        raise ValueError(f'a mask of {mask.dtype} and shape {mask.shape}; expected '
-                         f'bool {levels.shape}, true somewhere')
+        raise ValueError(
+            f'a mask of {mask.dtype} and shape {mask.shape}; expected '
+            f'bool {levels.shape}, true somewhere'
+        )
     if inside.dtype != bool or inside.shape != mask.shape or (mask & ~inside).any():
-        raise ValueError(f'a breast of {inside.dtype} and shape {inside.shape}; '
-                         f'expected bool {levels.shape}, true where the lesion is')
-    lesion = BankLesion(levels, mask=mask, inside=inside, **{
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in facts.items()})
+        raise ValueError(
+            f'a breast of {inside.dtype} and shape {inside.shape}; '
+            f'expected bool {levels.shape}, true where the lesion is'
+        )
+    lesion = BankLesion(
+        levels,
+        mask=mask,
+        inside=inside,
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in facts.items()
+        },
+    )
     spacing = lesion.pixel_spacing_mm
-    if not (_are_numbers(lesion.image_shape, 2) and min(lesion.image_shape) > 0
-            and _are_numbers(lesion.box, 4) and isinstance(lesion.file_name, str)
-            and (spacing is None or _are_numbers(spacing, 2) and min(spacing) > 0)
-            and lesion.pathology in (None, *PATHOLOGIES)):
-        raise ValueError('facts of a lesion that are none, in '
-                         + ', '.join(sorted(facts)))
+    if not (
+        _are_numbers(lesion.image_shape, 2)
+        and min(lesion.image_shape) > 0
+        and _are_numbers(lesion.box, 4)
+        and isinstance(lesion.file_name, str)
+        and (spacing is None or _are_numbers(spacing, 2) and min(spacing) > 0)
+        and lesion.pathology in (None, *PATHOLOGIES)
+    ):
+        raise ValueError(
+            'facts of a lesion that are none, in ' + ', '.join(sorted(facts))
+        )
     return lesion
 
 
 def _are_numbers(values: Any, count: int) -> bool:
-    return isinstance(values, tuple) and len(values) == count and all(
-        map(is_number, values))
+    return (
+        isinstance(values, tuple)
+        and len(values) == count
+        and all(map(is_number, values))
+    )
 
 
 def source_dataset(dataset: str) -> str:
@@ -214,11 +263,11 @@ def source_dataset(dataset: str) -> str:
     """
     name = dataset.strip().lower()
     while name.startswith(_SYNTHETIC):
-        name = name[len(_SYNTHETIC):]
+        name = name[len(_SYNTHETIC) :]
     return _PART_OF.get(name, name)
 
 
-def generation_of(info: Dict[str, Any]) -> Optional[str]:
+def generation_of(info: dict[str, Any]) -> str | None:
     """Return what tells simulated data sets of one name apart, ``None`` for others.
 
     The images of an exam hang on the seed and the phantom's parameters, not on how
@@ -232,7 +281,10 @@ def generation_of(info: Dict[str, Any]) -> Optional[str]:
     if generation is None:
         return None
     if isinstance(generation, dict):
-        generation = {key: value for key, value in generation.items()
-                      if key not in ('exams', 'split', 'missing_views')}
+        generation = {
+            key: value
+            for key, value in generation.items()
+            if key not in ('exams', 'split', 'missing_views')
+        }
     made = json.dumps(generation, sort_keys=True)
     return hashlib.sha256(made.encode()).hexdigest()[:16]

@@ -1,13 +1,14 @@
 """From COCO segmentations to masks and back; the only place that rasterises outlines."""
-from typing import Any, Dict, Tuple, Union
+
+from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-Segmentation = Union[list, Dict[str, Any]]
+Segmentation = list | dict[str, Any]
 
 
-def encoded(segmentation: Segmentation, height: int, width: int) -> Dict[str, Any]:
+def encoded(segmentation: Segmentation, height: int, width: int) -> dict[str, Any]:
     """Return a sound segmentation as pycocotools computes with it.
 
     Args:
@@ -25,8 +26,9 @@ def encoded(segmentation: Segmentation, height: int, width: int) -> Dict[str, An
     return segmentation
 
 
-def segmentation_to_mask(segmentation: Segmentation,
-                         shape: Tuple[int, int]) -> np.ndarray:
+def segmentation_to_mask(
+    segmentation: Segmentation, shape: tuple[int, int]
+) -> np.ndarray:
     """Fill a sound segmentation.
 
     Args:
@@ -39,7 +41,7 @@ def segmentation_to_mask(segmentation: Segmentation,
     return coco_mask.decode(encoded(segmentation, *shape)).astype(bool)
 
 
-def mask_to_segmentation(mask: np.ndarray) -> Dict[str, Any]:
+def mask_to_segmentation(mask: np.ndarray) -> dict[str, Any]:
     """Return a mask as a run-length code that JSON can hold.
 
     Args:

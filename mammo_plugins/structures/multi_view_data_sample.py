@@ -1,14 +1,16 @@
 """The data sample of several views."""
-from typing import List
 
 from mmengine.structures import BaseDataElement
 
-from .exam import (EXAM_VIEWS, LATERALITIES, MODALITIES, ROLES, VIEWS,
-                   with_modality)
+from .exam import EXAM_VIEWS, LATERALITIES, MODALITIES, ROLES, VIEWS, with_modality
 
-VIEW_NAMES = (*ROLES, *VIEWS, *LATERALITIES, *EXAM_VIEWS,
-              *(with_modality(view, modality) for modality in MODALITIES
-                for view in EXAM_VIEWS))
+VIEW_NAMES = (
+    *ROLES,
+    *VIEWS,
+    *LATERALITIES,
+    *EXAM_VIEWS,
+    *(with_modality(view, modality) for modality in MODALITIES for view in EXAM_VIEWS),
+)
 
 
 class MultiViewDataSample(BaseDataElement):
@@ -30,12 +32,12 @@ class MultiViewDataSample(BaseDataElement):
     """
 
     @property
-    def view_names(self) -> List[str]:
+    def view_names(self) -> list[str]:
         """list[str]: Names of the views that are there."""
         return [name for name in VIEW_NAMES if name in self]
 
 
-def views_of(sample: BaseDataElement) -> List[BaseDataElement]:
+def views_of(sample: BaseDataElement) -> list[BaseDataElement]:
     """Return the views of a sample, which is itself a view or has several.
 
     Args:

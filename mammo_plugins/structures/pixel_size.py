@@ -1,15 +1,17 @@
 """The size of a pixel as a network sees it, and whether it is that of the training."""
-from typing import Any, Mapping, Optional
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 KEY = 'pixel_size_mm'
 """Name of the training's pixel size in the ``meta`` of checkpoints."""
-MOST = 2.
+MOST = 2.0
 """Sizes that differ by more than this factor are said to be others."""
 
 
-def network_pixel_size(view: Mapping[str, Any]) -> Optional[float]:
+def network_pixel_size(view: Mapping[str, Any]) -> float | None:
     """Return the side of a pixel of a network's input.
 
     Args:
@@ -28,7 +30,7 @@ def network_pixel_size(view: Mapping[str, Any]) -> Optional[float]:
     return (area / scale) ** 0.5 if area > 0 and scale > 0 else None
 
 
-def pixel_size_warning(size: Optional[float], trained: Optional[float]) -> str:
+def pixel_size_warning(size: float | None, trained: float | None) -> str:
     """Return what is wrong with a size of pixels, '' if nothing is or one is unknown.
 
     Args:
@@ -37,6 +39,8 @@ def pixel_size_warning(size: Optional[float], trained: Optional[float]) -> str:
     """
     if not size or not trained or max(size / trained, trained / size) <= MOST:
         return ''
-    return (f'a pixel of the network\'s input is {size:.2g} mm here and was '
-            f'{trained:.2g} mm in training: lesions have another size than learnt; '
-            'resize to that of the training')
+    return (
+        f"a pixel of the network's input is {size:.2g} mm here and was "
+        f'{trained:.2g} mm in training: lesions have another size than learnt; '
+        'resize to that of the training'
+    )

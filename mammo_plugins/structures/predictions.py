@@ -1,4 +1,5 @@
 """Predictions in the pixels of the image files."""
+
 from typing import Any
 
 from mammo_plugins.anatomy import CanonicalFrame, transform_boxes
@@ -23,7 +24,8 @@ def instances_in_file(sample: Any) -> Any:
     if 'canonical_frame' not in sample:
         raise ValueError(
             "the test pipeline's PackDetInputs needs 'img_id' and "
-            "'canonical_frame' in its meta_keys")
+            "'canonical_frame' in its meta_keys"
+        )
     frame = CanonicalFrame.from_dict(sample.canonical_frame)
     instances = sample.pred_instances.cpu().numpy()
     instances = instances[frame.inside_breast(instances.bboxes)]

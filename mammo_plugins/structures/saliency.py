@@ -1,7 +1,9 @@
 """Where a classifier looked: one map a view, kept in a file."""
+
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +23,7 @@ def view_name(view: Mapping[str, Any]) -> str:
     Args:
         view (Mapping): With ``exam_id``, ``laterality`` and ``view``.
     """
-    return f"{view['exam_id']} {view['laterality']}{view['view']}"
+    return f'{view["exam_id"]} {view["laterality"]}{view["view"]}'
 
 
 class SaliencyMaps:
@@ -38,13 +40,14 @@ class SaliencyMaps:
             earlier version wrote.
     """
 
-    def __init__(self, maps: Dict[str, np.ndarray],
-                 checkpoint_sha256: Optional[str] = None) -> None:
+    def __init__(
+        self, maps: dict[str, np.ndarray], checkpoint_sha256: str | None = None
+    ) -> None:
         self.maps = maps
         self.checkpoint_sha256 = checkpoint_sha256
 
     @classmethod
-    def read(cls, path: Union[str, Path]) -> 'SaliencyMaps':
+    def read(cls, path: str | Path) -> 'SaliencyMaps':
         """Read a file of :meth:`write`.
 
         Raises:
@@ -56,27 +59,40 @@ class SaliencyMaps:
             if checkpoint is not None:
                 checkpoint = str(checkpoint)
                 if not re.fullmatch('[0-9a-f]{64}', checkpoint):
-                    raise ValueError(f'{_CHECKPOINT}: expected 64 hexadecimal digits, '
-                                     f'found {checkpoint[:80]!r}')
+                    raise ValueError(
+                        f'{_CHECKPOINT}: expected 64 hexadecimal digits, '
+                        f'found {checkpoint[:80]!r}'
+                    )
             for name, values in maps.items():
-                if not (values.ndim == 2 and values.size
-                        and values.dtype.kind == 'f' and np.isfinite(values).all()
-                        and values.min() >= 0):
-                    raise ValueError(f'{name}: expected (h, w) numbers of at least 0, '
-                                     f'found {values.dtype} {values.shape}')
+                if not (
+                    values.ndim == 2
+                    and values.size
+                    and values.dtype.kind == 'f'
+                    and np.isfinite(values).all()
+                    and values.min() >= 0
+                ):
+                    raise ValueError(
+                        f'{name}: expected (h, w) numbers of at least 0, '
+                        f'found {values.dtype} {values.shape}'
+                    )
             return cls(maps, checkpoint)
         except FileNotFoundError:
             raise SaliencyError(
                 f'{path}: no such file; make it with tools/saliency.py CONFIG '
-                'CHECKPOINT --out DIR') from None
+                'CHECKPOINT --out DIR'
+            ) from None
         except Exception as error:  # damaged archives raise nearly anything
-            raise SaliencyError(f'{path}: not a file of saliency maps ({error}); '
-                                'make it anew') from None
+            raise SaliencyError(
+                f'{path}: not a file of saliency maps ({error}); make it anew'
+            ) from None
 
-    def write(self, path: Union[str, Path]) -> None:
+    def write(self, path: str | Path) -> None:
         """Write all maps to one ``.npz`` file, atomically."""
-        made_by = {} if self.checkpoint_sha256 is None else {
-            _CHECKPOINT: self.checkpoint_sha256}
+        made_by = (
+            {}
+            if self.checkpoint_sha256 is None
+            else {_CHECKPOINT: self.checkpoint_sha256}
+        )
         write_arrays(path, {**self.maps, **made_by})
 
     def require(self, views: Iterable[Mapping[str, Any]]) -> None:
@@ -89,9 +105,10 @@ class SaliencyMaps:
         if lacking:
             raise SaliencyError(
                 f'no saliency map of {lacking[0]}; make the file anew from the data '
-                'set in use, with tools/saliency.py CONFIG CHECKPOINT --out DIR')
+                'set in use, with tools/saliency.py CONFIG CHECKPOINT --out DIR'
+            )
 
-    def of(self, view: Mapping[str, Any], shape: Tuple[int, int]) -> np.ndarray:
+    def of(self, view: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
         """Return the map of a view, brought to its size.
 
         Args:
@@ -105,5 +122,8 @@ class SaliencyMaps:
             SaliencyError: If there is no map of this view.
         """
         self.require([view])
-        return cv2.resize(self.maps[view_name(view)].astype(np.float32), shape[::-1],
-                          interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(
+            self.maps[view_name(view)].astype(np.float32),
+            shape[::-1],
+            interpolation=cv2.INTER_LINEAR,
+        )

@@ -8,7 +8,8 @@ pycocotools: five bits a character, the lowest first, from '0' (48) on, 32 for '
 on' and 16 of the last one for the sign; from the fourth number on the difference to
 the last but one.
 """
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from pycocotools import mask as coco_mask
@@ -17,7 +18,7 @@ from .fields import is_number, shown
 from .masks import encoded
 
 IGNORED = 255  # in a map of pixels: neither lesion nor background
-SLACK = 1.  # pixels that a rounded coordinate may lie outside its image
+SLACK = 1.0  # pixels that a rounded coordinate may lie outside its image
 _ALIKE = 0.1  # what box and area of one outline, given in two ways, may differ by
 _LONGEST = 7  # characters of a number, enough for 32 bits and a sign
 
@@ -29,11 +30,12 @@ class OutlineFault(NamedTuple):
         severe (bool): Whether box and mask cannot be of the same lesion.
         text (str): What is there and what was expected.
     """
+
     severe: bool
     text: str
 
 
-def segmentation_fault(segmentation: Any, height: int, width: int) -> Optional[str]:
+def segmentation_fault(segmentation: Any, height: int, width: int) -> str | None:
     """Tell what keeps a segmentation from being one of an image.
 
     Args:
@@ -55,8 +57,10 @@ def segmentation_fault(segmentation: Any, height: int, width: int) -> Optional[s
                 _check_polygon(polygon, f'polygon {i + 1}', height, width)
             area = _polygons_area(segmentation, height, width)
         else:
-            return ('expected a list of polygons [x, y, x, y, ...], a run-length '
-                    f'code (RLE) or [], got {type(segmentation).__name__}')
+            return (
+                'expected a list of polygons [x, y, x, y, ...], a run-length '
+                f'code (RLE) or [], got {type(segmentation).__name__}'
+            )
     except ValueError as error:
         return str(error)
     if segmentation and not area:
@@ -64,8 +68,9 @@ def segmentation_fault(segmentation: Any, height: int, width: int) -> Optional[s
     return None
 
 
-def segmentation_extent(segmentation: Any, height: int,
-                        width: int) -> Tuple[np.ndarray, float]:
+def segmentation_extent(
+    segmentation: Any, height: int, width: int
+) -> tuple[np.ndarray, float]:
     """Return the box and the area of a sound segmentation.
 
     Args:
@@ -83,8 +88,9 @@ def segmentation_extent(segmentation: Any, height: int,
     return box, _polygons_area(segmentation, height, width)
 
 
-def outline_fault(annotation: Dict[str, Any], height: int,
-                  width: int) -> Optional[OutlineFault]:
+def outline_fault(
+    annotation: dict[str, Any], height: int, width: int
+) -> OutlineFault | None:
     """Hold the mask, the box and the area of an annotation against each other.
 
     Args:
@@ -101,16 +107,18 @@ def outline_fault(annotation: Dict[str, Any], height: int,
     box = np.clip(np.array(annotation['bbox'], float), -1e9, 1e9)
     if not annotation['segmentation']:
         if area > max(1.1 * box[2] * box[3], box[2] * box[3] + box[2] + box[3]):
-            return OutlineFault(False, f'area {area:g}, box of '
-                                f'{box[2] * box[3]:g} pixels')
+            return OutlineFault(
+                False, f'area {area:g}, box of {box[2] * box[3]:g} pixels'
+            )
         return None
     around, pixels = segmentation_extent(annotation['segmentation'], height, width)
     text = f'box {box.tolist()}, box of the mask {around.tolist()}'
     centre = around[:2] + around[2:] / 2
     if (centre < box[:2]).any() or (centre > box[:2] + box[2:]).any():
         return OutlineFault(True, f'the mask lies elsewhere: {text}')
-    off = np.abs([around[:2] - box[:2],
-                  around[:2] + around[2:] - box[:2] - box[2:]]).max()
+    off = np.abs(
+        [around[:2] - box[:2], around[:2] + around[2:] - box[:2] - box[2:]]
+    ).max()
     if off > max(2, 0.05 * box[2:].max()):
         return OutlineFault(False, text)
     if abs(area - pixels) > max(0.1 * pixels, around[2] + around[3]):
@@ -118,7 +126,7 @@ def outline_fault(annotation: Dict[str, Any], height: int,
     return None
 
 
-def same_outline(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+def same_outline(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether two annotations of an image outline the same thing.
 
     Args:
@@ -135,20 +143,23 @@ def same_outline(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     areas = sorted((one['area'], other['area']))
     if all(masks) and areas[0] < (1 - _ALIKE) * areas[1]:
         return False
-    (x1, y1, w1, h1), (x2, y2, w2, h2) = (map(float, entry['bbox'])
-                                          for entry in (one, other))
-    wide = max(0., min(x1 + w1, x2 + w2) - max(x1, x2))
-    common = wide * max(0., min(y1 + h1, y2 + h2) - max(y1, y2))
+    (x1, y1, w1, h1), (x2, y2, w2, h2) = (
+        map(float, entry['bbox']) for entry in (one, other)
+    )
+    wide = max(0.0, min(x1 + w1, x2 + w2) - max(x1, x2))
+    common = wide * max(0.0, min(y1 + h1, y2 + h2) - max(y1, y2))
     return common >= (1 - _ALIKE) * (w1 * h1 + w2 * h2 - common)
 
 
 def _check_polygon(polygon: Any, name: str, height: int, width: int) -> None:
     if not isinstance(polygon, list):
-        raise ValueError(f'{name}: expected a list [x, y, x, y, ...], got '
-                         f'{type(polygon).__name__}')
+        raise ValueError(
+            f'{name}: expected a list [x, y, x, y, ...], got {type(polygon).__name__}'
+        )
     if len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError(f'{name}: {len(polygon)} numbers; expected x and y of three '
-                         'points or more')
+        raise ValueError(
+            f'{name}: {len(polygon)} numbers; expected x and y of three points or more'
+        )
     if not all(map(is_number, polygon)):
         wrong = next(value for value in polygon if not is_number(value))
         raise ValueError(f'{name}: {shown(wrong)}; expected finite numbers')
@@ -156,13 +167,15 @@ def _check_polygon(polygon: Any, name: str, height: int, width: int) -> None:
     outside = (points < -SLACK) | (points > np.array([width, height]) + SLACK)
     if outside.any():
         x, y = points[outside.any(axis=1)][0]
-        raise ValueError(f'{name}: the point ({x:g}, {y:g}) lies outside the image of '
-                         f'{width} x {height} pixels (w x h)')
+        raise ValueError(
+            f'{name}: the point ({x:g}, {y:g}) lies outside the image of '
+            f'{width} x {height} pixels (w x h)'
+        )
 
 
 def _polygons_area(polygons: list, height: int, width: int) -> float:
     if not polygons:
-        return 0.
+        return 0.0
     return float(coco_mask.area(encoded(polygons, height, width)))
 
 
@@ -170,24 +183,34 @@ def _read_runs(code: dict, height: int, width: int) -> np.ndarray:
     """Return the runs of a code, (N,) int64: outside, inside, outside, ..."""
     size, counts = code.get('size'), code.get('counts')
     if size != [height, width] or not all(type(side) is int for side in size):
-        raise ValueError(f'an RLE of size {shown(size)}; its image is [{height}, '
-                         f'{width}] (height, width)')
+        raise ValueError(
+            f'an RLE of size {shown(size)}; its image is [{height}, '
+            f'{width}] (height, width)'
+        )
     if isinstance(counts, list):
-        if not all(isinstance(run, int) and not isinstance(run, bool)
-                   and 0 <= run <= height * width for run in counts):
-            raise ValueError('the counts of the RLE are not all whole numbers from 0 '
-                             'to the pixels of the image')
+        if not all(
+            isinstance(run, int)
+            and not isinstance(run, bool)
+            and 0 <= run <= height * width
+            for run in counts
+        ):
+            raise ValueError(
+                'the counts of the RLE are not all whole numbers from 0 '
+                'to the pixels of the image'
+            )
         runs = np.array(counts, np.int64)
     elif isinstance(counts, str):
         runs = _read_text(counts)
     else:
-        raise ValueError('an RLE whose counts are neither a list of whole numbers nor '
-                         'a text')
+        raise ValueError(
+            'an RLE whose counts are neither a list of whole numbers nor a text'
+        )
     if (runs < 0).any() or runs.sum() != height * width:
         raise ValueError(
-            'the counts of the RLE ' + ('are not all positive' if (runs < 0).any() else
-                                        f'sum to {runs.sum()}') +
-            f'; expected runs over the {height * width} pixels of the image')
+            'the counts of the RLE '
+            + ('are not all positive' if (runs < 0).any() else f'sum to {runs.sum()}')
+            + f'; expected runs over the {height * width} pixels of the image'
+        )
     return runs
 
 
@@ -207,11 +230,11 @@ def _read_text(text: str) -> np.ndarray:
     return runs
 
 
-def _runs_extent(runs: np.ndarray, height: int) -> Tuple[np.ndarray, float]:
+def _runs_extent(runs: np.ndarray, height: int) -> tuple[np.ndarray, float]:
     ends = np.cumsum(runs)[1::2]
     starts, ends = (ends - runs[1::2])[runs[1::2] > 0], ends[runs[1::2] > 0]
     if not len(starts):
-        return np.zeros(4), 0.
+        return np.zeros(4), 0.0
     (x1, y1), (x2, y2) = divmod(starts, height), divmod(ends - 1, height)
     across = x1 != x2  # from the foot of a column to the head of the next
     top, bottom = np.where(across, 0, y1), np.where(across, height - 1, y2)

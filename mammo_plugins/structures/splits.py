@@ -1,33 +1,39 @@
 """Splits by patient: no patient is ever in two parts."""
-from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
+
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 
 FOLD = '{fold}'  # in the names of files of a fold
 
 
-def _grouped(patients: Sequence[str],
-             strata: Optional[Sequence[Hashable]]) -> List[List[str]]:
+def _grouped(
+    patients: Sequence[str], strata: Sequence[Hashable] | None
+) -> list[list[str]]:
     """Return the distinct patients of each stratum, sorted by name."""
     if strata is not None and len(strata) != len(patients):
-        raise ValueError(f'strata has {len(strata)} entries for '
-                         f'{len(patients)} patients; give one a patient entry')
-    stratum_of: Dict[str, str] = {}
+        raise ValueError(
+            f'strata has {len(strata)} entries for '
+            f'{len(patients)} patients; give one a patient entry'
+        )
+    stratum_of: dict[str, str] = {}
     for i, patient in enumerate(patients):
         value = '' if strata is None else str(strata[i])
         # a patient with several exams counts in the last of her strata's order
         stratum_of[patient] = max(stratum_of.get(patient, ''), value)
-    groups: Dict[str, List[str]] = {}
+    groups: dict[str, list[str]] = {}
     for patient in sorted(stratum_of):
         groups.setdefault(stratum_of[patient], []).append(patient)
     return [groups[key] for key in sorted(groups)]
 
 
-def split_patients(patients: Sequence[str],
-                   ratios: Dict[str, float],
-                   seed: int = 0,
-                   strata: Optional[Sequence[Hashable]] = None
-                   ) -> Dict[str, List[str]]:
+def split_patients(
+    patients: Sequence[str],
+    ratios: dict[str, float],
+    seed: int = 0,
+    strata: Sequence[Hashable] | None = None,
+) -> dict[str, list[str]]:
     """Split patients by ratio.
 
     Args:
@@ -56,18 +62,17 @@ def split_patients(patients: Sequence[str],
     total = len(order)
     sizes = np.floor(shares * total + 1e-9).astype(int)
     remainder = shares * total - sizes
-    for i in np.argsort(-remainder, kind='stable')[:total - sizes.sum()]:
+    for i in np.argsort(-remainder, kind='stable')[: total - sizes.sum()]:
         sizes[i] += 1
     owner = _deal(sizes)
     names = list(ratios)
-    parts: Dict[str, List[str]] = {name: [] for name in names}
+    parts: dict[str, list[str]] = {name: [] for name in names}
     for patient, part in zip(order, owner):
         parts[names[part]].append(patient)
     return {name: sorted(members) for name, members in parts.items()}
 
 
-def empty_parts(ratios: Dict[str, float],
-                members: Dict[str, Sequence]) -> List[str]:
+def empty_parts(ratios: dict[str, float], members: dict[str, Sequence]) -> list[str]:
     """Return a sentence on each part that was wanted and has got no patient.
 
     Args:
@@ -81,11 +86,12 @@ def empty_parts(ratios: Dict[str, float],
         f'part {part} is empty: a share of {share:g} of {total} patients is less than '
         f'one; take more patients, give it {enough:g} or more, or 0 if it is not '
         'wanted'
-        for part, share in ratios.items() if share > 0 and not members.get(part)
+        for part, share in ratios.items()
+        if share > 0 and not members.get(part)
     ]
 
 
-def filling_ratios(ratios: Dict[str, float], patients: int) -> Dict[str, float]:
+def filling_ratios(ratios: dict[str, float], patients: int) -> dict[str, float]:
     """Return the nearest shares, in hundredths, that leave no wanted part empty.
 
     Args:
@@ -100,8 +106,12 @@ def filling_ratios(ratios: Dict[str, float], patients: int) -> Dict[str, float]:
     if patients < len(wanted):
         return {}
     # rounded up, so that each has a whole patient
-    hundredths = {part: max(-(-100 // patients), round(100 * ratios[part]))
-                  if part in wanted else 0 for part in ratios}
+    hundredths = {
+        part: max(-(-100 // patients), round(100 * ratios[part]))
+        if part in wanted
+        else 0
+        for part in ratios
+    }
     largest = max(hundredths, key=hundredths.get)
     hundredths[largest] -= sum(hundredths.values()) - 100
     return {part: number / 100 for part, number in hundredths.items()}
@@ -120,11 +130,12 @@ def _deal(sizes: np.ndarray) -> np.ndarray:
     return owner
 
 
-def kfold_patients(patients: Sequence[str],
-                   folds: int,
-                   seed: int = 0,
-                   strata: Optional[Sequence[Hashable]] = None
-                   ) -> List[Tuple[List[str], List[str]]]:
+def kfold_patients(
+    patients: Sequence[str],
+    folds: int,
+    seed: int = 0,
+    strata: Sequence[Hashable] | None = None,
+) -> list[tuple[list[str], list[str]]]:
     """Split patients into folds.
 
     Args:
@@ -140,12 +151,16 @@ def kfold_patients(patients: Sequence[str],
     """
     distinct = sorted(set(patients))
     if not 2 <= folds <= len(distinct):
-        raise ValueError(f'{folds} folds of {len(distinct)} patients: folds must '
-                         'be between 2 and the number of patients')
+        raise ValueError(
+            f'{folds} folds of {len(distinct)} patients: folds must '
+            'be between 2 and the number of patients'
+        )
     parts = split_patients(
-        patients, {str(k): 1 / folds for k in range(folds)}, seed, strata)
-    return [(sorted(set(distinct) - set(held_out)), held_out)
-            for held_out in parts.values()]
+        patients, {str(k): 1 / folds for k in range(folds)}, seed, strata
+    )
+    return [
+        (sorted(set(distinct) - set(held_out)), held_out) for held_out in parts.values()
+    ]
 
 
 def is_fold(number: Any) -> bool:
@@ -153,7 +168,7 @@ def is_fold(number: Any) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
-def names_of_fold(node: Any) -> List[str]:
+def names_of_fold(node: Any) -> list[str]:
     """Return the texts with ``{fold}`` in a part of a config, at any depth."""
     if isinstance(node, str):
         return [node] if FOLD in node else []
@@ -163,7 +178,7 @@ def names_of_fold(node: Any) -> List[str]:
     return [name for each in inner for name in names_of_fold(each)]
 
 
-def in_fold(node: Any, fold: Optional[int]) -> Any:
+def in_fold(node: Any, fold: int | None) -> Any:
     """Return what a file is called in a fold.
 
     Args:

@@ -1,5 +1,6 @@
 """Mixing two patches and putting one into an image."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,8 +20,10 @@ def blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
         ValueError: If the shapes differ.
     """
     if not source.shape == target.shape == mask.shape:
-        raise ValueError('source, target and mask must have one shape, got '
-                         f'{source.shape}, {target.shape} and {mask.shape}')
+        raise ValueError(
+            'source, target and mask must have one shape, got '
+            f'{source.shape}, {target.shape} and {mask.shape}'
+        )
     return ((1 - mask) * source + mask * target).astype(np.float32)
 
 
@@ -55,9 +58,11 @@ def paste(image: np.ndarray, patch: np.ndarray, region: Sequence) -> np.ndarray:
     """
     window = _window(image, region)
     if image[window].shape != patch.shape:
-        raise ValueError(f'the patch is {patch.shape[0]} x {patch.shape[1]} pixels, '
-                         f'the region {image[window].shape[0]} x '
-                         f'{image[window].shape[1]} (height x width)')
+        raise ValueError(
+            f'the patch is {patch.shape[0]} x {patch.shape[1]} pixels, '
+            f'the region {image[window].shape[0]} x '
+            f'{image[window].shape[1]} (height x width)'
+        )
     pasted = image.copy()
     pasted[window] = patch
     return pasted
@@ -68,7 +73,9 @@ def _window(image: np.ndarray, region: Sequence) -> tuple:
     x1, y1, x2, y2 = region[:4]
     height, width = image.shape
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-        raise ValueError(f'the region (x1, y1, x2, y2) = {(x1, y1, x2, y2)} is empty '
-                         f'or reaches out of the image of {height} x {width} '
-                         'pixels (height x width)')
+        raise ValueError(
+            f'the region (x1, y1, x2, y2) = {(x1, y1, x2, y2)} is empty '
+            f'or reaches out of the image of {height} x {width} '
+            'pixels (height x width)'
+        )
     return slice(y1, y2), slice(x1, x2)

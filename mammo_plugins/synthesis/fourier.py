@@ -4,6 +4,7 @@ Sources: Yang and Soatto, "FDA: Fourier Domain Adaptation for Semantic Segmentat
 CVPR 2020; "Towards Robust Natural-Looking Mammography Lesion Synthesis on
 Ipsilateral Dual-Views Breast Cancer Analysis", section 3.2, eqs. 6 to 8.
 """
+
 import math
 
 import numpy as np
@@ -11,8 +12,7 @@ import numpy as np
 _NO_PHASE = 1e-12  # of the sum of |pixels|: an amplitude below that is rounding
 
 
-def fourier_adapt(source: np.ndarray, target: np.ndarray,
-                  beta: float) -> np.ndarray:
+def fourier_adapt(source: np.ndarray, target: np.ndarray, beta: float) -> np.ndarray:
     """Put the low-frequency amplitude of ``target`` into ``source`` (eq. 8).
 
     The window of eq. 7 holds the frequencies (u, v), in cycles a patch, with
@@ -45,8 +45,10 @@ def fourier_adapt(source: np.ndarray, target: np.ndarray,
     """
     source, target = np.asarray(source), np.asarray(target)
     if source.ndim != 2 or not source.size or source.shape != target.shape:
-        raise ValueError('source and target must be patches (H, W) of one size, got '
-                         f'{source.shape} and {target.shape}')
+        raise ValueError(
+            'source and target must be patches (H, W) of one size, got '
+            f'{source.shape} and {target.shape}'
+        )
     if not 0 <= beta <= 1:
         raise ValueError(f'beta is a share from 0 to 1, got {beta}')
     if beta == 0:
@@ -56,9 +58,11 @@ def fourier_adapt(source: np.ndarray, target: np.ndarray,
     columns = np.arange(width // 2 + 1)  # the other half is the conjugate of this
     spectrum = np.fft.rfft2(source.astype(np.float64))
     amplitude = np.abs(spectrum)
-    exchanged = ((rows <= math.floor(beta * height))
-                 & (columns <= math.floor(beta * width))
-                 & (amplitude > _NO_PHASE * np.abs(source).sum(dtype=np.float64)))
+    exchanged = (
+        (rows <= math.floor(beta * height))
+        & (columns <= math.floor(beta * width))
+        & (amplitude > _NO_PHASE * np.abs(source).sum(dtype=np.float64))
+    )
     exchanged[0, 0] = True
     style = np.abs(np.fft.rfft2(target.astype(np.float64)))
     phase = np.exp(1j * np.angle(spectrum[exchanged]))

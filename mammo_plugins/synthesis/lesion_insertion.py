@@ -3,24 +3,26 @@
 Source: "DisAsymNet: Disentanglement of Asymmetrical Abnormality on Bilateral
 Mammograms Using Self-adversarial Learning", section 2.3.
 """
-from typing import List, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from mammo_plugins.synthesis.soft_mask import gaussian_mask
 
-Point = Tuple[float, float]
+Point = tuple[float, float]
 
 
-def insert_lesions(image: np.ndarray,
-                   lesions: Sequence[np.ndarray],
-                   centres: Sequence[Point],
-                   *,
-                   spread: float = 0.25,
-                   inside: Optional[np.ndarray] = None,
-                   shown: Optional[Sequence[np.ndarray]] = None
-                   ) -> Tuple[np.ndarray, np.ndarray]:
+def insert_lesions(
+    image: np.ndarray,
+    lesions: Sequence[np.ndarray],
+    centres: Sequence[Point],
+    *,
+    spread: float = 0.25,
+    inside: np.ndarray | None = None,
+    shown: Sequence[np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Blend tumours into an image by Gaussian transparency.
 
     ``x_fake = x * prod_k (1 - alpha_k) + sum_k t_k * alpha_k``, as the paper has it.
@@ -60,8 +62,9 @@ def insert_lesions(image: np.ndarray,
     added = np.zeros(image.shape, np.float32)  # sum_k t_k alpha_k
     for k, (lesion, centre) in enumerate(zip(lesions, centres)):
         height, width = lesion.shape
-        alpha = gaussian_mask(lesion.shape, (width / 2, height / 2),
-                              (spread * width, spread * height))
+        alpha = gaussian_mask(
+            lesion.shape, (width / 2, height / 2), (spread * width, spread * height)
+        )
         if shown is not None:
             alpha = alpha * shown[k]
         window, part = _windows(image.shape, lesion.shape, centre)
@@ -73,10 +76,12 @@ def insert_lesions(image: np.ndarray,
     return fake, 1 - kept
 
 
-def sample_positions(inside: np.ndarray,
-                     sizes: Sequence[Tuple[float, float]],
-                     rng: np.random.Generator,
-                     min_inside: float = 0.5) -> List[Optional[Point]]:
+def sample_positions(
+    inside: np.ndarray,
+    sizes: Sequence[tuple[float, float]],
+    rng: np.random.Generator,
+    min_inside: float = 0.5,
+) -> list[Point | None]:
     """Draw where tumours are inserted, evenly over the breast.
 
     A centre always lies in the breast. As a tumour on the skin line would be cut to
@@ -99,22 +104,32 @@ def sample_positions(inside: np.ndarray,
         ValueError: If the mask or the share is not such.
     """
     if inside.ndim != 2 or inside.dtype != bool:
-        raise ValueError('inside must be a bool mask (H, W), got '
-                         f'{inside.dtype} of shape {inside.shape}')
+        raise ValueError(
+            'inside must be a bool mask (H, W), got '
+            f'{inside.dtype} of shape {inside.shape}'
+        )
     if not 0 <= min_inside <= 1:
         raise ValueError(f'min_inside is a share from 0 to 1, got {min_inside}')
     return [_position(inside, size, rng, min_inside) for size in sizes]
 
 
-def _position(inside: np.ndarray, size: Tuple[float, float],
-              rng: np.random.Generator, min_inside: float) -> Optional[Point]:
+def _position(
+    inside: np.ndarray,
+    size: tuple[float, float],
+    rng: np.random.Generator,
+    min_inside: float,
+) -> Point | None:
     """Draw the centre of one tumour."""
     height, width = (max(1, round(length)) for length in size)
     # ones and zeros: the sums are exact
     counts = cv2.boxFilter(
-        inside.astype(np.float32), cv2.CV_32F, (width, height),
-        anchor=((width - 1) // 2, (height - 1) // 2), normalize=False,
-        borderType=cv2.BORDER_CONSTANT)
+        inside.astype(np.float32),
+        cv2.CV_32F,
+        (width, height),
+        anchor=((width - 1) // 2, (height - 1) // 2),
+        normalize=False,
+        borderType=cv2.BORDER_CONSTANT,
+    )
     places = np.flatnonzero(inside & (counts >= min_inside * height * width))
     # drawn in any case, so that a tumour's place does not hang on the others'
     draw, x, y = rng.random(3)
@@ -124,8 +139,9 @@ def _position(inside: np.ndarray, size: Tuple[float, float],
     return column + float(x), row + float(y)
 
 
-def _windows(shape: Tuple[int, int], size: Tuple[int, int],
-             centre: Point) -> Tuple[tuple, tuple]:
+def _windows(
+    shape: tuple[int, int], size: tuple[int, int], centre: Point
+) -> tuple[tuple, tuple]:
     """Return the slices of an image that a patch covers, and those of the patch."""
     window, part = [], []
     for length, extent, middle in zip(shape, size, centre[::-1]):
@@ -137,26 +153,40 @@ def _windows(shape: Tuple[int, int], size: Tuple[int, int],
     return tuple(window), tuple(part)
 
 
-def _check(image: np.ndarray, lesions: Sequence[np.ndarray],
-           centres: Sequence[Point], inside: Optional[np.ndarray],
-           shown: Optional[Sequence[np.ndarray]]) -> None:
+def _check(
+    image: np.ndarray,
+    lesions: Sequence[np.ndarray],
+    centres: Sequence[Point],
+    inside: np.ndarray | None,
+    shown: Sequence[np.ndarray] | None,
+) -> None:
     """Refuse what cannot be blended."""
     if image.ndim != 2 or image.dtype.kind != 'f':
-        raise ValueError(f'image must be a float image (H, W), got {image.dtype} '
-                         f'of shape {image.shape}')
+        raise ValueError(
+            f'image must be a float image (H, W), got {image.dtype} '
+            f'of shape {image.shape}'
+        )
     if len(lesions) != len(centres):
-        raise ValueError(f'{len(lesions)} lesions have {len(centres)} centres; '
-                         'expected one each')
+        raise ValueError(
+            f'{len(lesions)} lesions have {len(centres)} centres; expected one each'
+        )
     for k, lesion in enumerate(lesions):
         if lesion.ndim != 2 or not lesion.size or lesion.dtype.kind != 'f':
-            raise ValueError(f'lesion {k} must be a float image (h, w), got '
-                             f'{lesion.dtype} of shape {lesion.shape}')
+            raise ValueError(
+                f'lesion {k} must be a float image (h, w), got '
+                f'{lesion.dtype} of shape {lesion.shape}'
+            )
         if not (lesion.min() >= 0 and lesion.max() <= 1):  # False for NaN too
-            raise ValueError(f'lesion {k} must lie in [0, 1], got '
-                             f'{lesion.min():g} to {lesion.max():g}')
+            raise ValueError(
+                f'lesion {k} must lie in [0, 1], got '
+                f'{lesion.min():g} to {lesion.max():g}'
+            )
     if shown is not None and [mask.shape for mask in shown] != [
-            lesion.shape for lesion in lesions]:
+        lesion.shape for lesion in lesions
+    ]:
         raise ValueError('shown must have a mask of each lesion and of its shape')
     if inside is not None and (inside.shape != image.shape or inside.dtype != bool):
-        raise ValueError(f'inside must be a bool mask of shape {image.shape}, got '
-                         f'{inside.dtype} of shape {inside.shape}')
+        raise ValueError(
+            f'inside must be a bool mask of shape {image.shape}, got '
+            f'{inside.dtype} of shape {inside.shape}'
+        )

@@ -3,28 +3,33 @@
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
 Dual-Views Breast Cancer Analysis", section 3.2.
 """
-from typing import Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from mammo_plugins.synthesis.blending import blend, crop, paste
 from mammo_plugins.synthesis.fourier import fourier_adapt
-from mammo_plugins.synthesis.soft_mask import (MaskParameters, SoftMask,
-                                               gaussian_mask,
-                                               sample_mask_parameters)
+from mammo_plugins.synthesis.soft_mask import (
+    MaskParameters,
+    SoftMask,
+    gaussian_mask,
+    sample_mask_parameters,
+)
 
 
 def synthesize_malignancy(
-        benign_image: np.ndarray,
-        region: Sequence,
-        malignant_patch: np.ndarray,
-        *,
-        fourier_beta: Optional[float] = None,
-        soft_mask: Union[SoftMask, MaskParameters, None] = None,
-        rng: Optional[np.random.Generator] = None,
-        adapt: str = 'malignant',
-        inside: Optional[np.ndarray] = None,
-        patch_inside: Optional[np.ndarray] = None) -> np.ndarray:
+    benign_image: np.ndarray,
+    region: Sequence,
+    malignant_patch: np.ndarray,
+    *,
+    fourier_beta: float | None = None,
+    soft_mask: SoftMask | MaskParameters | None = None,
+    rng: np.random.Generator | None = None,
+    adapt: str = 'malignant',
+    inside: np.ndarray | None = None,
+    patch_inside: np.ndarray | None = None,
+) -> np.ndarray:
     """Paste a malignant patch into a benign image.
 
     Without ``fourier_beta`` and ``soft_mask`` the patch replaces the region as it is
@@ -94,21 +99,27 @@ def synthesize_malignancy(
     if adapt not in ('benign', 'malignant'):
         raise ValueError(f"adapt must be 'benign' or 'malignant', got {adapt!r}")
     if fourier_beta is not None and soft_mask is None and adapt == 'benign':
-        raise ValueError("adapt='benign' changes nothing without a soft mask, since "
-                         'no pixel of the adapted patch shows; give a soft_mask or '
-                         "set adapt='malignant'")
+        raise ValueError(
+            "adapt='benign' changes nothing without a soft mask, since "
+            'no pixel of the adapted patch shows; give a soft_mask or '
+            "set adapt='malignant'"
+        )
     _check_image('benign_image', benign_image)
     _check_image('malignant_patch', malignant_patch)
     original = crop(benign_image, region)
     if original.shape != malignant_patch.shape:
-        raise ValueError(f'malignant_patch is of shape {malignant_patch.shape}, the '
-                         f'region of shape {original.shape}; crop or resize one')
+        raise ValueError(
+            f'malignant_patch is of shape {malignant_patch.shape}, the '
+            f'region of shape {original.shape}; crop or resize one'
+        )
     in_breast = crop(_mask('inside', inside, benign_image.shape), region)
     in_patch = _mask('patch_inside', patch_inside, malignant_patch.shape)
     shown = in_breast & in_patch
     if not shown.any():
-        raise ValueError(f'no pixel of the region {tuple(region[:4])} is inside the '
-                         'breast of both the image and the patch')
+        raise ValueError(
+            f'no pixel of the region {tuple(region[:4])} is inside the '
+            'breast of both the image and the patch'
+        )
     benign, malignant = original, malignant_patch
     if fourier_beta is not None:
         benign = _filled(benign, in_breast)
@@ -125,21 +136,26 @@ def synthesize_malignancy(
 def _check_image(name: str, image: np.ndarray) -> None:
     """Refuse what is not a grey image in [0, 1]."""
     if image.ndim != 2 or not image.size or image.dtype.kind != 'f':
-        raise ValueError(f'{name} must be a float image (H, W), got {image.dtype} '
-                         f'of shape {image.shape}')
+        raise ValueError(
+            f'{name} must be a float image (H, W), got {image.dtype} '
+            f'of shape {image.shape}'
+        )
     if not (image.min() >= 0 and image.max() <= 1):  # False for NaN too
-        raise ValueError(f'{name} must lie in [0, 1], got {image.min():g} to '
-                         f'{image.max():g}; divide by the largest grey value')
+        raise ValueError(
+            f'{name} must lie in [0, 1], got {image.min():g} to '
+            f'{image.max():g}; divide by the largest grey value'
+        )
 
 
-def _mask(name: str, mask: Optional[np.ndarray],
-          shape: Tuple[int, int]) -> np.ndarray:
+def _mask(name: str, mask: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:
     """Return a bool mask of a shape, all True for None."""
     if mask is None:
         return np.ones(shape, bool)
     if mask.shape != shape or mask.dtype != bool:
-        raise ValueError(f'{name} must be a bool mask of shape {shape}, got '
-                         f'{mask.dtype} of shape {mask.shape}')
+        raise ValueError(
+            f'{name} must be a bool mask of shape {shape}, got '
+            f'{mask.dtype} of shape {mask.shape}'
+        )
     return mask
 
 
@@ -151,14 +167,18 @@ def _filled(patch: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return np.where(inside, patch, patch[inside].mean())
 
 
-def _weights(shape: Tuple[int, int], soft_mask: Union[SoftMask, MaskParameters, None],
-             rng: Optional[np.random.Generator]) -> np.ndarray:
+def _weights(
+    shape: tuple[int, int],
+    soft_mask: SoftMask | MaskParameters | None,
+    rng: np.random.Generator | None,
+) -> np.ndarray:
     """Return the (H, W) weights of the malignant patch."""
     if soft_mask is None:
         return np.ones(shape, np.float32)
     if isinstance(soft_mask, SoftMask):
         if rng is None:
-            raise ValueError('a SoftMask is drawn from, so it needs rng; or give '
-                             'MaskParameters')
+            raise ValueError(
+                'a SoftMask is drawn from, so it needs rng; or give MaskParameters'
+            )
         soft_mask = sample_mask_parameters(shape, rng, soft_mask)
     return gaussian_mask(shape, (soft_mask.mu_x, soft_mask.mu_y), soft_mask.sigma)

@@ -1,4 +1,5 @@
 """Poisson image editing (Perez et al., 2003): by OpenCV, and as eq. 4 has it."""
+
 import cv2
 import numpy as np
 from scipy.sparse import csc_matrix
@@ -8,8 +9,9 @@ _LEVELS = 255  # OpenCV's seamlessClone takes 8 bits alone
 _MARGIN = 4  # pixels around the image, for regions at its border
 
 
-def poisson_blend(image: np.ndarray, pasted: np.ndarray,
-                  region: np.ndarray) -> np.ndarray:
+def poisson_blend(
+    image: np.ndarray, pasted: np.ndarray, region: np.ndarray
+) -> np.ndarray:
     """Blend a pasted patch into an image by OpenCV's mixed cloning.
 
     The "conventional" baseline of Lin et al., figure 4. It is not their eq. 4, which
@@ -38,22 +40,27 @@ def poisson_blend(image: np.ndarray, pasted: np.ndarray,
     reach = np.ptp(within[1])
     low = min(within[0].min() - reach, within[1].min())
     high = max(within[0].max() + reach, within[1].max())
-    scale = (high - low) or 1.
+    scale = (high - low) or 1.0
     tissue, patch = (
         np.rint(np.clip((part - low) / scale, 0, 1) * _LEVELS).astype(np.uint8)
-        for part in images)
+        for part in images
+    )
     rows, columns = np.nonzero(mask)
-    middle = tuple(int(place.min() + place.max() + 1) // 2
-                   for place in (columns, rows))
-    made = cv2.seamlessClone(*(np.dstack([part] * 3) for part in (patch, tissue)),
-                             mask.astype(np.uint8) * 255, middle, cv2.MIXED_CLONE)
+    middle = tuple(int(place.min() + place.max() + 1) // 2 for place in (columns, rows))
+    made = cv2.seamlessClone(
+        *(np.dstack([part] * 3) for part in (patch, tissue)),
+        mask.astype(np.uint8) * 255,
+        middle,
+        cv2.MIXED_CLONE,
+    )
     change = (made[..., 0].astype(float) - tissue) / _LEVELS * scale
     change = change[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     return np.clip(image + change * region, 0, 1).astype(np.float32)
 
 
-def mixed_gradient_blend(image: np.ndarray, pasted: np.ndarray,
-                         region: np.ndarray) -> np.ndarray:
+def mixed_gradient_blend(
+    image: np.ndarray, pasted: np.ndarray, region: np.ndarray
+) -> np.ndarray:
     """Blend a pasted patch into an image by the stronger gradient of both.
 
     The exact solution of Lin et al., eqs. 3 and 4, with all else kept (eq. 5): of all
@@ -76,8 +83,10 @@ def mixed_gradient_blend(image: np.ndarray, pasted: np.ndarray,
     """
     _check(image, pasted, region)
     if region.all():
-        raise ValueError('the region is the whole image; expected pixels around it, '
-                         'which give it its brightness')
+        raise ValueError(
+            'the region is the whole image; expected pixels around it, '
+            'which give it its brightness'
+        )
     tissue, patch = (_gradient(part.astype(float)) for part in (image, pasted))
     within = region & (_gradient(region.astype(int)) == 0)  # both ends
     patch *= within
@@ -85,34 +94,48 @@ def mixed_gradient_blend(image: np.ndarray, pasted: np.ndarray,
     wanted = np.where(stronger | ~within, tissue, patch)
     # each difference that has a pixel of the region is an equation for its ends
     pixel, inside = np.arange(image.size).reshape(image.shape), region.ravel()
-    near, far, value = (np.concatenate([along_x.ravel(), along_y.ravel()])
-                        for along_x, along_y in (
-                            (pixel[:, :-1], pixel[:-1]), (pixel[:, 1:], pixel[1:]),
-                            (wanted[0, :, :-1], wanted[1, :-1])))
+    near, far, value = (
+        np.concatenate([along_x.ravel(), along_y.ravel()])
+        for along_x, along_y in (
+            (pixel[:, :-1], pixel[:-1]),
+            (pixel[:, 1:], pixel[1:]),
+            (wanted[0, :, :-1], wanted[1, :-1]),
+        )
+    )
     used = inside[near] | inside[far]
     near, far, value = near[used], far[used], value[used]
     equation, one = np.arange(len(value)), np.ones(len(value))
     differences = csc_matrix(
-        (np.concatenate([-one, one]),
-         (np.concatenate([equation, equation]), np.concatenate([near, far]))),
-        shape=(len(value), image.size))
+        (
+            np.concatenate([-one, one]),
+            (np.concatenate([equation, equation]), np.concatenate([near, far])),
+        ),
+        shape=(len(value), image.size),
+    )
     value -= differences[:, ~inside] @ image.ravel()[~inside]
     own = differences[:, inside]
     made = image.astype(np.float32)
-    made[region] = np.clip(spsolve(
-        own.T @ own, own.T @ value, permc_spec='MMD_AT_PLUS_A'), 0, 1)
+    made[region] = np.clip(
+        spsolve(own.T @ own, own.T @ value, permc_spec='MMD_AT_PLUS_A'), 0, 1
+    )
     return made
 
 
 def _gradient(image: np.ndarray) -> np.ndarray:
     """Return (2, H, W), forward differences along x and y, 0 in the last ones."""
-    return np.stack([np.diff(image, axis=1, append=image[:, -1:]),
-                     np.diff(image, axis=0, append=image[-1:])])
+    return np.stack(
+        [
+            np.diff(image, axis=1, append=image[:, -1:]),
+            np.diff(image, axis=0, append=image[-1:]),
+        ]
+    )
 
 
 def _check(image: np.ndarray, pasted: np.ndarray, region: np.ndarray) -> None:
     """Refuse what cannot be blended."""
     if not image.shape == pasted.shape == region.shape or not region.any():
-        raise ValueError(f'image {image.shape}, pasted {pasted.shape} and region '
-                         f'{region.shape} of {int(region.sum())} pixels; expected one '
-                         'shape and a region that is not empty')
+        raise ValueError(
+            f'image {image.shape}, pasted {pasted.shape} and region '
+            f'{region.shape} of {int(region.sum())} pixels; expected one '
+            'shape and a region that is not empty'
+        )

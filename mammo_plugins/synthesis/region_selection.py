@@ -5,8 +5,10 @@ Dual-Views Breast Cancer Analysis", section 3.2, eqs. 3 to 5 and algorithm 1. A 
 lies at about the same distance from the nipple in CC and MLO: MommiNet-v2's paper,
 section 3.5.
 """
+
 import math
-from typing import Iterator, NamedTuple, Optional, Tuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,7 @@ class Region(NamedTuple):
             column ``x2 - 1``.
         saliency (float): Sum of the saliency over the rectangle, I* of eq. 4.
     """
+
     x1: int
     y1: int
     x2: int
@@ -39,14 +42,15 @@ class RegionSearch(NamedTuple):
         pixel (tuple[float]): (width, height) of a pixel, in a unit that both views
             share, such as mm.
     """
+
     saliency: np.ndarray
     height: int
     width: int
-    allowed: Optional[np.ndarray]
+    allowed: np.ndarray | None
     min_allowed: float
-    nipple: Optional[Tuple[float, float]]
-    centre: Tuple[float, float]
-    pixel: Tuple[float, float]
+    nipple: tuple[float, float] | None
+    centre: tuple[float, float]
+    pixel: tuple[float, float]
 
 
 def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -70,8 +74,10 @@ def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
     saliency = _checked(saliency, height, width)
     rows, columns = saliency.shape
     if height > rows or width > columns:
-        raise ValueError(f'a region of {height} x {width} pixels does not fit in a '
-                         f'saliency map of {rows} x {columns}')
+        raise ValueError(
+            f'a region of {height} x {width} pixels does not fit in a '
+            f'saliency map of {rows} x {columns}'
+        )
     digits = list(_exact_sums(saliency, height, width))
     total = np.zeros((rows - height + 1, columns - width + 1))
     for exponent, digit in reversed(digits):  # smallest first loses least
@@ -79,9 +85,13 @@ def region_sums(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
     return total
 
 
-def select_region(saliency: np.ndarray, height: int, width: int,
-                  allowed: Optional[np.ndarray] = None,
-                  min_allowed: float = 1.0) -> Optional[Region]:
+def select_region(
+    saliency: np.ndarray,
+    height: int,
+    width: int,
+    allowed: np.ndarray | None = None,
+    min_allowed: float = 1.0,
+) -> Region | None:
     """Find the rectangle with the largest saliency (eqs. 4 and 5, algorithm 1).
 
     Equal to the paper's double loop (:func:`select_region_by_loop`) in exact
@@ -120,20 +130,21 @@ def select_region(saliency: np.ndarray, height: int, width: int,
         places = np.arange((rows - height + 1) * (columns - width + 1))
     else:
         places = np.flatnonzero(
-            _permitted(allowed, saliency.shape, height, width, min_allowed))
+            _permitted(allowed, saliency.shape, height, width, min_allowed)
+        )
     if not places.size:
         return None
     for _, digit in _exact_sums(saliency, height, width):
         values = digit.ravel()[places]
         places = places[values == values.max()]
     y, x = divmod(int(places[0]), columns - width + 1)
-    total = math.fsum(saliency[y:y + height, x:x + width].ravel())
+    total = math.fsum(saliency[y : y + height, x : x + width].ravel())
     return Region(x, y, x + width, y + height, total) if total > 0 else None
 
 
-def select_region_pair(first: RegionSearch, second: RegionSearch,
-                       least_share: float = LEAST_SHARE
-                       ) -> Optional[Tuple[Region, Region]]:
+def select_region_pair(
+    first: RegionSearch, second: RegionSearch, least_share: float = LEAST_SHARE
+) -> tuple[Region, Region] | None:
     """Find two rectangles of one lesion: salient, and equally far from the nipple.
 
     Each view is asked only for rectangles that have at least a share of the saliency
@@ -165,17 +176,23 @@ def select_region_pair(first: RegionSearch, second: RegionSearch,
     (one, _, _), (two, _, _) = places
     rows, columns = (
         np.flatnonzero((best > 0) & (best >= least_share * best.max()))
-        for best in (one, two))
+        for best in (one, two)
+    )
     apart = np.abs(rows[:, None] - columns)
-    product = np.where(apart == apart.min(), np.add.outer(
-        np.log(one[rows]), np.log(two[columns])), -np.inf)  # as a sum of logarithms
+    product = np.where(
+        apart == apart.min(),
+        np.add.outer(np.log(one[rows]), np.log(two[columns])),
+        -np.inf,
+    )  # as a sum of logarithms
     i, j = np.unravel_index(product.argmax(), product.shape)
     chosen = int(rows[i]), int(columns[j])
-    return tuple(_best_at(place, search, k) for place, search, k
-                 in zip(places, (first, second), chosen))
+    return tuple(
+        _best_at(place, search, k)
+        for place, search, k in zip(places, (first, second), chosen)
+    )
 
 
-def _best_by_distance(search: RegionSearch, step: float) -> Optional[tuple]:
+def _best_by_distance(search: RegionSearch, step: float) -> tuple | None:
     """Return the best sum at each distance, all sums, and all rounded distances.
 
     Sums of places that are not allowed are 0. ``None`` if all are.
@@ -185,14 +202,27 @@ def _best_by_distance(search: RegionSearch, step: float) -> Optional[tuple]:
         return None
     sums = region_sums(search.saliency, search.height, search.width)
     if search.allowed is not None:
-        sums = np.where(_permitted(search.allowed, (rows, columns), search.height,
-                                   search.width, search.min_allowed), sums, 0)
+        sums = np.where(
+            _permitted(
+                search.allowed,
+                (rows, columns),
+                search.height,
+                search.width,
+                search.min_allowed,
+            ),
+            sums,
+            0,
+        )
     if not sums.any():
         return None
-    y, x = np.ogrid[:sums.shape[0], :sums.shape[1]]
-    distances = np.rint(np.hypot(
-        (x + search.centre[0] - search.nipple[0]) * search.pixel[0],
-        (y + search.centre[1] - search.nipple[1]) * search.pixel[1]) / step).astype(int)
+    y, x = np.ogrid[: sums.shape[0], : sums.shape[1]]
+    distances = np.rint(
+        np.hypot(
+            (x + search.centre[0] - search.nipple[0]) * search.pixel[0],
+            (y + search.centre[1] - search.nipple[1]) * search.pixel[1],
+        )
+        / step
+    ).astype(int)
     best = np.zeros(distances.max() + 1)
     np.maximum.at(best, distances, sums)
     return best, sums, distances
@@ -201,13 +231,16 @@ def _best_by_distance(search: RegionSearch, step: float) -> Optional[tuple]:
 def _best_at(place: tuple, search: RegionSearch, distance: int) -> Region:
     """Return the first rectangle at a distance that has the best sum there."""
     best, sums, distances = place
-    y, x = divmod(int(np.argmax((distances == distance) & (sums == best[distance]))),
-                  sums.shape[1])
+    y, x = divmod(
+        int(np.argmax((distances == distance) & (sums == best[distance]))),
+        sums.shape[1],
+    )
     return Region(x, y, x + search.width, y + search.height, float(sums[y, x]))
 
 
-def select_region_by_loop(saliency: np.ndarray, height: int,
-                          width: int) -> Optional[Region]:
+def select_region_by_loop(
+    saliency: np.ndarray, height: int, width: int
+) -> Region | None:
     """Find the same rectangle by algorithm 1 to the letter.
 
     The definition that :func:`select_region` is tested and timed against; far too
@@ -225,7 +258,7 @@ def select_region_by_loop(saliency: np.ndarray, height: int,
     best, place = 0, None
     for i in range(saliency.shape[0] - height + 1):
         for j in range(saliency.shape[1] - width + 1):
-            total = saliency[i:i + height, j:j + width].sum()
+            total = saliency[i : i + height, j : j + width].sum()
             if best < total:
                 best, place = total, (i, j)
     if place is None:
@@ -238,27 +271,41 @@ def _checked(saliency: np.ndarray, height: int, width: int) -> np.ndarray:
     """Return the map as float64, or say what is wrong with it."""
     saliency = np.asarray(saliency, dtype=np.float64)
     if saliency.ndim != 2 or not saliency.size:
-        raise ValueError('the saliency map must have two dimensions (H, W) and at '
-                         f'least one pixel, got shape {saliency.shape}')
+        raise ValueError(
+            'the saliency map must have two dimensions (H, W) and at '
+            f'least one pixel, got shape {saliency.shape}'
+        )
     if not np.isfinite(saliency).all():
-        raise ValueError('the saliency map holds NaN or infinite values; was the '
-                         'network that made it trained to a finite loss?')
+        raise ValueError(
+            'the saliency map holds NaN or infinite values; was the '
+            'network that made it trained to a finite loss?'
+        )
     if saliency.min() < 0:
-        raise ValueError(f'the saliency map holds {saliency.min():g}; expected no '
-                         'negative value, as after the ReLU of Grad-CAM')
+        raise ValueError(
+            f'the saliency map holds {saliency.min():g}; expected no '
+            'negative value, as after the ReLU of Grad-CAM'
+        )
     if height < 1 or width < 1:
-        raise ValueError('a region needs at least one row and one column, got '
-                         f'{height} x {width}')
+        raise ValueError(
+            f'a region needs at least one row and one column, got {height} x {width}'
+        )
     return saliency
 
 
-def _permitted(allowed: np.ndarray, shape: Tuple[int, int], height: int, width: int,
-               min_allowed: float) -> np.ndarray:
+def _permitted(
+    allowed: np.ndarray,
+    shape: tuple[int, int],
+    height: int,
+    width: int,
+    min_allowed: float,
+) -> np.ndarray:
     """Return (H - height + 1, W - width + 1) bool: positions inside enough."""
     allowed = np.asarray(allowed)
     if allowed.shape != shape or allowed.dtype != bool:
-        raise ValueError(f'allowed must be a bool mask of shape {shape} as the '
-                         f'saliency map, got {allowed.dtype} of {allowed.shape}')
+        raise ValueError(
+            f'allowed must be a bool mask of shape {shape} as the '
+            f'saliency map, got {allowed.dtype} of {allowed.shape}'
+        )
     if not 0 <= min_allowed <= 1:
         raise ValueError(f'min_allowed is a share from 0 to 1, got {min_allowed}')
     counts = _window_sums(allowed.astype(np.int64), height, width)
@@ -269,12 +316,17 @@ def _window_sums(values: np.ndarray, height: int, width: int) -> np.ndarray:
     """Sum int64 values over every position of a rectangle, exactly."""
     table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), np.int64)
     table[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
-    return (table[height:, width:] - table[:-height, width:]
-            - table[height:, :-width] + table[:-height, :-width])
+    return (
+        table[height:, width:]
+        - table[:-height, width:]
+        - table[height:, :-width]
+        + table[:-height, :-width]
+    )
 
 
-def _exact_sums(saliency: np.ndarray, height: int,
-                width: int) -> Iterator[Tuple[int, np.ndarray]]:
+def _exact_sums(
+    saliency: np.ndarray, height: int, width: int
+) -> Iterator[tuple[int, np.ndarray]]:
     """Sum over every position, in digits of 32 bits, the highest first.
 
     Floats are cut into as many digits as the map's own values need, digits are

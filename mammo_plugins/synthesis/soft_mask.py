@@ -3,8 +3,9 @@
 Source: "Towards Robust Natural-Looking Mammography Lesion Synthesis on Ipsilateral
 Dual-Views Breast Cancer Analysis", section 3.2, eq. 10 and figure 4a.
 """
+
 from dataclasses import dataclass
-from typing import NamedTuple, Tuple, Union
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class MaskParameters(NamedTuple):
             [k, k + 1), so the middle of a patch is (W / 2, H / 2).
         sigma (float): Standard deviation, the same along both axes as in eq. 10.
     """
+
     mu_x: float
     mu_y: float
     sigma: float
@@ -44,22 +46,29 @@ class SoftMask:
         ValueError: If a range is not in order, a centre lies outside the patch or
             a sigma is not above zero.
     """
-    centre_range: Tuple[float, float] = (0.4, 0.6)
-    sigma_range: Tuple[float, float] = (0.2, 0.3)
+
+    centre_range: tuple[float, float] = (0.4, 0.6)
+    sigma_range: tuple[float, float] = (0.2, 0.3)
 
     def __post_init__(self):
         low, high = self.centre_range
         if not 0 <= low <= high <= 1:
-            raise ValueError('centre_range must be two rising shares from 0 to 1, '
-                             f'got {self.centre_range}')
+            raise ValueError(
+                'centre_range must be two rising shares from 0 to 1, '
+                f'got {self.centre_range}'
+            )
         low, high = self.sigma_range
         if not 0 < low <= high < np.inf:
-            raise ValueError('sigma_range must be two rising shares above 0, got '
-                             f'{self.sigma_range}')
+            raise ValueError(
+                f'sigma_range must be two rising shares above 0, got {self.sigma_range}'
+            )
 
 
-def gaussian_mask(shape: Tuple[int, int], centre: Tuple[float, float],
-                  sigma: Union[float, Tuple[float, float]]) -> np.ndarray:
+def gaussian_mask(
+    shape: tuple[int, int],
+    centre: tuple[float, float],
+    sigma: float | tuple[float, float],
+) -> np.ndarray:
     """Return the outer product of two Gaussians (eq. 10).
 
     The peak is 1 where a pixel's middle is the centre, and less where the centre
@@ -84,13 +93,14 @@ def gaussian_mask(shape: Tuple[int, int], centre: Tuple[float, float],
         raise ValueError(f'sigma must be above 0 pixels, got {sigma}')
     (height, width), (x, y) = shape, centre
     with np.errstate(over='ignore'):  # far from a tiny sigma; exp(-inf) is 0
-        rows = np.exp(-((np.arange(height) + 0.5 - y) / sigma_y)**2 / 2)
-        columns = np.exp(-((np.arange(width) + 0.5 - x) / sigma_x)**2 / 2)
+        rows = np.exp(-(((np.arange(height) + 0.5 - y) / sigma_y) ** 2) / 2)
+        columns = np.exp(-(((np.arange(width) + 0.5 - x) / sigma_x) ** 2) / 2)
     return np.outer(rows, columns).astype(np.float32)
 
 
-def sample_mask_parameters(shape: Tuple[int, int], rng: np.random.Generator,
-                           soft_mask: SoftMask = SoftMask()) -> MaskParameters:
+def sample_mask_parameters(
+    shape: tuple[int, int], rng: np.random.Generator, soft_mask: SoftMask = SoftMask()
+) -> MaskParameters:
     """Draw the centre and the width of a soft mask, each uniformly.
 
     Args:
@@ -102,4 +112,5 @@ def sample_mask_parameters(shape: Tuple[int, int], rng: np.random.Generator,
     return MaskParameters(
         mu_x=width * rng.uniform(*soft_mask.centre_range),
         mu_y=height * rng.uniform(*soft_mask.centre_range),
-        sigma=min(height, width) * rng.uniform(*soft_mask.sigma_range))
+        sigma=min(height, width) * rng.uniform(*soft_mask.sigma_range),
+    )

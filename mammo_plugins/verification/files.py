@@ -1,18 +1,25 @@
 """The files of a data set against its annotation files."""
+
 import hashlib
 import os.path as osp
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import (Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple,
-                    Union)
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from mammo_plugins.anatomy import CanonicalFrame, breast_mask
-from mammo_plugins.io import (DicomWarnings, Mammogram, MammogramError,
-                              MammogramHeader, read_header, read_mammogram)
+from mammo_plugins.io import (
+    DicomWarnings,
+    Mammogram,
+    MammogramError,
+    MammogramHeader,
+    read_header,
+    read_mammogram,
+)
 from mammo_plugins.stopping import worker_pool
 from mammo_plugins.structures import VIEWS
 
@@ -27,29 +34,35 @@ def check_files(parts: Sequence[Part], on_disk: bool = True) -> Iterator[Finding
         on_disk (bool): Whether to look for the files, and to tell those that links
             lead to. Defaults to True; otherwise names are compared.
     """
-    owner: Dict[str, str] = {}
+    owner: dict[str, str] = {}
     for part in parts:
         for image in part.data['images']:
             path, where = part.roots.path(image['file_name']), part.at(image)
             first = owner.setdefault(osp.realpath(path) if on_disk else path, where)
             if first != where:
-                yield Finding(ERROR, 'duplicated file', where,
-                              f'it has the file of {first}')
+                yield Finding(
+                    ERROR, 'duplicated file', where, f'it has the file of {first}'
+                )
             if on_disk and not osp.isfile(path):
-                yield Finding(ERROR, 'missing file', where,
-                              'no such file below the data root (--data-root)')
+                yield Finding(
+                    ERROR,
+                    'missing file',
+                    where,
+                    'no such file below the data root (--data-root)',
+                )
 
 
 class Task(NamedTuple):
     """What a worker needs to check one file."""
+
     where: str
     path: Path
     image: dict
-    boxes: List[Sequence[float]]
+    boxes: list[Sequence[float]]
     pixels: bool
 
 
-def make_tasks(parts: Sequence[Part], pixels: bool) -> List[Task]:
+def make_tasks(parts: Sequence[Part], pixels: bool) -> list[Task]:
     """List the files that are there; ``pixels`` says whether to read them whole."""
     tasks = []
     for part in parts:
@@ -59,12 +72,13 @@ def make_tasks(parts: Sequence[Part], pixels: bool) -> List[Task]:
         for image in part.data['images']:
             path = Path(part.roots.path(image['file_name']))
             if path.is_file():
-                tasks.append(Task(part.at(image), path, image,
-                                  boxes[image['id']], pixels))
+                tasks.append(
+                    Task(part.at(image), path, image, boxes[image['id']], pixels)
+                )
     return tasks
 
 
-def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
+def check_image(task: Task) -> tuple[list[Finding], str | None]:
     """Check a file against its entry.
 
     Returns:
@@ -75,10 +89,14 @@ def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
             facts = (read_mammogram if task.pixels else read_header)(task.path)
         except MammogramError as error:
             return [Finding(ERROR, 'unreadable file', task.where, error.reason)], None
-    findings = [Finding(WARNING, warning.kind, task.where, warning.detail)
-                for warning in facts.warnings]
-    findings += [Finding(WARNING, 'odd DICOM header', task.where, f'pydicom: {kind}')
-                 for kind in sorted(warned.kinds)]
+    findings = [
+        Finding(WARNING, warning.kind, task.where, warning.detail)
+        for warning in facts.warnings
+    ]
+    findings += [
+        Finding(WARNING, 'odd DICOM header', task.where, f'pydicom: {kind}')
+        for kind in sorted(warned.kinds)
+    ]
     findings += compare_header(task, facts)
     if not task.pixels:
         return findings, None
@@ -86,36 +104,55 @@ def check_image(task: Task) -> Tuple[List[Finding], Optional[str]]:
     return findings, hashlib.sha256(facts.pixels.tobytes()).hexdigest()
 
 
-def compare_header(task: Task,
-                   facts: Union[Mammogram, MammogramHeader]) -> Iterator[Finding]:
+def compare_header(task: Task, facts: Mammogram | MammogramHeader) -> Iterator[Finding]:
     """Size, laterality and view as the file states them."""
     image = task.image
     size = facts.header['columns'], facts.header['rows']
     if size != (image['width'], image['height']):
-        yield Finding(ERROR, 'size differs', task.where,
-                      f"file {size[0]} x {size[1]}, JSON {image['width']} x "
-                      f"{image['height']} (w x h)")
+        yield Finding(
+            ERROR,
+            'size differs',
+            task.where,
+            f'file {size[0]} x {size[1]}, JSON {image["width"]} x '
+            f'{image["height"]} (w x h)',
+        )
     if facts.laterality not in (None, image['laterality']):
-        yield Finding(ERROR, 'laterality differs from the header', task.where,
-                      f"file {facts.laterality}, JSON {image['laterality']}")
+        yield Finding(
+            ERROR,
+            'laterality differs from the header',
+            task.where,
+            f'file {facts.laterality}, JSON {image["laterality"]}',
+        )
     if facts.view not in (None, image['view']):
         severity = ERROR if facts.view in VIEWS else WARNING
-        yield Finding(severity, 'view differs from the header', task.where,
-                      f"file {facts.view}, JSON {image['view']}")
+        yield Finding(
+            severity,
+            'view differs from the header',
+            task.where,
+            f'file {facts.view}, JSON {image["view"]}',
+        )
 
 
 def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
     """Where the breast lies, and whether the boxes lie on it."""
     image = task.image
-    frame = CanonicalFrame.of(mammogram.pixels, 0, mammogram.orientation,
-                              image['laterality'], image['view'])
+    frame = CanonicalFrame.of(
+        mammogram.pixels, 0, mammogram.orientation, image['laterality'], image['view']
+    )
     if not frame.found:
-        yield Finding(WARNING, 'no breast found', task.where,
-                      'nothing stands out from the background')
+        yield Finding(
+            WARNING,
+            'no breast found',
+            task.where,
+            'nothing stands out from the background',
+        )
         return
     for remark in frame.remarks(image['laterality']):
-        kind = ('laterality differs from the pixels' if 'laterality' in remark else
-                'does not lie as mammograms hang')
+        kind = (
+            'laterality differs from the pixels'
+            if 'laterality' in remark
+            else 'does not lie as mammograms hang'
+        )
         yield Finding(WARNING, kind, task.where, remark)
     mask = breast_mask(mammogram.pixels) if task.boxes else None
     for box in task.boxes:
@@ -124,17 +161,23 @@ def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
         inside = mask[y1:y2, x1:x2]
         if inside.size and inside.mean() < 0.5:
             yield Finding(
-                WARNING, 'box off the breast', task.where,
+                WARNING,
+                'box off the breast',
+                task.where,
                 f'[x, y, w, h] = {list(box)}: {inside.mean():.0%} of it on the '
-                'breast; mirrored?')
+                'breast; mirrored?',
+            )
 
 
 def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
     """Check all files, and look for images with the same pixels."""
-    owner: Dict[str, Tuple[str, Path]] = {}
+    owner: dict[str, tuple[str, Path]] = {}
     with worker_pool(workers) if workers > 1 else nullcontext() as pool:
-        results = pool.map(check_image, tasks, chunksize=4) if pool else \
-            map(check_image, tasks)
+        results = (
+            pool.map(check_image, tasks, chunksize=4)
+            if pool
+            else map(check_image, tasks)
+        )
         progress = tqdm(results, total=len(tasks), unit='file', desc='files')
         for (findings, digest), task in zip(progress, tasks):
             yield from findings
@@ -142,5 +185,6 @@ def check_images(tasks: Sequence[Task], workers: int) -> Iterator[Finding]:
                 continue
             first, path = owner.setdefault(digest, (task.where, task.path))
             if path != task.path:
-                yield Finding(ERROR, 'duplicated pixels', task.where,
-                              f'same pixels as {first}')
+                yield Finding(
+                    ERROR, 'duplicated pixels', task.where, f'same pixels as {first}'
+                )

@@ -1,7 +1,9 @@
 """What the labels of views, lesions and breasts say against each other."""
+
 import json
 from collections import defaultdict
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from mammo_plugins.structures import same_outline
 
@@ -15,8 +17,9 @@ _OF_BREAST = ('pathology', 'abnormal', 'birads', 'density')
 
 class _Lesion(NamedTuple):
     """An annotation, its image and where it is."""
-    annotation: Dict[str, Any]
-    image: Dict[str, Any]
+
+    annotation: dict[str, Any]
+    image: dict[str, Any]
     where: str
 
 
@@ -28,8 +31,8 @@ def check_labels(parts: Sequence[Part]) -> Iterator[Finding]:
     shows, is a warning.
     """
     for part in parts:
-        lesions: Dict[int, List[_Lesion]] = defaultdict(list)
-        breasts: Dict[tuple, List[_Lesion]] = defaultdict(list)
+        lesions: dict[int, list[_Lesion]] = defaultdict(list)
+        breasts: dict[tuple, list[_Lesion]] = defaultdict(list)
         for found in map(_Lesion._make, part.annotated()):
             if not found.annotation['iscrowd']:
                 lesions[found.image['id']].append(found)
@@ -42,79 +45,128 @@ def check_labels(parts: Sequence[Part]) -> Iterator[Finding]:
     yield from _check_same_lesions(parts)
 
 
-def _breast(image: Dict[str, Any]) -> Tuple[str, str]:
+def _breast(image: dict[str, Any]) -> tuple[str, str]:
     return image['exam_id'], image['laterality']
 
 
-def _check_view(where: str, image: Dict[str, Any]) -> Iterator[Finding]:
+def _check_view(where: str, image: dict[str, Any]) -> Iterator[Finding]:
     pathology, abnormal = image.get('pathology'), image['abnormal']
     if pathology is not None and abnormal is None:
-        yield Finding(WARNING, 'pathology without abnormal', where,
-                      f"'pathology' is {pathology}, 'abnormal' unknown; a view of "
-                      'known pathology is abnormal')
+        yield Finding(
+            WARNING,
+            'pathology without abnormal',
+            where,
+            f"'pathology' is {pathology}, 'abnormal' unknown; a view of "
+            'known pathology is abnormal',
+        )
     if pathology is not None and abnormal is False:
-        yield Finding(ERROR if pathology == 'malignant' else WARNING,
-                      'pathology of a normal view', where,
-                      f"'pathology' is {pathology}, 'abnormal': false")
+        yield Finding(
+            ERROR if pathology == 'malignant' else WARNING,
+            'pathology of a normal view',
+            where,
+            f"'pathology' is {pathology}, 'abnormal': false",
+        )
     birads = image['birads']
-    if (birads == '1' and abnormal) or (
-            _is_suspicious(birads) and abnormal is False):
-        yield Finding(WARNING, 'BI-RADS against abnormal', where,
-                      f"BI-RADS {birads}, 'abnormal': {json.dumps(abnormal)}")
+    if (birads == '1' and abnormal) or (_is_suspicious(birads) and abnormal is False):
+        yield Finding(
+            WARNING,
+            'BI-RADS against abnormal',
+            where,
+            f"BI-RADS {birads}, 'abnormal': {json.dumps(abnormal)}",
+        )
     yield from _check_birads(where, birads, pathology)
 
 
-def _check_birads(where: str, birads: Optional[str],
-                  pathology: Optional[str]) -> Iterator[Finding]:
+def _check_birads(
+    where: str, birads: str | None, pathology: str | None
+) -> Iterator[Finding]:
     if (pathology == 'malignant' and birads in _NEGATIVE) or (
-            pathology == 'benign' and birads == '6'):
-        yield Finding(WARNING, 'BI-RADS against pathology', where,
-                      f'BI-RADS {birads}, {pathology}')
+        pathology == 'benign' and birads == '6'
+    ):
+        yield Finding(
+            WARNING,
+            'BI-RADS against pathology',
+            where,
+            f'BI-RADS {birads}, {pathology}',
+        )
 
 
-def _is_suspicious(birads: Optional[str]) -> bool:
+def _is_suspicious(birads: str | None) -> bool:
     return birads is not None and birads[0] in _SUSPICIOUS
 
 
-def _check_lesions(image: Dict[str, Any],
-                   lesions: Sequence[_Lesion]) -> Iterator[Finding]:
+def _check_lesions(
+    image: dict[str, Any], lesions: Sequence[_Lesion]
+) -> Iterator[Finding]:
     """Lesions against the view they are in, and against each other."""
-    seen: List[Tuple[Dict[str, Any], str]] = []
+    seen: list[tuple[dict[str, Any], str]] = []
     for annotation, _, where in lesions:
         pathology, birads = annotation['pathology'], annotation['birads']
         if image['abnormal'] is False:
-            yield Finding(WARNING, 'lesion in a normal view', where,
-                          "the image has 'abnormal': false")
+            yield Finding(
+                WARNING,
+                'lesion in a normal view',
+                where,
+                "the image has 'abnormal': false",
+            )
         elif image['birads'] == '1' and not image['abnormal']:
-            yield Finding(WARNING, 'lesion in a view of BI-RADS 1', where,
-                          'BI-RADS 1 says that nothing was found')
+            yield Finding(
+                WARNING,
+                'lesion in a view of BI-RADS 1',
+                where,
+                'BI-RADS 1 says that nothing was found',
+            )
         if pathology == 'malignant' and image.get('pathology') == 'benign':
-            yield Finding(ERROR, 'malignant lesion in a benign view', where,
-                          "the image has 'pathology': benign, its lesion malignant")
+            yield Finding(
+                ERROR,
+                'malignant lesion in a benign view',
+                where,
+                "the image has 'pathology': benign, its lesion malignant",
+            )
         if None not in (birads, image['birads']) and (
-                birads[0] > image['birads'][0] > '0'):
-            yield Finding(WARNING, 'BI-RADS of a lesion above its view', where,
-                          f"lesion {birads}, view {image['birads']}")
+            birads[0] > image['birads'][0] > '0'
+        ):
+            yield Finding(
+                WARNING,
+                'BI-RADS of a lesion above its view',
+                where,
+                f'lesion {birads}, view {image["birads"]}',
+            )
         yield from _check_birads(where, birads or image['birads'], pathology)
-        twin = next((place for other, place in seen
-                     if other['category_id'] == annotation['category_id']
-                     and same_outline(other, annotation)), None)
+        twin = next(
+            (
+                place
+                for other, place in seen
+                if other['category_id'] == annotation['category_id']
+                and same_outline(other, annotation)
+            ),
+            None,
+        )
         if twin:
-            yield Finding(WARNING, 'lesion there twice', where,
-                          f'same category and outline as {twin}')
+            yield Finding(
+                WARNING,
+                'lesion there twice',
+                where,
+                f'same category and outline as {twin}',
+            )
         seen.append((annotation, where))
 
 
-def _check_malignant(where: str, image: Dict[str, Any],
-                     breast: Sequence[_Lesion]) -> Iterator[Finding]:
+def _check_malignant(
+    where: str, image: dict[str, Any], breast: Sequence[_Lesion]
+) -> Iterator[Finding]:
     found = {lesion.annotation['pathology'] for lesion in breast}
     if image.get('pathology') == 'malignant' and found == {'benign'}:
-        yield Finding(WARNING, 'malignant view of a breast with benign lesions', where,
-                      f'all {len(breast)} annotations of the breast are benign')
+        yield Finding(
+            WARNING,
+            'malignant view of a breast with benign lesions',
+            where,
+            f'all {len(breast)} annotations of the breast are benign',
+        )
 
 
 def _check_breasts(part: Part) -> Iterator[Finding]:
-    breasts: Dict[tuple, List[dict]] = defaultdict(list)
+    breasts: dict[tuple, list[dict]] = defaultdict(list)
     for image in part.data['images']:
         breasts[_breast(image)].append(image)
     for images in breasts.values():
@@ -122,14 +174,16 @@ def _check_breasts(part: Part) -> Iterator[Finding]:
             values = {image.get(name) for image in images} - {None}
             if len(values) > 1:
                 yield Finding(
-                    WARNING, 'views of a breast disagree',
+                    WARNING,
+                    'views of a breast disagree',
                     f'{part.at(images[0])} and its breast',
-                    f'{name}: {", ".join(json.dumps(v) for v in sorted(values))}')
+                    f'{name}: {", ".join(json.dumps(v) for v in sorted(values))}',
+                )
 
 
 def _check_same_lesions(parts: Sequence[Part]) -> Iterator[Finding]:
     """One lesion_id is one lesion, whatever the view."""
-    first: Dict[str, Dict[str, Tuple[Any, str]]] = defaultdict(dict)
+    first: dict[str, dict[str, tuple[Any, str]]] = defaultdict(dict)
     for part in parts:
         for annotation, _, where in part.annotated():
             if annotation['lesion_id'] is None:
@@ -143,5 +197,7 @@ def _check_same_lesions(parts: Sequence[Part]) -> Iterator[Finding]:
                 if other != value:
                     yield Finding(
                         ERROR if name == 'pathology' else WARNING,
-                        'lesion differs between its views', where,
-                        f'{name} {value}, but {other} of the same lesion_id in {place}')
+                        'lesion differs between its views',
+                        where,
+                        f'{name} {value}, but {other} of the same lesion_id in {place}',
+                    )

@@ -1,11 +1,12 @@
 """The files that are checked; only Python's standard library is needed."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import List, Sequence
 
 SPLITS = ('train', 'val', 'test')
 
 
-def find_annotations(targets: Sequence[Path]) -> List[Path]:
+def find_annotations(targets: Sequence[Path]) -> list[Path]:
     """The annotation files of data roots and of paths to JSON files.
 
     Raises:
@@ -23,6 +24,7 @@ def find_annotations(targets: Sequence[Path]) -> List[Path]:
         if not found:
             raise FileNotFoundError(
                 f'{target}: no annotations/train.json, val.json or test.json; '
-                'make them with one of tools/dataset_converters')
+                'make them with one of tools/dataset_converters'
+            )
         files += found
     return files

@@ -1,13 +1,18 @@
 """What is refused before training: the same errors, without opening an image."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Union
+from typing import Any
 
 from mammo_plugins.printable import one_line
-from mammo_plugins.structures import (ImageRoots, load_coco_exam, refuse_faults,
-                                      validate_coco_exam)
+from mammo_plugins.structures import (
+    ImageRoots,
+    load_coco_exam,
+    refuse_faults,
+    validate_coco_exam,
+)
 
-from .entries import (ERROR, Finding, Part, check_exams, check_geometry,
-                      check_lesion_ids)
+from .entries import ERROR, Finding, Part, check_exams, check_geometry, check_lesion_ids
 from .files import check_files
 from .labels import check_labels
 
@@ -21,9 +26,11 @@ def check_entries(part: Part) -> Iterator[Finding]:
     yield from check_files([part], on_disk=False)
 
 
-def load_sound_exams(path: Union[str, Path],
-                     roots: ImageRoots = ImageRoots(),
-                     data: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+def load_sound_exams(
+    path: str | Path,
+    roots: ImageRoots = ImageRoots(),
+    data: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Read a COCO-exam JSON to train or test with.
 
     Args:
@@ -44,8 +51,13 @@ def load_sound_exams(path: Union[str, Path],
         refuse_faults(path, validate_coco_exam(data, outlines=False, roots=roots))
     part = Part(one_line(Path(path).stem), roots, data, True, bool(data['annotations']))
     if data['images']:
-        refuse_faults(path, [f'{found.where}: {found.check}: {found.message}'
-                             for found in check_entries(part)
-                             if found.severity == ERROR],
-                      'errors that tools/verify_dataset.py lists too')
+        refuse_faults(
+            path,
+            [
+                f'{found.where}: {found.check}: {found.message}'
+                for found in check_entries(part)
+                if found.severity == ERROR
+            ],
+            'errors that tools/verify_dataset.py lists too',
+        )
     return data

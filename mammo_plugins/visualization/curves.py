@@ -1,6 +1,7 @@
 """FROC and ROC curves, and figures with their intervals."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, Sequence, Union
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,10 +15,12 @@ from mammo_plugins.printable import figure_text
 LOG_START = 0.01
 
 
-def plot_froc(summaries: Dict[str, dict],
-              path: Union[str, Path],
-              log_x: bool = False,
-              max_fppi: float = 4.0) -> None:
+def plot_froc(
+    summaries: dict[str, dict],
+    path: str | Path,
+    log_x: bool = False,
+    max_fppi: float = 4.0,
+) -> None:
     """Draw FROC curves with their confidence bands.
 
     The curve is the step function that recall is read from, dashed where the
@@ -61,50 +64,72 @@ def plot_froc(summaries: Dict[str, dict],
 
 def _draw(axes, name: str, summary: dict, max_fppi: float) -> None:
     counts = summary['counts']
-    label = (f"{figure_text(name)} ({counts['lesions']} lesions, {counts['images']} "
-             'images)')
+    label = (
+        f'{figure_text(name)} ({counts["lesions"]} lesions, {counts["images"]} images)'
+    )
     if not counts['lesions']:
         axes.plot([], [], label=f'{label}: recall undefined')
         return
     points = summary['operating_points']
     label += ''.join(
-        f"\n  R@{p['fppi']:g} = {p['recall']:.3f}"
-        + (f" [{p['low']:.3f}, {p['high']:.3f}]"
-           if p['low'] is not None else '') for p in points)
+        f'\n  R@{p["fppi"]:g} = {p["recall"]:.3f}'
+        + (f' [{p["low"]:.3f}, {p["high"]:.3f}]' if p['low'] is not None else '')
+        for p in points
+    )
     curve, band = summary['curve'], summary['band']
-    line, = axes.plot(
-        curve['fppi'], curve['recall'], drawstyle='steps-post', label=label)
-    axes.plot([curve['fppi'][-1], max(max_fppi, curve['fppi'][-1])],
-              curve['recall'][-1:] * 2,
-              '--',
-              color=line.get_color())
-    axes.plot([p['fppi'] for p in points], [p['recall'] for p in points],
-              'o', color=line.get_color(), markersize=4)
+    (line,) = axes.plot(
+        curve['fppi'], curve['recall'], drawstyle='steps-post', label=label
+    )
+    axes.plot(
+        [curve['fppi'][-1], max(max_fppi, curve['fppi'][-1])],
+        curve['recall'][-1:] * 2,
+        '--',
+        color=line.get_color(),
+    )
+    axes.plot(
+        [p['fppi'] for p in points],
+        [p['recall'] for p in points],
+        'o',
+        color=line.get_color(),
+        markersize=4,
+    )
     if band['low'] and band['low'][0] is not None:
         axes.fill_between(
-            band['fppi'], band['low'], band['high'], step='post', alpha=0.15,
-            color=line.get_color(), linewidth=0)
+            band['fppi'],
+            band['low'],
+            band['high'],
+            step='post',
+            alpha=0.15,
+            color=line.get_color(),
+            linewidth=0,
+        )
 
 
-def _bands(summaries: Dict[str, dict]) -> str:
-    units = {s['resampling_unit'] for s in summaries.values()
-             if s['n_bootstrap'] and not s.get('no_interval')}
-    return f"95% CI by bootstrap over {figure_text(' or '.join(sorted(units)))}" \
-        if units else ''
+def _bands(summaries: dict[str, dict]) -> str:
+    units = {
+        s['resampling_unit']
+        for s in summaries.values()
+        if s['n_bootstrap'] and not s.get('no_interval')
+    }
+    return (
+        f'95% CI by bootstrap over {figure_text(" or ".join(sorted(units)))}'
+        if units
+        else ''
+    )
 
 
-def _base(summaries: Dict[str, dict]) -> str:
+def _base(summaries: dict[str, dict]) -> str:
     images = {s['counts']['images'] for s in summaries.values()}
     return 'all images' if len(images) > 1 else f'all {images.pop()} images'
 
 
-def _overlap(summaries: Dict[str, dict]) -> str:
+def _overlap(summaries: dict[str, dict]) -> str:
     rules = sorted({(s['match'], s['iou_thr']) for s in summaries.values()})
     names = {'bbox': 'box', 'mask': 'mask'}
     return ', '.join(f'{names[match]} IoU > {thr:g}' for match, thr in rules)
 
 
-def plot_roc(summaries: Dict[str, dict], path: Union[str, Path]) -> None:
+def plot_roc(summaries: dict[str, dict], path: str | Path) -> None:
     """Draw ROC curves.
 
     Dots mark the operating points.
@@ -138,24 +163,33 @@ def plot_roc(summaries: Dict[str, dict], path: Union[str, Path]) -> None:
 
 def _draw_roc(axes, name: str, summary: dict) -> None:
     counts = summary['counts']
-    label = (f"{name} ({counts['positives']} positive, {counts['negatives']} "
-             'negative)')
+    label = f'{name} ({counts["positives"]} positive, {counts["negatives"]} negative)'
     if summary['auc'] is None:
         axes.plot([], [], label=f'{label}: AUC undefined')
         return
-    label += f"\n  AUC {summary['auc']:.3f}"
+    label += f'\n  AUC {summary["auc"]:.3f}'
     if summary['auc_low'] is not None:
-        label += f" [{summary['auc_low']:.3f}, {summary['auc_high']:.3f}]"
+        label += f' [{summary["auc_low"]:.3f}, {summary["auc_high"]:.3f}]'
     curve = summary['curve']
-    line, = axes.plot([1 - s for s in curve['specificity']],
-                      curve['sensitivity'], label=label)
-    axes.plot([1 - p['specificity'] for p in summary['operating_points']],
-              [p['sensitivity'] for p in summary['operating_points']],
-              'o', color=line.get_color(), markersize=4)
+    (line,) = axes.plot(
+        [1 - s for s in curve['specificity']], curve['sensitivity'], label=label
+    )
+    axes.plot(
+        [1 - p['specificity'] for p in summary['operating_points']],
+        [p['sensitivity'] for p in summary['operating_points']],
+        'o',
+        color=line.get_color(),
+        markersize=4,
+    )
 
 
-def plot_curves(x: Sequence[float], curves: Dict[str, Sequence[Estimate]],
-                path: Union[str, Path], x_title: str, y_title: str) -> None:
+def plot_curves(
+    x: Sequence[float],
+    curves: dict[str, Sequence[Estimate]],
+    path: str | Path,
+    x_title: str,
+    y_title: str,
+) -> None:
     """Draw one figure of several systems with its intervals.
 
     Args:
@@ -171,10 +205,16 @@ def plot_curves(x: Sequence[float], curves: Dict[str, Sequence[Estimate]],
     for k, (name, estimates) in enumerate(curves.items()):
         value, low, high = (
             np.array([getattr(e, part)[0] for e in estimates])
-            for part in ('value', 'low', 'high'))
-        axes.errorbar(np.add(x, apart * (k - (len(curves) - 1) / 2)), value,
-                      [value - low, high - value], marker='o', capsize=3,
-                      label=figure_text(name))
+            for part in ('value', 'low', 'high')
+        )
+        axes.errorbar(
+            np.add(x, apart * (k - (len(curves) - 1) / 2)),
+            value,
+            [value - low, high - value],
+            marker='o',
+            capsize=3,
+            label=figure_text(name),
+        )
     axes.set_xticks(x)
     axes.set_xlabel(x_title)
     axes.set_ylabel(y_title)

@@ -1,7 +1,8 @@
 """An exam as radiologists hang it."""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Union
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,34 +35,42 @@ class ViewPanel:
         heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels, the
             more opaque the higher.
     """
+
     pixels: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Sequence[float] = ()
     malignancy: Sequence[float] = ()
     outlines: Sequence[np.ndarray] = ()
-    heat_map: Optional[np.ndarray] = None
+    heat_map: np.ndarray | None = None
 
 
 def _mirrored(boxes: np.ndarray) -> np.ndarray:
     """Boxes mirrored about x = 0."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
-    return np.stack(
-        [-boxes[:, 2], boxes[:, 1], -boxes[:, 0], boxes[:, 3]],
-        axis=1)
+    return np.stack([-boxes[:, 2], boxes[:, 1], -boxes[:, 0], boxes[:, 3]], axis=1)
 
 
 def _draw_box(axes, box, label: str) -> None:
     x1, y1, x2, y2 = box
     axes.add_patch(
-        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2))
+        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2)
+    )
     # towards the middle of the panel, beside which the text would be covered
     left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
-    axes.text(x1 if left else x2, y1 - 2, figure_text(label), color=_BOX_COLOUR,
-              fontsize=8, va='bottom', ha='left' if left else 'right')
+    axes.text(
+        x1 if left else x2,
+        y1 - 2,
+        figure_text(label),
+        color=_BOX_COLOUR,
+        fontsize=8,
+        va='bottom',
+        ha='left' if left else 'right',
+    )
 
 
-def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
-                width: int) -> None:
+def _draw_panel(
+    axes, name: str, panel: ViewPanel | None, height: int, width: int
+) -> None:
     axes.set_facecolor('black')
     axes.set_xticks([])
     axes.set_yticks([])
@@ -70,26 +79,55 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
     axes.set_ylim(height, 0)
     axes.set_aspect('equal')
     axes.text(
-        0.03 if right else 0.97, 0.97, name, color='white', fontsize=11,
-        ha='left' if right else 'right', va='top', transform=axes.transAxes,
-        zorder=5, bbox=dict(fc='black', ec='none', alpha=0.6, pad=1))
+        0.03 if right else 0.97,
+        0.97,
+        name,
+        color='white',
+        fontsize=11,
+        ha='left' if right else 'right',
+        va='top',
+        transform=axes.transAxes,
+        zorder=5,
+        bbox=dict(fc='black', ec='none', alpha=0.6, pad=1),
+    )
     if panel is None:
-        axes.text(0.5, 0.5, 'not available', color='#888888', ha='center',
-                  va='center', transform=axes.transAxes)
+        axes.text(
+            0.5,
+            0.5,
+            'not available',
+            color='#888888',
+            ha='center',
+            va='center',
+            transform=axes.transAxes,
+        )
         return
     h, w = panel.pixels.shape
     # the right breast is mirrored about x = 0, where the chest wall is
     pixels = panel.pixels[:, ::-1] if right else panel.pixels
     extent = (-w, 0, h, 0) if right else (0, w, h, 0)
-    axes.imshow(pixels, cmap='gray', vmin=0, vmax=1, extent=extent,
-                interpolation='antialiased')
+    axes.imshow(
+        pixels, cmap='gray', vmin=0, vmax=1, extent=extent, interpolation='antialiased'
+    )
     if panel.heat_map is not None:
         heat_map = panel.heat_map[:, ::-1] if right else panel.heat_map
-        axes.imshow(heat_map, cmap='inferno', vmin=0, vmax=1, extent=extent,
-                    alpha=0.6 * heat_map, interpolation='antialiased')
+        axes.imshow(
+            heat_map,
+            cmap='inferno',
+            vmin=0,
+            vmax=1,
+            extent=extent,
+            alpha=0.6 * heat_map,
+            interpolation='antialiased',
+        )
     for outline in panel.outlines:
-        axes.add_patch(Polygon(np.asarray(outline) * [-1 if right else 1, 1],
-                               fill=False, ec='red', lw=1.2))
+        axes.add_patch(
+            Polygon(
+                np.asarray(outline) * [-1 if right else 1, 1],
+                fill=False,
+                ec='red',
+                lw=1.2,
+            )
+        )
     boxes = _mirrored(panel.boxes) if right else panel.boxes
     # more scores than these would cover each other
     written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]
@@ -100,9 +138,9 @@ def _draw_panel(axes, name: str, panel: Optional[ViewPanel], height: int,
         _draw_box(axes, box, label if score in written else '')
 
 
-def draw_four_view(panels: Dict[str, ViewPanel],
-                   path: Union[str, Path],
-                   title: str = '') -> None:
+def draw_four_view(
+    panels: dict[str, ViewPanel], path: str | Path, title: str = ''
+) -> None:
     """Draw an exam as RCC | LCC over RMLO | LMLO, chest walls together.
 
     All views are drawn at one scale in pixels.
@@ -117,18 +155,24 @@ def draw_four_view(panels: Dict[str, ViewPanel],
     height, width = np.max(shapes, axis=0)
     figure = Figure(
         figsize=(2 * _PANEL_INCHES * width / height, 2 * _PANEL_INCHES + 0.5),
-        facecolor='black')
+        facecolor='black',
+    )
     canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(
-        2, 2, gridspec_kw=dict(wspace=0, hspace=0.01, left=0, right=1, bottom=0,
-                               top=0.95 if title else 1))
+        2,
+        2,
+        gridspec_kw=dict(
+            wspace=0, hspace=0.01, left=0, right=1, bottom=0, top=0.95 if title else 1
+        ),
+    )
     for row, names in zip(grid, HANGING):
         for axes, name in zip(row, names):
             _draw_panel(axes, name, panels.get(name), height, width)
     if title:
-        figure.suptitle(figure_text(title), color='white', fontsize=8, y=0.99, wrap=True)
+        figure.suptitle(
+            figure_text(title), color='white', fontsize=8, y=0.99, wrap=True
+        )
     with atomic_path(path) as temporary:
         # about one pixel of the picture for one of the image
         dpi = np.clip(height / _PANEL_INCHES, 120, 300)
-        canvas.print_figure(
-            temporary, format='png', dpi=dpi, facecolor='black')
+        canvas.print_figure(temporary, format='png', dpi=dpi, facecolor='black')

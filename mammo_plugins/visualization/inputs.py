@@ -1,6 +1,7 @@
 """What a network sees: inputs of a pipeline as pictures of 16 bits."""
+
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -12,15 +13,17 @@ from mammo_plugins.structures.segmentation import IGNORED
 LESION, REGION_IGNORED = (0, 45000, 65535), (65535, 45000, 0)
 
 
-def outlines(sample) -> Iterator[Tuple[List[np.ndarray], tuple]]:
+def outlines(sample) -> Iterator[tuple[list[np.ndarray], tuple]]:
     """Yield (contours, colour) of what a view's sample has annotated.
 
     Args:
         sample (DetDataSample): With ``gt_instances``, ``ignored_instances`` and
             ``gt_sem_seg`` as far as the pipeline has them, in pixels of its input.
     """
-    for key, colour in (('gt_instances', LESION),
-                        ('ignored_instances', REGION_IGNORED)):
+    for key, colour in (
+        ('gt_instances', LESION),
+        ('ignored_instances', REGION_IGNORED),
+    ):
         found = sample.get(key)
         if found is None or not len(found):
             continue
@@ -42,9 +45,10 @@ def _corners(box: np.ndarray) -> np.ndarray:
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
 
 
-def _contours(mask: np.ndarray) -> List[np.ndarray]:
-    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL,
-                                cv2.CHAIN_APPROX_SIMPLE)
+def _contours(mask: np.ndarray) -> list[np.ndarray]:
+    found, _ = cv2.findContours(
+        mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
     return [contour[:, 0] for contour in found]
 
 
@@ -61,8 +65,7 @@ def full_scale(image: np.ndarray) -> int:
     return next((full for full in (1, 255) if image.max(initial=0) <= full), 65535)
 
 
-def write_input(image: np.ndarray, sample: Optional[object],
-                path: Union[str, Path]) -> None:
+def write_input(image: np.ndarray, sample: object | None, path: str | Path) -> None:
     """Write an input with what is annotated in it as a PNG file of 16 bits.
 
     Pixels without a line keep their value to 1/65535 of the full scale.
@@ -77,8 +80,13 @@ def write_input(image: np.ndarray, sample: Optional[object],
     pixels = np.round(np.clip(shares, 0, 1) * 65535).astype(np.uint16)
     picture = np.repeat(pixels[..., None], 3, axis=2)
     for contours, colour in outlines(sample) if sample is not None else ():
-        cv2.polylines(picture, [np.ascontiguousarray(c, np.int32) for c in contours],
-                      True, colour, max(1, round(max(pixels.shape) / 1000)))
+        cv2.polylines(
+            picture,
+            [np.ascontiguousarray(c, np.int32) for c in contours],
+            True,
+            colour,
+            max(1, round(max(pixels.shape) / 1000)),
+        )
     done, encoded = cv2.imencode('.png', picture)
     with atomic_path(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

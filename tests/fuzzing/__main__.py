@@ -1,4 +1,5 @@
 """Many cases of every fuzzer, in processes of their own, and a table of the outcomes."""
+
 import argparse
 import importlib
 import json
@@ -11,7 +12,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Dict, Type
 
 import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 import fuzzing
@@ -20,39 +20,56 @@ from fuzzing.harness import Found, Fuzzer, Report, fuzz
 CHUNK = 100  # cases a process
 
 
-def fuzzers() -> Dict[str, Type[Fuzzer]]:
+def fuzzers() -> dict[str, type[Fuzzer]]:
     """Return the fuzzers by the names of their modules."""
     found = {}
     for module in pkgutil.iter_modules(fuzzing.__path__):
         if module.name not in ('__main__', 'harness'):
             space = vars(importlib.import_module(f'fuzzing.{module.name}'))
-            found.update((name, value) for name, value in space.items()
-                         if isinstance(value, type) and issubclass(value, Fuzzer)
-                         and value.__module__ == f'fuzzing.{module.name}'
-                         and value.name)
+            found.update(
+                (name, value)
+                for name, value in space.items()
+                if isinstance(value, type)
+                and issubclass(value, Fuzzer)
+                and value.__module__ == f'fuzzing.{module.name}'
+                and value.name
+            )
     return found
 
 
 def parse_args() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='example:\n  make fuzz FUZZ="--cases 500 --seed 7"',
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--cases', type=int, default=300,
-                        help='of each fuzzer (default: 300)')
+        description=__doc__,
+        epilog='example:\n  make fuzz FUZZ="--cases 500 --seed 7"',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        '--cases', type=int, default=300, help='of each fuzzer (default: 300)'
+    )
     parser.add_argument('--seed', type=int, default=1, help='default: 1')
-    parser.add_argument('--only', nargs='+', metavar='FUZZER', default=[],
-                        help=f'of {", ".join(fuzzers())}')
+    parser.add_argument(
+        '--only',
+        nargs='+',
+        metavar='FUZZER',
+        default=[],
+        help=f'of {", ".join(fuzzers())}',
+    )
     parser.add_argument('--case', type=int, help='run this case alone')
-    parser.add_argument('--jobs', type=int, default=os.cpu_count(),
-                        help='processes at once (default: one a core)')
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        default=os.cpu_count(),
+        help='processes at once (default: one a core)',
+    )
     parser.add_argument('--first', type=int, help=argparse.SUPPRESS)
     parser.add_argument('--to', help=argparse.SUPPRESS)
     args = parser.parse_args()
     unknown = set(args.only) - set(fuzzers())
     if unknown:
-        parser.error(f'--only {" ".join(sorted(unknown))}: choose of '
-                     f'{", ".join(fuzzers())}')
+        parser.error(
+            f'--only {" ".join(sorted(unknown))}: choose of {", ".join(fuzzers())}'
+        )
     return args
 
 
@@ -62,8 +79,12 @@ def run_chunk(args: argparse.Namespace) -> None:
     kind = fuzzers()[args.only[0]]
     work = Path(args.to) / 'work'
     work.mkdir()
-    report = fuzz(kind(work), range(args.first, args.first + args.cases), args.seed,
-                  begin=lambda number: note.write_text(str(number)))
+    report = fuzz(
+        kind(work),
+        range(args.first, args.first + args.cases),
+        args.seed,
+        begin=lambda number: note.write_text(str(number)),
+    )
     result.write_text(json.dumps([report.outcomes, report.faults]))
 
 
@@ -71,13 +92,26 @@ def start_chunk(name: str, first: int, count: int, seed: int) -> Report:
     """Run cases in a process of their own, which a decoder may take down."""
     kind = fuzzers()[name]
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, '-m', 'fuzzing', '--only', name, '--first',
-                   str(first), '--cases', str(count), '--seed', str(seed), '--to',
-                   folder]
+        command = [
+            sys.executable,
+            '-m',
+            'fuzzing',
+            '--only',
+            name,
+            '--first',
+            str(first),
+            '--cases',
+            str(count),
+            '--seed',
+            str(seed),
+            '--to',
+            folder,
+        ]
         limit = 120 + count * kind.seconds
         try:
-            done = subprocess.run(command, capture_output=True, text=True,
-                                  errors='replace', timeout=limit)
+            done = subprocess.run(
+                command, capture_output=True, text=True, errors='replace', timeout=limit
+            )
             ended, text = f'crash ({done.returncode})', done.stderr[-1500:]
         except subprocess.TimeoutExpired:
             ended, text = 'hang', f'more than {limit:g} s'
@@ -87,8 +121,11 @@ def start_chunk(name: str, first: int, count: int, seed: int) -> Report:
             return Report(kind.name, Counter(outcomes), [Found(*f) for f in faults])
         note = Path(folder) / 'now'
         number = int(note.read_text()) if note.exists() else first
-    report = Report(kind.name, Counter({ended: 1}),
-                    [Found(number, 'the process ended', ended, text)])
+    report = Report(
+        kind.name,
+        Counter({ended: 1}),
+        [Found(number, 'the process ended', ended, text)],
+    )
     # those before run again, and those after for the first time
     for begin, end in ((first, number), (number + 1, first + count)):
         if begin < end and number != first:
@@ -108,8 +145,11 @@ def main() -> int:
     if args.case is not None:
         jobs = [(name, args.case, 1) for name in names]
     else:
-        jobs = [(name, first, min(CHUNK, args.cases - first)) for name in names
-                for first in range(0, args.cases, CHUNK)]
+        jobs = [
+            (name, first, min(CHUNK, args.cases - first))
+            for name in names
+            for first in range(0, args.cases, CHUNK)
+        ]
     total = {name: Report(fuzzers()[name].name) for name in names}
     began = time.time()
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -119,18 +159,24 @@ def main() -> int:
             total[job[0]].outcomes += report.outcomes
             total[job[0]].faults += report.faults
             left = (time.time() - began) / done * (len(jobs) - done)
-            print(f'\r{done}/{len(jobs)} parts, about {left / 60:.0f} min left ',
-                  end='', file=sys.stderr, flush=True)
+            print(
+                f'\r{done}/{len(jobs)} parts, about {left / 60:.0f} min left ',
+                end='',
+                file=sys.stderr,
+                flush=True,
+            )
     print(file=sys.stderr)
     return show(total, args.seed)
 
 
-def show(total: Dict[str, Report], seed: int) -> int:
+def show(total: dict[str, Report], seed: int) -> int:
     """Print faults and the table; return the exit status."""
     for name, report in total.items():
         for fault in report.faults:
-            print(f'{name} --seed {seed} --case {fault.number}: {fault.kind}: '
-                  f'{fault.what}\n{fault.text}\n')
+            print(
+                f'{name} --seed {seed} --case {fault.number}: {fault.kind}: '
+                f'{fault.what}\n{fault.text}\n'
+            )
     for name, report in total.items():
         counts = ', '.join(f'{n} {what}' for what, n in report.outcomes.most_common())
         print(f'{name:22} {report.name:40} {sum(report.outcomes.values()):6}: {counts}')

@@ -1,4 +1,5 @@
 """Run the cases of a fuzzer and tell what came of them."""
+
 import logging
 import os
 import re
@@ -10,10 +11,11 @@ import traceback
 import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.logging import MessageHub, MMLogger
@@ -50,8 +52,9 @@ class Fuzzer(ABC):
     Args:
         folder (Path): For sound inputs, made here once, and for altered ones.
     """
+
     name: str = ''
-    seconds: float = 20.
+    seconds: float = 20.0
     in_suite: int = 40
     secrets: Sequence[str] = ()
 
@@ -59,8 +62,9 @@ class Fuzzer(ABC):
         self.folder = folder
 
     @abstractmethod
-    def case(self, rng: np.random.Generator,
-             number: int) -> Tuple[str, Callable[[], str]]:
+    def case(
+        self, rng: np.random.Generator, number: int
+    ) -> tuple[str, Callable[[], str]]:
         """Make one altered input.
 
         Args:
@@ -76,6 +80,7 @@ class Fuzzer(ABC):
 
 class Found(NamedTuple):
     """A fault of a case."""
+
     number: int
     what: str
     kind: str
@@ -85,9 +90,10 @@ class Found(NamedTuple):
 @dataclass
 class Report:
     """What came of the cases of a fuzzer."""
+
     name: str
     outcomes: Counter = field(default_factory=Counter)
-    faults: List[Found] = field(default_factory=list)
+    faults: list[Found] = field(default_factory=list)
 
 
 class _TimeUp(BaseException):
@@ -112,8 +118,9 @@ def _limited(seconds: float) -> Iterator[None]:
 @contextmanager
 def captured() -> Iterator[Callable[[], str]]:
     """Catch all that is printed, logged and warned of, by C libraries too."""
-    with tempfile.TemporaryFile('w+', encoding='utf-8', errors='backslashreplace',
-                                buffering=1) as file:
+    with tempfile.TemporaryFile(
+        'w+', encoding='utf-8', errors='backslashreplace', buffering=1
+    ) as file:
         handler = logging.StreamHandler(file)
         kept = os.dup(1), os.dup(2)
         streams = sys.stdout, sys.stderr
@@ -144,7 +151,7 @@ def captured() -> Iterator[Callable[[], str]]:
                 logging.getLogger().removeHandler(handler)
 
 
-def run_command(path: str, *arguments: Any) -> Tuple[int, str]:
+def run_command(path: str, *arguments: Any) -> tuple[int, str]:
     """Run a command of ``tools/`` in this process.
 
     Returns:
@@ -175,17 +182,19 @@ def check_text(text: str, secrets: Sequence[str]) -> None:
     for secret in secrets:
         if secret in text:
             start = max(text.find(secret) - 80, 0)
-            raise Fault('leak', f'{secret} in: {text[start:start + 200]!r}')
+            raise Fault('leak', f'{secret} in: {text[start : start + 200]!r}')
     control = _CONTROL.search(text)
     if control:
-        raise Fault('raw text', repr(text[max(control.start() - 80, 0):][:200]))
+        raise Fault('raw text', repr(text[max(control.start() - 80, 0) :][:200]))
 
 
 @contextmanager
 def _own_globals() -> Iterator[None]:
     """Forget loggers, whose stream is that of the case, and default scopes."""
-    kept = [(each._instance_dict, each._instance_dict.copy())
-            for each in (DefaultScope, MMLogger, MessageHub)]
+    kept = [
+        (each._instance_dict, each._instance_dict.copy())
+        for each in (DefaultScope, MMLogger, MessageHub)
+    ]
     try:
         yield
     finally:
@@ -205,10 +214,12 @@ def _try(fuzzer: Fuzzer, call: Callable[[], str]) -> str:
     return outcome
 
 
-def fuzz(fuzzer: Fuzzer,
-         numbers: Sequence[int],
-         seed: int = 0,
-         begin: Callable[[int], None] = lambda number: None) -> Report:
+def fuzz(
+    fuzzer: Fuzzer,
+    numbers: Sequence[int],
+    seed: int = 0,
+    begin: Callable[[int], None] = lambda number: None,
+) -> Report:
     """Run cases of a fuzzer.
 
     Args:

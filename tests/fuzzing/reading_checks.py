@@ -1,7 +1,9 @@
 """What every file must come to, whatever it holds."""
+
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -29,10 +31,15 @@ def examine(path: Path) -> str:
         if one != other:
             raise Fault('readers differ', f'{name}: {one} and {other}')
     image = pixels.pixels
-    if image.dtype != np.float32 or image.ndim != 2 or not (
-            0 <= image.min() < image.max() <= 1):  # NaN is neither
-        raise Fault('not finite', f'pixels {image.dtype} {image.shape} '
-                    f'{image.min()} to {image.max()}')
+    if (
+        image.dtype != np.float32
+        or image.ndim != 2
+        or not (0 <= image.min() < image.max() <= 1)
+    ):  # NaN is neither
+        raise Fault(
+            'not finite',
+            f'pixels {image.dtype} {image.shape} {image.min()} to {image.max()}',
+        )
     if image.shape != (pixels.header['rows'], pixels.header['columns']):
         raise Fault('not finite', f'{image.shape} pixels, but the facts say otherwise')
     return 'read'
@@ -57,7 +64,7 @@ def _told(reader: Any, path: Path) -> Any:
     return result
 
 
-def _numbers(name: str, value: Any) -> Iterator[Tuple[str, float]]:
+def _numbers(name: str, value: Any) -> Iterator[tuple[str, float]]:
     if isinstance(value, dict):
         for key, each in value.items():
             yield from _numbers(key, each)

@@ -1,11 +1,13 @@
 """Files that commands keep for others: caches, banks, saliency maps, predictions."""
+
 import io
 import json
 import os
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +15,31 @@ from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.apis.inferencers.prediction_writer import PredictionWriter
 from mammo_plugins.converters.journal import Journal
 from mammo_plugins.datasets import PixelCache
-from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
-                                      read_detections, write_detections)
+from mammo_plugins.structures import (
+    AnnotationError,
+    BankLesion,
+    LesionBank,
+    read_detections,
+    write_detections,
+)
 from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps
 
 from .harness import Fault, Fuzzer
 
-_VALUES = [None, 'x', -1, 0, 10**400, 1e308, float('nan'), [], {}, [[[]]], True, '\x1b[2J']
+_VALUES = [
+    None,
+    'x',
+    -1,
+    0,
+    10**400,
+    1e308,
+    float('nan'),
+    [],
+    {},
+    [[[]]],
+    True,
+    '\x1b[2J',
+]
 
 
 def damaged_bytes(rng: np.random.Generator, data: bytes) -> bytes:
@@ -42,7 +62,7 @@ def damaged_bytes(rng: np.random.Generator, data: bytes) -> bytes:
 def altered_json(rng: np.random.Generator, text: str) -> str:
     """Return JSON with one value, anywhere in it, replaced or lost."""
     data = json.loads(text)
-    places: List[Tuple[Any, Any]] = []
+    places: list[tuple[Any, Any]] = []
 
     def walk(part: Any) -> None:
         for key in part if isinstance(part, dict) else range(len(part)):
@@ -52,7 +72,7 @@ def altered_json(rng: np.random.Generator, text: str) -> str:
 
     walk(data)
     part, key = places[rng.integers(len(places))]
-    if rng.random() < .2:
+    if rng.random() < 0.2:
         del part[key]
     else:
         part[key] = _VALUES[rng.integers(len(_VALUES))]
@@ -69,7 +89,7 @@ def altered_entry(rng: np.random.Generator, path: Path) -> None:
         except ValueError:
             head = b'[' * 100_000
     elif kind == 2:
-        pixels = pixels[:rng.integers(len(pixels))] + bytes(rng.integers(3))
+        pixels = pixels[: rng.integers(len(pixels))] + bytes(rng.integers(3))
     else:
         pixels = pixels[::-1]
     path.write_bytes(head + b'\n' + pixels)
@@ -96,7 +116,7 @@ def altered_archive(rng: np.random.Generator, path: Path) -> None:
     elif kind == 3:
         arrays[name] = np.array([], array.dtype)
     elif kind == 4:
-        arrays[name] = np.full(array.shape or (3, ), np.nan)
+        arrays[name] = np.full(array.shape or (3,), np.nan)
     elif kind == 5:
         changed = array.copy().reshape(-1)
         if changed.dtype.kind in 'uif':
@@ -113,20 +133,26 @@ def hostile_archive(rng: np.random.Generator, path: Path) -> None:
     """Write an archive with what runs code, or whose header promises terabytes."""
     kind = rng.integers(4)
     if kind == 0:
-        np.savez(path, bank=np.array([_Code()], object), pixels=np.array([_Code()], object),
-                 facts=np.array([_Code()], object))
+        np.savez(
+            path,
+            bank=np.array([_Code()], object),
+            pixels=np.array([_Code()], object),
+            facts=np.array([_Code()], object),
+        )
         return
     shape = '(1000000000000, 1000000)' if kind == 1 else '(3, -5)'
-    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    header = (
+        f"{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    )
     entry = b'\x93NUMPY\x01\x00' + len(header).to_bytes(2, 'little') + header
     with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
         for name in ('pixels', 'facts', 'checksum', 'bank', 'lesion_0', 'mask_0'):
-            archive.writestr(f'{name}.npy', entry + bytes(
-                10**7 if kind == 3 else 100))
+            archive.writestr(f'{name}.npy', entry + bytes(10**7 if kind == 3 else 100))
 
 
 class _Code:
     """Makes a file when it is unpickled."""
+
     trace = ''
 
     def __reduce__(self) -> Any:
@@ -135,8 +161,9 @@ class _Code:
 
 class Archives(Fuzzer):
     """Pixel caches, lesion banks and saliency maps."""
+
     name = 'caches, banks, saliency maps altered'
-    seconds = 10.
+    seconds = 10.0
     in_suite = 30
 
     def __init__(self, folder: Path) -> None:
@@ -144,7 +171,7 @@ class Archives(Fuzzer):
         rng = np.random.default_rng(0)
         _Code.trace = str(folder / 'code ran')
         self.pixels = rng.integers(0, 2**16, (30, 20), np.uint16)
-        self.facts = dict(crop=[1, 2, 3, 4], matrix=[[1., 0., .5]], flipped=True)
+        self.facts = dict(crop=[1, 2, 3, 4], matrix=[[1.0, 0.0, 0.5]], flipped=True)
         self.sources = [folder / f'{k}.dcm' for k in range(2)]
         for source in self.sources:
             source.write_bytes(b'source')
@@ -153,19 +180,28 @@ class Archives(Fuzzer):
         cache.get(self.sources[0], lambda: (self.pixels, dict(self.facts)))
         cache.get(self.sources[1], lambda: (self.pixels[::-1], dict(self.facts)))
         lesion = BankLesion.of(
-            rng.random((9, 8)), np.eye(9, 8) > 0, 'benign', image_shape=(60., 40.),
-            pixel_spacing_mm=(.1, .1), file_name='a.dcm', box=(1., 2., 9., 11.))
+            rng.random((9, 8)),
+            np.eye(9, 8) > 0,
+            'benign',
+            image_shape=(60.0, 40.0),
+            pixel_spacing_mm=(0.1, 0.1),
+            file_name='a.dcm',
+            box=(1.0, 2.0, 9.0, 11.0),
+        )
         LesionBank('made', [lesion] * 2, 'train').write(folder / 'bank.npz')
         SaliencyMaps({'e RCC': rng.random((4, 3)).astype(np.float32)}).write(
-            folder / 'maps.npz')
+            folder / 'maps.npz'
+        )
 
-    def case(self, rng: np.random.Generator,
-             number: int) -> Tuple[str, Callable[[], str]]:
+    def case(
+        self, rng: np.random.Generator, number: int
+    ) -> tuple[str, Callable[[], str]]:
         kind = ('cache', 'bank', 'maps')[number % 3]
         path = self.folder / 'altered.npz'
         entry = PixelCache(self.folder / 'cache').entry_path
-        sound = entry(self.sources[0]) if kind == 'cache' else (
-            self.folder / f'{kind}.npz')
+        sound = (
+            entry(self.sources[0]) if kind == 'cache' else (self.folder / f'{kind}.npz')
+        )
         shutil.copy(sound, path)
         way = rng.choice(['bytes', 'rewritten', 'rewritten', 'hostile', 'other'])
         if way == 'bytes':
@@ -175,8 +211,11 @@ class Archives(Fuzzer):
         elif way == 'hostile':
             hostile_archive(rng, path)
         else:
-            other = [entry(self.sources[1]), self.folder / 'bank.npz',
-                     self.folder / 'maps.npz'][rng.integers(3)]
+            other = [
+                entry(self.sources[1]),
+                self.folder / 'bank.npz',
+                self.folder / 'maps.npz',
+            ][rng.integers(3)]
             shutil.copy(other, path)
         return f'{kind} {way}', lambda: self._read(kind, path)
 
@@ -189,10 +228,14 @@ class Archives(Fuzzer):
     def _read_cache(self, path: Path) -> str:
         cache = PixelCache(self.folder / 'cache')
         shutil.copy(path, cache.entry_path(self.sources[0]))
-        pixels, facts = cache.get(self.sources[0],
-                                  lambda: (self.pixels, dict(self.facts)))
-        if facts != self.facts or pixels.dtype != np.uint16 or not np.array_equal(
-                pixels, self.pixels):
+        pixels, facts = cache.get(
+            self.sources[0], lambda: (self.pixels, dict(self.facts))
+        )
+        if (
+            facts != self.facts
+            or pixels.dtype != np.uint16
+            or not np.array_equal(pixels, self.pixels)
+        ):
             raise Fault('a wrong entry was used')
         return 'rebuilt' if cache.damaged else 'used'
 
@@ -203,9 +246,13 @@ class Archives(Fuzzer):
         except AnnotationError:
             return 'refused'
         for lesion in bank.lesions:
-            if not (np.isfinite(lesion.pixels).all() and np.isfinite(
+            if not (
+                np.isfinite(lesion.pixels).all()
+                and np.isfinite(
                     [*lesion.box, *lesion.image_shape, *(lesion.pixel_spacing_mm or ())]
-            ).all() and isinstance(lesion.file_name, str)):
+                ).all()
+                and isinstance(lesion.file_name, str)
+            ):
                 raise Fault('not finite')
         bank.is_from('made')
         return 'read'
@@ -225,35 +272,49 @@ class Archives(Fuzzer):
 
 class Records(Fuzzer):
     """Detections, predictions and journals that runs go on with."""
+
     name = 'detections, predictions, journals altered'
-    seconds = 10.
+    seconds = 10.0
     in_suite = 30
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         rng = np.random.default_rng(0)
-        write_detections(folder / 'detections.json', {
-            k: (np.cumsum(rng.random((2, 4)), 1), rng.random(2)) for k in range(3)})
+        write_detections(
+            folder / 'detections.json',
+            {k: (np.cumsum(rng.random((2, 4)), 1), rng.random(2)) for k in range(3)},
+        )
         self.info = dict(run='r1', config='a.py', checkpoint='a.pth', version='1')
-        self.exams = {f'e{k}': dict(exam_id=f'e{k}', views=[dict(score=k / 8)])
-                      for k in range(4)}
+        self.exams = {
+            f'e{k}': dict(exam_id=f'e{k}', views=[dict(score=k / 8)]) for k in range(4)
+        }
         for run in ('r1', 'r2'):
             writer = PredictionWriter(folder / run, dict(self.info, run=run))
             for name, exam in self.exams.items():
-                writer.add(name, f'of {name}', exam if run == 'r1' else dict(
-                    exam, views=[]), [])
+                writer.add(
+                    name,
+                    f'of {name}',
+                    exam if run == 'r1' else dict(exam, views=[]),
+                    [],
+                )
             writer.join({'exams': []})
         self.results = {f'k{k}': dict(image=dict(width=k)) for k in range(4)}
         journal = Journal(folder / 'journal.jsonl')
         for key, result in self.results.items():
             journal.add(key, result)
 
-    def case(self, rng: np.random.Generator,
-             number: int) -> Tuple[str, Callable[[], str]]:
+    def case(
+        self, rng: np.random.Generator, number: int
+    ) -> tuple[str, Callable[[], str]]:
         kind = ('detections', 'predictions', 'journal')[number % 3]
-        sound = self.folder / dict(
-            detections='detections.json', predictions='r1/predictions.jsonl',
-            journal='journal.jsonl')[kind]
+        sound = (
+            self.folder
+            / dict(
+                detections='detections.json',
+                predictions='r1/predictions.jsonl',
+                journal='journal.jsonl',
+            )[kind]
+        )
         data, way = sound.read_bytes(), rng.choice(['bytes', 'value', 'spliced'])
         if way == 'bytes':
             data = damaged_bytes(rng, data)
@@ -299,7 +360,7 @@ class Records(Fuzzer):
     def _read_journal(self, data: bytes) -> str:
         path = self.folder / 'altered.jsonl'
         path.write_bytes(data)
-        found: Dict[str, Any] = {key: Journal(path).get(key) for key in self.results}
+        found: dict[str, Any] = {key: Journal(path).get(key) for key in self.results}
         for key, result in found.items():
             if result not in (None, self.results[key]):
                 raise Fault('a wrong record was used', str(result))

@@ -12,18 +12,16 @@ def half_disc(side='left', height=200, width=120, radius=70):
     """A bright half disc at one border, and its exact mask."""
     y, x = np.mgrid[:height, :width] + 0.5
     wall = 0 if side == 'left' else width
-    mask = (x - wall)**2 + (y - height / 2)**2 < radius**2
+    mask = (x - wall) ** 2 + (y - height / 2) ** 2 < radius**2
     rng = np.random.default_rng(0)
-    return (0.5 * mask + rng.normal(0, 0.005, mask.shape)).astype(
-        np.float32), mask
+    return (0.5 * mask + rng.normal(0, 0.005, mask.shape)).astype(np.float32), mask
 
 
 def assert_within_three_pixels(mask, truth):
     """The blur before the threshold moves the edge by a few pixels, no more."""
     reach = ndimage.generate_binary_structure(2, 2)
     assert not (mask & ~ndimage.binary_dilation(truth, reach, 3)).any()
-    assert not (ndimage.binary_erosion(truth, reach, 3, border_value=1)
-                & ~mask).any()
+    assert not (ndimage.binary_erosion(truth, reach, 3, border_value=1) & ~mask).any()
 
 
 @pytest.mark.parametrize('side', ['left', 'right'])
@@ -43,8 +41,7 @@ def test_labels_and_markers_are_left_out():
 
 def test_scale_of_the_grey_values_does_not_matter():
     pixels, _ = half_disc()
-    np.testing.assert_array_equal(
-        breast_mask(pixels), breast_mask(pixels * 4095))
+    np.testing.assert_array_equal(breast_mask(pixels), breast_mask(pixels * 4095))
 
 
 def test_blank_image_has_no_breast():
@@ -63,15 +60,19 @@ def test_bbox_by_brute_force():
         points = [(x, y) for y in range(12) for x in range(9) if mask[y, x]]
         xs, ys = zip(*points)
         assert mask_bbox(mask) == (min(xs), min(ys), max(xs) + 1, max(ys) + 1)
-        assert mask_bbox(mask, 3) == (max(0, min(xs) - 3), max(
-            0, min(ys) - 3), min(9, max(xs) + 4), min(12, max(ys) + 4))
+        assert mask_bbox(mask, 3) == (
+            max(0, min(xs) - 3),
+            max(0, min(ys) - 3),
+            min(9, max(xs) + 4),
+            min(12, max(ys) + 4),
+        )
 
 
 def test_side_of_phantoms_is_their_laterality():
     for seed in range(4):
         exam = make_exam(seed, PhantomConfig(size=(128, 64)))
         for (laterality, *_), view in exam.views.items():
-            pixels = view.pixels / 4095.
+            pixels = view.pixels / 4095.0
             side = breast_side(breast_mask(pixels))
             assert side == {'L': 'left', 'R': 'right'}[laterality]
 
@@ -81,9 +82,8 @@ def fading_breast(height=400, width=300, seed=0):
     y, x = np.mgrid[:height, :width] + 0.5
     r = np.hypot(x / 150, (y - height / 2) / 140)
     rng = np.random.default_rng(seed)
-    tissue = 0.45 + 0.05 * cv2.GaussianBlur(
-        rng.normal(0, 20, r.shape), (0, 0), 8)
-    pixels = tissue * np.clip((1 - r) / 0.15, 0, 1)**1.5
+    tissue = 0.45 + 0.05 * cv2.GaussianBlur(rng.normal(0, 20, r.shape), (0, 0), 8)
+    pixels = tissue * np.clip((1 - r) / 0.15, 0, 1) ** 1.5
     noise = 0.002 * rng.normal(size=r.shape)
     return np.clip(pixels + noise, 0, 1).astype(np.float32), r < 1
 
@@ -102,8 +102,15 @@ def corner_bracket(pixels):
 
 
 def label(pixels):
-    letters = cv2.putText(np.zeros(pixels.shape, np.uint8), 'R-CC', (180, 40),
-                          cv2.FONT_HERSHEY_SIMPLEX, 1.2, 1, 4)
+    letters = cv2.putText(
+        np.zeros(pixels.shape, np.uint8),
+        'R-CC',
+        (180, 40),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        1.2,
+        1,
+        4,
+    )
     pixels[letters > 0] = 1
 
 
@@ -114,7 +121,7 @@ def tape(pixels):
 
 def marker_balls(pixels):
     for x, y in ((150, 200), (128, 130), (60, 200)):
-        cv2.circle(pixels, (x, y), 3, 1., -1)
+        cv2.circle(pixels, (x, y), 3, 1.0, -1)
 
 
 def leaked_light(pixels):
@@ -136,10 +143,21 @@ def haze(pixels):
 
 
 @pytest.mark.parametrize('side', ['left', 'right'])
-@pytest.mark.parametrize('spoil', [
-    white_frame, white_strips, corner_bracket, label, tape, marker_balls,
-    leaked_light, scanner_edge, collimator, haze
-])
+@pytest.mark.parametrize(
+    'spoil',
+    [
+        white_frame,
+        white_strips,
+        corner_bracket,
+        label,
+        tape,
+        marker_balls,
+        leaked_light,
+        scanner_edge,
+        collimator,
+        haze,
+    ],
+)
 def test_what_is_not_breast_is_left_out(spoil, side):
     pixels, truth = fading_breast()
     spoil(pixels)
@@ -163,8 +181,10 @@ def test_skin_is_not_cut():
 
 def test_tight_crop():
     pixels, truth = fading_breast()
-    for rows, columns in ((slice(60, 340), slice(0, 150)),
-                          (slice(120, 300), slice(0, 160))):
+    for rows, columns in (
+        (slice(60, 340), slice(0, 150)),
+        (slice(120, 300), slice(0, 160)),
+    ):
         mask = breast_mask(pixels[rows, columns])
         part = truth[rows, columns]
         assert 2 * (mask & part).sum() > 0.97 * (mask.sum() + part.sum())
@@ -184,12 +204,15 @@ def test_regions_are_those_of_scipy():
     rng = np.random.default_rng(0)
     for _ in range(40):
         mask = ndimage.gaussian_filter(
-            rng.random(rng.integers(1, 60, 2)), rng.uniform(0.3, 3))
+            rng.random(rng.integers(1, 60, 2)), rng.uniform(0.3, 3)
+        )
         mask = mask > np.quantile(mask, rng.uniform(0.1, 0.9))
-        assert np.array_equal(_without_threads(mask),
-                              ndimage.binary_opening(mask, iterations=2))
+        assert np.array_equal(
+            _without_threads(mask), ndimage.binary_opening(mask, iterations=2)
+        )
         labels, count = ndimage.label(mask)
         if count:
             first = 1 + np.bincount(labels.ravel())[1:].argmax()
-            assert np.array_equal(_largest(mask),
-                                  ndimage.binary_fill_holes(labels == first))
+            assert np.array_equal(
+                _largest(mask), ndimage.binary_fill_holes(labels == first)
+            )

@@ -3,15 +3,14 @@ import json
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import CanonicalFrame, transform_boxes, transform_points
 
 
 def breast(side):
     """An image with one bright breast and its frame."""
     y, x = np.mgrid[:150, :100] + 0.5
     wall = 0 if side == 'left' else 100
-    inside = (x - wall)**2 + (y - 70)**2 < 50**2
+    inside = (x - wall) ** 2 + (y - 70) ** 2 < 50**2
     pixels = np.where(inside, 0.4 + 0.002 * x, 0).astype(np.float32)
     return pixels, CanonicalFrame.of(pixels, margin=4)
 
@@ -36,12 +35,12 @@ def test_round_trips_are_exact(side):
     points = rng.uniform(0, 100, (20, 2))
     there = transform_points(points, frame.matrix)
     np.testing.assert_allclose(
-        transform_points(there, frame.inverse), points, atol=1e-9)
+        transform_points(there, frame.inverse), points, atol=1e-9
+    )
     boxes = np.sort(rng.uniform(0, 100, (20, 2, 2)), axis=1).reshape(-1, 4)
     there = transform_boxes(boxes, frame.matrix)
     assert (there[:, 2:] >= there[:, :2]).all()
-    np.testing.assert_allclose(
-        transform_boxes(there, frame.inverse), boxes, atol=1e-9)
+    np.testing.assert_allclose(transform_boxes(there, frame.inverse), boxes, atol=1e-9)
 
 
 @pytest.mark.parametrize('side', ['left', 'right'])
@@ -49,7 +48,7 @@ def test_boxes_follow_the_pixels(side):
     pixels, frame = breast(side)
     mask = np.zeros(pixels.shape, bool)
     x = 10 if side == 'left' else 70
-    mask[60:75, x:x + 20] = True  # pixel k covers [k, k + 1)
+    mask[60:75, x : x + 20] = True  # pixel k covers [k, k + 1)
     ys, xs = np.nonzero(frame.image_to_canonical(mask))
     expected = [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
     box = transform_boxes([x, 60, x + 20, 75], frame.matrix)[0]
@@ -65,13 +64,13 @@ def test_a_breast_that_fills_the_image_is_found():
     pixels, frame = breast('right')
     frame = CanonicalFrame.of(pixels, margin=100)
     assert frame == CanonicalFrame(
-        100, 150, (0, 0, 100, 150), True, found=True, outline=frame.outline)
+        100, 150, (0, 0, 100, 150), True, found=True, outline=frame.outline
+    )
 
 
 def test_survives_json():
     _, frame = breast('right')
-    assert CanonicalFrame.from_dict(json.loads(json.dumps(
-        frame.to_dict()))) == frame
+    assert CanonicalFrame.from_dict(json.loads(json.dumps(frame.to_dict()))) == frame
 
 
 def test_size_of_another_image_is_refused():
@@ -83,7 +82,7 @@ def test_size_of_another_image_is_refused():
 
 
 def test_homography_by_hand():
-    matrix = np.array([[2., 0, 1], [0, 3, -1], [0, 0, 2]])
+    matrix = np.array([[2.0, 0, 1], [0, 3, -1], [0, 0, 2]])
     np.testing.assert_allclose(transform_points([1, 2], matrix), [1.5, 2.5])
 
 
@@ -104,11 +103,14 @@ def test_boxes_on_and_off_the_breast(side):
     assert inside[beyond < near - unsure].all()
     assert not inside[beyond > near + unsure].any()
     assert 100 < inside.sum() < 400
-    assert frame.inside_breast(np.zeros((0, 4))).shape == (0, )
+    assert frame.inside_breast(np.zeros((0, 4))).shape == (0,)
 
 
 def test_without_a_breast_every_box_counts():
     frame = CanonicalFrame.of(np.zeros((40, 30), np.float32))
     assert frame.inside_breast([[0, 0, 1, 1], [28, 38, 30, 40]]).all()
-    assert CanonicalFrame(30, 40, (0, 0, 30, 40), False).inside_breast(
-        [[0, 0, 1, 1]]).all()
+    assert (
+        CanonicalFrame(30, 40, (0, 0, 30, 40), False)
+        .inside_breast([[0, 0, 1, 1]])
+        .all()
+    )

@@ -1,9 +1,9 @@
 """Borders and strips of light, on films drawn with known ones."""
+
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy.film_border import (film_border, leaked_light,
-                                               strip_rows)
+from mammo_plugins.anatomy.film_border import film_border, leaked_light, strip_rows
 
 
 def film(height=200, width=120, radius=70):

@@ -1,4 +1,5 @@
 """Registration of oblique films, whose nipples are seldom sure."""
+
 from collections import Counter
 
 import cv2
@@ -6,8 +7,12 @@ import numpy as np
 import pytest
 from film_phantom import film_pair, make_film
 
-from mammo_plugins.anatomy import (BreastContour, CanonicalFrame, breast_mask,
-                                   register_contralateral)
+from mammo_plugins.anatomy import (
+    BreastContour,
+    CanonicalFrame,
+    breast_mask,
+    register_contralateral,
+)
 
 PAIRS = 12
 OUTCOMES = {'shifted_by_nipples', 'shifted_by_contours', 'not_shifted'}
@@ -50,8 +55,16 @@ def overlaps(main, other, registration):
 
 def both_ways(pair):
     for main, other in (pair, pair[::-1]):
-        yield main, other, register_contralateral(
-            main.image, other.image, view='MLO', contours=(main.contour, other.contour))
+        yield (
+            main,
+            other,
+            register_contralateral(
+                main.image,
+                other.image,
+                view='MLO',
+                contours=(main.contour, other.contour),
+            ),
+        )
 
 
 @pytest.fixture(scope='module')
@@ -72,12 +85,13 @@ def test_film_pairs_are_warped_and_come_together(pairs):
     assert after > before + 0.02 and after > 0.95
 
 
-@pytest.mark.parametrize('top, bottom', [(0., .8), (.2, 1.), (.1, .9)])
+@pytest.mark.parametrize('top, bottom', [(0.0, 0.8), (0.2, 1.0), (0.1, 0.9)])
 def test_films_that_were_cut_are_warped_too(pairs, top, bottom):
     found = Counter()
     for pair in pairs[:4]:
         for main, other, registration in both_ways(
-                [side.cut(top, bottom) for side in pair]):
+            [side.cut(top, bottom) for side in pair]
+        ):
             before, after = overlaps(main, other, registration)
             assert after >= before - 0.02
             found[registration.status] += 1
@@ -94,7 +108,8 @@ def test_what_is_done_can_be_counted(pairs):
             masks = [breast_mask(side.image) for side in (main, other)]
             moved = registration.warp_image(masks[1].astype(np.float32)) > 0.5
             assert registration.overlap[1] == pytest.approx(
-                dice(masks[0], moved), abs=0.01)
+                dice(masks[0], moved), abs=0.01
+            )
 
 
 def test_a_nipple_that_is_not_in_profile_moves_nothing(pairs):
@@ -119,14 +134,19 @@ def test_without_skin_lines_the_contours_shift(pairs):
     one = Side(make_film(6, profile=False))
     other = object.__new__(Side)
     # what was 40 rows further down in the same frame
-    other.image = np.vstack([np.full((40, one.image.shape[1]), 30., np.float32),
-                             one.image])[:len(one.image)]
-    other.truth = np.vstack([np.zeros((40, one.image.shape[1]), bool),
-                             one.truth])[:len(one.image)]
+    other.image = np.vstack(
+        [np.full((40, one.image.shape[1]), 30.0, np.float32), one.image]
+    )[: len(one.image)]
+    other.truth = np.vstack([np.zeros((40, one.image.shape[1]), bool), one.truth])[
+        : len(one.image)
+    ]
     other.contour = BreastContour.of(other.image)
     registration = register_contralateral(
-        one.image, other.image, view='MLO',
-        contours=(one.contour, blank_line(other.contour)))
+        one.image,
+        other.image,
+        view='MLO',
+        contours=(one.contour, blank_line(other.contour)),
+    )
     assert registration.status == 'aligned'
     assert {'no_skin_line', 'shifted_by_contours'} <= set(registration.warnings)
     assert registration.affine[1, 2] == pytest.approx(-40, abs=4)
@@ -139,8 +159,13 @@ def test_nipples_that_tear_the_breasts_apart_are_not_followed(pairs):
     one, other = pairs[1]
     rows = one.nipple[1], one.nipple[1] - 0.3 * len(one.image)
     registration = register_contralateral(
-        one.image, other.image, (60., rows[0]), (60., rows[1]), 'MLO',
-        (one.contour, blank_line(other.contour)))
+        one.image,
+        other.image,
+        (60.0, rows[0]),
+        (60.0, rows[1]),
+        'MLO',
+        (one.contour, blank_line(other.contour)),
+    )
     before, after = overlaps(one, other, registration)
     assert after >= before - 0.02
     assert 'overlap_lowered' in registration.warnings
@@ -151,10 +176,10 @@ def test_a_contour_contains_its_mask():
     for height in (512, 1300):
         pixels = cv2.resize(film.pixels, None, fx=height / 512, fy=height / 512)
         contour = BreastContour.of(pixels)
-        y, x = np.mgrid[:height:7, :pixels.shape[1]:7]
-        inside = contour.contains(np.stack([x + .5, y + .5], -1))
+        y, x = np.mgrid[:height:7, : pixels.shape[1] : 7]
+        inside = contour.contains(np.stack([x + 0.5, y + 0.5], -1))
         assert (inside == breast_mask(pixels)[y, x]).mean() > 0.99
-        outside = np.array([[5., -1.], [5., height + 1.], [-1., height / 2]])
+        outside = np.array([[5.0, -1.0], [5.0, height + 1.0], [-1.0, height / 2]])
         assert not contour.contains(outside).any()
 
 
@@ -162,10 +187,13 @@ def test_larger_scans_are_registered_alike():
     images = [Side(film).image for film in film_pair(2, 768)]
     small = register_contralateral(*images, view='MLO')
     for scale in (2, 4):
-        larger = [cv2.resize(image, None, fx=scale, fy=scale,
-                             interpolation=cv2.INTER_NEAREST) for image in images]
+        larger = [
+            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
+            for image in images
+        ]
         large = register_contralateral(*larger, view='MLO')
         assert large.status == small.status and large.warnings == small.warnings
-        points = np.array([[30., 150.], [90., 300.], [60., 450.]])
+        points = np.array([[30.0, 150.0], [90.0, 300.0], [60.0, 450.0]])
         assert large.map_points(scale * points) == pytest.approx(
-            scale * small.map_points(points), abs=3.5 * scale)
+            scale * small.map_points(points), abs=3.5 * scale
+        )

@@ -1,15 +1,16 @@
 """PatientOrientation is followed, and checked against the pixels."""
+
 import itertools
 
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy import (CanonicalFrame, breast_mask, transform_points,
-                                   turn_of)
+from mammo_plugins.anatomy import CanonicalFrame, breast_mask, transform_points, turn_of
 
 # unit vectors of the letters, in a body that looks along A, head along H
-BODY = dict(A=(1, 0, 0), P=(-1, 0, 0), L=(0, 1, 0), R=(0, -1, 0), H=(0, 0, 1),
-            F=(0, 0, -1))
+BODY = dict(
+    A=(1, 0, 0), P=(-1, 0, 0), L=(0, 1, 0), R=(0, -1, 0), H=(0, 0, 1), F=(0, 0, -1)
+)
 
 
 def direction(text):
@@ -24,7 +25,7 @@ def hung(view, laterality):
     y, x = np.mgrid[:160, :120] + 0.5
     top, bottom = (30, 130) if view == 'CC' else (-60, 120)
     middle, half = (top + bottom) / 2, (bottom - top) / 2
-    inside = (x / 80)**2 + ((y - middle) / half)**2 < 1
+    inside = (x / 80) ** 2 + ((y - middle) / half) ** 2 < 1
     pixels = np.where(inside, 0.4 + x / 600 + y / 1000, 0).astype(np.float32)
     medial = 'R' if laterality == 'L' else 'L'
     return pixels, ('A', medial if view == 'CC' else 'F' + medial)
@@ -57,8 +58,9 @@ def test_all_eight_ways_hang_alike(view, laterality, way):
     image, orientation = stored(pixels, axes, *way)
     frame = CanonicalFrame.of(image, 3, orientation, laterality, view)
     upright = CanonicalFrame.of(pixels, 3)
-    np.testing.assert_array_equal(frame.image_to_canonical(image),
-                                  upright.image_to_canonical(pixels))
+    np.testing.assert_array_equal(
+        frame.image_to_canonical(image), upright.image_to_canonical(pixels)
+    )
     assert frame.doubt is None and frame.shape == upright.shape
     if not any(way[1:]) and not way[0]:
         assert not (frame.flipped or frame.transposed or frame.upside_down)
@@ -75,11 +77,12 @@ def test_points_and_images_go_together_and_back(way):
     for i in rng.integers(0, len(xs), 5):
         marked[:] = 0
         marked[ys[i], xs[i]] = 1
-        there, = np.argwhere(frame.image_to_canonical(marked))
+        (there,) = np.argwhere(frame.image_to_canonical(marked))
         point = transform_points([xs[i] + 0.5, ys[i] + 0.5], frame.matrix)
         np.testing.assert_allclose(point, there[::-1] + 0.5, atol=1e-9)
         np.testing.assert_array_equal(
-            frame.image_to_source(frame.image_to_canonical(marked)), marked)
+            frame.image_to_source(frame.image_to_canonical(marked)), marked
+        )
     np.testing.assert_allclose(frame.inverse @ frame.matrix, np.eye(3), atol=1e-12)
     assert CanonicalFrame.from_dict(frame.to_dict()) == frame
 
@@ -87,13 +90,16 @@ def test_points_and_images_go_together_and_back(way):
 @pytest.mark.parametrize('laterality', ['L', 'R'])
 @pytest.mark.parametrize('view', ['CC', 'MLO'])
 @pytest.mark.parametrize('row', 'APLRHF')
-@pytest.mark.parametrize('column', ['A', 'P', 'L', 'R', 'H', 'F', 'FL', 'FR', 'HL', 'HR'])
+@pytest.mark.parametrize(
+    'column', ['A', 'P', 'L', 'R', 'H', 'F', 'FL', 'FR', 'HL', 'HR']
+)
 def test_turn_points_axes_where_they_belong(row, column, view, laterality):
     """After the turn, rows run to anterior and columns down, by vectors of the body."""
     turn = turn_of((row, column), laterality, view)
     if turn is None:
         assert not {row[0], column[0]} & set('AP') or (
-            row[0] in 'AP' and column[0] in 'AP')
+            row[0] in 'AP' and column[0] in 'AP'
+        )
         return
     x, y = direction(row), direction(column)
     if turn.transposed:
@@ -115,8 +121,10 @@ def test_without_a_usable_orientation_the_pixels_tell_the_side(orientation):
 
 
 @pytest.mark.parametrize('view', ['CC', 'MLO'])
-@pytest.mark.parametrize('orientation', [
-    ('P', 'R'), ('P', 'FR'), ('R', 'A'), ('FR', 'A'), ('R', 'P'), ('H', 'P')])
+@pytest.mark.parametrize(
+    'orientation',
+    [('P', 'R'), ('P', 'FR'), ('R', 'A'), ('FR', 'A'), ('R', 'P'), ('H', 'P')],
+)
 def test_an_orientation_that_the_pixels_contradict_is_not_followed(view, orientation):
     pixels, axes = hung(view, 'L')
     frame = CanonicalFrame.of(pixels, 0, orientation, 'L', view)
@@ -131,12 +139,15 @@ def test_an_mlo_said_to_be_upside_down_that_is_not():
     assert not frame.upside_down and 'PatientOrientation' in frame.doubt
 
 
-@pytest.mark.parametrize('way, text', [
-    ((True, False, False), 'the image is turned, and no PatientOrientation'),
-    ((True, True, False), 'the image is turned'),
-    ((False, False, True), 'the MLO is upside down'),
-    ((False, True, True), 'the MLO is upside down'),
-])
+@pytest.mark.parametrize(
+    'way, text',
+    [
+        ((True, False, False), 'the image is turned, and no PatientOrientation'),
+        ((True, True, False), 'the image is turned'),
+        ((False, False, True), 'the MLO is upside down'),
+        ((False, True, True), 'the MLO is upside down'),
+    ],
+)
 def test_a_turned_image_without_an_orientation_is_doubted(way, text):
     pixels, axes = hung('MLO', 'L')
     image, _ = stored(pixels, axes, *way)
@@ -147,7 +158,7 @@ def test_a_mirrored_image_is_doubted_by_its_laterality():
     pixels, _ = hung('CC', 'L')
     frame = CanonicalFrame.of(pixels, 0)
     assert frame.remarks('L') == []
-    doubt, = frame.remarks('R')
+    (doubt,) = frame.remarks('R')
     assert 'laterality R, but the chest wall is on the left' in doubt
 
 
@@ -214,8 +225,9 @@ def test_an_mlo_of_the_other_breast_is_told_however_it_lies(laterality, way):
     pixels, axes = hung('MLO', 'L')
     image, orientation = stored(pixels, axes, *way)
     frame = CanonicalFrame.of(image, 0, orientation, laterality, 'MLO')
-    assert (laterality == 'R') == any('of the other breast' in remark
-                                      for remark in frame.remarks(laterality))
+    assert (laterality == 'R') == any(
+        'of the other breast' in remark for remark in frame.remarks(laterality)
+    )
 
 
 def test_a_turn_is_told():

@@ -1,4 +1,5 @@
 """Otsu's threshold against scikit-image's and against all thresholds one by one."""
+
 import numpy as np
 import pytest
 from skimage.filters import threshold_otsu
@@ -38,7 +39,7 @@ def test_no_other_threshold_parts_better(kind):
 
     def between(threshold):
         low, high = values[values <= threshold], values[values > threshold]
-        return len(low) * len(high) * (low.mean() - high.mean())**2
+        return len(low) * len(high) * (low.mean() - high.mean()) ** 2
 
     bin_width = edges[1] - edges[0]
     best = max(between(edge) for edge in edges[1:-1])

@@ -1,4 +1,5 @@
 """The pectoral edge, where it was drawn."""
+
 import cv2
 import numpy as np
 import pytest
@@ -7,22 +8,35 @@ from mammo_plugins.anatomy import CanonicalFrame, pectoral_edge
 from mammo_plugins.phantom import PhantomConfig, make_exam
 
 
-def oblique(top=55, bottom=180, contrast=0.25, bend=0., height=300, width=150,
-            noise=0.01, seed=0):
+def oblique(
+    top=55,
+    bottom=180,
+    contrast=0.25,
+    bend=0.0,
+    height=300,
+    width=150,
+    noise=0.01,
+    seed=0,
+):
     """A breast with a muscle in its upper corner, and the muscle's true edge."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] + 0.5
-    reach = 120 - 110 * np.clip((y - 170) / 130, 0, 1)**2 - 0.1 * np.clip(
-        170 - y, 0, None)
+    reach = (
+        120
+        - 110 * np.clip((y - 170) / 130, 0, 1) ** 2
+        - 0.1 * np.clip(170 - y, 0, None)
+    )
     tissue = 0.4 + 0.04 * cv2.GaussianBlur(
-        rng.normal(0, 12, (height, width)), (0, 0), 6)
+        rng.normal(0, 12, (height, width)), (0, 0), 6
+    )
     edge = top * (1 - y / bottom) + bend * np.sin(np.pi * np.clip(y / bottom, 0, 1))
     muscle = 1 / (1 + np.exp((x - edge) / 1.5))
     image = (tissue + contrast * muscle) * np.clip((reach - x) / 8, 0, 1)
     image += rng.normal(0, noise, image.shape)
     rows = np.arange(0.5, bottom)
     return np.clip(image, 0, None).astype(np.float32), np.column_stack(
-        [edge[:len(rows), 0], rows])
+        [edge[: len(rows), 0], rows]
+    )
 
 
 def apart(found, truth):
@@ -67,7 +81,7 @@ def test_distance_is_across_the_edge():
     image, _ = oblique(top=60, bottom=180)
     edge = pectoral_edge(image)
     # of the line x / 60 + y / 180 = 1
-    points = np.array([[100., 200.], [5., 5.], [60., 60.]])
+    points = np.array([[100.0, 200.0], [5.0, 5.0], [60.0, 60.0]])
     expected = (points @ [1 / 60, 1 / 180] - 1) / np.hypot(1 / 60, 1 / 180)
     assert edge.distance(points) == pytest.approx(expected, abs=3)
 

@@ -8,6 +8,7 @@ Set ``MAMMO_REAL_EXAM_DIR`` to a folder with
 - ``README.md`` with a table row ``| R-CC | height x width | x | y |`` for each,
   the marker's centre in pixels of the picture.
 """
+
 import os
 import re
 from pathlib import Path
@@ -17,9 +18,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mammo_plugins.anatomy import (CanonicalFrame, breast_mask, find_nipple,
-                                   pectoral_edge, register_contralateral,
-                                   transform_points)
+from mammo_plugins.anatomy import (
+    CanonicalFrame,
+    breast_mask,
+    find_nipple,
+    pectoral_edge,
+    register_contralateral,
+    transform_points,
+)
 from mammo_plugins.io import read_mammogram
 
 FOLDER = os.environ.get('MAMMO_REAL_EXAM_DIR')
@@ -28,17 +34,21 @@ MARKER_RADIUS = 18  # with what shines around it
 NEAR = 100  # pixels, 10 mm
 
 pytestmark = pytest.mark.skipif(
-    not FOLDER, reason='set MAMMO_REAL_EXAM_DIR to a folder of four PNG mammograms '
-    'with a README.md that tells their nipples')
+    not FOLDER,
+    reason='set MAMMO_REAL_EXAM_DIR to a folder of four PNG mammograms '
+    'with a README.md that tells their nipples',
+)
 
 
 class Real:
     """One view, its nipple marker and other burnt-in markers inpainted."""
 
     def __init__(self, name):
-        path, = Path(FOLDER).glob(f'*_{name}.png')
-        row = re.search(rf'\|\s*{name}\s*\|[^|]*\|\s*(\d+)\s*\|\s*(\d+)',
-                        (Path(FOLDER) / 'README.md').read_text())
+        (path,) = Path(FOLDER).glob(f'*_{name}.png')
+        row = re.search(
+            rf'\|\s*{name}\s*\|[^|]*\|\s*(\d+)\s*\|\s*(\d+)',
+            (Path(FOLDER) / 'README.md').read_text(),
+        )
         self.raw = read_mammogram(path).pixels
         self.nipple = np.array([int(v) for v in row.groups()])
         self.view = name[2:]
@@ -47,16 +57,19 @@ class Real:
         areas[0] = 0
         self.breast = ndimage.binary_fill_holes(parts == areas.argmax())
         self.burnt_in = (self.raw > 0) & ~ndimage.binary_dilation(
-            self.breast, iterations=3)
+            self.breast, iterations=3
+        )
         hide = self.burnt_in.astype(np.uint8)
         cv2.circle(hide, tuple(map(int, self.nipple)), MARKER_RADIUS, 1, -1)
-        pixels = cv2.inpaint(np.rint(self.raw * 65535).astype(np.uint16),
-                             cv2.dilate(hide, np.ones((5, 5))), 9,
-                             cv2.INPAINT_TELEA)
+        pixels = cv2.inpaint(
+            np.rint(self.raw * 65535).astype(np.uint16),
+            cv2.dilate(hide, np.ones((5, 5))),
+            9,
+            cv2.INPAINT_TELEA,
+        )
         self.pixels = pixels.astype(np.float32) / 65535
         self.frame = CanonicalFrame.of(self.pixels, margin=8)
-        self.image = np.ascontiguousarray(
-            self.frame.image_to_canonical(self.pixels))
+        self.image = np.ascontiguousarray(self.frame.image_to_canonical(self.pixels))
         self.mask = breast_mask(self.image)
 
 
@@ -73,7 +86,8 @@ def test_mask_is_the_breast(exam, name):
     assert (real.breast & ~mask).sum() < 5e-4 * real.breast.sum()
     assert (mask & ~real.breast).sum() < 0.02 * real.breast.sum()
     skin = real.breast & ~ndimage.binary_erosion(
-        real.breast, iterations=5, border_value=1)
+        real.breast, iterations=5, border_value=1
+    )
     assert (skin & mask).sum() > 0.99 * skin.sum()
 
 
@@ -90,8 +104,9 @@ def test_nipple(exam, name):
 @pytest.mark.parametrize('name', VIEWS)
 def test_nipple_of_other_sizes_and_grey_scales(exam, name, scale, gamma):
     real = exam[name]
-    image = cv2.resize(real.image**gamma, None, fx=scale, fy=scale,
-                       interpolation=cv2.INTER_AREA)
+    image = cv2.resize(
+        real.image**gamma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA
+    )
     found = find_nipple(image, real.view)
     truth = transform_points(real.nipple, real.frame.matrix) * scale
     wrong = np.hypot(found.x - truth[0], found.y - truth[1]) > NEAR * scale
@@ -121,8 +136,10 @@ def test_registration_beats_the_flip(exam, main, other, view):
     height, width = np.minimum(shape, other.image.shape)
     for canvas, part in zip(flipped, (other.image, other.mask)):
         canvas[:height, :width] = part[:height, :width]
-    warped = (registration.warp_image(other.image),
-              registration.warp_image(other.mask.astype(np.float32)) > 0.5)
+    warped = (
+        registration.warp_image(other.image),
+        registration.warp_image(other.mask.astype(np.float32)) > 0.5,
+    )
     overlap = [dice(main.mask, mask) for _, mask in (flipped, warped)]
     assert overlap[1] > max(overlap[0], 0.98)
     correlation = [

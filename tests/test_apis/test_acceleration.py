@@ -1,4 +1,5 @@
 """Number formats and kernels, by --precision and the config's ``acceleration``."""
+
 import re
 
 import pytest
@@ -12,17 +13,25 @@ from mammo_plugins.apis.config_loading import ConfigError
 
 @pytest.fixture
 def cfg():
-    return Config(dict(
-        optim_wrapper=dict(type='OptimWrapper',
-                           optimizer=dict(type='SGD', lr=0.1),
-                           clip_grad=dict(max_norm=1.)),
-        train_cfg=dict(type='EpochBasedTrainLoop')))
+    return Config(
+        dict(
+            optim_wrapper=dict(
+                type='OptimWrapper',
+                optimizer=dict(type='SGD', lr=0.1),
+                clip_grad=dict(max_norm=1.0),
+            ),
+            train_cfg=dict(type='EpochBasedTrainLoop'),
+        )
+    )
 
 
 def on_gpu(monkeypatch, bfloat16):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    monkeypatch.setattr(torch.cuda, 'is_bf16_supported',
-                        lambda including_emulation=True: including_emulation or bfloat16)
+    monkeypatch.setattr(
+        torch.cuda,
+        'is_bf16_supported',
+        lambda including_emulation=True: including_emulation or bfloat16,
+    )
 
 
 def hooks(cfg):
@@ -37,15 +46,18 @@ def test_by_itself_a_cpu_trains_in_float32(cfg):
     assert cfg.acceleration.precision == 'auto'
 
 
-@pytest.mark.parametrize('bfloat16, precision, wrapper', [
-    (True, 'bf16', 'mammo.BFloat16OptimWrapper'), (False, 'fp32', 'OptimWrapper')])
-def test_by_itself_a_gpu_trains_in_what_it_has(cfg, monkeypatch, bfloat16, precision,
-                                               wrapper):
+@pytest.mark.parametrize(
+    'bfloat16, precision, wrapper',
+    [(True, 'bf16', 'mammo.BFloat16OptimWrapper'), (False, 'fp32', 'OptimWrapper')],
+)
+def test_by_itself_a_gpu_trains_in_what_it_has(
+    cfg, monkeypatch, bfloat16, precision, wrapper
+):
     on_gpu(monkeypatch, bfloat16)
     assert best_precision() == precision
     accelerate(cfg)
     assert cfg.optim_wrapper.type == wrapper
-    assert cfg.optim_wrapper.clip_grad == dict(max_norm=1.)
+    assert cfg.optim_wrapper.clip_grad == dict(max_norm=1.0)
 
 
 def test_the_command_line_goes_before_the_config(cfg, monkeypatch):
@@ -53,8 +65,7 @@ def test_the_command_line_goes_before_the_config(cfg, monkeypatch):
     cfg.acceleration = dict(precision='fp16', pad_to=64)
     accelerate(cfg, 'fp32', compile=True)
     assert cfg.optim_wrapper.type == 'OptimWrapper'
-    assert hooks(cfg) == [dict(
-        type='mammo.AccelerationHook', pad_to=64, compile=True)]
+    assert hooks(cfg) == [dict(type='mammo.AccelerationHook', pad_to=64, compile=True)]
 
 
 def test_a_config_that_a_training_has_written(cfg, monkeypatch):
@@ -74,10 +85,16 @@ def test_a_config_written_on_another_machine(cfg, monkeypatch):
     assert cfg.optim_wrapper.type == 'OptimWrapper'
 
 
-@pytest.mark.parametrize('optimizer, fused', [
-    (dict(type='AdamW'), True), (dict(type='torch.Adam'), True),
-    (dict(type='SGD'), None), (dict(type='Adam', foreach=True), None),
-    (dict(type='Adam', fused=False), False)])
+@pytest.mark.parametrize(
+    'optimizer, fused',
+    [
+        (dict(type='AdamW'), True),
+        (dict(type='torch.Adam'), True),
+        (dict(type='SGD'), None),
+        (dict(type='Adam', foreach=True), None),
+        (dict(type='Adam', fused=False), False),
+    ],
+)
 def test_optimizers_that_are_fused(cfg, monkeypatch, optimizer, fused):
     on_gpu(monkeypatch, True)
     cfg.optim_wrapper.optimizer = optimizer

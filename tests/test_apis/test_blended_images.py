@@ -1,4 +1,5 @@
 """Data sets of blended lesions."""
+
 import hashlib
 import json
 
@@ -8,14 +9,23 @@ import pytest
 from mmengine.config import Config
 
 from mammo_plugins.anatomy import CanonicalFrame
-from mammo_plugins.apis import (BlendedImages, blend_by,
-                                blend_by_mixed_gradients, blend_by_poisson,
-                                loaded_normals)
+from mammo_plugins.apis import (
+    BlendedImages,
+    blend_by,
+    blend_by_mixed_gradients,
+    blend_by_poisson,
+    loaded_normals,
+)
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.datasets.pipeline import steps_of
 from mammo_plugins.io import read_mammogram
-from mammo_plugins.structures import (AnnotationError, BankLesion, LesionBank,
-                                      load_coco_exam, validate_coco_exam)
+from mammo_plugins.structures import (
+    AnnotationError,
+    BankLesion,
+    LesionBank,
+    load_coco_exam,
+    validate_coco_exam,
+)
 
 
 def bank(size=(15, 15)):
@@ -23,9 +33,21 @@ def bank(size=(15, 15)):
     rows, columns = np.indices(size)
     middle = (np.array(size) - 1) / 2
     mask = np.hypot(rows - middle[0], columns - middle[1]) < size[0] / 4
-    return LesionBank('another', [BankLesion.of(
-        np.where(mask, 0.9, 0.5), mask, image_shape=(128., 64.), pixel_spacing_mm=None,
-        file_name='a.dcm', box=(4, 4, 11, 11), pathology='malignant')], 'train')
+    return LesionBank(
+        'another',
+        [
+            BankLesion.of(
+                np.where(mask, 0.9, 0.5),
+                mask,
+                image_shape=(128.0, 64.0),
+                pixel_spacing_mm=None,
+                file_name='a.dcm',
+                box=(4, 4, 11, 11),
+                pathology='malignant',
+            )
+        ],
+        'train',
+    )
 
 
 @pytest.fixture
@@ -64,15 +86,17 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
         assert facts['method'] == 'pasting' and facts['bank'] == 'another'
         assert facts['file_name'] == 'a.dcm'
         # by the file, whatever it is called
-        assert facts['bank_sha256'] == hashlib.sha256(
-            (tmp_path / 'bank.npz').read_bytes()).hexdigest()
+        assert (
+            facts['bank_sha256']
+            == hashlib.sha256((tmp_path / 'bank.npz').read_bytes()).hexdigest()
+        )
         normal = by_file[facts['normal']]
         assert normal['id'] not in lesions
         assert image['patient_id'] == normal['patient_id']
         assert (image['abnormal'], image['birads']) == (True, None)
         made = read_mammogram(tmp_path / 'made' / image['file_name']).pixels
         before = read_mammogram(phantom_root / facts['normal']).pixels
-        annotation, = [a for a in data['annotations'] if a['image_id'] == image['id']]
+        (annotation,) = [a for a in data['annotations'] if a['image_id'] == image['id']]
         mask = coco_mask.decode(annotation['segmentation']).astype(bool)
         assert mask.shape == made.shape == before.shape
         x, y, width, height = annotation['bbox']
@@ -86,8 +110,10 @@ def test_pixels_change_at_the_lesion_alone(cfg, phantom_root, tmp_path, assert_p
         frame = CanonicalFrame.of(before, 8)
         inside = frame.image_to_source(np.ones(frame.shape)) > 0
         far = np.ones(mask.shape, bool)
-        far[max(int(y) - 14, 0):int(y + height) + 14,
-            max(int(x) - 14, 0):int(x + width) + 14] = False
+        far[
+            max(int(y) - 14, 0) : int(y + height) + 14,
+            max(int(x) - 14, 0) : int(x + width) + 14,
+        ] = False
         np.testing.assert_allclose(made[inside & far], before[inside & far], atol=2e-5)
         assert kept[inside].any()
     assert_private(tmp_path / 'made')
@@ -119,13 +145,17 @@ def test_all_generators_get_the_same_cases(cfg, tmp_path):
     """What figure 4 compares differs in nothing but the blending."""
     for name, blend in (('paste', paste_only), ('poisson', blend_by_poisson)):
         images(cfg, tmp_path / name).write(3, blend, name)
-    one, two = (json.loads((tmp_path / name / 'annotations/train.json').read_text())
-                for name in ('paste', 'poisson'))
+    one, two = (
+        json.loads((tmp_path / name / 'annotations/train.json').read_text())
+        for name in ('paste', 'poisson')
+    )
     assert one['annotations'] == two['annotations']
     for a, b in zip(one['images'], two['images']):
         assert dict(a, synthetic=dict(a['synthetic'], method='poisson')) == b
-        pixels = [read_mammogram(tmp_path / name / image['file_name']).pixels
-                  for name, image in (('paste', a), ('poisson', b))]
+        pixels = [
+            read_mammogram(tmp_path / name / image['file_name']).pixels
+            for name, image in (('paste', a), ('poisson', b))
+        ]
         assert not np.array_equal(*pixels)
 
 
@@ -143,7 +173,8 @@ def test_a_generator_blends(cfg, size):
             assert list(inputs) == ['normal', 'pasted', 'mask']
             seen.append(inputs['mask'])
             return inputs['normal'] * (1 - inputs['mask']) + (
-                inputs['pasted'] * inputs['mask'])
+                inputs['pasted'] * inputs['mask']
+            )
 
     pipeline = cfg.train_dataloader.dataset.pipeline
     if size is None:
@@ -152,18 +183,27 @@ def test_a_generator_blends(cfg, size):
         pipeline.crop.size = size
     for view, _ in images(cfg, None).cases(4):
         np.testing.assert_allclose(
-            blend_by(Trained)(view), view['pasted_img'], atol=1e-6)
+            blend_by(Trained)(view), view['pasted_img'], atol=1e-6
+        )
         assert seen[-1].shape[2:] == (size or view['img'].shape)
         assert seen[-1].sum() == view['paste_region'].sum()
 
 
 def test_panels_mark_lesions_that_have_a_place(cfg):
     some = images(cfg, None)
-    (normal, pasted, blended, whole), = some.panels(1, dict(
-        blended=(some.paste, blend_by_poisson),
-        whole=(None, lambda view: 1 - view['img'])))
+    ((normal, pasted, blended, whole),) = some.panels(
+        1,
+        dict(
+            blended=(some.paste, blend_by_poisson),
+            whole=(None, lambda view: 1 - view['img']),
+        ),
+    )
     assert [title for title, *_ in (normal, pasted, blended, whole)] == [
-        'normal', 'pasted', 'blended', 'whole']
+        'normal',
+        'pasted',
+        'blended',
+        'whole',
+    ]
     x1, y1, x2, y2 = normal[2]
     changed = np.abs(pasted[1] - normal[1])
     assert changed[y1:y2, x1:x2].max() > 0.05
@@ -176,7 +216,8 @@ def test_exact_and_cloned_differ_in_the_region_alone(cfg):
         exact, cloned = blend_by_mixed_gradients(view), blend_by_poisson(view)
         for made in (exact, cloned):
             np.testing.assert_array_equal(
-                made[~view['paste_region']], view['img'][~view['paste_region']])
+                made[~view['paste_region']], view['img'][~view['paste_region']]
+            )
         lesion = view['lesion_mask']
         kept = [(made - view['img'])[lesion].mean() for made in (exact, cloned)]
         assert kept[0] > max(kept[1], 0.02)  # of a rim that OpenCV leaves out
@@ -199,9 +240,14 @@ def test_configs_that_do_not_fit(cfg, tmp_path):
 
 
 def test_other_geometry_is_refused(cfg, tmp_path):
-    cfg.merge_from_dict({'train_dataloader.dataset.pipeline.load.transforms': dict(
-        order=['image', 'resize', 'flip'],
-        flip=dict(type='RandomFlip', prob=1., direction='vertical'))})
+    cfg.merge_from_dict(
+        {
+            'train_dataloader.dataset.pipeline.load.transforms': dict(
+                order=['image', 'resize', 'flip'],
+                flip=dict(type='RandomFlip', prob=1.0, direction='vertical'),
+            )
+        }
+    )
     with pytest.raises(ConfigError, match='other than by resizing'):
         images(cfg, tmp_path / 'made').write(1, paste_only, 'pasting')
 

@@ -1,11 +1,15 @@
 """Which file stands for a view, and which files make an exam."""
+
 import itertools
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import (BreastTomosynthesisImageStorage,
-                         DigitalMammographyXRayImageStorageForProcessing, generate_uid)
+from pydicom.uid import (
+    BreastTomosynthesisImageStorage,
+    DigitalMammographyXRayImageStorageForProcessing,
+    generate_uid,
+)
 
 from mammo_plugins.apis import find_exams
 from mammo_plugins.io.image_kind import EXCLUDED, SUBSTITUTES
@@ -56,44 +60,64 @@ def image_type(*terms):
 # Made from CID 4015, PS3.3 C.8.11.7.1.4 and what makers write.
 NEVER = {
     'spot compression': [
-        modified('R-102D7'), modified('399055006'),
+        modified('R-102D7'),
+        modified('399055006'),
         dict(ViewModifierCodeSequence=[item('R-102D7')]),
-        modified('99SPOT', 'Spot Compression'), dict(PaddleDescription='10CM SPOT'),
+        modified('99SPOT', 'Spot Compression'),
+        dict(PaddleDescription='10CM SPOT'),
         image_type('ORIGINAL', 'PRIMARY', 'SPOT'),
-        image_type('ORIGINAL', 'PRIMARY', 'SPOTMAG'), long_coded('399055006'),
-        dict(ViewModifierCodeSequence=[item('x', 'y', [item('R-102D7')])])],
+        image_type('ORIGINAL', 'PRIMARY', 'SPOTMAG'),
+        long_coded('399055006'),
+        dict(ViewModifierCodeSequence=[item('x', 'y', [item('R-102D7')])]),
+    ],
     'magnification': [
-        modified('R-102D6'), modified('399163009'),
+        modified('R-102D6'),
+        modified('399163009'),
         dict(EstimatedRadiographicMagnificationFactor='1.8'),
         dict(EstimatedRadiographicMagnificationFactor='1.5'),
-        dict(DistanceSourceToDetector=650, DistanceSourceToPatient=360,
-             drop=('EstimatedRadiographicMagnificationFactor', )),
-        dict(PaddleDescription='MAG'), modified('x', 'Magnified view'),
-        dict(FrameType=['ORIGINAL', 'PRIMARY', 'MAG'])],
-    'scout': [image_type('ORIGINAL', 'PRIMARY', 'STEREO_SCOUT'),
-              image_type('ORIGINAL', 'PRIMARY', 'TOMO_SCOUT')],
-    'stereotactic': [image_type('ORIGINAL', 'PRIMARY', 'STEREO_PREBX'),
-                     image_type('ORIGINAL', 'PRIMARY', 'STEREO'),
-                     dict(PositionerType='MAMMOGRAPHIC_STEREO'),
-                     dict(PaddleDescription='BIOPSY 5CM')],
+        dict(
+            DistanceSourceToDetector=650,
+            DistanceSourceToPatient=360,
+            drop=('EstimatedRadiographicMagnificationFactor',),
+        ),
+        dict(PaddleDescription='MAG'),
+        modified('x', 'Magnified view'),
+        dict(FrameType=['ORIGINAL', 'PRIMARY', 'MAG']),
+    ],
+    'scout': [
+        image_type('ORIGINAL', 'PRIMARY', 'STEREO_SCOUT'),
+        image_type('ORIGINAL', 'PRIMARY', 'TOMO_SCOUT'),
+    ],
+    'stereotactic': [
+        image_type('ORIGINAL', 'PRIMARY', 'STEREO_PREBX'),
+        image_type('ORIGINAL', 'PRIMARY', 'STEREO'),
+        dict(PositionerType='MAMMOGRAPHIC_STEREO'),
+        dict(PaddleDescription='BIOPSY 5CM'),
+    ],
     'tomosynthesis slice': [
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS'),
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS', 'NONE'),
-        dict(SOPClassUID=BreastTomosynthesisImageStorage)],
+        dict(SOPClassUID=BreastTomosynthesisImageStorage),
+    ],
     'tomosynthesis projection': [
         image_type('ORIGINAL', 'PRIMARY', 'TOMO_PROJ'),
         image_type('ORIGINAL', 'PRIMARY', 'TOMO_PROJ', 'RIGHT'),
-        dict(SOPClassUID='1.2.840.10008.5.1.4.1.1.13.1.4')],
+        dict(SOPClassUID='1.2.840.10008.5.1.4.1.1.13.1.4'),
+    ],
     'cleavage': [modified('R-102D2'), modified('399161006')],
     'axillary tail': [modified('R-102D1')],
     'tangential': [modified('R-102C2')],
     'rolled': [modified('R-102D3'), modified('399226006')],
     'exaggerated': [modified('R-1024A'), modified('z', 'Exaggerated laterally')],
-    'specimen': [image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN'),
-                 dict(PaddleDescription='SPECIMEN')],
+    'specimen': [
+        image_type('ORIGINAL', 'PRIMARY', 'SPECIMEN'),
+        dict(PaddleDescription='SPECIMEN'),
+    ],
     'wire localisation': [image_type('ORIGINAL', 'PRIMARY', 'NEEDLE_LOC')],
-    'quality control': [image_type('ORIGINAL', 'PRIMARY', 'QC'),
-                        dict(QualityControlImage='YES')],
+    'quality control': [
+        image_type('ORIGINAL', 'PRIMARY', 'QC'),
+        dict(QualityControlImage='YES'),
+    ],
 }
 # in the order in which they take a full-field image's place
 INSTEAD = {
@@ -101,89 +125,117 @@ INSTEAD = {
     'unknown modifier': [modified('99X', 'Something new')],
     'secondary image': [image_type('DERIVED', 'SECONDARY')],
     'implant displaced': [
-        modified('R-102D5'), modified('399209000'), modified('L1', 'Eklund'),
+        modified('R-102D5'),
+        modified('399209000'),
+        modified('L1', 'Eklund'),
         modified('L2', 'Implant displacement'),
-        image_type('ORIGINAL', 'PRIMARY', 'IMPLANT_DISPLACED')],
-    'partial view': [dict(PartialView='YES'), dict(PartialView='Y'),
-                     dict(PartialViewCodeSequence=[item('R-1', 'Anterior')])],
+        image_type('ORIGINAL', 'PRIMARY', 'IMPLANT_DISPLACED'),
+    ],
+    'partial view': [
+        dict(PartialView='YES'),
+        dict(PartialView='Y'),
+        dict(PartialViewCodeSequence=[item('R-1', 'Anterior')]),
+    ],
     'synthetic 2-D': [
         image_type('DERIVED', 'PRIMARY', 'TOMOSYNTHESIS', 'GENERATED_2D'),
         image_type('DERIVED', 'PRIMARY', 'TOMO_GENERATED_2D'),
         image_type('DERIVED', 'PRIMARY', 'C-VIEW'),
         image_type('DERIVED', 'PRIMARY', 'TOMO', 'SYNTHETIC'),
-        image_type('DERIVED', 'PRIMARY', 'INSIGHT2D')],
+        image_type('DERIVED', 'PRIMARY', 'INSIGHT2D'),
+    ],
     'raw': [
         dict(PresentationIntentType='FOR PROCESSING'),
-        dict(drop=('PresentationIntentType', ),
-             SOPClassUID=DigitalMammographyXRayImageStorageForProcessing)],
+        dict(
+            drop=('PresentationIntentType',),
+            SOPClassUID=DigitalMammographyXRayImageStorageForProcessing,
+        ),
+    ],
 }
 
 
-@pytest.mark.parametrize('kind, elements', [
-    (kind, elements) for kind, cases in NEVER.items() for elements in cases])
+@pytest.mark.parametrize(
+    'kind, elements',
+    [(kind, elements) for kind, cases in NEVER.items() for elements in cases],
+)
 def test_never_a_screening_view(write, tmp_path, kind, elements):
     other = write('a.dcm', **elements)
     found = find_exams(tmp_path)
     assert not found.exams  # not even where it is alone
     assert found.skipped == [
-        (other, f'{kind} image: never stands for a screening view')]
+        (other, f'{kind} image: never stands for a screening view')
+    ]
     write('b.dcm')
-    exam, = find_exams(tmp_path).exams.values()
+    (exam,) = find_exams(tmp_path).exams.values()
     assert exam['LCC'].path.name == 'b.dcm' and not exam['LCC'].others
 
 
-@pytest.mark.parametrize('kind, elements', [
-    (kind, elements) for kind, cases in INSTEAD.items() for elements in cases])
+@pytest.mark.parametrize(
+    'kind, elements',
+    [(kind, elements) for kind, cases in INSTEAD.items() for elements in cases],
+)
 def test_stands_for_a_view_only_where_there_is_no_full_field_image(
-        write, tmp_path, kind, elements):
+    write, tmp_path, kind, elements
+):
     write('a.dcm', **elements)
-    exam, = find_exams(tmp_path).exams.values()
+    (exam,) = find_exams(tmp_path).exams.values()
     assert exam['LCC'].kind == kind
     write('b.dcm')
     found = find_exams(tmp_path)
-    (key, exam), = found.exams.items()
+    ((key, exam),) = found.exams.items()
     assert (exam['LCC'].path.name, exam['LCC'].kind) == ('b.dcm', 'full-field')
     found.settle(key, 'LCC', exam['LCC'])
-    assert found.skipped == [(
-        tmp_path / 'a.dcm',
-        f'another LCC of the same exam ({kind}); b.dcm is used')]
+    assert found.skipped == [
+        (tmp_path / 'a.dcm', f'another LCC of the same exam ({kind}); b.dcm is used')
+    ]
 
 
 @pytest.mark.parametrize('better, worse', itertools.combinations(INSTEAD, 2))
 def test_order_of_substitutes(write, tmp_path, better, worse):
     write('a.dcm', **INSTEAD[worse][0])
     write('b.dcm', **INSTEAD[better][0])
-    exam, = find_exams(tmp_path).exams.values()
+    (exam,) = find_exams(tmp_path).exams.values()
     assert exam['LCC'].kind == better
 
 
 def test_all_kinds_are_tested():
     assert ('full-field', *INSTEAD) == SUBSTITUTES
     assert set(EXCLUDED) - set(NEVER) == {
-        'axillary tissue', 'anterior compression', 'inframammary fold'}
+        'axillary tissue',
+        'anterior compression',
+        'inframammary fold',
+    }
 
 
-@pytest.mark.parametrize('elements', [
-    dict(EstimatedRadiographicMagnificationFactor='1.08'),
-    dict(ImageType=['DERIVED', 'PRIMARY', '']),
-    dict(ImageType=['ORIGINAL', 'PRIMARY', 'POST_CONTRAST']),
-    dict(PartialView='NO'), dict(BreastImplantPresent='YES'),
-    dict(PaddleDescription='24X29CM'), dict(PositionerType='MAMMOGRAPHIC'),
-    dict(PaddleDescription='18X24 IMAGING'), dict(PaddleDescription='MAGNUM'),
-    dict(EstimatedRadiographicMagnificationFactor='107'),  # in percent
-    dict(ImageType=['ORIGINAL', 'PRIMARY', 'LEFT', 'PROJECTION']),
-])
+@pytest.mark.parametrize(
+    'elements',
+    [
+        dict(EstimatedRadiographicMagnificationFactor='1.08'),
+        dict(ImageType=['DERIVED', 'PRIMARY', '']),
+        dict(ImageType=['ORIGINAL', 'PRIMARY', 'POST_CONTRAST']),
+        dict(PartialView='NO'),
+        dict(BreastImplantPresent='YES'),
+        dict(PaddleDescription='24X29CM'),
+        dict(PositionerType='MAMMOGRAPHIC'),
+        dict(PaddleDescription='18X24 IMAGING'),
+        dict(PaddleDescription='MAGNUM'),
+        dict(EstimatedRadiographicMagnificationFactor='107'),  # in percent
+        dict(ImageType=['ORIGINAL', 'PRIMARY', 'LEFT', 'PROJECTION']),
+    ],
+)
 def test_full_field_images_stay_so(write, tmp_path, elements):
     write('a.dcm', **elements)
-    exam, = find_exams(tmp_path).exams.values()
+    (exam,) = find_exams(tmp_path).exams.values()
     assert exam['LCC'].kind == 'full-field'
 
 
 # Which files make an exam
 
+
 def shown(found, root):
-    return sorted(sorted(view.path.relative_to(root).as_posix()
-                         for view in views.values()) for views in found.exams.values())
+    return sorted(
+        sorted(view.path.relative_to(root).as_posix() for view in views.values())
+        for views in found.exams.values()
+    )
 
 
 def test_a_study_of_two_patients_is_parted(write, tmp_path):
@@ -191,28 +243,38 @@ def test_a_study_of_two_patients_is_parted(write, tmp_path):
     uid = generate_uid()
     for patient in '12':
         for view in ('L_CC', 'R_CC'):
-            write(f'{patient}_{view}.dcm', view, StudyInstanceUID=uid,
-                  PatientID=f'ID{patient}', PatientName=f'Name{patient}')
+            write(
+                f'{patient}_{view}.dcm',
+                view,
+                StudyInstanceUID=uid,
+                PatientID=f'ID{patient}',
+                PatientName=f'Name{patient}',
+            )
     found = find_exams(tmp_path)
-    assert shown(found, tmp_path) == [['1_L_CC.dcm', '1_R_CC.dcm'],
-                                      ['2_L_CC.dcm', '2_R_CC.dcm']]
+    assert shown(found, tmp_path) == [
+        ['1_L_CC.dcm', '1_R_CC.dcm'],
+        ['2_L_CC.dcm', '2_R_CC.dcm'],
+    ]
     assert len(found.doubts) == 2
     for key, doubts in found.doubts.items():
         assert 'of 2 exams of what was a study of several patients' in doubts[0]
         assert not any(word in ' '.join(doubts) + key for word in ('ID1', 'Name1'))
 
 
-@pytest.mark.parametrize('elements, parted', [
-    (dict(PatientID='other'), True),
-    (dict(PatientBirthDate='19500101'), True),
-    (dict(PatientID='', PatientBirthDate=''), False),
-    (dict(PatientID=''), False),
-    (dict(PatientName='DOE^JANE^^'), False),
-    (dict(PatientName='Doe Jane'), False),
-    (dict(PatientName='Married'), False),
-    (dict(PatientBirthDate='1960.01.01'), False),
-    (dict(PatientID=' 1 '), False),
-])
+@pytest.mark.parametrize(
+    'elements, parted',
+    [
+        (dict(PatientID='other'), True),
+        (dict(PatientBirthDate='19500101'), True),
+        (dict(PatientID='', PatientBirthDate=''), False),
+        (dict(PatientID=''), False),
+        (dict(PatientName='DOE^JANE^^'), False),
+        (dict(PatientName='Doe Jane'), False),
+        (dict(PatientName='Married'), False),
+        (dict(PatientBirthDate='1960.01.01'), False),
+        (dict(PatientID=' 1 '), False),
+    ],
+)
 def test_what_contradicts(write, tmp_path, elements, parted):
     same = dict(PatientBirthDate='19600101', PatientID='1', PatientName='Doe^Jane')
     write('a.dcm', 'L_CC', **same)
@@ -242,7 +304,7 @@ def test_dates_that_differ_within_a_study_are_told(write, tmp_path):
     write('a.dcm', 'L_CC', StudyDate='20200101')
     write('b.dcm', 'R_CC', StudyDate='20210101')
     found = find_exams(tmp_path)
-    (key, views), = found.exams.items()
+    ((key, views),) = found.exams.items()
     assert len(views) == 2
     assert found.doubts == {key: ['the files differ in StudyDate']}
 
@@ -252,27 +314,41 @@ def test_a_uid_for_each_file(write, tmp_path):
     for exam in '12':
         for view in ('LEFT_CC', 'RIGHT_CC', 'LEFT_MLO'):
             name = f'Mass-Test_P_0000{exam}_{view}'
-            write(f'{exam}/{view}.dcm', view[0] + view[view.index('_'):],
-                  StudyInstanceUID=generate_uid(), PatientID=name, PatientName=name)
+            write(
+                f'{exam}/{view}.dcm',
+                view[0] + view[view.index('_') :],
+                StudyInstanceUID=generate_uid(),
+                PatientID=name,
+                PatientName=name,
+            )
     found = find_exams(tmp_path)
     assert len(found.exams) == 6
     assert any('--group-by folder' in note for note in found.notes)
     found = find_exams(tmp_path, group_by='folder')
     assert sorted(map(len, shown(found, tmp_path))) == [3, 3]
-    assert all(doubts == ['the folder joins 3 studies']
-               for doubts in found.doubts.values())
-    assert any('2 exams are folders that join several studies' in note
-               for note in found.notes)
+    assert all(
+        doubts == ['the folder joins 3 studies'] for doubts in found.doubts.values()
+    )
+    assert any(
+        '2 exams are folders that join several studies' in note for note in found.notes
+    )
 
 
-@pytest.mark.parametrize('elements', [
-    dict(), dict(drop=('StudyInstanceUID', )), dict(StudyInstanceUID='0')])
+@pytest.mark.parametrize(
+    'elements', [dict(), dict(drop=('StudyInstanceUID',)), dict(StudyInstanceUID='0')]
+)
 @pytest.mark.parametrize('group_by', ['study', 'folder'])
-def test_two_patients_in_a_folder_never_make_one_exam(write, tmp_path, elements,
-                                                      group_by):
+def test_two_patients_in_a_folder_never_make_one_exam(
+    write, tmp_path, elements, group_by
+):
     for patient, view in (('A', 'L_CC'), ('B', 'R_CC')):
-        write(f'{patient}.dcm', view, PatientID=patient, PatientBirthDate='',
-              **(elements or dict(StudyInstanceUID=generate_uid())))
+        write(
+            f'{patient}.dcm',
+            view,
+            PatientID=patient,
+            PatientBirthDate='',
+            **(elements or dict(StudyInstanceUID=generate_uid())),
+        )
     found = find_exams(tmp_path, group_by=group_by)
     assert shown(found, tmp_path) == [['A.dcm'], ['B.dcm']]
     assert not any('--group-by' in note for note in found.notes)
@@ -282,16 +358,20 @@ def test_a_uid_for_each_file_in_a_folder_of_its_own(write, tmp_path):
     """As CBIS-DDSM is downloaded; grouping by folder alone would not help."""
     for view in ('L_CC', 'R_CC', 'L_MLO'):
         write(f'{view}/1.dcm', view, StudyInstanceUID=generate_uid(), PatientID='P1')
-    note, = find_exams(tmp_path).notes
+    (note,) = find_exams(tmp_path).notes
     assert 'lay the files of an exam into one folder' in note
 
 
 def test_a_uid_for_each_file_of_two_patients_in_one_folder(write, tmp_path):
     for patient in '12':
         for i, view in enumerate(('L_CC', 'R_CC', 'L_CC')):
-            write(f'{patient}_{i}.dcm', view, StudyInstanceUID=generate_uid(),
-                  PatientID=patient)
-    note, = find_exams(tmp_path).notes
+            write(
+                f'{patient}_{i}.dcm',
+                view,
+                StudyInstanceUID=generate_uid(),
+                PatientID=patient,
+            )
+    (note,) = find_exams(tmp_path).notes
     assert '--group-by folder' in note
     assert len(find_exams(tmp_path, group_by='folder').exams) == 2
 
@@ -305,26 +385,32 @@ def test_single_views_in_folders_of_their_own_need_no_advice(write, tmp_path):
 def test_a_folder_of_two_patients_is_parted_by_folder_too(write, tmp_path):
     for exam in '12':
         for view in ('L_CC', 'R_CC'):
-            write(f'all/{exam}_{view}.dcm', view, exam=f'phantom_000{exam}',
-                  PatientID=exam)
+            write(
+                f'all/{exam}_{view}.dcm',
+                view,
+                exam=f'phantom_000{exam}',
+                PatientID=exam,
+            )
     found = find_exams(tmp_path, group_by='folder')
     assert shown(found, tmp_path) == [
-        [f'all/{exam}_L_CC.dcm', f'all/{exam}_R_CC.dcm'] for exam in '12']
-    assert all('a folder of several patients' in doubts[0]
-               for doubts in found.doubts.values())
+        [f'all/{exam}_L_CC.dcm', f'all/{exam}_R_CC.dcm'] for exam in '12'
+    ]
+    assert all(
+        'a folder of several patients' in doubts[0] for doubts in found.doubts.values()
+    )
 
 
 def test_files_without_a_study_are_joined_by_folder_and_told(write, tmp_path):
     for view in ('L_CC', 'R_CC'):
-        write(f'{view}.dcm', view, drop=('StudyInstanceUID', ))
+        write(f'{view}.dcm', view, drop=('StudyInstanceUID',))
     found = find_exams(tmp_path)
-    doubts, = found.doubts.values()
+    (doubts,) = found.doubts.values()
     assert doubts == ['files without a valid StudyInstanceUID were joined by folder']
 
 
 def test_warnings_are_counted_by_kind(write, tmp_path):
     for view in ('L_CC', 'R_CC', 'L_MLO'):
-        write(f'{view}.dcm', view, drop=('Modality', ))
+        write(f'{view}.dcm', view, drop=('Modality',))
     assert find_exams(tmp_path).notes == ['3 files: no Modality']
 
 
@@ -333,7 +419,7 @@ def test_an_image_after_contrast_of_unknown_kind_is_not_used(write, tmp_path):
     write('b.dcm')
     write('c.dcm', ContrastBolusAgent='Iohexol', ImageType=['D', 'P', 'LOW ENERGY'])
     found = find_exams(tmp_path)
-    exam, = found.exams.values()
+    (exam,) = found.exams.values()
     assert exam['LCC'].path.name == 'b.dcm' and not exam['LCC'].others
     assert 'a contrast agent is named' in dict(found.skipped)[tmp_path / 'a.dcm']
     assert 'a CEM-LE image' in dict(found.skipped)[tmp_path / 'c.dcm']
@@ -364,9 +450,11 @@ def test_links_and_several_paths(write, tmp_path):
     assert shown(found, root) == [['exam/a.dcm']]
     assert [(p.name, reason.split(',')[0]) for p, reason in found.skipped] == [
         ('again', 'link to a folder that is searched anyway'),
-        ('gone.dcm', 'link that leads nowhere')]
-    assert found.notes == ['1 hidden files and folders (names that begin with a dot) '
-                           'were not looked at']
+        ('gone.dcm', 'link that leads nowhere'),
+    ]
+    assert found.notes == [
+        '1 hidden files and folders (names that begin with a dot) were not looked at'
+    ]
     other = write('other/b.dcm', exam='phantom_0002')
     assert len(find_exams([file, str(other.parent)]).exams) == 2
     with pytest.raises(FileNotFoundError):

@@ -18,18 +18,28 @@ def cfg(tmp_path):
     there = tmp_path / 'there.json'
     there.write_text('{}')
     sgd = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.1))
-    return Config(dict(
-        train_dataloader=loader(there), optim_wrapper=sgd,
-        param_scheduler=[dict(type='MultiStepLR', end=4, milestones=[1])],
-        train_cfg=dict(
-            type='mammo.StagedTrainLoop', order=['first', 'no', 'second'],
-            stages=dict(
-                first=dict(max_epochs=4),
-                no=dict(max_epochs=0, train_dataloader=loader('skipped.json')),
-                second=dict(
-                    max_epochs=2, optim_wrapper=sgd, train_dataloader=loader(there),
-                    detections=dict(dataloader=loader(there), out_file='a.json'),
-                    param_scheduler=dict(type='LinearLR', end=2))))))
+    return Config(
+        dict(
+            train_dataloader=loader(there),
+            optim_wrapper=sgd,
+            param_scheduler=[dict(type='MultiStepLR', end=4, milestones=[1])],
+            train_cfg=dict(
+                type='mammo.StagedTrainLoop',
+                order=['first', 'no', 'second'],
+                stages=dict(
+                    first=dict(max_epochs=4),
+                    no=dict(max_epochs=0, train_dataloader=loader('skipped.json')),
+                    second=dict(
+                        max_epochs=2,
+                        optim_wrapper=sgd,
+                        train_dataloader=loader(there),
+                        detections=dict(dataloader=loader(there), out_file='a.json'),
+                        param_scheduler=dict(type='LinearLR', end=2),
+                    ),
+                ),
+            ),
+        )
+    )
 
 
 def test_annotation_files_of_stages(cfg):
@@ -37,20 +47,20 @@ def test_annotation_files_of_stages(cfg):
     second = cfg.train_cfg.stages.second
     second.detections.dataloader.dataset.ann_file = 'gone.json'
     with pytest.raises(
-            ConfigError,
-            match=r'gone.json: .*stages.second.detections.dataloader.dataset'):
+        ConfigError, match=r'gone.json: .*stages.second.detections.dataloader.dataset'
+    ):
         check_annotation_files(cfg, ('train', 'val'))
-    check_annotation_files(cfg, ('test', ))
+    check_annotation_files(cfg, ('test',))
     second.train_dataloader.dataset.ann_file = 'gone.json'
     cfg.train_cfg.stages.first.train_dataloader = second.train_dataloader
     with pytest.raises(ConfigError, match='stages.first.train_dataloader'):
-        check_annotation_files(cfg, ('train', ))
+        check_annotation_files(cfg, ('train',))
 
 
 def test_the_top_level_data_may_be_of_no_stage(cfg):
     cfg.train_cfg.stages.first.train_dataloader = cfg.train_dataloader.copy()
     cfg.train_dataloader = loader('gone.json')
-    check_annotation_files(cfg, ('train', ))
+    check_annotation_files(cfg, ('train',))
 
 
 def test_schedules_of_stages(cfg, capsys):
@@ -58,8 +68,10 @@ def test_schedules_of_stages(cfg, capsys):
     assert not capsys.readouterr().err
     cfg.train_cfg.stages.second.max_epochs = 3
     warn_of_schedule(cfg)
-    assert ('stage second: param_scheduler ends at epoch 2, training at 3'
-            in capsys.readouterr().err)
+    assert (
+        'stage second: param_scheduler ends at epoch 2, training at 3'
+        in capsys.readouterr().err
+    )
 
 
 def test_mixed_precision_of_stages(cfg, monkeypatch):

@@ -1,4 +1,5 @@
 """The classifier of synthetic and real lesions, on patches made by hand."""
+
 import numpy as np
 import pytest
 
@@ -12,10 +13,11 @@ def test_contrast_and_seams():
     radius = np.hypot(rows, columns) / 12  # half the side of the box
     patch = np.where(radius < 0.9, 0.8, np.where(radius < 1.65, 0.3, 0.4))
     part = naturalness.Patches(
-        np.stack([patch, patch * 0]), np.array([1, 0]), ['a', 'b'])
+        np.stack([patch, patch * 0]), np.array([1, 0]), ['a', 'b']
+    )
     found = naturalness.looks([part], 1)
     assert found == pytest.approx(dict(contrast=0.5, seam=-0.1))
-    assert naturalness.looks([part], 0) == dict(contrast=0., seam=0.)
+    assert naturalness.looks([part], 0) == dict(contrast=0.0, seam=0.0)
 
 
 def test_the_classifier_of_patches_learns():
@@ -41,7 +43,7 @@ def test_patch_is_centred_on_its_box():
     image = np.zeros((60, 80), np.float32)
     image[20:30, 40:52] = 1
     patch = naturalness.patch_of(image, np.array([40, 20, 52, 30]))
-    assert patch.shape == (naturalness.SIZE, ) * 2
+    assert patch.shape == (naturalness.SIZE,) * 2
     rows, columns = np.nonzero(patch > 0.5)
     middle = naturalness.SIZE / 2 - 0.5
     assert rows.mean() == pytest.approx(middle, abs=0.6)

@@ -1,4 +1,5 @@
 """Breasts that lesions are pasted into, loaded as a config loads them."""
+
 import numpy as np
 import pytest
 from config_runs import on_phantom, read
@@ -6,8 +7,9 @@ from config_runs import on_phantom, read
 from mammo_plugins.apis import loaded_breasts
 from mammo_plugins.apis.config_loading import ConfigError
 
-PLAIN, MIXED = (f'divf/divf-concatenate_r34_phantom{way}.py'
-                for way in ('', '_synthesis'))
+PLAIN, MIXED = (
+    f'divf/divf-concatenate_r34_phantom{way}.py' for way in ('', '_synthesis')
+)
 
 
 @pytest.fixture
@@ -41,8 +43,9 @@ def test_wrapped_or_not(config):
 def test_packed_as_in_tests(config, path):
     cfg = config(path)
     packed = loaded_breasts(cfg, cfg.test_dataloader.dataset.pipeline)
-    assert {view: tuple(image.shape) for view, image in packed[0]['inputs'].items()
-            } == dict.fromkeys(('CC', 'MLO'), (1, 256, 128))
+    assert {
+        view: tuple(image.shape) for view, image in packed[0]['inputs'].items()
+    } == dict.fromkeys(('CC', 'MLO'), (1, 256, 128))
 
 
 @pytest.mark.parametrize('path', [PLAIN, MIXED])

@@ -1,4 +1,5 @@
 """Errors of users, in one line."""
+
 import pytest
 
 from mammo_cli.errors import user_errors
@@ -7,9 +8,11 @@ from mammo_plugins.registry import METRICS
 
 
 def test_errors_of_data_loading_processes(capsys):
-    text = ('Caught MammogramError in DataLoader worker process 0.\nOriginal '
-            'Traceback (most recent call last):\n  File "x.py"\n'
-            'mammo_plugins.io.errors.MammogramError: a.dcm: truncated')
+    text = (
+        'Caught MammogramError in DataLoader worker process 0.\nOriginal '
+        'Traceback (most recent call last):\n  File "x.py"\n'
+        'mammo_plugins.io.errors.MammogramError: a.dcm: truncated'
+    )
     with pytest.raises(SystemExit) as stop:
         with user_errors():
             raise RuntimeError(text)
@@ -33,9 +36,13 @@ def test_bugs_keep_their_traceback():
             raise MammogramError('a.dcm', 'empty')
 
 
-@pytest.mark.parametrize('build', [
-    lambda: METRICS.build(dict(type='ROCMetric', clas_names=('a', 'b'))),
-    lambda: METRICS.build(dict(type='ROCMetric', class_names=('a', )))])
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: METRICS.build(dict(type='ROCMetric', clas_names=('a', 'b'))),
+        lambda: METRICS.build(dict(type='ROCMetric', class_names=('a',))),
+    ],
+)
 def test_wrong_settings_of_components(build, capsys):
     """A misspelt or impossible argument of a config is no bug."""
     with pytest.raises(SystemExit) as stop, user_errors():

@@ -1,4 +1,5 @@
 """The command ``mammo``: every part of it answers without the libraries."""
+
 import argparse
 import json
 import resource
@@ -17,7 +18,7 @@ COMMANDS = every_command()
 TOOLS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob('tools/**/*.py'))
 HEAVY = ('mammo_plugins', 'torch', 'mmengine', 'numpy', 'cv2', 'pydicom', 'matplotlib')
 # all calls in one process, which says what they have imported
-CALLS = '''
+CALLS = """
 import contextlib, io, json, runpy, sys
 from mammo_cli.main import main
 found = []
@@ -34,14 +35,19 @@ for words in json.load(sys.stdin):
             code = end.code or 0
     found.append((code, printed.getvalue()))
 print(json.dumps([found, sorted(sys.modules)]))
-'''
+"""
 
 
 def answers(calls):
     """Return (status, output) of each call and the modules that they have imported."""
     done = subprocess.run(
-        [sys.executable, '-c', CALLS], cwd=ROOT, input=json.dumps(calls), text=True,
-        capture_output=True, timeout=120)
+        [sys.executable, '-c', CALLS],
+        cwd=ROOT,
+        input=json.dumps(calls),
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     found, modules = json.loads(done.stdout)
     return found, set(modules)
@@ -58,7 +64,8 @@ def test_help_of_every_command_and_tool():
         example = printed.rpartition('example:\n')[2]
         assert code == 0 and example.count('  '), start
         assert example.startswith(
-            f'  {" ".join(start)}' if start[0] == 'mammo' else f'  python {start[0]}')
+            f'  {" ".join(start)}' if start[0] == 'mammo' else f'  python {start[0]}'
+        )
 
 
 def test_wrong_usage_of_every_command_and_tool():
@@ -81,8 +88,10 @@ def test_wrong_usage_of_every_command_and_tool():
         assert code == 2 and text in printed, (call, printed)
 
 
-MORE = {'infer': ['--nipple-detector', 'configs/mamminet_v2.py', 'a.pth'],
-        'blend': ['--compare', 'configs/mamminet_v2.py', 'a.pth']}
+MORE = {
+    'infer': ['--nipple-detector', 'configs/mamminet_v2.py', 'a.pth'],
+    'blend': ['--compare', 'configs/mamminet_v2.py', 'a.pth'],
+}
 
 
 def test_configs_that_are_not_there():
@@ -91,16 +100,27 @@ def test_configs_that_are_not_there():
     for name, one in COMMANDS.items():
         for line in examples(one):
             words = [*line, *MORE.get(name, ())]
-            for place in (i for i, word in enumerate(words)
-                          if word.startswith('configs/')):
-                for wrong in ('configs/nafv/nafv-net_cdd-csm.py',
-                              'mammo_plugins::nafv/nafv-net_cdd-csm'):
-                    with_wrong = [*words[:place], wrong, *words[place + 1:]]
-                    calls += [['mammo', *name.split(), *with_wrong],
-                              [one.tool, *with_wrong]]
+            for place in (
+                i for i, word in enumerate(words) if word.startswith('configs/')
+            ):
+                for wrong in (
+                    'configs/nafv/nafv-net_cdd-csm.py',
+                    'mammo_plugins::nafv/nafv-net_cdd-csm',
+                ):
+                    with_wrong = [*words[:place], wrong, *words[place + 1 :]]
+                    calls += [
+                        ['mammo', *name.split(), *with_wrong],
+                        [one.tool, *with_wrong],
+                    ]
     called = {call[1] for call in calls if call[0] == 'mammo'}
-    assert called == {name for name, one in COMMANDS.items() if one.configs and any(
-        action.dest in (*one.configs, 'paths') for action in parser_of(one)._actions)}
+    assert called == {
+        name
+        for name, one in COMMANDS.items()
+        if one.configs
+        and any(
+            action.dest in (*one.configs, 'paths') for action in parser_of(one)._actions
+        )
+    }
     found, modules = answers(calls)
     assert not modules & set(HEAVY)
     for call, (code, printed) in zip(calls, found):
@@ -140,8 +160,11 @@ def enough(one):
 
 def test_it_takes_little_time():
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    for words in (['tools/infer.py', '--help'], ['-m', 'mammo_cli'],
-                  ['-m', 'mammo_cli', 'train', 'no.py']):
+    for words in (
+        ['tools/infer.py', '--help'],
+        ['-m', 'mammo_cli'],
+        ['-m', 'mammo_cli', 'train', 'no.py'],
+    ):
         subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
@@ -161,15 +184,26 @@ def test_examples_are_right(name):
         parser_of(COMMANDS[name]).parse_args(words)
 
 
-@pytest.mark.parametrize('words, status, said', [
-    ([], 2, 'usage: mammo COMMAND'), (['--help'], 0, 'usage: mammo COMMAND'),
-    (['-h'], 0, 'train  '), (['trian'], 2, 'trian: no such command; did you mean train?'),
-    (['xyzzy'], 2, 'no such command; mammo --help lists'),
-    (['convert'], 2, 'vindr-mammo'), (['convert', '--help'], 0, 'vindr-mammo'),
-    (['convert', 'vindr'], 2, 'did you mean vindr-mammo'),
-    (['tools/none.py'], 2, 'tools/none.py: no such command'),
-    (['tools/dataset_converters/rsna.py', '--help'], 0, 'usage: mammo convert rsna '),
-    (['\x1b[2J'], 2, '\\x1b[2J: no such command')])
+@pytest.mark.parametrize(
+    'words, status, said',
+    [
+        ([], 2, 'usage: mammo COMMAND'),
+        (['--help'], 0, 'usage: mammo COMMAND'),
+        (['-h'], 0, 'train  '),
+        (['trian'], 2, 'trian: no such command; did you mean train?'),
+        (['xyzzy'], 2, 'no such command; mammo --help lists'),
+        (['convert'], 2, 'vindr-mammo'),
+        (['convert', '--help'], 0, 'vindr-mammo'),
+        (['convert', 'vindr'], 2, 'did you mean vindr-mammo'),
+        (['tools/none.py'], 2, 'tools/none.py: no such command'),
+        (
+            ['tools/dataset_converters/rsna.py', '--help'],
+            0,
+            'usage: mammo convert rsna ',
+        ),
+        (['\x1b[2J'], 2, '\\x1b[2J: no such command'),
+    ],
+)
 def test_words_that_are_no_command(words, status, said, capsys):
     with pytest.raises(SystemExit) as stop:
         main(words)
@@ -179,19 +213,25 @@ def test_words_that_are_no_command(words, status, said, capsys):
     assert not (printed.out if status else printed.err) and '\x1b' not in printed.err
 
 
-@pytest.mark.parametrize('words', [['--help'], ['config'], ['convert', '--help'],
-                                   ['train', '--help']])
+@pytest.mark.parametrize(
+    'words', [['--help'], ['config'], ['convert', '--help'], ['train', '--help']]
+)
 def test_a_reader_that_has_seen_enough(words):
     """As head; nothing is said of it."""
     process = subprocess.Popen(
-        [sys.executable, '-m', 'mammo_cli', *words], cwd=ROOT, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        [sys.executable, '-m', 'mammo_cli', *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     process.stdout.close()
     assert (process.stderr.read(), process.wait(30)) == ('', 0)
 
 
 def test_version(capsys):
     from mammo_plugins import __version__
+
     with pytest.raises(SystemExit):
         main(['--version'])
     assert capsys.readouterr().out == f'{__version__}\n'
@@ -203,16 +243,20 @@ def test_one_parser_of_all_for_completion():
     assert set(inner) == {name.split()[0] for name in COMMANDS} == set(NAMES)
     sets = inner['convert']._subparsers._group_actions[0].choices
     assert {f'convert {name}' for name in sets} <= set(COMMANDS)
-    options = {option for action in inner['infer']._actions
-               for option in action.option_strings}
+    options = {
+        option for action in inner['infer']._actions for option in action.option_strings
+    }
     assert '--score-thr' in options
 
 
 def test_configs_are_listed_by_paper(capsys):
     main(['config'])
     printed = capsys.readouterr().out
-    paths = [path.relative_to(ROOT / 'configs') for path in ROOT.glob('configs/**/*.py')
-             if '_base_' not in path.parts]
+    paths = [
+        path.relative_to(ROOT / 'configs')
+        for path in ROOT.glob('configs/**/*.py')
+        if '_base_' not in path.parts
+    ]
     blocks = printed.split('\n\n')[1:]
     assert len(blocks) == 1 + len(list(ROOT.glob('configs/*/metafile.yml')))
     listed = {}
@@ -226,19 +270,24 @@ def test_configs_are_listed_by_paper(capsys):
     assert 'NaFV-Net: An Adversarial Four-view' in listed['nafv/ablation.py']
 
 
-@pytest.mark.parametrize('words', [
-    ['train', 'configs/mamminet_v2.py', '--gpus', '8', '--amp'],
-    ['test', 'configs/mamminet_v2.py', 'a.pth', '--gpus=8']])
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['train', 'configs/mamminet_v2.py', '--gpus', '8', '--amp'],
+        ['test', 'configs/mamminet_v2.py', 'a.pth', '--gpus=8'],
+    ],
+)
 def test_processes_are_started_as_by_the_scripts(words, monkeypatch):
     """The same launcher, with the words that it gives each process."""
     from mammo_plugins.engine import launch
+
     started = []
     monkeypatch.setattr('os.execv', lambda path, words: started.append(words) or exit())
     monkeypatch.delenv('TORCHELASTIC_RUN_ID', raising=False)
     monkeypatch.setenv('PYTHONPATH', '')
     with pytest.raises(SystemExit):
         main(words)
-    (python, _, module, *rest), = started
+    ((python, _, module, *rest),) = started
     assert python == sys.executable and module == 'mammo_plugins.engine.launch'
     read = launch.parse_args(rest)
     assert (read.standalone, read.nproc_per_node, read.module) == (True, '8', True)
@@ -246,19 +295,29 @@ def test_processes_are_started_as_by_the_scripts(words, monkeypatch):
     assert read.training_script_args == [*words, '--launcher', 'pytorch']
 
 
-@pytest.mark.parametrize('words, said', [
-    (['--gpus', '0'], '--gpus 0: expected at least 1'),
-    (['--gpus', '2', '--launcher', 'slurm'], 'the launcher starts')])
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (['--gpus', '0'], '--gpus 0: expected at least 1'),
+        (['--gpus', '2', '--launcher', 'slurm'], 'the launcher starts'),
+    ],
+)
 def test_numbers_of_gpus_that_cannot_be(words, said, capsys):
     with pytest.raises(SystemExit) as stop:
         main(['train', 'configs/mamminet_v2.py', *words])
     assert stop.value.code == 2 and said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('written, said', [
-    ('a=(1,2', 'Imbalanced brackets'), ('a', "'a' is not key=value"),
-    ('=3', 'an empty name before =')])
+@pytest.mark.parametrize(
+    'written, said',
+    [
+        ('a=(1,2', 'Imbalanced brackets'),
+        ('a', "'a' is not key=value"),
+        ('=3', 'an empty name before ='),
+    ],
+)
 def test_options_that_cannot_be_read(written, said):
-    (found, ), modules = answers([[
-        'mammo', 'train', 'configs/mamminet_v2.py', '--cfg-options', written]])
+    (found,), modules = answers(
+        [['mammo', 'train', 'configs/mamminet_v2.py', '--cfg-options', written]]
+    )
     assert found[0] == 2 and said in found[1] and not modules & set(HEAVY)

@@ -1,4 +1,5 @@
 """The command line that the converters share."""
+
 import errno
 
 import pytest
@@ -20,7 +21,6 @@ class Parted(Plain):
 
 
 class WithOption(Parted):
-
     def configure(self, args):
         self.official_split = args.parts
         if str(args.raw) == 'wrong':
@@ -28,9 +28,17 @@ class WithOption(Parted):
 
 
 PLAIN, PARTED, WITH_OPTION = (
-    DataSet('', 'Convert.', '{command} raw --out out', *more) for more in (
-        (), (True, ), (True, None, lambda parser: parser.add_argument(
-            '--parts', action='store_true'))))
+    DataSet('', 'Convert.', '{command} raw --out out', *more)
+    for more in (
+        (),
+        (True,),
+        (
+            True,
+            None,
+            lambda parser: parser.add_argument('--parts', action='store_true'),
+        ),
+    )
+)
 CONVERTERS = {PLAIN: Plain, PARTED: Parted, WITH_OPTION: WithOption}
 
 
@@ -63,7 +71,7 @@ def run(monkeypatch):
 
 def test_split_by_default_and_by_choice(run):
     options = 'raw', '--out', 'out'
-    assert run(PLAIN, *options)[3] == Split('ratio', val_share=0.)
+    assert run(PLAIN, *options)[3] == Split('ratio', val_share=0.0)
     assert run(PARTED, *options)[3] == Split('official')
     assert run(PARTED, *options, '--split', 'ratio')[3].kind == 'ratio'
     folds = run(PLAIN, *options, '--split', 'kfold', '--folds', '10')[3]
@@ -103,11 +111,21 @@ def test_raw_folder_in_the_output(run):
     assert run(PLAIN, 'data/mine/dicom', '--out', 'data/mine')
 
 
-@pytest.mark.parametrize('error, status, said', [
-    (KeyboardInterrupt(), 130, 'out: interrupted; the same command goes on from here'),
-    (OSError(errno.ENOSPC, 'No space left on device', '/d/a.npz'), 2,
-     '/d/a.npz: cannot be written: No space left on device'),
-])
+@pytest.mark.parametrize(
+    'error, status, said',
+    [
+        (
+            KeyboardInterrupt(),
+            130,
+            'out: interrupted; the same command goes on from here',
+        ),
+        (
+            OSError(errno.ENOSPC, 'No space left on device', '/d/a.npz'),
+            2,
+            '/d/a.npz: cannot be written: No space left on device',
+        ),
+    ],
+)
 def test_a_conversion_that_ends_early(monkeypatch, capsys, error, status, said):
 
     def fail(*args):
@@ -124,7 +142,9 @@ def test_what_is_there_already_is_said(run, tmp_path, capsys):
     (tmp_path / 'out').mkdir()
     run(PLAIN, str(tmp_path), '--out', str(tmp_path.parent / 'other'))
     assert 'holds' not in capsys.readouterr().out
-    write_json(tmp_path / 'out/summary.json', dict(
-        dataset='plain', parts=dict(train=dict(views=7), test=dict(views=4))))
+    write_json(
+        tmp_path / 'out/summary.json',
+        dict(dataset='plain', parts=dict(train=dict(views=7), test=dict(views=4))),
+    )
     run(PLAIN, 'raw', '--out', str(tmp_path / 'out'))
     assert 'holds 2 parts of plain, 11 views' in capsys.readouterr().out

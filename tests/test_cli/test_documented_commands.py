@@ -1,9 +1,10 @@
 """Every command that is written anywhere is one that its parser takes."""
+
 import ast
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
 
 import pytest
 
@@ -11,13 +12,17 @@ from mammo_cli.commands.convert import DATA_SETS
 from mammo_cli.main import NAMES, every_command, find, first_line, module_of
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('configs/**/*.md'),
-         *ROOT.glob('configs/**/*.py')]
+PAGES = [
+    *ROOT.glob('*.md'),
+    *ROOT.glob('docs/**/*.md'),
+    *ROOT.glob('configs/**/*.md'),
+    *ROOT.glob('configs/**/*.py'),
+]
 LAUNCHERS = ('exec', 'nice', 'nohup', 'srun', 'time', 'timeout')
 STARTS = ('python tools/', 'tools/', 'mammo ', 'python -m mammo_cli ')
 
 
-def shell_lines(path: Path) -> Iterator[Tuple[int, str]]:
+def shell_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, command line) of the shell blocks of a page, or a config's comments.
 
     A line that ends in a backslash is joined with the next.
@@ -31,8 +36,9 @@ def shell_lines(path: Path) -> Iterator[Tuple[int, str]]:
                 line = ''
             lines.append(line if inside else '')
     else:  # four spaces in
-        lines = [line[6:] if line.startswith('#     ') else '' for line in
-                 text.splitlines()]
+        lines = [
+            line[6:] if line.startswith('#     ') else '' for line in text.splitlines()
+        ]
     number, joined = 0, ''
     for i, line in enumerate(lines, 1):
         joined, number = f'{joined}{line}', number or i
@@ -46,7 +52,7 @@ def shell_lines(path: Path) -> Iterator[Tuple[int, str]]:
 SUBSTITUTION = r'\$\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)'
 
 
-def commands(line: str, variables: Dict[str, str]) -> Iterator[List[str]]:
+def commands(line: str, variables: dict[str, str]) -> Iterator[list[str]]:
     """Yield the words of each of our commands in a command line.
 
     Args:
@@ -57,7 +63,7 @@ def commands(line: str, variables: Dict[str, str]) -> Iterator[List[str]]:
     line = re.sub(r' \[(-[^]]*?)(?: \.\.\.)?\]', r' \1', line)
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
-    words: List[str] = []
+    words: list[str] = []
     for word in [*lexer, ';']:
         if not re.fullmatch('[;&|()<>]+', word):
             words += variables[word[1:]].split() if word[1:] in variables else [word]
@@ -66,8 +72,16 @@ def commands(line: str, variables: Dict[str, str]) -> Iterator[List[str]]:
             name, _, value = words.pop(0).partition('=')
             variables[name] = value
         if words and words[0] in LAUNCHERS:
-            words = words[next((i for i, each in enumerate(words) if each in (
-                'python', 'mammo') or each.startswith('tools/')), 0):]
+            words = words[
+                next(
+                    (
+                        i
+                        for i, each in enumerate(words)
+                        if each in ('python', 'mammo') or each.startswith('tools/')
+                    ),
+                    0,
+                ) :
+            ]
         if words[:2] == ['python', '-u']:
             del words[1]
         if f'{" ".join(words)} '.startswith(STARTS):
@@ -75,12 +89,15 @@ def commands(line: str, variables: Dict[str, str]) -> Iterator[List[str]]:
         words = []
 
 
-def as_mammo(words: List[str]) -> List[str]:
+def as_mammo(words: list[str]) -> list[str]:
     """Return what stands behind ``mammo`` for a command, of a script what it starts."""
     if words[0] == 'python':
         # a page of all converters calls them NAME
-        return words[3:] if words[1] == '-m' else [
-            words[1].replace('NAME.py', 'generic.py'), *words[2:]]
+        return (
+            words[3:]
+            if words[1] == '-m'
+            else [words[1].replace('NAME.py', 'generic.py'), *words[2:]]
+        )
     if words[0] == 'mammo':
         return words[1:]
     name, given = Path(words[0]).stem, words[1:]
@@ -88,11 +105,16 @@ def as_mammo(words: List[str]) -> List[str]:
     by, _, command = name.partition('_')
     if by == 'slurm':
         _, _, config, other, *more = given
-        return [command, config, *(['--work-dir'] if command == 'train' else []), other,
-                *more]
+        return [
+            command,
+            config,
+            *(['--work-dir'] if command == 'train' else []),
+            other,
+            *more,
+        ]
     at = dict(train=1, test=2)[command]
     assert given[at].isdigit() or given[at].isupper(), given
-    return [command, *given[:at], *given[at + 1:]]
+    return [command, *given[:at], *given[at + 1 :]]
 
 
 def number(kind):
@@ -100,7 +122,7 @@ def number(kind):
     return lambda word: kind(1 if word.isupper() else re.sub(r'\{.*\}', '1', word))
 
 
-def check(words: List[str]) -> None:
+def check(words: list[str]) -> None:
     """Parse a command; words in capitals stand for what a user has.
 
     Raises:
@@ -125,50 +147,77 @@ def test_commands_are_right(path, capsys):
             try:
                 check(words)
             except SystemExit:
-                wrong.append(f'{path.relative_to(ROOT)}:{line}: {" ".join(words)}: '
-                             + capsys.readouterr().err.strip().splitlines()[-1])
+                wrong.append(
+                    f'{path.relative_to(ROOT)}:{line}: {" ".join(words)}: '
+                    + capsys.readouterr().err.strip().splitlines()[-1]
+                )
     assert not wrong, '\n'.join(wrong)
 
 
-@pytest.mark.parametrize('text, found', [
-    ('mammo train A --amp  # a comment', [['mammo', 'train', 'A', '--amp']]),
-    ('A=1 B=2 python tools/train.py C && mammo doctor > x.txt',
-     [['python', 'tools/train.py', 'C'], ['mammo', 'doctor']]),
-    ('O="--a=1 --b=2"; mammo test $O $P', [['mammo', 'test', '--a=1', '--b=2', '$P']]),
-    ('mammo train A [--resume] [--cfg-options key=value ...]',
-     [['mammo', 'train', 'A', '--resume', '--cfg-options', 'key=value']]),
-    ('mammo train A --cfg-options a="[1,$(python -c "print(round(1-$w,1))")]"',
-     [['mammo', 'train', 'A', '--cfg-options', 'a=[1,X]']]),
-    ('srun --kill-on-bad-exit=1 python -u tools/train.py A --launcher slurm',
-     [['python', 'tools/train.py', 'A', '--launcher', 'slurm']]),
-    ('pip install -e . ; mammoth x; python tools.py', [])])
+@pytest.mark.parametrize(
+    'text, found',
+    [
+        ('mammo train A --amp  # a comment', [['mammo', 'train', 'A', '--amp']]),
+        (
+            'A=1 B=2 python tools/train.py C && mammo doctor > x.txt',
+            [['python', 'tools/train.py', 'C'], ['mammo', 'doctor']],
+        ),
+        (
+            'O="--a=1 --b=2"; mammo test $O $P',
+            [['mammo', 'test', '--a=1', '--b=2', '$P']],
+        ),
+        (
+            'mammo train A [--resume] [--cfg-options key=value ...]',
+            [['mammo', 'train', 'A', '--resume', '--cfg-options', 'key=value']],
+        ),
+        (
+            'mammo train A --cfg-options a="[1,$(python -c "print(round(1-$w,1))")]"',
+            [['mammo', 'train', 'A', '--cfg-options', 'a=[1,X]']],
+        ),
+        (
+            'srun --kill-on-bad-exit=1 python -u tools/train.py A --launcher slurm',
+            [['python', 'tools/train.py', 'A', '--launcher', 'slurm']],
+        ),
+        ('pip install -e . ; mammoth x; python tools.py', []),
+    ],
+)
 def test_commands_are_found(text, found):
     assert [*commands(text, {})] == found
 
 
 def test_blocks_are_read(tmp_path):
     page = tmp_path / 'a.md'
-    page.write_text('mammo a\n```bash\nmammo b \\\n  c\n\nmammo "d\ne"\n```\n'
-                    '```python\nmammo f\n```\n')
+    page.write_text(
+        'mammo a\n```bash\nmammo b \\\n  c\n\nmammo "d\ne"\n```\n'
+        '```python\nmammo f\n```\n'
+    )
     assert [each for each in shell_lines(page) if each[1]] == [
-        (3, 'mammo b   c'), (6, 'mammo "de"')]
+        (3, 'mammo b   c'),
+        (6, 'mammo "de"'),
+    ]
     config = tmp_path / 'a.py'
     config.write_text('# Text:\n#     mammo a \\\n#         b\nc = 1  #     d\n')
-    assert [each for each in shell_lines(config) if each[1]] == [
-        (2, 'mammo a     b')]
+    assert [each for each in shell_lines(config) if each[1]] == [(2, 'mammo a     b')]
 
 
-@pytest.mark.parametrize('text, right', [
-    ('tools/dist_train.sh CONFIG 8 --amp', True), ('tools/dist_train.sh CONFIG', False),
-    ('tools/dist_test.sh CONFIG CHECKPOINT N', True),
-    ('GPUS=16 tools/slurm_train.sh P NAME CONFIG DIR --resume', True),
-    ('tools/slurm_train.sh P NAME CONFIG', False),
-    ('mammo train CONFIG --gpus N', True), ('mammo train CONFIG --gpu-s 8', False),
-    ('python -m mammo_cli phantom --exams N --out DIR', True),
-    ('python tools/dataset_converters/phantom.py --out data/phantom', False),
-    ('python tools/none.py', False), ('mammo infer --help', True)])
+@pytest.mark.parametrize(
+    'text, right',
+    [
+        ('tools/dist_train.sh CONFIG 8 --amp', True),
+        ('tools/dist_train.sh CONFIG', False),
+        ('tools/dist_test.sh CONFIG CHECKPOINT N', True),
+        ('GPUS=16 tools/slurm_train.sh P NAME CONFIG DIR --resume', True),
+        ('tools/slurm_train.sh P NAME CONFIG', False),
+        ('mammo train CONFIG --gpus N', True),
+        ('mammo train CONFIG --gpu-s 8', False),
+        ('python -m mammo_cli phantom --exams N --out DIR', True),
+        ('python tools/dataset_converters/phantom.py --out data/phantom', False),
+        ('python tools/none.py', False),
+        ('mammo infer --help', True),
+    ],
+)
 def test_commands_are_judged(text, right):
-    words, = commands(text, {})
+    (words,) = commands(text, {})
     if right:
         check(words)
     else:
@@ -177,8 +226,11 @@ def test_commands_are_judged(text, right):
 
 
 def test_the_page_of_commands_has_all():
-    rows = re.findall(r'^\| `mammo ([^`]*)` \| `(.*)` \| (.*) \|$',
-                      (ROOT / 'docs/reference/commands.md').read_text(), re.MULTILINE)
+    rows = re.findall(
+        r'^\| `mammo ([^`]*)` \| `(.*)` \| (.*) \|$',
+        (ROOT / 'docs/reference/commands.md').read_text(),
+        re.MULTILINE,
+    )
     found = {name.split()[0]: (tool, what) for name, tool, what in rows}
     assert [*found] == [*NAMES]
     for name in NAMES:
@@ -197,5 +249,6 @@ def test_scripts_say_what_commands_say():
     for name, one in every_command().items():
         said = ast.get_docstring(ast.parse((ROOT / one.tool).read_text()))
         data_set = DATA_SETS.get(name.removeprefix('convert '))
-        assert said == (data_set.description if data_set else first_line(
-            module_of(name)))
+        assert said == (
+            data_set.description if data_set else first_line(module_of(name))
+        )

@@ -1,4 +1,5 @@
 """What the command of inference checks before, and tells after."""
+
 import pytest
 
 from mammo_cli.commands.infer import check_output, report
@@ -12,18 +13,29 @@ def view(name, *warnings, **more):
 def test_what_is_said_often_is_said_once(capsys):
     """With the first three of whom it is said, and how many more there are."""
     views = [view(f'{k}.dcm', f'size: {k} mm', outside_breast=k % 2) for k in range(5)]
-    report(dict(
-        exams=[dict(exam_id='e', warnings=['views: one is missing'], views=views)],
-        notes=['a\nb'],
-        skipped=[dict(file=f'{k}.txt', reason='no image') for k in range(4)]), 'out')
+    report(
+        dict(
+            exams=[dict(exam_id='e', warnings=['views: one is missing'], views=views)],
+            notes=['a\nb'],
+            skipped=[dict(file=f'{k}.txt', reason='no image') for k in range(4)],
+        ),
+        'out',
+    )
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == ['1 exams, 5 views: out/predictions.json, and pictures',
-                         '2 detections outside the breast dropped, in 2 views']
+    assert lines[:2] == [
+        '1 exams, 5 views: out/predictions.json, and pictures',
+        '2 detections outside the breast dropped, in 2 views',
+    ]
     note, of_exam, of_views, skipped, reason = lines[2:]
-    assert note.startswith('note: a') and of_exam == 'warning: exam e: views: one is missing'
+    assert (
+        note.startswith('note: a')
+        and of_exam == 'warning: exam e: views: one is missing'
+    )
     assert of_views == 'warning: 0.dcm, 1.dcm, 2.dcm and 2 more: size: 0 mm'
-    assert (skipped, reason) == ('4 files skipped:',
-                                 '  0.txt, 1.txt, 2.txt and 1 more: no image')
+    assert (skipped, reason) == (
+        '4 files skipped:',
+        '  0.txt, 1.txt, 2.txt and 1 more: no image',
+    )
 
 
 def test_nothing_is_said_of_nothing(capsys):
@@ -34,11 +46,22 @@ def test_nothing_is_said_of_nothing(capsys):
 @pytest.mark.parametrize('score', ['-0.1', '1.1', 'nan'])
 def test_scores_that_cannot_be(tmp_path, score, capsys):
     with pytest.raises(SystemExit) as stop:
-        main(['infer', 'configs/mamminet_v2.py', 'a.pth', 'exam', '--score-thr', score,
-              '--out', str(tmp_path / 'out')])
+        main(
+            [
+                'infer',
+                'configs/mamminet_v2.py',
+                'a.pth',
+                'exam',
+                '--score-thr',
+                score,
+                '--out',
+                str(tmp_path / 'out'),
+            ]
+        )
     assert stop.value.code == 2 and not (tmp_path / 'out').exists()
     assert capsys.readouterr().err == (
-        f'error: --score-thr {float(score)}: expected 0 to 1\n')
+        f'error: --score-thr {float(score)}: expected 0 to 1\n'
+    )
 
 
 def test_the_folder_is_tried(tmp_path, capsys):

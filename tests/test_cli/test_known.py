@@ -1,4 +1,5 @@
 """What arguments show without importing the package is what the package has."""
+
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -17,7 +18,8 @@ from mammo_plugins.synthesis import SoftMask
 def test_constants():
     assert known.DENSITIES == DENSITIES
     assert known.PHANTOM == {
-        name: getattr(PhantomConfig(), name) for name in known.PHANTOM}
+        name: getattr(PhantomConfig(), name) for name in known.PHANTOM
+    }
     assert known.SALIENCY_CLASSES == saliency.CLASSES
     assert known.SIGMA_RANGE == SoftMask().sigma_range
     assert known.SMALLEST_LESION == lesion_cutting.MIN_SIDE
@@ -29,11 +31,16 @@ def test_constants():
 
 def test_every_converter_has_its_command():
     found = {
-        f'{info.name}.{name}' for info in iter_modules(converters.__path__)
+        f'{info.name}.{name}'
+        for info in iter_modules(converters.__path__)
         for name, kind in vars(
-            import_module(f'mammo_plugins.converters.{info.name}')).items()
-        if isinstance(kind, type) and kind.__module__.endswith(f'.{info.name}')
-        and issubclass(kind, Converter) and kind is not Converter}
+            import_module(f'mammo_plugins.converters.{info.name}')
+        ).items()
+        if isinstance(kind, type)
+        and kind.__module__.endswith(f'.{info.name}')
+        and issubclass(kind, Converter)
+        and kind is not Converter
+    }
     assert {one.converter for one in DATA_SETS.values()} == found
 
 

@@ -1,4 +1,5 @@
 """The tests here are of the bridge; where mmcv has its own operators there is none."""
+
 import pytest
 
 from mammo_plugins.compat import mmcv_ops_status

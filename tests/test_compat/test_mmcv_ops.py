@@ -1,4 +1,5 @@
 """What stands in for ``mmcv._ext``, when, and in whatever order things are imported."""
+
 import importlib.util
 import os
 import subprocess
@@ -10,22 +11,36 @@ import mmcv.ops
 import pytest
 import torch
 
-from mammo_plugins.compat import (BUILD_COMMAND, install_mmcv_ops, mmcv_ops,
-                                  mmcv_ops_status)
+from mammo_plugins.compat import (
+    BUILD_COMMAND,
+    install_mmcv_ops,
+    mmcv_ops,
+    mmcv_ops_status,
+)
 
 ROOT = Path(__file__).parents[2]
 EXT = mmcv_ops.EXT_NAME
 
 needs_none_compiled = pytest.mark.skipif(
-    install_mmcv_ops() != 'bridged', reason='mmcv has compiled operators')
+    install_mmcv_ops() != 'bridged', reason='mmcv has compiled operators'
+)
 
 
 def run_python(code, *path, cwd=ROOT):
     """Run code in a fresh interpreter with folders at the head of its path."""
-    env = dict(os.environ, OMP_NUM_THREADS='1',
-               PYTHONPATH=os.pathsep.join([*map(str, path), str(ROOT)]))
-    return subprocess.run([sys.executable, '-c', code], cwd=cwd, env=env, text=True,
-                          capture_output=True, timeout=120)
+    env = dict(
+        os.environ,
+        OMP_NUM_THREADS='1',
+        PYTHONPATH=os.pathsep.join([*map(str, path), str(ROOT)]),
+    )
+    return subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=cwd,
+        env=env,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
 @pytest.fixture
@@ -71,7 +86,8 @@ def test_an_operator_not_served_says_so_when_called():
     assert BUILD_COMMAND in str(error.value)
     with pytest.raises(NotImplementedError, match='modulated_deform_conv_forward'):
         mmcv.ops.modulated_deform_conv2d(
-            x, offset, torch.ones(1, 9, 3, 3), weight, None, 1, 0, 1, 1, 1)
+            x, offset, torch.ones(1, 9, 3, 3), weight, None, 1, 0, 1, 1, 1
+        )
 
 
 def test_private_names_are_not_operators():
@@ -87,8 +103,9 @@ def test_compiled_operators_win(no_ext, tmp_path, monkeypatch):
     assert mmcv_ops_status() == mmcv_ops.OpsStatus('compiled')
 
 
-def test_compiled_operators_that_do_not_load_are_reported(no_ext, tmp_path,
-                                                         monkeypatch):
+def test_compiled_operators_that_do_not_load_are_reported(
+    no_ext, tmp_path, monkeypatch
+):
     make_ext(tmp_path, monkeypatch, 'raise ImportError("undefined symbol: _ZN3c10")\n')
     with pytest.warns(RuntimeWarning, match='_ZN3c10') as caught:
         assert install_mmcv_ops() == 'bridged'
@@ -105,7 +122,8 @@ def test_nothing_is_done_without_mmcv(no_ext, monkeypatch, entry):
         monkeypatch.delitem(sys.modules, 'mmcv')
         monkeypatch.setattr(mmcv_ops.importlib.util, 'find_spec', lambda name: None)
     assert mmcv_ops_status() == mmcv_ops.OpsStatus(
-        'absent', reason='mmcv is not installed')
+        'absent', reason='mmcv is not installed'
+    )
     assert EXT not in sys.modules
 
 
@@ -114,18 +132,20 @@ def test_compiled_operators_win_when_mmcv_is_imported_after_us(tmp_path):
     (tmp_path / 'mmcv' / '__init__.py').touch()
     # As in the real module, loading fails unless torch's libraries are there.
     (tmp_path / 'mmcv' / '_ext.py').write_text(
-        'import sys\nif "torch" not in sys.modules: raise ImportError("libc10.so")\n')
+        'import sys\nif "torch" not in sys.modules: raise ImportError("libc10.so")\n'
+    )
     result = run_python(
         'import mammo_plugins, mmcv._ext\n'
         'print(mammo_plugins.compat.mmcv_ops_status().kind, mmcv._ext.__file__)',
-        tmp_path)
+        tmp_path,
+    )
     assert result.stdout.split() == ['compiled', str(tmp_path / 'mmcv' / '_ext.py')]
     assert result.stderr == ''
 
 
 @needs_none_compiled
 def test_mmdet_that_failed_to_import_succeeds_after_us():
-    result = run_python('''
+    result = run_python("""
 import mmcv, mmdet
 try:
     import mmdet.models
@@ -137,7 +157,7 @@ import torch
 from mmcv.ops import nms
 print(mmdet.models.FasterRCNN.__name__)
 print(nms(torch.tensor([[0., 0, 2, 2], [0, 0, 2, 2]]), torch.ones(2), 0.5)[1].tolist())
-''')
+""")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert "No module named 'mmcv._ext'" in lines
@@ -146,20 +166,24 @@ print(nms(torch.tensor([[0., 0, 2, 2], [0, 0, 2, 2]]), torch.ones(2), 0.5)[1].to
 
 @needs_none_compiled
 def test_custom_imports_suffice_for_mmengines_runner(tmp_path):
-    (tmp_path / 'config.py').write_text('''
+    (tmp_path / 'config.py').write_text("""
 default_scope = 'mmdet'
 custom_imports = dict(imports=['mammo_plugins'])
 work_dir = 'work_dirs'
 model = dict(
     type='RetinaHead', num_classes=1, in_channels=8, feat_channels=8, stacked_convs=1)
-''')
-    result = run_python('''
+""")
+    result = run_python(
+        """
 import sys
 from mmengine.config import Config
 from mmengine.runner import Runner
 runner = Runner.from_cfg(Config.fromfile('config.py'))
 print(type(runner.model).__module__, type(sys.modules['mmcv._ext']).__name__)
-''', cwd=tmp_path)
+""",
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == (
-        'mmdet.models.dense_heads.retina_head BridgedExt')
+        'mmdet.models.dense_heads.retina_head BridgedExt'
+    )

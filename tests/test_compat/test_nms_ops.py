@@ -1,4 +1,5 @@
 """Suppression through mmcv's own functions, against loops over pairs of boxes."""
+
 import math
 
 import pytest
@@ -10,8 +11,12 @@ from mammo_plugins.compat import nms_ops
 
 DEVICES = [
     'cpu',
-    pytest.param('cuda', marks=pytest.mark.skipif(
-        not torch.cuda.is_available(), reason='no CUDA device'))
+    pytest.param(
+        'cuda',
+        marks=pytest.mark.skipif(
+            not torch.cuda.is_available(), reason='no CUDA device'
+        ),
+    ),
 ]
 
 
@@ -53,12 +58,13 @@ def test_nms_is_the_greedy_loop(threshold, offset, device):
     assert keep.tolist() == expected
     assert 1 < len(expected) < 120
     torch.testing.assert_close(
-        dets.cpu(), torch.cat([boxes, scores[:, None]], dim=1)[expected])
+        dets.cpu(), torch.cat([boxes, scores[:, None]], dim=1)[expected]
+    )
 
 
 def test_offset_changes_the_outcome():
     # Squares of side 4, or of side 5 where x2 and y2 are pixels of the box.
-    boxes = torch.tensor([[0., 0., 4., 4.], [2., 0., 6., 4.]])
+    boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [2.0, 0.0, 6.0, 4.0]])
     scores = torch.tensor([0.9, 0.8])
     assert nms(boxes, scores, 0.4, offset=0)[1].tolist() == [0, 1]  # 8 / 24
     assert nms(boxes, scores, 0.4, offset=1)[1].tolist() == [0]  # 15 / 35
@@ -66,7 +72,7 @@ def test_offset_changes_the_outcome():
 
 def test_overlap_equal_to_the_threshold_is_kept():
     # 30 / 100 is above 0.3 in double precision after rounding to float32.
-    boxes = torch.tensor([[0., 0., 10., 10.], [0., 0., 10., 3.]])
+    boxes = torch.tensor([[0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 3.0]])
     scores = torch.tensor([0.9, 0.8])
     assert nms(boxes, scores, 0.3)[1].tolist() == [0, 1]
     dets = torch.cat([boxes, scores[:, None]], dim=1)
@@ -81,7 +87,7 @@ def test_of_equal_scores_the_first_goes_first(device):
     keep = nms(boxes.to(device), scores.to(device), 0.3)[1]
     assert keep.tolist() == expected
     twins = boxes[:1].repeat(5, 1).to(device)
-    assert nms(twins, torch.full((5, ), 0.5, device=device), 0.3)[1].tolist() == [0]
+    assert nms(twins, torch.full((5,), 0.5, device=device), 0.3)[1].tolist() == [0]
 
 
 def test_score_threshold_and_max_num():
@@ -111,12 +117,17 @@ def test_batched_nms_keeps_classes_apart(split_thr):
 def test_empty_input():
     boxes, scores = torch.zeros(0, 4), torch.zeros(0)
     for result in (nms(boxes, scores, 0.5), soft_nms(boxes, scores)):
-        assert result[0].shape == (0, 5) and result[1].shape == (0, )
+        assert result[0].shape == (0, 5) and result[1].shape == (0,)
         assert result[1].dtype == torch.int64
     assert nms_match(torch.zeros(0, 5), 0.5) == []
-    dets, keep = batched_nms(boxes.reshape(0, 4), scores, scores.long(),
-                             dict(type='soft_nms'), class_agnostic=True)
-    assert dets.shape == (0, 5) and keep.shape == (0, )
+    dets, keep = batched_nms(
+        boxes.reshape(0, 4),
+        scores,
+        scores.long(),
+        dict(type='soft_nms'),
+        class_agnostic=True,
+    )
+    assert dets.shape == (0, 5) and keep.shape == (0,)
 
 
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
@@ -126,8 +137,9 @@ def test_other_precisions(dtype):
     keep = nms_ops.nms(boxes, scores.to(dtype), 0.5, 0)
     # bfloat16 cannot tell all scores apart, so the loop ranks the rounded ones.
     order = scores.to(dtype).float().argsort(descending=True, stable=True)
-    expected = order[brute_force_nms(
-        boxes[order].float(), torch.arange(60, 0, -1.), 0.5)]
+    expected = order[
+        brute_force_nms(boxes[order].float(), torch.arange(60, 0, -1.0), 0.5)
+    ]
     assert keep.tolist() == expected.tolist()
 
 
@@ -148,7 +160,7 @@ def brute_force_soft_nms(boxes, scores, threshold, sigma, min_score, method, off
         for i in pending:
             overlap = iou(boxes[best], boxes[i], offset)
             if method == 'gaussian':
-                scores[i] *= math.exp(-overlap**2 / sigma)
+                scores[i] *= math.exp(-(overlap**2) / sigma)
             elif overlap >= threshold:
                 scores[i] *= 1 - overlap if method == 'linear' else 0
         pending = [i for i in pending if scores[i] >= min_score]
@@ -168,7 +180,9 @@ def test_soft_nms_is_the_decaying_loop(method, offset):
 
 
 def test_soft_nms_keeps_a_score_that_equals_the_least():
-    apart = torch.tensor([[0., 0., 4., 4.], [9., 9., 12., 12.], [20., 0., 24., 4.]])
+    apart = torch.tensor(
+        [[0.0, 0.0, 4.0, 4.0], [9.0, 9.0, 12.0, 12.0], [20.0, 0.0, 24.0, 4.0]]
+    )
     scores = torch.tensor([0.75, 0.5, 0.49])
     keep = soft_nms(apart, scores, 0.3, 0.5, 0.5, 'linear')[1]
     assert keep.tolist() == [0, 1]

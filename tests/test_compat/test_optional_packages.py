@@ -3,6 +3,7 @@
 Stand-ins lie in a folder on ``sys.path``. All are tried in forks of one process that
 has imported what takes long, none of the libraries below us among it.
 """
+
 import importlib
 import inspect
 import json
@@ -19,14 +20,14 @@ from mammo_plugins.compat.optional_packages import _Finder
 # what stands in for transformers 5
 TRANSFORMERS = {
     'names missing': '__version__ = "5.0.0"',
-    'names raise': '''
+    'names raise': """
 def __getattr__(name):
     if name.startswith('__'):
         raise AttributeError(name)
     raise RuntimeError(f'Failed to import {name}: PyTorch >= 2.9 is required')
-''',
+""",
     # under each name of the package and of any module in it
-    'names are functions': '''
+    'names are functions': """
 import sys
 class Everything(type(sys)):
     __path__ = []
@@ -40,7 +41,7 @@ for name in ('activations', 'generation', 'generation.utils', 'modeling_outputs'
              'models.bert.modeling_bert', 'pytorch_utils', 'utils'):
     sys.modules[f'transformers.{name}'] = Everything(f'transformers.{name}')
 sys.modules['transformers'].__class__ = Everything
-''',
+""",
     'metadata alone': None,
 }
 # optional packages of mmengine, mmcv, mmdet and mmpretrain, by what they may raise
@@ -53,7 +54,7 @@ BROKEN = {
     'panopticapi': 'ValueError("numpy.dtype size changed")',
     'transformers': 'RuntimeError("PyTorch >= 2.9 is required")',
 }
-PRELUDE = '''
+PRELUDE = """
 import json, os, sys, traceback
 import numpy, cv2, torch, torchvision, torchvision.transforms, matplotlib.pyplot
 import scipy.ndimage, pycocotools.mask, shapely.geometry
@@ -72,8 +73,8 @@ for number, (folder, code) in enumerate(json.load(sys.stdin)):
     with open(f'{sys.argv[1]}/{number}.json', 'w') as file:
         json.dump(found, file)
     os._exit(0)
-'''
-IMPORTS = '''
+"""
+IMPORTS = """
 import mammo_plugins
 import mmpretrain.models, mmpretrain.datasets, mmdet.models, mmdet.datasets
 import mmengine.runner, mmdet.evaluation
@@ -91,11 +92,11 @@ for name in users:
         found[name] = getattr(importlib.import_module(name), '__file__', None)
     except Exception as error:
         found[name] = type(error).__name__
-'''
-TOGETHER = '''
+"""
+TOGETHER = """
 import mammo_plugins.models, mammo_plugins.datasets, mammo_plugins.engine.hooks
 import mammo_plugins.engine.loops, mammo_plugins.apis
-'''
+"""
 
 
 def transformers(folder, source):
@@ -103,7 +104,8 @@ def transformers(folder, source):
     info = folder / 'transformers-5.0.0.dist-info'
     info.mkdir(parents=True)
     (info / 'METADATA').write_text(
-        'Metadata-Version: 2.1\nName: transformers\nVersion: 5.0.0\n')
+        'Metadata-Version: 2.1\nName: transformers\nVersion: 5.0.0\n'
+    )
     if source is not None:
         (folder / 'transformers').mkdir()
         (folder / 'transformers/__init__.py').write_text(source)
@@ -118,11 +120,17 @@ def runs(tmp_path_factory):
         folder = root / name.replace(' ', '_')
         transformers(folder, source)
         tasks[name] = folder, f'users = ["transformers"]\n{IMPORTS}'
-    tasks['names are functions'] = folder.parent / 'names_are_functions', (
-        f'import transformers\nusers = ["transformers"]\n{IMPORTS}\n'
-        'found["kept"] = sys.modules["transformers"] is transformers')
-    tasks['names missing'] = (root / 'names_missing',
-                              tasks['names missing'][1] + TOGETHER)
+    tasks['names are functions'] = (
+        folder.parent / 'names_are_functions',
+        (
+            f'import transformers\nusers = ["transformers"]\n{IMPORTS}\n'
+            'found["kept"] = sys.modules["transformers"] is transformers'
+        ),
+    )
+    tasks['names missing'] = (
+        root / 'names_missing',
+        tasks['names missing'][1] + TOGETHER,
+    )
     tasks['unguarded'] = root / 'names_missing', 'import mmpretrain.models'
     folder = root / 'broken'
     folder.mkdir()
@@ -131,12 +139,17 @@ def runs(tmp_path_factory):
     tasks['broken'] = folder, f'users = {[*BROKEN]}\n{IMPORTS}'
     tasks['broken, unguarded'] = folder, 'import mmengine.optim'
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', PRELUDE, root], text=True,
+        [sys.executable, '-W', 'ignore', '-c', PRELUDE, root],
+        text=True,
         input=json.dumps([(str(folder), code) for folder, code in tasks.values()]),
-        capture_output=True, timeout=600)
+        capture_output=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr
-    return {name: json.loads((root / f'{number}.json').read_text())
-            for number, name in enumerate(tasks)}
+    return {
+        name: json.loads((root / f'{number}.json').read_text())
+        for number, name in enumerate(tasks)
+    }
 
 
 @pytest.mark.parametrize('shape', [*TRANSFORMERS, 'broken'])
@@ -146,18 +159,25 @@ def test_everything_imports_beside_it(runs, shape):
     assert run['same']
     # placeholders stand for what needs transformers
     assert {'ImageClassifier', 'VisionTransformer', 'BlipCaption', 'OFA'} <= {
-        *run['names']}
+        *run['names']
+    }
     assert run['names'] == runs['names missing']['names']
     assert {'Adam', 'SGD', 'TorchAdafactor'} <= {*run['optimizers']}
     assert 'Adafactor' not in run['optimizers'] or shape == 'names are functions'
 
 
-@pytest.mark.parametrize('shape, reason', [
-    ('names missing', "ImportError: cannot import name 'AutoConfig'"),
-    ('metadata alone', "ModuleNotFoundError: No module named 'transformers'"),
-    ('names are functions', 'TypeError: transformers.PreTrainedModel is not a class'),
-    ('names raise', 'RuntimeError: Failed to import AutoTokenizer: PyTorch'),
-])
+@pytest.mark.parametrize(
+    'shape, reason',
+    [
+        ('names missing', "ImportError: cannot import name 'AutoConfig'"),
+        ('metadata alone', "ModuleNotFoundError: No module named 'transformers'"),
+        (
+            'names are functions',
+            'TypeError: transformers.PreTrainedModel is not a class',
+        ),
+        ('names raise', 'RuntimeError: Failed to import AutoTokenizer: PyTorch'),
+    ],
+)
 def test_it_is_said_that_transformers_is_left_out(runs, shape, reason):
     assert runs[shape]['left_out'].keys() == {'transformers'}
     assert runs[shape]['left_out']['transformers'].startswith(reason)
@@ -207,6 +227,7 @@ def test_left_out_cannot_be_changed():
 def test_errors_of_modules_named_in_configs_stay_what_they_are(tmp_path, monkeypatch):
     """MMEngine imports ``custom_imports`` by a call; they are no optional packages."""
     from mmengine.utils import import_modules_from_strings
+
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / 'users_module.py').write_text('raise ValueError("a mistake")')
     importlib.invalidate_caches()
@@ -216,6 +237,9 @@ def test_errors_of_modules_named_in_configs_stay_what_they_are(tmp_path, monkeyp
 
 def test_versions_of_transformers_that_upstream_names():
     """The doctor quotes them from mmpretrain's own metadata."""
-    asked = [line for line in metadata.requires('onedl-mmpretrain')
-             if line.startswith('transformers')]
+    asked = [
+        line
+        for line in metadata.requires('onedl-mmpretrain')
+        if line.startswith('transformers')
+    ]
     assert len(asked) == 1 and 'multimodal' in asked[0]

@@ -1,4 +1,5 @@
 """The notice of mmdet and mmpretrain that a client is absent, and nothing else."""
+
 import logging
 import subprocess
 import sys
@@ -12,19 +13,22 @@ NOTICES = ('Could not import OneDL', 'Could not import OneDL. Skipping OneDL dat
 
 
 IMPORTS = 'import mmdet.datasets, mmpretrain.datasets'
-UNFENCED = ('import mmengine.logging as m\n'
-            'm.print_log = m.print_log.__wrapped__\n')
+UNFENCED = 'import mmengine.logging as m\nm.print_log = m.print_log.__wrapped__\n'
 
 
 @pytest.mark.parametrize('fence', ['', UNFENCED])
 def test_importing_mmdet_and_mmpretrain(fence):
     """With the fence the line is gone; without it, it is there."""
     done = subprocess.run(
-        [sys.executable, '-c', f'import mammo_plugins\n{fence}{IMPORTS}'], text=True,
-        capture_output=True, timeout=300)
+        [sys.executable, '-c', f'import mammo_plugins\n{fence}{IMPORTS}'],
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
-    said = [line for line in (done.stdout + done.stderr).splitlines()
-            if 'OneDL' in line]
+    said = [
+        line for line in (done.stdout + done.stderr).splitlines() if 'OneDL' in line
+    ]
     assert set(said) == (set(NOTICES) if fence else set())
 
 
@@ -32,10 +36,13 @@ def test_importing_mmdet_and_mmpretrain(fence):
 def test_only_this_line_is_dropped(capsys, notice):
     mmengine_logging.print_log(notice, level=logging.DEBUG)
     assert capsys.readouterr().out == ''
-    for arguments in ((notice, ), (notice, None, logging.WARNING),
-                      ('Could not import OneD', None, logging.DEBUG),
-                      ('before: Could not import OneDL', None, logging.DEBUG),
-                      (['a list'], None, logging.DEBUG)):
+    for arguments in (
+        (notice,),
+        (notice, None, logging.WARNING),
+        ('Could not import OneD', None, logging.DEBUG),
+        ('before: Could not import OneDL', None, logging.DEBUG),
+        (['a list'], None, logging.DEBUG),
+    ):
         mmengine_logging.print_log(*arguments)
         assert capsys.readouterr().out == f'{arguments[0]}\n'
 

@@ -1,4 +1,5 @@
 """Every config of blending adversarial networks builds, learns and predicts."""
+
 import copy
 import json
 import shlex
@@ -7,8 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from config_runs import (CONFIGS, a_bank, built, configs_of, kinds, learn, on_phantom,
-                         predicted, read, row, rows_of)
+from config_runs import (
+    CONFIGS,
+    a_bank,
+    built,
+    configs_of,
+    kinds,
+    learn,
+    on_phantom,
+    predicted,
+    read,
+    row,
+    rows_of,
+)
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
@@ -46,8 +58,9 @@ def config(name):
 
 def parts_of(cfg):
     """The data sets that a detector is trained on."""
-    return [part for _, part in innermost_datasets(
-        'dataset', cfg.train_dataloader.dataset)]
+    return [
+        part for _, part in innermost_datasets('dataset', cfg.train_dataloader.dataset)
+    ]
 
 
 @pytest.mark.parametrize('name', GANS + GAN_ROWS)
@@ -61,14 +74,23 @@ def test_both_parts_of_a_gan_learn(name, phantom_root):
         assert load.resize.scale == (width, height)
         assert 'CropToLesion' not in str(cfg.train_dataloader.dataset.pipeline)
         cfg.model.generator.size = (128, 64)
-    dataset = built(on_phantom(
-        cfg.train_dataloader.dataset, phantom_root, scale=(64, 128), bank=a_bank(),
-        size=(64, 64)))
+    dataset = built(
+        on_phantom(
+            cfg.train_dataloader.dataset,
+            phantom_root,
+            scale=(64, 128),
+            bank=a_bank(),
+            size=(64, 64),
+        )
+    )
     model = MODELS.build(cfg.model)
     model.init_weights()
     optim = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
-    assert set(optim.keys()) == {part for part, _ in model.named_children()
-                                 if part in ('generator', 'discriminator')}
+    assert set(optim.keys()) == {
+        part
+        for part, _ in model.named_children()
+        if part in ('generator', 'discriminator')
+    }
     assert cfg.train_dataloader.collate_fn.type == 'default_collate'
     batch = default_collate([dataset[i] for i in range(2)])
     before = copy.deepcopy(model.state_dict())
@@ -90,8 +112,12 @@ def test_gan_at_full_size():
     model = MODELS.build(cfg.model).eval().to('meta')
     resize = cfg.train_dataloader.dataset.pipeline.load.transforms.resize
     width, height = resize.scale
-    images = dict(zip(('normal', 'pasted', 'mask'),
-                      torch.rand(3, 1, 1, height, width, device='meta')))
+    images = dict(
+        zip(
+            ('normal', 'pasted', 'mask'),
+            torch.rand(3, 1, 1, height, width, device='meta'),
+        )
+    )
     with torch.no_grad():
         made = model(images, mode='predict')
         assert model.discriminator(made).shape == (1, 1, height // 2, width // 2)
@@ -109,7 +135,8 @@ def test_a_detector_learns_and_predicts(name, phantom_root):
     train = built(on_phantom(cfg.train_dataloader.dataset, phantom_root))
     learn(model.train(), [train[i] for i in range(3)])
     found = predicted(
-        model, built(on_phantom(cfg.test_dataloader.dataset, phantom_root))[0])
+        model, built(on_phantom(cfg.test_dataloader.dataset, phantom_root))[0]
+    )
     assert found.pred_instances.bboxes.shape[1] == 4
     assert torch.isfinite(found.pred_instances.bboxes).all()
     assert 'masks' in found.pred_instances
@@ -127,8 +154,9 @@ def test_detectors_are_one_on_other_data(name):
     found = list(differences(cfg.train_cfg, other.train_cfg))
     assert found == (['stages.all.val_begin'] if name in MASK_ROWS else [])
     assert cfg.test_evaluator == dict(
-        type='FROCMetric', iou_thr=0.5, fppi=(0.5, 0.8, 1.3))
-    original, = parts_of(other)
+        type='FROCMetric', iou_thr=0.5, fppi=(0.5, 0.8, 1.3)
+    )
+    (original,) = parts_of(other)
     for part in parts_of(cfg):
         assert set(differences(part, original)) <= {'data_root', 'ann_file'}
 
@@ -156,9 +184,15 @@ def test_rows_train_on_what_their_generators_made():
     key = 'train_dataloader.dataset.datasets.synthetic.data_root'
     for name in MASK_ROWS:
         needed = rows[name].get('needs', [])
-        assert [rows[name].options[key]] == [
-            rows[made].command[rows[made].command.index('--out') + 1]
-            for made in needed] if needed else key not in rows[name].options
+        assert (
+            [rows[name].options[key]]
+            == [
+                rows[made].command[rows[made].command.index('--out') + 1]
+                for made in needed
+            ]
+            if needed
+            else key not in rows[name].options
+        )
 
 
 @pytest.mark.parametrize('name', PREPARED)
@@ -168,26 +202,29 @@ def test_preparation_makes_what_is_trained_on(name, fold):
     cfg = config(name)
     for part in parts_of(cfg):
         part.fold = fold
-    bank, *training, images = [shlex.split(in_fold(command, fold))
-                               for command in cfg.preparation]
+    bank, *training, images = [
+        shlex.split(in_fold(command, fold)) for command in cfg.preparation
+    ]
 
     def after(words, flag):
         return words[words.index(flag) + 1]
 
     original, synthetic = parts_of(cfg)
     assert bank[2] == annotation_file(original)
-    assert Path(after(images, '--out')) == Path(in_fold(
-        synthetic.data_root, synthetic.fold))
+    assert Path(after(images, '--out')) == Path(
+        in_fold(synthetic.data_root, synthetic.fold)
+    )
     gan = read(Path(images[2]).relative_to('configs'))
     dataset = gan.train_dataloader.dataset
     dataset.fold = fold
     assert annotation_file(dataset) == bank[2]
     assert in_fold(dataset.pipeline.paste.bank, fold) == after(bank, '--out')
     assert after(images, '--count') == '200'
-    for train, in [training] if training else []:
+    for (train,) in [training] if training else []:
         assert train[2] == images[2]
         assert images[3] == (
-            f"{after(train, '--work-dir')}/epoch_{gan.train_cfg.max_epochs}.pth")
+            f'{after(train, "--work-dir")}/epoch_{gan.train_cfg.max_epochs}.pth'
+        )
     assert bool(training) == ('poisson' not in name and 'mixed' not in name)
 
 
@@ -203,31 +240,46 @@ def test_mask_rcnn_is_trained_in_three_steps():
     for stage in stages_of(cfg):
         freeze(model, stage, {})
         learns[stage.max_epochs, stage.name] = {
-            '.'.join(name.split('.')[:2]) if name.startswith('backbone')
+            '.'.join(name.split('.')[:2])
+            if name.startswith('backbone')
             else name.split('.')[0]
-            for name, p in model.named_parameters() if p.requires_grad}
+            for name, p in model.named_parameters()
+            if p.requires_grad
+        }
     top = {'neck', 'rpn_head', 'roi_head'}
     deep = {'backbone.layer3', 'backbone.layer4'}  # conv4_x and conv5_x
     shallow = {'backbone.conv1', 'backbone.bn1', 'backbone.layer1', 'backbone.layer2'}
-    assert learns == {(30, 'top'): top, (30, 'stage4'): top | deep,
-                      (40, 'all'): top | deep | shallow}
+    assert learns == {
+        (30, 'top'): top,
+        (30, 'stage4'): top | deep,
+        (40, 'all'): top | deep | shallow,
+    }
 
 
-@pytest.mark.parametrize('small, large', [
-    ('mask-rcnn_r18_phantom', 'mask-rcnn_r50_inbreast'),
-    ('mask-rcnn_r18_phantom_blending', 'mask-rcnn_r50_inbreast_blending'),
-    ('blending-gan_phantom', 'blending-gan_inbreast'),
-    ('blending-gan_no-prior', 'blending-gan_no-prior_inbreast'),
-    ('blending-gan_no-adversarial', 'blending-gan_no-adversarial_inbreast'),
-    ('vanilla-gan_phantom', 'vanilla-gan_inbreast')])
+@pytest.mark.parametrize(
+    'small, large',
+    [
+        ('mask-rcnn_r18_phantom', 'mask-rcnn_r50_inbreast'),
+        ('mask-rcnn_r18_phantom_blending', 'mask-rcnn_r50_inbreast_blending'),
+        ('blending-gan_phantom', 'blending-gan_inbreast'),
+        ('blending-gan_no-prior', 'blending-gan_no-prior_inbreast'),
+        ('blending-gan_no-adversarial', 'blending-gan_no-adversarial_inbreast'),
+        ('vanilla-gan_phantom', 'vanilla-gan_inbreast'),
+    ],
+)
 def test_small_and_large_differ_only_in_size(small, large):
     small, large = config(small), config(large)
     assert kinds(small.model) == kinds(large.model)
     for part in ('train', 'test'):
         if not small.get(f'{part}_dataloader'):  # a generator is not tested
             continue
-        pairs = zip(*(innermost_datasets('', cfg[f'{part}_dataloader'].dataset)
-                      for cfg in (small, large)), strict=True)
+        pairs = zip(
+            *(
+                innermost_datasets('', cfg[f'{part}_dataloader'].dataset)
+                for cfg in (small, large)
+            ),
+            strict=True,
+        )
         for (_, ours), (_, theirs) in pairs:
             ours, theirs = kinds(ours.pipeline), kinds(theirs.pipeline)
             assert ours.pop('crop', None) in (None, dict(type='CropToLesion'))

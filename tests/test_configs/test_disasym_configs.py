@@ -1,9 +1,21 @@
 """Every config of DisAsymNet builds, learns and predicts."""
+
 import numpy as np
 import pytest
 import torch
-from config_runs import (a_bank, built, configs_of, kinds, learn, on_phantom, predicted,
-                         read, row, rows_of, types_in)
+from config_runs import (
+    a_bank,
+    built,
+    configs_of,
+    kinds,
+    learn,
+    on_phantom,
+    predicted,
+    read,
+    row,
+    rows_of,
+    types_in,
+)
 from mmdet.structures import DetDataSample
 from mmengine.registry import DefaultScope
 
@@ -33,8 +45,9 @@ def test_learns_and_predicts(path, phantom_root):
     check_classes(cfg, model, ['train', 'val', 'test'])
     model.init_weights()
     # full size is tested once, below
-    train = built(on_phantom(cfg.train_dataloader.dataset, phantom_root, bank=a_bank(),
-                             **SMALL))
+    train = built(
+        on_phantom(cfg.train_dataloader.dataset, phantom_root, bank=a_bank(), **SMALL)
+    )
     learn(model.train(), [train[i] for i in range(3)])
     tested = built(on_phantom(cfg.test_dataloader.dataset, phantom_root, **SMALL))
     found = predicted(model, tested[0])
@@ -43,25 +56,31 @@ def test_learns_and_predicts(path, phantom_root):
     assert found.L.pred_score.sum().item() == pytest.approx(1)
 
 
-@pytest.mark.parametrize('path', [path for path in CONFIGS if path not in RUN and 'phantom' not in path])
+@pytest.mark.parametrize(
+    'path', [path for path in CONFIGS if path not in RUN and 'phantom' not in path]
+)
 def test_data_sets_share_the_model(path):
     row, _, data = path.partition('_')
     one, other = read(path), read(f'{row}_ddsm.py')
     assert one.model == other.model
     roots = [cfg.train_dataloader.dataset.data_root for cfg in (one, other)]
     assert data.split('.')[0].split('_')[0] in roots[0] and roots[0] != roots[1]
-    assert (types_in(one.train_dataloader.dataset.pipeline)
-            == types_in(other.train_dataloader.dataset.pipeline))
+    assert types_in(one.train_dataloader.dataset.pipeline) == types_in(
+        other.train_dataloader.dataset.pipeline
+    )
 
 
 def test_small_and_large_differ_only_in_size():
-    small, large = (read(f'disasym/disasymnet_{data}.py') for data in ('phantom', 'ddsm'))
+    small, large = (
+        read(f'disasym/disasymnet_{data}.py') for data in ('phantom', 'ddsm')
+    )
     assert kinds(small.model) == kinds(large.model)
     ours, theirs = (cfg.train_dataloader.dataset.pipeline for cfg in (small, large))
     assert kinds(ours) == kinds(theirs)
     # the phantom's truth is for its metrics
-    ours, theirs = (types_in(cfg.test_dataloader.dataset.pipeline)
-                    for cfg in (small, large))
+    ours, theirs = (
+        types_in(cfg.test_dataloader.dataset.pipeline) for cfg in (small, large)
+    )
     assert ours - {'LoadPhantomNormal', 'WithCleanImage'} == theirs
 
 
@@ -74,7 +93,7 @@ def test_at_full_size():
         sample.set_data({side: DetDataSample(metainfo=dict(img_shape=(1024, 512)))})
     images = {side: [torch.rand(1, 1024, 512)] for side in 'RL'}
     with torch.no_grad():
-        found, = model.test_step(dict(inputs=images, data_samples=[sample]))
+        (found,) = model.test_step(dict(inputs=images, data_samples=[sample]))
     assert found.R.normal_img.shape == found.L.heat_map.shape == (1024, 512)
     assert len(model.asyc.neck.layers) == 12
     assert cfg.train_dataloader.batch_size == 8

@@ -1,13 +1,25 @@
 """Every config of DIVF-Net builds, learns and predicts."""
+
 import copy
 from argparse import ArgumentParser
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from config_runs import (CONFIGS, built, changed, configs_of, kinds, learn, on_phantom, predicted,
-                         read, row, rows_of)
+from config_runs import (
+    CONFIGS,
+    built,
+    changed,
+    configs_of,
+    kinds,
+    learn,
+    on_phantom,
+    predicted,
+    read,
+    row,
+    rows_of,
+)
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -45,7 +57,7 @@ class Everywhere(SaliencyMaps):
         return np.ones(shape, np.float32)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read(name):
     return row('divf', name) if name in ROWS else read(f'divf/{name}.py')
 
@@ -70,8 +82,15 @@ def test_learns_and_predicts(name, phantom_root):
     check_classes(cfg, model, ['train', 'val', 'test'])
     model.init_weights()
     # full size is tested once, below
-    train = built(on_phantom(cfg.train_dataloader.dataset, phantom_root,
-                             saliency=Everywhere({}), prob=1., **SMALL))
+    train = built(
+        on_phantom(
+            cfg.train_dataloader.dataset,
+            phantom_root,
+            saliency=Everywhere({}),
+            prob=1.0,
+            **SMALL,
+        )
+    )
     samples = [train[i] for i in range(3)]
     if 'synthesis' in name:
         assert all(s['data_samples'].gt_label.item() == 1 for s in samples)
@@ -105,9 +124,16 @@ def test_rows_are_the_configs_of_the_paper(name):
     ours, theirs = (cfg.train_dataloader for cfg in (small, large))
     assert ours.sampler == theirs.sampler and ours.batch_size == theirs.batch_size
     for part in ('train', 'test'):
-        ours, theirs = (changed(cfg[f'{part}_dataloader'].dataset, scale=0,
-                                saliency='', data_root='', type=None)
-                        for cfg in (small, large))
+        ours, theirs = (
+            changed(
+                cfg[f'{part}_dataloader'].dataset,
+                scale=0,
+                saliency='',
+                data_root='',
+                type=None,
+            )
+            for cfg in (small, large)
+        )
         assert Config(ours).to_dict() == Config(theirs).to_dict()
 
 
@@ -129,17 +155,26 @@ def test_every_row_has_a_config_at_paper_scale():
     assert main | parts == set(RUN) and len(ROWS) == len(RUN) == 17
 
 
-@pytest.mark.parametrize('name, plain', [
-    ('divf-concatenate_r34_vindr_synthesis', 'divf-concatenate_r34_vindr'),
-    ('divf-concatenate_r34_phantom_synthesis', 'divf-concatenate_r34_phantom')])
+@pytest.mark.parametrize(
+    'name, plain',
+    [
+        ('divf-concatenate_r34_vindr_synthesis', 'divf-concatenate_r34_vindr'),
+        ('divf-concatenate_r34_phantom_synthesis', 'divf-concatenate_r34_phantom'),
+    ],
+)
 def test_lesions_are_pasted_into_what_is_loaded_without_them(name, plain):
     """Before images are resized; all else is that of the config without synthesis."""
     ours, theirs = (config(each).train_dataloader.dataset for each in (name, plain))
     steps = [*steps_of(ours.dataset.pipeline), *steps_of(ours.pipeline)]
     assert [step.type for step in steps] == [
-        'ForEachView', 'SynthesizeMalignancy', 'ForEachView', 'PackExamInputs']
-    views = [step for view in (steps[0], steps[2])
-             for step in steps_of(view.transforms)]
+        'ForEachView',
+        'SynthesizeMalignancy',
+        'ForEachView',
+        'PackExamInputs',
+    ]
+    views = [
+        step for view in (steps[0], steps[2]) for step in steps_of(view.transforms)
+    ]
     load, pack = steps_of(theirs.pipeline)
     assert views == steps_of(load.transforms) and steps[3] == pack
     assert dict(ours.dataset, pipeline=None) == dict(theirs, pipeline=None)
@@ -154,9 +189,15 @@ def test_stages_of_synthesis():
         if 'synthesis' in name:
             step = config(name).train_dataloader.dataset.pipeline.synthesis
             found[name.partition('_synthesis')[2]] = (
-                step.fourier_beta is not None, step.soft_mask is not None)
-    assert found == {'': (True, True), '-cutmix': (False, False),
-                     '-fourier': (True, False), '-soft-mask': (False, True)}
+                step.fourier_beta is not None,
+                step.soft_mask is not None,
+            )
+    assert found == {
+        '': (True, True),
+        '-cutmix': (False, False),
+        '-fourier': (True, False),
+        '-soft-mask': (False, True),
+    }
 
 
 @pytest.mark.parametrize('name', [name for name in PAPER if 'rsna' not in name])
@@ -169,7 +210,9 @@ def test_nothing_is_selected_by_the_test_part(name):
     assert not cfg.get('custom_hooks')
 
 
-@pytest.mark.parametrize('name', ['divf-concatenate_r34_vindr', 'divf-average_r18_cmmd'])
+@pytest.mark.parametrize(
+    'name', ['divf-concatenate_r34_vindr', 'divf-average_r18_cmmd']
+)
 def test_at_full_size(name):
     """A breast at the paper's 800 x 800, through the paper-scale network."""
     cfg = config(name)
@@ -181,8 +224,8 @@ def test_at_full_size(name):
         sample.set_data({view: DetDataSample(metainfo=dict(img_shape=(800, 800)))})
     images = {view: [torch.rand(1, 800, 800)] for view in ('CC', 'MLO')}
     with torch.no_grad():
-        found, = model.test_step(dict(inputs=images, data_samples=[sample]))
-    assert found.pred_score.shape == (2, )
+        (found,) = model.test_step(dict(inputs=images, data_samples=[sample]))
+    assert found.pred_score.shape == (2,)
     assert cfg.optim_wrapper.optimizer.lr == 1e-3
     assert cfg.param_scheduler[0].milestones == [20, 40, 60, 80]
     assert cfg.train_cfg.max_epochs == 200

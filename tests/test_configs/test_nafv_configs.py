@@ -1,4 +1,5 @@
 """Every config of NaFV-Net builds, learns in both stages and predicts."""
+
 import copy
 
 import numpy as np
@@ -18,8 +19,15 @@ from mammo_plugins.registry import DATASETS, MODELS
 
 ROOT = CONFIGS / 'nafv'
 ALL = configs_of('nafv')
-ROWS = ['no-asymmetry', 'no-attention', 'no-cross-attention', 'nafv-net_dual-view',
-        'nafv-net_no-position-mask', 'nafv-net_printed-mask', 'nafv-net_frozen']
+ROWS = [
+    'no-asymmetry',
+    'no-attention',
+    'no-cross-attention',
+    'nafv-net_dual-view',
+    'nafv-net_no-position-mask',
+    'nafv-net_printed-mask',
+    'nafv-net_frozen',
+]
 ORDINARY = ('nafv-net_inbreast', 'nafv-net_ffdm_phantom')
 # their models are those of nafv-net_cdd-cesm
 SAME_MODEL = ('nafv-net_cdd-cesm_10-fold', 'nafv-net_frozen_cdd-cesm')
@@ -43,12 +51,18 @@ def run(cem_root, phantom_root, pixel_cache):
                 cfg.model.segmentor.base_channels = 8
             load.resize.scale = (side, side)
             if 'num_tokens' in cfg.model.segmentor:
-                cfg.model.segmentor.num_tokens = (side // 8)**2
+                cfg.model.segmentor.num_tokens = (side // 8) ** 2
             embedding = cfg.model.embedding.get('module', cfg.model.embedding)
             width = cfg.model.embed_dims
-            embedding.update(img_size=side, arch=dict(
-                embed_dims=width, num_layers=1, num_heads=width // 64,
-                feedforward_channels=width))
+            embedding.update(
+                img_size=side,
+                arch=dict(
+                    embed_dims=width,
+                    num_layers=1,
+                    num_heads=width // 64,
+                    feedforward_channels=width,
+                ),
+            )
         return cfg, DATASETS.build(dataset)
 
     with DefaultScope.overwrite_default_scope('mammo'):
@@ -63,8 +77,10 @@ def test_stages_learn_and_exams_are_predicted(name, run):
     model = MODELS.build(cfg.model)
     check_classes(cfg, model, ['train', 'val', 'test'])
     model.init_weights()
-    has = [any(view['instances'] for view in dataset.get_data_info(i)['views'].values())
-           for i in range(len(dataset))]
+    has = [
+        any(view['instances'] for view in dataset.get_data_info(i)['views'].values())
+        for i in range(len(dataset))
+    ]
     batch = pseudo_collate([dataset[i] for i in np.flatnonzero(has)[:2]])
     learns = {n: p.requires_grad for n, p in model.named_parameters()}
     for stage in stages_of(cfg):
@@ -81,22 +97,25 @@ def test_stages_learn_and_exams_are_predicted(name, run):
         wanted = {n for n, p in model.named_parameters() if p.requires_grad}
         # no class token in what the classifier sees
         assert given == wanted and {n.split('.')[0] for n in given} == set(
-            stage.trainable)
+            stage.trainable
+        )
     model.start_stage(None)
     model.eval()
     with torch.no_grad():
-        found, = model.test_step(pseudo_collate([run(name, 'test')[1][0]]))
+        (found,) = model.test_step(pseudo_collate([run(name, 'test')[1][0]]))
     assert found.pred_score.sum().item() == pytest.approx(1)
     assert {'patient_id', 'exam_id', 'examined_side'} <= set(found.metainfo_keys())
 
 
 @pytest.mark.parametrize('name', SAME_MODEL)
 def test_models_of_siblings(name):
-    ours, theirs = (Config.fromfile(ROOT / f'{n}.py')
-                    for n in (name, 'nafv-net_cdd-cesm'))
+    ours, theirs = (
+        Config.fromfile(ROOT / f'{n}.py') for n in (name, 'nafv-net_cdd-cesm')
+    )
     assert ours.model == theirs.model
     assert ours.train_cfg != theirs.train_cfg or (
-        ours.val_dataloader.dataset.get('fold') == 1)
+        ours.val_dataloader.dataset.get('fold') == 1
+    )
 
 
 @pytest.mark.parametrize('name', ALL)
@@ -105,8 +124,9 @@ def test_masses_are_validated_alone_while_they_are_learned(name):
     cfg = read(f'nafv/{name}.py')
     first, second = stages_of(cfg)
     assert (first.name, second.name) == ('segmentation', 'classification')
-    assert {key for key, metric in first.val_evaluator['metrics'].items()
-            if metric} == {'segmentation'}
+    assert {
+        key for key, metric in first.val_evaluator['metrics'].items() if metric
+    } == {'segmentation'}
     assert second.val_evaluator is None  # the run's
     assert set(cfg.val_evaluator.metrics) == {'malignancy', 'segmentation'}
 
@@ -116,11 +136,12 @@ def test_schedule_is_that_of_the_paper():
     first, second = stages_of(cfg)
     assert (first.max_epochs, second.max_epochs) == (200, 300)
     assert first.optim_wrapper['optimizer'] == dict(
-        type='SGD', lr=0.01, weight_decay=1e-4, momentum=0.9)
+        type='SGD', lr=0.01, weight_decay=1e-4, momentum=0.9
+    )
     optimizer = second.optim_wrapper['optimizer']
     assert (optimizer['lr'], optimizer['weight_decay']) == (0.001, 0.01)
     assert (first.val_begin, first.save_best) == (100, 'segmentation/dice')
-    hook, = cfg.custom_hooks
+    (hook,) = cfg.custom_hooks
     assert (hook.monitor, hook.patience) == ('malignancy/auc', 30)
     assert 0 < hook.min_delta < 1e-4  # MMEngine's own would be 0.1 of AUC
     assert second.save_best == hook.monitor
@@ -130,12 +151,15 @@ def test_schedule_is_that_of_the_paper():
 
 def test_small_and_large_differ_only_in_size():
     for variant in ('', '_unet'):
-        small, large = (read(f'nafv/nafv-net{variant}_{data}.py')
-                        for data in ('phantom', 'cdd-cesm'))
+        small, large = (
+            read(f'nafv/nafv-net{variant}_{data}.py')
+            for data in ('phantom', 'cdd-cesm')
+        )
         small.model.embedding = large.model.embedding
         assert kinds(small.model) == kinds(large.model)
         assert kinds(small.train_dataloader.dataset.pipeline) == kinds(
-            large.train_dataloader.dataset.pipeline)
+            large.train_dataloader.dataset.pipeline
+        )
 
 
 @pytest.mark.parametrize('name', ROWS)
@@ -148,7 +172,8 @@ def test_rows_are_the_configs_of_the_paper(name):
         for field in differences(base[key], cfg[key]):
             # () here is [] there
             assert str(setting_at(ours[key], field)).strip('()[],') == str(
-                setting_at(cfg[key], field)).strip('()[],')
+                setting_at(cfg[key], field)
+            ).strip('()[],')
             assert setting_at(ours[key], field) != setting_at(theirs[key], field)
 
 
@@ -167,7 +192,7 @@ def test_at_full_size(cem_root, pixel_cache):
         model = MODELS.build(cfg.model).eval()
         batch = pseudo_collate([DATASETS.build(settings)[0]])
         with torch.no_grad():
-            found, = model.test_step(batch)
+            (found,) = model.test_step(batch)
     assert found.get('CEM-RC RCC').pred_sem_seg.sem_seg.shape == (1, 224, 224)
     side = found.examined_side
     assert found.get(f'CEM-LE {side}CC').heat_map.shape == (224, 224)
@@ -179,14 +204,34 @@ def dinov2_names(layers=12):
 
     They are those of its VisionTransformer below 'backbone.'.
     """
-    names = ['cls_token', 'pos_embed', 'patch_embed.projection.weight',
-             'patch_embed.projection.bias', 'ln1.weight', 'ln1.bias']
+    names = [
+        'cls_token',
+        'pos_embed',
+        'patch_embed.projection.weight',
+        'patch_embed.projection.bias',
+        'ln1.weight',
+        'ln1.bias',
+    ]
     for i in range(layers):
-        names += [f'layers.{i}.{name}' for name in (
-            'ln1.weight', 'ln1.bias', 'ln2.weight', 'ln2.bias', 'attn.qkv.weight',
-            'attn.qkv.bias', 'attn.proj.weight', 'attn.proj.bias', 'attn.gamma1.weight',
-            'ffn.layers.0.0.weight', 'ffn.layers.0.0.bias', 'ffn.layers.1.weight',
-            'ffn.layers.1.bias', 'ffn.gamma2.weight')]
+        names += [
+            f'layers.{i}.{name}'
+            for name in (
+                'ln1.weight',
+                'ln1.bias',
+                'ln2.weight',
+                'ln2.bias',
+                'attn.qkv.weight',
+                'attn.qkv.bias',
+                'attn.proj.weight',
+                'attn.proj.bias',
+                'attn.gamma1.weight',
+                'ffn.layers.0.0.weight',
+                'ffn.layers.0.0.bias',
+                'ffn.layers.1.weight',
+                'ffn.layers.1.bias',
+                'ffn.gamma2.weight',
+            )
+        ]
     return {f'backbone.{name}' for name in names}
 
 
@@ -196,26 +241,33 @@ def test_weights_of_dinov2_are_loaded_from_a_file(name, tmp_path):
     cfg = Config.fromfile(ROOT / f'{name}.py')
     embedding = cfg.model.embedding.get('module', cfg.model.embedding)
     # three of the twelve layers, as wide; the names of all are looked at below
-    embedding.arch = dict(embed_dims=768, num_layers=3, num_heads=12,
-                          feedforward_channels=3072)
+    embedding.arch = dict(
+        embed_dims=768, num_layers=3, num_heads=12, feedforward_channels=3072
+    )
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mammo'):
         theirs = MODELS.build(dict(embedding, img_size=518, init_cfg=None))
-        state = {f'backbone.{key}': torch.randn_like(value)
-                 for key, value in theirs.state_dict().items()}
+        state = {
+            f'backbone.{key}': torch.randn_like(value)
+            for key, value in theirs.state_dict().items()
+        }
         positions = state['backbone.pos_embed']
         assert positions.shape == (1, 37 * 37 + 1, 768)
         # smooth, so that fewer of them look alike
-        state['backbone.pos_embed'] = torch.linspace(
-            0, 1, 37 * 37 + 1)[:, None].expand(-1, 768)[None].clone()
+        state['backbone.pos_embed'] = (
+            torch.linspace(0, 1, 37 * 37 + 1)[:, None].expand(-1, 768)[None].clone()
+        )
         path = tmp_path / 'dinov2.pth'
         torch.save(dict(state_dict=state), path)
         embedding.init_cfg.checkpoint = str(path)
         model = MODELS.build(cfg.model)
         model.init_weights()
     ours = model.embedding.module if 'lora' in name else model.embedding
-    found = {key.replace('.original_layer', ''): value
-             for key, value in ours.named_parameters() if 'lora_' not in key}
+    found = {
+        key.replace('.original_layer', ''): value
+        for key, value in ours.named_parameters()
+        if 'lora_' not in key
+    }
     for key, value in found.items():
         if key == 'pos_embed':
             assert value.shape == (1, 16 * 16 + 1, 768)
@@ -232,9 +284,12 @@ def test_weights_of_dinov2_are_loaded_from_a_file(name, tmp_path):
     load_checkpoint_into(again, str(trained))
     ours = dict(model.named_parameters())
     assert {key.split('.')[0] for key in ours} == {
-        'segmentor', 'embedding', 'mixer', 'head'}
-    assert all(torch.equal(value, ours[key])
-               for key, value in again.named_parameters())
+        'segmentor',
+        'embedding',
+        'mixer',
+        'head',
+    }
+    assert all(torch.equal(value, ours[key]) for key, value in again.named_parameters())
 
 
 def test_names_in_files_of_dinov2():

@@ -1,4 +1,5 @@
 """Small breasts in files, and tables of them, for the fixtures of raw data sets."""
+
 import csv
 
 import cv2
@@ -11,7 +12,7 @@ from mammo_plugins.converters.generic import GenericConverter
 def breast(height=96, width=64, side='left', seed=0):
     """Return a 12-bit picture of a half-ellipse of tissue on its chest wall."""
     y, x = np.mgrid[:height, :width]
-    inside = ((x / (0.7 * width))**2 + ((y - height / 2) / (0.45 * height))**2) < 1
+    inside = ((x / (0.7 * width)) ** 2 + ((y - height / 2) / (0.45 * height)) ** 2) < 1
     noise = np.random.default_rng(seed).integers(0, 200, (height, width))
     image = np.where(inside, 2000 + noise, 20).astype(np.uint16)
     return image if side == 'left' else image[:, ::-1].copy()
@@ -55,9 +56,13 @@ def listed(raw, tmp_path):
 
     def listed(*rows, drop=()):
         table = tmp_path / 'views.csv'
-        columns = [c for c in dict.fromkeys(
-            ('file', 'patient', *(key for row in rows for key in row)))
-            if c not in drop]
+        columns = [
+            c
+            for c in dict.fromkeys(
+                ('file', 'patient', *(key for row in rows for key in row))
+            )
+            if c not in drop
+        ]
         with open(table, 'w', newline='') as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()

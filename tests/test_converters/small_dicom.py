@@ -1,9 +1,13 @@
 """Small DICOM mammograms for the fixtures of raw data sets."""
+
 import numpy as np
 from pydicom import Sequence, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (DigitalMammographyXRayImageStorageForPresentation,
-                         ExplicitVRLittleEndian, generate_uid)
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    generate_uid,
+)
 
 # DICOM PS3.16 CID 4014, SNOMED CT
 VIEW_CODES = dict(CC='399162004', MLO='399368009', ML='399260004')
@@ -21,10 +25,11 @@ def write_dicom(path, side, bits=12, code=None, drop=(), **elements):
         **elements: Keywords and values that replace or add.
     """
     y, x = np.mgrid[:96, :64]
-    inside = ((x / 45)**2 + ((y - 48) / 43)**2) < 1
-    texture = 20 * np.sin(x / 3.) * np.cos(y / 5.)
-    pixels = np.where(inside, 2**(bits - 1) + texture, 1).astype(
-        np.uint8 if bits == 8 else np.uint16)
+    inside = ((x / 45) ** 2 + ((y - 48) / 43) ** 2) < 1
+    texture = 20 * np.sin(x / 3.0) * np.cos(y / 5.0)
+    pixels = np.where(inside, 2 ** (bits - 1) + texture, 1).astype(
+        np.uint8 if bits == 8 else np.uint16
+    )
     pixels = pixels if side == 'L' else pixels[:, ::-1].copy()
     ds = Dataset()
     ds.file_meta = FileMetaDataset()

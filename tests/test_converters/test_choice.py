@@ -1,9 +1,9 @@
 """Which image of a raw data set stands for a view, and what the report says of it."""
+
 import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List
 
 import pydicom
 import pytest
@@ -11,15 +11,19 @@ import pytest
 from mammo_plugins.converters.base import Converter
 from mammo_plugins.converters.conversion import convert
 from mammo_plugins.converters.parts import Split
-from mammo_plugins.converters.records import (Catalogue, ConversionError, RawLesion,
-                                               RawView)
+from mammo_plugins.converters.records import (
+    Catalogue,
+    ConversionError,
+    RawLesion,
+    RawView,
+)
 
-ALL = Split('ratio', dict(train=1., val=0., test=0.))
+ALL = Split('ratio', dict(train=1.0, val=0.0, test=0.0))
 
 
 @dataclass
 class Toy(Converter):
-    views: List[RawView] = field(default_factory=list)
+    views: list[RawView] = field(default_factory=list)
     name = 'toy'
 
     def catalogue(self, raw: Path) -> Catalogue:
@@ -48,12 +52,18 @@ def write(phantom_root, tmp_path):
 def run(tmp_path):
 
     def run(views, split=ALL):
-        summary = convert(Toy(views), tmp_path / 'raw', tmp_path / 'out', split,
-                          tmp_path / 'cache')
-        images = [image for path in (tmp_path / 'out/annotations').rglob('*.json')
-                  for image in json.loads(path.read_text())['images']]
-        rows = {row['item']: (row['reason'], row['detail']) for row in csv.DictReader(
-            open(tmp_path / 'out/skipped.csv'))}
+        summary = convert(
+            Toy(views), tmp_path / 'raw', tmp_path / 'out', split, tmp_path / 'cache'
+        )
+        images = [
+            image
+            for path in (tmp_path / 'out/annotations').rglob('*.json')
+            for image in json.loads(path.read_text())['images']
+        ]
+        rows = {
+            row['item']: (row['reason'], row['detail'])
+            for row in csv.DictReader(open(tmp_path / 'out/skipped.csv'))
+        }
         return summary, images, rows
 
     return run
@@ -65,19 +75,28 @@ SYNTHETIC = dict(ImageType=['DERIVED', 'PRIMARY', 'TOMOSYNTHESIS', 'GENERATED_2D
 
 
 def test_the_full_field_image_stands_for_the_view(write, run):
-    views = [write('a.dcm', **SPOT), write('b.dcm', **RAW), write('c.dcm'),
-             write('d.dcm', **SYNTHETIC), write('e.dcm')]
+    views = [
+        write('a.dcm', **SPOT),
+        write('b.dcm', **RAW),
+        write('c.dcm'),
+        write('d.dcm', **SYNTHETIC),
+        write('e.dcm'),
+    ]
     _, images, rows = run(views)
     assert [image['source'] for image in images] == ['c.dcm']
     assert 'image_kind' not in images[0]
     used = ('another image of the same view of an exam', 'L CC FFDM; c.dcm is used')
     assert rows == {
         'a.dcm': ('spot compression image: never stands for a screening view', ''),
-        'b.dcm': used, 'd.dcm': used, 'e.dcm': used}
+        'b.dcm': used,
+        'd.dcm': used,
+        'e.dcm': used,
+    }
 
 
 def test_the_next_image_takes_the_place_of_one_that_cannot_be_read(
-        write, run, tmp_path):
+    write, run, tmp_path
+):
     views = [write('a.dcm'), write('b.dcm', **RAW), write('c.dcm', **SYNTHETIC)]
     file = tmp_path / 'raw/a.dcm'
     file.write_bytes(file.read_bytes()[:-5000])  # its header is whole
@@ -90,16 +109,22 @@ def test_the_next_image_takes_the_place_of_one_that_cannot_be_read(
 
 
 def test_every_image_of_a_view_may_fail(write, run, tmp_path):
-    views = [write(f'{name}.dcm', PresentationIntentType='',
-                   SOPClassUID='1.2.840.10008.5.1.4.1.1.7')
-             for name in 'abc']
+    views = [
+        write(
+            f'{name}.dcm',
+            PresentationIntentType='',
+            SOPClassUID='1.2.840.10008.5.1.4.1.1.7',
+        )
+        for name in 'abc'
+    ]
     for name in 'ab':
         (tmp_path / f'raw/{name}.dcm').write_bytes(b'')
     views.append(view('d.dcm', 'MLO'))  # not there at all
     _, images, rows = run(views)
     assert [image['source'] for image in images] == ['c.dcm']
     assert {item: reason for item, (reason, _) in rows.items()} == dict.fromkeys(
-        ('a.dcm', 'b.dcm', 'd.dcm'), 'image that cannot be used')
+        ('a.dcm', 'b.dcm', 'd.dcm'), 'image that cannot be used'
+    )
 
 
 def test_a_broken_file_is_not_read_where_a_better_one_is(write, run, tmp_path):
@@ -115,8 +140,11 @@ def test_the_image_with_lesions_goes_before_its_equals(write, run):
     write('a.dcm')
     write('b.dcm')
     write('c.dcm', **RAW)
-    views = [view('a.dcm'), view('b.dcm', lesions=[lesion]),
-             view('c.dcm', lesions=[lesion])]
+    views = [
+        view('a.dcm'),
+        view('b.dcm', lesions=[lesion]),
+        view('c.dcm', lesions=[lesion]),
+    ]
     _, images, rows = run(views)
     assert [image['source'] for image in images] == ['b.dcm']
     assert rows['lesion of c.dcm'][0] == 'lesion of an image that is not used'
@@ -147,7 +175,8 @@ def test_warnings_are_counted_by_kind_with_the_first(write, run, tmp_path):
     assert len(images) == 2
     assert [note for note in summary['notes'] if 'warning' in note] == [
         '2 views with a warning, no Modality; first: a.dcm: Modality (0008,0060) is '
-        'missing, taken as MG']
+        'missing, taken as MG'
+    ]
 
 
 def test_faults_of_pixels_are_counted_too(write, run):
@@ -159,5 +188,7 @@ def test_views_that_lost_their_lesions_are_told(write, run):
     lesion = RawLesion('mass', box=(-50, -50, -20, -20))
     write('a.dcm')
     summary, _, _ = run([view('a.dcm', lesions=[lesion])])
-    assert any('1 views with lesions, none of which can be used' in note
-               for note in summary['notes'])
+    assert any(
+        '1 views with lesions, none of which can be used' in note
+        for note in summary['notes']
+    )

@@ -4,6 +4,7 @@ In the files of TCIA, ImageLaterality is filled, ViewCodeSequence holds a SNOMED
 code (fuse-med-ml's reader of CMMD takes the side from (0020,0062) and the view from
 (0054,0220)), ViewPosition and Laterality are empty, and nearly all have 8 bits.
 """
+
 import json
 import pickle
 from collections import Counter
@@ -16,8 +17,15 @@ from small_dicom import write_dicom
 from mammo_plugins.converters import ConversionError
 from mammo_plugins.converters.cmmd import CMMDConverter
 
-HEADER = ['ID1', 'LeftRight', 'Age', 'number', 'abnormality', 'classification',
-          'subtype']
+HEADER = [
+    'ID1',
+    'LeftRight',
+    'Age',
+    'number',
+    'abnormality',
+    'classification',
+    'subtype',
+]
 VIEWS = [('L', 'CC'), ('L', 'MLO'), ('R', 'CC'), ('R', 'MLO')]
 LEFT = VIEWS[:2]
 
@@ -43,9 +51,18 @@ def write(raw):
         for patient, views in images.items():
             for number, (side, view) in enumerate(views, 1):
                 write_dicom(
-                    raw / under / patient / '07-18-2010-11111/1.000000-22222'
-                    / f'1-{number}.dcm', side, 8, view, ImageLaterality=side,
-                    Laterality='', ViewPosition='')
+                    raw
+                    / under
+                    / patient
+                    / '07-18-2010-11111/1.000000-22222'
+                    / f'1-{number}.dcm',
+                    side,
+                    8,
+                    view,
+                    ImageLaterality=side,
+                    Laterality='',
+                    ViewPosition='',
+                )
         return raw
 
     return write
@@ -63,17 +80,25 @@ def catalogue(root):
 
 def facts(found, *names):
     """Return what is said of each breast, by patient and side."""
-    return {(v.patient_id, v.laterality): tuple(
-        v.extra[n] if n in v.extra else getattr(v, n) for n in names)
-        for v in found.views}
+    return {
+        (v.patient_id, v.laterality): tuple(
+            v.extra[n] if n in v.extra else getattr(v, n) for n in names
+        )
+        for v in found.views
+    }
 
 
 def test_labels_are_of_the_breast(write):
-    found, skipped = catalogue(write([
-        row('D1-9001', 'L', 'calcification', 'Benign'),
-        row('D1-9001', 'R', 'both', 'Malignant'),
-        row('D2-9002', 'R', 'mass', 'Malignant', 'HER2-enriched'),
-    ], {'D1-9001': VIEWS, 'D2-9002': VIEWS}))
+    found, skipped = catalogue(
+        write(
+            [
+                row('D1-9001', 'L', 'calcification', 'Benign'),
+                row('D1-9001', 'R', 'both', 'Malignant'),
+                row('D2-9002', 'R', 'mass', 'Malignant', 'HER2-enriched'),
+            ],
+            {'D1-9001': VIEWS, 'D2-9002': VIEWS},
+        )
+    )
     assert not skipped
     assert facts(found, 'pathology', 'abnormal', 'abnormality', 'subtype') == {
         ('D1-9001', 'L'): ('benign', True, 'calcification', None),
@@ -82,8 +107,7 @@ def test_labels_are_of_the_breast(write):
         ('D2-9002', 'L'): (None, False, None, None),
     }
     first = found.views[0]
-    assert first.file == Path(
-        'CMMD/D1-9001/07-18-2010-11111/1.000000-22222/1-1.dcm')
+    assert first.file == Path('CMMD/D1-9001/07-18-2010-11111/1.000000-22222/1-1.dcm')
     assert (first.exam_id, first.view, first.modality) == ('D1-9001', 'CC', 'FFDM')
     assert len(found.views) == 8 and not any(v.lesions for v in found.views)
     assert 'age' not in {key.lower() for key in first.extra}
@@ -94,31 +118,49 @@ def test_labels_are_of_the_breast(write):
 
 
 def test_only_d2_has_normal_breasts(write):
-    found, skipped = catalogue(write([
-        row('D1-9001'),
-        row('D2-9002', pathology='Malignant'), row('D2-9002', 'both'),
-    ], {'D1-9001': VIEWS, 'D2-9002': VIEWS}))
+    found, skipped = catalogue(
+        write(
+            [
+                row('D1-9001'),
+                row('D2-9002', pathology='Malignant'),
+                row('D2-9002', 'both'),
+            ],
+            {'D1-9001': VIEWS, 'D2-9002': VIEWS},
+        )
+    )
     assert skipped == {'row whose side is not L or R': 1}
     assert facts(found, 'pathology', 'abnormal') == {
-        ('D1-9001', 'L'): ('benign', True), ('D1-9001', 'R'): (None, None),
+        ('D1-9001', 'L'): ('benign', True),
+        ('D1-9001', 'R'): (None, None),
         # the unclear row may be of the right breast
-        ('D2-9002', 'L'): ('malignant', True), ('D2-9002', 'R'): (None, None),
+        ('D2-9002', 'L'): ('malignant', True),
+        ('D2-9002', 'R'): (None, None),
     }
     assert any('2 breasts are of unknown pathology' in note for note in found.notes)
 
 
 def test_odd_rows_are_counted(write):
-    found, skipped = catalogue(write([
-        row(' d1-9001 ', 'left', 'MASS ', ' benign'),
-        row('D1-9001', 'L', 'mass', 'Benign'),
-        row('D2-9002', 'L', 'mass', 'Benign'),
-        row('D2-9002', 'L', 'calcification', 'Malignant', 'luminal a'),
-        row('D2-9003', 'L', 'cyst', 'unclear', 'Luminal C'),
-        row('D2-9004', 'R', '', 'MALIGNANT', 'Triple-Negative'),
-        row('unknown'),
-        row('D1-9005'),
-    ], {'D1-9001': LEFT, 'D2-9002': VIEWS, 'D2-9003': LEFT, 'D2-9004': VIEWS,
-        'D1-9006': LEFT}))
+    found, skipped = catalogue(
+        write(
+            [
+                row(' d1-9001 ', 'left', 'MASS ', ' benign'),
+                row('D1-9001', 'L', 'mass', 'Benign'),
+                row('D2-9002', 'L', 'mass', 'Benign'),
+                row('D2-9002', 'L', 'calcification', 'Malignant', 'luminal a'),
+                row('D2-9003', 'L', 'cyst', 'unclear', 'Luminal C'),
+                row('D2-9004', 'R', '', 'MALIGNANT', 'Triple-Negative'),
+                row('unknown'),
+                row('D1-9005'),
+            ],
+            {
+                'D1-9001': LEFT,
+                'D2-9002': VIEWS,
+                'D2-9003': LEFT,
+                'D2-9004': VIEWS,
+                'D1-9006': LEFT,
+            },
+        )
+    )
     assert skipped == {
         'row that repeats a breast': 1,
         'rows of one breast that contradict each other': 1,
@@ -148,25 +190,40 @@ def test_odd_headers_are_counted(write, raw):
     (folder / '._6.dcm').write_bytes(b'left by macOS')
     found, skipped = catalogue(raw)
     assert skipped == {
-        'header without a side': 1, 'header without a view': 1,
-        'view that is not CC or MLO': 1, 'header that cannot be used': 2}
+        'header without a side': 1,
+        'header without a view': 1,
+        'view that is not CC or MLO': 1,
+        'header that cannot be used': 2,
+    }
     assert len(found.views) == 2
-    assert not any('Secretname' in str(skip) or 'PID-7788' in str(skip)
-                   for skip in found.skipped)
+    assert not any(
+        'Secretname' in str(skip) or 'PID-7788' in str(skip) for skip in found.skipped
+    )
 
 
 def test_older_headers_and_studies(write, raw):
     write([row('D1-9001')], {})
-    write_dicom(raw / 'a/D1-9001/1/x.DCM', 'L', 12, None, ImageLaterality='L',
-                ViewPosition='CC')
-    write_dicom(raw / 'a/D1-9001/1/1.2.840.77', 'L', 12, None, ImageLaterality='L',
-                ViewPosition='MLO')
-    write_dicom(raw / 'a/D1-9001/2/y.dcm', 'L', 12, None, ImageLaterality='L',
-                ViewPosition='CC')
+    write_dicom(
+        raw / 'a/D1-9001/1/x.DCM', 'L', 12, None, ImageLaterality='L', ViewPosition='CC'
+    )
+    write_dicom(
+        raw / 'a/D1-9001/1/1.2.840.77',
+        'L',
+        12,
+        None,
+        ImageLaterality='L',
+        ViewPosition='MLO',
+    )
+    write_dicom(
+        raw / 'a/D1-9001/2/y.dcm', 'L', 12, None, ImageLaterality='L', ViewPosition='CC'
+    )
     found, skipped = catalogue(raw)
     assert not skipped
     assert [(v.exam_id, v.view) for v in found.views] == [
-        ('D1-9001', 'MLO'), ('D1-9001', 'CC'), ('D1-9001-2', 'CC')]
+        ('D1-9001', 'MLO'),
+        ('D1-9001', 'CC'),
+        ('D1-9001-2', 'CC'),
+    ]
     assert {v.patient_id for v in found.views} == {'D1-9001'}
     assert any('1 patients have several studies' in note for note in found.notes)
 
@@ -178,7 +235,8 @@ def test_folders_named_by_uid_are_looked_up(write, raw):
     # columns of the list that the NBIA Data Retriever writes
     (raw / 'metadata.csv').write_text(
         'Series UID,Collection,Subject ID,Study UID,Number of Images,File Location\n'
-        '1.3.6.1.9,CMMD,D1-9001,1.3.6.1.5,2,./x\n')
+        '1.3.6.1.9,CMMD,D1-9001,1.3.6.1.5,2,./x\n'
+    )
     found, skipped = catalogue(raw)
     assert [(v.patient_id, v.view) for v in found.views] == [('D1-9001', 'CC')]
     assert skipped == {'file whose path names no patient': 1}
@@ -213,18 +271,31 @@ def test_it_goes_to_other_processes():
 
 
 def test_the_command_parts_as_divf_does(write, tmp_path, run_tool):
-    patients = {f'D1-90{i:02d}': 'Malignant' if i % 2 else 'Benign'
-                for i in range(1, 21)}
-    root = write([row(p, pathology=pathology) for p, pathology in patients.items()],
-                 {p: LEFT[:1] for p in patients})
-    done = run_tool('tools/dataset_converters/cmmd.py', root, '--out',
-                    tmp_path / 'out', '--cache-dir', tmp_path / 'cache',
-                    '--workers', 1)
+    patients = {
+        f'D1-90{i:02d}': 'Malignant' if i % 2 else 'Benign' for i in range(1, 21)
+    }
+    root = write(
+        [row(p, pathology=pathology) for p, pathology in patients.items()],
+        dict.fromkeys(patients, LEFT[:1]),
+    )
+    done = run_tool(
+        'tools/dataset_converters/cmmd.py',
+        root,
+        '--out',
+        tmp_path / 'out',
+        '--cache-dir',
+        tmp_path / 'cache',
+        '--workers',
+        1,
+    )
     assert done.returncode == 0, done.err
-    data = {path.stem: json.loads(path.read_text())
-            for path in (tmp_path / 'out/annotations').glob('*.json')}
+    data = {
+        path.stem: json.loads(path.read_text())
+        for path in (tmp_path / 'out/annotations').glob('*.json')
+    }
     assert {part: len(d['images']) for part, d in data.items()} == dict(
-        train=17, test=3)
+        train=17, test=3
+    )
     test = Counter(image['pathology'] for image in data['test']['images'])
     assert min(test['benign'], test['malignant']) >= 1
     image = data['train']['images'][0]

@@ -1,11 +1,11 @@
 """What all converters share, on a toy data set."""
+
 import csv
 import json
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List
 
 import cv2
 import numpy as np
@@ -14,16 +14,23 @@ import pydicom
 import pytest
 from small_dicom import write_dicom
 
-from mammo_plugins.converters import (Catalogue, ConversionError, Converter,
-                                      RawFolder, RawLesion, RawView, Split,
-                                      convert)
+from mammo_plugins.converters import (
+    Catalogue,
+    ConversionError,
+    Converter,
+    RawFolder,
+    RawLesion,
+    RawView,
+    Split,
+    convert,
+)
 from mammo_plugins.converters import conversion as conversion_module
 from mammo_plugins.structures import load_coco_exam
 
 
 @dataclass
 class Toy(Converter):
-    views: List[RawView] = field(default_factory=list)
+    views: list[RawView] = field(default_factory=list)
     name = 'toy'
     categories = ('mass', 'calcification')
     official_split = True
@@ -34,8 +41,14 @@ class Toy(Converter):
 
 
 def view(i, laterality='L', projection='CC', **settings):
-    return RawView(Path(f'{i}_{laterality}_{projection}.png'), f'e{i}', f'p{i}',
-                   laterality, projection, **settings)
+    return RawView(
+        Path(f'{i}_{laterality}_{projection}.png'),
+        f'e{i}',
+        f'p{i}',
+        laterality,
+        projection,
+        **settings,
+    )
 
 
 @pytest.fixture
@@ -52,11 +65,19 @@ def run(raw, tmp_path, write_picture):
             for i, v in enumerate(views):
                 side = 'left' if v.laterality == 'L' else 'right'
                 write_picture(raw / v.file, side, seed=i)
-        summary = convert(Toy(views), raw, tmp_path / 'out', split,
-                          tmp_path / 'cache', workers, **settings)
+        summary = convert(
+            Toy(views),
+            raw,
+            tmp_path / 'out',
+            split,
+            tmp_path / 'cache',
+            workers,
+            **settings,
+        )
         data = {
-            path.relative_to(tmp_path / 'out/annotations').with_suffix('').as_posix():
-            load_coco_exam(path)
+            path.relative_to(tmp_path / 'out/annotations')
+            .with_suffix('')
+            .as_posix(): load_coco_exam(path)
             for path in (tmp_path / 'out/annotations').rglob('*.json')
         }
         return summary, data
@@ -64,7 +85,7 @@ def run(raw, tmp_path, write_picture):
     return run
 
 
-ALL = Split('ratio', dict(train=1., val=0., test=0.))
+ALL = Split('ratio', dict(train=1.0, val=0.0, test=0.0))
 
 
 def test_facts_lesions_and_summary(run, raw, tmp_path):
@@ -72,22 +93,35 @@ def test_facts_lesions_and_summary(run, raw, tmp_path):
     mask[10:20, 5:12] = 255
     cv2.imwrite(str(raw / 'mask.png'), mask)
     lesions = [
-        RawLesion('mass', box=(-5., 10., 20., 30.), birads='4', lesion_id='a'),
-        RawLesion('mass', polygons=[[(10, 10), (20, 10), (20, 30)]],
-                  pathology='malignant', lesion_id='a'),
+        RawLesion('mass', box=(-5.0, 10.0, 20.0, 30.0), birads='4', lesion_id='a'),
+        RawLesion(
+            'mass',
+            polygons=[[(10, 10), (20, 10), (20, 30)]],
+            pathology='malignant',
+            lesion_id='a',
+        ),
         RawLesion('calcification', mask_file=Path('mask.png')),
         RawLesion('mass', polygons=[[(10, 10)]]),
         RawLesion('mass', mask_file=Path('gone.png')),
     ]
-    summary, data = run([
-        view(1, density='B', birads='5', lesions=lesions, nipple=(40., 48.),
-             extra=dict(age=50)),
-        view(1, projection='MLO')
-    ], ALL)
+    summary, data = run(
+        [
+            view(
+                1,
+                density='B',
+                birads='5',
+                lesions=lesions,
+                nipple=(40.0, 48.0),
+                extra=dict(age=50),
+            ),
+            view(1, projection='MLO'),
+        ],
+        ALL,
+    )
     image = data['train']['images'][0]
     assert (image['width'], image['height']) == (64, 96)
     assert image['file_name'] == 'raw/1_L_CC.png' and image['source'] == '1_L_CC.png'
-    assert image['age'] == 50 and image['nipple'] == [40., 48.]
+    assert image['age'] == 50 and image['nipple'] == [40.0, 48.0]
     assert (image['density'], image['birads']) == ('B', '5')
     assert (tmp_path / 'out' / image['file_name']).is_file()
     box, polygon, rle = data['train']['annotations']
@@ -99,11 +133,14 @@ def test_facts_lesions_and_summary(run, raw, tmp_path):
     decoded = coco_mask.decode(rle['segmentation'])
     assert decoded.shape == (96, 64) and decoded[20:40, 10:24].all()
     assert summary['skipped'] == {
-        'outline cut at the edge of its image': 1, 'outline without area': 1,
-        'unusable mask': 1}
+        'outline cut at the edge of its image': 1,
+        'outline without area': 1,
+        'unusable mask': 1,
+    }
     assert summary['first_skipped']['outline cut at the edge of its image'] == (
         'lesion of 1_L_CC.png: box -5 10 20 30: 80% of its area in 64 x 96 pixels '
-        '(w x h)')
+        '(w x h)'
+    )
     train = summary['parts']['train']
     assert train['views by name'] == dict(LCC=1, LMLO=1)
     assert train['outlines by kind'] == dict(calcification=1, mass=2)
@@ -112,8 +149,7 @@ def test_facts_lesions_and_summary(run, raw, tmp_path):
     rows = list(csv.DictReader(open(tmp_path / 'out/skipped.csv')))
     assert {row['reason'] for row in rows} == set(summary['skipped'])
     assert 'gone.png' in rows[-1]['detail'] + rows[0]['detail']
-    assert '| lesions by kind: mass | 1 |' in (
-        tmp_path / 'out/summary.md').read_text()
+    assert '| lesions by kind: mass | 1 |' in (tmp_path / 'out/summary.md').read_text()
 
 
 def test_bad_files_and_repeats_are_counted(run, raw, tmp_path, write_picture):
@@ -125,11 +161,11 @@ def test_bad_files_and_repeats_are_counted(run, raw, tmp_path, write_picture):
     assert [im['exam_id'] for im in data['train']['images']] == ['e1']
     assert summary['skipped'] == {
         'another image of the same view of an exam': 1,
-        'image that cannot be used': 2}
+        'image that cannot be used': 2,
+    }
 
 
-def test_spacing_of_the_view_is_for_files_that_do_not_say_it(
-        run, raw, write_picture):
+def test_spacing_of_the_view_is_for_files_that_do_not_say_it(run, raw, write_picture):
     views = [view(i, pixel_spacing_mm=(0.07, 0.08)) for i in range(2)]
     pixels = write_picture(raw / views[0].file)
     views[1].file = Path('1.dcm')
@@ -147,16 +183,21 @@ def test_spacing_of_the_view_is_for_files_that_do_not_say_it(
     ds.save_as(raw / '1.dcm', enforce_file_format=True)
     _, data = run(views, ALL, write=False)
     assert [im['pixel_spacing_mm'] for im in data['train']['images']] == [
-        [0.07, 0.08], [0.085, 0.09]]
+        [0.07, 0.08],
+        [0.085, 0.09],
+    ]
 
 
 def test_lesions_in_pixels_of_another_size_are_not_used(run):
-    lesion = RawLesion('mass', box=(10., 10., 20., 20.))
-    summary, data = run([
-        view(1, size=(96, 64), lesions=[lesion]),
-        view(2, size=(192, 128), lesions=[lesion]),
-        view(3, size=(192, 128)),  # nothing in it depends on its size
-    ], ALL)
+    lesion = RawLesion('mass', box=(10.0, 10.0, 20.0, 20.0))
+    summary, data = run(
+        [
+            view(1, size=(96, 64), lesions=[lesion]),
+            view(2, size=(192, 128), lesions=[lesion]),
+            view(3, size=(192, 128)),  # nothing in it depends on its size
+        ],
+        ALL,
+    )
     assert [im['exam_id'] for im in data['train']['images']] == ['e1', 'e3']
     assert len(data['train']['annotations']) == 1
     assert summary['skipped'] == {'image that cannot be used': 1}
@@ -173,8 +214,11 @@ def test_nothing_usable_is_an_error(run, raw):
 
 def test_nothing_usable_is_listed(run, tmp_path):
     """As with all converters, also where no view was found, or none can be read."""
-    with pytest.raises(ConversionError, match=r'1_L_CC.png: image that cannot be used '
-                       r'\(no such file.*skipped.csv'):
+    with pytest.raises(
+        ConversionError,
+        match=r'1_L_CC.png: image that cannot be used '
+        r'\(no such file.*skipped.csv',
+    ):
         run([view(1), view(2)], write=False)
     rows = list(csv.DictReader(open(tmp_path / 'out/skipped.csv')))
     assert [row['item'] for row in rows] == ['1_L_CC.png', '2_L_CC.png']
@@ -195,16 +239,28 @@ def test_a_converter_may_refuse(run, tmp_path, monkeypatch):
 
 
 def test_repeated_lesions_and_nipples_outside(run):
-    lesion = dict(box=(10., 10., 20., 20.))
-    summary, data = run([
-        view(1, nipple=(70., 20.), lesions=[
-            RawLesion('mass', **lesion), RawLesion('mass', **lesion),
-            RawLesion('calcification', **lesion)]),
-        view(2, nipple=(64., 96.))], ALL)
+    lesion = dict(box=(10.0, 10.0, 20.0, 20.0))
+    summary, data = run(
+        [
+            view(
+                1,
+                nipple=(70.0, 20.0),
+                lesions=[
+                    RawLesion('mass', **lesion),
+                    RawLesion('mass', **lesion),
+                    RawLesion('calcification', **lesion),
+                ],
+            ),
+            view(2, nipple=(64.0, 96.0)),
+        ],
+        ALL,
+    )
     assert [a['category_id'] for a in data['train']['annotations']] == [1, 2]
-    assert [im['nipple'] for im in data['train']['images']] == [None, [64., 96.]]
-    assert summary['skipped'] == {'lesion given twice': 1,
-                                  'nipple outside its image': 1}
+    assert [im['nipple'] for im in data['train']['images']] == [None, [64.0, 96.0]]
+    assert summary['skipped'] == {
+        'lesion given twice': 1,
+        'nipple outside its image': 1,
+    }
 
 
 def test_what_pydicom_warns_of_is_counted(run, raw, capfd):
@@ -214,21 +270,28 @@ def test_what_pydicom_warns_of_is_counted(run, raw, capfd):
         v.file = Path(f'{i}.dcm')
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            write_dicom(raw / v.file, 'L', ImageLaterality='L', ViewPosition='CC',
-                        StudyInstanceUID=f'1.2.0{i}.77')
+            write_dicom(
+                raw / v.file,
+                'L',
+                ImageLaterality='L',
+                ViewPosition='CC',
+                StudyInstanceUID=f'1.2.0{i}.77',
+            )
     capfd.readouterr()
     with warnings.catch_warnings():
         warnings.simplefilter('error')  # also in a run that makes errors of them
         summary, _ = run(views, ALL, write=False)
-    assert ('3 views with a warning, pydicom: Invalid value for VR UI; first: 0.dcm'
-            ) in summary['notes']
+    assert (
+        '3 views with a warning, pydicom: Invalid value for VR UI; first: 0.dcm'
+    ) in summary['notes']
     shown = capfd.readouterr()
     assert 'Invalid value' not in shown.out + shown.err
     assert '.77' not in json.dumps(summary)
 
 
 def test_an_interrupted_run_leaves_no_json_and_is_gone_on_with(
-        run, tmp_path, monkeypatch):
+    run, tmp_path, monkeypatch
+):
     views = [view(i) for i in range(4)]
     done = []
     real = conversion_module.process_view
@@ -247,8 +310,11 @@ def test_an_interrupted_run_leaves_no_json_and_is_gone_on_with(
     with open(tmp_path / 'out/.conversion.jsonl', 'a') as file:
         file.write('\n["half a li')
     again = []
-    monkeypatch.setattr(conversion_module, 'process_view',
-                        lambda job, v: again.append(v.exam_id) or real(job, v))
+    monkeypatch.setattr(
+        conversion_module,
+        'process_view',
+        lambda job, v: again.append(v.exam_id) or real(job, v),
+    )
     _, data = run(views, ALL, write=False)
     assert again == ['e2', 'e3']
     assert len(data['train']['images']) == 4
@@ -265,8 +331,12 @@ def test_an_interrupted_run_leaves_no_json_and_is_gone_on_with(
 
 
 def test_processes_come_to_the_same(run, tmp_path):
-    views = [view(i, side, projection) for i in range(3)
-             for side in 'LR' for projection in ('CC', 'MLO')]
+    views = [
+        view(i, side, projection)
+        for i in range(3)
+        for side in 'LR'
+        for projection in ('CC', 'MLO')
+    ]
     _, one = run(views, ALL)
     (tmp_path / 'out/.conversion.jsonl').unlink()
     _, two = run(views, ALL, write=False, workers=2)
@@ -274,17 +344,23 @@ def test_processes_come_to_the_same(run, tmp_path):
 
 
 def test_ratio_keeps_patients_together_and_strata_apart(run):
-    views = [view(i, side, pathology='malignant' if i % 2 else 'benign')
-             for i in range(20) for side in 'LR']
+    views = [
+        view(i, side, pathology='malignant' if i % 2 else 'benign')
+        for i in range(20)
+        for side in 'LR'
+    ]
     _, data = run(views, Split('ratio', dict(train=0.6, val=0.2, test=0.2)))
-    patients = {part: {im['patient_id'] for im in d['images']}
-                for part, d in data.items()}
+    patients = {
+        part: {im['patient_id'] for im in d['images']} for part, d in data.items()
+    }
     assert {part: len(p) for part, p in patients.items()} == dict(
-        train=12, val=4, test=4)
+        train=12, val=4, test=4
+    )
     assert not patients['train'] & patients['test']
     for part, d in data.items():
-        malignant = {im['patient_id'] for im in d['images']
-                     if im['pathology'] == 'malignant'}
+        malignant = {
+            im['patient_id'] for im in d['images'] if im['pathology'] == 'malignant'
+        }
         assert len(malignant) == len(patients[part]) / 2
 
 
@@ -296,10 +372,12 @@ def test_official_parts(run):
     count = {part: len(d['images']) for part, d in data.items()}
     assert count == dict(train=8, val=2, test=5)
     assert summary['skipped'] == {
-        'official train view of a patient of the test part': 1}
-    _, data = run(views, Split('official', val_share=0.), write=False)
+        'official train view of a patient of the test part': 1
+    }
+    _, data = run(views, Split('official', val_share=0.0), write=False)
     assert {part: len(d['images']) for part, d in data.items()} == dict(
-        train=10, test=5)  # val.json of the earlier split is gone
+        train=10, test=5
+    )  # val.json of the earlier split is gone
     with pytest.raises(ConversionError, match='no part in the official split'):
         run([view(1)], Split('official'))
 
@@ -309,17 +387,25 @@ def test_parts_that_stay_empty_are_told(run):
     summary, data = run(views, Split('ratio', dict(train=0.8, val=0.1, test=0.1)))
     assert set(data) < {'train', 'val', 'test'}
     for part in {'train', 'val', 'test'} - set(data):
-        assert any(f'--ratios: part {part} is empty' in note and 'give it 0.25' in note
-                   for note in summary['notes'])
+        assert any(
+            f'--ratios: part {part} is empty' in note and 'give it 0.25' in note
+            for note in summary['notes']
+        )
     # the command that is told fills all
-    told, = (note for note in summary['notes'] if note.endswith('part that is wanted'))
+    (told,) = (
+        note for note in summary['notes'] if note.endswith('part that is wanted')
+    )
     ratios = dict(zip(('train', 'val', 'test'), map(float, told.split(' ')[1:4])))
     assert set(run(views, Split('ratio', ratios), write=False)[1]) == set(ratios)
-    summary, _ = run(views, Split('ratio', dict(train=0.75, val=0., test=0.25)),
-                     write=False)
+    summary, _ = run(
+        views, Split('ratio', dict(train=0.75, val=0.0, test=0.25)), write=False
+    )
     assert not any('is empty' in note for note in summary['notes'])
-    summary, _ = run([view(i, part='train') for i in range(3)],
-                     Split('official', val_share=0.1), write=False)
+    summary, _ = run(
+        [view(i, part='train') for i in range(3)],
+        Split('official', val_share=0.1),
+        write=False,
+    )
     said = ' '.join(summary['notes'])
     assert '--val-share: part val is empty' in said and 'give it 0.34' in said
     assert 'part test is empty: the official split has no view of it' in said
@@ -328,8 +414,9 @@ def test_parts_that_stay_empty_are_told(run):
 def test_folds(run):
     views = [view(i) for i in range(9)]
     _, data = run(views, Split('kfold', folds=3))
-    held_out = [im['exam_id'] for k in (1, 2, 3)
-                for im in data[f'fold_{k}/test']['images']]
+    held_out = [
+        im['exam_id'] for k in (1, 2, 3) for im in data[f'fold_{k}/test']['images']
+    ]
     assert sorted(held_out) == sorted(v.exam_id for v in views)
     for k in (1, 2, 3):
         assert data[f'fold_{k}/train']['info']['split'] == 'train'
@@ -344,9 +431,10 @@ def test_folds_that_validate(run):
     _, data = run(views, Split('kfold', folds=10, val_folds=2))
     times = Counter()
     for k in range(1, 11):
-        parts = {name: {image['patient_id'] for image in
-                        data[f'fold_{k}/{name}']['images']}
-                 for name in ('train', 'val', 'test')}
+        parts = {
+            name: {image['patient_id'] for image in data[f'fold_{k}/{name}']['images']}
+            for name in ('train', 'val', 'test')
+        }
         assert [len(parts[name]) for name in parts] == [14, 4, 2]
         assert len(set.union(*parts.values())) == 20
         times.update(parts['val'])
@@ -358,8 +446,13 @@ def test_limit_and_foreign_output(run, tmp_path, write_picture):
     assert len(data['train']['images']) == 2
     (tmp_path / 'other').mkdir()
     with pytest.raises(ConversionError, match='belongs to another data set'):
-        convert(Toy([view(1)]), tmp_path / 'other', tmp_path / 'out', ALL,
-                tmp_path / 'cache')
+        convert(
+            Toy([view(1)]),
+            tmp_path / 'other',
+            tmp_path / 'out',
+            ALL,
+            tmp_path / 'cache',
+        )
 
 
 def test_wrong_words_are_told_at_once():

@@ -1,4 +1,5 @@
 """Optical densities of DDSM's digitizers, and the files they are in."""
+
 import gzip
 
 import numpy as np
@@ -11,19 +12,30 @@ from mammo_plugins.io.limits import new_budget
 
 
 # Grey levels that the data set's calibration pages measured on a step wedge
-@pytest.mark.parametrize('level, density', [
-    (55722, 0.04), (18445, 0.50), (5648, 0.96), (1772, 1.44), (581, 1.89),
-    (185, 2.37), (65, 2.84)])
+@pytest.mark.parametrize(
+    'level, density',
+    [
+        (55722, 0.04),
+        (18445, 0.50),
+        (5648, 0.96),
+        (1772, 1.44),
+        (581, 1.89),
+        (185, 2.37),
+        (65, 2.84),
+    ],
+)
 def test_dba_step_wedge(level, density):
     assert DIGITIZERS['A', 'DBA'].density(np.array(level)) == pytest.approx(
-        density, abs=0.06)
+        density, abs=0.06
+    )
 
 
 def test_densities_of_the_other_digitizers():
     # the maker's figure on the LUMISYS page; the measured fit is within 0.02
     for letter in 'BC':
         assert DIGITIZERS[letter, 'LUMISYS'].density(2478) == pytest.approx(
-            1.617, abs=0.02)
+            1.617, abs=0.02
+        )
     # `ddsmraw2pnm` (C. Rose): levels above these get a negative density
     for key, level in ((('A', 'HOWTEK'), 4006), (('D', 'HOWTEK'), 4003)):
         assert DIGITIZERS[key].density(level) > 0 > DIGITIZERS[key].density(level + 1)
@@ -33,8 +45,10 @@ def test_scans_of_all_digitizers_look_alike():
     tissue = []
     for digitizer in DIGITIZERS.values():
         every = np.arange(2**digitizer.bits)
-        nearest = [np.abs(digitizer.density(every) - d).argmin()
-                   for d in (0.02, 0.5, 1.0, 2.0, 3.3)]
+        nearest = [
+            np.abs(digitizer.density(every) - d).argmin()
+            for d in (0.02, 0.5, 1.0, 2.0, 3.3)
+        ]
         tissue.append(display_values(np.array(nearest), digitizer))
     tissue = np.array(tissue, int)
     assert (tissue[:, 0] == 65535).all() and (tissue[:, -1] == 0).all()

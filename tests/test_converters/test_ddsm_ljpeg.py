@@ -1,4 +1,5 @@
 """Streams as the PVRG codec writes them, against a scalar encoder."""
+
 import numpy as np
 import pytest
 from ljpeg_encoder import encode_ljpeg
@@ -34,8 +35,9 @@ def decode_by_the_standard(stream):
 @pytest.mark.parametrize('bits, precision', [(12, 16), (12, 12), (16, 16)])
 def test_pixels_come_back(predictor, bits, precision):
     image = picture(bits)
-    decoded = decode_ljpeg(encode_ljpeg(image, predictor, precision), HEIGHT, WIDTH,
-                           bits)
+    decoded = decode_ljpeg(
+        encode_ljpeg(image, predictor, precision), HEIGHT, WIDTH, bits
+    )
     assert decoded.dtype == np.uint16
     np.testing.assert_array_equal(decoded, image)
 
@@ -59,7 +61,8 @@ def test_largest_difference():
     image = np.full((HEIGHT, WIDTH), 32768, np.uint16)
     image[1::2] = 0  # 32768 is coded without extra bits, T.81 table H.2
     np.testing.assert_array_equal(
-        decode_ljpeg(encode_ljpeg(image, 2), HEIGHT, WIDTH, 16), image)
+        decode_ljpeg(encode_ljpeg(image, 2), HEIGHT, WIDTH, 16), image
+    )
 
 
 def test_what_follows_the_picture_is_ignored():
@@ -68,15 +71,18 @@ def test_what_follows_the_picture_is_ignored():
     np.testing.assert_array_equal(decode_ljpeg(stream, HEIGHT, WIDTH, 12), image)
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda s: s[:-2], 'cut short .no end'),
-    (lambda s: s[:len(s) // 2], 'cut short .no end'),
-    (lambda s: s[:30], 'cut short in its header'),
-    (lambda s: b'', 'not a JPEG'),
-    (lambda s: b'P5 ' + s, 'not a JPEG'),
-    (lambda s: s.replace(b'\xff\xc3', b'\xff\xc0'), 'no lossless JPEG'),
-    (lambda s: s[:200] + bytes(300) + s[500:], 'decoded|above the 12 bits'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda s: s[:-2], 'cut short .no end'),
+        (lambda s: s[: len(s) // 2], 'cut short .no end'),
+        (lambda s: s[:30], 'cut short in its header'),
+        (lambda s: b'', 'not a JPEG'),
+        (lambda s: b'P5 ' + s, 'not a JPEG'),
+        (lambda s: s.replace(b'\xff\xc3', b'\xff\xc0'), 'no lossless JPEG'),
+        (lambda s: s[:200] + bytes(300) + s[500:], 'decoded|above the 12 bits'),
+    ],
+)
 def test_damaged_streams(change, message):
     stream = encode_ljpeg(picture(12))
     with pytest.raises(BadStream, match=message):
@@ -86,8 +92,9 @@ def test_damaged_streams(change, message):
 def test_streams_of_another_kind():
     image = picture(12)
     for stream, message in (
-            (encode_ljpeg(image, restart=WIDTH), 'restart'),
-            (encode_ljpeg(image, point_transform=1), 'point transform 1')):
+        (encode_ljpeg(image, restart=WIDTH), 'restart'),
+        (encode_ljpeg(image, point_transform=1), 'point transform 1'),
+    ):
         with pytest.raises(BadStream, match=message):
             decode_ljpeg(stream, HEIGHT, WIDTH, 12)
     with pytest.raises(BadStream, match='holds 23 x 37 .* says 23 x 38'):
@@ -98,8 +105,10 @@ def test_damaged_segments_are_refused_before_gdcm():
     """At such a stream, without its Huffman table, GDCM ends the process."""
     stream = encode_ljpeg(picture(12))
     assert stream.count(b'\xff\xc4') == 1
-    for damaged in (stream.replace(b'\xff\xc4', b'\xff\xe4'),
-                    stream.replace(b'\xff\xc4', b'\xff\x00')):
+    for damaged in (
+        stream.replace(b'\xff\xc4', b'\xff\xe4'),
+        stream.replace(b'\xff\xc4', b'\xff\x00'),
+    ):
         with pytest.raises(BadStream, match='damaged|cut short'):
             decode_ljpeg(damaged, HEIGHT, WIDTH, 12)
 
@@ -108,5 +117,5 @@ def test_more_pixels_than_are_read():
     with pytest.raises(BadStream, match='--reading-limit pixels'):
         stream = bytearray(encode_ljpeg(picture(12)))
         at = stream.index(b'\xff\xc3') + 5
-        stream[at:at + 4] = b'\xff\xff\xff\xff'
+        stream[at : at + 4] = b'\xff\xff\xff\xff'
         decode_ljpeg(bytes(stream), 65535, 65535, 12)

@@ -1,4 +1,5 @@
 """One's own data, with a table and without."""
+
 import pickle
 
 import numpy as np
@@ -39,24 +40,64 @@ def mistakes(catalogue):
 def test_rows_of_a_file_are_its_lesions(listed, pictures):
     pictures('a/1.png', 'a/2.png', 'masks/m.png')
     converter, catalogue = listed(
-        dict(file='a/1.png', patient='p1', exam='e1', laterality='left', view='cc',
-             modality='sfm', birads='bi-rads 4a', density='2', pathology='Malignant',
-             abnormal='yes', nipple_x='40,5', nipple_y='48', pixel_spacing='0.07 x '
-             '0.08', x1='1.5', y1=2, x2=30, y2='40,5', category='Mass',
-             lesion_birads='5', lesion_pathology='malignant', lesion_id='1'),
-        dict(file='a/1.png', patient='p1', mask='masks/m.png', category='Other',
-             lesion_id='2'),
+        dict(
+            file='a/1.png',
+            patient='p1',
+            exam='e1',
+            laterality='left',
+            view='cc',
+            modality='sfm',
+            birads='bi-rads 4a',
+            density='2',
+            pathology='Malignant',
+            abnormal='yes',
+            nipple_x='40,5',
+            nipple_y='48',
+            pixel_spacing='0.07 x 0.08',
+            x1='1.5',
+            y1=2,
+            x2=30,
+            y2='40,5',
+            category='Mass',
+            lesion_birads='5',
+            lesion_pathology='malignant',
+            lesion_id='1',
+        ),
+        dict(
+            file='a/1.png',
+            patient='p1',
+            mask='masks/m.png',
+            category='Other',
+            lesion_id='2',
+        ),
         dict(file='a/1.png', x1=5, y1=5, x2=9, y2=9, category='calcification'),
-        dict(file='a/2.png', patient='p1', exam='e1', laterality='R', view='MLO',
-             pathology='normal', abnormal=0))
+        dict(
+            file='a/2.png',
+            patient='p1',
+            exam='e1',
+            laterality='R',
+            view='MLO',
+            pathology='normal',
+            abnormal=0,
+        ),
+    )
     assert mistakes(catalogue) == []
     assert converter.categories == ('mass', 'calcification', 'other')
     one, two = catalogue.views
     assert (one.exam_id, one.patient_id, one.laterality, one.view, one.modality) == (
-        'e1', 'p1', 'L', 'CC', 'SFM')
+        'e1',
+        'p1',
+        'L',
+        'CC',
+        'SFM',
+    )
     assert (one.birads, one.density, one.pathology, one.abnormal) == (
-        '4A', 'B', 'malignant', True)
-    assert (one.nipple, one.pixel_spacing_mm) == ((40.5, 48.), (0.07, 0.08))
+        '4A',
+        'B',
+        'malignant',
+        True,
+    )
+    assert (one.nipple, one.pixel_spacing_mm) == ((40.5, 48.0), (0.07, 0.08))
     mass, other, calcification = one.lesions
     assert mass.box == (1.5, 2, 30, 40.5)
     assert (mass.birads, mass.pathology, mass.lesion_id) == ('5', 'malignant', 'e1_L_1')
@@ -71,29 +112,44 @@ def test_least_table(listed, pictures):
     pictures('x_L-CC.png', 'x_R_MLO.png')
     converter, catalogue = listed(
         dict(file='x_L-CC.png', patient='7', x1=1, y1=1, x2=5, y2=5),
-        dict(file='x_R_MLO.png', patient='7'))
-    assert mistakes(catalogue) == [] and converter.categories == ('mass', )
-    assert [(v.laterality, v.view, v.exam_id, v.abnormal, v.modality)
-            for v in catalogue.views] == [('L', 'CC', '7', None, 'FFDM'),
-                                          ('R', 'MLO', '7', None, 'FFDM')]
+        dict(file='x_R_MLO.png', patient='7'),
+    )
+    assert mistakes(catalogue) == [] and converter.categories == ('mass',)
+    assert [
+        (v.laterality, v.view, v.exam_id, v.abnormal, v.modality)
+        for v in catalogue.views
+    ] == [('L', 'CC', '7', None, 'FFDM'), ('R', 'MLO', '7', None, 'FFDM')]
     assert catalogue.views[0].lesions[0].category == 'mass'
     assert not converter.official_split
-    assert ('columns of views.csv that are used: file, patient, x1, y1, x2, y2'
-            in catalogue.notes)
+    assert (
+        'columns of views.csv that are used: file, patient, x1, y1, x2, y2'
+        in catalogue.notes
+    )
 
 
 def test_headers_fill_gaps_and_yield_to_the_table(listed, raw):
     write_dicom(raw / 'a.dcm', 'L', 'CC', '1.2.3')
     write_dicom(raw / 'b.dcm', 'L', 'MLO', '1.2.3', BurnedInAnnotation='YES')
-    write_dicom(raw / 'c.dcm', 'R', 'MLO', '1.2.4', ImageType=[
-        'DERIVED', 'PRIMARY', '', 'LOW_ENERGY'])
+    write_dicom(
+        raw / 'c.dcm',
+        'R',
+        'MLO',
+        '1.2.4',
+        ImageType=['DERIVED', 'PRIMARY', '', 'LOW_ENERGY'],
+    )
     write_dicom(raw / 'd.dcm', 'R', 'ML', '1.2.4')
     write_dicom(raw / 'e.dcm', '', 'CC', '1.2.4')
-    write_dicom(raw / 'f.dcm', 'R', 'CC', '1.2.4', ImageType=[
-        'DERIVED', 'PRIMARY', '', 'HIGH_ENERGY'])
-    _, catalogue = listed(*(dict(file=f'{name}.dcm', patient='p1', laterality='')
-                            for name in 'acdef'),
-                          dict(file='b.dcm', patient='p1', laterality='R'))
+    write_dicom(
+        raw / 'f.dcm',
+        'R',
+        'CC',
+        '1.2.4',
+        ImageType=['DERIVED', 'PRIMARY', '', 'HIGH_ENERGY'],
+    )
+    _, catalogue = listed(
+        *(dict(file=f'{name}.dcm', patient='p1', laterality='') for name in 'acdef'),
+        dict(file='b.dcm', patient='p1', laterality='R'),
+    )
     a, c, b = catalogue.views
     assert (a.laterality, a.view, a.modality) == ('L', 'CC', 'FFDM')
     assert (c.laterality, c.view, c.modality) == ('R', 'MLO', 'CEM-LE')
@@ -102,9 +158,12 @@ def test_headers_fill_gaps_and_yield_to_the_table(listed, raw):
     assert len(a.exam_id) == 12
     assert mistakes(catalogue) == [
         ('views.csv: row 4, column view', 'view other than CC and MLO'),
-        ('views.csv: row 5, column laterality',
-         'laterality that neither table, header nor file name tells'),
-        ('f.dcm', 'image that cannot be used')]
+        (
+            'views.csv: row 5, column laterality',
+            'laterality that neither table, header nor file name tells',
+        ),
+        ('f.dcm', 'image that cannot be used'),
+    ]
     notes = ' '.join(catalogue.notes)
     assert '1 views whose DICOM header says another laterality' in notes
     assert '1 views whose DICOM header says that text is in their pixels' in notes
@@ -116,7 +175,8 @@ def test_exams_that_patients_name_alike(listed, pictures):
     _, catalogue = listed(
         dict(file='0_L_CC.png', patient='a', exam='first'),
         dict(file='1_L_CC.png', patient='b', exam='first'),
-        dict(file='2_L_CC.png', patient='b', exam='E9'))
+        dict(file='2_L_CC.png', patient='b', exam='E9'),
+    )
     assert [view.exam_id for view in catalogue.views] == ['a_first', 'b_first', 'E9']
 
 
@@ -145,8 +205,10 @@ def test_each_mistake_has_its_row_and_column(listed, pictures):
         dict(file='0_L_CC.png', patient='q', birads='4'),
     ]
     _, catalogue = listed(*rows)
-    found = [(skip.item.replace('views.csv: row ', ''), skip.reason)
-             for skip in catalogue.skipped]
+    found = [
+        (skip.item.replace('views.csv: row ', ''), skip.reason)
+        for skip in catalogue.skipped
+    ]
     assert found == [
         ('2, column birads', 'value that is not understood'),
         ('3, column laterality', 'value that is not understood'),
@@ -168,13 +230,25 @@ def test_each_mistake_has_its_row_and_column(listed, pictures):
     ]
     details = {skip.item: skip.detail for skip in catalogue.skipped}
     assert details['views.csv: row 2, column birads'].startswith(
-        "0_L_CC.png: '9'; expected 0, 1, 2")
+        "0_L_CC.png: '9'; expected 0, 1, 2"
+    )
     assert 'row 2, which is taken' in details['views.csv: row 17, column patient']
     assert len(catalogue.views) == 11
     # a later row fills what an earlier one left open
     assert catalogue.views[0].birads == '4' and catalogue.views[0].patient_id == 'p'
     assert [len(view.lesions) for view in catalogue.views] == [
-        1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+    ]
     assert catalogue.views[9].abnormal is None
 
 
@@ -183,24 +257,31 @@ def test_files_as_tables_name_them(listed, raw, pictures, write_picture):
     _, catalogue = listed(
         dict(file='folder\\one_l_cc.png', patient='a'),
         dict(file='./two  spaces_L_CC.png', patient='b'),
-        dict(file=str((raw / 'b/3_L_CC.png').resolve()), patient='c'))
+        dict(file=str((raw / 'b/3_L_CC.png').resolve()), patient='c'),
+    )
     assert [view.file.as_posix() for view in catalogue.views] == [
-        'Deep/Folder/One_L_CC.PNG', 'two  spaces_L_CC.png', 'b/3_L_CC.png']
+        'Deep/Folder/One_L_CC.PNG',
+        'two  spaces_L_CC.png',
+        'b/3_L_CC.png',
+    ]
 
 
 def test_unusable_images_are_counted(listed, raw, pictures):
     pictures('1_L_CC.png')
     (raw / 'text_L_CC.png').write_text('not a picture')
-    _, catalogue = listed(dict(file='1_L_CC.png', patient='a'),
-                          dict(file='text_L_CC.png', patient='b'))
+    _, catalogue = listed(
+        dict(file='1_L_CC.png', patient='a'), dict(file='text_L_CC.png', patient='b')
+    )
     assert mistakes(catalogue) == [('text_L_CC.png', 'image that cannot be used')]
 
 
 def test_parts_of_the_table(listed, pictures):
     pictures('1_L_CC.png', '1_L_MLO.png', '2_L_CC.png')
-    rows = [dict(file='1_L_CC.png', patient='a', part='Training'),
-            dict(file='1_L_MLO.png', patient='a', part='train'),
-            dict(file='2_L_CC.png', patient='b', part='test')]
+    rows = [
+        dict(file='1_L_CC.png', patient='a', part='Training'),
+        dict(file='1_L_MLO.png', patient='a', part='train'),
+        dict(file='2_L_CC.png', patient='b', part='test'),
+    ]
     converter, catalogue = listed(*rows)
     assert converter.official_split
     assert [view.part for view in catalogue.views] == ['train', 'train', 'test']
@@ -212,7 +293,7 @@ def test_parts_of_the_table(listed, pictures):
 
 def test_wrong_tables(raw, tmp_path, listed):
     with pytest.raises(ConversionError, match="no column 'patient'"):
-        listed(dict(file='1.png', view='CC'), drop=('patient', ))
+        listed(dict(file='1.png', view='CC'), drop=('patient',))
     with pytest.raises(ConversionError, match='cannot be read'):
         GenericConverter(tmp_path / 'none.csv')
     with pytest.raises(ConversionError, match='no such folder'):
@@ -222,11 +303,24 @@ def test_wrong_tables(raw, tmp_path, listed):
 def test_spreadsheet(raw, tmp_path, pictures):
     pictures('1.png')
     book = openpyxl.Workbook()
-    book.active.append(['File', 'Patient', 'Laterality', 'View', 'X1', 'Y1', 'X2', 'Y2',
-                        'BI-RADS', 'Abnormal', 'Pixel spacing'])
+    book.active.append(
+        [
+            'File',
+            'Patient',
+            'Laterality',
+            'View',
+            'X1',
+            'Y1',
+            'X2',
+            'Y2',
+            'BI-RADS',
+            'Abnormal',
+            'Pixel spacing',
+        ]
+    )
     book.active.append(['1.png', 12, 'R', 'CC', 1, 2.5, 30, 40, 4, True, 0.1])
     book.save(tmp_path / 'views.xlsx')
-    view, = GenericConverter(tmp_path / 'views.xlsx').catalogue(raw).views
+    (view,) = GenericConverter(tmp_path / 'views.xlsx').catalogue(raw).views
     assert (view.patient_id, view.abnormal) == ('12', True)
     assert view.pixel_spacing_mm == (0.1, 0.1)
     assert view.lesions[0].box == (1, 2.5, 30, 40)
@@ -245,19 +339,22 @@ def test_folder_without_a_table(raw, pictures):
     patients = {}
     for view in catalogue.views:
         patients.setdefault(view.file.parts[1], set()).add(
-            (view.patient_id, view.exam_id))
+            (view.patient_id, view.exam_id)
+        )
     assert {p for p, _ in patients['anna']} == {'p00000'}
     assert {p for p, _ in patients['bea']} == {'p00001'}
     assert {p for p, _ in patients['cleo']} == {'p00002'}
     assert len(patients['cleo']) == 2  # two exams
-    (patient, exam), = patients['both']  # one exam in two folders
+    ((patient, exam),) = patients['both']  # one exam in two folders
     assert patients['sides'] == {(patient, exam)} and patient == exam
     assert mistakes(catalogue) == [('x/bea/odd.png', 'file that is not used')]
     # the conversion chooses, when it has read them
     assert {view.file.as_posix() for view in catalogue.views} >= {
-        'x/cleo/second/1.dcm', 'x/cleo/second/2.dcm'}
+        'x/cleo/second/1.dcm',
+        'x/cleo/second/2.dcm',
+    }
     assert all(view.abnormal is None and not view.lesions for view in catalogue.views)
-    assert converter.categories == ('mass', )
+    assert converter.categories == ('mass',)
     assert 'anna' not in repr([v.patient_id + v.exam_id for v in catalogue.views])
     assert 'SECRET' not in repr(catalogue)
 
@@ -278,18 +375,32 @@ def test_contrast_enhanced_folder(raw):
     write_dicom(raw / 'p/3.dcm')
     catalogue = GenericConverter().catalogue(raw)
     assert {view.file.name: view.modality for view in catalogue.views} == {
-        '0.dcm': 'CEM-LE', '1.dcm': 'CEM-RC', '3.dcm': 'FFDM'}
+        '0.dcm': 'CEM-LE',
+        '1.dcm': 'CEM-RC',
+        '3.dcm': 'FFDM',
+    }
     assert len({view.exam_id for view in catalogue.views}) == 1
     assert mistakes(catalogue) == [('p/2.dcm', 'file that is not used')]
 
 
 def test_exams_of_one_patient_id_are_of_one_patient(raw):
-    for folder, study, patient in (('a', '1.2.1', 'ID1'), ('b', '1.2.2', 'ID1'),
-                                   ('c', '1.2.3', 'ID2')):
-        write_dicom(raw / folder / '1.dcm', 'L', 'CC', study, PatientID=patient,
-                    PatientName=patient)
-    patients = {view.file.parts[0]: view.patient_id
-                for view in GenericConverter().catalogue(raw).views}
+    for folder, study, patient in (
+        ('a', '1.2.1', 'ID1'),
+        ('b', '1.2.2', 'ID1'),
+        ('c', '1.2.3', 'ID2'),
+    ):
+        write_dicom(
+            raw / folder / '1.dcm',
+            'L',
+            'CC',
+            study,
+            PatientID=patient,
+            PatientName=patient,
+        )
+    patients = {
+        view.file.parts[0]: view.patient_id
+        for view in GenericConverter().catalogue(raw).views
+    }
     assert patients['a'] == patients['b'] != patients['c']
     assert 'ID1' not in patients.values()
 
@@ -314,7 +425,11 @@ def test_a_view_that_the_table_gives_to_another_patient_is_left_out(listed, raw)
     """A slip of the pen would put one woman into two parts of a split."""
     for i, view in enumerate(('CC', 'MLO', 'CC')):
         write_dicom(raw / f'{i}.dcm', 'LLR'[i], view, '1.2.1')
-    _, catalogue = listed(*(dict(file=f'{i}.dcm', patient=patient)
-                            for i, patient in enumerate(('p2', 'p2', 'p3'))))
+    _, catalogue = listed(
+        *(
+            dict(file=f'{i}.dcm', patient=patient)
+            for i, patient in enumerate(('p2', 'p2', 'p3'))
+        )
+    )
     assert [view.file.name for view in catalogue.views] == ['0.dcm', '1.dcm']
     assert ('2.dcm', 'view of another patient than its exam') in mistakes(catalogue)

@@ -4,6 +4,7 @@ Its form is that of the readme of "INbreast Release 1.0" and of Moreira et al.,
 Academic Radiology 19(2), 2012; spelling variants of region names and the header of
 the DICOM files are those that public readers of the set report.
 """
+
 import plistlib
 from pathlib import Path
 
@@ -15,36 +16,44 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mammo_plugins.converters import ConversionError, RawView, Split, convert
 from mammo_plugins.converters.inbreast import INbreastConverter
-from mammo_plugins.converters.inbreast_files import (RegionError, find_category,
-                                                     read_regions)
+from mammo_plugins.converters.inbreast_files import (
+    RegionError,
+    find_category,
+    read_regions,
+)
 from mammo_plugins.io import MammogramError, read_mammogram
 from mammo_plugins.structures import load_coco_exam
 
 ANNA, BERTA = '0123456789abcdef', 'fedcba9876543210'
 SQUARE = [(10.5, 20.25), (30.5, 20.25), (30.5, 40.25), (10.5, 40.25)]
-CSV_HEAD = ('Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;'
-            'Bi-Rads')
-PLIST = '''<?xml version="1.0" encoding="UTF-8"?>
+CSV_HEAD = (
+    'Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads'
+)
+PLIST = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" \
 "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0"><dict><key>Images</key><array><dict>
 <key>ImageIndex</key><integer>0</integer>
 <key>NumberOfROIs</key><integer>{count}</integer>
 <key>ROIs</key><array>{rois}</array></dict></array></dict></plist>
-'''
-ROI = '''<dict><key>Area</key><real>1.5</real><key>Name</key><string>{name}</string>
+"""
+ROI = """<dict><key>Area</key><real>1.5</real><key>Name</key><string>{name}</string>
 <key>NumberOfPoints</key><integer>{count}</integer>
 <key>Point_mm</key><array></array><key>Point_px</key><array>{points}</array>
-<key>Type</key><integer>15</integer></dict>'''
+<key>Type</key><integer>15</integer></dict>"""
 
 
 def plist(*regions, count=None):
     """Return an OsiriX property list of (name, points)."""
-    rois = [ROI.format(name=name, count=len(points), points=''.join(
-        f'<string>({x:f}, {y:f})</string>' for x, y in points))
-        for name, points in regions]
-    return PLIST.format(count=len(rois) if count is None else count,
-                        rois=''.join(rois))
+    rois = [
+        ROI.format(
+            name=name,
+            count=len(points),
+            points=''.join(f'<string>({x:f}, {y:f})</string>' for x, y in points),
+        )
+        for name, points in regions
+    ]
+    return PLIST.format(count=len(rois) if count is None else count, rois=''.join(rois))
 
 
 class Release:
@@ -67,8 +76,9 @@ class Release:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
     def row(self, file_id, birads='2', side='L', view='CC', date='201001', acr='2'):
-        self.rows.append(f'removed;removed;{side};{view};{date};{file_id};{acr};'
-                         f'{birads}')
+        self.rows.append(
+            f'removed;removed;{side};{view};{date};{file_id};{acr};{birads}'
+        )
 
     def add(self, file_id, *regions, patient=ANNA, side='L', view='CC', **row):
         """Add a whole view; without regions it has no XML."""
@@ -80,7 +90,8 @@ class Release:
     def catalogue(self):
         if self.rows:
             (self.root / 'INbreast.csv').write_text(
-                '\n'.join([CSV_HEAD, *self.rows]) + '\n')
+                '\n'.join([CSV_HEAD, *self.rows]) + '\n'
+            )
         return INbreastConverter().catalogue(self.root)
 
 
@@ -110,8 +121,19 @@ def test_facts_come_from_names_and_table(release):
     release.add(20000004, patient=BERTA, birads='1', acr='4')
     catalogue = release.catalogue()
     assert not catalogue.skipped
-    facts = [(v.exam_id, v.patient_id, v.laterality, v.view, v.birads, v.density,
-              v.abnormal, len(v.lesions)) for v in catalogue.views]
+    facts = [
+        (
+            v.exam_id,
+            v.patient_id,
+            v.laterality,
+            v.view,
+            v.birads,
+            v.density,
+            v.abnormal,
+            len(v.lesions),
+        )
+        for v in catalogue.views
+    ]
     assert facts == [
         (f'{ANNA}_201001', ANNA, 'L', 'CC', '4A', 'C', True, 1),
         (f'{ANNA}_201001', ANNA, 'L', 'MLO', '1', None, False, 0),
@@ -123,30 +145,53 @@ def test_facts_come_from_names_and_table(release):
     for view in catalogue.views:
         assert view.pathology is None and view.part is None
         assert view.modality == 'FFDM' and view.pixel_spacing_mm == (0.07, 0.07)
-        assert all(lesion.birads is lesion.pathology is lesion.lesion_id is None
-                   for lesion in view.lesions)
+        assert all(
+            lesion.birads is lesion.pathology is lesion.lesion_id is None
+            for lesion in view.lesions
+        )
     assert note(catalogue, 'no biopsy')
 
 
-@pytest.mark.parametrize('text, birads, abnormal', [
-    ('4b', '4B', True), ('4C', '4C', True), (' 5 ', '5', True), ('2.0', '2', True),
-    ('3', '3', True), ('5a', None, None), ('', None, None), ('7', None, None)])
+@pytest.mark.parametrize(
+    'text, birads, abnormal',
+    [
+        ('4b', '4B', True),
+        ('4C', '4C', True),
+        (' 5 ', '5', True),
+        ('2.0', '2', True),
+        ('3', '3', True),
+        ('5a', None, None),
+        ('', None, None),
+        ('7', None, None),
+    ],
+)
 def test_birads_that_are_none_are_null(release, text, birads, abnormal):
     release.add(20000002, ('Mass', SQUARE), view='ML', birads=text)
     view = views_of(release.catalogue())['20000002']
     assert (view.birads, view.abnormal) == (birads, abnormal)
 
 
-@pytest.mark.parametrize('name, category', [
-    ('Mass', 'mass'), ('mass ', 'mass'), ('Calcification', 'calcification'),
-    ('Calcifications', 'calcification'), ('Cluster', 'calcification cluster'),
-    ('Spiculated Region', 'spiculated region'),
-    ('Spiculated region', 'spiculated region'),
-    ('Espiculated Region', 'spiculated region'),
-    ('Distortion', 'architectural distortion'), ('Asymmetry', 'asymmetry'),
-    ('Assymetry', 'asymmetry'), ('Asimmetry', 'asymmetry'),
-    ('Pectoral Muscle', None), ('Unnamed', 'other'), ('Point 1', 'other'),
-    ('', 'other')])
+@pytest.mark.parametrize(
+    'name, category',
+    [
+        ('Mass', 'mass'),
+        ('mass ', 'mass'),
+        ('Calcification', 'calcification'),
+        ('Calcifications', 'calcification'),
+        ('Cluster', 'calcification cluster'),
+        ('Spiculated Region', 'spiculated region'),
+        ('Spiculated region', 'spiculated region'),
+        ('Espiculated Region', 'spiculated region'),
+        ('Distortion', 'architectural distortion'),
+        ('Asymmetry', 'asymmetry'),
+        ('Assymetry', 'asymmetry'),
+        ('Asimmetry', 'asymmetry'),
+        ('Pectoral Muscle', None),
+        ('Unnamed', 'other'),
+        ('Point 1', 'other'),
+        ('', 'other'),
+    ],
+)
 def test_names_of_regions(name, category):
     assert find_category(name) == category
     assert category is None or category in INbreastConverter.categories
@@ -154,15 +199,23 @@ def test_names_of_regions(name, category):
 
 def test_regions_of_points_are_boxed_by_whole_pixels(release):
     release.add(
-        20000002, ('Calcification', [(100.5, 200.9)]),
-        ('Calcification', [(5., 6.2), (7.9, 6.8)]),
+        20000002,
+        ('Calcification', [(100.5, 200.9)]),
+        ('Calcification', [(5.0, 6.2), (7.9, 6.8)]),
         ('Calcification', [(5.2, 6.2), (5.7, 6.8), (5.1, 6.9)]),  # below a pixel
-        ('Calcification', [(5., 6.), (7., 8.), (9., 10.)]),  # a line
-        ('Point 3', [(1., 2.)]), ('Spiculated Region', SQUARE), view='ML')
+        ('Calcification', [(5.0, 6.0), (7.0, 8.0), (9.0, 10.0)]),  # a line
+        ('Point 3', [(1.0, 2.0)]),
+        ('Spiculated Region', SQUARE),
+        view='ML',
+    )
     catalogue = release.catalogue()
     *points, unnamed, region = views_of(catalogue)['20000002'].lesions
     assert [lesion.box for lesion in points] == [
-        (100, 200, 101, 201), (5, 6, 8, 7), (5, 6, 6, 7), (5, 6, 10, 11)]
+        (100, 200, 101, 201),
+        (5, 6, 8, 7),
+        (5, 6, 6, 7),
+        (5, 6, 10, 11),
+    ]
     assert unnamed.category == 'other' and unnamed.box == (1, 2, 2, 3)
     assert region.polygons == [SQUARE] and region.box is None
     assert not catalogue.skipped
@@ -175,7 +228,7 @@ def test_a_view_whose_lesions_are_not_known_is_no_normal_view(release):
     release.add(20000003, side='R', birads='5')
     release.regions(20000003, text=plist())
     release.add(20000004, side='R', view='ML', birads='')
-    release.add(20000005, ('Mass', [(4., 5.)]), patient=BERTA, birads='4c')
+    release.add(20000005, ('Mass', [(4.0, 5.0)]), patient=BERTA, birads='4c')
     release.add(20000006, ('Pectoral Muscle', SQUARE), patient=BERTA, view='ML')
     release.add(20000007, ('Mass', SQUARE), patient=BERTA, side='R')
     release.regions(20000007, text='<plist><dict>')
@@ -184,33 +237,58 @@ def test_a_view_whose_lesions_are_not_known_is_no_normal_view(release):
     assert reasons(catalogue) == [
         *['view whose regions cannot be read'],
         *['view with a mass of unknown extent'],
-        *['view without a region that is not said to be normal'] * 4]
+        *['view without a region that is not said to be normal'] * 4,
+    ]
 
 
-@pytest.mark.parametrize('text', [
-    plist(('Mass', SQUARE)).encode('utf-8-sig'),
-    b'\r\n ' + plist(('Mass', SQUARE)).encode() + b'\x00\n',
-    plist(('Mass', SQUARE)).replace('UTF-8', 'UTF-16').encode('utf-16'),
-    plist(('Mass', SQUARE)).replace('UTF-8', 'UTF-16').encode(),
-    plist(('Mass n\u00f3dulo', SQUARE)).encode('cp1252'),
-    plistlib.dumps(dict(Images=[dict(ROIs=[dict(
-        Name='Mass', Point_px=[f'{{{x}, {y}}}' for x, y in SQUARE])])]))])
+@pytest.mark.parametrize(
+    'text',
+    [
+        plist(('Mass', SQUARE)).encode('utf-8-sig'),
+        b'\r\n ' + plist(('Mass', SQUARE)).encode() + b'\x00\n',
+        plist(('Mass', SQUARE)).replace('UTF-8', 'UTF-16').encode('utf-16'),
+        plist(('Mass', SQUARE)).replace('UTF-8', 'UTF-16').encode(),
+        plist(('Mass n\u00f3dulo', SQUARE)).encode('cp1252'),
+        plistlib.dumps(
+            dict(
+                Images=[
+                    dict(
+                        ROIs=[
+                            dict(
+                                Name='Mass',
+                                Point_px=[f'{{{x}, {y}}}' for x, y in SQUARE],
+                            )
+                        ]
+                    )
+                ]
+            )
+        ),
+    ],
+)
 def test_encodings_of_regions(tmp_path, text):
     (tmp_path / '1.xml').write_bytes(text)
-    region, = read_regions(tmp_path / '1.xml')
+    (region,) = read_regions(tmp_path / '1.xml')
     assert region.category == 'mass' and region.points == SQUARE
 
 
-@pytest.mark.parametrize('text, message', [
-    ('', 'no property list'), ('<html>not found</html>', "no list 'Images'"),
-    (plist(('Mass', SQUARE))[:400], 'no property list'),
-    (plistlib.dumps([]).decode(), "no list 'Images'"),
-    (plistlib.dumps(dict(Images=[{}])).decode(), "no list 'ROIs'"),
-    (plistlib.dumps(dict(Images=[dict(ROIs=[{}])])).decode(), "'Point_px'"),
-    (plist(('Mass', SQUARE), count=2), '1 of 2 regions'),
-    (plist(('Mass', SQUARE)).replace('<integer>4<', '<integer>5<'),
-     '4 of 5 points'), (plist(('Mass', [])), 'unreadable point or none'),
-    (plist(('Mass', SQUARE)).replace('(10.5', '(nan'), 'unreadable point')])
+@pytest.mark.parametrize(
+    'text, message',
+    [
+        ('', 'no property list'),
+        ('<html>not found</html>', "no list 'Images'"),
+        (plist(('Mass', SQUARE))[:400], 'no property list'),
+        (plistlib.dumps([]).decode(), "no list 'Images'"),
+        (plistlib.dumps(dict(Images=[{}])).decode(), "no list 'ROIs'"),
+        (plistlib.dumps(dict(Images=[dict(ROIs=[{}])])).decode(), "'Point_px'"),
+        (plist(('Mass', SQUARE), count=2), '1 of 2 regions'),
+        (
+            plist(('Mass', SQUARE)).replace('<integer>4<', '<integer>5<'),
+            '4 of 5 points',
+        ),
+        (plist(('Mass', [])), 'unreadable point or none'),
+        (plist(('Mass', SQUARE)).replace('(10.5', '(nan'), 'unreadable point'),
+    ],
+)
 def test_broken_regions_are_told(tmp_path, text, message):
     (tmp_path / '1.xml').write_text(text)
     with pytest.raises(RegionError, match=message):
@@ -233,12 +311,20 @@ def test_what_does_not_fit_together_is_counted(release):
     (release.root / 'AllDICOMs/._20000001_0_MG_L_CC_ANON.dcm').write_bytes(b'')
     catalogue = release.catalogue()
     assert list(views_of(catalogue)) == ['20000001', '20000007']
-    assert reasons(catalogue) == sorted([
-        'image without a row in the table', 'row without an image',
-        'regions without an image', 'projection other than CC and MLO',
-        'projection other than CC and MLO', 'row that repeats a file id',
-        'row that repeats a file id', 'rows of the table contradict each other',
-        'row without a file id', 'file name that is not of the set'])
+    assert reasons(catalogue) == sorted(
+        [
+            'image without a row in the table',
+            'row without an image',
+            'regions without an image',
+            'projection other than CC and MLO',
+            'projection other than CC and MLO',
+            'row that repeats a file id',
+            'row that repeats a file id',
+            'rows of the table contradict each other',
+            'row without a file id',
+            'file name that is not of the set',
+        ]
+    )
 
 
 def test_file_names_are_believed(release):
@@ -264,8 +350,7 @@ def test_copies_muscle_outlines_and_cases(release):
     release.add(20000002, birads='1', view='ML')
     copy = release.root / 'extra/INbreast Release 1.0'
     for path in [p for p in release.root.rglob('*') if p.is_file()]:
-        target = copy / path.relative_to(release.root).with_suffix(
-            path.suffix.upper())
+        target = copy / path.relative_to(release.root).with_suffix(path.suffix.upper())
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     muscle = release.root / 'PectoralMuscle/Pectoral Muscle XML'
@@ -281,11 +366,25 @@ def test_copies_muscle_outlines_and_cases(release):
 
 def write_xlsx(path, rows):
     book = openpyxl.Workbook()
-    head = ['Patient ID', 'Patient age', 'Laterality', 'View', 'Acquisition date',
-            'File Name', 'ACR', 'Bi-Rads', 'Mass ', 'Micros', 'Distortion',
-            'Asymmetry', 'Findings Notes (in Portuguese)', 'Other Notes',
-            'Lesion Annotation Status', 'Pectoral Muscle Annotation',
-            'Other Annotations']
+    head = [
+        'Patient ID',
+        'Patient age',
+        'Laterality',
+        'View',
+        'Acquisition date',
+        'File Name',
+        'ACR',
+        'Bi-Rads',
+        'Mass ',
+        'Micros',
+        'Distortion',
+        'Asymmetry',
+        'Findings Notes (in Portuguese)',
+        'Other Notes',
+        'Lesion Annotation Status',
+        'Pectoral Muscle Annotation',
+        'Other Annotations',
+    ]
     for row in [head, *rows, [None], [None] * 8 + [107, 301]]:
         book.active.append(row)
     book.save(path)
@@ -297,18 +396,38 @@ def test_spreadsheet_with_its_footer_goes_before_the_csv(release):
     release.regions(20000003, ('Calcification', SQUARE))
     release.image(20000004, side='R', view='ML')
     end = [None, None, None, None, None]
-    write_xlsx(release.root / 'INbreast.xlsx', [
-        ['removed', 'removed', 'L', 'CC', 201001., 20000001., 3, '4a', 'X', *end],
-        ['removed', 'removed', 'L', 'MLO', 201001, 20000002, ' ', 2, *end, None,
-         'No annotation (normal)'],
-        ['removed', 'removed', 'R', 'CC', 201001, 20000003, 1, 2, 'X', *end],
-        ['removed', 'removed', 'R', 'MLO', None, 20000004, 1, 1, None, *end],
-    ])
+    write_xlsx(
+        release.root / 'INbreast.xlsx',
+        [
+            ['removed', 'removed', 'L', 'CC', 201001.0, 20000001.0, 3, '4a', 'X', *end],
+            [
+                'removed',
+                'removed',
+                'L',
+                'MLO',
+                201001,
+                20000002,
+                ' ',
+                2,
+                *end,
+                None,
+                'No annotation (normal)',
+            ],
+            ['removed', 'removed', 'R', 'CC', 201001, 20000003, 1, 2, 'X', *end],
+            ['removed', 'removed', 'R', 'MLO', None, 20000004, 1, 1, None, *end],
+        ],
+    )
     catalogue = release.catalogue()
-    facts = [(v.exam_id[17:], v.birads, v.density, v.abnormal, len(v.lesions))
-             for v in catalogue.views]
-    assert facts == [('201001', '4A', 'C', True, 1), ('201001', '2', None, True, 0),
-                     ('201001', '2', 'A', True, 1), ('undated', '1', 'A', False, 0)]
+    facts = [
+        (v.exam_id[17:], v.birads, v.density, v.abnormal, len(v.lesions))
+        for v in catalogue.views
+    ]
+    assert facts == [
+        ('201001', '4A', 'C', True, 1),
+        ('201001', '2', None, True, 0),
+        ('201001', '2', 'A', True, 1),
+        ('undated', '1', 'A', False, 0),
+    ]
     assert not catalogue.skipped
     assert note(catalogue, 'from INbreast.xlsx')
     assert '20000003' in note(catalogue, 'without an outlined one')[0]
@@ -337,8 +456,12 @@ def test_wrong_folders_are_told(tmp_path, release):
 
 def test_command_tells_a_wrong_folder_in_one_line(tmp_path, run_tool):
     (tmp_path / 'raw').mkdir()
-    done = run_tool('tools/dataset_converters/inbreast.py', tmp_path / 'raw', '--out',
-                    tmp_path / 'out')
+    done = run_tool(
+        'tools/dataset_converters/inbreast.py',
+        tmp_path / 'raw',
+        '--out',
+        tmp_path / 'out',
+    )
     assert done.returncode == 2 and 'Traceback' not in done.err
     assert 'no image named as in INbreast' in done.err
 
@@ -366,8 +489,8 @@ def write_dicom(path, pixels, syntax=ExplicitVRLittleEndian, **elements):
 
 
 def tissue(brightest=3500, shape=(96, 64), seed=0):
-    y, x = np.mgrid[:shape[0], :shape[1]]
-    inside = ((x / 45)**2 + ((y - 48) / 43)**2) < 1
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    inside = ((x / 45) ** 2 + ((y - 48) / 43) ** 2) < 1
     noise = np.random.default_rng(seed).integers(0, 200, shape)
     image = np.where(inside, brightest - 200 + noise, 0).astype(np.uint16)
     image[48, 10] = brightest
@@ -388,7 +511,8 @@ def test_a_lost_header_is_mended(tmp_path, brightest, bits, syntax, assert_priva
     assert (mammogram.laterality, mammogram.view) == ('L', 'MLO')
     assert mammogram.pixel_spacing_mm == (0.07, 0.07)
     np.testing.assert_allclose(
-        mammogram.pixels, pixels / (2**bits - 1), rtol=0, atol=1e-6)
+        mammogram.pixels, pixels / (2**bits - 1), rtol=0, atol=1e-6
+    )
     assert_private(out)
     first = made.read_bytes()
     converter.prepare(tmp_path / 'raw', view, out)
@@ -412,13 +536,23 @@ def test_conversion(release, tmp_path):
     release.add(20000003, view='ML', birads='1')  # the view once more
     for path in sorted((release.root / 'AllDICOMs').iterdir()):
         write_dicom(path, tissue(seed=int(path.name[:8])))
-    write_dicom(release.image(20000002, view='ML'), tissue(), Modality='MG',
-                BitsStored=12, HighBit=11, ImagerPixelSpacing=[0.085, 0.085])
+    write_dicom(
+        release.image(20000002, view='ML'),
+        tissue(),
+        Modality='MG',
+        BitsStored=12,
+        HighBit=11,
+        ImagerPixelSpacing=[0.085, 0.085],
+    )
     release.catalogue()  # writes the table
     out = tmp_path / 'data/inbreast'
     summary = convert(
-        INbreastConverter(), release.root, out,
-        Split('ratio', dict(train=1., val=0., test=0.)), tmp_path / 'cache')
+        INbreastConverter(),
+        release.root,
+        out,
+        Split('ratio', dict(train=1.0, val=0.0, test=0.0)),
+        tmp_path / 'cache',
+    )
     data = load_coco_exam(out / 'annotations/train.json')
     mended, kept = data['images']
     assert mended['file_name'] == f'dicom/20000001_{ANNA}_MG_L_CC_ANON.dcm'

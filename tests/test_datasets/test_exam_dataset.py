@@ -21,7 +21,8 @@ def build(root, **options):
         data_root=str(root),
         ann_file=options.pop('ann_file', 'annotations/train.json'),
         pipeline=options.pop('pipeline', []),
-        **options)
+        **options,
+    )
 
 
 def write(root, data, name='changed.json'):
@@ -36,8 +37,9 @@ def test_views_with_their_partners(phantom_root, train_json):
     for annotation in train_json['annotations']:
         lesions.setdefault(annotation['image_id'], []).append(annotation)
     for sample in dataset:
-        main, ipsi, other = (sample['views'][k]
-                             for k in ('main', 'ipsilateral', 'bilateral'))
+        main, ipsi, other = (
+            sample['views'][k] for k in ('main', 'ipsilateral', 'bilateral')
+        )
         assert ipsi['exam_id'] == other['exam_id'] == main['exam_id']
         assert ipsi['laterality'] == main['laterality']
         assert ipsi['view'] != main['view'] == other['view']
@@ -66,8 +68,9 @@ def test_samples_tell_their_data_set(phantom_root, train_json):
     ann_file = write(phantom_root, train_json)
     for target in ('view', 'breast', 'pair', 'exam'):
         for test_mode in (False, True):
-            sample = build(phantom_root, ann_file=ann_file, target=target,
-                           test_mode=test_mode)[0]
+            sample = build(
+                phantom_root, ann_file=ann_file, target=target, test_mode=test_mode
+            )[0]
             assert sample['dataset'] == 'Phantom of Delft'
             assert sample['test_mode'] is test_mode
 
@@ -81,7 +84,8 @@ def test_absent_views_are_absent(phantom_root, train_json):
     exams = build(phantom_root, target='exam', ann_file=ann_file)
     assert len(exams[0]['views']) == 3
     views = build(
-        phantom_root, partners=('ipsilateral', 'bilateral'), ann_file=ann_file)
+        phantom_root, partners=('ipsilateral', 'bilateral'), ann_file=ann_file
+    )
     counts = sorted(len(s['views']) for s in views)
     assert counts == [2, 2] + [3] * 21
 
@@ -92,9 +96,9 @@ def test_normal_views_are_kept_unless_told(phantom_root):
     assert normal > 0
     dropped = build(phantom_root, filter_cfg=dict(filter_empty_gt=True))
     assert len(dropped) == len(kept) - normal
-    assert len(build(
-        phantom_root, filter_cfg=dict(filter_empty_gt=True),
-        test_mode=True)) == len(kept)
+    assert len(
+        build(phantom_root, filter_cfg=dict(filter_empty_gt=True), test_mode=True)
+    ) == len(kept)
 
 
 @pytest.mark.parametrize('how', ['iscrowd', 'ignored_classes'])
@@ -107,12 +111,17 @@ def test_views_with_ignored_regions_alone_are_empty(phantom_root, train_json, ho
     ignored = dict(iscrowd=1)
     if how == 'ignored_classes':
         train_json['categories'].append(dict(id=9, name='other'))
-        settings['ignored_classes'] = ('other', )
+        settings['ignored_classes'] = ('other',)
         ignored = dict(category_id=9)
     first.update(ignored)
-    train_json['annotations'].append(dict(
-        second, id=1 + max(a['id'] for a in train_json['annotations']),
-        lesion_id=None, **ignored))
+    train_json['annotations'].append(
+        dict(
+            second,
+            id=1 + max(a['id'] for a in train_json['annotations']),
+            lesion_id=None,
+            **ignored,
+        )
+    )
     dataset = build(phantom_root, ann_file=write(phantom_root, train_json), **settings)
 
     def views(dataset):
@@ -127,12 +136,12 @@ def test_labels_follow_the_classes(phantom_root, train_json):
     train_json['annotations'][0]['category_id'] = 7
     ann_file = write(phantom_root, train_json)
     dataset = build(
-        phantom_root,
-        ann_file=ann_file,
-        metainfo=dict(classes=('calc', 'mass')))
+        phantom_root, ann_file=ann_file, metainfo=dict(classes=('calc', 'mass'))
+    )
     target = train_json['annotations'][0]['image_id']
-    index = [i for i, s in enumerate(dataset)
-             if s['views']['main']['img_id'] == target][0]
+    index = [
+        i for i, s in enumerate(dataset) if s['views']['main']['img_id'] == target
+    ][0]
     assert dataset.get_cat_ids(index)[0] == 0
 
 
@@ -163,27 +172,38 @@ def test_no_images_raise(phantom_root, train_json):
         build(phantom_root, ann_file=write(phantom_root, train_json))
 
 
-@pytest.mark.parametrize('bbox', [
-    [100, 10, 30, 30], [-30, 10, 20, 20], [0, 0, 1e6, 1e6]])
+@pytest.mark.parametrize(
+    'bbox', [[100, 10, 30, 30], [-30, 10, 20, 20], [0, 0, 1e6, 1e6]]
+)
 def test_boxes_outside_are_refused(phantom_root, train_json, bbox):
     annotation = train_json['annotations'][0]
     annotation.update(bbox=bbox, segmentation=[])
-    with pytest.raises(AnnotationError, match=(
+    with pytest.raises(
+        AnnotationError,
+        match=(
             f'image {annotation["image_id"]}, annotation {annotation["id"]}: box '
-            'outside the image')):
+            'outside the image'
+        ),
+    ):
         build(phantom_root, ann_file=write(phantom_root, train_json))
 
 
-@pytest.mark.parametrize('segmentation, said', [
-    (dict(size=[128, 64], counts=[5]), 'sum to 5'),
-    ([[1, 2, 3, 4]], '4 numbers'),
-    ([[0, 0, 5, 0, 5, 5]], 'the mask lies elsewhere'),
-])
+@pytest.mark.parametrize(
+    'segmentation, said',
+    [
+        (dict(size=[128, 64], counts=[5]), 'sum to 5'),
+        ([[1, 2, 3, 4]], '4 numbers'),
+        ([[0, 0, 5, 0, 5, 5]], 'the mask lies elsewhere'),
+    ],
+)
 def test_unsound_masks_are_refused(phantom_root, train_json, segmentation, said):
     """They would crash pycocotools, or train another lesion, in the first epoch."""
     annotation = train_json['annotations'][0]
-    size = next([image['height'], image['width']] for image in train_json['images']
-                if image['id'] == annotation['image_id'])
+    size = next(
+        [image['height'], image['width']]
+        for image in train_json['images']
+        if image['id'] == annotation['image_id']
+    )
     if isinstance(segmentation, dict):
         segmentation = dict(segmentation, size=size)
     annotation['segmentation'] = segmentation
@@ -194,14 +214,18 @@ def test_unsound_masks_are_refused(phantom_root, train_json, segmentation, said)
 def test_prefix_as_in_mmdet(phantom_root):
     dataset = build(phantom_root, data_prefix=dict(img='elsewhere/'))
     assert dataset[0]['views']['main']['img_path'].startswith(
-        f'{phantom_root}/elsewhere/')
+        f'{phantom_root}/elsewhere/'
+    )
 
 
-@pytest.mark.parametrize('options, said', [
-    (dict(target='patient'), "'patient'; expected one of"),
-    (dict(partners=('contralateral', )), 'expected some of'),
-    (dict(target='exam', partners=('bilateral', )), 'only a view has partners'),
-])
+@pytest.mark.parametrize(
+    'options, said',
+    [
+        (dict(target='patient'), "'patient'; expected one of"),
+        (dict(partners=('contralateral',)), 'expected some of'),
+        (dict(target='exam', partners=('bilateral',)), 'only a view has partners'),
+    ],
+)
 def test_wrong_options(phantom_root, options, said):
     with pytest.raises(ValueError, match=said):
         build(phantom_root, **options)
@@ -213,16 +237,23 @@ def test_the_fold_is_a_field(phantom_root, train_json):
         folder = phantom_root / f'annotations/made_{fold}'
         folder.mkdir()
         kept = [image['id'] for image in train_json['images'][:images]]
-        (folder / 'train.json').write_text(json.dumps(dict(
-            train_json, images=train_json['images'][:images],
-            annotations=[a for a in train_json['annotations']
-                         if a['image_id'] in kept])))
+        (folder / 'train.json').write_text(
+            json.dumps(
+                dict(
+                    train_json,
+                    images=train_json['images'][:images],
+                    annotations=[
+                        a for a in train_json['annotations'] if a['image_id'] in kept
+                    ],
+                )
+            )
+        )
         name = 'annotations/made_{fold}/train.json'
         dataset = build(phantom_root, ann_file=name, fold=fold)
         assert len(dataset) == images
         config = dict(data_root=str(phantom_root), ann_file=name, fold=fold)
         assert dataset.ann_file == annotation_file(config)
-    for fold in (None, 0, '1', True, 1.):
+    for fold in (None, 0, '1', True, 1.0):
         with pytest.raises(ValueError, match='made_.*fold is'):
             build(phantom_root, ann_file=name, fold=fold)
 
@@ -249,8 +280,11 @@ def test_the_fold_of_the_data_root(phantom_root, tmp_path):
     assert dataset.ann_file == annotation_file(config) == f'{root}/{config["ann_file"]}'
     image = dataset.get_data_info(0)['views']['main']['img_path']
     assert image.startswith(root) and Path(image).is_file()
-    assert dataset.roots.path('a.png') == image_roots(config).path('a.png') == (
-        f'{root}/a.png')
+    assert (
+        dataset.roots.path('a.png')
+        == image_roots(config).path('a.png')
+        == (f'{root}/a.png')
+    )
     with pytest.raises(ValueError, match='made_{fold}.*fold is None'):
         build(made)
 
@@ -266,13 +300,17 @@ class FileOfFold(BaseTransform):
         return results
 
 
-@pytest.mark.parametrize('pipeline', [
-    [dict(type=FileOfFold, bank='bank_{fold}.npz')],
-    dict(order=['paste'], paste=dict(type=FileOfFold, bank='bank_{fold}.npz'))])
+@pytest.mark.parametrize(
+    'pipeline',
+    [
+        [dict(type=FileOfFold, bank='bank_{fold}.npz')],
+        dict(order=['paste'], paste=dict(type=FileOfFold, bank='bank_{fold}.npz')),
+    ],
+)
 def test_the_fold_of_a_file_in_the_pipeline(phantom_root, pipeline):
     with DefaultScope.overwrite_default_scope('mammo'):
         dataset = build(phantom_root, pipeline=pipeline, fold=2)
-    step, = dataset.pipeline.transforms
+    (step,) = dataset.pipeline.transforms
     assert step.bank == 'bank_2.npz'
     assert 'bank_{fold}.npz' in str(pipeline)  # the config stays as it is
     with pytest.raises(ValueError, match='bank_{fold}.npz: fold is None'):
@@ -281,10 +319,14 @@ def test_the_fold_of_a_file_in_the_pipeline(phantom_root, pipeline):
 
 def test_the_fold_of_folders(phantom_root, tmp_path):
     (tmp_path / 'images_2').symlink_to(phantom_root)
-    settings = dict(data_root=str(tmp_path), data_prefix=dict(img='images_{fold}'),
-                    extra_roots=['more_{fold}', str(phantom_root)])
+    settings = dict(
+        data_root=str(tmp_path),
+        data_prefix=dict(img='images_{fold}'),
+        extra_roots=['more_{fold}', str(phantom_root)],
+    )
     dataset = ExamDataset(
-        ann_file=str(phantom_root / 'annotations/train.json'), fold=2, **settings)
+        ann_file=str(phantom_root / 'annotations/train.json'), fold=2, **settings
+    )
     path = dataset[0]['views']['main']['img_path']
     assert path.startswith(f'{tmp_path}/images_2/')
     assert dataset.extra_roots == ['more_2', str(phantom_root)]
@@ -302,15 +344,18 @@ def test_the_rest_of_the_categories(tmp_path, phantom_root):
     (tmp_path / 'a.json').write_text(json.dumps(data))
 
     def load(**lists):
-        return ExamDataset(ann_file=str(tmp_path / 'a.json'),
-                           data_root=str(phantom_root), **lists)
+        return ExamDataset(
+            ann_file=str(tmp_path / 'a.json'), data_root=str(phantom_root), **lists
+        )
 
     assert load(other_classes='rest').other_classes == ('calcification', 'other')
     mixed = load(other_classes=['other'], ignored_classes='rest')
-    assert mixed.ignored_classes == ('calcification', )
-    assert mixed.other_classes == ('other', )
-    for lists in (dict(other_classes='rest', ignored_classes='rest'),
-                  dict(other_classes='calcification')):
+    assert mixed.ignored_classes == ('calcification',)
+    assert mixed.other_classes == ('other',)
+    for lists in (
+        dict(other_classes='rest', ignored_classes='rest'),
+        dict(other_classes='calcification'),
+    ):
         with pytest.raises(ValueError, match="'rest'"):
             load(**lists)
 
@@ -319,19 +364,27 @@ def test_the_rest_of_the_categories(tmp_path, phantom_root):
 def test_annotations_in_memory(phantom_root, train_json, target):
     """The same samples as of the file, which need not be there."""
     of_file = build(phantom_root, target=target)
-    in_memory = build(phantom_root, ann_file='nowhere.json', target=target,
-                      annotations=train_json)
+    in_memory = build(
+        phantom_root, ann_file='nowhere.json', target=target, annotations=train_json
+    )
     assert len(of_file) == len(in_memory)
     assert all(a == b for a, b in zip(of_file, in_memory))
 
 
-@pytest.mark.parametrize('changes, said', [
-    (dict(width=-1), r'images\[0\].width'),
-    (dict(file_name='../elsewhere.dcm'), 'below the data root'),
-    (dict(file_name='dicom/phantom_0001/R_CC.dcm'), 'it has the file of')])
+@pytest.mark.parametrize(
+    'changes, said',
+    [
+        (dict(width=-1), r'images\[0\].width'),
+        (dict(file_name='../elsewhere.dcm'), 'below the data root'),
+        (dict(file_name='dicom/phantom_0001/R_CC.dcm'), 'it has the file of'),
+    ],
+)
 def test_annotations_in_memory_are_checked(phantom_root, train_json, changes, said):
-    first = next(image for image in train_json['images']
-                 if image['file_name'] != 'dicom/phantom_0001/R_CC.dcm')
+    first = next(
+        image
+        for image in train_json['images']
+        if image['file_name'] != 'dicom/phantom_0001/R_CC.dcm'
+    )
     train_json['images'].remove(first)
     train_json['images'].insert(0, dict(first, **changes))
     with pytest.raises(AnnotationError, match=f'exam 7: .*(\n.*)*{said}'):

@@ -1,4 +1,5 @@
 """What a data loader's worker holds does not grow over epochs."""
+
 import re
 import sys
 from pathlib import Path
@@ -33,15 +34,22 @@ class Probed(Dataset):
 
 def growth(dataset, **options):
     """KiB from the end of the second epoch to that of the fourth."""
-    loader = DataLoader(Probed(dataset, **options), batch_size=None, shuffle=True,
-                        num_workers=1, persistent_workers=True)
+    loader = DataLoader(
+        Probed(dataset, **options),
+        batch_size=None,
+        shuffle=True,
+        num_workers=1,
+        persistent_workers=True,
+    )
     ends = [list(loader)[-1] for _ in range(4)]
     return ends[3] - ends[1]
 
 
 def build(config, root, cache):
-    cfg = load_config(str(ROOT / 'configs' / config), {
-        'train_dataloader.dataset.data_root': f'{root}/'})
+    cfg = load_config(
+        str(ROOT / 'configs' / config),
+        {'train_dataloader.dataset.data_root': f'{root}/'},
+    )
     settings = cfg.train_dataloader.dataset
     settings.pipeline = with_cache(settings.pipeline, str(cache))
     with DATASETS.switch_scope_and_registry('mammo'):
@@ -49,9 +57,14 @@ def build(config, root, cache):
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='only Linux tells by /proc')
-@pytest.mark.parametrize('config', [
-    'baselines/faster-rcnn_hrnetv2p-w8_phantom.py', 'mamminet_v2_phantom.py',
-    'momminet/malignancy_densenet_phantom.py'])
+@pytest.mark.parametrize(
+    'config',
+    [
+        'baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+        'mamminet_v2_phantom.py',
+        'momminet/malignancy_densenet_phantom.py',
+    ],
+)
 def test_a_worker_stays_as_it_is(config, phantom_root, tmp_path):
     """Single views, registered ones and patches."""
     dataset = build(config, phantom_root, tmp_path / 'cache')

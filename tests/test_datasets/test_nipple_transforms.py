@@ -1,4 +1,5 @@
 """The nipple as an instance, and the images that have none."""
+
 import json
 
 import numpy as np
@@ -9,26 +10,36 @@ from mammo_plugins.datasets import ExamDataset
 from mammo_plugins.datasets.transforms import NippleInstances
 from mammo_plugins.structures import AnnotationError
 
-META = ('img_id', 'img_path', 'img_shape', 'homography_matrix', 'flip',
-        'canonical_frame', 'nipple_source')
+META = (
+    'img_id',
+    'img_path',
+    'img_shape',
+    'homography_matrix',
+    'flip',
+    'canonical_frame',
+    'nipple_source',
+)
 
 
-def dataset(root, *steps, ann_file='annotations/train.json',
-            sources=('annotation', )):
+def dataset(root, *steps, ann_file='annotations/train.json', sources=('annotation',)):
     with DefaultScope.overwrite_default_scope('mammo'):
         return ExamDataset(
-            data_root=str(root), ann_file=str(ann_file),
+            data_root=str(root),
+            ann_file=str(ann_file),
             filter_cfg=dict(filter_empty_gt=False, nipple_sources=sources),
             pipeline=[
-                dict(type='SelectView'), dict(type='LoadMammogram'),
-                dict(type='ResizeWithin', max_height=64, max_width=64), *steps,
+                dict(type='SelectView'),
+                dict(type='LoadMammogram'),
+                dict(type='ResizeWithin', max_height=64, max_width=64),
+                *steps,
                 dict(type='NippleInstances', side=0.2),
-                dict(type='PackNippleInputs', meta_keys=META)
-            ])
+                dict(type='PackNippleInputs', meta_keys=META),
+            ],
+        )
 
 
 def flip(direction):
-    return dict(type='RandomFlip', prob=1., direction=direction)
+    return dict(type='RandomFlip', prob=1.0, direction=direction)
 
 
 @pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
@@ -47,7 +58,8 @@ def test_keypoint_and_box_follow_flips(phantom_root, direction):
         assert after.flip
         assert found.keypoints[0, 0].numpy() == pytest.approx((x, y), abs=1e-3)
         assert found.bboxes.tensor[0].numpy() == pytest.approx(
-            (x1, y1, x2, y2), abs=1e-3)
+            (x1, y1, x2, y2), abs=1e-3
+        )
         assert after.nipple == pytest.approx((x, y), abs=1e-3)
 
 
@@ -63,21 +75,28 @@ def test_keypoint_is_where_the_file_says(phantom_root):
         x = x2 - x if frame['flipped'] else x - x1
         scale = np.divide(sample.img_shape[::-1], (x2 - x1, y2 - y1))
         assert sample.gt_instances.keypoints[0, 0].numpy() == pytest.approx(
-            np.array([x, y - y1]) * scale, abs=1e-3)
+            np.array([x, y - y1]) * scale, abs=1e-3
+        )
         assert sample.gt_instances.labels.tolist() == [0]
         sides.add(frame['flipped'])
     assert sides == {True, False}
 
 
 def made(nipple):
-    return dict(img=np.zeros((100, 60), np.float32), nipple=nipple,
-                homography_matrix=np.diag([.5, .5, 1]).astype(np.float32))
+    return dict(
+        img=np.zeros((100, 60), np.float32),
+        nipple=nipple,
+        homography_matrix=np.diag([0.5, 0.5, 1]).astype(np.float32),
+    )
 
 
-@pytest.mark.parametrize('nipple, box', [
-    ((80, 120), (30, 50, 50, 70)),
-    ((116, 4), (48, 0, 60, 12)),  # as far as the image goes
-])
+@pytest.mark.parametrize(
+    'nipple, box',
+    [
+        ((80, 120), (30, 50, 50, 70)),
+        ((116, 4), (48, 0, 60, 12)),  # as far as the image goes
+    ],
+)
 def test_box_is_a_square_around_the_nipple(nipple, box):
     results = NippleInstances(side=0.2)(made(nipple))
     assert results['gt_bboxes'].tensor.numpy() == pytest.approx(np.array([box]))
@@ -98,25 +117,29 @@ def annotations(root, path, change):
 
 
 def test_unknown_and_found_nipples_are_left_out_of_training(
-        phantom_root, tmp_path, monkeypatch):
+    phantom_root, tmp_path, monkeypatch
+):
     said = []
-    monkeypatch.setattr('mammo_plugins.datasets.exam_dataset.print_log',
-                        lambda text, **_: said.append(text))
-    path = annotations(phantom_root, tmp_path / 'a.json', lambda i: [
-        {}, dict(nipple=None), dict(nipple_source='contour')][i % 3])
+    monkeypatch.setattr(
+        'mammo_plugins.datasets.exam_dataset.print_log',
+        lambda text, **_: said.append(text),
+    )
+    path = annotations(
+        phantom_root,
+        tmp_path / 'a.json',
+        lambda i: [{}, dict(nipple=None), dict(nipple_source='contour')][i % 3],
+    )
     total = len(json.loads(path.read_text())['images'])
     data = dataset(phantom_root, ann_file=path)
     assert len(data) == -(-total // 3)
     assert f'{total - len(data)} of {total} samples left out' in said[0]
     for i in range(len(data)):
         assert data[i]['data_samples'].nipple_source == 'annotation'
-    more = dataset(phantom_root, ann_file=path,
-                   sources=('annotation', 'contour'))
+    more = dataset(phantom_root, ann_file=path, sources=('annotation', 'contour'))
     assert len(more) == total - len(range(1, total, 3))
 
 
 def test_no_nipple_at_all_is_an_error(phantom_root, tmp_path):
-    path = annotations(phantom_root, tmp_path / 'a.json',
-                       lambda i: dict(nipple=None))
+    path = annotations(phantom_root, tmp_path / 'a.json', lambda i: dict(nipple=None))
     with pytest.raises(AnnotationError, match='a.json: no nipple is known.*annotate'):
         dataset(phantom_root, ann_file=path)

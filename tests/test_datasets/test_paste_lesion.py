@@ -1,4 +1,5 @@
 """Lesions pasted for the blending adversarial networks."""
+
 import json
 from collections import Counter
 
@@ -9,8 +10,13 @@ from torch.utils.data import default_collate
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.datasets import BlendingDataset
-from mammo_plugins.datasets.transforms import (CropToLesion, InsertLesions,
-                                               PackBlendingInputs, PasteLesion, Resize)
+from mammo_plugins.datasets.transforms import (
+    CropToLesion,
+    InsertLesions,
+    PackBlendingInputs,
+    PasteLesion,
+    Resize,
+)
 from mammo_plugins.datasets.transforms.paste_lesion import turned_patch
 from mammo_plugins.phantom import PhantomConfig, make_exam
 from mammo_plugins.structures import AnnotationError, BankLesion, LesionBank
@@ -21,21 +27,42 @@ def lesion(size=(12, 20), **facts):
     height, width = size
     ramp = np.broadcast_to((np.arange(width) + 0.5) / width, size)
     mask = np.zeros(size, bool)
-    mask[:, :width // 2] = True
-    return BankLesion.of(ramp, mask, **dict(
-        dict(image_shape=(100., 60.), pixel_spacing_mm=(0.5, 0.5),
-             file_name='images/a.png', box=(3., 4., 23., 16.),
-             pathology='malignant'), **facts))
+    mask[:, : width // 2] = True
+    return BankLesion.of(
+        ramp,
+        mask,
+        **dict(
+            dict(
+                image_shape=(100.0, 60.0),
+                pixel_spacing_mm=(0.5, 0.5),
+                file_name='images/a.png',
+                box=(3.0, 4.0, 23.0, 16.0),
+                pathology='malignant',
+            ),
+            **facts,
+        ),
+    )
 
 
 def view(size=(80, 50), breast=0.4, **facts):
     image = np.zeros(size, np.float32)
     image[8:-8, :-12] = breast
-    return dict(dict(
-        img=image, ori_shape=size, pixel_spacing_mm=(0.5, 0.5),
-        homography_matrix=np.eye(3), instances=[],
-        canonical_frame=dict(source_width=size[1], source_height=size[0],
-                             crop=(0, 0, size[1], size[0]), flipped=False)), **facts)
+    return dict(
+        dict(
+            img=image,
+            ori_shape=size,
+            pixel_spacing_mm=(0.5, 0.5),
+            homography_matrix=np.eye(3),
+            instances=[],
+            canonical_frame=dict(
+                source_width=size[1],
+                source_height=size[0],
+                crop=(0, 0, size[1], size[0]),
+                flipped=False,
+            ),
+        ),
+        **facts,
+    )
 
 
 def paste(*lesions, dataset='inbreast', split='train', **settings):
@@ -44,12 +71,18 @@ def paste(*lesions, dataset='inbreast', split='train', **settings):
 
 
 def sample(**facts):
-    return dict(dict(views=dict(normal=view(), real=view(breast=0.7)),
-                     dataset='inbreast', test_mode=False), **facts)
+    return dict(
+        dict(
+            views=dict(normal=view(), real=view(breast=0.7)),
+            dataset='inbreast',
+            test_mode=False,
+        ),
+        **facts,
+    )
 
 
 def test_a_patch_that_is_not_turned_stays():
-    patch = turned_patch(lesion(), (12, 20), 0.)
+    patch = turned_patch(lesion(), (12, 20), 0.0)
     np.testing.assert_allclose(patch.pixels, lesion().pixels, atol=1e-5)
     assert patch.region.all()
     np.testing.assert_array_equal(patch.lesion, lesion().mask)
@@ -57,13 +90,14 @@ def test_a_patch_that_is_not_turned_stays():
 
 @pytest.mark.parametrize('turns', [1, 2, 3])
 def test_quarter_turns_are_those_of_numpy(turns):
-    patch = turned_patch(lesion(), (12, 20), 90. * turns)
-    np.testing.assert_allclose(patch.pixels, np.rot90(lesion().pixels, turns),
-                               atol=1e-4)
+    patch = turned_patch(lesion(), (12, 20), 90.0 * turns)
+    np.testing.assert_allclose(
+        patch.pixels, np.rot90(lesion().pixels, turns), atol=1e-4
+    )
     np.testing.assert_array_equal(patch.lesion, np.rot90(lesion().mask, turns))
 
 
-@pytest.mark.parametrize('angle', [17., -63., 130.])
+@pytest.mark.parametrize('angle', [17.0, -63.0, 130.0])
 def test_nothing_is_cut_off(angle):
     """Areas stay, up to the pixels of the rim; the rim is not darkened."""
     flat = BankLesion.of(np.full((24, 40), 0.5), **lesion().facts())
@@ -75,9 +109,10 @@ def test_nothing_is_cut_off(angle):
 
 
 def test_resized():
-    patch = turned_patch(lesion(), (6, 10), 0.)
+    patch = turned_patch(lesion(), (6, 10), 0.0)
     np.testing.assert_allclose(
-        patch.pixels, lesion().pixels.reshape(6, 2, 10, 2).mean((1, 3)), atol=1e-5)
+        patch.pixels, lesion().pixels.reshape(6, 2, 10, 2).mean((1, 3)), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -105,21 +140,24 @@ def test_image_changes_in_the_region_alone(seed):
 
 
 def test_same_seed_same_image():
-    one, same, other = (paste().paste(view(), seed)['pasted_img']
-                        for seed in (1, 1, 2))
+    one, same, other = (paste().paste(view(), seed)['pasted_img'] for seed in (1, 1, 2))
     assert (one == same).all() and (one != other).any()
 
 
 def test_size_in_millimetres():
     """At half the spacing a lesion has twice the pixels a side."""
-    still = dict(scale_range=(1., 1.), max_angle=0.)
-    areas = [paste(**still).paste(view((160, 100), pixel_spacing_mm=spacing), 3)[
-        'paste_region'].sum() for spacing in ((0.5, 0.5), (0.25, 0.25))]
+    still = dict(scale_range=(1.0, 1.0), max_angle=0.0)
+    areas = [
+        paste(**still)
+        .paste(view((160, 100), pixel_spacing_mm=spacing), 3)['paste_region']
+        .sum()
+        for spacing in ((0.5, 0.5), (0.25, 0.25))
+    ]
     assert areas == [12 * 20, 4 * 12 * 20]
 
 
 def test_drawn_sizes_and_angles():
-    step = paste(scale_range=(0.5, 2.))
+    step = paste(scale_range=(0.5, 2.0))
     facts = [step.paste(view((160, 100)), seed)['paste'] for seed in range(60)]
     scales, angles = (np.array([f[k] for f in facts]) for k in ('scale', 'angle'))
     assert 0.5 <= scales.min() < 0.65 and 1.6 < scales.max() <= 2
@@ -158,15 +196,17 @@ def test_packed():
     packed = PackBlendingInputs().transform(paste().transform(sample()))
     batch = default_collate([packed, packed])['inputs']
     assert set(batch) == {'normal', 'pasted', 'mask', 'real'}
-    assert all(x.shape == (2, 1, 80, 50) and x.dtype == torch.float32
-               for x in batch.values())
-    assert set(batch['mask'].unique().tolist()) == {0., 1.}
+    assert all(
+        x.shape == (2, 1, 80, 50) and x.dtype == torch.float32 for x in batch.values()
+    )
+    assert set(batch['mask'].unique().tolist()) == {0.0, 1.0}
     assert batch['real'].max() == pytest.approx(0.7)
 
 
 def test_dataset_pairs_normal_views_with_real_ones(phantom_root):
-    data = BlendingDataset(data_root=str(phantom_root),
-                           ann_file='annotations/train.json', pipeline=[])
+    data = BlendingDataset(
+        data_root=str(phantom_root), ann_file='annotations/train.json', pipeline=[]
+    )
     images = json.loads((phantom_root / 'annotations/train.json').read_text())
     ill = {a['image_id'] for a in images['annotations']}
     assert len(data) == len(images['images']) - len(ill)
@@ -189,20 +229,36 @@ def test_ignored_regions_are_no_lesions(phantom_root, tmp_path, monkeypatch):
         annotation['iscrowd'] = int(annotation['image_id'] == only)
     known = next(a for a in data['annotations'] if a['image_id'] == both)
     x, y, width, height = known['bbox']
-    region = dict(known, id=10**6, iscrowd=1, lesion_id=None, segmentation=[],
-                  bbox=[x, y, width / 2, height / 2])
+    region = dict(
+        known,
+        id=10**6,
+        iscrowd=1,
+        lesion_id=None,
+        segmentation=[],
+        bbox=[x, y, width / 2, height / 2],
+    )
     data['annotations'].append(region)
-    other = dict(region, id=10**6 + 1, iscrowd=0, category_id=99,
-                 image_id=next(i['id'] for i in data['images'] if i['id'] not in ill))
+    other = dict(
+        region,
+        id=10**6 + 1,
+        iscrowd=0,
+        category_id=99,
+        image_id=next(i['id'] for i in data['images'] if i['id'] not in ill),
+    )
     data['annotations'].append(other)
     data['categories'].append(dict(id=99, name='asymmetry'))
     (tmp_path / 'a.json').write_text(json.dumps(data))
     said = []
-    monkeypatch.setattr('mammo_plugins.datasets.blending_dataset.print_log',
-                        lambda text, **_: said.append(text))
-    made = BlendingDataset(data_root=str(phantom_root), pipeline=[],
-                           ignored_classes=('asymmetry', ),
-                           ann_file=str(tmp_path / 'a.json'))
+    monkeypatch.setattr(
+        'mammo_plugins.datasets.blending_dataset.print_log',
+        lambda text, **_: said.append(text),
+    )
+    made = BlendingDataset(
+        data_root=str(phantom_root),
+        pipeline=[],
+        ignored_classes=('asymmetry',),
+        ann_file=str(tmp_path / 'a.json'),
+    )
     unknown = {only, other['image_id']}
     normal = {made[i]['views']['normal']['img_id'] for i in range(len(made))}
     assert normal == {i['id'] for i in data['images']} - {*ill} - unknown
@@ -217,8 +273,11 @@ def test_ignored_regions_are_no_lesions(phantom_root, tmp_path, monkeypatch):
 
 def test_dataset_is_for_training(phantom_root, tmp_path):
     with pytest.raises(AnnotationError, match='for training'):
-        BlendingDataset(data_root=str(phantom_root), test_mode=True,
-                        ann_file='annotations/test.json')
+        BlendingDataset(
+            data_root=str(phantom_root),
+            test_mode=True,
+            ann_file='annotations/test.json',
+        )
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
     (tmp_path / 'a.json').write_text(json.dumps(dict(data, annotations=[])))
     with pytest.raises(AnnotationError, match='and 0 with; BlendingDataset needs both'):
@@ -230,16 +289,24 @@ def test_a_margin_keeps_to_the_outline():
     mask = np.zeros((30, 30), bool)
     mask[11:19, 11:19] = True
     bright = BankLesion.of(
-        np.full((30, 30), 0.9), mask, image_shape=(100., 60.), pixel_spacing_mm=None,
-        file_name='a.png', box=(0., 0., 30., 30.), pathology=None)
-    settings = dict(scale_range=(1, 1), max_angle=0., min_inside=0.)
+        np.full((30, 30), 0.9),
+        mask,
+        image_shape=(100.0, 60.0),
+        pixel_spacing_mm=None,
+        file_name='a.png',
+        box=(0.0, 0.0, 30.0, 30.0),
+        pathology=None,
+    )
+    settings = dict(scale_range=(1, 1), max_angle=0.0, min_inside=0.0)
     whole = paste(bright, **settings).paste(view((100, 60)), 3)
     near = paste(bright, margin=0.5, **settings).paste(view((100, 60)), 3)
     assert whole['paste']['centre'] == near['paste']['centre']
     assert (whole['lesion_mask'] == near['lesion_mask']).all()
     rows, columns = np.nonzero(near['lesion_mask'])
-    distance = [np.hypot(rows - y, columns - x).min()
-                for y, x in np.argwhere(whole['paste_region'])]
+    distance = [
+        np.hypot(rows - y, columns - x).min()
+        for y, x in np.argwhere(whole['paste_region'])
+    ]
     expected = np.zeros(whole['paste_region'].shape, bool)
     expected[whole['paste_region']] = np.array(distance) <= 0.5 * np.sqrt(len(rows))
     np.testing.assert_array_equal(near['paste_region'], expected)
@@ -252,13 +319,13 @@ def test_windows_hold_the_lesions():
     rng = np.random.default_rng(0)
     step = CropToLesion((30, 26))
     for seed in range(20):
-        pasted = paste(min_inside=0.).paste(view(), seed)
+        pasted = paste(min_inside=0.0).paste(view(), seed)
         real = view(breast=0.7)
         x, y = int(rng.integers(0, 45)), int(rng.integers(0, 70))
         # boxes are of the canonical image, the image was resized by 1
         real['instances'] = [dict(bbox=[x, y, x + 5, y + 8])]
         real['img'] = np.zeros((80, 50), np.float32)
-        real['img'][y:y + 8, x:x + 5] = 1
+        real['img'][y : y + 8, x : x + 5] = 1
         found = step(dict(views=dict(normal=pasted, real=real)))['views']
         normal = found['normal']
         assert normal['paste_region'].sum() == pasted['paste_region'].sum()
@@ -271,16 +338,22 @@ def test_windows_hold_the_lesions():
         CropToLesion((90, 26)).window(pasted)
 
 
-@pytest.mark.parametrize('resize', [(0.5, 1.), (1., 0.4), (0.6, 0.6)])
-@pytest.mark.parametrize('angle', [0., 30., 90.])
+@pytest.mark.parametrize('resize', [(0.5, 1.0), (1.0, 0.4), (0.6, 0.6)])
+@pytest.mark.parametrize('angle', [0.0, 30.0, 90.0])
 def test_shapes_are_turned_in_the_file(resize, angle):
     """An ellipse of a view resized by (x, y): its axes are those of the file."""
     rows, columns = np.indices((60, 120)) + 0.5
-    mask = ((rows - 30) / 20)**2 + ((columns - 60) / 40)**2 < 1
+    mask = ((rows - 30) / 20) ** 2 + ((columns - 60) / 40) ** 2 < 1
     along_x, along_y = resize
     ellipse = BankLesion.of(
-        mask * 0.5, mask, image_shape=(400., 400.), pixel_spacing_mm=None,
-        file_name='a.png', box=(0., 0., 120., 60.), pathology=None)
+        mask * 0.5,
+        mask,
+        image_shape=(400.0, 400.0),
+        pixel_spacing_mm=None,
+        file_name='a.png',
+        box=(0.0, 0.0, 120.0, 60.0),
+        pathology=None,
+    )
     size = (round(60 * along_y), round(120 * along_x))
     found = turned_patch(ellipse, size, angle, along_y / along_x).lesion
     y, x = np.nonzero(found)
@@ -296,9 +369,15 @@ def test_lesions_may_lie_at_the_border():
     mask = np.zeros((40, 40), bool)
     mask[16:24, 16:24] = True
     small = BankLesion.of(
-        np.full((40, 40), 0.9), mask, image_shape=(100., 60.), pixel_spacing_mm=None,
-        file_name='a.png', box=(0., 0., 40., 40.), pathology=None)
-    step = paste(small, scale_range=(1, 1), max_angle=0., margin=0.5, min_inside=1.)
+        np.full((40, 40), 0.9),
+        mask,
+        image_shape=(100.0, 60.0),
+        pixel_spacing_mm=None,
+        file_name='a.png',
+        box=(0.0, 0.0, 40.0, 40.0),
+        pathology=None,
+    )
+    step = paste(small, scale_range=(1, 1), max_angle=0.0, margin=0.5, min_inside=1.0)
     tops = []
     for seed in range(60):
         made = step.paste(view((100, 60)), seed)
@@ -315,11 +394,17 @@ def round_lesion(air=0):
     y, x = np.indices((24, 24)) - 11.5
     mask = np.hypot(x, y) < 6
     inside = np.ones(mask.shape, bool)
-    inside[:, 24 - air:] = False
+    inside[:, 24 - air :] = False
     return BankLesion.of(
-        np.where(inside, np.where(mask, 0.8, 0.5), 0.), mask, inside=inside,
-        image_shape=(230., 115.), pixel_spacing_mm=None, file_name='a.png',
-        box=(0., 0., 24., 24.), pathology=None)
+        np.where(inside, np.where(mask, 0.8, 0.5), 0.0),
+        mask,
+        inside=inside,
+        image_shape=(230.0, 115.0),
+        pixel_spacing_mm=None,
+        file_name='a.png',
+        box=(0.0, 0.0, 24.0, 24.0),
+        pathology=None,
+    )
 
 
 @pytest.fixture(scope='module')
@@ -330,18 +415,28 @@ def oblique_views():
         exam = make_exam(seed, PhantomConfig(size=(256, 128)))
         for side in 'RL':
             own = exam.views[side, 'MLO', 'FFDM']
-            muscle = exam.tissue[side, 'MLO'].muscle[:, ::-1 if side == 'R' else 1] > 0
+            muscle = exam.tissue[side, 'MLO'].muscle[:, :: -1 if side == 'R' else 1] > 0
             frame = CanonicalFrame.of(own.pixels, margin=4)
             image, *truth = (
                 frame.image_to_canonical(np.ascontiguousarray(part, np.float32))
-                for part in (own.pixels / 4095, muscle, own.breast_mask))
+                for part in (own.pixels / 4095, muscle, own.breast_mask)
+            )
             resize = Resize((150, 200))
-            made = resize(dict(
-                img=image, ori_shape=image.shape, homography_matrix=np.eye(3)))
-            found.append((dict(
-                made, view='MLO', pixel_spacing_mm=None, instances=[],
-                canonical_frame=frame.to_dict()), *(
-                    resize(dict(img=part))['img'] > 0.5 for part in truth)))
+            made = resize(
+                dict(img=image, ori_shape=image.shape, homography_matrix=np.eye(3))
+            )
+            found.append(
+                (
+                    dict(
+                        made,
+                        view='MLO',
+                        pixel_spacing_mm=None,
+                        instances=[],
+                        canonical_frame=frame.to_dict(),
+                    ),
+                    *(resize(dict(img=part))['img'] > 0.5 for part in truth),
+                )
+            )
     return found
 
 
@@ -378,12 +473,12 @@ def test_tumours_of_symmetric_pairs_keep_off_the_muscle(oblique_views):
     assert on_muscle <= 1
 
 
-@pytest.mark.parametrize('angle', [0., 40., 90., 180.])
+@pytest.mark.parametrize('angle', [0.0, 40.0, 90.0, 180.0])
 @pytest.mark.parametrize('size', [(24, 24), (12, 12), (40, 40)])
 def test_air_of_a_patch_is_not_pasted(angle, size):
     patch = turned_patch(round_lesion(air=8), size, angle)
     assert patch.pixels[patch.region].min() > 0.49  # nothing is darkened by it
     share = patch.region.sum() / np.prod(size)
     assert share == pytest.approx(16 / 24, abs=0.08)
-    made = paste(round_lesion(air=8), margin=2., scale_range=(1, 1)).paste(view(), 3)
+    made = paste(round_lesion(air=8), margin=2.0, scale_range=(1, 1)).paste(view(), 3)
     assert made['pasted_img'][made['paste_region']].min() > 0.35

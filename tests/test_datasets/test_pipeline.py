@@ -1,4 +1,5 @@
 """Pipelines of named steps, data sets and metrics by name."""
+
 import itertools
 import re
 
@@ -43,90 +44,147 @@ def test_a_child_exchanges_and_adds_by_name(tmp_path):
     (tmp_path / 'base.py').write_text(f'pipeline = {base}')
     (tmp_path / 'child.py').write_text(
         "_base_ = './base.py'\n"
-        "pipeline = dict(a=dict(size=3), x=dict(type='X'), b=None)")
+        "pipeline = dict(a=dict(size=3), x=dict(type='X'), b=None)"
+    )
     cfg = Config.fromfile(tmp_path / 'child.py')
     for read in (cfg, Config.fromstring(cfg.pretty_text, '.py')):
         assert steps_of(read.pipeline) == [dict(type='X'), dict(type='A', size=3)]
 
 
-@pytest.mark.parametrize('change, said', [
-    (dict(d=dict(type='D')), "d: no such step in order, which is ['a', 'b', 'c']; set"),
-    (dict(bb=dict(type='B')), 'did you mean b?'),
-    (dict(bb=None), 'bb: no such step in order'),
-    (dict(order=None), 'order: None; expected the names'),
-    (dict(order='abc'), "order: 'abc'; expected the names"),
-    (dict(order=['a', 'b', 'c', 'a']), "order: 'a' is there twice"),
-    (dict(b=dict(size=3)), 'b: a step without a type'),
-    (dict(b=3), 'b: 3; expected a step'),
-    (dict(order=['a', 'b', 'x', 'c']), "order: 'x' has no step; set x=dict(type=...)"),
-    (dict(order=['a', 'b', 'x', 'c'], slots=['y']), "order: 'x' has no step"),
-    (dict(order=['a', 3, 'b', 'c']), "order: ['a', 3, 'b', 'c']; expected the names"),
-    (dict(slots='x'), "slots: 'x'; expected the names in order that may"),
-    (dict(slots=None), 'slots: None; expected'), (dict(slots=[3]), 'slots: [3]; exp'),
-    ({'1': dict(size=3)}, '1: no such step in order, which is '
-     "['a', 'b', 'c']; steps go by name here, not by number; did you mean b?"),
-    ({'7': dict(size=3)}, 'by name here, not by number'),
-    (dict(b=dict(type='ForEachView', transforms=dict(order=['resize'], resize=FLIP)),
-          resize=dict(size=3)), 'did you mean b.transforms.resize?'),
-])
+@pytest.mark.parametrize(
+    'change, said',
+    [
+        (
+            dict(d=dict(type='D')),
+            "d: no such step in order, which is ['a', 'b', 'c']; set",
+        ),
+        (dict(bb=dict(type='B')), 'did you mean b?'),
+        (dict(bb=None), 'bb: no such step in order'),
+        (dict(order=None), 'order: None; expected the names'),
+        (dict(order='abc'), "order: 'abc'; expected the names"),
+        (dict(order=['a', 'b', 'c', 'a']), "order: 'a' is there twice"),
+        (dict(b=dict(size=3)), 'b: a step without a type'),
+        (dict(b=3), 'b: 3; expected a step'),
+        (
+            dict(order=['a', 'b', 'x', 'c']),
+            "order: 'x' has no step; set x=dict(type=...)",
+        ),
+        (dict(order=['a', 'b', 'x', 'c'], slots=['y']), "order: 'x' has no step"),
+        (
+            dict(order=['a', 3, 'b', 'c']),
+            "order: ['a', 3, 'b', 'c']; expected the names",
+        ),
+        (dict(slots='x'), "slots: 'x'; expected the names in order that may"),
+        (dict(slots=None), 'slots: None; expected'),
+        (dict(slots=[3]), 'slots: [3]; exp'),
+        (
+            {'1': dict(size=3)},
+            '1: no such step in order, which is '
+            "['a', 'b', 'c']; steps go by name here, not by number; did you mean b?",
+        ),
+        ({'7': dict(size=3)}, 'by name here, not by number'),
+        (
+            dict(
+                b=dict(
+                    type='ForEachView', transforms=dict(order=['resize'], resize=FLIP)
+                ),
+                resize=dict(size=3),
+            ),
+            'did you mean b.transforms.resize?',
+        ),
+    ],
+)
 def test_mistakes_name_the_step(change, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         named_steps(dict(STEPS, order=['a', 'b', 'c'], **{}) | change)
     # and before anything is built, with the place
-    cfg = Config(dict(train_dataloader=dict(dataset=dict(
-        type='ExamDataset', pipeline=dict(
-            order=['views'],
-            views=dict(type='ForEachView', transforms=dict(
-                STEPS, order=['a', 'b', 'c']) | change))))))
-    (field, what), = wrong_parts(cfg)
+    cfg = Config(
+        dict(
+            train_dataloader=dict(
+                dataset=dict(
+                    type='ExamDataset',
+                    pipeline=dict(
+                        order=['views'],
+                        views=dict(
+                            type='ForEachView',
+                            transforms=dict(STEPS, order=['a', 'b', 'c']) | change,
+                        ),
+                    ),
+                )
+            )
+        )
+    )
+    ((field, what),) = wrong_parts(cfg)
     assert field.startswith('train_dataloader.dataset.pipeline.views.transforms.')
     assert said in f'{field.rpartition(".")[2]}: {what}'
 
 
 def test_named_steps_inside_of_steps():
     with DefaultScope.overwrite_default_scope('mammo'):
-        transform = ForEachView(dict(
-            order=['flip', 'none', 'noise'],
-            slots=['none'],
-            flip=dict(type='RandomFlip', prob=1., direction='horizontal'),
-            noise=lambda results: dict(results, noise=True)))
-    image = np.arange(6.).reshape(2, 3)
+        transform = ForEachView(
+            dict(
+                order=['flip', 'none', 'noise'],
+                slots=['none'],
+                flip=dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+                noise=lambda results: dict(results, noise=True),
+            )
+        )
+    image = np.arange(6.0).reshape(2, 3)
     found = transform(dict(views=dict(CC=dict(img=image))))['views']['CC']
     assert found['noise'] and (found['img'] == image[:, ::-1]).all()
 
 
 def test_data_sets_by_name(phantom_root):
     def exams(part):
-        return dict(type='mammo.ExamDataset', data_root=str(phantom_root),
-                    ann_file=f'annotations/{part}.json')
+        return dict(
+            type='mammo.ExamDataset',
+            data_root=str(phantom_root),
+            ann_file=f'annotations/{part}.json',
+        )
 
     with DefaultScope.overwrite_default_scope('mammo'):
         both = NamedConcatDataset(dict(b=exams('test'), a=exams('train'), c=None))
         alone = [NamedConcatDataset([exams(part)]) for part in ('train', 'test')]
     # in the order of the names
     assert [len(d) for d in both.datasets] == [len(d) for d in alone]
-    found = dict(innermost_datasets('dataset', dict(
-        type='NamedConcatDataset', datasets=dict(b=exams('test'), c=None))))
+    found = dict(
+        innermost_datasets(
+            'dataset',
+            dict(type='NamedConcatDataset', datasets=dict(b=exams('test'), c=None)),
+        )
+    )
     assert list(found) == ['dataset.datasets.b']
 
 
 def test_mixed_samples_by_named_steps(phantom_root):
     exams = ExamDataset(data_root=str(phantom_root), ann_file='annotations/train.json')
     with DefaultScope.overwrite_default_scope('mammo'):
-        mixed = NamedMixDataset(exams, dict(
-            order=['resize', 'view'], resize=None,
-            view=dict(type='mammo.SelectView')))
+        mixed = NamedMixDataset(
+            exams,
+            dict(
+                order=['resize', 'view'],
+                resize=None,
+                view=dict(type='mammo.SelectView'),
+            ),
+        )
     assert mixed[3]['img_id'] == exams[3]['views']['main']['img_id']
 
 
 def test_metrics_by_name():
-    named = dict(type='NamedEvaluator', metrics=dict(
-        froc=dict(type='FROCMetric', iou_thr=0.3), roc=None))
+    named = dict(
+        type='NamedEvaluator',
+        metrics=dict(froc=dict(type='FROCMetric', iou_thr=0.3), roc=None),
+    )
     with DefaultScope.overwrite_default_scope('mammo'):
-        metric, = NamedEvaluator(named['metrics']).metrics
+        (metric,) = NamedEvaluator(named['metrics']).metrics
     assert metric.iou_thr == 0.3
     expected = [dict(type='FROCMetric', iou_thr=0.3)]
-    for evaluator in (named, named['metrics'], expected, expected[0],
-                      dict(type='Evaluator', metrics=expected)):
+    for evaluator in (
+        named,
+        named['metrics'],
+        expected,
+        expected[0],
+        dict(type='Evaluator', metrics=expected),
+    ):
         assert metrics_of(evaluator) == expected
     assert metrics_of(None) == []

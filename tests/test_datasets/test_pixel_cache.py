@@ -49,10 +49,14 @@ def test_keys_do_not_mix(tmp_path, source):
         cache.get(source, forbidden, key='margin=9')
 
 
-@pytest.mark.parametrize('change', [
-    lambda path: path.write_bytes(b'another size'),
-    lambda path: os.utime(path, ns=(1, 1)),
-], ids=['size', 'time'])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda path: path.write_bytes(b'another size'),
+        lambda path: os.utime(path, ns=(1, 1)),
+    ],
+    ids=['size', 'time'],
+)
 def test_a_changed_source_is_read_again(tmp_path, source, change):
     cache = PixelCache(tmp_path / 'cache')
     cache.get(source, make)
@@ -67,14 +71,20 @@ def truncate(path):
 
 def flip_a_byte(path):
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xff
+    data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize('damage', [
-    truncate, flip_a_byte, lambda path: path.write_bytes(b''),
-    lambda path: path.write_bytes(b'no archive at all')
-], ids=['truncated', 'flipped', 'empty', 'foreign'])
+@pytest.mark.parametrize(
+    'damage',
+    [
+        truncate,
+        flip_a_byte,
+        lambda path: path.write_bytes(b''),
+        lambda path: path.write_bytes(b'no archive at all'),
+    ],
+    ids=['truncated', 'flipped', 'empty', 'foreign'],
+)
 def test_damaged_entries_are_rebuilt(tmp_path, source, damage):
     cache = PixelCache(tmp_path / 'cache')
     cache.get(source, make)
@@ -107,17 +117,31 @@ def other_facts(path):
     rewritten(path, facts=json.dumps(dict(facts, crop='none')))
 
 
-@pytest.mark.parametrize('change', [
-    another_image, other_facts,
-    lambda path: rewritten(path, pixels=PIXELS ^ (np.arange(200) == 77)),
-    lambda path: rewritten(path, pixels=PIXELS.astype(np.float64)),
-    lambda path: rewritten(path, pixels=PIXELS[:-1]),
-    lambda path: rewritten(path, shape=[200, 300]),
-    lambda path: rewritten(path, shape=[2**40, 2**40]),
-    lambda path: rewritten(path, facts='[]'),
-    lambda path: rewritten(path, checksum='x'),
-], ids=['of another image', 'facts', 'one column', 'dtype', 'rows', 'shape', 'huge',
-        'list', 'no number'])
+@pytest.mark.parametrize(
+    'change',
+    [
+        another_image,
+        other_facts,
+        lambda path: rewritten(path, pixels=PIXELS ^ (np.arange(200) == 77)),
+        lambda path: rewritten(path, pixels=PIXELS.astype(np.float64)),
+        lambda path: rewritten(path, pixels=PIXELS[:-1]),
+        lambda path: rewritten(path, shape=[200, 300]),
+        lambda path: rewritten(path, shape=[2**40, 2**40]),
+        lambda path: rewritten(path, facts='[]'),
+        lambda path: rewritten(path, checksum='x'),
+    ],
+    ids=[
+        'of another image',
+        'facts',
+        'one column',
+        'dtype',
+        'rows',
+        'shape',
+        'huge',
+        'list',
+        'no number',
+    ],
+)
 def test_wrong_entries_that_are_well_formed_are_rebuilt(tmp_path, source, change):
     cache = PixelCache(tmp_path / 'cache')
     cache.get(source, make)
@@ -173,8 +197,7 @@ def test_two_processes_fill_it_at_once(tmp_path, source):
     context = get_context('fork')
     barrier = context.Barrier(2)
     processes = [
-        context.Process(
-            target=fill, args=(tmp_path / 'cache', source, seed, barrier))
+        context.Process(target=fill, args=(tmp_path / 'cache', source, seed, barrier))
         for seed in range(2)
     ]
     for process in processes:
@@ -187,6 +210,7 @@ def test_two_processes_fill_it_at_once(tmp_path, source):
 
 class TestRecall:
     """What is found in images is kept beside their pixels."""
+
     FOUND = dict(x=1 / 3, name='nipple', line=[[0.1, 2.5], None])
 
     @pytest.fixture
@@ -218,14 +242,19 @@ class TestRecall:
         assert self.recall(tmp_path, sources[::-1], make=lambda: 2) == 2
         assert self.recall(tmp_path, sources[:1], make=lambda: 3) == 3
 
-    @pytest.mark.parametrize('damage', [
-        truncate, lambda path: path.write_bytes(b''),
-        lambda path: path.write_bytes(b'[]'),
-        lambda path: path.write_text(path.read_text().replace('0.1', '0.2')),
-    ], ids=['truncated', 'empty', 'list', 'a digit'])
+    @pytest.mark.parametrize(
+        'damage',
+        [
+            truncate,
+            lambda path: path.write_bytes(b''),
+            lambda path: path.write_bytes(b'[]'),
+            lambda path: path.write_text(path.read_text().replace('0.1', '0.2')),
+        ],
+        ids=['truncated', 'empty', 'list', 'a digit'],
+    )
     def test_damaged_entries_are_rebuilt(self, tmp_path, sources, damage):
         self.recall(tmp_path, sources, make=lambda: self.FOUND)
-        path, = (tmp_path / 'cache').rglob('*.json')
+        (path,) = (tmp_path / 'cache').rglob('*.json')
         damage(path)
         cache = PixelCache(tmp_path / 'cache')
         assert cache.recall(sources, 'a', lambda: self.FOUND) == self.FOUND

@@ -1,4 +1,5 @@
 """Whatever shrinks averages areas, in every config and in the docs."""
+
 import ast
 import re
 import textwrap
@@ -22,8 +23,14 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = sorted((ROOT / 'configs').rglob('*.py'))
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 # transforms of others that leave the size of pixels as it is
-FOREIGN = {'FilterAnnotations', 'LoadAnnotations', 'PackDetInputs', 'PackInputs',
-           'RandomCrop', 'RandomFlip'}
+FOREIGN = {
+    'FilterAnnotations',
+    'LoadAnnotations',
+    'PackDetInputs',
+    'PackInputs',
+    'RandomCrop',
+    'RandomFlip',
+}
 
 
 def weights(length, size):
@@ -38,17 +45,20 @@ def weights(length, size):
     return (1 - abs(middle[:, None] - np.arange(length))).clip(0)
 
 
-@pytest.mark.parametrize('shape, size', [
-    ((60, 40), (20, 10)),  # whole factors
-    ((61, 47), (23, 31)),
-    ((50, 30), (49, 29)),
-    ((60, 20), (17, 33)),  # one axis shrinks, the other is enlarged
-    ((20, 60), (33, 17)),
-    ((20, 60), (20, 13)),
-    ((20, 30), (41, 70)),
-    ((60, 40), (1, 1)),
-    ((60, 40), (60, 40)),
-])
+@pytest.mark.parametrize(
+    'shape, size',
+    [
+        ((60, 40), (20, 10)),  # whole factors
+        ((61, 47), (23, 31)),
+        ((50, 30), (49, 29)),
+        ((60, 20), (17, 33)),  # one axis shrinks, the other is enlarged
+        ((20, 60), (33, 17)),
+        ((20, 60), (20, 13)),
+        ((20, 30), (41, 70)),
+        ((60, 40), (1, 1)),
+        ((60, 40), (60, 40)),
+    ],
+)
 @pytest.mark.parametrize('dtype', [np.float32, np.uint16, np.uint8])
 def test_by_brute_force(shape, size, dtype):
     image = np.random.default_rng(0).random((*shape, 3))
@@ -57,16 +67,20 @@ def test_by_brute_force(shape, size, dtype):
     image = image.astype(dtype)
     along_y, along_x = (weights(*lengths) for lengths in zip(shape, size))
     expected = np.einsum('ij,jkc,lk->ilc', along_y, image.astype(float), along_x)
-    for step in (Resize(size[::-1]), Resize(
-            scale_factor=(size[1] / shape[1] + 1e-9, size[0] / shape[0] + 1e-9))):
+    for step in (
+        Resize(size[::-1]),
+        Resize(scale_factor=(size[1] / shape[1] + 1e-9, size[0] / shape[0] + 1e-9)),
+    ):
         made = step(dict(img=image.copy()))
         assert made['img'].dtype == dtype and made['img_shape'] == size
         assert made['scale_factor'] == (size[1] / shape[1], size[0] / shape[0])
         # integers are rounded once an axis
         np.testing.assert_allclose(
-            made['img'], expected, atol=1e-5 if dtype == np.float32 else 1.1)
+            made['img'], expected, atol=1e-5 if dtype == np.float32 else 1.1
+        )
     np.testing.assert_array_equal(
-        resized(image[..., 0], size), resized(image, size)[..., 0])
+        resized(image[..., 0], size), resized(image, size)[..., 0]
+    )
 
 
 @pytest.mark.parametrize('channels', [1, 4, 5, 9])
@@ -78,7 +92,8 @@ def test_any_number_of_channels(channels, size):
     assert made.shape == (*size, channels) and made.dtype == np.float32
     along_y, along_x = (weights(*lengths) for lengths in zip(image.shape, size))
     np.testing.assert_allclose(
-        made, np.einsum('ij,jkc,lk->ilc', along_y, image, along_x), atol=1e-5)
+        made, np.einsum('ij,jkc,lk->ilc', along_y, image, along_x), atol=1e-5
+    )
 
 
 def test_noise_of_a_mammogram():
@@ -87,10 +102,11 @@ def test_noise_of_a_mammogram():
     It is less by what neighbours share of a pixel between them; the closed form is
     the product over axes of the root mean square weights.
     """
-    image = np.random.default_rng(0).normal(
-        0.5, 0.020, (2800, 1800)).astype(np.float32)
+    image = np.random.default_rng(0).normal(0.5, 0.020, (2800, 1800)).astype(np.float32)
     made = Resize((800, 800))(dict(img=image))['img']
-    rms = [np.sqrt((weights(length, 800)**2).sum(1).mean()) for length in (2800, 1800)]
+    rms = [
+        np.sqrt((weights(length, 800) ** 2).sum(1).mean()) for length in (2800, 1800)
+    ]
     assert np.prod(rms) < 1 / np.sqrt(3.5 * 2.25)
     assert made.std() == pytest.approx(0.020 * np.prod(rms), rel=0.01)
     assert made.std() == pytest.approx(0.0064, abs=0.0001)
@@ -105,23 +121,30 @@ def test_all_but_the_pixels_as_mmdet(keep_ratio, masks, scale):
     """Boxes, masks, maps, homography and keys are those of mmdet's transform."""
     rng = np.random.default_rng(1)
     shape = 93, 61
-    outline = np.array([10., 20, 41, 22, 37, 63, 12, 55])
+    outline = np.array([10.0, 20, 41, 22, 37, 63, 12, 55])
     mask = np.zeros(shape, np.uint8)
     mask[20:60, 10:40] = 1
 
     def sample():
         return dict(
             img=rng.random(shape).astype(np.float32),
-            gt_bboxes=HorizontalBoxes(torch.tensor([[10., 20, 41, 63], [-4, 2, 70, 9]])),
-            gt_masks=BitmapMasks([mask, mask], *shape) if masks == 'bitmap'
+            gt_bboxes=HorizontalBoxes(
+                torch.tensor([[10.0, 20, 41, 63], [-4, 2, 70, 9]])
+            ),
+            gt_masks=BitmapMasks([mask, mask], *shape)
+            if masks == 'bitmap'
             else PolygonMasks([[outline], [outline]], *shape),
             gt_seg_map=mask.copy(),
-            homography_matrix=np.diag([2., 3, 1]).astype(np.float32))
+            homography_matrix=np.diag([2.0, 3, 1]).astype(np.float32),
+        )
 
-    options = dict(scale_factor=scale) if isinstance(scale, float) else dict(
-        scale=scale)
-    ours, theirs = (step(**options, keep_ratio=keep_ratio)(sample())
-                    for step in (Resize, MMDetResize))
+    options = (
+        dict(scale_factor=scale) if isinstance(scale, float) else dict(scale=scale)
+    )
+    ours, theirs = (
+        step(**options, keep_ratio=keep_ratio)(sample())
+        for step in (Resize, MMDetResize)
+    )
     assert set(ours) == set(theirs)
     assert ours['img'].shape == theirs['img'].shape == ours['img_shape']
     for key in ('img_shape', 'scale', 'scale_factor', 'keep_ratio'):
@@ -130,7 +153,8 @@ def test_all_but_the_pixels_as_mmdet(keep_ratio, masks, scale):
         np.testing.assert_array_equal(ours[key], theirs[key])
     assert torch.equal(ours['gt_bboxes'].tensor, theirs['gt_bboxes'].tensor)
     np.testing.assert_array_equal(
-        ours['gt_masks'].to_ndarray(), theirs['gt_masks'].to_ndarray())
+        ours['gt_masks'].to_ndarray(), theirs['gt_masks'].to_ndarray()
+    )
 
 
 def test_name_under_both_scopes():
@@ -138,11 +162,17 @@ def test_name_under_both_scopes():
     for scope, expected in (('mammo', Resize), ('mmdet', MMDetResize)):
         with DefaultScope.overwrite_default_scope(scope):
             assert TRANSFORMS.get('mammo.Resize') is Resize
-            random = TRANSFORMS.build(dict(
-                type='mmcv.RandomResize', scale=(64, 64), ratio_range=(1., 1.2),
-                resize_type='mammo.Resize', keep_ratio=False))
+            random = TRANSFORMS.build(
+                dict(
+                    type='mmcv.RandomResize',
+                    scale=(64, 64),
+                    ratio_range=(1.0, 1.2),
+                    resize_type='mammo.Resize',
+                    keep_ratio=False,
+                )
+            )
             assert type(random.resize) is Resize
-            random = RandomResize((64, 64), (1., 1.2), keep_ratio=False)
+            random = RandomResize((64, 64), (1.0, 1.2), keep_ratio=False)
             assert type(random.resize) is expected
     assert TRANSFORMS.get('Resize') is Resize
 
@@ -151,12 +181,17 @@ def named(source):
     """Yield each ``dict(...)`` of a source as its literal arguments."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'dict':
-            yield {keyword.arg: keyword.value.value for keyword in node.keywords
-                   if isinstance(keyword.value, ast.Constant)}
+            yield {
+                keyword.arg: keyword.value.value
+                for keyword in node.keywords
+                if isinstance(keyword.value, ast.Constant)
+            }
         if isinstance(node, ast.Dict):
-            yield {key.value: value.value for key, value in zip(node.keys, node.values)
-                   if isinstance(key, ast.Constant)
-                   and isinstance(value, ast.Constant)}
+            yield {
+                key.value: value.value
+                for key, value in zip(node.keys, node.values)
+                if isinstance(key, ast.Constant) and isinstance(value, ast.Constant)
+            }
 
 
 def others(source):
@@ -174,16 +209,22 @@ def others(source):
     return found
 
 
-@pytest.mark.parametrize('source, expected', [
-    ("a = dict(type='Resize', scale=(3, 3))", []),
-    ("a = dict(type='mmdet.Resize', scale=(3, 3))", ['mmdet.Resize']),
-    ("a = [{'type': 'mmpretrain.ResizeEdge', 'scale': 3}]", ['mmpretrain.ResizeEdge']),
-    ("a = dict(type='RandomResizedCrop', scale=3)", ['RandomResizedCrop']),
-    ("a = dict(type='RandomAffine')", ['RandomAffine']),
-    ("a = dict(type='RandomResize', scale=(3, 3))", ['RandomResize']),
-    ("a = dict(type='RandomResize', resize_type='mammo.Resize')", []),
-    ("a = dict(type='RandomResize', resize_type='mmdet.Resize')", ['RandomResize']),
-])
+@pytest.mark.parametrize(
+    'source, expected',
+    [
+        ("a = dict(type='Resize', scale=(3, 3))", []),
+        ("a = dict(type='mmdet.Resize', scale=(3, 3))", ['mmdet.Resize']),
+        (
+            "a = [{'type': 'mmpretrain.ResizeEdge', 'scale': 3}]",
+            ['mmpretrain.ResizeEdge'],
+        ),
+        ("a = dict(type='RandomResizedCrop', scale=3)", ['RandomResizedCrop']),
+        ("a = dict(type='RandomAffine')", ['RandomAffine']),
+        ("a = dict(type='RandomResize', scale=(3, 3))", ['RandomResize']),
+        ("a = dict(type='RandomResize', resize_type='mammo.Resize')", []),
+        ("a = dict(type='RandomResize', resize_type='mmdet.Resize')", ['RandomResize']),
+    ],
+)
 def test_others_are_found(source, expected):
     with DefaultScope.overwrite_default_scope('mammo'):
         assert others(source) == expected
@@ -198,7 +239,8 @@ def test_no_config_names_another():
             for block in re.findall(r'```python\n(.*?)```', path.read_text(), re.S):
                 block = textwrap.dedent(block)
                 found[f'{path}: {block}'] = others(block) + (
-                    re.findall("type='Resize'", block) if 'mammo.Load' in block else [])
+                    re.findall("type='Resize'", block) if 'mammo.Load' in block else []
+                )
     assert not {path: names for path, names in found.items() if names}
 
 
@@ -213,12 +255,16 @@ def steps_of(node):
             yield from steps_of(part)
 
 
-@pytest.mark.parametrize('path', sorted((ROOT / 'configs/_base_/tasks').iterdir()),
-                         ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    'path',
+    sorted((ROOT / 'configs/_base_/tasks').iterdir()),
+    ids=lambda path: path.stem,
+)
 def test_steps_of_configs_average(path):
     """Each new pixel is the mean of those that it covers."""
-    steps = {str(step): step for step in steps_of(
-        Config.fromfile(path)._cfg_dict.to_dict())}
+    steps = {
+        str(step): step for step in steps_of(Config.fromfile(path)._cfg_dict.to_dict())
+    }
     assert steps
     for step in steps.values():
         with DefaultScope.overwrite_default_scope('mammo'):
@@ -227,9 +273,10 @@ def test_steps_of_configs_average(path):
         width, height = built.scale = tuple(side // 8 for side in built.scale)
         noise = np.random.default_rng(0).random((2 * height, 2 * width), np.float32)
         if isinstance(built, RandomResize):
-            built.ratio_range = (1., 1.)
+            built.ratio_range = (1.0, 1.0)
         made = built(dict(img=noise))['img']
         assert isinstance(built, (Resize, RandomResize))
         assert made.shape == (height, width)
         np.testing.assert_allclose(
-            made, noise.reshape(height, 2, width, 2).mean((1, 3)), atol=1e-5)
+            made, noise.reshape(height, 2, width, 2).mean((1, 3)), atol=1e-5
+        )

@@ -1,4 +1,5 @@
 """Epochs of as many samples of each class, counted."""
+
 from collections import Counter
 
 import pytest
@@ -23,14 +24,21 @@ class Labelled:
 
 def sampler(dataset, **settings):
     with DefaultScope.overwrite_default_scope('mammo'):
-        return DATA_SAMPLERS.build(dict(
-            type='ClassBalancedSampler', seed=1, **settings), default_args=dict(
-                dataset=dataset))
+        return DATA_SAMPLERS.build(
+            dict(type='ClassBalancedSampler', seed=1, **settings),
+            default_args=dict(dataset=dataset),
+        )
 
 
-@pytest.mark.parametrize('labels', [
-    [0] * 187 + [1] * 39, [1] + [0] * 6, [0] * 5 + [1] * 5,
-    [0] * 7 + [1] * 2 + [2] * 4])
+@pytest.mark.parametrize(
+    'labels',
+    [
+        [0] * 187 + [1] * 39,
+        [1] + [0] * 6,
+        [0] * 5 + [1] * 5,
+        [0] * 7 + [1] * 2 + [2] * 4,
+    ],
+)
 def test_classes_are_equally_frequent(labels):
     drawn = list(sampler(Labelled(labels)))
     assert len(drawn) == len(sampler(Labelled(labels))) == len(labels)
@@ -70,12 +78,12 @@ def test_processes_share_an_epoch(size):
         one.total_size = one.num_samples * size
         parts.append(list(one))
         assert len(parts[-1]) == len(one)
-    assert [i for each in zip(*parts) for i in each][:len(whole)] == whole
+    assert [i for each in zip(*parts) for i in each][: len(whole)] == whole
 
 
 def test_labels_of_breasts_not_of_lesions(phantom_root):
     """What mmdet's samplers are told too."""
-    rule = dict(field='abnormal', negative=(False, ), positive=(True, ))
+    rule = dict(field='abnormal', negative=(False,), positive=(True,))
     dataset = build(phantom_root, target='breast', labels=rule)
     labels = [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
     assert set(labels) == {0, 1}

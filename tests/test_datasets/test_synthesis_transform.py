@@ -1,4 +1,5 @@
 """Pasting lesions in the pipeline: where, from whom, and never into tests."""
+
 import copy
 import json
 from unittest import mock
@@ -6,15 +7,19 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from mammo_plugins.anatomy import (CanonicalFrame, Nipple, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import (
+    CanonicalFrame,
+    Nipple,
+    transform_boxes,
+    transform_points,
+)
 from mammo_plugins.datasets.transforms import registration, synthesis
 from mammo_plugins.registry import DATASETS, TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyError, SaliencyMaps, view_name
 
-LABELS = dict(field='pathology', negative=('benign', ), positive=('malignant', ))
-PLAIN = dict(fourier_beta=None, soft_mask=None, context=1., same_distance=False)
+LABELS = dict(field='pathology', negative=('benign',), positive=('malignant',))
+PLAIN = dict(fourier_beta=None, soft_mask=None, context=1.0, same_distance=False)
 
 
 @pytest.fixture
@@ -22,8 +27,11 @@ def ann_file(phantom_root, tmp_path, pixel_cache):
     """The phantom's exams; breasts with a lesion are malignant, others benign."""
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
     with_lesion = {a['image_id'] for a in data['annotations']}
-    breasts = {(i['exam_id'], i['laterality']) for i in data['images']
-               if i['id'] in with_lesion}
+    breasts = {
+        (i['exam_id'], i['laterality'])
+        for i in data['images']
+        if i['id'] in with_lesion
+    }
     for image in data['images']:
         bad = (image['exam_id'], image['laterality']) in breasts
         image['pathology'] = 'malignant' if bad else 'benign'
@@ -38,13 +46,30 @@ def ann_file(phantom_root, tmp_path, pixel_cache):
 
 def build(ann_file, **settings):
     with DATASETS.switch_scope_and_registry('mammo'):
-        return DATASETS.build(dict(dict(
-            type='ExamDataset', target='breast', complete=True, labels=LABELS,
-            ann_file=str(ann_file),
-            data_root=str(ann_file.parent), pipeline=[dict(
-                type='ForEachView', transforms=[dict(
-                    type='LoadMammogram', cache_dir=str(ann_file.parent / 'pixels'))
-                ])]), **settings))
+        return DATASETS.build(
+            dict(
+                dict(
+                    type='ExamDataset',
+                    target='breast',
+                    complete=True,
+                    labels=LABELS,
+                    ann_file=str(ann_file),
+                    data_root=str(ann_file.parent),
+                    pipeline=[
+                        dict(
+                            type='ForEachView',
+                            transforms=[
+                                dict(
+                                    type='LoadMammogram',
+                                    cache_dir=str(ann_file.parent / 'pixels'),
+                                )
+                            ],
+                        )
+                    ],
+                ),
+                **settings,
+            )
+        )
 
 
 @pytest.fixture
@@ -57,14 +82,19 @@ def saliency(dataset):
     """One hot spot a view, at a third of its height, near the chest wall."""
     hot = np.zeros((9, 6), np.float32)
     hot[3:6, 1:3] = 1
-    return SaliencyMaps({
-        view_name(view): hot for i in range(len(dataset))
-        for view in dataset.get_data_info(i)['views'].values()})
+    return SaliencyMaps(
+        {
+            view_name(view): hot
+            for i in range(len(dataset))
+            for view in dataset.get_data_info(i)['views'].values()
+        }
+    )
 
 
 def transform(saliency, **settings):
-    return TRANSFORMS.build(dict(
-        dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.), **settings))
+    return TRANSFORMS.build(
+        dict(dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.0), **settings)
+    )
 
 
 def pair(dataset):
@@ -83,8 +113,10 @@ def test_the_lesion_is_pasted_where_saliency_is_highest(dataset, saliency):
     for name, facts in result['synthesis'].items():
         view, donor = result['views'][name], malignant['views'][name]
         assert view['gt_label'] == 1
-        lesion, frame = view['instances'][-1], CanonicalFrame.from_dict(
-            view['canonical_frame'])
+        lesion, frame = (
+            view['instances'][-1],
+            CanonicalFrame.from_dict(view['canonical_frame']),
+        )
         region = transform_boxes(facts['region'], frame.matrix)[0]
         x1, y1, x2, y2 = region.astype(int)
         np.testing.assert_allclose(region, lesion['bbox'], atol=1)
@@ -92,26 +124,31 @@ def test_the_lesion_is_pasted_where_saliency_is_highest(dataset, saliency):
         height, width = view['img'].shape
         heat = saliency.of(view, (height, width))
         assert heat[y1:y2, x1:x2].sum() == pytest.approx(facts['saliency'], rel=1e-5)
-        best = max(heat[i:i + y2 - y1, j:j + x2 - x1].sum()
-                   for i in range(height - (y2 - y1) + 1)
-                   for j in range(width - (x2 - x1) + 1))
+        best = max(
+            heat[i : i + y2 - y1, j : j + x2 - x1].sum()
+            for i in range(height - (y2 - y1) + 1)
+            for j in range(width - (x2 - x1) + 1)
+        )
         assert facts['saliency'] == pytest.approx(best, rel=1e-5)
         # what was pasted is the donor's box, to the pixel
         source = CanonicalFrame.from_dict(donor['canonical_frame'])
-        u1, v1, u2, v2 = np.rint(transform_boxes(
-            facts['lesion'], source.matrix)[0]).astype(int)
-        np.testing.assert_array_equal(view['img'][y1:y2, x1:x2],
-                                      donor['img'][v1:v2, u1:u2])
+        u1, v1, u2, v2 = np.rint(
+            transform_boxes(facts['lesion'], source.matrix)[0]
+        ).astype(int)
+        np.testing.assert_array_equal(
+            view['img'][y1:y2, x1:x2], donor['img'][v1:v2, u1:u2]
+        )
         assert facts['malignant'] == donor['img_id']
         outside = np.ones((height, width), bool)
         outside[y1:y2, x1:x2] = False
         np.testing.assert_array_equal(
-            view['img'][outside], before['views'][name]['img'][outside])
+            view['img'][outside], before['views'][name]['img'][outside]
+        )
 
 
 def test_context_is_cut_out_with_the_lesion(dataset, saliency):
     """The box that is annotated keeps the lesion's size."""
-    step = transform(saliency, **dict(PLAIN, context=2., min_inside=0.5))
+    step = transform(saliency, **dict(PLAIN, context=2.0, min_inside=0.5))
     step.donors(dataset)
     benign, malignant = pair(dataset)
     result = step.synthesize(benign, malignant, seed=0)
@@ -135,18 +172,28 @@ def disc_in(view, box, level, around):
     """Make a view's breast flat, with one lesion that fills its box as a disc."""
     x1, y1, x2, y2 = box
     rows, columns = np.indices(view['img'].shape) + 0.5
-    disc = np.hypot((columns - (x1 + x2) / 2) / (x2 - x1),
-                    (rows - (y1 + y2) / 2) / (y2 - y1)) < 0.5
+    disc = (
+        np.hypot(
+            (columns - (x1 + x2) / 2) / (x2 - x1), (rows - (y1 + y2) / 2) / (y2 - y1)
+        )
+        < 0.5
+    )
     view['img'] = np.where(disc, level, around).astype(np.float32)
     view['instances'] = [dict(view['instances'][0], bbox=[*map(float, box)])]
 
 
-@pytest.mark.parametrize('context, least, most', [
-    # the amplitude at zero frequency is the patch's mean: the disc covers pi / 4 of
-    # its box and pi / 16 of the grown one, and what is left of it stands out
-    (1., 0., 0.07), (2., 0.2, 0.3)])
+@pytest.mark.parametrize(
+    'context, least, most',
+    [
+        # the amplitude at zero frequency is the patch's mean: the disc covers pi / 4 of
+        # its box and pi / 16 of the grown one, and what is left of it stands out
+        (1.0, 0.0, 0.07),
+        (2.0, 0.2, 0.3),
+    ],
+)
 def test_a_lesion_in_a_tight_box_keeps_its_contrast(
-        dataset, saliency, context, least, most):
+    dataset, saliency, context, least, most
+):
     step = transform(saliency, context=context, soft_mask=None)
     assert transform(saliency).context == 2
     step._inside = lambda view: np.ones(view['img'].shape, bool)
@@ -160,16 +207,17 @@ def test_a_lesion_in_a_tight_box_keeps_its_contrast(
     for name, facts in result['synthesis'].items():
         made = result['views'][name]['img']
         x1, y1, x2, y2 = map(int, result['views'][name]['instances'][-1]['bbox'])
-        disc = made[y1 + 4:y2 - 4, x1 + 4:x2 - 4].mean()
-        ring = made[[[y1 - 2], [y2 + 1]], x1 - 2:x2 + 2]
+        disc = made[y1 + 4 : y2 - 4, x1 + 4 : x2 - 4].mean()
+        ring = made[[[y1 - 2], [y2 + 1]], x1 - 2 : x2 + 2]
         assert least <= disc - ring.mean() <= most
         assert made[made != np.float32(0.3)].mean() == pytest.approx(0.3, abs=1e-3)
 
 
 def test_soft_masks_are_centred_on_the_lesion(dataset, saliency):
     """At the image's edge the grown box is cut, and the lesion not in its middle."""
-    step = transform(saliency, fourier_beta=None,
-                     soft_mask=dict(centre_range=(0.5, 0.5)))
+    step = transform(
+        saliency, fourier_beta=None, soft_mask=dict(centre_range=(0.5, 0.5))
+    )
     step._inside = lambda view: np.ones(view['img'].shape, bool)
     step.donors(dataset)
     benign, malignant = pair(dataset)
@@ -188,8 +236,13 @@ def nipple_distances(result):
     for name, facts in result['synthesis'].items():
         view = result['views'][name]
         middle = np.add(facts['region'][:2], facts['region'][2:]) / 2
-        found.append(float(np.linalg.norm(
-            (middle - view['nipple']) * view['pixel_spacing_mm'][::-1])))
+        found.append(
+            float(
+                np.linalg.norm(
+                    (middle - view['nipple']) * view['pixel_spacing_mm'][::-1]
+                )
+            )
+        )
     return found
 
 
@@ -198,11 +251,15 @@ def opposite(dataset):
     """Saliency that is strongest near the nipple in CC and far from it in MLO."""
     columns = np.linspace(0, 1, 12)
     rows = np.ones((24, 1))
-    return SaliencyMaps({
-        view_name(view): (rows * (columns if view['view'] == 'CC' else
-                                  columns[::-1]) + 0.1).astype(np.float32)
-        for i in range(len(dataset))
-        for view in dataset.get_data_info(i)['views'].values()})
+    return SaliencyMaps(
+        {
+            view_name(view): (
+                rows * (columns if view['view'] == 'CC' else columns[::-1]) + 0.1
+            ).astype(np.float32)
+            for i in range(len(dataset))
+            for view in dataset.get_data_info(i)['views'].values()
+        }
+    )
 
 
 def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, opposite):
@@ -220,8 +277,11 @@ def test_a_lesion_keeps_its_distance_from_the_nipple(dataset, opposite):
         apart.append(abs(cc - mlo))
         saliency.append({name: facts[name]['saliency'] for name in facts})
         for name, each in facts.items():
-            assert each['saliency_kept'] == pytest.approx(
-                saliency[-1][name] / saliency[0][name]) and each['saliency_kept'] >= 0.5
+            assert (
+                each['saliency_kept']
+                == pytest.approx(saliency[-1][name] / saliency[0][name])
+                and each['saliency_kept'] >= 0.5
+            )
     pixel = max(result['views']['CC']['pixel_spacing_mm'])
     assert apart[0] > 10 * pixel and apart[1] < 2.5 * pixel
 
@@ -231,25 +291,34 @@ def test_nipples_on_the_skin_line_have_to_be_sure(dataset, opposite, monkeypatch
     step = transform(opposite, **dict(PLAIN, same_distance=True))
     step.donors(dataset)
     benign, malignant = pair(dataset)
-    true = {id(view['img']): transform_points(
-        view['nipple'], view['homography_matrix']) for view in benign['views'].values()}
+    true = {
+        id(view['img']): transform_points(view['nipple'], view['homography_matrix'])
+        for view in benign['views'].values()
+    }
     for view in benign['views'].values():
         view.update(nipple_source='contour', pixel_cache=None)
     for sure, together in ((0.49, False), (0.51, True)):
         monkeypatch.setattr(
-            registration, 'find_nipple', lambda image, view:
-            Nipple(*true[id(image)], sure, True))
+            registration,
+            'find_nipple',
+            lambda image, view: Nipple(*true[id(image)], sure, True),
+        )
         step._places._nipples.clear()
-        facts = step.synthesize(copy.deepcopy(benign, dict(
-            (id(v['img']), v['img']) for v in benign['views'].values())), malignant,
-            seed=0)['synthesis']
+        facts = step.synthesize(
+            copy.deepcopy(
+                benign, {id(v['img']): v['img'] for v in benign['views'].values()}
+            ),
+            malignant,
+            seed=0,
+        )['synthesis']
         assert [each['same_distance'] for each in facts.values()] == [together] * 2
 
 
 def test_views_without_a_nipple_are_placed_apart(dataset, saliency):
     """And so are lesions that one view alone has."""
-    steps = [transform(saliency, **dict(PLAIN, same_distance=same))
-             for same in (False, True)]
+    steps = [
+        transform(saliency, **dict(PLAIN, same_distance=same)) for same in (False, True)
+    ]
     found = []
     for step in steps:
         step.donors(dataset)
@@ -270,8 +339,9 @@ def test_lesions_of_different_kinds_are_not_pasted_as_one(dataset, saliency):
     step.donors(dataset)
     benign, malignant = pair(dataset)
     for label, view in enumerate(malignant['views'].values()):
-        view['instances'] = [dict(view['instances'][0], lesion_id=None,
-                                  bbox_label=label)]
+        view['instances'] = [
+            dict(view['instances'][0], lesion_id=None, bbox_label=label)
+        ]
     seen = set()
     for seed in range(6):
         facts = step.synthesize(copy.deepcopy(benign), malignant, seed)['synthesis']
@@ -304,15 +374,15 @@ def test_the_same_seed_gives_the_same_pixels(dataset, saliency):
     step = transform(saliency)
     step.donors(dataset)
     benign, malignant = pair(dataset)
-    made = [step.synthesize(copy.deepcopy(benign), malignant, seed)
-            for seed in (4, 4, 5)]
+    made = [
+        step.synthesize(copy.deepcopy(benign), malignant, seed) for seed in (4, 4, 5)
+    ]
     for name in ('CC', 'MLO'):
         images = [m['views'][name]['img'] for m in made]
         np.testing.assert_array_equal(images[0], images[1])
         assert (images[0] != images[2]).any()
     assert made[0]['synthesis'] == made[1]['synthesis']
-    assert {'mu_x', 'mu_y', 'sigma'} == set(
-        made[0]['synthesis']['CC']['soft_mask'])
+    assert {'mu_x', 'mu_y', 'sigma'} == set(made[0]['synthesis']['CC']['soft_mask'])
 
 
 def test_malignant_breasts_are_left_alone(dataset, saliency):
@@ -322,11 +392,12 @@ def test_malignant_breasts_are_left_alone(dataset, saliency):
     before = copy.deepcopy(malignant)
     result = step(dict(malignant, mix_results=[before]))
     assert 'synthesis' not in result and result['gt_label'] == 1
-    np.testing.assert_array_equal(result['views']['CC']['img'],
-                                  before['views']['CC']['img'])
+    np.testing.assert_array_equal(
+        result['views']['CC']['img'], before['views']['CC']['img']
+    )
 
 
-@pytest.mark.parametrize('prob', [0., 1.])
+@pytest.mark.parametrize('prob', [0.0, 1.0])
 def test_probability(dataset, saliency, prob):
     step = transform(saliency, prob=prob)
     drawn = [step.get_indexes(dataset) for _ in range(20)]
@@ -339,21 +410,27 @@ def test_probability(dataset, saliency, prob):
 def test_in_a_wrapper(ann_file, saliency, named):
     """As the config has it: labels become those of the pasted lesions."""
     steps = dict(
-        synthesis=dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.),
-        resize=dict(type='ForEachView', transforms=[
-            dict(type='Resize', scale=(48, 96), keep_ratio=False)]),
-        pack=dict(type='PackExamInputs', views=('CC', 'MLO')))
+        synthesis=dict(type='SynthesizeMalignancy', saliency=saliency, prob=1.0),
+        resize=dict(
+            type='ForEachView',
+            transforms=[dict(type='Resize', scale=(48, 96), keep_ratio=False)],
+        ),
+        pack=dict(type='PackExamInputs', views=('CC', 'MLO')),
+    )
     kind = 'NamedMixDataset' if named else 'MultiImageMixDataset'
     with DATASETS.switch_scope_and_registry('mammo'):
-        wrapped = DATASETS.build(dict(
-            type=kind, dataset=build(ann_file),
-            pipeline=dict(steps, order=list(steps)) if named else [*steps.values()]))
+        wrapped = DATASETS.build(
+            dict(
+                type=kind,
+                dataset=build(ann_file),
+                pipeline=dict(steps, order=list(steps)) if named else [*steps.values()],
+            )
+        )
     np.random.seed(0)
     packed = [wrapped[i] for i in range(len(wrapped))]
     assert all(p['data_samples'].gt_label.item() == 1 for p in packed)
     assert all(p['inputs']['CC'].shape == (1, 96, 48) for p in packed)
-    assert {wrapped.get_data_info(i)['gt_label'] for i in range(len(wrapped))
-            } == {0, 1}
+    assert {wrapped.get_data_info(i)['gt_label'] for i in range(len(wrapped))} == {0, 1}
 
 
 def test_a_breast_without_saliency_keeps_its_label(dataset, saliency):
@@ -365,8 +442,9 @@ def test_a_breast_without_saliency_keeps_its_label(dataset, saliency):
     result = step.synthesize(benign, malignant, seed=0)
     assert result['gt_label'] == 0 and result['synthesis'] == {}
     for name in ('CC', 'MLO'):
-        np.testing.assert_array_equal(result['views'][name]['img'],
-                                      before['views'][name]['img'])
+        np.testing.assert_array_equal(
+            result['views'][name]['img'], before['views'][name]['img']
+        )
 
 
 def test_a_lesion_larger_than_the_breast_is_not_pasted(dataset, saliency):
@@ -376,7 +454,7 @@ def test_a_lesion_larger_than_the_breast_is_not_pasted(dataset, saliency):
     for view in malignant['views'].values():
         height, width = view['img'].shape
         for lesion in view['instances']:
-            lesion['bbox'] = [-9., -9., width + 9., height + 9.]
+            lesion['bbox'] = [-9.0, -9.0, width + 9.0, height + 9.0]
     result = step.synthesize(benign, malignant, seed=0)
     assert result['gt_label'] == 0 and result['synthesis'] == {}
 
@@ -387,9 +465,12 @@ def test_a_lesion_at_the_border_is_cut_there(dataset, saliency):
     benign, malignant = pair(dataset)
     height = malignant['views']['CC']['img'].shape[0]
     malignant['views'] = {'CC': malignant['views']['CC']}
-    malignant['views']['CC']['instances'] = [dict(
-        malignant['views']['CC']['instances'][0],
-        bbox=[-4., height / 2, 7.5, height / 2 + 6.2])]
+    malignant['views']['CC']['instances'] = [
+        dict(
+            malignant['views']['CC']['instances'][0],
+            bbox=[-4.0, height / 2, 7.5, height / 2 + 6.2],
+        )
+    ]
     result = step.synthesize(benign, malignant, seed=0)
     assert set(result['synthesis']) == {'CC'}
     x1, y1, x2, y2 = result['views']['CC']['instances'][-1]['bbox']
@@ -423,7 +504,7 @@ def test_ignored_lesions_are_no_donors(ann_file, saliency):
 
 def test_lacking_saliency_is_told_at_once(dataset, saliency):
     lacking = dict(saliency.maps)
-    benign, = [v for v in pair(dataset)[0]['views'].values() if v['view'] == 'CC']
+    (benign,) = [v for v in pair(dataset)[0]['views'].values() if v['view'] == 'CC']
     del lacking[view_name(benign)]
     with pytest.raises(SaliencyError, match=view_name(benign)):
         transform(SaliencyMaps(lacking)).get_indexes(dataset)
@@ -434,9 +515,17 @@ def test_outside_its_wrapper(dataset, saliency):
         transform(saliency)(pair(dataset)[0])
 
 
-@pytest.mark.parametrize('wrong', [
-    dict(fourier_beta=7), dict(min_inside=90), dict(adapt='both'),
-    dict(adapt='benign', soft_mask=None), dict(context=0), dict(prob=2)])
+@pytest.mark.parametrize(
+    'wrong',
+    [
+        dict(fourier_beta=7),
+        dict(min_inside=90),
+        dict(adapt='both'),
+        dict(adapt='benign', soft_mask=None),
+        dict(context=0),
+        dict(prob=2),
+    ],
+)
 def test_wrong_arguments(saliency, wrong):
     with pytest.raises(ValueError, match=f'SynthesizeMalignancy.{next(iter(wrong))}'):
         transform(saliency, **wrong)
@@ -445,6 +534,7 @@ def test_wrong_arguments(saliency, wrong):
 def test_large_images_are_searched_on_a_grid(dataset, saliency):
     """The place is that of the small image, to a pixel of the grid."""
     import mammo_plugins.datasets.transforms.saliency_places as module
+
     step = transform(saliency, **PLAIN)
     step.donors(dataset)
     benign, malignant = pair(dataset)
@@ -457,13 +547,13 @@ def test_large_images_are_searched_on_a_grid(dataset, saliency):
     assert set(coarse['synthesis']) == set(whole['synthesis'])
     for name, facts in whole['synthesis'].items():
         other = coarse['synthesis'][name]
-        sizes = [np.subtract(f['region'][2:], f['region'][:2])
-                 for f in (facts, other)]
+        sizes = [np.subtract(f['region'][2:], f['region'][:2]) for f in (facts, other)]
         np.testing.assert_allclose(sizes[0], sizes[1])
         heat = saliency.of(benign['views'][name], benign['views'][name]['img'].shape)
         frame = CanonicalFrame.from_dict(benign['views'][name]['canonical_frame'])
-        x1, y1, x2, y2 = transform_boxes(
-            other['region'], frame.matrix)[0].round().astype(int)
+        x1, y1, x2, y2 = (
+            transform_boxes(other['region'], frame.matrix)[0].round().astype(int)
+        )
         assert heat[y1:y2, x1:x2].sum() > 0.8 * facts['saliency']
 
 
@@ -478,39 +568,57 @@ def graded(ann_file):
         data = json.loads(ann_file.read_text())
         in_cc = {i['id'] for i in data['images'] if i['view'] == 'CC'}
         data['annotations'] = [
-            dict(a, birads=lesion, pathology=None) for a in data['annotations']
-            if a['image_id'] in in_cc]
+            dict(a, birads=lesion, pathology=None)
+            for a in data['annotations']
+            if a['image_id'] in in_cc
+        ]
         showing = {a['image_id'] for a in data['annotations']}
-        breasts = {(i['exam_id'], i['laterality']) for i in data['images']
-                   if i['id'] in showing}
+        breasts = {
+            (i['exam_id'], i['laterality'])
+            for i in data['images']
+            if i['id'] in showing
+        }
         for image in data['images']:
             bad = (image['exam_id'], image['laterality']) in breasts
             image['pathology'] = None
             image['birads'] = (
-                view if image['id'] in showing else other) if bad else '2'
+                (view if image['id'] in showing else other) if bad else '2'
+            )
         ann_file.write_text(json.dumps(data))
         return build(ann_file, labels=BIRADS)
 
     return change
 
 
-@pytest.mark.parametrize('lesion, view, other, grade', [
-    ('5', '4', '2', '5'),  # its own
-    ('3', '4', '4', '4'),  # of VinDr-Mammo: probably benign, in a malignant breast
-    (None, '5', '5', '5'),  # its lymph nodes and retractions; lesions of INbreast
-    (None, '4B', '2', '4B'), ('4C', '2', '4', '4C'),
-    (None, '3', '5', '5'), ('3', None, '4', '4')])  # by the other view
+@pytest.mark.parametrize(
+    'lesion, view, other, grade',
+    [
+        ('5', '4', '2', '5'),  # its own
+        ('3', '4', '4', '4'),  # of VinDr-Mammo: probably benign, in a malignant breast
+        (None, '5', '5', '5'),  # its lymph nodes and retractions; lesions of INbreast
+        (None, '4B', '2', '4B'),
+        ('4C', '2', '4', '4C'),
+        (None, '3', '5', '5'),
+        ('3', None, '4', '4'),
+    ],
+)  # by the other view
 def test_all_lesions_of_malignant_breasts_are_donors(
-        graded, saliency, lesion, view, other, grade):
+    graded, saliency, lesion, view, other, grade
+):
     """The nearest grade that has a class says so, and becomes the view's."""
     dataset = graded(lesion, view, other)
     step = transform(saliency, **PLAIN)
     infos = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert step.donors(dataset) == [
-        i for i, info in enumerate(infos)
-        if any(v['instances'] for v in info['views'].values())]
-    benign = next(i for i, info in enumerate(infos) if not any(
-        v['instances'] for v in info['views'].values()))
+        i
+        for i, info in enumerate(infos)
+        if any(v['instances'] for v in info['views'].values())
+    ]
+    benign = next(
+        i
+        for i, info in enumerate(infos)
+        if not any(v['instances'] for v in info['views'].values())
+    )
     donor = step.donors(dataset)[0]
     result = step.synthesize(dataset[benign], dataset[donor], seed=0)
     assert result['gt_label'] == 1 and result['synthesis']
@@ -522,8 +630,9 @@ def test_all_lesions_of_malignant_breasts_are_donors(
     assert dataset.label_rule.of_target(list(result['views'].values())) == 1
 
 
-@pytest.mark.parametrize('lesion, view, other', [
-    ('2', '4', '4'), (None, '2', '4'), ('3', '3', '2')])
+@pytest.mark.parametrize(
+    'lesion, view, other', [('2', '4', '4'), (None, '2', '4'), ('3', '3', '2')]
+)
 def test_lesions_graded_benign_are_no_donors(graded, saliency, lesion, view, other):
     with pytest.raises(AnnotationError, match='there is nothing to paste'):
         transform(saliency).donors(graded(lesion, view, other))
@@ -561,8 +670,10 @@ def test_saliency_file(tmp_path, dataset):
     assert again.of(view, (30, 60)).shape == (30, 60)
     # bilinear: a constant map stays constant
     np.testing.assert_allclose(
-        SaliencyMaps({view_name(view): np.full((2, 3), .7)}).of(view, (9, 8)), .7,
-        rtol=1e-6)
+        SaliencyMaps({view_name(view): np.full((2, 3), 0.7)}).of(view, (9, 8)),
+        0.7,
+        rtol=1e-6,
+    )
     with pytest.raises(SaliencyError, match='no saliency map of'):
         SaliencyMaps({}).of(view, (4, 4))
     with pytest.raises(SaliencyError, match='tools/saliency.py CONFIG'):

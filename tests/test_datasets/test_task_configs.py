@@ -1,4 +1,5 @@
 """The data sets of the papers' tasks, on phantom exams in their place."""
+
 import json
 from pathlib import Path
 
@@ -18,10 +19,16 @@ TASKS = dict(
     ddsm_pair=('pair', ('R', 'L')),
     vindr_pair=('pair', ('R', 'L')),
     inbreast_pair=('pair', ('R', 'L')),
-    cdd_cesm_exam=('exam', tuple(
-        f'{m} {v}' for m in ('CEM-LE', 'CEM-RC')
-        for v in ('RCC', 'LCC', 'RMLO', 'LMLO'))),
-    inbreast_exam=('exam', ('RCC', 'LCC', 'RMLO', 'LMLO')))
+    cdd_cesm_exam=(
+        'exam',
+        tuple(
+            f'{m} {v}'
+            for m in ('CEM-LE', 'CEM-RC')
+            for v in ('RCC', 'LCC', 'RMLO', 'LMLO')
+        ),
+    ),
+    inbreast_exam=('exam', ('RCC', 'LCC', 'RMLO', 'LMLO')),
+)
 
 
 @pytest.fixture
@@ -35,7 +42,9 @@ def exams(phantom_root, tmp_path):
         image['abnormal'] = bad
     bad = {image['id']: image['abnormal'] for image in data['images']}
     for annotation in data['annotations']:
-        annotation['pathology'] = 'malignant' if bad[annotation['image_id']] else 'benign'
+        annotation['pathology'] = (
+            'malignant' if bad[annotation['image_id']] else 'benign'
+        )
     (tmp_path / 'dicom').symlink_to(phantom_root / 'dicom')
     (tmp_path / 'other').symlink_to(phantom_root / 'dicom')
 
@@ -45,10 +54,17 @@ def exams(phantom_root, tmp_path):
         images = list(data['images'])
         if name == 'cdd_cesm_exam':
             data['images'] = [
-                dict(image, id=image['id'] + i * 1000, modality=modality,
-                     file_name=image['file_name'].replace('dicom', ('dicom', 'other')[i]))
+                dict(
+                    image,
+                    id=image['id'] + i * 1000,
+                    modality=modality,
+                    file_name=image['file_name'].replace(
+                        'dicom', ('dicom', 'other')[i]
+                    ),
+                )
                 for image in images
-                for i, modality in enumerate(('CEM-LE', 'CEM-RC'))]
+                for i, modality in enumerate(('CEM-LE', 'CEM-RC'))
+            ]
         for part in ('train', 'val', 'test'):
             path = tmp_path / 'annotations' / f'{part}.json'
             path.parent.mkdir(exist_ok=True)
@@ -64,19 +80,18 @@ def test_classes_and_views(name, exams, tmp_path, pixel_cache):
     number = exams(name, *('1' if 'pair' in name else '2', '4'))
     cfg = Config.fromfile(FOLDER / f'{name}.py')
     facts = cfg.data_set
-    cfg = Config.fromfile(FOLDER.parent / f"tasks/{name.rpartition('_')[2]}.py")
+    cfg = Config.fromfile(FOLDER.parent / f'tasks/{name.rpartition("_")[2]}.py')
     for part in ('train', 'val', 'test'):
         cfg.merge_from_dict({f'{part}_dataloader.dataset': facts})
     for part in ('train', 'val', 'test'):
         settings = cfg[f'{part}_dataloader'].dataset
         settings.data_root = str(tmp_path)
-        settings.metainfo = dict(classes=('mass', ))  # all that a phantom has
+        settings.metainfo = dict(classes=('mass',))  # all that a phantom has
         settings.pipeline = changed(settings.pipeline, cache_dir=pixel_cache)
         with DATASETS.switch_scope_and_registry('mammo'):
             dataset = DATASETS.build(settings)
         times = dict(breast=2, pair=2, exam=1)[target]
-        labels = [dataset.get_data_info(i)['gt_label']
-                  for i in range(len(dataset))]
+        labels = [dataset.get_data_info(i)['gt_label'] for i in range(len(dataset))]
         assert len(labels) == number * times
         assert sum(labels) == (number - number // 2) * times
         assert dataset.test_mode == (part != 'train')
@@ -97,8 +112,9 @@ def test_regions_of_other_findings_are_ignored(name, exams, tmp_path, pixel_cach
     exams(name, '2', '4')
     path = tmp_path / 'annotations/train.json'
     cfg = Config.fromfile(FOLDER.parent / 'tasks/exam.py')
-    cfg.merge_from_dict({
-        'train_dataloader.dataset': Config.fromfile(FOLDER / f'{name}.py').data_set})
+    cfg.merge_from_dict(
+        {'train_dataloader.dataset': Config.fromfile(FOLDER / f'{name}.py').data_set}
+    )
     settings = cfg.train_dataloader.dataset
     settings.data_root = str(tmp_path)
     settings.pipeline.load.transforms.image.cache_dir = pixel_cache
@@ -107,8 +123,11 @@ def test_regions_of_other_findings_are_ignored(name, exams, tmp_path, pixel_cach
         with DATASETS.switch_scope_and_registry('mammo'):
             dataset = DATASETS.build(settings)
         samples = [dataset[i]['data_samples'] for i in range(len(dataset))]
-        return {(i, view): sample.get(view).gt_sem_seg.sem_seg.numpy()
-                for i, sample in enumerate(samples) for view in sample.view_names}
+        return {
+            (i, view): sample.get(view).gt_sem_seg.sem_seg.numpy()
+            for i, sample in enumerate(samples)
+            for view in sample.view_names
+        }
 
     data = json.loads(path.read_text())
     masses = maps()
@@ -124,4 +143,6 @@ def test_regions_of_other_findings_are_ignored(name, exams, tmp_path, pixel_cach
 def test_every_task_of_real_data_is_tested():
     found = {path.stem for path in FOLDER.glob('*.py')}
     masses = {name for name in found if name.startswith(('ddsm_', 'phantom_'))}
-    assert found - masses - {'inbreast_mass', 'vindr_mass'} == set(TASKS) - {'ddsm_pair'}
+    assert found - masses - {'inbreast_mass', 'vindr_mass'} == set(TASKS) - {
+        'ddsm_pair'
+    }

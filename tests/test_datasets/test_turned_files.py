@@ -1,4 +1,5 @@
 """Files that lie otherwise than mammograms hang, from PatientOrientation on."""
+
 import numpy as np
 import pydicom
 import pytest
@@ -48,12 +49,20 @@ def oriented(phantom_root):
 
 
 @pytest.mark.parametrize('view', ['L_CC', 'R_CC', 'L_MLO', 'R_MLO'])
-@pytest.mark.parametrize('way', [(True, False, False), (True, True, False),
-                                 (False, True, True), (False, False, True),
-                                 (False, True, False)])
+@pytest.mark.parametrize(
+    'way',
+    [
+        (True, False, False),
+        (True, True, False),
+        (False, True, True),
+        (False, False, True),
+        (False, True, False),
+    ],
+)
 @pytest.mark.parametrize('cached', [False, True])
-def test_network_sees_the_same_and_boxes_follow(phantom_root, tmp_path, view, way,
-                                                cached):
+def test_network_sees_the_same_and_boxes_follow(
+    phantom_root, tmp_path, view, way, cached
+):
     source = oriented(phantom_root)[view]
     load = LoadMammogram(str(tmp_path / 'cache') if cached else None)
     expected, upright = load.load(str(source))

@@ -1,4 +1,5 @@
 """The doctor's report: what it sees, what it advises, what it must not tell."""
+
 import ast
 import getpass
 import importlib
@@ -30,7 +31,8 @@ def fake_dist(tmp_path, monkeypatch):
         folder = tmp_path / f'{name.replace("-", "_")}-{version}.dist-info'
         folder.mkdir()
         (folder / 'METADATA').write_text(
-            f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n')
+            f'Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n'
+        )
 
     return make
 
@@ -41,7 +43,7 @@ def by_name(report):
 
 def run_doctor(*options, hide=(), flags=()):
     """Run the script; packages in ``hide`` are as if they were not installed."""
-    code = f'''
+    code = f"""
 import runpy, sys
 from importlib import metadata
 real = metadata.version
@@ -53,17 +55,26 @@ metadata.version = version
 sys.modules.update(dict.fromkeys({[module for module, _ in hide]!r}))
 sys.argv = ['doctor.py', *{options!r}]
 runpy.run_path({str(SCRIPT)!r}, run_name='__main__')
-'''
-    return subprocess.run([sys.executable, *flags, '-c', code], cwd=ROOT, text=True,
-                          capture_output=True, timeout=120)
+"""
+    return subprocess.run(
+        [sys.executable, *flags, '-c', code],
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
 def test_report_of_this_environment(capsys):
     code = summary.report(True)
     report = json.loads(capsys.readouterr().out)
     checks = by_name(report)
-    for name, dist in (('torch', 'torch'), ('mmcv', 'onedl-mmcv'),
-                       ('mmdet', 'onedl-mmdetection'), ('pydicom', 'pydicom')):
+    for name, dist in (
+        ('torch', 'torch'),
+        ('mmcv', 'onedl-mmcv'),
+        ('mmdet', 'onedl-mmdetection'),
+        ('pydicom', 'pydicom'),
+    ):
         assert checks[name]['found'].startswith(metadata.version(dist))
         assert dist in checks[name]['found']
     for check in report['checks']:
@@ -74,8 +85,11 @@ def test_report_of_this_environment(capsys):
 
 
 def test_table_has_a_row_a_check_and_a_cure_a_finding():
-    checks = [rows.Check('one', 'x'), rows.Check('two', 'a | b', 'note', 'do this'),
-              rows.Check('three', 'gone', 'problem', 'do that')]
+    checks = [
+        rows.Check('one', 'x'),
+        rows.Check('two', 'a | b', 'note', 'do this'),
+        rows.Check('three', 'gone', 'problem', 'do that'),
+    ]
     text = summary.table(checks)
     lines = text.splitlines()
     names = [line.split('|')[1].strip() for line in lines[2:5]]
@@ -110,15 +124,23 @@ def test_a_bare_python_gets_a_cure_for_everything():
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     for package in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES):
         assert f'- {package.name}: not installed\n  Cure: {package.install}' in (
-            result.stdout)
-    assert f'  Cure: {packages.OPENMMLAB[0].install}' in result.stdout.split(
-        '- mammo_plugins: ')[1].splitlines()[1]
+            result.stdout
+        )
+    assert (
+        f'  Cure: {packages.OPENMMLAB[0].install}'
+        in result.stdout.split('- mammo_plugins: ')[1].splitlines()[1]
+    )
 
 
 def test_every_package_the_code_imports_is_checked():
     checked = (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
-    known = {'mammo_plugins', 'mammo_cli', *sys.stdlib_module_names,
-             *(p.name for p in checked), 'argcomplete'}  # which may be missing
+    known = {
+        'mammo_plugins',
+        'mammo_cli',
+        *sys.stdlib_module_names,
+        *(p.name for p in checked),
+        'argcomplete',
+    }  # which may be missing
     unknown = set()
     for path in (*ROOT.glob('mammo_plugins/**/*.py'), *ROOT.glob('mammo_cli/**/*.py')):
         tree = ast.parse(path.read_text(encoding='utf-8'))
@@ -130,14 +152,26 @@ def test_every_package_the_code_imports_is_checked():
                 names = [node.module]
             else:
                 continue
-            unknown |= {f'{name} in {path.relative_to(ROOT)}' for name in names
-                        if name.split('.')[0] not in known}
+            unknown |= {
+                f'{name} in {path.relative_to(ROOT)}'
+                for name in names
+                if name.split('.')[0] not in known
+            }
     assert not unknown
 
 
-@pytest.mark.parametrize('version, supported', [
-    ('2.3.5', False), ('2.3.6', True), ('2.3.6.post1+cu130', True), ('2.3', False),
-    ('2.4.0rc1', False), ('2.10.0', False), ('unknown', False)])
+@pytest.mark.parametrize(
+    'version, supported',
+    [
+        ('2.3.5', False),
+        ('2.3.6', True),
+        ('2.3.6.post1+cu130', True),
+        ('2.3', False),
+        ('2.4.0rc1', False),
+        ('2.10.0', False),
+        ('unknown', False),
+    ],
+)
 def test_bounds(version, supported):
     assert packages.within(version, '>=2.3.6,<2.4') == supported
     assert packages.within(version, '')
@@ -146,8 +180,11 @@ def test_bounds(version, supported):
 def test_bounds_are_those_of_the_project():
     requirements = pytest.importorskip('packaging.requirements')
     text = (ROOT / 'pyproject.toml').read_text(encoding='utf-8')
-    dists = {dist for p in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
-             for dist in p.dists}
+    dists = {
+        dist
+        for p in (*packages.TORCH, *packages.OPENMMLAB, *packages.LIBRARIES)
+        for dist in p.dists
+    }
     dists |= {dist for _, _, decoders in decoders.SYNTAXES for dist in decoders}
     assert set(packages.BOUNDS) <= {'python', *dists}  # each is looked at
     for dist, bounds in packages.BOUNDS.items():
@@ -159,17 +196,22 @@ def test_bounds_are_those_of_the_project():
 
 
 def test_bounds_without_the_repository_are_those_that_were_installed(
-        monkeypatch, tmp_path):
+    monkeypatch, tmp_path
+):
     about = tmp_path / 'mammo_plugins-1.0.dist-info'
     about.mkdir()
     (about / 'METADATA').write_text(
         'Metadata-Version: 2.4\nName: mammo_plugins\nVersion: 1.0\n'
         'Requires-Python: <4,>=3.9\nRequires-Dist: torch>=2\n'
-        "Requires-Dist: onedl-mmcv<3,>=2.3\nRequires-Dist: pytest>=8; extra == 'tests'\n")
+        "Requires-Dist: onedl-mmcv<3,>=2.3\nRequires-Dist: pytest>=8; extra == 'tests'\n"
+    )
     monkeypatch.setattr(packages, 'ROOT', tmp_path)
     monkeypatch.setattr(sys, 'path', [str(tmp_path)])
     assert packages.supported() == {
-        'python': '<4,>=3.9', 'torch': '>=2', 'onedl-mmcv': '<3,>=2.3'}
+        'python': '<4,>=3.9',
+        'torch': '>=2',
+        'onedl-mmcv': '<3,>=2.3',
+    }
     (about / 'METADATA').unlink()
     about.rmdir()
     importlib.invalidate_caches()
@@ -182,7 +224,9 @@ def test_an_old_original_is_replaced_by_its_fork(fake_dist, monkeypatch):
     package = packages.Package('json', ('new-name', 'old-name'))
     check = packages.package_check(package)
     assert (check.status, check.cure) == (
-        'problem', 'pip uninstall -y old-name && pip install "new-name>=2.0,<3"')
+        'problem',
+        'pip uninstall -y old-name && pip install "new-name>=2.0,<3"',
+    )
     fake_dist('new-name', '2.0')
     check = packages.package_check(package)
     assert 'overwrite each other' in check.found and check.status == 'problem'
@@ -192,7 +236,7 @@ def test_an_old_original_is_replaced_by_its_fork(fake_dist, monkeypatch):
 @pytest.fixture
 def opencvs(fake_dist, monkeypatch):
     """Make OpenCV distributions, and what asks for them, look installed; check."""
-    package, = (p for p in packages.LIBRARIES if p.name == 'cv2')
+    (package,) = (p for p in packages.LIBRARIES if p.name == 'cv2')
     real = metadata.version
 
     def version(dist):
@@ -205,49 +249,71 @@ def opencvs(fake_dist, monkeypatch):
 
     def check(asked_for, **versions):
         there.update((name.replace('_', '-'), v) for name, v in versions.items())
-        monkeypatch.setattr(metadata, 'requires', {
-            'onedl-mmdetection': ['Some.Augmenter>=1', 'torch; extra == "all"'],
-            'some-augmenter': asked_for}.get)
+        monkeypatch.setattr(
+            metadata,
+            'requires',
+            {
+                'onedl-mmdetection': ['Some.Augmenter>=1', 'torch; extra == "all"'],
+                'some-augmenter': asked_for,
+            }.get,
+        )
         return packages.package_check(package), package
 
     return check
 
 
-@pytest.mark.parametrize('asked_for', [
-    ['opencv-python-headless<4.13', 'opencv-python<4.13'],
-    ['Opencv_Python.Headless (>=4.9) ; python_version >= "3.8"']])
+@pytest.mark.parametrize(
+    'asked_for',
+    [
+        ['opencv-python-headless<4.13', 'opencv-python<4.13'],
+        ['Opencv_Python.Headless (>=4.9) ; python_version >= "3.8"'],
+    ],
+)
 def test_two_opencvs_that_our_own_install_brings_are_no_fault(opencvs, asked_for):
-    check, _ = opencvs(asked_for, opencv_python='4.12.0.88',
-                       opencv_python_headless='4.12.0.88')
+    check, _ = opencvs(
+        asked_for, opencv_python='4.12.0.88', opencv_python_headless='4.12.0.88'
+    )
     assert (check.status, check.cure) == ('ok', '')
     assert '4.12.0.88 (opencv-python) and 4.12.0.88 (opencv-python-headless)' in (
-        check.found)
+        check.found
+    )
 
 
-@pytest.mark.parametrize('asked_for, second', [
-    ([], 'opencv_python_headless'),
-    (['opencv-python-headless; extra == "x"'], 'opencv_python_headless'),
-    (['opencv-python-headless'], 'opencv_contrib_python')])
+@pytest.mark.parametrize(
+    'asked_for, second',
+    [
+        ([], 'opencv_python_headless'),
+        (['opencv-python-headless; extra == "x"'], 'opencv_python_headless'),
+        (['opencv-python-headless'], 'opencv_contrib_python'),
+    ],
+)
 def test_another_opencv_beside_ours_is_noted(opencvs, asked_for, second):
-    check, package = opencvs(asked_for, opencv_python='4.12.0.88',
-                             **{second: '4.12.0.88'})
+    check, package = opencvs(
+        asked_for, opencv_python='4.12.0.88', **{second: '4.12.0.88'}
+    )
     other = second.replace('_', '-')
     assert check.status == 'note' and 'overwrite each other' in check.found
-    assert check.cure == (f'pip uninstall -y opencv-python {other} && '
-                          f'pip install "opencv-python{package.bounds}"')
+    assert check.cure == (
+        f'pip uninstall -y opencv-python {other} && '
+        f'pip install "opencv-python{package.bounds}"'
+    )
 
 
 def test_an_old_opencv_of_two_is_told(opencvs):
-    check, package = opencvs(['opencv-python-headless'], opencv_python='4.12.0',
-                             opencv_python_headless='4.5.1')
+    check, package = opencvs(
+        ['opencv-python-headless'],
+        opencv_python='4.12.0',
+        opencv_python_headless='4.5.1',
+    )
     assert check.status == 'problem' and 'not supported' in check.found
-    assert check.cure == ('pip uninstall -y opencv-python opencv-python-headless && '
-                          f'{package.install}')
+    assert check.cure == (
+        f'pip uninstall -y opencv-python opencv-python-headless && {package.install}'
+    )
 
 
 def test_this_environment_has_no_complaint_of_opencv():
     """It was installed as the README says, and mmdet's dependencies bring a second."""
-    package, = (p for p in packages.LIBRARIES if p.name == 'cv2')
+    (package,) = (p for p in packages.LIBRARIES if p.name == 'cv2')
     brought = set(packages.installed(packages.OPENCV)) <= packages.required()
     assert (packages.package_check(package).status == 'ok') == brought
 
@@ -255,20 +321,24 @@ def test_this_environment_has_no_complaint_of_opencv():
 def test_a_package_that_breaks_on_import(fake_dist, tmp_path):
     fake_dist('brittle', '1.0')
     (tmp_path / 'brittle.py').write_text(
-        'print("noise")\nraise AssertionError("needs another\\nversion")\n')
-    check = packages.package_check(packages.Package('brittle', ('brittle', )))
+        'print("noise")\nraise AssertionError("needs another\\nversion")\n'
+    )
+    check = packages.package_check(packages.Package('brittle', ('brittle',)))
     assert check.status == 'problem'
     assert check.found.endswith('AssertionError: needs another')
     assert 'reinstall' in check.cure
     (tmp_path / 'brittle.py').write_text('import cv2.missing_part\n')
-    assert 'opencv-python' in packages.package_check(
-        packages.Package('brittle', ('brittle', ))).cure
+    assert (
+        'opencv-python'
+        in packages.package_check(packages.Package('brittle', ('brittle',))).cure
+    )
 
 
 def test_imports_print_nothing(tmp_path, monkeypatch, capfd):
     (tmp_path / 'talkative.py').write_text(
         'import sys, warnings\nprint("out")\nprint("err", file=sys.stderr)\n'
-        'warnings.warn("warned")\n')
+        'warnings.warn("warned")\n'
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     assert packages.trial_import('talkative') is None
     assert capfd.readouterr() == ('', '')
@@ -278,12 +348,10 @@ def test_decoders(monkeypatch):
     pixels = pytest.importorskip('pydicom.pixels')
 
     class Decoder:
-
         def __init__(self, uid):
             compressed = uid.is_encapsulated
             lossless = 'Lossless' in uid.name
-            self.available_plugins = (
-                () if not compressed or lossless else ('pillow', ))
+            self.available_plugins = () if not compressed or lossless else ('pillow',)
             self.is_available = not compressed or bool(self.available_plugins)
 
     real = {check.name: check for check in decoders.decoder_checks()}
@@ -295,7 +363,8 @@ def test_decoders(monkeypatch):
     assert checks['JPEG baseline'].found == 'pillow'
     assert checks['JPEG lossless SV1'].cure == 'pip install python-gdcm'
     assert checks['JPEG 2000 lossless'].cure == (
-        'pip install pylibjpeg pylibjpeg-openjpeg')
+        'pip install pylibjpeg pylibjpeg-openjpeg'
+    )
     # pillow decodes no 12-bit JPEG, whatever pydicom lists for the syntax.
     assert checks['JPEG extended'].status == 'problem'
 
@@ -310,9 +379,11 @@ def test_nothing_tells_who_the_user_is(monkeypatch, tmp_path):
     monkeypatch.chdir(home / 'work')
     text = summary.scrub(
         f'{ROOT}/tools {sys.prefix}/lib {os.getcwd()}/a {home}/b /data/jane/c '
-        'on xray-7, janet')
-    assert text == ('<repo>/tools <env>/lib <cwd>/a ~/b /data/<user>/c on <host>, '
-                    'janet')
+        'on xray-7, janet'
+    )
+    assert text == (
+        '<repo>/tools <env>/lib <cwd>/a ~/b /data/<user>/c on <host>, janet'
+    )
 
 
 def test_the_report_is_scrubbed(monkeypatch, capsys):
@@ -345,15 +416,23 @@ def test_gpu(monkeypatch):
 
 def test_assumptions_on_upstream_are_checked(monkeypatch):
     """What is gone is a problem, a changed method a note."""
-    row, = packages.upstream_checks()
+    (row,) = packages.upstream_checks()
     assert row.status == 'ok' and row.found.startswith('all ')
-    gone = Assumption('a part', {'mmengine.runner:Runner._gone': Exists()},
-                      ('registry.py', ), 'it is used')
-    other = Assumption('another', {'mmengine.runner:Runner.train': Body('0' * 12)},
-                       ('registry.py', ), 'ours was written after it')
-    for listed, status in (((other, ), 'note'), ((other, gone), 'problem')):
+    gone = Assumption(
+        'a part',
+        {'mmengine.runner:Runner._gone': Exists()},
+        ('registry.py',),
+        'it is used',
+    )
+    other = Assumption(
+        'another',
+        {'mmengine.runner:Runner.train': Body('0' * 12)},
+        ('registry.py',),
+        'ours was written after it',
+    )
+    for listed, status in (((other,), 'note'), ((other, gone), 'problem')):
         monkeypatch.setattr(upstream, 'ASSUMPTIONS', listed)
-        row, = packages.upstream_checks()
+        (row,) = packages.upstream_checks()
         assert row.status == status and 'registry.py' in row.found
         assert 'docs/reference/upstream.md' in row.cure
     assert row.found.startswith('2 do not hold: mmengine.runner:Runner._gone is gone')
@@ -361,9 +440,14 @@ def test_assumptions_on_upstream_are_checked(monkeypatch):
 
 def test_optional_packages_left_out_are_told(fake_dist, monkeypatch):
     fake_dist('transformers', '5.1.0')
-    monkeypatch.setattr(upstream, 'left_out', lambda: {
-        'transformers': "ImportError: cannot import name 'x'",
-        'panopticapi': 'ValueError: numpy.dtype size changed'})
+    monkeypatch.setattr(
+        upstream,
+        'left_out',
+        lambda: {
+            'transformers': "ImportError: cannot import name 'x'",
+            'panopticapi': 'ValueError: numpy.dtype size changed',
+        },
+    )
     _, transformers, panopticapi = packages.upstream_checks()
     assert transformers.status == panopticapi.status == 'note'
     assert transformers.found.startswith('transformers 5.1.0 is left out of mmengine')

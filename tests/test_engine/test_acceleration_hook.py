@@ -1,4 +1,5 @@
 """Training with other layouts of memory, compiled, or with fewer activations kept."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -13,12 +14,12 @@ from mammo_plugins.engine.hooks.acceleration_hook import align_optimizers
 
 
 class Net(BaseModel):
-
     def __init__(self):
         super().__init__(ImgDataPreprocessor(pad_size_divisor=96))
         torch.manual_seed(0)
-        self.backbone = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1),
-                                      BasicBlock(4, 4, norm_cfg=dict(type='BN')))
+        self.backbone = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1), BasicBlock(4, 4, norm_cfg=dict(type='BN'))
+        )
         self.neck = nn.Conv2d(4, 4, 1)
         self.head = nn.Conv2d(4, 1, 1)
 
@@ -46,10 +47,15 @@ def plain():
     return steps(runner_of(Net()))
 
 
-@pytest.mark.parametrize('settings', [
-    dict(channels_last=True), dict(activation_checkpointing=True),
-    dict(compile=dict(backend='aot_eager')),
-    dict(channels_last=True, compile=dict(backend='aot_eager'))])
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(channels_last=True),
+        dict(activation_checkpointing=True),
+        dict(compile=dict(backend='aot_eager')),
+        dict(channels_last=True, compile=dict(backend='aot_eager')),
+    ],
+)
 def test_the_training_is_that_of_the_plain_model(settings):
     runner = runner_of(Net(), fused=True)
     hook = AccelerationHook(**settings)
@@ -105,7 +111,8 @@ def test_checkpointing_keeps_less():
         AccelerationHook(channels_last=False, **settings).before_train_epoch(runner)
         sizes = []
         with torch.autograd.graph.saved_tensors_hooks(
-                lambda x: sizes.append(x.numel()) or x, lambda x: x):
+            lambda x: sizes.append(x.numel()) or x, lambda x: x
+        ):
             runner.model(torch.rand(2, 1, 32, 32, requires_grad=True))
         return sum(sizes)
 
@@ -119,11 +126,14 @@ def test_momenta_lie_as_their_weights():
     state = runner.optim_wrapper.state_dict()
     other = runner_of(Net(), fused=True)
     other.optim_wrapper.load_state_dict(state)
-    before = [v['momentum_buffer'].clone() for v in
-              other.optim_wrapper.optimizer.state.values()]
+    before = [
+        v['momentum_buffer'].clone()
+        for v in other.optim_wrapper.optimizer.state.values()
+    ]
     AccelerationHook(channels_last=True).before_train_epoch(other)
     for (weight, values), value in zip(
-            other.optim_wrapper.optimizer.state.items(), before):
+        other.optim_wrapper.optimizer.state.items(), before
+    ):
         assert values['momentum_buffer'].stride() == weight.stride()
         assert torch.equal(values['momentum_buffer'], value)
     steps(other, 1)
@@ -144,7 +154,8 @@ def test_a_validation_amid_an_epoch_is_of_the_plain_model():
 
 def test_several_optimisers():
     wrapper = OptimWrapperDict(
-        a=runner_of(Net()).optim_wrapper, b=runner_of(Net()).optim_wrapper)
+        a=runner_of(Net()).optim_wrapper, b=runner_of(Net()).optim_wrapper
+    )
     align_optimizers(wrapper)
 
 

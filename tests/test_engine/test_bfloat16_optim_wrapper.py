@@ -14,8 +14,7 @@ def test_products_are_in_bfloat16_and_weights_stay_in_float32():
     torch.manual_seed(0)
     model = nn.Linear(8, 4)
     inputs = torch.rand(5, 8)
-    rounded = (inputs.bfloat16() @ model.weight.bfloat16().T
-               + model.bias.bfloat16())
+    rounded = inputs.bfloat16() @ model.weight.bfloat16().T + model.bias.bfloat16()
     own = wrapper(model, 'mammo.BFloat16OptimWrapper')
     with own.optim_context(model):
         outputs = model(inputs)
@@ -30,9 +29,11 @@ def test_it_goes_on_from_a_training_with_scaled_losses():
     model = nn.Linear(2, 1)
     plain = wrapper(model, 'OptimWrapper')
     plain.update_params(model(torch.ones(1, 2)).sum())
-    state = dict(plain.state_dict(), loss_scaler=dict(scale=65536.))
+    state = dict(plain.state_dict(), loss_scaler=dict(scale=65536.0))
     own = wrapper(model, 'mammo.BFloat16OptimWrapper')
     own.load_state_dict(state)
     for weight in model.parameters():
-        assert torch.equal(own.optimizer.state[weight]['momentum_buffer'],
-                           plain.optimizer.state[weight]['momentum_buffer'])
+        assert torch.equal(
+            own.optimizer.state[weight]['momentum_buffer'],
+            plain.optimizer.state[weight]['momentum_buffer'],
+        )

@@ -7,10 +7,14 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
-                                             check_state_dict, keep_weights,
-                                             load_checkpoint_into,
-                                             refuse_unsafe_checkpoints)
+from mammo_plugins.engine.checkpoint import (
+    CheckpointError,
+    check_fits_partly,
+    check_state_dict,
+    keep_weights,
+    load_checkpoint_into,
+    refuse_unsafe_checkpoints,
+)
 
 
 class Payload:
@@ -29,8 +33,9 @@ def _run():
 @pytest.fixture
 def safe(monkeypatch):
     # restores MMEngine's loader afterwards
-    monkeypatch.setattr(mmengine_checkpoint, '_safe_torch_load',
-                        mmengine_checkpoint._safe_torch_load)
+    monkeypatch.setattr(
+        mmengine_checkpoint, '_safe_torch_load', mmengine_checkpoint._safe_torch_load
+    )
     refuse_unsafe_checkpoints()
     Payload.ran = False
 
@@ -86,8 +91,7 @@ class ReachForEval:
 def test_getattr_does_not_open_the_door(tmp_path):
     path = tmp_path / 'evil.pth'
     torch.save(dict(state_dict=model().state_dict(), meta=ReachForEval()), path)
-    with torch.serialization.safe_globals(
-            mmengine_checkpoint.get_torch_safe_globals()):
+    with torch.serialization.safe_globals(mmengine_checkpoint.get_torch_safe_globals()):
         reached = torch.load(path, weights_only=True)['meta']
     assert reached.eval is eval  # MMEngine's list lets it through
     with pytest.raises(CheckpointError, match='getattr'):
@@ -95,17 +99,19 @@ def test_getattr_does_not_open_the_door(tmp_path):
 
 
 def test_training_history_is_loaded(tmp_path):
-    history = HistoryBuffer([1., 2., 4.], [1, 1, 1])
+    history = HistoryBuffer([1.0, 2.0, 4.0], [1, 1, 1])
     path = tmp_path / 'a.pth'
     hub = dict(log_scalars=dict(loss=history))
     torch.save(dict(state_dict=model().state_dict(), message_hub=hub), path)
     loaded = load_checkpoint_into(model(), str(path))['message_hub']['log_scalars']
-    assert loaded['loss'].statistics('mean', window_size=2) == 3.
+    assert loaded['loss'].statistics('mean', window_size=2) == 3.0
 
 
-@pytest.mark.parametrize('content', [
-    b'', b'no checkpoint', pickle.dumps([1])[:-3]
-], ids=['empty', 'text', 'truncated pickle'])
+@pytest.mark.parametrize(
+    'content',
+    [b'', b'no checkpoint', pickle.dumps([1])[:-3]],
+    ids=['empty', 'text', 'truncated pickle'],
+)
 def test_unreadable_files_are_named(safe, tmp_path, content):
     path = tmp_path / 'a.pth'
     path.write_bytes(content)
@@ -136,7 +142,8 @@ def test_another_model_is_refused_with_the_keys():
     assert '0.weight (5, 3) for (2, 3)' in text
     with pytest.raises(CheckpointError, match='unknown to the model: 2.weight'):
         check_state_dict(
-            model(), {**model().state_dict(), '2.weight': torch.zeros(1)}, 'y')
+            model(), {**model().state_dict(), '2.weight': torch.zeros(1)}, 'y'
+        )
     with pytest.raises(CheckpointError, match='holds a list'):
         check_state_dict(model(), [1], 'z')
     check_state_dict(model(), model().state_dict(), 'fine')
@@ -150,7 +157,9 @@ def test_the_config_that_a_training_has_written_is_named(tmp_path):
     with pytest.raises(CheckpointError, match='in the work_dir of its training with'):
         check_state_dict(model(), state, str(path))
     (tmp_path / 'net.py').write_text('model = 3')
-    with pytest.raises(CheckpointError, match=f'--cfg-options of then: {tmp_path}/net.py'):
+    with pytest.raises(
+        CheckpointError, match=f'--cfg-options of then: {tmp_path}/net.py'
+    ):
         check_state_dict(model(), state, str(path))
     with pytest.raises(CheckpointError, match='in the work_dir of its training'):
         check_state_dict(model(), state, 'the latest checkpoint of work_dirs/net')
@@ -167,8 +176,9 @@ def test_each_flipped_bit_of_the_contents_is_told(safe, tmp_path):
     with zipfile.ZipFile(path) as archive:
         weights = max(archive.infolist(), key=lambda entry: entry.file_size)
     start = weights.header_offset + 128
-    for place in torch.randint(weights.file_size - 128, (10, ),
-                               generator=generator).tolist():
+    for place in torch.randint(
+        weights.file_size - 128, (10,), generator=generator
+    ).tolist():
         damaged = bytearray(whole)
         damaged[start + place] ^= 4
         path.write_bytes(damaged)
@@ -183,29 +193,35 @@ def test_a_compressed_archive_is_refused(safe, tmp_path):
     """A few bytes could stand for gigabytes."""
     plain, path = tmp_path / 'a.pth', tmp_path / 'b.pth'
     torch.save(model().state_dict(), plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(
-            path, 'w', zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as target,
+    ):
         for entry in source.infolist():
             target.writestr(entry.filename, source.read(entry))
     with pytest.raises(CheckpointError, match='b.pth: a compressed archive'):
         load_checkpoint_into(model(), str(path))
 
 
-@pytest.mark.parametrize('content, said', [
-    ([1], 'holds a list'),
-    (dict(state_dict=[1]), 'state_dict is a list'),
-    (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are no names'),
-    ({3: torch.ones(1)}, 'keys are no names'),
-    (dict(meta=[1], state_dict={}), 'meta is a list'),
-    (dict(meta=dict(epoch='x'), state_dict={}), "meta.epoch is 'x'"),
-    (dict(meta=dict(epoch=True), state_dict={}), 'meta.epoch is True'),
-    (dict(meta=dict(iter=10**400), state_dict={}), 'meta.iter is a int'),
-    (dict(meta=dict(seed=2**40), state_dict={}), 'meta.seed'),
-    (dict(meta=dict(pixel_size_mm=-.1), state_dict={}), 'pixel_size_mm is -0.1'),
-    (dict(meta=dict(dataset_meta=dict(classes=[1])), state_dict={}), 'classes'),
-    (dict(state_dict=dict(a=torch.zeros(1).expand(10**9))), 'values are not there'),
-    (dict(state_dict=dict(a=torch.eye(2).to_sparse())), 'sparse'),
-], ids=str)
+@pytest.mark.parametrize(
+    'content, said',
+    [
+        ([1], 'holds a list'),
+        (dict(state_dict=[1]), 'state_dict is a list'),
+        (dict(state_dict={3: torch.ones(1)}), 'state_dict has keys that are no names'),
+        ({3: torch.ones(1)}, 'keys are no names'),
+        (dict(meta=[1], state_dict={}), 'meta is a list'),
+        (dict(meta=dict(epoch='x'), state_dict={}), "meta.epoch is 'x'"),
+        (dict(meta=dict(epoch=True), state_dict={}), 'meta.epoch is True'),
+        (dict(meta=dict(iter=10**400), state_dict={}), 'meta.iter is a int'),
+        (dict(meta=dict(seed=2**40), state_dict={}), 'meta.seed'),
+        (dict(meta=dict(pixel_size_mm=-0.1), state_dict={}), 'pixel_size_mm is -0.1'),
+        (dict(meta=dict(dataset_meta=dict(classes=[1])), state_dict={}), 'classes'),
+        (dict(state_dict=dict(a=torch.zeros(1).expand(10**9))), 'values are not there'),
+        (dict(state_dict=dict(a=torch.eye(2).to_sparse())), 'sparse'),
+    ],
+    ids=str,
+)
 def test_what_is_no_checkpoint(safe, tmp_path, content, said):
     path = tmp_path / 'a.pth'
     torch.save(content, path)
@@ -214,7 +230,7 @@ def test_what_is_no_checkpoint(safe, tmp_path, content, said):
 
 
 def test_endless_containers(safe, tmp_path):
-    deep, wide, own = [], [1.], [1.]
+    deep, wide, own = [], [1.0], [1.0]
     own.append(own)
     for _ in range(60):
         deep = [deep]
@@ -250,11 +266,19 @@ def test_fine_tuning_needs_one_weight_that_fits():
         check_fits_partly(model(), nn.Linear(3, 2).state_dict(), 'a.pth')
 
 
-@pytest.mark.parametrize('value, said', [
-    (torch.full((2, ), -1e300, dtype=torch.float64), '2 of 2 values are NaN or inf'),
-    (torch.ones(2, dtype=torch.bool), 'another kind .*torch.bool for torch.float32'),
-    (torch.ones(2, dtype=torch.int8), 'another kind .*torch.int8'),
-    (torch.ones(2, dtype=torch.complex64), 'another kind .*torch.complex64')], ids=str)
+@pytest.mark.parametrize(
+    'value, said',
+    [
+        (torch.full((2,), -1e300, dtype=torch.float64), '2 of 2 values are NaN or inf'),
+        (
+            torch.ones(2, dtype=torch.bool),
+            'another kind .*torch.bool for torch.float32',
+        ),
+        (torch.ones(2, dtype=torch.int8), 'another kind .*torch.int8'),
+        (torch.ones(2, dtype=torch.complex64), 'another kind .*torch.complex64'),
+    ],
+    ids=str,
+)
 def test_weights_as_the_model_will_have_them(safe, tmp_path, value, said):
     state = model().state_dict()
     state['0.bias'] = value
@@ -265,20 +289,29 @@ def test_weights_as_the_model_will_have_them(safe, tmp_path, value, said):
 
 def test_weights_of_other_precisions(safe, tmp_path):
     for dtype in (torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn):
-        state = {key: value.to(dtype) if value.is_floating_point() else value
-                 for key, value in model().state_dict().items()}
+        state = {
+            key: value.to(dtype) if value.is_floating_point() else value
+            for key, value in model().state_dict().items()
+        }
         torch.save(dict(state_dict=state), tmp_path / 'a.pth')
         load_checkpoint_into(model(), str(tmp_path / 'a.pth'))
 
 
-@pytest.mark.parametrize('make', [
-    lambda state: setattr(state, 'get', 3), lambda state: setattr(state, 'values', 3),
-    lambda state: setattr(state['0.bias'], 'numel', 3)])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda state: setattr(state, 'get', 3),
+        lambda state: setattr(state, 'values', 3),
+        lambda state: setattr(state['0.bias'], 'numel', 3),
+    ],
+)
 def test_attributes_that_would_be_methods(safe, tmp_path, make):
     state = model().state_dict()
     make(state)
     torch.save(dict(state_dict=state), tmp_path / 'a.pth')
-    with pytest.raises(CheckpointError, match='a.pth: it holds .* attributes of its own'):
+    with pytest.raises(
+        CheckpointError, match='a.pth: it holds .* attributes of its own'
+    ):
         load_checkpoint_into(model(), str(tmp_path / 'a.pth'))
 
 
@@ -298,7 +331,8 @@ def test_mmengine_loads_what_was_checked(bare):
     checkpoint = state if bare else dict(state_dict=state)
     keep_weights(target, checkpoint)
     missing = mmengine_checkpoint._load_checkpoint_to_model(
-        target, checkpoint, strict=True)
+        target, checkpoint, strict=True
+    )
     assert missing['state_dict']._metadata['1'] == dict(version=2)
     for name, value in target.named_parameters():
         assert value is before[name]

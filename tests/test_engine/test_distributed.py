@@ -1,4 +1,5 @@
 """Begin and end of runs of several processes."""
+
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ def threads():
 
 def begin(tmp_path):
     dist.init_process_group(
-        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
+    )
 
 
 def test_a_group_is_left_and_no_group_is_no_error(tmp_path):
@@ -34,7 +36,8 @@ def test_no_thread_outlives_the_group_of_a_wrapped_model(tmp_path):
     before = threads()
     begin(tmp_path)
     runner = dict(
-        model=MMDistributedDataParallel(torch.nn.Linear(2, 2), device_ids=None))
+        model=MMDistributedDataParallel(torch.nn.Linear(2, 2), device_ids=None)
+    )
     # loops and hooks of MMEngine's runner know it
     runner['loop'] = dict(runner=runner)
     del runner

@@ -1,4 +1,5 @@
 """A training that diverges stops; a network that puts out NaN finds nothing."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -35,15 +36,23 @@ def test_the_losses_and_samples_are_told(value, form):
     assert '\n' not in text
 
 
-@pytest.mark.parametrize('outputs', [
-    None, {}, dict(loss=1e30), dict(loss=torch.tensor(2., requires_grad=True)),
-    dict(acc=NAN), dict(loss_map=torch.full((2, 2), NAN))])
+@pytest.mark.parametrize(
+    'outputs',
+    [
+        None,
+        {},
+        dict(loss=1e30),
+        dict(loss=torch.tensor(2.0, requires_grad=True)),
+        dict(acc=NAN),
+        dict(loss_map=torch.full((2, 2), NAN)),
+    ],
+)
 def test_finite_losses_pass(outputs):
     FiniteHook().after_train_iter(RUN, 0, None, outputs)
 
 
 def test_no_checkpoint_of_weights_that_are_not_finite():
-    state = dict(a=torch.ones(2), b=torch.tensor([1., INF]), c=torch.arange(3))
+    state = dict(a=torch.ones(2), b=torch.tensor([1.0, INF]), c=torch.arange(3))
     with pytest.raises(DivergenceError, match='b: 1 of 2 values .* no checkpoint'):
         FiniteHook().before_save_checkpoint(RUN, dict(state_dict=state))
     del state['b']
@@ -51,7 +60,6 @@ def test_no_checkpoint_of_weights_that_are_not_finite():
 
 
 class Parts(nn.Module):
-
     def __init__(self, bias):
         super().__init__()
         self.backbone = nn.Sequential(nn.Conv2d(1, 2, 1), nn.ReLU())
@@ -65,7 +73,9 @@ class Parts(nn.Module):
 def test_nan_outputs_are_refused():
     model = Parts(NAN)
     refuse_infinite_outputs(model, 'a.pth')
-    with pytest.raises(CheckpointError, match='^a.pth: model.bbox_head puts out NaN or inf'):
+    with pytest.raises(
+        CheckpointError, match='^a.pth: model.bbox_head puts out NaN or inf'
+    ):
         model(torch.ones(1, 1, 2, 2))
     model = Parts(1e30)
     refuse_infinite_outputs(model, 'a.pth')

@@ -1,4 +1,5 @@
 """The launcher of several processes, with a script that is no training."""
+
 import signal
 import subprocess
 import sys
@@ -14,17 +15,33 @@ def launch(tmp_path, script, processes):
     path = tmp_path / 'script.py'
     path.write_text('import os, signal, sys, time\n' + script)
     return subprocess.Popen(
-        [sys.executable, '-m', 'mammo_plugins.engine.launch', '--standalone',
-         f'--nproc_per_node={processes}', str(path), str(tmp_path)], cwd=ROOT, text=True,
-        stderr=subprocess.PIPE)
+        [
+            sys.executable,
+            '-m',
+            'mammo_plugins.engine.launch',
+            '--standalone',
+            f'--nproc_per_node={processes}',
+            str(path),
+            str(tmp_path),
+        ],
+        cwd=ROOT,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
 
 
-@pytest.mark.parametrize('script, status', [
-    ("sys.exit('error: no such file') if os.environ['RANK'] == '1' else time.sleep(60)",
-     1),
-    ('print("error: a mistake", file=sys.stderr); sys.exit(2)', 2),
-    ('os.kill(os.getpid(), signal.SIGKILL)', 137),
-    ('', 0)])
+@pytest.mark.parametrize(
+    'script, status',
+    [
+        (
+            "sys.exit('error: no such file') if os.environ['RANK'] == '1' else time.sleep(60)",
+            1,
+        ),
+        ('print("error: a mistake", file=sys.stderr); sys.exit(2)', 2),
+        ('os.kill(os.getpid(), signal.SIGKILL)', 137),
+        ('', 0),
+    ],
+)
 def test_the_status_is_that_of_the_process(tmp_path, script, status):
     process = launch(tmp_path, script, 2 if 'RANK' in script else 1)
     err = process.communicate(timeout=60)[1]
@@ -32,10 +49,13 @@ def test_the_status_is_that_of_the_process(tmp_path, script, status):
     assert bool(status) == ('the reason is above' in err)
 
 
-@pytest.mark.parametrize('number, status', [
-    (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    'number, status', [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
 def test_signals_reach_the_processes(tmp_path, number, status):
-    process = launch(tmp_path, """
+    process = launch(
+        tmp_path,
+        """
 def end(number, frame):
     open(os.path.join(sys.argv[1], 'got' + os.environ['RANK']), 'w').close()
     sys.exit(128 + number)
@@ -43,7 +63,9 @@ for each in (signal.SIGINT, signal.SIGTERM):
     signal.signal(each, end)
 open(os.path.join(sys.argv[1], 'ready' + os.environ['RANK']), 'w').close()
 time.sleep(60)
-""", 2)
+""",
+        2,
+    )
     deadline = time.time() + 60
     while len(list(tmp_path.glob('ready*'))) < 2:
         assert process.poll() is None and time.time() < deadline

@@ -1,4 +1,5 @@
 """Names of weights in checkpoints of wrapped parts."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -20,12 +21,12 @@ class Wrapping(nn.Module):
 
 
 class Gan(nn.Module):
-
     def __init__(self, wrapped):
         super().__init__()
         parts = nn.Linear(3, 2), nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))
         self.generator, self.discriminator = (
-            Wrapping(part) if wrapped else part for part in parts)
+            Wrapping(part) if wrapped else part for part in parts
+        )
 
 
 def saved(model):

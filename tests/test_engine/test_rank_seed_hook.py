@@ -1,4 +1,5 @@
 """Processes of a training draw different random numbers."""
+
 import random
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,11 +27,13 @@ def mixup():
             sample.set_data({view: DetDataSample(metainfo=dict(img_shape=(2, 2)))})
         sample.gt_label = torch.tensor([0])
         samples.append(sample)
-    images = [torch.full((1, 2, 2), 10.**k) for k in range(4)]
+    images = [torch.full((1, 2, 2), 10.0**k) for k in range(4)]
     processor = BreastDataPreprocessor(
-        num_channels=1, batch_augments=dict(augments=dict(type='Mixup', alpha=1.)))
+        num_channels=1, batch_augments=dict(augments=dict(type='Mixup', alpha=1.0))
+    )
     data = processor(
-        dict(inputs=dict(CC=images, MLO=images), data_samples=samples), True)
+        dict(inputs=dict(CC=images, MLO=images), data_samples=samples), True
+    )
     return data['inputs']['CC'][:, 0, 0, 0].tolist()
 
 
@@ -38,7 +41,8 @@ DRAWS = dict(
     jitter=lambda: np.random.default_rng(np.random.randint(2**31)).random(),
     mixup=mixup,
     dropout=lambda: torch.nn.Dropout()(torch.ones(64)).tolist(),
-    python=random.random)
+    python=random.random,
+)
 
 
 def drawn(rank, draw, monkeypatch, hook=True, seed=3):

@@ -1,4 +1,5 @@
 """Checkpoints in a work dir: whole, found again, and where the dir is now."""
+
 import resource
 
 import pytest
@@ -33,15 +34,26 @@ def test_a_full_disk_leaves_the_checkpoint_of_before(whole, tmp_path, name):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize('note, there, found', [
-    ('OLD/epoch_2.pth', ['epoch_1.pth', 'epoch_2.pth', 'epoch_10.pth'], 'epoch_2.pth'),
-    ('OLD/epoch_9.pth', ['epoch_2.pth', 'epoch_10.pth'], 'epoch_10.pth'),
-    ('', ['iter_900.pth', 'iter_1000.pth', 'best_x_iter_2000.pth'], 'iter_1000.pth'),
-    (None, ['epoch_3.pth'], 'epoch_3.pth'),
-    (None, ['best_x_epoch_3.pth', 'coco.pth'], None),
-    ('OLD/epoch_2.pth', [], None),
-    (None, [], None),
-])
+@pytest.mark.parametrize(
+    'note, there, found',
+    [
+        (
+            'OLD/epoch_2.pth',
+            ['epoch_1.pth', 'epoch_2.pth', 'epoch_10.pth'],
+            'epoch_2.pth',
+        ),
+        ('OLD/epoch_9.pth', ['epoch_2.pth', 'epoch_10.pth'], 'epoch_10.pth'),
+        (
+            '',
+            ['iter_900.pth', 'iter_1000.pth', 'best_x_iter_2000.pth'],
+            'iter_1000.pth',
+        ),
+        (None, ['epoch_3.pth'], 'epoch_3.pth'),
+        (None, ['best_x_epoch_3.pth', 'coco.pth'], None),
+        ('OLD/epoch_2.pth', [], None),
+        (None, [], None),
+    ],
+)
 def test_the_latest_checkpoint(tmp_path, note, there, found):
     for name in there:
         (tmp_path / name).touch()
@@ -64,9 +76,16 @@ def test_only_the_own_folder_counts(tmp_path):
     assert latest_checkpoint(tmp_path / 'copy') is None
 
 
-@pytest.mark.parametrize('said, what', [
-    (b'', 'is empty'), (b'\n', 'is empty'), (b'OLD/epoch_9.pth', 'names epoch_9.pth'),
-    (b'\xff\xfe\0epoch_2', 'names'), (b'x' * 9999, 'names xxx')])
+@pytest.mark.parametrize(
+    'said, what',
+    [
+        (b'', 'is empty'),
+        (b'\n', 'is empty'),
+        (b'OLD/epoch_9.pth', 'names epoch_9.pth'),
+        (b'\xff\xfe\0epoch_2', 'names'),
+        (b'x' * 9999, 'names xxx'),
+    ],
+)
 def test_a_broken_note_is_told(tmp_path, caplog, said, what):
     (tmp_path / 'epoch_2.pth').touch()
     (tmp_path / 'last_checkpoint').write_bytes(said)

@@ -3,16 +3,17 @@
 It matches again from scratch at each threshold and shares no code with the
 package.
 """
-from typing import List, NamedTuple, Tuple
 
-Box = Tuple[float, float, float, float]
+from typing import NamedTuple
+
+Box = tuple[float, float, float, float]
 
 
 class Image(NamedTuple):
     patient: str
-    detections: List[Tuple[Box, float]]
-    lesions: List[Box]
-    ignored: List[Box] = []
+    detections: list[tuple[Box, float]]
+    lesions: list[Box]
+    ignored: list[Box] = []
 
 
 def area(box: Box) -> float:
@@ -30,7 +31,7 @@ def iou(a: Box, b: Box) -> float:
     return both / (area(a) + area(b) - both) if both else 0.0
 
 
-def count(image: Image, threshold: float, thr: float) -> Tuple[int, int]:
+def count(image: Image, threshold: float, thr: float) -> tuple[int, int]:
     """Found lesions and false positives of an image at a threshold."""
     found, false_positives = set(), 0
     for box, score in image.detections:
@@ -43,26 +44,28 @@ def count(image: Image, threshold: float, thr: float) -> Tuple[int, int]:
         if target is not None:
             found.add(target)
         elif not any(
-                intersection(box, region) / area(box) > thr
-                for region in image.ignored):
+            intersection(box, region) / area(box) > thr for region in image.ignored
+        ):
             false_positives += 1
     return len(found), false_positives
 
 
-def curve(images: List[Image], thr: float, normals_only: bool = False):
+def curve(images: list[Image], thr: float, normals_only: bool = False):
     """[(threshold, recall, fppi)] by descending threshold, None: undefined."""
     scores = {s for im in images for _, s in im.detections}
     n_lesions = sum(len(im.lesions) for im in images)
-    base = [
-        im for im in images
-        if not normals_only or not (im.lesions or im.ignored)
-    ]
+    base = [im for im in images if not normals_only or not (im.lesions or im.ignored)]
     points = []
     for t in [float('inf')] + sorted(scores, reverse=True):
         found = sum(count(im, t, thr)[0] for im in images)
         false_positives = sum(count(im, t, thr)[1] for im in base)
-        points.append((t, found / n_lesions if n_lesions else None,
-                       false_positives / len(base) if base else None))
+        points.append(
+            (
+                t,
+                found / n_lesions if n_lesions else None,
+                false_positives / len(base) if base else None,
+            )
+        )
     return points
 
 

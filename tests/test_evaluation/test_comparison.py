@@ -1,29 +1,37 @@
 """Systems against each other, over seeds."""
+
 import numpy as np
 import pytest
 
-from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 froc_summary, means_summary,
-                                                 probabilistic_f1_summary,
-                                                 roc_summary)
-from mammo_plugins.evaluation.functional.comparison import (format_estimate,
-                                                            mean_over_seeds,
-                                                            paired_difference,
-                                                            read_draws)
-
+from mammo_plugins.evaluation.functional import (
+    FROCData,
+    ImageMatches,
+    froc_summary,
+    means_summary,
+    probabilistic_f1_summary,
+    roc_summary,
+)
+from mammo_plugins.evaluation.functional.comparison import (
+    format_estimate,
+    mean_over_seeds,
+    paired_difference,
+    read_draws,
+)
 
 RECALL = ('recall@0.5', 'recall@1.0', 'recall@2.0')
 
 
-def froc(seed, better=0.):
+def froc(seed, better=0.0):
     """A summary of 30 patients with one lesion each, found by chance."""
     rng = np.random.default_rng(seed)
     matches = []
     for patient in range(30):
         score = rng.random() + better
-        matches.append(ImageMatches(
-            np.array([score, rng.random()]), np.array([0, -1]), 1,
-            f'p{patient}'))
+        matches.append(
+            ImageMatches(
+                np.array([score, rng.random()]), np.array([0, -1]), 1, f'p{patient}'
+            )
+        )
     return froc_summary(FROCData.from_images(matches), iou_thr=0.2, match='bbox')
 
 
@@ -34,9 +42,11 @@ def test_draws_are_those_of_the_interval():
     assert values.tolist() == [point['recall'] for point in points]
     assert draws.shape == (1000, 3)
     assert np.quantile(draws, 0.025, axis=0) == pytest.approx(
-        [point['low'] for point in points], abs=1e-5)
+        [point['low'] for point in points], abs=1e-5
+    )
     assert np.quantile(draws, 0.975, axis=0) == pytest.approx(
-        [point['high'] for point in points], abs=1e-5)
+        [point['high'] for point in points], abs=1e-5
+    )
 
 
 def test_draws_of_auc():
@@ -45,10 +55,13 @@ def test_draws_of_auc():
     summary = roc_summary(labels, rng.random(40) + labels * 0.3, range(40))
     values, draws = read_draws(summary, ('auc', 'macro_f1'))
     assert values.tolist() == [
-        summary['auc'], summary['operating_points'][0]['macro_f1']]
+        summary['auc'],
+        summary['operating_points'][0]['macro_f1'],
+    ]
     assert draws.shape == (1000, 2)
     assert np.quantile(draws[:, 0], 0.025) == pytest.approx(
-        summary['auc_low'], abs=1e-5)
+        summary['auc_low'], abs=1e-5
+    )
     assert draws[:, 1].mean() == pytest.approx(values[1], abs=0.02)
 
 
@@ -56,8 +69,13 @@ def test_draws_of_macro_f1_at_a_chosen_threshold():
     rng = np.random.default_rng(0)
     labels = np.arange(40) % 2
     scores = rng.random(40) * 0.3 + labels * 0.1  # all below 0.5
-    summary = roc_summary(labels, scores, range(40), 50, operating_points=(
-        ('threshold', 0.5), ('chosen', 0.2)))
+    summary = roc_summary(
+        labels,
+        scores,
+        range(40),
+        50,
+        operating_points=(('threshold', 0.5), ('chosen', 0.2)),
+    )
     values, draws = read_draws(summary, ('macro_f1', 'macro_f1@chosen'))
     point = summary['operating_points'][1]
     assert values.tolist() == [pytest.approx(1 / 3), point['macro_f1']]
@@ -69,12 +87,16 @@ def test_draws_of_pf1():
     labels, scores = np.arange(40) % 2, np.random.default_rng(0).random(40)
     summary = roc_summary(labels, scores, range(40), 50)
     with pytest.raises(ValueError, match="no figure 'pf1'; there are auc, macro_f1"):
-        read_draws(summary, ('pf1', ))
+        read_draws(summary, ('pf1',))
     summary['probabilistic_f1'] = by_breast = probabilistic_f1_summary(
-        labels, scores, range(40), range(40), n_bootstrap=50)
+        labels, scores, range(40), range(40), n_bootstrap=50
+    )
     values, draws = read_draws(summary, ('f1_best', 'auc', 'pf1'))
-    assert values.tolist() == [by_breast['f1_best']['value'], summary['auc'],
-                               by_breast['pf1']['value']]
+    assert values.tolist() == [
+        by_breast['f1_best']['value'],
+        summary['auc'],
+        by_breast['pf1']['value'],
+    ]
     assert draws[:, 2].tolist() == by_breast['pf1']['draws'] and len(draws) == 50
 
 
@@ -86,9 +108,10 @@ def test_draws_of_means():
     assert values == pytest.approx(figures.mean(axis=0)[[2, 0]])
     assert draws.shape == (200, 2)
     assert np.quantile(draws[:, 0], 0.025) == pytest.approx(
-        summary['figures']['c']['low'], abs=1e-5)
+        summary['figures']['c']['low'], abs=1e-5
+    )
     with pytest.raises(ValueError, match='no figure .d.; there are a, b, c'):
-        read_draws(summary, ('d', ))
+        read_draws(summary, ('d',))
 
 
 def test_mean_of_seeds_is_narrower_than_one():
@@ -108,11 +131,12 @@ def test_a_system_does_not_differ_from_itself():
 
 def test_pairing_narrows_the_difference():
     """A small gain on the same patients shows, on other patients it does not."""
-    reference, better = (read_draws(froc(0, gain), RECALL) for gain in (0., 0.1))
+    reference, better = (read_draws(froc(0, gain), RECALL) for gain in (0.0, 0.1))
     paired = paired_difference(*[[x] for x in (*better, *reference)])
     rng = np.random.default_rng(1)
-    unpaired = paired_difference([better[0]], [better[1]], [reference[0]],
-                                 [rng.permutation(reference[1])])
+    unpaired = paired_difference(
+        [better[0]], [better[1]], [reference[0]], [rng.permutation(reference[1])]
+    )
     assert paired.value == pytest.approx(unpaired.value)
     assert (paired.high - paired.low)[0] < 0.8 * (unpaired.high - unpaired.low)[0]
 
@@ -129,6 +153,7 @@ def test_format():
     assert text.count('.') == 3 and text[4] == ' ' and text.endswith(']')
     precise = format_estimate(mean_over_seeds([values], [draws]), 1, digits=3)
     assert precise[5] == ' ' and float(precise[:5]) == pytest.approx(
-        values[1], abs=5e-4)
+        values[1], abs=5e-4
+    )
     draws[:] = np.nan  # as of one patient
     assert format_estimate(mean_over_seeds([values], [draws]), 1).endswith(' (no CI)')

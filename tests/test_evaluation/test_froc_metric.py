@@ -1,4 +1,5 @@
 """FROCMetric through MMEngine's evaluator, against the brute-force loops."""
+
 import json
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.registry import METRICS, TRANSFORMS
 
 sys.path.insert(0, str(Path(__file__).parent))
-import froc_reference as reference  # noqa: E402
-from froc_reference import Image  # noqa: E402
+import froc_reference as reference
+from froc_reference import Image
 
 A, B, OFF = (0, 0, 10, 10), (50, 0, 60, 10), (0, 50, 10, 60)
 
@@ -26,27 +27,28 @@ def instances(boxes, labels=None, scores=None, **fields):
     data = InstanceData(
         bboxes=torch.tensor(boxes, dtype=torch.float64).reshape(-1, 4),
         labels=torch.tensor(labels or [0] * len(boxes)),
-        **fields)
+        **fields,
+    )
     if scores is not None:
         data.scores = torch.tensor(scores, dtype=torch.float64)
     return data
 
 
 def to_sample(image, index, **meta):
-    sample = DetDataSample(
-        metainfo=dict(img_id=index, ori_shape=(100, 100), **meta))
-    sample.pred_instances = instances([b for b, _ in image.detections],
-                                      scores=[s for _, s in image.detections])
+    sample = DetDataSample(metainfo=dict(img_id=index, ori_shape=(100, 100), **meta))
+    sample.pred_instances = instances(
+        [b for b, _ in image.detections], scores=[s for _, s in image.detections]
+    )
     sample.gt_instances = instances(image.lesions)
     sample.ignored_instances = instances(image.ignored)
     return sample
 
 
-def evaluate(samples, classes=('mass', ), **options):
+def evaluate(samples, classes=('mass',), **options):
     evaluator = Evaluator(dict(type='mammo.FROCMetric', **options))
     evaluator.dataset_meta = dict(classes=classes)
     for start in range(0, len(samples), 3):  # uneven batches
-        evaluator.process(samples[start:start + 3])
+        evaluator.process(samples[start : start + 3])
     return evaluator.evaluate(len(samples))
 
 
@@ -59,8 +61,13 @@ def random_images(n=40):
         return [tuple(map(float, b)) for b in np.hstack([corner, corner + size])]
 
     return [
-        Image(f'p{i // 4}', [(b, rng.integers(20) / 20) for b in boxes(4)],
-              boxes(i % 3), boxes(1) if i % 5 == 0 else []) for i in range(n)
+        Image(
+            f'p{i // 4}',
+            [(b, rng.integers(20) / 20) for b in boxes(4)],
+            boxes(i % 3),
+            boxes(1) if i % 5 == 0 else [],
+        )
+        for i in range(n)
     ]
 
 
@@ -74,16 +81,14 @@ def log(caplog):
 
 def test_equals_brute_force():
     images = random_images()
-    samples = [to_sample(im, i, patient_id=im.patient)
-               for i, im in enumerate(images)]
+    samples = [to_sample(im, i, patient_id=im.patient) for i, im in enumerate(images)]
     got = evaluate(samples, iou_thr=0.3, fppi=(0.5, 1, 2.25), n_bootstrap=30)
     points = reference.curve(images, 0.3)
     normals = reference.curve(images, 0.3, normals_only=True)
     for fppi in (0.5, 1.0, 2.25):
         recall = got[f'froc/recall@{fppi}']
         assert recall == reference.recall_at(points, fppi)
-        assert got[f'froc/recall@{fppi}_normals'] == reference.recall_at(
-            normals, fppi)
+        assert got[f'froc/recall@{fppi}_normals'] == reference.recall_at(normals, fppi)
         low, high = (got[f'froc/recall@{fppi}_{end}'] for end in ('low', 'high'))
         assert low <= recall <= high and low < high
     assert got['froc/max_recall'] == points[-1][1]
@@ -93,98 +98,126 @@ def test_equals_brute_force():
     assert 0 < got['froc/recall@1.0'] < 1  # the case is not trivial
 
 
-@pytest.mark.parametrize('flags, expected', [
-    ((), (np.nan, 2)), ((0, ), (1, 1)), ((1, ), (np.nan, 1)), ((0, 1), (1, 0))
-])
+@pytest.mark.parametrize(
+    'flags, expected',
+    [((), (np.nan, 2)), ((0,), (1, 1)), ((1,), (np.nan, 1)), ((0, 1), (1, 0))],
+)
 def test_samples_as_the_pipeline_packs_them(flags, expected):
     """Normal images keep their (empty) boxes; crowd regions are ignored."""
     boxes = [A, B]
     results = dict(
-        img=np.zeros((100, 100, 3), np.float32), img_shape=(100, 100),
-        ori_shape=(100, 100), img_id=1, patient_id='p',
-        instances=[dict(bbox=list(box), bbox_label=0, ignore_flag=flag)
-                   for box, flag in zip(boxes, flags)])
+        img=np.zeros((100, 100, 3), np.float32),
+        img_shape=(100, 100),
+        ori_shape=(100, 100),
+        img_id=1,
+        patient_id='p',
+        instances=[
+            dict(bbox=list(box), bbox_label=0, ignore_flag=flag)
+            for box, flag in zip(boxes, flags)
+        ],
+    )
     for transform in (
-            dict(type='mmdet.LoadAnnotations', with_bbox=True),
-            dict(type='mmdet.PackDetInputs',
-                 meta_keys=('img_id', 'patient_id', 'ori_shape'))):
+        dict(type='mmdet.LoadAnnotations', with_bbox=True),
+        dict(
+            type='mmdet.PackDetInputs', meta_keys=('img_id', 'patient_id', 'ori_shape')
+        ),
+    ):
         results = TRANSFORMS.build(transform)(results)
     sample = results['data_samples']
-    sample.pred_instances = instances(boxes, scores=[.9, .8])
+    sample.pred_instances = instances(boxes, scores=[0.9, 0.8])
     got = evaluate([sample], n_bootstrap=0)
-    np.testing.assert_equal(
-        (got['froc/max_recall'], got['froc/max_fppi']), expected)
+    np.testing.assert_equal((got['froc/max_recall'], got['froc/max_fppi']), expected)
 
 
 def test_padding_of_the_last_batch_is_cut():
-    images = [Image('p', [(A, .9)], [A]), Image('q', [(OFF, .8)], [B])]
-    samples = [to_sample(im, i, patient_id=im.patient)
-               for i, im in enumerate(images)]
+    images = [Image('p', [(A, 0.9)], [A]), Image('q', [(OFF, 0.8)], [B])]
+    samples = [to_sample(im, i, patient_id=im.patient) for i, im in enumerate(images)]
     metric = METRICS.build(dict(type='FROCMetric', n_bootstrap=0))
     metric.process({}, [s.to_dict() for s in [*samples, samples[0]]])
     got = metric.evaluate(2)
-    assert got['froc/n_images'] == 2 and got['froc/recall@2.0'] == .5
+    assert got['froc/n_images'] == 2 and got['froc/recall@2.0'] == 0.5
     assert 'froc/recall@2.0_low' not in got
 
 
 def test_patients_and_not_images_are_resampled(log):
-    images = [Image(p, [(A, .9)] if p == 'a' else [], [A])
-              for p in 'aabb' for _ in range(10)]
-    by_patient = evaluate([to_sample(im, i, patient_id=im.patient)
-                           for i, im in enumerate(images)])
+    images = [
+        Image(p, [(A, 0.9)] if p == 'a' else [], [A]) for p in 'aabb' for _ in range(10)
+    ]
+    by_patient = evaluate(
+        [to_sample(im, i, patient_id=im.patient) for i, im in enumerate(images)]
+    )
     assert by_patient['froc/recall@1.0_low'] == 0
     assert by_patient['froc/recall@1.0_high'] == 1
     by_image = evaluate([to_sample(im, i) for i, im in enumerate(images)])
-    assert 0 < by_image['froc/recall@1.0_low'] < .5
+    assert 0 < by_image['froc/recall@1.0_low'] < 0.5
     assert "resamples images, not patients: 40 of 40 have no 'patient_id'" in log.text
 
 
 def test_one_patient_has_no_interval_and_the_log_says_so(log, tmp_path):
     """Four views of one patient, one lesion missed: all draws are the same."""
-    samples = [to_sample(Image('p', [(A, .9)], [A if i else B]), i, patient_id='p')
-               for i in range(4)]
+    samples = [
+        to_sample(Image('p', [(A, 0.9)], [A if i else B]), i, patient_id='p')
+        for i in range(4)
+    ]
     got = evaluate(samples, out_dir=str(tmp_path))
-    assert got['froc/recall@1.0'] == .75
+    assert got['froc/recall@1.0'] == 0.75
     assert np.isnan(got['froc/recall@1.0_low']) and np.isnan(
-        got['froc/recall@1.0_high'])
+        got['froc/recall@1.0_high']
+    )
     assert 'no CI: only 1 of the patients has a lesion, an interval takes two' in (
-        log.text)
+        log.text
+    )
     assert '0.750   -' in log.text and 'bootstrap draws' not in log.text
     kept = json.loads((tmp_path / 'froc.json').read_text())
     assert kept['band']['low'][0] is None and kept['draws'][0] == [None] * 3
     # a second patient, and there is one
-    samples.append(to_sample(Image('q', [(A, .9)], [A]), 4, patient_id='q'))
+    samples.append(to_sample(Image('q', [(A, 0.9)], [A]), 4, patient_id='q'))
     got = evaluate(samples)
-    assert got['froc/recall@1.0_low'] == .75 and got['froc/recall@1.0_high'] == 1
+    assert got['froc/recall@1.0_low'] == 0.75 and got['froc/recall@1.0_high'] == 1
 
 
 def test_the_rule_is_logged_beside_the_numbers(log):
-    evaluate([to_sample(Image(name, [(A, .9)], [A]), i, patient_id=name)
-              for i, name in enumerate(('SECRET', 'p'))])
-    evaluate([to_sample(Image('p', [(A, .9)], []), 0, patient_id='p')])
-    for text in ('IoU > 0.2', 'bootstrap draws of patients', 'normals included',
-                 '[1.000, 1.000]', 'froc: no lesions, recall is not defined'):
+    evaluate(
+        [
+            to_sample(Image(name, [(A, 0.9)], [A]), i, patient_id=name)
+            for i, name in enumerate(('SECRET', 'p'))
+        ]
+    )
+    evaluate([to_sample(Image('p', [(A, 0.9)], []), 0, patient_id='p')])
+    for text in (
+        'IoU > 0.2',
+        'bootstrap draws of patients',
+        'normals included',
+        '[1.000, 1.000]',
+        'froc: no lesions, recall is not defined',
+    ):
         assert text in log.text
     assert 'SECRET' not in log.text
 
 
 def test_no_lesions_gives_nan():
-    got = evaluate([to_sample(Image('p', [(A, .9)], []), 0, patient_id='p')])
+    got = evaluate([to_sample(Image('p', [(A, 0.9)], []), 0, patient_id='p')])
     assert np.isnan(got['froc/recall@1.0']) and got['froc/max_fppi'] == 1
     assert got['froc/n_normals'] == 1
 
 
 def class_sample():
-    sample = to_sample(Image('p', [(A, .9), (B, .8), (OFF, .7)], [A, B]), 0,
-                       patient_id='p')
+    sample = to_sample(
+        Image('p', [(A, 0.9), (B, 0.8), (OFF, 0.7)], [A, B]), 0, patient_id='p'
+    )
     sample.pred_instances.labels = torch.tensor([0, 0, 1])
     sample.gt_instances.labels = torch.tensor([0, 1])
     return sample
 
 
 def test_classes_pooled_and_by_themselves(tmp_path):
-    got = evaluate([class_sample()], classes=('mass', 'calcification'),
-                   fppi=(0, 1), n_bootstrap=0, out_dir=str(tmp_path))
+    got = evaluate(
+        [class_sample()],
+        classes=('mass', 'calcification'),
+        fppi=(0, 1),
+        n_bootstrap=0,
+        out_dir=str(tmp_path),
+    )
     assert got['froc/recall@0.0'] == 1  # whatever the label
     assert got['froc/mass/recall@0.0'] == 1
     assert got['froc/mass/max_fppi'] == 1  # a mass on the calcification
@@ -197,18 +230,23 @@ def test_classes_pooled_and_by_themselves(tmp_path):
 
 def test_files(tmp_path):
     images = random_images(12)
-    samples = [to_sample(im, i, patient_id=im.patient)
-               for i, im in enumerate(images)]
-    evaluate(samples, out_dir=str(tmp_path / 'new' / 'folder'),
-             prefix='test/froc_0.5', iou_thr=.5, n_bootstrap=10)
+    samples = [to_sample(im, i, patient_id=im.patient) for i, im in enumerate(images)]
+    evaluate(
+        samples,
+        out_dir=str(tmp_path / 'new' / 'folder'),
+        prefix='test/froc_0.5',
+        iou_thr=0.5,
+        n_bootstrap=10,
+    )
     folder = tmp_path / 'new' / 'folder'
     assert sorted(p.name for p in folder.iterdir()) == [
-        'test_froc_0.5.json', 'test_froc_0.5.png'
+        'test_froc_0.5.json',
+        'test_froc_0.5.png',
     ]
     written = json.loads((folder / 'test_froc_0.5.json').read_text())
-    assert written['iou_thr'] == .5 and written['match'] == 'bbox'
+    assert written['iou_thr'] == 0.5 and written['match'] == 'bbox'
     assert 'p1' not in json.dumps(written)  # no patient
-    points = reference.curve(images, .5)
+    points = reference.curve(images, 0.5)
     for threshold, recall, fppi in zip(*written['curve'].values()):
         threshold = float('inf') if threshold is None else threshold
         assert (threshold, recall, fppi) in points
@@ -235,57 +273,72 @@ def test_masks_decide_where_asked(kind):
         'bitmap': lambda: BitmapMasks(masks_of(lesions), 100, 100),
         'polygon': lambda: PolygonMasks([polygon(*b) for b in lesions], 100, 100),
         'tensor': lambda: torch.from_numpy(masks_of(lesions)),
-        'array': lambda: masks_of(lesions)
+        'array': lambda: masks_of(lesions),
     }[kind]()
     sample = to_sample(Image('p', [], []), 0, patient_id='p')
     sample.gt_instances = instances([*lesions[:1], OFF], masks=truth)
     sample.pred_instances = instances(
-        lesions, scores=[.9, .8],
-        masks=torch.from_numpy(masks_of(detected)).bool())
-    by_box = evaluate([sample], fppi=(0, ), n_bootstrap=0)
-    by_mask = evaluate([sample], fppi=(0, ), n_bootstrap=0, match='mask')
-    assert by_box['froc/recall@0.0'] == .5
+        lesions, scores=[0.9, 0.8], masks=torch.from_numpy(masks_of(detected)).bool()
+    )
+    by_box = evaluate([sample], fppi=(0,), n_bootstrap=0)
+    by_mask = evaluate([sample], fppi=(0,), n_bootstrap=0, match='mask')
+    assert by_box['froc/recall@0.0'] == 0.5
     assert by_mask['froc/recall@0.0'] == 0  # a false positive comes first
-    assert by_mask['froc/max_recall'] == .5
+    assert by_mask['froc/max_recall'] == 0.5
 
 
 def test_small_mask_in_a_wide_ignored_mask():
     small, wide = [(50, 50, 55, 55)], [(40, 40, 90, 90)]
     sample = to_sample(Image('p', [], []), 0, patient_id='p')
-    sample.pred_instances = instances(small, scores=[.9], masks=masks_of(small))
+    sample.pred_instances = instances(small, scores=[0.9], masks=masks_of(small))
     sample.ignored_instances = instances(wide, masks=masks_of(wide))
     assert evaluate([sample], match='mask')['froc/max_fppi'] == 0
 
 
 def test_predictions_in_bfloat16():
-    sample = to_sample(Image('p', [(A, .5)], [A]), 0, patient_id='p')
+    sample = to_sample(Image('p', [(A, 0.5)], [A]), 0, patient_id='p')
     sample.pred_instances.scores = sample.pred_instances.scores.bfloat16()
     sample.pred_instances.bboxes = sample.pred_instances.bboxes.bfloat16()
     assert evaluate([sample])['froc/recall@1.0'] == 1
 
 
-@pytest.mark.parametrize('change, message', [
-    (lambda s: s.__delattr__('pred_instances'), 'no boxes in pred_instances'),
-    (lambda s: setattr(s, 'gt_instances', InstanceData()),
-     r'no boxes in gt_instances; .*LoadAnnotations'),
-    (lambda s: setattr(s.pred_instances, 'bboxes',
-                       torch.full((1, 4), float('nan'))), 'no NaN'),
-    (lambda s: setattr(s.pred_instances, 'scores',
-                       torch.full((1, ), float('nan'))), 'score of NaN'),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda s: s.__delattr__('pred_instances'), 'no boxes in pred_instances'),
+        (
+            lambda s: setattr(s, 'gt_instances', InstanceData()),
+            r'no boxes in gt_instances; .*LoadAnnotations',
+        ),
+        (
+            lambda s: setattr(
+                s.pred_instances, 'bboxes', torch.full((1, 4), float('nan'))
+            ),
+            'no NaN',
+        ),
+        (
+            lambda s: setattr(
+                s.pred_instances, 'scores', torch.full((1,), float('nan'))
+            ),
+            'score of NaN',
+        ),
+    ],
+)
 def test_errors_name_the_image_and_the_cure(change, message):
-    sample = to_sample(Image('p', [(A, .5)], [A]), 7, patient_id='p')
+    sample = to_sample(Image('p', [(A, 0.5)], [A]), 7, patient_id='p')
     change(sample)
     with pytest.raises(ValueError, match='image 7: .*' + message):
         evaluate([sample])
 
 
-@pytest.mark.parametrize('box, warned', [
-    ((0, 0, 150, 90), True), ((-5, 0, 50, 90), True), ((0, 0, 100.5, 90), False)
-])
+@pytest.mark.parametrize(
+    'box, warned',
+    [((0, 0, 150, 90), True), ((-5, 0, 50, 90), True), ((0, 0, 100.5, 90), False)],
+)
 def test_lesions_that_reach_outside_are_said_once(log, box, warned):
-    samples = [to_sample(Image('p', [(A, .5)], [A]), i, patient_id='p')
-               for i in range(3)]
+    samples = [
+        to_sample(Image('p', [(A, 0.5)], [A]), i, patient_id='p') for i in range(3)
+    ]
     for sample in samples:
         sample.gt_instances = instances([box])
     evaluate(samples)
@@ -293,15 +346,22 @@ def test_lesions_that_reach_outside_are_said_once(log, box, warned):
 
 
 def test_masks_that_are_missing():
-    sample = to_sample(Image('p', [(A, .5)], [A]), 7, patient_id='p')
+    sample = to_sample(Image('p', [(A, 0.5)], [A]), 7, patient_id='p')
     with pytest.raises(ValueError, match='predictions have no masks'):
         evaluate([sample], match='mask')
 
 
-@pytest.mark.parametrize('options', [
-    dict(match='box'), dict(iou_thr=1.), dict(iou_thr=-.1), dict(fppi=()),
-    dict(fppi=(-1, )), dict(n_bootstrap=-1)
-])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(match='box'),
+        dict(iou_thr=1.0),
+        dict(iou_thr=-0.1),
+        dict(fppi=()),
+        dict(fppi=(-1,)),
+        dict(n_bootstrap=-1),
+    ],
+)
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         METRICS.build(dict(type='FROCMetric', **options))
@@ -310,20 +370,38 @@ def test_options_out_of_range(options):
 def test_detections_outside_the_breast_are_left_out_and_counted():
     """As if they were not there, hits and false positives alike."""
     frame = CanonicalFrame(
-        100, 100, (0, 0, 100, 100), False,
-        outline=((0., 0.), (40., 0.), (40., 100.), (0., 100.))).to_dict()
+        100,
+        100,
+        (0, 0, 100, 100),
+        False,
+        outline=((0.0, 0.0), (40.0, 0.0), (40.0, 100.0), (0.0, 100.0)),
+    ).to_dict()
     beside = (50, 80, 58, 88), (90, 0, 98, 8)
     lesions = [A, (60, 0, 70, 10)]  # annotated wrongly: no detection finds it
-    whole = [Image(lesions=lesions, detections=[
-        (A, .9), ((60, 0, 70, 10), .8), *((box, .95) for box in beside)], patient='a'),
-        Image(lesions=[], detections=[(OFF, .5), (beside[0], .7)], patient='a')]
-    without = [Image(lesions=lesions, detections=[(A, .9)], patient='a'),
-               Image(lesions=[], detections=[(OFF, .5)], patient='a')]
+    whole = [
+        Image(
+            lesions=lesions,
+            detections=[
+                (A, 0.9),
+                ((60, 0, 70, 10), 0.8),
+                *((box, 0.95) for box in beside),
+            ],
+            patient='a',
+        ),
+        Image(lesions=[], detections=[(OFF, 0.5), (beside[0], 0.7)], patient='a'),
+    ]
+    without = [
+        Image(lesions=lesions, detections=[(A, 0.9)], patient='a'),
+        Image(lesions=[], detections=[(OFF, 0.5)], patient='a'),
+    ]
     options = dict(patient_id='a', canonical_frame=frame)
-    found = evaluate([to_sample(image, i, **options)
-                      for i, image in enumerate(whole)], n_bootstrap=0)
-    expected = evaluate([to_sample(image, i, **options)
-                         for i, image in enumerate(without)], n_bootstrap=0)
+    found = evaluate(
+        [to_sample(image, i, **options) for i, image in enumerate(whole)], n_bootstrap=0
+    )
+    expected = evaluate(
+        [to_sample(image, i, **options) for i, image in enumerate(without)],
+        n_bootstrap=0,
+    )
     assert found.pop('froc/n_outside') == 4
     assert expected.pop('froc/n_outside') == 0
     assert found == expected
@@ -332,15 +410,22 @@ def test_detections_outside_the_breast_are_left_out_and_counted():
 
 def test_outside_the_breast_of_each_class(tmp_path):
     frame = CanonicalFrame(
-        100, 100, (0, 0, 100, 100), False,
-        outline=((0., 0.), (40., 0.), (40., 100.), (0., 100.))).to_dict()
+        100,
+        100,
+        (0, 0, 100, 100),
+        False,
+        outline=((0.0, 0.0), (40.0, 0.0), (40.0, 100.0), (0.0, 100.0)),
+    ).to_dict()
     sample = DetDataSample(metainfo=dict(img_id=0, canonical_frame=frame))
     sample.pred_instances = instances(
-        [A, OFF, (90, 0, 98, 8), (90, 50, 98, 58)], [0, 1, 1, 1], [.9, .8, .7, .6])
+        [A, OFF, (90, 0, 98, 8), (90, 50, 98, 58)], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]
+    )
     sample.gt_instances = instances([A, OFF], [0, 1])
     evaluate([sample], ('mass', 'calcification'), n_bootstrap=0, out_dir=str(tmp_path))
     summary = json.loads((tmp_path / 'froc.json').read_text())
     assert summary['counts']['outside_breast'] == 2
     assert summary['counts']['detections'] == 2
-    assert [summary['classes'][name]['counts']['outside_breast']
-            for name in ('mass', 'calcification')] == [0, 2]
+    assert [
+        summary['classes'][name]['counts']['outside_breast']
+        for name in ('mass', 'calcification')
+    ] == [0, 2]

@@ -1,4 +1,5 @@
 """What froc.json keeps, against the brute-force loops and the full curve."""
+
 import json
 import sys
 from pathlib import Path
@@ -7,13 +8,23 @@ import numpy as np
 import pytest
 
 from mammo_plugins.evaluation.functional import (
-    FROCData, ImageMatches, bootstrap_froc, box_iou, format_table, froc_curve,
-    froc_summary, match_detections, percentile_interval, read_froc,
-    recall_at_fppi, rule_sentence)
+    FROCData,
+    ImageMatches,
+    bootstrap_froc,
+    box_iou,
+    format_table,
+    froc_curve,
+    froc_summary,
+    match_detections,
+    percentile_interval,
+    read_froc,
+    recall_at_fppi,
+    rule_sentence,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
-import froc_reference as reference  # noqa: E402
-from froc_reference import Image  # noqa: E402
+import froc_reference as reference
+from froc_reference import Image
 
 THR = 0.3
 
@@ -26,8 +37,12 @@ def random_images(n=30):
         size = rng.integers(5, 20, (count, 2))
         return [tuple(map(float, b)) for b in np.hstack([corner, corner + size])]
 
-    return [Image(f'p{i // 3}', [(b, rng.integers(50) / 50) for b in boxes(5)],
-                  boxes(i % 3)) for i in range(n)]
+    return [
+        Image(
+            f'p{i // 3}', [(b, rng.integers(50) / 50) for b in boxes(5)], boxes(i % 3)
+        )
+        for i in range(n)
+    ]
 
 
 @pytest.fixture(scope='module')
@@ -43,8 +58,10 @@ def data(images):
         lesions = np.array(image.lesions).reshape(-1, 4)
         return ImageMatches(
             np.array([s for _, s in image.detections]),
-            match_detections(box_iou(boxes, lesions), THR), len(lesions),
-            image.patient)
+            match_detections(box_iou(boxes, lesions), THR),
+            len(lesions),
+            image.patient,
+        )
 
     return FROCData.from_images([match(image) for image in images])
 
@@ -56,10 +73,10 @@ def summary(data):
 
 def test_operating_points(images, data, summary):
     points = reference.curve(images, THR)
-    low, high = percentile_interval(bootstrap_froc(data, (.5, 1, 2), 40, 3))
+    low, high = percentile_interval(bootstrap_froc(data, (0.5, 1, 2), 40, 3))
     assert len(summary['operating_points']) == 3
     for i, point in enumerate(summary['operating_points']):
-        fppi = (.5, 1, 2)[i]
+        fppi = (0.5, 1, 2)[i]
         allowed = [p for p in points if p[2] <= fppi]
         assert point['fppi'] == fppi
         assert point['recall'] == max(recall for _, recall, _ in allowed)
@@ -74,8 +91,8 @@ def test_corners_keep_the_whole_step_function(data, summary):
     grid = np.linspace(0, 5, 301)
     index = np.searchsorted(corners['fppi'], grid, side='right') - 1
     np.testing.assert_array_equal(
-        np.array(corners['recall'])[index],
-        recall_at_fppi(froc_curve(data), grid))
+        np.array(corners['recall'])[index], recall_at_fppi(froc_curve(data), grid)
+    )
     # no corner is out of place when its neighbours are joined by a step
     full = froc_curve(data)
     for i in np.flatnonzero(np.diff(corners['recall']) > 0):
@@ -104,9 +121,15 @@ def test_counts(images, summary):
 def test_rule_names_every_choice(summary):
     rule = rule_sentence(summary)
     assert rule == summary['rule']
-    for text in ('IoU > 0.3', '(boxes)', 'all 30 images', '10 normals included',
-                 'without interpolation', '40 bootstrap draws of patients',
-                 'seed 3'):
+    for text in (
+        'IoU > 0.3',
+        '(boxes)',
+        'all 30 images',
+        '10 normals included',
+        'without interpolation',
+        '40 bootstrap draws of patients',
+        'seed 3',
+    ):
         assert text in rule
     rule = rule_sentence({**summary, 'match': 'mask', 'n_bootstrap': 0})
     assert '(masks)' in rule and 'no CI' in rule
@@ -116,39 +139,55 @@ def test_table(summary):
     point = summary['operating_points'][1]
     row = format_table({'ours': summary}).splitlines()[3].split()
     assert row == [
-        'ours', '1', f"{point['recall']:.3f}", f"[{point['low']:.3f},",
-        f"{point['high']:.3f}]", f"{point['threshold']:.3f}",
-        f"{point['recall_normals']:.3f}"
+        'ours',
+        '1',
+        f'{point["recall"]:.3f}',
+        f'[{point["low"]:.3f},',
+        f'{point["high"]:.3f}]',
+        f'{point["threshold"]:.3f}',
+        f'{point["recall_normals"]:.3f}',
     ]
 
 
 def test_unknown_is_none_in_json_and_a_dash_in_the_table():
     data = FROCData.from_images([ImageMatches(np.ones(1), [-1], 0, 'p')])
-    summary = json.loads(
-        json.dumps(froc_summary(data, THR, 'bbox'), allow_nan=False))
+    summary = json.loads(json.dumps(froc_summary(data, THR, 'bbox'), allow_nan=False))
     assert summary['all_detections'] == dict(recall=None, fppi=1)
     assert [p['recall'] for p in summary['operating_points']] == [None] * 3
     assert summary['operating_points'][0]['threshold'] is None
     assert format_table({'a': summary}).splitlines()[2].split() == [
-        'a', '0.5', '-', '-', '-', '-'
+        'a',
+        '0.5',
+        '-',
+        '-',
+        '-',
+        '-',
     ]
 
 
-@pytest.mark.parametrize('lesions, reason', [
-    ((2, 0, 0, 0), 'only 1 of the patients has a lesion'),
-    ((0, 0, 0, 0), 'none of the patients has a lesion'),
-    ((2, 1, 0, 0), '')])
+@pytest.mark.parametrize(
+    'lesions, reason',
+    [
+        ((2, 0, 0, 0), 'only 1 of the patients has a lesion'),
+        ((0, 0, 0, 0), 'none of the patients has a lesion'),
+        ((2, 1, 0, 0), ''),
+    ],
+)
 def test_an_interval_takes_two_patients_with_a_lesion(lesions, reason):
     """However many others there are: all draws share that one's lesions."""
-    data = FROCData.from_images([
-        ImageMatches(np.array([.9, .5]), [0 if n else -1, -1], n, f'p{i}')
-        for i, n in enumerate(lesions)])
+    data = FROCData.from_images(
+        [
+            ImageMatches(np.array([0.9, 0.5]), [0 if n else -1, -1], n, f'p{i}')
+            for i, n in enumerate(lesions)
+        ]
+    )
     summary = froc_summary(data, THR, 'bbox', n_bootstrap=30)
     assert bool(summary['no_interval']) == bool(reason)
-    known = [point[end] is not None for point in summary['operating_points']
-             for end in ('low', 'high')] + [
-                 value is not None for end in ('low', 'high')
-                 for value in summary['band'][end]]
+    known = [
+        point[end] is not None
+        for point in summary['operating_points']
+        for end in ('low', 'high')
+    ] + [value is not None for end in ('low', 'high') for value in summary['band'][end]]
     assert all(known) if not reason else not any(known)
     assert ('no CI: ' + reason if reason else '30 bootstrap draws') in summary['rule']
     if reason:
@@ -165,13 +204,17 @@ def test_read_froc(tmp_path, summary):
         read_froc(tmp_path / 'none.json')
 
 
-@pytest.mark.parametrize('change, field', [
-    (lambda s: s['operating_points'][0].pop('low'), 'operating_points'),
-    (lambda s: s['operating_points'][1].pop('threshold'), 'operating_points'),
-    (lambda s: s['operating_points'][0].pop('recall_normals'), 'operating_points'),
-    (lambda s: s['band']['high'].__setitem__(3, None), 'band'),
-    (lambda s: s['band']['low'].__setitem__(0, None), 'band'),
-    (lambda s: s['band']['fppi'].__setitem__(3, None), 'band')])
+@pytest.mark.parametrize(
+    'change, field',
+    [
+        (lambda s: s['operating_points'][0].pop('low'), 'operating_points'),
+        (lambda s: s['operating_points'][1].pop('threshold'), 'operating_points'),
+        (lambda s: s['operating_points'][0].pop('recall_normals'), 'operating_points'),
+        (lambda s: s['band']['high'].__setitem__(3, None), 'band'),
+        (lambda s: s['band']['low'].__setitem__(0, None), 'band'),
+        (lambda s: s['band']['fppi'].__setitem__(3, None), 'band'),
+    ],
+)
 def test_a_part_that_is_missing_deep_inside(tmp_path, summary, change, field):
     damaged = json.loads(json.dumps(summary))
     change(damaged)

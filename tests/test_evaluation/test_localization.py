@@ -1,22 +1,38 @@
 """Localisation by heat maps against scikit-learn, loops and hand-computed cases."""
+
 import json
 import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import (f1_score, jaccard_score, precision_score,
-                             recall_score)
+from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
 from mammo_plugins.evaluation.functional import (
-    CAM_SWEEP, CAM_THRESHOLD, FIGURES, TIOR_THRESHOLDS, TIOU_THRESHOLDS, Overlap,
-    binarise, bootstrap_means, box_mask, image_figures, localization_accuracy,
-    localization_summary, max_hit, means_summary, percentile_interval, region_overlap)
+    CAM_SWEEP,
+    CAM_THRESHOLD,
+    FIGURES,
+    TIOR_THRESHOLDS,
+    TIOU_THRESHOLDS,
+    Overlap,
+    binarise,
+    bootstrap_means,
+    box_mask,
+    image_figures,
+    localization_accuracy,
+    localization_summary,
+    max_hit,
+    means_summary,
+    percentile_interval,
+    region_overlap,
+)
 
 
 def random_overlaps(seed, n=30):
     rng = np.random.default_rng(seed)
-    overlaps = [region_overlap(rng.random((8, 6)) < rng.random(),
-                               rng.random((8, 6)) < 0.4) for _ in range(n)]
+    overlaps = [
+        region_overlap(rng.random((8, 6)) < rng.random(), rng.random((8, 6)) < 0.4)
+        for _ in range(n)
+    ]
     return overlaps, rng.integers(0, 9, n).tolist()
 
 
@@ -36,23 +52,35 @@ def test_the_default_is_that_of_the_papers_reference(seed):
     assert CAM_THRESHOLD == pytest.approx(0.469, abs=1e-3)
 
 
-@pytest.mark.parametrize('rule, threshold, expected', [
-    ('minmax', 0.5, [0, 0, 1, 1]),  # scaled to 0, 0.25, 0.5, 1
-    ('minmax', 0.51, [0, 0, 0, 1]),
-    ('max', 0.2, [1, 1, 1, 1]),
-    ('max', 0.5, [0, 0, 1, 1]),     # of 10: 2, 4, 6, 10
-    ('max', 0.6, [0, 0, 1, 1]),
-    ('absolute', 4, [0, 1, 1, 1]),
-    ('absolute', 11, [0, 0, 0, 0])])
+@pytest.mark.parametrize(
+    'rule, threshold, expected',
+    [
+        ('minmax', 0.5, [0, 0, 1, 1]),  # scaled to 0, 0.25, 0.5, 1
+        ('minmax', 0.51, [0, 0, 0, 1]),
+        ('max', 0.2, [1, 1, 1, 1]),
+        ('max', 0.5, [0, 0, 1, 1]),  # of 10: 2, 4, 6, 10
+        ('max', 0.6, [0, 0, 1, 1]),
+        ('absolute', 4, [0, 1, 1, 1]),
+        ('absolute', 11, [0, 0, 0, 0]),
+    ],
+)
 def test_rules_by_hand(rule, threshold, expected):
     found = binarise(np.array([[2, 4], [6, 10]]), rule, threshold)
     assert found.dtype == bool and found.shape == (2, 2)
     np.testing.assert_array_equal(found.ravel(), np.array(expected, bool))
 
 
-@pytest.mark.parametrize('rule, value, whole', [
-    ('minmax', 0., False), ('minmax', 0.7, False), ('max', 0., False),
-    ('max', 0.7, True), ('absolute', 0., False), ('absolute', 0.7, True)])
+@pytest.mark.parametrize(
+    'rule, value, whole',
+    [
+        ('minmax', 0.0, False),
+        ('minmax', 0.7, False),
+        ('max', 0.0, False),
+        ('max', 0.7, True),
+        ('absolute', 0.0, False),
+        ('absolute', 0.7, True),
+    ],
+)
 def test_constant_maps(rule, value, whole):
     noise = np.random.default_rng(0).uniform(-1e-8, 1e-8, (4, 5)) * value
     for heat_map in (np.full((4, 5), value), np.full((4, 5), value) + noise):
@@ -60,31 +88,50 @@ def test_constant_maps(rule, value, whole):
         assert found.all() if whole else not found.any()
 
 
-@pytest.mark.parametrize('heat_map, message', [
-    (np.zeros((1, 4, 4)), r'shape \(1, 4, 4\)'), (np.zeros((0, 4)), r'\(0, 4\)'),
-    (np.full((2, 2), np.nan), 'NaN'), (np.array([[1, np.inf]]), 'infinity'),
-    (np.array([[-0.5, 1]]), '-0.5')])
+@pytest.mark.parametrize(
+    'heat_map, message',
+    [
+        (np.zeros((1, 4, 4)), r'shape \(1, 4, 4\)'),
+        (np.zeros((0, 4)), r'\(0, 4\)'),
+        (np.full((2, 2), np.nan), 'NaN'),
+        (np.array([[1, np.inf]]), 'infinity'),
+        (np.array([[-0.5, 1]]), '-0.5'),
+    ],
+)
 def test_maps_that_cannot_be_used(heat_map, message):
     with pytest.raises(ValueError, match=message):
         binarise(heat_map)
 
 
-@pytest.mark.parametrize('rule, threshold', [
-    ('otsu', 0.5), ('minmax', 0.), ('max', 1.1), ('absolute', 0.),
-    ('minmax', math.nan)])
+@pytest.mark.parametrize(
+    'rule, threshold',
+    [
+        ('otsu', 0.5),
+        ('minmax', 0.0),
+        ('max', 1.1),
+        ('absolute', 0.0),
+        ('minmax', math.nan),
+    ],
+)
 def test_rules_that_are_none(rule, threshold):
     with pytest.raises(ValueError, match='heat maps'):
         binarise(np.ones((2, 2)), rule, threshold)
 
 
-@pytest.mark.parametrize('box, pixels', [
-    ((1, 2, 3, 4), [(2, 1), (2, 2), (3, 1), (3, 2)]),
-    ((1.5, 2, 2.5, 3), [(2, 1)]),        # the centre 1.5 is in, 2.5 is not
-    ((1.4, 2, 2.6, 3), [(2, 1), (2, 2)]),
-    ((1.6, 2.1, 1.9, 2.3), [(2, 1)]),    # no centre: the pixel of the middle
-    ((-3, -2, 1, 1), [(0, 0)]),
-    ((3, 4, 9, 9), [(4, 3)]),
-    ((9, 9, 12, 12), []), ((-9, 0, -5, 2), []), ((0, -3, 4, -0.7), [])])
+@pytest.mark.parametrize(
+    'box, pixels',
+    [
+        ((1, 2, 3, 4), [(2, 1), (2, 2), (3, 1), (3, 2)]),
+        ((1.5, 2, 2.5, 3), [(2, 1)]),  # the centre 1.5 is in, 2.5 is not
+        ((1.4, 2, 2.6, 3), [(2, 1), (2, 2)]),
+        ((1.6, 2.1, 1.9, 2.3), [(2, 1)]),  # no centre: the pixel of the middle
+        ((-3, -2, 1, 1), [(0, 0)]),
+        ((3, 4, 9, 9), [(4, 3)]),
+        ((9, 9, 12, 12), []),
+        ((-9, 0, -5, 2), []),
+        ((0, -3, 4, -0.7), []),
+    ],
+)
 def test_box_mask(box, pixels):
     found = box_mask(box, (5, 4))
     assert found.shape == (5, 4)
@@ -128,8 +175,8 @@ def test_ignored_pixels_by_a_loop(seed):
         found += d and (r or not i)
     overlap = region_overlap(detected, lesion, ignored)
     assert overlap == pytest.approx(
-        (hits / (of + found - hits), hits / of, hits / found,
-         2 * hits / (of + found)))
+        (hits / (of + found - hits), hits / of, hits / found, 2 * hits / (of + found))
+    )
 
 
 @pytest.mark.parametrize('seed', range(6))
@@ -139,10 +186,12 @@ def test_maxima_by_a_loop(seed):
     heat_map = rng.integers(0, 5, (9, 7)).astype(float)
     lesion, ignored = rng.random((2, 9, 7)) < 0.4
     for without in (None, ignored):
-        best, hits = -1., []
-        for value, of, out in zip(heat_map.ravel(), lesion.ravel(),
-                                  (without if without is not None
-                                   else np.zeros(63, bool)).ravel()):
+        best, hits = -1.0, []
+        for value, of, out in zip(
+            heat_map.ravel(),
+            lesion.ravel(),
+            (without if without is not None else np.zeros(63, bool)).ravel(),
+        ):
             if out and not of:
                 continue
             if value > best:
@@ -163,7 +212,7 @@ def test_maxima_by_hand():
     # rounding of an interpolation does not part equals
     heat_map[0, 0] = 0.7 * (1 + 1e-8)
     assert max_hit(heat_map, lesion) == 0.5
-    for constant in (0., 0.7):
+    for constant in (0.0, 0.7):
         assert max_hit(np.full((3, 4), constant), lesion) == 0
     assert max_hit(heat_map, lesion, ~lesion) == 1
     heat_map[1, 2] = 0
@@ -175,11 +224,16 @@ def test_maxima_by_hand():
 def test_a_sweep_by_loops():
     rng = np.random.default_rng(0)
     maps, lesions = rng.random((12, 8, 6)), rng.random((12, 8, 6)) < 0.4
-    sweep = {t: [region_overlap(binarise(m, threshold=t), of)
-                 for m, of in zip(maps, lesions)] for t in CAM_SWEEP}
+    sweep = {
+        t: [
+            region_overlap(binarise(m, threshold=t), of) for m, of in zip(maps, lesions)
+        ]
+        for t in CAM_SWEEP
+    }
     hits = [max_hit(m, of) for m, of in zip(maps, lesions)]
     summary = localization_summary(
-        sweep[0.47], range(12), n_bootstrap=20, max_hits=hits, sweep=sweep)
+        sweep[0.47], range(12), n_bootstrap=20, max_hits=hits, sweep=sweep
+    )
     assert [point['threshold'] for point in summary['sweep']] == list(CAM_SWEEP)
     assert CAM_SWEEP[0] == pytest.approx(CAM_THRESHOLD, abs=0.01)
     assert CAM_SWEEP[-1] == 0.9
@@ -193,10 +247,15 @@ def test_a_sweep_by_loops():
         assert point['iou'] == pytest.approx(np.mean(ious))
         assert point['mean_tiou'] == pytest.approx(above / 12)
     hit = summary['figures']['max_hit']
-    assert hit['value'] == pytest.approx(np.mean(
-        [of[np.unravel_index(m.argmax(), m.shape)] for m, of in zip(maps, lesions)]))
-    assert hit['low'] <= hit['value'] <= hit['high'] and len(
-        summary['draws']['max_hit']) == 20
+    assert hit['value'] == pytest.approx(
+        np.mean(
+            [of[np.unravel_index(m.argmax(), m.shape)] for m, of in zip(maps, lesions)]
+        )
+    )
+    assert (
+        hit['low'] <= hit['value'] <= hit['high']
+        and len(summary['draws']['max_hit']) == 20
+    )
     # without maps there is neither
     plain = localization_summary(sweep[0.47], range(12), n_bootstrap=0)
     assert plain['sweep'] == [] and set(plain['figures']) == set(FIGURES)
@@ -216,33 +275,38 @@ def test_masks_of_another_size():
 
 def test_accuracy_by_hand():
     """Above means above: a value equal to the threshold is not."""
-    values = [0.1, 0.3, 0.65, 0.]
+    values = [0.1, 0.3, 0.65, 0.0]
     np.testing.assert_array_equal(
-        localization_accuracy(values, [0, 0.1, 0.3, 0.7]), [0.75, 0.5, 0.25, 0])
+        localization_accuracy(values, [0, 0.1, 0.3, 0.7]), [0.75, 0.5, 0.25, 0]
+    )
     figures = image_figures([Overlap(0.3, 0.5, 0.8, 0.4)])
-    np.testing.assert_allclose(
-        figures, [[0.3, 0.5, 0.8, 0.4, 2 / 7, 2 / 5, 4 / 5]])
+    np.testing.assert_allclose(figures, [[0.3, 0.5, 0.8, 0.4, 2 / 7, 2 / 5, 4 / 5]])
 
 
 @pytest.mark.parametrize('seed', range(3))
 def test_figures_by_loops(seed):
     overlaps, patients = random_overlaps(seed)
     summary = localization_summary(overlaps, patients, n_others=4, n_bootstrap=3)
-    for name, field, thresholds in (('tiou', 'iou', TIOU_THRESHOLDS),
-                                    ('tior', 'ior', TIOR_THRESHOLDS),
-                                    ('tiod', 'iod', TIOR_THRESHOLDS)):
+    for name, field, thresholds in (
+        ('tiou', 'iou', TIOU_THRESHOLDS),
+        ('tior', 'ior', TIOR_THRESHOLDS),
+        ('tiod', 'iod', TIOR_THRESHOLDS),
+    ):
         points = []
         for threshold in thresholds:
             hits = sum(getattr(overlap, field) > threshold for overlap in overlaps)
             points.append(dict(threshold=threshold, accuracy=hits / len(overlaps)))
         assert summary['accuracies'][name] == points
         assert summary['figures'][f'mean_{name}']['value'] == pytest.approx(
-            sum(p['accuracy'] for p in points) / len(points))
+            sum(p['accuracy'] for p in points) / len(points)
+        )
     for name in Overlap._fields:
         assert summary['figures'][name]['value'] == pytest.approx(
-            sum(getattr(overlap, name) for overlap in overlaps) / len(overlaps))
+            sum(getattr(overlap, name) for overlap in overlaps) / len(overlaps)
+        )
     assert summary['counts'] == dict(
-        images=34, abnormal_images=30, resampling_units=len(set(patients)))
+        images=34, abnormal_images=30, resampling_units=len(set(patients))
+    )
 
 
 def test_bootstrap_draws_patients_with_all_their_images():
@@ -274,7 +338,8 @@ def test_an_interval_takes_two_patients():
     one = localization_summary(overlaps, ['a'] * 6, n_bootstrap=9)
     assert set(one['no_interval']) == set(FIGURES)
     assert set(one['no_interval'].values()) == {
-        'only 1 of the patients has a value, an interval takes two'}
+        'only 1 of the patients has a value, an interval takes two'
+    }
     for name, figure in one['figures'].items():
         assert figure['value'] is not None
         assert figure['low'] is figure['high'] is None

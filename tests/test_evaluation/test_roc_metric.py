@@ -1,4 +1,5 @@
 """ROCMetric and MalignancyMetric on data samples, as the evaluator calls them."""
+
 import json
 import math
 from pathlib import Path
@@ -15,8 +16,7 @@ from PIL import Image
 from sklearn.metrics import f1_score, roc_auc_score
 
 from mammo_plugins.engine.hooks import EvaluationOutputHook
-from mammo_plugins.evaluation.metrics import (MalignancyMetric, ROCMetric,
-                                              ViewROCMetric)
+from mammo_plugins.evaluation.metrics import MalignancyMetric, ROCMetric, ViewROCMetric
 from mammo_plugins.io import JsonError
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -39,20 +39,26 @@ def test_figures_and_files(tmp_path):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 40)
     scores = np.clip(0.3 * labels + rng.uniform(0, 0.7, 40), 0, 1)
-    samples = [classified(s, int(y), f'p{i // 3}')
-               for i, (s, y) in enumerate(zip(scores, labels))]
+    samples = [
+        classified(s, int(y), f'p{i // 3}')
+        for i, (s, y) in enumerate(zip(scores, labels))
+    ]
     samples.append(classified(0.3))  # no label: not counted
     metric = ROCMetric(
-        n_bootstrap=50, out_dir=str(tmp_path), prefix='breast',
+        n_bootstrap=50,
+        out_dir=str(tmp_path),
+        prefix='breast',
         class_names=('normal', 'abnormal'),
-        operating_points=[('threshold', 0.5), ('youden', None)])
+        operating_points=[('threshold', 0.5), ('youden', None)],
+    )
     found = evaluate(metric, samples)
     assert found['breast/auc'] == pytest.approx(roc_auc_score(labels, scores))
     assert found['breast/auc_low'] < found['breast/auc'] < found['breast/auc_high']
     assert found['breast/n_samples'] == 40
     assert found['breast/n_positives'] == labels.sum()
     assert found['breast/sensitivity@threshold=0.5'] == pytest.approx(
-        (scores[labels == 1] >= 0.5).mean())
+        (scores[labels == 1] >= 0.5).mean()
+    )
     assert 'breast/macro_f1@youden' in found
     kept = json.loads((tmp_path / 'breast.json').read_text())
     assert kept['class_names'] == ['normal', 'abnormal']
@@ -70,15 +76,19 @@ def test_a_threshold_of_another_part(tmp_path):
         parts.append((labels, 0.1 * labels + rng.uniform(0, 0.3, 60)))
     chosen_on, tested = (
         [classified(s, int(y), f'p{i}') for i, (y, s) in enumerate(zip(*part))]
-        for part in parts)
+        for part in parts
+    )
     evaluate(ROCMetric(out_dir=str(tmp_path / 'train'), n_bootstrap=0), chosen_on)
     file = tmp_path / 'train/roc.json'
     threshold = json.loads(file.read_text())['best_macro_f1_threshold']
-    found = evaluate(ROCMetric(threshold_from=str(file), n_bootstrap=20,
-                               out_dir=str(tmp_path)), tested)
+    found = evaluate(
+        ROCMetric(threshold_from=str(file), n_bootstrap=20, out_dir=str(tmp_path)),
+        tested,
+    )
     assert found['roc/macro_f1@threshold=0.5'] == pytest.approx(0.4545, abs=1e-3)
-    assert found['roc/macro_f1@chosen'] == pytest.approx(f1_score(
-        parts[1][0], np.float32(parts[1][1]) >= threshold, average='macro'))
+    assert found['roc/macro_f1@chosen'] == pytest.approx(
+        f1_score(parts[1][0], np.float32(parts[1][1]) >= threshold, average='macro')
+    )
     kept = json.loads((tmp_path / 'roc.json').read_text())
     point = kept['operating_points'][-1]
     assert (point['rule'], point['value']) == ('chosen', threshold)
@@ -90,13 +100,24 @@ def evaluate_on(ann_file, labels, score=0.6, **settings):
     """Test a part as a runner does, whose hook tells the annotation files."""
     metric = ROCMetric(n_bootstrap=0, **settings)
     evaluator = SimpleNamespace(metrics=[metric])
-    data = SimpleNamespace(dataset=SimpleNamespace(datasets=[
-        SimpleNamespace(ann_file='other.json'), SimpleNamespace(dataset=SimpleNamespace(
-            ann_file=str(ann_file)))]))
-    EvaluationOutputHook().before_test(SimpleNamespace(
-        work_dir='.', test_loop=SimpleNamespace(evaluator=evaluator, dataloader=data)))
-    return evaluate(metric, [classified(score * y + 0.01 * i, y, f'p{i}')
-                             for i, y in enumerate(labels)])
+    data = SimpleNamespace(
+        dataset=SimpleNamespace(
+            datasets=[
+                SimpleNamespace(ann_file='other.json'),
+                SimpleNamespace(dataset=SimpleNamespace(ann_file=str(ann_file))),
+            ]
+        )
+    )
+    EvaluationOutputHook().before_test(
+        SimpleNamespace(
+            work_dir='.',
+            test_loop=SimpleNamespace(evaluator=evaluator, dataloader=data),
+        )
+    )
+    return evaluate(
+        metric,
+        [classified(score * y + 0.01 * i, y, f'p{i}') for i, y in enumerate(labels)],
+    )
 
 
 def test_a_threshold_keeps_the_part_that_it_was_chosen_on(tmp_path, monkeypatch):
@@ -110,14 +131,22 @@ def test_a_threshold_keeps_the_part_that_it_was_chosen_on(tmp_path, monkeypatch)
     # the very part, by its name, by another, in a data set of several, and a copy
     data = json.loads(Path(file).read_text())
     Path(file).write_text(json.dumps(dict(data, part=['a.json'])))
-    for path, score in (('a.json', 0.3), (tmp_path / 'a.json', 0.3),
-                        ('linked.json', 0.3), ('b.json', 0.60001)):
+    for path, score in (
+        ('a.json', 0.3),
+        (tmp_path / 'a.json', 0.3),
+        ('linked.json', 0.3),
+        ('b.json', 0.60001),
+    ):
         with pytest.raises(JsonError, match='was chosen on the part that is tested'):
             evaluate_on(path, [0, 0, 1, 1], score=score, threshold_from=file)
     # other scores, other labels of as many
     for change in (dict(score=0.65), dict(labels=[0, 1, 0, 1])):
-        found = evaluate_on('b.json', **dict(dict(labels=[0, 0, 1, 1]), **change),
-                            threshold_from=file, out_dir='test')
+        found = evaluate_on(
+            'b.json',
+            **dict(dict(labels=[0, 0, 1, 1]), **change),
+            threshold_from=file,
+            out_dir='test',
+        )
         assert found['roc/macro_f1@chosen'] == 1
         kept = json.loads(Path('test/roc.json').read_text())
         assert kept['operating_points'][-1]['chosen_on'] == ['a.json']
@@ -125,21 +154,30 @@ def test_a_threshold_keeps_the_part_that_it_was_chosen_on(tmp_path, monkeypatch)
 
 
 def test_parts_are_told_before_anything_is_scored(tmp_path):
-    (tmp_path / 'roc.json').write_text(json.dumps(dict(
-        best_macro_f1_threshold=0.5, part=['x/a.json'])))
+    (tmp_path / 'roc.json').write_text(
+        json.dumps(dict(best_macro_f1_threshold=0.5, part=['x/a.json']))
+    )
     metric = ROCMetric(threshold_from=str(tmp_path / 'roc.json'))
     with pytest.raises(JsonError, match='x/a.json'):
         metric.evaluate_part(['x/../x/a.json'])
     metric.evaluate_part(['x/b.json'])
 
 
-@pytest.mark.parametrize('content, message', [
-    ('{"best_macro_f1_threshold": 0.5, "curve": {"threshold": [1, "a"]}}',
-     'not a file of ROCMetric'),
-    ('{"best_macro_f1_threshold": true}', 'best_macro_f1_threshold is True'),
-    ('{"best_macro_f1_threshold": 0.5, "part": "a"}', "part is 'a'; expected"),
-    (None, 'No such file'), ('[1', 'not a file of ROCMetric'),
-    ('{}', 'best_macro_f1_threshold is None'), ('[]', 'not a file of ROCMetric')])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        (
+            '{"best_macro_f1_threshold": 0.5, "curve": {"threshold": [1, "a"]}}',
+            'not a file of ROCMetric',
+        ),
+        ('{"best_macro_f1_threshold": true}', 'best_macro_f1_threshold is True'),
+        ('{"best_macro_f1_threshold": 0.5, "part": "a"}', "part is 'a'; expected"),
+        (None, 'No such file'),
+        ('[1', 'not a file of ROCMetric'),
+        ('{}', 'best_macro_f1_threshold is None'),
+        ('[]', 'not a file of ROCMetric'),
+    ],
+)
 def test_files_without_a_threshold(content, message, tmp_path):
     path = tmp_path / 'roc.json'
     if content is not None:
@@ -150,8 +188,7 @@ def test_files_without_a_threshold(content, message, tmp_path):
 
 @pytest.mark.parametrize('samples', [[], [classified(0.3, 1)], [classified(0.3)]])
 def test_without_both_classes(samples, tmp_path):
-    found = evaluate(ROCMetric(out_dir=str(tmp_path)),
-                     samples or [classified(0.3)])
+    found = evaluate(ROCMetric(out_dir=str(tmp_path)), samples or [classified(0.3)])
     assert math.isnan(found['roc/auc'])
     assert (tmp_path / 'roc.png').is_file()
 
@@ -163,8 +200,10 @@ def test_one_patient_has_no_interval_and_the_log_says_so(tmp_path):
     assert found['roc/auc'] == 0.75
     assert math.isnan(found['roc/auc_low']) and math.isnan(found['roc/auc_high'])
     summary = json.loads((tmp_path / 'roc.json').read_text())
-    assert ('AUC 0.7500, no CI: only 1 of the patients has a positive sample, an '
-            'interval takes two; 2 positive' in metric._sentence(summary))
+    assert (
+        'AUC 0.7500, no CI: only 1 of the patients has a positive sample, an '
+        'interval takes two; 2 positive' in metric._sentence(summary)
+    )
     samples = [classified(0.1 + 0.2 * i, i % 2, f'p{i}') for i in range(4)]
     found = evaluate(ROCMetric(n_bootstrap=20), samples)
     assert found['roc/auc_low'] <= 0.75 <= found['roc/auc_high']
@@ -178,11 +217,17 @@ def test_without_patients_samples_are_resampled(tmp_path):
     assert kept['counts']['resampling_units'] == 8
 
 
-@pytest.mark.parametrize('sample, message', [
-    (dict(gt_label=torch.tensor([1])), 'pred_score'),
-    (dict(gt_label=torch.tensor([2]), pred_score=torch.zeros(3)), 'two classes'),
-    (dict(gt_label=torch.tensor([1]), pred_score=torch.tensor([0.5, math.nan])),
-     'diverged')])
+@pytest.mark.parametrize(
+    'sample, message',
+    [
+        (dict(gt_label=torch.tensor([1])), 'pred_score'),
+        (dict(gt_label=torch.tensor([2]), pred_score=torch.zeros(3)), 'two classes'),
+        (
+            dict(gt_label=torch.tensor([1]), pred_score=torch.tensor([0.5, math.nan])),
+            'diverged',
+        ),
+    ],
+)
 def test_mistakes_are_named(sample, message):
     with pytest.raises(ValueError, match=message):
         ROCMetric().process(None, [sample])
@@ -190,31 +235,41 @@ def test_mistakes_are_named(sample, message):
 
 def detected(boxes, scores, malignancy, lesions=(), pathologies=(), **meta):
     sample = DetDataSample(
-        metainfo=dict(img_id=1, patient_id='p', lesion_pathology=list(pathologies),
-                      **meta))
+        metainfo=dict(
+            img_id=1, patient_id='p', lesion_pathology=list(pathologies), **meta
+        )
+    )
     sample.pred_instances = InstanceData(
         bboxes=torch.tensor(boxes).reshape(-1, 4).float(),
-        scores=torch.tensor(scores), labels=torch.zeros(len(scores)).long(),
-        malignancy=torch.tensor(malignancy))
+        scores=torch.tensor(scores),
+        labels=torch.zeros(len(scores)).long(),
+        malignancy=torch.tensor(malignancy),
+    )
     sample.gt_instances = InstanceData(
         bboxes=torch.tensor(lesions).reshape(-1, 4).float(),
-        labels=torch.zeros(len(lesions)).long())
+        labels=torch.zeros(len(lesions)).long(),
+    )
     return sample
 
 
 A, B, C = [0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 60, 60]
 SAMPLES = [
-    detected([A, B, C], [0.9, 0.8, 0.7], [0.8, 0.4, 0.9], [A, B],
-             ['malignant', 'benign']),
+    detected(
+        [A, B, C], [0.9, 0.8, 0.7], [0.8, 0.4, 0.9], [A, B], ['malignant', 'benign']
+    ),
     detected([A, C], [0.6, 0.5], [0.5, 0.1], [A], [None]),
     detected([], [], []),
 ]
 
 
-@pytest.mark.parametrize('arguments, labels, scores', [
-    (dict(), [1, 0, 0], [0.8, 0.4, 0.1]),
-    (dict(max_detections=None), [1, 0, 0, 0], [0.8, 0.4, 0.9, 0.1]),
-    (dict(max_detections=None, min_score=0.65), [1, 0, 0], [0.8, 0.4, 0.9])])
+@pytest.mark.parametrize(
+    'arguments, labels, scores',
+    [
+        (dict(), [1, 0, 0], [0.8, 0.4, 0.1]),
+        (dict(max_detections=None), [1, 0, 0, 0], [0.8, 0.4, 0.9, 0.1]),
+        (dict(max_detections=None, min_score=0.65), [1, 0, 0], [0.8, 0.4, 0.9]),
+    ],
+)
 def test_detections_are_labelled_and_chosen(arguments, labels, scores):
     found = evaluate(MalignancyMetric(n_bootstrap=0, **arguments), SAMPLES)
     assert found['malignancy/n_samples'] == len(labels)
@@ -250,8 +305,9 @@ def test_each_view_counts():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 2, (20, 2))
     scores = np.clip(0.3 * labels + rng.uniform(0, 0.7, (20, 2)), 0, 1)
-    samples = [pair(s, y.tolist(), f'p{i}')
-               for i, (s, y) in enumerate(zip(scores, labels))]
+    samples = [
+        pair(s, y.tolist(), f'p{i}') for i, (s, y) in enumerate(zip(scores, labels))
+    ]
     samples.append(pair([0.9, 0.2], [None, 0]))  # one side without a label
     found = evaluate(ViewROCMetric(n_bootstrap=20), samples)
     expected = roc_auc_score([*labels.ravel(), 0], [*scores.ravel(), 0.2])
@@ -272,9 +328,13 @@ def view(score, label, exam, side, patient='p', **meta):
 
 def test_pf1_by_breast(tmp_path):
     """Hand-computed: means 0.6 (cancer), 0.2 and 0.3; pTP 0.6, pFP 0.5, 1 positive."""
-    samples = [view(0.8, 1, 'e1', 'L'), view(0.4, 1, 'e1', 'L'),
-               view(0.1, 0, 'e1', 'R'), view(0.3, 0, 'e1', 'R'),
-               view(0.3, 0, 'e2', 'L', 'q')]
+    samples = [
+        view(0.8, 1, 'e1', 'L'),
+        view(0.4, 1, 'e1', 'L'),
+        view(0.1, 0, 'e1', 'R'),
+        view(0.3, 0, 'e1', 'R'),
+        view(0.3, 0, 'e2', 'L', 'q'),
+    ]
     found = evaluate(ROCMetric(n_bootstrap=10, out_dir=str(tmp_path)), samples)
     assert found['roc/pf1'] == pytest.approx(1.2 / 2.1)
     assert found['roc/f1_best'] == 1
@@ -294,13 +354,21 @@ def test_pf1_by_breast(tmp_path):
 
 def test_pf1_has_an_interval_over_patients():
     rng = np.random.default_rng(3)
-    samples = [view(float(np.clip(0.4 * (i % 3 == 0) + rng.uniform(0, 0.6), 0, 1)),
-                    int(i % 3 == 0), f'e{i}', 'LR'[i % 2], f'p{i // 2}')
-               for i in range(40)]
+    samples = [
+        view(
+            float(np.clip(0.4 * (i % 3 == 0) + rng.uniform(0, 0.6), 0, 1)),
+            int(i % 3 == 0),
+            f'e{i}',
+            'LR'[i % 2],
+            f'p{i // 2}',
+        )
+        for i in range(40)
+    ]
     found = evaluate(ROCMetric(n_bootstrap=60), samples)
     for name in ('pf1', 'f1_best'):
-        assert found[f'roc/{name}_low'] < found[f'roc/{name}'] < found[
-            f'roc/{name}_high']
+        assert (
+            found[f'roc/{name}_low'] < found[f'roc/{name}'] < found[f'roc/{name}_high']
+        )
 
 
 def test_which_breast_a_sample_of_views_is_of():
@@ -309,8 +377,9 @@ def test_which_breast_a_sample_of_views_is_of():
         sample.gt_label = torch.tensor([1])
         sample.pred_score = torch.tensor([0.4, 0.6])
         for name in names:
-            sample.set_data({name: DetDataSample(metainfo=dict(
-                laterality=sides.get(name, 'L')))})
+            sample.set_data(
+                {name: DetDataSample(metainfo=dict(laterality=sides.get(name, 'L')))}
+            )
         return sample
 
     def evaluated(*samples):
@@ -325,11 +394,11 @@ def test_which_breast_a_sample_of_views_is_of():
     # an exam of both breasts has none, nor has one without any name
     both = several(('RCC', 'LCC'), RCC='R')
     assert 'roc/pf1' not in evaluated(breast, both)
-    first, second = several(('CC', ), exam=None), several(('CC', ), exam=None)
+    first, second = several(('CC',), exam=None), several(('CC',), exam=None)
     for number, sample in enumerate((first, second)):  # two exams of patient p
         sample.CC.set_metainfo(dict(exam_id=f'e{number}'))
     assert evaluated(first, second)['roc/n_breasts'] == 2
-    nobody = several(('CC', ), exam=None)
+    nobody = several(('CC',), exam=None)
     assert evaluated(breast, nobody)['roc/n_breasts'] == 2  # of patient p
     nobody.set_metainfo(dict(patient_id=None))
     assert 'roc/pf1' not in evaluated(breast, nobody)
@@ -353,8 +422,9 @@ def test_patches_have_no_pf1():
     """What a detector missed is not among them."""
     patches = [view(0.8, 1, 'e', 'L', patch_box=(0, 0, 9, 9)), view(0.1, 0, 'e', 'R')]
     assert 'roc/pf1' not in evaluate(ROCMetric(n_bootstrap=0), patches)
-    samples = [detected([A], [0.9], [0.9], [A], ['malignant'], exam_id='e',
-                        laterality='L')]
+    samples = [
+        detected([A], [0.9], [0.9], [A], ['malignant'], exam_id='e', laterality='L')
+    ]
     assert 'malignancy/pf1' not in evaluate(MalignancyMetric(n_bootstrap=0), samples)
 
 

@@ -1,4 +1,5 @@
 """Dice and IoU of masses against sums over pixels, and how they are gathered."""
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,18 @@ VIEWS = ('RCC', 'LCC')
 
 
 def sample(found, drawn, patient='p'):
-    return dict(patient_id=patient, **{name: dict(
-        img_id=name, img_shape=drawn[name].shape,
-        pred_sem_seg=dict(sem_seg=torch.tensor(found[name])[None]),
-        gt_sem_seg=dict(sem_seg=torch.tensor(drawn[name])[None])) for name in VIEWS})
+    return dict(
+        patient_id=patient,
+        **{
+            name: dict(
+                img_id=name,
+                img_shape=drawn[name].shape,
+                pred_sem_seg=dict(sem_seg=torch.tensor(found[name])[None]),
+                gt_sem_seg=dict(sem_seg=torch.tensor(drawn[name])[None]),
+            )
+            for name in VIEWS
+        },
+    )
 
 
 def evaluate(samples, **settings):
@@ -25,7 +34,7 @@ def evaluate(samples, **settings):
 
 def test_figures_are_means_over_views_with_a_mass():
     rng = np.random.default_rng(0)
-    samples, dice, iou, normal, alarms = [], [], [], 0, 0
+    samples, dice, iou, _normal, _alarms = [], [], [], 0, 0
     for i in range(6):
         found, drawn = {}, {}
         for name in VIEWS:
@@ -52,7 +61,8 @@ def test_false_alarms_in_normal_views():
     samples = [
         sample(dict(RCC=something, LCC=nothing), dict(RCC=nothing, LCC=nothing)),
         # neither normal nor with a mass
-        sample(dict(RCC=something, LCC=something), dict(RCC=something, LCC=ignored))]
+        sample(dict(RCC=something, LCC=something), dict(RCC=something, LCC=ignored)),
+    ]
     metrics = evaluate(samples, n_bootstrap=0)
     assert metrics['segmentation/n_normal'] == 2
     assert metrics['segmentation/n_false_alarms'] == 1
@@ -62,9 +72,12 @@ def test_false_alarms_in_normal_views():
 def test_what_is_missing_is_named():
     mask = np.eye(4, dtype=int)
     given = sample(dict(RCC=mask, LCC=mask), dict(RCC=mask, LCC=mask))
-    for key, message in (('pred_sem_seg', 'has to segment views'),
-                         ('gt_sem_seg', 'DrawLesionMap')):
-        broken = {name: {k: v for k, v in given[name].items() if k != key}
-                  for name in VIEWS}
+    for key, message in (
+        ('pred_sem_seg', 'has to segment views'),
+        ('gt_sem_seg', 'DrawLesionMap'),
+    ):
+        broken = {
+            name: {k: v for k, v in given[name].items() if k != key} for name in VIEWS
+        }
         with pytest.raises(ValueError, match=message):
             evaluate([dict(given, **broken)])

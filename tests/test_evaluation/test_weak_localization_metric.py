@@ -1,4 +1,5 @@
 """WeakLocalizationMetric on data samples, as the evaluator calls it."""
+
 import json
 import math
 import pickle
@@ -39,8 +40,9 @@ def instances(boxes, masks=None):
     return found
 
 
-def image(hot=(), lesions=(), ignored=(), masks=None, patient='p', name='a.png',
-          **meta):
+def image(
+    hot=(), lesions=(), ignored=(), masks=None, patient='p', name='a.png', **meta
+):
     """A view whose heat map is 0.9 in some boxes and 0.1 elsewhere."""
     meta = dict(dict(img_path=name, img_shape=(H, W)), **meta)
     if patient is not None:
@@ -59,8 +61,9 @@ def pair(**views):
 
 
 def evaluate(samples, **arguments):
-    evaluator = Evaluator([WeakLocalizationMetric(
-        **dict(dict(n_bootstrap=0), **arguments))])
+    evaluator = Evaluator(
+        [WeakLocalizationMetric(**dict(dict(n_bootstrap=0), **arguments))]
+    )
     evaluator.process(data_samples=samples, data_batch=None)
     return evaluator.evaluate(len(samples))
 
@@ -83,8 +86,7 @@ def test_by_hand():
 
 
 def test_all_lesions_of_an_image_together():
-    assert figures([image(hot=[LEFT], lesions=[LEFT, RIGHT])]) == [
-        0.5, 0.5, 1, 16 / 24]
+    assert figures([image(hot=[LEFT], lesions=[LEFT, RIGHT])]) == [0.5, 0.5, 1, 16 / 24]
 
 
 def test_normal_images_do_not_count():
@@ -95,12 +97,12 @@ def test_normal_images_do_not_count():
     assert found['localization/n_abnormal'] == 1
 
 
-@pytest.mark.parametrize('samples', [[image(hot=[LEFT])],
-                                     [image(hot=[LEFT], ignored=[LEFT])]])
+@pytest.mark.parametrize(
+    'samples', [[image(hot=[LEFT])], [image(hot=[LEFT], ignored=[LEFT])]]
+)
 def test_without_a_lesion_figures_are_nan(samples, tmp_path):
     found = evaluate(samples, n_bootstrap=5, out_dir=str(tmp_path))
-    assert all(math.isnan(value) for name, value in found.items()
-               if '/n_' not in name)
+    assert all(math.isnan(value) for name, value in found.items() if '/n_' not in name)
     assert found['localization/n_abnormal'] == 0
     assert (tmp_path / 'localization.json').is_file()
 
@@ -115,10 +117,14 @@ def test_both_views_of_a_pair_count_and_a_missing_one_does_not():
     assert figures([pair(main=hit, bilateral=missed)], views=['main'])[0] == 1
 
 
-@pytest.mark.parametrize('masks', [
-    BitmapMasks(np.stack([region(LEFT), region(RIGHT)]), H, W),
-    PolygonMasks([polygon(*LEFT), polygon(*RIGHT)], H, W),
-    torch.tensor(np.stack([region(LEFT), region(RIGHT)])).bool()])
+@pytest.mark.parametrize(
+    'masks',
+    [
+        BitmapMasks(np.stack([region(LEFT), region(RIGHT)]), H, W),
+        PolygonMasks([polygon(*LEFT), polygon(*RIGHT)], H, W),
+        torch.tensor(np.stack([region(LEFT), region(RIGHT)])).bool(),
+    ],
+)
 def test_masks_go_before_boxes(masks):
     sample = image(hot=[LEFT, RIGHT], lesions=[(0, 0, 6, 8)] * 2, masks=masks)
     assert figures([sample]) == [1, 1, 1, 1]
@@ -139,7 +145,7 @@ def test_ignored_lesions():
     assert figures([image(hot=[LEFT], lesions=[LEFT], ignored=[LEFT])])[1] == 1
 
 
-@pytest.mark.parametrize('value', [0., 0.7])
+@pytest.mark.parametrize('value', [0.0, 0.7])
 def test_constant_heat_map_detects_nothing(value):
     sample = image(lesions=[LEFT])
     sample.heat_map = torch.full((H, W), value)
@@ -159,19 +165,29 @@ def test_random_masks_against_scikit_learn(tmp_path):
     samples, ious, dices = [], [], []
     for i in range(24):
         lesion, heat = rng.random((H, W)) < 0.4, rng.random((H, W))
-        sample = image(lesions=[(0, 0, W, H)], patient=f'p{i // 3}',
-                       masks=BitmapMasks(lesion[None].astype(np.uint8), H, W))
+        sample = image(
+            lesions=[(0, 0, W, H)],
+            patient=f'p{i // 3}',
+            masks=BitmapMasks(lesion[None].astype(np.uint8), H, W),
+        )
         sample.heat_map = torch.tensor(heat).to(torch.bfloat16)
         hot = sample.heat_map.double().numpy() >= 0.5
         ious.append(jaccard_score(lesion.ravel(), hot.ravel()))
         dices.append(f1_score(lesion.ravel(), hot.ravel()))
         samples.append(sample)
-    found = evaluate(samples, cam_rule='absolute', cam_threshold=0.5, n_bootstrap=50,
-                     out_dir=str(tmp_path), prefix='cam/abnormal')
+    found = evaluate(
+        samples,
+        cam_rule='absolute',
+        cam_threshold=0.5,
+        n_bootstrap=50,
+        out_dir=str(tmp_path),
+        prefix='cam/abnormal',
+    )
     assert found['cam/abnormal/iou'] == pytest.approx(np.mean(ious))
     assert found['cam/abnormal/dice'] == pytest.approx(np.mean(dices))
-    assert found['cam/abnormal/iou_low'] < np.mean(ious) < found[
-        'cam/abnormal/iou_high']
+    assert (
+        found['cam/abnormal/iou_low'] < np.mean(ious) < found['cam/abnormal/iou_high']
+    )
     kept = json.loads((tmp_path / 'cam_abnormal.json').read_text())
     assert kept['counts']['resampling_units'] == 8
     assert kept['heat_map'] == dict(rule='absolute', threshold=0.5)
@@ -182,17 +198,24 @@ def test_random_masks_against_scikit_learn(tmp_path):
 def test_other_thresholds_and_maxima_are_in_the_report(tmp_path):
     """A large lesion that the map rises to from 0.5 at its rim to 1 within."""
     wide = image(lesions=[LEFT])
-    wide.heat_map[:4, :2] = torch.tensor([0.55, 1.]).expand(4, 2)
+    wide.heat_map[:4, :2] = torch.tensor([0.55, 1.0]).expand(4, 2)
     missed = image(hot=[RIGHT], lesions=[LEFT], patient='q')
     normal = image(hot=[RIGHT])
-    found = evaluate([wide, missed, normal], out_dir=str(tmp_path), n_bootstrap=9,
-                     sweep_thresholds=(0.49, 0.7, 0.9))
+    found = evaluate(
+        [wide, missed, normal],
+        out_dir=str(tmp_path),
+        n_bootstrap=9,
+        sweep_thresholds=(0.49, 0.7, 0.9),
+    )
     assert found['localization/max_hit'] == 0.5
     assert found['localization/max_hit_low'] <= 0.5
     kept = json.loads((tmp_path / 'localization.json').read_text())
     assert kept['figures']['max_hit']['value'] == 0.5
     assert [(p['threshold'], p['iou'], p['ior'], p['iod']) for p in kept['sweep']] == [
-        (0.49, 0.5, 0.5, 0.5), (0.7, 0.25, 0.25, 0.5), (0.9, 0.25, 0.25, 0.5)]
+        (0.49, 0.5, 0.5, 0.5),
+        (0.7, 0.25, 0.25, 0.5),
+        (0.9, 0.25, 0.25, 0.5),
+    ]
     assert kept['heat_map']['threshold'] == pytest.approx(0.469, abs=1e-3)
     default = WeakLocalizationMetric()
     assert min(default.sweep_thresholds) == 0.47
@@ -202,9 +225,10 @@ def test_other_thresholds_and_maxima_are_in_the_report(tmp_path):
 def test_the_sweep_goes_by_the_rule():
     sample = image(hot=[LEFT], lesions=[LEFT])
     metric = WeakLocalizationMetric(
-        cam_rule='absolute', cam_threshold=0.5, sweep_thresholds=(0.05, 0.95))
+        cam_rule='absolute', cam_threshold=0.5, sweep_thresholds=(0.05, 0.95)
+    )
     metric.process(None, [sample.to_dict()])
-    result, = metric.results[0]
+    (result,) = metric.results[0]
     assert [overlap.iou for overlap in result.sweep] == [8 / 48, 0]
     assert result.max_hit == 1
 
@@ -216,10 +240,13 @@ def test_one_patient_has_no_interval_and_the_sentence_says_so(tmp_path):
     assert math.isnan(found['localization/iou_low'])
     one = json.loads((tmp_path / 'localization.json').read_text())
     assert interval_sentence(one) == (
-        'no CI: only 1 of the patients has a value, an interval takes two')
+        'no CI: only 1 of the patients has a value, an interval takes two'
+    )
     samples[1].set_metainfo(dict(patient_id='q'))
-    assert evaluate(samples, n_bootstrap=50, out_dir=str(tmp_path))[
-        'localization/iou_low'] == 0
+    assert (
+        evaluate(samples, n_bootstrap=50, out_dir=str(tmp_path))['localization/iou_low']
+        == 0
+    )
     two = json.loads((tmp_path / 'localization.json').read_text())
     assert interval_sentence(two) == '95% CI by 50 bootstrap draws of patients'
     two['no_interval'] = dict(iou=one['no_interval']['iou'])  # of some figures alone
@@ -266,28 +293,45 @@ def broken(**changes):
     return {k: v for k, v in sample.items() if v is not None}
 
 
-@pytest.mark.parametrize('sample, message', [
-    (broken(heat_map=None), 'no heat_map'),
-    (broken(gt_instances=None), 'no gt_instances'),
-    (broken(heat_map=torch.full((H, W), math.nan)), 'NaN'),
-    (broken(heat_map=-torch.ones(H, W)), 'expected values >= 0'),
-    (broken(heat_map=torch.rand(1, H, W)), r'expected \(H, W\)'),
-    (broken(heat_map=torch.rand(4, 3)), r'\(4, 3\), the image \(8, 6\)'),
-    (broken(gt_instances=dict(masks=np.ones((1, 16, 12), np.uint8))),
-     r'\(16, 12\), the image \(8, 6\).*before Resize'),
-    (broken(gt_instances=dict(masks=np.ones((2, H, W), np.uint8),
-                              bboxes=torch.ones(1, 4))), '2 masks and 1 boxes')])
+@pytest.mark.parametrize(
+    'sample, message',
+    [
+        (broken(heat_map=None), 'no heat_map'),
+        (broken(gt_instances=None), 'no gt_instances'),
+        (broken(heat_map=torch.full((H, W), math.nan)), 'NaN'),
+        (broken(heat_map=-torch.ones(H, W)), 'expected values >= 0'),
+        (broken(heat_map=torch.rand(1, H, W)), r'expected \(H, W\)'),
+        (broken(heat_map=torch.rand(4, 3)), r'\(4, 3\), the image \(8, 6\)'),
+        (
+            broken(gt_instances=dict(masks=np.ones((1, 16, 12), np.uint8))),
+            r'\(16, 12\), the image \(8, 6\).*before Resize',
+        ),
+        (
+            broken(
+                gt_instances=dict(
+                    masks=np.ones((2, H, W), np.uint8), bboxes=torch.ones(1, 4)
+                )
+            ),
+            '2 masks and 1 boxes',
+        ),
+    ],
+)
 def test_mistakes_name_the_image(sample, message):
     with pytest.raises(ValueError, match=f'image a.png: .*{message}'):
         WeakLocalizationMetric().process(None, [sample])
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (dict(cam_rule='otsu'), 'otsu'), (dict(cam_threshold=0), 'threshold'),
-    (dict(sweep_thresholds=(0.5, 1.2)), '1.2'),
-    (dict(tiou_thresholds=[]), 'tiou_thresholds'),
-    (dict(tior_thresholds=[1.]), 'tior_thresholds'),
-    (dict(n_bootstrap=-1), 'n_bootstrap')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(cam_rule='otsu'), 'otsu'),
+        (dict(cam_threshold=0), 'threshold'),
+        (dict(sweep_thresholds=(0.5, 1.2)), '1.2'),
+        (dict(tiou_thresholds=[]), 'tiou_thresholds'),
+        (dict(tior_thresholds=[1.0]), 'tior_thresholds'),
+        (dict(n_bootstrap=-1), 'n_bootstrap'),
+    ],
+)
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(ValueError, match=message):
         METRICS.build(dict(type='WeakLocalizationMetric', **arguments))

@@ -1,4 +1,5 @@
 """NumPy archives, against NumPy's own reader."""
+
 import zipfile
 
 import numpy as np
@@ -6,8 +7,12 @@ import pytest
 
 from mammo_plugins.io import read_arrays, write_arrays
 
-ARRAYS = dict(levels=np.arange(12, dtype=np.uint16).reshape(3, 4), name='é text',
-              sum=7, none=np.zeros((0, 2)))
+ARRAYS = dict(
+    levels=np.arange(12, dtype=np.uint16).reshape(3, 4),
+    name='é text',
+    sum=7,
+    none=np.zeros((0, 2)),
+)
 
 
 @pytest.mark.parametrize('level', [1, 6])
@@ -23,7 +28,8 @@ def test_numpy_reads_what_is_written(tmp_path, level):
     with zipfile.ZipFile(path) as archive:
         assert all(e.compress_type == zipfile.ZIP_DEFLATED for e in archive.infolist())
     assert {name: array.tolist() for name, array in read_arrays(path).items()} == {
-        name: np.asarray(array).tolist() for name, array in ARRAYS.items()}
+        name: np.asarray(array).tolist() for name, array in ARRAYS.items()
+    }
 
 
 def test_the_same_arrays_give_the_same_bytes(tmp_path):

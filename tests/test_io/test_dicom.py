@@ -1,25 +1,33 @@
 """DICOM files, decoded: bit-exact, or refused with the cure."""
+
 import numpy as np
 import pytest
 from dicom_making import lut_item, make_dataset, make_dicom, ramp, save
 from pydicom.dataset import Dataset
-from pydicom.uid import (MPEG2MPML, CTImageStorage, DeflatedExplicitVRLittleEndian,
-                         ExplicitVRBigEndian, ExplicitVRLittleEndian,
-                         ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless,
-                         RLELossless)
+from pydicom.uid import (
+    MPEG2MPML,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from mammo_plugins.io import MammogramError, read_header, read_mammogram
 
 
 def noise(bits=12, signed=False, shape=(40, 56)):
-    low = -2**(bits - 1) if signed else 0
+    low = -(2 ** (bits - 1)) if signed else 0
     values = np.random.default_rng(0).integers(low, low + 2**bits, shape)
     values.flat[:2] = low, low + 2**bits - 1
     return values.astype(np.int16 if signed else np.uint16)
 
 
 def expected_levels(stored, bits, signed):
-    low = -2**(bits - 1) if signed else 0
+    low = -(2 ** (bits - 1)) if signed else 0
     return ((stored.astype(np.float64) - low) / (2**bits - 1)).astype(np.float32)
 
 
@@ -38,27 +46,33 @@ def test_scaled_by_the_declared_range_not_by_the_image(tmp_path):
     np.testing.assert_allclose(mammogram.pixels, stored / 4095, atol=1e-7)
 
 
-@pytest.mark.parametrize('syntax', [
-    ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    'syntax',
+    [ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian],
+)
 @pytest.mark.parametrize('signed', [False, True])
 def test_native_round_trip(tmp_path, syntax, signed):
     stored = noise(14, signed)
-    path = make_dicom(tmp_path / 'a.dcm', stored, bits=14, signed=signed,
-                      syntax=syntax)
-    np.testing.assert_array_equal(read_mammogram(path).pixels,
-                                  expected_levels(stored, 14, signed))
+    path = make_dicom(tmp_path / 'a.dcm', stored, bits=14, signed=signed, syntax=syntax)
+    np.testing.assert_array_equal(
+        read_mammogram(path).pixels, expected_levels(stored, 14, signed)
+    )
 
 
 def test_big_endian_with_a_lut_of_words(tmp_path):
     stored = noise(12)
     item = lut_item([0], 0, 12, descriptor=[4096, 0, 12])
     item.add_new('LUTData', 'OW', np.arange(4096)[::-1].astype('>u2').tobytes())
-    ds = make_dataset(stored, VOILUTSequence=[item],
-                      PixelData=stored.astype('>u2').tobytes())
+    ds = make_dataset(
+        stored, VOILUTSequence=[item], PixelData=stored.astype('>u2').tobytes()
+    )
     ds['PixelData'].VR = 'OW'
     ds.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
-    np.testing.assert_allclose(read_mammogram(save(ds, tmp_path / 'a.dcm')).pixels,
-                               1 - stored / 4095, atol=1e-6)
+    np.testing.assert_allclose(
+        read_mammogram(save(ds, tmp_path / 'a.dcm')).pixels,
+        1 - stored / 4095,
+        atol=1e-6,
+    )
 
 
 def test_eight_bits(tmp_path):
@@ -76,8 +90,9 @@ def test_compressed_round_trip(tmp_path, syntax, bits, signed):
         pytest.importorskip('jpeg_ls', reason='JPEG-LS is encoded by pyjpegls')
     ds.compress(syntax, generate_instance_uid=False)
     mammogram = read_mammogram(save(ds, tmp_path / 'a.dcm'))
-    np.testing.assert_array_equal(mammogram.pixels,
-                                  expected_levels(stored, bits, signed))
+    np.testing.assert_array_equal(
+        mammogram.pixels, expected_levels(stored, bits, signed)
+    )
     assert mammogram.header['transfer_syntax'] == syntax.name
 
 
@@ -90,8 +105,9 @@ def test_jpeg_lossless_round_trip(tmp_path, bits):
     reader.SetFileName(str(source))
     assert reader.Read()
     change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(
-        gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetTransferSyntax(
+        gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    )
     change.SetInput(reader.GetImage())
     assert change.Change()
     writer = gdcm.ImageWriter()
@@ -101,21 +117,31 @@ def test_jpeg_lossless_round_trip(tmp_path, bits):
     assert writer.Write()
     mammogram = read_mammogram(tmp_path / 'b.dcm')
     assert 'JPEG Lossless' in mammogram.header['transfer_syntax']
-    np.testing.assert_array_equal(mammogram.pixels,
-                                  expected_levels(stored, bits, False))
+    np.testing.assert_array_equal(
+        mammogram.pixels, expected_levels(stored, bits, False)
+    )
 
 
 def test_the_whole_pipeline_in_its_order(tmp_path):
     """Rescale, then SIGMOID window, then inversion, by the formulas."""
     stored = noise(12)
-    pixels = read_mammogram(make_dicom(
-        tmp_path / 'a.dcm', stored, PhotometricInterpretation='MONOCHROME1',
-        PresentationLUTShape='INVERSE', RescaleSlope=2, RescaleIntercept=-1000,
-        WindowCenter=[3000, 1], WindowWidth=[2500, 1], VOILUTFunction='SIGMOID'))
-    hounsfield = stored * 2. - 1000
+    pixels = read_mammogram(
+        make_dicom(
+            tmp_path / 'a.dcm',
+            stored,
+            PhotometricInterpretation='MONOCHROME1',
+            PresentationLUTShape='INVERSE',
+            RescaleSlope=2,
+            RescaleIntercept=-1000,
+            WindowCenter=[3000, 1],
+            WindowWidth=[2500, 1],
+            VOILUTFunction='SIGMOID',
+        )
+    )
+    hounsfield = stored * 2.0 - 1000
     np.testing.assert_allclose(
-        pixels.pixels, 1 - 1 / (1 + np.exp(-4 * (hounsfield - 3000) / 2500)),
-        atol=1e-6)
+        pixels.pixels, 1 - 1 / (1 + np.exp(-4 * (hounsfield - 3000) / 2500)), atol=1e-6
+    )
 
 
 def test_enhanced_single_frame_keeps_its_facts_in_functional_groups(tmp_path):
@@ -125,12 +151,18 @@ def test_enhanced_single_frame_keeps_its_facts_in_functional_groups(tmp_path):
     group.FrameAnatomySequence = [anatomy]
     group.FrameVOILUTSequence = [voi]
     stored = noise(12)
-    mammogram = read_mammogram(make_dicom(
-        tmp_path / 'a.dcm', stored, NumberOfFrames=1,
-        SharedFunctionalGroupsSequence=[group]))
+    mammogram = read_mammogram(
+        make_dicom(
+            tmp_path / 'a.dcm',
+            stored,
+            NumberOfFrames=1,
+            SharedFunctionalGroupsSequence=[group],
+        )
+    )
     assert mammogram.laterality == 'R'
     np.testing.assert_allclose(
-        mammogram.pixels, np.clip((stored - 1999.5) / 999 + .5, 0, 1), atol=1e-6)
+        mammogram.pixels, np.clip((stored - 1999.5) / 999 + 0.5, 0, 1), atol=1e-6
+    )
 
 
 def test_wrong_bits_stored_is_told_and_mended(tmp_path):
@@ -153,9 +185,12 @@ REFUSED = {
     'modality': (dict(Modality='CT'), r'Modality \(0008,0060\) is CT, not MG'),
     'no modality, of another kind': (
         dict(drop=('Modality',), SOPClassUID=CTImageStorage),
-        r'SOPClassUID.*is CT Image Storage.*Modality.*missing: no mammogram'),
+        r'SOPClassUID.*is CT Image Storage.*Modality.*missing: no mammogram',
+    ),
     'no modality, no breast': (
-        dict(drop=('Modality',), stored=square_in_the_middle()), 'show no breast'),
+        dict(drop=('Modality',), stored=square_in_the_middle()),
+        'show no breast',
+    ),
     'frames': (dict(NumberOfFrames=12), '12 frames.*single-frame'),
     'colour': (dict(PhotometricInterpretation='RGB', SamplesPerPixel=3), 'colour'),
     'palette': (dict(PhotometricInterpretation='PALETTE COLOR'), 'colour'),
@@ -179,16 +214,18 @@ def test_refused(tmp_path, case):
     assert caught.value.reason in str(caught.value)
 
 
-@pytest.mark.parametrize('case', ['modality', 'frames', 'colour',
-                                  'no modality, of another kind'])
+@pytest.mark.parametrize(
+    'case', ['modality', 'frames', 'colour', 'no modality, of another kind']
+)
 def test_header_alone_refuses_too(tmp_path, case):
     kwargs, reason = REFUSED[case]
     with pytest.raises(MammogramError, match=reason):
         read_header(make_dicom(tmp_path / 'bad.dcm', **kwargs))
 
 
-@pytest.mark.parametrize('syntax', [ExplicitVRLittleEndian, RLELossless,
-                                    JPEG2000Lossless])
+@pytest.mark.parametrize(
+    'syntax', [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless]
+)
 @pytest.mark.filterwarnings('ignore::UserWarning:pydicom')
 def test_every_truncation_is_refused(tmp_path, syntax):
     """The last 8 bytes of a compressed file are a delimiter, no pixels."""
@@ -213,9 +250,13 @@ def test_unsupported_transfer_syntax(tmp_path):
         read_mammogram(path)
 
 
-@pytest.mark.parametrize('syntax, cure', [
-    (JPEG2000Lossless, 'pip install pylibjpeg pylibjpeg-openjpeg'),
-    (JPEGLSLossless, 'pip install python-gdcm')])
+@pytest.mark.parametrize(
+    'syntax, cure',
+    [
+        (JPEG2000Lossless, 'pip install pylibjpeg pylibjpeg-openjpeg'),
+        (JPEGLSLossless, 'pip install python-gdcm'),
+    ],
+)
 def test_missing_decoder_names_the_cure(tmp_path, monkeypatch, syntax, cure):
     class Absent:
         is_available = False

@@ -1,4 +1,5 @@
 """What pydicom warns of, kept as kinds without values."""
+
 import logging
 import threading
 import warnings
@@ -11,15 +12,18 @@ from mammo_plugins.io import DicomWarnings, read_header
 
 def test_kinds_have_no_values():
     with DicomWarnings() as warned:
-        for text in ("Invalid value for VR UI: '1.2.03'. Please see <https://a/b>.",
-                     "Invalid value for VR UI: '1.2.04'. Please see <https://a/b>.",
-                     'The value length (75) exceeds the maximum length of 64 allowed\n'
-                     'more'):
-            warnings.warn_explicit(text, UserWarning, '/x/pydicom/valuerep.py', 1,
-                                   'pydicom.valuerep')
+        for text in (
+            "Invalid value for VR UI: '1.2.03'. Please see <https://a/b>.",
+            "Invalid value for VR UI: '1.2.04'. Please see <https://a/b>.",
+            'The value length (75) exceeds the maximum length of 64 allowed\nmore',
+        ):
+            warnings.warn_explicit(
+                text, UserWarning, '/x/pydicom/valuerep.py', 1, 'pydicom.valuerep'
+            )
     assert warned.kinds == {
         'Invalid value for VR UI',
-        'The value length \u2026 exceeds the maximum length of \u2026 allowed'}
+        'The value length \u2026 exceeds the maximum length of \u2026 allowed',
+    }
 
 
 def test_other_warnings_and_the_state_before_stay():
@@ -40,15 +44,22 @@ def test_each_file_says_it_again(tmp_path):
         assert warned.kinds == {'Invalid value for VR UI'}
 
 
-@pytest.mark.parametrize('text', [
-    "Invalid value for VR PN: 'O'Secretname^Planted'", 'Invalid value for VR PN: "Secret"',
-    'Failed to decode: Secretname, iso8859', "Invalid value for VR PN <Secret name>",
-    'Invalid value\nSecret'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        "Invalid value for VR PN: 'O'Secretname^Planted'",
+        'Invalid value for VR PN: "Secret"',
+        'Failed to decode: Secretname, iso8859',
+        'Invalid value for VR PN <Secret name>',
+        'Invalid value\nSecret',
+    ],
+)
 def test_kinds_end_where_a_value_begins(text):
     with DicomWarnings() as warned:
-        warnings.warn_explicit(text, UserWarning, '/x/pydicom/valuerep.py', 1,
-                               'pydicom.valuerep')
-    kind, = warned.kinds
+        warnings.warn_explicit(
+            text, UserWarning, '/x/pydicom/valuerep.py', 1, 'pydicom.valuerep'
+        )
+    (kind,) = warned.kinds
     assert 'Secret' not in kind and 'Planted' not in kind and kind
 
 
@@ -79,7 +90,9 @@ def test_threads_have_their_own_whichever_ends_first():
         if name == 'early':
             end.wait()
 
-    threads = [threading.Thread(target=read, args=(name, )) for name in ('early', 'late')]
+    threads = [
+        threading.Thread(target=read, args=(name,)) for name in ('early', 'late')
+    ]
     for thread in threads:
         thread.start()
     begun.wait()
@@ -114,7 +127,7 @@ def test_alone_they_are_warned_of_without_values(tmp_path):
 
 def test_one_around_threads_gets_theirs():
     with DicomWarnings() as outer:
-        thread = threading.Thread(target=warn, args=('of a thread', ))
+        thread = threading.Thread(target=warn, args=('of a thread',))
         thread.start()
         thread.join()
     assert outer.kinds == {'of a thread'}

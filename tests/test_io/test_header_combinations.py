@@ -3,6 +3,7 @@
 The oracle computes one pixel at a time in plain Python, from the text of DICOM
 PS3.3 C.11.1 and C.11.2.
 """
+
 import json
 import math
 
@@ -39,8 +40,12 @@ def sigmoid(x, c, w):
     return 0.0 if exponent > 700 else 1 / (1 + math.exp(exponent))
 
 
-FUNCTIONS = {None: linear, 'LINEAR': linear, 'LINEAR_EXACT': linear_exact,
-             'SIGMOID': sigmoid}
+FUNCTIONS = {
+    None: linear,
+    'LINEAR': linear,
+    'LINEAR_EXACT': linear_exact,
+    'SIGMOID': sigmoid,
+}
 
 
 def look_up(x, lut):
@@ -71,13 +76,15 @@ def without_voi(case, stored):
     either.
     """
     first, last = int(stored.min()), int(stored.max())
-    if case['modality'] == 'lut' and len(
-            {look_up(x, case['lut']) for x in range(first, last + 1)}) == 1:
+    if (
+        case['modality'] == 'lut'
+        and len({look_up(x, case['lut']) for x in range(first, last + 1)}) == 1
+    ):
         case = dict(case, modality=None)
     plain = dict(case, padding=None)
     levels = {np.float32(level(x, plain)) for x in range(first, last + 1)}
-    low = -2**(case['bits'] - 1) if case['signed'] else 0
-    every = [level(x, plain) for x in range(low, low + 2**case['bits'])]
+    low = -(2 ** (case['bits'] - 1)) if case['signed'] else 0
+    every = [level(x, plain) for x in range(low, low + 2 ** case['bits'])]
     faint = max(every) - min(every) <= 1 / 64
     return dict(case, voi=None) if len(levels) == 1 or faint else case
 
@@ -87,17 +94,17 @@ def level(x, case):
     if x == case['padding']:
         return 0.0
     bits, signed = case['bits'], case['signed']
-    low = -2**(bits - 1) if signed else 0
+    low = -(2 ** (bits - 1)) if signed else 0
     high = low + 2**bits - 1
     if case['modality'] == 'lut' and usable(case['lut']):
-        x, low, high = look_up(x, case['lut']), 0, 2**case['lut'][2] - 1
+        x, low, high = look_up(x, case['lut']), 0, 2 ** case['lut'][2] - 1
     elif case['modality'] == 'rescale':
         slope, intercept = case['rescale']
         slope = slope or 1  # 0 would make every pixel equal
         low, high = sorted((low * slope + intercept, high * slope + intercept))
         x = x * slope + intercept
     if case['voi'] == 'lut' and usable(case['voi_lut']):
-        y = look_up(round(x), case['voi_lut']) / (2**depth(case['voi_lut']) - 1)
+        y = look_up(round(x), case['voi_lut']) / (2 ** depth(case['voi_lut']) - 1)
     elif case['voi'] == 'window' and case['window'][1] > least_width(case):
         y = FUNCTIONS[case['function']](x, *case['window'])
     else:
@@ -113,46 +120,58 @@ def luts(draw):
     return entries, draw(st.integers(0, 200)), bits
 
 
-CASES = st.fixed_dictionaries(dict(
-    bits=st.sampled_from([8, 10, 12, 14, 16]),
-    signed=st.booleans(),
-    seed=st.integers(0, 99),
-    photometric=st.sampled_from(['MONOCHROME1', 'MONOCHROME2']),
-    shape=st.sampled_from([None, 'IDENTITY', 'INVERSE']),
-    padding=st.sampled_from([None, None, 0, 5]),
-    modality=st.sampled_from([None, 'rescale', 'lut']),
-    rescale=st.tuples(st.sampled_from([0, 1, 2, 0.5, -1]),
-                      st.sampled_from([0, -1024, 10])),
-    lut=luts(),
-    voi=st.sampled_from([None, 'window', 'lut']),
-    voi_lut=luts(),
-    function=st.sampled_from(list(FUNCTIONS)),
-    window=st.tuples(st.sampled_from([0, 100, 2047.5, 30000]),
-                     st.sampled_from([-1, 0, 0.5, 1, 3, 256, 4096, 60000])),
-    laterality=st.sampled_from([None, '', 'L', 'R', 'B']),
-    image_laterality=st.sampled_from([None, '', 'L', 'R']),
-    position=st.sampled_from([None, '', 'CC', 'MLO', 'ML', 'odd']),
-    code=st.sampled_from([None, '1-23'] + list(CODES)),
-    orientation=st.sampled_from([None, ['A', 'R'], 'CC', 'MLO']),
-))
+CASES = st.fixed_dictionaries(
+    dict(
+        bits=st.sampled_from([8, 10, 12, 14, 16]),
+        signed=st.booleans(),
+        seed=st.integers(0, 99),
+        photometric=st.sampled_from(['MONOCHROME1', 'MONOCHROME2']),
+        shape=st.sampled_from([None, 'IDENTITY', 'INVERSE']),
+        padding=st.sampled_from([None, None, 0, 5]),
+        modality=st.sampled_from([None, 'rescale', 'lut']),
+        rescale=st.tuples(
+            st.sampled_from([0, 1, 2, 0.5, -1]), st.sampled_from([0, -1024, 10])
+        ),
+        lut=luts(),
+        voi=st.sampled_from([None, 'window', 'lut']),
+        voi_lut=luts(),
+        function=st.sampled_from(list(FUNCTIONS)),
+        window=st.tuples(
+            st.sampled_from([0, 100, 2047.5, 30000]),
+            st.sampled_from([-1, 0, 0.5, 1, 3, 256, 4096, 60000]),
+        ),
+        laterality=st.sampled_from([None, '', 'L', 'R', 'B']),
+        image_laterality=st.sampled_from([None, '', 'L', 'R']),
+        position=st.sampled_from([None, '', 'CC', 'MLO', 'ML', 'odd']),
+        code=st.sampled_from([None, '1-23'] + list(CODES)),
+        orientation=st.sampled_from([None, ['A', 'R'], 'CC', 'MLO']),
+    )
+)
 
 
 def elements_of(case):
     elements = dict(
         PhotometricInterpretation=case['photometric'],
-        PresentationLUTShape=case['shape'], Laterality=case['laterality'],
-        ImageLaterality=case['image_laterality'], ViewPosition=case['position'],
-        PatientOrientation=case['orientation'])
+        PresentationLUTShape=case['shape'],
+        Laterality=case['laterality'],
+        ImageLaterality=case['image_laterality'],
+        ViewPosition=case['position'],
+        PatientOrientation=case['orientation'],
+    )
     if case['padding'] is not None:
         elements['PixelPaddingValue'] = case['padding']
     if case['modality'] == 'rescale':
-        elements.update(RescaleSlope=case['rescale'][0],
-                        RescaleIntercept=case['rescale'][1])
+        elements.update(
+            RescaleSlope=case['rescale'][0], RescaleIntercept=case['rescale'][1]
+        )
     elif case['modality'] == 'lut':
         elements['ModalityLUTSequence'] = [lut_item(*case['lut'])]
     if case['voi'] == 'window':
-        elements.update(WindowCenter=case['window'][0], WindowWidth=case['window'][1],
-                        VOILUTFunction=case['function'])
+        elements.update(
+            WindowCenter=case['window'][0],
+            WindowWidth=case['window'][1],
+            VOILUTFunction=case['function'],
+        )
     elif case['voi'] == 'lut':
         elements['VOILUTSequence'] = [lut_item(*case['voi_lut'])]
     if case['code'] is not None:
@@ -180,15 +199,19 @@ def broken(case):
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(case=CASES)
 def test_formula_or_warning(tmp_path_factory, case):
-    low = -2**(case['bits'] - 1) if case['signed'] else 0
+    low = -(2 ** (case['bits'] - 1)) if case['signed'] else 0
     stored = np.random.default_rng(case['seed']).integers(
-        low, low + 2**case['bits'], (6, 7))
+        low, low + 2 ** case['bits'], (6, 7)
+    )
     shown = without_voi(case, stored)
     expected = np.array([[level(int(x), shown) for x in row] for row in stored])
     path = make_dicom(
         tmp_path_factory.getbasetemp() / 'combination.dcm',
         stored.astype(np.int16 if case['signed'] else np.uint16),
-        bits=case['bits'], signed=case['signed'], **elements_of(case))
+        bits=case['bits'],
+        signed=case['signed'],
+        **elements_of(case),
+    )
     try:
         mammogram = read_mammogram(path)
     except MammogramError as error:
@@ -200,13 +223,15 @@ def test_formula_or_warning(tmp_path_factory, case):
     assert np.isfinite(mammogram.pixels).all()
     assert mammogram.pixels.min() >= 0 and mammogram.pixels.max() <= 1
     np.testing.assert_allclose(mammogram.pixels, expected, atol=1e-6)
-    stated = [v for v in (case['image_laterality'], case['laterality'])
-              if v in ('L', 'R')]
-    assert mammogram.laterality == (
-        stated[0] if len(set(stated)) == 1 else None)
-    views = [case['position'] if case['position'] in ('CC', 'MLO', 'ML') else None,
-             CODES.get(case['code']),
-             case['orientation'] if case['orientation'] in ('CC', 'MLO') else None]
+    stated = [
+        v for v in (case['image_laterality'], case['laterality']) if v in ('L', 'R')
+    ]
+    assert mammogram.laterality == (stated[0] if len(set(stated)) == 1 else None)
+    views = [
+        case['position'] if case['position'] in ('CC', 'MLO', 'ML') else None,
+        CODES.get(case['code']),
+        case['orientation'] if case['orientation'] in ('CC', 'MLO') else None,
+    ]
     if 'conflicting view' in broken(case):
         views = []
     assert mammogram.view == next((view for view in views if view), None)

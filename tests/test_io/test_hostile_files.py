@@ -1,4 +1,5 @@
 """What damaged and hostile files come to: one line, or finite levels."""
+
 import os
 import struct
 import threading
@@ -24,8 +25,10 @@ def test_rle_that_decodes_to_more_pixels(tmp_path, capfd):
     """The decoder in Rust panics at such data, which is no Exception, and prints it."""
     values = ramp(shape=(8, 8))
     ds = make_dataset(values)
-    planes = [(values >> 8).astype(np.uint8).tobytes(),
-              (values & 255).astype(np.uint8).tobytes()]
+    planes = [
+        (values >> 8).astype(np.uint8).tobytes(),
+        (values & 255).astype(np.uint8).tobytes(),
+    ]
     runs = [b''.join(bytes([0, value]) for value in plane) for plane in planes]
     for name, extra in (('sound', b''), ('more', b'\x81\x07' * 3)):
         parts = [runs[0] + extra, runs[1]]
@@ -34,14 +37,25 @@ def test_rle_that_decodes_to_more_pixels(tmp_path, capfd):
         ds['PixelData'].VR = 'OB'
         ds.file_meta.TransferSyntaxUID = RLELossless
         path = save(ds, tmp_path / f'{name}.dcm')
-        np.testing.assert_allclose(read_mammogram(path).pixels, values / 4095, atol=1e-6)
+        np.testing.assert_allclose(
+            read_mammogram(path).pixels, values / 4095, atol=1e-6
+        )
     assert capfd.readouterr() == ('', '')
 
 
-@pytest.mark.parametrize('error, passes', [
-    (type('PanicException', (BaseException, ), {}), False), (ValueError, False),
-    (MemoryError, False), (RecursionError, False), (KeyboardInterrupt, True),
-    (SystemExit, True), (GeneratorExit, True), (type('Stop', (BaseException, ), {}), True)])
+@pytest.mark.parametrize(
+    'error, passes',
+    [
+        (type('PanicException', (BaseException,), {}), False),
+        (ValueError, False),
+        (MemoryError, False),
+        (RecursionError, False),
+        (KeyboardInterrupt, True),
+        (SystemExit, True),
+        (GeneratorExit, True),
+        (type('Stop', (BaseException,), {}), True),
+    ],
+)
 def test_panics_are_caught_and_stops_are_not(tmp_path, monkeypatch, error, passes):
 
     def fail(*_, **__):
@@ -56,11 +70,22 @@ def test_panics_are_caught_and_stops_are_not(tmp_path, monkeypatch, error, passe
         assert passes or 'Secretname' not in str(caught.value)
 
 
-@pytest.mark.parametrize('slope, intercept', [
-    ('1e308', '0'), ('1e308', '1e308'), ('1e-320', '0'), ('1', '1e300'), ('1', '1e17'),
-    ('-1e308', '-1e308'), ('1e-300', '1e308')])
+@pytest.mark.parametrize(
+    'slope, intercept',
+    [
+        ('1e308', '0'),
+        ('1e308', '1e308'),
+        ('1e-320', '0'),
+        ('1', '1e300'),
+        ('1', '1e17'),
+        ('-1e308', '-1e308'),
+        ('1e-300', '1e308'),
+    ],
+)
 def test_a_rescale_at_the_edge_of_float64_is_not_used(tmp_path, slope, intercept):
-    path = make_dicom(tmp_path / 'a.dcm', RescaleSlope=slope, RescaleIntercept=intercept)
+    path = make_dicom(
+        tmp_path / 'a.dcm', RescaleSlope=slope, RescaleIntercept=intercept
+    )
     found = read_mammogram(path)
     np.testing.assert_allclose(found.pixels, ramp() / 4095, atol=1e-6)
     assert 'rescale that cannot be used' in kinds(found)
@@ -75,12 +100,18 @@ def test_other_rescales_are(tmp_path, slope):
     assert not found.warnings
 
 
-@pytest.mark.parametrize('center, width', [
-    ('1e308', '1e-320'), ('-1e308', '1'), ('2000', '1e308'), ('0', '1e-320')])
+@pytest.mark.parametrize(
+    'center, width',
+    [('1e308', '1e-320'), ('-1e308', '1'), ('2000', '1e308'), ('0', '1e-320')],
+)
 @pytest.mark.parametrize('function', ['LINEAR', 'LINEAR_EXACT', 'SIGMOID'])
 def test_windows_at_the_edge_of_float64(tmp_path, center, width, function):
-    path = make_dicom(tmp_path / 'a.dcm', WindowCenter=center, WindowWidth=width,
-                      VOILUTFunction=function)
+    path = make_dicom(
+        tmp_path / 'a.dcm',
+        WindowCenter=center,
+        WindowWidth=width,
+        VOILUTFunction=function,
+    )
     with np.errstate(over='raise', divide='raise', invalid='raise'):
         pixels = read_mammogram(path).pixels
     assert 0 <= pixels.min() < pixels.max() <= 1
@@ -115,19 +146,29 @@ def test_pipes_and_devices_are_not_opened(tmp_path, reader):
             caught.append(error.reason)
 
     for name in ('pipe', 'zero'):
-        thread = threading.Thread(target=read, args=(name, ), daemon=True)
+        thread = threading.Thread(target=read, args=(name,), daemon=True)
         thread.start()
         thread.join(10)
     assert len(caught) == 2 and all('not an image file' in reason for reason in caught)
 
 
-@pytest.mark.parametrize('data, expected', [
-    (b'P5 2 3 255 ', (False, 2, 3, 255, 11)), (b'P2\n#c\n2\t3 #d\n255\n',
-                                               (True, 2, 3, 255, 17)),
-    (b'P5#c\n2 3 255\n', (False, 2, 3, 255, 13)), (b'P5 002 3 255 ', (False, 2, 3, 255, 13)),
-    (b'P5' + b' ' * 40 + b'#c\r2 2 255 \1\2\3\4', None), (b'P52 3 255 ', None),
-    (b'P5 ' + b'1' * 4300 + b' 2 255 ', None), (b'P5 2 3 255', None), (b'P5 2 3 ', None),
-    (b'P5 2 -3 255 ', None), (b'P5' + b' ' * 2**22, None), (b'P5 #' + b'c' * 2**22, None)])
+@pytest.mark.parametrize(
+    'data, expected',
+    [
+        (b'P5 2 3 255 ', (False, 2, 3, 255, 11)),
+        (b'P2\n#c\n2\t3 #d\n255\n', (True, 2, 3, 255, 17)),
+        (b'P5#c\n2 3 255\n', (False, 2, 3, 255, 13)),
+        (b'P5 002 3 255 ', (False, 2, 3, 255, 13)),
+        (b'P5' + b' ' * 40 + b'#c\r2 2 255 \1\2\3\4', None),
+        (b'P52 3 255 ', None),
+        (b'P5 ' + b'1' * 4300 + b' 2 255 ', None),
+        (b'P5 2 3 255', None),
+        (b'P5 2 3 ', None),
+        (b'P5 2 -3 255 ', None),
+        (b'P5' + b' ' * 2**22, None),
+        (b'P5 #' + b'c' * 2**22, None),
+    ],
+)
 def test_headers_of_pgm(data, expected):
     assert pgm_header(data) == expected
 
@@ -139,7 +180,9 @@ def test_text_pgm_with_long_numbers_is_refused():
     assert image.tolist() == [[1, 2]] and largest == 255
 
 
-@pytest.mark.parametrize('name', ['link.raw', 'folder/secret.raw', 'pipe', '.', 'folder'])
+@pytest.mark.parametrize(
+    'name', ['link.raw', 'folder/secret.raw', 'pipe', '.', 'folder']
+)
 def test_data_files_that_links_lead_out_of_the_folder(tmp_path, name):
     values = ramp(shape=(20, 30))
     (tmp_path / 'elsewhere').mkdir()
@@ -165,4 +208,5 @@ def test_headers_that_are_links_themselves(tmp_path):
     expected = read_mammogram(path).pixels
     for folder in ('raw', 'linked'):
         np.testing.assert_array_equal(
-            read_mammogram(tmp_path / folder / 'a.mhd').pixels, expected)
+            read_mammogram(tmp_path / folder / 'a.mhd').pixels, expected
+        )

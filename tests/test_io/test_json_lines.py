@@ -1,4 +1,5 @@
 """Lines that are there when they are written, and files that were cut short."""
+
 import json
 import os
 import resource
@@ -25,11 +26,21 @@ def test_lines_come_back_in_order(tmp_path):
     assert list(again) == [*objects, {'c': 'after'}] and again.damaged == 0
 
 
-@pytest.mark.parametrize('change', [
-    lambda line: line.replace(b'0.25', b'0.26'), lambda line: line.replace(b'"e"', b'"f"'),
-    lambda line: b'{"score": 0.25}', lambda line: b'[1]', lambda line: b'7',
-    lambda line: b'null', lambda line: b'[' * 100_000, lambda line: line[:-3],
-    lambda line: line.replace(b'{', b'{"more": 1, ', 1), lambda line: b'\xff' + line])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda line: line.replace(b'0.25', b'0.26'),
+        lambda line: line.replace(b'"e"', b'"f"'),
+        lambda line: b'{"score": 0.25}',
+        lambda line: b'[1]',
+        lambda line: b'7',
+        lambda line: b'null',
+        lambda line: b'[' * 100_000,
+        lambda line: line[:-3],
+        lambda line: line.replace(b'{', b'{"more": 1, ', 1),
+        lambda line: b'\xff' + line,
+    ],
+)
 def test_lines_that_were_changed_are_passed_over_and_counted(tmp_path, change):
     lines = JsonLines(tmp_path / 'a.jsonl')
     objects = [{'exam': 'e', 'score': x} for x in (0.5, 0.25, 0.125)]
@@ -62,14 +73,16 @@ def test_a_file_cut_anywhere_goes_on(tmp_path, kept):
 
 def test_kill_9_loses_nothing(tmp_path):
     path = tmp_path / 'a.jsonl'
-    program = (f'import importlib.util, os, signal\n'
-               f'spec = importlib.util.spec_from_file_location("lines", '
-               f'{str(Path(__file__).parents[2] / "mammo_plugins/io/json_lines.py")!r})\n'
-               'lines = importlib.util.module_from_spec(spec)\n'
-               'spec.loader.exec_module(lines)\n'
-               f'kept = lines.JsonLines({str(path)!r})\n'
-               'for i in range(50):\n    kept.append({"n": i})\n'
-               'os.kill(os.getpid(), signal.SIGKILL)\n')
+    program = (
+        f'import importlib.util, os, signal\n'
+        f'spec = importlib.util.spec_from_file_location("lines", '
+        f'{str(Path(__file__).parents[2] / "mammo_plugins/io/json_lines.py")!r})\n'
+        'lines = importlib.util.module_from_spec(spec)\n'
+        'spec.loader.exec_module(lines)\n'
+        f'kept = lines.JsonLines({str(path)!r})\n'
+        'for i in range(50):\n    kept.append({"n": i})\n'
+        'os.kill(os.getpid(), signal.SIGKILL)\n'
+    )
     done = subprocess.run([sys.executable, '-c', program])
     assert done.returncode == -signal.SIGKILL
     assert list(JsonLines(path)) == [{'n': i} for i in range(50)]

@@ -1,4 +1,5 @@
 """What a file may hold and take, and how a user raises it."""
+
 import argparse
 import struct
 import subprocess
@@ -14,11 +15,16 @@ from dicom_making import make_dataset, make_dicom, ramp, save
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from mammo_plugins.io import (MammogramError, ReadingLimits, add_limit_argument,
-                              read_header, read_mammogram)
+from mammo_plugins.io import (
+    MammogramError,
+    ReadingLimits,
+    add_limit_argument,
+    read_header,
+    read_mammogram,
+)
 from mammo_plugins.io.limits import VARIABLE, Budget, new_budget
 
-ITEM = struct.pack('<HHI', 0xfffe, 0xe000, 0)
+ITEM = struct.pack('<HHI', 0xFFFE, 0xE000, 0)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +45,7 @@ def with_sequence(path, data, undefined=False):
     written = path.read_bytes()
     length = 2**32 - 1 if undefined else len(data)
     element = struct.pack('<HH2sHI', 0x0054, 0x0220, b'SQ', 0, length) + data
-    at = written.index(struct.pack('<HH', 0x7fe0, 0x0010))
+    at = written.index(struct.pack('<HH', 0x7FE0, 0x0010))
     path.write_bytes(written[:at] + element + written[at:])
     return path
 
@@ -68,11 +74,13 @@ def test_a_tomosynthesis_of_300_frames_is_within_them(tmp_path):
     frames = []
     for number in range(300):
         frame = Dataset()
-        for keyword, inner in dict(FrameContentSequence='FrameComments',
-                                   FrameAnatomySequence='FrameLaterality',
-                                   PixelMeasuresSequence='SliceThickness',
-                                   FrameVOILUTSequence='WindowCenter',
-                                   PlanePositionSequence='DepthOfScanField').items():
+        for keyword, inner in dict(
+            FrameContentSequence='FrameComments',
+            FrameAnatomySequence='FrameLaterality',
+            PixelMeasuresSequence='SliceThickness',
+            FrameVOILUTSequence='WindowCenter',
+            PlanePositionSequence='DepthOfScanField',
+        ).items():
             item = Dataset()
             setattr(item, inner, '1')
             setattr(frame, keyword, [item])
@@ -81,8 +89,10 @@ def test_a_tomosynthesis_of_300_frames_is_within_them(tmp_path):
     assert '300 frames' in refusal(save(ds, tmp_path / 'a.dcm'))
 
 
-@pytest.mark.parametrize('undefined, limits, shown', [
-    (False, {}, '30,000'), (True, dict(items=5000), '5,000')])
+@pytest.mark.parametrize(
+    'undefined, limits, shown',
+    [(False, {}, '30,000'), (True, dict(items=5000), '5,000')],
+)
 def test_items(tmp_path, undefined, limits, shown):
     path = with_sequence(tmp_path / 'a.dcm', ITEM * 500_000, undefined)
     began = time.process_time()
@@ -95,7 +105,7 @@ def test_items(tmp_path, undefined, limits, shown):
 
 def test_items_within_items_count_before_they_are_parsed(tmp_path):
     inner = struct.pack('<HH2sHI', 0x0054, 0x0222, b'SQ', 0, 8 * 1000) + ITEM * 1000
-    outer = struct.pack('<HHI', 0xfffe, 0xe000, len(inner)) + inner
+    outer = struct.pack('<HHI', 0xFFFE, 0xE000, len(inner)) + inner
     path = with_sequence(tmp_path / 'a.dcm', outer * 2)
     assert 'raise the limit with --reading-limit items=' in refusal(path, items=2000)
     # those within others count again as they are reached
@@ -109,7 +119,8 @@ def test_deflated_bytes(tmp_path):
     content = zlib.decompress(sound[meta:], -zlib.MAX_WBITS)
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = packer.compress(
-        content + struct.pack('<HH2sHI', 0x7fe1, 0x10, b'OB', 0, 2**24) + bytes(2**24))
+        content + struct.pack('<HH2sHI', 0x7FE1, 0x10, b'OB', 0, 2**24) + bytes(2**24)
+    )
     path.write_bytes(sound[:meta] + packed + packer.flush())
     assert path.stat().st_size < 2**16
     assert read_header(path)
@@ -142,18 +153,32 @@ def test_an_error_that_was_swallowed_still_counts():
 def test_limits_of_a_command_reach_its_workers():
     parser = argparse.ArgumentParser()
     add_limit_argument(parser)
-    parser.parse_args(['--reading-limit', 'pixels=2e8', '--reading-limit', 'seconds=600'])
-    expected = ReadingLimits(pixels=200_000_000, seconds=600.)
+    parser.parse_args(
+        ['--reading-limit', 'pixels=2e8', '--reading-limit', 'seconds=600']
+    )
+    expected = ReadingLimits(pixels=200_000_000, seconds=600.0)
     assert ReadingLimits.current() == expected
     # a new process has the variables of its parent
     line = f'import os; print(os.environ["{VARIABLE}"])'
-    told = subprocess.run([sys.executable, '-c', line], capture_output=True, text=True,
-                          check=True)
+    told = subprocess.run(
+        [sys.executable, '-c', line], capture_output=True, text=True, check=True
+    )
     assert told.stdout.strip() == str(expected)
 
 
-@pytest.mark.parametrize('written', ['pixels', 'pixels=', 'pixels=many', 'pixels=-1',
-                                     'pixel=3', 'seconds=nan', 'bytes=inf', '=1'])
+@pytest.mark.parametrize(
+    'written',
+    [
+        'pixels',
+        'pixels=',
+        'pixels=many',
+        'pixels=-1',
+        'pixel=3',
+        'seconds=nan',
+        'bytes=inf',
+        '=1',
+    ],
+)
 def test_what_is_no_limit(written, capsys, monkeypatch):
     parser = argparse.ArgumentParser()
     add_limit_argument(parser)
@@ -169,7 +194,7 @@ def test_a_compressed_stream_of_another_size_is_not_decoded(tmp_path):
     _, data = cv2.imencode('.jpg', (ramp(8, shape=(64, 64))).astype(np.uint8))
     data = bytearray(data.tobytes())
     at = data.index(b'\xff\xc0') + 5
-    data[at:at + 4] = struct.pack('>HH', 65_000, 65_000)
+    data[at : at + 4] = struct.pack('>HH', 65_000, 65_000)
     path = tmp_path / 'a.jpg'
     path.write_bytes(data)
     for reader in (read_header, read_mammogram):
@@ -179,5 +204,5 @@ def test_a_compressed_stream_of_another_size_is_not_decoded(tmp_path):
 def test_a_damaged_deflated_file_is_told(tmp_path):
     path = make_dicom(tmp_path / 'a.dcm', syntax=DeflatedExplicitVRLittleEndian)
     data = path.read_bytes()
-    path.write_bytes(data[:len(data) - 60] + b'\xff' * 60)
+    path.write_bytes(data[: len(data) - 60] + b'\xff' * 60)
     assert refusal(path).startswith('cannot be unpacked')

@@ -1,4 +1,5 @@
 """The patient's identity leaves no trace, whatever is wrong with the file."""
+
 import copy
 import math
 import pickle
@@ -21,16 +22,22 @@ def assert_no_identity(text):
     assert not [word for word in IDENTITY if word in text]
 
 
-@pytest.mark.parametrize('old, new, reason', [
-    (b'2000.123', b'PID-7788', None),  # no number: the window is not used
-    (b'ORIENTAT', b'PID-7788', None),
-    (b'19610203', b'1961020x', None),  # no date, and never looked at
-    (b'MG', b'OT', 'Modality (0008,0060)'),
-])
+@pytest.mark.parametrize(
+    'old, new, reason',
+    [
+        (b'2000.123', b'PID-7788', None),  # no number: the window is not used
+        (b'ORIENTAT', b'PID-7788', None),
+        (b'19610203', b'1961020x', None),  # no date, and never looked at
+        (b'MG', b'OT', 'Modality (0008,0060)'),
+    ],
+)
 def test_malformed_elements(tmp_path, caplog, old, new, reason):
     path = make_dicom(
-        tmp_path / 'a.dcm', WindowCenter='2000.123', WindowWidth=900,
-        PatientOrientation=['ORIENTAT', 'L'])
+        tmp_path / 'a.dcm',
+        WindowCenter='2000.123',
+        WindowWidth=900,
+        PatientOrientation=['ORIENTAT', 'L'],
+    )
     data = path.read_bytes()
     assert old in data
     path.write_bytes(data.replace(old, new))
@@ -43,8 +50,11 @@ def test_malformed_elements(tmp_path, caplog, old, new, reason):
             with pytest.raises(MammogramError) as caught:
                 read_mammogram(path)
             assert reason in str(caught.value)
-            text = ''.join(traceback.format_exception(
-                type(caught.value), caught.value, caught.value.__traceback__))
+            text = ''.join(
+                traceback.format_exception(
+                    type(caught.value), caught.value, caught.value.__traceback__
+                )
+            )
     assert_no_identity(text + caplog.text)
     assert_no_identity(' '.join(str(warning.message) for warning in told))
 
@@ -53,25 +63,35 @@ def test_only_white_listed_elements_are_parsed(tmp_path):
     ds, identity = load_dataset(make_dicom(tmp_path / 'a.dcm'), True, ReadingWarnings())
     assert {element.keyword for element in ds} <= set(WHITE_LIST)
     assert not [k for k in WHITE_LIST if 'Name' in k and k != 'ManufacturerModelName']
-    assert 'Patient' not in ''.join(set(WHITE_LIST) - {
-        'PatientOrientation', 'DistanceSourceToPatient'})
+    assert 'Patient' not in ''.join(
+        set(WHITE_LIST) - {'PatientOrientation', 'DistanceSourceToPatient'}
+    )
     assert_no_identity(str(ds) + repr(identity) + str(vars(identity)))
 
 
 def test_identities_are_compared_and_mean_nothing_elsewhere(tmp_path):
     """Equal in this process, whatever the spelling; another process has another key."""
     one = read_header(make_dicom(tmp_path / 'a.dcm')).identity
-    same = read_header(make_dicom(
-        tmp_path / 'b.dcm', PatientName='SECRETNAME^PLANTED^^')).identity
+    same = read_header(
+        make_dicom(tmp_path / 'b.dcm', PatientName='SECRETNAME^PLANTED^^')
+    ).identity
     other = read_header(make_dicom(tmp_path / 'c.dcm', PatientID='PID-7789')).identity
     assert one == same
     assert one.patient_id != other.patient_id and one.name == other.name
-    assert read_header(make_dicom(
-        tmp_path / 'd.dcm', PatientID='')).identity.patient_id is None
-    line = ('import sys; from mammo_plugins.io import read_header; '
-            'print(read_header(sys.argv[1]).identity.patient_id)')
-    elsewhere = subprocess.run([sys.executable, '-c', line, tmp_path / 'a.dcm'],
-                               capture_output=True, text=True, check=True).stdout
+    assert (
+        read_header(make_dicom(tmp_path / 'd.dcm', PatientID='')).identity.patient_id
+        is None
+    )
+    line = (
+        'import sys; from mammo_plugins.io import read_header; '
+        'print(read_header(sys.argv[1]).identity.patient_id)'
+    )
+    elsewhere = subprocess.run(
+        [sys.executable, '-c', line, tmp_path / 'a.dcm'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert len(elsewhere.strip()) == len(one.patient_id)
     assert elsewhere.strip() != one.patient_id
 
@@ -86,17 +106,26 @@ def test_error_survives_worker_processes():
     error = MammogramError('a.dcm', 'is bad; mend it')
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (twin.path, twin.reason, str(twin)) == (
-            'a.dcm', 'is bad; mend it', 'a.dcm: is bad; mend it')
+            'a.dcm',
+            'is bad; mend it',
+            'a.dcm: is bad; mend it',
+        )
     assert isinstance(error, ValueError)
 
 
-@pytest.mark.parametrize('old, new', [
-    (b'1.2.826.0.1.', b'1.2.0019610.'), (b'1.25', b'PID-'), (b'FRAMES', b'PID-77')])
+@pytest.mark.parametrize(
+    'old, new',
+    [(b'1.2.826.0.1.', b'1.2.0019610.'), (b'1.25', b'PID-'), (b'FRAMES', b'PID-77')],
+)
 @pytest.mark.parametrize('reader', [read_header, read_mammogram])
 def test_warnings_come_without_values(tmp_path, caplog, old, new, reader):
     """Warnings of pydicom, and what it logs; shown, since nobody else keeps them."""
-    path = make_dicom(tmp_path / 'a.dcm', StudyInstanceUID='1.2.826.0.1.203',
-                      DistanceSourceToDetector='1.25', VOILUTFunction='FRAMES')
+    path = make_dicom(
+        tmp_path / 'a.dcm',
+        StudyInstanceUID='1.2.826.0.1.203',
+        DistanceSourceToDetector='1.25',
+        VOILUTFunction='FRAMES',
+    )
     data = path.read_bytes()
     assert old in data
     path.write_bytes(data.replace(old, new))
@@ -111,10 +140,23 @@ def test_warnings_come_without_values(tmp_path, caplog, old, new, reader):
     assert not caplog.records
 
 
-@pytest.mark.parametrize('keyword', [
-    'Modality', 'PhotometricInterpretation', 'Manufacturer', 'ManufacturerModelName',
-    'ImageType', 'PresentationIntentType', 'ViewPosition', 'ImageLaterality',
-    'VOILUTFunction', 'PatientOrientation', 'SOPClassUID', 'PixelSpacingCalibrationType'])
+@pytest.mark.parametrize(
+    'keyword',
+    [
+        'Modality',
+        'PhotometricInterpretation',
+        'Manufacturer',
+        'ManufacturerModelName',
+        'ImageType',
+        'PresentationIntentType',
+        'ViewPosition',
+        'ImageLaterality',
+        'VOILUTFunction',
+        'PatientOrientation',
+        'SOPClassUID',
+        'PixelSpacingCalibrationType',
+    ],
+)
 @pytest.mark.filterwarnings('ignore::UserWarning')
 def test_names_in_any_term_are_not_shown(tmp_path, keyword):
     """Though no element of the patient tells that they are names."""
@@ -125,15 +167,28 @@ def test_names_in_any_term_are_not_shown(tmp_path, keyword):
             shown = repr(read_mammogram(path))
         except MammogramError as error:
             shown = str(error)
-        assert_no_identity(shown.upper().replace('SECRETNAME', 'Secretname').replace(
-            'PLANTED', 'Planted'))
+        assert_no_identity(
+            shown.upper()
+            .replace('SECRETNAME', 'Secretname')
+            .replace('PLANTED', 'Planted')
+        )
 
 
 @pytest.mark.parametrize('text', ['7788', '77881', '77881234'])
-@pytest.mark.parametrize('keyword', [
-    'NumberOfFrames', 'SamplesPerPixel', 'HighBit', 'BitsStored', 'BitsAllocated',
-    'EstimatedRadiographicMagnificationFactor', 'WindowCenter', 'WindowWidth',
-    'RescaleSlope'])
+@pytest.mark.parametrize(
+    'keyword',
+    [
+        'NumberOfFrames',
+        'SamplesPerPixel',
+        'HighBit',
+        'BitsStored',
+        'BitsAllocated',
+        'EstimatedRadiographicMagnificationFactor',
+        'WindowCenter',
+        'WindowWidth',
+        'RescaleSlope',
+    ],
+)
 @pytest.mark.filterwarnings('ignore::UserWarning')
 def test_ids_in_any_number_are_not_shown(tmp_path, keyword, text):
     if len(text) == 4 and keyword.startswith(('Window', 'Rescale')):
@@ -142,7 +197,7 @@ def test_ids_in_any_number_are_not_shown(tmp_path, keyword, text):
     else:
         forms = (f'-{text}', f'{text},5')
     for form in forms:
-        ds = make_dataset(WindowCenter=1, WindowWidth=-1, ImagerPixelSpacing=[.1, .1])
+        ds = make_dataset(WindowCenter=1, WindowWidth=-1, ImagerPixelSpacing=[0.1, 0.1])
         ds.add_new(keyword, 'LO', form)
         for reader in (read_header, read_mammogram):
             try:
@@ -154,8 +209,9 @@ def test_ids_in_any_number_are_not_shown(tmp_path, keyword, text):
 
 
 def test_numbers_that_their_element_may_hold_are_shown(tmp_path):
-    assert [shown_number(number, -9999, 9999) for number in (
-        2000, -1.5, 2047.5, 9999)] == ['2000', '-1.5', '2047.5', '9999']
+    assert [
+        shown_number(number, -9999, 9999) for number in (2000, -1.5, 2047.5, 9999)
+    ] == ['2000', '-1.5', '2047.5', '9999']
     for number in (77881, -10000, 1e308, math.nan, 7788.12, 1.961023, 0.19610203):
         told = shown_number(number, -9999, 9999)
         assert not re.search(r'\d', told)
@@ -171,6 +227,11 @@ def test_known_terms_are_shown(tmp_path):
         read_header(make_dicom(tmp_path / 'a.dcm', PhotometricInterpretation='RGB'))
     with pytest.raises(MammogramError, match=r'Modality .* is another term, not MG'):
         read_header(make_dicom(tmp_path / 'a.dcm', Modality='ZZ'))
-    facts = read_header(make_dicom(tmp_path / 'a.dcm', Manufacturer='GE MEDICAL SYSTEMS',
-                                   ManufacturerModelName='Senographe Essential ADS')).header
+    facts = read_header(
+        make_dicom(
+            tmp_path / 'a.dcm',
+            Manufacturer='GE MEDICAL SYSTEMS',
+            ManufacturerModelName='Senographe Essential ADS',
+        )
+    ).header
     assert (facts['manufacturer'], facts['model']) == ('GE', 'SENOGRAPHE ESSENTIAL ADS')

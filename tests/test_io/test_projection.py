@@ -1,4 +1,5 @@
 """X-ray projections against the law of Beer and Lambert."""
+
 import numpy as np
 import pytest
 from meta_image_making import write_mhd
@@ -10,12 +11,12 @@ from mammo_plugins.io.projection import ATTENUATION_RANGE, projection_levels
 SHAPE = 300, 600  # rows from the chest wall, columns along it, as VICTRE writes
 
 
-def attenuation(shape=SHAPE, thickest=4., lump=0.3):
+def attenuation(shape=SHAPE, thickest=4.0, lump=0.3):
     """Return what is in the beam's way: a half-ellipsoid on row 0, and a lump."""
-    y, x = np.mgrid[:shape[0], :shape[1]]
-    radius = (y / (0.7 * shape[0]))**2 + ((x - shape[1] / 2) / (0.35 * shape[1]))**2
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    radius = (y / (0.7 * shape[0])) ** 2 + ((x - shape[1] / 2) / (0.35 * shape[1])) ** 2
     breast = thickest * np.sqrt(np.clip(1 - radius, 0, None))
-    inside = ((y - 0.3 * shape[0])**2 + (x - 0.55 * shape[1])**2) < 15**2
+    inside = ((y - 0.3 * shape[0]) ** 2 + (x - 0.55 * shape[1]) ** 2) < 15**2
     return breast + np.where(inside, lump, 0)
 
 
@@ -23,7 +24,7 @@ def shown(truth):
     return np.clip(truth / ATTENUATION_RANGE, 0, 1)
 
 
-@pytest.mark.parametrize('air', [1., 10., 5e4, 3e-3])
+@pytest.mark.parametrize('air', [1.0, 10.0, 5e4, 3e-3])
 @pytest.mark.parametrize('sign', [1, -1])
 def test_signals_and_quotients_show_attenuation(air, sign):
     truth = attenuation()
@@ -36,7 +37,8 @@ def test_the_chest_wall_may_be_on_any_side(turns):
     truth = np.rot90(attenuation(), turns)
     for sign in (1, -1):
         np.testing.assert_allclose(
-            projection_levels(20 * np.exp(sign * truth)), shown(truth), atol=1e-4)
+            projection_levels(20 * np.exp(sign * truth)), shown(truth), atol=1e-4
+        )
 
 
 def test_equal_breasts_stay_equal_whatever_is_beside_them():
@@ -86,9 +88,14 @@ def test_single_dead_pixels_cost_no_more_than_themselves():
     assert not levels[wrong].any()
 
 
-@pytest.mark.parametrize('values', [
-    np.full(SHAPE, -3.), np.random.default_rng(0).normal(size=SHAPE) * 100,
-    np.full(SHAPE, np.nan)])
+@pytest.mark.parametrize(
+    'values',
+    [
+        np.full(SHAPE, -3.0),
+        np.random.default_rng(0).normal(size=SHAPE) * 100,
+        np.full(SHAPE, np.nan),
+    ],
+)
 def test_what_is_no_projection_is_refused(values):
     with pytest.raises(Defect, match='no X-ray projection'):
         projection_levels(values)
@@ -97,11 +104,16 @@ def test_what_is_no_projection_is_refused(values):
 @pytest.mark.parametrize('sign', [1, -1])
 def test_a_file_is_read_bright_in_tissue(tmp_path, sign):
     truth = attenuation()
-    path = write_mhd(tmp_path / 'projection_DM1.mhd',
-                     (50 * np.exp(sign * truth)).astype('<f4'), planes=2)
+    path = write_mhd(
+        tmp_path / 'projection_DM1.mhd',
+        (50 * np.exp(sign * truth)).astype('<f4'),
+        planes=2,
+    )
     found = read_mammogram(path)
     np.testing.assert_allclose(found.pixels, shown(truth), atol=1e-4)
     assert found.header['modality_lut'] == 'logarithm'
     assert {warning.kind for warning in found.warnings} == {
-        'floats without a range', 'several planes of pixels'}
+        'floats without a range',
+        'several planes of pixels',
+    }
     assert found.pixels[50, 300] > 0.4 and found.pixels[-1, 0] == 0

@@ -1,4 +1,5 @@
 """What is no file is named at once."""
+
 import os
 import signal
 import socket
@@ -6,9 +7,16 @@ import socket
 import numpy as np
 import pytest
 
-from mammo_plugins.io import (IrregularFileError, MammogramError, file_error,
-                              file_sha256, open_regular, read_arrays, read_header,
-                              read_mammogram)
+from mammo_plugins.io import (
+    IrregularFileError,
+    MammogramError,
+    file_error,
+    file_sha256,
+    open_regular,
+    read_arrays,
+    read_header,
+    read_mammogram,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +41,13 @@ def unix_socket(path):
         server.bind(str(path))
 
 
-THINGS = [(fifo, 'a FIFO'), (link_to_fifo, 'a FIFO'), (unix_socket, 'a socket'),
-          (lambda path: path.mkdir(), 'a folder'),
-          (lambda path: path.symlink_to('/dev/zero'), 'a device')]
+THINGS = [
+    (fifo, 'a FIFO'),
+    (link_to_fifo, 'a FIFO'),
+    (unix_socket, 'a socket'),
+    (lambda path: path.mkdir(), 'a folder'),
+    (lambda path: path.symlink_to('/dev/zero'), 'a device'),
+]
 
 
 @pytest.mark.parametrize('make, kind', THINGS)
@@ -60,16 +72,20 @@ def test_files_without_a_size(tmp_path):
 
 
 def test_data_of_a_header_that_are_a_fifo(tmp_path):
-    (tmp_path / 'x.mhd').write_text('ObjectType = Image\nNDims = 2\nDimSize = 4 4\n'
-                                    'ElementType = MET_USHORT\nElementDataFile = x.raw')
+    (tmp_path / 'x.mhd').write_text(
+        'ObjectType = Image\nNDims = 2\nDimSize = 4 4\n'
+        'ElementType = MET_USHORT\nElementDataFile = x.raw'
+    )
     os.mkfifo(tmp_path / 'x.raw')
-    with pytest.raises(MammogramError, match='x.mhd: its data file .* is not there, or no file'):
+    with pytest.raises(
+        MammogramError, match='x.mhd: its data file .* is not there, or no file'
+    ):
         read_mammogram(tmp_path / 'x.mhd')
 
 
 def test_an_archive_that_inflates_beyond_the_limit(tmp_path):
     np.savez_compressed(tmp_path / 'a.npz', a=np.zeros(10**6, np.uint8))
-    assert read_arrays(tmp_path / 'a.npz')['a'].shape == (10**6, )
+    assert read_arrays(tmp_path / 'a.npz')['a'].shape == (10**6,)
     with pytest.raises(ValueError, match='inflated'):
         read_arrays(tmp_path / 'a.npz', most=10**6)
 
@@ -78,4 +94,5 @@ def test_hash_of_a_file(tmp_path):
     """The example of FIPS 180-4."""
     (tmp_path / 'a').write_bytes(b'abc')
     assert file_sha256(tmp_path / 'a') == (
-        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    )

@@ -1,4 +1,5 @@
 """Folders with links, searched once."""
+
 import os
 import socket
 
@@ -18,8 +19,10 @@ def touch(path):
 
 
 def reasons(root):
-    return {path.relative_to(root).as_posix(): reason
-            for path, reason in walk_folder(root).left_out}
+    return {
+        path.relative_to(root).as_posix(): reason
+        for path, reason in walk_folder(root).left_out
+    }
 
 
 def test_plain_folder_is_what_a_recursive_glob_finds(tmp_path):
@@ -97,8 +100,10 @@ def test_dead_links_are_named(tmp_path):
     touch(tmp_path / '1.dcm')
     (tmp_path / 'gone.dcm').symlink_to('nowhere')
     (tmp_path / 'self').symlink_to('self')
-    assert reasons(tmp_path) == {'gone.dcm': 'link that leads nowhere',
-                                 'self': 'link that leads nowhere'}
+    assert reasons(tmp_path) == {
+        'gone.dcm': 'link that leads nowhere',
+        'self': 'link that leads nowhere',
+    }
 
 
 def test_linked_files_are_files(tmp_path):

@@ -1,4 +1,5 @@
 """JSON is written whole or not at all."""
+
 import errno
 import json
 import os
@@ -24,9 +25,14 @@ def test_same_object_same_bytes(tmp_path):
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
 
 
-@pytest.mark.parametrize('obj, error', [
-    ({'x': float('nan')}, ValueError), ({'x': float('inf')}, ValueError),
-    ({'x': object()}, TypeError)])
+@pytest.mark.parametrize(
+    'obj, error',
+    [
+        ({'x': float('nan')}, ValueError),
+        ({'x': float('inf')}, ValueError),
+        ({'x': object()}, TypeError),
+    ],
+)
 def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, obj, error):
     path = tmp_path / 'a.json'
     write_json(path, {'old': 1})
@@ -61,16 +67,22 @@ def test_missing_folder_is_made(tmp_path):
     assert json.loads((tmp_path / 'a/b/c.json').read_text()) == {'k': 1}
 
 
-@pytest.mark.parametrize('error, said', [
-    (OSError(errno.ENOSPC, 'No space left on device'), 'cannot be written: No space'),
-    (OSError(errno.EFBIG, 'File too large'), 'cannot be written: File too large'),
-    (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'cannot be written: Disk quota'),
-    (PermissionError(errno.EACCES, 'Permission denied'), 'Permission denied'),
-    (OSError(errno.EROFS, 'Read-only file system'), 'Read-only file system'),
-    (ConnectionResetError(errno.ECONNRESET, 'reset'), None),
-    (OSError('of a library, without number'), None),
-    (ValueError('other'), None),
-])
+@pytest.mark.parametrize(
+    'error, said',
+    [
+        (
+            OSError(errno.ENOSPC, 'No space left on device'),
+            'cannot be written: No space',
+        ),
+        (OSError(errno.EFBIG, 'File too large'), 'cannot be written: File too large'),
+        (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'cannot be written: Disk quota'),
+        (PermissionError(errno.EACCES, 'Permission denied'), 'Permission denied'),
+        (OSError(errno.EROFS, 'Read-only file system'), 'Read-only file system'),
+        (ConnectionResetError(errno.ECONNRESET, 'reset'), None),
+        (OSError('of a library, without number'), None),
+        (ValueError('other'), None),
+    ],
+)
 def test_what_a_user_is_told_of_the_file_system(tmp_path, error, said):
     """With the file, which a full disk does not tell."""
     try:
@@ -81,7 +93,7 @@ def test_what_a_user_is_told_of_the_file_system(tmp_path, error, said):
     if said is None:
         assert line is None
     else:
-        assert line.startswith(f"{tmp_path / 'a.pth'}: {said}")
+        assert line.startswith(f'{tmp_path / "a.pth"}: {said}')
     assert os.listdir(tmp_path) == []
 
 
@@ -112,7 +124,8 @@ def test_what_a_dead_process_has_left_is_removed_and_told(tmp_path, caplog):
     write_json(folder / 'a.json', {})
     assert set(os.listdir(folder)) == others | {'a.json'}
     assert caplog.messages == [
-        f'{folder}: 2 temporary files of a killed process removed']
+        f'{folder}: 2 temporary files of a killed process removed'
+    ]
     write_json(folder / 'b.json', {})
     assert len(caplog.messages) == 1
 

@@ -3,19 +3,20 @@
 Source: "NaFV-Net: An Adversarial Four-view Network for Mammogram Classification",
 "The Breast Mass Classification", algorithm 1 and eqs. 8 and 9.
 """
-from typing import List, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from mammo_plugins.synthesis import blend, gaussian_mask
 
-Box = Tuple[int, int, int, int]
+Box = tuple[int, int, int, int]
 _IN_BOX = 0.9  # weight in a lesion's box beside the lesion
 _SPREAD = 0.3  # standard deviation of the soft mask in sides of its patch
 
 
-def lesion_boxes(lesion: np.ndarray) -> List[Box]:
+def lesion_boxes(lesion: np.ndarray) -> list[Box]:
     """Return the box of each connected part of a lesion mask.
 
     Args:
@@ -25,12 +26,13 @@ def lesion_boxes(lesion: np.ndarray) -> List[Box]:
         list[tuple]: (x1, y1, x2, y2) in whole pixels, largest part first.
     """
     _, _, parts, _ = cv2.connectedComponentsWithStats(
-        lesion.astype(np.uint8), connectivity=8)
+        lesion.astype(np.uint8), connectivity=8
+    )
     found = sorted(parts[1:].tolist(), key=lambda part: -part[cv2.CC_STAT_AREA])
     return [(x, y, x + width, y + height) for x, y, width, height, _ in found]
 
 
-def position_mask(lesion: np.ndarray, unit: Optional[float] = None) -> np.ndarray:
+def position_mask(lesion: np.ndarray, unit: float | None = None) -> np.ndarray:
     """Return the weight of each pixel for the classifier (algorithm 1, line 4).
 
     1 in the lesion and 0.9 in the rest of its box. Outside the weight is "0.9 - dist",
@@ -57,8 +59,10 @@ def position_mask(lesion: np.ndarray, unit: Optional[float] = None) -> np.ndarra
     if unit is not None and unit <= 0:
         raise ValueError(f'unit: {unit}; expected pixels, above 0, or None')
     if lesion.ndim != 2 or lesion.dtype != bool:
-        raise ValueError(f'lesion: {lesion.dtype} of shape {lesion.shape}; expected a '
-                         'bool mask (H, W)')
+        raise ValueError(
+            f'lesion: {lesion.dtype} of shape {lesion.shape}; expected a '
+            'bool mask (H, W)'
+        )
     boxes = lesion_boxes(lesion)
     if not boxes:
         return np.ones(lesion.shape, np.float32)
@@ -66,16 +70,20 @@ def position_mask(lesion: np.ndarray, unit: Optional[float] = None) -> np.ndarra
     rows, columns = np.indices(lesion.shape) + 0.5
     for x1, y1, x2, y2 in boxes:
         distance = np.hypot(columns - (x1 + x2) / 2, rows - (y1 + y2) / 2)
-        falling = (_IN_BOX * (1 - distance / max(distance.max(), 1e-9))
-                   if unit is None else _IN_BOX - distance / unit)
+        falling = (
+            _IN_BOX * (1 - distance / max(distance.max(), 1e-9))
+            if unit is None
+            else _IN_BOX - distance / unit
+        )
         falling[y1:y2, x1:x2] = _IN_BOX
         weights = np.maximum(weights, falling)
     weights[lesion] = 1
     return weights.astype(np.float32)
 
 
-def contralateral_fusion(unaffected: np.ndarray, affected: np.ndarray,
-                         boxes: Sequence[Box]) -> np.ndarray:
+def contralateral_fusion(
+    unaffected: np.ndarray, affected: np.ndarray, boxes: Sequence[Box]
+) -> np.ndarray:
     """Blend lesions into the mirrored place of the other breast (eq. 9, figure 3).
 
     ``F = alpha O + (1 - alpha) R`` within each box, O being the unaffected image and R
@@ -95,27 +103,35 @@ def contralateral_fusion(unaffected: np.ndarray, affected: np.ndarray,
         ValueError: If the shapes differ.
     """
     if unaffected.shape != affected.shape:
-        raise ValueError(f'unaffected {unaffected.shape} and affected '
-                         f'{affected.shape}: expected one shape; register them first')
+        raise ValueError(
+            f'unaffected {unaffected.shape} and affected '
+            f'{affected.shape}: expected one shape; register them first'
+        )
     fused = unaffected.astype(np.float32)
     height, width = fused.shape
     for x1, y1, x2, y2 in boxes:
         patch = (y2 - y1, x2 - x1)
-        weight = gaussian_mask(patch, (patch[1] / 2, patch[0] / 2),
-                               (_SPREAD * patch[1], _SPREAD * patch[0]))
+        weight = gaussian_mask(
+            patch,
+            (patch[1] / 2, patch[0] / 2),
+            (_SPREAD * patch[1], _SPREAD * patch[0]),
+        )
         left, top = max(x1, 0), max(y1, 0)
         right, bottom = min(x2, width), min(y2, height)
         if left >= right or top >= bottom:
             continue
         window = slice(top, bottom), slice(left, right)
         fused[window] = blend(
-            fused[window], affected[window],
-            weight[top - y1:bottom - y1, left - x1:right - x1])
+            fused[window],
+            affected[window],
+            weight[top - y1 : bottom - y1, left - x1 : right - x1],
+        )
     return fused
 
 
-def jittered_lesions(lesion: np.ndarray, rng: np.random.Generator,
-                     most: float) -> np.ndarray:
+def jittered_lesions(
+    lesion: np.ndarray, rng: np.random.Generator, most: float
+) -> np.ndarray:
     """Move the lesions of a mask a little, each with its box as by :func:`jittered`.
 
     Args:
@@ -148,6 +164,7 @@ def jittered(box: Box, rng: np.random.Generator, most: float) -> Box:
             the paper does not say how far.
     """
     x1, y1, x2, y2 = box
-    dx, dy = (int(round(rng.uniform(-most, most) * side))
-              for side in (x2 - x1, y2 - y1))
+    dx, dy = (
+        int(round(rng.uniform(-most, most) * side)) for side in (x2 - x1, y2 - y1)
+    )
     return x1 + dx, y1 + dy, x2 + dx, y2 + dy

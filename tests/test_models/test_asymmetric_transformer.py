@@ -1,12 +1,16 @@
 """The asymmetric transformer against section 2.1 written out."""
+
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from mammo_plugins.models import (AsymmetricTransformer,
-                                  AsymmetricTransformerBlock, sine_positions)
+from mammo_plugins.models import (
+    AsymmetricTransformer,
+    AsymmetricTransformerBlock,
+    sine_positions,
+)
 
 
 def pair(channels=16, size=(3, 2), seed=0):
@@ -14,7 +18,7 @@ def pair(channels=16, size=(3, 2), seed=0):
     return [torch.randn(2, channels, *size, generator=generator) for _ in range(2)]
 
 
-@pytest.mark.parametrize('attentions', [('self', 'cross'), ('cross', ), ('self', )])
+@pytest.mark.parametrize('attentions', [('self', 'cross'), ('cross',), ('self',)])
 def test_exchanged_sides_exchange_the_outputs(attentions):
     torch.manual_seed(0)
     neck = AsymmetricTransformer(16, num_layers=3, attentions=attentions)
@@ -36,8 +40,9 @@ def by_loop(block, own, other, positions):
         if part == 'value':
             return tokens @ block.value.weight.T + block.value.bias
         rows = slice(0, channels) if part == 'query' else slice(channels, None)
-        return ((tokens + positions) @ block.query_key.weight[rows].T
-                + block.query_key.bias[rows])
+        return (tokens + positions) @ block.query_key.weight[
+            rows
+        ].T + block.query_key.bias[rows]
 
     def attend(from_other):
         source = other_n if from_other else own_n
@@ -48,9 +53,12 @@ def by_loop(block, own, other, positions):
             for h in range(heads):
                 c = slice(h * size, (h + 1) * size)
                 for i in range(own.shape[1]):
-                    scores = torch.stack([
-                        query[n, i, c] @ key[n, j, c] / math.sqrt(size)
-                        for j in range(own.shape[1])])
+                    scores = torch.stack(
+                        [
+                            query[n, i, c] @ key[n, j, c] / math.sqrt(size)
+                            for j in range(own.shape[1])
+                        ]
+                    )
                     result[n, i, c] = scores.softmax(0) @ value[n, :, c]
         return result
 
@@ -58,7 +66,7 @@ def by_loop(block, own, other, positions):
     return own + block.fuse(torch.cat(parts, 2))
 
 
-@pytest.mark.parametrize('attentions', [('self', 'cross'), ('cross', )])
+@pytest.mark.parametrize('attentions', [('self', 'cross'), ('cross',)])
 def test_block_equals_the_definition(attentions):
     torch.manual_seed(1)
     block = AsymmetricTransformerBlock(8, num_heads=2, attentions=attentions)
@@ -71,13 +79,15 @@ def test_block_equals_the_definition(attentions):
 
 def test_agrees_with_torchs_multi_head_attention():
     torch.manual_seed(2)
-    block = AsymmetricTransformerBlock(8, num_heads=4, attentions=('cross', ))
+    block = AsymmetricTransformerBlock(8, num_heads=4, attentions=('cross',))
     reference = nn.MultiheadAttention(8, 4, batch_first=True)
     with torch.no_grad():
         reference.in_proj_weight.copy_(
-            torch.cat([block.query_key.weight, block.value.weight]))
+            torch.cat([block.query_key.weight, block.value.weight])
+        )
         reference.in_proj_bias.copy_(
-            torch.cat([block.query_key.bias, block.value.bias]))
+            torch.cat([block.query_key.bias, block.value.bias])
+        )
         reference.out_proj.weight.copy_(torch.eye(8))
         reference.out_proj.bias.zero_()
         block.fuse = nn.Identity()  # what goes into the feed-forward network
@@ -85,10 +95,18 @@ def test_agrees_with_torchs_multi_head_attention():
         normed = block.norm(torch.cat([own, other]))
         attended, _ = reference(normed[:1], normed[1:], normed[1:])
         torch.testing.assert_close(
-            block._attend(*(x.unflatten(2, (4, 2)).transpose(1, 2) for x in (
-                block.query_key(normed[:1])[..., :8],
-                block.query_key(normed[1:])[..., 8:],
-                block.value(normed[1:])))), attended)
+            block._attend(
+                *(
+                    x.unflatten(2, (4, 2)).transpose(1, 2)
+                    for x in (
+                        block.query_key(normed[:1])[..., :8],
+                        block.query_key(normed[1:])[..., 8:],
+                        block.value(normed[1:]),
+                    )
+                )
+            ),
+            attended,
+        )
 
 
 def test_positions_stay_out_of_the_features():
@@ -105,7 +123,7 @@ def test_places_matter():
     torch.manual_seed(4)
     neck = AsymmetricTransformer(16, num_layers=1, init_cfg=None)
     right, left = torch.zeros(1, 16, 4, 3), torch.zeros(1, 16, 4, 3)
-    right[:, :8, 1, 1], left[:, :8, 1, 1] = 3., 3.
+    right[:, :8, 1, 1], left[:, :8, 1, 1] = 3.0, 3.0
     moved = left.roll(1, 3)
     assert (neck(right, left)[0] - neck(right, moved)[0]).abs().max() > 1e-4
 
@@ -134,7 +152,7 @@ def test_mistakes():
     with pytest.raises(ValueError, match='heads'):
         AsymmetricTransformerBlock(10, num_heads=4)
     with pytest.raises(ValueError, match='attentions'):
-        AsymmetricTransformer(16, attentions=('contralateral', ))
+        AsymmetricTransformer(16, attentions=('contralateral',))
     with pytest.raises(ValueError, match='one size'):
         AsymmetricTransformer(16, 1)(torch.rand(1, 16, 2, 2), torch.rand(1, 16, 2, 3))
     with pytest.raises(ValueError, match='multiple of 4'):

@@ -1,4 +1,5 @@
 """BiDualNet: batches with missing views, predictions, and whether it learns."""
+
 import pytest
 import torch
 from mmdet.structures import DetDataSample
@@ -13,30 +14,35 @@ W4 = dict(
         num_modules=1,
         num_branches=1,
         block='BOTTLENECK',
-        num_blocks=(1, ),
-        num_channels=(4, )),
+        num_blocks=(1,),
+        num_channels=(4,),
+    ),
     stage2=dict(
         num_modules=1,
         num_branches=2,
         block='BASIC',
         num_blocks=(1, 1),
-        num_channels=(4, 8)),
+        num_channels=(4, 8),
+    ),
     stage3=dict(
         num_modules=1,
         num_branches=3,
         block='BASIC',
         num_blocks=(1, 1, 1),
-        num_channels=(4, 8, 16)),
+        num_channels=(4, 8, 16),
+    ),
     stage4=dict(
         num_modules=1,
         num_branches=4,
         block='BASIC',
         num_blocks=(1, 1, 1, 1),
-        num_channels=(4, 8, 16, 32)))
+        num_channels=(4, 8, 16, 32),
+    ),
+)
 HRNET = dict(
     backbone=dict(type='mammo.SiameseHRNet', extra=W4, in_channels=1),
-    decode_head=dict(
-        type='mammo.HRNetV2Head', in_channels=(4, 8, 16, 32), channels=16))
+    decode_head=dict(type='mammo.HRNetV2Head', in_channels=(4, 8, 16, 32), channels=16),
+)
 DEEPLAB = dict(
     backbone=dict(
         type='mammo.SiameseResNet',
@@ -45,13 +51,15 @@ DEEPLAB = dict(
         in_channels=1,
         strides=(1, 2, 1, 1),
         dilations=(1, 1, 2, 4),
-        out_indices=(3, )),
+        out_indices=(3,),
+    ),
     decode_head=dict(
-        type='mammo.ASPPHead', in_channels=64, channels=16, dilations=(1, 2)))
+        type='mammo.ASPPHead', in_channels=64, channels=16, dilations=(1, 2)
+    ),
+)
 PLAIN = dict(
-    HRNET,
-    backbone=dict(type='mmdet.HRNet', extra=W4, in_channels=1),
-    auxiliary=None)
+    HRNET, backbone=dict(type='mmdet.HRNet', extra=W4, in_channels=1), auxiliary=None
+)
 
 
 def build(config=HRNET, **kwargs):
@@ -62,49 +70,51 @@ def build(config=HRNET, **kwargs):
             data_preprocessor=dict(
                 type='mammo.MultiViewDataPreprocessor',
                 num_channels=1,
-                pad_size_divisor=32),
+                pad_size_divisor=32,
+            ),
             **config,
-            **kwargs))
+            **kwargs,
+        )
+    )
     model.init_weights()
     assert isinstance(model, BiDualNet)
     return model
 
 
-def exam(seed, partner=True, size=(64, 96), scale=(1., 1.)):
+def exam(seed, partner=True, size=(64, 96), scale=(1.0, 1.0)):
     """A dark noisy image with a bright disc; the other breast has none."""
     generator = torch.Generator().manual_seed(seed)
     height, width = size
-    y, x = torch.meshgrid(
-        torch.arange(height), torch.arange(width), indexing='ij')
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing='ij')
     cy, cx = 20 + 8 * (seed % 3), 24 + 20 * (seed % 2)
-    disc = ((y - cy)**2 + (x - cx)**2 <= 64)[None]
+    disc = ((y - cy) ** 2 + (x - cx) ** 2 <= 64)[None]
     noise = [0.1 * torch.rand(1, *size, generator=generator) for _ in range(2)]
     sample = MultiViewDataSample()
     sample.main = DetDataSample(
         metainfo=dict(img_id=seed, img_shape=size, scale_factor=scale),
-        gt_sem_seg=PixelData(sem_seg=disc.to(torch.uint8)))
+        gt_sem_seg=PixelData(sem_seg=disc.to(torch.uint8)),
+    )
     if partner:
         sample.bilateral = DetDataSample(
             metainfo=dict(img_shape=size),
-            gt_sem_seg=PixelData(sem_seg=torch.zeros_like(disc)))
-    inputs = dict(
-        main=noise[0] + 0.5 * disc, bilateral=noise[1] if partner else None)
+            gt_sem_seg=PixelData(sem_seg=torch.zeros_like(disc)),
+        )
+    inputs = dict(main=noise[0] + 0.5 * disc, bilateral=noise[1] if partner else None)
     return dict(inputs=inputs, data_samples=sample)
 
 
 def batch(model, *exams, training=True):
     data = dict(
         inputs={
-            name: [e['inputs'][name] for e in exams]
-            for name in ('main', 'bilateral')
+            name: [e['inputs'][name] for e in exams] for name in ('main', 'bilateral')
         },
-        data_samples=[e['data_samples'] for e in exams])
+        data_samples=[e['data_samples'] for e in exams],
+    )
     return model.data_preprocessor(data, training)
 
 
 @pytest.mark.parametrize('config', [HRNET, DEEPLAB, PLAIN])
-@pytest.mark.parametrize('partners', [(True, True), (True, False),
-                                      (False, False)])
+@pytest.mark.parametrize('partners', [(True, True), (True, False), (False, False)])
 def test_losses_and_gradients(config, partners):
     model = build(config)
     data = batch(model, *(exam(i, p) for i, p in enumerate(partners)))
@@ -129,50 +139,55 @@ def test_a_sample_keeps_its_own_partner():
     model = build()
     model.eval()
     mixed = model(**batch(model, exam(0, False), exam(1)), mode='tensor')
-    alone = [model(**batch(model, exam(0, False)), mode='tensor'),
-             model(**batch(model, exam(1)), mode='tensor')]
+    alone = [
+        model(**batch(model, exam(0, False)), mode='tensor'),
+        model(**batch(model, exam(1)), mode='tensor'),
+    ]
     torch.testing.assert_close(mixed, torch.cat(alone))
 
 
 @pytest.mark.parametrize('config', [HRNET, DEEPLAB])
 def test_predictions_do_not_depend_on_the_batch(config):
-    model = build(config, test_cfg=dict(min_score=0.))
+    model = build(config, test_cfg=dict(min_score=0.0))
     model.eval()
     exams = [
         exam(0, size=(64, 96), scale=(0.5, 0.25)),
         exam(1, partner=False, size=(100, 70)),
-        exam(2, size=(90, 130))
+        exam(2, size=(90, 130)),
     ]
     with torch.no_grad():
         together = model(**batch(model, *exams, training=False), mode='predict')
         boxes = [s.pred_instances.bboxes.clone() for s in together]
         for each, expected in zip(exams, boxes):
-            alone, = model(**batch(model, each, training=False), mode='predict')
+            (alone,) = model(**batch(model, each, training=False), mode='predict')
             assert alone.img_id == each['data_samples'].main.img_id
             torch.testing.assert_close(alone.pred_instances.bboxes, expected)
     assert any(len(b) for b in boxes)
 
 
 def test_predictions_are_the_maps_in_the_files_pixels():
-    model = build(test_cfg=dict(min_score=0., max_per_img=7))
+    model = build(test_cfg=dict(min_score=0.0, max_per_img=7))
     model.eval()
     each = exam(0, size=(70, 90), scale=(0.5, 0.25))
     data = batch(model, each, training=False)
     with torch.no_grad():
-        drawn = model.probability_map(data['inputs']['main'],
-                                      data['inputs']['bilateral'])
+        drawn = model.probability_map(
+            data['inputs']['main'], data['inputs']['bilateral']
+        )
         assert drawn.shape == (1, 1, 96, 96)
         assert 0 < drawn.min() <= drawn.max() < 1
         boxes, scores = map_to_boxes(
-            drawn[0, 0, :70, :90], min_score=0., max_per_img=7)
-        found, = model.predict(**data)
+            drawn[0, 0, :70, :90], min_score=0.0, max_per_img=7
+        )
+        (found,) = model.predict(**data)
         found = found.pred_instances
         assert 0 < len(found) <= 7
-        torch.testing.assert_close(found.bboxes, boxes / boxes.new_tensor(
-            [0.5, 0.25, 0.5, 0.25]))
+        torch.testing.assert_close(
+            found.bboxes, boxes / boxes.new_tensor([0.5, 0.25, 0.5, 0.25])
+        )
         torch.testing.assert_close(found.scores, scores)
         assert found.labels.tolist() == [0] * len(found)
-        unscaled, = model.predict(**data, rescale=False)
+        (unscaled,) = model.predict(**data, rescale=False)
         torch.testing.assert_close(unscaled.pred_instances.bboxes, boxes)
 
 

@@ -1,4 +1,5 @@
 """Blending adversarial networks: parts, two optimisers, processes, resuming."""
+
 import copy
 import math
 
@@ -15,8 +16,7 @@ from torch.utils.data import Dataset
 
 from mammo_plugins.apis.acceleration import accelerate
 from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
-from mammo_plugins.models import (NoiseGenerator, PatchDiscriminator,
-                                  UNetGenerator)
+from mammo_plugins.models import NoiseGenerator, PatchDiscriminator, UNetGenerator
 from mammo_plugins.models.losses import BackgroundLoss, SeamlessBlendingLoss
 from mammo_plugins.registry import MODELS
 from mammo_plugins.testing import train_in_two_processes
@@ -24,7 +24,8 @@ from mammo_plugins.testing import train_in_two_processes
 MODEL = dict(
     type='BlendingGAN',
     generator=dict(type='UNetGenerator', base_channels=8, num_levels=3),
-    discriminator=dict(type='PatchDiscriminator', base_channels=4))
+    discriminator=dict(type='PatchDiscriminator', base_channels=4),
+)
 
 
 def build(moved=True):
@@ -42,16 +43,20 @@ def batch(seed=0, num=2):
     generator = torch.manual_seed(seed)
     normal, real, lesion = torch.rand(3, num, 1, 24, 20, generator=generator)
     mask = torch.zeros_like(normal)
-    mask[..., 6:14, 5:12] = 1.
+    mask[..., 6:14, 5:12] = 1.0
     pasted = torch.where(mask > 0, lesion, normal)
     return dict(inputs=dict(normal=normal, pasted=pasted, mask=mask, real=real))
 
 
 def optimizers(model, **settings):
-    return OptimWrapperDict(**{
-        name: OptimWrapper(
-            torch.optim.SGD(getattr(model, name).parameters(), 0.05), **settings)
-        for name in ('generator', 'discriminator')})
+    return OptimWrapperDict(
+        **{
+            name: OptimWrapper(
+                torch.optim.SGD(getattr(model, name).parameters(), 0.05), **settings
+            )
+            for name in ('generator', 'discriminator')
+        }
+    )
 
 
 def test_receptive_field_is_16_by_16():
@@ -73,8 +78,9 @@ def test_discriminator_is_convolutional():
     image = torch.rand(1, 1, 64, 48)
     found, moved = model(image), model(image.roll((4, 6), (2, 3)))
     assert found.shape == (1, 1, 32, 24)
-    torch.testing.assert_close(found[..., 6:-10, 6:-10],
-                               moved[..., 8:-8, 9:-7], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(
+        found[..., 6:-10, 6:-10], moved[..., 8:-8, 9:-7], atol=1e-6, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize('size', [(32, 16), (37, 23)])
@@ -100,7 +106,7 @@ def test_generator_has_skip_connections():
     torch.nn.init.normal_(model.last.weight)
     images = torch.rand(3, 1, 1, 32, 32)
     changed = images.clone()
-    changed[1, ..., 16, 16] += 1.
+    changed[1, ..., 16, 16] += 1.0
     effect = (model(*changed) - model(*images)).abs()[0, 0]
     assert effect[16, 16] > 3 * effect.median()
 
@@ -120,12 +126,21 @@ def test_two_updates_equal_the_equations():
     (-value).backward()
     step.step()
     assert logged['loss_discriminator'].item() == pytest.approx(-value.item(), rel=1e-4)
-    prior = (SeamlessBlendingLoss()(fake, x['normal'], x['pasted'], x['mask'])
-             + sum(BackgroundLoss()(fake, x['normal'], x['mask'])))
+    prior = SeamlessBlendingLoss()(fake, x['normal'], x['pasted'], x['mask']) + sum(
+        BackgroundLoss()(fake, x['normal'], x['mask'])
+    )
     # patches of 16 x 16, one every 2 pixels, whose pixels begin 7 before
-    touched = torch.tensor([[
-        x['mask'][0, 0, max(2 * i - 7, 0):2 * i + 9, max(2 * j - 7, 0):2 * j + 9].any()
-        for j in range(10)] for i in range(12)])
+    touched = torch.tensor(
+        [
+            [
+                x['mask'][
+                    0, 0, max(2 * i - 7, 0) : 2 * i + 9, max(2 * j - 7, 0) : 2 * j + 9
+                ].any()
+                for j in range(10)
+            ]
+            for i in range(12)
+        ]
+    )
     assert 0 < touched.sum() < touched.numel()
     fooled = discriminator(fake).sigmoid().log()[:, :, touched]
     total = -fooled.mean() + 10 * prior
@@ -145,11 +160,11 @@ def test_patches_that_touch_a_region(seed):
     model = PatchDiscriminator(base_channels=4)
     image = torch.rand(1, 1, 40, 36, requires_grad=True)
     mask = (torch.rand(1, 1, 40, 36) > 0.998).float()
-    mask[..., 5, 30] = 1.
+    mask[..., 5, 30] = 1.0
     logits, found = model(image), model.touching(mask)
     assert found.shape == logits.shape
     for place in np.ndindex(*logits.shape):
-        slope, = torch.autograd.grad(logits[place], image, retain_graph=True)
+        (slope,) = torch.autograd.grad(logits[place], image, retain_graph=True)
         assert bool(found[place]) == bool((slope * mask).any())
 
 
@@ -182,7 +197,7 @@ def test_norms_of_gradients_are_logged():
     by_hand.discriminator.load_state_dict(model.discriminator.state_dict())
     losses = by_hand.generator_losses(x, fake)
     for name, loss in losses.items():
-        expected[name], = torch.autograd.grad(loss, fake, retain_graph=True)
+        (expected[name],) = torch.autograd.grad(loss, fake, retain_graph=True)
     assert set(losses) == {'loss_adversarial', 'loss_background', 'loss_seamless'}
     for name, gradient in expected.items():
         found = logged[name.replace('loss', 'grad')].item()
@@ -196,11 +211,17 @@ def test_without_the_adversarial_term():
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(dict(MODEL, discriminator=None))
     torch.nn.init.normal_(model.generator.last.weight, std=0.05)
-    optim = OptimWrapperDict(generator=OptimWrapper(
-        torch.optim.SGD(model.generator.parameters(), 0.05)))
+    optim = OptimWrapperDict(
+        generator=OptimWrapper(torch.optim.SGD(model.generator.parameters(), 0.05))
+    )
     logged = model.train_step(batch(), optim)
-    assert set(logged) == {'loss', 'loss_background', 'loss_seamless',
-                           'grad_background', 'grad_seamless'}
+    assert set(logged) == {
+        'loss',
+        'loss_background',
+        'loss_seamless',
+        'grad_background',
+        'grad_seamless',
+    }
     total = logged['loss_background'] + logged['loss_seamless']
     assert logged['loss'].item() == pytest.approx(total.item())
 
@@ -209,12 +230,24 @@ def test_vanilla_gan():
     """Images of noise: none of the inputs is looked at, and eq. 2 alone counts."""
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
-        model = MODELS.build(dict(
-            type='BlendingGAN', prior_weight=0., seamless=False, everywhere=True,
-            generator=dict(type='NoiseGenerator', size=(32, 16), base_channels=8,
-                           num_levels=4, latent=5),
-            discriminator=dict(type='ImageDiscriminator', base_channels=4,
-                               num_layers=3)))
+        model = MODELS.build(
+            dict(
+                type='BlendingGAN',
+                prior_weight=0.0,
+                seamless=False,
+                everywhere=True,
+                generator=dict(
+                    type='NoiseGenerator',
+                    size=(32, 16),
+                    base_channels=8,
+                    num_levels=4,
+                    latent=5,
+                ),
+                discriminator=dict(
+                    type='ImageDiscriminator', base_channels=4, num_layers=3
+                ),
+            )
+        )
     model.init_weights()
     real = torch.rand(2, 1, 32, 16)
     inputs = dict(normal=real, pasted=real, mask=torch.ones_like(real), real=real)
@@ -226,10 +259,16 @@ def test_vanilla_gan():
     assert not torch.equal(one, model(inputs))
     assert one.min() > 0 and one.max() < 1
     judged, moved = model.discriminator(torch.stack([real[0], real[0].flip(1)]))
-    assert judged.shape == (1, ) and judged != moved  # of the whole image
+    assert judged.shape == (1,) and judged != moved  # of the whole image
     logged = model.train_step(dict(inputs=inputs), optimizers(model))
-    assert set(logged) == {'loss', 'loss_real', 'loss_fake', 'loss_discriminator',
-                           'loss_adversarial', 'grad_adversarial'}
+    assert set(logged) == {
+        'loss',
+        'loss_real',
+        'loss_fake',
+        'loss_discriminator',
+        'loss_adversarial',
+        'grad_adversarial',
+    }
     with pytest.raises(ValueError, match='multiples of 8 for 4 levels'):
         NoiseGenerator((32, 20), num_levels=4)
 
@@ -239,8 +278,9 @@ def test_nothing_is_left_behind():
     model = build()
     optim = optimizers(model)
     model.train_step(batch(), optim)
-    assert all(p.grad is None or not p.grad.any()
-               for p in model.discriminator.parameters())
+    assert all(
+        p.grad is None or not p.grad.any() for p in model.discriminator.parameters()
+    )
 
 
 def test_gradient_accumulation():
@@ -251,8 +291,9 @@ def test_gradient_accumulation():
         wrapper.initialize_count_status(model, 0, 4)
 
     def changed():
-        return [k for k, v in model.state_dict().items()
-                if not torch.equal(v, before[k])]
+        return [
+            k for k, v in model.state_dict().items() if not torch.equal(v, before[k])
+        ]
 
     model.train_step(batch(0), optim)
     assert not changed()
@@ -277,14 +318,16 @@ def test_prior_alone_keeps_the_background_and_grows_the_lesion():
     model = build()
     normal = torch.full((1, 1, 24, 20), 0.4)
     mask = torch.zeros_like(normal)
-    mask[..., 6:16, 5:15] = 1.
+    mask[..., 6:16, 5:15] = 1.0
     pasted = normal.clone()
     pasted[..., 8:14, 7:13] = 0.8
     data = dict(inputs=dict(normal=normal, pasted=pasted, mask=mask, real=pasted))
     optim = OptimWrapperDict(
         generator=OptimWrapper(torch.optim.Adam(model.generator.parameters(), 0.01)),
         discriminator=OptimWrapper(
-            torch.optim.Adam(model.discriminator.parameters(), 1e-4)))
+            torch.optim.Adam(model.discriminator.parameters(), 1e-4)
+        ),
+    )
     for _ in range(150):
         model.train_step(data, optim)
     output = model(data['inputs'], mode='predict').detach()
@@ -318,32 +361,46 @@ class Drawn(Dataset):
 
     def __getitem__(self, index):
         data = batch(seed=int(np.random.randint(1000)), num=1)['inputs']
-        return dict(inputs={name: image[0] + 0.1 * F.relu(torch.randn(1, 24, 20))
-                            for name, image in data.items()})
+        return dict(
+            inputs={
+                name: image[0] + 0.1 * F.relu(torch.randn(1, 24, 20))
+                for name, image in data.items()
+            }
+        )
 
 
-def runner(folder, epochs, hooks=(dict(type='mammo.RandomStateHook'), ), **settings):
+def runner(folder, epochs, hooks=(dict(type='mammo.RandomStateHook'),), **settings):
     adam = dict(optimizer=dict(type='Adam', lr=0.001))
     return Runner(
-        model=build(), work_dir=str(folder), log_level='ERROR',
+        model=build(),
+        work_dir=str(folder),
+        log_level='ERROR',
         train_dataloader=dict(
-            dataset=Drawn(), batch_size=2, num_workers=0,
+            dataset=Drawn(),
+            batch_size=2,
+            num_workers=0,
             sampler=dict(type='DefaultSampler', shuffle=True),
-            collate_fn=dict(type='default_collate')),
+            collate_fn=dict(type='default_collate'),
+        ),
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
         optim_wrapper=dict(
-            constructor='mammo.MultiOptimWrapperConstructor', generator=adam,
-            discriminator=adam),
+            constructor='mammo.MultiOptimWrapperConstructor',
+            generator=adam,
+            discriminator=adam,
+        ),
         default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
-        custom_hooks=list(hooks), randomness=dict(seed=3), default_scope='mammo',
+        custom_hooks=list(hooks),
+        randomness=dict(seed=3),
+        default_scope='mammo',
         experiment_name=f'{folder.name}_{epochs}_{len(hooks)}_{bool(settings)}',
-        **settings)
+        **settings,
+    )
 
 
 @pytest.mark.parametrize('hooked', [True, False])
 def test_resuming_is_exact(tmp_path, hooked):
     """Both optimisers and the random state; without the state it would not be."""
-    hooks = (dict(type='mammo.RandomStateHook'), ) if hooked else ()
+    hooks = (dict(type='mammo.RandomStateHook'),) if hooked else ()
     whole = runner(tmp_path / 'whole', 4, hooks)
     whole.train()
     runner(tmp_path / 'part', 2, hooks).train()
@@ -357,17 +414,21 @@ def test_resuming_is_exact(tmp_path, hooked):
 def test_an_optimizer_of_no_part():
     with pytest.raises(ValueError, match='optim_wrapper.critic: BlendingGAN has no'):
         MultiOptimWrapperConstructor(
-            dict(critic=dict(optimizer=dict(type='Adam', lr=1.))))(build())
+            dict(critic=dict(optimizer=dict(type='Adam', lr=1.0)))
+        )(build())
 
 
 def test_an_optimizer_is_left_out_with_its_part():
-    adam = dict(optimizer=dict(type='Adam', lr=1.))
+    adam = dict(optimizer=dict(type='Adam', lr=1.0))
     build_both = MultiOptimWrapperConstructor(dict(generator=adam, discriminator=None))
     alone = build()
     alone.discriminator = None
     assert list(build_both(alone).keys()) == ['generator']
-    with pytest.raises(ValueError, match='optim_wrapper.discriminator: none, for a part '
-                                         'of BlendingGAN that is to learn'):
+    with pytest.raises(
+        ValueError,
+        match='optim_wrapper.discriminator: none, for a part '
+        'of BlendingGAN that is to learn',
+    ):
         build_both(build())
     frozen = build()
     frozen.discriminator.requires_grad_(False)

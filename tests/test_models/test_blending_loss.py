@@ -1,12 +1,17 @@
 """Losses of the blending adversarial networks in closed form."""
+
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from mammo_plugins.models import (BackgroundLoss, SeamlessBlendingLoss,
-                                  image_gradient, lesion_gradient)
+from mammo_plugins.models import (
+    BackgroundLoss,
+    SeamlessBlendingLoss,
+    image_gradient,
+    lesion_gradient,
+)
 
 SIZE = (12, 10)
 
@@ -16,8 +21,8 @@ def flat(value=0.3):
 
 
 def region():
-    mask = flat(0.)
-    mask[..., 3:8, 2:7] = 1.
+    mask = flat(0.0)
+    mask[..., 3:8, 2:7] = 1.0
     return mask
 
 
@@ -59,16 +64,18 @@ def test_lesion_is_wanted_where_it_is_stronger():
     bump = torch.zeros_like(mask)
     bump[..., 4:7, 3:6] = 0.2  # flat tissue, a lesion that ends within its patch
     pasted = normal + bump
-    assert SeamlessBlendingLoss()(pasted, normal, pasted, mask) == pytest.approx(0.)
+    assert SeamlessBlendingLoss()(pasted, normal, pasted, mask) == pytest.approx(0.0)
     # leaving it out costs the edges of the bump: 3 steps of 0.2 on each of 4 sides
     expected = math.sqrt(12 * 0.2**2 / 25)
     assert SeamlessBlendingLoss()(normal, normal, pasted, mask) == pytest.approx(
-        expected)
+        expected
+    )
 
 
 def by_loop(output, normal, pasted, mask):
     output, normal, pasted, mask = (
-        x[0, 0].numpy() for x in (output, normal, pasted, mask))
+        x[0, 0].numpy() for x in (output, normal, pasted, mask)
+    )
     height, width = output.shape
     steps = ((0, 1), (1, 0))
 
@@ -76,12 +83,15 @@ def by_loop(output, normal, pasted, mask):
         found = []
         for dy, dx in steps:
             j, i = y + dy, x + dx
-            there = j < height and i < width and not (
-                of_patch and not (mask[j, i] and mask[y, x]))
-            found.append(image[j, i] - image[y, x] if there else 0.)
+            there = (
+                j < height
+                and i < width
+                and not (of_patch and not (mask[j, i] and mask[y, x]))
+            )
+            found.append(image[j, i] - image[y, x] if there else 0.0)
         return np.array(found)
 
-    total = 0.
+    total = 0.0
     for y in range(height):
         for x in range(width):
             tissue = gradient(normal, y, x)
@@ -95,8 +105,9 @@ def by_loop(output, normal, pasted, mask):
                 elif mask[y, x] and mask[j, i]:
                     total += error**2
                 elif mask[y, x] or mask[j, i]:  # over the border: the tissue's
-                    total += (output[j, i] - output[y, x]
-                              - normal[j, i] + normal[y, x])**2
+                    total += (
+                        output[j, i] - output[y, x] - normal[j, i] + normal[y, x]
+                    ) ** 2
     return math.sqrt(total / mask.sum())
 
 
@@ -128,14 +139,15 @@ def test_a_slope_goes_on_over_the_border(turns):
 def test_seamless_loss_equals_a_loop(seed):
     images = [random(seed + k) for k in range(3)]
     mask = region()
-    mask[..., 6:, 6:] = 1.  # to the image's border
+    mask[..., 6:, 6:] = 1.0  # to the image's border
     assert SeamlessBlendingLoss()(*images, mask).item() == pytest.approx(
-        by_loop(*images, mask))
+        by_loop(*images, mask)
+    )
 
 
 def test_background_loss_of_a_step():
     """0.1 more on the right half: the mean of the change, and the new edge."""
-    normal, mask = flat(), flat(0.)
+    normal, mask = flat(), flat(0.0)
     output = normal.clone()
     output[..., 5:] += 0.1
     grey, gradient = BackgroundLoss()(output, normal, mask)
@@ -159,19 +171,27 @@ def test_gradients(name):
     output.requires_grad_()
     if name == 'seamless':
         assert torch.autograd.gradcheck(
-            lambda x: SeamlessBlendingLoss()(x, normal, pasted, mask).double(), output,
-            atol=1e-3, eps=1e-3)
+            lambda x: SeamlessBlendingLoss()(x, normal, pasted, mask).double(),
+            output,
+            atol=1e-3,
+            eps=1e-3,
+        )
     else:
         assert torch.autograd.gradcheck(
-            lambda x: sum(BackgroundLoss()(x, normal, mask)), output, atol=1e-3,
-            eps=1e-4)
+            lambda x: sum(BackgroundLoss()(x, normal, mask)),
+            output,
+            atol=1e-3,
+            eps=1e-4,
+        )
 
 
 def test_no_gradient_is_nan_at_the_optimum():
     normal, mask = random(6), region()
     output = normal.clone().requires_grad_()
-    (SeamlessBlendingLoss()(output, normal, flat() * mask, mask)
-     + sum(BackgroundLoss()(output, normal, mask))).backward()
+    (
+        SeamlessBlendingLoss()(output, normal, flat() * mask, mask)
+        + sum(BackgroundLoss()(output, normal, mask))
+    ).backward()
     assert torch.isfinite(output.grad).all()
 
 

@@ -1,4 +1,5 @@
 """Heads that draw maps of lesions."""
+
 import mammo_plugins  # noqa: F401, isort: skip  (mmcv's operators)
 
 import pytest
@@ -9,7 +10,6 @@ from mmengine.structures import PixelData
 from torchvision.models.segmentation.deeplabv3 import ASPP
 
 from mammo_plugins.models import ASPPHead, HRNetV2Head, shrink_lesion_map
-
 
 GROUPS = dict(type='GN', num_groups=2)
 
@@ -34,10 +34,13 @@ def test_mixing_before_enlarging_is_mixing_the_concatenation():
     torch.testing.assert_close(head(features), expected, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize('head', [
-    HRNetV2Head((3, 4, 5, 6), channels=8),
-    ASPPHead(6, channels=16, dilations=(1, 2)),
-])
+@pytest.mark.parametrize(
+    'head',
+    [
+        HRNetV2Head((3, 4, 5, 6), channels=8),
+        ASPPHead(6, channels=16, dilations=(1, 2)),
+    ],
+)
 def test_starts_at_the_prior(head):
     torch.manual_seed(0)
     head.init_weights()
@@ -55,18 +58,22 @@ def test_pyramid_pooling_is_torchvisions():
     theirs = ASPP(6, (1, 2), 8).eval()
     ours = torch.nn.ModuleList([head.branches, head.of_mean, head.project])
     with torch.no_grad():
-        for one, other in zip(ours.state_dict().values(),
-                              theirs.state_dict().values(), strict=True):
+        for one, other in zip(
+            ours.state_dict().values(), theirs.state_dict().values(), strict=True
+        ):
             one.copy_(torch.rand_like(other) if other.is_floating_point() else other)
             other.copy_(one)
     x = torch.randn(2, 6, 9, 7)
     torch.testing.assert_close(head.aspp(x), theirs(x))
 
 
-@pytest.mark.parametrize('head', [
-    HRNetV2Head((3, 4, 5, 6), channels=8),
-    ASPPHead(6, channels=16, dilations=(1, 2)),
-])
+@pytest.mark.parametrize(
+    'head',
+    [
+        HRNetV2Head((3, 4, 5, 6), channels=8),
+        ASPPHead(6, channels=16, dilations=(1, 2)),
+    ],
+)
 def test_an_image_comes_out_as_alone(head):
     """In training as in testing: nothing is taken from the other images."""
     head.eval()
@@ -75,8 +82,9 @@ def test_an_image_comes_out_as_alone(head):
     for module in head.modules():  # random by intent
         if isinstance(module, torch.nn.Dropout):
             module.eval()
-    alone = torch.cat([head([level[i:i + 1] for level in pyramid()])
-                       for i in range(2)])
+    alone = torch.cat(
+        [head([level[i : i + 1] for level in pyramid()]) for i in range(2)]
+    )
     torch.testing.assert_close(alone, tested)
 
 
@@ -97,18 +105,23 @@ def test_loss_compares_at_the_logits_resolution():
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.rand(1, 64, 64, generator=generator) > 0.99
         samples.append(
-            DetDataSample(gt_sem_seg=PixelData(sem_seg=drawn.to(torch.uint8))))
+            DetDataSample(gt_sem_seg=PixelData(sem_seg=drawn.to(torch.uint8)))
+        )
     logits = torch.randn(2, 1, 16, 16)
-    cells = torch.stack([s.gt_sem_seg.sem_seg for s in samples]).unflatten(
-        2, (16, 4)).unflatten(4, (16, 4)).amax((3, 5))
+    cells = (
+        torch.stack([s.gt_sem_seg.sem_seg for s in samples])
+        .unflatten(2, (16, 4))
+        .unflatten(4, (16, 4))
+        .amax((3, 5))
+    )
     assert 0 < cells.float().mean() < 0.5
     torch.testing.assert_close(
-        head.loss_by_logits(logits, samples)['loss_map'],
-        head.loss_map(logits, cells))
+        head.loss_by_logits(logits, samples)['loss_map'], head.loss_map(logits, cells)
+    )
 
 
 def test_probability_has_the_inputs_size():
-    logits = torch.tensor([[[[-20., 20.]]]])
+    logits = torch.tensor([[[[-20.0, 20.0]]]])
     drawn = HRNetV2Head.probability(logits, (4, 8))
     assert drawn.shape == (1, 1, 4, 8)
     assert drawn[..., 0].max() < 1e-6 and drawn[..., -1].min() > 1 - 1e-6

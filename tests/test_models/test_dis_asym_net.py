@@ -1,4 +1,5 @@
 """DisAsymNet against section 2 written out."""
+
 import copy
 
 import pytest
@@ -21,17 +22,39 @@ SIZE = (64, 48)
 def build(asyd=True, neck=True, **settings):
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
-        model = MODELS.build(dict(dict(
-            type='DisAsymNet', num_channels=1,
-            asyc=dict(
-                type='AsymmetryClassifier', in_channels=64,
-                encoder=dict(
-                    type='mmpretrain.ResNet', depth=18, in_channels=1,
-                    stem_channels=8, base_channels=8, out_indices=(0, 1, 2, 3)),
-                neck=dict(type='AsymmetricTransformer', in_channels=64,
-                          num_layers=2) if neck else None),
-            asyd=dict(type='DisentanglingDecoder', in_channels=(8, 16, 32, 64),
-                      channels=4) if asyd else None), **settings))
+        model = MODELS.build(
+            dict(
+                dict(
+                    type='DisAsymNet',
+                    num_channels=1,
+                    asyc=dict(
+                        type='AsymmetryClassifier',
+                        in_channels=64,
+                        encoder=dict(
+                            type='mmpretrain.ResNet',
+                            depth=18,
+                            in_channels=1,
+                            stem_channels=8,
+                            base_channels=8,
+                            out_indices=(0, 1, 2, 3),
+                        ),
+                        neck=dict(
+                            type='AsymmetricTransformer', in_channels=64, num_layers=2
+                        )
+                        if neck
+                        else None,
+                    ),
+                    asyd=dict(
+                        type='DisentanglingDecoder',
+                        in_channels=(8, 16, 32, 64),
+                        channels=4,
+                    )
+                    if asyd
+                    else None,
+                ),
+                **settings,
+            )
+        )
         model.init_weights()
     if asyd:  # from nought, normal and abnormal images would be alike
         torch.nn.init.normal_(model.asyd.last[0].weight, std=0.2)
@@ -39,15 +62,17 @@ def build(asyd=True, neck=True, **settings):
     with torch.no_grad():  # so that heat maps have places of both signs
         model.eval()
         model.asyc.abnormal_head.bias -= model.classify(
-            *batch()['inputs'].values()).activation.mean()
+            *batch()['inputs'].values()
+        ).activation.mean()
     return model.train()
 
 
 def batch(labels=((0, 0), (1, 0), (1, 1)), fakes=(), seed=0):
     """Pairs with (right, left) labels; lesions inserted into those of ``fakes``."""
     generator = torch.manual_seed(seed)
-    inputs = {side: torch.rand(len(labels), 1, *SIZE, generator=generator)
-              for side in 'RL'}
+    inputs = {
+        side: torch.rand(len(labels), 1, *SIZE, generator=generator) for side in 'RL'
+    }
     samples = []
     for i, of_sides in enumerate(labels):
         sample = MultiViewDataSample()
@@ -74,21 +99,24 @@ def l_cls(feats, abnormal, asymmetric):
 def test_exchanged_sides_exchange_the_predictions():
     model = build().eval()
     data = batch()
-    exchanged = dict(inputs=dict(R=data['inputs']['L'], L=data['inputs']['R']),
-                     data_samples=copy.deepcopy(data['data_samples']))
+    exchanged = dict(
+        inputs=dict(R=data['inputs']['L'], L=data['inputs']['R']),
+        data_samples=copy.deepcopy(data['data_samples']),
+    )
     with torch.no_grad():
         ours = model(**data, mode='predict')
         theirs = model(**exchanged, mode='predict')
     for one, two in zip(ours, theirs):
         torch.testing.assert_close(one.pred_score, two.pred_score, atol=1e-5, rtol=0)
         for name in ('pred_score', 'heat_map', 'normal_img', 'abnormal_img'):
-            torch.testing.assert_close(one.R.get(name), two.L.get(name),
-                                       atol=1e-5, rtol=0)
+            torch.testing.assert_close(
+                one.R.get(name), two.L.get(name), atol=1e-5, rtol=0
+            )
         assert one.R.heat_map.shape == one.R.normal_img.shape == SIZE
         assert one.R.pred_label.item() == one.R.pred_score.argmax()
 
 
-@pytest.mark.parametrize('fakes', [(), (0, )])
+@pytest.mark.parametrize('fakes', [(), (0,)])
 def test_losses_equal_section_2(fakes):
     model = build()
     model.eval()  # so that batch statistics do not hide what is what
@@ -99,8 +127,8 @@ def test_losses_equal_section_2(fakes):
     for i in fakes:
         for k, side in enumerate('RL'):
             real[k][i] = data['data_samples'][i].get(side).clean_img
-    abnormal = torch.tensor([0., 1, 1, 0, 0, 1])
-    asymmetric = torch.tensor([0., 1, 1])
+    abnormal = torch.tensor([0.0, 1, 1, 0, 0, 1])
+    asymmetric = torch.tensor([0.0, 1, 1])
     feats = model.classify(*real)
     expected = dict(loss_diag=l_cls(feats, abnormal, asymmetric))
     x = torch.cat(real)
@@ -108,23 +136,29 @@ def test_losses_equal_section_2(fakes):
     m = F.interpolate(feats.heat_maps[:, None], SIZE, mode='bilinear')
     assert m.max() > 0.1 and (x_n - x_ab).abs().mean() > 0.05
     expected['loss_rec'] = 0.1 * (
-        ((1 - m) * x - (1 - m) * x_n).abs().mean() + (m * x - x_ab).abs().mean())
+        ((1 - m) * x - (1 - m) * x_n).abs().mean() + (m * x - x_ab).abs().mean()
+    )
     expected['loss_dics'] = l_cls(
-        model.classify(*x_n.chunk(2)), torch.zeros(6), torch.zeros(3))
+        model.classify(*x_n.chunk(2)), torch.zeros(6), torch.zeros(3)
+    )
     expected['loss_syn'] = torch.zeros(())
     if fakes:
         rows = list(fakes)
         fake = model.classify(*(side[rows] for side in seen))
         x_n_fake, _ = model.disentangle(fake, SIZE)
-        expected['loss_syn'] = 0.5 * (
-            torch.cat([side[rows] for side in real]) - x_n_fake).abs().mean()
+        expected['loss_syn'] = (
+            0.5 * (torch.cat([side[rows] for side in real]) - x_n_fake).abs().mean()
+        )
     assert set(losses) == set(expected)
     for name, value in expected.items():
         torch.testing.assert_close(losses[name], value, atol=1e-5, rtol=1e-4)
     refine = model(**data, mode='refine')['loss_refine']
     torch.testing.assert_close(
-        refine, l_cls(model.classify(*x_n.chunk(2)), abnormal, asymmetric),
-        atol=1e-5, rtol=1e-4)
+        refine,
+        l_cls(model.classify(*x_n.chunk(2)), abnormal, asymmetric),
+        atol=1e-5,
+        rtol=1e-4,
+    )
 
 
 def test_heat_maps():
@@ -136,8 +170,7 @@ def test_heat_maps():
     torch.testing.assert_close(feats.activation.mean((1, 2)), feats.abnormal)
     for activation, heat, logit in zip(feats.activation, maps, feats.abnormal):
         if activation.max() > 0:
-            assert heat.max().item() == pytest.approx(logit.sigmoid().item(),
-                                                      rel=1e-4)
+            assert heat.max().item() == pytest.approx(logit.sigmoid().item(), rel=1e-4)
         assert (heat > 0).equal(activation > 0)
     maps.sum().backward()
     assert model.asyc.abnormal_head.weight.grad.abs().sum() > 0
@@ -145,14 +178,15 @@ def test_heat_maps():
 
 def test_soft_masks_are_hams():
     """Its code upsamples, scales by minimum and maximum, takes the sigmoid."""
-    model = build(soft_mask=(100., 0.4)).eval()
+    model = build(soft_mask=(100.0, 0.4)).eval()
     data = batch()
     feats = model.classify(*data['inputs'].values())
     found = feats.masks(SIZE, model.soft_mask)
     expected = []
     for activation, logit in zip(feats.activation, feats.abnormal):
         large = F.interpolate(
-            activation[None, None].clamp(min=0), SIZE, mode='bilinear')[0, 0]
+            activation[None, None].clamp(min=0), SIZE, mode='bilinear'
+        )[0, 0]
         scaled = (large - large.min()) / (large.max() - large.min())
         expected.append(logit.sigmoid() / (1 + (-100 * (scaled - 0.4)).exp()))
     expected = torch.stack(expected)
@@ -166,7 +200,9 @@ def test_soft_masks_are_hams():
     torch.testing.assert_close(
         model(**data, mode='loss')['loss_rec'],
         0.1 * (((1 - m) * (x - x_n)).abs().mean() + (m * x - x_ab).abs().mean()),
-        atol=1e-5, rtol=1e-4)
+        atol=1e-5,
+        rtol=1e-4,
+    )
     assert model(**data, mode='predict')[0].R.heat_map.equal(feats.masks(SIZE)[0])
     found.sum().backward()
     assert model.asyc.abnormal_head.weight.grad.isfinite().all()
@@ -202,7 +238,8 @@ def classified(images, labels, model, mode):
         model._normal = torch.stack(images)
         return model(None, samples, mode='refine')['loss_refine']
     return model._classification_loss(
-        model.discriminate(*images), *model._labels(samples, images[0]))
+        model.discriminate(*images), *model._labels(samples, images[0])
+    )
 
 
 @pytest.mark.parametrize('num', [1, 3])
@@ -219,7 +256,8 @@ def test_what_is_attacked_is_what_is_defended(num):
     labels = ((0, 0), (1, 0), (1, 1))[:num]
     images = [image[:num] for image in images]
     attacked, defended = (
-        classified(images, labels, model, mode) for mode in ('dics', 'refine'))
+        classified(images, labels, model, mode) for mode in ('dics', 'refine')
+    )
     torch.testing.assert_close(attacked, defended, atol=1e-6, rtol=1e-6)
     assert all(part.training for part in model.asyc.modules())
     # so that an update by L_refine is one of what L_dics meets
@@ -238,7 +276,7 @@ def test_two_updates_a_step():
     """The second objective follows the first update and leaves AsyD alone."""
     model = build()
     model.train()
-    data = batch(fakes=(0, ))
+    data = batch(fakes=(0,))
     by_hand = copy.deepcopy(model)
     optimizer = torch.optim.SGD(by_hand.parameters(), 0.1)
     for mode in ('loss', 'refine'):
@@ -247,13 +285,14 @@ def test_two_updates_a_step():
         optimizer.zero_grad()
         sum(by_hand(**prepared, mode=mode).values()).backward()
         optimizer.step()
-    assert all(torch.equal(before[k], v)
-               for k, v in by_hand.asyd.state_dict().items())
+    assert all(torch.equal(before[k], v) for k, v in by_hand.asyd.state_dict().items())
     logged = model.train_step(copy.deepcopy(data), wrapper(model))
-    assert {'loss_diag', 'loss_rec', 'loss_dics', 'loss_syn',
-            'loss_refine'} <= set(logged)
+    assert {'loss_diag', 'loss_rec', 'loss_dics', 'loss_syn', 'loss_refine'} <= set(
+        logged
+    )
     assert logged['loss'].item() == pytest.approx(
-        sum(v.item() for k, v in logged.items() if k != 'loss'), rel=1e-5)
+        sum(v.item() for k, v in logged.items() if k != 'loss'), rel=1e-5
+    )
     for ours, theirs in zip(model.parameters(), by_hand.parameters()):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
@@ -310,8 +349,8 @@ def test_unknown_sides_do_not_count():
     feats = model.classify(*data['inputs'].values())
     known = feats.abnormal[[0, 1, 3]]
     expected = F.binary_cross_entropy_with_logits(
-        known, torch.tensor([1., 0, 0])) + F.binary_cross_entropy_with_logits(
-            feats.asymmetric, torch.tensor([1., 0]))
+        known, torch.tensor([1.0, 0, 0])
+    ) + F.binary_cross_entropy_with_logits(feats.asymmetric, torch.tensor([1.0, 0]))
     torch.testing.assert_close(found, expected)
 
 
@@ -325,7 +364,7 @@ def test_training_needs_whole_pairs():
 def test_half_precision():
     model = build()
     model.train()
-    data = model.data_preprocessor(batch(fakes=(1, )), True)
+    data = model.data_preprocessor(batch(fakes=(1,)), True)
     with torch.autocast('cpu', torch.bfloat16):
         losses = model(**data, mode='loss')
         losses.update(model(**data, mode='refine'))
@@ -334,10 +373,13 @@ def test_half_precision():
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
 
 
-@pytest.mark.parametrize('row, asymmetry', [
-    (dict(asyd=False), True),
-    (dict(asyd=False, neck=False), True),
-])
+@pytest.mark.parametrize(
+    'row, asymmetry',
+    [
+        (dict(asyd=False), True),
+        (dict(asyd=False, neck=False), True),
+    ],
+)
 def test_rows_without_parts(row, asymmetry):
     model = build(**row)
     model.train()
@@ -351,9 +393,16 @@ def test_rows_without_parts(row, asymmetry):
 def test_single_side_and_late_fusion():
     torch.manual_seed(0)
     settings = dict(
-        type='AsymmetryClassifier', in_channels=64,
-        encoder=dict(type='mmpretrain.ResNet', depth=18, in_channels=1,
-                     stem_channels=8, base_channels=8))
+        type='AsymmetryClassifier',
+        in_channels=64,
+        encoder=dict(
+            type='mmpretrain.ResNet',
+            depth=18,
+            in_channels=1,
+            stem_channels=8,
+            base_channels=8,
+        ),
+    )
     with MODELS.switch_scope_and_registry('mammo'):
         single = MODELS.build(dict(settings, asymmetry=False)).eval()
         late = MODELS.build(dict(settings, concatenate=True)).eval()
@@ -366,8 +415,7 @@ def test_single_side_and_late_fusion():
         assert single(right, left).asymmetric is None
         # no asymmetry between equals
         feats = late(right, right)
-        torch.testing.assert_close(
-            feats.asymmetric, late.asymmetry_head.bias.expand(2))
+        torch.testing.assert_close(feats.asymmetric, late.asymmetry_head.bias.expand(2))
 
 
 def test_a_missing_side():
@@ -377,27 +425,27 @@ def test_a_missing_side():
     lacking = MultiViewDataSample()
     lacking.L = DetDataSample()
     inputs = dict(R=data['inputs']['R'][:1], L=data['inputs']['L'][:2])
-    found = model(inputs, [copy.deepcopy(data['data_samples'][0]), lacking],
-                  mode='predict')
+    found = model(
+        inputs, [copy.deepcopy(data['data_samples'][0]), lacking], mode='predict'
+    )
     torch.testing.assert_close(found[0].pred_score, full[0].pred_score)
     assert 'pred_score' not in found[1] and 'R' not in found[1]
     left = data['inputs']['L'][1:2]
     same = model.classify(left, left)
     assert found[1].L.pred_score[1].item() == pytest.approx(
-        same.abnormal[0].sigmoid().item(), abs=1e-5)
+        same.abnormal[0].sigmoid().item(), abs=1e-5
+    )
 
 
 def train(rank):
     """Two steps with other data in each process."""
     model = build()
-    wrapped = TwoObjectivesDistributedDataParallel(
-        model, find_unused_parameters=True)
+    wrapped = TwoObjectivesDistributedDataParallel(model, find_unused_parameters=True)
     wrapped.train()
     optim = wrapper(model)
     for step in range(2):
         # one process has inserted lesions, the other none
-        wrapped.train_step(batch(fakes=(0, ) if rank else (), seed=rank + step),
-                           optim)
+        wrapped.train_step(batch(fakes=(0,) if rank else (), seed=rank + step), optim)
     return model
 
 

@@ -1,19 +1,27 @@
 """The stages of NaFV-Net's classifier."""
+
 import pytest
 import torch
 from torch import nn
 
-from mammo_plugins.models import (FourViewMixer, MedConvBlock,
-                                  MedCrossTransformerBlock, MedTransformerBlock)
+from mammo_plugins.models import (
+    FourViewMixer,
+    MedConvBlock,
+    MedCrossTransformerBlock,
+    MedTransformerBlock,
+)
 
 NAMES = ('affected CC', 'affected MLO', 'unaffected CC', 'unaffected MLO')
 
 
 def mixer(**settings):
     torch.manual_seed(0)
-    net = FourViewMixer(**dict(dict(
-        in_channels=6, channels=(8, 8, 16), num_blocks=(1, 2, 1), num_heads=2),
-        **settings))
+    net = FourViewMixer(
+        **dict(
+            dict(in_channels=6, channels=(8, 8, 16), num_blocks=(1, 2, 1), num_heads=2),
+            **settings,
+        )
+    )
     net.init_weights()
     return net.eval()
 
@@ -29,10 +37,11 @@ def test_blocks_keep_shapes_and_only_transformers_see_far():
     for block, far in ((MedConvBlock(8, 2), False), (MedTransformerBlock(8, 2), True)):
         out = block.eval()(x)
         assert out.shape == x.shape
-        gradient, = torch.autograd.grad(out[0, :, 0, 0].sum(), x)
+        (gradient,) = torch.autograd.grad(out[0, :, 0, 0].sum(), x)
         assert (gradient[..., 11, 11].abs().sum() > 0) == far
-        assert not any(isinstance(m, nn.MultiheadAttention) for m in block.modules()
-                       ) == (not far)
+        assert not any(
+            isinstance(m, nn.MultiheadAttention) for m in block.modules()
+        ) == (not far)
 
 
 def test_cross_block_with_itself_is_the_transformer_block():
@@ -72,7 +81,8 @@ def test_attention_can_find_the_mirrored_place():
     for shape in ((6, 5), (12, 9)):
         queries, keys = (
             attention.position(None, torch.zeros(1, 32, *size))[0].flatten(1)
-            for size in ((6, 5), shape))
+            for size in ((6, 5), shape)
+        )
         nearest = (queries.T @ keys).argmax(dim=1)
         for place, found in enumerate(nearest.tolist()):
             y, x = divmod(place, 5)

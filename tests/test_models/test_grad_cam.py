@@ -1,4 +1,5 @@
 """Grad-CAM against its closed form and finite differences."""
+
 import torch
 from torch import nn
 
@@ -12,8 +13,7 @@ def test_closed_form_behind_global_average_pooling():
     head = nn.Linear(5, 2)
     for c in range(2):
         found = grad_cam(feats, lambda x: head(x.mean((2, 3))), c)
-        expected = torch.einsum(
-            'nkij,k->nij', feats, head.weight[c] / 24).clamp(min=0)
+        expected = torch.einsum('nkij,k->nij', feats, head.weight[c] / 24).clamp(min=0)
         torch.testing.assert_close(found, expected)
         assert not found.requires_grad
 
@@ -30,16 +30,18 @@ def test_finite_differences():
     for index in torch.cartesian_prod(*map(torch.arange, feats.shape)).tolist():
         moved = torch.zeros_like(feats)
         moved[tuple(index)] = 1e-6
-        gradient[tuple(index)] = (
-            logits(feats + moved) - logits(feats - moved))[0, 1] / 2e-6
+        gradient[tuple(index)] = (logits(feats + moved) - logits(feats - moved))[
+            0, 1
+        ] / 2e-6
     weights = gradient.mean((2, 3))
     expected = (weights[..., None, None] * feats).sum(1).clamp(min=0)
     torch.testing.assert_close(
-        grad_cam(feats, logits, 1), expected, atol=1e-7, rtol=1e-6)
+        grad_cam(feats, logits, 1), expected, atol=1e-7, rtol=1e-6
+    )
 
 
 def test_works_where_gradients_are_off():
     feats = torch.ones(1, 1, 2, 2)
     with torch.no_grad():
         found = grad_cam(feats, lambda x: x.mean((2, 3)) * 8, 0)
-    torch.testing.assert_close(found, torch.full((1, 2, 2), 2.))
+    torch.testing.assert_close(found, torch.full((1, 2, 2), 2.0))

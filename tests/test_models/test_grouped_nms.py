@@ -1,4 +1,5 @@
 """Suppression in many groups at once, beside torchvision's and a loop."""
+
 import sys
 
 import pytest
@@ -35,13 +36,13 @@ def test_at_once_as_one_by_one(seed, threshold):
     for group, mask in zip(boxes, kept):
         found = mask.nonzero()[:, 0].tolist()
         assert found == by_loop(group, threshold)
-        assert found == nms(group, -torch.arange(80.), threshold).tolist()
+        assert found == nms(group, -torch.arange(80.0), threshold).tolist()
         assert 0 < len(found) < 80
 
 
 def test_a_long_chain_is_followed_to_its_end():
     """Each box overlaps the next alone, so that every second one stays."""
-    left = torch.arange(101.) * 4
+    left = torch.arange(101.0) * 4
     boxes = torch.stack([left, left * 0, left + 10, left * 0 + 10], dim=1)[None]
     kept = suppress_at_once(boxes, 0.3)
     assert kept[0].tolist() == [i % 2 == 0 for i in range(101)]
@@ -53,9 +54,13 @@ def test_groups_and_images_are_apart(seed, most):
     sizes, images = [50, 30, 1], 3
     boxes = made(seed, images, sum(sizes), spread=30)
     generator = torch.Generator().manual_seed(seed)
-    scores = torch.cat([
-        torch.rand(images, size, generator=generator).sort(descending=True).values
-        for size in sizes], dim=1)
+    scores = torch.cat(
+        [
+            torch.rand(images, size, generator=generator).sort(descending=True).values
+            for size in sizes
+        ],
+        dim=1,
+    )
     valid = torch.rand(images, sum(sizes), generator=generator) > 0.2
     valid[2] = False
     kept = grouped_nms(boxes, scores, valid, sizes, 0.5, most)
@@ -95,7 +100,13 @@ def test_a_gpu_keeps_what_a_cpu_keeps():
 
 def test_an_overlap_of_the_threshold_is_kept():
     """0.6 is greater in float32, in which mmcv compares, than in float64."""
-    boxes = torch.tensor([[[0., 0, 10, 1], [0, 0, 6, 1]]])
-    keep = grouped_nms(boxes, torch.tensor([[0.9, 0.8]]),
-                       torch.ones(1, 2, dtype=torch.bool), [2], 0.6, 2)
+    boxes = torch.tensor([[[0.0, 0, 10, 1], [0, 0, 6, 1]]])
+    keep = grouped_nms(
+        boxes,
+        torch.tensor([[0.9, 0.8]]),
+        torch.ones(1, 2, dtype=torch.bool),
+        [2],
+        0.6,
+        2,
+    )
     assert keep.all()

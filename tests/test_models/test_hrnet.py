@@ -1,4 +1,5 @@
 """HRNet with a narrower stem."""
+
 import pytest
 import torch
 from mmdet.models.backbones import HRNet
@@ -6,14 +7,35 @@ from mmdet.models.backbones import HRNet
 from mammo_plugins.models.backbones import NarrowStemHRNet
 
 EXTRA = dict(
-    stage1=dict(num_modules=1, num_branches=1, block='BOTTLENECK',
-                num_blocks=(1, ), num_channels=(16, )),
-    stage2=dict(num_modules=1, num_branches=2, block='BASIC',
-                num_blocks=(1, 1), num_channels=(8, 16)),
-    stage3=dict(num_modules=1, num_branches=3, block='BASIC',
-                num_blocks=(1, 1, 1), num_channels=(8, 16, 32)),
-    stage4=dict(num_modules=1, num_branches=4, block='BASIC',
-                num_blocks=(1, 1, 1, 1), num_channels=(8, 16, 32, 64)))
+    stage1=dict(
+        num_modules=1,
+        num_branches=1,
+        block='BOTTLENECK',
+        num_blocks=(1,),
+        num_channels=(16,),
+    ),
+    stage2=dict(
+        num_modules=1,
+        num_branches=2,
+        block='BASIC',
+        num_blocks=(1, 1),
+        num_channels=(8, 16),
+    ),
+    stage3=dict(
+        num_modules=1,
+        num_branches=3,
+        block='BASIC',
+        num_blocks=(1, 1, 1),
+        num_channels=(8, 16, 32),
+    ),
+    stage4=dict(
+        num_modules=1,
+        num_branches=4,
+        block='BASIC',
+        num_blocks=(1, 1, 1, 1),
+        num_channels=(8, 16, 32, 64),
+    ),
+)
 
 
 def test_with_64_channels_it_is_mmdets():
@@ -32,17 +54,24 @@ def test_a_narrow_stem(in_channels):
     assert model.conv1.weight.shape == (8, in_channels, 3, 3)
     assert model.conv2.weight.shape == (8, 8, 3, 3)
     assert model.norm1.num_features == model.norm2.num_features == 8
-    wide = dict(
-        NarrowStemHRNet(EXTRA, in_channels=in_channels).named_parameters())
+    wide = dict(NarrowStemHRNet(EXTRA, in_channels=in_channels).named_parameters())
     narrow = dict(model.named_parameters())
     # 64 channels already fit the first block, fewer need its shortcut convolved
-    assert {name for name in narrow.keys() ^ wide.keys()
-            if 'downsample' not in name} == set()
-    changed = {name.split('.')[0] for name in wide
-               if name in narrow and wide[name].shape != narrow[name].shape}
+    assert {
+        name for name in narrow.keys() ^ wide.keys() if 'downsample' not in name
+    } == set()
+    changed = {
+        name.split('.')[0]
+        for name in wide
+        if name in narrow and wide[name].shape != narrow[name].shape
+    }
     assert changed == {'conv1', 'conv2', 'bn1', 'bn2', 'layer1'}
     outs = model(torch.rand(2, in_channels, 64, 64))
     assert [tuple(out.shape) for out in outs] == [
-        (2, 8, 16, 16), (2, 16, 8, 8), (2, 32, 4, 4), (2, 64, 2, 2)]
+        (2, 8, 16, 16),
+        (2, 16, 8, 8),
+        (2, 32, 4, 4),
+        (2, 64, 2, 2),
+    ]
     sum(out.sum() for out in outs).backward()
     assert all(p.grad is not None for p in model.parameters())

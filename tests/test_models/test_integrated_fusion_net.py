@@ -1,4 +1,5 @@
 """The integrated fusion network."""
+
 import pytest
 import torch
 from mmengine.structures import PixelData
@@ -17,10 +18,14 @@ def build(**kwargs):
     torch.manual_seed(0)
     net = IntegratedFusionNet(
         **{
-            **dict(feature_channels=CHANNELS, channels=(4, 6, 8, 10),
-                   norm_cfg=dict(type='GN', num_groups=2)),
-            **kwargs
-        })
+            **dict(
+                feature_channels=CHANNELS,
+                channels=(4, 6, 8, 10),
+                norm_cfg=dict(type='GN', num_groups=2),
+            ),
+            **kwargs,
+        }
+    )
     net.init_weights()
     return net
 
@@ -30,8 +35,7 @@ def inputs(n=2, size=(64, 96), channels=CHANNELS):
     image = torch.randn(n, 1, *size, generator=generator)
     maps = torch.rand(2, n, 1, *size, generator=generator)
     features = [
-        torch.randn(
-            n, c, size[0] >> i + 2, size[1] >> i + 2, generator=generator)
+        torch.randn(n, c, size[0] >> i + 2, size[1] >> i + 2, generator=generator)
         for i, c in enumerate(channels)
     ]
     return image, maps[0], maps[1], features
@@ -84,8 +88,13 @@ def test_owns_its_own_parameters_only():
     net = build()
     net(*inputs()).sum().backward()
     assert all(p.grad is not None for p in net.parameters())
-    assert {name.split('.')[0] for name, _ in net.named_parameters()
-            } == {'stem', 'down', 'reduce', 'up', 'conv_logits'}
+    assert {name.split('.')[0] for name, _ in net.named_parameters()} == {
+        'stem',
+        'down',
+        'reduce',
+        'up',
+        'conv_logits',
+    }
 
 
 def test_levels_must_match():

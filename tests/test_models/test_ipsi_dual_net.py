@@ -1,4 +1,5 @@
 """IpsiDualNet on whole batches, beside Faster R-CNN."""
+
 import copy
 from pathlib import Path
 
@@ -14,8 +15,12 @@ from mammo_plugins.models.multi_view import view_key
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
-BASELINE = (Path(__file__).parents[2] / 'configs' / 'baselines' /
-            'faster-rcnn_hrnetv2p-w8_phantom.py')
+BASELINE = (
+    Path(__file__).parents[2]
+    / 'configs'
+    / 'baselines'
+    / 'faster-rcnn_hrnetv2p-w8_phantom.py'
+)
 
 
 def build(ipsi=True, blocks=(1, 1), **kwargs):
@@ -27,8 +32,11 @@ def build(ipsi=True, blocks=(1, 1), **kwargs):
         model.roi_head.type = 'RelationRoIHead'
         model.roi_head.num_auxiliary = 20
         model.roi_head.bbox_head.update(
-            type='RelationBBoxHead', num_relation_blocks=blocks, num_heads=2,
-            key_channels=4)
+            type='RelationBBoxHead',
+            num_relation_blocks=blocks,
+            num_heads=2,
+            key_channels=4,
+        )
         model.update(kwargs)
     with DefaultScope.overwrite_default_scope('mammo'):
         net = MODELS.build(model)
@@ -41,23 +49,29 @@ def build(ipsi=True, blocks=(1, 1), **kwargs):
     return net
 
 
-def view_of(img_id, size, lesions, nipple=(50., 30.)):
+def view_of(img_id, size, lesions, nipple=(50.0, 30.0)):
     """An image of noise with bright squares, and its data sample."""
     g = torch.Generator().manual_seed(img_id)
     image = 0.2 * torch.rand(1, *size, generator=g)
-    sample = DetDataSample(metainfo=dict(
-        img_id=img_id, fingerprint=img_id, img_shape=size, ori_shape=(2 * size[0], 2 * size[1]),
-        scale_factor=(.5, .5), nipple=nipple, pixel_spacing_mm=(.1, .1),
-        homography_matrix=np.diag([.5, .5, 1.]).astype(np.float32)))
+    sample = DetDataSample(
+        metainfo=dict(
+            img_id=img_id,
+            fingerprint=img_id,
+            img_shape=size,
+            ori_shape=(2 * size[0], 2 * size[1]),
+            scale_factor=(0.5, 0.5),
+            nipple=nipple,
+            pixel_spacing_mm=(0.1, 0.1),
+            homography_matrix=np.diag([0.5, 0.5, 1.0]).astype(np.float32),
+        )
+    )
     boxes = torch.zeros(lesions, 4)
     for box in boxes:
         x, y = (torch.rand(2, generator=g) * 24).int().tolist()
         box[:] = torch.tensor([x, y, x + 20, y + 20])
-        image[:, y:y + 20, x:x + 20] += 0.7
-    sample.gt_instances = InstanceData(
-        bboxes=boxes, labels=torch.zeros(lesions).long())
-    sample.gt_sem_seg = PixelData(
-        sem_seg=torch.zeros(1, *size, dtype=torch.uint8))
+        image[:, y : y + 20, x : x + 20] += 0.7
+    sample.gt_instances = InstanceData(bboxes=boxes, labels=torch.zeros(lesions).long())
+    sample.gt_sem_seg = PixelData(sem_seg=torch.zeros(1, *size, dtype=torch.uint8))
     return image, sample
 
 
@@ -75,10 +89,11 @@ def batch_of(*pairs):
             name: [pair[name][0] if name in pair else None for pair in pairs]
             for name in names
         },
-        data_samples=samples)
+        data_samples=samples,
+    )
 
 
-def exam(sizes=((64, 64), ) * 4, lesions=1):
+def exam(sizes=((64, 64),) * 4, lesions=1):
     """Four samples: RCC, RMLO, LCC, LMLO, each with its partner."""
     views = [view_of(10 + i, size, lesions) for i, size in enumerate(sizes)]
     return [dict(main=views[i], ipsilateral=views[i ^ 1]) for i in range(4)]
@@ -91,17 +106,18 @@ def losses_of(net, pairs):
 
 
 def total(losses):
-    return sum(sum(value) if isinstance(value, list) else value
-               for name, value in losses.items() if 'loss' in name)
+    return sum(
+        sum(value) if isinstance(value, list) else value
+        for name, value in losses.items()
+        if 'loss' in name
+    )
 
 
 def predictions_of(net, pairs):
     net.eval()
     with torch.no_grad():
         data = net.data_preprocessor(batch_of(*pairs))
-        return [
-            sample.pred_instances for sample in net(**data, mode='predict')
-        ]
+        return [sample.pred_instances for sample in net(**data, mode='predict')]
 
 
 def assert_close(found, wanted):
@@ -113,16 +129,17 @@ def assert_close(found, wanted):
 def test_losses_are_those_of_faster_rcnn():
     """Alone, to the bit; and the names are the same with partners."""
     net, plain = build(), build(ipsi=False)
-    assert not plain.load_state_dict(
-        net.state_dict(), strict=False).missing_keys
-    pairs = [dict(main=view_of(1, (64, 64), 2)),
-             dict(main=view_of(2, (48, 64), 0))]
+    assert not plain.load_state_dict(net.state_dict(), strict=False).missing_keys
+    pairs = [dict(main=view_of(1, (64, 64), 2)), dict(main=view_of(2, (48, 64), 0))]
     ours = losses_of(net, pairs)
     data = batch_of(*pairs)
     theirs = plain.data_preprocessor(
-        dict(inputs=data['inputs']['main'],
-             data_samples=[sample.main for sample in data['data_samples']]),
-        training=True)
+        dict(
+            inputs=data['inputs']['main'],
+            data_samples=[sample.main for sample in data['data_samples']],
+        ),
+        training=True,
+    )
     torch.manual_seed(1)
     theirs = plain(**theirs, mode='loss')
     assert set(ours) == set(theirs) == set(losses_of(net, exam()))
@@ -137,25 +154,34 @@ def test_predictions_without_partner_are_those_of_faster_rcnn():
     net, plain = build(), build(ipsi=False)
     plain.load_state_dict(net.state_dict(), strict=False)
     pair = dict(main=view_of(1, (60, 64), 1))
-    found, = predictions_of(net, [pair])
+    (found,) = predictions_of(net, [pair])
     plain.eval()
     with torch.no_grad():
         image, sample = pair['main']
         data = plain.data_preprocessor(
-            dict(inputs=[image], data_samples=[copy.deepcopy(sample)]))
+            dict(inputs=[image], data_samples=[copy.deepcopy(sample)])
+        )
         wanted = plain(**data, mode='predict')
     assert torch.equal(found.bboxes, wanted[0].pred_instances.bboxes)
     assert torch.equal(found.scores, wanted[0].pred_instances.scores)
 
 
-@pytest.mark.parametrize('pairs', [
-    exam(lesions=0),
-    exam(),
-    [exam()[0], dict(main=view_of(30, (64, 80), 1))],
-    [dict(main=view_of(30, (64, 80), 0))],
-    [dict(main=view_of(30, (64, 80), 1, nipple=None),
-          ipsilateral=view_of(31, (72, 64), 1))],
-], ids=['normal', 'exam', 'one without', 'none with', 'no nipple'])
+@pytest.mark.parametrize(
+    'pairs',
+    [
+        exam(lesions=0),
+        exam(),
+        [exam()[0], dict(main=view_of(30, (64, 80), 1))],
+        [dict(main=view_of(30, (64, 80), 0))],
+        [
+            dict(
+                main=view_of(30, (64, 80), 1, nipple=None),
+                ipsilateral=view_of(31, (72, 64), 1),
+            )
+        ],
+    ],
+    ids=['normal', 'exam', 'one without', 'none with', 'no nipple'],
+)
 @pytest.mark.parametrize('blocks', [(0, 0), (1, 1)])
 def test_training_step(pairs, blocks):
     net = build(blocks=blocks).train()
@@ -184,7 +210,7 @@ def test_four_views_are_encoded_four_times():
     assert [tuple(image.shape) for image in calls] == [(1, 1, 64, 64)] * 4
     for pair, found in zip(exam(), together):
         calls.clear()
-        alone, = predictions_of(net, [pair])
+        (alone,) = predictions_of(net, [pair])
         assert len(calls) == 2
         assert_close(found, alone)
 
@@ -199,8 +225,8 @@ def test_results_do_not_depend_on_the_batch():
 def test_the_partner_counts():
     net = build()
     pair = exam()[0]
-    with_partner, = predictions_of(net, [pair])
-    without, = predictions_of(net, [dict(main=pair['main'])])
+    (with_partner,) = predictions_of(net, [pair])
+    (without,) = predictions_of(net, [dict(main=pair['main'])])
     assert not torch.equal(with_partner.scores[:5], without.scores[:5])
 
 
@@ -209,9 +235,12 @@ def test_bilateral_partner():
     view, partner = view_of(1, (64, 64), 1), view_of(2, (64, 64), 1)
     partner[1].set_metainfo(dict(registration='warped'))
     without, unused, found = [
-        predictions_of(net, [pair])[0] for pair in (
-            dict(main=view), dict(main=view, ipsilateral=partner),
-            dict(main=view, bilateral=partner))
+        predictions_of(net, [pair])[0]
+        for pair in (
+            dict(main=view),
+            dict(main=view, ipsilateral=partner),
+            dict(main=view, bilateral=partner),
+        )
     ]
     assert torch.equal(without.scores, unused.scores)
     assert not torch.equal(without.scores[:5], found.scores[:5])
@@ -222,13 +251,13 @@ def test_parts_give_what_predict_gives():
     net = build().eval()
     pair = exam()[0]
     data = net.data_preprocessor(batch_of(pair))
-    sample, = data['data_samples']
+    (sample,) = data['data_samples']
     views = net.encode_views(**data)
     assert set(views) == {view_key(sample.main), view_key(sample.ipsilateral)}
     main = views[view_key(sample.main)]
     assert [f.size(1) for f in main.backbone] == [8, 16, 32, 64]
     found = net.detect(main, views[view_key(sample.ipsilateral)], rescale=False)
-    wanted, = predictions_of(net, [pair])
+    (wanted,) = predictions_of(net, [pair])
     torch.testing.assert_close(2 * found.bboxes, wanted.bboxes)
     # what detect() was given can be used again
     again = net.detect(main, views[view_key(sample.ipsilateral)], rescale=False)

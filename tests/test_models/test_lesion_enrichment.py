@@ -1,4 +1,5 @@
 """Algorithm 1 and eqs. 8 and 9 of NaFV-Net, pixel by pixel."""
+
 import math
 
 import cv2
@@ -27,8 +28,11 @@ def contralateral_fusion(unaffected, affected, mask):
 
 def moved_lesions(mask, shares):
     masks = torch.from_numpy(mask)[None]
-    return utils.moved_lesions(masks, utils.parts_of(masks).boxes,
-                               torch.tensor(shares, dtype=torch.float64)[None])[0].numpy()
+    return utils.moved_lesions(
+        masks,
+        utils.parts_of(masks).boxes,
+        torch.tensor(shares, dtype=torch.float64)[None],
+    )[0].numpy()
 
 
 def blobs(seed, shape=(40, 33), number=5):
@@ -54,17 +58,21 @@ def by_loop(mask, boxes, unit=None):
     found = np.zeros(mask.shape)
     for x1, y1, x2, y2 in boxes:
         cx, cy = (x1 + x2) / 2, (y1 + y2) / 2
-        distances = {(x, y): math.dist((x + 0.5, y + 0.5), (cx, cy))
-                     for x in range(width) for y in range(height)}
+        distances = {
+            (x, y): math.dist((x + 0.5, y + 0.5), (cx, cy))
+            for x in range(width)
+            for y in range(height)
+        }
         farthest = max(distances.values())
         for (x, y), d in distances.items():
             if mask[y, x]:
-                weight = 1.
+                weight = 1.0
             elif x1 <= x < x2 and y1 <= y < y2:
                 weight = 0.9
             else:
-                weight = max(0, 0.9 - (0.9 * d / farthest if unit is None
-                                       else d / unit))
+                weight = max(
+                    0, 0.9 - (0.9 * d / farthest if unit is None else d / unit)
+                )
             found[y, x] = max(found[y, x], weight)
     return found
 
@@ -86,7 +94,7 @@ def test_several_lesions():
     assert lesion_boxes(mask) == boxes[::-1]  # the larger first
 
 
-@pytest.mark.parametrize('unit', [1., 4., 20.])
+@pytest.mark.parametrize('unit', [1.0, 4.0, 20.0])
 def test_algorithm_1_in_units(unit):
     """In pixels, as it is printed, nothing outside of the boxes is left."""
     boxes = [(1, 2, 5, 5), (9, 14, 12, 19)]
@@ -117,20 +125,22 @@ def test_fusion_is_a_convex_mixture_in_the_box_alone():
     fused = contralateral_fusion(unaffected, affected, lesion(box, shape=(30, 20)))
     outside = ~lesion(box, shape=(30, 20))
     np.testing.assert_array_equal(
-        fused[outside], unaffected.astype(np.float32)[outside])
+        fused[outside], unaffected.astype(np.float32)[outside]
+    )
     # alpha of eq. 9, worked out of the pixels, is the Gaussian's complement
     window = slice(6, 21), slice(4, 13)
     alpha = ((fused - affected) / (unaffected - affected))[window]
     rows, columns = np.arange(15) + 0.5 - 7.5, np.arange(9) + 0.5 - 4.5
-    expected = 1 - np.exp(-(rows[:, None] / 4.5)**2 / 2 - (columns / 2.7)**2 / 2)
+    expected = 1 - np.exp(-((rows[:, None] / 4.5) ** 2) / 2 - (columns / 2.7) ** 2 / 2)
     np.testing.assert_allclose(alpha, expected, atol=1e-3)
     assert fused[13, 8] == pytest.approx(affected[13, 8], abs=1e-6)  # the middle
 
 
 def test_images_that_are_not_registered():
     with pytest.raises(ValueError, match='register'):
-        contralateral_fusion(np.zeros((10, 10)), np.zeros((5, 10)),
-                             np.zeros((10, 10), bool))
+        contralateral_fusion(
+            np.zeros((10, 10)), np.zeros((5, 10)), np.zeros((10, 10), bool)
+        )
 
 
 def test_lesions_move_with_their_boxes():
@@ -144,14 +154,14 @@ def test_lesions_move_with_their_boxes():
                 if mask[y, x]:
                     expected[y + dy, x + dx] = True
     assert (moved == expected).all() and not (moved == mask).all()
-    assert (moved_lesions(mask, [(0., 0.), (0., 0.)]) == mask).all()
+    assert (moved_lesions(mask, [(0.0, 0.0), (0.0, 0.0)]) == mask).all()
 
 
 def test_a_lesion_moved_over_the_border_is_cut():
     mask = lesion((0, 0, 10, 10))
-    assert moved_lesions(mask, [(-0.4, 0.)]).sum() == 60
+    assert moved_lesions(mask, [(-0.4, 0.0)]).sum() == 60
     assert moved_lesions(mask, [(-0.4, -0.3)]).sum() == 42
-    assert not moved_lesions(mask, [(-1.1, 0.)]).any()
+    assert not moved_lesions(mask, [(-1.1, 0.0)]).any()
 
 
 def test_parts_are_those_of_opencv():
@@ -167,33 +177,48 @@ def test_parts_are_those_of_opencv():
     kept = utils.largest_parts(torch.from_numpy(masks), 2).numpy()
     for k, mask in enumerate(masks):
         number, labels, facts, _ = cv2.connectedComponentsWithStats(
-            mask.astype(np.uint8), connectivity=8)
+            mask.astype(np.uint8), connectivity=8
+        )
         found = parts.labels[k].numpy()
-        firsts = {int(np.flatnonzero(labels.ravel() == label)[0])
-                  for label in range(1, number)}
+        firsts = {
+            int(np.flatnonzero(labels.ravel() == label)[0])
+            for label in range(1, number)
+        }
         assert set(np.unique(found[mask])) == firsts
-        assert all(len(np.unique(found[labels == label])) == 1
-                   for label in range(1, number))
+        assert all(
+            len(np.unique(found[labels == label])) == 1 for label in range(1, number)
+        )
         assert parts.there[k].sum() == number - 1
         assert sorted(lesion_boxes(mask)) == sorted(reference.lesion_boxes(mask))
         areas = sorted(facts[1:, cv2.CC_STAT_AREA])[::-1]
         assert kept[k].sum() == sum(areas[:2]) and not (kept[k] & ~mask).any()
-    assert utils.parts_of(torch.zeros(2, 4, 4, dtype=torch.bool)).boxes.shape == (2, 0, 4)
+    assert utils.parts_of(torch.zeros(2, 4, 4, dtype=torch.bool)).boxes.shape == (
+        2,
+        0,
+        4,
+    )
 
 
-@pytest.mark.parametrize('unit', [None, 5.])
+@pytest.mark.parametrize('unit', [None, 5.0])
 def test_batches_equal_masks_one_by_one(unit):
     """Against the functions of before, in numpy."""
     masks = np.stack([blobs(seed, number=3) for seed in range(12)])
     unaffected, affected = np.random.default_rng(0).random((2, 12, 40, 33), np.float32)
     weights = utils.position_mask(torch.from_numpy(masks), unit)
     fused = utils.contralateral_fusion(
-        *map(torch.from_numpy, (unaffected, affected, masks)))
+        *map(torch.from_numpy, (unaffected, affected, masks))
+    )
     for k, mask in enumerate(masks):
         np.testing.assert_allclose(
-            weights[k], reference.position_mask(mask, unit), atol=1e-6)
-        np.testing.assert_allclose(fused[k], reference.contralateral_fusion(
-            unaffected[k], affected[k], reference.lesion_boxes(mask)), atol=1e-6)
+            weights[k], reference.position_mask(mask, unit), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            fused[k],
+            reference.contralateral_fusion(
+                unaffected[k], affected[k], reference.lesion_boxes(mask)
+            ),
+            atol=1e-6,
+        )
     assert weights.dtype == fused.dtype == torch.float32
 
 
@@ -208,5 +233,7 @@ def test_remapped_is_opencvs():
         found = utils.remapped(*map(torch.from_numpy, (images, maps)), nearest=nearest)
         for k in range(3):
             np.testing.assert_allclose(
-                found[k], cv2.remap(images[k], *maps[k], flag),
-                atol=1e-6 if nearest else rounding)
+                found[k],
+                cv2.remap(images[k], *maps[k], flag),
+                atol=1e-6 if nearest else rounding,
+            )

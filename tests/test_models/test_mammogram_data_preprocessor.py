@@ -9,14 +9,16 @@ def batch(*shapes):
     torch.manual_seed(0)
     return dict(
         inputs=[torch.rand(shape) for shape in shapes],
-        data_samples=[DetDataSample() for _ in shapes])
+        data_samples=[DetDataSample() for _ in shapes],
+    )
 
 
 def test_normalises_and_pads_with_black():
     data = batch((1, 5, 4), (1, 8, 3))
     images = [image.clone() for image in data['inputs']]
     out = MammogramDataPreprocessor(
-        mean=0.3, std=0.2, num_channels=3, pad_size_divisor=4)(data)
+        mean=0.3, std=0.2, num_channels=3, pad_size_divisor=4
+    )(data)
     assert out['inputs'].shape == (2, 3, 8, 4)
     for image, padded in zip(images, out['inputs']):
         _, height, width = image.shape

@@ -1,4 +1,5 @@
 """MommiNet and its losses in two processes, one of which lacks views."""
+
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,46 +17,73 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.structures import InstanceData
 from torch import nn
 
-from mammo_plugins.models import (RoIFocalLoss, SyncedBBoxHead, SyncedRPNHead,
-                                  UncertaintyWeightedLoss)
+from mammo_plugins.models import (
+    RoIFocalLoss,
+    SyncedBBoxHead,
+    SyncedRPNHead,
+    UncertaintyWeightedLoss,
+)
 from mammo_plugins.registry import HOOKS, MODELS
-from mammo_plugins.testing import (demo_exam, demo_tri_view_inputs,
-                                   train_in_two_processes)
+from mammo_plugins.testing import (
+    demo_exam,
+    demo_tri_view_inputs,
+    train_in_two_processes,
+)
 
-pytestmark = pytest.mark.skipif(not dist.is_gloo_available(),
-                                reason='PyTorch without gloo')
+pytestmark = pytest.mark.skipif(
+    not dist.is_gloo_available(), reason='PyTorch without gloo'
+)
 
 CONFIG = Path(__file__).parents[2] / 'configs/mamminet_v2_phantom.py'
 STAGES = ('ipsilateral', 'bilateral', 'fusion')
 # what each process has, iteration by iteration
-BATCHES = (('full', 'holes'), ('holes', 'holes'), ('holes', 'full'),
-           ('full', 'full'), ('no RoI', 'full'))
+BATCHES = (
+    ('full', 'holes'),
+    ('holes', 'holes'),
+    ('holes', 'full'),
+    ('full', 'full'),
+    ('no RoI', 'full'),
+)
 RPN = dict(
-    in_channels=2, feat_channels=2, num_classes=1,
-    anchor_generator=dict(type='mmdet.AnchorGenerator', scales=[2], ratios=[1.],
-                          strides=[4, 8]),
+    in_channels=2,
+    feat_channels=2,
+    num_classes=1,
+    anchor_generator=dict(
+        type='mmdet.AnchorGenerator', scales=[2], ratios=[1.0], strides=[4, 8]
+    ),
     bbox_coder=dict(type='mmdet.DeltaXYWHBBoxCoder'),
     loss_cls=dict(type='mmdet.FocalLoss', use_sigmoid=True),
     loss_bbox=dict(type='mmdet.L1Loss'),
     train_cfg=ConfigDict(
-        assigner=dict(type='mammo.IgnoringMaxIoUAssigner', pos_iou_thr=0.4,
-                      neg_iou_thr=0.3, min_pos_iou=0.3,
-                      iou_calculator=dict(type='mmdet.BboxOverlaps2D')),
-        allowed_border=-1, pos_weight=-1))
-BOXES = ([[4., 4., 14., 14.], [20., 20., 29., 30.]], [])  # of two images
+        assigner=dict(
+            type='mammo.IgnoringMaxIoUAssigner',
+            pos_iou_thr=0.4,
+            neg_iou_thr=0.3,
+            min_pos_iou=0.3,
+            iou_calculator=dict(type='mmdet.BboxOverlaps2D'),
+        ),
+        allowed_border=-1,
+        pos_weight=-1,
+    ),
+)
+BOXES = ([[4.0, 4.0, 14.0, 14.0], [20.0, 20.0, 29.0, 30.0]], [])  # of two images
 
 
 def train(rank):
     """Train each stage for some steps."""
     sys.path.insert(0, str(Path(__file__).parent))
     from test_mommi_net import annotated, normal, without
+
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
     exam = annotated(demo_tri_view_inputs(demo_exam((64, 64))))[:2]
-    samples = dict(full=exam, holes=without(exam, 'ipsilateral', 'bilateral'),
-                   **{'no RoI': normal(exam)})
+    samples = dict(
+        full=exam,
+        holes=without(exam, 'ipsilateral', 'bilateral'),
+        **{'no RoI': normal(exam)},
+    )
     for stage in STAGES:
         model.start_stage(stage)
         for name, parameter in model.named_parameters():
@@ -68,9 +96,9 @@ def train(rank):
         for batch in BATCHES:
             # no proposal is as large as that
             model.ipsilateral.train_cfg.rpn_proposal.min_bbox_size = (
-                1000 if batch[rank] == 'no RoI' else 0)
-            data = model.data_preprocessor(
-                pseudo_collate(samples[batch[rank]]), True)
+                1000 if batch[rank] == 'no RoI' else 0
+            )
+            data = model.data_preprocessor(pseudo_collate(samples[batch[rank]]), True)
             losses = wrapped(**data, mode='loss')
             loss = model.parse_losses(losses)[0]
             optimizer.zero_grad()
@@ -91,8 +119,12 @@ def roi_gradients(images):
     """The gradients of logits in a training step on some of the images."""
     logits, labels = made_rois()
     logits = logits[images].flatten(0, 1).requires_grad_()
-    RoIFocalLoss()(logits, labels[images].flatten(), torch.ones(len(logits)),
-                   avg_factor=float(len(logits))).backward()
+    RoIFocalLoss()(
+        logits,
+        labels[images].flatten(),
+        torch.ones(len(logits)),
+        avg_factor=float(len(logits)),
+    ).backward()
     return logits.grad.flatten()
 
 
@@ -100,12 +132,21 @@ def head_gradients(images):
     """The gradient of a box head, image 0 having no RoI."""
     torch.manual_seed(0)
     head = SyncedBBoxHead(
-        in_channels=2, fc_out_channels=4, roi_feat_size=2, num_classes=1,
-        loss_cls=dict(type='mammo.RoIFocalLoss'))
-    feats = torch.randn(20, 2, 2, 2)[:20 * (1 in images)]
+        in_channels=2,
+        fc_out_channels=4,
+        roi_feat_size=2,
+        num_classes=1,
+        loss_cls=dict(type='mammo.RoIFocalLoss'),
+    )
+    feats = torch.randn(20, 2, 2, 2)[: 20 * (1 in images)]
     labels = (torch.arange(len(feats)) > 5).long()
-    losses = head.loss(*head(feats), feats.new_zeros(len(feats), 5), labels,
-                       torch.ones(len(feats)), *torch.zeros(2, len(feats), 4))
+    losses = head.loss(
+        *head(feats),
+        feats.new_zeros(len(feats), 5),
+        labels,
+        torch.ones(len(feats)),
+        *torch.zeros(2, len(feats), 4),
+    )
     (losses['loss_cls'] + losses['loss_bbox']).backward()
     return torch.cat([p.grad.flatten() for p in head.parameters()])
 
@@ -118,9 +159,10 @@ def malignancy_gradients(halves):
     targets = torch.rand(2, 6)
     targets[0, :3] = targets[1] = torch.nan
     scores = scores[halves].flatten(0, 1).requires_grad_()
-    loss = UncertaintyWeightedLoss(init_sigma=(0.5, 2.))
-    loss(scores[:, :2], scores[:, 2], labels[halves].flatten(),
-         targets[halves].flatten())['loss'].backward()
+    loss = UncertaintyWeightedLoss(init_sigma=(0.5, 2.0))
+    loss(
+        scores[:, :2], scores[:, 2], labels[halves].flatten(), targets[halves].flatten()
+    )['loss'].backward()
     return loss.log_sigma.grad, scores.grad
 
 
@@ -132,11 +174,16 @@ def rpn_gradients(images, kind=SyncedRPNHead, at_once=True):
         head.batched_targets = False
     head.init_weights()
     levels = [torch.randn(2, 2, 8, 8)[images], torch.randn(2, 2, 4, 4)[images]]
-    samples = [DetDataSample(
-        metainfo=dict(img_shape=(32, 32), pad_shape=(32, 32)),
-        gt_instances=InstanceData(
-            bboxes=torch.tensor(BOXES[i]).reshape(-1, 4),
-            labels=torch.zeros(len(BOXES[i])).long())) for i in images]
+    samples = [
+        DetDataSample(
+            metainfo=dict(img_shape=(32, 32), pad_shape=(32, 32)),
+            gt_instances=InstanceData(
+                bboxes=torch.tensor(BOXES[i]).reshape(-1, 4),
+                labels=torch.zeros(len(BOXES[i])).long(),
+            ),
+        )
+        for i in images
+    ]
     losses = head.loss(levels, samples)
     sum(sum(parts) for parts in losses.values()).backward()
     return torch.cat([p.grad.flatten() for p in head.parameters()])
@@ -166,12 +213,17 @@ def all_cases(rank):
     """Everything in one pair of processes; hand it out as parameters."""
     model = train(rank)
     parameters = [p.detach().clone() for p in model.parameters()]
-    return nn.ParameterList([
-        # one image a process
-        roi_gradients([rank]),
-        torch.stack([rpn_gradients([rank], at_once=way) for way in (True, False)]),
-        *malignancy_gradients([rank]), *validations(model), head_gradients([rank]),
-        *parameters])
+    return nn.ParameterList(
+        [
+            # one image a process
+            roi_gradients([rank]),
+            torch.stack([rpn_gradients([rank], at_once=way) for way in (True, False)]),
+            *malignancy_gradients([rank]),
+            *validations(model),
+            head_gradients([rank]),
+            *parameters,
+        ]
+    )
 
 
 @pytest.fixture(scope='module')
@@ -223,4 +275,5 @@ def test_a_process_without_rois_weighs_as_in_one_batch(of_processes):
 
 def test_one_process_is_mmdets_rpn():
     torch.testing.assert_close(
-        rpn_gradients([0, 1]), rpn_gradients([0, 1], kind=RPNHead))
+        rpn_gradients([0, 1]), rpn_gradients([0, 1], kind=RPNHead)
+    )

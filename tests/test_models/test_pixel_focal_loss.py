@@ -1,4 +1,5 @@
 """Pixel-wise focal loss, against sums over pixels by hand."""
+
 import math
 
 import pytest
@@ -7,14 +8,17 @@ import torch
 from mammo_plugins.models import PixelFocalLoss
 
 
-def by_hand(logits, target, gamma=2., alpha=.25, fraction=0.001):
-    total, lesion, pixels = 0., 0, 0
+def by_hand(logits, target, gamma=2.0, alpha=0.25, fraction=0.001):
+    total, lesion, pixels = 0.0, 0, 0
     for x, t in zip(logits.flatten().tolist(), target.flatten().tolist()):
         if t == 255:
             continue
         p = 1 / (1 + math.exp(-x))
-        total += (-alpha * (1 - p)**gamma * math.log(p) if t else
-                  -(1 - alpha) * p**gamma * math.log(1 - p))
+        total += (
+            -alpha * (1 - p) ** gamma * math.log(p)
+            if t
+            else -(1 - alpha) * p**gamma * math.log(1 - p)
+        )
         lesion += t
         pixels += 1
     return total / max(lesion, fraction * pixels, 1)
@@ -30,16 +34,16 @@ def test_is_the_sum_over_counted_pixels_by_lesion_pixels(kwargs):
     assert float(loss) == pytest.approx(by_hand(logits, target, **kwargs), rel=1e-5)
 
 
-@pytest.mark.parametrize('lesions, fraction, divisor', [
-    (0, 0., 1), (0, 0.001, 10), (3, 0.001, 10), (40, 0.001, 40), (3, 0., 3)
-])
+@pytest.mark.parametrize(
+    'lesions, fraction, divisor',
+    [(0, 0.0, 1), (0, 0.001, 10), (3, 0.001, 10), (40, 0.001, 40), (3, 0.0, 3)],
+)
 def test_divisor(lesions, fraction, divisor):
     target = torch.zeros(100, 100)
     target.view(-1)[:lesions] = 1
     # with logit 0 a lesion pixel gives 0.25 / 4 log 2, another three times that
     total = (lesions + 3 * (10000 - lesions)) / 16 * math.log(2)
-    loss = PixelFocalLoss(min_lesion_fraction=fraction)(torch.zeros(100, 100),
-                                                       target)
+    loss = PixelFocalLoss(min_lesion_fraction=fraction)(torch.zeros(100, 100), target)
     assert float(loss) == pytest.approx(total / divisor, rel=1e-5)
 
 
@@ -60,12 +64,13 @@ def test_ignored_pixels_get_no_gradient():
 def test_weight_scales():
     logits, target = torch.randn(5), torch.tensor([0, 1, 0, 1, 1])
     torch.testing.assert_close(
-        PixelFocalLoss(loss_weight=3.)(logits, target),
-        3 * PixelFocalLoss()(logits, target))
+        PixelFocalLoss(loss_weight=3.0)(logits, target),
+        3 * PixelFocalLoss()(logits, target),
+    )
 
 
 def test_half_precision_does_not_overflow():
-    logits = torch.full((1, 1, 600, 600), 3., dtype=torch.half)
-    loss = PixelFocalLoss(min_lesion_fraction=0.)(logits, torch.zeros_like(logits))
+    logits = torch.full((1, 1, 600, 600), 3.0, dtype=torch.half)
+    loss = PixelFocalLoss(min_lesion_fraction=0.0)(logits, torch.zeros_like(logits))
     assert loss.dtype == torch.float and loss.isfinite()
     assert loss > torch.finfo(torch.half).max

@@ -1,4 +1,5 @@
 """HRNet for two images, against mmdet's HRNet."""
+
 import mammo_plugins  # noqa: F401, isort: skip  (mmcv's operators)
 
 import copy
@@ -15,26 +16,31 @@ EXTRA = dict(
         num_modules=1,
         num_branches=1,
         block='BOTTLENECK',
-        num_blocks=(1, ),
-        num_channels=(4, )),
+        num_blocks=(1,),
+        num_channels=(4,),
+    ),
     stage2=dict(
         num_modules=1,
         num_branches=2,
         block='BASIC',
         num_blocks=(1, 1),
-        num_channels=(4, 8)),
+        num_channels=(4, 8),
+    ),
     stage3=dict(
         num_modules=2,
         num_branches=3,
         block='BASIC',
         num_blocks=(1, 1, 1),
-        num_channels=(4, 8, 16)),
+        num_channels=(4, 8, 16),
+    ),
     stage4=dict(
         num_modules=1,
         num_branches=4,
         block='BASIC',
         num_blocks=(1, 1, 1, 1),
-        num_channels=(4, 8, 16, 32)))
+        num_channels=(4, 8, 16, 32),
+    ),
+)
 STAGE_CHANNELS = {1: [16], 2: [4, 8], 3: [4, 8, 16]}
 
 
@@ -125,8 +131,7 @@ def test_fuses_what_mmdets_stages_give(concat_stage):
     def fuse(module, args, out):
         pairs = zip(*([o] if torch.is_tensor(o) else o for o in (out, kept[0])))
         fused = [
-            conv(torch.cat(pair, 1))
-            for conv, pair in zip(siamese.fusion.convs, pairs)
+            conv(torch.cat(pair, 1)) for conv, pair in zip(siamese.fusion.convs, pairs)
         ]
         return fused[0] if torch.is_tensor(out) else fused
 
@@ -142,15 +147,22 @@ def test_convolutions_take_both_and_give_the_mains_channels(concat_stage):
     shapes = [tuple(conv.weight.shape) for conv in siamese.fusion.convs]
     assert shapes == [(c, 2 * c, 1, 1) for c in STAGE_CHANNELS[concat_stage]]
     out = siamese(images(2), images(2, seed=2))
-    assert [tuple(o.shape) for o in out] == [(2, 4, 16, 24), (2, 8, 8, 12),
-                                             (2, 16, 4, 6), (2, 32, 2, 3)]
+    assert [tuple(o.shape) for o in out] == [
+        (2, 4, 16, 24),
+        (2, 8, 8, 12),
+        (2, 16, 4, 6),
+        (2, 32, 2, 3),
+    ]
 
 
-@pytest.mark.parametrize('concat_stage, expected', [
-    (1, [5, 5, 3, 3, 3]),
-    (2, [5, 5, 5, 3, 3]),
-    (3, [5, 5, 5, 5, 3]),
-])
+@pytest.mark.parametrize(
+    'concat_stage, expected',
+    [
+        (1, [5, 5, 3, 3, 3]),
+        (2, [5, 5, 5, 3, 3]),
+        (3, [5, 5, 5, 5, 3]),
+    ],
+)
 def test_auxiliary_costs_the_shared_stages_only(concat_stage, expected):
     siamese = build(concat_stage=concat_stage)
     inputs = images(3), images(2, seed=2), [0, 2]

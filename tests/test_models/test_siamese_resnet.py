@@ -1,4 +1,5 @@
 """ResNet for two images, against mmdet's ResNet."""
+
 import mammo_plugins  # noqa: F401, isort: skip  (mmcv's operators)
 
 import pytest
@@ -11,7 +12,8 @@ from mammo_plugins.models import SiameseResNet
 def build(**kwargs):
     torch.manual_seed(0)
     backbone = SiameseResNet(
-        18, base_channels=4, in_channels=1, zero_init_residual=False, **kwargs)
+        18, base_channels=4, in_channels=1, zero_init_residual=False, **kwargs
+    )
     backbone.init_weights()
     backbone.eval()
     return backbone
@@ -26,11 +28,14 @@ def plain_twin(siamese, **kwargs):
     return plain
 
 
-@pytest.mark.parametrize('kwargs', [
-    dict(),
-    dict(deep_stem=True, out_indices=(1, 3)),
-    dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4)),
-])
+@pytest.mark.parametrize(
+    'kwargs',
+    [
+        dict(),
+        dict(deep_stem=True, out_indices=(1, 3)),
+        dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4)),
+    ],
+)
 def test_without_auxiliary_it_is_mmdets_resnet_to_the_bit(kwargs):
     siamese = build(**kwargs)
     plain = plain_twin(siamese, **kwargs)
@@ -60,6 +65,7 @@ def test_last_stage_takes_the_main_stream_only():
     sizes = []
     for name in ('layer3', 'layer4'):
         getattr(siamese, name).register_forward_hook(
-            lambda m, args, out: sizes.append(len(out)))
+            lambda m, args, out: sizes.append(len(out))
+        )
     siamese(torch.rand(3, 1, 64, 64), torch.rand(2, 1, 64, 64), [0, 1])
     assert sizes == [5, 3]

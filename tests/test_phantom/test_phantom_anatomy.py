@@ -3,8 +3,13 @@ import pytest
 from scipy import ndimage
 from scipy.special import expit
 
-from mammo_plugins.phantom.anatomy import (GlandVolume, blend, build_gland,
-                                           shared_fields, splat)
+from mammo_plugins.phantom.anatomy import (
+    GlandVolume,
+    blend,
+    build_gland,
+    shared_fields,
+    splat,
+)
 from mammo_plugins.phantom.config import PhantomConfig
 from mammo_plugins.phantom.geometry import sample_geometry, sample_shape
 
@@ -15,15 +20,14 @@ def _smooth_volume(rng, voxel):
     noise = ndimage.gaussian_filter(rng.normal(size=(40, 32, 40)), 3)
     z, x, y = np.ogrid[-1:1:40j, -1:1:32j, -1:1:40j]
     inside = np.clip(1 - (x**2 + y**2 + z**2), 0, 1)
-    return GlandVolume(((noise - noise.min()) * inside).astype(np.float32),
-                       voxel)
+    return GlandVolume(((noise - noise.min()) * inside).astype(np.float32), voxel)
 
 
 @pytest.mark.parametrize('view', ['CC', 'MLO'])
 def test_projection_is_the_integral_along_the_rays(view):
     rng = np.random.default_rng(5)
     geometry = sample_geometry(rng, CONFIG, sample_shape(rng, CONFIG), view)
-    volume = _smooth_volume(rng, 2.)
+    volume = _smooth_volume(rng, 2.0)
     projected = volume.project(geometry)
     # pixels in the middle of the volume, each along its own ray
     step = 0.5
@@ -34,25 +38,25 @@ def test_projection_is_the_integral_along_the_rays(view):
     for column, row in pixels:
         x = (column + 0.5) * geometry.pixel_mm / geometry.depth_scale
         height = geometry.nipple_row_mm - (row + 0.5) * geometry.pixel_mm
-        u = (height - geometry.tilt *
-             (geometry.breast_depth - x)) / geometry.height_scale
+        u = (
+            height - geometry.tilt * (geometry.breast_depth - x)
+        ) / geometry.height_scale
         y, z = u * c - along * s, u * s + along * c
         index = [
             z / 2 + 19.5,
             np.full_like(y, x / 2 - 0.5),
             y / 2 + 19.5,
         ]
-        expected = step * ndimage.map_coordinates(
-            volume.share, index, order=1).sum()
+        expected = step * ndimage.map_coordinates(volume.share, index, order=1).sum()
         assert projected[row, column] == pytest.approx(expected, rel=0.03)
 
 
 def test_local_share_is_the_mean_around_a_place():
     share = np.zeros((20, 20, 20), np.float32)
     share[:, 10:] = 1  # x beyond 20 mm
-    volume = GlandVolume(share, 2.)
-    assert volume.local_share(np.array([32., 0, 0]), 5) == 1
-    assert volume.local_share(np.array([8., 0, 0]), 5) == 0
+    volume = GlandVolume(share, 2.0)
+    assert volume.local_share(np.array([32.0, 0, 0]), 5) == 1
+    assert volume.local_share(np.array([8.0, 0, 0]), 5) == 0
 
 
 def test_splat_keeps_weight_and_centre():
@@ -64,7 +68,8 @@ def test_splat_keeps_weight_and_centre():
     rows, columns = np.mgrid[:30, :40] + 0.5
     centre = [(image * g).sum() / image.sum() for g in (columns, rows)]
     np.testing.assert_allclose(
-        centre, np.average(points, axis=0, weights=weight), atol=1e-4)
+        centre, np.average(points, axis=0, weights=weight), atol=1e-4
+    )
 
 
 def test_blend_has_the_stated_correlation():
@@ -82,16 +87,24 @@ def test_gland_has_the_bytes_of_the_plain_formula():
     fields = shared_fields(rng, CONFIG, shape)
     gland = build_gland(fields, CONFIG, shape, 0.4, 0.3)
     voxel = gland.voxel_mm
-    z, x, y = (((np.arange(n) - middle) * voxel).astype(np.float32).reshape(
-        [-1 if k == axis else 1 for k in range(3)]) for axis, (n, middle) in enumerate(
+    z, x, y = (
+        ((np.arange(n) - middle) * voxel)
+        .astype(np.float32)
+        .reshape([-1 if k == axis else 1 for k in range(3)])
+        for axis, (n, middle) in enumerate(
             (n, -0.5 if axis == 1 else 0.5 * (n - 1))
-            for axis, n in enumerate(fields[0].shape)))
+            for axis, n in enumerate(fields[0].shape)
+        )
+    )
     envelope = np.maximum(shape.gland_envelope(x), 1).astype(np.float32)
     radial = (y**2 + z**2) / envelope**2
-    score = fields[0] + (1.6 * (1 - radial) - 1.6 * np.exp(-x / 13)
-                         + (0.3 / shape.gland_radius) * (y + z))
+    score = fields[0] + (
+        1.6 * (1 - radial)
+        - 1.6 * np.exp(-x / 13)
+        + (0.3 / shape.gland_radius) * (y + z)
+    )
     limit = np.quantile(score[::3, ::3, ::3][radial[::3, ::3, ::3] < 1], 0.6)
-    septa = np.exp(-(fields[1] / np.float32(0.16))**2)
+    septa = np.exp(-((fields[1] / np.float32(0.16)) ** 2))
     fade = np.clip((1.15 + 0.3 * fields[0] - radial) * 4, 0, 1)
     fade *= np.clip((1.28 - radial) * 6, 0, 1)
     plain = expit((score - limit) * np.float32(8))

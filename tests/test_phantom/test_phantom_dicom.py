@@ -6,8 +6,13 @@ import pytest
 from pydicom.pixels import apply_voi_lut
 
 from mammo_plugins.io import read_mammogram
-from mammo_plugins.phantom.dicom import (VOI_KINDS, Vendor, mammogram_dataset,
-                                         sample_vendor, write_dicom)
+from mammo_plugins.phantom.dicom import (
+    VOI_KINDS,
+    Vendor,
+    mammogram_dataset,
+    sample_vendor,
+    write_dicom,
+)
 
 # every grey value occurs
 PIXELS = np.arange(4096, dtype=np.uint16).reshape(64, 64)
@@ -22,15 +27,18 @@ def _vendor(**habits):
         orientation=True,
         lut_shape=True,
         spacing=True,
-        sct=False)
+        sct=False,
+    )
     return Vendor(**{**usual, **habits})
 
 
 def _write(path, vendor, laterality='L', view='MLO', modality='FFDM'):
     write_dicom(
         path,
-        mammogram_dataset(PIXELS, laterality, view, modality, vendor, 0.45,
-                          52.5, 7, 'test'))
+        mammogram_dataset(
+            PIXELS, laterality, view, modality, vendor, 0.45, 52.5, 7, 'test'
+        ),
+    )
     return pydicom.dcmread(path)
 
 
@@ -53,8 +61,7 @@ def test_obligatory_tags(tmp_path):
     ds = _write(tmp_path / 'image.dcm', _vendor())
     assert ds.SOPClassUID == '1.2.840.10008.5.1.4.1.1.1.2'
     assert ds.file_meta.MediaStorageSOPClassUID == ds.SOPClassUID
-    assert (ds.Modality, ds.PresentationIntentType) == ('MG',
-                                                        'FOR PRESENTATION')
+    assert (ds.Modality, ds.PresentationIntentType) == ('MG', 'FOR PRESENTATION')
     assert (ds.ImageLaterality, ds.ViewPosition) == ('L', 'MLO')
     assert ds.ViewCodeSequence[0].CodeValue == 'R-10226'
     assert list(ds.PatientOrientation) == ['A', 'FR']
@@ -63,20 +70,26 @@ def test_obligatory_tags(tmp_path):
     assert str(ds.PatientName).startswith('PHANTOM')
 
 
-@pytest.mark.parametrize('side, view, expected', [
-    ('L', 'CC', ['A', 'R']),
-    ('R', 'CC', ['P', 'L']),
-    ('R', 'MLO', ['P', 'FL']),
-])
+@pytest.mark.parametrize(
+    'side, view, expected',
+    [
+        ('L', 'CC', ['A', 'R']),
+        ('R', 'CC', ['P', 'L']),
+        ('R', 'MLO', ['P', 'FL']),
+    ],
+)
 def test_orientation_of_a_hung_image(tmp_path, side, view, expected):
     ds = _write(tmp_path / 'image.dcm', _vendor(), side, view)
     assert list(ds.PatientOrientation) == expected
 
 
-@pytest.mark.parametrize('inverted, meaning', [
-    (False, ('MONOCHROME2', 'IDENTITY')),
-    (True, ('MONOCHROME1', 'INVERSE')),
-])
+@pytest.mark.parametrize(
+    'inverted, meaning',
+    [
+        (False, ('MONOCHROME2', 'IDENTITY')),
+        (True, ('MONOCHROME1', 'INVERSE')),
+    ],
+)
 def test_photometric_interpretation(tmp_path, inverted, meaning):
     ds = _write(tmp_path / 'image.dcm', _vendor(inverted=inverted))
     assert (ds.PhotometricInterpretation, ds.PresentationLUTShape) == meaning
@@ -84,14 +97,17 @@ def test_photometric_interpretation(tmp_path, inverted, meaning):
 
 def test_optional_tags_can_be_absent(tmp_path):
     bare = _vendor(
-        voi=None,
-        view_position=False,
-        orientation=False,
-        lut_shape=False,
-        spacing=False)
+        voi=None, view_position=False, orientation=False, lut_shape=False, spacing=False
+    )
     ds = _write(tmp_path / 'image.dcm', bare)
-    for name in ('ViewPosition', 'PatientOrientation', 'PresentationLUTShape',
-                 'PixelSpacing', 'WindowCenter', 'VOILUTSequence'):
+    for name in (
+        'ViewPosition',
+        'PatientOrientation',
+        'PresentationLUTShape',
+        'PixelSpacing',
+        'WindowCenter',
+        'VOILUTSequence',
+    ):
         assert name not in ds
 
 
@@ -100,8 +116,15 @@ def test_vendors_vary_and_always_tell_the_view():
     vendors = [sample_vendor(rng) for _ in range(200)]
     assert all(v.view_position or v.view_code for v in vendors)
     assert {v.voi for v in vendors} == set(VOI_KINDS)
-    for name in ('inverted', 'view_position', 'view_code', 'orientation',
-                 'lut_shape', 'spacing', 'sct'):
+    for name in (
+        'inverted',
+        'view_position',
+        'view_code',
+        'orientation',
+        'lut_shape',
+        'spacing',
+        'sct',
+    ):
         assert {getattr(v, name) for v in vendors} == {True, False}
 
 
@@ -115,8 +138,8 @@ def test_contrast_enhanced_images_say_so(tmp_path):
 
 def test_same_image_same_bytes_and_own_uids(tmp_path):
     ds = [
-        mammogram_dataset(PIXELS, 'L', view, 'FFDM', _vendor(), 0.45, 0, 1,
-                          'x') for view in ('CC', 'CC', 'MLO')
+        mammogram_dataset(PIXELS, 'L', view, 'FFDM', _vendor(), 0.45, 0, 1, 'x')
+        for view in ('CC', 'CC', 'MLO')
     ]
     files = []
     for one in ds:

@@ -1,4 +1,5 @@
 """Benign and malignant differ by their margin, and by nothing else."""
+
 import numpy as np
 import pytest
 from skimage.measure import perimeter
@@ -31,8 +32,7 @@ def lesions():
 
 def _auc(features, labels):
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    score = cross_val_predict(
-        model, features, labels, cv=5, method='decision_function')
+    score = cross_val_predict(model, features, labels, cv=5, method='decision_function')
     return roc_auc_score(labels, score)
 
 
@@ -46,7 +46,7 @@ def test_margin_tells_pathology(lesions):
     for lesion in found:
         geometry = breasts[lesion.laterality].geometry['CC']
         mask = mass_mask(lesion.mass.project(geometry))
-        features.append([perimeter(mask)**2 / mask.sum()])
+        features.append([perimeter(mask) ** 2 / mask.sum()])
     assert _auc(features, _labels(found)) > 0.85
 
 

@@ -1,12 +1,26 @@
 """BI-RADS scores are those of MommiNet-v2, table 1."""
+
 import pytest
 
-from mammo_plugins.structures import (BIRADS, BIRADS_DISTANCES, BIRADS_SCALE,
-                                      birads_to_score, score_to_birads)
+from mammo_plugins.structures import (
+    BIRADS,
+    BIRADS_DISTANCES,
+    BIRADS_SCALE,
+    birads_to_score,
+    score_to_birads,
+)
 
 # the right column of the table
-TABLE_1 = {'1': 0, '2': 0.0926, '3': 0.2315, '4A': 0.4167, '4B': 0.5556,
-           '4C': 0.6944, '5': 0.8611, '6': 1}
+TABLE_1 = {
+    '1': 0,
+    '2': 0.0926,
+    '3': 0.2315,
+    '4A': 0.4167,
+    '4B': 0.5556,
+    '4C': 0.6944,
+    '5': 0.8611,
+    '6': 1,
+}
 
 
 @pytest.mark.parametrize('category, score', TABLE_1.items())
@@ -39,17 +53,30 @@ def test_others_are_refused(category):
         birads_to_score(category)
 
 
-@pytest.mark.parametrize('score, category', [
-    (-0.3, '1'), (0.0462, '1'), (0.0464, '2'), (0.2, '3'), (0.5, '4B'),
-    (0.4167, '4A'), (0.77, '4C'), (0.79, '5'), (0.93, '5'), (0.94, '6'),
-    (1.7, '6')])
+@pytest.mark.parametrize(
+    'score, category',
+    [
+        (-0.3, '1'),
+        (0.0462, '1'),
+        (0.0464, '2'),
+        (0.2, '3'),
+        (0.5, '4B'),
+        (0.4167, '4A'),
+        (0.77, '4C'),
+        (0.79, '5'),
+        (0.93, '5'),
+        (0.94, '6'),
+        (1.7, '6'),
+    ],
+)
 def test_nearest_category(score, category):
     assert score_to_birads(score) == category
 
 
 def test_there_and_back():
-    assert [score_to_birads(birads_to_score(name)) for name in BIRADS_SCALE] == \
-        list(BIRADS_SCALE)
+    assert [score_to_birads(birads_to_score(name)) for name in BIRADS_SCALE] == list(
+        BIRADS_SCALE
+    )
 
 
 def test_nan_is_near_nothing():

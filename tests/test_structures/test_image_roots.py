@@ -1,18 +1,54 @@
 """Which files the names in an annotation file may stand for."""
+
 import os
 
 import pytest
 
 from mammo_plugins.structures import ImageRoots
 
-INSIDE = ['a.png', 'images/a.png', './a.png', 'images/../a.png', '..a/b.png',
-          'a..b/c.png', '...', os.fsdecode(b'a\xe9.png'), 'a' * 255,
-          'sub/' + 'b' * 255, 'a\nb.png', ' a.png', '~/a.png']
-OUTSIDE = ['../a.png', '..', 'images/../../a.png', 'a/b/../../../c.png', '/etc/passwd',
-           '//host/a.png', '/', '..\\a.png', 'images\\..\\..\\a.png', 'C:\\a.png',
-           'C:a.png', 'c:/a.png', '\\\\host\\share\\a.png', '\\a.png', '../data2/a.png']
-NO_NAMES = ['', '.', './', 'a/..', 'a\0b', '\ud800', 'a' * 256, 'x/' + 'b' * 300,
-            'y/' * 3000]
+INSIDE = [
+    'a.png',
+    'images/a.png',
+    './a.png',
+    'images/../a.png',
+    '..a/b.png',
+    'a..b/c.png',
+    '...',
+    os.fsdecode(b'a\xe9.png'),
+    'a' * 255,
+    'sub/' + 'b' * 255,
+    'a\nb.png',
+    ' a.png',
+    '~/a.png',
+]
+OUTSIDE = [
+    '../a.png',
+    '..',
+    'images/../../a.png',
+    'a/b/../../../c.png',
+    '/etc/passwd',
+    '//host/a.png',
+    '/',
+    '..\\a.png',
+    'images\\..\\..\\a.png',
+    'C:\\a.png',
+    'C:a.png',
+    'c:/a.png',
+    '\\\\host\\share\\a.png',
+    '\\a.png',
+    '../data2/a.png',
+]
+NO_NAMES = [
+    '',
+    '.',
+    './',
+    'a/..',
+    'a\0b',
+    '\ud800',
+    'a' * 256,
+    'x/' + 'b' * 300,
+    'y/' * 3000,
+]
 
 
 @pytest.fixture
@@ -44,12 +80,23 @@ def test_names_of_no_file(root, name):
 def test_further_roots(root, tmp_path):
     other = tmp_path / 'other'
     roots = ImageRoots(root, [other])
-    for name in (f'{other}/a.png', '../other/a.png', 'b/../../other/a.png',
-                 f'{root}/a.png', f'{root}/b/../a.png'):
+    for name in (
+        f'{other}/a.png',
+        '../other/a.png',
+        'b/../../other/a.png',
+        f'{root}/a.png',
+        f'{root}/b/../a.png',
+    ):
         assert roots.fault(name) is None
         assert os.path.abspath(roots.path(name)) == os.path.abspath(root / name)
-    for name in (f'{tmp_path}/a.png', '../a.png', f'{other}2/a.png', '../other/../a.png',
-                 f'{other}/../a.png', '..\\other\\a.png'):
+    for name in (
+        f'{tmp_path}/a.png',
+        '../a.png',
+        f'{other}2/a.png',
+        '../other/../a.png',
+        f'{other}/../a.png',
+        '..\\other\\a.png',
+    ):
         assert roots.fault(name)
 
 

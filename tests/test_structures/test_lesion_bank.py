@@ -1,4 +1,5 @@
 """Lesion banks: kept without loss, read with clear errors, true to their source."""
+
 import json
 
 import numpy as np
@@ -12,18 +13,31 @@ def lesion(seed, **facts):
     levels = rng.integers(0, 65536, rng.integers(2, 9, 2))
     mask = rng.random(levels.shape) < 0.7
     mask[0, 0] = True
-    return BankLesion.of(levels.astype(np.float32) / 65535, mask, **dict(
-        dict(image_shape=(90.5, 40.), pixel_spacing_mm=(0.05, 0.07),
-             file_name='images/a.png', box=(1., 2., 8., 9.5),
-             pathology='malignant',
-             inside=mask | (rng.random(levels.shape) < 0.7)), **facts))
+    return BankLesion.of(
+        levels.astype(np.float32) / 65535,
+        mask,
+        **dict(
+            dict(
+                image_shape=(90.5, 40.0),
+                pixel_spacing_mm=(0.05, 0.07),
+                file_name='images/a.png',
+                box=(1.0, 2.0, 8.0, 9.5),
+                pathology='malignant',
+                inside=mask | (rng.random(levels.shape) < 0.7),
+            ),
+            **facts,
+        ),
+    )
 
 
 @pytest.fixture
 def path(tmp_path):
-    bank = LesionBank('INbreast', [
-        lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None)], 'train',
-        'a1b2')
+    bank = LesionBank(
+        'INbreast',
+        [lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None)],
+        'train',
+        'a1b2',
+    )
     path = tmp_path / 'folder/bank.npz'
     bank.write(path)
     return path
@@ -33,8 +47,9 @@ def test_a_file_brings_back_what_was_written(path):
     bank = LesionBank.read(path)
     assert (bank.dataset, bank.split, len(bank)) == ('INbreast', 'train', 2)
     assert bank.generation == 'a1b2'
-    for k, expected in enumerate((
-            lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None))):
+    for k, expected in enumerate(
+        (lesion(0), lesion(1, pixel_spacing_mm=None, pathology=None))
+    ):
         np.testing.assert_array_equal(bank[k].levels, expected.levels)
         np.testing.assert_array_equal(bank[k].mask, expected.mask)
         np.testing.assert_array_equal(bank[k].inside, expected.inside)
@@ -58,15 +73,18 @@ def test_the_same_bank_gives_the_same_bytes(path, tmp_path):
     assert (tmp_path / 'again.npz').read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize('bank, dataset, same', [
-    ('INbreast', 'inbreast', True),
-    ('ddsm', 'CBIS-DDSM', True),
-    ('CBIS-DDSM', 'CBIS-DDSM', True),
-    ('ddsm', 'synthetic, of DDSM', True),
-    ('synthetic, of inbreast', 'inbreast', True),
-    ('ddsm', 'inbreast', False),
-    ('VinDr-Mammo', 'CMMD', False),
-])
+@pytest.mark.parametrize(
+    'bank, dataset, same',
+    [
+        ('INbreast', 'inbreast', True),
+        ('ddsm', 'CBIS-DDSM', True),
+        ('CBIS-DDSM', 'CBIS-DDSM', True),
+        ('ddsm', 'synthetic, of DDSM', True),
+        ('synthetic, of inbreast', 'inbreast', True),
+        ('ddsm', 'inbreast', False),
+        ('VinDr-Mammo', 'CMMD', False),
+    ],
+)
 def test_same_source(bank, dataset, same):
     assert LesionBank(bank, [lesion(0)]).is_from(dataset) is same
     assert LesionBank(dataset, [lesion(0)]).is_from(bank) is same
@@ -90,7 +108,7 @@ def damage(path, how):
     """Spoil a bank in one way."""
     content = path.read_bytes()
     if how == 'short':
-        path.write_bytes(content[:len(content) // 2])
+        path.write_bytes(content[: len(content) // 2])
     elif how == 'empty':
         path.write_bytes(b'')
     elif how == 'text':
@@ -106,18 +124,35 @@ def damage(path, how):
         rewritten(path, lesion_1=np.zeros((3, 3)))
     elif how == 'bits':
         place = content.index(b'lesion_0.npy') + 60
-        path.write_bytes(content[:place] + bytes(20) + content[place + 20:])
+        path.write_bytes(content[:place] + bytes(20) + content[place + 20 :])
     elif how == 'other facts':
-        rewritten(path, bank=np.array(json.dumps(dict(
-            dataset='x', split=None, lesions=[dict(colour='red')]))))
+        rewritten(
+            path,
+            bank=np.array(
+                json.dumps(dict(dataset='x', split=None, lesions=[dict(colour='red')]))
+            ),
+        )
     elif how == 'no lesions':
-        rewritten(path, bank=np.array(json.dumps(dict(
-            dataset='x', split=None, lesions=[]))))
+        rewritten(
+            path, bank=np.array(json.dumps(dict(dataset='x', split=None, lesions=[])))
+        )
 
 
-@pytest.mark.parametrize('how', [
-    'short', 'empty', 'text', 'array', 'no facts', 'lesion lost', 'floats', 'bits',
-    'other facts', 'no lesions'])
+@pytest.mark.parametrize(
+    'how',
+    [
+        'short',
+        'empty',
+        'text',
+        'array',
+        'no facts',
+        'lesion lost',
+        'floats',
+        'bits',
+        'other facts',
+        'no lesions',
+    ],
+)
 def test_damaged_files_are_named(path, how):
     damage(path, how)
     with pytest.raises(LesionBankError, match='bank.npz: not a lesion bank'):

@@ -1,12 +1,16 @@
 """Outlines filled and masks encoded, against pycocotools and by counting pixels."""
+
 import json
 
 import numpy as np
 import pycocotools.mask as coco_mask
 import pytest
 
-from mammo_plugins.structures import (mask_to_segmentation, segmentation_fault,
-                                      segmentation_to_mask)
+from mammo_plugins.structures import (
+    mask_to_segmentation,
+    segmentation_fault,
+    segmentation_to_mask,
+)
 
 
 @pytest.fixture
@@ -29,13 +33,17 @@ def test_run_length_codes_of_every_form(mask):
     text = mask_to_segmentation(mask)
     for counts in (runs, text['counts'], text['counts'].encode()):
         np.testing.assert_array_equal(
-            segmentation_to_mask(dict(size=[7, 5], counts=counts), (7, 5)), mask)
+            segmentation_to_mask(dict(size=[7, 5], counts=counts), (7, 5)), mask
+        )
 
 
 def test_polygons_are_united():
     """Two squares that overlap, and one that is apart."""
-    squares = [[1, 1, 4, 1, 4, 4, 1, 4], [2, 2, 6, 2, 6, 6, 2, 6],
-               [8, 0, 10, 0, 10, 2, 8, 2]]
+    squares = [
+        [1, 1, 4, 1, 4, 4, 1, 4],
+        [2, 2, 6, 2, 6, 6, 2, 6],
+        [8, 0, 10, 0, 10, 2, 8, 2],
+    ]
     expected = np.zeros((8, 12), bool)
     for x1, y1, _, _, x2, y2, _, _ in squares:
         expected[y1:y2, x1:x2] = True

@@ -4,15 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mammo_plugins.structures import (empty_parts, filling_ratios, kfold_patients,
-                                      split_patients)
+from mammo_plugins.structures import (
+    empty_parts,
+    filling_ratios,
+    kfold_patients,
+    split_patients,
+)
 
 RATIOS = dict(train=0.8, val=0.1, test=0.1)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=120),
-       st.integers(0, 5))
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=120), st.integers(0, 5))
 def test_no_patient_is_in_two_parts(numbers, seed):
     patients = [f'p{n}' for n in numbers]
     parts = split_patients(patients, RATIOS, seed)
@@ -29,9 +32,9 @@ def test_sizes_are_the_ratios():
 def test_seed_decides():
     patients = [f'p{i}' for i in range(50)]
     assert split_patients(patients, RATIOS, 1) == split_patients(
-        list(reversed(patients)), RATIOS, 1)
-    assert split_patients(patients, RATIOS, 1) != split_patients(
-        patients, RATIOS, 2)
+        list(reversed(patients)), RATIOS, 1
+    )
+    assert split_patients(patients, RATIOS, 1) != split_patients(patients, RATIOS, 2)
 
 
 def test_strata_keep_their_mix():
@@ -70,24 +73,24 @@ def test_more_folds_than_patients(folds):
 
 def test_strata_of_another_length():
     with pytest.raises(ValueError, match='strata'):
-        split_patients(['a', 'b'], dict(train=1.), strata=[True])
+        split_patients(['a', 'b'], dict(train=1.0), strata=[True])
 
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 3))
 def test_empty_parts_are_named_with_a_share_that_fills_them(number, val, seed):
     patients = [f'p{i}' for i in range(number)]
-    ratios = dict(train=1 - val / 100, val=val / 100, test=0.)
+    ratios = dict(train=1 - val / 100, val=val / 100, test=0.0)
     said = empty_parts(ratios, split_patients(patients, ratios, seed))
     parts = split_patients(patients, ratios, seed)
     assert len(said) == sum(
-        share > 0 and not parts[part] for part, share in ratios.items())
+        share > 0 and not parts[part] for part, share in ratios.items()
+    )
     for sentence in said:
         part = sentence.split(' ')[1]
         share = float(sentence.partition('give it ')[2].split(' ')[0])
         other = dict(train='val', val='train')[part]
         if share < 1:
-            assert split_patients(
-                patients, {part: share, other: 1 - share}, seed)[part]
+            assert split_patients(patients, {part: share, other: 1 - share}, seed)[part]
 
 
 @given(st.integers(1, 60), st.integers(0, 100), st.integers(0, 100), st.integers(0, 3))
@@ -104,8 +107,10 @@ def test_filling_ratios_leave_no_wanted_part_empty(number, one, other, seed):
         assert sum(map(len, parts.values())) == number
 
 
-@pytest.mark.parametrize('number, shares', [
-    (5, (0.6, 0.2, 0.2)), (3, (0.32, 0.34, 0.34)), (100, (0.8, 0.1, 0.1)), (2, ())])
+@pytest.mark.parametrize(
+    'number, shares',
+    [(5, (0.6, 0.2, 0.2)), (3, (0.32, 0.34, 0.34)), (100, (0.8, 0.1, 0.1)), (2, ())],
+)
 def test_filling_ratios(number, shares):
     found = filling_ratios(dict(train=0.8, val=0.1, test=0.1), number)
     assert tuple(found.values()) == shares

@@ -1,4 +1,5 @@
 """Blending and pasting."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,8 @@ from mammo_plugins.synthesis import Region, blend, crop, paste
 
 UNIT = st.floats(0, 1, width=32)
 TRIPLES = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
-    lambda shape: st.tuples(*[hnp.arrays(np.float32, shape, elements=UNIT)] * 3))
+    lambda shape: st.tuples(*[hnp.arrays(np.float32, shape, elements=UNIT)] * 3)
+)
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -28,10 +30,8 @@ def test_between_both_images(triple):
 @given(TRIPLES)
 def test_masks_of_one_value(triple):
     source, target, _ = triple
-    np.testing.assert_array_equal(
-        blend(source, target, np.zeros_like(source)), source)
-    np.testing.assert_array_equal(
-        blend(source, target, np.ones_like(source)), target)
+    np.testing.assert_array_equal(blend(source, target, np.zeros_like(source)), source)
+    np.testing.assert_array_equal(blend(source, target, np.ones_like(source)), target)
 
 
 def test_weights_belong_to_the_target():
@@ -70,8 +70,17 @@ def test_a_crop_is_a_copy():
     assert not image.any()
 
 
-@pytest.mark.parametrize('region', [(-1, 0, 2, 2), (0, -1, 2, 2), (3, 0, 6, 2),
-                                    (0, 3, 2, 5), (2, 2, 2, 3), (2, 3, 3, 2)])
+@pytest.mark.parametrize(
+    'region',
+    [
+        (-1, 0, 2, 2),
+        (0, -1, 2, 2),
+        (3, 0, 6, 2),
+        (0, 3, 2, 5),
+        (2, 2, 2, 3),
+        (2, 3, 3, 2),
+    ],
+)
 def test_regions_outside_the_image_are_refused(region):
     image = np.zeros((4, 5), np.float32)
     with pytest.raises(ValueError, match='reaches out of the image'):

@@ -1,4 +1,5 @@
 """Fourier adaptation against the transform's definition."""
+
 import cmath
 import math
 
@@ -13,8 +14,11 @@ from mammo_plugins.synthesis import fourier_adapt
 
 PIXELS = st.floats(0, 1, width=16)
 PAIRS = st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
-    lambda shape: st.tuples(hnp.arrays(np.float32, shape, elements=PIXELS),
-                            hnp.arrays(np.float32, shape, elements=PIXELS)))
+    lambda shape: st.tuples(
+        hnp.arrays(np.float32, shape, elements=PIXELS),
+        hnp.arrays(np.float32, shape, elements=PIXELS),
+    )
+)
 BETAS = st.floats(0.001, 1)
 
 
@@ -39,11 +43,22 @@ def by_definition(source, target, beta):
     height, width = source.shape
 
     def transform(image, sign):
-        return np.array([[
-            sum(image[h, w] * cmath.exp(sign * 2j * cmath.pi *
-                                        (h * m / height + w * n / width))
-                for h in range(height) for w in range(width))
-            for n in range(width)] for m in range(height)])
+        return np.array(
+            [
+                [
+                    sum(
+                        image[h, w]
+                        * cmath.exp(
+                            sign * 2j * cmath.pi * (h * m / height + w * n / width)
+                        )
+                        for h in range(height)
+                        for w in range(width)
+                    )
+                    for n in range(width)
+                ]
+                for m in range(height)
+            ]
+        )
 
     one, other = transform(source, -1), transform(target, -1)
     amplitude = np.where(window(source.shape, beta), abs(other), abs(one))
@@ -51,9 +66,10 @@ def by_definition(source, target, beta):
     return transform(amplitude * np.exp(1j * phase), +1) / (height * width)
 
 
-@pytest.mark.parametrize('shape', [(1, 1), (1, 6), (5, 1), (2, 2), (2, 3), (5, 5),
-                                   (6, 6), (7, 4), (4, 9)])
-@pytest.mark.parametrize('beta', [0.01, 0.2, 0.34, 0.5, 1.])
+@pytest.mark.parametrize(
+    'shape', [(1, 1), (1, 6), (5, 1), (2, 2), (2, 3), (5, 5), (6, 6), (7, 4), (4, 9)]
+)
+@pytest.mark.parametrize('beta', [0.01, 0.2, 0.34, 0.5, 1.0])
 def test_equals_the_sums_of_the_paper(shape, beta):
     source, target = patches(shape)
     expected = by_definition(source.astype(float), target.astype(float), beta)
@@ -73,12 +89,12 @@ def test_phase_is_kept_and_amplitude_exchanged_in_the_window_alone(pair, beta):
     inside = window(source.shape, beta)
     np.testing.assert_allclose(after[~inside], before[~inside], atol=tolerance)
     content = inside & (abs(before) > tolerance)
-    np.testing.assert_allclose(
-        abs(after[content]), abs(style[content]), atol=tolerance)
+    np.testing.assert_allclose(abs(after[content]), abs(style[content]), atol=tolerance)
     strong = content & (abs(style) > tolerance)
     turned = after[strong] / before[strong]  # positive where phases are equal
     np.testing.assert_allclose(
-        turned * abs(before[strong]), abs(style[strong]), atol=3 * tolerance)
+        turned * abs(before[strong]), abs(style[strong]), atol=3 * tolerance
+    )
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -86,16 +102,14 @@ def test_phase_is_kept_and_amplitude_exchanged_in_the_window_alone(pair, beta):
 def test_the_mean_becomes_the_targets(pair, beta):
     source, target = pair
     result = fourier_adapt(source, target, beta)
-    assert result.mean(dtype=float) == pytest.approx(
-        target.mean(dtype=float), abs=1e-6)
+    assert result.mean(dtype=float) == pytest.approx(target.mean(dtype=float), abs=1e-6)
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
 @given(PAIRS, BETAS)
 def test_a_patch_in_its_own_style_is_itself(pair, beta):
     source, _ = pair
-    np.testing.assert_allclose(
-        fourier_adapt(source, source, beta), source, atol=1e-6)
+    np.testing.assert_allclose(fourier_adapt(source, source, beta), source, atol=1e-6)
 
 
 @settings(deadline=None, derandomize=True, max_examples=20)
@@ -111,7 +125,8 @@ def test_a_small_beta_moves_the_mean_alone():
     source, target = patches((12, 20))
     expected = source + target.mean() - source.mean()
     np.testing.assert_allclose(
-        fourier_adapt(source, target, 0.049), expected, atol=1e-6)
+        fourier_adapt(source, target, 0.049), expected, atol=1e-6
+    )
     # 0.05 * 20 = 1: one more frequency, along the width only
     assert abs(fourier_adapt(source, target, 0.05) - expected).max() > 1e-3
 
@@ -123,16 +138,18 @@ def test_from_one_half_on_all_amplitudes_are_the_targets(shape):
     for beta in (0.5, 0.8, 1):
         result = fourier_adapt(source, target, beta)
         np.testing.assert_allclose(
-            abs(fft.fft2(result.astype(float))), expected, atol=1e-5)
+            abs(fft.fft2(result.astype(float))), expected, atol=1e-5
+        )
 
 
-@pytest.mark.parametrize('value', [0., 0.1, 0.7])
+@pytest.mark.parametrize('value', [0.0, 0.1, 0.7])
 @pytest.mark.parametrize('shape', [(31, 17), (16, 16), (1, 1), (2, 3)])
 def test_a_constant_source_takes_the_mean_and_no_noise(value, shape):
     source = np.full(shape, value, np.float32)
     target = patches(shape)[1]
     np.testing.assert_allclose(
-        fourier_adapt(source, target, 0.3), target.mean(), atol=1e-6)
+        fourier_adapt(source, target, 0.3), target.mean(), atol=1e-6
+    )
 
 
 def test_a_constant_target_takes_the_low_frequencies_away():

@@ -1,4 +1,5 @@
 """Poisson image editing against the equation it solves."""
+
 import numpy as np
 import pytest
 import torch
@@ -13,12 +14,12 @@ SIZE = (40, 36)
 
 def case(seed=0, at=(8, 6)):
     """Smooth tissue, a bright bump on another grey, and the patch's region."""
-    y, x = np.mgrid[:SIZE[0], :SIZE[1]]
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     image = 0.4 + 0.004 * x + 0.03 * np.sin(y / 5 + seed)
     region = np.zeros(SIZE, bool)
     top, left = at
-    region[top:top + 18, left:left + 20] = True
-    bump = 0.3 * np.exp(-((y - top - 9)**2 + (x - left - 10)**2) / 18)
+    region[top : top + 18, left : left + 20] = True
+    bump = 0.3 * np.exp(-((y - top - 9) ** 2 + (x - left - 10) ** 2) / 18)
     return image, np.where(region, 0.2 + bump, image), region
 
 
@@ -33,7 +34,7 @@ def solved(image, pasted, region):
         matrix[k, k] = 4
         for j, i in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
             tissue = image[y, x] - image[j, i]
-            patch = pasted[y, x] - pasted[j, i] if region[j, i] else 0.
+            patch = pasted[y, x] - pasted[j, i] if region[j, i] else 0.0
             right[k] += tissue if abs(tissue) > abs(patch) else patch
             if region[j, i]:
                 matrix[k, index[j, i]] = -1
@@ -49,8 +50,9 @@ def test_as_the_equation_says(seed):
     image, pasted, region = case(seed)
     made, expected = poisson_blend(image, pasted, region), solved(image, pasted, region)
     inside = region.copy()
-    inside[1:-1, 1:-1] &= (region[:-2, 1:-1] & region[2:, 1:-1] & region[1:-1, :-2]
-                           & region[1:-1, 2:])
+    inside[1:-1, 1:-1] &= (
+        region[:-2, 1:-1] & region[2:, 1:-1] & region[1:-1, :-2] & region[1:-1, 2:]
+    )
     change, wanted = (made - image)[inside], (expected - image)[inside]
     # OpenCV shrinks the region by some pixels, which flattens the bump
     assert np.corrcoef(change, wanted)[0, 1] > 0.97
@@ -93,8 +95,10 @@ def test_mistakes():
 
 def loss_of(made, image, pasted, region):
     """L_S of the paper, as the generator is trained by it, and its gradient."""
-    tensors = [torch.tensor(part, dtype=torch.double)[None, None]
-               for part in (made, image, pasted, region)]
+    tensors = [
+        torch.tensor(part, dtype=torch.double)[None, None]
+        for part in (made, image, pasted, region)
+    ]
     made = tensors[0].requires_grad_()
     loss = SeamlessBlendingLoss()(made, *tensors[1:])
     loss.backward()
@@ -105,7 +109,7 @@ CASES = [(0, (8, 6)), (1, (8, 6)), (2, (0, 0)), (3, (22, 16)), (4, (22, 0))]
 
 
 @pytest.mark.parametrize('seed, at', CASES)
-@pytest.mark.parametrize('noise', [0., 0.02])
+@pytest.mark.parametrize('noise', [0.0, 0.02])
 def test_nothing_has_a_smaller_loss(seed, at, noise):
     """The exact solution is where the loss that networks learn from has no slope."""
     rng = np.random.default_rng(seed)
@@ -117,8 +121,12 @@ def test_nothing_has_a_smaller_loss(seed, at, noise):
     np.testing.assert_array_equal(made[~region], image[~region].astype(np.float32))
     loss, slope = loss_of(made.astype(float), image, pasted, region)
     assert abs(slope[region]).max() < 1e-5
-    for other in (image, pasted, poisson_blend(image, pasted, region),
-                  made + 1e-3 * rng.normal(size=SIZE) * region):
+    for other in (
+        image,
+        pasted,
+        poisson_blend(image, pasted, region),
+        made + 1e-3 * rng.normal(size=SIZE) * region,
+    ):
         assert loss_of(other.astype(float), image, pasted, region)[0] > loss
 
 
@@ -132,17 +140,25 @@ def test_against_the_normal_equations():
     for y in range(SIZE[0]):
         for x in range(SIZE[1]):
             ends = [(y, x + 1), (y + 1, x)]
-            ends = [end if end[0] < SIZE[0] and end[1] < SIZE[1] else None
-                    for end in ends]
-            tissue = [image[end] - image[y, x] if end else 0. for end in ends]
-            patch = [pasted[end] - pasted[y, x]
-                     if end and region[y, x] and region[end] else 0. for end in ends]
+            ends = [
+                end if end[0] < SIZE[0] and end[1] < SIZE[1] else None for end in ends
+            ]
+            tissue = [image[end] - image[y, x] if end else 0.0 for end in ends]
+            patch = [
+                pasted[end] - pasted[y, x]
+                if end and region[y, x] and region[end]
+                else 0.0
+                for end in ends
+            ]
             for k, end in enumerate(ends):
                 if end is None or not (region[y, x] or region[end]):
                     continue
                 both = region[y, x] and region[end]
-                value = tissue[k] if not both or np.hypot(*tissue) > np.hypot(
-                    *patch) else patch[k]
+                value = (
+                    tissue[k]
+                    if not both or np.hypot(*tissue) > np.hypot(*patch)
+                    else patch[k]
+                )
                 row = np.zeros(len(number))
                 for place, sign in ((end, 1), ((y, x), -1)):
                     if place in number:
@@ -162,8 +178,10 @@ def test_a_lesion_keeps_its_contrast_in_flat_tissue():
     image[:] = 0.4
     pasted = np.where(region, pasted, image)
     within = pasted[region]
-    exact, cloned = (blend(image, pasted, region)[region]
-                     for blend in (mixed_gradient_blend, poisson_blend))
+    exact, cloned = (
+        blend(image, pasted, region)[region]
+        for blend in (mixed_gradient_blend, poisson_blend)
+    )
     assert np.ptp(exact) > 0.9 * np.ptp(within)
     assert np.ptp(cloned) < 0.9 * np.ptp(exact)
 

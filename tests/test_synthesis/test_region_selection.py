@@ -1,4 +1,5 @@
 """Region selection equals the paper's double loop, in exact arithmetic."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -7,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mammo_plugins.synthesis import (Region, RegionSearch, region_sums,
-                                     select_region, select_region_by_loop,
-                                     select_region_pair)
+from mammo_plugins.synthesis import (
+    Region,
+    RegionSearch,
+    region_sums,
+    select_region,
+    select_region_by_loop,
+    select_region_pair,
+)
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=5)
 SIDES = st.integers(1, 5)
@@ -26,18 +32,26 @@ def exact(saliency):
 
 
 ANY_FLOAT = maps(st.floats(0, float(np.float32(3e38)), width=32))
-FEW_LEVELS = maps(st.sampled_from([0., 0.1, 0.25, 1.]))  # many ties
-TINY_DIFFERENCES = maps(st.sampled_from(
-    [1., float(np.nextafter(np.float32(1), np.float32(0))), 2.**-60, 2.**-149]))
-DOUBLES = maps(st.floats(0, 1, allow_subnormal=False).map(
-    lambda value: value if value > 1e-280 else 0.), np.float64)
+FEW_LEVELS = maps(st.sampled_from([0.0, 0.1, 0.25, 1.0]))  # many ties
+TINY_DIFFERENCES = maps(
+    st.sampled_from(
+        [1.0, float(np.nextafter(np.float32(1), np.float32(0))), 2.0**-60, 2.0**-149]
+    )
+)
+DOUBLES = maps(
+    st.floats(0, 1, allow_subnormal=False).map(
+        lambda value: value if value > 1e-280 else 0.0
+    ),
+    np.float64,
+)
 
 
 @settings(deadline=None, derandomize=True, max_examples=120)
 @given(st.one_of(ANY_FLOAT, FEW_LEVELS, TINY_DIFFERENCES, DOUBLES), SIDES, SIDES)
 def test_equals_the_double_loop(saliency, height, width):
     assert select_region(saliency, height, width) == select_region_by_loop(
-        exact(saliency), height, width)
+        exact(saliency), height, width
+    )
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -52,20 +66,20 @@ def test_sums_are_exact_to_the_last_rounding(saliency, height, width):
     rational = exact(saliency)
     assert sums.shape == (rows - height + 1, columns - width + 1)
     for (i, j), total in np.ndenumerate(sums):
-        expected = float(rational[i:i + height, j:j + width].sum())
+        expected = float(rational[i : i + height, j : j + width].sum())
         assert total == pytest.approx(expected, rel=5e-16, abs=0)
 
 
 def test_a_difference_that_float64_sums_lose():
     saliency = np.zeros((1, 8), np.float32)
     saliency[0, 1] = saliency[0, 6] = 1
-    saliency[0, 7] = 2.**-100
+    saliency[0, 7] = 2.0**-100
     assert select_region(saliency, 1, 2)[:4] == (6, 0, 8, 1)
     # with plain float64 the first of the two looks as large
     assert select_region_by_loop(saliency.astype(float), 1, 2)[:4] == (0, 0, 2, 1)
 
 
-@pytest.mark.parametrize('value', [1., 0.1, 1e-40, 3e38])
+@pytest.mark.parametrize('value', [1.0, 0.1, 1e-40, 3e38])
 def test_of_equal_sums_the_first_is_taken(value):
     saliency = np.full((40, 30), value, np.float32)
     region = select_region(saliency, 7, 5)
@@ -76,7 +90,7 @@ def test_of_equal_sums_the_first_is_taken(value):
 def test_coordinates_are_columns_first():
     saliency = np.zeros((10, 20), np.float32)
     saliency[6:8, 13:18] = 0.5
-    assert select_region(saliency, 2, 5) == Region(13, 6, 18, 8, 5.)
+    assert select_region(saliency, 2, 5) == Region(13, 6, 18, 8, 5.0)
 
 
 def test_one_unit_in_the_last_place_of_many_pixels():
@@ -86,13 +100,13 @@ def test_one_unit_in_the_last_place_of_many_pixels():
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(FEW_LEVELS, SIDES, SIDES, st.sampled_from([0., 0.3, 0.5, 0.9, 1.]), st.data())
+@given(FEW_LEVELS, SIDES, SIDES, st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]), st.data())
 def test_allowed_positions_alone(saliency, height, width, share, data):
     allowed = data.draw(hnp.arrays(bool, saliency.shape))
     rational, best, place = exact(saliency), 0, None
     for i in range(saliency.shape[0] - height + 1):
         for j in range(saliency.shape[1] - width + 1):
-            window = np.s_[i:i + height, j:j + width]
+            window = np.s_[i : i + height, j : j + width]
             enough = allowed[window].mean() >= share
             if enough and rational[window].sum() > best:
                 best, place = rational[window].sum(), (j, i, j + width, i + height)
@@ -142,16 +156,19 @@ def test_none_without_saliency():
 
 
 def test_the_whole_image():
-    assert select_region(np.ones((3, 4), np.float32), 3, 4) == (0, 0, 4, 3, 12.)
+    assert select_region(np.ones((3, 4), np.float32), 3, 4) == (0, 0, 4, 3, 12.0)
 
 
-@pytest.mark.parametrize('bad, match', [
-    (np.array([[1, np.nan]]), 'NaN'),
-    (np.array([[1, np.inf]]), 'infinite'),
-    (np.array([[1, -0.5]]), 'negative'),
-    (np.ones(5), 'two dimensions'),
-    (np.ones((0, 5)), 'two dimensions'),
-])
+@pytest.mark.parametrize(
+    'bad, match',
+    [
+        (np.array([[1, np.nan]]), 'NaN'),
+        (np.array([[1, np.inf]]), 'infinite'),
+        (np.array([[1, -0.5]]), 'negative'),
+        (np.ones(5), 'two dimensions'),
+        (np.ones((0, 5)), 'two dimensions'),
+    ],
+)
 def test_bad_maps_are_named(bad, match):
     for function in (select_region, region_sums):
         with pytest.raises(ValueError, match=match):
@@ -170,10 +187,17 @@ def test_bad_arguments_are_named():
         select_region(saliency, 2, 2, np.ones((4, 4), bool), 90)
 
 
-def search(saliency, size=(1, 1), nipple=(0., 0.), allowed=None, pixel=(1., 1.)):
+def search(saliency, size=(1, 1), nipple=(0.0, 0.0), allowed=None, pixel=(1.0, 1.0)):
     """Look for a lesion in the middle of a rectangle."""
-    return RegionSearch(np.array(saliency, float), *size, allowed, 1., nipple,
-                        (size[1] / 2, size[0] / 2), pixel)
+    return RegionSearch(
+        np.array(saliency, float),
+        *size,
+        allowed,
+        1.0,
+        nipple,
+        (size[1] / 2, size[0] / 2),
+        pixel,
+    )
 
 
 def places(one):
@@ -181,11 +205,13 @@ def places(one):
     rows, columns = one.saliency.shape
     for y in range(rows - one.height + 1):
         for x in range(columns - one.width + 1):
-            window = np.s_[y:y + one.height, x:x + one.width]
+            window = np.s_[y : y + one.height, x : x + one.width]
             total = one.saliency[window].sum()
             if total > 0 and (one.allowed is None or one.allowed[window].all()):
-                dx, dy = (x + one.width / 2 - one.nipple[0],
-                          y + one.height / 2 - one.nipple[1])
+                dx, dy = (
+                    x + one.width / 2 - one.nipple[0],
+                    y + one.height / 2 - one.nipple[1],
+                )
                 yield (x, y), total, np.hypot(dx * one.pixel[0], dy * one.pixel[1])
 
 
@@ -195,30 +221,42 @@ def most(one):
 
 
 @settings(deadline=None, derandomize=True, max_examples=90)
-@given(st.integers(0, 2**31), st.sampled_from([0., 0.3, 0.5, 0.9, 1.]))
+@given(st.integers(0, 2**31), st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))
 def test_pairs_by_brute_force(seed, share):
     """Salient enough, equally far if that can be, then the largest product."""
     rng = np.random.default_rng(seed)
     pair = []
     for _ in range(2):
         shape = rng.integers(3, 7, 2)
-        pair.append(search(
-            rng.random(shape) * (rng.random(shape) < rng.choice([0.1, 0.5, 1])),
-            rng.integers(1, 4, 2), rng.uniform(0, 7, 2), rng.random(shape) < 0.9,
-            rng.choice([0.5, 1., 2.], 2)))
+        pair.append(
+            search(
+                rng.random(shape) * (rng.random(shape) < rng.choice([0.1, 0.5, 1])),
+                rng.integers(1, 4, 2),
+                rng.uniform(0, 7, 2),
+                rng.random(shape) < 0.9,
+                rng.choice([0.5, 1.0, 2.0], 2),
+            )
+        )
     step = max(max(one.pixel) for one in pair)
     found = select_region_pair(*pair, least_share=share)
-    first, second = ([place for place in places(one)
-                      if place[1] >= share * most(one) - 1e-12] for one in pair)
-    every = [(round(abs(round(d / step) - round(e / step))), -s * t, p, q)
-             for p, s, d in first for q, t, e in second]
+    first, second = (
+        [place for place in places(one) if place[1] >= share * most(one) - 1e-12]
+        for one in pair
+    )
+    every = [
+        (round(abs(round(d / step) - round(e / step))), -s * t, p, q)
+        for p, s, d in first
+        for q, t, e in second
+    ]
     if not every:
         assert found is None
         return
     apart, product, _, _ = min(every)
-    (distance, total, at, other), = [
-        each for each in every
-        if each[2:] == tuple((region.x1, region.y1) for region in found)]
+    ((distance, total, at, other),) = [
+        each
+        for each in every
+        if each[2:] == tuple((region.x1, region.y1) for region in found)
+    ]
     assert distance == apart and total == pytest.approx(product)
     assert -total == pytest.approx(found[0].saliency * found[1].saliency)
     for one, region in zip(pair, found):
@@ -237,18 +275,21 @@ def test_a_pair_gives_up_some_saliency_for_the_distance():
     found = select_region_pair(search(one, nipple=nipple), search(two, nipple=nipple))
     assert [region.x1 for region in found] == [1, 3]
     # of other pixels: 1.5 x 4 mm and 6.5 x 1 mm are nearer than 3.5 x 1
-    found = select_region_pair(search(one, nipple=nipple, pixel=(4., 4.)),
-                               search(two, nipple=nipple))
+    found = select_region_pair(
+        search(one, nipple=nipple, pixel=(4.0, 4.0)), search(two, nipple=nipple)
+    )
     assert [region.x1 for region in found] == [1, 6]
 
 
 @pytest.mark.parametrize('apart', [0, 10, 30])
-@pytest.mark.parametrize('narrow', [2., 6.])
+@pytest.mark.parametrize('narrow', [2.0, 6.0])
 def test_views_whose_peaks_lie_apart_keep_half_of_their_saliency(apart, narrow):
     """One peak a view, 10 pixels from the nipple in one, farther in the other."""
     x = np.arange(50)
-    one, two = (search([np.exp(-(x - peak)**2 / (2 * narrow**2))] * 2,
-                       nipple=(0., 1.)) for peak in (10, 10 + apart))
+    one, two = (
+        search([np.exp(-((x - peak) ** 2) / (2 * narrow**2))] * 2, nipple=(0.0, 1.0))
+        for peak in (10, 10 + apart)
+    )
     found = select_region_pair(one, two)
     kept = [region.saliency / most(view) for view, region in zip((one, two), found)]
     assert min(kept) >= 0.5
@@ -259,10 +300,11 @@ def test_views_whose_peaks_lie_apart_keep_half_of_their_saliency(apart, narrow):
         assert kept[0] == pytest.approx(kept[1], abs=0.1)
     free = select_region_pair(one, two, least_share=0)
     assert free[0].x1 == free[1].x1  # whatever is lost by it
-    assert (apart, narrow) != (30, 2.) or free[0].saliency < 1e-6
+    assert (apart, narrow) != (30, 2.0) or free[0].saliency < 1e-6
     strict = select_region_pair(one, two, least_share=1)
     assert [region[:4] for region in strict] == [
-        select_region(view.saliency, 1, 1)[:4] for view in (one, two)]
+        select_region(view.saliency, 1, 1)[:4] for view in (one, two)
+    ]
 
 
 @pytest.mark.parametrize('share', [-0.1, 1.1, float('nan')])
@@ -276,5 +318,7 @@ def test_no_pair_without_two_places():
     seen, dark = np.ones((4, 4)), np.zeros((4, 4))
     assert select_region_pair(search(seen), search(dark)) is None
     assert select_region_pair(search(seen), search(seen, (5, 1))) is None
-    assert select_region_pair(search(seen), search(
-        seen, allowed=np.zeros((4, 4), bool))) is None
+    assert (
+        select_region_pair(search(seen), search(seen, allowed=np.zeros((4, 4), bool)))
+        is None
+    )

@@ -1,4 +1,5 @@
 """Soft masks against the closed form."""
+
 import math
 import warnings
 
@@ -8,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mammo_plugins.synthesis import (SoftMask, gaussian_mask,
-                                     sample_mask_parameters)
+from mammo_plugins.synthesis import SoftMask, gaussian_mask, sample_mask_parameters
 
 SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
@@ -20,9 +20,10 @@ def test_closed_form(shape, x, y, sigma):
     mask = gaussian_mask(shape, (x, y), sigma)
     assert mask.shape == shape and mask.dtype == np.float32
     for i, j in {(0, 0), (shape[0] - 1, shape[1] // 2), (shape[0] // 2, 0)}:
-        distance = (i + 0.5 - y)**2 + (j + 0.5 - x)**2
+        distance = (i + 0.5 - y) ** 2 + (j + 0.5 - x) ** 2
         assert mask[i, j] == pytest.approx(
-            math.exp(-distance / (2 * sigma**2)), rel=1e-5, abs=1e-37)
+            math.exp(-distance / (2 * sigma**2)), rel=1e-5, abs=1e-37
+        )
 
 
 def test_it_is_a_round_normal_density():
@@ -30,17 +31,21 @@ def test_it_is_a_round_normal_density():
     rows, columns = np.mgrid[:16, :30] + 0.5
     expected = density.pdf(np.dstack([columns, rows])) * 2 * math.pi * 9
     np.testing.assert_allclose(
-        gaussian_mask((16, 30), (12.25, 7.5), 3), expected, rtol=1e-5)
+        gaussian_mask((16, 30), (12.25, 7.5), 3), expected, rtol=1e-5
+    )
 
 
 def test_each_axis_can_have_its_own_width():
-    density = stats.multivariate_normal([12.25, 7.5], np.diag([25., 4.]))
+    density = stats.multivariate_normal([12.25, 7.5], np.diag([25.0, 4.0]))
     rows, columns = np.mgrid[:16, :30] + 0.5
     expected = density.pdf(np.dstack([columns, rows])) * 2 * math.pi * 10
     np.testing.assert_allclose(
-        gaussian_mask((16, 30), (12.25, 7.5), (5, 2)), expected, rtol=1e-5)
-    np.testing.assert_array_equal(gaussian_mask((16, 30), (12.25, 7.5), (3, 3)),
-                                  gaussian_mask((16, 30), (12.25, 7.5), 3))
+        gaussian_mask((16, 30), (12.25, 7.5), (5, 2)), expected, rtol=1e-5
+    )
+    np.testing.assert_array_equal(
+        gaussian_mask((16, 30), (12.25, 7.5), (3, 3)),
+        gaussian_mask((16, 30), (12.25, 7.5), 3),
+    )
 
 
 @settings(deadline=None, derandomize=True, max_examples=40)
@@ -64,7 +69,7 @@ def test_the_maximum_is_at_the_centre(shape, data):
 def test_the_middle_is_the_centre_of_symmetry(shape):
     mask = gaussian_mask(shape, (shape[1] / 2, shape[0] / 2), 3)
     np.testing.assert_array_equal(mask, mask[::-1, ::-1])
-    assert (np.diff(mask[shape[0] // 2:], axis=0) < 0).all()
+    assert (np.diff(mask[shape[0] // 2 :], axis=0) < 0).all()
 
 
 def test_tiny_and_huge_sigmas():
@@ -85,8 +90,9 @@ def test_sigma_must_be_positive(sigma):
 def test_parameters_are_uniform_over_their_ranges():
     rng = np.random.default_rng(3)
     ranges = SoftMask(centre_range=(0.3, 0.9), sigma_range=(0.1, 0.5))
-    drawn = np.array([sample_mask_parameters((50, 200), rng, ranges)
-                      for _ in range(3000)])
+    drawn = np.array(
+        [sample_mask_parameters((50, 200), rng, ranges) for _ in range(3000)]
+    )
     for values, (low, high) in zip(drawn.T, [(60, 180), (15, 45), (5, 25)]):
         uniform = stats.uniform(low, high - low)
         assert values.min() >= low and values.max() <= high
@@ -105,16 +111,23 @@ def test_the_default_shows_the_lesion_and_fades_at_the_contour():
 
 
 def test_same_seed_same_parameters():
-    one, other = (sample_mask_parameters((9, 9), np.random.default_rng(5))
-                  for _ in range(2))
+    one, other = (
+        sample_mask_parameters((9, 9), np.random.default_rng(5)) for _ in range(2)
+    )
     assert one == other
 
 
-@pytest.mark.parametrize('ranges', [
-    dict(centre_range=(0.6, 0.4)), dict(centre_range=(-0.1, 0.5)),
-    dict(centre_range=(0.5, 1.1)), dict(sigma_range=(0., 0.3)),
-    dict(sigma_range=(0.4, 0.3)), dict(sigma_range=(0.1, float('inf'))),
-])
+@pytest.mark.parametrize(
+    'ranges',
+    [
+        dict(centre_range=(0.6, 0.4)),
+        dict(centre_range=(-0.1, 0.5)),
+        dict(centre_range=(0.5, 1.1)),
+        dict(sigma_range=(0.0, 0.3)),
+        dict(sigma_range=(0.4, 0.3)),
+        dict(sigma_range=(0.1, float('inf'))),
+    ],
+)
 def test_bad_ranges_are_named(ranges):
     with pytest.raises(ValueError, match=next(iter(ranges))):
         SoftMask(**ranges)

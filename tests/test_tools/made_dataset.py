@@ -1,4 +1,5 @@
 """A small sound data set in which tests of verify_dataset plant defects."""
+
 import copy
 import json
 
@@ -8,7 +9,6 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from mammo_cli.main import main
-
 
 WIDTH, HEIGHT = 60, 100
 VIEWS = [('R', 'CC'), ('L', 'CC'), ('R', 'MLO'), ('L', 'MLO')]
@@ -20,7 +20,7 @@ def breast(laterality, seed):
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     if laterality == 'R':
         x = WIDTH - x
-    tissue = (x / 40)**2 + ((y - 50) / 40)**2 < 1
+    tissue = (x / 40) ** 2 + ((y - 50) / 40) ** 2 < 1
     noise = np.random.default_rng(seed).integers(0, 40, tissue.shape)
     return np.where(tissue, 150 + noise, noise // 10).astype(np.uint8)
 
@@ -31,28 +31,51 @@ def polygon(x, y, w, h):
 
 def make_part(root, split, n_exams, start):
     data = dict(
-        info=dict(dataset='made', converter_version='1', split=split,
-                  split_seed=7),
-        images=[], annotations=[], categories=[dict(id=1, name='mass')])
+        info=dict(dataset='made', converter_version='1', split=split, split_seed=7),
+        images=[],
+        annotations=[],
+        categories=[dict(id=1, name='mass')],
+    )
     for exam in range(start, start + n_exams):
         for k, (side, view) in enumerate(VIEWS):
             index = 10 * exam + k
             name = f'images/SECRETFILE{index}.png'
             cv2.imwrite(str(root / name), breast(side, index))
-            data['images'].append(dict(
-                id=index, file_name=name, width=WIDTH, height=HEIGHT,
-                exam_id=f'SECRETEXAM{exam}', patient_id=f'SECRETPATIENT{exam}',
-                laterality=side, view=view, pixel_spacing_mm=[.1, .1],
-                nipple=[30, 50], breast_bbox=[0, 10, 60, 80],
-                birads='4A' if side == 'L' else '1', density='B',
-                abnormal=side == 'L', modality='FFDM',
-                source=f'SECRETFILE{index}.dcm'))
+            data['images'].append(
+                dict(
+                    id=index,
+                    file_name=name,
+                    width=WIDTH,
+                    height=HEIGHT,
+                    exam_id=f'SECRETEXAM{exam}',
+                    patient_id=f'SECRETPATIENT{exam}',
+                    laterality=side,
+                    view=view,
+                    pixel_spacing_mm=[0.1, 0.1],
+                    nipple=[30, 50],
+                    breast_bbox=[0, 10, 60, 80],
+                    birads='4A' if side == 'L' else '1',
+                    density='B',
+                    abnormal=side == 'L',
+                    modality='FFDM',
+                    source=f'SECRETFILE{index}.dcm',
+                )
+            )
             if side == 'L':
-                data['annotations'].append(dict(
-                    id=100 + index, image_id=index, category_id=1,
-                    bbox=BOX[side], area=120, iscrowd=0,
-                    segmentation=polygon(*BOX[side]), birads=None,
-                    pathology='malignant', lesion_id=f'SECRETLESION{exam}'))
+                data['annotations'].append(
+                    dict(
+                        id=100 + index,
+                        image_id=index,
+                        category_id=1,
+                        bbox=BOX[side],
+                        area=120,
+                        iscrowd=0,
+                        segmentation=polygon(*BOX[side]),
+                        birads=None,
+                        pathology='malignant',
+                        lesion_id=f'SECRETLESION{exam}',
+                    )
+                )
     return data
 
 
@@ -91,8 +114,17 @@ class Made:
         out = self.root.parent / 'report.json'
         code = 0
         try:
-            main(['verify', str(self.root), '--json', str(out), '--workers', '1',
-                  *options])
+            main(
+                [
+                    'verify',
+                    str(self.root),
+                    '--json',
+                    str(out),
+                    '--workers',
+                    '1',
+                    *options,
+                ]
+            )
         except SystemExit as end:
             code = end.code
         return json.loads(out.read_text()), code
@@ -104,8 +136,10 @@ def made(tmp_path, template):
 
 
 def found(report):
-    return [(f['severity'], f['check'], f['where'].split(',')[0])
-            for f in report['findings']]
+    return [
+        (f['severity'], f['check'], f['where'].split(',')[0])
+        for f in report['findings']
+    ]
 
 
 def planted(part, kind, index, **values):
@@ -115,7 +149,7 @@ def planted(part, kind, index, **values):
 def rle(box, size=(HEIGHT, WIDTH)):
     mask = np.zeros(size, np.uint8, order='F')
     x, y, w, h = box
-    mask[y:y + h, x:x + w] = 1
+    mask[y : y + h, x : x + w] = 1
     code = coco_mask.encode(mask)
     return dict(size=list(size), counts=code['counts'].decode())
 

@@ -1,4 +1,5 @@
 """tools/analysis_tools/ablate.py with trainings that are made up."""
+
 import json
 import re
 import shutil
@@ -11,12 +12,16 @@ from mmengine.config import Config
 from mammo_cli.main import main
 from mammo_plugins.apis import ToolRunner, ablation, ablation_tables
 from mammo_plugins.apis.config_loading import ConfigError
-from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 froc_summary, roc_summary)
+from mammo_plugins.evaluation.functional import (
+    FROCData,
+    ImageMatches,
+    froc_summary,
+    roc_summary,
+)
 
 ROOT = Path(__file__).parents[2]
 
-CONFIG = '''
+CONFIG = """
 document = 'results.md'
 work_dir = {work_dir!r}
 phantom = dict(exams=8, size=(64, 32))
@@ -29,14 +34,16 @@ columns = {{'R@0.5': 'froc/recall@0.5', 'R@1.0': 'froc/recall@1.0',
            'R@2.0': 'froc/recall@2.0'}}
 tables = [dict(title='Views', columns=columns,
                reference='one', rows=dict(one=(0.1, 0.2, 0.3), two=None))]
-'''
+"""
 
 
 def summary(gain):
     rng = np.random.default_rng(0)
     matches = [
-        ImageMatches(np.array([rng.random() + gain, rng.random()]),
-                     np.array([0, -1]), 1, f'p{i}') for i in range(20)
+        ImageMatches(
+            np.array([rng.random() + gain, rng.random()]), np.array([0, -1]), 1, f'p{i}'
+        )
+        for i in range(20)
     ]
     return froc_summary(FROCData.from_images(matches), iou_thr=0.2, match='bbox')
 
@@ -45,10 +52,12 @@ def summary(gain):
 def setup(tmp_path, monkeypatch):
     """A config, its document, and tools that only write what the real ones do."""
     (tmp_path / 'results.md').write_text(
-        f'# Results\n\nkept\n{ablation_tables.BEGIN}\nold\n{ablation_tables.END}\nkept too\n')
+        f'# Results\n\nkept\n{ablation_tables.BEGIN}\nold\n{ablation_tables.END}\nkept too\n'
+    )
     for name in ('one', 'two', 'another'):
         (tmp_path / f'{name}.py').write_text(
-            f'name = {name!r}\ntest_dataloader = dict(dataset=dict(ann_file="a"))')
+            f'name = {name!r}\ntest_dataloader = dict(dataset=dict(ann_file="a"))'
+        )
     config = tmp_path / 'ablation.py'
     config.write_text(CONFIG.format(work_dir=str(tmp_path / 'work')))
     calls = []
@@ -63,7 +72,7 @@ def setup(tmp_path, monkeypatch):
         if 'tools/test.py' in words:
             folder = Path(words[words.index('--work-dir') + 1]) / 'test'
             folder.mkdir(parents=True, exist_ok=True)
-            gain = 0.3 if 'two.py' in words else 0.
+            gain = 0.3 if 'two.py' in words else 0.0
             (folder / 'froc.json').write_text(json.dumps(summary(gain)))
 
     monkeypatch.setattr(ToolRunner, 'call', call)
@@ -95,23 +104,32 @@ def test_rows_are_trained_in_order_and_written(setup, tmp_path, jobs):
     for seed in (1, 2):
         mine = [words for words in calls if f'seed_{seed}' in ' '.join(words)]
         assert [words[0].split('/')[-1] for words in mine] == [
-            'phantom.py', 'train.py', 'test.py', 'train.py', 'test.py']
+            'phantom.py',
+            'train.py',
+            'test.py',
+            'train.py',
+            'test.py',
+        ]
         two = mine[3]
         assert f'randomness.seed={seed}' in two
-        assert (f'model.a.checkpoint={tmp_path}/work/seed_{seed}/one/trained.pth'
-                in two)
-        assert any(word.startswith('test_dataloader.dataset.data_root=')
-                   and f'seed_{seed}/data' in word for word in two)
+        assert f'model.a.checkpoint={tmp_path}/work/seed_{seed}/one/trained.pth' in two
+        assert any(
+            word.startswith('test_dataloader.dataset.data_root=')
+            and f'seed_{seed}/data' in word
+            for word in two
+        )
     text = (tmp_path / 'results.md').read_text()
     assert text.startswith('# Results\n\nkept\n') and text.endswith('kept too\n')
     assert 'old' not in text and f'--jobs {jobs}' in text
-    one, two = (next(line for line in text.splitlines() if line.startswith(start))
-                for start in ('| One view', '| Two views'))
+    one, two = (
+        next(line for line in text.splitlines() if line.startswith(start))
+        for start in ('| One view', '| Two views')
+    )
     assert one.split('|')[5:8] == [' 0.1 ', ' 0.2 ', ' 0.3 ']
     assert one.split('|')[8] == ' reference '
     expected = summary(0.3)['operating_points'][0]['recall']
     assert two.split('|')[2].startswith(f' {expected:.2f} [')
-    gain = expected - summary(0.)['operating_points'][0]['recall']
+    gain = expected - summary(0.0)['operating_points'][0]['recall']
     assert two.split('|')[8].startswith(f' {gain:+.2f} [')
     assert two.split('|')[5:8] == [' – '] * 3
 
@@ -123,7 +141,8 @@ def test_what_is_done_is_not_done_again(setup, tmp_path):
     assert 'not run' not in (tmp_path / 'results.md').read_text()  # as it was
     assert 'not run' in next(tmp_path.rglob('tables.md')).read_text()
     assert made_by(next(tmp_path.rglob('tables.md'))) == (
-        f'{TOOL} {config} --jobs 1 --seeds 1 --rows one')
+        f'{TOOL} {config} --jobs 1 --seeds 1 --rows one'
+    )
     run(config)
     assert made_by(tmp_path / 'results.md') == f'{TOOL} {config} --jobs 1 --update-docs'
     assert sorted(trainings(calls)) == ['one.py', 'one.py', 'two.py', 'two.py']
@@ -132,17 +151,22 @@ def test_what_is_done_is_not_done_again(setup, tmp_path):
     assert len(calls) == before
 
 
-@pytest.mark.parametrize('change', [
-    'row', 'its config', 'phantom', 'needed', 'version'])
-def test_results_of_other_settings_are_not_taken(setup, monkeypatch, tmp_path,
-                                                 capsys, change):
+@pytest.mark.parametrize(
+    'change', ['row', 'its config', 'phantom', 'needed', 'version']
+)
+def test_results_of_other_settings_are_not_taken(
+    setup, monkeypatch, tmp_path, capsys, change
+):
     config, calls = setup
     run(config, '--seeds', '1')
     before = len(calls)
     text = config.read_text()
-    config.write_text({
-        'row': text.replace('{folder}/one', '{folder}/once'),
-        'phantom': text.replace('exams=8', 'exams=9')}.get(change, text))
+    config.write_text(
+        {
+            'row': text.replace('{folder}/one', '{folder}/once'),
+            'phantom': text.replace('exams=8', 'exams=9'),
+        }.get(change, text)
+    )
     if change in ('its config', 'needed'):
         name = 'two' if change == 'its config' else 'one'
         (tmp_path / f'{name}.py').write_text('name = 5')
@@ -162,14 +186,19 @@ def test_a_row_pulls_what_it_needs(setup):
     assert trainings(calls) == ['one.py', 'two.py']
 
 
-@pytest.mark.parametrize('words', [
-    ['--rows', 'one'], ['--rows', 'two'], ['--rows', 'two', '--seeds', '2'], []])
+@pytest.mark.parametrize(
+    'words',
+    [['--rows', 'one'], ['--rows', 'two'], ['--rows', 'two', '--seeds', '2'], []],
+)
 def test_the_command_that_is_told_makes_the_tables(setup, monkeypatch, tmp_path, words):
     """In another folder too."""
     config, _ = setup
     run(config, *words)
-    tables, = (tmp_path / 'work').rglob('tables.md') if words[:2] == [
-        '--rows', 'one'] else [tmp_path / 'results.md']
+    (tables,) = (
+        (tmp_path / 'work').rglob('tables.md')
+        if words[:2] == ['--rows', 'one']
+        else [tmp_path / 'results.md']
+    )
     text = re.sub(r'[\d.]+ minutes', '', tables.read_text())
     again = made_by(tables).removeprefix(TOOL).split()
     shutil.rmtree(tmp_path / 'work')
@@ -193,10 +222,13 @@ def test_a_failure_stops_and_keeps_the_rest(setup, monkeypatch, tmp_path, capsys
     assert (tmp_path / 'work/seed_1/one/result.json').is_file()
 
 
-@pytest.mark.parametrize('change, message', [
-    (('--rows', 'three'), 'no such row'),
-    (('--tables-only', ), None),
-])
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (('--rows', 'three'), 'no such row'),
+        (('--tables-only',), None),
+    ],
+)
 def test_arguments(setup, capsys, change, message):
     config, calls = setup
     if message is None:
@@ -211,11 +243,15 @@ def test_arguments(setup, capsys, change, message):
 def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
     config, calls = setup
     text = config.read_text()
-    config.write_text(text.replace(
-        'rows = dict(', "rows = dict(\n    made=dict(title='Made', command=["
-        "'tools/make.py', '{folder}/made', '--seed', '{seed}']),").replace(
-        'columns = {', "columns = {'A': 'other/auc', ").replace(
-        'reference=', 'compared=[\'R@0.5\', \'R@2.0\'], reference='))
+    config.write_text(
+        text.replace(
+            'rows = dict(',
+            "rows = dict(\n    made=dict(title='Made', command=["
+            "'tools/make.py', '{folder}/made', '--seed', '{seed}']),",
+        )
+        .replace('columns = {', "columns = {'A': 'other/auc', ")
+        .replace('reference=', "compared=['R@0.5', 'R@2.0'], reference=")
+    )
     real = ToolRunner.call
 
     def call(self, words, log):
@@ -223,17 +259,21 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
         if 'tools/test.py' in words and 'two.py' in words:
             folder = Path(words[words.index('--work-dir') + 1]) / 'test'
             rng = np.random.default_rng(0)
-            (folder / 'other.json').write_text(json.dumps(
-                roc_summary(np.arange(40) % 2, rng.random(40), range(40))))
+            (folder / 'other.json').write_text(
+                json.dumps(roc_summary(np.arange(40) % 2, rng.random(40), range(40)))
+            )
 
     monkeypatch.setattr(ToolRunner, 'call', call)
     run(config)
     assert ['tools/make.py', f'{tmp_path}/work/seed_2/made', '--seed', '2'] in calls
     lines = (tmp_path / 'results.md').read_text().splitlines()
-    header, one, two = (next(line for line in lines if line.startswith(start))
-                        for start in ('| system', '| One view', '| Two views'))
-    cells = [[cell.strip() for cell in line.split('|')[1:-1]]
-             for line in (header, one, two)]
+    header, one, two = (
+        next(line for line in lines if line.startswith(start))
+        for start in ('| system', '| One view', '| Two views')
+    )
+    cells = [
+        [cell.strip() for cell in line.split('|')[1:-1]] for line in (header, one, two)
+    ]
     one, two = (dict(zip(cells[0], row)) for row in cells[1:])
     assert one['A'] == '–' and two['A'].endswith(']')
     assert two['difference, R@0.5'].startswith('+')
@@ -243,8 +283,9 @@ def test_commands_and_columns_that_rows_lack(setup, monkeypatch, tmp_path):
 
 def test_a_column_that_no_row_has(setup, capsys):
     config, _ = setup
-    config.write_text(config.read_text().replace(
-        'columns = {', "columns = {'A': 'frok/auc', "))
+    config.write_text(
+        config.read_text().replace('columns = {', "columns = {'A': 'frok/auc', ")
+    )
     with pytest.raises(SystemExit):
         run(config)
     assert "column frok/auc: the test of no row's config" in capsys.readouterr().err
@@ -252,11 +293,14 @@ def test_a_column_that_no_row_has(setup, capsys):
 
 def test_plot(setup, tmp_path):
     config, _ = setup
-    config.write_text(config.read_text() + """
+    config.write_text(
+        config.read_text()
+        + """
 plots = [dict(title='More exams', column='froc/recall@1.0', x=(50, 100),
               curves={'One': ['one', 'two']}, x_title='share', y_title='R@1.0',
               out='assets/plot.png')]
-""")
+"""
+    )
     run(config, '--rows', 'one')
     assert '(More exams: not run)' in next(tmp_path.rglob('tables.md')).read_text()
     run(config)
@@ -269,21 +313,25 @@ def test_macro_f1_is_compared_at_thresholds_of_the_validation_part():
     config = Config.fromfile(ROOT / 'configs/divf/ablation.py')
     assert config.phantom.split[1] > 0
     assert {column for table in config.tables for column in table.columns.values()} == {
-        'roc/auc', 'roc/macro_f1@chosen'}
+        'roc/auc',
+        'roc/macro_f1@chosen',
+    }
     rows = ['no-fusion_r18', 'oversampled', 'synthesis-fourier']
-    runs = [run for run in ablation.plan(config, [2], rows) if 'command' not in
-            run.settings]
+    runs = [
+        run for run in ablation.plan(config, [2], rows) if 'command' not in run.settings
+    ]
     assert len(runs) == 4  # what synthesis needs too
     for run in runs:
         merged = Config.fromfile(ROOT / run.settings.config)
         words = ablation.options_of(run, config)
         merged.merge_from_dict(dict(word.split('=', 1) for word in words[1:]))
-        assert merged.test_evaluator.threshold_from == str(
-            run.folder / 'val/roc.json')
+        assert merged.test_evaluator.threshold_from == str(run.folder / 'val/roc.json')
         assert 'threshold_from' not in merged.val_evaluator
         parts = [merged[f'{part}_dataloader'].dataset for part in ('val', 'test')]
         assert [part.ann_file for part in parts] == [
-            'annotations/val.json', 'annotations/test.json']
+            'annotations/val.json',
+            'annotations/test.json',
+        ]
         # the last validation is of what is tested
         assert merged.train_cfg.val_interval >= merged.train_cfg.max_epochs
         assert 'save_best' not in merged.default_hooks.checkpoint
@@ -294,5 +342,5 @@ def test_the_document_is_left_alone_by_default(setup, tmp_path):
     before = (tmp_path / 'results.md').read_text()
     main(['ablate', str(config)])
     assert (tmp_path / 'results.md').read_text() == before
-    tables, = (tmp_path / 'work').rglob('tables.md')
+    (tables,) = (tmp_path / 'work').rglob('tables.md')
     assert '| Two views' in tables.read_text()

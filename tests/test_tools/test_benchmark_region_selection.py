@@ -1,15 +1,14 @@
 """The benchmark of region selection runs and its figures agree."""
+
 import re
 
 TOOL = 'tools/analysis_tools/benchmark_region_selection.py'
 
 
 def test_both_ways_agree_and_the_ratio_is_that_of_the_times(run_tool):
-    done = run_tool(
-        TOOL, '--size', 90, 70, '--region', 20, 30, '--repeats', 3)
+    done = run_tool(TOOL, '--size', 90, 70, '--region', 20, 30, '--repeats', 3)
     assert done.returncode == 0, done.err
-    loop, table = (float(value) for value in re.findall(
-        r'([\d.]+) s ', done.out))
+    loop, table = (float(value) for value in re.findall(r'([\d.]+) s ', done.out))
     ratio = int(re.search(r'ratio (\d+)', done.out)[1])
     assert abs(ratio - loop / table) < 0.6 + 0.1 * ratio  # times have five decimals
     places = re.findall(r'\((\d+), (\d+), (\d+), (\d+)\)', done.out)

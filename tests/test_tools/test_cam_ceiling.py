@@ -1,4 +1,5 @@
 """tools/analysis_tools/cam_ceiling.py on phantom pairs."""
+
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,7 @@ def test_a_map_that_knows(seed):
         for x in range(16):
             shares[0, 0, y // 8, x // 4] += lesions[y, x] / 32
     expected = F.interpolate(shares, (24, 16), mode='bilinear')[0, 0]
-    np.testing.assert_allclose(
-        knowing_map(lesions, grid), expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(knowing_map(lesions, grid), expected.numpy(), atol=1e-6)
 
 
 def test_figures_of_a_finer_grid_are_better(phantom_root, capsys):
@@ -35,9 +35,12 @@ def test_figures_of_a_finer_grid_are_better(phantom_root, capsys):
     config = ROOT / 'configs/disasym/disasymnet_phantom.py'
     found = []
     for more, said in (
-            ((), 'maps of 12 x 6 places, receptive field 227 pixels'),
-            (('model.asyc.encoder.strides=1,1,1,1', ),
-             'maps of 24 x 12 places, receptive field 139 pixels')):
+        ((), 'maps of 12 x 6 places, receptive field 227 pixels'),
+        (
+            ('model.asyc.encoder.strides=1,1,1,1',),
+            'maps of 24 x 12 places, receptive field 139 pixels',
+        ),
+    ):
         run(config, '--cfg-options', data, *more)
         out = capsys.readouterr().out
         assert 'images of 96 x 48 pixels' in out and said in out

@@ -1,4 +1,5 @@
 """Counts of a task, against the annotation file."""
+
 import json
 
 TOOL = 'tools/analysis_tools/count_classes.py'
@@ -6,17 +7,24 @@ TOOL = 'tools/analysis_tools/count_classes.py'
 
 def test_counts_are_those_of_the_file(phantom_root, run_tool):
     done = run_tool(
-        TOOL, 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py', '--cfg-options',
-        *(f'{part}_dataloader.dataset.data_root={phantom_root}/'
-          for part in ('train', 'val', 'test')))
+        TOOL,
+        'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+        '--cfg-options',
+        *(
+            f'{part}_dataloader.dataset.data_root={phantom_root}/'
+            for part in ('train', 'val', 'test')
+        ),
+    )
     assert done.returncode == 0, done.err
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
-    train = done.out[done.out.index('train ('):].splitlines()
+    train = done.out[done.out.index('train (') :].splitlines()
     numbers = dict(line.split() for line in train[1:5])
     assert numbers == dict(
-        samples=str(len(data['images'])), images=str(len(data['images'])),
+        samples=str(len(data['images'])),
+        images=str(len(data['images'])),
         patients=str(len({im['patient_id'] for im in data['images']})),
-        mass=str(len(data['annotations'])))
+        mass=str(len(data['annotations'])),
+    )
 
 
 def test_no_data_is_one_clear_line(run_tool):

@@ -1,4 +1,5 @@
 """tools/cross_validate.py with trainings that are made up."""
+
 import json
 import re
 from pathlib import Path
@@ -36,8 +37,9 @@ def setup(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True)
         path.write_text('{}')
     config = tmp_path / 'detector.py'
-    config.write_text(CONFIG.format(
-        root=root, config='configs/blending/blending-gan_inbreast.py'))
+    config.write_text(
+        CONFIG.format(root=root, config='configs/blending/blending-gan_inbreast.py')
+    )
     calls = []
 
     def call(self, words, log):
@@ -52,9 +54,16 @@ def setup(tmp_path, monkeypatch):
             run = folder / '20260101_000000'
             run.mkdir(exist_ok=True)
             recall = RECALLS[int(folder.name[-1])]
-            (run / '20260101_000000.json').write_text(json.dumps(
-                {'froc/recall@0.5': recall, 'froc/recall@0.5_low': 0.1, 'time': 0.25,
-                 'data_time': 0.1}))
+            (run / '20260101_000000.json').write_text(
+                json.dumps(
+                    {
+                        'froc/recall@0.5': recall,
+                        'froc/recall@0.5_low': 0.1,
+                        'time': 0.25,
+                        'data_time': 0.1,
+                    }
+                )
+            )
 
     monkeypatch.setattr(ToolRunner, 'call', call)
     return config, calls
@@ -65,14 +74,20 @@ def test_each_fold_is_prepared_trained_and_tested(setup, tmp_path, run_tool):
     done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out')
     assert done.returncode == 0, done.err
     assert [words[0].split('/')[-1] for words in calls] == [
-        'build_lesion_bank.py', 'train.py', 'train.py', 'test.py'] * 3
+        'build_lesion_bank.py',
+        'train.py',
+        'train.py',
+        'test.py',
+    ] * 3
     for fold, (bank, gan, train, test) in enumerate(
-            (calls[k:k + 4] for k in (0, 4, 8)), 1):
+        (calls[k : k + 4] for k in (0, 4, 8)), 1
+    ):
         folder = tmp_path / f'out/fold_{fold}'
         assert bank[1:3] == [f'data/fold_{fold}/train.json', '--out']
         # parts have the key of what makes them behind their names
         assert re.fullmatch(
-            rf'data/inbreast/lesion_bank_fold_{fold}_[0-9a-f]{{8}}\.npz', bank[3])
+            rf'data/inbreast/lesion_bank_fold_{fold}_[0-9a-f]{{8}}\.npz', bank[3]
+        )
         # the config that preparation names is that fold's too
         assert gan[1:3] == [str(folder / 'blending-gan_inbreast.py'), '--work-dir']
         assert re.fullmatch(rf'gan_fold_{fold}_[0-9a-f]{{8}}', gan[3])
@@ -83,29 +98,37 @@ def test_each_fold_is_prepared_trained_and_tested(setup, tmp_path, run_tool):
         cfg = Config.fromfile(train[1])
         for part in ('train', 'test'):
             assert annotation_file(cfg[f'{part}_dataloader'].dataset) == str(
-                tmp_path / f'data/annotations/fold_{fold}/{part}.json')
+                tmp_path / f'data/annotations/fold_{fold}/{part}.json'
+            )
 
 
 def test_a_file_of_one_fold_is_for_no_other(setup, tmp_path, run_tool):
     """A bank that preparation does not make would be of patients held out."""
     config, calls = setup
-    config.write_text(config.read_text() + (
-        "model.update(bank='data/my_bank_fold_1.npz')\n"))
+    config.write_text(
+        config.read_text() + ("model.update(bank='data/my_bank_fold_1.npz')\n")
+    )
     out = ('--work-dir', tmp_path / 'out')
     assert run_tool(TOOL, config, *out, '--folds', '1').returncode == 0
     del calls[:]
     done = run_tool(TOOL, config, *out, '--folds', '2')
     assert done.returncode == 2 and not calls
-    assert 'detector.py: data/my_bank_fold_1.npz is of one fold' in (
-        done.err.splitlines()[-1])
+    assert (
+        'detector.py: data/my_bank_fold_1.npz is of one fold'
+        in (done.err.splitlines()[-1])
+    )
 
 
 def test_names_with_the_fold_are_of_each(setup, tmp_path, run_tool):
     """What preparation does not make may have been made for each fold before."""
     config, _ = setup
-    config.write_text(config.read_text() + (
-        "data.update(data_root='made_{fold}', ann_file='train.json', pipeline=[\n"
-        "    dict(type='PasteLesion', bank='my_bank_fold_{fold}.npz')])\n"))
+    config.write_text(
+        config.read_text()
+        + (
+            "data.update(data_root='made_{fold}', ann_file='train.json', pipeline=[\n"
+            "    dict(type='PasteLesion', bank='my_bank_fold_{fold}.npz')])\n"
+        )
+    )
     out = tmp_path / 'out'
     assert run_tool(TOOL, config, '--work-dir', out).returncode == 0
     for fold in RECALLS:
@@ -132,10 +155,11 @@ def test_mean_and_spread(setup, tmp_path, run_tool):
     done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out')
     table = (tmp_path / 'out/cross_validation.md').read_text()
     assert table in done.out
-    line, = [line for line in table.splitlines() if 'recall' in line]
+    (line,) = [line for line in table.splitlines() if 'recall' in line]
     spread = np.std([0.5, 0.7], ddof=1)
-    assert line == ('| froc/recall@0.5 | '
-                    f'0.600 ± {spread:.3f} (of 2 folds) | 0.500 | 0.700 | nan |')
+    assert line == (
+        f'| froc/recall@0.5 | 0.600 ± {spread:.3f} (of 2 folds) | 0.500 | 0.700 | nan |'
+    )
     assert '| seconds a batch of the test | 0.250 ± 0.000 |' in table
     assert 'data_time' not in table and '3 of 3 folds' in table
 
@@ -164,16 +188,25 @@ def test_what_is_done_is_not_done_again(setup, tmp_path, run_tool, monkeypatch):
     assert len(calls) == 2 + 4
 
 
-@pytest.mark.parametrize('change, said', [
-    (('--folds', '4'), '--folds 4: no such fold; there are 3'),
-    (('--jobs', '0'), 'expected at least 1'),
-    (('--cfg-options', 'test_dataloader.dataset.ann_file=annotations/test.json'),
-     'expected one of a fold'),
-    (('--cfg-options', 'train_dataloader.dataset.fold=2'),
-     'train_dataloader.dataset.fold is 2, test_dataloader.dataset.fold is 1'),
-    (('--cfg-options', 'test_dataloader.dataset.data_root=no/such'),
-     'expected at least two folds'),
-])
+@pytest.mark.parametrize(
+    'change, said',
+    [
+        (('--folds', '4'), '--folds 4: no such fold; there are 3'),
+        (('--jobs', '0'), 'expected at least 1'),
+        (
+            ('--cfg-options', 'test_dataloader.dataset.ann_file=annotations/test.json'),
+            'expected one of a fold',
+        ),
+        (
+            ('--cfg-options', 'train_dataloader.dataset.fold=2'),
+            'train_dataloader.dataset.fold is 2, test_dataloader.dataset.fold is 1',
+        ),
+        (
+            ('--cfg-options', 'test_dataloader.dataset.data_root=no/such'),
+            'expected at least two folds',
+        ),
+    ],
+)
 def test_mistakes_get_one_line(setup, tmp_path, run_tool, change, said):
     config, calls = setup
     done = run_tool(TOOL, config, '--work-dir', tmp_path / 'out', *change)
@@ -186,11 +219,20 @@ def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
     out = ('--work-dir', tmp_path / 'out')
     assert run_tool(TOOL, config, *out, '--folds', '1').returncode == 0
     config.write_text(
-        config.read_text().replace('--out data', '--context 2 --out data'))
+        config.read_text().replace('--out data', '--context 2 --out data')
+    )
     changed = run_tool(TOOL, config, *out, '--folds', '1')
     assert changed.returncode == 2 and 'begun with other settings' in changed.err
-    other = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1',
-                     '--cfg-options', 'model.size=3')
+    other = run_tool(
+        TOOL,
+        config,
+        '--work-dir',
+        tmp_path / 'other',
+        '--folds',
+        '1',
+        '--cfg-options',
+        'model.size=3',
+    )
     assert other.returncode == 0
     again = run_tool(TOOL, config, '--work-dir', tmp_path / 'other', '--folds', '1')
     assert again.returncode == 2
@@ -198,8 +240,9 @@ def test_results_of_another_config_are_not_taken(setup, tmp_path, run_tool):
 
 def test_options_reach_every_fold(setup, tmp_path, run_tool):
     config, calls = setup
-    run_tool(TOOL, config, '--work-dir', tmp_path / 'out', '--cfg-options',
-             'model.size=7')
+    run_tool(
+        TOOL, config, '--work-dir', tmp_path / 'out', '--cfg-options', 'model.size=7'
+    )
     for fold in RECALLS:
         assert 'size=7' in (tmp_path / f'out/fold_{fold}/detector.py').read_text()
 
@@ -209,8 +252,15 @@ def test_data_sets_by_name_are_of_their_fold(setup, tmp_path, run_tool):
     _, calls = setup
     name = 'mask-rcnn_r50_inbreast_poisson.py'
     done = run_tool(
-        TOOL, f'configs/blending/{name}', '--work-dir', tmp_path / 'out', '--folds', '2',
-        '--cfg-options', f'test_dataloader.dataset.data_root={tmp_path / "data"}')
+        TOOL,
+        f'configs/blending/{name}',
+        '--work-dir',
+        tmp_path / 'out',
+        '--folds',
+        '2',
+        '--cfg-options',
+        f'test_dataloader.dataset.data_root={tmp_path / "data"}',
+    )
     assert done.returncode == 0, done.err
     bank, images, train, _ = calls
     assert bank[1] == 'data/inbreast/annotations/fold_2/train.json'
@@ -247,8 +297,9 @@ def parts(setup, tmp_path, run_tool):
 
     def names(*options, work_dir='out'):
         del calls[:]
-        done = run_tool(TOOL, config, '--work-dir', tmp_path / work_dir, '--folds', '2',
-                        *options)
+        done = run_tool(
+            TOOL, config, '--work-dir', tmp_path / work_dir, '--folds', '2', *options
+        )
         assert done.returncode == 0, done.err
         bank, gan, images = calls[:3]
         lesions = bank[bank.index('--out') + 1]
@@ -258,8 +309,13 @@ def parts(setup, tmp_path, run_tool):
         assert f"'{images[-1]}/'" in detector and "'data/made_fold_2/'" not in detector
         assert lesions in (folder / 'blending-gan_inbreast.py').read_text()
         assert images[2] == f'{gan[3]}/epoch_200.pth'
-        return dict(bank=lesions, gan=gan[3], images=images[-1], detector=detector,
-                    text=(folder / 'blending-gan_inbreast.py').read_text())
+        return dict(
+            bank=lesions,
+            gan=gan[3],
+            images=images[-1],
+            detector=detector,
+            text=(folder / 'blending-gan_inbreast.py').read_text(),
+        )
 
     names.train, names.config = train, config
     return names
@@ -272,8 +328,11 @@ def test_parts_are_of_what_made_them(parts, monkeypatch):
     other = parts('--cfg-options', 'model.prior_weight=3.', work_dir='other')
     assert other['bank'] == first['bank']
     assert other['gan'] != first['gan'] and other['images'] != first['images']
-    parts.config.write_text(parts.config.read_text().replace(
-        "lesion_bank_fold_{fold}.npz'", "lesion_bank_fold_{fold}.npz --context 2'"))
+    parts.config.write_text(
+        parts.config.read_text().replace(
+            "lesion_bank_fold_{fold}.npz'", "lesion_bank_fold_{fold}.npz --context 2'"
+        )
+    )
     # of a bank with another option
     changed = parts(work_dir='changed')
     assert not {*first.values()} & {*changed.values()}
@@ -304,9 +363,13 @@ def test_mixed_precision_reaches_preparation(parts, monkeypatch):
     plain = parts()
     assert 'AmpOptimWrapper' not in plain['text']
     monkeypatch.setattr('torch.cuda.is_available', lambda: True)
-    parts.config.write_text(parts.config.read_text() + (
-        "optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1.))\n"
-        "train_cfg = dict(max_epochs=1)\n"))
+    parts.config.write_text(
+        parts.config.read_text()
+        + (
+            "optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=1.))\n"
+            'train_cfg = dict(max_epochs=1)\n'
+        )
+    )
     made = parts('--amp', work_dir='amp')
     assert made['text'].count('AmpOptimWrapper') == 2  # of both networks
     assert made['gan'] != plain['gan'] and made['bank'] == plain['bank']

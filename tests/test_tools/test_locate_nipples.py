@@ -1,4 +1,5 @@
 """tools/locate_nipples.py on phantom exams without nipples."""
+
 import json
 import re
 from pathlib import Path
@@ -56,16 +57,27 @@ def checkpoint(tmp_path_factory):
 
 def without_nipples(data):
     left_out = ('nipple', 'nipple_source')
-    return dict(data, images=[
-        {k: v for k, v in image.items() if k not in left_out}
-        for image in data['images']])
+    return dict(
+        data,
+        images=[
+            {k: v for k, v in image.items() if k not in left_out}
+            for image in data['images']
+        ],
+    )
 
 
-def test_contour_fills_what_is_missing(phantom_root, ann_file, truth,
-                                       tmp_path, capsys, assert_private):
+def test_contour_fills_what_is_missing(
+    phantom_root, ann_file, truth, tmp_path, capsys, assert_private
+):
     before = json.loads(ann_file.read_text())
-    run('--contour', ann_file, '--data-root', phantom_root,
-        '--extra-root', ann_file.parent)
+    run(
+        '--contour',
+        ann_file,
+        '--data-root',
+        phantom_root,
+        '--extra-root',
+        ann_file.parent,
+    )
     after = json.loads(ann_file.read_text())
     assert without_nipples(after) == without_nipples(before)
     assert after['images'][ANNOTATED] == before['images'][ANNOTATED]
@@ -85,38 +97,60 @@ def test_contour_fills_what_is_missing(phantom_root, ann_file, truth,
     assert not list(tmp_path.glob('.*.tmp'))
 
 
-@pytest.mark.parametrize('score, source', [(0., 'detector'), (2., 'contour')])
-def test_contour_stands_in_for_the_detector(phantom_root, ann_file,
-                                            checkpoint, tmp_path, score, source):
+@pytest.mark.parametrize('score, source', [(0.0, 'detector'), (2.0, 'contour')])
+def test_contour_stands_in_for_the_detector(
+    phantom_root, ann_file, checkpoint, tmp_path, score, source
+):
     before = ann_file.read_text()
-    run(CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
-        '--extra-root', ann_file.parent, '--out', tmp_path / 'out.json', '--device',
-        'cpu', '--cfg-options',
-        f'model.test_cfg.rcnn.score_thr={score}')
+    run(
+        CONFIG,
+        checkpoint,
+        ann_file,
+        '--data-root',
+        phantom_root,
+        '--extra-root',
+        ann_file.parent,
+        '--out',
+        tmp_path / 'out.json',
+        '--device',
+        'cpu',
+        '--cfg-options',
+        f'model.test_cfg.rcnn.score_thr={score}',
+    )
     assert ann_file.read_text() == before
     images = json.loads((tmp_path / 'out.json').read_text())['images']
     assert 'nipple_source' not in images[ANNOTATED]
-    for image in images[GONE + 1:]:
+    for image in images[GONE + 1 :]:
         assert image['nipple_source'] == source
         x, y = image['nipple']
         assert 0 <= x <= image['width'] and 0 <= y <= image['height']
 
 
 def test_point_of_the_detector_is_mapped_to_the_file(
-        monkeypatch, phantom_root, ann_file, checkpoint, truth, tmp_path):
+    monkeypatch, phantom_root, ann_file, checkpoint, truth, tmp_path
+):
     """A detector that finds the canonical image's middle, on both sides."""
     monkeypatch.setattr(
         'mammo_plugins.models.detectors.NippleDetector.locate',
-        lambda self, image, sample: (sample.img_shape[1] / 2,
-                                     sample.img_shape[0] / 2))
-    run(CONFIG, checkpoint, ann_file, '--data-root', phantom_root,
-        '--extra-root', ann_file.parent, '--overwrite', '--device', 'cpu')
+        lambda self, image, sample: (sample.img_shape[1] / 2, sample.img_shape[0] / 2),
+    )
+    run(
+        CONFIG,
+        checkpoint,
+        ann_file,
+        '--data-root',
+        phantom_root,
+        '--extra-root',
+        ann_file.parent,
+        '--overwrite',
+        '--device',
+        'cpu',
+    )
     images = json.loads(ann_file.read_text())['images']
     assert images[ANNOTATED]['nipple_source'] == 'detector'
     loader = LoadMammogram()
-    for image in images[GONE + 1:]:
-        x1, y1, x2, y2 = loader.load(
-            str(phantom_root / image['file_name']))[1].crop
+    for image in images[GONE + 1 :]:
+        x1, y1, x2, y2 = loader.load(str(phantom_root / image['file_name']))[1].crop
         assert image['nipple'] == pytest.approx([(x1 + x2) / 2, (y1 + y2) / 2])
 
 
@@ -128,11 +162,14 @@ def test_all_annotated_leaves_the_file_alone(phantom_root, capsys):
     assert '8 kept' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (['--contour', 'a', 'b'], 'expected CONFIG CHECKPOINT ANN_FILE'),
-    (['a.json'], 'expected CONFIG CHECKPOINT ANN_FILE'),
-    (['--contour', 'nowhere.json'], 'nowhere.json: no such annotation file'),
-])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--contour', 'a', 'b'], 'expected CONFIG CHECKPOINT ANN_FILE'),
+        (['a.json'], 'expected CONFIG CHECKPOINT ANN_FILE'),
+        (['--contour', 'nowhere.json'], 'nowhere.json: no such annotation file'),
+    ],
+)
 def test_mistakes_are_one_line(capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
         run(*arguments)
@@ -140,15 +177,13 @@ def test_mistakes_are_one_line(capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_model_without_nipple_detector(phantom_root, tmp_path,
-                                       capsys):
+def test_model_without_nipple_detector(phantom_root, tmp_path, capsys):
     config = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     with DefaultScope.overwrite_default_scope('mammo'):
         model = MODELS.build(Config.fromfile(config).model)
     torch.save(dict(state_dict=model.state_dict()), tmp_path / 'a.pth')
     with pytest.raises(SystemExit):
-        run(config, tmp_path / 'a.pth',
-            phantom_root / 'annotations/test.json')
+        run(config, tmp_path / 'a.pth', phantom_root / 'annotations/test.json')
     assert 'FasterRCNN; expected a NippleDetector' in capsys.readouterr().err
 
 
@@ -162,13 +197,18 @@ def test_wrong_root_is_an_error(ann_file, capsys):
     assert re.search('no image could be read.*--data-root', capsys.readouterr().err)
 
 
-def test_other_folders_are_named_by_the_user(phantom_root, ann_file,
-                                             capsys):
+def test_other_folders_are_named_by_the_user(phantom_root, ann_file, capsys):
     """Two images of the file lie beside it, outside of the data root."""
     with pytest.raises(SystemExit, match='2'):
         run('--contour', ann_file, '--data-root', phantom_root)
     error = capsys.readouterr().err
     assert 'images[1].file_name' in error and '--extra-root' in error
-    run('--contour', ann_file, '--data-root', phantom_root,
-        '--extra-root', ann_file.parent)
+    run(
+        '--contour',
+        ann_file,
+        '--data-root',
+        phantom_root,
+        '--extra-root',
+        ann_file.parent,
+    )
     assert '2 skipped' in capsys.readouterr().out

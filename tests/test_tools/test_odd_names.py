@@ -1,4 +1,5 @@
 """Folders and files whose names are no UTF-8, or hold what no terminal shall get."""
+
 import csv
 import json
 import os
@@ -33,9 +34,22 @@ def sound(done):
 
 def test_conversion_verification_and_training_data(folder, tmp_path, run_tool):
     root = tmp_path / 'root'
-    done = sound(run_tool(
-        'tools/dataset_converters/generic.py', folder, '--out', root, '--workers', 1,
-        '--cache-dir', tmp_path / 'cache', '--ratios', 1, 0, 0))
+    done = sound(
+        run_tool(
+            'tools/dataset_converters/generic.py',
+            folder,
+            '--out',
+            root,
+            '--workers',
+            1,
+            '--cache-dir',
+            tmp_path / 'cache',
+            '--ratios',
+            1,
+            0,
+            0,
+        )
+    )
     assert done.returncode == 0, done.err[-2000:]
     data = json.loads((root / 'annotations/train.json').read_bytes())
     assert len(data['images']) == 4
@@ -44,12 +58,34 @@ def test_conversion_verification_and_training_data(folder, tmp_path, run_tool):
     with open(root / 'skipped.csv', encoding='utf-8') as file:
         assert 'raw' in {row['item'] and 'raw' for row in csv.DictReader(file)}
     assert 'views' in (root / 'summary.md').read_text(encoding='utf-8')
-    again = sound(run_tool(
-        'tools/dataset_converters/generic.py', folder, '--out', root, '--workers', 1,
-        '--cache-dir', tmp_path / 'cache', '--ratios', 1, 0, 0))
+    again = sound(
+        run_tool(
+            'tools/dataset_converters/generic.py',
+            folder,
+            '--out',
+            root,
+            '--workers',
+            1,
+            '--cache-dir',
+            tmp_path / 'cache',
+            '--ratios',
+            1,
+            0,
+            0,
+        )
+    )
     assert again.returncode == 0
-    checked = sound(run_tool('tools/verify_dataset.py', root, '--check-pixels',
-                             '--workers', 1, '--json', tmp_path / 'report.json'))
+    checked = sound(
+        run_tool(
+            'tools/verify_dataset.py',
+            root,
+            '--check-pixels',
+            '--workers',
+            1,
+            '--json',
+            tmp_path / 'report.json',
+        )
+    )
     assert 'missing file' not in checked.out and 'unreadable file' not in checked.out
 
 
@@ -57,13 +93,25 @@ def test_inference(folder, tmp_path, run_tool):
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mammo'):
         state = MODELS.build(Config.fromfile(CONFIG).model).state_dict()
-    torch.save(dict(state_dict=state, meta=dict(
-        dataset_meta=dict(classes=('mass', )))), tmp_path / 'a.pth')
+    torch.save(
+        dict(state_dict=state, meta=dict(dataset_meta=dict(classes=('mass',)))),
+        tmp_path / 'a.pth',
+    )
     for by in ('study', 'folder'):
         out = tmp_path / os.fsdecode(b'r\xe9sults-' + by.encode())
         for _ in range(2):  # the second goes on with what is there
-            done = sound(run_tool('tools/infer.py', CONFIG, tmp_path / 'a.pth', folder,
-                                  '--out', out, '--group-by', by))
+            done = sound(
+                run_tool(
+                    'tools/infer.py',
+                    CONFIG,
+                    tmp_path / 'a.pth',
+                    folder,
+                    '--out',
+                    out,
+                    '--group-by',
+                    by,
+                )
+            )
             assert done.returncode == 0, done.err[-2000:]
         result = json.loads((out / 'predictions.json').read_bytes())
         assert len(result['exams']) == 1 and len(result['exams'][0]['views']) == 4

@@ -1,4 +1,5 @@
 """tools/analysis_tools/pair_panels.py on phantom pairs."""
+
 import json
 from pathlib import Path
 
@@ -27,13 +28,20 @@ def run(*words):
     main(['pair-panels', *map(str, words)])
 
 
-def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path,
-                                    capsys):
+def test_asymmetric_pairs_are_drawn(phantom_root, checkpoint, tmp_path, capsys):
     data = json.loads((phantom_root / 'annotations/test.json').read_text())
     exams = {i['exam_id'] for i in data['images'] if i['abnormal']}
     assert exams
-    run(CONFIG, checkpoint, '--out', tmp_path / 'pairs.png', '--device',
-        'cpu', '--cfg-options', f'test_dataloader.dataset.data_root={phantom_root}')
+    run(
+        CONFIG,
+        checkpoint,
+        '--out',
+        tmp_path / 'pairs.png',
+        '--device',
+        'cpu',
+        '--cfg-options',
+        f'test_dataloader.dataset.data_root={phantom_root}',
+    )
     assert f'{len(exams)} pairs' in capsys.readouterr().out
     picture = cv2.imread(str(tmp_path / 'pairs.png')).astype(int)
     blue, green, red = picture.transpose(2, 0, 1)

@@ -14,8 +14,19 @@ SMALL = ['--exams', '2', '--size', '64', '32', '--split', '0.5', '0', '0.5']
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp('data') / 'phantom'
     return out, subprocess.run(
-        [sys.executable, ROOT / TOOL, *SMALL, '--out', out, '--preview', '--density',
-         'A'], capture_output=True, text=True)
+        [
+            sys.executable,
+            ROOT / TOOL,
+            *SMALL,
+            '--out',
+            out,
+            '--preview',
+            '--density',
+            'A',
+        ],
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_makes_the_data_set(made):
@@ -45,14 +56,17 @@ def test_other_parameters_are_refused_in_one_line(made, run_tool):
     assert 'Traceback' not in done.err
 
 
-@pytest.mark.parametrize('wrong, named', [
-    (['--split', '0.5', '0', '0.1'], '--split'),
-    (['--prevalence', '2'], 'prevalence'),
-    (['--missing-views', '1'], '--missing-views'),
-    (['--exams', '0'], '--exams'),
-    (['--size', '8', '8'], 'size'),
-    (['--density', 'E'], '--density'),
-])
+@pytest.mark.parametrize(
+    'wrong, named',
+    [
+        (['--split', '0.5', '0', '0.1'], '--split'),
+        (['--prevalence', '2'], 'prevalence'),
+        (['--missing-views', '1'], '--missing-views'),
+        (['--exams', '0'], '--exams'),
+        (['--size', '8', '8'], 'size'),
+        (['--density', 'E'], '--density'),
+    ],
+)
 def test_mistakes_are_named_without_a_traceback(tmp_path, wrong, named, run_tool):
     done = run_tool(TOOL, *SMALL, '--out', tmp_path / 'x', *wrong)
     assert done.returncode == 2
@@ -68,8 +82,20 @@ def test_help_ends_with_an_example(run_tool):
 
 
 def test_a_part_that_stays_empty_is_told(tmp_path, run_tool):
-    done = run_tool(TOOL, '--exams', '2', '--size', '64', '32', '--split', '0.9', '0',
-                    '0.1', '--out', tmp_path / 'a')
+    done = run_tool(
+        TOOL,
+        '--exams',
+        '2',
+        '--size',
+        '64',
+        '32',
+        '--split',
+        '0.9',
+        '0',
+        '0.1',
+        '--out',
+        tmp_path / 'a',
+    )
     assert done.returncode == 0, done.err
     assert not (tmp_path / 'a/annotations/test.json').exists()
     assert 'warning: --split: part test is empty' in done.err

@@ -1,4 +1,5 @@
 """tools/slurm_train.sh and slurm_test.sh, and the job of the docs, with a made srun."""
+
 import os
 import re
 import signal
@@ -18,34 +19,86 @@ def run(tmp_path, *arguments, script=SCRIPT, **environment):
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\necho "$MASTER_PORT" >&2\n')
     srun.chmod(0o755)
-    environment = dict(os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}',
-                       **environment)
-    return subprocess.run([script, *arguments], env=environment, text=True,
-                          capture_output=True)
+    environment = dict(
+        os.environ, PATH=f'{tmp_path}:{os.environ["PATH"]}', **environment
+    )
+    return subprocess.run(
+        [script, *arguments], env=environment, text=True, capture_output=True
+    )
 
 
 def test_what_srun_is_asked_for(tmp_path):
-    done = run(tmp_path, 'gpu', 'mass', 'c.py', 'out dir', '--resume',
-               '--cfg-options', 'a=1', GPUS='16', SRUN_ARGS='--qos high')
+    done = run(
+        tmp_path,
+        'gpu',
+        'mass',
+        'c.py',
+        'out dir',
+        '--resume',
+        '--cfg-options',
+        'a=1',
+        GPUS='16',
+        SRUN_ARGS='--qos high',
+    )
     words = done.stdout.splitlines()
     assert words == [
-        '-p', 'gpu', '--job-name=mass', '--gres=gpu:8', '--ntasks=16',
-        '--ntasks-per-node=8', '--cpus-per-task=5', '--kill-on-bad-exit=1',
-        '--qos', 'high', 'python', '-u', str(SCRIPT.parent / 'train.py'), 'c.py',
-        '--work-dir', 'out dir', '--launcher', 'slurm', '--resume',
-        '--cfg-options', 'a=1'
+        '-p',
+        'gpu',
+        '--job-name=mass',
+        '--gres=gpu:8',
+        '--ntasks=16',
+        '--ntasks-per-node=8',
+        '--cpus-per-task=5',
+        '--kill-on-bad-exit=1',
+        '--qos',
+        'high',
+        'python',
+        '-u',
+        str(SCRIPT.parent / 'train.py'),
+        'c.py',
+        '--work-dir',
+        'out dir',
+        '--launcher',
+        'slurm',
+        '--resume',
+        '--cfg-options',
+        'a=1',
     ]
 
 
 def test_what_it_is_asked_for_by_a_test(tmp_path):
     script = SCRIPT.with_name('slurm_test.sh')
-    done = run(tmp_path, 'gpu', 'mass', 'c.py', 'a b.pth', '--work-dir', 'out',
-               script=script, GPUS='4', CPUS_PER_TASK='3')
+    done = run(
+        tmp_path,
+        'gpu',
+        'mass',
+        'c.py',
+        'a b.pth',
+        '--work-dir',
+        'out',
+        script=script,
+        GPUS='4',
+        CPUS_PER_TASK='3',
+    )
     assert done.stdout.splitlines() == [
-        '-p', 'gpu', '--job-name=mass', '--gres=gpu:4', '--ntasks=4',
-        '--ntasks-per-node=4', '--cpus-per-task=3', '--kill-on-bad-exit=1',
-        'python', '-u', str(script.parent / 'test.py'), 'c.py', 'a b.pth',
-        '--launcher', 'slurm', '--work-dir', 'out']
+        '-p',
+        'gpu',
+        '--job-name=mass',
+        '--gres=gpu:4',
+        '--ntasks=4',
+        '--ntasks-per-node=4',
+        '--cpus-per-task=3',
+        '--kill-on-bad-exit=1',
+        'python',
+        '-u',
+        str(script.parent / 'test.py'),
+        'c.py',
+        'a b.pth',
+        '--launcher',
+        'slurm',
+        '--work-dir',
+        'out',
+    ]
     assert 20000 <= int(done.stderr) < 40000
 
 
@@ -72,14 +125,16 @@ def test_usage(tmp_path, name):
 def job(tmp_path):
     """The job of the docs, whose parts of Slurm write what they are asked for."""
     text = (ROOT / 'docs/how_to/slurm.md').read_text()
-    script, = re.findall(r'```bash\n(#!/bin/bash\n.*?)```', text, re.S)
+    (script,) = re.findall(r'```bash\n(#!/bin/bash\n.*?)```', text, re.S)
     path = tmp_path / 'job.sh'
     path.write_text(script)
     for name, then in (('srun', 'exec sleep 60'), ('scontrol', 'kill $(cat srun.pid)')):
         fake = tmp_path / name
-        fake.write_text(f'#!/bin/sh\necho $$ > {name}.pid\necho $MASTER_PORT > port\n'
-                        f'printf "%s\\n" "$@" > {name}.tmp\nmv {name}.tmp {name}.said\n'
-                        f'{then}\n')
+        fake.write_text(
+            f'#!/bin/sh\necho $$ > {name}.pid\necho $MASTER_PORT > port\n'
+            f'printf "%s\\n" "$@" > {name}.tmp\nmv {name}.tmp {name}.said\n'
+            f'{then}\n'
+        )
         fake.chmod(0o755)
     return path
 
@@ -89,8 +144,10 @@ def test_the_job_of_the_docs_goes_on(job):
     folder = job.parent
     said = {name: folder / f'{name}.said' for name in ('srun', 'scontrol')}
     process = subprocess.Popen(
-        ['bash', job], cwd=folder, env=dict(
-            os.environ, PATH=f'{folder}:{os.environ["PATH"]}', SLURM_JOB_ID='7'))
+        ['bash', job],
+        cwd=folder,
+        env=dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}', SLURM_JOB_ID='7'),
+    )
     deadline = time.time() + 60
     while not said['srun'].exists():
         assert time.time() < deadline
@@ -101,9 +158,15 @@ def test_the_job_of_the_docs_goes_on(job):
     assert (folder / 'port').read_text() == '20007\n'
     _, *words = said['srun'].read_text().split()
     assert words[:3] == ['python', '-u', 'tools/train.py']
-    assert words[4:] == ['--work-dir', 'work_dirs/mass', '--launcher', 'slurm',
-                         '--auto-scale-lr', '--resume']
+    assert words[4:] == [
+        '--work-dir',
+        'work_dirs/mass',
+        '--launcher',
+        'slurm',
+        '--auto-scale-lr',
+        '--resume',
+    ]
     assert load_config(str(ROOT / words[3])).auto_scale_lr.base_batch_size
-    log, = re.findall('--output=(.*)/', job.read_text())
+    (log,) = re.findall('--output=(.*)/', job.read_text())
     assert log == words[5]  # its folder is made before
     assert '#SBATCH --requeue\n' in job.read_text()

@@ -1,4 +1,5 @@
 """tools/synthesize.py, saliency.py and naturalness.py on phantom exams."""
+
 import hashlib
 import json
 import shutil
@@ -16,8 +17,7 @@ from mammo_plugins.anatomy import breast_mask, transform_boxes
 from mammo_plugins.datasets import LoadMammogram
 from mammo_plugins.io import read_mammogram
 from mammo_plugins.registry import DATASETS, MODELS
-from mammo_plugins.structures import (AnnotationError, load_coco_exam,
-                                      validate_coco_exam)
+from mammo_plugins.structures import AnnotationError, load_coco_exam, validate_coco_exam
 from mammo_plugins.structures.saliency import SaliencyMaps
 from mammo_plugins.synthesis import fourier_adapt, gaussian_mask
 from mammo_plugins.visualization.synthesis import plot_panels
@@ -43,8 +43,11 @@ def root(phantom_root, tmp_path):
     """The phantom's exams, in which every breast with a lesion is malignant."""
     data = json.loads((phantom_root / 'annotations/train.json').read_text())
     with_lesion = {a['image_id'] for a in data['annotations']}
-    breasts = {(i['exam_id'], i['laterality']) for i in data['images']
-               if i['id'] in with_lesion}
+    breasts = {
+        (i['exam_id'], i['laterality'])
+        for i in data['images']
+        if i['id'] in with_lesion
+    }
     for image in data['images']:
         bad = (image['exam_id'], image['laterality']) in breasts
         image['birads'] = '4' if bad else '2'
@@ -58,9 +61,15 @@ def root(phantom_root, tmp_path):
 
 
 def options(root, pixel_cache):
-    return ['--cfg-options', f'train_dataloader.dataset.data_root={root}',
-            *(f'{part}_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
-              + pixel_cache for part in ('train', 'test'))]
+    return [
+        '--cfg-options',
+        f'train_dataloader.dataset.data_root={root}',
+        *(
+            f'{part}_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+            + pixel_cache
+            for part in ('train', 'test')
+        ),
+    ]
 
 
 def run(*words):
@@ -70,31 +79,56 @@ def run(*words):
 @pytest.fixture
 def make(checkpoint, root, pixel_cache):
     def made(out, *arguments, command='synthesize'):
-        run(command, CONFIG, checkpoint, '--out', out,
-            '--device', 'cpu', *arguments, *options(root, pixel_cache))
+        run(
+            command,
+            CONFIG,
+            checkpoint,
+            '--out',
+            out,
+            '--device',
+            'cpu',
+            *arguments,
+            *options(root, pixel_cache),
+        )
         return out
 
     return made
 
 
 def test_writes_a_data_set_with_provenance(
-        make, checkpoint, root, tmp_path, assert_private, capsys):
-    out = make(tmp_path / 'made', '--count', '4', '--context', '1',
-               '--independent-views', '--without', 'fourier', 'soft-mask')
+    make, checkpoint, root, tmp_path, assert_private, capsys
+):
+    out = make(
+        tmp_path / 'made',
+        '--count',
+        '4',
+        '--context',
+        '1',
+        '--independent-views',
+        '--without',
+        'fourier',
+        'soft-mask',
+    )
     data = load_coco_exam(out / 'annotations/train.json')
     assert validate_coco_exam(data) == []
     assert data['info']['split'] == 'train'
     original = load_coco_exam(root / 'annotations/train.json')
     by_file = {image['file_name']: image for image in original['images']}
     pasted = 0
-    hashes = {f'{what}_sha256': hashlib.sha256(path.read_bytes()).hexdigest()
-              for what, path in (('checkpoint', checkpoint),
-                                 ('saliency', out / 'saliency.npz'))}
+    hashes = {
+        f'{what}_sha256': hashlib.sha256(path.read_bytes()).hexdigest()
+        for what, path in (
+            ('checkpoint', checkpoint),
+            ('saliency', out / 'saliency.npz'),
+        )
+    }
     for image in data['images']:
         facts = image['synthetic']
         assert hashes.items() <= facts.items()
-        assert facts.get('saliency_checkpoint_sha256',
-                         hashes['checkpoint_sha256']) == hashes['checkpoint_sha256']
+        assert (
+            facts.get('saliency_checkpoint_sha256', hashes['checkpoint_sha256'])
+            == hashes['checkpoint_sha256']
+        )
         benign = by_file[facts['benign']]
         assert benign['birads'] == '2'
         assert image['patient_id'] == benign['patient_id']
@@ -107,23 +141,27 @@ def test_writes_a_data_set_with_provenance(
             pasted += 1
             assert by_file[facts['malignant']]['birads'] == '4'
             assert (image['birads'], image['pathology']) == ('5', 'malignant')
-            assert (facts['fourier_beta'], facts['soft_mask'],
-                    facts['same_distance']) == (None, None, False)
+            assert (
+                facts['fourier_beta'],
+                facts['soft_mask'],
+                facts['same_distance'],
+            ) == (None, None, False)
             x1, y1, x2, y2 = map(round, facts['region'])
             u1, v1, u2, v2 = map(round, facts['lesion'])
             changed[y1:y2, x1:x2] = True
             donor = read_mammogram(root / facts['malignant']).pixels[v1:v2, u1:u2]
-            sides = (image['laterality'],
-                     by_file[facts['malignant']]['laterality'])
+            sides = (image['laterality'], by_file[facts['malignant']]['laterality'])
             if sides[0] != sides[1]:  # all breasts face the same way
                 donor = donor[:, ::-1]
             same = np.isclose(pixels[y1:y2, x1:x2], donor, atol=1e-4)
             assert same.mean() > 0.85  # but for the air beside the breast
-            box, = [a['bbox'] for a in data['annotations']
-                    if a['image_id'] == image['id']
-                    and a['lesion_id'] == f"{image['exam_id']}_pasted"]
-            assert box == pytest.approx(
-                [x1, y1, x2 - x1, y2 - y1], abs=1.01)
+            (box,) = [
+                a['bbox']
+                for a in data['annotations']
+                if a['image_id'] == image['id']
+                and a['lesion_id'] == f'{image["exam_id"]}_pasted'
+            ]
+            assert box == pytest.approx([x1, y1, x2 - x1, y2 - y1], abs=1.01)
         # the rest is the benign file, but for what the crop to the breast left out
         kept = ~changed & (pixels > 0)
         np.testing.assert_allclose(pixels[kept], before[kept], atol=1e-4)
@@ -142,14 +180,23 @@ def test_the_same_seed_gives_the_same_files(make, tmp_path, capsys):
     for name in [*files, 'annotations/train.json']:
         assert (one / name).read_bytes() == (two / name).read_bytes()
     # what is said of them is what they say
-    facts = [image['synthetic'] for image in load_coco_exam(
-        one / 'annotations/train.json')['images']]
+    facts = [
+        image['synthetic']
+        for image in load_coco_exam(one / 'annotations/train.json')['images']
+    ]
     pasted = [fact for fact in facts if fact['malignant'] is not None]
     least, *quartiles = np.percentile(
-        [fact['saliency_kept'] for fact in pasted], [0, 25, 50, 75])
+        [fact['saliency_kept'] for fact in pasted], [0, 25, 50, 75]
+    )
     said = capsys.readouterr().out
-    assert said.count(f'least {least:.2f}, quartiles ' + ', '.join(
-        f'{share:.2f}' for share in quartiles)) == 2 and least >= 0.5
+    assert (
+        said.count(
+            f'least {least:.2f}, quartiles '
+            + ', '.join(f'{share:.2f}' for share in quartiles)
+        )
+        == 2
+        and least >= 0.5
+    )
     assert said.count('both views by lesion_id: 2, by category and distance') == 2
     assert {fact['paired'] for fact in pasted} == {'lesion_id'}
 
@@ -159,8 +206,14 @@ def test_enters_training_and_never_a_test(make, root, tmp_path):
     cfg = Config.fromfile(CONFIG)
     settings = dict(cfg.train_dataloader.dataset, pipeline=[])
     with DATASETS.switch_scope_and_registry('mammo'):
-        joint = DATASETS.build(dict(type='ConcatDataset', datasets=[
-            dict(settings, data_root=str(folder)) for folder in (root, out)]))
+        joint = DATASETS.build(
+            dict(
+                type='ConcatDataset',
+                datasets=[
+                    dict(settings, data_root=str(folder)) for folder in (root, out)
+                ],
+            )
+        )
         labels = [joint.get_data_info(i)['gt_label'] for i in range(len(joint))]
         assert labels[-3:] == [1, 1, 1] and set(labels[:-3]) == {0, 1}
         with pytest.raises(AnnotationError, match='synthetic'):
@@ -181,27 +234,41 @@ def test_default_count_balances_the_classes(make, root, tmp_path):
 
 def test_the_way_is_chosen(make, tmp_path):
     """What is adapted, how wide masks are, and for which class Grad-CAM looks."""
-    out = make(tmp_path / 'made', '--count', '3', '--adapt', 'benign', '--sigma', '0.4',
-               '0.5')
-    facts = [image['synthetic'] for image in load_coco_exam(
-        out / 'annotations/train.json')['images']]
+    out = make(
+        tmp_path / 'made', '--count', '3', '--adapt', 'benign', '--sigma', '0.4', '0.5'
+    )
+    facts = [
+        image['synthetic']
+        for image in load_coco_exam(out / 'annotations/train.json')['images']
+    ]
     for fact in (fact for fact in facts if fact['malignant'] is not None):
         x1, y1, x2, y2 = fact['region']
         share = fact['soft_mask']['sigma'] / min(x2 - x1, y2 - y1)
         assert fact['adapt'] == 'benign' and 0.4 <= share <= 0.5
     # to the untrained weights of the fixture all speaks for benign
-    maps = [SaliencyMaps.read(make(tmp_path / name, '--saliency-class', name,
-                                   command='saliency') / 'saliency.npz').maps
-            for name in ('benign', 'malignant')]
+    maps = [
+        SaliencyMaps.read(
+            make(tmp_path / name, '--saliency-class', name, command='saliency')
+            / 'saliency.npz'
+        ).maps
+        for name in ('benign', 'malignant')
+    ]
     assert set(maps[0]) == set(maps[1])
     assert all(heat.max() > 0 for heat in maps[0].values())
     assert all(heat.max() == 0 for heat in maps[1].values())
 
 
-@pytest.mark.parametrize('words, said', [
-    (['--sigma', '0.3', '0.2'], '--sigma 0.3 0.2: expected two rising shares'),
-    (['--adapt', 'benign', '--without', 'soft-mask'], 'nothing of the adapted patch'),
-    (['--saliency-only'], 'python tools/saliency.py CONFIG CHECKPOINT --out DIR')])
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (['--sigma', '0.3', '0.2'], '--sigma 0.3 0.2: expected two rising shares'),
+        (
+            ['--adapt', 'benign', '--without', 'soft-mask'],
+            'nothing of the adapted patch',
+        ),
+        (['--saliency-only'], 'python tools/saliency.py CONFIG CHECKPOINT --out DIR'),
+    ],
+)
 def test_ways_that_cannot_be(make, tmp_path, capsys, words, said):
     with pytest.raises(SystemExit) as stop:
         make(tmp_path / 'made', *words)
@@ -226,8 +293,9 @@ def test_preview_and_saliency_alone(make, tmp_path):
 def test_mistakes(capsys, checkpoint, root, tmp_path):
     detector = ROOT / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
     for arguments, message in (
-            ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
-            ([detector, checkpoint], 'expected a DIVFNet')):
+        ([CONFIG, tmp_path / 'none.pth'], 'none.pth'),
+        ([detector, checkpoint], 'expected a DIVFNet'),
+    ):
         for command in ('synthesize', 'saliency'):
             with pytest.raises(SystemExit) as stop:
                 run(command, *arguments, '--out', tmp_path / 'out')
@@ -270,20 +338,28 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
         patches, insides = [], []
         for key, box in (('benign', 'region'), ('malignant', 'lesion')):
             pixels, frame = LoadMammogram().load(str(root / facts[key]))
-            x1, y1, x2, y2 = transform_boxes(
-                facts[box], frame.matrix)[0].round().astype(int)
+            x1, y1, x2, y2 = (
+                transform_boxes(facts[box], frame.matrix)[0].round().astype(int)
+            )
             patches.append(pixels[y1:y2, x1:x2])
             insides.append(breast_mask(pixels)[y1:y2, x1:x2])
             flag = 'flipped' if key == 'benign' else 'malignant_flipped'
             assert facts[flag] == frame.flipped
-        ours, theirs = (np.where(inside, patch, patch[inside].mean())
-                        for patch, inside in zip(patches, insides))
+        ours, theirs = (
+            np.where(inside, patch, patch[inside].mean())
+            for patch, inside in zip(patches, insides)
+        )
         theirs = fourier_adapt(theirs, ours, facts['fourier_beta'])
-        mask = gaussian_mask(ours.shape, (facts['soft_mask']['mu_x'],
-                                          facts['soft_mask']['mu_y']),
-                             facts['soft_mask']['sigma'])
-        expected = np.where(insides[0] & insides[1], np.clip(
-            (1 - mask) * ours + mask * theirs, 0, 1), patches[0])
+        mask = gaussian_mask(
+            ours.shape,
+            (facts['soft_mask']['mu_x'], facts['soft_mask']['mu_y']),
+            facts['soft_mask']['sigma'],
+        )
+        expected = np.where(
+            insides[0] & insides[1],
+            np.clip((1 - mask) * ours + mask * theirs, 0, 1),
+            patches[0],
+        )
         if facts['flipped']:
             expected = expected[:, ::-1]
         mirrored += facts['flipped']
@@ -296,8 +372,19 @@ def test_pixels_follow_from_the_provenance(make, root, tmp_path):
 def test_naturalness(make, root, tmp_path, capsys, pixel_cache):
     maps = make(tmp_path / 'where', command='saliency') / 'saliency.npz'
     out = tmp_path / 'naturalness.json'
-    run('naturalness', CONFIG, '--saliency', maps, '--seeds', 0,
-        '--epochs', 2, '--out', out, *options(root, pixel_cache))
+    run(
+        'naturalness',
+        CONFIG,
+        '--saliency',
+        maps,
+        '--seeds',
+        0,
+        '--epochs',
+        2,
+        '--out',
+        out,
+        *options(root, pixel_cache),
+    )
     found = json.loads(out.read_text())
     assert list(found) == ['CutMix', '+ Fourier', '+ soft mask', 'all']
     for one in found.values():
@@ -316,41 +403,75 @@ def blending(phantom_root, tmp_path, pixel_cache):
         model = MODELS.build(Config.fromfile(config).model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'gan.pth')
     bank = tmp_path / 'bank.npz'
-    return config, tmp_path / 'gan.pth', [
-        '--cfg-options', f'train_dataloader.dataset.data_root={phantom_root}',
-        'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
-        + pixel_cache,
-        f'train_dataloader.dataset.pipeline.paste.bank={bank}'], bank
+    return (
+        config,
+        tmp_path / 'gan.pth',
+        [
+            '--cfg-options',
+            f'train_dataloader.dataset.data_root={phantom_root}',
+            'train_dataloader.dataset.pipeline.load.transforms.image.cache_dir='
+            + pixel_cache,
+            f'train_dataloader.dataset.pipeline.paste.bank={bank}',
+        ],
+        bank,
+    )
 
 
 def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch):
     """The bank is built, a set and a preview are written, lesions are looked at."""
     config, checkpoint, options, bank = blending
-    assert run_tool('tools/build_lesion_bank.py',
-                    phantom_root / 'annotations/train.json', '--out', bank,
-                    '--context', '2').returncode == 0
+    assert (
+        run_tool(
+            'tools/build_lesion_bank.py',
+            phantom_root / 'annotations/train.json',
+            '--out',
+            bank,
+            '--context',
+            '2',
+        ).returncode
+        == 0
+    )
     methods = {}
-    for name, words in (('gan', [checkpoint]), ('poisson', ['--poisson']),
-                        ('exact', ['--mixed-gradients'])):
-        done = run_tool('tools/blend.py', config, *words, '--count', '3', '--out',
-                        tmp_path / name, '--device', 'cpu', *options)
+    for name, words in (
+        ('gan', [checkpoint]),
+        ('poisson', ['--poisson']),
+        ('exact', ['--mixed-gradients']),
+    ):
+        done = run_tool(
+            'tools/blend.py',
+            config,
+            *words,
+            '--count',
+            '3',
+            '--out',
+            tmp_path / name,
+            '--device',
+            'cpu',
+            *options,
+        )
         assert done.returncode == 0, done.err
         assert '3 images' in done.out
         data = load_coco_exam(tmp_path / name / 'annotations/train.json')
         assert validate_coco_exam(data) == [] and len(data['images']) == 3
         facts = data['images'][0]['synthetic']
-        assert facts.get('checkpoint_sha256') == (hashlib.sha256(
-            checkpoint.read_bytes()).hexdigest() if name == 'gan' else None)
+        assert facts.get('checkpoint_sha256') == (
+            hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+            if name == 'gan'
+            else None
+        )
         methods[name] = facts['method']
     assert methods == dict(
-        gan='blending-gan_phantom', poisson='Poisson image editing (OpenCV)',
-        exact='Mixed gradients, exact')
+        gan='blending-gan_phantom',
+        poisson='Poisson image editing (OpenCV)',
+        exact='Mixed gradients, exact',
+    )
     # another training of the same config, with options of its own
     other = tmp_path / 'no-prior'
     other.mkdir()
     cfg = Config.fromfile(config)
-    cfg.merge_from_dict({'model.seamless': False,
-                         'train_dataloader.dataset.pipeline.paste.noise': True})
+    cfg.merge_from_dict(
+        {'model.seamless': False, 'train_dataloader.dataset.pipeline.paste.noise': True}
+    )
     cfg.dump(other / 'blending-gan_phantom.py')
     shutil.copy(checkpoint, other / 'epoch_25.pth')
     compared = [other / 'blending-gan_phantom.py', other / 'epoch_25.pth']
@@ -361,63 +482,118 @@ def test_blended_lesions(blending, run_tool, phantom_root, tmp_path, monkeypatch
         plot_panels(rows, path)
 
     monkeypatch.setattr('mammo_plugins.visualization.synthesis.plot_panels', plot)
-    done = run_tool('tools/blend.py', config, checkpoint, '--preview', '2',
-                    '--out', tmp_path / 'shown', '--device', 'cpu', '--compare',
-                    *compared, '--compare', *compared, *options)
+    done = run_tool(
+        'tools/blend.py',
+        config,
+        checkpoint,
+        '--preview',
+        '2',
+        '--out',
+        tmp_path / 'shown',
+        '--device',
+        'cpu',
+        '--compare',
+        *compared,
+        '--compare',
+        *compared,
+        *options,
+    )
     assert done.returncode == 0, done.err
-    assert titles == [['normal', 'pasted', 'blending-gan_phantom',
-                       'Poisson image editing (OpenCV)', 'Mixed gradients, exact',
-                       'no-prior', 'no-prior, epoch_25']]
+    assert titles == [
+        [
+            'normal',
+            'pasted',
+            'blending-gan_phantom',
+            'Poisson image editing (OpenCV)',
+            'Mixed gradients, exact',
+            'no-prior',
+            'no-prior, epoch_25',
+        ]
+    ]
     assert Image.open(tmp_path / 'shown/preview.png').width > 800
     out = tmp_path / 'blends.json'
-    done = run_tool('tools/analysis_tools/naturalness.py', config, '--generator',
-                    config, checkpoint, '--seeds', '0', '--epochs', '2', '--device',
-                    'cpu', '--out', out, *options)
+    done = run_tool(
+        'tools/analysis_tools/naturalness.py',
+        config,
+        '--generator',
+        config,
+        checkpoint,
+        '--seeds',
+        '0',
+        '--epochs',
+        '2',
+        '--device',
+        'cpu',
+        '--out',
+        out,
+        *options,
+    )
     assert done.returncode == 0, done.err
     found = json.loads(out.read_text())
     assert list(found) == ['pasted', 'Poisson', config]
     counts = found['pasted']['summaries'][0]['counts']
     assert counts['negatives'] >= counts['positives'] >= 1
-    twice = run_tool('tools/analysis_tools/naturalness.py', config, *(
-        ['--generator', config, checkpoint] * 2))
+    twice = run_tool(
+        'tools/analysis_tools/naturalness.py',
+        config,
+        *(['--generator', config, checkpoint] * 2),
+    )
     assert twice.returncode == 2 and f'--generator {config}: given twice' in twice.err
 
 
 def test_a_vanilla_gan_is_looked_at_alone(blending, run_tool, phantom_root, tmp_path):
     """No lesion of its images has a known place."""
     _, _, options, bank = blending
-    run_tool('tools/build_lesion_bank.py', phantom_root / 'annotations/train.json',
-             '--out', bank, '--context', '2')
+    run_tool(
+        'tools/build_lesion_bank.py',
+        phantom_root / 'annotations/train.json',
+        '--out',
+        bank,
+        '--context',
+        '2',
+    )
     config = 'configs/blending/vanilla-gan_phantom.py'
     with DefaultScope.overwrite_default_scope('mammo'):
         model = MODELS.build(Config.fromfile(config).model)
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'vanilla.pth')
-    words = [config, tmp_path / 'vanilla.pth', '--out', tmp_path / 'made', '--device',
-             'cpu', *options]
+    words = [
+        config,
+        tmp_path / 'vanilla.pth',
+        '--out',
+        tmp_path / 'made',
+        '--device',
+        'cpu',
+        *options,
+    ]
     refused = run_tool('tools/blend.py', *words)
     assert refused.returncode == 2
     assert 'no lesion has a known place' in refused.err.splitlines()[-1]
     pictures = []
     for seed in (3, 3, 4):
-        shown = run_tool('tools/blend.py', *words[:2], '--preview', '1', '--seed',
-                         seed, *words[2:])
+        shown = run_tool(
+            'tools/blend.py', *words[:2], '--preview', '1', '--seed', seed, *words[2:]
+        )
         assert shown.returncode == 0, shown.err
         pictures.append((tmp_path / 'made/preview.png').read_bytes())
     assert pictures[0] == pictures[1] != pictures[2]
 
 
-@pytest.mark.parametrize('words, said', [
-    (['--beta', '0.1'], 'unrecognized arguments: --beta'),
-    (['--adapt', 'benign'], 'unrecognized arguments: --adapt'),
-    (['--saliency-only'], 'unrecognized arguments: --saliency-only'),
-    ([], 'give the checkpoint of its training too'),
-    (['no.pth'], 'no.pth: no such checkpoint'),
-    (['README.md', '--poisson'], '--poisson: takes no checkpoint'),
-    (['--poisson', '--mixed-gradients'], '--mixed-gradients: give one of them'),
-])
+@pytest.mark.parametrize(
+    'words, said',
+    [
+        (['--beta', '0.1'], 'unrecognized arguments: --beta'),
+        (['--adapt', 'benign'], 'unrecognized arguments: --adapt'),
+        (['--saliency-only'], 'unrecognized arguments: --saliency-only'),
+        ([], 'give the checkpoint of its training too'),
+        (['no.pth'], 'no.pth: no such checkpoint'),
+        (['README.md', '--poisson'], '--poisson: takes no checkpoint'),
+        (['--poisson', '--mixed-gradients'], '--mixed-gradients: give one of them'),
+    ],
+)
 def test_mistakes_of_blending(blending, run_tool, tmp_path, words, said):
     config, _, options, _ = blending
-    done = run_tool('tools/blend.py', config, *words, '--out', tmp_path / 'made',
-                    *options)
+    done = run_tool(
+        'tools/blend.py', config, *words, '--out', tmp_path / 'made', *options
+    )
     assert done.returncode == 2 and said in done.err.splitlines()[-1]
     assert not (tmp_path / 'made').exists()

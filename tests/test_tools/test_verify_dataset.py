@@ -1,12 +1,23 @@
 """tools/verify_dataset.py finds each planted defect, and only that."""
+
 import json
 
 import cv2
 import numpy as np
 import pydicom
 import pytest
-from made_dataset import (BOX, HEIGHT, T11, WIDTH, breast, found, made, planted,
-                          polygon, template)
+from made_dataset import (
+    BOX,
+    HEIGHT,
+    T11,
+    WIDTH,
+    breast,
+    found,
+    made,
+    planted,
+    polygon,
+    template,
+)
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mammo_cli.main import main
@@ -21,12 +32,22 @@ def test_sound_data_set(made, capsys):
     assert report['findings'] == [] and code == 0
     train = report['counts']['train']
     assert {name: count for name, count in train.items() if count} == {
-        'patients': 1, 'exams': 1, 'images': 4, 'lesions': 1, 'annotations': 2,
-        'images FFDM LCC': 1, 'images FFDM LMLO': 1, 'images FFDM RCC': 1,
-        'images FFDM RMLO': 1, 'images, abnormal True': 2,
-        'images, abnormal False': 2, 'images, BI-RADS 1': 2, 'images, BI-RADS 4A': 2,
-        'images, density B': 4, 'annotations, pathology malignant': 2,
-        'annotations, BI-RADS unknown': 2
+        'patients': 1,
+        'exams': 1,
+        'images': 4,
+        'lesions': 1,
+        'annotations': 2,
+        'images FFDM LCC': 1,
+        'images FFDM LMLO': 1,
+        'images FFDM RCC': 1,
+        'images FFDM RMLO': 1,
+        'images, abnormal True': 2,
+        'images, abnormal False': 2,
+        'images, BI-RADS 1': 2,
+        'images, BI-RADS 4A': 2,
+        'images, density B': 4,
+        'annotations, pathology malignant': 2,
+        'annotations, BI-RADS unknown': 2,
     }
     text = capsys.readouterr().out
     assert 'train: data set made, converter 1, seed 7' in text
@@ -40,8 +61,10 @@ def test_parts_without_entries(made):
     made.train['annotations'] = []
     report, code = made.report()
     assert code == 1
-    assert found(report) == [('warning', 'no lesions', 'train'),
-                             ('error', 'no images', 'val')]
+    assert found(report) == [
+        ('warning', 'no lesions', 'train'),
+        ('error', 'no images', 'val'),
+    ]
 
 
 def _drop_view(made):
@@ -72,16 +95,17 @@ def _same_lesion(made):
 
 def _other_breast(made):
     made.train['annotations'][0]['image_id'] = 10
-    made.train['annotations'][0].update(
-        bbox=BOX['R'], segmentation=polygon(*BOX['R']))
+    made.train['annotations'][0].update(bbox=BOX['R'], segmentation=polygon(*BOX['R']))
     for k in (0, 2):
         made.train['images'][k].update(abnormal=True, birads='4A')
 
 
 def _twice_in_image(made):
     made.train['annotations'].append(
-        dict(made.train['annotations'][0], id=999, bbox=[11, 41, 12, 10],
-             segmentation=[]))
+        dict(
+            made.train['annotations'][0], id=999, bbox=[11, 41, 12, 10], segmentation=[]
+        )
+    )
 
 
 def _missing_file(made):
@@ -89,8 +113,9 @@ def _missing_file(made):
 
 
 def _shared_file(made):
-    made.train['images'][0]['file_name'] = 'images/../' + \
-        made.train['images'][2]['file_name']
+    made.train['images'][0]['file_name'] = (
+        'images/../' + made.train['images'][2]['file_name']
+    )
 
 
 def _broken_file(made):
@@ -99,55 +124,87 @@ def _broken_file(made):
 
 # name: (how it is planted, [(severity, check, where)])
 DEFECTS = {
-    'missing view': (_drop_view, [
-        ('warning', 'missing view', 'train: image 11 and its exam')]),
-    'view twice': (_second_cc, [
-        ('warning', 'missing view', 'train: image 10 and its exam'),
-        ('error', 'view there twice', 'train: image 10 and its exam')]),
-    'exam of two patients': (_two_patients, [
-        ('error', 'exam of two patients', 'train: image 10 and its exam')]),
-    'patient in two splits': (_patient_in_val, [
-        ('error', 'patient in two splits', 'val: image 20')]),
+    'missing view': (
+        _drop_view,
+        [('warning', 'missing view', 'train: image 11 and its exam')],
+    ),
+    'view twice': (
+        _second_cc,
+        [
+            ('warning', 'missing view', 'train: image 10 and its exam'),
+            ('error', 'view there twice', 'train: image 10 and its exam'),
+        ],
+    ),
+    'exam of two patients': (
+        _two_patients,
+        [('error', 'exam of two patients', 'train: image 10 and its exam')],
+    ),
+    'patient in two splits': (
+        _patient_in_val,
+        [('error', 'patient in two splits', 'val: image 20')],
+    ),
     'box outside': (
         planted('train', 'annotations', 0, bbox=[50, 40, 12, 10], segmentation=[]),
-        [('error', 'box outside the image', T11)]),
+        [('error', 'box outside the image', T11)],
+    ),
     'box outside on the left': (
         planted('train', 'annotations', 0, bbox=[-2, 40, 12, 10], segmentation=[]),
-        [('error', 'box outside the image', T11)]),
+        [('error', 'box outside the image', T11)],
+    ),
     'box over by a rounded pixel': (
         planted('train', 'annotations', 0, bbox=[-1, 91, 12, 10], segmentation=[]),
-        []),
+        [],
+    ),
     'empty box': (
         planted('train', 'annotations', 0, bbox=[10, 40, 0, 10]),
-        [('error', 'schema', 'train')]),
+        [('error', 'schema', 'train')],
+    ),
     'nipple outside': (
         planted('train', 'images', 1, nipple=[70, 50]),
-        [('warning', 'nipple outside the image', T11)]),
-    'lesion id of another exam': (_same_lesion, [
-        ('error', 'lesion id in two breasts', 'val: image 21')]),
-    'lesion id in the other breast': (_other_breast, [
-        ('error', 'lesion id in two breasts', 'train: image 13')]),
-    'lesion id twice in an image': (_twice_in_image, [
-        ('warning', 'lesion id twice in an image', T11)]),
+        [('warning', 'nipple outside the image', T11)],
+    ),
+    'lesion id of another exam': (
+        _same_lesion,
+        [('error', 'lesion id in two breasts', 'val: image 21')],
+    ),
+    'lesion id in the other breast': (
+        _other_breast,
+        [('error', 'lesion id in two breasts', 'train: image 13')],
+    ),
+    'lesion id twice in an image': (
+        _twice_in_image,
+        [('warning', 'lesion id twice in an image', T11)],
+    ),
     'missing file': (_missing_file, [('error', 'missing file', T11)]),
-    'shared file': (_shared_file, [
-        ('error', 'duplicated file', 'train: image 12')]),
+    'shared file': (_shared_file, [('error', 'duplicated file', 'train: image 12')]),
     'broken file': (_broken_file, [('error', 'unreadable file', T11)]),
-    'size': (planted('train', 'images', 1, height=120),
-             [('error', 'size differs', T11)]),
-    'split name': (lambda m: m.val['info'].update(split='train'),
-                   [('warning', 'split name', 'val')]),
-    'categories': (lambda m: m.val['categories'][0].update(id=1, name='other'),
-                   [('error', 'categories differ', 'val')]),
-    'not JSON': (lambda m: setattr(m, 'val', '{'),
-                 [('error', 'schema', 'val')]),
+    'size': (
+        planted('train', 'images', 1, height=120),
+        [('error', 'size differs', T11)],
+    ),
+    'split name': (
+        lambda m: m.val['info'].update(split='train'),
+        [('warning', 'split name', 'val')],
+    ),
+    'categories': (
+        lambda m: m.val['categories'][0].update(id=1, name='other'),
+        [('error', 'categories differ', 'val')],
+    ),
+    'not JSON': (lambda m: setattr(m, 'val', '{'), [('error', 'schema', 'val')]),
     'no images': (lambda m: m.val.pop('images'), [('error', 'schema', 'val')]),
     'wrong side in the JSON': (
-        lambda m: [m.train['images'][k].update(laterality='L', view=v, id=i)
-                   for k, v, i in ((0, 'CC', 10), (2, 'MLO', 12))] and
-        [m.train['images'][k].update(laterality='R') for k in (1, 3)],
-        [('warning', 'laterality differs from the pixels', f'train: image {i}')
-         for i in (10, 11, 12, 13)]),
+        lambda m: (
+            [
+                m.train['images'][k].update(laterality='L', view=v, id=i)
+                for k, v, i in ((0, 'CC', 10), (2, 'MLO', 12))
+            ]
+            and [m.train['images'][k].update(laterality='R') for k in (1, 3)]
+        ),
+        [
+            ('warning', 'laterality differs from the pixels', f'train: image {i}')
+            for i in (10, 11, 12, 13)
+        ],
+    ),
 }
 PIXEL_DEFECTS = {'wrong side in the JSON'}
 
@@ -171,8 +228,7 @@ def test_pixels(made):
     images = made.train['images']
     mirrored = cv2.imread(str(made.file(images[1])), cv2.IMREAD_UNCHANGED)
     cv2.imwrite(str(made.file(images[1])), mirrored[:, ::-1])
-    made.file(made.val['images'][3]).write_bytes(
-        made.file(images[3]).read_bytes())
+    made.file(made.val['images'][3]).write_bytes(made.file(images[3]).read_bytes())
     dark = np.full((HEIGHT, WIDTH), 7, np.uint8)
     dark[0, 0] = 9
     cv2.imwrite(str(made.file(images[0])), dark)
@@ -211,13 +267,20 @@ def write_dicom(path, laterality, view, **changes):
 def test_faults_of_headers_are_counted(made, capsys):
     """Not printed a line a file, with the value, as pydicom does."""
     for k, view in ((1, 'CC'), (3, 'MLO')):
-        write_dicom(made.file(made.train['images'][k]), 'L', view, Modality='',
-                    StudyInstanceUID='1.2.03.SECRET')
+        write_dicom(
+            made.file(made.train['images'][k]),
+            'L',
+            view,
+            Modality='',
+            StudyInstanceUID='1.2.03.SECRET',
+        )
     report, code = made.report()
     assert code == 0
     assert [(f['check'], f['where']) for f in report['findings']] == [
-        (check, f'train: image {i}') for i in (11, 13)
-        for check in ('no Modality', 'odd DICOM header')]
+        (check, f'train: image {i}')
+        for i in (11, 13)
+        for check in ('no Modality', 'odd DICOM header')
+    ]
     shown = capsys.readouterr()
     assert 'WARNING odd DICOM header (2)' in shown.out
     assert 'pydicom: Invalid value for VR UI' in shown.out
@@ -225,12 +288,15 @@ def test_faults_of_headers_are_counted(made, capsys):
 
 
 @pytest.mark.parametrize('options', [[], ['--check-pixels']])
-@pytest.mark.parametrize('laterality, view, expected', [
-    ('L', 'CC', []),
-    ('R', 'CC', [('error', 'laterality differs from the header', T11)]),
-    ('L', 'MLO', [('error', 'view differs from the header', T11)]),
-    ('L', 'XCCL', [('warning', 'view differs from the header', T11)]),
-])
+@pytest.mark.parametrize(
+    'laterality, view, expected',
+    [
+        ('L', 'CC', []),
+        ('R', 'CC', [('error', 'laterality differs from the header', T11)]),
+        ('L', 'MLO', [('error', 'view differs from the header', T11)]),
+        ('L', 'XCCL', [('warning', 'view differs from the header', T11)]),
+    ],
+)
 def test_dicom_header(made, capsys, laterality, view, expected, options):
     write_dicom(made.file(made.train['images'][1]), laterality, view)
     report, _ = made.report(*options)
@@ -260,11 +326,10 @@ def test_schema_faults_hide_identities_and_not_the_rest(made, capsys):
         'data root',
         'image 13.exam_id: (value withheld); expected a text',
         'annotation 111.lesion_id: (value withheld); expected a text or null',
-        "annotation 113.birads: '7'; expected one of " + str(BIRADS) +
-        ' or null',
+        "annotation 113.birads: '7'; expected one of " + str(BIRADS) + ' or null',
         'image 20.source: missing; expected the path of the original file',
     ]
-    assert found(report)[len(schema):] == [
+    assert found(report)[len(schema) :] == [
         ('error', 'box outside the image', 'val: image 21')
     ]
     assert report['counts']['train']['images'] == 1
@@ -309,8 +374,7 @@ def test_user_mistakes_give_one_line(made, tmp_path, capsys):
 def test_help_ends_with_an_example(capsys):
     with pytest.raises(SystemExit):
         main(['verify', '--help'])
-    assert 'mammo verify data/phantom' in \
-        capsys.readouterr().out.split('example:')[1]
+    assert 'mammo verify data/phantom' in capsys.readouterr().out.split('example:')[1]
 
 
 def test_an_exam_of_another_patient_in_another_split_is_told(made):
@@ -323,8 +387,14 @@ def test_an_exam_of_another_patient_in_another_split_is_told(made):
 def test_reading_limit(made, run_tool, monkeypatch):
     monkeypatch.setenv('MAMMO_READING_LIMITS', '')  # taken away again after the test
     made.report()  # writes the annotations
-    done = run_tool('tools/verify_dataset.py', made.root, '--workers', 1,
-                    '--reading-limit', 'pixels=100')
+    done = run_tool(
+        'tools/verify_dataset.py',
+        made.root,
+        '--workers',
+        1,
+        '--reading-limit',
+        'pixels=100',
+    )
     assert done.returncode == 1
     assert 'more than 100 pixels: not read' in done.out
     assert '--reading-limit pixels=NUMBER' in done.out

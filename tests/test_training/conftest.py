@@ -1,4 +1,5 @@
 """Exams to learn from, and what chance is."""
+
 import os
 
 import numpy as np
@@ -6,12 +7,19 @@ import pytest
 from mmengine.runner import Runner
 
 from mammo_plugins.apis.acceleration import accelerate
-from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 box_iou, froc_curve,
-                                                 match_detections,
-                                                 recall_at_fppi)
-from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                   write_phantom_dataset)
+from mammo_plugins.evaluation.functional import (
+    FROCData,
+    ImageMatches,
+    box_iou,
+    froc_curve,
+    match_detections,
+    recall_at_fppi,
+)
+from mammo_plugins.phantom import (
+    PhantomConfig,
+    PhantomDatasetConfig,
+    write_phantom_dataset,
+)
 
 
 @pytest.fixture(scope='session', autouse=True)
@@ -34,11 +42,18 @@ def easy_root(tmp_path_factory):
     """48 small exams with large, dense lesions and no mimics."""
     root = tmp_path_factory.mktemp('data') / 'easy'
     phantom = PhantomConfig(
-        size=(192, 96), density=('A', 'B'), prevalence=1., second_lesion=0.5,
-        lesion_diameter_mm=(14., 25.), lesion_attenuation=(0.95, 1.05),
-        symmetric_nodules=0., overlap_pairs=0.)
+        size=(192, 96),
+        density=('A', 'B'),
+        prevalence=1.0,
+        second_lesion=0.5,
+        lesion_diameter_mm=(14.0, 25.0),
+        lesion_attenuation=(0.95, 1.05),
+        symmetric_nodules=0.0,
+        overlap_pairs=0.0,
+    )
     write_phantom_dataset(
-        root, PhantomDatasetConfig(exams=48, seed=11, phantom=phantom))
+        root, PhantomDatasetConfig(exams=48, seed=11, phantom=phantom)
+    )
     return root
 
 
@@ -47,12 +62,19 @@ def pair_root(tmp_path_factory):
     """60 small exams, two of three with a large, dense lesion, no mimics."""
     root = tmp_path_factory.mktemp('data') / 'pairs'
     phantom = PhantomConfig(
-        size=(128, 64), density=('A', ), prevalence=0.65, second_lesion=0.,
-        lesion_diameter_mm=(18., 25.), lesion_attenuation=(1.05, 1.1),
-        symmetric_nodules=0., overlap_pairs=0.)
+        size=(128, 64),
+        density=('A',),
+        prevalence=0.65,
+        second_lesion=0.0,
+        lesion_diameter_mm=(18.0, 25.0),
+        lesion_attenuation=(1.05, 1.1),
+        symmetric_nodules=0.0,
+        overlap_pairs=0.0,
+    )
     write_phantom_dataset(
-        root, PhantomDatasetConfig(
-            exams=60, seed=8, split=(0.6, 0., 0.4), phantom=phantom))
+        root,
+        PhantomDatasetConfig(exams=60, seed=8, split=(0.6, 0.0, 0.4), phantom=phantom),
+    )
     return root
 
 
@@ -63,10 +85,15 @@ def recall_at_one_fppi(samples, order):
         found, lesions = samples[other].pred_instances, sample.gt_instances
         iou = box_iou(found.bboxes.numpy(), lesions.bboxes.numpy())
         matches.append(
-            ImageMatches(found.scores.numpy(), match_detections(iou, 0.2),
-                         len(lesions), sample.patient_id))
+            ImageMatches(
+                found.scores.numpy(),
+                match_detections(iou, 0.2),
+                len(lesions),
+                sample.patient_id,
+            )
+        )
     curve = froc_curve(FROCData.from_images(matches))
-    return float(recall_at_fppi(curve, [1.])[0])
+    return float(recall_at_fppi(curve, [1.0])[0])
 
 
 @pytest.fixture
@@ -84,8 +111,10 @@ def recall_and_chance():
                 members = [i for i, s in enumerate(samples) if s.view == view]
                 order[members] = rng.permutation(members)
             chance.append(recall_at_one_fppi(samples, order))
-        print(f'recall at 1 FPPI {found:.2f}; chance {np.mean(chance):.2f}, at most '
-              f'{np.max(chance):.2f}')
+        print(
+            f'recall at 1 FPPI {found:.2f}; chance {np.mean(chance):.2f}, at most '
+            f'{np.max(chance):.2f}'
+        )
         return found, np.max(chance)
 
     return compute

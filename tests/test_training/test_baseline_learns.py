@@ -1,4 +1,5 @@
 """The baseline learns: recall on held-out phantom exams beyond chance."""
+
 import copy
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-CONFIG = (Path(__file__).parents[2] /
-          'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
+CONFIG = (
+    Path(__file__).parents[2] / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+)
 
 
 @pytest.fixture

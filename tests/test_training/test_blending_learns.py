@@ -1,4 +1,5 @@
 """Lesions are blended into held-out breasts, and a detector learns from them."""
+
 import copy
 import subprocess
 import sys
@@ -10,8 +11,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mammo_plugins.apis import (BlendedImages, TrainedModel, blend_by,
-                                loaded_normals)
+from mammo_plugins.apis import BlendedImages, TrainedModel, blend_by, loaded_normals
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / 'configs/blending'
@@ -23,9 +23,18 @@ def generator(easy_root, tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp('generator')
     bank = tmp_path / 'bank.npz'
     subprocess.run(
-        [sys.executable, ROOT / 'tools/build_lesion_bank.py',
-         easy_root / 'annotations/train.json', '--out', bank, '--context', '2'],
-        check=True, capture_output=True)
+        [
+            sys.executable,
+            ROOT / 'tools/build_lesion_bank.py',
+            easy_root / 'annotations/train.json',
+            '--out',
+            bank,
+            '--context',
+            '2',
+        ],
+        check=True,
+        capture_output=True,
+    )
     cfg = Config.fromfile(CONFIGS / 'blending-gan_phantom.py')
     loader = cfg.train_dataloader
     loader.update(num_workers=0, persistent_workers=False)
@@ -51,9 +60,15 @@ def contrasts(images, blend, count=40):
     for view, _ in images.cases(count):
         made, lesion = blend(view), view['lesion_mask']
         around = view['paste_region'] & ~lesion
-        gained.append([image[lesion].mean() - image[around].mean()
-                       - view['img'][lesion].mean() + view['img'][around].mean()
-                       for image in (made, view['pasted_img'])])
+        gained.append(
+            [
+                image[lesion].mean()
+                - image[around].mean()
+                - view['img'][lesion].mean()
+                + view['img'][around].mean()
+                for image in (made, view['pasted_img'])
+            ]
+        )
         far.append(np.abs(made - view['img'])[~view['paste_region']].mean())
     return np.array(gained).T, np.array(far)
 
@@ -70,13 +85,14 @@ def test_lesions_show_in_held_out_breasts_which_stay(generator, easy_root, tmp_p
     assert far.mean() < 0.005
 
 
-def test_a_detector_learns_from_real_and_synthetic_masses(generator, easy_root,
-                                                          tmp_path,
-                                                          recall_and_chance):
+def test_a_detector_learns_from_real_and_synthetic_masses(
+    generator, easy_root, tmp_path, recall_and_chance
+):
     cfg, checkpoint = Config(generator[0]), generator[1]
     out = tmp_path / 'made'
     counts = BlendedImages(*loaded_normals(cfg), out).write(
-        20, blend_by(TrainedModel(cfg, checkpoint, 'cpu')), 'blending')
+        20, blend_by(TrainedModel(cfg, checkpoint, 'cpu')), 'blending'
+    )
     assert counts['images'] == 20
     cfg = Config.fromfile(CONFIGS / 'mask-rcnn_r18_phantom_blending.py')
     parts = cfg.train_dataloader.dataset.datasets

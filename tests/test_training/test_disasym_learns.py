@@ -1,4 +1,5 @@
 """DisAsymNet learns on the phantom: which side, and whether both are alike."""
+
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ def runner(pair_root, tmp_path):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(pair_root)
-        loader.dataset.pipeline.load.transforms.image.cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.load.transforms.image.cache_dir = str(
+            tmp_path / 'cache'
+        )
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)
@@ -35,8 +38,10 @@ def test_auc_is_beyond_chance(runner):
         for batch in runner.test_dataloader:
             for sample in model.test_step(batch):
                 pairs.append((sample.gt_label.item(), sample.pred_score[1].item()))
-                sides += [(view.gt_label, view.pred_score[1].item())
-                          for view in (sample.R, sample.L)]
+                sides += [
+                    (view.gt_label, view.pred_score[1].item())
+                    for view in (sample.R, sample.L)
+                ]
     rng = np.random.default_rng(0)
     for name, found in (('abnormal sides', sides), ('asymmetric pairs', pairs)):
         labels, scores = map(np.array, zip(*found))

@@ -1,4 +1,5 @@
 """DIVF-Net learns on the phantom, alone and with pasted lesions."""
+
 import json
 from pathlib import Path
 
@@ -35,8 +36,7 @@ def auc_on_held_out_exams(name, root, folder):
             dataset = dataset.dataset
         dataset.data_root = str(root)
         # a lesion or none: the easiest task there is
-        dataset.labels = dict(
-            field='abnormal', negative=(False, ), positive=(True, ))
+        dataset.labels = dict(field='abnormal', negative=(False,), positive=(True,))
         dataset.pipeline.load.transforms.image.cache_dir = str(folder / 'cache')
     cfg.model.backbone.depth = 18
     cfg.train_dataloader.batch_size = 8
@@ -52,13 +52,16 @@ def auc_on_held_out_exams(name, root, folder):
     labels = np.array([s.gt_label.item() for s in samples])
     rng = np.random.default_rng(0)
     chance = [roc_auc(rng.permutation(labels), scores) for _ in range(200)]
-    print(f'{name}: AUC {roc_auc(labels, scores):.3f} over {len(labels)} breasts; '
-          f'permuted labels: at most {np.max(chance):.3f}')
+    print(
+        f'{name}: AUC {roc_auc(labels, scores):.3f} over {len(labels)} breasts; '
+        f'permuted labels: at most {np.max(chance):.3f}'
+    )
     return roc_auc(labels, scores), np.max(chance)
 
 
-@pytest.mark.parametrize('name', [
-    'divf-concatenate_r18_phantom', 'divf-concatenate_r34_phantom_synthesis'])
+@pytest.mark.parametrize(
+    'name', ['divf-concatenate_r18_phantom', 'divf-concatenate_r34_phantom_synthesis']
+)
 def test_auc_is_beyond_chance(name, pair_root, tmp_path):
     auc, chance = auc_on_held_out_exams(name, pair_root, tmp_path)
     assert auc > chance

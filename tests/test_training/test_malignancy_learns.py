@@ -1,4 +1,5 @@
 """The malignancy classifier learns, and its schedule watches what it should."""
+
 import json
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from mmpretrain.structures import DataSample
 from torch.utils.data import Dataset
 
 from mammo_plugins.evaluation.functional import roc_auc
-from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                   write_phantom_dataset)
+from mammo_plugins.phantom import (
+    PhantomConfig,
+    PhantomDatasetConfig,
+    write_phantom_dataset,
+)
 
 CONFIGS = Path(__file__).parents[2] / 'configs/momminet'
 
@@ -23,12 +27,19 @@ def easy_root(tmp_path_factory):
     """32 small exams, two large, dense lesions each."""
     root = tmp_path_factory.mktemp('data') / 'easy'
     phantom = PhantomConfig(
-        size=(256, 128), density=('A', 'B'), prevalence=1., second_lesion=1.,
-        lesion_diameter_mm=(14., 25.), lesion_attenuation=(0.95, 1.05),
-        symmetric_nodules=0., overlap_pairs=0.)
+        size=(256, 128),
+        density=('A', 'B'),
+        prevalence=1.0,
+        second_lesion=1.0,
+        lesion_diameter_mm=(14.0, 25.0),
+        lesion_attenuation=(0.95, 1.05),
+        symmetric_nodules=0.0,
+        overlap_pairs=0.0,
+    )
     write_phantom_dataset(
-        root, PhantomDatasetConfig(
-            exams=32, seed=5, split=(0.6, 0., 0.4), phantom=phantom))
+        root,
+        PhantomDatasetConfig(exams=32, seed=5, split=(0.6, 0.0, 0.4), phantom=phantom),
+    )
     return root
 
 
@@ -49,8 +60,9 @@ def runner(easy_root, tmp_path):
 def lesion_ids(root):
     """Lesion of each (image, left edge, upper edge)."""
     data = json.loads((root / 'annotations/test.json').read_text())
-    return {(a['image_id'], *a['bbox'][:2]): a['lesion_id']
-            for a in data['annotations']}
+    return {
+        (a['image_id'], *a['bbox'][:2]): a['lesion_id'] for a in data['annotations']
+    }
 
 
 def test_auc_on_held_out_exams_is_beyond_chance(runner, easy_root):
@@ -67,12 +79,17 @@ def test_auc_on_held_out_exams_is_beyond_chance(runner, easy_root):
     names = lesion_ids(easy_root)
     _, first, lesion = np.unique(
         [names[(s.img_id, *s.patch_box[:2])] for s in samples],
-        return_index=True, return_inverse=True)
+        return_index=True,
+        return_inverse=True,
+    )
     rng = np.random.default_rng(0)
-    chance = [roc_auc(rng.permutation(labels[first])[lesion], scores)
-              for _ in range(200)]
-    print(f'AUC {auc:.3f} over {len(labels)} patches; permuted labels: mean '
-          f'{np.mean(chance):.3f}, at most {np.max(chance):.3f}')
+    chance = [
+        roc_auc(rng.permutation(labels[first])[lesion], scores) for _ in range(200)
+    ]
+    print(
+        f'AUC {auc:.3f} over {len(labels)} patches; permuted labels: mean '
+        f'{np.mean(chance):.3f}, at most {np.max(chance):.3f}'
+    )
     assert len(labels) > 40
     assert auc > 0.8
     assert auc > np.max(chance)
@@ -91,8 +108,9 @@ class WorseEachEpoch(BaseModel):
             self.steps += 1
             return dict(loss=self.weight.sum())
         sample = DataSample(metainfo=dict(patient_id='p'))
-        sample.set_pred_score(torch.tensor(
-            [0.5 + 0.01 * self.steps, 0.5 - 0.01 * self.steps]))
+        sample.set_pred_score(
+            torch.tensor([0.5 + 0.01 * self.steps, 0.5 - 0.01 * self.steps])
+        )
         return [sample.set_gt_label(1)]
 
 
@@ -110,15 +128,27 @@ def test_schedule_of_the_paper(tmp_path):
     """A tenth after five epochs without gain, an early stop, at most 100 epochs."""
     cfg = Config.fromfile(CONFIGS / 'malignancy_densenet121_ddsm.py')
     rates = []
-    loader = dict(dataset=OneSample(), batch_size=1, num_workers=0,
-                  sampler=dict(type='DefaultSampler', shuffle=False))
+    loader = dict(
+        dataset=OneSample(),
+        batch_size=1,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+    )
     runner = Runner(
-        model=WorseEachEpoch(), work_dir=str(tmp_path), train_cfg=cfg.train_cfg,
-        train_dataloader=dict(loader), val_dataloader=dict(loader),
-        val_cfg=cfg.val_cfg, val_evaluator=cfg.val_evaluator,
-        optim_wrapper=cfg.optim_wrapper, param_scheduler=cfg.param_scheduler,
-        custom_hooks=cfg.custom_hooks, default_scope='mammo', log_level='ERROR',
-        default_hooks=dict(checkpoint=None))
+        model=WorseEachEpoch(),
+        work_dir=str(tmp_path),
+        train_cfg=cfg.train_cfg,
+        train_dataloader=dict(loader),
+        val_dataloader=dict(loader),
+        val_cfg=cfg.val_cfg,
+        val_evaluator=cfg.val_evaluator,
+        optim_wrapper=cfg.optim_wrapper,
+        param_scheduler=cfg.param_scheduler,
+        custom_hooks=cfg.custom_hooks,
+        default_scope='mammo',
+        log_level='ERROR',
+        default_hooks=dict(checkpoint=None),
+    )
 
     step = runner.build_optim_wrapper(cfg.optim_wrapper)
     runner.optim_wrapper = step

@@ -1,4 +1,5 @@
 """MommiNet's four stages, one launch: recall on held-out exams beyond chance."""
+
 import copy
 from pathlib import Path
 
@@ -25,8 +26,12 @@ def replace_everywhere(cfg, **values):
 def runner(easy_root, tmp_path):
     cfg = Config.fromfile(CONFIG)
     replace_everywhere(
-        cfg, data_root=str(easy_root), cache_dir=str(tmp_path / 'cache'),
-        num_workers=0, persistent_workers=False)
+        cfg,
+        data_root=str(easy_root),
+        cache_dir=str(tmp_path / 'cache'),
+        num_workers=0,
+        persistent_workers=False,
+    )
     for name, epochs in EPOCHS.items():
         stage = cfg.train_cfg.stages[name]
         stage.max_epochs, stage.val_begin = epochs, epochs + 1
@@ -35,8 +40,7 @@ def runner(easy_root, tmp_path):
     return Runner.from_cfg(cfg)
 
 
-def test_recall_on_held_out_exams_is_beyond_chance(runner, recall_and_chance,
-                                                   tmp_path):
+def test_recall_on_held_out_exams_is_beyond_chance(runner, recall_and_chance, tmp_path):
     torch.manual_seed(0)
     runner.train()
     assert (tmp_path / 'detections/train.json').is_file()
@@ -46,8 +50,7 @@ def test_recall_on_held_out_exams_is_beyond_chance(runner, recall_and_chance,
         for batch in runner.test_dataloader:
             samples += [copy.deepcopy(s).cpu() for s in model.test_step(batch)]
     assert len(samples) == 12 * 4
-    assert all(s.model_views == ['main', 'ipsilateral', 'bilateral']
-               for s in samples)
+    assert all(s.model_views == ['main', 'ipsilateral', 'bilateral'] for s in samples)
     found, chance = recall_and_chance(samples)
     assert found > 0.6
     assert found > chance + 0.2

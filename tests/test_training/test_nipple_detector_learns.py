@@ -1,4 +1,5 @@
 """The nipple detector learns: held-out nipples, nearer than their usual place."""
+
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mammo_plugins.phantom import (PhantomConfig, PhantomDatasetConfig,
-                                   write_phantom_dataset)
+from mammo_plugins.phantom import (
+    PhantomConfig,
+    PhantomDatasetConfig,
+    write_phantom_dataset,
+)
 
 CONFIG = Path(__file__).parents[2] / 'configs/momminet/nipple-detector_phantom.py'
 EPOCHS = 12
@@ -19,8 +23,9 @@ def root(tmp_path_factory):
     """24 small exams, 18 to train and 6 to test, four views each."""
     root = tmp_path_factory.mktemp('data') / 'nipples'
     write_phantom_dataset(
-        root, PhantomDatasetConfig(
-            exams=24, seed=5, phantom=PhantomConfig(size=(128, 64))))
+        root,
+        PhantomDatasetConfig(exams=24, seed=5, phantom=PhantomConfig(size=(128, 64))),
+    )
     return root
 
 
@@ -44,8 +49,7 @@ def nipples(dataset):
     for i in range(len(dataset)):
         sample = dataset[i]['data_samples']
         shares.append(np.divide(sample.nipple, sample.img_shape[::-1]))
-        sides.append(np.multiply(sample.ori_shape[::-1],
-                                 sample.pixel_spacing_mm[::-1]))
+        sides.append(np.multiply(sample.ori_shape[::-1], sample.pixel_spacing_mm[::-1]))
     return np.array(shares), np.array(sides)
 
 
@@ -54,16 +58,21 @@ def test_error_on_held_out_exams_is_below_that_of_the_mean_position(runner):
     # loaded by the test pipeline: no flips
     test = runner.test_loop.dataloader.dataset
     train = type(test)(
-        data_root=test.data_root, ann_file='annotations/train.json',
-        test_mode=True, pipeline=[])
+        data_root=test.data_root,
+        ann_file='annotations/train.json',
+        test_mode=True,
+        pipeline=[],
+    )
     train.pipeline = test.pipeline
     usual = nipples(train)[0].mean(axis=0)
     shares, sides = nipples(test)
     chance = np.median(np.hypot(*((shares - usual) * sides).T))
     runner.train()
     metrics = runner.test()
-    print(f'median error {metrics["nipple/median_mm"]:.1f} mm; of the mean '
-          f'position {chance:.1f} mm; not found {metrics["nipple/not_found"]:.2f}')
+    print(
+        f'median error {metrics["nipple/median_mm"]:.1f} mm; of the mean '
+        f'position {chance:.1f} mm; not found {metrics["nipple/not_found"]:.2f}'
+    )
     assert metrics['nipple/n_images'] == 6 * 4
     assert metrics['nipple/not_found'] < 0.1
     assert metrics['nipple/median_mm'] < chance / 3

@@ -1,4 +1,5 @@
 """What is refused before training is what verification calls an error."""
+
 import copy
 
 import pytest
@@ -24,8 +25,9 @@ ERRORS = {
     'negative': annotation(bbox=[-3, 3, 6, 6], segmentation=[]),
     'huge': annotation(bbox=[0, 0, 1e6, 1e6], segmentation=[]),
     'mask': annotation(bbox=[12, 8, 3, 3]),
-    'two breasts': lambda data: data['annotations'].append(dict(
-        data['annotations'][0], id=9, image_id=data['images'][2]['id'])),
+    'two breasts': lambda data: data['annotations'].append(
+        dict(data['annotations'][0], id=9, image_id=data['images'][2]['id'])
+    ),
     'pathology of a normal view': image(pathology='malignant', abnormal=False),
     'malignant lesion in a benign view': image(pathology='benign'),
     'duplicated file': image(file_name='images/../images/train1.png'),
@@ -34,13 +36,14 @@ ERRORS = {
     'out of the root': image(file_name='../train0.png'),
     'size': image(width=10**18),
     'negative runs': lambda data: data['annotations'][1]['segmentation'].update(
-        counts=[-1, 1 + HEIGHT * WIDTH]),
+        counts=[-1, 1 + HEIGHT * WIDTH]
+    ),
     'text for an object': lambda data: data['images'][4].update(synthetic='x'),
     'null': lambda data: data.update(images=None),
 }
 WARNINGS = {
     'nipple outside the image': image(nipple=[50, 50]),
-    'small box': annotation(bbox=[2, 3, .5, .5], area=.2, segmentation=[]),
+    'small box': annotation(bbox=[2, 3, 0.5, 0.5], area=0.2, segmentation=[]),
     'BI-RADS': image(birads='1'),
     'no lesions': lambda data: data.update(annotations=[]),
     'area': annotation(area=400),

@@ -23,8 +23,11 @@ def draw(tmp_path, panels):
 def quadrants(image):
     height, width = image.shape[0] // 2, image.shape[1] // 2
     return dict(
-        RCC=image[:height, :width], LCC=image[:height, width:],
-        RMLO=image[height:, :width], LMLO=image[height:, width:])
+        RCC=image[:height, :width],
+        LCC=image[:height, width:],
+        RMLO=image[height:, :width],
+        LMLO=image[height:, width:],
+    )
 
 
 def test_chest_walls_meet_in_the_middle(tmp_path):
@@ -40,10 +43,13 @@ def test_chest_walls_meet_in_the_middle(tmp_path):
 def test_a_box_is_drawn_where_it_is(tmp_path):
     box = [10, 20, 25, 40]
     for name in ('RCC', 'LCC'):
-        part = quadrants(draw(tmp_path, {
-            'LMLO': panel(0.2), 'RMLO': panel(0.2),
-            name: panel(0.2, box, [0.9])}))[name]
-        orange = (np.abs(part.astype(int) - ORANGE).sum(axis=2) < 60)
+        part = quadrants(
+            draw(
+                tmp_path,
+                {'LMLO': panel(0.2), 'RMLO': panel(0.2), name: panel(0.2, box, [0.9])},
+            )
+        )[name]
+        orange = np.abs(part.astype(int) - ORANGE).sum(axis=2) < 60
         ys, xs = np.nonzero(orange)
         # the score stands above the box: look at the box's lower half
         lower = ys > part.shape[0] * 0.3
@@ -51,8 +57,7 @@ def test_a_box_is_drawn_where_it_is(tmp_path):
         y2 = ys.max() / part.shape[0]
         if name == 'RCC':
             x1, x2 = 1 - x2, 1 - x1
-        np.testing.assert_allclose([x1 * 50, x2 * 50, y2 * 100], [10, 25, 40],
-                                   atol=1.5)
+        np.testing.assert_allclose([x1 * 50, x2 * 50, y2 * 100], [10, 25, 40], atol=1.5)
 
 
 def test_missing_views_and_no_views(tmp_path):

@@ -1,4 +1,5 @@
 """Time how samples are made, beside a plain loop over the same files."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Time the choice of the most salient region beside the paper's double loop."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Measure how well DisAsymNet's heat maps could do on a data set at best."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Count the samples and classes of a config's data sets."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Train a classifier to tell synthetic lesions from real ones."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
 """Draw what DisAsymNet makes of held-out asymmetric pairs."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

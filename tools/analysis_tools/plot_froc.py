@@ -1,4 +1,5 @@
 """Draw the FROC curves of several runs into one figure."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

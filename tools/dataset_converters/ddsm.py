@@ -1,4 +1,5 @@
 """Convert the original DDSM (University of South Florida)."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

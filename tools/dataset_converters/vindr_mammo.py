@@ -1,4 +1,5 @@
 """Convert VinDr-Mammo to the COCO-exam format."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

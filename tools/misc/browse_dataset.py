@@ -1,4 +1,5 @@
 """Write what the network sees of a config's data as pictures."""
+
 from mammo_cli.main import tool
 
 if __name__ == '__main__':

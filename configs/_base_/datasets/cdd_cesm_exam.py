@@ -6,11 +6,21 @@ data_set = dict(
     type='CDDCESM',
     data_root='data/cdd_cesm/',
     modality=('CEM-LE', 'CEM-RC'),
-    labels=dict(
-        field='birads', negative=('1', '2', '3'), positive=('4', '5', '6')),
+    labels=dict(field='birads', negative=('1', '2', '3'), positive=('4', '5', '6')),
     pipeline=dict(
         # the sides of the images that are classified
         register=dict(modality='CEM-LE'),
         pack=dict(
-            views=('CEM-LE RCC', 'CEM-LE LCC', 'CEM-LE RMLO', 'CEM-LE LMLO',
-                   'CEM-RC RCC', 'CEM-RC LCC', 'CEM-RC RMLO', 'CEM-RC LMLO'))))
+            views=(
+                'CEM-LE RCC',
+                'CEM-LE LCC',
+                'CEM-LE RMLO',
+                'CEM-LE LMLO',
+                'CEM-RC RCC',
+                'CEM-RC LCC',
+                'CEM-RC RMLO',
+                'CEM-RC LMLO',
+            )
+        ),
+    ),
+)

@@ -4,5 +4,5 @@
 data_set = dict(
     type='CMMD',
     data_root='data/cmmd/',
-    labels=dict(
-        field='pathology', negative=('benign', ), positive=('malignant', )))
+    labels=dict(field='pathology', negative=('benign',), positive=('malignant',)),
+)

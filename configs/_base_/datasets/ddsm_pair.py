@@ -4,4 +4,5 @@
 data_set = dict(
     type='DDSM',
     data_root='data/ddsm/',
-    labels=dict(field='abnormal', negative=(False, ), positive=(True, )))
+    labels=dict(field='abnormal', negative=(False,), positive=(True,)),
+)

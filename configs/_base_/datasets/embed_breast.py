@@ -5,5 +5,5 @@
 data_set = dict(
     type='EMBED',
     data_root='data/embed/',
-    labels=dict(
-        field='pathology', negative=('benign', ), positive=('malignant', )))
+    labels=dict(field='pathology', negative=('benign',), positive=('malignant',)),
+)

@@ -3,5 +3,5 @@
 data_set = dict(
     type='INbreast',
     data_root='data/inbreast/',
-    labels=dict(
-        field='birads', negative=('1', '2', '3'), positive=('4', '5', '6')))
+    labels=dict(field='birads', negative=('1', '2', '3'), positive=('4', '5', '6')),
+)

@@ -5,7 +5,5 @@
 data_set = dict(
     type='RSNA',
     data_root='data/rsna/',
-    labels=dict(
-        field='pathology',
-        negative=('benign', None),
-        positive=('malignant', )))
+    labels=dict(field='pathology', negative=('benign', None), positive=('malignant',)),
+)

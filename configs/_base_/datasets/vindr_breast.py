@@ -5,4 +5,5 @@
 data_set = dict(
     type='VinDrMammo',
     data_root='data/vindr_mammo/',
-    labels=dict(field='birads', negative=('2', ), positive=('4', '5')))
+    labels=dict(field='birads', negative=('2',), positive=('4', '5')),
+)

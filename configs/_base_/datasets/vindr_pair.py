@@ -6,4 +6,6 @@ data_set = dict(
     type='VinDrMammo',
     data_root='data/vindr_mammo/',
     labels=dict(
-        field='birads', negative=('1', ), positive=('0', '2', '3', '4', '5', '6')))
+        field='birads', negative=('1',), positive=('0', '2', '3', '4', '5', '6')
+    ),
+)

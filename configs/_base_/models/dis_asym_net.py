@@ -11,20 +11,22 @@ model = dict(
             init_cfg=dict(
                 type='Pretrained',
                 checkpoint='checkpoints/resnet18_8xb32_in1k_20210831-fbbb1da6.pth',
-                prefix='backbone')),
+                prefix='backbone',
+            ),
+        ),
         in_channels=512,
         neck=dict(
-            type='AsymmetricTransformer',
-            in_channels=512,
-            num_layers=12,
-            num_heads=8)),
+            type='AsymmetricTransformer', in_channels=512, num_layers=12, num_heads=8
+        ),
+    ),
     asyd=dict(
-        type='DisentanglingDecoder',
-        in_channels=(64, 128, 256, 512),
-        channels=32),
-    weights=dict(diag=1., rec=0.1, dics=1., syn=0.5))
+        type='DisentanglingDecoder', in_channels=(64, 128, 256, 512), channels=32
+    ),
+    weights=dict(diag=1.0, rec=0.1, dics=1.0, syn=0.5),
+)
 # two objectives a step, the second of which leaves the decoder out
 model_wrapper_cfg = dict(
     type='TwoObjectivesDistributedDataParallel',
     broadcast_buffers=False,
-    find_unused_parameters=True)
+    find_unused_parameters=True,
+)

@@ -2,7 +2,8 @@
 model = dict(
     type='DIVFNet',
     data_preprocessor=dict(
-        type='BreastDataPreprocessor', mean=0.3, std=0.2, num_channels=3),
+        type='BreastDataPreprocessor', mean=0.3, std=0.2, num_channels=3
+    ),
     backbone=dict(
         type='mmpretrain.ResNet',
         depth=18,
@@ -10,7 +11,9 @@ model = dict(
         init_cfg=dict(
             type='Pretrained',
             checkpoint='checkpoints/resnet18_8xb32_in1k_20210831-fbbb1da6.pth',
-            prefix='backbone')),
+            prefix='backbone',
+        ),
+    ),
     fusion=dict(type='IVFBlock', aggregation='concatenate'),
     skip=True,
     neck=dict(type='GlobalAveragePooling'),
@@ -18,4 +21,6 @@ model = dict(
         type='LinearClsHead',
         num_classes=2,
         in_channels=512,
-        loss=dict(type='mmpretrain.CrossEntropyLoss')))
+        loss=dict(type='mmpretrain.CrossEntropyLoss'),
+    ),
+)

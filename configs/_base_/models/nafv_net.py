@@ -13,7 +13,8 @@ model = dict(
         channels=(64, 128, 256),
         embed_dims=256,
         num_layers=4,
-        num_heads=8),
+        num_heads=8,
+    ),
     embedding=dict(
         type='mmpretrain.VisionTransformer',
         arch='base',
@@ -26,14 +27,18 @@ model = dict(
             type='Pretrained',
             checkpoint='checkpoints/'
             'vit-base-p14_dinov2-pre_3rdparty_20230426-ba246503.pth',
-            prefix='backbone')),
+            prefix='backbone',
+        ),
+    ),
     embed_dims=768,
     # ImageNet's, in [0, 1]
     mean=(0.485, 0.456, 0.406),
     std=(0.229, 0.224, 0.225),
     mixer=dict(type='FourViewMixer', channels=(96, 192, 384), num_blocks=(2, 2, 2)),
     head=dict(
-        type='mmpretrain.StackedLinearClsHead', num_classes=2, mid_channels=[384]),
+        type='mmpretrain.StackedLinearClsHead', num_classes=2, mid_channels=[384]
+    ),
     # eqs. 10 and 11; the paper gives no value
-    robust_loss=dict(type='RobustFocalLoss', beta=1., gamma=2.),
-    jitter=0.1)
+    robust_loss=dict(type='RobustFocalLoss', beta=1.0, gamma=2.0),
+    jitter=0.1,
+)

@@ -3,5 +3,5 @@
 # Its file of weights is that of docs/how_to/pretrained_weights.md.
 resnet34 = dict(
     depth=34,
-    init_cfg=dict(
-        checkpoint='checkpoints/resnet34_8xb32_in1k_20210831-f257d4e6.pth'))
+    init_cfg=dict(checkpoint='checkpoints/resnet34_8xb32_in1k_20210831-f257d4e6.pth'),
+)

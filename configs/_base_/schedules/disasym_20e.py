@@ -4,7 +4,6 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=1)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
-optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='Adam', lr=0.0001))
+optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='Adam', lr=0.0001))
 param_scheduler = [dict(type='MultiStepLR', milestones=[10], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -5,8 +5,7 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001, momentum=0.9))
-param_scheduler = [
-    dict(type='MultiStepLR', milestones=[20, 40, 60, 80], gamma=0.1)
-]
+    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001, momentum=0.9)
+)
+param_scheduler = [dict(type='MultiStepLR', milestones=[20, 40, 60, 80], gamma=0.1)]
 auto_scale_lr = dict(enable=False, base_batch_size=16)

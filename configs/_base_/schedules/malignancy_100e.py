@@ -8,22 +8,25 @@ val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
 optim_wrapper = dict(
-    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001, momentum=0.9))
+    type='OptimWrapper', optimizer=dict(type='SGD', lr=0.001, momentum=0.9)
+)
 param_scheduler = [
     dict(
         type='ReduceOnPlateauLR',
         monitor='malignancy/log_loss',
         rule='less',
         factor=0.1,
-        patience=5)
+        patience=5,
+    )
 ]
 custom_hooks = [
     dict(
         type='EarlyStoppingHook',
         monitor='malignancy/log_loss',
         rule='less',
-        min_delta=0.,
+        min_delta=0.0,
         # longer than a plateau, so that a smaller learning rate gets its turn
-        patience=15)
+        patience=15,
+    )
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)

@@ -12,19 +12,24 @@ train_cfg = dict(
             max_epochs=200,
             trainable=['segmentor'],
             optim_wrapper=dict(
-                optimizer=dict(type='SGD', lr=0.01, weight_decay=0.0001, momentum=0.9)),
+                optimizer=dict(type='SGD', lr=0.01, weight_decay=0.0001, momentum=0.9)
+            ),
             val_begin=100,
             val_interval=1,
-            save_best='segmentation/dice'),
+            save_best='segmentation/dice',
+        ),
         classification=dict(
             max_epochs=300,
             trainable=['embedding', 'mixer', 'head'],
             optim_wrapper=dict(
                 optimizer=dict(type='AdamW', lr=0.001, weight_decay=0.01),
-                paramwise_cfg=dict(
-                    custom_keys=dict(embedding=dict(lr_mult=0.1)))),
+                paramwise_cfg=dict(custom_keys=dict(embedding=dict(lr_mult=0.1))),
+            ),
             val_interval=1,
-            save_best='malignancy/auc')))
+            save_best='malignancy/auc',
+        ),
+    ),
+)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -40,5 +45,6 @@ custom_hooks = [
         rule='greater',
         min_delta=1e-6,  # what is as high is no gain
         patience=30,
-        strict=False)
+        strict=False,
+    )
 ]

@@ -8,7 +8,7 @@ train_dataloader = dict(
     collate_fn=dict(type='default_collate'),
     dataset=dict(
         type='BlendingDataset',
-        metainfo=dict(classes=('mass', )),
+        metainfo=dict(classes=('mass',)),
         other_classes='rest',
         ann_file='annotations/train.json',
         pipeline=dict(
@@ -18,11 +18,14 @@ train_dataloader = dict(
                 type='ForEachView',
                 transforms=dict(
                     order=['image', 'resize'],
-                    image=dict(
-                        type='LoadMammogram', cache_dir='data/pixel_cache'),
+                    image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
                     # width, height; the paper does not say
-                    resize=dict(
-                        type='Resize', scale=(512, 1024), keep_ratio=False))),
+                    resize=dict(type='Resize', scale=(512, 1024), keep_ratio=False),
+                ),
+            ),
             # the bank of lesions is the data set's
             paste=dict(type='PasteLesion', margin=0.5),
-            pack=dict(type='PackBlendingInputs'))))
+            pack=dict(type='PackBlendingInputs'),
+        ),
+    ),
+)

@@ -6,20 +6,35 @@ annotations = dict(type='LoadAnnotations', with_bbox=True)
 resize = dict(type='ResizeWithin', max_height=3000, max_width=1500)
 pack = dict(
     type='PackDetInputs',
-    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
-               'flip', 'flip_direction', 'homography_matrix',
-               'canonical_frame', 'exam_id', 'patient_id', 'laterality',
-               'view', 'pixel_spacing_mm'))
+    meta_keys=(
+        'img_id',
+        'img_path',
+        'ori_shape',
+        'img_shape',
+        'scale_factor',
+        'flip',
+        'flip_direction',
+        'homography_matrix',
+        'canonical_frame',
+        'exam_id',
+        'patient_id',
+        'laterality',
+        'view',
+        'pixel_spacing_mm',
+    ),
+)
 dataset = dict(
     type='ExamDataset',
-    metainfo=dict(classes=('mass', )),
+    metainfo=dict(classes=('mass',)),
     # images with other findings alone count as normal
-    other_classes='rest')
+    other_classes='rest',
+)
 loader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 
 train_dataloader = dict(
     loader,
@@ -29,23 +44,32 @@ train_dataloader = dict(
         ann_file='annotations/train.json',
         filter_cfg=dict(filter_empty_gt=False),
         pipeline=dict(
-            order=['select', 'image', 'annotations', 'resize', 'flip',
-                   'intensity', 'filter', 'pack'],
+            order=[
+                'select',
+                'image',
+                'annotations',
+                'resize',
+                'flip',
+                'intensity',
+                'filter',
+                'pack',
+            ],
             select=select,
             image=image,
             annotations=annotations,
             resize=resize,
             flip=dict(
-                type='RandomFlip',
-                prob=0.5,
-                direction=['horizontal', 'vertical']),
+                type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']
+            ),
             intensity=dict(type='RandomIntensity'),
             # boxes that lie off the breast's crop have no area left
             filter=dict(
-                type='FilterAnnotations',
-                min_gt_bbox_wh=(1, 1),
-                keep_empty=False),
-            pack=pack)))
+                type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False
+            ),
+            pack=pack,
+        ),
+    ),
+)
 tested = dict(
     dataset,
     test_mode=True,
@@ -57,11 +81,11 @@ tested = dict(
         image=image,
         resize=resize,
         annotations=annotations,
-        pack=pack))
-val_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/val.json'))
-test_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/test.json'))
+        pack=pack,
+    ),
+)
+val_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/val.json'))
+test_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/test.json'))
 del select, image, annotations, resize, pack, dataset, loader, tested
 
 # MommiNet-v2, section 4: a hit is an IoU above 0.2; recall at 0.5, 1 and 2 FPPI

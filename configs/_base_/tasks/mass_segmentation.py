@@ -7,29 +7,52 @@ image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 resize = dict(type='ResizeWithin', max_height=1024, max_width=1024)
 pack = dict(
     type='PackDetInputs',
-    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'flip',
-               'flip_direction', 'homography_matrix', 'canonical_frame', 'exam_id',
-               'patient_id', 'laterality', 'view', 'pixel_spacing_mm'))
+    meta_keys=(
+        'img_id',
+        'img_path',
+        'ori_shape',
+        'img_shape',
+        'scale_factor',
+        'flip',
+        'flip_direction',
+        'homography_matrix',
+        'canonical_frame',
+        'exam_id',
+        'patient_id',
+        'laterality',
+        'view',
+        'pixel_spacing_mm',
+    ),
+)
 dataset = dict(
-    type='ExamDataset', metainfo=dict(classes=('mass', )), other_classes='rest')
+    type='ExamDataset', metainfo=dict(classes=('mass',)), other_classes='rest'
+)
 trained = dict(
     dataset,
     ann_file='annotations/train.json',
     filter_cfg=dict(filter_empty_gt=True),
     pipeline=dict(
-        order=['select', 'image', 'annotations', 'resize', 'flip', 'intensity',
-               'filter', 'pack'],
+        order=[
+            'select',
+            'image',
+            'annotations',
+            'resize',
+            'flip',
+            'intensity',
+            'filter',
+            'pack',
+        ],
         select=select,
         image=image,
         annotations=dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
         resize=resize,
-        flip=dict(
-            type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']),
+        flip=dict(type='RandomFlip', prob=0.5, direction=['horizontal', 'vertical']),
         intensity=dict(type='RandomIntensity'),
         # boxes that lie off the breast's crop have no area left
-        filter=dict(
-            type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
-        pack=pack))
+        filter=dict(type='FilterAnnotations', min_gt_bbox_wh=(1, 1), keep_empty=False),
+        pack=pack,
+    ),
+)
 tested = dict(
     dataset,
     # folds have no val part; nothing is selected by what validation shows
@@ -42,7 +65,9 @@ tested = dict(
         image=image,
         resize=resize,
         annotations=dict(type='LoadAnnotations', with_bbox=True),
-        pack=pack))
+        pack=pack,
+    ),
+)
 
 loader = dict(num_workers=4, persistent_workers=True)
 train_dataloader = dict(
@@ -50,14 +75,16 @@ train_dataloader = dict(
     batch_size=2,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='NamedConcatDataset',
-        datasets=dict(original=trained, synthetic=trained)))
+        type='NamedConcatDataset', datasets=dict(original=trained, synthetic=trained)
+    ),
+)
 val_dataloader = dict(
     loader,
     batch_size=1,
     drop_last=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=tested)
+    dataset=tested,
+)
 test_dataloader = val_dataloader
 del select, image, resize, pack, dataset, trained, tested, loader
 

@@ -6,19 +6,33 @@ image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 resize = dict(type='ResizeWithin', max_height=800, max_width=800)
 pack = dict(
     type='PackNippleInputs',
-    meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
-               'flip', 'flip_direction', 'homography_matrix',
-               'canonical_frame', 'exam_id', 'patient_id', 'laterality',
-               'view', 'pixel_spacing_mm', 'nipple_source'))
+    meta_keys=(
+        'img_id',
+        'img_path',
+        'ori_shape',
+        'img_shape',
+        'scale_factor',
+        'flip',
+        'flip_direction',
+        'homography_matrix',
+        'canonical_frame',
+        'exam_id',
+        'patient_id',
+        'laterality',
+        'view',
+        'pixel_spacing_mm',
+        'nipple_source',
+    ),
+)
 dataset = dict(
-    type='ExamDataset',
-    metainfo=dict(classes=('mass', )),
-    other_classes='rest')
+    type='ExamDataset', metainfo=dict(classes=('mass',)), other_classes='rest'
+)
 loader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 
 train_dataloader = dict(
     loader,
@@ -26,11 +40,17 @@ train_dataloader = dict(
     dataset=dict(
         dataset,
         ann_file='annotations/train.json',
-        filter_cfg=dict(
-            filter_empty_gt=False, nipple_sources=['annotation']),
+        filter_cfg=dict(filter_empty_gt=False, nipple_sources=['annotation']),
         pipeline=dict(
-            order=['select', 'image', 'resize', 'flip', 'intensity',
-                   'instances', 'pack'],
+            order=[
+                'select',
+                'image',
+                'resize',
+                'flip',
+                'intensity',
+                'instances',
+                'pack',
+            ],
             select=select,
             image=image,
             resize=resize,
@@ -38,7 +58,10 @@ train_dataloader = dict(
             flip=dict(type='RandomFlip', prob=0.5, direction='vertical'),
             intensity=dict(type='RandomIntensity'),
             instances=dict(type='NippleInstances', side=0.1),
-            pack=pack)))
+            pack=pack,
+        ),
+    ),
+)
 tested = dict(
     dataset,
     test_mode=True,
@@ -47,11 +70,11 @@ tested = dict(
         select=select,
         image=image,
         resize=resize,
-        pack=pack))
-val_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/val.json'))
-test_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/test.json'))
+        pack=pack,
+    ),
+)
+val_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/val.json'))
+test_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/test.json'))
 del select, image, resize, pack, dataset, loader, tested
 
 val_evaluator = dict(type='NippleMetric', within_mm=10)

@@ -11,13 +11,16 @@ load = dict(
         image=dict(type='LoadMammogram', cache_dir='data/pixel_cache'),
         # boxes test the localisation
         annotations=dict(type='LoadAnnotations', with_bbox=True),
-        resize=dict(type='Resize', scale=size, keep_ratio=False)))
+        resize=dict(type='Resize', scale=size, keep_ratio=False),
+    ),
+)
 pack = dict(type='PackExamInputs', views=('R', 'L'))
 loader = dict(
     batch_size=8,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 dataset = dict(type='ExamDataset', target='pair', complete=True)
 
 train_dataloader = dict(
@@ -44,18 +47,27 @@ train_dataloader = dict(
                                 type='RandomResize',
                                 resize_type='mammo.Resize',
                                 scale=size,
-                                ratio_range=(1., 1.2),
-                                keep_ratio=False),
+                                ratio_range=(1.0, 1.2),
+                                keep_ratio=False,
+                            ),
                             crop=dict(
                                 type='RandomCrop',
                                 crop_size=size,
-                                allow_negative_crop=True))))),
-            pack=pack)))
-tested = dict(dataset, test_mode=True, pipeline=dict(order=['load', 'pack'], load=load, pack=pack))
-val_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/val.json'))
-test_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/test.json'))
+                                allow_negative_crop=True,
+                            ),
+                        ),
+                    ),
+                ),
+            ),
+            pack=pack,
+        ),
+    ),
+)
+tested = dict(
+    dataset, test_mode=True, pipeline=dict(order=['load', 'pack'], load=load, pack=pack)
+)
+val_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/val.json'))
+test_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/test.json'))
 del size, load, pack, loader, dataset, tested
 
 val_evaluator = dict(
@@ -64,8 +76,10 @@ val_evaluator = dict(
         asymmetry=dict(
             type='ROCMetric',
             prefix='asymmetric',
-            class_names=('symmetric', 'asymmetric')),
-        abnormality=dict(
-            type='ViewROCMetric', class_names=('normal', 'abnormal')),
-        localization=dict(type='WeakLocalizationMetric')))
+            class_names=('symmetric', 'asymmetric'),
+        ),
+        abnormality=dict(type='ViewROCMetric', class_names=('normal', 'abnormal')),
+        localization=dict(type='WeakLocalizationMetric'),
+    ),
+)
 test_evaluator = val_evaluator

@@ -5,20 +5,37 @@ image = dict(type='LoadMammogram', cache_dir='data/pixel_cache')
 resize = dict(type='ResizeWithin', max_height=3000, max_width=1500)
 pack = dict(
     type='PackInputs',
-    algorithm_keys=('gt_birads_score', ),
-    meta_keys=('sample_idx', 'img_id', 'img_path', 'ori_shape', 'img_shape',
-               'scale_factor', 'flip', 'flip_direction', 'homography_matrix',
-               'canonical_frame', 'exam_id', 'patient_id', 'laterality',
-               'view', 'patch_box', 'detected', 'score', 'iou'))
+    algorithm_keys=('gt_birads_score',),
+    meta_keys=(
+        'sample_idx',
+        'img_id',
+        'img_path',
+        'ori_shape',
+        'img_shape',
+        'scale_factor',
+        'flip',
+        'flip_direction',
+        'homography_matrix',
+        'canonical_frame',
+        'exam_id',
+        'patient_id',
+        'laterality',
+        'view',
+        'patch_box',
+        'detected',
+        'score',
+        'iou',
+    ),
+)
 dataset = dict(
-    type='PatchDataset',
-    metainfo=dict(classes=('mass', )),
-    other_classes='rest')
+    type='PatchDataset', metainfo=dict(classes=('mass',)), other_classes='rest'
+)
 loader = dict(
     batch_size=16,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 
 train_dataloader = dict(
     loader,
@@ -37,9 +54,13 @@ train_dataloader = dict(
             flip=dict(
                 type='RandomFlip',
                 prob=[0.25, 0.25, 0.25],
-                direction=['horizontal', 'vertical', 'diagonal']),
+                direction=['horizontal', 'vertical', 'diagonal'],
+            ),
             intensity=dict(type='RandomIntensity'),
-            pack=pack)))
+            pack=pack,
+        ),
+    ),
+)
 tested = dict(
     dataset,
     test_mode=True,
@@ -48,15 +69,14 @@ tested = dict(
         image=image,
         resize=resize,
         crop=dict(type='CropPatch', size=448),
-        pack=pack))
-val_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/val.json'))
-test_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/test.json'))
+        pack=pack,
+    ),
+)
+val_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/val.json'))
+test_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/test.json'))
 del image, resize, pack, dataset, loader, tested
 
 val_evaluator = dict(
-    type='ROCMetric',
-    prefix='malignancy',
-    class_names=('not malignant', 'malignant'))
+    type='ROCMetric', prefix='malignancy', class_names=('not malignant', 'malignant')
+)
 test_evaluator = val_evaluator

@@ -9,14 +9,16 @@ pack = dict(type='PackExamInputs')
 dataset = dict(
     type='ExamDataset',
     partners=('ipsilateral', 'bilateral'),
-    metainfo=dict(classes=('mass', )),
+    metainfo=dict(classes=('mass',)),
     # images with other findings alone count as normal
-    other_classes='rest')
+    other_classes='rest',
+)
 loader = dict(
     batch_size=1,
     num_workers=4,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False))
+    sampler=dict(type='DefaultSampler', shuffle=False),
+)
 
 train_dataloader = dict(
     loader,
@@ -35,7 +37,9 @@ train_dataloader = dict(
                     annotations=annotations,
                     lesions=dict(type='DrawLesionMap'),
                     resize=resize,
-                    nipple=nipple)),
+                    nipple=nipple,
+                ),
+            ),
             register=register,
             # in step: registration and nipple distances depend on it
             geometry=dict(
@@ -46,7 +50,10 @@ train_dataloader = dict(
                     flip=dict(
                         type='RandomFlip',
                         prob=0.5,
-                        direction=['horizontal', 'vertical']))),
+                        direction=['horizontal', 'vertical'],
+                    ),
+                ),
+            ),
             augment=dict(
                 type='ForEachView',
                 transforms=dict(
@@ -56,8 +63,14 @@ train_dataloader = dict(
                     filter=dict(
                         type='FilterAnnotations',
                         min_gt_bbox_wh=(1, 1),
-                        keep_empty=False))),
-            pack=pack)))
+                        keep_empty=False,
+                    ),
+                ),
+            ),
+            pack=pack,
+        ),
+    ),
+)
 tested = dict(
     dataset,
     test_mode=True,
@@ -69,21 +82,22 @@ tested = dict(
                 order=['image', 'resize', 'nipple'],
                 image=image,
                 resize=resize,
-                nipple=nipple)),
+                nipple=nipple,
+            ),
+        ),
         register=register,
         # after resizing: predictions are rescaled, the ground truth must not be
-        annotations=dict(
-            type='ForEachView', views=['main'], transforms=[annotations]),
-        pack=pack))
-val_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/val.json'))
-test_dataloader = dict(
-    loader, dataset=dict(tested, ann_file='annotations/test.json'))
+        annotations=dict(type='ForEachView', views=['main'], transforms=[annotations]),
+        pack=pack,
+    ),
+)
+val_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/val.json'))
+test_dataloader = dict(loader, dataset=dict(tested, ann_file='annotations/test.json'))
 del image, annotations, resize, nipple, register, pack, dataset, loader, tested
 
 # section 4: a hit is an IoU above 0.2; recall at 0.5, 1 and 2 FPPI
 val_evaluator = dict(
     type='NamedEvaluator',
-    metrics=dict(
-        detection=dict(type='FROCMetric', iou_thr=0.2, fppi=(0.5, 1, 2))))
+    metrics=dict(detection=dict(type='FROCMetric', iou_thr=0.2, fppi=(0.5, 1, 2))),
+)
 test_evaluator = val_evaluator

@@ -1,4 +1,5 @@
 """Running trained models on files of exams: one inferencer a task."""
+
 from .base import ExamInferencer, inferencer_type
 from .breast import BreastInferencer
 from .detection import DetectionInferencer
@@ -6,5 +7,12 @@ from .loaded_exam import LoadedExam
 from .pair import PairInferencer
 from .whole_exam import WholeExamInferencer
 
-__all__ = ['BreastInferencer', 'DetectionInferencer', 'ExamInferencer', 'LoadedExam',
-           'PairInferencer', 'WholeExamInferencer', 'inferencer_type']
+__all__ = [
+    'BreastInferencer',
+    'DetectionInferencer',
+    'ExamInferencer',
+    'LoadedExam',
+    'PairInferencer',
+    'WholeExamInferencer',
+    'inferencer_type',
+]

@@ -1,12 +1,15 @@
 """What the inferencers of all tasks have in common."""
+
 import copy
 import hashlib
 import os
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import (Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple,
-                    Type, Union)
+from typing import (
+    Any,
+)
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -21,11 +24,9 @@ from mammo_plugins.io import ReadingLimits
 from mammo_plugins.registry import DATASETS, INFERENCERS
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
 from mammo_plugins.structures import in_fold
-from mammo_plugins.structures.exam_files import (FoundExams, Paths, find_exams,
-                                                 paths_of)
+from mammo_plugins.structures.exam_files import FoundExams, Paths, find_exams, paths_of
 from mammo_plugins.structures.multi_view_data_sample import views_of
-from mammo_plugins.structures.pixel_size import (network_pixel_size,
-                                                 pixel_size_warning)
+from mammo_plugins.structures.pixel_size import network_pixel_size, pixel_size_warning
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import ViewPanel, draw_four_view
 
@@ -36,7 +37,7 @@ from .loaded_exam import LoadedExam, common_folder
 from .prediction_writer import PredictionWriter, files_digest
 
 
-def inferencer_type(config: Config) -> Type['ExamInferencer']:
+def inferencer_type(config: Config) -> type['ExamInferencer']:
     """Return the inferencer of a config's task.
 
     It is the one that the config names, ``inferencer = dict(type='...')``, or else the
@@ -53,13 +54,17 @@ def inferencer_type(config: Config) -> Type['ExamInferencer']:
         alone = isinstance(named, dict) and set(named) == {'type'}
         kind = named['type'] if alone else None
         cls = INFERENCERS.get(kind) if kind and isinstance(kind, str) else kind
-        if not (isinstance(cls, type) and issubclass(cls, ExamInferencer)
-                and not cls.__abstractmethods__):
+        if not (
+            isinstance(cls, type)
+            and issubclass(cls, ExamInferencer)
+            and not cls.__abstractmethods__
+        ):
             raise ConfigError(
                 f'{config.filename}: inferencer: {named}; expected the type of an '
                 'ExamInferencer and nothing else, such as '
                 "dict(type='DetectionInferencer'); one of your own is known when "
-                'custom_imports names its module')
+                'custom_imports names its module'
+            )
         return cls
     target = _test_set(config).get('target', 'view')
     INFERENCERS.import_from_location()
@@ -68,14 +73,16 @@ def inferencer_type(config: Config) -> Type['ExamInferencer']:
             return cls
     raise ConfigError(
         f'{config.filename}: test_dataloader.dataset.target: {target!r} has no '
-        "inferencer; name it by inferencer=dict(type='...')")
+        "inferencer; name it by inferencer=dict(type='...')"
+    )
 
 
 def _test_set(config: Config) -> ConfigDict:
     if config.get('test_dataloader') is None:
         raise ConfigError(
             f'{config.filename}: no test_dataloader, whose dataset says what is '
-            'predicted of an exam; a generator makes images, by tools/blend.py')
+            'predicted of an exam; a generator makes images, by tools/blend.py'
+        )
     return config.test_dataloader.dataset
 
 
@@ -117,52 +124,66 @@ class ExamInferencer(TrainedModel, ABC):
         >>> result = inferencer('exams/', out_dir='out')
         >>> result['exams'][0]['views'][0]['detections'][0]['bbox']
     """
-    target: Optional[str] = None
 
-    def __new__(cls, config: Union[str, Path, Config, None] = None, *args,
-                **kwargs) -> 'ExamInferencer':
+    target: str | None = None
+
+    def __new__(
+        cls, config: str | Path | Config | None = None, *args, **kwargs
+    ) -> 'ExamInferencer':
         if cls is ExamInferencer and config is not None:
             if not isinstance(config, Config):
                 config = Config.fromfile(config)
             cls = inferencer_type(config)
         return super().__new__(cls)
 
-    def __init__(self,
-                 config: Union[str, Path, Config],
-                 checkpoint: Union[str, Path],
-                 device: Optional[str] = None,
-                 trust_checkpoint: bool = False,
-                 nipple_locator: Optional[NippleLocator] = None) -> None:
+    def __init__(
+        self,
+        config: str | Path | Config,
+        checkpoint: str | Path,
+        device: str | None = None,
+        trust_checkpoint: bool = False,
+        nipple_locator: NippleLocator | None = None,
+    ) -> None:
         super().__init__(config, checkpoint, device, trust_checkpoint)
         self.nipple_locator = nipple_locator
         self.dataset_cfg = copy.deepcopy(_test_set(self.config))
         self._check_test_set()
-        self.names = dict(config=Path(self.config.filename or '').name,
-                          checkpoint=Path(checkpoint).name)
+        self.names = dict(
+            config=Path(self.config.filename or '').name,
+            checkpoint=Path(checkpoint).name,
+        )
 
     def _check_test_set(self) -> None:
         """Set ``classes``; refuse a test set that cannot be made of files."""
         cfg, name = self.dataset_cfg, self.config.filename
         with DATASETS.switch_scope_and_registry(self.scope):
             dataset = DATASETS.get(cfg.type)
-        if not (isinstance(dataset, type) and issubclass(dataset, ExamDataset)
-                and not issubclass(dataset, PatchDataset)):
+        if not (
+            isinstance(dataset, type)
+            and issubclass(dataset, ExamDataset)
+            and not issubclass(dataset, PatchDataset)
+        ):
             raise ConfigError(
                 f'{name}: test_dataloader.dataset.type: {cfg.type}; expected an '
-                'ExamDataset, whose samples are views, breasts, pairs or exams')
+                'ExamDataset, whose samples are views, breasts, pairs or exams'
+            )
         if self.target not in (None, cfg.get('target', 'view')):
             raise ConfigError(
                 f'{name}: test_dataloader.dataset.target: '
                 f'{cfg.get("target", "view")!r}; {type(self).__name__} needs '
-                f'{self.target!r}')
-        self.classes = cfg.get('metainfo', {}).get('classes',
-                                                   dataset.METAINFO['classes'])
+                f'{self.target!r}'
+            )
+        self.classes = cfg.get('metainfo', {}).get(
+            'classes', dataset.METAINFO['classes']
+        )
 
-    def __call__(self,
-                 path: Paths,
-                 out_dir: Optional[Union[str, Path]] = None,
-                 score_thr: float = 0.2,
-                 group_by: str = 'study') -> Dict[str, Any]:
+    def __call__(
+        self,
+        path: Paths,
+        out_dir: str | Path | None = None,
+        score_thr: float = 0.2,
+        group_by: str = 'study',
+    ) -> dict[str, Any]:
         """Run on files, or on folders with all below them.
 
         Args:
@@ -191,14 +212,14 @@ class ExamInferencer(TrainedModel, ABC):
             format='mammo_plugins predictions',
             version=__version__,
             research_use_only=True,
-            **self.names)
+            **self.names,
+        )
         writer = None
         if out_dir is not None:
             info['run'] = self._run_key(path, score_thr, group_by)
             writer = PredictionWriter(out_dir, info)
-        found = find_exams(path,
-                           self.dataset_cfg.get('modality') or 'FFDM', group_by)
-        exams: List[dict] = []
+        found = find_exams(path, self.dataset_cfg.get('modality') or 'FFDM', group_by)
+        exams: list[dict] = []
         skipped = [_skipped(root, *entry) for entry in found.skipped]
         complete = False
         try:
@@ -211,8 +232,12 @@ class ExamInferencer(TrainedModel, ABC):
             complete = True
         finally:
             stop_arrived()
-            result = dict(info=dict(info, complete=complete), notes=found.notes,
-                          exams=exams, skipped=skipped)
+            result = dict(
+                info=dict(info, complete=complete),
+                notes=found.notes,
+                exams=exams,
+                skipped=skipped,
+            )
             if writer is not None:
                 writer.join(result)
         return result
@@ -220,19 +245,31 @@ class ExamInferencer(TrainedModel, ABC):
     def _run_key(self, paths: Sequence[Path], *options: Any) -> str:
         """Return what changes with all that results depend on besides the files."""
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
-        digest = hashlib.sha256(repr([
-            __version__, [model.config.to_dict() for model in models],
-            [str(path.resolve()) for path in paths], str(ReadingLimits.current()),
-            options]).encode())
+        digest = hashlib.sha256(
+            repr(
+                [
+                    __version__,
+                    [model.config.to_dict() for model in models],
+                    [str(path.resolve()) for path in paths],
+                    str(ReadingLimits.current()),
+                    options,
+                ]
+            ).encode()
+        )
         for model in models:
             with open(model.checkpoint, 'rb') as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()[:16]
 
-    def _exam(self, key: str, found: FoundExams, root: Path,
-              writer: Optional[PredictionWriter],
-              score_thr: float) -> Tuple[Optional[dict], List[dict]]:
+    def _exam(
+        self,
+        key: str,
+        found: FoundExams,
+        root: Path,
+        writer: PredictionWriter | None,
+        score_thr: float,
+    ) -> tuple[dict | None, list[dict]]:
         """Return an exam's entry, and those of its files that were not used."""
         made_of = files_digest(found.exams[key])
         if writer is not None:
@@ -246,20 +283,34 @@ class ExamInferencer(TrainedModel, ABC):
             writer.add(key, made_of, entry, skipped)
         return entry, skipped
 
-    def _run_exam(self, key: str, found: FoundExams, root: Path,
-                  out_dir: Optional[Path], score_thr: float) -> Optional[dict]:
+    def _run_exam(
+        self,
+        key: str,
+        found: FoundExams,
+        root: Path,
+        out_dir: Path | None,
+        score_thr: float,
+    ) -> dict | None:
         """Return an exam's entry; ``None`` if it has no readable view."""
         with tempfile.TemporaryDirectory() as cache:
             exam = LoadedExam.read(
-                key, found, LoadMammogram(cache_dir=cache, **self.loading_options), root,
-                self.needed_views())
+                key,
+                found,
+                LoadMammogram(cache_dir=cache, **self.loading_options),
+                root,
+                self.needed_views(),
+            )
             if exam is None:
                 return None
             self._locate_nipples(exam)
-            predictions = [sample for data in self.preprocess(exam)
-                           for sample in self.forward(data)]
-            entry = dict(exam_id=key, warnings=exam.doubts,
-                         **self.postprocess(exam, predictions))
+            predictions = [
+                sample
+                for data in self.preprocess(exam)
+                for sample in self.forward(data)
+            ]
+            entry = dict(
+                exam_id=key, warnings=exam.doubts, **self.postprocess(exam, predictions)
+            )
             if out_dir is not None:
                 self.visualize(exam, predictions, entry, out_dir, score_thr)
         return entry
@@ -277,14 +328,20 @@ class ExamInferencer(TrainedModel, ABC):
             point = self.nipple_locator(image)
             if point is not None:
                 exam.nipples[name] = tuple(
-                    transform_points(point, frame.inverse).tolist())
+                    transform_points(point, frame.inverse).tolist()
+                )
 
     def _dataset(self, exam: LoadedExam) -> Dataset:
         """Return the config's dataset of an exam."""
         cfg = copy.deepcopy(self.dataset_cfg)
         # names are those of the files found, wherever they lie
-        cfg.update(ann_file=f'exam {exam.key}', data_root='', extra_roots=[os.sep],
-                   annotations=exam.annotations(self.classes), test_mode=True)
+        cfg.update(
+            ann_file=f'exam {exam.key}',
+            data_root='',
+            extra_roots=[os.sep],
+            annotations=exam.annotations(self.classes),
+            test_mode=True,
+        )
         # for workers, of which there are none; it collects garbage each time
         cfg.serialize_data = False
         # classes are what is asked for, and views may be missing
@@ -292,7 +349,8 @@ class ExamInferencer(TrainedModel, ABC):
             cfg.pop(key, None)
         # what a phantom is without its lesions is for evaluation alone
         cfg.pipeline = in_fold(
-            without_step(cfg.pipeline, 'LoadPhantomNormal'), cfg.pop('fold', None))
+            without_step(cfg.pipeline, 'LoadPhantomNormal'), cfg.pop('fold', None)
+        )
         for step in loading_steps(cfg.pipeline):
             step['cache_dir'] = str(exam.loader.cache.folder)
         with DATASETS.switch_scope_and_registry(self.scope):
@@ -315,7 +373,7 @@ class ExamInferencer(TrainedModel, ABC):
             yield from (pseudo_collate([sample]) for sample in samples)
 
     @torch.no_grad()
-    def forward(self, data: dict) -> List[BaseDataElement]:
+    def forward(self, data: dict) -> list[BaseDataElement]:
         """Return what the model predicts.
 
         Args:
@@ -324,8 +382,9 @@ class ExamInferencer(TrainedModel, ABC):
         return self.model.test_step(data)
 
     @abstractmethod
-    def postprocess(self, exam: LoadedExam,
-                    predictions: List[BaseDataElement]) -> Dict[str, Any]:
+    def postprocess(
+        self, exam: LoadedExam, predictions: list[BaseDataElement]
+    ) -> dict[str, Any]:
         """Return an exam's entry in ``predictions.json`` but for name and warnings.
 
         Args:
@@ -337,8 +396,14 @@ class ExamInferencer(TrainedModel, ABC):
         """
 
     @abstractmethod
-    def visualize(self, exam: LoadedExam, predictions: List[BaseDataElement],
-                  entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:
+    def visualize(
+        self,
+        exam: LoadedExam,
+        predictions: list[BaseDataElement],
+        entry: dict[str, Any],
+        out_dir: Path,
+        score_thr: float,
+    ) -> None:
         """Draw an exam, and put the names of its pictures into its entry.
 
         Args:
@@ -349,9 +414,13 @@ class ExamInferencer(TrainedModel, ABC):
             score_thr (float): Least score of a box.
         """
 
-    def view_entries(self, exam: LoadedExam, predictions: List[BaseDataElement],
-                     said: Mapping[str, dict],
-                     remarks: Mapping[str, str] = {}) -> List[dict]:
+    def view_entries(
+        self,
+        exam: LoadedExam,
+        predictions: list[BaseDataElement],
+        said: Mapping[str, dict],
+        remarks: Mapping[str, str] = {},
+    ) -> list[dict]:
         """Return the entries of an exam's views.
 
         Args:
@@ -362,18 +431,28 @@ class ExamInferencer(TrainedModel, ABC):
         """
         sizes = {}
         for view in (view for sample in predictions for view in views_of(sample)):
-            text = pixel_size_warning(network_pixel_size(view.metainfo),
-                                      self.trained_pixel_size)
+            text = pixel_size_warning(
+                network_pixel_size(view.metainfo), self.trained_pixel_size
+            )
             if text:
                 sizes[exam.name_of(view)] = text
         return [
             exam.view_entry(
-                name, [texts[name] for texts in (sizes, remarks) if name in texts],
-                **said.get(name, {})) for name in exam.views]
+                name,
+                [texts[name] for texts in (sizes, remarks) if name in texts],
+                **said.get(name, {}),
+            )
+            for name in exam.views
+        ]
 
     @staticmethod
-    def draw_views(exam: LoadedExam, panels: Dict[str, ViewPanel], text: str,
-                   out_dir: Path, suffix: str = '') -> str:
+    def draw_views(
+        exam: LoadedExam,
+        panels: dict[str, ViewPanel],
+        text: str,
+        out_dir: Path,
+        suffix: str = '',
+    ) -> str:
         """Draw the views of an exam.
 
         Args:

@@ -1,6 +1,8 @@
 """Boxes of lesions in views."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import numpy as np
 from mmdet.structures import DetDataSample
@@ -27,10 +29,12 @@ class DetectionInferencer(ExamInferencer):
         *args: As in :class:`ExamInferencer`.
         **kwargs: As there.
     """
+
     target = 'view'
 
-    def postprocess(self, exam: LoadedExam,
-                    predictions: List[DetDataSample]) -> Dict[str, Any]:
+    def postprocess(
+        self, exam: LoadedExam, predictions: list[DetDataSample]
+    ) -> dict[str, Any]:
         """As :meth:`ExamInferencer.postprocess`."""
         said, remarks = {}, {}
         for sample in predictions:
@@ -39,11 +43,18 @@ class DetectionInferencer(ExamInferencer):
             if 'registration_reason' in sample:
                 remarks[name] = (
                     'the other breast was laid beside this one without matching their '
-                    f'contours: {sample.registration_reason}')
+                    f'contours: {sample.registration_reason}'
+                )
         return dict(views=self.view_entries(exam, predictions, said, remarks))
 
-    def visualize(self, exam: LoadedExam, predictions: List[DetDataSample],
-                  entry: Dict[str, Any], out_dir: Path, score_thr: float) -> None:
+    def visualize(
+        self,
+        exam: LoadedExam,
+        predictions: list[DetDataSample],
+        entry: dict[str, Any],
+        out_dir: Path,
+        score_thr: float,
+    ) -> None:
         """As :meth:`ExamInferencer.visualize`."""
         panels, judged = {}, False
         for name, facts in zip(exam.views, entry['views']):
@@ -54,25 +65,30 @@ class DetectionInferencer(ExamInferencer):
                 pixels,
                 transform_boxes([d['bbox'] for d in shown], frame.matrix),
                 [d['score'] for d in shown],
-                [d['malignancy'] for d in shown if 'malignancy' in d])
+                [d['malignancy'] for d in shown if 'malignancy' in d],
+            )
         text = f'scores from {score_thr:g}' + (', M: malignancy' if judged else '')
         entry['figure'] = self.draw_views(exam, panels, text, out_dir)
 
-    def _detected(self, sample: DetDataSample,
-                  spacing: Optional[Sequence[float]]) -> Dict[str, Any]:
+    def _detected(
+        self, sample: DetDataSample, spacing: Sequence[float] | None
+    ) -> dict[str, Any]:
         """Return what was detected in a view."""
         instances = instances_in_file(sample)
-        detections = [self._detection(instances[k], spacing)
-                      for k in range(len(instances))]
+        detections = [
+            self._detection(instances[k], spacing) for k in range(len(instances))
+        ]
         said = dict(
             detections=sorted(detections, key=lambda d: -d['score']),
-            outside_breast=len(sample.pred_instances) - len(instances))
+            outside_breast=len(sample.pred_instances) - len(instances),
+        )
         if 'model_views' in sample:
             said['model_views'] = list(sample.model_views)
         return said
 
-    def _detection(self, instance: InstanceData,
-                   spacing: Optional[Sequence[float]]) -> Dict[str, Any]:
+    def _detection(
+        self, instance: InstanceData, spacing: Sequence[float] | None
+    ) -> dict[str, Any]:
         """Return the entry of the one detection that ``instance`` holds."""
         box, bbox_mm = instance.bboxes[0], None
         if spacing is not None:
@@ -82,11 +98,13 @@ class DetectionInferencer(ExamInferencer):
             category=self.classes[int(instance.labels[0])],
             score=round(float(instance.scores[0]), 6),
             bbox=np.round(box, 2).tolist(),
-            bbox_mm=bbox_mm)
+            bbox_mm=bbox_mm,
+        )
         if 'malignancy' in instance:
             score = float(instance.birads_score[0])
             detection.update(
                 malignancy=round(float(instance.malignancy[0]), 6),
                 birads_score=round(score, 4),
-                birads=score_to_birads(score))
+                birads=score_to_birads(score),
+            )
         return detection

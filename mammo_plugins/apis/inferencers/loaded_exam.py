@@ -1,8 +1,10 @@
 """An exam between its files and a model."""
+
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -33,17 +35,24 @@ class LoadedExam:
         nipples (dict[str, tuple[float]]): (x, y) in pixels of the file, by view, where
             a detector found them.
     """
+
     key: str
-    views: Dict[str, FoundView]
-    frames: Dict[str, CanonicalFrame]
+    views: dict[str, FoundView]
+    frames: dict[str, CanonicalFrame]
     loader: LoadMammogram
     root: Path
-    doubts: List[str] = field(default_factory=list)
-    nipples: Dict[str, Tuple[float, float]] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    nipples: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, key: str, found: FoundExams, loader: LoadMammogram, root: Path,
-             needed: Sequence[str] = ()) -> Optional['LoadedExam']:
+    def read(
+        cls,
+        key: str,
+        found: FoundExams,
+        loader: LoadMammogram,
+        root: Path,
+        needed: Sequence[str] = (),
+    ) -> Optional['LoadedExam']:
         """Read all pixels of an exam; those of views that cannot be are listed.
 
         Of several images of a view the first that can be read stands for it.
@@ -68,7 +77,8 @@ class LoadedExam:
                 try:
                     with DicomWarnings():  # told with the headers
                         frames[name] = loader.load(
-                            str(view.path), view.laterality, view.view)[1]
+                            str(view.path), view.laterality, view.view
+                        )[1]
                 except MammogramError as error:
                     found.skipped.append((view.path, error.reason))
                     continue
@@ -80,8 +90,10 @@ class LoadedExam:
         views = found.exams[key]
         missing = [name for name in needed if name not in views]
         if missing:
-            found.skipped += [(view.path, f'the exam has no {", ".join(missing)}')
-                              for view in views.values()]
+            found.skipped += [
+                (view.path, f'the exam has no {", ".join(missing)}')
+                for view in views.values()
+            ]
         if missing or not views:
             del found.exams[key]
             return None
@@ -95,7 +107,7 @@ class LoadedExam:
         """
         return f'exam {self.key}{text and ", "}{text}\nresearch use only'
 
-    def load(self, name: str) -> Tuple[np.ndarray, CanonicalFrame]:
+    def load(self, name: str) -> tuple[np.ndarray, CanonicalFrame]:
         """Return a view's pixels (H, W) in [0, 1] in the canonical frame, and that.
 
         Args:
@@ -117,10 +129,13 @@ class LoadedExam:
         """
         file = self.views[self.name_of(sample)]
         return cv2.warpAffine(
-            image.cpu().numpy(), opencv_affine(sample.homography_matrix),
-            (file.width, file.height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+            image.cpu().numpy(),
+            opencv_affine(sample.homography_matrix),
+            (file.width, file.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        )
 
-    def annotations(self, classes: Sequence[str]) -> Dict[str, Any]:
+    def annotations(self, classes: Sequence[str]) -> dict[str, Any]:
         """Return the exam as a COCO-exam JSON, in which nothing is known but its files.
 
         Args:
@@ -146,13 +161,17 @@ class LoadedExam:
                     breast_bbox=None,
                     birads=None,
                     density=None,
-                    abnormal=None) for i, (name, view) in enumerate(self.views.items())
+                    abnormal=None,
+                )
+                for i, (name, view) in enumerate(self.views.items())
             ],
             annotations=[],
-            categories=[dict(id=i + 1, name=name) for i, name in enumerate(classes)])
+            categories=[dict(id=i + 1, name=name) for i, name in enumerate(classes)],
+        )
 
-    def view_entry(self, name: str, remarks: Sequence[str] = (),
-                   **said: Any) -> Dict[str, Any]:
+    def view_entry(
+        self, name: str, remarks: Sequence[str] = (), **said: Any
+    ) -> dict[str, Any]:
         """Return the entry of a view in ``predictions.json``.
 
         Args:
@@ -164,15 +183,20 @@ class LoadedExam:
         view, frame = self.views[name], self.frames[name]
         warnings = [str(ReadingWarning(*warning)) for warning in frame.warnings]
         if screening_rank(view.kind):
-            warnings.append(f'{view.kind} image: there is no full-field image of this '
-                            'view that can be used')
+            warnings.append(
+                f'{view.kind} image: there is no full-field image of this '
+                'view that can be used'
+            )
         warnings += frame.remarks(view.laterality)
         if not frame.found:
-            warnings.append('no breast was told from the background; the whole '
-                            'image was used')
+            warnings.append(
+                'no breast was told from the background; the whole image was used'
+            )
         if view.burned_in:
-            warnings.append('the header says that text is burned into the pixels, '
-                            'perhaps of the patient: look before you share')
+            warnings.append(
+                'the header says that text is burned into the pixels, '
+                'perhaps of the patient: look before you share'
+            )
         return dict(
             file=view.path.relative_to(self.root).as_posix(),
             laterality=view.laterality,
@@ -183,10 +207,11 @@ class LoadedExam:
             height=view.height,
             pixel_spacing_mm=_listed(view.pixel_spacing_mm),
             warnings=[*warnings, *remarks],
-            **said)
+            **said,
+        )
 
 
-def _listed(values: Optional[Sequence[float]]) -> Optional[List[float]]:
+def _listed(values: Sequence[float] | None) -> list[float] | None:
     """Return numbers as JSON has them."""
     return None if values is None else list(values)
 
@@ -207,5 +232,8 @@ def common_folder(paths: Sequence[Path]) -> Path:
         paths (Sequence[Path]): Files and folders of exams.
     """
     folders = [path if path.is_dir() else path.parent for path in paths]
-    return folders[0] if len(folders) == 1 else Path(os.path.commonpath(
-        [folder.absolute() for folder in folders]))
+    return (
+        folders[0]
+        if len(folders) == 1
+        else Path(os.path.commonpath([folder.absolute() for folder in folders]))
+    )

@@ -1,7 +1,9 @@
 """Writing predictions: each exam when it is done, all of them at the end."""
+
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any
 
 from mammo_plugins.io import JsonLines, read_json, write_json
 from mammo_plugins.structures.exam_files import FoundView
@@ -17,10 +19,15 @@ def files_digest(views: Mapping[str, FoundView]) -> str:
     Args:
         views (dict[str, FoundView]): The exam's, by name.
     """
-    images = [(name, image.path) for name, view in views.items()
-              for image in (view, *view.others)]
-    facts = [(name, str(path), path.stat().st_size, path.stat().st_mtime_ns)
-             for name, path in images]
+    images = [
+        (name, image.path)
+        for name, view in views.items()
+        for image in (view, *view.others)
+    ]
+    facts = [
+        (name, str(path), path.stat().st_size, path.stat().st_mtime_ns)
+        for name, path in images
+    ]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -40,23 +47,28 @@ class PredictionWriter:
         ConfigError: If the folder holds results of another run.
     """
 
-    def __init__(self, folder: Union[str, Path], info: Dict[str, Any]) -> None:
+    def __init__(self, folder: str | Path, info: dict[str, Any]) -> None:
         self.folder = Path(folder)
         self.info = info
         self._lines = JsonLines(self.folder / LINES)
-        self.done: Dict[str, dict] = {}
+        self.done: dict[str, dict] = {}
         before, strange = None, 0
         for line in self._lines:
             if line.keys() == {'info'}:
                 before = line['info']
-            elif before is not None and 'exam_id' in line and (
-                    line.get('run') == before.get('run')):
+            elif (
+                before is not None
+                and 'exam_id' in line
+                and (line.get('run') == before.get('run'))
+            ):
                 self.done[line['exam_id']] = line
             else:  # what it is of cannot be told
                 strange += 1
         if strange + self._lines.damaged:
-            print(f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
-                  'short, damaged or of another run; what they held is done again')
+            print(
+                f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
+                'short, damaged or of another run; what they held is done again'
+            )
         self._begun = before is not None
         count = len(self.done)
         if not self._begun:
@@ -64,11 +76,16 @@ class PredictionWriter:
         if before is not None and before.get('run') != info['run']:
             raise ConfigError(self._of_another(before, count))
         if count:
-            print(f'{self.folder}: {count} exams of this run are there; '
-                  + ('they are not done again' if self._begun else
-                     f'without {LINES} they are done again'))
+            print(
+                f'{self.folder}: {count} exams of this run are there; '
+                + (
+                    'they are not done again'
+                    if self._begun
+                    else f'without {LINES} they are done again'
+                )
+            )
 
-    def _joined(self) -> Tuple[Optional[dict], int]:
+    def _joined(self) -> tuple[dict | None, int]:
         """Return what the run was whose ``predictions.json`` alone is there."""
         path = self.folder / JOINED
         if not path.exists():
@@ -81,17 +98,24 @@ class PredictionWriter:
 
     def _of_another(self, before: dict, count: int) -> str:
         """Return what to tell of another run's results."""
-        made = (f'{count} exams by {before.get("config")} and '
-                f'{before.get("checkpoint")}' if before else
-                f'a {JOINED} of another kind')
-        differs = [name for name in ('config', 'checkpoint', 'version')
-                   if before and before.get(name) != self.info[name]]
+        made = (
+            f'{count} exams by {before.get("config")} and {before.get("checkpoint")}'
+            if before
+            else f'a {JOINED} of another kind'
+        )
+        differs = [
+            name
+            for name in ('config', 'checkpoint', 'version')
+            if before and before.get(name) != self.info[name]
+        ]
         what = ', '.join(differs) or 'its files, weights, settings or options'
-        return (f'{self.folder}: holds results of another run ({made}), which differs '
-                f'in {what}; they are left as they are. Choose another folder, or '
-                'delete this one')
+        return (
+            f'{self.folder}: holds results of another run ({made}), which differs '
+            f'in {what}; they are left as they are. Choose another folder, or '
+            'delete this one'
+        )
 
-    def get(self, exam_id: str, made_of: str) -> Optional[dict]:
+    def get(self, exam_id: str, made_of: str) -> dict | None:
         """Return the line of an exam that is done, if its figures are there too.
 
         Args:
@@ -101,11 +125,13 @@ class PredictionWriter:
         line = self.done.get(exam_id)
         if line is None or line['made_of'] != made_of:
             return None
-        return line if all((self.folder / name).is_file()
-                           for name in _figures(line['exam'])) else None
+        return (
+            line
+            if all((self.folder / name).is_file() for name in _figures(line['exam']))
+            else None
+        )
 
-    def add(self, exam_id: str, made_of: str, exam: dict,
-            skipped: List[dict]) -> None:
+    def add(self, exam_id: str, made_of: str, exam: dict, skipped: list[dict]) -> None:
         """Write an exam.
 
         Args:
@@ -117,11 +143,17 @@ class PredictionWriter:
         if not self._begun:
             self._lines.append(dict(info=self.info))
             self._begun = True
-        self._lines.append(dict(
-            run=self.info['run'], exam_id=exam_id, made_of=made_of, exam=exam,
-            skipped=skipped))
+        self._lines.append(
+            dict(
+                run=self.info['run'],
+                exam_id=exam_id,
+                made_of=made_of,
+                exam=exam,
+                skipped=skipped,
+            )
+        )
 
-    def join(self, result: Dict[str, Any]) -> None:
+    def join(self, result: dict[str, Any]) -> None:
         """Write ``predictions.json``.
 
         Args:
@@ -132,11 +164,16 @@ class PredictionWriter:
             write_json(self.folder / JOINED, result)
 
 
-def _figures(entry: Any) -> List[str]:
+def _figures(entry: Any) -> list[str]:
     """Return the names of the figures in an entry and in those within it."""
     if isinstance(entry, list):
         return [name for each in entry for name in _figures(each)]
     if not isinstance(entry, dict):
         return []
-    return [name for key, value in entry.items() for name in (
-        [value] if key == 'figure' or key.endswith('_figure') else _figures(value))]
+    return [
+        name
+        for key, value in entry.items()
+        for name in (
+            [value] if key == 'figure' or key.endswith('_figure') else _figures(value)
+        )
+    ]

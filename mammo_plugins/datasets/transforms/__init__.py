@@ -1,4 +1,5 @@
 """Registered transforms; thin wrappers over anatomy/ and io/."""
+
 from .asymmetric_synthesis import InsertLesions, WithCleanImage
 from .formatting import PackExamInputs
 from .geometric import Resize, ResizeWithin
@@ -14,11 +15,29 @@ from .synthesis import SynthesizeMalignancy, grown_box, whole_box
 from .views import ForEachView, SelectView
 
 __all__ = [
-    'CropPatch', 'DrawLesionMap', 'ForEachView', 'InsertLesions', 'LoadMammogram',
-    'LoadPhantomNormal', 'LocateNipple', 'NippleInstances', 'PackBlendingInputs',
-    'PackExamInputs', 'PackNippleInputs', 'PasteLesion', 'RandomCropPatch',
-    'RandomIntensity', 'RegisterContralateral', 'RegisterSides', 'Resize',
-    'ResizeWithin', 'SelectView', 'SynthesizeMalignancy', 'WithCleanImage',
-    'grown_box', 'segmentation_to_canonical', 'warp_patch',
-    'whole_box'
+    'CropPatch',
+    'DrawLesionMap',
+    'ForEachView',
+    'InsertLesions',
+    'LoadMammogram',
+    'LoadPhantomNormal',
+    'LocateNipple',
+    'NippleInstances',
+    'PackBlendingInputs',
+    'PackExamInputs',
+    'PackNippleInputs',
+    'PasteLesion',
+    'RandomCropPatch',
+    'RandomIntensity',
+    'RegisterContralateral',
+    'RegisterSides',
+    'Resize',
+    'ResizeWithin',
+    'SelectView',
+    'SynthesizeMalignancy',
+    'WithCleanImage',
+    'grown_box',
+    'segmentation_to_canonical',
+    'warp_patch',
+    'whole_box',
 ]

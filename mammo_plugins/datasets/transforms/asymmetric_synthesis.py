@@ -1,5 +1,6 @@
 """Asymmetric pairs made of symmetric ones in the pipeline."""
-from typing import Dict, Iterator, Optional, Sequence, Union
+
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -10,11 +11,16 @@ from mammo_plugins.structures import LATERALITIES, LesionBank
 from mammo_plugins.synthesis import insert_lesions
 
 from ..pipeline import Pipeline, compose
-from .bank_lesions import (check_bank, draw_centres, lesion_size, tissue_mask,
-                           turned_patch)
+from .bank_lesions import (
+    check_bank,
+    draw_centres,
+    lesion_size,
+    tissue_mask,
+    turned_patch,
+)
 from .synthesis import small_breast_mask
 
-CHOICES = tuple((side, ) for side in LATERALITIES) + (LATERALITIES, )
+CHOICES = tuple((side,) for side in LATERALITIES) + (LATERALITIES,)
 
 
 @TRANSFORMS.register_module()
@@ -78,18 +84,22 @@ class InsertLesions(BaseTransform):
             on. Defaults to False.
     """
 
-    def __init__(self,
-                 bank: Union[str, LesionBank],
-                 prob: float = 0.5,
-                 numbers: Sequence[int] = (1, 2, 3),
-                 spread: float = 0.25,
-                 min_inside: float = 0.5,
-                 allow_same_source: bool = False) -> None:
+    def __init__(
+        self,
+        bank: str | LesionBank,
+        prob: float = 0.5,
+        numbers: Sequence[int] = (1, 2, 3),
+        spread: float = 0.25,
+        min_inside: float = 0.5,
+        allow_same_source: bool = False,
+    ) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'InsertLesions.prob: {prob}; expected 0 to 1')
         if not numbers or min(numbers) < 1:
-            raise ValueError(f'InsertLesions.numbers: {numbers}; expected numbers of '
-                             'tumours, 1 or more')
+            raise ValueError(
+                f'InsertLesions.numbers: {numbers}; expected numbers of '
+                'tumours, 1 or more'
+            )
         self.bank = LesionBank.read(bank) if isinstance(bank, str) else bank
         self.prob = prob
         self.numbers = tuple(numbers)
@@ -109,7 +119,8 @@ class InsertLesions(BaseTransform):
         results['synthetic'] = False
         views = results['views']
         symmetric = set(views) == set(LATERALITIES) and not any(
-            view['gt_label'] != 0 for view in views.values())
+            view['gt_label'] != 0 for view in views.values()
+        )
         if not symmetric or np.random.rand() >= self.prob:
             return results
         return self.insert(results, int(np.random.randint(2**31)))
@@ -126,7 +137,7 @@ class InsertLesions(BaseTransform):
         """
         rng = np.random.default_rng(seed)
         chosen = CHOICES[rng.integers(len(CHOICES))]
-        made: Dict[str, dict] = {}
+        made: dict[str, dict] = {}
         for name in LATERALITIES:
             count = rng.choice(self.numbers) if name in chosen else 0
             made[name] = self._changed(results['views'][name], int(count), rng)
@@ -138,42 +149,63 @@ class InsertLesions(BaseTransform):
         """Refuse data sets that the bank or the transform is not for."""
         views = results['views']
         if not set(views) <= set(LATERALITIES) or any(
-                'gt_label' not in view for view in views.values()):
+            'gt_label' not in view for view in views.values()
+        ):
             raise ValueError(
                 "InsertLesions: works on an ExamDataset with target='pair' and "
-                f'labels; this sample has the views {sorted(views)}')
+                f'labels; this sample has the views {sorted(views)}'
+            )
         check_bank(self, results, self.allow_same_source)
 
     def _changed(self, view: dict, count: int, rng: np.random.Generator) -> dict:
         """Return a view with tumours, as far as they found a place."""
         image = view['img']
         lesions = [
-            turned_patch(self.bank[int(k)], lesion_size(self.bank[int(k)], view), 0.)
+            turned_patch(self.bank[int(k)], lesion_size(self.bank[int(k)], view), 0.0)
             for k in rng.integers(len(self.bank), size=count)
         ]
         made, weights = image, np.zeros(image.shape, np.float32)
         if lesions:
             inside = small_breast_mask(image)
             centres = draw_centres(
-                tissue_mask(view, inside), image.shape,
-                [lesion.region.shape for lesion in lesions], rng, self.min_inside)
-            placed = [(lesion, centre) for lesion, centre in zip(lesions, centres)
-                      if centre is not None]
+                tissue_mask(view, inside),
+                image.shape,
+                [lesion.region.shape for lesion in lesions],
+                rng,
+                self.min_inside,
+            )
+            placed = [
+                (lesion, centre)
+                for lesion, centre in zip(lesions, centres)
+                if centre is not None
+            ]
             made, weights = insert_lesions(
-                image, [lesion.pixels for lesion, _ in placed],
-                [centre for _, centre in placed], spread=self.spread,
+                image,
+                [lesion.pixels for lesion, _ in placed],
+                [centre for _, centre in placed],
+                spread=self.spread,
                 shown=[lesion.region for lesion, _ in placed],
                 inside=cv2.resize(
-                    inside.astype(np.uint8), image.shape[::-1],
-                    interpolation=cv2.INTER_NEAREST).astype(bool))
-        return dict(view, img=made, clean_img=image, synthetic_mask=weights,
-                    synthetic_gt_label=int(weights.any()))
+                    inside.astype(np.uint8),
+                    image.shape[::-1],
+                    interpolation=cv2.INTER_NEAREST,
+                ).astype(bool),
+            )
+        return dict(
+            view,
+            img=made,
+            clean_img=image,
+            synthetic_mask=weights,
+            synthetic_gt_label=int(weights.any()),
+        )
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
-                f'{self.bank.dataset}, prob={self.prob}, numbers={self.numbers}, '
-                f'spread={self.spread}, min_inside={self.min_inside}, '
-                f'allow_same_source={self.allow_same_source})')
+        return (
+            f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
+            f'{self.bank.dataset}, prob={self.prob}, numbers={self.numbers}, '
+            f'spread={self.spread}, min_inside={self.min_inside}, '
+            f'allow_same_source={self.allow_same_source})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -205,12 +237,13 @@ class WithCleanImage(BaseTransform):
         """Let ``share_random_params`` of ``ForEachView`` reach the transforms."""
         return iter(self.transforms)
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Transform; ``None`` if a transform gives the view up."""
         if 'clean_img' not in results:
             return self.transforms(results)
         results = self.transforms(
-            dict(results, img=np.dstack([results[key] for key in self.KEYS])))
+            dict(results, img=np.dstack([results[key] for key in self.KEYS]))
+        )
         if results is None:
             return None
         channels = np.ascontiguousarray(np.moveaxis(results['img'], -1, 0))

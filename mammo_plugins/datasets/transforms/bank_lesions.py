@@ -1,5 +1,7 @@
 """Lesions of a bank as they are laid on a mammogram: size, turn and place."""
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,6 +24,7 @@ class Patch(NamedTuple):
             breast that it was cut from.
         lesion (np.ndarray): (h, w) bool, the lesion's outline.
     """
+
     pixels: np.ndarray
     region: np.ndarray
     lesion: np.ndarray
@@ -47,7 +50,7 @@ def box_as_resized(box: Sequence[float], view: dict) -> np.ndarray:
     return transform_boxes(box, view['homography_matrix'] @ frame.inverse)[0]
 
 
-def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
+def lesion_size(lesion: BankLesion, view: dict) -> tuple[int, int]:
     """Return (height, width) in pixels of a bank's lesion at the scale of a view.
 
     In mm where both spacings are known; otherwise as high in its breast as it was.
@@ -65,8 +68,9 @@ def lesion_size(lesion: BankLesion, view: dict) -> Tuple[int, int]:
     return tuple(np.maximum(size, 1).astype(int).tolist())
 
 
-def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
-                 aspect: float = 1.) -> Patch:
+def turned_patch(
+    lesion: BankLesion, size: tuple[int, int], angle: float, aspect: float = 1.0
+) -> Patch:
     """Resize a lesion and turn it about its middle; nothing is cut off.
 
     Args:
@@ -77,11 +81,13 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
             so that what is turned keeps its shape in the file. Defaults to 1.
     """
     # isotropic, at the coarser of both scales: what follows only enlarges
-    coarse = min(1., aspect)
+    coarse = min(1.0, aspect)
     width = max(round(size[1] * coarse), 1)
     height = max(round(size[0] / aspect * coarse), 1)
-    turn = np.diag([1 / coarse, aspect / coarse]) @ cv2.getRotationMatrix2D(
-        (0, 0), angle, 1.)[:, :2]
+    turn = (
+        np.diag([1 / coarse, aspect / coarse])
+        @ cv2.getRotationMatrix2D((0, 0), angle, 1.0)[:, :2]
+    )
     corners = np.abs(turn @ [[width, width], [height, -height]]).max(axis=1)
     out = np.maximum(np.ceil(corners - 1e-6), 1).astype(int)  # width, height
     # OpenCV counts from the middles of pixels
@@ -90,20 +96,28 @@ def turned_patch(lesion: BankLesion, size: Tuple[int, int], angle: float,
 
     def warp(image: np.ndarray) -> np.ndarray:
         return cv2.warpAffine(
-            resized(image.astype(np.float32), (height, width)), matrix, out.tolist(),
-            flags=cv2.INTER_LINEAR)
+            resized(image.astype(np.float32), (height, width)),
+            matrix,
+            out.tolist(),
+            flags=cv2.INTER_LINEAR,
+        )
 
     tissue = warp(lesion.inside)
     region = tissue >= 0.5
     # pixels at the rim are mixed with air or nothing: undo the share
     pixels = np.clip(
-        warp(lesion.pixels * lesion.inside) / np.maximum(tissue, 0.5), 0, 1)
-    return Patch(np.where(region, pixels, 0.).astype(np.float32), region,
-                 (warp(lesion.mask) >= 0.5) & region)
+        warp(lesion.pixels * lesion.inside) / np.maximum(tissue, 0.5), 0, 1
+    )
+    return Patch(
+        np.where(region, pixels, 0.0).astype(np.float32),
+        region,
+        (warp(lesion.mask) >= 0.5) & region,
+    )
 
 
-def check_bank(step: BaseTransform, results: dict,
-               allow_same_source: bool = True) -> None:
+def check_bank(
+    step: BaseTransform, results: dict, allow_same_source: bool = True
+) -> None:
     """Refuse a data set that a transform with a ``bank`` is not for.
 
     Args:
@@ -120,7 +134,8 @@ def check_bank(step: BaseTransform, results: dict,
     if results['test_mode']:
         raise AnnotationError(
             f'{transform}: {name} is loaded with test_mode=True; synthetic images '
-            f'never enter validation or test; give it a pipeline without {transform}')
+            f'never enter validation or test; give it a pipeline without {transform}'
+        )
     if not step.bank.is_from(name, results.get('generation')):
         return
     if not allow_same_source:
@@ -128,13 +143,15 @@ def check_bank(step: BaseTransform, results: dict,
             f'{transform}.bank: its lesions are of {step.bank.dataset}, the data set '
             f'trained on is {name}; with their outlines localisation would not be '
             'weakly supervised. Build a bank of another data set, or set '
-            'allow_same_source=True')
+            'allow_same_source=True'
+        )
     if step.bank.split != 'train':
         part = f'the {step.bank.split}' if step.bank.split else 'no stated'
         raise AnnotationError(
             f'{transform}.bank: its lesions are of {part} split of '
             f'{step.bank.dataset}, the data set trained on; build the bank of its '
-            'training split')
+            'training split'
+        )
 
 
 def tissue_mask(view: dict, inside: np.ndarray) -> np.ndarray:
@@ -152,7 +169,7 @@ def tissue_mask(view: dict, inside: np.ndarray) -> np.ndarray:
         return inside
     # its angles are those of the file, and a small copy is quick
     shape = np.divide(view['img'].shape, resizing(view)[::-1])
-    shape = np.rint(shape * min(1., MASK_SIZE / shape.max())).clip(1).astype(int)
+    shape = np.rint(shape * min(1.0, MASK_SIZE / shape.max())).clip(1).astype(int)
     edge = pectoral_edge(resized(view['img'], tuple(shape.tolist())), inside)
     if edge is None:
         return inside
@@ -162,9 +179,13 @@ def tissue_mask(view: dict, inside: np.ndarray) -> np.ndarray:
     return inside & (off > 0)
 
 
-def draw_centres(inside: np.ndarray, shape: Tuple[int, int],
-                 sizes: Sequence[Tuple[int, int]], rng: np.random.Generator,
-                 min_inside: float) -> List[Optional[Tuple[float, float]]]:
+def draw_centres(
+    inside: np.ndarray,
+    shape: tuple[int, int],
+    sizes: Sequence[tuple[int, int]],
+    rng: np.random.Generator,
+    min_inside: float,
+) -> list[tuple[float, float] | None]:
     """Draw where lesions go, on a breast mask smaller than the image.
 
     Args:
@@ -180,6 +201,9 @@ def draw_centres(inside: np.ndarray, shape: Tuple[int, int],
     """
     scale = np.divide(inside.shape, shape)
     centres = sample_positions(
-        inside, [np.multiply(size, scale) for size in sizes], rng, min_inside)
-    return [None if centre is None else tuple(np.divide(centre, scale[::-1]))
-            for centre in centres]
+        inside, [np.multiply(size, scale) for size in sizes], rng, min_inside
+    )
+    return [
+        None if centre is None else tuple(np.divide(centre, scale[::-1]))
+        for centre in centres
+    ]

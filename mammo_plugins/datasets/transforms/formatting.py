@@ -1,6 +1,7 @@
 """Packing samples of several views for a model."""
+
 import zlib
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,11 +13,26 @@ from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .registration import nipple_in_image
 
-META_KEYS = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor',
-             'flip', 'flip_direction', 'homography_matrix', 'canonical_frame',
-             'exam_id', 'patient_id', 'laterality', 'view', 'pixel_spacing_mm',
-             'nipple_source', 'registration', 'registration_reason',
-             'registration_warnings')
+META_KEYS = (
+    'img_id',
+    'img_path',
+    'ori_shape',
+    'img_shape',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+    'homography_matrix',
+    'canonical_frame',
+    'exam_id',
+    'patient_id',
+    'laterality',
+    'view',
+    'pixel_spacing_mm',
+    'nipple_source',
+    'registration',
+    'registration_reason',
+    'registration_warnings',
+)
 
 
 @TRANSFORMS.register_module()
@@ -50,9 +66,9 @@ class PackExamInputs(PackDetInputs):
         meta_keys (Sequence[str]): Keys of a view kept as metainfo of its sample.
     """
 
-    def __init__(self,
-                 views: Sequence[str] = ROLES,
-                 meta_keys: Sequence[str] = META_KEYS) -> None:
+    def __init__(
+        self, views: Sequence[str] = ROLES, meta_keys: Sequence[str] = META_KEYS
+    ) -> None:
         super().__init__(meta_keys=meta_keys)
         self.views = tuple(views)
 
@@ -60,8 +76,9 @@ class PackExamInputs(PackDetInputs):
         """Pack."""
         sample = MultiViewDataSample(
             metainfo=dict(
-                exam_id=results.get('exam_id'),
-                patient_id=results.get('patient_id')))
+                exam_id=results.get('exam_id'), patient_id=results.get('patient_id')
+            )
+        )
         inputs = {}
         for name in self.views:
             if name not in results['views']:
@@ -73,11 +90,13 @@ class PackExamInputs(PackDetInputs):
             packed['data_samples'].set_metainfo(self._facts(view))
             if 'clean_img' in view:
                 packed['data_samples'].clean_img = torch.from_numpy(
-                    np.ascontiguousarray(view['clean_img']))[None]
+                    np.ascontiguousarray(view['clean_img'])
+                )[None]
             if 'contralateral' in view:
                 # the maps of all pixels take eight times the image
                 packed['data_samples'].contralateral_maps = torch.from_numpy(
-                    view['contralateral'].coarse_maps())
+                    view['contralateral'].coarse_maps()
+                )
             sample.set_data({name: packed['data_samples']})
         if 'gt_label' in results:
             sample.gt_label = torch.tensor([results['gt_label']])
@@ -87,7 +106,8 @@ class PackExamInputs(PackDetInputs):
     def _facts(view: dict) -> dict:
         facts = dict(
             nipple=nipple_in_image(view),
-            fingerprint=zlib.crc32(np.ascontiguousarray(view['img'])))
+            fingerprint=zlib.crc32(np.ascontiguousarray(view['img'])),
+        )
         lesions = view.get('instances', [])
         ignored = view.get('gt_ignore_flags')
         if 'gt_label' in view:
@@ -96,9 +116,9 @@ class PackExamInputs(PackDetInputs):
             kept = [lesions[i] for i in np.flatnonzero(~ignored.astype(bool))]
             facts.update(
                 lesion_pathology=[lesion.get('pathology') for lesion in kept],
-                lesion_birads=[lesion.get('birads') for lesion in kept])
+                lesion_birads=[lesion.get('birads') for lesion in kept],
+            )
         return facts
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(views={self.views}, '
-                f'meta_keys={self.meta_keys})')
+        return f'{type(self).__name__}(views={self.views}, meta_keys={self.meta_keys})'

@@ -1,5 +1,4 @@
 """Changes of size; whatever shrinks averages areas."""
-from typing import Tuple
 
 import cv2
 import mmcv
@@ -9,7 +8,7 @@ from mmdet.datasets.transforms import Resize as _Resize
 from mammo_plugins.registry import TRANSFORMS
 
 
-def resized(image: np.ndarray, size: Tuple[int, int], **enlarging) -> np.ndarray:
+def resized(image: np.ndarray, size: tuple[int, int], **enlarging) -> np.ndarray:
     """Return an image in another size, without aliasing.
 
     An axis that shrinks becomes the mean over the area of each new pixel; OpenCV's
@@ -35,11 +34,15 @@ def resized(image: np.ndarray, size: Tuple[int, int], **enlarging) -> np.ndarray
     return image.reshape(whole)  # OpenCV drops a channel of one
 
 
-def _shrunk(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
+def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if image.ndim == 3 and image.shape[2] > 4:
-        return np.concatenate([
-            _shrunk(image[..., i:i + 4], size).reshape(*size, -1)
-            for i in range(0, image.shape[2], 4)], axis=2)
+        return np.concatenate(
+            [
+                _shrunk(image[..., i : i + 4], size).reshape(*size, -1)
+                for i in range(0, image.shape[2], 4)
+            ],
+            axis=2,
+        )
     return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
 
 
@@ -67,8 +70,11 @@ class Resize(_Resize):
         if self.keep_ratio:
             size = mmcv.rescale_size((width, height), size)
         results['img'] = resized(
-            results['img'], size[::-1], interpolation=self.interpolation,
-            backend=self.backend)
+            results['img'],
+            size[::-1],
+            interpolation=self.interpolation,
+            backend=self.backend,
+        )
         results['img_shape'] = results['img'].shape[:2]
         results['scale_factor'] = size[0] / width, size[1] / height
         results['keep_ratio'] = self.keep_ratio
@@ -95,7 +101,9 @@ class ResizeWithin(Resize):
     def _resize_img(self, results: dict) -> None:
         """Resize to the largest size that fits."""
         height, width = results['img'].shape[:2]
-        factor = min(1., self.scale[0] / width, self.scale[1] / height)
-        results['scale'] = (max(1, round(width * factor)),
-                            max(1, round(height * factor)))
+        factor = min(1.0, self.scale[0] / width, self.scale[1] / height)
+        results['scale'] = (
+            max(1, round(width * factor)),
+            max(1, round(height * factor)),
+        )
         super()._resize_img(results)

@@ -1,5 +1,4 @@
 """Photometric augmentation of float mammograms."""
-from typing import Tuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -34,23 +33,27 @@ class RandomIntensity(BaseTransform):
         prob (float): Probability of any change. Defaults to 0.5.
     """
 
-    def __init__(self,
-                 brightness: float = 0.05,
-                 contrast: float = 0.1,
-                 gamma: float = 0.15,
-                 prob: float = 0.5) -> None:
+    def __init__(
+        self,
+        brightness: float = 0.05,
+        contrast: float = 0.1,
+        gamma: float = 0.15,
+        prob: float = 0.5,
+    ) -> None:
         self.brightness = brightness
         self.contrast = contrast
         self.gamma = gamma
         self.prob = prob
 
     @cache_randomness
-    def _draw(self) -> Tuple[bool, float, float, float]:
+    def _draw(self) -> tuple[bool, float, float, float]:
         """Return whether to act, and (brightness, contrast, gamma)."""
-        return (np.random.rand() < self.prob,
-                np.random.uniform(-self.brightness, self.brightness),
-                np.random.uniform(1 - self.contrast, 1 + self.contrast),
-                float(np.exp(np.random.uniform(-1, 1) * np.log1p(self.gamma))))
+        return (
+            np.random.rand() < self.prob,
+            np.random.uniform(-self.brightness, self.brightness),
+            np.random.uniform(1 - self.contrast, 1 + self.contrast),
+            float(np.exp(np.random.uniform(-1, 1) * np.log1p(self.gamma))),
+        )
 
     def transform(self, results: dict) -> dict:
         """Change the grey values of ``results['img']``."""
@@ -59,14 +62,17 @@ class RandomIntensity(BaseTransform):
             image = results['img']
             changed = np.empty_like(image)
             for top in range(0, len(image), _ROWS):
-                rows = image[top:top + _ROWS]
+                rows = image[top : top + _ROWS]
                 levels = np.clip(
-                    contrast * (rows**gamma - 0.5) + 0.5 + brightness, 0, 1)
-                changed[top:top + _ROWS] = np.where(rows > 0, levels, 0)
+                    contrast * (rows**gamma - 0.5) + 0.5 + brightness, 0, 1
+                )
+                changed[top : top + _ROWS] = np.where(rows > 0, levels, 0)
             results['img'] = changed
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(brightness={self.brightness}, '
-                f'contrast={self.contrast}, gamma={self.gamma}, '
-                f'prob={self.prob})')
+        return (
+            f'{type(self).__name__}(brightness={self.brightness}, '
+            f'contrast={self.contrast}, gamma={self.gamma}, '
+            f'prob={self.prob})'
+        )

@@ -1,4 +1,5 @@
 """Lesions as a map of pixels."""
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -32,10 +33,10 @@ class DrawLesionMap(BaseTransform):
         """Draw, lesions over ignored regions."""
         shape = results['img'].shape[:2]
         drawn = np.zeros(shape, np.uint8)
-        for instance in sorted(
-                results['instances'], key=lambda i: -i['ignore_flag']):
+        for instance in sorted(results['instances'], key=lambda i: -i['ignore_flag']):
             drawn[self._mask(instance, shape)] = (
-                IGNORED if instance['ignore_flag'] else 1)
+                IGNORED if instance['ignore_flag'] else 1
+            )
         results['gt_seg_map'] = drawn
         return results
 
@@ -46,8 +47,16 @@ class DrawLesionMap(BaseTransform):
             return segmentation_to_mask(outline, shape)
         x1, y1, x2, y2 = instance['bbox']
         mask = np.zeros(shape, np.uint8)
-        cv2.ellipse(mask, (((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2),
-                           (max(x2 - x1, 1.), max(y2 - y1, 1.)), 0.), 1, -1)
+        cv2.ellipse(
+            mask,
+            (
+                ((x1 + x2 - 1) / 2, (y1 + y2 - 1) / 2),
+                (max(x2 - x1, 1.0), max(y2 - y1, 1.0)),
+                0.0,
+            ),
+            1,
+            -1,
+        )
         return mask.astype(bool)
 
     def __repr__(self) -> str:

@@ -1,20 +1,23 @@
 """Loading a mammogram into the canonical frame."""
+
 from dataclasses import replace
 from logging import WARNING
-from typing import Any, Dict, List, Optional, Set, Tuple, Union
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
-from mammo_plugins.anatomy import (CanonicalFrame, transform_boxes,
-                                   transform_points)
+from mammo_plugins.anatomy import CanonicalFrame, transform_boxes, transform_points
 from mammo_plugins.datasets.pixel_cache import FULL_SCALE, PixelCache
 from mammo_plugins.io import DicomWarnings, read_mammogram
 from mammo_plugins.printable import one_line
 from mammo_plugins.registry import TRANSFORMS
-from mammo_plugins.structures import (AnnotationError, mask_to_segmentation,
-                                      segmentation_to_mask)
+from mammo_plugins.structures import (
+    AnnotationError,
+    mask_to_segmentation,
+    segmentation_to_mask,
+)
 
 from .views import SelectView
 
@@ -22,8 +25,9 @@ _ROWS = 32  # that many at a time stay in the processor's cache
 _LEAST_MARGIN = 8  # pixels that the first layers of a network see around the skin
 
 
-def segmentation_to_canonical(segmentation: Union[list, dict],
-                              frame: CanonicalFrame) -> Union[list, dict]:
+def segmentation_to_canonical(
+    segmentation: list | dict, frame: CanonicalFrame
+) -> list | dict:
     """Map a COCO segmentation from source to canonical pixels.
 
     Args:
@@ -37,8 +41,7 @@ def segmentation_to_canonical(segmentation: Union[list, dict],
         mask = segmentation_to_mask(segmentation, segmentation['size'])
         return mask_to_segmentation(frame.image_to_canonical(mask.astype(np.uint8)))
     return [
-        transform_points(np.reshape(polygon, (-1, 2)),
-                         frame.matrix).ravel().tolist()
+        transform_points(np.reshape(polygon, (-1, 2)), frame.matrix).ravel().tolist()
         for polygon in segmentation
     ]
 
@@ -85,32 +88,39 @@ class LoadMammogram(BaseTransform):
             judges each image by itself. Defaults to ``None``.
     """
 
-    def __init__(self,
-                 cache_dir: Optional[str] = None,
-                 crop: bool = True,
-                 margin: float = 1 / 64,
-                 bits_stored: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        cache_dir: str | None = None,
+        crop: bool = True,
+        margin: float = 1 / 64,
+        bits_stored: int | None = None,
+    ) -> None:
         if not 0 <= margin < 1:
             raise ValueError(
-                f'margin: expected a share of the image\'s longer side, from 0 to less '
-                f'than 1, got {margin}; 8 pixels of 512 are 8 / 512')
+                f"margin: expected a share of the image's longer side, from 0 to less "
+                f'than 1, got {margin}; 8 pixels of 512 are 8 / 512'
+            )
         self.cache = PixelCache(cache_dir) if cache_dir else None
         self.crop = crop
         self.margin = margin
         self.bits_stored = bits_stored
-        self._warned: Set[str] = set()
+        self._warned: set[str] = set()
 
-    def _read(self, path: str, laterality: Optional[str],
-              view: Optional[str]) -> Tuple[np.ndarray, Dict[str, Any]]:
+    def _read(
+        self, path: str, laterality: str | None, view: str | None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """Return (H, W) uint16 pixels in the canonical frame, and that frame."""
         mammogram = read_mammogram(path, bits_stored=self.bits_stored)
         pixels = mammogram.pixels
         if self.crop:
             margin = round(self.margin * max(pixels.shape))
             frame = CanonicalFrame.of(
-                pixels, max(_LEAST_MARGIN, margin) if self.margin else 0,
-                mammogram.orientation, laterality or mammogram.laterality,
-                view or mammogram.view)
+                pixels,
+                max(_LEAST_MARGIN, margin) if self.margin else 0,
+                mammogram.orientation,
+                laterality or mammogram.laterality,
+                view or mammogram.view,
+            )
         else:
             height, width = pixels.shape
             frame = CanonicalFrame(width, height, (0, 0, width, height), False)
@@ -118,13 +128,12 @@ class LoadMammogram(BaseTransform):
         levels = frame.image_to_canonical(pixels)
         image = np.empty(levels.shape, np.uint16)
         for top in range(0, len(levels), _ROWS):
-            image[top:top + _ROWS] = np.rint(levels[top:top + _ROWS] * FULL_SCALE)
+            image[top : top + _ROWS] = np.rint(levels[top : top + _ROWS] * FULL_SCALE)
         return image, frame.to_dict()
 
-    def load(self,
-             path: str,
-             laterality: Optional[str] = None,
-             view: Optional[str] = None) -> Tuple[np.ndarray, CanonicalFrame]:
+    def load(
+        self, path: str, laterality: str | None = None, view: str | None = None
+    ) -> tuple[np.ndarray, CanonicalFrame]:
         """Read one file, through the cache if there is one.
 
         Args:
@@ -143,22 +152,29 @@ class LoadMammogram(BaseTransform):
             image, facts = self._read(path, laterality, view)
         else:
             image, facts = self.cache.get(
-                path, lambda: self._read(path, laterality, view),
-                key=self._key(laterality, view))
-        return (np.divide(image, np.float32(FULL_SCALE), dtype=np.float32),
-                CanonicalFrame.from_dict(facts))
+                path,
+                lambda: self._read(path, laterality, view),
+                key=self._key(laterality, view),
+            )
+        return (
+            np.divide(image, np.float32(FULL_SCALE), dtype=np.float32),
+            CanonicalFrame.from_dict(facts),
+        )
 
-    def _key(self, laterality: Optional[str], view: Optional[str]) -> str:
-        return (f'crop={self.crop} margin={self.margin} '
-                f'bits={self.bits_stored} as={laterality} {view}')
+    def _key(self, laterality: str | None, view: str | None) -> str:
+        return (
+            f'crop={self.crop} margin={self.margin} '
+            f'bits={self.bits_stored} as={laterality} {view}'
+        )
 
-    def is_cached(self,
-                  path: str,
-                  laterality: Optional[str] = None,
-                  view: Optional[str] = None) -> bool:
+    def is_cached(
+        self, path: str, laterality: str | None = None, view: str | None = None
+    ) -> bool:
         """Tell whether the cache has an entry of a file, sound or not."""
-        return self.cache is not None and self.cache.entry_path(
-            path, self._key(laterality, view)).is_file()
+        return (
+            self.cache is not None
+            and self.cache.entry_path(path, self._key(laterality, view)).is_file()
+        )
 
     def transform(self, results: dict) -> dict:
         """Load the image and bring its annotation to the canonical frame."""
@@ -166,10 +182,15 @@ class LoadMammogram(BaseTransform):
             results = self._only_view(results)
         with DicomWarnings() as warned:
             image, frame = self.load(
-                results['img_path'], results.get('laterality'), results.get('view'))
+                results['img_path'], results.get('laterality'), results.get('view')
+            )
         for kind in sorted(warned.kinds - self._warned):
-            print_log(f'{one_line(results["img_path"])}: pydicom warns: {kind}; further '
-                      'such files are not named', logger='current', level=WARNING)
+            print_log(
+                f'{one_line(results["img_path"])}: pydicom warns: {kind}; further '
+                'such files are not named',
+                logger='current',
+                level=WARNING,
+            )
         self._warned |= warned.kinds
         stated = results.get('width'), results.get('height')
         actual = frame.source_width, frame.source_height
@@ -177,7 +198,8 @@ class LoadMammogram(BaseTransform):
             raise AnnotationError(
                 f'{one_line(results["img_path"])}: the file is {actual[0]} x {actual[1]} '
                 f'pixels (w x h), the annotation file says {stated[0]} x '
-                f'{stated[1]}; boxes must be in the pixels of the file')
+                f'{stated[1]}; boxes must be in the pixels of the file'
+            )
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape
         results['canonical_frame'] = frame.to_dict()
@@ -195,25 +217,27 @@ class LoadMammogram(BaseTransform):
             raise KeyError(
                 f'LoadMammogram: the sample has {len(views)} views '
                 f'({", ".join(views)}) and no img_path; put mammo.SelectView before '
-                'it, or it into mammo.ForEachView')
+                'it, or it into mammo.ForEachView'
+            )
         return SelectView(*views).transform(results)
 
     @staticmethod
-    def _map_instances(instances: List[dict],
-                       frame: CanonicalFrame) -> List[dict]:
+    def _map_instances(instances: list[dict], frame: CanonicalFrame) -> list[dict]:
         mapped = []
         for instance in instances:
             instance = dict(instance)
-            instance['bbox'] = transform_boxes(instance['bbox'],
-                                               frame.matrix)[0].tolist()
+            instance['bbox'] = transform_boxes(instance['bbox'], frame.matrix)[
+                0
+            ].tolist()
             if instance.get('mask'):
-                instance['mask'] = segmentation_to_canonical(
-                    instance['mask'], frame)
+                instance['mask'] = segmentation_to_canonical(instance['mask'], frame)
             mapped.append(instance)
         return mapped
 
     def __repr__(self) -> str:
         folder = None if self.cache is None else str(self.cache.folder)
-        return (f'{type(self).__name__}(cache_dir={folder!r}, '
-                f'crop={self.crop}, margin={self.margin}, '
-                f'bits_stored={self.bits_stored})')
+        return (
+            f'{type(self).__name__}(cache_dir={folder!r}, '
+            f'crop={self.crop}, margin={self.margin}, '
+            f'bits_stored={self.bits_stored})'
+        )

@@ -1,5 +1,4 @@
 """The nipple as what a keypoint detector learns."""
-from typing import Optional
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -7,6 +6,7 @@ from mmdet.datasets.transforms import PackDetInputs
 from mmdet.structures.bbox import HorizontalBoxes
 
 from mammo_plugins.registry import TRANSFORMS
+
 from .registration import nipple_in_image
 
 
@@ -41,7 +41,7 @@ class NippleInstances(BaseTransform):
     def __init__(self, side: float = 0.1) -> None:
         self.side = side
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Set the instance."""
         point = nipple_in_image(results)
         if point is None:
@@ -52,8 +52,10 @@ class NippleInstances(BaseTransform):
             return None
         half = self.side * height / 2
         box = np.clip(
-            np.concatenate([point - half, point + half]), 0,
-            (width, height, width, height))
+            np.concatenate([point - half, point + half]),
+            0,
+            (width, height, width, height),
+        )
         results['gt_bboxes'] = HorizontalBoxes(box[None].astype(np.float32))
         results['gt_bboxes_labels'] = np.zeros(1, np.int64)
         results['gt_ignore_flags'] = np.zeros(1, bool)
@@ -81,6 +83,5 @@ class PackNippleInputs(PackDetInputs):
     def transform(self, results: dict) -> dict:
         """Pack."""
         packed = super().transform(results)
-        packed['data_samples'].set_metainfo(
-            dict(nipple=nipple_in_image(results)))
+        packed['data_samples'].set_metainfo(dict(nipple=nipple_in_image(results)))
         return packed

@@ -1,5 +1,6 @@
 """Lesions of a bank pasted into normal mammograms in the pipeline."""
-from typing import Dict, Optional, Sequence, Tuple, Union
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -10,19 +11,28 @@ from mammo_plugins.anatomy import CanonicalFrame, mask_bbox, transform_points
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError, LesionBank
 
-from .bank_lesions import (Patch, box_as_resized, check_bank, draw_centres,
-                           lesion_size, resizing, tissue_mask, turned_patch)
+from .bank_lesions import (
+    Patch,
+    box_as_resized,
+    check_bank,
+    draw_centres,
+    lesion_size,
+    resizing,
+    tissue_mask,
+    turned_patch,
+)
 from .synthesis import small_breast_mask
 
 
 def _grown(mask: np.ndarray, distance: float) -> np.ndarray:
     """Return what is in a mask or at most so many pixels from it."""
     off = cv2.distanceTransform(
-        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+    )
     return off <= distance
 
 
-def _bounds(mask: np.ndarray) -> Tuple[slice, slice]:
+def _bounds(mask: np.ndarray) -> tuple[slice, slice]:
     """Return the rows and columns that hold what is true in a mask."""
     left, top, right, bottom = mask_bbox(mask)
     return slice(top, bottom), slice(left, right)
@@ -71,16 +81,20 @@ class PasteLesion(BaseTransform):
             model without prior information of figure 4. Defaults to False.
     """
 
-    def __init__(self,
-                 bank: Union[str, LesionBank],
-                 scale_range: Sequence[float] = (0.8, 1.25),
-                 max_angle: float = 180.,
-                 min_inside: float = 0.9,
-                 margin: Optional[float] = None,
-                 noise: bool = False) -> None:
+    def __init__(
+        self,
+        bank: str | LesionBank,
+        scale_range: Sequence[float] = (0.8, 1.25),
+        max_angle: float = 180.0,
+        min_inside: float = 0.9,
+        margin: float | None = None,
+        noise: bool = False,
+    ) -> None:
         if not 0 < scale_range[0] <= scale_range[1]:
-            raise ValueError(f'PasteLesion.scale_range: {tuple(scale_range)}; expected '
-                             'two factors above 0, the smaller first')
+            raise ValueError(
+                f'PasteLesion.scale_range: {tuple(scale_range)}; expected '
+                'two factors above 0, the smaller first'
+            )
         self.bank = LesionBank.read(bank) if isinstance(bank, str) else bank
         self.scale_range = tuple(scale_range)
         self.max_angle = max_angle
@@ -88,7 +102,7 @@ class PasteLesion(BaseTransform):
         self.margin = margin
         self.noise = noise
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Paste.
 
         Raises:
@@ -103,7 +117,7 @@ class PasteLesion(BaseTransform):
         results['views'] = dict(results['views'], normal=view)
         return results
 
-    def paste(self, view: dict, seed: int) -> Optional[dict]:
+    def paste(self, view: dict, seed: int) -> dict | None:
         """Paste a lesion into a view.
 
         Args:
@@ -120,13 +134,18 @@ class PasteLesion(BaseTransform):
         height, width = lesion_size(lesion, view)
         along_x, along_y = resizing(view)
         patch = turned_patch(
-            lesion, (max(round(height * scale), 1), max(round(width * scale), 1)),
-            angle, along_y / along_x)
+            lesion,
+            (max(round(height * scale), 1), max(round(width * scale), 1)),
+            angle,
+            along_y / along_x,
+        )
         if not patch.lesion.any():
             return None
         if self.margin is not None:
-            patch = patch._replace(region=patch.region & _grown(
-                patch.lesion, self.margin * np.sqrt(patch.lesion.sum())))
+            patch = patch._replace(
+                region=patch.region
+                & _grown(patch.lesion, self.margin * np.sqrt(patch.lesion.sum()))
+            )
         part = _bounds(patch.region)
         patch = Patch(*(array[part] for array in patch))
         image = view['img']
@@ -137,42 +156,58 @@ class PasteLesion(BaseTransform):
         pixels = patch.pixels
         if self.noise:
             pixels = rng.random(pixels.shape, dtype=np.float32)
-        breast = cv2.resize(inside.astype(np.uint8), image.shape[::-1],
-                            interpolation=cv2.INTER_NEAREST)[window].astype(bool)
+        breast = cv2.resize(
+            inside.astype(np.uint8), image.shape[::-1], interpolation=cv2.INTER_NEAREST
+        )[window].astype(bool)
         patch = Patch(pixels, patch.region & breast, patch.lesion & breast)
         if not patch.lesion.any():
             return None
         pasted = image.copy()
         pasted[window][patch.region] = pixels[patch.region]
-        masks: Dict[str, np.ndarray] = {}
-        for name, part in (('paste_region', patch.region),
-                           ('lesion_mask', patch.lesion)):
+        masks: dict[str, np.ndarray] = {}
+        for name, part in (
+            ('paste_region', patch.region),
+            ('lesion_mask', patch.lesion),
+        ):
             masks[name] = np.zeros(image.shape, bool)
             masks[name][window] = part
         rows, columns = _bounds(masks['lesion_mask'])
         centre = (columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2
         to_file = np.linalg.inv(view['homography_matrix'])
         return dict(
-            view, pasted_img=pasted, **masks,
+            view,
+            pasted_img=pasted,
+            **masks,
             paste=dict(
-                file_name=lesion.file_name, box=list(lesion.box),
+                file_name=lesion.file_name,
+                box=list(lesion.box),
                 pathology=lesion.pathology,
                 centre=transform_points(centre, to_file).tolist(),
-                scale=scale, angle=angle, seed=seed,
-                flipped=CanonicalFrame.from_dict(view['canonical_frame']).flipped))
+                scale=scale,
+                angle=angle,
+                seed=seed,
+                flipped=CanonicalFrame.from_dict(view['canonical_frame']).flipped,
+            ),
+        )
 
-    def _window(self, view: dict, inside: np.ndarray, patch: Patch,
-                rng: np.random.Generator) -> Optional[Tuple[slice, slice]]:
+    def _window(
+        self, view: dict, inside: np.ndarray, patch: Patch, rng: np.random.Generator
+    ) -> tuple[slice, slice] | None:
         """Draw where the patch goes, whole within the image; ``None``: nowhere."""
         image, lesion = view['img'], _bounds(patch.lesion)
-        centre, = draw_centres(
-            tissue_mask(view, inside), image.shape,
-            [tuple(side.stop - side.start for side in lesion)], rng, self.min_inside)
+        (centre,) = draw_centres(
+            tissue_mask(view, inside),
+            image.shape,
+            [tuple(side.stop - side.start for side in lesion)],
+            rng,
+            self.min_inside,
+        )
         if centre is None:
             return None
         window = []
         for length, extent, side, middle in zip(
-                image.shape, patch.region.shape, lesion, centre[::-1]):
+            image.shape, patch.region.shape, lesion, centre[::-1]
+        ):
             if extent > length:
                 return None
             start = int(np.floor(middle - (side.start + side.stop) / 2 + 0.5))
@@ -181,10 +216,12 @@ class PasteLesion(BaseTransform):
         return tuple(window)
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
-                f'{self.bank.dataset}, scale_range={self.scale_range}, '
-                f'max_angle={self.max_angle}, min_inside={self.min_inside}, '
-                f'margin={self.margin}, noise={self.noise})')
+        return (
+            f'{type(self).__name__}(bank of {len(self.bank)} lesions of '
+            f'{self.bank.dataset}, scale_range={self.scale_range}, '
+            f'max_angle={self.max_angle}, min_inside={self.min_inside}, '
+            f'margin={self.margin}, noise={self.noise})'
+        )
 
 
 @TRANSFORMS.register_module()
@@ -225,10 +262,11 @@ class CropToLesion(BaseTransform):
         around = self._around(real['img'].shape, ((y1 + y2) / 2, (x1 + x2) / 2))
         results['views'] = dict(
             normal=dict(normal, **{key: normal[key][window] for key in self.KEYS}),
-            real=dict(real, img=real['img'][around]))
+            real=dict(real, img=real['img'][around]),
+        )
         return results
 
-    def window(self, view: dict) -> Tuple[slice, slice]:
+    def window(self, view: dict) -> tuple[slice, slice]:
         """Return where the window around a view's pasted lesion lies.
 
         Args:
@@ -244,20 +282,30 @@ class CropToLesion(BaseTransform):
         rows, columns = _bounds(view['paste_region'])
         region = rows.stop - rows.start, columns.stop - columns.start
         if any(np.greater(region, self.size)):
-            raise AnnotationError(f'CropToLesion.size: {self.size}; a pasted lesion '
-                                  f'takes {region} pixels; give it a larger one')
-        return self._around(view['img'].shape, (
-            (rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2))
+            raise AnnotationError(
+                f'CropToLesion.size: {self.size}; a pasted lesion '
+                f'takes {region} pixels; give it a larger one'
+            )
+        return self._around(
+            view['img'].shape,
+            ((rows.start + rows.stop) / 2, (columns.start + columns.stop) / 2),
+        )
 
-    def _around(self, shape: Tuple[int, int],
-                centre: Tuple[float, float]) -> Tuple[slice, slice]:
+    def _around(
+        self, shape: tuple[int, int], centre: tuple[float, float]
+    ) -> tuple[slice, slice]:
         if any(extent > length for extent, length in zip(self.size, shape)):
-            raise AnnotationError(f'CropToLesion.size: {self.size}; expected at most '
-                                  f'the size of the images, {shape}')
-        starts = [int(np.clip(round(middle - extent / 2), 0, length - extent))
-                  for middle, extent, length in zip(centre, self.size, shape)]
-        return tuple(slice(start, start + extent)
-                     for start, extent in zip(starts, self.size))
+            raise AnnotationError(
+                f'CropToLesion.size: {self.size}; expected at most '
+                f'the size of the images, {shape}'
+            )
+        starts = [
+            int(np.clip(round(middle - extent / 2), 0, length - extent))
+            for middle, extent, length in zip(centre, self.size, shape)
+        ]
+        return tuple(
+            slice(start, start + extent) for start, extent in zip(starts, self.size)
+        )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(size={self.size})'
@@ -282,11 +330,18 @@ class PackBlendingInputs(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Pack."""
         normal, real = results['views']['normal'], results['views']['real']
-        images = dict(normal=normal['img'], pasted=normal['pasted_img'],
-                      mask=normal['paste_region'], real=real['img'])
-        return dict(inputs={
-            name: torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
-            for name, image in images.items()})
+        images = dict(
+            normal=normal['img'],
+            pasted=normal['pasted_img'],
+            mask=normal['paste_region'],
+            real=real['img'],
+        )
+        return dict(
+            inputs={
+                name: torch.from_numpy(np.ascontiguousarray(image, np.float32))[None]
+                for name, image in images.items()
+            }
+        )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'

@@ -1,5 +1,4 @@
 """Cutting patches out of mammograms."""
-from typing import Optional, Tuple
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from mammo_plugins.structures import AnnotationError
 
 
 def _translation(x: float, y: float) -> np.ndarray:
-    return np.array([[1., 0, x], [0, 1, y], [0, 0, 1]])
+    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
@@ -28,12 +27,12 @@ def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         np.ndarray: (size, size) float32, 0 outside the image.
     """
     height, width = image.shape[:2]
-    corners = transform_points([(0, 0), (size, 0), (0, size), (size, size)],
-                               np.linalg.inv(matrix))
+    corners = transform_points(
+        [(0, 0), (size, 0), (0, size), (size, size)], np.linalg.inv(matrix)
+    )
     # one pixel more on each side, for interpolation
     x1, y1 = np.clip(np.floor(corners.min(0)).astype(int) - 1, 0, None)
-    x2, y2 = np.minimum(
-        np.ceil(corners.max(0)).astype(int) + 1, (width, height))
+    x2, y2 = np.minimum(np.ceil(corners.max(0)).astype(int) + 1, (width, height))
     if x1 >= x2 or y1 >= y2:
         return np.zeros((size, size), np.float32)
     window = image[y1:y2, x1:x2]
@@ -46,11 +45,19 @@ def warp_patch(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     # a rim like the edge: otherwise the edge fades into the black outside
     window = cv2.copyMakeBorder(window, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     to_patch = (
-        matrix @ _translation(x1, y1) @ np.diag([*(1 / factors), 1])
-        @ _translation(-1, -1))
+        matrix
+        @ _translation(x1, y1)
+        @ np.diag([*(1 / factors), 1])
+        @ _translation(-1, -1)
+    )
     return cv2.warpAffine(
-        window, opencv_affine(to_patch), (size, size), flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        window,
+        opencv_affine(to_patch),
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
 
 
 @TRANSFORMS.register_module()
@@ -78,10 +85,11 @@ class CropPatch(BaseTransform):
             to 1, the box alone.
     """
 
-    def __init__(self, size: int = 448, context: float = 1.) -> None:
+    def __init__(self, size: int = 448, context: float = 1.0) -> None:
         if size < 1 or context <= 0:
-            raise ValueError(f'CropPatch: size {size} and context {context} must be '
-                             'positive')
+            raise ValueError(
+                f'CropPatch: size {size} and context {context} must be positive'
+            )
         self.size = size
         self.context = context
 
@@ -89,10 +97,13 @@ class CropPatch(BaseTransform):
         """(3, 3) from pixels of the image to those of the patch."""
         centre = (box[:2] + box[2:]) / 2
         scale = self.size / (self.context * (box[2:] - box[:2]))
-        return (_translation(self.size / 2, self.size / 2)
-                @ np.diag([*scale, 1]) @ _translation(*-centre))
+        return (
+            _translation(self.size / 2, self.size / 2)
+            @ np.diag([*scale, 1])
+            @ _translation(*-centre)
+        )
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Cut.
 
         Raises:
@@ -100,29 +111,29 @@ class CropPatch(BaseTransform):
         """
         image = results['img']
         height, width = image.shape[:2]
-        box, = transform_boxes(results['patch_box'],
-                               results['homography_matrix'])
+        (box,) = transform_boxes(results['patch_box'], results['homography_matrix'])
         inside = np.minimum(box[2:], (width, height)) - np.maximum(box[:2], 0)
         if inside.min() <= 0:
             return self._give_up(results)
         matrix = self._matrix(box)
         results['img'] = warp_patch(image, matrix, self.size)
         results['img_shape'] = results['img'].shape
-        results['homography_matrix'] = (
-            matrix @ results['homography_matrix']).astype(np.float32)
+        results['homography_matrix'] = (matrix @ results['homography_matrix']).astype(
+            np.float32
+        )
         return results
 
-    def _give_up(self, results: dict) -> Optional[dict]:
+    def _give_up(self, results: dict) -> dict | None:
         box = [round(float(value), 1) for value in results['patch_box']]
         raise AnnotationError(
             f'{results.get("img_path")}: the box {box} has no pixel in the image as '
             'it was loaded, cropped to the breast; check the annotation with '
             'tools/verify_dataset.py --check-pixels, or set crop=False of '
-            'LoadMammogram')
+            'LoadMammogram'
+        )
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(size={self.size}, '
-                f'context={self.context})')
+        return f'{type(self).__name__}(size={self.size}, context={self.context})'
 
 
 @TRANSFORMS.register_module()
@@ -145,13 +156,15 @@ class RandomCropPatch(CropPatch):
         max_shear_degree (float): Largest shear either way. Defaults to 5.
     """
 
-    def __init__(self,
-                 size: int = 448,
-                 context: float = 1.,
-                 max_rotate_degree: float = 15.,
-                 max_translate_ratio: float = 0.1,
-                 scaling_ratio_range: Tuple[float, float] = (0.9, 1.1),
-                 max_shear_degree: float = 5.) -> None:
+    def __init__(
+        self,
+        size: int = 448,
+        context: float = 1.0,
+        max_rotate_degree: float = 15.0,
+        max_translate_ratio: float = 0.1,
+        scaling_ratio_range: tuple[float, float] = (0.9, 1.1),
+        max_shear_degree: float = 5.0,
+    ) -> None:
         super().__init__(size, context)
         self.max_rotate_degree = max_rotate_degree
         self.max_translate_ratio = max_translate_ratio
@@ -163,28 +176,37 @@ class RandomCropPatch(CropPatch):
         """(3, 3) affine map about the centre, in units of a patch."""
         angle, shear = np.radians(
             np.random.uniform(-1, 1, 2)
-            * (self.max_rotate_degree, self.max_shear_degree))
+            * (self.max_rotate_degree, self.max_shear_degree)
+        )
         scale = np.random.uniform(*self.scaling_ratio_range)
         shift = np.random.uniform(-1, 1, 2) * self.max_translate_ratio
-        turn = np.array([[np.cos(angle), -np.sin(angle)],
-                         [np.sin(angle), np.cos(angle)]])
+        turn = np.array(
+            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+        )
         matrix = _translation(*shift)
         matrix[:2, :2] = scale * turn @ [[1, np.tan(shear)], [0, 1]]
         return matrix
 
     def _matrix(self, box: np.ndarray) -> np.ndarray:
-        centre, unit = self.size / 2, np.diag([self.size, self.size, 1.])
-        change = (_translation(centre, centre) @ unit @ self._draw()
-                  @ np.linalg.inv(unit) @ _translation(-centre, -centre))
+        centre, unit = self.size / 2, np.diag([self.size, self.size, 1.0])
+        change = (
+            _translation(centre, centre)
+            @ unit
+            @ self._draw()
+            @ np.linalg.inv(unit)
+            @ _translation(-centre, -centre)
+        )
         return change @ super()._matrix(box)
 
-    def _give_up(self, results: dict) -> Optional[dict]:
+    def _give_up(self, results: dict) -> dict | None:
         return None
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(size={self.size}, '
-                f'context={self.context}, '
-                f'max_rotate_degree={self.max_rotate_degree}, '
-                f'max_translate_ratio={self.max_translate_ratio}, '
-                f'scaling_ratio_range={self.scaling_ratio_range}, '
-                f'max_shear_degree={self.max_shear_degree})')
+        return (
+            f'{type(self).__name__}(size={self.size}, '
+            f'context={self.context}, '
+            f'max_rotate_degree={self.max_rotate_degree}, '
+            f'max_translate_ratio={self.max_translate_ratio}, '
+            f'scaling_ratio_range={self.scaling_ratio_range}, '
+            f'max_shear_degree={self.max_shear_degree})'
+        )

@@ -1,4 +1,5 @@
 """What is known of phantoms alone."""
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -33,7 +34,8 @@ class LoadPhantomNormal(BaseTransform):
         """Load the pixels."""
         frame = CanonicalFrame.from_dict(results['canonical_frame'])
         clean = np.ascontiguousarray(
-            frame.image_to_canonical(read_normal(results['img_path'])))
+            frame.image_to_canonical(read_normal(results['img_path']))
+        )
         changed = np.abs(clean - results['img']) > _ROUNDED
         results.update(clean_img=clean, synthetic_mask=changed.astype(np.float32))
         return results

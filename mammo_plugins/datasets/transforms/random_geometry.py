@@ -1,6 +1,8 @@
 """Which steps of a pipeline move pixels by chance."""
+
 import re
-from typing import Any, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -10,21 +12,47 @@ from mmengine.dataset import Compose
 from mammo_plugins.anatomy import CanonicalFrame
 
 # by the words of mmcv, mmdet, mmpretrain, torchvision and albumentations
-_RANDOM = re.compile('Random.*(Flip|Crop|Resiz|Rotat|Affine|Shift|(?<!Gray)Scal(e|ing)|'
-                     'Zoom|Perspective|Translat|Shear|Elastic|Warp|Transpose|Shuffle)')
+_RANDOM = re.compile(
+    'Random.*(Flip|Crop|Resiz|Rotat|Affine|Shift|(?<!Gray)Scal(e|ing)|'
+    'Zoom|Perspective|Translat|Shear|Elastic|Warp|Transpose|Shuffle)'
+)
 _WITHOUT_THE_WORD = {
     # mmdet and mmpretrain, and the base of mmdet's Rotate, ShearX, TranslateX, ...
-    'GeomTransform', 'Rotate', 'Shear', 'ShearX', 'ShearY', 'Translate', 'TranslateX',
-    'TranslateY', 'Expand', 'Mosaic', 'CachedMosaic', 'MixUp', 'CachedMixUp',
+    'GeomTransform',
+    'Rotate',
+    'Shear',
+    'ShearX',
+    'ShearY',
+    'Translate',
+    'TranslateX',
+    'TranslateY',
+    'Expand',
+    'Mosaic',
+    'CachedMosaic',
+    'MixUp',
+    'CachedMixUp',
     # albumentations draw whether they run at all
-    'Affine', 'D4', 'ElasticTransform', 'Flip', 'GridDistortion', 'GridElasticDeform',
-    'HorizontalFlip', 'OpticalDistortion', 'Perspective', 'PiecewiseAffine',
-    'SafeRotate', 'ShiftScaleRotate', 'ThinPlateSpline', 'Transpose', 'VerticalFlip'}
+    'Affine',
+    'D4',
+    'ElasticTransform',
+    'Flip',
+    'GridDistortion',
+    'GridElasticDeform',
+    'HorizontalFlip',
+    'OpticalDistortion',
+    'Perspective',
+    'PiecewiseAffine',
+    'SafeRotate',
+    'ShiftScaleRotate',
+    'ThinPlateSpline',
+    'Transpose',
+    'VerticalFlip',
+}
 
 _SEQUENCES = Compose, McvCompose
 
 
-def _names(step: Any) -> List[str]:
+def _names(step: Any) -> list[str]:
     """Return the names of a step's class and its parents; a config has one."""
     kind = step['type'] if isinstance(step, dict) else type(step)
     if isinstance(kind, str):  # such as 'mmdet.RandomFlip'
@@ -36,8 +64,9 @@ def _is_random_geometry(step: Any) -> bool:
     setting = step if isinstance(step, dict) else vars(step)
     if setting.get('prob') == 0:
         return False
-    return any(name in _WITHOUT_THE_WORD or _RANDOM.search(name)
-               for name in _names(step))
+    return any(
+        name in _WITHOUT_THE_WORD or _RANDOM.search(name) for name in _names(step)
+    )
 
 
 def _parts(step: Any) -> Iterator[Any]:
@@ -50,13 +79,14 @@ def _parts(step: Any) -> Iterator[Any]:
         held = list(vars(step).values())
     for item in held:
         if isinstance(item, (BaseTransform, Compose)) or (
-                isinstance(item, dict) and isinstance(item.get('type'), (str, type))):
+            isinstance(item, dict) and isinstance(item.get('type'), (str, type))
+        ):
             yield item
         elif isinstance(item, (list, tuple)):
             yield from _parts(item)
 
 
-def steps_of(step: Any, above: Tuple[str, ...] = ()) -> Iterator[Tuple[str, Any]]:
+def steps_of(step: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     """Yield a step and all that it holds, in the order in which they run.
 
     Args:
@@ -74,7 +104,7 @@ def steps_of(step: Any, above: Tuple[str, ...] = ()) -> Iterator[Tuple[str, Any]
         yield from steps_of(part, path)
 
 
-def random_geometry(step: Any) -> Optional[str]:
+def random_geometry(step: Any) -> str | None:
     """Return where a step, or what it holds, moves pixels by chance.
 
     Told by names of classes and of their parents, so that a step of a kind unknown here
@@ -86,11 +116,12 @@ def random_geometry(step: Any) -> Optional[str]:
     Returns:
         str or None: As :func:`steps_of`, of the first one.
     """
-    return next((where for where, part in steps_of(step) if _is_random_geometry(part)),
-                None)
+    return next(
+        (where for where, part in steps_of(step) if _is_random_geometry(part)), None
+    )
 
 
-def was_moved(view: dict) -> Optional[str]:
+def was_moved(view: dict) -> str | None:
     """Return how the pixels of a view were moved since it was loaded.
 
     Resizing is no move.
@@ -111,7 +142,7 @@ def was_moved(view: dict) -> Optional[str]:
         return None
     loaded = CanonicalFrame.from_dict(view['canonical_frame']).matrix
     since = np.asarray(view['homography_matrix'], float) @ np.linalg.inv(loaded)
-    scales = np.diag([since[0, 0], since[1, 1], 1.])
+    scales = np.diag([since[0, 0], since[1, 1], 1.0])
     size = max(view['img'].shape[:2])
     # float32 matrices: to within a tenth of a pixel anywhere in the image
     off = np.abs((since - scales) @ [[0, size], [0, size], [1, 1]]).max()
@@ -130,8 +161,8 @@ def check_registration(pipeline: Sequence[Any]) -> None:
         ValueError: If a random step of geometry comes before a step that registers, or
             after one whose registration is of the image as it is.
     """
-    random: Optional[str] = None
-    registered: Optional[Tuple[str, Any]] = None
+    random: str | None = None
+    registered: tuple[str, Any] | None = None
     for number, top in enumerate(pipeline):
         for where, step in steps_of(top):
             what = f'pipeline[{number}] ({where}) moves pixels by chance'
@@ -153,7 +184,12 @@ def refusal(where: str, step: Any, what: str) -> str:
         step (BaseTransform): It.
         what (str): What tells that pixels are moved.
     """
-    cure = ('move the random step behind it, into ForEachView(share_random_params=True)'
-            if step.shared_after else 'leave the random step out')
-    return (f'{where}: {what}, and breasts are registered as they were loaded and '
-            f'resized; {cure}')
+    cure = (
+        'move the random step behind it, into ForEachView(share_random_params=True)'
+        if step.shared_after
+        else 'leave the random step out'
+    )
+    return (
+        f'{where}: {what}, and breasts are registered as they were loaded and '
+        f'resized; {cure}'
+    )

@@ -1,6 +1,8 @@
 """Nipples and the registration of the other breast, in a pipeline."""
+
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -8,8 +10,13 @@ from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import HorizontalBoxes
 from mmdet.structures.mask import BitmapMasks
 
-from mammo_plugins.anatomy import (BreastContour, Registration, find_nipple,
-                                   register_contralateral, transform_points)
+from mammo_plugins.anatomy import (
+    BreastContour,
+    Registration,
+    find_nipple,
+    register_contralateral,
+    transform_points,
+)
 from mammo_plugins.anatomy.nipple import SURE
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
@@ -32,12 +39,14 @@ def recalled(views: Sequence[dict], what: str, make: Callable[[], Any]) -> Any:
     cache = views[0].get('pixel_cache')
     if cache is None:
         return make()
-    state = [(view['img'].shape, np.asarray(view['homography_matrix']).tolist())
-             for view in views]
+    state = [
+        (view['img'].shape, np.asarray(view['homography_matrix']).tolist())
+        for view in views
+    ]
     return cache.recall([view['img_path'] for view in views], f'{what} {state}', make)
 
 
-def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
+def nipple_in_image(results: dict) -> tuple[float, float] | None:
     """Return a view's nipple in pixels of its current image.
 
     Args:
@@ -50,10 +59,11 @@ def nipple_in_image(results: dict) -> Optional[Tuple[float, float]]:
     if results.get('nipple') is None:
         return None
     return tuple(
-        transform_points(results['nipple'], results['homography_matrix']).tolist())
+        transform_points(results['nipple'], results['homography_matrix']).tolist()
+    )
 
 
-def annotated_nipple(view: dict) -> Optional[Tuple[float, float]]:
+def annotated_nipple(view: dict) -> tuple[float, float] | None:
     """Return a view's nipple in pixels of its file, if not taken from the contour.
 
     Those can be found again, and then it is known how sure they are.
@@ -67,12 +77,12 @@ def annotated_nipple(view: dict) -> Optional[Tuple[float, float]]:
     return None if view.get('nipple_source') == 'contour' else view.get('nipple')
 
 
-def _landmark(results: dict) -> Optional[Tuple[float, float]]:
+def _landmark(results: dict) -> tuple[float, float] | None:
     """Return the annotated nipple of a view in pixels of its current image."""
     return nipple_in_image(dict(results, nipple=annotated_nipple(results)))
 
 
-def trusted_nipple(results: dict) -> Optional[Tuple[float, float]]:
+def trusted_nipple(results: dict) -> tuple[float, float] | None:
     """Return a view's nipple where it can be relied on, in pixels of its image.
 
     A person's or a detector's, otherwise that of the skin line if it is as sure as
@@ -86,7 +96,8 @@ def trusted_nipple(results: dict) -> Optional[Tuple[float, float]]:
         tuple[float] or None: (x, y).
     """
     return _landmark(results) or nipple_in_image(
-        LocateNipple(SURE).transform(dict(results, nipple=None)))
+        LocateNipple(SURE).transform(dict(results, nipple=None))
+    )
 
 
 @TRANSFORMS.register_module()
@@ -114,30 +125,34 @@ class LocateNipple(BaseTransform):
             not in profile. Defaults to 0.
     """
 
-    def __init__(self, least_confidence: float = 0.) -> None:
+    def __init__(self, least_confidence: float = 0.0) -> None:
         self.least_confidence = least_confidence
 
     def transform(self, results: dict) -> dict:
         """Fill a missing nipple."""
         if results.get('nipple') is None:
-            found = recalled([results], f'nipple {results.get("view")}',
-                             lambda: self._find(results))
+            found = recalled(
+                [results], f'nipple {results.get("view")}', lambda: self._find(results)
+            )
             if found is not None and found['confidence'] >= self.least_confidence:
                 inverse = np.linalg.inv(results['homography_matrix'])
-                results['nipple'] = tuple(transform_points(
-                    (found['x'], found['y']), inverse).tolist())
+                results['nipple'] = tuple(
+                    transform_points((found['x'], found['y']), inverse).tolist()
+                )
                 results['nipple_source'] = 'contour'
         return results
 
     @staticmethod
-    def _find(results: dict) -> Optional[dict]:
+    def _find(results: dict) -> dict | None:
         found = find_nipple(results['img'], results.get('view'))
-        return None if found is None else {
-            name: float(value) for name, value in asdict(found).items()}
+        return (
+            None
+            if found is None
+            else {name: float(value) for name, value in asdict(found).items()}
+        )
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}('
-                f'least_confidence={self.least_confidence})')
+        return f'{type(self).__name__}(least_confidence={self.least_confidence})'
 
 
 class _Registers(BaseTransform):
@@ -147,14 +162,16 @@ class _Registers(BaseTransform):
     looked for in, and another one at each epoch: this is refused, by
     :func:`check_registration` when a data set is built, and here, where a view tells.
     """
+
     registers = True
     # whether the views may be moved afterwards, all alike
     shared_after = True
 
     @staticmethod
     def _contour(view: dict) -> BreastContour:
-        return BreastContour.from_dict(recalled(
-            [view], 'contour', lambda: BreastContour.of(view['img']).to_dict()))
+        return BreastContour.from_dict(
+            recalled([view], 'contour', lambda: BreastContour.of(view['img']).to_dict())
+        )
 
     def _register(self, main: dict, other: dict) -> Registration:
         """Register another view onto a main one.
@@ -167,11 +184,19 @@ class _Registers(BaseTransform):
             if what is not None:
                 raise ValueError(refusal(type(self).__name__, self, what))
         nipples = _landmark(main), _landmark(other)
-        return Registration.from_dict(recalled(
-            [main, other], f'registration {nipples} {main.get("view")}',
-            lambda: register_contralateral(
-                main['img'], other['img'], *nipples, main.get('view'),
-                (self._contour(main), self._contour(other))).to_dict()))
+        return Registration.from_dict(
+            recalled(
+                [main, other],
+                f'registration {nipples} {main.get("view")}',
+                lambda: register_contralateral(
+                    main['img'],
+                    other['img'],
+                    *nipples,
+                    main.get('view'),
+                    (self._contour(main), self._contour(other)),
+                ).to_dict(),
+            )
+        )
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'
@@ -201,9 +226,10 @@ class RegisterSides(_Registers):
     Raises:
         ValueError: If a view was moved since it was loaded.
     """
+
     shared_after = False
 
-    def __init__(self, modality: Optional[str] = None) -> None:
+    def __init__(self, modality: str | None = None) -> None:
         self.modality = modality
 
     def transform(self, results: dict) -> dict:
@@ -211,11 +237,15 @@ class RegisterSides(_Registers):
         views = results['views'] = dict(results['views'])
         for projection in VIEWS:
             for side, opposite in (LATERALITIES, LATERALITIES[::-1]):
-                name, other = (with_modality(s + projection, self.modality)
-                               for s in (side, opposite))
+                name, other = (
+                    with_modality(s + projection, self.modality)
+                    for s in (side, opposite)
+                )
                 if name in views and other in views:
-                    views[name] = dict(views[name], contralateral=self._register(
-                        views[name], views[other]))
+                    views[name] = dict(
+                        views[name],
+                        contralateral=self._register(views[name], views[other]),
+                    )
         return results
 
     def __repr__(self) -> str:
@@ -270,21 +300,25 @@ class RegisterContralateral(_Registers):
         height, width = view['img'].shape[:2]
         anchor = nipple_in_image(view) or (width / 2, height / 2)
         view['homography_matrix'] = (
-            _affine_at(registration, anchor) @ view['homography_matrix']).astype(
-                np.float32)
+            _affine_at(registration, anchor) @ view['homography_matrix']
+        ).astype(np.float32)
         maps = registration.pixel_maps()
         view['img'] = registration.warp_image(view['img'], maps=maps)
         view['img_shape'] = view['img'].shape[:2]
         if 'gt_seg_map' in view:
             view['gt_seg_map'] = registration.warp_image(
-                view['gt_seg_map'], cv2.INTER_NEAREST, maps)
+                view['gt_seg_map'], cv2.INTER_NEAREST, maps
+            )
         if 'gt_bboxes' in view:
             boxes = view['gt_bboxes'].numpy().reshape(-1, 4)
             view['gt_bboxes'] = HorizontalBoxes(
-                _warp_boxes(boxes, registration).astype(np.float32))
+                _warp_boxes(boxes, registration).astype(np.float32)
+            )
         if 'gt_masks' in view:
-            masks = [registration.warp_image(mask, cv2.INTER_NEAREST, maps)
-                     for mask in view['gt_masks'].to_ndarray()]
+            masks = [
+                registration.warp_image(mask, cv2.INTER_NEAREST, maps)
+                for mask in view['gt_masks'].to_ndarray()
+            ]
             view['gt_masks'] = BitmapMasks(masks, *registration.shape)
         view['registration'] = registration.status
         view['registration_warnings'] = registration.warnings
@@ -292,12 +326,12 @@ class RegisterContralateral(_Registers):
             view['registration_reason'] = registration.reason
 
 
-def _affine_at(registration: Registration, anchor: Tuple[float, float]
-               ) -> np.ndarray:
+def _affine_at(registration: Registration, anchor: tuple[float, float]) -> np.ndarray:
     """Return (3, 3), the tangent of a registration at a point."""
     x, y = anchor
     at, right, below = registration.map_points(
-        np.array([[x, y], [x + 1, y], [x, y + 1]]))
+        np.array([[x, y], [x + 1, y], [x, y + 1]])
+    )
     matrix = np.eye(3)
     matrix[:2, 0], matrix[:2, 1] = right - at, below - at
     matrix[:2, 2] = at - matrix[:2, :2] @ (x, y)
@@ -316,10 +350,18 @@ def _warp_boxes(boxes: np.ndarray, registration: Registration) -> np.ndarray:
     x1, y1, x2, y2 = boxes.T[..., None]
     along = np.linspace(0, 1, _POINTS_A_SIDE)
     x, y = x1 + (x2 - x1) * along, y1 + (y2 - y1) * along
-    outline = np.concatenate([
-        np.stack(pair, -1) for pair in (
-            (x, y1 + 0 * x), (x, y2 + 0 * x), (x1 + 0 * y, y), (x2 + 0 * y, y))
-    ], axis=1)
+    outline = np.concatenate(
+        [
+            np.stack(pair, -1)
+            for pair in (
+                (x, y1 + 0 * x),
+                (x, y2 + 0 * x),
+                (x1 + 0 * y, y),
+                (x2 + 0 * y, y),
+            )
+        ],
+        axis=1,
+    )
     mapped = registration.map_points(outline)
     height, width = registration.shape
     corners = np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)

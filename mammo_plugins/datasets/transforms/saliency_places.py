@@ -1,12 +1,18 @@
 """Where in the views of a breast lesions are pasted."""
-from typing import Dict, NamedTuple, Optional, Tuple
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from mammo_plugins.structures.saliency import SaliencyMaps
-from mammo_plugins.synthesis import (Region, RegionSearch, select_region,
-                                     select_region_pair)
+from mammo_plugins.synthesis import (
+    Region,
+    RegionSearch,
+    select_region,
+    select_region_pair,
+)
+
 from .registration import trusted_nipple
 
 GRID_SIZE = 800  # pixels; the longer side of what is searched, as in the paper
@@ -21,10 +27,11 @@ class Wanted(NamedTuple):
         size (tuple[int]): (h, w) of the patch, in pixels.
         centre (tuple[float]): (x, y) of the lesion in the patch.
     """
+
     view: dict
     inside: np.ndarray
-    size: Tuple[int, int]
-    centre: Tuple[float, float]
+    size: tuple[int, int]
+    centre: tuple[float, float]
 
 
 class Place(NamedTuple):
@@ -36,6 +43,7 @@ class Place(NamedTuple):
         same_distance (bool): Whether it was chosen with the other view's, at one
             distance from the nipple.
     """
+
     region: Region
     kept: float
     same_distance: bool
@@ -54,14 +62,15 @@ class SaliencyPlaces:
             views have a pixel spacing, otherwise in pixels.
     """
 
-    def __init__(self, saliency: SaliencyMaps, min_inside: float,
-                 same_distance: bool) -> None:
+    def __init__(
+        self, saliency: SaliencyMaps, min_inside: float, same_distance: bool
+    ) -> None:
         self.saliency = saliency
         self.min_inside = min_inside
         self.same_distance = same_distance
-        self._nipples: Dict[str, Optional[Tuple[float, float]]] = {}
+        self._nipples: dict[str, tuple[float, float] | None] = {}
 
-    def find(self, wanted: Dict[str, Wanted]) -> Dict[str, Place]:
+    def find(self, wanted: dict[str, Wanted]) -> dict[str, Place]:
         """Find places; a view without one is left out.
 
         Large images are searched on a smaller grid.
@@ -74,51 +83,70 @@ class SaliencyPlaces:
         """
         known = all(one.view['pixel_spacing_mm'] for one in wanted.values())
         searches = {name: self._search(one, known) for name, one in wanted.items()}
-        best = [select_region(search.saliency, search.height, search.width,
-                              search.allowed, search.min_allowed)
-                for search in searches.values()]
+        best = [
+            select_region(
+                search.saliency,
+                search.height,
+                search.width,
+                search.allowed,
+                search.min_allowed,
+            )
+            for search in searches.values()
+        ]
         found = None
-        if self.same_distance and len(searches) == 2 and all(
-                search.nipple for search in searches.values()):
+        if (
+            self.same_distance
+            and len(searches) == 2
+            and all(search.nipple for search in searches.values())
+        ):
             found = select_region_pair(*searches.values())
         places = {}
         for name, own, region in zip(wanted, best, found or best):
             on_image = region and _on_image(region, wanted[name])
             if on_image:
                 places[name] = Place(
-                    on_image, region.saliency / own.saliency, found is not None)
+                    on_image, region.saliency / own.saliency, found is not None
+                )
         return places
 
     def _search(self, one: Wanted, in_mm: bool) -> RegionSearch:
         scale, (height, width) = _grid(one)
         inside = one.inside
         if scale < 1:
-            inside = cv2.resize(inside.astype(np.uint8), (width, height),
-                                interpolation=cv2.INTER_NEAREST).astype(bool)
+            inside = cv2.resize(
+                inside.astype(np.uint8),
+                (width, height),
+                interpolation=cv2.INTER_NEAREST,
+            ).astype(bool)
         rows, columns = (max(1, round(length * scale)) for length in one.size)
         nipple = self.nipple(one.view) if self.same_distance else None
-        row, column = one.view['pixel_spacing_mm'] if in_mm else (1., 1.)
+        row, column = one.view['pixel_spacing_mm'] if in_mm else (1.0, 1.0)
         return RegionSearch(
-            self.saliency.of(one.view, (height, width)), rows, columns, inside,
-            self.min_inside, nipple and tuple(scale * length for length in nipple),
+            self.saliency.of(one.view, (height, width)),
+            rows,
+            columns,
+            inside,
+            self.min_inside,
+            nipple and tuple(scale * length for length in nipple),
             tuple(scale * length for length in one.centre),
-            (column / scale, row / scale))
+            (column / scale, row / scale),
+        )
 
-    def nipple(self, view: dict) -> Optional[Tuple[float, float]]:
+    def nipple(self, view: dict) -> tuple[float, float] | None:
         """Return :func:`trusted_nipple` of a view before anything is pasted."""
         if view['img_path'] not in self._nipples:  # the same in each epoch
             self._nipples[view['img_path']] = trusted_nipple(view)
         return self._nipples[view['img_path']]
 
 
-def _grid(one: Wanted) -> Tuple[float, Tuple[int, int]]:
+def _grid(one: Wanted) -> tuple[float, tuple[int, int]]:
     """Return the scale and the (H, W) of what is searched."""
     shape = one.view['img'].shape
-    scale = min(1., GRID_SIZE / max(shape))
+    scale = min(1.0, GRID_SIZE / max(shape))
     return scale, tuple(round(length * scale) for length in shape)
 
 
-def _on_image(region: Region, one: Wanted) -> Optional[Region]:
+def _on_image(region: Region, one: Wanted) -> Region | None:
     """Bring a region of the grid to the image, at the size of the patch."""
     scale, _ = _grid(one)
     height, width = one.view['img'].shape

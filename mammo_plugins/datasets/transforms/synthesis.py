@@ -1,7 +1,9 @@
 """Malignant breasts made of benign ones in the pipeline."""
+
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from logging import WARNING
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,11 +15,16 @@ from mammo_plugins.datasets.label_rule import LabelRule
 from mammo_plugins.registry import TRANSFORMS
 from mammo_plugins.structures import AnnotationError
 from mammo_plugins.structures.saliency import SaliencyMaps
-from mammo_plugins.synthesis import (MaskParameters, Region, SoftMask, crop,
-                                     sample_mask_parameters, synthesize_malignancy)
+from mammo_plugins.synthesis import (
+    MaskParameters,
+    Region,
+    SoftMask,
+    crop,
+    sample_mask_parameters,
+    synthesize_malignancy,
+)
 
-from .donor_lesions import (Donor, distance_from_nipple, donor_lesions,
-                            lesions_of_breast)
+from .donor_lesions import Donor, distance_from_nipple, donor_lesions, lesions_of_breast
 from .registration import annotated_nipple
 from .saliency_places import Place, SaliencyPlaces, Wanted
 
@@ -106,47 +113,57 @@ class SynthesizeMalignancy(BaseTransform):
             itself. Defaults to True.
     """
 
-    def __init__(self,
-                 saliency: Union[str, SaliencyMaps],
-                 prob: float = 0.5,
-                 fourier_beta: Optional[float] = 0.01,
-                 soft_mask: Optional[dict] = dict(),
-                 adapt: str = 'malignant',
-                 context: float = 2.,
-                 min_inside: float = 0.9,
-                 same_distance: bool = True) -> None:
+    def __init__(
+        self,
+        saliency: str | SaliencyMaps,
+        prob: float = 0.5,
+        fourier_beta: float | None = 0.01,
+        soft_mask: dict | None = dict(),
+        adapt: str = 'malignant',
+        context: float = 2.0,
+        min_inside: float = 0.9,
+        same_distance: bool = True,
+    ) -> None:
         if not 0 <= prob <= 1:
             raise ValueError(f'SynthesizeMalignancy.prob: {prob}; expected 0 to 1')
         if context <= 0:
-            raise ValueError(f'SynthesizeMalignancy.context: {context}; expected a '
-                             'factor above 0')
-        self.saliency = SaliencyMaps.read(saliency) if isinstance(
-            saliency, str) else saliency
+            raise ValueError(
+                f'SynthesizeMalignancy.context: {context}; expected a factor above 0'
+            )
+        self.saliency = (
+            SaliencyMaps.read(saliency) if isinstance(saliency, str) else saliency
+        )
         self.prob = prob
         self.fourier_beta = fourier_beta
         self.soft_mask = None if soft_mask is None else SoftMask(**soft_mask)
         self.adapt = adapt
         if fourier_beta is not None and not 0 <= fourier_beta <= 1:
-            raise ValueError(f'SynthesizeMalignancy.fourier_beta: {fourier_beta}; '
-                             'expected a share from 0 to 1, or None')
+            raise ValueError(
+                f'SynthesizeMalignancy.fourier_beta: {fourier_beta}; '
+                'expected a share from 0 to 1, or None'
+            )
         if not 0 < min_inside <= 1:
-            raise ValueError(f'SynthesizeMalignancy.min_inside: {min_inside}; '
-                             'expected a share above 0, at most 1')
+            raise ValueError(
+                f'SynthesizeMalignancy.min_inside: {min_inside}; '
+                'expected a share above 0, at most 1'
+            )
         if adapt not in ('benign', 'malignant') or (
-                adapt == 'benign' and soft_mask is None
-                and fourier_beta is not None):
-            raise ValueError(f'SynthesizeMalignancy.adapt: {adapt!r}; expected '
-                             "'malignant', or 'benign' with a soft_mask, without "
-                             'which nothing of the adapted patch shows')
+            adapt == 'benign' and soft_mask is None and fourier_beta is not None
+        ):
+            raise ValueError(
+                f'SynthesizeMalignancy.adapt: {adapt!r}; expected '
+                "'malignant', or 'benign' with a soft_mask, without "
+                'which nothing of the adapted patch shows'
+            )
         self.context = context
         self.min_inside = min_inside
         self.same_distance = same_distance
         self._places = SaliencyPlaces(self.saliency, min_inside, same_distance)
-        self._donors: Optional[List[int]] = None
-        self._masks: Dict[str, Tuple[np.ndarray, Tuple[int, int]]] = {}
-        self._rule: Optional[LabelRule] = None
+        self._donors: list[int] | None = None
+        self._masks: dict[str, tuple[np.ndarray, tuple[int, int]]] = {}
+        self._rule: LabelRule | None = None
 
-    def donors(self, dataset: Any) -> List[int]:
+    def donors(self, dataset: Any) -> list[int]:
         """Return the samples whose lesions may be pasted.
 
         Args:
@@ -161,51 +178,67 @@ class SynthesizeMalignancy(BaseTransform):
         if getattr(dataset, 'label_rule', None) is None:
             raise ValueError(
                 'SynthesizeMalignancy: works on an ExamDataset with labels, in a '
-                f'NamedMixDataset; this is {type(dataset).__name__}')
+                f'NamedMixDataset; this is {type(dataset).__name__}'
+            )
         if dataset.test_mode:
             raise AnnotationError(
                 f'SynthesizeMalignancy: {dataset.ann_file} is loaded with '
-                'test_mode=True; synthetic images never enter validation or test')
+                'test_mode=True; synthetic images never enter validation or test'
+            )
         self._rule = dataset.label_rule
         infos = [dataset.get_data_info(i) for i in range(len(dataset))]
         found, counts, paired = [], Counter(), Counter()
         for i, info in enumerate(infos):
-            lesions = [lesion for view in info['views'].values()
-                       for lesion in view['instances']]
+            lesions = [
+                lesion
+                for view in info['views'].values()
+                for lesion in view['instances']
+            ]
             by_view = donor_lesions(info, self._rule)
             donors = [donor.lesion for each in by_view.values() for donor in each]
             found += [i] * bool(donors)
             own = sum(self._rule.of_lesion(lesion) == 1 for lesion in donors)
-            counts.update(own=own, by_breast=len(donors) - own,
-                          others=len(lesions) - len(donors))
-            paired.update(lesion.paired for lesion in lesions_of_breast(
-                by_view, distance_from_nipple(info['views'], annotated_nipple)))
+            counts.update(
+                own=own, by_breast=len(donors) - own, others=len(lesions) - len(donors)
+            )
+            paired.update(
+                lesion.paired
+                for lesion in lesions_of_breast(
+                    by_view, distance_from_nipple(info['views'], annotated_nipple)
+                )
+            )
         if not found:
             raise AnnotationError(
                 f'{dataset.ann_file}: no breast of the positive class '
                 f'({self._rule.field} {self._rule.classes[1]}) has a lesion with a '
-                f"box, of {counts['others']} with one; there is nothing to paste")
+                f'box, of {counts["others"]} with one; there is nothing to paste'
+            )
         print_log(
-            f"{dataset.ann_file}: {counts['own'] + counts['by_breast']} lesions of "
-            f"{len(found)} breasts may be pasted, {counts['own']} by their own "
-            f"{self._rule.field} and {counts['by_breast']} by that of their view or "
-            f"breast; {counts['others']} others are not. Of the lesions that they "
-            f"show, {paired['lesion_id']} are known in both views by lesion_id and "
-            f"{paired['category']} by category and distance from an annotated nipple; "
-            f"{paired['one view']} are in one view alone, and {paired['unpaired']} "
+            f'{dataset.ann_file}: {counts["own"] + counts["by_breast"]} lesions of '
+            f'{len(found)} breasts may be pasted, {counts["own"]} by their own '
+            f'{self._rule.field} and {counts["by_breast"]} by that of their view or '
+            f'breast; {counts["others"]} others are not. Of the lesions that they '
+            f'show, {paired["lesion_id"]} are known in both views by lesion_id and '
+            f'{paired["category"]} by category and distance from an annotated nipple; '
+            f'{paired["one view"]} are in one view alone, and {paired["unpaired"]} '
             'have no match in the other view, so that they are pasted in one, unless '
-            'a nipple on the skin line tells more', logger='current')
+            'a nipple on the skin line tells more',
+            logger='current',
+        )
         if self.saliency.checkpoint_sha256 is None:
-            print_log('SynthesizeMalignancy.saliency: the file does not tell of which '
-                      "checkpoint it is; synthesis says 'unknown'. Make it anew with "
-                      'tools/saliency.py CONFIG CHECKPOINT --out DIR',
-                      logger='current', level=WARNING)
+            print_log(
+                'SynthesizeMalignancy.saliency: the file does not tell of which '
+                "checkpoint it is; synthesis says 'unknown'. Make it anew with "
+                'tools/saliency.py CONFIG CHECKPOINT --out DIR',
+                logger='current',
+                level=WARNING,
+            )
         for info in infos:
             if info['gt_label'] == 0:
                 self.saliency.require(info['views'].values())
         return found
 
-    def get_indexes(self, dataset: Any) -> List[int]:
+    def get_indexes(self, dataset: Any) -> list[int]:
         """Draw a donor, as ``MultiImageMixDataset`` asks.
 
         Args:
@@ -225,7 +258,8 @@ class SynthesizeMalignancy(BaseTransform):
         if 'mix_results' not in results:
             raise AnnotationError(
                 'SynthesizeMalignancy: no mix_results; it stands in the pipeline of a '
-                'NamedMixDataset, as in configs/divf/*_synthesis.py')
+                'NamedMixDataset, as in configs/divf/*_synthesis.py'
+            )
         donors = results.pop('mix_results')
         if not donors or results['gt_label'] != 0:
             return results
@@ -248,45 +282,72 @@ class SynthesizeMalignancy(BaseTransform):
         results['synthesis'] = {}
         lesions, paired = self._lesions(donor, results['views'], rng)
         boxes = {
-            name: whole_box(grown_box(lesion['bbox'], self.context),
-                            donor['views'][name]['img'].shape)
+            name: whole_box(
+                grown_box(lesion['bbox'], self.context),
+                donor['views'][name]['img'].shape,
+            )
             for name, (lesion, _) in lesions.items()
         }
-        places = self._places.find({
-            name: Wanted(results['views'][name], self._inside(results['views'][name]),
-                         (box[3] - box[1], box[2] - box[0]),
-                         _centre_in(box, lesions[name][0]))
-            for name, box in boxes.items() if box is not None
-        })
+        places = self._places.find(
+            {
+                name: Wanted(
+                    results['views'][name],
+                    self._inside(results['views'][name]),
+                    (box[3] - box[1], box[2] - box[0]),
+                    _centre_in(box, lesions[name][0]),
+                )
+                for name, box in boxes.items()
+                if box is not None
+            }
+        )
         for name, place in places.items():
             (lesion, grade), view = lesions[name], results['views'][name]
-            facts = self._paste(view, donor['views'][name], lesion, boxes[name],
-                                place, rng)
+            facts = self._paste(
+                view, donor['views'][name], lesion, boxes[name], place, rng
+            )
             if facts is not None:
-                view.update({'birads': lesion['birads'],
-                             'pathology': lesion['pathology'], 'abnormal': True,
-                             self._rule.field: grade})
+                view.update(
+                    {
+                        'birads': lesion['birads'],
+                        'pathology': lesion['pathology'],
+                        'abnormal': True,
+                        self._rule.field: grade,
+                    }
+                )
                 results['synthesis'][name] = dict(facts, paired=paired, seed=seed)
         if results['synthesis']:
             results['gt_label'] = 1
         return results
 
-    def _lesions(self, donor: dict, names: Iterable[str], rng: np.random.Generator
-                 ) -> Tuple[Dict[str, Donor], str]:
+    def _lesions(
+        self, donor: dict, names: Iterable[str], rng: np.random.Generator
+    ) -> tuple[dict[str, Donor], str]:
         """Choose a lesion, and an outline of it in each of the views named."""
-        found = {name: donors for name, donors in donor_lesions(
-            donor, self._rule).items() if name in names}
-        lesions = lesions_of_breast(found, distance_from_nipple(
-            donor['views'], self._places.nipple))
+        found = {
+            name: donors
+            for name, donors in donor_lesions(donor, self._rule).items()
+            if name in names
+        }
+        lesions = lesions_of_breast(
+            found, distance_from_nipple(donor['views'], self._places.nipple)
+        )
         if not lesions:
             return {}, ''
         chosen = lesions[rng.integers(len(lesions))]
-        return {name: outlines[rng.integers(len(outlines))]
-                for name, outlines in chosen.outlines.items()}, chosen.paired
+        return {
+            name: outlines[rng.integers(len(outlines))]
+            for name, outlines in chosen.outlines.items()
+        }, chosen.paired
 
-    def _paste(self, view: dict, donor: dict, lesion: dict,
-               box: Tuple[int, int, int, int], place: Place,
-               rng: np.random.Generator) -> Optional[Dict[str, Any]]:
+    def _paste(
+        self,
+        view: dict,
+        donor: dict,
+        lesion: dict,
+        box: tuple[int, int, int, int],
+        place: Place,
+        rng: np.random.Generator,
+    ) -> dict[str, Any] | None:
         """Paste into one view; ``None`` if nothing of the patch would be seen."""
         region, inside = place.region, self._inside(view)
         patch = crop(donor['img'], box)
@@ -295,15 +356,23 @@ class SynthesizeMalignancy(BaseTransform):
             return None
         mask = self.soft_mask and self._draw_mask(lesion, box, rng)
         view['img'] = synthesize_malignancy(
-            view['img'], region, patch, fourier_beta=self.fourier_beta,
-            soft_mask=mask, adapt=self.adapt, inside=inside,
-            patch_inside=patch_inside)
+            view['img'],
+            region,
+            patch,
+            fourier_beta=self.fourier_beta,
+            soft_mask=mask,
+            adapt=self.adapt,
+            inside=inside,
+            patch_inside=patch_inside,
+        )
         view['gt_label'] = 1
         shift = np.subtract(region[:2], box[:2])
         moved = np.add(lesion['bbox'], [*shift, *shift])
         moved = np.clip(moved, [*region[:2]] * 2, [*region[2:4]] * 2).tolist()
-        view['instances'] = [*view['instances'], dict(
-            lesion, bbox=moved, mask=[], lesion_id=None)]
+        view['instances'] = [
+            *view['instances'],
+            dict(lesion, bbox=moved, mask=[], lesion_id=None),
+        ]
         return dict(
             malignant=donor['img_id'],
             region=_in_file(region, view),
@@ -318,16 +387,21 @@ class SynthesizeMalignancy(BaseTransform):
             context=self.context,
             min_inside=self.min_inside,
             flipped=view['canonical_frame']['flipped'],
-            malignant_flipped=donor['canonical_frame']['flipped'])
+            malignant_flipped=donor['canonical_frame']['flipped'],
+        )
 
-    def _draw_mask(self, lesion: dict, box: Tuple[int, int, int, int],
-                   rng: np.random.Generator) -> MaskParameters:
+    def _draw_mask(
+        self, lesion: dict, box: tuple[int, int, int, int], rng: np.random.Generator
+    ) -> MaskParameters:
         """Draw a mask about the lesion, which the image's edge moves off centre."""
         mask = sample_mask_parameters(
-            (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask)
+            (box[3] - box[1], box[2] - box[0]), rng, self.soft_mask
+        )
         x, y = _centre_in(box, lesion)
-        return mask._replace(mu_x=mask.mu_x + x - (box[2] - box[0]) / 2,
-                             mu_y=mask.mu_y + y - (box[3] - box[1]) / 2)
+        return mask._replace(
+            mu_x=mask.mu_x + x - (box[2] - box[0]) / 2,
+            mu_y=mask.mu_y + y - (box[3] - box[1]) / 2,
+        )
 
     def _inside(self, view: dict) -> np.ndarray:
         """Return the (H, W) bool mask of the breast, found on a small copy."""
@@ -336,15 +410,18 @@ class SynthesizeMalignancy(BaseTransform):
             self._masks[view['img_path']] = np.packbits(mask), mask.shape
         bits, shape = self._masks[view['img_path']]
         mask = np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape)
-        return cv2.resize(mask, view['img'].shape[::-1],
-                          interpolation=cv2.INTER_NEAREST).astype(bool)
+        return cv2.resize(
+            mask, view['img'].shape[::-1], interpolation=cv2.INTER_NEAREST
+        ).astype(bool)
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(prob={self.prob}, '
-                f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
-                f'adapt={self.adapt!r}, context={self.context}, '
-                f'min_inside={self.min_inside}, '
-                f'same_distance={self.same_distance})')
+        return (
+            f'{type(self).__name__}(prob={self.prob}, '
+            f'fourier_beta={self.fourier_beta}, soft_mask={self.soft_mask}, '
+            f'adapt={self.adapt!r}, context={self.context}, '
+            f'min_inside={self.min_inside}, '
+            f'same_distance={self.same_distance})'
+        )
 
 
 def small_breast_mask(image: np.ndarray) -> np.ndarray:
@@ -356,9 +433,10 @@ def small_breast_mask(image: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: (h, w) bool, the longer side at most ``MASK_SIZE``.
     """
-    scale = min(1., MASK_SIZE / max(image.shape))
-    return breast_mask(cv2.resize(image, None, fx=scale, fy=scale,
-                                  interpolation=cv2.INTER_AREA))
+    scale = min(1.0, MASK_SIZE / max(image.shape))
+    return breast_mask(
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    )
 
 
 def grown_box(box: Sequence[float], factor: float) -> np.ndarray:
@@ -368,8 +446,9 @@ def grown_box(box: Sequence[float], factor: float) -> np.ndarray:
     return np.concatenate([centre - half, centre + half])
 
 
-def whole_box(box: List[float],
-              shape: Tuple[int, int]) -> Optional[Tuple[int, int, int, int]]:
+def whole_box(
+    box: list[float], shape: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
     """Return the whole pixels that a box touches within an image.
 
     Args:
@@ -385,13 +464,13 @@ def whole_box(box: List[float],
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
-def _centre_in(box: Sequence[int], lesion: dict) -> Tuple[float, float]:
+def _centre_in(box: Sequence[int], lesion: dict) -> tuple[float, float]:
     """Return the (x, y) of a lesion, as far as a box shows it, in that box."""
     seen = np.clip(lesion['bbox'], [*box[:2]] * 2, [*box[2:]] * 2)
     return tuple(((seen[:2] + seen[2:]) / 2 - box[:2]).tolist())
 
 
-def _in_file(box: Union[Region, tuple], view: dict) -> List[float]:
+def _in_file(box: Region | tuple, view: dict) -> list[float]:
     """Bring a box from canonical pixels to those of the view's file."""
     frame = CanonicalFrame.from_dict(view['canonical_frame'])
     return transform_boxes(box[:4], frame.inverse)[0].tolist()

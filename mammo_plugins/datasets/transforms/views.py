@@ -1,6 +1,6 @@
 """Transforms on samples of several views."""
+
 from contextlib import nullcontext
-from typing import List, Optional
 
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.utils import cache_random_params
@@ -31,7 +31,8 @@ class SelectView(BaseTransform):
         if self.view not in results['views']:
             raise KeyError(
                 f'SelectView: the sample has no view {self.view!r}, only '
-                f'{sorted(results["views"])}; choose one of these')
+                f'{sorted(results["views"])}; choose one of these'
+            )
         selected = dict(results['views'][self.view])
         if 'sample_idx' in results:
             selected['sample_idx'] = results['sample_idx']
@@ -65,19 +66,24 @@ class ForEachView(BaseTransform):
             ``None``, all that are there.
     """
 
-    def __init__(self,
-                 transforms: Pipeline,
-                 share_random_params: bool = False,
-                 views: Optional[List[str]] = None) -> None:
+    def __init__(
+        self,
+        transforms: Pipeline,
+        share_random_params: bool = False,
+        views: list[str] | None = None,
+    ) -> None:
         self.transforms = compose(transforms)
         self._random_geometry = random_geometry(self.transforms)
         self.share_random_params = share_random_params
         self.views = views
 
-    def transform(self, results: dict) -> Optional[dict]:
+    def transform(self, results: dict) -> dict | None:
         """Transform the views; ``None`` if a transform gives a view up."""
-        shared = cache_random_params(
-            self.transforms) if self.share_random_params else nullcontext()
+        shared = (
+            cache_random_params(self.transforms)
+            if self.share_random_params
+            else nullcontext()
+        )
         views = dict(results['views'])
         with shared:
             for name in views:
@@ -87,11 +93,14 @@ class ForEachView(BaseTransform):
                         return None
                     if self._random_geometry is not None:
                         views[name]['random_geometry'] = (
-                            f'ForEachView > {self._random_geometry}')
+                            f'ForEachView > {self._random_geometry}'
+                        )
         results['views'] = views
         return results
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(transforms={self.transforms}, '
-                f'share_random_params={self.share_random_params}, '
-                f'views={self.views})')
+        return (
+            f'{type(self).__name__}(transforms={self.transforms}, '
+            f'share_random_params={self.share_random_params}, '
+            f'views={self.views})'
+        )

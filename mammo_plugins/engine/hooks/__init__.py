@@ -1,4 +1,5 @@
 """Hooks."""
+
 from .acceleration_hook import AccelerationHook
 from .checkpoint_check_hook import CheckpointCheckHook
 from .data_summary_hook import DataSummaryHook
@@ -12,7 +13,16 @@ from .rank_seed_hook import RankSeedHook
 from .unreadable_images_hook import UnreadableImagesHook
 
 __all__ = [
-    'AccelerationHook', 'CheckpointCheckHook', 'DataSummaryHook', 'DetectionFileHook',
-    'DivergenceError', 'EvaluationOutputHook', 'FiniteHook', 'PixelSizeHook',
-    'PlainKeysHook', 'RandomStateHook', 'RankSeedHook', 'UnreadableImagesHook'
+    'AccelerationHook',
+    'CheckpointCheckHook',
+    'DataSummaryHook',
+    'DetectionFileHook',
+    'DivergenceError',
+    'EvaluationOutputHook',
+    'FiniteHook',
+    'PixelSizeHook',
+    'PlainKeysHook',
+    'RandomStateHook',
+    'RankSeedHook',
+    'UnreadableImagesHook',
 ]

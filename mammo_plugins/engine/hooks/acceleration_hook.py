@@ -1,6 +1,6 @@
 """Make use of a GPU in training: layout of memory, compiled kernels, checkpointing."""
+
 from math import lcm
-from typing import Dict, List, Optional
 
 import torch
 from mmengine.hooks import Hook
@@ -35,21 +35,24 @@ class AccelerationHook(Hook):
             memory, about a third more time. Defaults to False.
     """
 
-    def __init__(self,
-                 channels_last: bool = True,
-                 compile=False,
-                 pad_to: int = 64,
-                 activation_checkpointing: bool = False) -> None:
+    def __init__(
+        self,
+        channels_last: bool = True,
+        compile=False,
+        pad_to: int = 64,
+        activation_checkpointing: bool = False,
+    ) -> None:
         if compile and activation_checkpointing:
             raise ValueError(
                 'acceleration: compile and activation_checkpointing; expected one of '
-                'them, the compiler chooses by itself what it keeps')
+                'them, the compiler chooses by itself what it keeps'
+            )
         self.channels_last = channels_last
         self.compile = {} if compile is True else compile or None
         self.pad_to = pad_to
         self.activation_checkpointing = activation_checkpointing
-        self._compiled: List[nn.Module] = []
-        self._divisors: Dict[ImgDataPreprocessor, int] = {}
+        self._compiled: list[nn.Module] = []
+        self._divisors: dict[ImgDataPreprocessor, int] = {}
         self._active = False
         self._chosen = torch.backends.cudnn.benchmark
 
@@ -71,8 +74,9 @@ class AccelerationHook(Hook):
         """Let the plain model validate, amid an epoch too."""
         self.after_train_epoch(runner)
 
-    def before_train_iter(self, runner: Runner, batch_idx: int,
-                          data_batch: Optional[dict] = None) -> None:
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | None = None
+    ) -> None:
         """Go on with the prepared model behind a validation amid an epoch."""
         if not self._active:
             self.before_train_epoch(runner)
@@ -97,8 +101,9 @@ class AccelerationHook(Hook):
             if isinstance(module, ImgDataPreprocessor):
                 self._divisors[module] = module.pad_size_divisor
                 module.pad_size_divisor = lcm(module.pad_size_divisor, self.pad_to)
-            elif (name.rpartition('.')[2] in COMPILED
-                  and any(p.requires_grad for p in module.parameters())):
+            elif name.rpartition('.')[2] in COMPILED and any(
+                p.requires_grad for p in module.parameters()
+            ):
                 module.compile(**self.compile)
                 self._compiled.append(module)
 
@@ -119,6 +124,11 @@ def align_optimizers(wrapper) -> None:
     for each in wrappers:
         for weight, state in each.optimizer.state.items():
             for key, value in state.items():
-                if (torch.is_tensor(value) and value.shape == weight.shape
-                        and value.stride() != weight.stride()):
-                    state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+                if (
+                    torch.is_tensor(value)
+                    and value.shape == weight.shape
+                    and value.stride() != weight.stride()
+                ):
+                    state[key] = torch.empty_like(weight, dtype=value.dtype).copy_(
+                        value
+                    )

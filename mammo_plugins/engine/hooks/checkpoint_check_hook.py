@@ -1,19 +1,27 @@
 """Refuse a checkpoint of another model or of other classes."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, IterBasedTrainLoop, Runner
 from torch import nn
 
-from mammo_plugins.engine.checkpoint import (CheckpointError, check_fits_partly,
-                                             check_state_dict, keep_weights,
-                                             warn_of_later_stages)
+from mammo_plugins.engine.checkpoint import (
+    CheckpointError,
+    check_fits_partly,
+    check_state_dict,
+    keep_weights,
+    warn_of_later_stages,
+)
 from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
 from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
 from mammo_plugins.engine.loops import StagedTrainLoop
-from mammo_plugins.engine.resuming import (check_training_state,
-                                           checkpoint_folders, prepare_resuming)
+from mammo_plugins.engine.resuming import (
+    check_training_state,
+    checkpoint_folders,
+    prepare_resuming,
+)
 from mammo_plugins.registry import HOOKS
 
 
@@ -42,8 +50,9 @@ class CheckpointCheckHook(Hook):
 
     @staticmethod
     def _parts(runner: Runner) -> Sequence[str]:
-        loops = dict(train=runner._train_loop, val=runner._val_loop,
-                     test=runner._test_loop)
+        loops = dict(
+            train=runner._train_loop, val=runner._val_loop, test=runner._test_loop
+        )
         return [part for part, loop in loops.items() if isinstance(loop, BaseLoop)]
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -74,9 +83,15 @@ class CheckpointCheckHook(Hook):
             runner.logger.warning(warning)
         averaged = checkpoint.get('ema_state_dict')
         if averaged is not None:  # takes the place of the weights
-            check_state_dict(self._model(runner), dict(state_dict={
-                key: value for key, value in averaged.items() if key != 'steps'}),
-                f'{name}: ema_state_dict')
+            check_state_dict(
+                self._model(runner),
+                dict(
+                    state_dict={
+                        key: value for key, value in averaged.items() if key != 'steps'
+                    }
+                ),
+                f'{name}: ema_state_dict',
+            )
         if not isinstance(runner.train_loop, StagedTrainLoop):  # has them later
             check_training_state(checkpoint, runner, name)
 
@@ -90,4 +105,5 @@ class CheckpointCheckHook(Hook):
         if done > whole:
             raise CheckpointError(
                 f'{name}: saved after {done} {unit}s, but train_cfg.max_{unit}s is '
-                f'{whole}; set more to go on with it, or take an earlier checkpoint')
+                f'{whole}; set more to go on with it, or take an earlier checkpoint'
+            )

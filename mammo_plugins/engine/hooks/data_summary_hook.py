@@ -1,6 +1,8 @@
 """What a run learns from and is tested on, said when it begins."""
+
+from collections.abc import Iterator
 from logging import INFO, WARNING
-from typing import Any, Iterator
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -65,9 +67,13 @@ class DataSummaryHook(Hook):
 
     @staticmethod
     def _tell_metrics(loop: Any) -> None:
-        said = [each.left_out() for each in built_datasets(loop.dataloader.dataset)
-                if hasattr(each, 'left_out')]
+        said = [
+            each.left_out()
+            for each in built_datasets(loop.dataloader.dataset)
+            if hasattr(each, 'left_out')
+        ]
         if any(said):
             loop.evaluator.dataset_meta = dict(
                 loop.evaluator.dataset_meta or {},
-                left_out='. '.join(filter(None, said)))
+                left_out='. '.join(filter(None, said)),
+            )

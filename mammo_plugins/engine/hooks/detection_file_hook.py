@@ -1,5 +1,7 @@
 """A test's detections as a file that a later training reads."""
-from typing import Any, Dict, Optional, Sequence
+
+from collections.abc import Sequence
+from typing import Any
 
 from mmdet.structures import DetDataSample
 from mmengine.hooks import Hook
@@ -24,20 +26,27 @@ class DetectionFileHook(Hook):
 
     def __init__(self, out_file: str) -> None:
         self.out_file = out_file
-        self._found: Dict[int, Detections] = {}
+        self._found: dict[int, Detections] = {}
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Forget the detections of before."""
         self._found = {}
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                        outputs: Optional[Sequence[DetDataSample]] = None) -> None:
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Sequence[DetDataSample] | None = None,
+    ) -> None:
         """Take the detections of a batch."""
         self._found.update(detections_of(outputs))
 
-    def after_test_epoch(self, runner: Runner,
-                         metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_test_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
         """Write the file."""
-        write_shared(self._found, self.out_file,
-                     dict(experiment=runner.experiment_name))
+        write_shared(
+            self._found, self.out_file, dict(experiment=runner.experiment_name)
+        )
         runner.logger.info(f'detections of {len(self._found)} images: {self.out_file}')

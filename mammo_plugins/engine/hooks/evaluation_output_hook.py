@@ -1,6 +1,7 @@
 """Where metrics write their files."""
+
 import os.path as osp
-from typing import Any, List
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
@@ -33,10 +34,11 @@ class EvaluationOutputHook(Hook):
                 metric.evaluate_part(_annotation_files(loop.dataloader.dataset))
 
 
-def _annotation_files(dataset: Any) -> List[str]:
+def _annotation_files(dataset: Any) -> list[str]:
     """Return those of a data set, also inside wrappers."""
     inner = getattr(dataset, 'datasets', None) or [
-        each for each in [getattr(dataset, 'dataset', None)] if each is not None]
+        each for each in [getattr(dataset, 'dataset', None)] if each is not None
+    ]
     if getattr(dataset, 'ann_file', None):
         return [str(dataset.ann_file)]
     return [name for each in inner for name in _annotation_files(each)]

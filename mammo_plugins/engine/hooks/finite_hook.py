@@ -1,6 +1,7 @@
 """Stop a training whose loss or weights are no numbers any more."""
+
 from math import isfinite
-from typing import Any, Optional
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
@@ -10,8 +11,10 @@ from mammo_plugins.engine.checkpoint import CheckpointError, check_finite
 from mammo_plugins.registry import HOOKS
 from mammo_plugins.structures.multi_view_data_sample import views_of
 
-_CURE = ('lower the learning rate, clip gradients (optim_wrapper.clip_grad), or look '
-         'at the samples')
+_CURE = (
+    'lower the learning rate, clip gradients (optim_wrapper.clip_grad), or look '
+    'at the samples'
+)
 
 
 class DivergenceError(RuntimeError):
@@ -29,26 +32,39 @@ class FiniteHook(Hook):
 
     priority = 'VERY_HIGH'  # before the checkpoint is written
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                         outputs: Optional[dict] = None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
         """Raise :class:`DivergenceError` at a loss that is not finite."""
-        losses = {key: torch.as_tensor(value).detach() for key, value in
-                  (outputs or {}).items() if 'loss' in key}
-        losses = {key: float(value) for key, value in losses.items()
-                  if value.numel() == 1}
+        losses = {
+            key: torch.as_tensor(value).detach()
+            for key, value in (outputs or {}).items()
+            if 'loss' in key
+        }
+        losses = {
+            key: float(value) for key, value in losses.items() if value.numel() == 1
+        }
         if all(map(isfinite, losses.values())):
             return
         said = ', '.join(f'{key} {value:.4g}' for key, value in losses.items())
         raise DivergenceError(
             f'the loss is not finite at iteration {runner.iter + 1} (epoch '
             f'{runner.epoch + 1}): {said}; samples of the batch: '
-            f'{self._samples(data_batch)}; {_CURE}')
+            f'{self._samples(data_batch)}; {_CURE}'
+        )
 
     @staticmethod
     def _samples(data_batch: Any) -> str:
         samples = isinstance(data_batch, dict) and data_batch.get('data_samples')
-        names = [view.get('img_path', view.get('img_id', '?'))
-                 for sample in samples or () for view in views_of(sample)]
+        names = [
+            view.get('img_path', view.get('img_id', '?'))
+            for sample in samples or ()
+            for view in views_of(sample)
+        ]
         more = f' and {len(names) - 16} more' if len(names) > 16 else ''
         return ', '.join(map(str, names[:16])) + more or 'not told'
 
@@ -60,4 +76,5 @@ class FiniteHook(Hook):
             said = str(error).partition(': its training')[0]
             raise DivergenceError(
                 f'{said} after iteration {runner.iter + 1} (epoch {runner.epoch + 1}), '
-                f'no checkpoint is written; {_CURE}') from None
+                f'no checkpoint is written; {_CURE}'
+            ) from None

@@ -1,5 +1,6 @@
 """The size of pixels in training, kept in checkpoints and compared in tests."""
-from typing import Any, List, Optional
+
+from typing import Any
 
 import numpy as np
 from mmengine.hooks import Hook
@@ -7,8 +8,11 @@ from mmengine.runner import Runner
 
 from mammo_plugins.registry import HOOKS
 from mammo_plugins.structures.multi_view_data_sample import views_of
-from mammo_plugins.structures.pixel_size import (KEY, network_pixel_size,
-                                                 pixel_size_warning)
+from mammo_plugins.structures.pixel_size import (
+    KEY,
+    network_pixel_size,
+    pixel_size_warning,
+)
 
 
 @HOOKS.register_module()
@@ -26,8 +30,8 @@ class PixelSizeHook(Hook):
 
     def __init__(self, num_samples: int = 64) -> None:
         self.num_samples = num_samples
-        self.trained: Optional[float] = None
-        self._sizes: List[float] = []
+        self.trained: float | None = None
+        self._sizes: list[float] = []
 
     def _look_at(self, data_batch: Any) -> None:
         if len(self._sizes) >= self.num_samples or not isinstance(data_batch, dict):
@@ -36,8 +40,13 @@ class PixelSizeHook(Hook):
             sizes = (network_pixel_size(view.metainfo) for view in views_of(sample))
             self._sizes += [size for size in sizes if size is not None]
 
-    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                         outputs: Optional[dict] = None) -> None:
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: dict | None = None,
+    ) -> None:
         """Look at the first samples."""
         self._look_at(data_batch)
 
@@ -50,20 +59,28 @@ class PixelSizeHook(Hook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Remember the size of the training, unless it is begun anew."""
-        if runner._resume or runner._train_loop is None or isinstance(
-                runner._train_loop, dict):
+        if (
+            runner._resume
+            or runner._train_loop is None
+            or isinstance(runner._train_loop, dict)
+        ):
             self.trained = (checkpoint.get('meta') or {}).get(KEY)
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Forget the samples of before."""
         self._sizes = []
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None,
-                        outputs: Any = None) -> None:
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: Any = None,
+        outputs: Any = None,
+    ) -> None:
         """Look at the first samples."""
         self._look_at(data_batch)
 
-    def after_test_epoch(self, runner: Runner, metrics: Optional[dict] = None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Warn of other pixels than those of the training."""
         if self._sizes:
             said = pixel_size_warning(float(np.median(self._sizes)), self.trained)

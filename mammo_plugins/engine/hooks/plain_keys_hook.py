@@ -1,4 +1,5 @@
 """Checkpoints of models whose parts are wrapped."""
+
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner

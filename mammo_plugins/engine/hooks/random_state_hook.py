@@ -1,6 +1,7 @@
 """Resume with the random numbers that were next."""
+
 import random
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ class RandomStateHook(Hook):
             torch=torch.get_rng_state(),
             cuda=torch.cuda.get_rng_state_all(),
             numpy=[kind, torch.tensor(keys.astype(np.int64)), *place],
-            python=[version, torch.tensor(words), gauss])
+            python=[version, torch.tensor(words), gauss],
+        )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Restore the states when a training is resumed."""
@@ -43,10 +45,11 @@ class RandomStateHook(Hook):
             except Exception as error:  # torch, NumPy and Python each have their own
                 raise CheckpointError(
                     f'{runner._load_from}: {_KEY}: not the states of random number '
-                    f'generators ({error}); take an earlier checkpoint') from None
+                    f'generators ({error}); take an earlier checkpoint'
+                ) from None
 
     @staticmethod
-    def _restore(state: Dict[str, Any]) -> None:
+    def _restore(state: dict[str, Any]) -> None:
         torch.set_rng_state(state['torch'])
         if len(state['cuda']) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state['cuda'])

@@ -1,4 +1,5 @@
 """Random numbers of its own for each process of a training."""
+
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, set_random_seed
 

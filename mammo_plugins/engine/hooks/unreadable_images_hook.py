@@ -1,7 +1,9 @@
 """Training goes on without images that cannot be read; they are named and counted."""
+
+from collections.abc import Iterator
 from logging import ERROR, WARNING
 from multiprocessing import get_context
-from typing import Any, Iterator, List, Optional
+from typing import Any
 
 from mmengine.dataset import BaseDataset
 from mmengine.dist import all_gather_object, master_only
@@ -38,14 +40,18 @@ class _SkipUnreadable:
             idx %= len(self.flags)
             if not self.flags[idx]:
                 self.flags[idx] = 1
-                print_log(f'{error}; skipped, another sample is taken in its place',
-                          logger='current', level=ERROR)  # heard of all processes
+                print_log(
+                    f'{error}; skipped, another sample is taken in its place',
+                    logger='current',
+                    level=ERROR,
+                )  # heard of all processes
             count = sum(self.flags)
             if count > self.max_share * len(self.flags):
                 raise MammogramError(
-                    error.path, f'{error.reason}. {count} of {len(self.flags)} samples '
+                    error.path,
+                    f'{error.reason}. {count} of {len(self.flags)} samples '
                     f'of {getattr(self.dataset, "ann_file", "the data set")} cannot be '
-                    'read, too many to train on the rest; run tools/verify_dataset.py'
+                    'read, too many to train on the rest; run tools/verify_dataset.py',
                 ) from None
             return None
 
@@ -95,8 +101,11 @@ class UnreadableImagesHook(Hook):
 
     @staticmethod
     def _refuse_unreadable(dataset: BaseDataset) -> None:
-        paths = dict.fromkeys(path for i in range(len(dataset))
-                              for path in _paths(dataset.get_data_info(i)))
+        paths = dict.fromkeys(
+            path
+            for i in range(len(dataset))
+            for path in _paths(dataset.get_data_info(i))
+        )
         faults = []
         for path in paths:
             try:
@@ -105,10 +114,12 @@ class UnreadableImagesHook(Hook):
                 faults.append(error)
         if faults:
             raise MammogramError(
-                faults[0].path, f'{faults[0].reason}. Of {len(paths)} images of '
+                faults[0].path,
+                f'{faults[0].reason}. Of {len(paths)} images of '
                 f'{dataset.ann_file}, at which validation would stop, {len(faults)} cannot '
                 'be read; tools/verify_dataset.py lists them: repair them, or leave them '
-                'out of that file')
+                'out of that file',
+            )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Begin with data that are new; before there are workers."""
@@ -122,16 +133,19 @@ class UnreadableImagesHook(Hook):
             skips = self._skips(dataset)
             if skips is None:
                 continue
-            found: List[List[int]] = all_gather_object(
-                [i for i, flag in enumerate(skips.flags) if flag])
+            found: list[list[int]] = all_gather_object(
+                [i for i, flag in enumerate(skips.flags) if flag]
+            )
             count = len(set().union(*found))
             if count:
                 runner.logger.log(
-                    WARNING, f'{count} of {len(dataset)} samples of {dataset.ann_file} '
+                    WARNING,
+                    f'{count} of {len(dataset)} samples of {dataset.ann_file} '
                     'cannot be read and were left out of training; they are named '
-                    'above, and tools/verify_dataset.py lists all')
+                    'above, and tools/verify_dataset.py lists all',
+                )
 
     @staticmethod
-    def _skips(dataset: Any) -> Optional[_SkipUnreadable]:
+    def _skips(dataset: Any) -> _SkipUnreadable | None:
         skips = vars(dataset).get('prepare_data')
         return skips if isinstance(skips, _SkipUnreadable) else None

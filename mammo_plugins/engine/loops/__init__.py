@@ -1,4 +1,5 @@
 """Loops."""
+
 from .staged_train_loop import StagedTrainLoop
 from .stages import Stage, StageError, stages_of
 

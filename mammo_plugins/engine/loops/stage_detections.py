@@ -1,6 +1,6 @@
 """Detections that a stage of training starts from."""
+
 import os.path as osp
-from typing import Dict
 
 import torch
 from mmengine.dist import broadcast_object_list, get_rank
@@ -24,8 +24,9 @@ def file_is_there(path: str) -> bool:
 
 
 @torch.no_grad()
-def predict_detections(model: nn.Module, dataloader: DataLoader, path: str,
-                       info: dict) -> None:
+def predict_detections(
+    model: nn.Module, dataloader: DataLoader, path: str, info: dict
+) -> None:
     """Run a detector over a data set and write its detections.
 
     The processes of a distributed run share the work; the main one writes.
@@ -37,8 +38,12 @@ def predict_detections(model: nn.Module, dataloader: DataLoader, path: str,
         info (dict): What the file says of its origin.
     """
     model.eval()
-    found: Dict[int, Detections] = {}
-    for batch in tqdm(dataloader, desc=f'detections for {osp.basename(path)}',
-                      unit='batch', disable=get_rank() != 0):
+    found: dict[int, Detections] = {}
+    for batch in tqdm(
+        dataloader,
+        desc=f'detections for {osp.basename(path)}',
+        unit='batch',
+        disable=get_rank() != 0,
+    ):
         found.update(detections_of(model.test_step(batch)))
     write_shared(found, path, info)

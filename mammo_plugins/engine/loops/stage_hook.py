@@ -1,9 +1,9 @@
 """What hooks and checkpoints know of stages."""
-from math import inf
-from typing import Any, Dict, Optional
 
-from mmengine.hooks import (CheckpointHook, EarlyStoppingHook, Hook,
-                            IterTimerHook)
+from math import inf
+from typing import Any
+
+from mmengine.hooks import CheckpointHook, EarlyStoppingHook, Hook, IterTimerHook
 from mmengine.runner import Runner
 
 from mammo_plugins.engine.checkpoint_content import is_count
@@ -26,8 +26,7 @@ def forget_stage(runner: Runner) -> None:
     hub = runner.message_hub
     for values in (hub.log_scalars, hub.runtime_info):
         for key in list(values):
-            if key.startswith(
-                    ('train/', 'val/', 'best_score', 'best_ckpt')):
+            if key.startswith(('train/', 'val/', 'best_score', 'best_ckpt')):
                 values.pop(key)
                 # or it would be missed, with a warning, when resumed
                 hub._resumed_keys.pop(key, None)
@@ -44,7 +43,7 @@ def forget_stage(runner: Runner) -> None:
                 hook.best_ckpt_path_dict = dict.fromkeys(hook.key_indicators)
 
 
-def keep_best(runner: Runner, metric: Optional[str]) -> None:
+def keep_best(runner: Runner, metric: str | None) -> None:
     """Let MMEngine's checkpoint hook keep the best weights by a metric.
 
     Args:
@@ -59,10 +58,11 @@ def keep_best(runner: Runner, metric: Optional[str]) -> None:
             hook.rules, hook.key_indicators = ['greater'], [metric]
 
 
-def best_checkpoint(runner: Runner) -> Optional[str]:
+def best_checkpoint(runner: Runner) -> str | None:
     """Return the file of the best weights that the hook has kept, if any."""
-    paths = [hook.best_ckpt_path for hook in runner.hooks
-             if isinstance(hook, CheckpointHook)]
+    paths = [
+        hook.best_ckpt_path for hook in runner.hooks if isinstance(hook, CheckpointHook)
+    ]
     return next(filter(None, paths), None)
 
 
@@ -77,16 +77,16 @@ class StageHook(Hook):
     priority = 'NORMAL'
 
     def __init__(self) -> None:
-        self.loaded: Dict[str, Any] = {}
-        self._metrics: Optional[dict] = None
+        self.loaded: dict[str, Any] = {}
+        self._metrics: dict | None = None
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Forget the last validation."""
         self._metrics = None
 
-    def after_val_epoch(self,
-                        runner: Runner,
-                        metrics: Optional[Dict[str, float]] = None) -> None:
+    def after_val_epoch(
+        self, runner: Runner, metrics: dict[str, float] | None = None
+    ) -> None:
         """Remember the validation of this epoch.
 
         Raises:
@@ -96,9 +96,11 @@ class StageHook(Hook):
         if stage.save_best is not None and stage.save_best not in (metrics or {}):
             raise StageError(
                 f'{stage.place}.save_best: the validation has no '
-                f'{stage.save_best}; it has {", ".join(sorted(metrics or {}))}')
+                f'{stage.save_best}; it has {", ".join(sorted(metrics or {}))}'
+            )
         self._metrics = {
-            k: float(v) for k, v in (metrics or {}).items()
+            k: float(v)
+            for k, v in (metrics or {}).items()
             if isinstance(v, (int, float)) or getattr(v, 'size', None) == 1
         }
 
@@ -113,20 +115,24 @@ class StageHook(Hook):
             # saved at the end of an epoch, not on the way or after validation
             to_validate=checkpoint['meta']['epoch'] > loop.epoch,
             metrics=self._metrics,
-            early_stopping=[(h.wait_count, float(h.best_score))
-                            for h in self._early_stopping(runner)])
+            early_stopping=[
+                (h.wait_count, float(h.best_score))
+                for h in self._early_stopping(runner)
+            ],
+        )
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put aside what is of the stage, for the loop to load when it is there."""
-        self.loaded = {key: checkpoint.pop(key) for key in OF_STAGE
-                       if key in checkpoint}
+        self.loaded = {
+            key: checkpoint.pop(key) for key in OF_STAGE if key in checkpoint
+        }
         if runner._resume:
             self._check_stage(self.loaded.get('stage'))
         # nothing to compare with before the stage has its data
         checkpoint.get('meta', {}).pop('dataset_meta', None)
 
     @staticmethod
-    def _check_stage(stage: Optional[dict]) -> None:
+    def _check_stage(stage: dict | None) -> None:
         """Raise for a stage in a checkpoint that was not written by this hook."""
         if stage is None:  # the loop says so
             return
@@ -135,15 +141,19 @@ class StageHook(Hook):
             metrics = stage['metrics'] or {}
             counts = [stage['begin_epoch'], *(c for c, _ in stage['early_stopping'])]
             scores = [*metrics.values(), *(s for _, s in stage['early_stopping'])]
-            sound = (all(isinstance(name, str) for name in names)
-                     and all(map(is_count, counts))
-                     and all(isinstance(score, (int, float)) for score in scores)
-                     and isinstance(stage['to_validate'], bool))
+            sound = (
+                all(isinstance(name, str) for name in names)
+                and all(map(is_count, counts))
+                and all(isinstance(score, (int, float)) for score in scores)
+                and isinstance(stage['to_validate'], bool)
+            )
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError):
             sound = False  # a missing part, or a number or tensor in place of a list
         if not sound:
-            raise StageError('the checkpoint to resume from tells its stage in a way '
-                             'that cannot be read; take an earlier one')
+            raise StageError(
+                'the checkpoint to resume from tells its stage in a way '
+                'that cannot be read; take an earlier one'
+            )
 
     def restore(self, runner: Runner) -> bool:
         """Load the stage's part of the checkpoint.
@@ -157,7 +167,8 @@ class StageHook(Hook):
         self._restore_schedulers(runner)
         stage = self.loaded['stage']
         for hook, (count, score) in zip(
-                self._early_stopping(runner), stage['early_stopping']):
+            self._early_stopping(runner), stage['early_stopping']
+        ):
             hook.wait_count, hook.best_score = count, score
             if stage['metrics'] is not None:
                 # saved within the validation, before this hook's turn
@@ -170,8 +181,7 @@ class StageHook(Hook):
         if not given or not built:
             return
         if isinstance(built, dict):
-            pairs = [pair for name in built
-                     for pair in zip(built[name], given[name])]
+            pairs = [pair for name in built for pair in zip(built[name], given[name])]
         else:
             pairs = zip(built, given)
         for scheduler, state in pairs:
@@ -179,5 +189,4 @@ class StageHook(Hook):
 
     @staticmethod
     def _early_stopping(runner: Runner) -> list:
-        return [hook for hook in runner.hooks
-                if isinstance(hook, EarlyStoppingHook)]
+        return [hook for hook in runner.hooks if isinstance(hook, EarlyStoppingHook)]

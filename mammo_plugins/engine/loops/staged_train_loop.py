@@ -1,8 +1,9 @@
 """Training in stages, in one launch."""
+
 import copy
 import gc
 import os.path as osp
-from typing import Dict, List, Mapping, Optional, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.dist import barrier, broadcast
@@ -14,14 +15,26 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mammo_plugins.engine.checkpoint import load_checkpoint_into
-from mammo_plugins.engine.loops.stage_detections import (file_is_there,
-                                                         predict_detections)
-from mammo_plugins.engine.loops.stage_hook import (StageHook, best_checkpoint,
-                                                   forget_stage, keep_best)
-from mammo_plugins.engine.loops.stages import (Stage, StageError,
-                                               check_trainable, freeze,
-                                               parse_stages, rest,
-                                               with_detection_file, with_ends)
+from mammo_plugins.engine.loops.stage_detections import (
+    file_is_there,
+    predict_detections,
+)
+from mammo_plugins.engine.loops.stage_hook import (
+    StageHook,
+    best_checkpoint,
+    forget_stage,
+    keep_best,
+)
+from mammo_plugins.engine.loops.stages import (
+    Stage,
+    StageError,
+    check_trainable,
+    freeze,
+    parse_stages,
+    rest,
+    with_detection_file,
+    with_ends,
+)
 from mammo_plugins.registry import LOOPS
 
 
@@ -35,9 +48,11 @@ def without_batch(dataloader: DataLoader) -> str:
         return ''
     share = len(dataloader.sampler)
     each = f' ({share} for this process)' if share < len(dataloader.dataset) else ''
-    return (f'{len(dataloader.dataset)} samples{each} make no batch of '
-            f'{dataloader.batch_size} with drop_last=True; set batch_size to at most '
-            f'{max(share, 1)}, or drop_last=False')
+    return (
+        f'{len(dataloader.dataset)} samples{each} make no batch of '
+        f'{dataloader.batch_size} with drop_last=True; set batch_size to at most '
+        f'{max(share, 1)}, or drop_last=False'
+    )
 
 
 @LOOPS.register_module()
@@ -99,28 +114,37 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         ...         all=dict(max_epochs=8)))
     """
 
-    def __init__(self, runner: Runner, dataloader: dict,
-                 stages: Mapping[str, dict], order: Sequence[str]) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: dict,
+        stages: Mapping[str, dict],
+        order: Sequence[str],
+    ) -> None:
         # not the parent's, which builds the data of the whole training
         super(EpochBasedTrainLoop, self).__init__(runner, DataLoader([]))
         parsed = parse_stages(
-            stages, order,
+            stages,
+            order,
             dict(
                 train_dataloader=dataloader,
                 optim_wrapper=runner.optim_wrapper,
                 param_scheduler=runner.param_schedulers,
                 auto_scale_lr=runner.auto_scale_lr,
-                val_evaluator=runner.cfg.get('val_evaluator')))
+                val_evaluator=runner.cfg.get('val_evaluator'),
+            ),
+        )
         self._names = [stage.name for stage in parsed]
-        self.stages: List[Stage] = [s for s in parsed if s.max_epochs]
+        self.stages: list[Stage] = [s for s in parsed if s.max_epochs]
         for stage in self.stages:
             check_trainable(stage, self.model)
-        self._learns = {name: parameter.requires_grad for name, parameter
-                        in self.model.named_parameters()}
+        self._learns = {
+            name: parameter.requires_grad
+            for name, parameter in self.model.named_parameters()
+        }
         # the runner would build these for the whole training
         runner.auto_scale_lr = None
-        runner.optim_wrapper = OptimWrapper(
-            torch.optim.SGD([torch.zeros(1)], lr=0.))
+        runner.optim_wrapper = OptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=0.0))
         runner.param_schedulers = []
         self._hook = StageHook()
         runner.register_hook(self._hook)
@@ -128,8 +152,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         self.begin_epoch = self._epoch = self._iter = 0
         self.stop_training = False
         self._max_iters = 0
-        self._lengths: Dict[str, int] = {}
-        self._evaluator: Optional[Evaluator] = None
+        self._lengths: dict[str, int] = {}
+        self._evaluator: Evaluator | None = None
 
     @property
     def model(self) -> nn.Module:
@@ -138,20 +162,21 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         return model.module if is_model_wrapper(model) else model
 
     @property
-    def later_stages(self) -> List[Stage]:
+    def later_stages(self) -> list[Stage]:
         """list[Stage]: Those after the one under way."""
-        return self.stages[self.stages.index(self.stage) + 1:]
+        return self.stages[self.stages.index(self.stage) + 1 :]
 
     @property
-    def later_names(self) -> List[str]:
+    def later_names(self) -> list[str]:
         """list[str]: Of the stages after the one under way, skipped ones too."""
-        return self._names[self._names.index(self.stage.name) + 1:]
+        return self._names[self._names.index(self.stage.name) + 1 :]
 
     @property
     def max_epochs(self) -> int:
         """int: Epochs of all stages; a stage that was stopped early counts less."""
         return self.begin_epoch + sum(
-            s.max_epochs for s in (self.stage, *self.later_stages))
+            s.max_epochs for s in (self.stage, *self.later_stages)
+        )
 
     @property
     def max_iters(self) -> int:
@@ -217,10 +242,12 @@ class StagedTrainLoop(EpochBasedTrainLoop):
                 raise StageError(
                     f'{self.stage.place}.save_best: no validation has given a '
                     f'{self.stage.save_best}; see val_begin and val_interval, and '
-                    'whether the validation part has what it is of')
+                    'whether the validation part has what it is of'
+                )
             barrier()  # the main process has written it
-            self.runner.logger.info(f'the best weights of stage {self.stage.name} are '
-                                    f'taken: {path}')
+            self.runner.logger.info(
+                f'the best weights of stage {self.stage.name} are taken: {path}'
+            )
             load_checkpoint_into(self.model, path)
 
     @property
@@ -229,9 +256,11 @@ class StagedTrainLoop(EpochBasedTrainLoop):
 
     def _is_time_to_validate(self) -> bool:
         epoch = self._stage_epoch
-        return (self.runner.val_loop is not None and epoch >= self.val_begin
-                and (epoch % self.val_interval == 0
-                     or epoch == self.stage.max_epochs))
+        return (
+            self.runner.val_loop is not None
+            and epoch >= self.val_begin
+            and (epoch % self.val_interval == 0 or epoch == self.stage.max_epochs)
+        )
 
     def _find_stage(self) -> None:
         """Go to the stage of the checkpoint that was loaded."""
@@ -239,33 +268,40 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         if state is None:
             raise StageError(
                 'the checkpoint to resume from was not written by training in '
-                'stages; to start from its weights, set load_from without resume')
+                'stages; to start from its weights, set load_from without resume'
+            )
         names = [stage.name for stage in self.stages]
         place = self._names.index(state['name']) if state['name'] in names else -1
         # of older checkpoints only the later ones are known
-        trained = state.get('stages') or [*self._names[:place], state['name'],
-                                          *state['later']]
+        trained = state.get('stages') or [
+            *self._names[:place],
+            state['name'],
+            *state['later'],
+        ]
         expected = names if 'stages' in state else self._names
         if place < 0 or list(trained) != expected:
             raise StageError(
                 'train_cfg.stages: the checkpoint to resume from is of a training of '
                 f'the stages {", ".join(trained)} (it was saved in {state["name"]}), the '
                 f'config trains {", ".join(expected)}; resume with the same stages, or set '
-                'load_from without resume')
+                'load_from without resume'
+            )
         self.stage = self.stages[names.index(state['name'])]
         self.begin_epoch = state['begin_epoch']
         if self._stage_epoch > self.stage.max_epochs:
             raise StageError(
                 f'{self.stage.place}.max_epochs: {self.stage.max_epochs}, but '
                 f'the checkpoint to resume from was saved after {self._stage_epoch} '
-                'epochs of the stage; set at least as many, or take an earlier one')
+                'epochs of the stage; set at least as many, or take an earlier one'
+            )
 
     def _measure_stages(self) -> None:
         """Size the data of later stages; what is wrong with them shows at once."""
         for stage in self.later_stages:
             if stage.detections is None:
                 self._lengths[stage.name] = len(
-                    self._training_data(stage, stage.train_dataloader))
+                    self._training_data(stage, stage.train_dataloader)
+                )
 
     def _enter(self, resumed: bool = False) -> None:
         """Prepare the model, data, optimiser and schedule of the stage."""
@@ -273,14 +309,16 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner.logger.info(
             f'stage {stage.number}/{len(self._names)} {stage.name}: '
             f'{stage.max_epochs} epochs from {self.begin_epoch + 1}, '
-            f'trains {", ".join(stage.trainable or ["all"])}')
+            f'trains {", ".join(stage.trainable or ["all"])}'
+        )
         self.dataloader = None  # ends its processes before others begin
         for tensor in self.model.buffers():
             broadcast(tensor)  # the main process's running statistics, as saved
         loader_cfg = stage.train_dataloader
         if stage.detections is not None:
             loader_cfg = with_detection_file(
-                loader_cfg, self._detection_file(reuse=resumed))
+                loader_cfg, self._detection_file(reuse=resumed)
+            )
         self._tell_model(stage.name)
         freeze(self.model, stage, self._learns)
         self._rewrap_model()
@@ -302,19 +340,24 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             loop.evaluator = self._evaluator
             if stage.val_evaluator is not None:
                 loop.evaluator = runner.build_evaluator(
-                    copy.deepcopy(stage.val_evaluator))
+                    copy.deepcopy(stage.val_evaluator)
+                )
                 loop.evaluator.dataset_meta = self._evaluator.dataset_meta
         if stage.save_best is not None and loop is None:
-            raise StageError(f'{stage.place}.save_best: there is no validation; '
-                             'set val_dataloader and val_evaluator')
+            raise StageError(
+                f'{stage.place}.save_best: there is no validation; '
+                'set val_dataloader and val_evaluator'
+            )
         if any(each.save_best for each in self.stages):
             keep_best(runner, stage.save_best)
 
     def _build_dataloader(self, cfg: dict) -> DataLoader:
         runner = self.runner
         return runner.build_dataloader(
-            cfg, seed=runner.seed,
-            diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False))
+            cfg,
+            seed=runner.seed,
+            diff_rank_seed=runner._randomness_cfg.get('diff_rank_seed', False),
+        )
 
     def _training_data(self, stage: Stage, cfg: dict) -> DataLoader:
         dataloader = self._build_dataloader(cfg)
@@ -323,7 +366,7 @@ class StagedTrainLoop(EpochBasedTrainLoop):
             raise StageError(f'{stage.place}.train_dataloader: {reason}')
         return dataloader
 
-    def _tell_model(self, stage: Optional[str]) -> None:
+    def _tell_model(self, stage: str | None) -> None:
         if hasattr(self.model, 'start_stage'):
             self.model.start_stage(stage)
 
@@ -338,9 +381,15 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         # what is still to be trained takes no part
         self._tell_model(self._names[place - 1] if place else None)
         predict_detections(
-            self.model, self._build_dataloader(detections['dataloader']), path,
-            dict(experiment=runner.experiment_name, stage=self.stage.name,
-                 epoch=self._epoch))
+            self.model,
+            self._build_dataloader(detections['dataloader']),
+            path,
+            dict(
+                experiment=runner.experiment_name,
+                stage=self.stage.name,
+                epoch=self._epoch,
+            ),
+        )
         return path
 
     def _rewrap_model(self) -> None:
@@ -351,7 +400,8 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         runner.model = self.model
         gc.collect()  # the old wrapper holds buffers as large as its gradients
         runner.model = runner.wrap_model(
-            runner.cfg.get('model_wrapper_cfg'), runner.model)
+            runner.cfg.get('model_wrapper_cfg'), runner.model
+        )
         runner._maybe_compile('train_step')
 
     def _build_optimisation(self) -> None:
@@ -359,21 +409,32 @@ class StagedTrainLoop(EpochBasedTrainLoop):
         length = self._lengths[stage.name] = len(self.dataloader)
         runner.param_schedulers = []
         runner.optim_wrapper = runner.build_optim_wrapper(
-            copy.deepcopy(stage.optim_wrapper))
+            copy.deepcopy(stage.optim_wrapper)
+        )
         runner.scale_lr(runner.optim_wrapper, stage.auto_scale_lr)
         runner.param_schedulers = runner.build_param_scheduler(
-            with_ends(stage.param_scheduler, stage.max_epochs, length) or [])
+            with_ends(stage.param_scheduler, stage.max_epochs, length) or []
+        )
         runner.optim_wrapper.initialize_count_status(
-            runner.model, self._stage_epoch * length, stage.max_epochs * length)
+            runner.model, self._stage_epoch * length, stage.max_epochs * length
+        )
         self._max_iters = (
-            self._iter + (stage.max_epochs - self._stage_epoch) * length
-            + sum(s.max_epochs * self._lengths.get(s.name, 0)
-                  for s in self.later_stages))
+            self._iter
+            + (stage.max_epochs - self._stage_epoch) * length
+            + sum(
+                s.max_epochs * self._lengths.get(s.name, 0) for s in self.later_stages
+            )
+        )
 
     def _publish(self) -> None:
         """Tell components that ask the message hub or the visualizer."""
         metainfo = getattr(self.dataloader.dataset, 'metainfo', None)
         self.runner.visualizer.dataset_meta = metainfo
         self.runner.message_hub.update_info_dict(
-            dict(stage=self.stage.name, max_epochs=self.max_epochs,
-                 max_iters=self.max_iters, dataset_meta=metainfo))
+            dict(
+                stage=self.stage.name,
+                max_epochs=self.max_epochs,
+                max_iters=self.max_iters,
+                dataset_meta=metainfo,
+            )
+        )

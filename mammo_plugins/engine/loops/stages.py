@@ -1,8 +1,10 @@
 """What a stage of training is: read from a config, checked, applied to a model."""
+
 import copy
 import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any
 
 from mmengine.config import Config
 from torch import nn
@@ -10,8 +12,13 @@ from torch import nn
 from mammo_plugins.registry import type_name
 
 LOOP = 'StagedTrainLoop'
-DEFAULTS = ('train_dataloader', 'optim_wrapper', 'param_scheduler',
-            'auto_scale_lr', 'val_evaluator')
+DEFAULTS = (
+    'train_dataloader',
+    'optim_wrapper',
+    'param_scheduler',
+    'auto_scale_lr',
+    'val_evaluator',
+)
 MERGED = ('train_dataloader', 'optim_wrapper', 'auto_scale_lr')
 DETECTIONS_KEYS = ('dataloader', 'out_file')
 
@@ -45,19 +52,20 @@ class Stage:
         detections (dict, optional): ``dataloader`` and ``out_file`` of the
             predictions that the stage's data need.
     """
+
     name: str
     number: int
     max_epochs: int
     train_dataloader: dict
     optim_wrapper: dict
     param_scheduler: Any = None
-    trainable: Optional[Sequence[str]] = None
-    auto_scale_lr: Optional[dict] = None
+    trainable: Sequence[str] | None = None
+    auto_scale_lr: dict | None = None
     val_begin: int = 1
-    val_interval: Optional[int] = None
+    val_interval: int | None = None
     val_evaluator: Any = None
-    save_best: Optional[str] = None
-    detections: Optional[dict] = None
+    save_best: str | None = None
+    detections: dict | None = None
 
     def __post_init__(self) -> None:
         self._check_integer('max_epochs', 0)
@@ -65,19 +73,19 @@ class Stage:
         if self.val_interval is not None:
             self._check_integer('val_interval', 1)
         if self.trainable is not None and (
-                isinstance(self.trainable, str) or not self.trainable):
+            isinstance(self.trainable, str) or not self.trainable
+        ):
             raise StageError(
                 f'{self.place}.trainable: {self.trainable!r}; expected a '
-                'list of names of modules or parameters, or None for all')
+                'list of names of modules or parameters, or None for all'
+            )
         self._check_complete('train_dataloader', 'dataset')
         self._check_complete('optim_wrapper', 'optimizer')
         if self.detections is not None:
-            _check_keys(self.detections, DETECTIONS_KEYS,
-                        f'{self.place}.detections')
+            _check_keys(self.detections, DETECTIONS_KEYS, f'{self.place}.detections')
             missing = [k for k in DETECTIONS_KEYS if k not in self.detections]
             if missing:
-                raise StageError(
-                    f'{self.place}.detections.{missing[0]}: missing')
+                raise StageError(f'{self.place}.detections.{missing[0]}: missing')
 
     @property
     def place(self) -> str:
@@ -87,20 +95,23 @@ class Stage:
     def _check_complete(self, key: str, part: str) -> None:
         value = getattr(self, key)
         if not isinstance(value, Mapping):
-            raise StageError(f'{self.place}.{key}: {type(value).__name__}; '
-                             'expected a config dict')
+            raise StageError(
+                f'{self.place}.{key}: {type(value).__name__}; expected a config dict'
+            )
         inner = value.get(part)
         given = inner is not None or 'constructor' in value
         if not given or isinstance(inner, Mapping) and 'type' not in inner:
             raise StageError(
                 f'{self.place}.{key}: no {part} with a type, neither here '
-                f'nor in the top-level {key}')
+                f'nor in the top-level {key}'
+            )
 
     def _check_integer(self, key: str, least: int) -> None:
         value = getattr(self, key)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise StageError(f'{self.place}.{key}: {value!r}; expected an '
-                             f'integer from {least}')
+            raise StageError(
+                f'{self.place}.{key}: {value!r}; expected an integer from {least}'
+            )
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
@@ -122,29 +133,40 @@ def no_such_stage(name: str, order: Iterable[str]) -> str:
 def _check_keys(given: Iterable[str], known: Sequence[str], where: str) -> None:
     for key in given:
         if key not in known:
-            raise StageError(f'{where}.{key}: no such setting'
-                             + (_hint(key, known)
-                                or f'; there are {", ".join(known)}'))
+            raise StageError(
+                f'{where}.{key}: no such setting'
+                + (_hint(key, known) or f'; there are {", ".join(known)}')
+            )
 
 
 def _check_order(stages: Mapping[str, dict], order: Sequence[str]) -> None:
-    if isinstance(order, str) or not isinstance(order, Sequence) or not all(
-            isinstance(name, str) for name in order):
-        raise StageError(f'train_cfg.order: {order!r}; expected the names of all '
-                         f'stages in the order of training, of {list(stages)}')
+    if (
+        isinstance(order, str)
+        or not isinstance(order, Sequence)
+        or not all(isinstance(name, str) for name in order)
+    ):
+        raise StageError(
+            f'train_cfg.order: {order!r}; expected the names of all '
+            f'stages in the order of training, of {list(stages)}'
+        )
     for name in order:
         if name not in stages:
-            raise StageError(f'train_cfg.order: {name!r} is not in train_cfg.stages; '
-                             f'there are {", ".join(stages)}{_hint(name, stages)}')
+            raise StageError(
+                f'train_cfg.order: {name!r} is not in train_cfg.stages; '
+                f'there are {", ".join(stages)}{_hint(name, stages)}'
+            )
         if list(order).count(name) > 1:
-            raise StageError(f'train_cfg.order: {name!r} is there {order.count(name)} '
-                             'times; expected each stage once')
+            raise StageError(
+                f'train_cfg.order: {name!r} is there {order.count(name)} '
+                'times; expected each stage once'
+            )
     for name in stages:
         if name not in order:
             raise StageError(
                 f'train_cfg.stages.{name}: {no_such_stage(name, order)} (to add a '
                 'stage, name it in train_cfg.order too; to skip one, set its '
-                'max_epochs to 0)')
+                'max_epochs to 0)'
+            )
 
 
 def _merged(default: Any, own: Any) -> Any:
@@ -166,11 +188,13 @@ def _without_delete(value: Any) -> Any:
     return value
 
 
-def _complete(own: Mapping[str, Any],
-              defaults: Mapping[str, Any]) -> Dict[str, Any]:
+def _complete(own: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stage's settings with what the run's top level says."""
-    complete = {**copy.deepcopy(dict(defaults)), 'val_evaluator': None,
-                **copy.deepcopy(dict(own))}
+    complete = {
+        **copy.deepcopy(dict(defaults)),
+        'val_evaluator': None,
+        **copy.deepcopy(dict(own)),
+    }
     for key in MERGED:
         if key in own:
             complete[key] = _merged(defaults.get(key), own[key])
@@ -180,15 +204,17 @@ def _complete(own: Mapping[str, Any],
     detections = complete.get('detections') or {}
     if 'dataloader' in detections:
         detections['dataloader'] = _merged(
-            defaults['train_dataloader'], detections['dataloader'])
+            defaults['train_dataloader'], detections['dataloader']
+        )
     for loader in (complete['train_dataloader'], detections.get('dataloader')):
         if (loader or {}).get('num_workers') == 0:
             loader['persistent_workers'] = False  # there are none to keep
     return complete
 
 
-def parse_stages(stages: Mapping[str, dict], order: Sequence[str],
-                 defaults: Mapping[str, Any]) -> List[Stage]:
+def parse_stages(
+    stages: Mapping[str, dict], order: Sequence[str], defaults: Mapping[str, Any]
+) -> list[Stage]:
     """Read the stages of a config.
 
     Args:
@@ -213,17 +239,20 @@ def parse_stages(stages: Mapping[str, dict], order: Sequence[str],
             raise StageError(f'train_cfg.stages.{name}: {settings!r}; expected a dict')
         _check_keys(settings, keys, f'train_cfg.stages.{name}')
         if 'max_epochs' not in settings:
-            raise StageError(f'train_cfg.stages.{name}.max_epochs: missing; expected '
-                             'the number of epochs, 0 to skip it')
-        parsed.append(
-            Stage(name=name, number=number, **_complete(settings, defaults)))
+            raise StageError(
+                f'train_cfg.stages.{name}.max_epochs: missing; expected '
+                'the number of epochs, 0 to skip it'
+            )
+        parsed.append(Stage(name=name, number=number, **_complete(settings, defaults)))
     if not any(stage.max_epochs for stage in parsed):
-        raise StageError('train_cfg.stages: nothing to train; expected at least one '
-                         'stage with max_epochs > 0')
+        raise StageError(
+            'train_cfg.stages: nothing to train; expected at least one '
+            'stage with max_epochs > 0'
+        )
     return parsed
 
 
-def stages_of(cfg: Mapping[str, Any]) -> List[Stage]:
+def stages_of(cfg: Mapping[str, Any]) -> list[Stage]:
     """Return the stages that a run's config trains; none if it is not staged.
 
     Args:
@@ -238,16 +267,23 @@ def stages_of(cfg: Mapping[str, Any]) -> List[Stage]:
         return []
     others = sorted(set(train_cfg) - {'type', 'stages', 'order'})
     if others:
-        named = ', '.join(f'train_cfg.stages.{name}.{others[0]}'
-                          for name in train_cfg.get('order') or ())
+        named = ', '.join(
+            f'train_cfg.stages.{name}.{others[0]}'
+            for name in train_cfg.get('order') or ()
+        )
         raise StageError(
             f'train_cfg.{others[0]}: {LOOP} has no such setting, a stage has: set '
             f'{named}; if it comes from a base config, write '
-            'train_cfg=dict(_delete_=True, ...)')
+            'train_cfg=dict(_delete_=True, ...)'
+        )
     defaults = {key: cfg.get(key) for key in DEFAULTS}
-    return [stage for stage in parse_stages(
-        train_cfg.get('stages') or {}, train_cfg.get('order') or (), defaults)
-            if stage.max_epochs]
+    return [
+        stage
+        for stage in parse_stages(
+            train_cfg.get('stages') or {}, train_cfg.get('order') or (), defaults
+        )
+        if stage.max_epochs
+    ]
 
 
 def scheduler_cfgs(param_scheduler: Any) -> Iterable[dict]:
@@ -300,7 +336,7 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
     return any(name == p or name.startswith(f'{p}.') for p in prefixes)
 
 
-def _parameters(model: nn.Module) -> Iterable[Tuple[str, nn.Parameter]]:
+def _parameters(model: nn.Module) -> Iterable[tuple[str, nn.Parameter]]:
     """Return parameters by name; what parts share has several names."""
     return model.named_parameters(remove_duplicate=False)
 
@@ -323,16 +359,21 @@ def check_trainable(stage: Stage, model: nn.Module) -> None:
             raise StageError(
                 f'{stage.place}.trainable: {prefix!r} is no module or '
                 f'parameter of {type(model).__name__}'
-                + (_hint(prefix, names) or f'; it has {children}'))
-    if not any(p.requires_grad for name, p in _parameters(model)
-               if stage.trainable is None or _within(name, stage.trainable)):
+                + (_hint(prefix, names) or f'; it has {children}')
+            )
+    if not any(
+        p.requires_grad
+        for name, p in _parameters(model)
+        if stage.trainable is None or _within(name, stage.trainable)
+    ):
         raise StageError(
             f'{stage.place}.trainable: {stage.trainable}: no parameter of '
             'these can be trained; do they have any, or are all frozen in the '
-            "model's own config?")
+            "model's own config?"
+        )
 
 
-def freeze(model: nn.Module, stage: Stage, learns: Dict[str, bool]) -> None:
+def freeze(model: nn.Module, stage: Stage, learns: dict[str, bool]) -> None:
     """Let only a stage's parameters learn, and forget all gradients.
 
     Args:
@@ -342,13 +383,13 @@ def freeze(model: nn.Module, stage: Stage, learns: Dict[str, bool]) -> None:
             config has it; what is frozen there stays so.
     """
     chosen = {
-        id(parameter) for name, parameter in _parameters(model)
+        id(parameter)
+        for name, parameter in _parameters(model)
         if stage.trainable is None or _within(name, stage.trainable)
     }
     for name, parameter in model.named_parameters():
         parameter.grad = None
-        parameter.requires_grad_(
-            id(parameter) in chosen and learns.get(name, True))
+        parameter.requires_grad_(id(parameter) in chosen and learns.get(name, True))
 
 
 def rest(model: nn.Module, stage: Stage) -> None:
@@ -365,7 +406,8 @@ def rest(model: nn.Module, stage: Stage) -> None:
     kept = {
         id(module)
         for name, module in model.named_modules(remove_duplicate=False)
-        if not name or _within(name, stage.trainable)
+        if not name
+        or _within(name, stage.trainable)
         or any(p.startswith(f'{name}.') for p in stage.trainable)
     }
     for module in model.modules():

@@ -1,4 +1,5 @@
 """Wrappers and constructors of optimisers."""
+
 from .bfloat16_optim_wrapper import BFloat16OptimWrapper
 from .multi_optim_wrapper_constructor import MultiOptimWrapperConstructor
 

@@ -1,5 +1,4 @@
 """One optimiser for each part of a model."""
-from typing import Optional
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapperDict
@@ -24,9 +23,9 @@ class MultiOptimWrapperConstructor:
         ...     discriminator=dict(optimizer=dict(type='Adam', lr=0.0002)))
     """
 
-    def __init__(self,
-                 optim_wrapper_cfg: dict,
-                 paramwise_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self, optim_wrapper_cfg: dict, paramwise_cfg: dict | None = None
+    ) -> None:
         self.wrappers = optim_wrapper_cfg
         self.paramwise_cfg = paramwise_cfg
 
@@ -49,15 +48,19 @@ class MultiOptimWrapperConstructor:
             if name not in parts:
                 raise ValueError(
                     f'optim_wrapper.{name}: {type(model).__name__} has no such part; '
-                    f'there are {", ".join(parts)}')
+                    f'there are {", ".join(parts)}'
+                )
             build = DefaultOptimWrapperConstructor(
-                dict(dict(type='OptimWrapper'), **cfg), self.paramwise_cfg)
+                dict(dict(type='OptimWrapper'), **cfg), self.paramwise_cfg
+            )
             wrappers[name] = build(parts[name])
         for name, part in parts.items():
             if name not in wrappers and any(
-                    weight.requires_grad for weight in part.parameters()):
+                weight.requires_grad for weight in part.parameters()
+            ):
                 raise ValueError(
                     f'optim_wrapper.{name}: none, for a part of {type(model).__name__} '
                     'that is to learn; expected a dict with an optimizer, or '
-                    f'model.{name}=None too')
+                    f'model.{name}=None too'
+                )
         return OptimWrapperDict(**wrappers)

@@ -2,14 +2,15 @@
 
 Images of one patient are not independent of each other, so whole patients are drawn.
 """
-from typing import (Dict, Hashable, Iterable, Iterator, List, Optional, Sequence,
-                    Tuple)
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 
-def patient_weights(n_samples: int, patients: Sequence[Hashable], n_draws: int,
-                    seed: int) -> Iterator[np.ndarray]:
+def patient_weights(
+    n_samples: int, patients: Sequence[Hashable], n_draws: int, seed: int
+) -> Iterator[np.ndarray]:
     """Draw patients with replacement, each with all samples.
 
     Every draw takes as many patients as there are. A draw is
@@ -28,10 +29,13 @@ def patient_weights(n_samples: int, patients: Sequence[Hashable], n_draws: int,
         ValueError: If there is not one patient a sample.
     """
     if len(patients) != n_samples:
-        raise ValueError(f'{len(patients)} patients for {n_samples} samples; '
-                         'expected one entry a sample')
-    patient_of = np.unique([str(p) for p in patients],
-                           return_inverse=True)[1].reshape(-1)
+        raise ValueError(
+            f'{len(patients)} patients for {n_samples} samples; '
+            'expected one entry a sample'
+        )
+    patient_of = np.unique([str(p) for p in patients], return_inverse=True)[1].reshape(
+        -1
+    )
     n_patients = patient_of.max(initial=-1) + 1
     rng = np.random.default_rng(seed)
     for _ in range(n_draws):
@@ -39,8 +43,9 @@ def patient_weights(n_samples: int, patients: Sequence[Hashable], n_draws: int,
         yield np.bincount(drawn, minlength=n_patients)[patient_of]
 
 
-def percentile_interval(draws: np.ndarray,
-                        level: float = 0.95) -> Tuple[np.ndarray, np.ndarray]:
+def percentile_interval(
+    draws: np.ndarray, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval of bootstrap draws.
 
     Args:
@@ -75,14 +80,18 @@ def no_interval(units: Sequence[Hashable], what: str, unit: str = 'patients') ->
     number = len({str(name) for name in units})
     if number >= 2:
         return ''
-    return (f'{"only 1" if number else "none"} of the {unit} has {what}, an interval '
-            'takes two')
+    return (
+        f'{"only 1" if number else "none"} of the {unit} has {what}, an interval '
+        'takes two'
+    )
 
 
-def bootstrap_means(figures: np.ndarray,
-                    patients: Sequence[Hashable],
-                    n_draws: int = 1000,
-                    seed: int = 0) -> np.ndarray:
+def bootstrap_means(
+    figures: np.ndarray,
+    patients: Sequence[Hashable],
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
     """Mean figures in samples of patients drawn with replacement.
 
     Args:
@@ -99,21 +108,24 @@ def bootstrap_means(figures: np.ndarray,
         ValueError: If there is not one patient a sample.
     """
     there = ~np.isnan(figures)
-    values = np.where(there, figures, 0.)
+    values = np.where(there, figures, 0.0)
     draws = np.full((n_draws, figures.shape[1]), np.nan)
     for draw, weights in enumerate(
-            patient_weights(len(figures), patients, n_draws, seed)):
+        patient_weights(len(figures), patients, n_draws, seed)
+    ):
         counts = weights @ there
         np.divide(weights @ values, counts, out=draws[draw], where=counts > 0)
     return draws
 
 
-def means_summary(figures: np.ndarray,
-                  names: Sequence[str],
-                  patients: Sequence[Hashable],
-                  n_bootstrap: int = 1000,
-                  seed: int = 0,
-                  resampling_unit: str = 'patients') -> Dict:
+def means_summary(
+    figures: np.ndarray,
+    names: Sequence[str],
+    patients: Sequence[Hashable],
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    resampling_unit: str = 'patients',
+) -> dict:
     """Means of figures that each sample has, with intervals.
 
     Args:
@@ -149,17 +161,20 @@ def means_summary(figures: np.ndarray,
         n_bootstrap=int(n_bootstrap),
         seed=int(seed),
         resampling_unit=resampling_unit,
-        figures={name: dict(zip(('value', 'low', 'high'), to_json(column)))
-                 for name, column in zip(names, columns)},
+        figures={
+            name: dict(zip(('value', 'low', 'high'), to_json(column)))
+            for name, column in zip(names, columns)
+        },
         no_interval=reasons,
-        draws={name: to_json(draws[:, k].round(6)) for k, name in enumerate(names)})
+        draws={name: to_json(draws[:, k].round(6)) for k, name in enumerate(names)},
+    )
 
 
-def json_number(value: float) -> Optional[float]:
+def json_number(value: float) -> float | None:
     """Return a number, ``None`` for what JSON has no number for."""
     return float(value) if np.isfinite(value) else None
 
 
-def to_json(values: Iterable[float]) -> List[Optional[float]]:
+def to_json(values: Iterable[float]) -> list[float | None]:
     """Return a list of numbers, each as of :func:`json_number`."""
     return [json_number(value) for value in values]

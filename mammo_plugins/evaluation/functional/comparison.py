@@ -1,6 +1,7 @@
 """Systems held against each other, over several seeds."""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -15,13 +16,15 @@ class Estimate:
         value (np.ndarray): Shape (v, ).
         low, high (np.ndarray): Ends of the interval, shape (v, ).
     """
+
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
 
-def mean_over_seeds(values: Sequence[np.ndarray],
-                    draws: Sequence[np.ndarray]) -> Estimate:
+def mean_over_seeds(
+    values: Sequence[np.ndarray], draws: Sequence[np.ndarray]
+) -> Estimate:
     """Average a figure over seeds, with an interval over patients.
 
     Each seed has test patients of its own, so draw k of the mean is the mean of
@@ -36,10 +39,12 @@ def mean_over_seeds(values: Sequence[np.ndarray],
     return Estimate(np.mean(values, axis=0), low, high)
 
 
-def paired_difference(values: Sequence[np.ndarray],
-                      draws: Sequence[np.ndarray],
-                      reference_values: Sequence[np.ndarray],
-                      reference_draws: Sequence[np.ndarray]) -> Estimate:
+def paired_difference(
+    values: Sequence[np.ndarray],
+    draws: Sequence[np.ndarray],
+    reference_values: Sequence[np.ndarray],
+    reference_draws: Sequence[np.ndarray],
+) -> Estimate:
     """Average the difference to a reference system, patient by patient.
 
     Args:
@@ -52,16 +57,17 @@ def paired_difference(values: Sequence[np.ndarray],
         ValueError: If the draws cannot be of the same patients.
     """
     if np.shape(draws) != np.shape(reference_draws):
-        raise ValueError(f'draws of shapes {np.shape(draws)} and '
-                         f'{np.shape(reference_draws)}; both systems have to be '
-                         'evaluated with the same number of draws and seeds')
+        raise ValueError(
+            f'draws of shapes {np.shape(draws)} and '
+            f'{np.shape(reference_draws)}; both systems have to be '
+            'evaluated with the same number of draws and seeds'
+        )
     return mean_over_seeds(
-        np.subtract(values, reference_values),
-        np.subtract(draws, reference_draws))
+        np.subtract(values, reference_values), np.subtract(draws, reference_draws)
+    )
 
 
-def read_draws(summary: dict,
-               figures: Sequence[str]) -> Tuple[np.ndarray, np.ndarray]:
+def read_draws(summary: dict, figures: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Take figures and their draws out of a summary.
 
     Args:
@@ -87,29 +93,42 @@ def read_draws(summary: dict,
     return np.array(values, float), np.array(draws, float).T
 
 
-def _figures_of(summary: dict) -> Dict[str, tuple]:
+def _figures_of(summary: dict) -> dict[str, tuple]:
     """Return value and draws of each figure of a summary."""
     if 'figures' in summary:
-        return {name: (figure['value'], summary['draws'][name])
-                for name, figure in summary['figures'].items()}
+        return {
+            name: (figure['value'], summary['draws'][name])
+            for name, figure in summary['figures'].items()
+        }
     if 'auc' in summary:
-        point = next(point for point in summary['operating_points']
-                     if point['rule'] == 'threshold')
-        chosen = {'macro_f1@chosen': (point['macro_f1'], point['macro_f1_draws'])
-                  for point in summary['operating_points']
-                  if point['rule'] == 'chosen'}
+        points = {point['rule']: point for point in summary['operating_points']}
+        point = points['threshold']
+        chosen = {}
+        if 'chosen' in points:
+            chosen['macro_f1@chosen'] = (
+                points['chosen']['macro_f1'],
+                points['chosen']['macro_f1_draws'],
+            )
         by_breast = summary.get('probabilistic_f1') or {}
-        return dict(auc=(summary['auc'], summary['draws']),
-                    macro_f1=(point['macro_f1'], point['macro_f1_draws']), **chosen,
-                    **{name: (by_breast[name]['value'], by_breast[name]['draws'])
-                       for name in ('pf1', 'f1_best') if name in by_breast})
-    return {f"recall@{point['fppi']}": (point['recall'], draws)
-            for point, draws in zip(summary['operating_points'],
-                                    zip(*summary['draws']))}
+        return dict(
+            auc=(summary['auc'], summary['draws']),
+            macro_f1=(point['macro_f1'], point['macro_f1_draws']),
+            **chosen,
+            **{
+                name: (by_breast[name]['value'], by_breast[name]['draws'])
+                for name in ('pf1', 'f1_best')
+                if name in by_breast
+            },
+        )
+    return {
+        f'recall@{point["fppi"]}': (point['recall'], draws)
+        for point, draws in zip(summary['operating_points'], zip(*summary['draws']))
+    }
 
 
-def format_estimate(estimate: Estimate, index: int, signed: bool = False,
-                    digits: int = 2) -> str:
+def format_estimate(
+    estimate: Estimate, index: int, signed: bool = False, digits: int = 2
+) -> str:
     """Write a figure as ``0.75 [0.61, 0.86]``, or ``0.75 (no CI)``.
 
     Args:
@@ -125,5 +144,7 @@ def format_estimate(estimate: Estimate, index: int, signed: bool = False,
 
     if np.isnan(estimate.low[index]):
         return f'{text(estimate.value[index])} (no CI)'
-    return (f'{text(estimate.value[index])} [{text(estimate.low[index])}, '
-            f'{text(estimate.high[index])}]')
+    return (
+        f'{text(estimate.value[index])} [{text(estimate.low[index])}, '
+        f'{text(estimate.high[index])}]'
+    )

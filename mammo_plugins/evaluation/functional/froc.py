@@ -32,8 +32,9 @@ its recall with all its detections. Without lesions recall is NaN, never 0 or
 The unit of the bootstrap is the patient: views of one patient are not
 independent of each other.
 """
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Hashable, Optional, Sequence
 
 import numpy as np
 
@@ -41,9 +42,9 @@ FALSE_POSITIVE = -1
 NEITHER = -2
 
 
-def match_detections(iou: np.ndarray,
-                     iou_thr: float,
-                     iou_ignored: Optional[np.ndarray] = None) -> np.ndarray:
+def match_detections(
+    iou: np.ndarray, iou_thr: float, iou_ignored: np.ndarray | None = None
+) -> np.ndarray:
     """Say of each detection of an image what it is, at every threshold.
 
     Rules 2, 3, 5 and 6 of the module's docstring. Which of several detections
@@ -85,6 +86,7 @@ class ImageMatches:
         n_outside (int): Number of detections that were dropped before, since they
             are outside the breast. Defaults to 0.
     """
+
     scores: np.ndarray
     labels: np.ndarray
     n_lesions: int
@@ -110,6 +112,7 @@ class FROCData:
         normals (np.ndarray): Number of normal images of each patient, (p,).
         lesions (np.ndarray): Number of lesions of each patient, (p,).
     """
+
     scores: np.ndarray
     fp_scores: np.ndarray
     fp_patients: np.ndarray
@@ -132,22 +135,24 @@ class FROCData:
             ValueError: If there are no images or a score is not finite.
         """
         if not len(matches):
-            raise ValueError(
-                'FROC of no images: the data set or its filter is empty')
-        patient_of = np.unique([str(m.patient) for m in matches],
-                               return_inverse=True)[1].reshape(-1)
+            raise ValueError('FROC of no images: the data set or its filter is empty')
+        patient_of = np.unique([str(m.patient) for m in matches], return_inverse=True)[
+            1
+        ].reshape(-1)
         n_lesions = np.array([m.n_lesions for m in matches])
         normal = np.array([m.n_lesions + m.n_ignored == 0 for m in matches])
 
         n_detections = [len(m.scores) for m in matches]
         image_of = np.repeat(np.arange(len(matches)), n_detections)
         scores = np.concatenate(
-            [np.asarray(m.scores, dtype=np.float64) for m in matches])
-        labels = np.concatenate(
-            [np.asarray(m.labels, dtype=np.int64) for m in matches])
+            [np.asarray(m.scores, dtype=np.float64) for m in matches]
+        )
+        labels = np.concatenate([np.asarray(m.labels, dtype=np.int64) for m in matches])
         if not np.isfinite(scores).all():
-            raise ValueError('a detection has a score that is not finite: '
-                             'the model predicted NaN or infinity')
+            raise ValueError(
+                'a detection has a score that is not finite: '
+                'the model predicted NaN or infinity'
+            )
         # Stable, so that the numbers do not depend on the sort algorithm.
         order = np.argsort(-scores, kind='stable')
         scores, labels = scores[order], labels[order]
@@ -174,7 +179,8 @@ class FROCData:
             hit_patients=patient_of[image_of[hit]],
             images=per_patient(np.ones(len(matches))),
             normals=per_patient(normal),
-            lesions=per_patient(n_lesions))
+            lesions=per_patient(n_lesions),
+        )
 
     def _on_normals(self) -> 'FROCData':
         """The same data with FPPI counted on normal images alone."""
@@ -196,6 +202,7 @@ class FROCCurve:
         fppi (np.ndarray): False positives per image, or NaN everywhere if no
             image counts, shape (k,).
     """
+
     thresholds: np.ndarray
     recall: np.ndarray
     fppi: np.ndarray
@@ -217,10 +224,9 @@ def froc_curve(data: FROCData, normals_only: bool = False) -> FROCCurve:
     thresholds = np.concatenate(([np.inf], distinct))
     return FROCCurve(
         thresholds=thresholds,
-        recall=_ratio(
-            _count_from(data.hit_scores, thresholds), data.lesions.sum()),
-        fppi=_ratio(
-            _count_from(data.fp_scores, thresholds), data.images.sum()))
+        recall=_ratio(_count_from(data.hit_scores, thresholds), data.lesions.sum()),
+        fppi=_ratio(_count_from(data.fp_scores, thresholds), data.images.sum()),
+    )
 
 
 def _count_from(descending: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -264,10 +270,9 @@ def recall_at_fppi(curve: FROCCurve, fppi: Sequence[float]) -> np.ndarray:
     return np.where(np.isnan(curve.fppi[0]), np.nan, recall)
 
 
-def bootstrap_froc(data: FROCData,
-                   fppi: Sequence[float],
-                   n_draws: int = 1000,
-                   seed: int = 0) -> np.ndarray:
+def bootstrap_froc(
+    data: FROCData, fppi: Sequence[float], n_draws: int = 1000, seed: int = 0
+) -> np.ndarray:
     """Recall at given FPPIs in samples of patients drawn with replacement.
 
     Every draw takes as many patients as there are, each with all images. A
@@ -293,7 +298,8 @@ def bootstrap_froc(data: FROCData,
     fp_cumulated = np.zeros(len(data.fp_scores) + 1, dtype=np.int64)
     for draw in range(n_draws):
         weights = np.bincount(
-            rng.integers(n_patients, size=n_patients), minlength=n_patients)
+            rng.integers(n_patients, size=n_patients), minlength=n_patients
+        )
         n_lesions = weights @ data.lesions
         if not n_lesions:
             continue

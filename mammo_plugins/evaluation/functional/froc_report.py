@@ -1,6 +1,8 @@
 """The numbers of a FROC evaluation as a JSON object and as a table."""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Union
+from typing import Any
 
 import numpy as np
 
@@ -8,8 +10,14 @@ from mammo_plugins.io import read_json
 from mammo_plugins.structures.fields import is_number
 
 from .bootstrap import no_interval, percentile_interval, to_json
-from .froc import (FROCCurve, FROCData, bootstrap_froc, froc_curve,
-                   operating_index, recall_at_fppi)
+from .froc import (
+    FROCCurve,
+    FROCData,
+    bootstrap_froc,
+    froc_curve,
+    operating_index,
+    recall_at_fppi,
+)
 
 FORMAT = 'mammo_plugins.froc/1'
 # what must agree for two curves to be compared, and what should
@@ -30,28 +38,33 @@ def rule_sentence(summary: dict) -> str:
     unit = summary['resampling_unit']
     interval = 'no CI'
     if summary.get('no_interval'):  # not in files of earlier versions
-        interval += f": {summary['no_interval']}"
+        interval += f': {summary["no_interval"]}'
     elif summary['n_bootstrap']:
-        interval = (f"95% CI: percentiles of {summary['n_bootstrap']} bootstrap draws "
-                    f"of {unit}, seed {summary['seed']}")
+        interval = (
+            f'95% CI: percentiles of {summary["n_bootstrap"]} bootstrap draws '
+            f'of {unit}, seed {summary["seed"]}'
+        )
     return (
-        f"A lesion is found if a detection has IoU > {summary['iou_thr']:g} "
+        f'A lesion is found if a detection has IoU > {summary["iou_thr"]:g} '
         f'with it ({kind}); a detection counts for the lesion of highest '
         'IoU; a lesion counts once, and further detections on it are neither '
         'hits nor false positives. FPPI: false positives over all '
-        f"{summary['counts']['images']} images, "
-        f"{summary['counts']['normal_images']} normals included. Recall at an "
+        f'{summary["counts"]["images"]} images, '
+        f'{summary["counts"]["normal_images"]} normals included. Recall at an '
         'FPPI is the highest at or below it, without interpolation. '
-        f'{interval}.')
+        f'{interval}.'
+    )
 
 
-def froc_summary(data: FROCData,
-                 iou_thr: float,
-                 match: str,
-                 fppi: Sequence[float] = (0.5, 1.0, 2.0),
-                 n_bootstrap: int = 1000,
-                 seed: int = 0,
-                 resampling_unit: str = 'patients') -> dict:
+def froc_summary(
+    data: FROCData,
+    iou_thr: float,
+    match: str,
+    fppi: Sequence[float] = (0.5, 1.0, 2.0),
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    resampling_unit: str = 'patients',
+) -> dict:
     """Everything about a FROC evaluation that is worth keeping.
 
     Args:
@@ -88,15 +101,13 @@ def froc_summary(data: FROCData,
     columns = dict(
         fppi=np.asarray(fppi, dtype=float),
         recall=recall_at_fppi(curve, fppi),
-        low=low[:len(fppi)],
-        high=high[:len(fppi)],
+        low=low[: len(fppi)],
+        high=high[: len(fppi)],
         threshold=curve.thresholds[index],
         fppi_reached=curve.fppi[index],
-        recall_normals=recall_at_fppi(normals, fppi))
-    points = [
-        dict(zip(columns, row))
-        for row in zip(*map(to_json, columns.values()))
-    ]
+        recall_normals=recall_at_fppi(normals, fppi),
+    )
+    points = [dict(zip(columns, row)) for row in zip(*map(to_json, columns.values()))]
     reached = BAND_FPPI <= curve.fppi[-1]
     summary = dict(
         format=FORMAT,
@@ -112,33 +123,36 @@ def froc_summary(data: FROCData,
             lesions=int(data.lesions.sum()),
             resampling_units=len(data.images),
             detections=len(data.scores),
-            false_positives=len(data.fp_scores)),
+            false_positives=len(data.fp_scores),
+        ),
         operating_points=points,
         all_detections=dict(
-            recall=to_json(curve.recall[-1:])[0],
-            fppi=float(curve.fppi[-1])),
+            recall=to_json(curve.recall[-1:])[0], fppi=float(curve.fppi[-1])
+        ),
         curve=_corners(curve),
         band=dict(
             fppi=to_json(BAND_FPPI[reached]),
-            low=to_json(low[len(fppi):][reached]),
-            high=to_json(high[len(fppi):][reached])),
-        draws=[to_json(draw.round(6)) for draw in draws[:, :len(fppi)]])
+            low=to_json(low[len(fppi) :][reached]),
+            high=to_json(high[len(fppi) :][reached]),
+        ),
+        draws=[to_json(draw.round(6)) for draw in draws[:, : len(fppi)]],
+    )
     summary['rule'] = rule_sentence(summary)
     return summary
 
 
-def _corners(curve: FROCCurve) -> Dict[str, List]:
+def _corners(curve: FROCCurve) -> dict[str, list]:
     """The points where recall changes, and the last before each change."""
     changes = np.flatnonzero(np.diff(curve.recall) > 0)
-    keep = np.unique(
-        np.concatenate(([0], changes, changes + 1, [len(curve.fppi) - 1])))
+    keep = np.unique(np.concatenate(([0], changes, changes + 1, [len(curve.fppi) - 1])))
     return dict(
         threshold=to_json(curve.thresholds[keep]),
         recall=to_json(curve.recall[keep]),
-        fppi=to_json(curve.fppi[keep]))
+        fppi=to_json(curve.fppi[keep]),
+    )
 
 
-def format_table(summaries: Dict[str, dict]) -> str:
+def format_table(summaries: dict[str, dict]) -> str:
     """A plain-text table of one or several evaluations.
 
     Args:
@@ -147,25 +161,42 @@ def format_table(summaries: Dict[str, dict]) -> str:
     Returns:
         str: One line for each name and operating point.
     """
-    header = ('run', 'FPPI', 'recall', '95% CI', 'score >=', 'recall, FPPI '
-              'over normals')
+    header = (
+        'run',
+        'FPPI',
+        'recall',
+        '95% CI',
+        'score >=',
+        'recall, FPPI over normals',
+    )
     rows = [header]
     for name, summary in summaries.items():
         for point in summary['operating_points']:
-            interval = (f"[{point['low']:.3f}, {point['high']:.3f}]"
-                        if point['low'] is not None else '-')
-            rows.append((name, f"{point['fppi']:g}",
-                         _decimal(point['recall']), interval,
-                         _decimal(point['threshold']),
-                         _decimal(point['recall_normals'])))
+            interval = (
+                f'[{point["low"]:.3f}, {point["high"]:.3f}]'
+                if point['low'] is not None
+                else '-'
+            )
+            rows.append(
+                (
+                    name,
+                    f'{point["fppi"]:g}',
+                    _decimal(point['recall']),
+                    interval,
+                    _decimal(point['threshold']),
+                    _decimal(point['recall_normals']),
+                )
+            )
     widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ['  '.join(cell.ljust(width) for cell, width in zip(row, widths))
-             .rstrip() for row in rows]
+    lines = [
+        '  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+        for row in rows
+    ]
     lines.insert(1, '  '.join('-' * width for width in widths))
     return '\n'.join(lines)
 
 
-def _decimal(value: Union[float, None]) -> str:
+def _decimal(value: float | None) -> str:
     return '-' if value is None else f'{value:.3f}'
 
 
@@ -174,22 +205,31 @@ def _is_known(value: Any) -> bool:
 
 
 def _has(sound: Callable[[Any], bool], *keys: str) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, dict) and all(
-        key in value and sound(value[key]) for key in keys)
+    return lambda value: (
+        isinstance(value, dict)
+        and all(key in value and sound(value[key]) for key in keys)
+    )
 
 
 def _are_points(value: Any) -> bool:
     return isinstance(value, list) and all(
-        _has(is_number, 'fppi')(point) and _has(
-            _is_known, 'recall', 'low', 'high', 'threshold', 'recall_normals')(point)
-        and (point['low'] is None) == (point['high'] is None) for point in value)
+        _has(is_number, 'fppi')(point)
+        and _has(_is_known, 'recall', 'low', 'high', 'threshold', 'recall_normals')(
+            point
+        )
+        and (point['low'] is None) == (point['high'] is None)
+        for point in value
+    )
 
 
 def _are_columns(*keys: str, least: int = 0) -> Callable[[Any], bool]:
     """Return a check of lists of one length, of numbers or ``None``."""
+
     def sound(value: Any) -> bool:
-        if not _has(lambda column: isinstance(column, list) and all(
-                map(_is_known, column)), *keys)(value):
+        if not _has(
+            lambda column: isinstance(column, list) and all(map(_is_known, column)),
+            *keys,
+        )(value):
             return False
         lengths = {len(value[key]) for key in keys}
         return len(lengths) == 1 and lengths.pop() >= least
@@ -199,7 +239,8 @@ def _are_columns(*keys: str, least: int = 0) -> Callable[[Any], bool]:
 
 def _is_curve(value: Any) -> bool:
     return _are_columns('threshold', 'recall', 'fppi', least=1)(value) and all(
-        map(is_number, value['fppi']))
+        map(is_number, value['fppi'])
+    )
 
 
 def _is_band(value: Any) -> bool:
@@ -211,7 +252,7 @@ def _is_band(value: Any) -> bool:
 
 
 # what is read of a file, and whether it can be
-_FIELDS: Dict[str, Callable[[Any], bool]] = dict(
+_FIELDS: dict[str, Callable[[Any], bool]] = dict(
     iou_thr=is_number,
     match=lambda value: isinstance(value, str) and value in _MATCHES,
     n_bootstrap=is_number,
@@ -220,10 +261,11 @@ _FIELDS: Dict[str, Callable[[Any], bool]] = dict(
     operating_points=_are_points,
     curve=_is_curve,
     band=_is_band,
-    rule=lambda value: isinstance(value, str))
+    rule=lambda value: isinstance(value, str),
+)
 
 
-def read_froc(path: Union[str, Path]) -> dict:
+def read_froc(path: str | Path) -> dict:
     """Read a ``froc.json``.
 
     Args:
@@ -236,21 +278,25 @@ def read_froc(path: Union[str, Path]) -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'{path}: no such file; FROCMetric(out_dir=...) writes it')
+            f'{path}: no such file; FROCMetric(out_dir=...) writes it'
+        )
     summary = read_json(path)
     found = summary.get('format') if isinstance(summary, dict) else None
     if found != FORMAT:
         raise ValueError(
             f"{path}: field 'format' is {found!r}, expected {FORMAT!r}; "
-            'was it written by FROCMetric?')
+            'was it written by FROCMetric?'
+        )
     wrong = [key for key, sound in _FIELDS.items() if not sound(summary.get(key))]
     if wrong:
-        raise ValueError(f'{path}: fields {wrong} are missing or not as FROCMetric '
-                         'writes them; the file is damaged, evaluate again')
+        raise ValueError(
+            f'{path}: fields {wrong} are missing or not as FROCMetric '
+            'writes them; the file is damaged, evaluate again'
+        )
     return summary
 
 
-def different_data(summaries: Dict[str, dict]) -> List[str]:
+def different_data(summaries: dict[str, dict]) -> list[str]:
     """See whether curves may stand in one figure.
 
     Args:
@@ -270,11 +316,15 @@ def different_data(summaries: Dict[str, dict]) -> List[str]:
                 raise ValueError(
                     f'{text} is {base[key]} for {first!r} but {summary[key]} for '
                     f'{name!r}: such curves cannot be compared; evaluate both '
-                    'with the same FROCMetric')
+                    'with the same FROCMetric'
+                )
         counts, expected = summary['counts'], base['counts']
         if any(counts[key] != expected[key] for key in _DATA):
             warnings.append(
-                f'{first!r} and {name!r} were evaluated on different data: ' +
-                ' and '.join(f"{c['images']} images with {c['lesions']} lesions"
-                             for c in (expected, counts)))
+                f'{first!r} and {name!r} were evaluated on different data: '
+                + ' and '.join(
+                    f'{c["images"]} images with {c["lesions"]} lesions'
+                    for c in (expected, counts)
+                )
+            )
     return warnings

@@ -27,9 +27,10 @@ What the paper leaves open is taken from HAM's published code. The rule, in full
 Without a lesion in any image all figures are NaN. The bootstrap draws patients among
 those with a lesion.
 """
+
 import math
-from typing import (Dict, Hashable, List, Mapping, NamedTuple, Optional, Sequence,
-                    Tuple)
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Overlap(NamedTuple):
         iod (float): Intersection over detected region.
         dice (float): Twice the intersection over the sum of both.
     """
+
     iou: float
     ior: float
     iod: float
@@ -63,16 +65,19 @@ class Overlap(NamedTuple):
 def check_cam_rule(rule: str, threshold: float) -> None:
     """Raise a ValueError if :func:`binarise` does not take these arguments."""
     if rule not in CAM_RULES:
-        raise ValueError(f'the rule for heat maps is {rule!r}, expected one of '
-                         f'{CAM_RULES}')
+        raise ValueError(
+            f'the rule for heat maps is {rule!r}, expected one of {CAM_RULES}'
+        )
     if not 0 < threshold or (rule != 'absolute' and threshold > 1):
-        raise ValueError(f'the threshold of heat maps is {threshold}, expected a '
-                         "positive number, at most 1 unless the rule is 'absolute'")
+        raise ValueError(
+            f'the threshold of heat maps is {threshold}, expected a '
+            "positive number, at most 1 unless the rule is 'absolute'"
+        )
 
 
-def binarise(heat_map: np.ndarray,
-             rule: str = 'minmax',
-             threshold: float = CAM_THRESHOLD) -> np.ndarray:
+def binarise(
+    heat_map: np.ndarray, rule: str = 'minmax', threshold: float = CAM_THRESHOLD
+) -> np.ndarray:
     """Say which pixels a heat map detects.
 
     Args:
@@ -97,7 +102,7 @@ def binarise(heat_map: np.ndarray,
     low, high = heat_map.min(), heat_map.max()
     if rule == 'absolute':
         return heat_map >= threshold
-    low = low if rule == 'minmax' else 0.
+    low = low if rule == 'minmax' else 0.0
     if _is_flat(low, high):
         return np.zeros(heat_map.shape, bool)
     return (heat_map - low) / (high - low) >= threshold
@@ -107,14 +112,16 @@ def _checked_map(heat_map: np.ndarray) -> np.ndarray:
     """Return a map as numbers; raise a ValueError unless it can be used."""
     heat_map = np.asarray(heat_map, float)
     if heat_map.ndim != 2 or not heat_map.size:
-        raise ValueError(
-            f'the heat map has shape {heat_map.shape}, expected (H, W)')
+        raise ValueError(f'the heat map has shape {heat_map.shape}, expected (H, W)')
     if not np.isfinite(heat_map).all():
-        raise ValueError('the heat map holds NaN or infinity; has the training '
-                         'diverged?')
+        raise ValueError(
+            'the heat map holds NaN or infinity; has the training diverged?'
+        )
     if heat_map.min() < 0:
-        raise ValueError(f'the heat map goes down to {heat_map.min():g}, expected '
-                         'values >= 0; rectify it first')
+        raise ValueError(
+            f'the heat map goes down to {heat_map.min():g}, expected '
+            'values >= 0; rectify it first'
+        )
     return heat_map
 
 
@@ -123,9 +130,9 @@ def _is_flat(low: float, high: float) -> bool:
     return high - low <= 1e-6 * high
 
 
-def max_hit(heat_map: np.ndarray,
-            reference: np.ndarray,
-            ignored: Optional[np.ndarray] = None) -> float:
+def max_hit(
+    heat_map: np.ndarray, reference: np.ndarray, ignored: np.ndarray | None = None
+) -> float:
     """Say whether the maximum of a heat map lies in a lesion.
 
     Args:
@@ -147,12 +154,12 @@ def max_hit(heat_map: np.ndarray,
         counted = np.asarray(reference, bool) | ~np.asarray(ignored, bool)
     values = heat_map[counted]
     if not values.size or _is_flat(values.min(), values.max()):
-        return 0.
+        return 0.0
     found = counted & (heat_map >= (1 - 1e-6) * values.max())
     return region_overlap(found, reference).iod
 
 
-def box_mask(box: Sequence[float], shape: Tuple[int, int]) -> np.ndarray:
+def box_mask(box: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
     """Pixels of a box, for lesions without a mask.
 
     Args:
@@ -179,9 +186,9 @@ def box_mask(box: Sequence[float], shape: Tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def region_overlap(detected: np.ndarray,
-                   reference: np.ndarray,
-                   ignored: Optional[np.ndarray] = None) -> Overlap:
+def region_overlap(
+    detected: np.ndarray, reference: np.ndarray, ignored: np.ndarray | None = None
+) -> Overlap:
     """Compare the detected region of an image with its lesions.
 
     Args:
@@ -201,26 +208,30 @@ def region_overlap(detected: np.ndarray,
         ignored = np.asarray(ignored, bool)
     for name, region in (('lesion mask', reference), ('ignored mask', ignored)):
         if region is not None and region.shape != detected.shape:
-            raise ValueError(f'the {name} has shape {region.shape}, the heat map '
-                             f'{detected.shape}; expected both in pixels of the '
-                             "network's input")
+            raise ValueError(
+                f'the {name} has shape {region.shape}, the heat map '
+                f'{detected.shape}; expected both in pixels of the '
+                "network's input"
+            )
     if ignored is not None:
         detected = detected & (reference | ~ignored)
     found, of = int(detected.sum()), int(reference.sum())
     both = int((detected & reference).sum())
 
     def share(part: int, whole: int) -> float:
-        return part / whole if whole else 0.
+        return part / whole if whole else 0.0
 
     return Overlap(
         iou=share(both, found + of - both),
         ior=share(both, of),
         iod=share(both, found),
-        dice=share(2 * both, found + of))
+        dice=share(2 * both, found + of),
+    )
 
 
-def localization_accuracy(values: np.ndarray,
-                          thresholds: Sequence[float]) -> np.ndarray:
+def localization_accuracy(
+    values: np.ndarray, thresholds: Sequence[float]
+) -> np.ndarray:
     """Share of images whose overlap is above each threshold.
 
     Args:
@@ -234,9 +245,11 @@ def localization_accuracy(values: np.ndarray,
     return above.mean(axis=0) if len(above) else np.full(len(thresholds), np.nan)
 
 
-def image_figures(overlaps: Sequence[Overlap],
-                  tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
-                  tior_thresholds: Sequence[float] = TIOR_THRESHOLDS) -> np.ndarray:
+def image_figures(
+    overlaps: Sequence[Overlap],
+    tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
+    tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
+) -> np.ndarray:
     """Figures of each image; those of a data set are their means.
 
     Args:
@@ -250,23 +263,27 @@ def image_figures(overlaps: Sequence[Overlap],
         the shares of thresholds that IoU, IoR and IoD are above.
     """
     values = np.asarray(overlaps, float).reshape(-1, len(Overlap._fields))
-    above = [(values[:, [column]] > np.asarray(thresholds, float)).mean(axis=1)
-             for column, thresholds in enumerate(
-                 (tiou_thresholds, tior_thresholds, tior_thresholds))]
+    above = [
+        (values[:, [column]] > np.asarray(thresholds, float)).mean(axis=1)
+        for column, thresholds in enumerate(
+            (tiou_thresholds, tior_thresholds, tior_thresholds)
+        )
+    ]
     return np.column_stack([values, *above])
 
 
-def localization_summary(overlaps: Sequence[Overlap],
-                         patients: Sequence[Hashable],
-                         n_others: int = 0,
-                         tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
-                         tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
-                         n_bootstrap: int = 1000,
-                         seed: int = 0,
-                         resampling_unit: str = 'patients',
-                         max_hits: Optional[Sequence[float]] = None,
-                         sweep: Optional[Mapping[float, Sequence[Overlap]]] = None
-                         ) -> dict:
+def localization_summary(
+    overlaps: Sequence[Overlap],
+    patients: Sequence[Hashable],
+    n_others: int = 0,
+    tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
+    tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    resampling_unit: str = 'patients',
+    max_hits: Sequence[float] | None = None,
+    sweep: Mapping[float, Sequence[Overlap]] | None = None,
+) -> dict:
     """Everything about a localisation by heat maps that is worth keeping.
 
     Args:
@@ -293,32 +310,45 @@ def localization_summary(overlaps: Sequence[Overlap],
     if max_hits is not None:
         columns = np.column_stack([figures, np.asarray(max_hits, float)])
         names = (*FIGURES, 'max_hit')
-    summary = means_summary(columns, names, patients, n_bootstrap, seed,
-                            resampling_unit)
+    summary = means_summary(
+        columns, names, patients, n_bootstrap, seed, resampling_unit
+    )
     return dict(
         summary,
         format=FORMAT,
         counts=dict(
             images=len(figures) + int(n_others),
             abnormal_images=len(figures),
-            resampling_units=len({str(p) for p in patients})),
+            resampling_units=len({str(p) for p in patients}),
+        ),
         accuracies={
             f't{name}': _points(figures[:, column], thresholds)
             for column, (name, thresholds) in enumerate(
-                (('iou', tiou_thresholds), ('ior', tior_thresholds),
-                 ('iod', tior_thresholds)))},
+                (
+                    ('iou', tiou_thresholds),
+                    ('ior', tior_thresholds),
+                    ('iod', tior_thresholds),
+                )
+            )
+        },
         sweep=[
-            dict(threshold=float(threshold), **_means(
-                image_figures(swept, tiou_thresholds, tior_thresholds)))
-            for threshold, swept in (sweep or {}).items()])
+            dict(
+                threshold=float(threshold),
+                **_means(image_figures(swept, tiou_thresholds, tior_thresholds)),
+            )
+            for threshold, swept in (sweep or {}).items()
+        ],
+    )
 
 
-def _means(figures: np.ndarray) -> Dict[str, Optional[float]]:
+def _means(figures: np.ndarray) -> dict[str, float | None]:
     means = figures.mean(axis=0) if len(figures) else np.full(len(FIGURES), np.nan)
     return dict(zip(FIGURES, to_json(means)))
 
 
-def _points(values: np.ndarray, thresholds: Sequence[float]) -> List[Dict]:
+def _points(values: np.ndarray, thresholds: Sequence[float]) -> list[dict]:
     accuracies = to_json(localization_accuracy(values, thresholds))
-    return [dict(threshold=float(threshold), accuracy=accuracy)
-            for threshold, accuracy in zip(thresholds, accuracies)]
+    return [
+        dict(threshold=float(threshold), accuracy=accuracy)
+        for threshold, accuracy in zip(thresholds, accuracies)
+    ]

@@ -1,16 +1,15 @@
 """Pairwise overlap of boxes and of masks."""
-from typing import Dict, List, Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 from pycocotools import mask as mask_utils
 
-RLE = Dict[str, object]
+RLE = dict[str, object]
 """A COCO compressed run-length code: ``{'size': [h, w], 'counts': ...}``."""
 
 
-def box_iou(boxes1: np.ndarray,
-            boxes2: np.ndarray,
-            crowd: bool = False) -> np.ndarray:
+def box_iou(boxes1: np.ndarray, boxes2: np.ndarray, crowd: bool = False) -> np.ndarray:
     """Intersection over union of every pair of boxes.
 
     Coordinates are continuous (no ``+ 1``): the box (0, 0, 2, 1) has area 2.
@@ -38,8 +37,7 @@ def box_iou(boxes1: np.ndarray,
     area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(axis=1)
     union = area1[:, None] + area2[None, :] - intersection
     whole = np.broadcast_to(area1[:, None], union.shape) if crowd else union
-    return np.divide(
-        intersection, whole, out=np.zeros_like(union), where=whole > 0)
+    return np.divide(intersection, whole, out=np.zeros_like(union), where=whole > 0)
 
 
 def _as_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
@@ -47,11 +45,12 @@ def _as_boxes(boxes: np.ndarray, name: str) -> np.ndarray:
     if not (boxes[:, 2:] >= boxes[:, :2]).all():
         raise ValueError(
             f'{name}: expected boxes (x1, y1, x2, y2) with x1 <= x2 and '
-            'y1 <= y2 and no NaN; a box (x, y, w, h) must be converted first')
+            'y1 <= y2 and no NaN; a box (x, y, w, h) must be converted first'
+        )
     return boxes
 
 
-def encode_masks(masks: np.ndarray) -> List[RLE]:
+def encode_masks(masks: np.ndarray) -> list[RLE]:
     """Binary masks as COCO run-length codes.
 
     Args:
@@ -67,9 +66,9 @@ def encode_masks(masks: np.ndarray) -> List[RLE]:
     return mask_utils.encode(columns) if len(masks) else []
 
 
-def mask_iou(masks1: Sequence[RLE],
-             masks2: Sequence[RLE],
-             crowd: bool = False) -> np.ndarray:
+def mask_iou(
+    masks1: Sequence[RLE], masks2: Sequence[RLE], crowd: bool = False
+) -> np.ndarray:
     """Intersection over union of every pair of masks.
 
     Args:
@@ -87,7 +86,8 @@ def mask_iou(masks1: Sequence[RLE],
     sizes = {tuple(rle['size']) for rle in (*masks1, *masks2)}
     if len(sizes) > 1:
         raise ValueError(
-            f'masks of one image have different sizes (h, w): {sorted(sizes)}')
+            f'masks of one image have different sizes (h, w): {sorted(sizes)}'
+        )
     if not len(masks1) or not len(masks2):
         return np.zeros((len(masks1), len(masks2)))
     iou = mask_utils.iou(list(masks1), list(masks2), [int(crowd)] * len(masks2))

@@ -1,6 +1,7 @@
 """What is known of detected patches, from the lesions they lie on."""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -25,15 +26,16 @@ class PatchLabels:
         birads_scores (np.ndarray): BI-RADS scores in [0, 1], NaN where not known,
             shape (n, ).
     """
+
     lesions: np.ndarray
     ious: np.ndarray
     malignant: np.ndarray
     birads_scores: np.ndarray
 
 
-def lesion_labels(pathologies: Sequence[Optional[str]],
-                  birads: Sequence[Optional[str]]
-                  ) -> Tuple[np.ndarray, np.ndarray]:
+def lesion_labels(
+    pathologies: Sequence[str | None], birads: Sequence[str | None]
+) -> tuple[np.ndarray, np.ndarray]:
     """Turn the annotation of lesions into labels.
 
     Args:
@@ -46,16 +48,20 @@ def lesion_labels(pathologies: Sequence[Optional[str]],
         :class:`PatchLabels`.
     """
     scores = [birads_to_score(category) for category in birads]
-    return (np.array([_LABEL_OF[name] for name in pathologies], np.int64),
-            np.array([np.nan if s is None else s for s in scores], float))
+    return (
+        np.array([_LABEL_OF[name] for name in pathologies], np.int64),
+        np.array([np.nan if s is None else s for s in scores], float),
+    )
 
 
-def label_detections(boxes: np.ndarray,
-                     lesion_boxes: np.ndarray,
-                     pathologies: Sequence[Optional[str]],
-                     birads: Sequence[Optional[str]],
-                     ignored_boxes: Optional[np.ndarray] = None,
-                     iou_thr: float = 0.5) -> PatchLabels:
+def label_detections(
+    boxes: np.ndarray,
+    lesion_boxes: np.ndarray,
+    pathologies: Sequence[str | None],
+    birads: Sequence[str | None],
+    ignored_boxes: np.ndarray | None = None,
+    iou_thr: float = 0.5,
+) -> PatchLabels:
     """Label the detections of one image by the rule of MommiNet-v2, section 3.8.
 
     A detection whose IoU with a lesion is at least ``iou_thr`` has the labels of
@@ -77,8 +83,9 @@ def label_detections(boxes: np.ndarray,
         PatchLabels: Of the n detections.
     """
     iou = box_iou(boxes, lesion_boxes)
-    in_ignored = None if ignored_boxes is None else box_iou(
-        boxes, ignored_boxes, crowd=True)
+    in_ignored = (
+        None if ignored_boxes is None else box_iou(boxes, ignored_boxes, crowd=True)
+    )
     # 'equal or larger', where match_detections wants larger
     lesions = match_detections(iou, np.nextafter(iou_thr, 0), in_ignored)
     malignant = np.full(len(lesions), UNKNOWN, np.int64)
@@ -88,13 +95,12 @@ def label_detections(boxes: np.ndarray,
     of_lesions = lesion_labels(pathologies, birads)
     malignant[on_lesion] = of_lesions[0][lesions[on_lesion]]
     birads_scores[on_lesion] = of_lesions[1][lesions[on_lesion]]
-    return PatchLabels(lesions, iou.max(axis=1, initial=0), malignant,
-                       birads_scores)
+    return PatchLabels(lesions, iou.max(axis=1, initial=0), malignant, birads_scores)
 
 
-def select_detections(scores: np.ndarray,
-                      min_score: float = 0.,
-                      max_detections: Optional[int] = None) -> np.ndarray:
+def select_detections(
+    scores: np.ndarray, min_score: float = 0.0, max_detections: int | None = None
+) -> np.ndarray:
     """Choose which detections of one image become patches.
 
     Args:

@@ -10,21 +10,29 @@ Sources: R. Yacouby, D. Axman, Eval4NLP 2020, section 4; the evaluation page of 
 Screening Mammography Breast Cancer Detection (Kaggle 2022), where a prediction is of a
 patient's breast, and is clipped to [0, 1].
 """
-from typing import Dict, Hashable, List, Sequence, Tuple
+
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from .bootstrap import (json_number, no_interval, patient_weights,
-                        percentile_interval, to_json)
+from .bootstrap import (
+    json_number,
+    no_interval,
+    patient_weights,
+    percentile_interval,
+    to_json,
+)
 from .roc import checked_scores
 
 BREAST_SCORES = dict(mean=np.mean, max=np.max)
 
 
-def merge_breasts(labels: np.ndarray,
-                  scores: np.ndarray,
-                  breasts: Sequence[Hashable],
-                  rule: str = 'mean') -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def merge_breasts(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    breasts: Sequence[Hashable],
+    rule: str = 'mean',
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Make one sample of each breast.
 
     Args:
@@ -42,18 +50,23 @@ def merge_breasts(labels: np.ndarray,
     """
     positive, scores = checked_scores(labels, scores)
     if len(breasts) != len(scores):
-        raise ValueError(f'{len(breasts)} breasts for {len(scores)} samples; expected '
-                         'one entry a sample')
+        raise ValueError(
+            f'{len(breasts)} breasts for {len(scores)} samples; expected '
+            'one entry a sample'
+        )
     if rule not in BREAST_SCORES:
-        raise ValueError(f'the rule for breasts is {rule!r}; expected one of '
-                         f'{tuple(BREAST_SCORES)}')
-    members: Dict[Hashable, List[int]] = {}
+        raise ValueError(
+            f'the rule for breasts is {rule!r}; expected one of {tuple(BREAST_SCORES)}'
+        )
+    members: dict[Hashable, list[int]] = {}
     for i, breast in enumerate(breasts):
         members.setdefault(breast, []).append(i)
     groups = list(members.values())
-    return (np.array([positive[group].any() for group in groups], bool),
-            np.array([BREAST_SCORES[rule](scores[group]) for group in groups], float),
-            np.array([group[0] for group in groups], int))
+    return (
+        np.array([positive[group].any() for group in groups], bool),
+        np.array([BREAST_SCORES[rule](scores[group]) for group in groups], float),
+        np.array([group[0] for group in groups], int),
+    )
 
 
 def probabilistic_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -80,14 +93,14 @@ def _are_probabilities(scores: np.ndarray) -> bool:
     return bool(((scores >= 0) & (scores <= 1)).all())
 
 
-def _weighted_pf1(weights: np.ndarray, positive: np.ndarray,
-                  called: np.ndarray) -> float:
+def _weighted_pf1(
+    weights: np.ndarray, positive: np.ndarray, called: np.ndarray
+) -> float:
     """pF1 where each breast is there ``weights`` times."""
     positives = weights @ positive
     if not positives:
         return float('nan')
-    return float(2 * (weights @ (positive * called)) / (
-        weights @ called + positives))
+    return float(2 * (weights @ (positive * called)) / (weights @ called + positives))
 
 
 def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -108,14 +121,16 @@ def best_f1_threshold(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(thresholds[np.argmax(2 * hits / (called + positive.sum()))])
 
 
-def probabilistic_f1_summary(labels: np.ndarray,
-                             scores: np.ndarray,
-                             patients: Sequence[Hashable],
-                             breasts: Sequence[Hashable],
-                             rule: str = 'mean',
-                             n_bootstrap: int = 1000,
-                             seed: int = 0,
-                             resampling_unit: str = 'patients') -> dict:
+def probabilistic_f1_summary(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    patients: Sequence[Hashable],
+    breasts: Sequence[Hashable],
+    rule: str = 'mean',
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    resampling_unit: str = 'patients',
+) -> dict:
     """pF1 by breast, as it is and at the best threshold, with intervals.
 
     Args:
@@ -136,16 +151,22 @@ def probabilistic_f1_summary(labels: np.ndarray,
     positive, merged, first = merge_breasts(labels, scores, breasts, rule)
     owners = [patients[i] for i in first]
     threshold = best_f1_threshold(positive, merged)
-    lacking = no_interval([owners[i] for i in np.flatnonzero(positive)],
-                          'a positive breast', resampling_unit)
+    lacking = no_interval(
+        [owners[i] for i in np.flatnonzero(positive)],
+        'a positive breast',
+        resampling_unit,
+    )
     undefined = np.full(len(merged), np.nan)
     columns = dict(
         pf1=merged if _are_probabilities(merged) else undefined,
-        f1_best=(merged >= threshold).astype(float))
-    draws = np.array([
-        [_weighted_pf1(weights, positive, called) for called in columns.values()]
-        for weights in patient_weights(len(merged), owners, n_bootstrap, seed)
-    ]).reshape(-1, len(columns))
+        f1_best=(merged >= threshold).astype(float),
+    )
+    draws = np.array(
+        [
+            [_weighted_pf1(weights, positive, called) for called in columns.values()]
+            for weights in patient_weights(len(merged), owners, n_bootstrap, seed)
+        ]
+    ).reshape(-1, len(columns))
     if lacking:
         draws[:] = np.nan
     figures = {}
@@ -153,12 +174,16 @@ def probabilistic_f1_summary(labels: np.ndarray,
         low, high = percentile_interval(draws[:, [k]])
         value = _weighted_pf1(np.ones(len(merged)), positive, called)
         figures[name] = dict(
-            value=json_number(value), low=json_number(low[0]),
-            high=json_number(high[0]), draws=to_json(draws[:, k].round(6)))
+            value=json_number(value),
+            low=json_number(low[0]),
+            high=json_number(high[0]),
+            draws=to_json(draws[:, k].round(6)),
+        )
     return dict(
         figures,
         threshold=json_number(threshold),
         rule=rule,
         breasts=len(merged),
         positives=int(positive.sum()),
-        no_interval=lacking if n_bootstrap else '')
+        no_interval=lacking if n_bootstrap else '',
+    )

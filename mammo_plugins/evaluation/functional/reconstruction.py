@@ -1,4 +1,5 @@
 """How well an image without its lesions was guessed, where the truth is known."""
+
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ class ReconstructionErrors(NamedTuple):
             lesion is left; below, it is darker than the tissue was.
         outside (float): Mean absolute error in the breast outside lesions.
     """
+
     inside: float
     inside_unchanged: float
     inside_bias: float
@@ -40,9 +42,13 @@ def similarity(one: np.ndarray, other: np.ndarray, region: np.ndarray) -> float:
     return float(np.dot(*centred) / scale) if centred and scale > 1e-12 else np.nan
 
 
-def reconstruction_errors(guess: np.ndarray, truth: np.ndarray, image: np.ndarray,
-                          lesions: np.ndarray,
-                          breast: np.ndarray) -> ReconstructionErrors:
+def reconstruction_errors(
+    guess: np.ndarray,
+    truth: np.ndarray,
+    image: np.ndarray,
+    lesions: np.ndarray,
+    breast: np.ndarray,
+) -> ReconstructionErrors:
     """Measure a view.
 
     Args:
@@ -68,4 +74,5 @@ def reconstruction_errors(guess: np.ndarray, truth: np.ndarray, image: np.ndarra
         inside=mean(np.abs(error), lesions),
         inside_unchanged=mean(np.abs(np.subtract(image, truth, dtype=float)), lesions),
         inside_bias=mean(error, lesions),
-        outside=mean(np.abs(error), around))
+        outside=mean(np.abs(error), around),
+    )

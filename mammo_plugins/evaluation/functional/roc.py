@@ -9,17 +9,23 @@ The unit of the bootstrap is the patient: samples of one patient (views, patches
 not independent of each other. An interval needs two patients with a positive and two
 with a negative sample.
 """
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .bootstrap import (json_number, no_interval, patient_weights,
-                        percentile_interval, to_json)
+from .bootstrap import (
+    json_number,
+    no_interval,
+    patient_weights,
+    percentile_interval,
+    to_json,
+)
 
 FORMAT = 'mammo_plugins.roc/1'
 RULES = ('threshold', 'chosen', 'specificity', 'sensitivity', 'youden')
-OperatingRule = Tuple[str, Optional[float]]
+OperatingRule = tuple[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,15 @@ class ROCCurve:
         specificity (np.ndarray): Share of the negatives that are not, NaN without
             negatives, shape (k, ).
     """
+
     thresholds: np.ndarray
     sensitivity: np.ndarray
     specificity: np.ndarray
 
 
-def checked_scores(labels: np.ndarray,
-                   scores: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def checked_scores(
+    labels: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Check labels and scores.
 
     Args:
@@ -55,8 +63,10 @@ def checked_scores(labels: np.ndarray,
     """
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if labels.ndim != 1 or labels.shape != scores.shape:
-        raise ValueError(f'labels and scores have shapes {labels.shape} and '
-                         f'{scores.shape}; expected (n, ) for both')
+        raise ValueError(
+            f'labels and scores have shapes {labels.shape} and '
+            f'{scores.shape}; expected (n, ) for both'
+        )
     if not np.isin(labels, (0, 1)).all():
         raise ValueError('labels must be 0 (negative) or 1 (positive)')
     if not np.isfinite(scores).all():
@@ -84,11 +94,13 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
     def share_called(chosen: np.ndarray) -> np.ndarray:
         ascending = np.sort(scores[chosen])
         called = len(ascending) - np.searchsorted(ascending, thresholds)
-        return called / len(ascending) if len(ascending) else np.full(
-            len(thresholds), np.nan)
+        return (
+            called / len(ascending)
+            if len(ascending)
+            else np.full(len(thresholds), np.nan)
+        )
 
-    return ROCCurve(thresholds, share_called(positive),
-                    1 - share_called(~positive))
+    return ROCCurve(thresholds, share_called(positive), 1 - share_called(~positive))
 
 
 def _weighted_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
@@ -111,15 +123,16 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     """
     positive, scores = checked_scores(labels, scores)
     level = np.unique(scores, return_inverse=True)[1].reshape(-1)
-    return _weighted_auc(
-        np.bincount(level, positive), np.bincount(level, ~positive))
+    return _weighted_auc(np.bincount(level, positive), np.bincount(level, ~positive))
 
 
-def bootstrap_auc(labels: np.ndarray,
-                  scores: np.ndarray,
-                  patients: Sequence[Hashable],
-                  n_draws: int = 1000,
-                  seed: int = 0) -> np.ndarray:
+def bootstrap_auc(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    patients: Sequence[Hashable],
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
     """AUC in samples of patients drawn with replacement.
 
     Every draw takes as many patients as there are, each with all samples. A draw is
@@ -137,19 +150,25 @@ def bootstrap_auc(labels: np.ndarray,
     positive, scores = checked_scores(labels, scores)
     level = np.unique(scores, return_inverse=True)[1].reshape(-1)
     n_levels = level.max(initial=-1) + 1
-    return np.array([
-        _weighted_auc(
-            np.bincount(level, weights * positive, n_levels),
-            np.bincount(level, weights * ~positive, n_levels))
-        for weights in patient_weights(len(scores), patients, n_draws, seed)])
+    return np.array(
+        [
+            _weighted_auc(
+                np.bincount(level, weights * positive, n_levels),
+                np.bincount(level, weights * ~positive, n_levels),
+            )
+            for weights in patient_weights(len(scores), patients, n_draws, seed)
+        ]
+    )
 
 
-def bootstrap_macro_f1(labels: np.ndarray,
-                       scores: np.ndarray,
-                       patients: Sequence[Hashable],
-                       threshold: float,
-                       n_draws: int = 1000,
-                       seed: int = 0) -> np.ndarray:
+def bootstrap_macro_f1(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    patients: Sequence[Hashable],
+    threshold: float,
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
     """Macro F1 at a fixed threshold in samples of patients.
 
     Args:
@@ -167,14 +186,17 @@ def bootstrap_macro_f1(labels: np.ndarray,
         right = [weights[called & positive].sum(), weights[~called & ~positive].sum()]
         of_class = [weights[positive].sum(), weights[~positive].sum()]
         named = [weights[called].sum(), weights[~called].sum()]
-        f1 = [2 * hit / (n + m) if n + m else 0.
-              for hit, n, m in zip(right, of_class, named)]
+        f1 = [
+            2 * hit / (n + m) if n + m else 0.0
+            for hit, n, m in zip(right, of_class, named)
+        ]
         draws.append(np.mean(f1) if len(scores) else np.nan)
     return np.array(draws)
 
 
-def confusion(labels: np.ndarray, scores: np.ndarray,
-              threshold: float) -> Dict[str, float]:
+def confusion(
+    labels: np.ndarray, scores: np.ndarray, threshold: float
+) -> dict[str, float]:
     """Figures of a classifier that calls scores >= ``threshold`` positive.
 
     Args:
@@ -195,16 +217,18 @@ def confusion(labels: np.ndarray, scores: np.ndarray,
     def share(count: int, total: int, empty: float = np.nan) -> float:
         return count / total if total else empty
 
-    f1 = [share(2 * hit, 2 * hit + fp + fn, 0.) for hit in (tp, tn)]
+    f1 = [share(2 * hit, 2 * hit + fp + fn, 0.0) for hit in (tp, tn)]
     return dict(
         sensitivity=share(tp, tp + fn),
         specificity=share(tn, tn + fp),
         precision=share(tp, tp + fp),
-        macro_f1=float(np.mean(f1)) if len(scores) else float('nan'))
+        macro_f1=float(np.mean(f1)) if len(scores) else float('nan'),
+    )
 
 
-def operating_threshold(curve: ROCCurve, rule: str,
-                        value: Optional[float] = None) -> float:
+def operating_threshold(
+    curve: ROCCurve, rule: str, value: float | None = None
+) -> float:
     """The threshold of an operating point.
 
     Args:
@@ -268,13 +292,17 @@ def check_operating_points(rules: Sequence[OperatingRule]) -> None:
     """Raise a ValueError if a rule is none of :func:`operating_threshold`'s."""
     for entry in rules:
         if len(entry) != 2 or entry[0] not in RULES:
-            raise ValueError(f'operating_points: {entry!r}; expected (rule, value) '
-                             f'with a rule out of {RULES}')
+            raise ValueError(
+                f'operating_points: {entry!r}; expected (rule, value) '
+                f'with a rule out of {RULES}'
+            )
         rule, value = entry
         if rule in ('specificity', 'sensitivity') and not (
-                value is not None and 0 <= value <= 1):
-            raise ValueError(f'operating_points: {rule} of {value!r}; expected a '
-                             'value from 0 to 1')
+            value is not None and 0 <= value <= 1
+        ):
+            raise ValueError(
+                f'operating_points: {rule} of {value!r}; expected a value from 0 to 1'
+            )
         if rule in ('threshold', 'chosen') and value is None:
             raise ValueError(f'operating_points: {rule!r} needs a value')
 
@@ -290,20 +318,27 @@ def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
 
 def _lacking(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
     """Say which class is of too few patients for an interval, '' if none is."""
-    reasons = (no_interval([patients[i] for i in np.flatnonzero(chosen)],
-                           f'a {name} sample', unit)
-               for name, chosen in (('positive', positive), ('negative', ~positive)))
+    reasons = (
+        no_interval(
+            [patients[i] for i in np.flatnonzero(chosen)], f'a {name} sample', unit
+        )
+        for name, chosen in (('positive', positive), ('negative', ~positive))
+    )
     return next(filter(None, reasons), '')
 
 
-def roc_summary(labels: np.ndarray,
-                scores: np.ndarray,
-                patients: Sequence[Hashable],
-                n_bootstrap: int = 1000,
-                seed: int = 0,
-                operating_points: Sequence[OperatingRule] = (
-                    ('threshold', 0.5), ('specificity', 0.9)),
-                resampling_unit: str = 'patients') -> dict:
+def roc_summary(
+    labels: np.ndarray,
+    scores: np.ndarray,
+    patients: Sequence[Hashable],
+    n_bootstrap: int = 1000,
+    seed: int = 0,
+    operating_points: Sequence[OperatingRule] = (
+        ('threshold', 0.5),
+        ('specificity', 0.9),
+    ),
+    resampling_unit: str = 'patients',
+) -> dict:
     """Everything about a binary classification that is worth keeping.
 
     Args:
@@ -336,20 +371,32 @@ def roc_summary(labels: np.ndarray,
     if lacking:
         draws[:] = np.nan
     low, high = percentile_interval(draws[:, None])
-    points: List[dict] = []
+    points: list[dict] = []
     for rule, value in operating_points:
         threshold = operating_threshold(curve, rule, value)
         figures = dict.fromkeys(
-            ('sensitivity', 'specificity', 'precision', 'macro_f1'), np.nan)
+            ('sensitivity', 'specificity', 'precision', 'macro_f1'), np.nan
+        )
         if not np.isnan(threshold):
             figures = confusion(positive, scores, threshold)
-        f1_draws = draws if lacking else [] if np.isnan(
-            threshold) else bootstrap_macro_f1(
-                positive, scores, patients, threshold, n_bootstrap, seed)
+        f1_draws = (
+            draws
+            if lacking
+            else []
+            if np.isnan(threshold)
+            else bootstrap_macro_f1(
+                positive, scores, patients, threshold, n_bootstrap, seed
+            )
+        )
         points.append(
-            dict(rule=rule, value=value, threshold=json_number(threshold),
-                 **{name: json_number(figure) for name, figure in figures.items()},
-                 macro_f1_draws=to_json(np.round(f1_draws, 6))))
+            dict(
+                rule=rule,
+                value=value,
+                threshold=json_number(threshold),
+                **{name: json_number(figure) for name, figure in figures.items()},
+                macro_f1_draws=to_json(np.round(f1_draws, 6)),
+            )
+        )
     return dict(
         format=FORMAT,
         n_bootstrap=int(n_bootstrap),
@@ -360,7 +407,8 @@ def roc_summary(labels: np.ndarray,
             samples=len(scores),
             positives=int(positive.sum()),
             negatives=int((~positive).sum()),
-            resampling_units=len({str(p) for p in patients})),
+            resampling_units=len({str(p) for p in patients}),
+        ),
         auc=json_number(roc_auc(positive, scores)),
         auc_low=json_number(low[0]),
         auc_high=json_number(high[0]),
@@ -370,5 +418,7 @@ def roc_summary(labels: np.ndarray,
         curve=dict(
             threshold=to_json(curve.thresholds),
             sensitivity=to_json(curve.sensitivity),
-            specificity=to_json(curve.specificity)),
-        draws=to_json(draws.round(6)))
+            specificity=to_json(curve.specificity),
+        ),
+        draws=to_json(draws.round(6)),
+    )

@@ -1,4 +1,5 @@
 """Registered metrics."""
+
 from .froc_metric import FROCMetric
 from .named_evaluator import NamedEvaluator, metrics_of
 from .nipple_metric import NippleMetric
@@ -7,6 +8,15 @@ from .roc_metric import MalignancyMetric, ROCMetric, ViewROCMetric
 from .segmentation_metric import SegmentationMetric
 from .weak_localization_metric import WeakLocalizationMetric
 
-__all__ = ['FROCMetric', 'MalignancyMetric', 'NamedEvaluator', 'NippleMetric',
-           'ROCMetric', 'ReconstructionMetric', 'SegmentationMetric', 'ViewROCMetric',
-           'WeakLocalizationMetric', 'metrics_of']
+__all__ = [
+    'FROCMetric',
+    'MalignancyMetric',
+    'NamedEvaluator',
+    'NippleMetric',
+    'ROCMetric',
+    'ReconstructionMetric',
+    'SegmentationMetric',
+    'ViewROCMetric',
+    'WeakLocalizationMetric',
+    'metrics_of',
+]

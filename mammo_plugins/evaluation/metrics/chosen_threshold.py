@@ -1,6 +1,8 @@
 """A threshold that was chosen on one part of the data, for use on another."""
+
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +24,11 @@ class ChosenThreshold(NamedTuple):
         counts (dict): Of its samples, empty if the file does not tell.
         scores (np.ndarray): Its different scores, descending.
     """
+
     path: str
     value: float
-    part: Optional[List[str]]
-    counts: Dict[str, Any]
+    part: list[str] | None
+    counts: dict[str, Any]
     scores: np.ndarray
 
     @classmethod
@@ -41,17 +44,24 @@ class ChosenThreshold(NamedTuple):
             part, counts = summary.get('part'), summary.get('counts', {})
             scores = _scores(summary)
         except (OSError, AttributeError, TypeError, ValueError) as error:
-            raise JsonError(f'{_FIELD}: {path}: not a file of ROCMetric ({error}); run '
-                            'tools/test.py on the training or validation part '
-                            'first') from None
+            raise JsonError(
+                f'{_FIELD}: {path}: not a file of ROCMetric ({error}); run '
+                'tools/test.py on the training or validation part '
+                'first'
+            ) from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise JsonError(f'{_FIELD}: {path}: best_macro_f1_threshold is {value}; '
-                            'expected a number, of a part with both classes and scores '
-                            'that tell them apart')
-        if part is not None and not (isinstance(part, list) and all(
-                isinstance(name, str) for name in part)):
-            raise JsonError(f'{_FIELD}: {path}: part is {part!r}; expected the names '
-                            'of annotation files, or null')
+            raise JsonError(
+                f'{_FIELD}: {path}: best_macro_f1_threshold is {value}; '
+                'expected a number, of a part with both classes and scores '
+                'that tell them apart'
+            )
+        if part is not None and not (
+            isinstance(part, list) and all(isinstance(name, str) for name in part)
+        ):
+            raise JsonError(
+                f'{_FIELD}: {path}: part is {part!r}; expected the names '
+                'of annotation files, or null'
+            )
         return cls(path, float(value), part, counts, scores)
 
     def refuse_part(self, part: Sequence[str]) -> None:
@@ -74,9 +84,12 @@ class ChosenThreshold(NamedTuple):
             summary (dict): Of the test, :func:`roc_summary`.
         """
         scores = _scores(summary)
-        if (len(scores) >= _FEW and len(scores) == len(self.scores)
-                and summary['counts'] == self.counts
-                and np.abs(scores - self.scores).max() < _NOISE):
+        if (
+            len(scores) >= _FEW
+            and len(scores) == len(self.scores)
+            and summary['counts'] == self.counts
+            and np.abs(scores - self.scores).max() < _NOISE
+        ):
             self._refuse('the same scores')
 
     def _refuse(self, what: str) -> None:
@@ -84,7 +97,8 @@ class ChosenThreshold(NamedTuple):
             f'{_FIELD}: {self.path}: its threshold was chosen on the part that is '
             f'tested, {what}, so that figures at it would be too good; choose it on '
             'the validation or the training part: test that with tools/test.py '
-            '--cfg-options test_dataloader.dataset.ann_file=... and give its file')
+            '--cfg-options test_dataloader.dataset.ann_file=... and give its file'
+        )
 
 
 def _scores(summary: dict) -> np.ndarray:

@@ -1,8 +1,10 @@
 """FROC as a metric of MMEngine's evaluator."""
+
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,16 +12,22 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mammo_plugins.anatomy import CanonicalFrame
-from mammo_plugins.evaluation.functional import (FROCData, ImageMatches,
-                                                 box_iou, encode_masks,
-                                                 format_table, froc_summary,
-                                                 mask_iou, match_detections)
+from mammo_plugins.evaluation.functional import (
+    FROCData,
+    ImageMatches,
+    box_iou,
+    encode_masks,
+    format_table,
+    froc_summary,
+    mask_iou,
+    match_detections,
+)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.masks import encoded
 
-Result = List[ImageMatches]
+Result = list[ImageMatches]
 """Of one image: all classes pooled, then each class of several."""
 
 
@@ -74,17 +82,20 @@ class FROCMetric(BaseMetric):
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
     """
-    default_prefix: Optional[str] = 'froc'
 
-    def __init__(self,
-                 iou_thr: float = 0.2,
-                 fppi: Sequence[float] = (0.5, 1.0, 2.0),
-                 match: str = 'bbox',
-                 n_bootstrap: int = 1000,
-                 seed: int = 0,
-                 out_dir: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    default_prefix: str | None = 'froc'
+
+    def __init__(
+        self,
+        iou_thr: float = 0.2,
+        fppi: Sequence[float] = (0.5, 1.0, 2.0),
+        match: str = 'bbox',
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if match not in ('bbox', 'mask'):
             raise ValueError(f"match is {match!r}, expected 'bbox' or 'mask'")
@@ -119,13 +130,14 @@ class FROCMetric(BaseMetric):
                 self.results.append(self._match(sample))
             except ValueError as error:
                 raise ValueError(
-                    f'FROCMetric, image {_name(sample)}: {error}') from error
+                    f'FROCMetric, image {_name(sample)}: {error}'
+                ) from error
 
     def _match(self, sample: dict) -> Result:
         """The matches of an image: pooled, then of each class."""
         predictions, lesions = (
-            _instances(sample, name)
-            for name in ('pred_instances', 'gt_instances'))
+            _instances(sample, name) for name in ('pred_instances', 'gt_instances')
+        )
         ignored = sample.get('ignored_instances', {})
         if not self._warned and _reaches_outside(lesions, sample):
             self._warned = True
@@ -134,30 +146,35 @@ class FROCMetric(BaseMetric):
                 'image. If all do, load the annotations after Resize in the test '
                 'pipeline, so that lesions and predictions are in the same frame; '
                 'else it lies beside the breast, see tools/verify_dataset.py '
-                '--check-pixels. Said once.')
+                '--check-pixels. Said once.'
+            )
         to_lesions = self._iou(predictions, lesions)
         to_ignored = self._iou(predictions, ignored, crowd=True)
         scores = _to_numpy(predictions['scores'])
         if not np.isfinite(scores).all():
-            raise ValueError('a detection has a score of NaN or infinity; has '
-                             'the training diverged?')
+            raise ValueError(
+                'a detection has a score of NaN or infinity; has the training diverged?'
+            )
 
         inside = _inside_breast(predictions, sample)
 
-        def select(label: Optional[int]) -> ImageMatches:
+        def select(label: int | None) -> ImageMatches:
             rows, columns, regions = (
-                _of_class(part, label)
-                for part in (predictions, lesions, ignored))
+                _of_class(part, label) for part in (predictions, lesions, ignored)
+            )
             there, rows = len(rows), rows[inside[rows]]
             return ImageMatches(
                 scores=scores[rows],
-                labels=match_detections(to_lesions[rows][:, columns],
-                                        self.iou_thr,
-                                        to_ignored[rows][:, regions]),
+                labels=match_detections(
+                    to_lesions[rows][:, columns],
+                    self.iou_thr,
+                    to_ignored[rows][:, regions],
+                ),
                 n_lesions=len(columns),
                 patient=sample.get('patient_id'),
                 n_ignored=len(regions),
-                n_outside=there - len(rows))
+                n_outside=there - len(rows),
+            )
 
         return [select(None)] + [select(k) for k in range(len(self._classes))]
 
@@ -167,28 +184,24 @@ class FROCMetric(BaseMetric):
         classes = (self.dataset_meta or {}).get('classes', ())
         return classes if len(classes) > 1 else ()
 
-    def _iou(self,
-             predictions: dict,
-             regions: dict,
-             crowd: bool = False) -> np.ndarray:
+    def _iou(self, predictions: dict, regions: dict, crowd: bool = False) -> np.ndarray:
         """IoU of all predictions with all regions, (n, m)."""
         shape = (_length(predictions), _length(regions))
         if 0 in shape:
             return np.zeros(shape)
         if self.match == 'bbox':
             return box_iou(
-                _to_numpy(predictions['bboxes']),
-                _to_numpy(regions['bboxes']), crowd)
-        for name, instances in (('predictions', predictions),
-                                ('annotations', regions)):
+                _to_numpy(predictions['bboxes']), _to_numpy(regions['bboxes']), crowd
+            )
+        for name, instances in (('predictions', predictions), ('annotations', regions)):
             if 'masks' not in instances:
                 raise ValueError(
                     f"the {name} have no masks; use match='bbox', or a model "
-                    'with a mask head and LoadAnnotations(with_mask=True)')
-        return mask_iou(
-            _to_rle(predictions['masks']), _to_rle(regions['masks']), crowd)
+                    'with a mask head and LoadAnnotations(with_mask=True)'
+                )
+        return mask_iou(_to_rle(predictions['masks']), _to_rle(regions['masks']), crowd)
 
-    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[Result]) -> dict[str, float]:
         """Compute the curve, log the table and write the files.
 
         Args:
@@ -202,9 +215,12 @@ class FROCMetric(BaseMetric):
         """
         logger = MMLogger.get_current_instance()
         patients, unit = resampling_units(
-            self, [pooled.patient for pooled, *_ in results])
-        results = [[replace(m, patient=patient) for m in parts]
-                   for parts, patient in zip(results, patients)]
+            self, [pooled.patient for pooled, *_ in results]
+        )
+        results = [
+            [replace(m, patient=patient) for m in parts]
+            for parts, patient in zip(results, patients)
+        ]
         names = [self.prefix, *self._classes]
         # Without images one empty column, for from_images to refuse.
         columns = list(zip(*results)) or [()]
@@ -216,7 +232,8 @@ class FROCMetric(BaseMetric):
                 fppi=self.fppi,
                 n_bootstrap=self.n_bootstrap,
                 seed=self.seed,
-                resampling_unit=unit)
+                resampling_unit=unit,
+            )
             for name, matches in zip(names, columns)
         }
         pooled = summaries[self.prefix]
@@ -225,10 +242,13 @@ class FROCMetric(BaseMetric):
             pooled['rule'] += f' {left_out}.'
         for name, matches in zip(names, columns):
             summaries[name]['counts']['outside_breast'] = sum(
-                m.n_outside for m in matches)
+                m.n_outside for m in matches
+            )
         if pooled['counts']['outside_breast']:
-            logger.info('%d detections outside the breast are left out',
-                        pooled['counts']['outside_breast'])
+            logger.info(
+                '%d detections outside the breast are left out',
+                pooled['counts']['outside_breast'],
+            )
         logger.info('\n%s\n%s', format_table(summaries), pooled['rule'])
         for name, summary in summaries.items():
             if not summary['counts']['lesions']:
@@ -241,22 +261,24 @@ class FROCMetric(BaseMetric):
                 metrics[f'{name}/{key}'] = value
         return metrics
 
-    def _write(self, summaries: Dict[str, dict], out_dir: Path) -> None:
+    def _write(self, summaries: dict[str, dict], out_dir: Path) -> None:
         # Loaded here: training without files needs no matplotlib.
         from mammo_plugins.visualization.curves import plot_froc
+
         out_dir.mkdir(parents=True, exist_ok=True)
         stem = self.prefix.replace('/', '_')
         classes = {name: summaries[name] for name in self._classes}
-        write_json(out_dir / f'{stem}.json',
-                   {**summaries[self.prefix], 'classes': classes})
+        write_json(
+            out_dir / f'{stem}.json', {**summaries[self.prefix], 'classes': classes}
+        )
         plot_froc(summaries, out_dir / f'{stem}.png')
 
 
-def _metrics(summary: dict) -> Dict[str, float]:
+def _metrics(summary: dict) -> dict[str, float]:
     counts = summary['counts']
     metrics = {}
     for point in summary['operating_points']:
-        name = f"recall@{point['fppi']}"
+        name = f'recall@{point["fppi"]}'
         metrics[name] = point['recall']
         if summary['n_bootstrap']:
             metrics[f'{name}_low'] = point['low']
@@ -269,7 +291,8 @@ def _metrics(summary: dict) -> Dict[str, float]:
         n_images=counts['images'],
         n_normals=counts['normal_images'],
         n_lesions=counts['lesions'],
-        n_outside=counts['outside_breast'])
+        n_outside=counts['outside_breast'],
+    )
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 
@@ -283,8 +306,9 @@ def _reaches_outside(lesions: dict, sample: dict) -> bool:
         return False
     height, width = sample['ori_shape'][:2]
     boxes = _to_numpy(lesions['bboxes'])
-    return bool((boxes[:, :2] < -1).any()
-                or (boxes[:, 2:] > (width + 1, height + 1)).any())
+    return bool(
+        (boxes[:, :2] < -1).any() or (boxes[:, 2:] > (width + 1, height + 1)).any()
+    )
 
 
 def _inside_breast(predictions: dict, sample: dict) -> np.ndarray:
@@ -292,7 +316,8 @@ def _inside_breast(predictions: dict, sample: dict) -> np.ndarray:
     if 'canonical_frame' not in sample or not _length(predictions):
         return np.ones(_length(predictions), bool)
     return CanonicalFrame.from_dict(sample['canonical_frame']).inside_breast(
-        _to_numpy(predictions['bboxes']))
+        _to_numpy(predictions['bboxes'])
+    )
 
 
 def _instances(sample: dict, name: str) -> dict:
@@ -301,11 +326,12 @@ def _instances(sample: dict, name: str) -> dict:
         raise ValueError(
             f'no boxes in {name}; the test pipeline needs '
             'LoadAnnotations(with_bbox=True) and PackDetInputs, and the model '
-            'has to be a detector')
+            'has to be a detector'
+        )
     return instances
 
 
-def _of_class(instances: dict, label: Optional[int]) -> np.ndarray:
+def _of_class(instances: dict, label: int | None) -> np.ndarray:
     """Indices of the instances of a class, or of all for None."""
     if label is None or not _length(instances):
         return np.arange(_length(instances))
@@ -324,7 +350,7 @@ def _to_numpy(values: Any) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _to_rle(masks: Any) -> List[dict]:
+def _to_rle(masks: Any) -> list[dict]:
     """Masks in any of mmdet's forms as COCO run-length codes.
 
     mmdet's polygons are rasterised by pycocotools, as mmdet does itself.

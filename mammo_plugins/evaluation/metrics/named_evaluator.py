@@ -1,5 +1,7 @@
 """An evaluator whose metrics have names, so that a config exchanges one by its name."""
-from typing import Any, List, Mapping, Optional, Sequence, Union
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmengine.evaluator import Evaluator
 
@@ -14,12 +16,11 @@ class NamedEvaluator(Evaluator):
         metrics (dict[str, dict] | list[dict]): Metrics; ``None`` leaves one out.
     """
 
-    def __init__(self,
-                 metrics: Union[Mapping[str, Optional[dict]], Sequence]) -> None:
+    def __init__(self, metrics: Mapping[str, dict | None] | Sequence) -> None:
         super().__init__(metrics_of(metrics))
 
 
-def metrics_of(evaluator: Any) -> List[Any]:
+def metrics_of(evaluator: Any) -> list[Any]:
     """Return the metrics of an evaluator's config as a list.
 
     Args:
@@ -33,5 +34,8 @@ def metrics_of(evaluator: Any) -> List[Any]:
         if 'type' in evaluator:
             return [evaluator]
         return [metric for metric in evaluator.values() if metric is not None]
-    return list(evaluator) if isinstance(evaluator, (list, tuple)) else (
-        [] if evaluator is None else [evaluator])
+    return (
+        list(evaluator)
+        if isinstance(evaluator, (list, tuple))
+        else ([] if evaluator is None else [evaluator])
+    )

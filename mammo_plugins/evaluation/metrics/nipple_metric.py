@@ -1,5 +1,6 @@
 """How far predicted nipples are from annotated ones."""
-from typing import Dict, List, Optional, Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -31,10 +32,12 @@ class NippleMetric(BaseMetric):
 
     default_prefix = 'nipple'
 
-    def __init__(self,
-                 within_mm: float = 10.,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        within_mm: float = 10.0,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.within_mm = within_mm
 
@@ -52,7 +55,9 @@ class NippleMetric(BaseMetric):
                 dict(
                     known=known,
                     unit='px' if spacing is None else 'mm',
-                    error=self._error(sample) if known else None))
+                    error=self._error(sample) if known else None,
+                )
+            )
 
     @staticmethod
     def _error(sample: dict) -> float:
@@ -62,10 +67,10 @@ class NippleMetric(BaseMetric):
             return np.inf
         point = found['keypoints'][found['scores'].argmax(), 0].cpu().numpy()
         nipple = np.asarray(sample['nipple']) / sample['scale_factor']
-        row, column = sample.get('pixel_spacing_mm') or (1., 1.)
+        row, column = sample.get('pixel_spacing_mm') or (1.0, 1.0)
         return float(np.hypot(*((point - nipple) * (column, row))))
 
-    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         """Summarise.
 
         Args:
@@ -84,12 +89,12 @@ class NippleMetric(BaseMetric):
                 metrics[f'median_{unit}'] = float(np.median(found))
             if len(errors) and unit == 'mm':
                 metrics[f'within_{self.within_mm:g}mm'] = float(
-                    (errors <= self.within_mm).mean())
+                    (errors <= self.within_mm).mean()
+                )
         if known:
-            metrics['not_found'] = float(
-                np.isinf([r['error'] for r in known]).mean())
+            metrics['not_found'] = float(np.isinf([r['error'] for r in known]).mean())
         else:
             MMLogger.get_current_instance().warning(
-                'NippleMetric: no image has a known nipple; nothing to measure')
-        return dict(metrics, n_images=len(known),
-                    n_unknown=len(results) - len(known))
+                'NippleMetric: no image has a known nipple; nothing to measure'
+            )
+        return dict(metrics, n_images=len(known), n_unknown=len(results) - len(known))

@@ -1,28 +1,31 @@
 """Images without their lesions, held against the truth of the phantom."""
+
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mammo_plugins.anatomy import breast_mask
-from mammo_plugins.evaluation.functional import (RECONSTRUCTION_FIGURES,
-                                                 means_summary,
-                                                 reconstruction_errors, similarity)
+from mammo_plugins.evaluation.functional import (
+    RECONSTRUCTION_FIGURES,
+    means_summary,
+    reconstruction_errors,
+    similarity,
+)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures import LATERALITIES
 
 from .froc_metric import _name, _to_numpy
-from .weak_localization_metric import (figure_metrics, instance_masks,
-                                       interval_sentence)
+from .weak_localization_metric import figure_metrics, instance_masks, interval_sentence
 
 FORMAT = 'mammo_plugins.reconstruction/1'
 FIGURES = (*RECONSTRUCTION_FIGURES, 'similarity', 'similarity_truth', 'agreement')
 
-Result = List[Tuple[Tuple[float, ...], Hashable]]
+Result = list[tuple[tuple[float, ...], Hashable]]
 
 
 @METRICS.register_module()
@@ -53,21 +56,24 @@ class ReconstructionMetric(BaseMetric):
         prefix (str, optional): Prefix of the names. Defaults to None:
             'reconstruction'.
     """
-    default_prefix: Optional[str] = 'reconstruction'
 
-    def __init__(self,
-                 views: Sequence[str] = LATERALITIES,
-                 n_bootstrap: int = 1000,
-                 seed: int = 0,
-                 out_dir: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    default_prefix: str | None = 'reconstruction'
+
+    def __init__(
+        self,
+        views: Sequence[str] = LATERALITIES,
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.views = tuple(views)
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
-        self._before: Dict[tuple, tuple] = {}
+        self._before: dict[tuple, tuple] = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Measure the images of a batch.
@@ -84,34 +90,62 @@ class ReconstructionMetric(BaseMetric):
         """
         for i, sample in enumerate(data_samples):
             # one result a sample: MMEngine cuts padding by that count
-            self.results.append([
-                (self._measure(sample[name], data_batch['inputs'][name][i],
-                               (name, sample[name].get('view')), sample.get('patient_id')),
-                 sample.get('patient_id'))
-                for name in self.views if name in sample])
+            self.results.append(
+                [
+                    (
+                        self._measure(
+                            sample[name],
+                            data_batch['inputs'][name][i],
+                            (name, sample[name].get('view')),
+                            sample.get('patient_id'),
+                        ),
+                        sample.get('patient_id'),
+                    )
+                    for name in self.views
+                    if name in sample
+                ]
+            )
 
-    def _measure(self, view: dict, image, place: tuple,
-                 patient: Hashable) -> Tuple[float, ...]:
-        for key, hint in (('normal_img', 'the model has to be one with a decoder'),
-                          ('clean_img', 'the test pipeline needs LoadPhantomNormal')):
+    def _measure(
+        self, view: dict, image, place: tuple, patient: Hashable
+    ) -> tuple[float, ...]:
+        for key, hint in (
+            ('normal_img', 'the model has to be one with a decoder'),
+            ('clean_img', 'the test pipeline needs LoadPhantomNormal'),
+        ):
             if view.get(key) is None:
-                raise ValueError(f'ReconstructionMetric, image {_name(view)}: no '
-                                 f'{key}; {hint}')
+                raise ValueError(
+                    f'ReconstructionMetric, image {_name(view)}: no {key}; {hint}'
+                )
         image = _to_numpy(image)[0]
         guess, truth = _to_numpy(view['normal_img']), _to_numpy(view['clean_img'])[0]
         breast = breast_mask(image)
         try:
             errors = reconstruction_errors(
-                guess, truth, image,
-                instance_masks(view, 'gt_instances', image.shape).any(axis=0), breast)
+                guess,
+                truth,
+                image,
+                instance_masks(view, 'gt_instances', image.shape).any(axis=0),
+                breast,
+            )
         except ValueError as error:
-            raise ValueError(f'ReconstructionMetric, image {_name(view)}: '
-                             f'{error}') from error
-        return (*errors, *self._similarities(place, patient, guess, truth, breast),
-                similarity(guess, truth, breast))
+            raise ValueError(
+                f'ReconstructionMetric, image {_name(view)}: {error}'
+            ) from error
+        return (
+            *errors,
+            *self._similarities(place, patient, guess, truth, breast),
+            similarity(guess, truth, breast),
+        )
 
-    def _similarities(self, place: tuple, patient: Hashable, guess: np.ndarray,
-                      truth: np.ndarray, breast: np.ndarray) -> Tuple[float, float]:
+    def _similarities(
+        self,
+        place: tuple,
+        patient: Hashable,
+        guess: np.ndarray,
+        truth: np.ndarray,
+        breast: np.ndarray,
+    ) -> tuple[float, float]:
         """Compare normal images, and true ones, with those of the patient before."""
         before = self._before.get(place)
         self._before[place] = (patient, guess, truth, breast)
@@ -120,7 +154,7 @@ class ReconstructionMetric(BaseMetric):
         both = breast & before[3]
         return similarity(guess, before[1], both), similarity(truth, before[2], both)
 
-    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[Result]) -> dict[str, float]:
         """Compute the figures, log them and write the file.
 
         Args:
@@ -132,23 +166,29 @@ class ReconstructionMetric(BaseMetric):
         self._before = {}
         views = [view for result in results for view in result]
         errors = np.array([error for error, _ in views], float).reshape(
-            -1, len(FIGURES))
+            -1, len(FIGURES)
+        )
         patients, unit = resampling_units(self, [patient for _, patient in views])
-        counts = dict(n_images=len(views),
-                      n_abnormal=int((~np.isnan(errors[:, 0])).sum()))
+        counts = dict(
+            n_images=len(views), n_abnormal=int((~np.isnan(errors[:, 0])).sum())
+        )
         summary = dict(
-            means_summary(errors, FIGURES, patients, self.n_bootstrap, self.seed,
-                          unit),
-            format=FORMAT, counts=counts)
+            means_summary(errors, FIGURES, patients, self.n_bootstrap, self.seed, unit),
+            format=FORMAT,
+            counts=counts,
+        )
         metrics = figure_metrics(summary)
         logger = MMLogger.get_current_instance()
         logger.info(
             '%s: mean absolute error of grey values in [0, 1]: %.3f in lesions '
             '(%.3f if nothing is done; bias %+.3f), %.3f in the breast around; '
             'correlation between patients %.2f, of the truth %.2f; with the truth of '
-            'the same view %.2f; %d views with lesions of %d', self.prefix,
-            *(metrics[name] for name in FIGURES), counts['n_abnormal'],
-            counts['n_images'])
+            'the same view %.2f; %d views with lesions of %d',
+            self.prefix,
+            *(metrics[name] for name in FIGURES),
+            counts['n_abnormal'],
+            counts['n_images'],
+        )
         if summary['no_interval']:
             logger.info('%s: %s', self.prefix, interval_sentence(summary))
         if self.out_dir is not None:

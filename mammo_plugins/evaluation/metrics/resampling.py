@@ -1,12 +1,14 @@
 """What the bootstrap of a metric resamples."""
-from typing import Hashable, Sequence, Tuple
+
+from collections.abc import Hashable, Sequence
 
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 
-def resampling_units(metric: BaseMetric, patients: Sequence[Hashable],
-                     what: str = 'images') -> Tuple[Sequence[Hashable], str]:
+def resampling_units(
+    metric: BaseMetric, patients: Sequence[Hashable], what: str = 'images'
+) -> tuple[Sequence[Hashable], str]:
     """Return the patients, or with a warning a number each if some are not known.
 
     Args:
@@ -23,5 +25,10 @@ def resampling_units(metric: BaseMetric, patients: Sequence[Hashable],
     MMLogger.get_current_instance().warning(
         "%s resamples %s, not patients: %d of %d have no 'patient_id'; add it to the "
         "meta_keys of the pipeline's last step. The confidence intervals are too "
-        'narrow.', type(metric).__name__, what, unknown, len(patients))
+        'narrow.',
+        type(metric).__name__,
+        what,
+        unknown,
+        len(patients),
+    )
     return range(len(patients)), f'{what} (no patient_id)'

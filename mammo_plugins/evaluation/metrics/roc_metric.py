@@ -1,17 +1,23 @@
 """Binary classification as metrics of MMEngine's evaluator."""
+
 import math
+from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mammo_plugins.evaluation.functional import (BREAST_SCORES, UNKNOWN,
-                                                 check_operating_points,
-                                                 label_detections,
-                                                 probabilistic_f1_summary,
-                                                 roc_summary, select_detections)
+from mammo_plugins.evaluation.functional import (
+    BREAST_SCORES,
+    UNKNOWN,
+    check_operating_points,
+    label_detections,
+    probabilistic_f1_summary,
+    roc_summary,
+    select_detections,
+)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
@@ -20,7 +26,7 @@ from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 from .chosen_threshold import ChosenThreshold
 from .froc_metric import _instances, _name, _to_numpy
 
-Result = List[Tuple[int, float, Hashable, Optional[str]]]
+Result = list[tuple[int, float, Hashable, str | None]]
 """Of one data sample: (label, score, patient, breast) of what it holds that is
 labelled, the breast ``None`` where it is not known or there is not one."""
 
@@ -73,28 +79,34 @@ class ROCMetric(BaseMetric):
         collect_device (str): As in :class:`mmengine.evaluator.BaseMetric`.
         prefix (str, optional): Prefix of the names. Defaults to None: 'roc'.
     """
-    default_prefix: Optional[str] = 'roc'
 
-    def __init__(self,
-                 class_names: Sequence[str] = ('negative', 'positive'),
-                 operating_points: Sequence[tuple] = (('threshold', 0.5),
-                                                      ('specificity', 0.9)),
-                 threshold_from: Optional[str] = None,
-                 breast_score: str = 'mean',
-                 n_bootstrap: int = 1000,
-                 seed: int = 0,
-                 out_dir: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    default_prefix: str | None = 'roc'
+
+    def __init__(
+        self,
+        class_names: Sequence[str] = ('negative', 'positive'),
+        operating_points: Sequence[tuple] = (('threshold', 0.5), ('specificity', 0.9)),
+        threshold_from: str | None = None,
+        breast_score: str = 'mean',
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if len(class_names) != 2:
-            raise ValueError(f'class_names are {tuple(class_names)}, expected two: '
-                             'negative and positive')
+            raise ValueError(
+                f'class_names are {tuple(class_names)}, expected two: '
+                'negative and positive'
+            )
         if n_bootstrap < 0:
             raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
         if breast_score not in BREAST_SCORES:
-            raise ValueError(f'breast_score is {breast_score!r}, expected one of '
-                             f'{tuple(BREAST_SCORES)}')
+            raise ValueError(
+                f'breast_score is {breast_score!r}, expected one of '
+                f'{tuple(BREAST_SCORES)}'
+            )
         check_operating_points(operating_points)
         self.breast_score = breast_score
         self.class_names = tuple(class_names)
@@ -103,7 +115,7 @@ class ROCMetric(BaseMetric):
         if threshold_from is not None:
             self.chosen = ChosenThreshold.read(threshold_from)
             self.operating_points.append(('chosen', self.chosen.value))
-        self.part: Optional[List[str]] = None
+        self.part: list[str] | None = None
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
@@ -135,8 +147,9 @@ class ROCMetric(BaseMetric):
                 # one result a sample: MMEngine cuts padding by that count
                 self.results.append(self._take(sample))
             except ValueError as error:
-                raise ValueError(f'{type(self).__name__}, image {_name(sample)}: '
-                                 f'{error}') from error
+                raise ValueError(
+                    f'{type(self).__name__}, image {_name(sample)}: {error}'
+                ) from error
 
     def _take(self, sample: dict) -> Result:
         if 'pred_score' not in sample:
@@ -148,18 +161,24 @@ class ROCMetric(BaseMetric):
         if len(score) > 2 or len(label) != 1 or label[0] not in (0, 1):
             raise ValueError(
                 f'pred_score of {len(score)} entries and gt_label {label.tolist()}; '
-                'expected two classes and a label of 0 or 1')
-        return [(int(label[0]), self._finite(score[-1]),
-                 sample.get('patient_id'), _breast(sample))]
+                'expected two classes and a label of 0 or 1'
+            )
+        return [
+            (
+                int(label[0]),
+                self._finite(score[-1]),
+                sample.get('patient_id'),
+                _breast(sample),
+            )
+        ]
 
     @staticmethod
     def _finite(score: float) -> float:
         if not np.isfinite(score):
-            raise ValueError('a score of NaN or infinity; has the training '
-                             'diverged?')
+            raise ValueError('a score of NaN or infinity; has the training diverged?')
         return float(score)
 
-    def compute_metrics(self, results: List[Result]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[Result]) -> dict[str, float]:
         """Compute the figures, log them and write the files.
 
         Args:
@@ -170,17 +189,20 @@ class ROCMetric(BaseMetric):
         """
         logger = MMLogger.get_current_instance()
         labelled = [entry for result in results for entry in result]
-        labels, scores, patients, breasts = zip(*labelled) if labelled else ((), ) * 4
+        labels, scores, patients, breasts = zip(*labelled) if labelled else ((),) * 4
         patients, unit = resampling_units(self, patients, 'samples')
         data = np.array(labels, np.int64), np.array(scores, float), patients
-        bootstrap = dict(n_bootstrap=self.n_bootstrap, seed=self.seed,
-                         resampling_unit=unit)
+        bootstrap = dict(
+            n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit
+        )
         summary = roc_summary(
-            *data, operating_points=self.operating_points, **bootstrap)
+            *data, operating_points=self.operating_points, **bootstrap
+        )
         summary['probabilistic_f1'] = None
         if breasts and None not in breasts:
             summary['probabilistic_f1'] = probabilistic_f1_summary(
-                *data, breasts, self.breast_score, **bootstrap)
+                *data, breasts, self.breast_score, **bootstrap
+            )
         summary['part'] = self.part
         if self.chosen is not None:
             self.chosen.refuse_scores(summary)  # a copy has another name
@@ -201,27 +223,35 @@ class ROCMetric(BaseMetric):
         if auc is None:
             figures = 'AUC is not defined without both classes'
         else:
-            interval = '' if summary['auc_low'] is None else (
-                f", 95% CI [{summary['auc_low']:.4f}, {summary['auc_high']:.4f}] by "
-                f"{summary['n_bootstrap']} bootstrap draws of "
-                f"{summary['resampling_unit']}")
+            interval = (
+                ''
+                if summary['auc_low'] is None
+                else (
+                    f', 95% CI [{summary["auc_low"]:.4f}, {summary["auc_high"]:.4f}] by '
+                    f'{summary["n_bootstrap"]} bootstrap draws of '
+                    f'{summary["resampling_unit"]}'
+                )
+            )
             if summary['no_interval']:
-                interval = f", no CI: {summary['no_interval']}"
+                interval = f', no CI: {summary["no_interval"]}'
             figures = f'AUC {auc:.4f}{interval}'
         negative, positive = self.class_names
-        return (f"{self.prefix}: {figures}; {counts['positives']} {positive}, "
-                f"{counts['negatives']} {negative}. {summary['rule']}"
-                f"{_pf1_sentence(summary['probabilistic_f1'])}")
+        return (
+            f'{self.prefix}: {figures}; {counts["positives"]} {positive}, '
+            f'{counts["negatives"]} {negative}. {summary["rule"]}'
+            f'{_pf1_sentence(summary["probabilistic_f1"])}'
+        )
 
     def _write(self, summary: dict, out_dir: Path) -> None:
         # loaded here: training without files needs no matplotlib
         from mammo_plugins.visualization.curves import plot_roc
+
         stem = self.prefix.replace('/', '_')
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
 
 
-def _breast(sample: dict) -> Optional[str]:
+def _breast(sample: dict) -> str | None:
     """Name the one breast that a sample is of, ``None`` if it is of none or several.
 
     Args:
@@ -232,14 +262,17 @@ def _breast(sample: dict) -> Optional[str]:
         return None  # part of an image: its label is not the breast's
     views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
     views = [sample['main']] if 'main' in sample else views
-    names = [whose.get(key) for key in ('exam_id', 'patient_id')
-             for whose in (sample, views[0])]
+    names = [
+        whose.get(key)
+        for key in ('exam_id', 'patient_id')
+        for whose in (sample, views[0])
+    ]
     sides = {view.get('laterality') for view in views}
     exam, side = next((name for name in names if name is not None), None), sides.pop()
     return None if sides or None in (exam, side) else f'{exam} {side}'
 
 
-def _pf1_sentence(summary: Optional[dict]) -> str:
+def _pf1_sentence(summary: dict | None) -> str:
     if summary is None or summary['f1_best']['value'] is None:
         return ''
 
@@ -247,30 +280,40 @@ def _pf1_sentence(summary: Optional[dict]) -> str:
         figure = summary[name]
         if figure['value'] is None:
             return 'not defined, for scores are no probabilities'
-        interval = '' if figure['low'] is None else (
-            f" [{figure['low']:.4f}, {figure['high']:.4f}]")
-        return f"{figure['value']:.4f}{interval}"
+        interval = (
+            ''
+            if figure['low'] is None
+            else (f' [{figure["low"]:.4f}, {figure["high"]:.4f}]')
+        )
+        return f'{figure["value"]:.4f}{interval}'
 
-    reason = summary['no_interval'] and f"; no CI: {summary['no_interval']}"
-    return (f" pF1 by breast ({summary['rule']} of its scores; {summary['positives']} "
-            f"of {summary['breasts']} positive): {text('pf1')}; F1 at the best "
-            f"threshold, {summary['threshold']:.4f}: {text('f1_best')}{reason}.")
+    reason = summary['no_interval'] and f'; no CI: {summary["no_interval"]}'
+    return (
+        f' pF1 by breast ({summary["rule"]} of its scores; {summary["positives"]} '
+        f'of {summary["breasts"]} positive): {text("pf1")}; F1 at the best '
+        f'threshold, {summary["threshold"]:.4f}: {text("f1_best")}{reason}.'
+    )
 
 
-def _metrics(summary: dict) -> Dict[str, float]:
-    metrics = {name: summary[name]
-               for name in ('auc', 'auc_low', 'auc_high', 'log_loss')}
+def _metrics(summary: dict) -> dict[str, float]:
+    metrics = {
+        name: summary[name] for name in ('auc', 'auc_low', 'auc_high', 'log_loss')
+    }
     if not summary['n_bootstrap']:
         del metrics['auc_low'], metrics['auc_high']
     for point in summary['operating_points']:
         # the chosen one differs from model to model, its name not
-        at = point['rule'] if point['value'] is None or point['rule'] == 'chosen' else (
-            f"{point['rule']}={point['value']:g}")
+        at = (
+            point['rule']
+            if point['value'] is None or point['rule'] == 'chosen'
+            else (f'{point["rule"]}={point["value"]:g}')
+        )
         for name in ('sensitivity', 'specificity', 'precision', 'macro_f1'):
             metrics[f'{name}@{at}'] = point[name]
     metrics.update(
         n_samples=summary['counts']['samples'],
-        n_positives=summary['counts']['positives'])
+        n_positives=summary['counts']['positives'],
+    )
     by_breast = summary['probabilistic_f1']
     if by_breast:
         for name in ('pf1', 'f1_best'):
@@ -278,8 +321,9 @@ def _metrics(summary: dict) -> Dict[str, float]:
             if summary['n_bootstrap']:
                 metrics[f'{name}_low'] = by_breast[name]['low']
                 metrics[f'{name}_high'] = by_breast[name]['high']
-        metrics.update(f1_best_threshold=by_breast['threshold'],
-                       n_breasts=by_breast['breasts'])
+        metrics.update(
+            f1_best_threshold=by_breast['threshold'], n_breasts=by_breast['breasts']
+        )
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
 
 
@@ -307,26 +351,32 @@ class MalignancyMetric(ROCMetric):
         prefix (str, optional): Defaults to None: 'malignancy'.
         **kwargs: As in :class:`ROCMetric`.
     """
-    default_prefix: Optional[str] = 'malignancy'
 
-    def __init__(self,
-                 max_detections: Optional[int] = 2,
-                 min_score: float = 0.,
-                 iou_thr: float = 0.5,
-                 class_names: Sequence[str] = ('not malignant', 'malignant'),
-                 **kwargs) -> None:
+    default_prefix: str | None = 'malignancy'
+
+    def __init__(
+        self,
+        max_detections: int | None = 2,
+        min_score: float = 0.0,
+        iou_thr: float = 0.5,
+        class_names: Sequence[str] = ('not malignant', 'malignant'),
+        **kwargs,
+    ) -> None:
         super().__init__(class_names=class_names, **kwargs)
         self.max_detections = max_detections
         self.min_score = min_score
         self.iou_thr = iou_thr
 
     def _rule(self) -> str:
-        most = 'all' if self.max_detections is None else (
-            f'at most {self.max_detections}')
-        return (f'Counted are {most} detections an image of score >= '
-                f'{self.min_score:g}; one has the label of the lesion with which '
-                f'its IoU is >= {self.iou_thr:g}, others are not malignant; '
-                'missed lesions do not count.')
+        most = (
+            'all' if self.max_detections is None else (f'at most {self.max_detections}')
+        )
+        return (
+            f'Counted are {most} detections an image of score >= '
+            f'{self.min_score:g}; one has the label of the lesion with which '
+            f'its IoU is >= {self.iou_thr:g}, others are not malignant; '
+            'missed lesions do not count.'
+        )
 
     def _take(self, sample: dict) -> Result:
         """Label the detections of an image.
@@ -341,27 +391,36 @@ class MalignancyMetric(ROCMetric):
         found = _instances(sample, 'pred_instances')
         lesions = _to_numpy(_instances(sample, 'gt_instances')['bboxes'])
         if 'malignancy' not in found:
-            raise ValueError('the detections have no malignancy; the model needs a '
-                             'malignancy classifier')
+            raise ValueError(
+                'the detections have no malignancy; the model needs a '
+                'malignancy classifier'
+            )
         pathologies = sample.get('lesion_pathology')
         if pathologies is None or len(pathologies) != len(lesions):
             raise ValueError(
                 f'lesion_pathology is {pathologies} for {len(lesions)} lesions; '
                 'PackExamInputs writes it, where the test pipeline filters out no '
-                'annotation')
+                'annotation'
+            )
         chosen = select_detections(
-            _to_numpy(found['scores']), self.min_score, self.max_detections)
+            _to_numpy(found['scores']), self.min_score, self.max_detections
+        )
         ignored = sample.get('ignored_instances', {}).get('bboxes')
         labels = label_detections(
             _to_numpy(found['bboxes'])[chosen],
             lesions,
-            pathologies, [None] * len(lesions),
+            pathologies,
+            [None] * len(lesions),
             None if ignored is None else _to_numpy(ignored),
-            iou_thr=self.iou_thr).malignant
+            iou_thr=self.iou_thr,
+        ).malignant
         malignancy = _to_numpy(found['malignancy'])[chosen]
         # no breast: missed lesions are not in it
-        return [(int(label), self._finite(score), sample.get('patient_id'), None)
-                for label, score in zip(labels, malignancy) if label != UNKNOWN]
+        return [
+            (int(label), self._finite(score), sample.get('patient_id'), None)
+            for label, score in zip(labels, malignancy)
+            if label != UNKNOWN
+        ]
 
 
 @METRICS.register_module()
@@ -375,7 +434,8 @@ class ViewROCMetric(ROCMetric):
         prefix (str, optional): Prefix of the names. Defaults to None: 'abnormal'.
         **kwargs: As in :class:`ROCMetric`.
     """
-    default_prefix: Optional[str] = 'abnormal'
+
+    default_prefix: str | None = 'abnormal'
 
     def _rule(self) -> str:
         return 'Each labelled view counts once.'
@@ -390,9 +450,16 @@ class ViewROCMetric(ROCMetric):
         """
         views = [sample[name] for name in VIEW_NAMES if name in sample]
         if not any('pred_score' in view for view in views):
-            raise ValueError('no view has a pred_score; the model has to classify '
-                             'views')
-        return [(int(view['gt_label']),
-                 self._finite(_to_numpy(view['pred_score']).reshape(-1)[-1]),
-                 sample.get('patient_id'), _breast(view))
-                for view in views if view.get('gt_label') is not None]
+            raise ValueError(
+                'no view has a pred_score; the model has to classify views'
+            )
+        return [
+            (
+                int(view['gt_label']),
+                self._finite(_to_numpy(view['pred_score']).reshape(-1)[-1]),
+                sample.get('patient_id'),
+                _breast(view),
+            )
+            for view in views
+            if view.get('gt_label') is not None
+        ]

@@ -1,5 +1,4 @@
 """Segmentation of masses as a metric of MMEngine's evaluator."""
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
@@ -30,27 +29,38 @@ class SegmentationMetric(WeakLocalizationMetric):
         **kwargs: ``n_bootstrap``, ``seed``, ``out_dir``, ``collect_device`` as in
             :class:`WeakLocalizationMetric`.
     """
-    default_prefix: Optional[str] = 'segmentation'
 
-    def _views(self, sample: dict) -> List[dict]:
-        views = [sample[name] for name in VIEW_NAMES
-                 if 'pred_sem_seg' in sample.get(name, {})]
+    default_prefix: str | None = 'segmentation'
+
+    def _views(self, sample: dict) -> list[dict]:
+        views = [
+            sample[name]
+            for name in VIEW_NAMES
+            if 'pred_sem_seg' in sample.get(name, {})
+        ]
         if not views:
-            raise ValueError('SegmentationMetric: no view has a pred_sem_seg; the '
-                             'model has to segment views')
+            raise ValueError(
+                'SegmentationMetric: no view has a pred_sem_seg; the '
+                'model has to segment views'
+            )
         return views
 
-    def _regions(self, view: dict
-                 ) -> Tuple[np.ndarray, Optional[np.ndarray], Optional[np.ndarray]]:
+    def _regions(
+        self, view: dict
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         if view.get('gt_sem_seg') is None:
             raise ValueError('no gt_sem_seg; the test pipeline needs DrawLesionMap')
-        found, drawn = (_to_numpy(view[key]['sem_seg'])[0]
-                        for key in ('pred_sem_seg', 'gt_sem_seg'))
+        found, drawn = (
+            _to_numpy(view[key]['sem_seg'])[0] for key in ('pred_sem_seg', 'gt_sem_seg')
+        )
         lesions, ignored = drawn == 1, drawn == IGNORED
-        return (found == 1, lesions if lesions.any() else None,
-                ignored if ignored.any() else None)
+        return (
+            found == 1,
+            lesions if lesions.any() else None,
+            ignored if ignored.any() else None,
+        )
 
-    def compute_metrics(self, results: List[List[ImageResult]]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[list[ImageResult]]) -> dict[str, float]:
         """Compute the figures, log them and write the file.
 
         Args:
@@ -59,16 +69,22 @@ class SegmentationMetric(WeakLocalizationMetric):
         Returns:
             dict[str, float]: See the class.
         """
-        normal = [image for result in results for image in result
-                  if image.overlap is None and not image.ignored]
+        normal = [
+            image
+            for result in results
+            for image in result
+            if image.overlap is None and not image.ignored
+        ]
         return dict(
-            super().compute_metrics(results), n_normal=float(len(normal)),
-            n_false_alarms=float(sum(image.found for image in normal)))
+            super().compute_metrics(results),
+            n_normal=float(len(normal)),
+            n_false_alarms=float(sum(image.found for image in normal)),
+        )
 
-    def _sweep(self, *regions) -> Tuple[None, tuple]:
+    def _sweep(self, *regions) -> tuple[None, tuple]:
         return None, ()
 
-    def _swept(self, abnormal: List[ImageResult]) -> dict:
+    def _swept(self, abnormal: list[ImageResult]) -> dict:
         return {}
 
     def _settings(self) -> dict:
@@ -76,5 +92,7 @@ class SegmentationMetric(WeakLocalizationMetric):
 
     def _rule(self, summary: dict) -> str:
         counts = summary['counts']
-        return (f"Means over {counts['abnormal_images']} views with a mass of "
-                f"{counts['images']}, all masses of a view together.")
+        return (
+            f'Means over {counts["abnormal_images"]} views with a mass of '
+            f'{counts["images"]}, all masses of a view together.'
+        )

@@ -1,19 +1,28 @@
 """Segmentation and localisation by heat maps as a metric of MMEngine's evaluator."""
+
 import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mammo_plugins.evaluation.functional import (CAM_SWEEP, CAM_THRESHOLD,
-                                                 TIOR_THRESHOLDS, TIOU_THRESHOLDS,
-                                                 Overlap, binarise, box_mask,
-                                                 check_cam_rule,
-                                                 localization_summary, max_hit,
-                                                 region_overlap)
+from mammo_plugins.evaluation.functional import (
+    CAM_SWEEP,
+    CAM_THRESHOLD,
+    TIOR_THRESHOLDS,
+    TIOU_THRESHOLDS,
+    Overlap,
+    binarise,
+    box_mask,
+    check_cam_rule,
+    localization_summary,
+    max_hit,
+    region_overlap,
+)
 from mammo_plugins.evaluation.metrics.resampling import resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
@@ -21,9 +30,16 @@ from mammo_plugins.structures import LATERALITIES, segmentation_to_mask
 
 from .froc_metric import _name, _to_numpy, _to_rle
 
-_TITLES = dict(iou='IoU', ior='IoR', iod='IoD', dice='Dice', mean_tiou='mean TIoU',
-               mean_tior='mean TIoR', mean_tiod='mean TIoD',
-               max_hit='maxima in a lesion')
+_TITLES = dict(
+    iou='IoU',
+    ior='IoR',
+    iod='IoD',
+    dice='Dice',
+    mean_tiou='mean TIoU',
+    mean_tior='mean TIoR',
+    mean_tiod='mean TIoD',
+    max_hit='maxima in a lesion',
+)
 
 
 # no named tuple: MMEngine makes results that are tuples plain ones
@@ -41,12 +57,13 @@ class ImageResult:
         sweep (tuple[Overlap]): With each threshold of the sweep; empty as
             ``max_hit`` is ``None``.
     """
-    overlap: Optional[Overlap]
+
+    overlap: Overlap | None
     ignored: bool
     found: bool
     patient: Hashable
-    max_hit: Optional[float] = None
-    sweep: Tuple[Overlap, ...] = ()
+    max_hit: float | None = None
+    sweep: tuple[Overlap, ...] = ()
 
 
 @METRICS.register_module()
@@ -96,28 +113,35 @@ class WeakLocalizationMetric(BaseMetric):
         prefix (str, optional): Prefix of the names. Defaults to None:
             'localization'.
     """
-    default_prefix: Optional[str] = 'localization'
 
-    def __init__(self,
-                 cam_rule: str = 'minmax',
-                 cam_threshold: float = CAM_THRESHOLD,
-                 sweep_thresholds: Sequence[float] = CAM_SWEEP,
-                 tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
-                 tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
-                 views: Sequence[str] = LATERALITIES,
-                 n_bootstrap: int = 1000,
-                 seed: int = 0,
-                 out_dir: Optional[str] = None,
-                 collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
+    default_prefix: str | None = 'localization'
+
+    def __init__(
+        self,
+        cam_rule: str = 'minmax',
+        cam_threshold: float = CAM_THRESHOLD,
+        sweep_thresholds: Sequence[float] = CAM_SWEEP,
+        tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
+        tior_thresholds: Sequence[float] = TIOR_THRESHOLDS,
+        views: Sequence[str] = LATERALITIES,
+        n_bootstrap: int = 1000,
+        seed: int = 0,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         for threshold in (cam_threshold, *sweep_thresholds):
             check_cam_rule(cam_rule, threshold)
-        for name, thresholds in (('tiou_thresholds', tiou_thresholds),
-                                 ('tior_thresholds', tior_thresholds)):
+        for name, thresholds in (
+            ('tiou_thresholds', tiou_thresholds),
+            ('tior_thresholds', tior_thresholds),
+        ):
             if not len(thresholds) or not all(0 <= t < 1 for t in thresholds):
-                raise ValueError(f'{name} is {thresholds}, expected one or more '
-                                 'values from 0 to below 1')
+                raise ValueError(
+                    f'{name} is {thresholds}, expected one or more '
+                    'values from 0 to below 1'
+                )
         if n_bootstrap < 0:
             raise ValueError(f'n_bootstrap is {n_bootstrap}, expected >= 0')
         self.cam_rule = cam_rule
@@ -148,11 +172,14 @@ class WeakLocalizationMetric(BaseMetric):
         """
         for sample in data_samples:
             # one result a sample: MMEngine cuts padding by that count
-            self.results.append([
-                self._measure(view, sample.get('patient_id'))
-                for view in self._views(sample)])
+            self.results.append(
+                [
+                    self._measure(view, sample.get('patient_id'))
+                    for view in self._views(sample)
+                ]
+            )
 
-    def _views(self, sample: dict) -> List[dict]:
+    def _views(self, sample: dict) -> list[dict]:
         """Which views of a sample count."""
         return [sample[name] for name in self.views if name in sample] or [sample]
 
@@ -164,58 +191,80 @@ class WeakLocalizationMetric(BaseMetric):
                 overlap = region_overlap(detected, lesions, ignored)
                 swept = self._sweep(view, lesions, ignored)
         except ValueError as error:
-            raise ValueError(f'{type(self).__name__}, image {_name(view)}: '
-                             f'{error}') from error
-        return ImageResult(overlap, ignored is not None, bool(detected.any()),
-                           view.get('patient_id', patient), *swept)
+            raise ValueError(
+                f'{type(self).__name__}, image {_name(view)}: {error}'
+            ) from error
+        return ImageResult(
+            overlap,
+            ignored is not None,
+            bool(detected.any()),
+            view.get('patient_id', patient),
+            *swept,
+        )
 
-    def _sweep(self, view: dict, lesions: np.ndarray, ignored: Optional[np.ndarray]
-               ) -> Tuple[Optional[float], Tuple[Overlap, ...]]:
+    def _sweep(
+        self, view: dict, lesions: np.ndarray, ignored: np.ndarray | None
+    ) -> tuple[float | None, tuple[Overlap, ...]]:
         """What of a heat map needs no threshold, and what each one would give."""
         heat_map = _to_numpy(view['heat_map'])
         return max_hit(heat_map, lesions, ignored), tuple(
-            region_overlap(binarise(heat_map, self.cam_rule, threshold), lesions,
-                           ignored) for threshold in self.sweep_thresholds)
+            region_overlap(
+                binarise(heat_map, self.cam_rule, threshold), lesions, ignored
+            )
+            for threshold in self.sweep_thresholds
+        )
 
-    def _regions(self, view: dict
-                 ) -> Tuple[np.ndarray, Optional[np.ndarray], Optional[np.ndarray]]:
+    def _regions(
+        self, view: dict
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         """What is detected, of lesions and ignored, bool (H, W); ``None``: no such."""
         detected = self._detected(view)
         lesions = instance_masks(view, 'gt_instances', detected.shape)
         ignored = instance_masks(view, 'ignored_instances', detected.shape)
         self._warn_of_boxes(view, detected.shape)
-        return (detected, lesions.any(axis=0) if len(lesions) else None,
-                ignored.any(axis=0) if len(ignored) else None)
+        return (
+            detected,
+            lesions.any(axis=0) if len(lesions) else None,
+            ignored.any(axis=0) if len(ignored) else None,
+        )
 
     def _detected(self, view: dict) -> np.ndarray:
         """The detected region, bool (H, W)."""
         if view.get('heat_map') is None:
             raise ValueError(
                 f'no heat_map; the model has to give one for each of {self.views}, '
-                'or views of the metric has to name others')
+                'or views of the metric has to name others'
+            )
         detected = binarise(
-            _to_numpy(view['heat_map']), self.cam_rule, self.cam_threshold)
+            _to_numpy(view['heat_map']), self.cam_rule, self.cam_threshold
+        )
         expected = tuple(view.get('img_shape', detected.shape)[:2])
         if detected.shape != expected:
             raise ValueError(
                 f'the heat map has shape {detected.shape}, the image {expected}; the '
-                "model has to bring it to the size of the network's input")
+                "model has to bring it to the size of the network's input"
+            )
         return detected
 
     def _warn_of_boxes(self, view: dict, shape: tuple) -> None:
-        boxes = np.concatenate([
-            _to_numpy(view.get(name, {}).get('bboxes', ())).reshape(-1, 4)
-            for name in ('gt_instances', 'ignored_instances')])
-        outside = (boxes[:, :2] < -1).any() or (boxes[:, 2:] > (
-            shape[1] + 1, shape[0] + 1)).any()
+        boxes = np.concatenate(
+            [
+                _to_numpy(view.get(name, {}).get('bboxes', ())).reshape(-1, 4)
+                for name in ('gt_instances', 'ignored_instances')
+            ]
+        )
+        outside = (boxes[:, :2] < -1).any() or (
+            boxes[:, 2:] > (shape[1] + 1, shape[0] + 1)
+        ).any()
         if outside and not self._warned:
             self._warned = True
             MMLogger.get_current_instance().warning(
                 f'{type(self).__name__}, image {_name(view)}: a lesion reaches outside '
                 'the heat map. If all do, load the annotations before Resize in the '
-                'test pipeline, so that both are in the same frame. Said once.')
+                'test pipeline, so that both are in the same frame. Said once.'
+            )
 
-    def compute_metrics(self, results: List[List[ImageResult]]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[list[ImageResult]]) -> dict[str, float]:
         """Compute the figures, log them and write the file.
 
         Args:
@@ -228,42 +277,56 @@ class WeakLocalizationMetric(BaseMetric):
         images = [image for result in results for image in result]
         abnormal = [image for image in images if image.overlap is not None]
         if not abnormal:
-            logger.warning('%s: no image has a lesion; nothing to measure',
-                           type(self).__name__)
+            logger.warning(
+                '%s: no image has a lesion; nothing to measure', type(self).__name__
+            )
         left_out = sum(i.ignored for i in images if i.overlap is None)
         if left_out:
             logger.warning(
                 '%s: %d images have ignored lesions alone and do not count. Where '
                 'masks are loaded, mmdet ignores lesions without one; evaluate their '
-                'boxes with LoadAnnotations(with_mask=False).', type(self).__name__,
-                left_out)
-        patients, unit = resampling_units(
-            self, [image.patient for image in abnormal])
+                'boxes with LoadAnnotations(with_mask=False).',
+                type(self).__name__,
+                left_out,
+            )
+        patients, unit = resampling_units(self, [image.patient for image in abnormal])
         summary = localization_summary(
-            [image.overlap for image in abnormal], patients,
+            [image.overlap for image in abnormal],
+            patients,
             n_others=len(images) - len(abnormal),
             tiou_thresholds=self.tiou_thresholds,
             tior_thresholds=self.tior_thresholds,
-            n_bootstrap=self.n_bootstrap, seed=self.seed, resampling_unit=unit,
-            **self._swept(abnormal))
+            n_bootstrap=self.n_bootstrap,
+            seed=self.seed,
+            resampling_unit=unit,
+            **self._swept(abnormal),
+        )
         summary.update(self._settings())
         summary['rule'] = self._rule(summary)
         logger.info('%s: %s. %s', self.prefix, _sentence(summary), summary['rule'])
         if abnormal and summary['sweep']:
-            logger.info('%s: IoU and IoR by threshold: %s', self.prefix, ', '.join(
-                f"{point['threshold']:g}: {point['iou']:.3f} {point['ior']:.3f}"
-                for point in summary['sweep']))
+            logger.info(
+                '%s: IoU and IoR by threshold: %s',
+                self.prefix,
+                ', '.join(
+                    f'{point["threshold"]:g}: {point["iou"]:.3f} {point["ior"]:.3f}'
+                    for point in summary['sweep']
+                ),
+            )
         if self.out_dir is not None:
             stem = self.prefix.replace('/', '_')
             write_json(Path(self.out_dir) / f'{stem}.json', summary)
         return _metrics(summary)
 
-    def _swept(self, abnormal: List[ImageResult]) -> dict:
+    def _swept(self, abnormal: list[ImageResult]) -> dict:
         """What the summary takes of :meth:`_sweep`."""
         return dict(
             max_hits=[image.max_hit for image in abnormal],
-            sweep={threshold: [image.sweep[k] for image in abnormal]
-                   for k, threshold in enumerate(self.sweep_thresholds)})
+            sweep={
+                threshold: [image.sweep[k] for image in abnormal]
+                for k, threshold in enumerate(self.sweep_thresholds)
+            },
+        )
 
     def _settings(self) -> dict:
         """What the summary tells of how regions were detected."""
@@ -275,14 +338,16 @@ class WeakLocalizationMetric(BaseMetric):
         hot = dict(
             minmax=f'reach {threshold} once the map is scaled to [0, 1]',
             max=f"are at least {threshold} of the map's maximum",
-            absolute=f'are at least {threshold}')[self.cam_rule]
+            absolute=f'are at least {threshold}',
+        )[self.cam_rule]
         return (
-            f"Means over {counts['abnormal_images']} images with lesions of "
-            f"{counts['images']}, all lesions of an image together. Detected are "
+            f'Means over {counts["abnormal_images"]} images with lesions of '
+            f'{counts["images"]}, all lesions of an image together. Detected are '
             f'pixels whose values {hot}. IoR is the intersection over the '
             'annotated lesions, IoD over the detected region. TIoU is the share of '
             f'images with IoU above each of {self.tiou_thresholds}; TIoR and TIoD '
-            f'those above each of {self.tior_thresholds}.')
+            f'those above each of {self.tior_thresholds}.'
+        )
 
 
 def instance_masks(view: dict, name: str, shape: tuple) -> np.ndarray:
@@ -305,15 +370,17 @@ def instance_masks(view: dict, name: str, shape: tuple) -> np.ndarray:
     boxes = _to_numpy(instances.get('bboxes', np.zeros((0, 4))))
     codes = _to_rle(instances['masks']) if 'masks' in instances else []
     if codes and len(boxes) not in (0, len(codes)):
-        raise ValueError(f'{name} has {len(codes)} masks and {len(boxes)} boxes; '
-                         'expected as many')
+        raise ValueError(
+            f'{name} has {len(codes)} masks and {len(boxes)} boxes; expected as many'
+        )
     masks = [segmentation_to_mask(code, code['size']) for code in codes]
     for mask in masks:
         if mask.shape != shape:
             raise ValueError(
                 f'a mask of {name} has shape {mask.shape}, the image {shape}; '
                 "expected both in pixels of the network's input: load the "
-                'annotations before Resize in the test pipeline')
+                'annotations before Resize in the test pipeline'
+            )
     for i, box in enumerate(boxes):
         if not codes:
             masks.append(box_mask(box, shape))
@@ -327,9 +394,12 @@ def _sentence(summary: dict) -> str:
     for name, figure in summary['figures'].items():
         if figure['value'] is None:
             return 'IoU, IoR and Dice are not defined without a lesion'
-        interval = '' if figure['low'] is None else (
-            f" [{figure['low']:.3f}, {figure['high']:.3f}]")
-        parts.append(f"{_TITLES[name]} {figure['value']:.3f}{interval}")
+        interval = (
+            ''
+            if figure['low'] is None
+            else (f' [{figure["low"]:.3f}, {figure["high"]:.3f}]')
+        )
+        parts.append(f'{_TITLES[name]} {figure["value"]:.3f}{interval}')
     return ', '.join(parts) + '; ' + interval_sentence(summary)
 
 
@@ -338,21 +408,26 @@ def interval_sentence(summary: dict) -> str:
     reasons = summary['no_interval']
     if not summary['n_bootstrap'] or reasons.keys() == summary['figures'].keys():
         return ': '.join(['no CI', *dict.fromkeys(reasons.values())])
-    text = (f"95% CI by {summary['n_bootstrap']} bootstrap draws of "
-            f"{summary['resampling_unit']}")
-    return text + ''.join(f'; no CI of {name}: {reason}'
-                          for name, reason in reasons.items())
+    text = (
+        f'95% CI by {summary["n_bootstrap"]} bootstrap draws of '
+        f'{summary["resampling_unit"]}'
+    )
+    return text + ''.join(
+        f'; no CI of {name}: {reason}' for name, reason in reasons.items()
+    )
 
 
-def _metrics(summary: dict) -> Dict[str, float]:
+def _metrics(summary: dict) -> dict[str, float]:
     return dict(
-        figure_metrics(summary), n_images=float(summary['counts']['images']),
-        n_abnormal=float(summary['counts']['abnormal_images']))
+        figure_metrics(summary),
+        n_images=float(summary['counts']['images']),
+        n_abnormal=float(summary['counts']['abnormal_images']),
+    )
 
 
-def figure_metrics(summary: dict) -> Dict[str, float]:
+def figure_metrics(summary: dict) -> dict[str, float]:
     """Return the figures of ``means_summary`` as an evaluator takes them."""
-    metrics: Dict[str, Optional[float]] = {}
+    metrics: dict[str, float | None] = {}
     for name, figure in summary['figures'].items():
         metrics[name] = figure['value']
         if summary['n_bootstrap']:

@@ -1,4 +1,5 @@
 """Backbones."""
+
 from .conv_embedding import ConvEmbedding
 from .hrnet import NarrowStemHRNet
 from .lora_model import CompleteLoRAModel
@@ -7,6 +8,10 @@ from .siamese_resnet import SiameseResNet
 from .unet import UNet
 
 __all__ = [
-    'CompleteLoRAModel', 'ConvEmbedding', 'NarrowStemHRNet', 'SiameseHRNet',
-    'SiameseResNet', 'UNet'
+    'CompleteLoRAModel',
+    'ConvEmbedding',
+    'NarrowStemHRNet',
+    'SiameseHRNet',
+    'SiameseResNet',
+    'UNet',
 ]

@@ -1,5 +1,6 @@
 """A small patch embedding."""
-from typing import Sequence, Tuple
+
+from collections.abc import Sequence
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -19,14 +20,20 @@ class ConvEmbedding(BaseModule):
         channels (Sequence[int]): Of the convolutions. Defaults to (16, 32).
     """
 
-    def __init__(self, in_channels: int = 1,
-                 channels: Sequence[int] = (16, 32)) -> None:
+    def __init__(
+        self, in_channels: int = 1, channels: Sequence[int] = (16, 32)
+    ) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*(
-            ConvModule(coming, width, 3, stride=2, padding=1, norm_cfg=dict(type='BN'))
-            for coming, width in zip((in_channels, *channels), channels)))
+        self.layers = nn.Sequential(
+            *(
+                ConvModule(
+                    coming, width, 3, stride=2, padding=1, norm_cfg=dict(type='BN')
+                )
+                for coming, width in zip((in_channels, *channels), channels)
+            )
+        )
 
-    def forward(self, x: Tensor) -> Tuple[Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor]:
         """Embed.
 
         Args:
@@ -35,4 +42,4 @@ class ConvEmbedding(BaseModule):
         Returns:
             tuple[Tensor]: One map, (N, channels[-1], H / 2^n, W / 2^n).
         """
-        return (self.layers(x), )
+        return (self.layers(x),)

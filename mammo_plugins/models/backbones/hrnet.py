@@ -1,4 +1,5 @@
 """HRNet that can be made small throughout."""
+
 from mmcv.cnn import build_conv_layer, build_norm_layer
 from mmdet.models.backbones import HRNet
 
@@ -22,23 +23,29 @@ class NarrowStemHRNet(HRNet):
         **kwargs: As in :class:`mmdet.models.HRNet`.
     """
 
-    def __init__(self,
-                 extra: dict,
-                 stem_channels: int = _STEM_CHANNELS,
-                 **kwargs) -> None:
+    def __init__(
+        self, extra: dict, stem_channels: int = _STEM_CHANNELS, **kwargs
+    ) -> None:
         super().__init__(extra, **kwargs)
         if stem_channels == _STEM_CHANNELS:
             return
-        for i, in_channels in ((1, kwargs.get('in_channels', 3)),
-                               (2, stem_channels)):
+        for i, in_channels in ((1, kwargs.get('in_channels', 3)), (2, stem_channels)):
             conv = build_conv_layer(
-                self.conv_cfg, in_channels, stem_channels, kernel_size=3,
-                stride=2, padding=1, bias=False)
+                self.conv_cfg,
+                in_channels,
+                stem_channels,
+                kernel_size=3,
+                stride=2,
+                padding=1,
+                bias=False,
+            )
             setattr(self, f'conv{i}', conv)
-            name, norm = build_norm_layer(
-                self.norm_cfg, stem_channels, postfix=i)
+            name, norm = build_norm_layer(self.norm_cfg, stem_channels, postfix=i)
             setattr(self, name, norm)
         stage = extra['stage1']
         self.layer1 = self._make_layer(
-            self.blocks_dict[stage['block']], stem_channels,
-            stage['num_channels'][0], stage['num_blocks'][0])
+            self.blocks_dict[stage['block']],
+            stem_channels,
+            stage['num_channels'][0],
+            stage['num_blocks'][0],
+        )

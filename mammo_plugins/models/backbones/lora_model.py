@@ -1,4 +1,5 @@
 """Low-rank changes of a frozen backbone, kept with it."""
+
 from mmpretrain.models.peft import LoRAModel
 
 from mammo_plugins.registry import MODELS

@@ -1,6 +1,7 @@
 """What backbones with a Siamese input module share."""
+
 from abc import abstractmethod
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -37,8 +38,9 @@ class SiameseFusion(BaseModule):
             with torch.no_grad():
                 conv.weight[:, :channels] = torch.eye(channels)[..., None, None]
 
-    def forward(self, main: Sequence[Tensor], auxiliary: Sequence[Tensor],
-                rows: Optional[Tensor]) -> List[Tensor]:
+    def forward(
+        self, main: Sequence[Tensor], auxiliary: Sequence[Tensor], rows: Tensor | None
+    ) -> list[Tensor]:
         """Fuse.
 
         Args:
@@ -71,8 +73,9 @@ class SiameseMixin:
     so its pretrained weights load; only ``fusion`` is new.
     """
 
-    def _build_fusion(self, stage_channels: Sequence[Sequence[int]],
-                      concat_stage: int) -> None:
+    def _build_fusion(
+        self, stage_channels: Sequence[Sequence[int]], concat_stage: int
+    ) -> None:
         """Make the fusing module.
 
         Args:
@@ -83,17 +86,18 @@ class SiameseMixin:
         if concat_stage not in range(1, len(stage_channels) + 1):
             raise ValueError(
                 f'{type(self).__name__}.concat_stage: {concat_stage}; expected '
-                f'1 to {len(stage_channels)}')
+                f'1 to {len(stage_channels)}'
+            )
         self.concat_stage = concat_stage
         self.fusion = SiameseFusion(stage_channels[concat_stage - 1])
 
     @property
     @abstractmethod
-    def output_stages(self) -> Tuple[int, ...]:
+    def output_stages(self) -> tuple[int, ...]:
         """tuple[int]: Stages whose branches are returned, counted from 1."""
 
     @abstractmethod
-    def forward_stage(self, stage: int, branches: List[Tensor]) -> List[Tensor]:
+    def forward_stage(self, stage: int, branches: list[Tensor]) -> list[Tensor]:
         """Run one stage.
 
         Args:
@@ -102,10 +106,12 @@ class SiameseMixin:
                 (N, C, H, W).
         """
 
-    def forward(self,
-                main: Tensor,
-                auxiliary: Optional[Tensor] = None,
-                rows: Optional[Sequence[int]] = None) -> Tuple[Tensor, ...]:
+    def forward(
+        self,
+        main: Tensor,
+        auxiliary: Tensor | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> tuple[Tensor, ...]:
         """Extract features of the main images in the light of auxiliary ones.
 
         Args:
@@ -132,25 +138,26 @@ class SiameseMixin:
             branches = self.forward_stage(stage, branches)
             if stage == self.concat_stage:
                 if fusing:
-                    halves = [b.split([len(main), len(auxiliary)])
-                              for b in branches]
+                    halves = [b.split([len(main), len(auxiliary)]) for b in branches]
                     branches = self.fusion(*zip(*halves), rows)
                 elif self.training:
                     # distributed training expects a gradient for every parameter
-                    nothing = 0. * sum(p.sum() for p in self.fusion.parameters())
+                    nothing = 0.0 * sum(p.sum() for p in self.fusion.parameters())
                     branches = [b + nothing for b in branches]
             if stage in self.output_stages:
-                outs.extend(b[:len(main)] for b in branches)
+                outs.extend(b[: len(main)] for b in branches)
         return tuple(outs)
 
     @staticmethod
-    def _check_rows(num_main: int, auxiliary: Tensor,
-                    rows: Optional[Sequence[int]]) -> Optional[Tensor]:
+    def _check_rows(
+        num_main: int, auxiliary: Tensor, rows: Sequence[int] | None
+    ) -> Tensor | None:
         num_rows = num_main if rows is None else len(rows)
         if num_rows != len(auxiliary):
             raise ValueError(
                 f'{len(auxiliary)} auxiliary images for {num_rows} main images; '
-                'expected one each. Say by rows which main images have one')
+                'expected one each. Say by rows which main images have one'
+            )
         if rows is None or list(rows) == list(range(num_main)):
             return None
         return torch.as_tensor(rows, device=auxiliary.device)

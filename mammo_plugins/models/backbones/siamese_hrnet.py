@@ -1,5 +1,4 @@
 """HRNet with a Siamese input module."""
-from typing import List
 
 from torch import Tensor
 
@@ -14,26 +13,31 @@ HRNET_W48 = dict(
         num_modules=1,
         num_branches=1,
         block='BOTTLENECK',
-        num_blocks=(4, ),
-        num_channels=(64, )),
+        num_blocks=(4,),
+        num_channels=(64,),
+    ),
     stage2=dict(
         num_modules=1,
         num_branches=2,
         block='BASIC',
         num_blocks=(4, 4),
-        num_channels=(48, 96)),
+        num_channels=(48, 96),
+    ),
     stage3=dict(
         num_modules=4,
         num_branches=3,
         block='BASIC',
         num_blocks=(4, 4, 4),
-        num_channels=(48, 96, 192)),
+        num_channels=(48, 96, 192),
+    ),
     stage4=dict(
         num_modules=3,
         num_branches=4,
         block='BASIC',
         num_blocks=(4, 4, 4, 4),
-        num_channels=(48, 96, 192, 384)))
+        num_channels=(48, 96, 192, 384),
+    ),
+)
 
 
 @MODELS.register_module()
@@ -67,20 +71,25 @@ class SiameseHRNet(SiameseMixin, NarrowStemHRNet):
         (2, 384, 2, 2)
     """
 
-    output_stages = (4, )
+    output_stages = (4,)
 
-    def __init__(self,
-                 extra: dict = HRNET_W48,
-                 concat_stage: int = 3,
-                 **kwargs) -> None:
+    def __init__(
+        self, extra: dict = HRNET_W48, concat_stage: int = 3, **kwargs
+    ) -> None:
         super().__init__(extra, **kwargs)
         stages = [extra[f'stage{i}'] for i in (1, 2, 3)]
-        self._build_fusion([[
-            c * self.blocks_dict[stage['block']].expansion
-            for c in stage['num_channels']
-        ] for stage in stages], concat_stage)
+        self._build_fusion(
+            [
+                [
+                    c * self.blocks_dict[stage['block']].expansion
+                    for c in stage['num_channels']
+                ]
+                for stage in stages
+            ],
+            concat_stage,
+        )
 
-    def forward_stage(self, stage: int, branches: List[Tensor]) -> List[Tensor]:
+    def forward_stage(self, stage: int, branches: list[Tensor]) -> list[Tensor]:
         """Run one stage of HRNet.
 
         Args:
@@ -97,11 +106,10 @@ class SiameseHRNet(SiameseMixin, NarrowStemHRNet):
         if stage == 1:
             return [self.layer1(branches[0])]
         transition = getattr(self, f'transition{stage - 1}')
-        return getattr(self, f'stage{stage}')(
-            self._branch_out(transition, branches))
+        return getattr(self, f'stage{stage}')(self._branch_out(transition, branches))
 
     @staticmethod
-    def _branch_out(transition, branches: List[Tensor]) -> List[Tensor]:
+    def _branch_out(transition, branches: list[Tensor]) -> list[Tensor]:
         # as HRNet.forward: a changed or new branch comes from the coarsest one
         return [
             branches[i] if layer is None else layer(branches[-1])

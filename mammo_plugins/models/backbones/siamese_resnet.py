@@ -1,5 +1,4 @@
 """ResNet with a Siamese input module."""
-from typing import List, Tuple
 
 from mmdet.models.backbones import ResNet
 from torch import Tensor
@@ -27,15 +26,19 @@ class SiameseResNet(SiameseMixin, ResNet):
     def __init__(self, depth: int = 50, concat_stage: int = 3, **kwargs) -> None:
         super().__init__(depth, **kwargs)
         self._build_fusion(
-            [[self.base_channels * 2**i * self.block.expansion]
-             for i in range(self.num_stages)], concat_stage)
+            [
+                [self.base_channels * 2**i * self.block.expansion]
+                for i in range(self.num_stages)
+            ],
+            concat_stage,
+        )
 
     @property
-    def output_stages(self) -> Tuple[int, ...]:
+    def output_stages(self) -> tuple[int, ...]:
         """tuple[int]: ``out_indices``, counted from 1."""
         return tuple(i + 1 for i in self.out_indices)
 
-    def forward_stage(self, stage: int, branches: List[Tensor]) -> List[Tensor]:
+    def forward_stage(self, stage: int, branches: list[Tensor]) -> list[Tensor]:
         """Run one stage of ResNet.
 
         Args:
@@ -45,9 +48,8 @@ class SiameseResNet(SiameseMixin, ResNet):
         Returns:
             list[Tensor]: One tensor.
         """
-        x, = branches
+        (x,) = branches
         if stage > 0:
             return [getattr(self, self.res_layers[stage - 1])(x)]
-        x = self.stem(x) if self.deep_stem else self.relu(
-            self.norm1(self.conv1(x)))
+        x = self.stem(x) if self.deep_stem else self.relu(self.norm1(self.conv1(x)))
         return [self.maxpool(x)]

@@ -1,5 +1,4 @@
 """U-Net."""
-from typing import Optional
 
 import torch
 from mmcv.cnn import ConvModule
@@ -26,31 +25,37 @@ class UNet(BaseModule):
         init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 base_channels: int = 64,
-                 num_levels: int = 5,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        base_channels: int = 64,
+        num_levels: int = 5,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if base_channels % 8 or num_levels < 2:
             raise ValueError(
                 f'UNet: {base_channels} channels and {num_levels} levels; expected a '
-                'multiple of 8, and 2 or more')
+                'multiple of 8, and 2 or more'
+            )
         widths = [base_channels * 2**level for level in range(num_levels)]
         self.down = nn.ModuleList(
             self._convs(coming, width)
-            for coming, width in zip([in_channels, *widths], widths))
+            for coming, width in zip([in_channels, *widths], widths)
+        )
         self.up = nn.ModuleList(
             self._convs(coarse + fine, fine)
-            for coarse, fine in zip(widths[:0:-1], widths[-2::-1]))
+            for coarse, fine in zip(widths[:0:-1], widths[-2::-1])
+        )
 
     @staticmethod
     def _convs(coming: int, width: int) -> nn.Sequential:
         settings = dict(
-            kernel_size=3, padding=1, norm_cfg=dict(type='GN', num_groups=8))
+            kernel_size=3, padding=1, norm_cfg=dict(type='GN', num_groups=8)
+        )
         return nn.Sequential(
-            ConvModule(coming, width, **settings),
-            ConvModule(width, width, **settings))
+            ConvModule(coming, width, **settings), ConvModule(width, width, **settings)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Extract features.

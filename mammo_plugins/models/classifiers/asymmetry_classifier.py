@@ -1,6 +1,6 @@
 """Is a breast abnormal, and is a pair of breasts asymmetric?"""
+
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import torch
 from mmengine.model import BaseModule
@@ -26,10 +26,11 @@ class PairFeatures:
             mean over places is ``abnormal``, (2N, h, w).
         mask (ViewMask): Of ``R`` and ``L``, which the rows of the others are.
     """
-    stages: Tuple[Tensor, ...]
+
+    stages: tuple[Tensor, ...]
     output: Tensor
     abnormal: Tensor
-    asymmetric: Optional[Tensor]
+    asymmetric: Tensor | None
     activation: Tensor
     mask: ViewMask
 
@@ -45,9 +46,9 @@ class PairFeatures:
         highest = positive.amax(dim=(1, 2), keepdim=True).clamp(min=1e-6)
         return positive / highest * self.abnormal.sigmoid()[:, None, None]
 
-    def masks(self,
-              size: Tuple[int, int],
-              soft_mask: Optional[Tuple[float, float]] = None) -> Tensor:
+    def masks(
+        self, size: tuple[int, int], soft_mask: tuple[float, float] | None = None
+    ) -> Tensor:
         """Return M in pixels of the images, (2N, H, W) in [0, 1].
 
         Args:
@@ -58,11 +59,11 @@ class PairFeatures:
                 to ``None``.
         """
         if soft_mask is None:
-            return F.interpolate(
-                self.heat_maps[:, None], size, mode='bilinear')[:, 0]
+            return F.interpolate(self.heat_maps[:, None], size, mode='bilinear')[:, 0]
         steepness, threshold = soft_mask
         positive = F.interpolate(
-            self.activation.float().relu()[:, None], size, mode='bilinear')[:, 0]
+            self.activation.float().relu()[:, None], size, mode='bilinear'
+        )[:, 0]
         low = positive.amin(dim=(1, 2), keepdim=True)
         high = positive.amax(dim=(1, 2), keepdim=True)
         scaled = (positive - low) / (high - low).clamp(min=1e-6)
@@ -80,10 +81,13 @@ class PairFeatures:
             return ViewBatch(self.mask, tensor).stacked[:, :num].flatten(0, 1)
 
         return PairFeatures(
-            tuple(map(of_pairs, self.stages)), of_pairs(self.output),
+            tuple(map(of_pairs, self.stages)),
+            of_pairs(self.output),
             of_pairs(self.abnormal),
             None if self.asymmetric is None else self.asymmetric[:num],
-            of_pairs(self.activation), ViewMask.whole(self.mask.names, num))
+            of_pairs(self.activation),
+            ViewMask.whole(self.mask.names, num),
+        )
 
 
 @MODELS.register_module()
@@ -107,13 +111,15 @@ class AsymmetryClassifier(BaseModule):
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
-    def __init__(self,
-                 encoder: dict,
-                 in_channels: int,
-                 neck: Optional[dict] = None,
-                 concatenate: bool = False,
-                 asymmetry: bool = True,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        encoder: dict,
+        in_channels: int,
+        neck: dict | None = None,
+        concatenate: bool = False,
+        asymmetry: bool = True,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if neck is not None and concatenate:
             raise ValueError('AsymmetryClassifier.concatenate: only without a neck')
@@ -143,5 +149,11 @@ class AsymmetryClassifier(BaseModule):
         if self.asymmetry_head is not None:
             ours, theirs = output.stacked
             asymmetric = self.asymmetry_head((ours - theirs).abs()).mean((1, 2, 3))
-        return PairFeatures(stages, output.rows, activation.mean((1, 2)), asymmetric,
-                            activation, pairs.mask)
+        return PairFeatures(
+            stages,
+            output.rows,
+            activation.mean((1, 2)),
+            asymmetric,
+            activation,
+            pairs.mask,
+        )

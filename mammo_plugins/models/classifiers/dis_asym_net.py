@@ -1,6 +1,6 @@
 """DisAsymNet: what would both breasts look like without their asymmetry?"""
+
 import math
-from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 from mmdet.structures import DetDataSample
@@ -10,16 +10,20 @@ from mmengine.registry import MODEL_WRAPPERS
 from torch import Tensor
 from torch.nn import functional as F
 
-from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
-                                             ViewBatch, ViewMask)
-from mammo_plugins.models.utils.held import evaluating, held_call
+from mammo_plugins.models.multi_view import (
+    GreyNormalization,
+    MultiViewModel,
+    ViewBatch,
+    ViewMask,
+)
+from mammo_plugins.models.utils.held import evaluating, frozen_call
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 from .asymmetry_classifier import PairFeatures
 
-WEIGHTS = dict(diag=1., rec=0.1, dics=1., syn=0.5)
+WEIGHTS = dict(diag=1.0, rec=0.1, dics=1.0, syn=0.5)
 
 
 class TwoObjectives:
@@ -30,8 +34,9 @@ class TwoObjectives:
     for distributed training, whose ``train_step`` stands in for the model's.
     """
 
-    def train_step(self, data: Union[dict, tuple, list],
-                   optim_wrapper: OptimWrapper) -> Dict[str, Tensor]:
+    def train_step(
+        self, data: dict | tuple | list, optim_wrapper: OptimWrapper
+    ) -> dict[str, Tensor]:
         """Update the parameters for one objective, then for the other.
 
         Args:
@@ -44,7 +49,7 @@ class TwoObjectives:
         """
         model = getattr(self, 'module', self)
         self._count_objectives(optim_wrapper)
-        logged: Dict[str, Tensor] = {}
+        logged: dict[str, Tensor] = {}
         with optim_wrapper.optim_context(self):
             data = model.data_preprocessor(data, True)
         for mode in ('loss', 'refine'):
@@ -53,7 +58,7 @@ class TwoObjectives:
             if losses:
                 parsed, figures = model.parse_losses(losses)
                 optim_wrapper.update_params(parsed)
-                total = logged.get('loss', 0.) + figures['loss']
+                total = logged.get('loss', 0.0) + figures['loss']
                 logged.update(figures, loss=total)
         return logged
 
@@ -62,14 +67,15 @@ class TwoObjectives:
         counted = optim_wrapper._max_counts
         if counted > 0 and counted != getattr(self, '_updates', None):
             optim_wrapper.initialize_count_status(
-                getattr(self, 'module', self), 2 * optim_wrapper._inner_count,
-                2 * counted)
+                getattr(self, 'module', self),
+                2 * optim_wrapper._inner_count,
+                2 * counted,
+            )
             self._updates = 2 * counted
 
 
 @MODEL_WRAPPERS.register_module()
-class TwoObjectivesDistributedDataParallel(TwoObjectives,
-                                           MMDistributedDataParallel):
+class TwoObjectivesDistributedDataParallel(TwoObjectives, MMDistributedDataParallel):
     """MMEngine's wrapper for models of :class:`TwoObjectives`.
 
     Needs ``find_unused_parameters=True``: the second objective leaves the decoder
@@ -117,33 +123,39 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
             unless another type is named; it leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
     """
+
     modes = dict(MultiViewModel.modes, refine='refine_loss')
     default_preprocessor = dict(MultiViewModel.default_preprocessor, num_channels=1)
 
-    def __init__(self,
-                 asyc: dict,
-                 asyd: Optional[dict] = None,
-                 weights: dict = WEIGHTS,
-                 soft_mask: Optional[Tuple[float, float]] = None,
-                 mean: float = 0.3,
-                 std: float = 0.2,
-                 num_channels: int = 3,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        asyc: dict,
+        asyd: dict | None = None,
+        weights: dict = WEIGHTS,
+        soft_mask: tuple[float, float] | None = None,
+        mean: float = 0.3,
+        std: float = 0.2,
+        num_channels: int = 3,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         if set(weights) != set(WEIGHTS):
-            raise ValueError(f'DisAsymNet.weights: {sorted(weights)}; expected '
-                             f'{sorted(WEIGHTS)}')
+            raise ValueError(
+                f'DisAsymNet.weights: {sorted(weights)}; expected {sorted(WEIGHTS)}'
+            )
         self.asyc = MODELS.build(asyc)
         self.asyd = None if asyd is None else MODELS.build(asyd)
         self.weights = dict(weights)
         self.soft_mask = soft_mask
         self.normalization = GreyNormalization(mean, std, num_channels)
-        self._normal: Optional[Tensor] = None
+        self._normal: Tensor | None = None
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: Optional[List[MultiViewDataSample]] = None
-                 ) -> PairFeatures:
+    def _forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample] | None = None,
+    ) -> PairFeatures:
         """Return what AsyC makes of whole pairs.
 
         Args:
@@ -167,11 +179,13 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         Args:
             right, left (Tensor): (N, 1, H, W) in [0, 1]; gradients reach them.
         """
-        return held_call(
-            self.asyc, self.normalization(right), self.normalization(left))
+        return frozen_call(
+            self.asyc, self.normalization(right), self.normalization(left)
+        )
 
-    def disentangle(self, feats: PairFeatures,
-                    size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    def disentangle(
+        self, feats: PairFeatures, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
         """Run AsyD.
 
         Args:
@@ -184,30 +198,36 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         return self.asyd(feats.output, feats.stages, size)
 
     @staticmethod
-    def _labels(data_samples: List[MultiViewDataSample],
-                like: Tensor) -> Tuple[Tensor, Tensor]:
+    def _labels(
+        data_samples: list[MultiViewDataSample], like: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return y of each side, (2N, ), NaN if unknown, and y_asy, (N, )."""
         mask = ViewMask.whole(LATERALITIES, len(data_samples))
-        sides = [math.nan if view.gt_label is None else view.gt_label
-                 for view in mask.samples(data_samples)]
+        sides = [
+            math.nan if view.gt_label is None else view.gt_label
+            for view in mask.samples(data_samples)
+        ]
         asymmetric = torch.cat([sample.gt_label for sample in data_samples])
         return like.new_tensor(sides), asymmetric.to(like)
 
     @staticmethod
-    def _classification_loss(feats: PairFeatures, abnormal: Tensor,
-                             asymmetric: Tensor) -> Tensor:
+    def _classification_loss(
+        feats: PairFeatures, abnormal: Tensor, asymmetric: Tensor
+    ) -> Tensor:
         """L_cls of section 2.1; sides of unknown label do not count."""
         known = ~abnormal.isnan()
         loss = F.binary_cross_entropy_with_logits(
-            feats.abnormal[known], abnormal[known],
-            reduction='sum') / known.sum().clamp(min=1)
+            feats.abnormal[known], abnormal[known], reduction='sum'
+        ) / known.sum().clamp(min=1)
         if feats.asymmetric is not None:
             loss = loss + F.binary_cross_entropy_with_logits(
-                feats.asymmetric, asymmetric)
+                feats.asymmetric, asymmetric
+            )
         return loss
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the first objective.
 
         Args:
@@ -221,51 +241,62 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
             dict[str, Tensor]: Weighted losses.
         """
         if any(len(inputs.get(side, ())) != len(data_samples) for side in LATERALITIES):
-            raise ValueError('DisAsymNet: a pair of the batch lacks a side; the '
-                             'training set needs complete=True')
+            raise ValueError(
+                'DisAsymNet: a pair of the batch lacks a side; the '
+                'training set needs complete=True'
+            )
         seen = ViewBatch.gather(inputs, data_samples, LATERALITIES)
         views = seen.mask.samples(data_samples)
-        fakes = sorted({i for (i, _), view in zip(seen.mask.places, views)
-                        if 'clean_img' in view})
+        fakes = sorted(
+            {i for (i, _), view in zip(seen.mask.places, views) if 'clean_img' in view}
+        )
         pairs = self._real(seen, views).joined(seen.select(fakes))
         feats = self.classify(*pairs.stacked)
         num = len(data_samples)
         real = pairs.stacked[:, :num]
         abnormal, asymmetric = self._labels(data_samples, feats.abnormal)
-        losses = dict(loss_diag=self.weights['diag'] * self._classification_loss(
-            feats.first(num), abnormal, asymmetric))
+        losses = dict(
+            loss_diag=self.weights['diag']
+            * self._classification_loss(feats.first(num), abnormal, asymmetric)
+        )
         if self.asyd is None:
             return losses
         size = real.shape[3:]
         normal, lesions, where = (
             pairs.like(images).stacked
-            for images in (*self.disentangle(feats, size),
-                           feats.masks(size, self.soft_mask)[:, None]))
+            for images in (
+                *self.disentangle(feats, size),
+                feats.masks(size, self.soft_mask)[:, None],
+            )
+        )
         where = where[:, :num]
         losses['loss_rec'] = self.weights['rec'] * (
             F.l1_loss((1 - where) * normal[:, :num], (1 - where) * real)
-            + F.l1_loss(lesions[:, :num], where * real))
+            + F.l1_loss(lesions[:, :num], where * real)
+        )
         held = self.discriminate(*normal[:, :num])
         losses['loss_dics'] = self.weights['dics'] * self._classification_loss(
-            held, torch.zeros_like(abnormal), torch.zeros_like(asymmetric))
+            held, torch.zeros_like(abnormal), torch.zeros_like(asymmetric)
+        )
         losses['loss_syn'] = self.weights['syn'] * (
-            F.l1_loss(normal[:, num:], real[:, fakes]) if fakes
-            else 0. * normal.sum())
+            F.l1_loss(normal[:, num:], real[:, fakes]) if fakes else 0.0 * normal.sum()
+        )
         self._normal = normal[:, :num].detach()
         return losses
 
     @staticmethod
-    def _real(seen: ViewBatch, views: List[DetDataSample]) -> ViewBatch:
+    def _real(seen: ViewBatch, views: list[DetDataSample]) -> ViewBatch:
         """Return the images as they were before lesions were inserted."""
         made = [row for row, view in enumerate(views) if 'clean_img' in view]
         if not made:
             return seen
         return seen.scattered(
-            made, torch.stack([views[row].clean_img for row in made]).to(seen.rows))
+            made, torch.stack([views[row].clean_img for row in made]).to(seen.rows)
+        )
 
     def refine_loss(
-            self, inputs: Dict[str, Tensor],
-            data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the second objective, on the normal images of the first.
 
         Args:
@@ -280,13 +311,15 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         with evaluating(self.asyc):  # the function that L_dics attacks
             feats = self.classify(*self._normal)
         self._normal = None
-        return dict(loss_refine=self._classification_loss(
-            feats, *self._labels(data_samples, feats.abnormal)))
+        return dict(
+            loss_refine=self._classification_loss(
+                feats, *self._labels(data_samples, feats.abnormal)
+            )
+        )
 
     def predict(
-        self, inputs: Dict[str, Tensor],
-        data_samples: List[MultiViewDataSample]
-    ) -> List[MultiViewDataSample]:
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> list[MultiViewDataSample]:
         """Predict pairs.
 
         Args:
@@ -315,7 +348,7 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
             for name, values in fields.items():
                 view.set_field(values[row], name)
         if feats.asymmetric is not None:
-            for i in batch.mask.having(*LATERALITIES):
+            for i in batch.mask.rows_with(*LATERALITIES):
                 data_samples[i].pred_score = _two_scores(feats.asymmetric[i])
         return data_samples
 

@@ -1,5 +1,4 @@
 """Classification of a breast by both of its views."""
-from typing import Dict, List, Optional, Tuple
 
 from mmpretrain.models.backbones import ResNet
 from torch import Tensor
@@ -49,37 +48,44 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
 
     default_preprocessor = 'mammo.BreastDataPreprocessor'
 
-    def __init__(self,
-                 backbone: dict,
-                 fusion: Optional[dict] = dict(type='mammo.IVFBlock'),
-                 skip: bool = True,
-                 cut: int = 2,
-                 neck: Optional[dict] = None,
-                 head: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        fusion: dict | None = dict(type='mammo.IVFBlock'),
+        skip: bool = True,
+        cut: int = 2,
+        neck: dict | None = None,
+        head: dict | None = None,
+        train_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(
             backbone=backbone,
             neck=neck,
             head=head,
             train_cfg=train_cfg,
             data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )
         backbone = self.backbone
         if not isinstance(backbone, ResNet):
-            raise TypeError(f'DIVFNet.backbone: {type(backbone).__name__}; expected '
-                            "mmpretrain's ResNet or one derived from it")
+            raise TypeError(
+                f'DIVFNet.backbone: {type(backbone).__name__}; expected '
+                "mmpretrain's ResNet or one derived from it"
+            )
         if cut not in range(1, backbone.num_stages):
-            raise ValueError(f'DIVFNet.cut: {cut}; expected 1 to '
-                             f'{backbone.num_stages - 1}')
+            raise ValueError(
+                f'DIVFNet.cut: {cut}; expected 1 to {backbone.num_stages - 1}'
+            )
         self.cut = cut
         self.skip = skip
         self.fusion = None
         if fusion is not None:
             meeting = getattr(backbone, backbone.res_layers[cut - 1])
             self.fusion = MODELS.build(
-                dict(fusion, in_channels=meeting[-1].out_channels))
+                dict(fusion, in_channels=meeting[-1].out_channels)
+            )
 
     def low_level(self, images: Tensor) -> Tensor:
         """Run the stem and the stages before the cut.
@@ -91,9 +97,12 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
             Tensor: (N, c, h, w).
         """
         net = self.backbone
-        x = net.stem(images) if net.deep_stem else net.relu(
-            net.norm1(net.conv1(images)))
-        return self._stages(net.maxpool(x), net.res_layers[:self.cut])
+        x = (
+            net.stem(images)
+            if net.deep_stem
+            else net.relu(net.norm1(net.conv1(images)))
+        )
+        return self._stages(net.maxpool(x), net.res_layers[: self.cut])
 
     def high_level(self, feats: Tensor) -> Tensor:
         """Run the stages after the cut.
@@ -104,15 +113,16 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
         Returns:
             Tensor: Output of the last stage, what Grad-CAM looks at.
         """
-        return self._stages(feats, self.backbone.res_layers[self.cut:])
+        return self._stages(feats, self.backbone.res_layers[self.cut :])
 
-    def _stages(self, x: Tensor, names: List[str]) -> Tensor:
+    def _stages(self, x: Tensor, names: list[str]) -> Tensor:
         for name in names:
             x = getattr(self.backbone, name)(x)
         return x
 
-    def extract_feat(self, inputs: Dict[str, Tensor],
-                     data_samples: List[MultiViewDataSample]) -> ViewBatch:
+    def extract_feat(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> ViewBatch:
         """Extract the features of every examined view.
 
         Args:
@@ -131,11 +141,14 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
         """Fuse each view with its partner, where there is one."""
         if self.fusion is None:
             return low
-        examined, auxiliary = low.mask.paired({view: other_view(view) for view in VIEWS})
+        examined, auxiliary = low.mask.paired(
+            {view: other_view(view) for view in VIEWS}
+        )
         if not examined:
             # distributed training expects a gradient for every parameter
             return low.like(
-                low.rows + 0. * sum(p.sum() for p in self.fusion.parameters()))
+                low.rows + 0.0 * sum(p.sum() for p in self.fusion.parameters())
+            )
         own = low.rows[examined]
         fused = self.fusion(own, low.rows[auxiliary])
         return low.scattered(examined, fused + own if self.skip else fused)
@@ -151,16 +164,18 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
         """
         return self.head(self._pooled(feats))
 
-    def _pooled(self, feats: Tensor) -> Tuple[Tensor, ...]:
-        return self.neck((feats, )) if self.with_neck else (feats, )
+    def _pooled(self, feats: Tensor) -> tuple[Tensor, ...]:
+        return self.neck((feats,)) if self.with_neck else (feats,)
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: List[MultiViewDataSample]) -> Tensor:
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> Tensor:
         """Return the logits of the examined views, those of CC first."""
         return self.logits(self.extract_feat(inputs, data_samples).rows)
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the loss, with the breast's label for each examined view.
 
         Args:
@@ -172,13 +187,13 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
             dict[str, Tensor]: As the head gives them.
         """
         feats = self.extract_feat(inputs, data_samples)
-        return self.head.loss(self._pooled(feats.rows),
-                              [data_samples[i] for i, _ in feats.mask.places])
+        return self.head.loss(
+            self._pooled(feats.rows), [data_samples[i] for i, _ in feats.mask.places]
+        )
 
     def predict(
-        self, inputs: Dict[str, Tensor],
-        data_samples: List[MultiViewDataSample]
-    ) -> List[MultiViewDataSample]:
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> list[MultiViewDataSample]:
         """Predict breasts.
 
         Args:
@@ -190,8 +205,11 @@ class DIVFNet(ModeSwitch, MammogramClassifier):
             mean over the examined views, ``pred_label`` (1, ), and ``pred_score``
             of each view.
         """
-        scores = self.extract_feat(inputs, data_samples).map(self.logits).map(
-            lambda logits: logits.softmax(dim=-1))
+        scores = (
+            self.extract_feat(inputs, data_samples)
+            .map(self.logits)
+            .map(lambda logits: logits.softmax(dim=-1))
+        )
         for view, score in zip(scores.mask.samples(data_samples), scores.rows):
             view.set_field(score, 'pred_score')
         for i, sample in enumerate(data_samples):

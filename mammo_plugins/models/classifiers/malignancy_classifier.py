@@ -1,5 +1,4 @@
 """Malignancy of patches."""
-from typing import Tuple
 
 from torch import Tensor, cat
 
@@ -29,7 +28,7 @@ class MalignancyClassifier(MammogramClassifier):
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
-    def predict_patches(self, patches: Tensor) -> Tuple[Tensor, Tensor]:
+    def predict_patches(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Predict patches that are at hand as a batch.
 
         Args:
@@ -42,7 +41,8 @@ class MalignancyClassifier(MammogramClassifier):
         """
         if not len(patches):
             return patches.new_zeros(0), patches.new_zeros(0)
-        found = [self.head.scores(self.extract_feat(part))
-                 for part in patches.split(CHUNK)]
+        found = [
+            self.head.scores(self.extract_feat(part)) for part in patches.split(CHUNK)
+        ]
         probabilities, birads_scores = map(cat, zip(*found))
         return probabilities[:, 1], birads_scores

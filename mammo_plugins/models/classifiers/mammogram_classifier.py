@@ -1,5 +1,4 @@
 """What classifiers of mammograms share."""
-from typing import Optional
 
 from mmpretrain.models import ImageClassifier
 
@@ -16,28 +15,34 @@ class MammogramClassifier(ImageClassifier):
         data_preprocessor (dict, optional): ``default_preprocessor`` of the class
             unless another type is named.
     """
+
     default_preprocessor = 'mammo.MammogramDataPreprocessor'
 
-    def __init__(self,
-                 backbone: dict,
-                 neck: Optional[dict] = None,
-                 head: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict | None = None,
+        head: dict | None = None,
+        train_cfg: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         if data_preprocessor is None or isinstance(data_preprocessor, dict):
             data_preprocessor = MODELS.build(
                 dict(
-                    dict(
-                        type=self.default_preprocessor,
-                        batch_augments=train_cfg), **(data_preprocessor or {})))
+                    dict(type=self.default_preprocessor, batch_augments=train_cfg),
+                    **(data_preprocessor or {}),
+                )
+            )
         # built here: mmpretrain's own registry knows no plain names of ours
         backbone, neck, head = (
             MODELS.build(part) if isinstance(part, dict) else part
-            for part in (backbone, neck, head))
+            for part in (backbone, neck, head)
+        )
         super().__init__(
             backbone=backbone,
             neck=neck,
             head=head,
             data_preprocessor=data_preprocessor,
-            init_cfg=init_cfg)
+            init_cfg=init_cfg,
+        )

@@ -1,5 +1,7 @@
 """NaFV-Net: masses segmented by asymmetry, then classified by four views."""
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,15 +11,30 @@ from torch.nn import functional as F
 
 from mammo_plugins.anatomy import opencv_affine
 from mammo_plugins.anatomy.registration import map_step
-from mammo_plugins.models.multi_view import (GreyNormalization, MultiViewModel,
-                                             StagedModel, ViewBatch)
+from mammo_plugins.models.multi_view import (
+    GreyNormalization,
+    MultiViewModel,
+    StagedModel,
+    ViewBatch,
+)
 from mammo_plugins.models.necks.four_view_mixer import AFFECTED, UNAFFECTED
 from mammo_plugins.models.segmentors.exam_segmentor import drawn_map
-from mammo_plugins.models.utils import (contralateral_fusion, grad_cam, largest_parts,
-                                        moved_lesions, parts_of, position_mask, remapped)
+from mammo_plugins.models.utils import (
+    contralateral_fusion,
+    grad_cam,
+    largest_parts,
+    moved_lesions,
+    parts_of,
+    position_mask,
+    remapped,
+)
 from mammo_plugins.registry import MODELS
-from mammo_plugins.structures import (LATERALITIES, VIEWS, other_laterality,
-                                      with_modality)
+from mammo_plugins.structures import (
+    LATERALITIES,
+    VIEWS,
+    other_laterality,
+    with_modality,
+)
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
 FUSED = tuple(f'fused {view}' for view in VIEWS)
@@ -32,8 +49,9 @@ class EnrichedExams(NamedTuple):
             multiplied by their position masks (eq. 8).
         sides (list[str]): 'R' or 'L', which breast was taken for the affected one.
     """
-    views: Dict[str, Tensor]
-    sides: List[str]
+
+    views: dict[str, Tensor]
+    sides: list[str]
 
 
 @MODELS.register_module()
@@ -93,23 +111,27 @@ class NaFVNet(StagedModel, MultiViewModel):
             leaves images in [0, 1].
         init_cfg (dict, optional): Defaults to ``None``.
     """
-    stage_parts = dict(segmentation=('segmentor', ),
-                       classification=('embedding', 'mixer', 'head'))
 
-    def __init__(self,
-                 segmentor: dict,
-                 embedding: dict,
-                 mixer: dict,
-                 head: dict,
-                 embed_dims: int,
-                 modality: Optional[str] = None,
-                 mean: Sequence[float] = (0., ),
-                 std: Sequence[float] = (1., ),
-                 robust_loss: Optional[dict] = dict(type='mammo.RobustFocalLoss'),
-                 jitter: float = 0.1,
-                 distance_unit: Optional[float] = None,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    stage_parts = dict(
+        segmentation=('segmentor',), classification=('embedding', 'mixer', 'head')
+    )
+
+    def __init__(
+        self,
+        segmentor: dict,
+        embedding: dict,
+        mixer: dict,
+        head: dict,
+        embed_dims: int,
+        modality: str | None = None,
+        mean: Sequence[float] = (0.0,),
+        std: Sequence[float] = (1.0,),
+        robust_loss: dict | None = dict(type='mammo.RobustFocalLoss'),
+        jitter: float = 0.1,
+        distance_unit: float | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.segmentor = MODELS.build(segmentor)
         self.embedding = MODELS.build(embedding)
@@ -121,8 +143,11 @@ class NaFVNet(StagedModel, MultiViewModel):
         self.distance_unit = distance_unit
         self.normalization = GreyNormalization(mean, std)
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: Optional[List[MultiViewDataSample]] = None) -> Tensor:
+    def _forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample] | None = None,
+    ) -> Tensor:
         """Compute logits.
 
         Args:
@@ -134,15 +159,18 @@ class NaFVNet(StagedModel, MultiViewModel):
             Tensor: (N, 2).
         """
         if data_samples is None:
-            raise ValueError('NaFVNet.forward: data_samples is None; they hold the '
-                             'registration of both sides')
+            raise ValueError(
+                'NaFVNet.forward: data_samples is None; they hold the '
+                'registration of both sides'
+            )
         with torch.no_grad():
             self.segmentor.predict(inputs, data_samples)
         exams = self.enriched(inputs, data_samples)
-        return self.head((self.mixer(self.embed(exams.views)), ))
+        return self.head((self.mixer(self.embed(exams.views)),))
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the losses of the part being trained.
 
         Args:
@@ -160,19 +188,19 @@ class NaFVNet(StagedModel, MultiViewModel):
         views = self.enriched(inputs, data_samples, training=True).views
         features = self.embed(views)
         if self.robust_loss is None:
-            return self.head.loss((self.mixer(features), ), data_samples)
+            return self.head.loss((self.mixer(features),), data_samples)
         # with the original and with the fused images of the unaffected side
         originals = {name: features[name] for name in AFFECTED + UNAFFECTED}
         fused = {name: features[name] for name in AFFECTED}
-        fused.update((name, features[other])
-                     for name, other in zip(UNAFFECTED, FUSED))
+        fused.update((name, features[other]) for name, other in zip(UNAFFECTED, FUSED))
         both = ViewBatch.whole(originals).joined(ViewBatch.whole(fused)).views
-        logits, with_fused = self.head((self.mixer(both), )).split(len(data_samples))
+        logits, with_fused = self.head((self.mixer(both),)).split(len(data_samples))
         target = torch.cat([sample.gt_label for sample in data_samples])
         return self.robust_loss(logits, target, with_fused)
 
-    def predict(self, inputs: Dict[str, Tensor],
-                data_samples: List[MultiViewDataSample]) -> List[MultiViewDataSample]:
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> list[MultiViewDataSample]:
         """Segment and classify exams.
 
         Args:
@@ -192,32 +220,38 @@ class NaFVNet(StagedModel, MultiViewModel):
             return data_samples
         exams = self.enriched(inputs, data_samples)
         maps = self.mixer.feature_maps(self.embed(exams.views))
-        scores = self.head((self.mixer.pool(maps), )).softmax(dim=1)
+        scores = self.head((self.mixer.pool(maps),)).softmax(dim=1)
         for i, (sample, side) in enumerate(zip(data_samples, exams.sides)):
             sample.pred_score = scores[i]
             sample.pred_label = scores[i].argmax(dim=0, keepdim=True)
             sample.set_metainfo(dict(examined_side=side))
-            own = {name: part[i:i + 1] for name, part in maps.items()}
+            own = {name: part[i : i + 1] for name, part in maps.items()}
             for projection in VIEWS:
                 name = self._view_name(side, projection)
                 view = sample.get(name)
                 view.pred_label = sample.pred_label  # what the map speaks of
                 height, width = view.img_shape[:2]  # without padding
                 view.heat_map = self._heat_map(
-                    own, f'affected {projection}', int(sample.pred_label),
-                    inputs[name].shape[2:])[:height, :width]
+                    own,
+                    f'affected {projection}',
+                    int(sample.pred_label),
+                    inputs[name].shape[2:],
+                )[:height, :width]
         return data_samples
 
-    def _heat_map(self, maps: Dict[str, Tensor], name: str, label: int,
-                  size: Sequence[int]) -> Tensor:
+    def _heat_map(
+        self, maps: dict[str, Tensor], name: str, label: int, size: Sequence[int]
+    ) -> Tensor:
         """Return Grad-CAM of a view, (H, W), its maximum 1 unless it is empty."""
         found = grad_cam(
             maps[name],
-            lambda part: self.head((self.mixer.pool({**maps, name: part}), )), label)
+            lambda part: self.head((self.mixer.pool({**maps, name: part}),)),
+            label,
+        )
         found = F.interpolate(found[:, None], tuple(size), mode='bilinear')[0, 0]
         return found / found.max().clamp(min=1e-12)
 
-    def embed(self, views: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def embed(self, views: dict[str, Tensor]) -> dict[str, Tensor]:
         """Embed views.
 
         Args:
@@ -226,12 +260,18 @@ class NaFVNet(StagedModel, MultiViewModel):
         Returns:
             dict[str, Tensor]: (N, embed_dims, h, w) each.
         """
-        return ViewBatch.whole(views).map(
-            lambda images: self.embedding(self.normalization(images))[-1]).views
+        return (
+            ViewBatch.whole(views)
+            .map(lambda images: self.embedding(self.normalization(images))[-1])
+            .views
+        )
 
-    def enriched(self, inputs: Dict[str, Tensor],
-                 data_samples: List[MultiViewDataSample],
-                 training: bool = False) -> EnrichedExams:
+    def enriched(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample],
+        training: bool = False,
+    ) -> EnrichedExams:
         """Tell the sides apart and multiply images by position masks (algorithm 1).
 
         Args:
@@ -245,74 +285,111 @@ class NaFVNet(StagedModel, MultiViewModel):
             EnrichedExams: Without the unaffected side if that takes no part.
         """
         sides = [self._affected_side(sample, training) for sample in data_samples]
-        moves = [[np.random.randint(2**31) for _ in VIEWS] for _ in sides
-                 ] if training and self.jitter and self._sees_both else None
-        views: Dict[str, Tensor] = {}
+        moves = (
+            [[np.random.randint(2**31) for _ in VIEWS] for _ in sides]
+            if training and self.jitter and self._sees_both
+            else None
+        )
+        views: dict[str, Tensor] = {}
         for k, projection in enumerate(VIEWS):
-            views.update(self._enriched_pair(
-                inputs, data_samples, sides, projection, training,
-                moves and [seeds[k] for seeds in moves]))
+            views.update(
+                self._enriched_pair(
+                    inputs,
+                    data_samples,
+                    sides,
+                    projection,
+                    training,
+                    moves and [seeds[k] for seeds in moves],
+                )
+            )
         names = self.mixer.names + (
-            FUSED if training and self.robust_loss is not None else ())
+            FUSED if training and self.robust_loss is not None else ()
+        )
         return EnrichedExams({name: views[name][:, None] for name in names}, sides)
 
     @property
     def _sees_both(self) -> bool:
         return len(self.mixer.names) > len(AFFECTED)
 
-    def _enriched_pair(self, inputs: Dict[str, Tensor],
-                       samples: List[MultiViewDataSample], sides: List[str],
-                       projection: str, training: bool,
-                       seeds: Optional[List[int]]) -> Dict[str, Tensor]:
+    def _enriched_pair(
+        self,
+        inputs: dict[str, Tensor],
+        samples: list[MultiViewDataSample],
+        sides: list[str],
+        projection: str,
+        training: bool,
+        seeds: list[int] | None,
+    ) -> dict[str, Tensor]:
         """Return what is seen of both breasts in one projection, (N, H, W) each."""
-        ours, theirs = ([self._view_name(side, projection) for side in chosen]
-                        for chosen in (sides, map(other_laterality, sides)))
+        ours, theirs = (
+            [self._view_name(side, projection) for side in chosen]
+            for chosen in (sides, map(other_laterality, sides))
+        )
         image, unaffected = (
             torch.stack([inputs[name][i, 0] for i, name in enumerate(names)])
-            for names in (ours, theirs))
-        masses = torch.stack([
-            _to_shape(self._masses(sample, side, projection), image.shape[1:])
-            for sample, side in zip(samples, sides)])
-        pair = {f'affected {projection}':
-                image * position_mask(masses, self.distance_unit)}
+            for names in (ours, theirs)
+        )
+        masses = torch.stack(
+            [
+                _to_shape(self._masses(sample, side, projection), image.shape[1:])
+                for sample, side in zip(samples, sides)
+            ]
+        )
+        pair = {
+            f'affected {projection}': image * position_mask(masses, self.distance_unit)
+        }
         if not self._sees_both:
             return pair
-        maps = self._maps([sample.get(name) for sample, name in zip(samples, theirs)],
-                          image.shape[1:])
+        maps = self._maps(
+            [sample.get(name) for sample, name in zip(samples, theirs)], image.shape[1:]
+        )
         mirrored = remapped(masses.float(), maps, nearest=True) > 0
         placed = mirrored if seeds is None else self._misaligned(mirrored, seeds)
         weights = position_mask(placed, self.distance_unit)
         pair[f'unaffected {projection}'] = unaffected * weights
         if training and self.robust_loss is not None:
             pair[f'fused {projection}'] = weights * contralateral_fusion(
-                unaffected, remapped(image, maps), mirrored)
+                unaffected, remapped(image, maps), mirrored
+            )
         return pair
 
-    def _maps(self, views: List[DetDataSample], shape: Sequence[int]) -> Tensor:
+    def _maps(self, views: list[DetDataSample], shape: Sequence[int]) -> Tensor:
         """Return where pixels of views come from in the other side's, (N, 2, H, W)."""
         for view in views:
             if 'contralateral_maps' not in view:
-                raise ValueError('NaFVNet: a view has no contralateral_maps; the '
-                                 'pipeline needs RegisterSides (modality '
-                                 f'{self.modality})')
+                raise ValueError(
+                    'NaFVNet: a view has no contralateral_maps; the '
+                    'pipeline needs RegisterSides (modality '
+                    f'{self.modality})'
+                )
         # padding comes from outside
-        return torch.stack([_to_shape(_enlarged(view.contralateral_maps, view.img_shape),
-                                      shape, value=-2.) for view in views])
+        return torch.stack(
+            [
+                _to_shape(
+                    _enlarged(view.contralateral_maps, view.img_shape),
+                    shape,
+                    value=-2.0,
+                )
+                for view in views
+            ]
+        )
 
-    def _misaligned(self, masses: Tensor, seeds: List[int]) -> Tensor:
+    def _misaligned(self, masses: Tensor, seeds: list[int]) -> Tensor:
         """Move masses a little, each drawn for by the seed of its image."""
         boxes, there, *_ = parts_of(masses)
         shares = np.zeros((*there.shape, 2))
         for k, (seed, count) in enumerate(zip(seeds, there.sum(dim=1).tolist())):
             shares[k, :count] = np.random.default_rng(seed).uniform(
-                -self.jitter, self.jitter, (count, 2))
+                -self.jitter, self.jitter, (count, 2)
+            )
         return moved_lesions(masses, boxes, torch.from_numpy(shares).to(boxes.device))
 
     def _view_name(self, side: str, projection: str) -> str:
         return with_modality(side + projection, self.modality)
 
-    def _masses(self, sample: MultiViewDataSample, side: str,
-                projection: str) -> Tensor:
+    def _masses(
+        self, sample: MultiViewDataSample, side: str, projection: str
+    ) -> Tensor:
         """Return the segmented masses in pixels of the classified image, bool."""
         seen = sample.get(self.segmentor.view_name(side, projection))
         shown = sample.get(self._view_name(side, projection))
@@ -320,13 +397,21 @@ class NaFVNet(StagedModel, MultiViewModel):
         if seen is shown or _file_size(seen) != _file_size(shown):
             return masses[0]
         matrix = torch.as_tensor(  # of what is shown into what was segmented
-            opencv_affine(seen.homography_matrix
-                          @ np.linalg.inv(shown.homography_matrix)), device=masses.device)
+            opencv_affine(
+                seen.homography_matrix @ np.linalg.inv(shown.homography_matrix)
+            ),
+            device=masses.device,
+        )
         rows, columns = torch.meshgrid(
-            *(torch.arange(size, device=masses.device, dtype=matrix.dtype)
-              for size in shown.img_shape[:2]), indexing='ij')
-        places = torch.einsum('ij,jhw->ihw', matrix, torch.stack(
-            [columns, rows, torch.ones_like(rows)]))
+            *(
+                torch.arange(size, device=masses.device, dtype=matrix.dtype)
+                for size in shown.img_shape[:2]
+            ),
+            indexing='ij',
+        )
+        places = torch.einsum(
+            'ij,jhw->ihw', matrix, torch.stack([columns, rows, torch.ones_like(rows)])
+        )
         return remapped(masses.float(), places[None], nearest=True)[0] > 0
 
     def _affected_side(self, sample: MultiViewDataSample, labelled: bool) -> str:
@@ -341,21 +426,28 @@ class NaFVNet(StagedModel, MultiViewModel):
         return LATERALITIES[0]
 
     def _annotated(self, sample: MultiViewDataSample, side: str) -> int:
-        return sum(int((drawn_map(view) == 1).sum())
-                   for view in self.segmentor.views_of(sample, side))
+        return sum(
+            int((drawn_map(view) == 1).sum())
+            for view in self.segmentor.views_of(sample, side)
+        )
 
     def _labelled(self, sample: MultiViewDataSample, side: str) -> int:
         # either image of a view may be the one that made the exam positive
-        names = {name_of(side, projection) for projection in VIEWS
-                 for name_of in (self.segmentor.view_name, self._view_name)}
+        names = {
+            name_of(side, projection)
+            for projection in VIEWS
+            for name_of in (self.segmentor.view_name, self._view_name)
+        }
         return max(sample.get(name).get('gt_label') or 0 for name in names)
 
     def _suspected(self, sample: MultiViewDataSample, side: str) -> float:
-        return max(float(view.pred_sem_seg.probability.max())
-                   for view in self.segmentor.views_of(sample, side))
+        return max(
+            float(view.pred_sem_seg.probability.max())
+            for view in self.segmentor.views_of(sample, side)
+        )
 
 
-def _file_size(view: DetDataSample) -> Tuple[int, int]:
+def _file_size(view: DetDataSample) -> tuple[int, int]:
     frame = view.canonical_frame
     return frame['source_width'], frame['source_height']
 
@@ -364,12 +456,13 @@ def _enlarged(maps: Tensor, shape: Sequence[int]) -> Tensor:
     """Return maps of all pixels from ``Registration.coarse_maps``, (2, H, W)."""
     height, width = shape[:2]
     size = [1 + map_step((height, width)) * (count - 1) for count in maps.shape[1:]]
-    maps = F.interpolate(maps[None].float(), size, mode='bilinear',
-                         align_corners=True)[0, :, :height, :width]
+    maps = F.interpolate(maps[None].float(), size, mode='bilinear', align_corners=True)[
+        0, :, :height, :width
+    ]
     return torch.stack([maps[0].clamp(min=0), maps[1]])
 
 
-def _to_shape(image: Tensor, shape: Sequence[int], value: float = 0.) -> Tensor:
+def _to_shape(image: Tensor, shape: Sequence[int], value: float = 0.0) -> Tensor:
     """Cut (..., h, w) or pad it at the bottom and on the right."""
     height, width = (have - want for have, want in zip(shape, image.shape[-2:]))
     return F.pad(image, (0, width, 0, height), value=value)

@@ -1,5 +1,4 @@
 """Batches of breasts, with mmpretrain's batch augmentations."""
-from typing import Dict, List, Optional
 
 import torch
 from mmpretrain.models.utils.batch_augments import RandomBatchAugment
@@ -28,14 +27,12 @@ class BreastDataPreprocessor(MultiViewDataPreprocessor):
         **kwargs: As in :class:`MultiViewDataPreprocessor`.
     """
 
-    def __init__(self,
-                 batch_augments: Optional[dict] = None,
-                 num_classes: int = 2,
-                 **kwargs) -> None:
+    def __init__(
+        self, batch_augments: dict | None = None, num_classes: int = 2, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
-        self.augment = RandomBatchAugment(
-            **batch_augments) if batch_augments else None
+        self.augment = RandomBatchAugment(**batch_augments) if batch_augments else None
 
     def forward(self, data: dict, training: bool = False) -> dict:
         """Batch, normalise, pad and, in training, mix.
@@ -53,20 +50,23 @@ class BreastDataPreprocessor(MultiViewDataPreprocessor):
             self._mix(data['inputs'], data['data_samples'])
         return data
 
-    def _mix(self, inputs: Dict[str, Tensor],
-             samples: List[MultiViewDataSample]) -> None:
+    def _mix(
+        self, inputs: dict[str, Tensor], samples: list[MultiViewDataSample]
+    ) -> None:
         scores = one_hot(
-            torch.cat([sample.gt_label for sample in samples]),
-            self.num_classes).float()
+            torch.cat([sample.gt_label for sample in samples]), self.num_classes
+        ).float()
         batch = ViewBatch.gather(inputs, samples, VIEWS)
-        both = batch.mask.having(*VIEWS)
+        both = batch.mask.rows_with(*VIEWS)
         if len(both) > 1:
             # views as channels: one draw serves them all
             stacked, mixed = self.augment(
-                torch.cat(list(batch.select(both).views.values()), dim=1), scores[both])
+                torch.cat(list(batch.select(both).views.values()), dim=1), scores[both]
+            )
             scores[both] = mixed
             rows = [batch.mask.row(i, view) for view in VIEWS for i in both]
-            inputs.update(batch.scattered(
-                rows, torch.cat(stacked.chunk(len(VIEWS), dim=1))).views)
+            inputs.update(
+                batch.scattered(rows, torch.cat(stacked.chunk(len(VIEWS), dim=1))).views
+            )
         for sample, score in zip(samples, scores):
             sample.gt_score = score

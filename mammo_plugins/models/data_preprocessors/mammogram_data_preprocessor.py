@@ -1,4 +1,5 @@
 """Batches of grey images."""
+
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 
 from mammo_plugins.models.multi_view import GreyNormalization
@@ -21,15 +22,15 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
         **kwargs: As in :class:`mmdet.models.DetDataPreprocessor`.
     """
 
-    def __init__(self,
-                 mean: float = 0.,
-                 std: float = 1.,
-                 num_channels: int = 3,
-                 **kwargs) -> None:
+    def __init__(
+        self, mean: float = 0.0, std: float = 1.0, num_channels: int = 3, **kwargs
+    ) -> None:
         for name, value in (('mean', mean), ('std', std)):
             if not isinstance(value, (int, float)):
-                raise ValueError(f'MammogramDataPreprocessor.{name}: {value}; expected '
-                                 'one number, mammograms are grey')
+                raise ValueError(
+                    f'MammogramDataPreprocessor.{name}: {value}; expected '
+                    'one number, mammograms are grey'
+                )
         super().__init__(**kwargs)  # pads with 0, black, before the normalisation
         self.normalization = GreyNormalization(mean, std, num_channels)
 
@@ -51,7 +52,8 @@ class MammogramDataPreprocessor(DetDataPreprocessor):
                     f'MammogramDataPreprocessor: input {i} has shape '
                     f'{tuple(image.shape)}; expected one channel, (1, H, W). '
                     'Load images with LoadMammogram, or use '
-                    'mmdet.DetDataPreprocessor for colour pictures')
+                    'mmdet.DetDataPreprocessor for colour pictures'
+                )
         data = super().forward(data, training)
         data['inputs'] = self.normalization(data['inputs'])
         return data

@@ -1,4 +1,5 @@
 """Batches of samples of several views."""
+
 import torch
 
 from mammo_plugins.models.multi_view import ViewBatch, ViewMask
@@ -42,16 +43,27 @@ class MultiViewDataPreprocessor(MammogramDataPreprocessor):
             return super().forward(data, training)
         # labels of the whole sample move too; views come back moved below
         samples = [sample.new().to(self.device) for sample in data['data_samples']]
-        names = [name for name, images in data['inputs'].items()
-                 if any(image is not None for image in images)]
-        mask = ViewMask(names, torch.tensor(
-            [[data['inputs'][name][i] is not None for name in names]
-             for i in range(len(samples))]))
+        names = [
+            name
+            for name, images in data['inputs'].items()
+            if any(image is not None for image in images)
+        ]
+        mask = ViewMask(
+            names,
+            torch.tensor(
+                [
+                    [data['inputs'][name][i] is not None for name in names]
+                    for i in range(len(samples))
+                ]
+            ),
+        )
         flat = super().forward(
             dict(
                 inputs=[data['inputs'][name][i] for i, name in mask.places],
-                data_samples=mask.samples(samples)),
-            training)
+                data_samples=mask.samples(samples),
+            ),
+            training,
+        )
         for (i, name), sample in zip(mask.places, flat['data_samples']):
             samples[i].set_data({name: sample})
         return dict(inputs=ViewBatch(mask, flat['inputs']).views, data_samples=samples)

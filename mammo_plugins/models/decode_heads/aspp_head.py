@@ -1,5 +1,6 @@
 """The segmentation head of DeepLab."""
-from typing import Sequence
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -31,24 +32,39 @@ class ASPPHead(LesionMapHead):
         **kwargs: As in :class:`LesionMapHead`.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 channels: int = 256,
-                 dilations: Sequence[int] = (12, 24, 36),
-                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int = 256,
+        dilations: Sequence[int] = (12, 24, 36),
+        norm_cfg: ConfigType = dict(type='GN', num_groups=8),
+        **kwargs,
+    ) -> None:
         super().__init__(channels, **kwargs)
-        self.branches = nn.ModuleList([
-            ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg), *(ConvModule(
-                in_channels, channels, 3, padding=dilation, dilation=dilation,
-                norm_cfg=norm_cfg) for dilation in dilations)
-        ])
+        self.branches = nn.ModuleList(
+            [
+                ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg),
+                *(
+                    ConvModule(
+                        in_channels,
+                        channels,
+                        3,
+                        padding=dilation,
+                        dilation=dilation,
+                        norm_cfg=norm_cfg,
+                    )
+                    for dilation in dilations
+                ),
+            ]
+        )
         self.of_mean = ConvModule(in_channels, channels, 1, norm_cfg=norm_cfg)
         self.project = ConvModule(
-            (len(dilations) + 2) * channels, channels, 1, norm_cfg=norm_cfg)
+            (len(dilations) + 2) * channels, channels, 1, norm_cfg=norm_cfg
+        )
         self.dropout = nn.Dropout(0.5)
         self.bottleneck = ConvModule(
-            channels, channels, 3, padding=1, norm_cfg=norm_cfg)
+            channels, channels, 3, padding=1, norm_cfg=norm_cfg
+        )
 
     def aspp(self, x: Tensor) -> Tensor:
         """Pool by the pyramid.

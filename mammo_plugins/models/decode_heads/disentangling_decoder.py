@@ -1,5 +1,6 @@
 """An image split into what is normal and what is not."""
-from typing import Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import ConvModule
@@ -31,11 +32,13 @@ class DisentanglingDecoder(BaseModule):
         init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
     """
 
-    def __init__(self,
-                 in_channels: Sequence[int],
-                 stride: int = 4,
-                 channels: int = 32,
-                 init_cfg=None) -> None:
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        stride: int = 4,
+        channels: int = 32,
+        init_cfg=None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.levels = nn.ModuleList()
         coming = in_channels[-1]
@@ -52,11 +55,12 @@ class DisentanglingDecoder(BaseModule):
     def _convs(coming: int, width: int) -> nn.Sequential:
         settings = dict(kernel_size=3, padding=1, norm_cfg=dict(type='BN'))
         return nn.Sequential(
-            ConvModule(coming, width, **settings),
-            ConvModule(width, width, **settings))
+            ConvModule(coming, width, **settings), ConvModule(width, width, **settings)
+        )
 
-    def forward(self, output: Tensor, stages: Sequence[Tensor],
-                size: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self, output: Tensor, stages: Sequence[Tensor], size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
         """Decode.
 
         Args:

@@ -1,5 +1,6 @@
 """The segmentation head of HRNet."""
-from typing import Optional, Sequence
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
@@ -29,15 +30,18 @@ class HRNetV2Head(LesionMapHead):
         **kwargs: As in :class:`LesionMapHead`.
     """
 
-    def __init__(self,
-                 in_channels: Sequence[int],
-                 channels: Optional[int] = None,
-                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int | None = None,
+        norm_cfg: ConfigType = dict(type='GN', num_groups=8),
+        **kwargs,
+    ) -> None:
         channels = channels or sum(in_channels)
         super().__init__(channels, **kwargs)
         self.mix = nn.ModuleList(
-            nn.Conv2d(c, channels, 1, bias=False) for c in in_channels)
+            nn.Conv2d(c, channels, 1, bias=False) for c in in_channels
+        )
         self.norm = build_norm_layer(norm_cfg, channels)[1]
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
@@ -53,5 +57,6 @@ class HRNetV2Head(LesionMapHead):
         mixed = self.mix[0](features[0])
         for conv, feature in zip(self.mix[1:], features[1:]):
             mixed = mixed + F.interpolate(
-                conv(feature), size=size, mode='bilinear', align_corners=False)
+                conv(feature), size=size, mode='bilinear', align_corners=False
+            )
         return self.conv_logits(F.relu(self.norm(mixed), inplace=True))

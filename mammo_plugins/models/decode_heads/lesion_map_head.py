@@ -1,5 +1,6 @@
 """What networks that end in a map of lesions share."""
-from typing import Dict, Sequence
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -43,32 +44,34 @@ class LesionMapHead(BaseModule):
         init_cfg (dict or list[dict], optional): Defaults to Kaiming, with a prior
             of 0.01 for lesions.
     """
+
     # a map of lesions of any kind: the data may have one class
     num_classes = 1
 
-    def __init__(self,
-                 channels: int,
-                 loss_map: ConfigType = dict(type='mammo.PixelFocalLoss'),
-                 init_cfg: OptMultiConfig = None) -> None:
+    def __init__(
+        self,
+        channels: int,
+        loss_map: ConfigType = dict(type='mammo.PixelFocalLoss'),
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
         if init_cfg is None:
             init_cfg = [
                 dict(
                     type='Kaiming',
                     layer='Conv2d',
                     override=dict(
-                        type='Normal',
-                        name='conv_logits',
-                        std=0.01,
-                        bias_prob=0.01)),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm'])
+                        type='Normal', name='conv_logits', std=0.01, bias_prob=0.01
+                    ),
+                ),
+                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
             ]
         super().__init__(init_cfg)
         self.conv_logits = nn.Conv2d(channels, 1, 1)
         self.loss_map = MODELS.build(loss_map)
 
     def loss_by_logits(
-            self, logits: Tensor,
-            data_samples: Sequence[DetDataSample]) -> Dict[str, Tensor]:
+        self, logits: Tensor, data_samples: Sequence[DetDataSample]
+    ) -> dict[str, Tensor]:
         """Compare logits with annotated lesions, at the logits' resolution.
 
         To enlarge the logits instead would cost 16 times the memory for a contour
@@ -95,5 +98,5 @@ class LesionMapHead(BaseModule):
             Tensor: (N, 1, H, W) in [0, 1].
         """
         return F.interpolate(
-            logits, size=tuple(size), mode='bilinear',
-            align_corners=False).sigmoid()
+            logits, size=tuple(size), mode='bilinear', align_corners=False
+        ).sigmoid()

@@ -1,4 +1,5 @@
 """Dense heads."""
+
 from .synced_rpn_head import SyncedRPNHead
 
 __all__ = ['SyncedRPNHead']

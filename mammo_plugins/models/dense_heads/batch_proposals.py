@@ -1,5 +1,6 @@
 """Proposals of all images of a batch at once."""
-from typing import List, Mapping, Sequence
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmdet.models.task_modules import DeltaXYWHBBoxCoder
@@ -37,8 +38,12 @@ def best_rows(scores: Tensor, number: int) -> Tensor:
     return keys.topk(number, dim=1).indices
 
 
-def _best(cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor],
-          priors: Sequence[Tensor], most: int) -> List[List[Tensor]]:
+def _best(
+    cls_scores: Sequence[Tensor],
+    bbox_preds: Sequence[Tensor],
+    priors: Sequence[Tensor],
+    most: int,
+) -> list[list[Tensor]]:
     """Return the best scores of each level, and their deltas and priors."""
     chosen = []
     for score, delta, prior in zip(cls_scores, bbox_preds, priors):
@@ -51,9 +56,14 @@ def _best(cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor],
 
 
 @torch.no_grad()
-def propose(cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor],
-            priors: Sequence[Tensor], shapes: Sequence[Sequence[int]],
-            coder: DeltaXYWHBBoxCoder, cfg: Mapping) -> InstanceList:
+def propose(
+    cls_scores: Sequence[Tensor],
+    bbox_preds: Sequence[Tensor],
+    priors: Sequence[Tensor],
+    shapes: Sequence[Sequence[int]],
+    coder: DeltaXYWHBBoxCoder,
+    cfg: Mapping,
+) -> InstanceList:
     """Propose boxes, as ``mmdet.models.RPNHead.predict_by_feat`` does.
 
     The device is waited for where suppression has settled, and for the numbers of
@@ -77,23 +87,28 @@ def propose(cls_scores: Sequence[Tensor], bbox_preds: Sequence[Tensor],
     scores, deltas, priors = (torch.cat(parts, dim=1) for parts in zip(*chosen))
     boxes = coder.decode(priors.flatten(0, 1), deltas.flatten(0, 1)).view_as(priors)
     if coder.clip_border:
-        ends = to_device([[shape[1], shape[0]] * 2 for shape in shapes], boxes,
-                         boxes.dtype)
+        ends = to_device(
+            [[shape[1], shape[0]] * 2 for shape in shapes], boxes, boxes.dtype
+        )
         boxes = boxes.clamp(min=0).minimum(ends[:, None])
     extent = (boxes[..., 2:] - boxes[..., :2]).amin(dim=-1)
     smallest = cfg.get('min_bbox_size', -1)
-    valid = extent > smallest if smallest >= 0 else torch.ones_like(
-        extent, dtype=torch.bool)
+    valid = (
+        extent > smallest
+        if smallest >= 0
+        else torch.ones_like(extent, dtype=torch.bool)
+    )
 
     # mmcv moves each level beyond those before it, and rounds overlaps by that
     step = boxes.masked_fill(~valid[..., None], -torch.inf).amax(dim=(1, 2)) + 1
-    levels = torch.cat([torch.full((size, ), float(i)) for i, size in enumerate(sizes)])
+    levels = torch.cat([torch.full((size,), float(i)) for i, size in enumerate(sizes)])
     moved = boxes + (to_device(levels, boxes) * step[:, None])[..., None]
     most = cfg['max_per_img']
     keep = grouped_nms(moved, scores, valid, sizes, cfg['nms']['iou_threshold'], most)
 
     ranked, rows = scores.masked_fill(~keep, -1).sort(
-        dim=1, descending=True, stable=True)
+        dim=1, descending=True, stable=True
+    )
     boxes = boxes.gather(1, rows[:, :most, None].expand(-1, -1, 4))
     counts = keep.sum(dim=1).clamp(max=boxes.size(1)).tolist()
     labels = torch.zeros_like(rows[:, :most])

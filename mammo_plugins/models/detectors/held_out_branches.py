@@ -1,6 +1,8 @@
 """Branches of MommiNet that have not seen the patients they make maps of."""
+
 import copy
-from typing import Dict, List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from mmdet.models.detectors.base import BaseDetector
@@ -19,6 +21,7 @@ class Branches(NamedTuple):
         ipsilateral (IpsiDualNet): The one.
         bilateral (BiDualNet): The other.
     """
+
     ipsilateral: BaseDetector
     bilateral: BaseDetector
 
@@ -39,20 +42,27 @@ class HeldOutBranches:
     """
 
     def __init__(self, folds: Sequence[dict], configs: Sequence[ConfigType]) -> None:
-        self._fold_of: Dict[str, int] = {}
-        self._branches: List[Branches] = []
+        self._fold_of: dict[str, int] = {}
+        self._branches: list[Branches] = []
         for number, fold in enumerate(folds):
-            patients = {image['patient_id']
-                        for image in read_json(fold['ann_file'])['images']}
+            patients = {
+                image['patient_id'] for image in read_json(fold['ann_file'])['images']
+            }
             twice = sorted(patients & set(self._fold_of))
             if twice:
                 raise ValueError(
                     f'{fold["ann_file"]}: {len(twice)} of its patients are held out by '
-                    'another fold, too; expected each in one fold')
+                    'another fold, too; expected each in one fold'
+                )
             self._fold_of.update(dict.fromkeys(patients, number))
-            self._branches.append(Branches(*(
-                _trained(config, fold['checkpoint'], part)
-                for config, part in zip(configs, PARTNERS))))
+            self._branches.append(
+                Branches(
+                    *(
+                        _trained(config, fold['checkpoint'], part)
+                        for config, part in zip(configs, PARTNERS)
+                    )
+                )
+            )
 
     def of(self, patient: str, device: torch.device) -> Branches:
         """Return the branches that have not seen a patient.
@@ -67,9 +77,11 @@ class HeldOutBranches:
         if patient not in self._fold_of:
             raise ValueError(
                 'out_of_fold: a patient of the training part is in no ann_file; '
-                'expected each in one fold')
-        return Branches(*(branch.to(device)
-                          for branch in self._branches[self._fold_of[patient]]))
+                'expected each in one fold'
+            )
+        return Branches(
+            *(branch.to(device) for branch in self._branches[self._fold_of[patient]])
+        )
 
 
 def _trained(config: ConfigType, checkpoint: str, part: str) -> BaseDetector:
@@ -77,15 +89,20 @@ def _trained(config: ConfigType, checkpoint: str, part: str) -> BaseDetector:
     branch = MODELS.build(dict(copy.deepcopy(config), init_cfg=None))
     loaded = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     start = f'{part}.'
-    state = {key[len(start):]: value for key, value
-             in loaded.get('state_dict', loaded).items() if key.startswith(start)}
+    state = {
+        key[len(start) :]: value
+        for key, value in loaded.get('state_dict', loaded).items()
+        if key.startswith(start)
+    }
     own = branch.state_dict()
     differ = sorted(own.keys() ^ state.keys()) + [
-        key for key in own.keys() & state.keys() if own[key].shape != state[key].shape]
+        key for key in own.keys() & state.keys() if own[key].shape != state[key].shape
+    ]
     if differ:
         raise ValueError(
             f'out_of_fold: {checkpoint}: {len(differ)} weights of the {part} branch are '
             f'missing, unknown or of another shape, such as {differ[0]}; train the fold '
-            'with the configs of this system')
+            'with the configs of this system'
+        )
     branch.load_state_dict(state)
     return branch.requires_grad_(False).eval()

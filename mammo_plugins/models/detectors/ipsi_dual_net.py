@@ -1,6 +1,7 @@
 """The ipsilateral branch of MommiNet-v2."""
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Dict, Hashable, Optional, Sequence, Tuple
 
 import torch
 from mmdet.models import FasterRCNN
@@ -25,8 +26,9 @@ class EncodedView:
         proposals (InstanceData): Of the RPN, best first, in pixels of the input.
         sample (DetDataSample): The image's data sample.
     """
-    backbone: Tuple[Tensor, ...]
-    neck: Tuple[Tensor, ...]
+
+    backbone: tuple[Tensor, ...]
+    neck: tuple[Tensor, ...]
     proposals: InstanceData
     sample: DetDataSample
 
@@ -47,15 +49,13 @@ class IpsiDualNet(FasterRCNN):
         **kwargs: As in :class:`mmdet.models.FasterRCNN`.
     """
 
-    def __init__(self,
-                 *args,
-                 auxiliary: str = 'ipsilateral',
-                 **kwargs) -> None:
+    def __init__(self, *args, auxiliary: str = 'ipsilateral', **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.auxiliary = auxiliary
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: Sequence[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: Sequence[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the losses of a batch.
 
         Args:
@@ -71,14 +71,17 @@ class IpsiDualNet(FasterRCNN):
         samples = batch.mask.samples(data_samples)
         x = self.extract_feat(batch.rows)
         losses, proposals = self._rpn_loss(x, samples)
-        losses.update(self.roi_head.loss(
-            *self._paired(batch.mask, x, proposals, samples)))
+        losses.update(
+            self.roi_head.loss(*self._paired(batch.mask, x, proposals, samples))
+        )
         return losses
 
-    def predict(self,
-                inputs: Dict[str, Tensor],
-                data_samples: Sequence[MultiViewDataSample],
-                rescale: bool = True) -> SampleList:
+    def predict(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: Sequence[MultiViewDataSample],
+        rescale: bool = True,
+    ) -> SampleList:
         """Detect in the main views.
 
         Args:
@@ -98,9 +101,12 @@ class IpsiDualNet(FasterRCNN):
                 self.detect(
                     views[view_key(sample.main)],
                     None if partner is None else views[view_key(partner)],
-                    rescale))
+                    rescale,
+                )
+            )
         return self.add_pred_to_datasample(
-            [sample.main for sample in data_samples], detections)
+            [sample.main for sample in data_samples], detections
+        )
 
     def encode(self, image: Tensor, sample: DetDataSample) -> EncodedView:
         """Run all but the RoI head on one image.
@@ -114,13 +120,12 @@ class IpsiDualNet(FasterRCNN):
         """
         backbone = self.backbone(image)
         neck = self.neck(backbone) if self.with_neck else backbone
-        proposals, = self.rpn_head.predict(neck, [sample], rescale=False)
+        (proposals,) = self.rpn_head.predict(neck, [sample], rescale=False)
         return EncodedView(tuple(backbone), tuple(neck), proposals, sample)
 
     def encode_views(
-        self, inputs: Dict[str, Tensor],
-        data_samples: Sequence[MultiViewDataSample]
-    ) -> Dict[Hashable, EncodedView]:
+        self, inputs: dict[str, Tensor], data_samples: Sequence[MultiViewDataSample]
+    ) -> dict[Hashable, EncodedView]:
         """Encode the images of a batch, each only once, by its own size.
 
         In the four-view exam every image is a main view and an auxiliary one.
@@ -140,10 +145,12 @@ class IpsiDualNet(FasterRCNN):
                 views[key] = self.encode(batch.own_image(*place, sample), sample)
         return views
 
-    def detect(self,
-               main: EncodedView,
-               auxiliary: Optional[EncodedView] = None,
-               rescale: bool = True) -> InstanceData:
+    def detect(
+        self,
+        main: EncodedView,
+        auxiliary: EncodedView | None = None,
+        rescale: bool = True,
+    ) -> InstanceData:
         """Detect in one main view.
 
         Args:
@@ -155,14 +162,19 @@ class IpsiDualNet(FasterRCNN):
             InstanceData: ``bboxes``, ``scores`` and ``labels``.
         """
         partner = auxiliary and AuxiliaryViews(
-            auxiliary.neck, [auxiliary.proposals], [auxiliary.sample], [0])
+            auxiliary.neck, [auxiliary.proposals], [auxiliary.sample], [0]
+        )
         return self.roi_head.predict(
-            main.neck, [main.proposals], [main.sample],
+            main.neck,
+            [main.proposals],
+            [main.sample],
             rescale=rescale,
-            auxiliary=partner)[0]
+            auxiliary=partner,
+        )[0]
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: Sequence[MultiViewDataSample]) -> tuple:
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: Sequence[MultiViewDataSample]
+    ) -> tuple:
         """Return the raw outputs of the RoI head for the main views."""
         batch = self._views(inputs, data_samples)
         samples = batch.mask.samples(data_samples)
@@ -170,26 +182,43 @@ class IpsiDualNet(FasterRCNN):
         proposals = self.rpn_head.predict(x, samples, rescale=False)
         return self.roi_head.forward(*self._paired(batch.mask, x, proposals, samples))
 
-    def _views(self, inputs: Dict[str, Tensor],
-               data_samples: Sequence[MultiViewDataSample]) -> ViewBatch:
+    def _views(
+        self, inputs: dict[str, Tensor], data_samples: Sequence[MultiViewDataSample]
+    ) -> ViewBatch:
         """Line up all main views, then all auxiliary ones."""
         return ViewBatch.gather(inputs, data_samples, ('main', self.auxiliary))
 
-    def _paired(self, mask: ViewMask, x: Sequence[Tensor], proposals: InstanceList,
-                samples: SampleList) -> tuple:
+    def _paired(
+        self,
+        mask: ViewMask,
+        x: Sequence[Tensor],
+        proposals: InstanceList,
+        samples: SampleList,
+    ) -> tuple:
         """Make the RoI head's arguments of the rows of a mask."""
         main = mask.rows_of('main')
         other = slice(main.stop, None)
-        return (tuple(level[main] for level in x), proposals[main], samples[main],
-                AuxiliaryViews(tuple(level[other] for level in x), proposals[other],
-                               samples[other], mask.having(self.auxiliary)))
+        return (
+            tuple(level[main] for level in x),
+            proposals[main],
+            samples[main],
+            AuxiliaryViews(
+                tuple(level[other] for level in x),
+                proposals[other],
+                samples[other],
+                mask.rows_with(self.auxiliary),
+            ),
+        )
 
-    def _rpn_loss(self, x: Sequence[Tensor], samples: SampleList
-                  ) -> Tuple[Dict[str, Tensor], InstanceList]:
+    def _rpn_loss(
+        self, x: Sequence[Tensor], samples: SampleList
+    ) -> tuple[dict[str, Tensor], InstanceList]:
         """Return the RPN's losses and proposals, as in ``TwoStageDetector``."""
         losses, proposals = self.rpn_head.loss_and_predict(
-            x, [self._without_classes(sample) for sample in samples],
-            proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn))
+            x,
+            [self._without_classes(sample) for sample in samples],
+            proposal_cfg=self.train_cfg.get('rpn_proposal', self.test_cfg.rpn),
+        )
         return {
             name if 'rpn' in name else f'rpn_{name}': value
             for name, value in losses.items()
@@ -202,7 +231,9 @@ class IpsiDualNet(FasterRCNN):
         plain = DetDataSample(
             metainfo=sample.metainfo,
             gt_instances=InstanceData(
-                bboxes=gt.bboxes, labels=torch.zeros_like(gt.labels)))
+                bboxes=gt.bboxes, labels=torch.zeros_like(gt.labels)
+            ),
+        )
         if 'ignored_instances' in sample:
             plain.ignored_instances = sample.ignored_instances
         return plain

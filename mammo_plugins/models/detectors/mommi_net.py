@@ -1,6 +1,7 @@
 """MommiNet: one mammogram read beside two others of its exam."""
+
 import copy
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,11 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 from mammo_plugins.models.multi_view import StagedModel, ViewBatch, view_key
-from mammo_plugins.models.utils import (boxes_to_probability_map, crop_patches,
-                                        instances_from_map)
+from mammo_plugins.models.utils import (
+    boxes_to_probability_map,
+    crop_patches,
+    instances_from_map,
+)
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import PARTNERS, ROLES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -67,21 +71,26 @@ class MommiNet(StagedModel, BaseDetector):
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): As in mmdet.
     """
-    stage_parts = {part: (part, ) for part in (*PARTNERS, 'fusion', 'malignancy')}
 
-    def __init__(self,
-                 ipsilateral: ConfigType,
-                 bilateral: ConfigType,
-                 fusion: ConfigType,
-                 malignancy: OptConfigType = None,
-                 test_cfg: OptConfigType = None,
-                 out_of_fold: Optional[Sequence[dict]] = None,
-                 data_preprocessor: OptConfigType = None,
-                 init_cfg: OptMultiConfig = None) -> None:
+    stage_parts = {part: (part,) for part in (*PARTNERS, 'fusion', 'malignancy')}
+
+    def __init__(
+        self,
+        ipsilateral: ConfigType,
+        bilateral: ConfigType,
+        fusion: ConfigType,
+        malignancy: OptConfigType = None,
+        test_cfg: OptConfigType = None,
+        out_of_fold: Sequence[dict] | None = None,
+        data_preprocessor: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self._folds = out_of_fold and (
-            out_of_fold, copy.deepcopy((ipsilateral, bilateral)))
-        self._held_out: Optional[HeldOutBranches] = None
+            out_of_fold,
+            copy.deepcopy((ipsilateral, bilateral)),
+        )
+        self._held_out: HeldOutBranches | None = None
         self.ipsilateral = MODELS.build(ipsilateral)
         self.bilateral = MODELS.build(bilateral)
         self.fusion = MODELS.build(fusion)
@@ -90,7 +99,7 @@ class MommiNet(StagedModel, BaseDetector):
         self.map_to_boxes = dict(test_cfg.get('map_to_boxes', {}))
         self.patch_size = test_cfg.get('patch_size', 448)
 
-    def start_stage(self, stage: Optional[str]) -> None:
+    def start_stage(self, stage: str | None) -> None:
         """Choose the part to train.
 
         Args:
@@ -105,7 +114,7 @@ class MommiNet(StagedModel, BaseDetector):
         elif self._folds and self._held_out is None:  # it is told again to predict
             self._held_out = HeldOutBranches(*self._folds)
 
-    def loss(self, inputs, data_samples: list) -> Dict[str, Tensor]:
+    def loss(self, inputs, data_samples: list) -> dict[str, Tensor]:
         """Return the losses of the part being trained.
 
         Args:
@@ -122,10 +131,11 @@ class MommiNet(StagedModel, BaseDetector):
             return self._fusion_loss(inputs, data_samples)
         return getattr(self, stage).loss(inputs, data_samples)
 
-    def _fusion_loss(self, inputs: Dict[str, Tensor],
-                     data_samples: List[MultiViewDataSample]) -> dict:
+    def _fusion_loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict:
         batch = ViewBatch.gather(inputs, data_samples, ROLES)
-        complete = batch.mask.having(*ROLES)
+        complete = batch.mask.rows_with(*ROLES)
         if not complete:
             return self._no_fusion_loss(inputs['main'])
         height, width = inputs['main'].shape[-2:]
@@ -137,26 +147,42 @@ class MommiNet(StagedModel, BaseDetector):
                 features = encoded[view_key(data_samples[i].main)].backbone
                 # an image's own size is a multiple of every stride
                 strides = [image.size(2) // level.size(2) for level in features]
-                rows.append([_pad(ipsi, height, width), _pad(bi, height, width)] + [
-                    _pad(level, height // stride, width // stride)
-                    for level, stride in zip(features, strides)
-                ])
+                rows.append(
+                    [_pad(ipsi, height, width), _pad(bi, height, width)]
+                    + [
+                        _pad(level, height // stride, width // stride)
+                        for level, stride in zip(features, strides)
+                    ]
+                )
         ipsi, bi, *features = [torch.cat(parts) for parts in zip(*rows)]
-        return self.fusion.loss(inputs['main'][complete], ipsi, bi,
-                                tuple(features),
-                                [data_samples[i].main for i in complete])
+        return self.fusion.loss(
+            inputs['main'][complete],
+            ipsi,
+            bi,
+            tuple(features),
+            [data_samples[i].main for i in complete],
+        )
 
-    def _training_maps(self, batch: ViewBatch,
-                       data_samples: List[MultiViewDataSample], i: int,
-                       encoded: dict) -> Tuple[Tensor, Tensor, Tensor]:
+    def _training_maps(
+        self,
+        batch: ViewBatch,
+        data_samples: list[MultiViewDataSample],
+        i: int,
+        encoded: dict,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return :meth:`_maps`, by the branches that are to make them in training."""
         if self._held_out is None:
             return self._maps(batch, data_samples[i], i, encoded)
         sample = data_samples[i]
         branches = self._held_out.of(sample.main.patient_id, batch.views['main'].device)
         own = batch.select([i])
-        return self._maps(own, sample, 0, branches.ipsilateral.encode_views(
-            own.views, [sample]), branches)
+        return self._maps(
+            own,
+            sample,
+            0,
+            branches.ipsilateral.encode_views(own.views, [sample]),
+            branches,
+        )
 
     def _no_fusion_loss(self, images: Tensor) -> dict:
         """Return a loss of 0 that keeps step with other processes.
@@ -164,14 +190,20 @@ class MommiNet(StagedModel, BaseDetector):
         They take means of their counts together, and expect a gradient for every
         parameter.
         """
-        nothing = 0. * sum(p.sum() for p in self.fusion.parameters())
+        nothing = 0.0 * sum(p.sum() for p in self.fusion.parameters())
         logits = images.new_zeros(1, 1, 1, 1) + nothing
-        return dict(loss_map=self.fusion.loss_map(
-            logits, torch.full_like(logits, IGNORED)))
+        return dict(
+            loss_map=self.fusion.loss_map(logits, torch.full_like(logits, IGNORED))
+        )
 
-    def _maps(self, batch: ViewBatch, sample: MultiViewDataSample, i: int, encoded: dict,
-              branches: Optional[Branches] = None
-              ) -> Tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+    def _maps(
+        self,
+        batch: ViewBatch,
+        sample: MultiViewDataSample,
+        i: int,
+        encoded: dict,
+        branches: Branches | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return a main image and the maps of the branches that see a partner.
 
         Args:
@@ -189,27 +221,30 @@ class MommiNet(StagedModel, BaseDetector):
         ipsi = bi = None
         if 'ipsilateral' in sample:
             found = self._detect(sample, encoded, branches.ipsilateral)
-            ipsi = boxes_to_probability_map(found.bboxes, found.scores,
-                                            image.shape[-2:])[None, None]
+            ipsi = boxes_to_probability_map(
+                found.bboxes, found.scores, image.shape[-2:]
+            )[None, None]
         if 'bilateral' in sample:
             partner = batch.own_image(i, 'bilateral', sample.bilateral)
             bi = branches.bilateral.probability_map(image, partner)
         return image, ipsi, bi
 
     @staticmethod
-    def _detect(sample: MultiViewDataSample, encoded: dict,
-                branch: BaseDetector) -> InstanceData:
+    def _detect(
+        sample: MultiViewDataSample, encoded: dict, branch: BaseDetector
+    ) -> InstanceData:
         """Return an ipsilateral branch's detections in pixels of the input."""
         partner = None
         if 'ipsilateral' in sample:
             partner = encoded[view_key(sample.ipsilateral)]
-        return branch.detect(
-            encoded[view_key(sample.main)], partner, rescale=False)
+        return branch.detect(encoded[view_key(sample.main)], partner, rescale=False)
 
-    def predict(self,
-                inputs: Dict[str, Tensor],
-                data_samples: List[MultiViewDataSample],
-                rescale: bool = True) -> List[DetDataSample]:
+    def predict(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample],
+        rescale: bool = True,
+    ) -> list[DetDataSample]:
         """Detect masses in the main views and judge them.
 
         Args:
@@ -235,38 +270,46 @@ class MommiNet(StagedModel, BaseDetector):
             found, image = self._predict_one(batch, sample, i, encoded)
             if self.malignancy is not None and self.stage != 'fusion':
                 patches = crop_patches(image, found.bboxes, self.patch_size)
-                found.malignancy, found.birads_score = (
-                    self.malignancy.predict_patches(patches))
+                found.malignancy, found.birads_score = self.malignancy.predict_patches(
+                    patches
+                )
             if rescale:
                 found.bboxes = found.bboxes / found.bboxes.new_tensor(
-                    sample.main.scale_factor).repeat(2)
+                    sample.main.scale_factor
+                ).repeat(2)
             sample.main.pred_instances = found
             sample.main.set_metainfo(dict(model_views=sample.view_names))
             if 'bilateral' in sample and 'registration_reason' in sample.bilateral:
-                sample.main.set_metainfo(dict(
-                    registration_reason=sample.bilateral.registration_reason))
+                sample.main.set_metainfo(
+                    dict(registration_reason=sample.bilateral.registration_reason)
+                )
             results.append(sample.main)
         return results
 
-    def _predict_one(self, batch: ViewBatch, sample: MultiViewDataSample, i: int,
-                     encoded: dict) -> Tuple[InstanceData, Tensor]:
+    def _predict_one(
+        self, batch: ViewBatch, sample: MultiViewDataSample, i: int, encoded: dict
+    ) -> tuple[InstanceData, Tensor]:
         """Return one main view's detections, in pixels of its image, and that."""
         if 'bilateral' not in sample:
-            return (self._detect(sample, encoded, self.ipsilateral),
-                    batch.own_image(i, 'main', sample.main))
+            return (
+                self._detect(sample, encoded, self.ipsilateral),
+                batch.own_image(i, 'main', sample.main),
+            )
         image, ipsi, bi = self._maps(batch, sample, i, encoded)
         if ipsi is not None:
             features = encoded[view_key(sample.main)].backbone
             bi = self.fusion.predict_map(image, ipsi, bi, features)
         return instances_from_map(
-            bi, sample.main, rescale=False, **self.map_to_boxes), image
+            bi, sample.main, rescale=False, **self.map_to_boxes
+        ), image
 
-    def extract_feat(self, batch_inputs: Dict[str, Tensor]) -> Tuple[Tensor, ...]:
+    def extract_feat(self, batch_inputs: dict[str, Tensor]) -> tuple[Tensor, ...]:
         """Return the ipsilateral branch's features of the main views."""
         return self.ipsilateral.extract_feat(batch_inputs['main'])
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: List[MultiViewDataSample]) -> List[InstanceData]:
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> list[InstanceData]:
         """Return the detections in pixels of the network's input."""
         return [
             sample.pred_instances
@@ -276,5 +319,4 @@ class MommiNet(StagedModel, BaseDetector):
 
 def _pad(image: Tensor, height: int, width: int) -> Tensor:
     """Pad (1, C, h, w) with zeros at the bottom and on the right."""
-    return F.pad(image,
-                 (0, width - image.size(-1), 0, height - image.size(-2)))
+    return F.pad(image, (0, width - image.size(-1), 0, height - image.size(-2)))

@@ -1,5 +1,4 @@
 """The nipple detector."""
-from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -29,8 +28,9 @@ class NippleDetector(FasterRCNN):
         **kwargs: As in :class:`mmdet.models.FasterRCNN`, the ``roi_head`` a
             :class:`KeypointRoIHead`.
     """
+
     # what its boxes are of, whatever the classes of the data
-    own_classes = ('nipple', )
+    own_classes = ('nipple',)
 
     def __init__(self, *args, input_height: int = 800, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -54,14 +54,16 @@ class NippleDetector(FasterRCNN):
             if not len(sample.gt_instances.get('keypoints', ())):
                 raise ValueError(
                     f'{sample.get("img_path", "a sample")}: no nipple to learn '
-                    "from; leave such images out with ExamDataset(filter_cfg="
+                    'from; leave such images out with ExamDataset(filter_cfg='
                     "dict(nipple_sources=['annotation'])) and put NippleInstances "
-                    'and PackNippleInputs at the end of the train pipeline')
+                    'and PackNippleInputs at the end of the train pipeline'
+                )
         return super().loss(batch_inputs, batch_data_samples)
 
     @torch.no_grad()
-    def locate(self, image: Tensor,
-               sample: DetDataSample) -> Optional[Tuple[float, float]]:
+    def locate(
+        self, image: Tensor, sample: DetDataSample
+    ) -> tuple[float, float] | None:
         """Find the nipple in an image of another model.
 
         Args:
@@ -74,15 +76,16 @@ class NippleDetector(FasterRCNN):
             reaches the score.
         """
         height, width = sample.img_shape[:2]
-        factor = min(1., self.input_height / max(height, width))
+        factor = min(1.0, self.input_height / max(height, width))
         size = (max(1, round(height * factor)), max(1, round(width * factor)))
-        small = F.interpolate(
-            image[:, :, :height, :width], size=size, mode='area')
+        small = F.interpolate(image[:, :, :height, :width], size=size, mode='area')
         working = DetDataSample(
             metainfo=dict(
                 img_shape=size,
                 ori_shape=(height, width),
-                scale_factor=(size[1] / width, size[0] / height)))
+                scale_factor=(size[1] / width, size[0] / height),
+            )
+        )
         found = self.predict(self._pad(small), [working])[0].pred_instances
         if not len(found):
             return None
@@ -92,9 +95,11 @@ class NippleDetector(FasterRCNN):
         """Pad as the data preprocessor does, which the other model replaced."""
         divisor = getattr(self.data_preprocessor, 'pad_size_divisor', 1)
         normalization = getattr(
-            self.data_preprocessor, 'normalization', GreyNormalization())
+            self.data_preprocessor, 'normalization', GreyNormalization()
+        )
         height, width = image.shape[-2:]
         padded = normalization.black.to(image).repeat(
-            1, image.size(1), height + -height % divisor, width + -width % divisor)
+            1, image.size(1), height + -height % divisor, width + -width % divisor
+        )
         padded[..., :height, :width] = image
         return padded

@@ -1,15 +1,16 @@
 """Blending adversarial networks: a lesion grown into a normal breast."""
-from typing import Dict, Optional
 
 import torch
 from mmengine.optim import OptimWrapperDict
 from torch import Tensor
 from torch.nn import functional as F
 
-from mammo_plugins.models.losses.blending_loss import (BackgroundLoss,
-                                                       SeamlessBlendingLoss)
+from mammo_plugins.models.losses.blending_loss import (
+    BackgroundLoss,
+    SeamlessBlendingLoss,
+)
 from mammo_plugins.models.multi_view import MultiViewModel
-from mammo_plugins.models.utils.held import held_call
+from mammo_plugins.models.utils.held import frozen_call
 from mammo_plugins.registry import MODELS
 
 
@@ -46,28 +47,33 @@ class BlendingGAN(MultiViewModel):
             ``BaseDataPreprocessor``.
         init_cfg (dict, optional): Defaults to ``None``.
     """
+
     modes = dict(tensor='_forward', predict='predict')  # losses are train_step's
     default_preprocessor = dict(type='mmengine.BaseDataPreprocessor')
 
-    def __init__(self,
-                 generator: dict,
-                 discriminator: Optional[dict],
-                 prior_weight: float = 10.,
-                 seamless: bool = True,
-                 everywhere: bool = False,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        generator: dict,
+        discriminator: dict | None,
+        prior_weight: float = 10.0,
+        seamless: bool = True,
+        everywhere: bool = False,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.generator = MODELS.build(generator)
         self.discriminator = (
-            None if discriminator is None else MODELS.build(discriminator))
+            None if discriminator is None else MODELS.build(discriminator)
+        )
         self.prior_weight = prior_weight
         self.everywhere = everywhere
         self.loss_seamless = SeamlessBlendingLoss() if seamless else None
         self.loss_background = BackgroundLoss()
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: Optional[list] = None) -> Tensor:
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: list | None = None
+    ) -> Tensor:
         """Blend lesions into images.
 
         Args:
@@ -80,13 +86,15 @@ class BlendingGAN(MultiViewModel):
         """
         return self.generator(inputs['normal'], inputs['pasted'], inputs['mask'])
 
-    def predict(self, inputs: Dict[str, Tensor],
-                data_samples: Optional[list] = None) -> Tensor:
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list | None = None
+    ) -> Tensor:
         """Blend lesions into images, within [0, 1]; as :meth:`_forward`."""
         return self._forward(inputs, data_samples).clamp(0, 1)
 
-    def train_step(self, data: dict,
-                   optim_wrapper: OptimWrapperDict) -> Dict[str, Tensor]:
+    def train_step(
+        self, data: dict, optim_wrapper: OptimWrapperDict
+    ) -> dict[str, Tensor]:
         """Update the discriminator, then the generator, on one batch.
 
         Args:
@@ -116,15 +124,18 @@ class BlendingGAN(MultiViewModel):
         optim_wrapper['generator'].update_params(parsed)
         return {**logged, **figures, **norms}
 
-    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> Dict[str, Tensor]:
+    def _discriminator_loss(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """The negative of eq. 2. One run of the network for real and fake images."""
-        on_real, on_fake = self.discriminator(
-            torch.cat([real, fake])).split([len(real), len(fake)])
-        return dict(loss_real=_adversarial(on_real, 1.),
-                    loss_fake=_adversarial(on_fake, 0.))
+        on_real, on_fake = self.discriminator(torch.cat([real, fake])).split(
+            [len(real), len(fake)]
+        )
+        return dict(
+            loss_real=_adversarial(on_real, 1.0), loss_fake=_adversarial(on_fake, 0.0)
+        )
 
-    def generator_losses(self, inputs: Dict[str, Tensor],
-                         output: Tensor) -> Dict[str, Tensor]:
+    def generator_losses(
+        self, inputs: dict[str, Tensor], output: Tensor
+    ) -> dict[str, Tensor]:
         """Return what the generator minimises, each loss with its weight.
 
         Args:
@@ -141,25 +152,28 @@ class BlendingGAN(MultiViewModel):
             losses['loss_adversarial'] = self._fooling(output, mask)
         if self.prior_weight:
             losses['loss_background'] = self.prior_weight * sum(
-                self.loss_background(output, normal, mask))
+                self.loss_background(output, normal, mask)
+            )
         if self.loss_seamless is not None:
             losses['loss_seamless'] = self.prior_weight * self.loss_seamless(
-                output, normal, inputs['pasted'], mask)
+                output, normal, inputs['pasted'], mask
+            )
         return losses
 
     def _fooling(self, output: Tensor, mask: Tensor) -> Tensor:
         """-log D of what was generated."""
-        logits = held_call(self.discriminator, output)
+        logits = frozen_call(self.discriminator, output)
         if self.everywhere:
-            return _adversarial(logits, 1.)
+            return _adversarial(logits, 1.0)
         discriminator = getattr(self.discriminator, 'module', self.discriminator)
         counted = discriminator.touching(mask)
         patches = F.binary_cross_entropy_with_logits(
-            logits.float(), torch.ones_like(counted), reduction='none')
+            logits.float(), torch.ones_like(counted), reduction='none'
+        )
         return (patches * counted).sum() / counted.sum().clamp(min=1)
 
 
-def gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tensor]:
+def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:
     """Return the norm of each loss's gradient at the generator's output.
 
     Args:
@@ -171,12 +185,14 @@ def gradient_norms(losses: Dict[str, Tensor], output: Tensor) -> Dict[str, Tenso
     """
     return {
         name.replace('loss', 'grad'): torch.autograd.grad(
-            loss, output, retain_graph=True)[0].float().norm()
+            loss, output, retain_graph=True
+        )[0]
+        .float()
+        .norm()
         for name, loss in losses.items()
     }
 
 
 def _adversarial(logits: Tensor, label: float) -> Tensor:
     """Cross entropy of patches that are all real (1) or all generated (0)."""
-    return F.binary_cross_entropy_with_logits(
-        logits, torch.full_like(logits, label))
+    return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

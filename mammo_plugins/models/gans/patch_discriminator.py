@@ -1,5 +1,4 @@
 """The discriminator of the blending adversarial networks."""
-from typing import List, Optional
 
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -25,14 +24,17 @@ class PatchDiscriminator(BaseModule):
             without it they let the signal vanish.
     """
 
-    def __init__(self,
-                 base_channels: int = 64,
-                 init_cfg: Optional[dict] = dict(
-                     type='Kaiming',
-                     layer='Conv2d',
-                     a=0.2,
-                     mode='fan_in',
-                     nonlinearity='leaky_relu')) -> None:
+    def __init__(
+        self,
+        base_channels: int = 64,
+        init_cfg: dict | None = dict(
+            type='Kaiming',
+            layer='Conv2d',
+            a=0.2,
+            mode='fan_in',
+            nonlinearity='leaky_relu',
+        ),
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         leaky = dict(type='LeakyReLU', negative_slope=0.2)
         width = base_channels
@@ -40,10 +42,11 @@ class PatchDiscriminator(BaseModule):
             ConvModule(1, width, 4, stride=2, padding=1, act_cfg=leaky),
             ConvModule(width, 2 * width, 3, padding=1, act_cfg=leaky),
             ConvModule(2 * width, 4 * width, 3, padding=1, act_cfg=leaky),
-            nn.Conv2d(4 * width, 1, 3, padding=1))
+            nn.Conv2d(4 * width, 1, 3, padding=1),
+        )
 
     @property
-    def _convs(self) -> List[nn.Conv2d]:
+    def _convs(self) -> list[nn.Conv2d]:
         return [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)]
 
     @property

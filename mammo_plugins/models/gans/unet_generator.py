@@ -1,5 +1,4 @@
 """The generator of the blending adversarial networks."""
-from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +25,9 @@ class UNetGenerator(UNet):
         init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
     """
 
-    def __init__(self,
-                 base_channels: int = 64,
-                 num_levels: int = 5,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self, base_channels: int = 64, num_levels: int = 5, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(3, base_channels, num_levels, init_cfg)
         self.last = nn.Conv2d(base_channels, 1, 1)
         nn.init.zeros_(self.last.weight)

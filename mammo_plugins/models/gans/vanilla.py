@@ -1,5 +1,6 @@
 """A GAN that makes whole images of noise, to compare with."""
-from typing import Optional, Sequence
+
+from collections.abc import Sequence
 
 import torch
 from mmcv.cnn import ConvModule
@@ -32,22 +33,31 @@ class NoiseGenerator(BaseModule):
         ValueError: If the size cannot be halved as often.
     """
 
-    def __init__(self, size: Sequence[int], base_channels: int = 64,
-                 num_levels: int = 7, latent: int = 128,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        size: Sequence[int],
+        base_channels: int = 64,
+        num_levels: int = 7,
+        latent: int = 128,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
-        step = 2**(num_levels - 1)
+        step = 2 ** (num_levels - 1)
         if any(length % step for length in size):
-            raise ValueError(f'NoiseGenerator.size: {tuple(size)}; expected multiples '
-                             f'of {step} for {num_levels} levels')
+            raise ValueError(
+                f'NoiseGenerator.size: {tuple(size)}; expected multiples '
+                f'of {step} for {num_levels} levels'
+            )
         widths = [base_channels * min(2**level, 8) for level in range(num_levels)][::-1]
         self.latent = latent
         self.coarsest = widths[0], *(length // step for length in size)
         self.first = nn.Linear(latent, widths[0] * self.coarsest[1] * self.coarsest[2])
         self.up = nn.ModuleList(
-            ConvModule(coming, width, 3, padding=1,
-                       norm_cfg=dict(type='GN', num_groups=8))
-            for coming, width in zip(widths, widths[1:]))
+            ConvModule(
+                coming, width, 3, padding=1, norm_cfg=dict(type='GN', num_groups=8)
+            )
+            for coming, width in zip(widths, widths[1:])
+        )
         self.last = nn.Conv2d(widths[-1], 1, 3, padding=1)
 
     def forward(self, normal: Tensor, pasted: Tensor, mask: Tensor) -> Tensor:
@@ -80,16 +90,33 @@ class ImageDiscriminator(BaseModule):
             :class:`PatchDiscriminator`.
     """
 
-    def __init__(self, base_channels: int = 64, num_layers: int = 6,
-                 init_cfg: Optional[dict] = dict(
-                     type='Kaiming', layer='Conv2d', a=0.2, mode='fan_in',
-                     nonlinearity='leaky_relu')) -> None:
+    def __init__(
+        self,
+        base_channels: int = 64,
+        num_layers: int = 6,
+        init_cfg: dict | None = dict(
+            type='Kaiming',
+            layer='Conv2d',
+            a=0.2,
+            mode='fan_in',
+            nonlinearity='leaky_relu',
+        ),
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         widths = [1] + [base_channels * min(2**k, 8) for k in range(num_layers)]
-        self.layers = nn.Sequential(*(
-            ConvModule(coming, width, 4, stride=2, padding=1,
-                       act_cfg=dict(type='LeakyReLU', negative_slope=0.2))
-            for coming, width in zip(widths, widths[1:])))
+        self.layers = nn.Sequential(
+            *(
+                ConvModule(
+                    coming,
+                    width,
+                    4,
+                    stride=2,
+                    padding=1,
+                    act_cfg=dict(type='LeakyReLU', negative_slope=0.2),
+                )
+                for coming, width in zip(widths, widths[1:])
+            )
+        )
         self.last = nn.Linear(widths[-1], 1)
 
     def forward(self, images: Tensor) -> Tensor:

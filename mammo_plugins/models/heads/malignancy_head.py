@@ -1,5 +1,4 @@
 """The head of the malignancy classifier."""
-from typing import Dict, List, Optional, Tuple, Union
 
 import torch
 from mmpretrain.models.heads import ClsHead
@@ -30,12 +29,12 @@ class MalignancyHead(ClsHead):
         init_cfg (dict, optional): Defaults to what ``LinearClsHead`` does.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 loss: Union[dict, nn.Module] = dict(
-                     type='mammo.UncertaintyWeightedLoss'),
-                 init_cfg: Optional[dict] = dict(
-                     type='Normal', layer='Linear', std=0.01)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        loss: dict | nn.Module = dict(type='mammo.UncertaintyWeightedLoss'),
+        init_cfg: dict | None = dict(type='Normal', layer='Linear', std=0.01),
+    ) -> None:
         # built here: mmpretrain's own registry knows no plain names of ours
         if isinstance(loss, dict):
             loss = MODELS.build(loss)
@@ -43,7 +42,7 @@ class MalignancyHead(ClsHead):
         self.fc_cls = nn.Linear(in_channels, 2)
         self.fc_birads = nn.Linear(in_channels, 1)
 
-    def forward(self, feats: Tuple[Tensor]) -> Tuple[Tensor, Tensor]:
+    def forward(self, feats: tuple[Tensor]) -> tuple[Tensor, Tensor]:
         """Run both branches.
 
         Args:
@@ -56,8 +55,9 @@ class MalignancyHead(ClsHead):
         feats = self.pre_logits(feats)
         return self.fc_cls(feats), self.fc_birads(feats).squeeze(-1)
 
-    def loss(self, feats: Tuple[Tensor],
-             data_samples: List[DataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, feats: tuple[Tensor], data_samples: list[DataSample]
+    ) -> dict[str, Tensor]:
         """Compute the losses.
 
         Args:
@@ -68,16 +68,22 @@ class MalignancyHead(ClsHead):
             dict[str, Tensor]: As the loss gives them.
         """
         cls_score, birads_score = self(feats)
-        labels = [int(sample.gt_label) if 'gt_label' in sample else -1
-                  for sample in data_samples]
-        targets = [float(sample.get('gt_birads_score', float('nan')))
-                   for sample in data_samples]
+        labels = [
+            int(sample.gt_label) if 'gt_label' in sample else -1
+            for sample in data_samples
+        ]
+        targets = [
+            float(sample.get('gt_birads_score', float('nan')))
+            for sample in data_samples
+        ]
         return self.loss_module(
-            cls_score, birads_score,
+            cls_score,
+            birads_score,
             torch.tensor(labels, device=cls_score.device),
-            birads_score.new_tensor(targets))
+            birads_score.new_tensor(targets),
+        )
 
-    def scores(self, feats: Tuple[Tensor]) -> Tuple[Tensor, Tensor]:
+    def scores(self, feats: tuple[Tensor]) -> tuple[Tensor, Tensor]:
         """Predict without data samples.
 
         Args:
@@ -91,10 +97,8 @@ class MalignancyHead(ClsHead):
         return cls_score.softmax(dim=-1), birads_score.clamp(0, 1)
 
     def predict(
-        self,
-        feats: Tuple[Tensor],
-        data_samples: Optional[List[Optional[DataSample]]] = None
-    ) -> List[DataSample]:
+        self, feats: tuple[Tensor], data_samples: list[DataSample | None] | None = None
+    ) -> list[DataSample]:
         """Predict.
 
         Args:
@@ -108,12 +112,14 @@ class MalignancyHead(ClsHead):
             [0, 1]).
         """
         probabilities, birads_scores = (
-            scores.detach() for scores in self.scores(feats))
+            scores.detach() for scores in self.scores(feats)
+        )
         if data_samples is None:
             data_samples = [None] * len(probabilities)
         filled = []
-        for sample, probability, birads_score in zip(data_samples, probabilities,
-                                                     birads_scores):
+        for sample, probability, birads_score in zip(
+            data_samples, probabilities, birads_scores
+        ):
             sample = DataSample() if sample is None else sample
             sample.set_pred_score(probability)
             sample.set_pred_label(probability.argmax(dim=0, keepdim=True))

@@ -1,5 +1,4 @@
 """Attention to what the other breast does not show."""
-from typing import Tuple
 
 import torch
 from mmengine.model import BaseModule
@@ -50,22 +49,26 @@ class AsymmetryEncoder(BaseModule):
         num_groups (int): Of group norm. Defaults to 8.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 channels: Tuple[int, ...] = (64, 128, 256),
-                 gated: bool = True,
-                 num_groups: int = 8) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: tuple[int, ...] = (64, 128, 256),
+        gated: bool = True,
+        num_groups: int = 8,
+    ) -> None:
         super().__init__()
         widths = (in_channels, *channels)
         self.blocks = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(c, d, 3, stride=2, padding=1, bias=False),
-                nn.GroupNorm(num_groups, d), nn.ReLU())
-            for c, d in zip(widths, channels))
-        self.gates = nn.ModuleList(
-            AsymmetryGate() for _ in channels) if gated else None
+                nn.GroupNorm(num_groups, d),
+                nn.ReLU(),
+            )
+            for c, d in zip(widths, channels)
+        )
+        self.gates = nn.ModuleList(AsymmetryGate() for _ in channels) if gated else None
 
-    def forward(self, side: Tensor, other: Tensor) -> Tuple[Tensor, ...]:
+    def forward(self, side: Tensor, other: Tensor) -> tuple[Tensor, ...]:
         """Encode one side.
 
         Args:

@@ -1,4 +1,5 @@
 """Fusion of the features of two views."""
+
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -22,21 +23,22 @@ class IVFBlock(BaseModule):
         init_cfg (dict, optional): Defaults to ``None``, as ``ConvModule`` starts.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 aggregation: str = 'concatenate',
-                 init_cfg=None) -> None:
+    def __init__(
+        self, in_channels: int, aggregation: str = 'concatenate', init_cfg=None
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if aggregation not in AGGREGATIONS:
-            raise ValueError(f'IVFBlock.aggregation: {aggregation!r}; expected one '
-                             f'of {AGGREGATIONS}')
+            raise ValueError(
+                f'IVFBlock.aggregation: {aggregation!r}; expected one of {AGGREGATIONS}'
+            )
         self.aggregation = aggregation
         self.conv = ConvModule(
             in_channels * (2 if aggregation == 'concatenate' else 1),
             in_channels,
             kernel_size=3,
             padding=1,
-            norm_cfg=dict(type='BN'))
+            norm_cfg=dict(type='BN'),
+        )
 
     def forward(self, examined: Tensor, auxiliary: Tensor) -> Tensor:
         """Fuse.

@@ -9,6 +9,7 @@ stochastic depth; as many heads in all blocks; and positions of queries and keys
 which attention can find the same place in another view, as MedViT, of one view, need
 not.
 """
+
 import torch
 from mmcv.cnn import ConvModule
 from mmdet.models.layers import SinePositionalEncoding
@@ -35,7 +36,8 @@ class LocalFeedForward(BaseModule):
         self.layers = nn.Sequential(
             ConvModule(channels, hidden, 1, norm_cfg=norm),
             ConvModule(hidden, hidden, 3, padding=1, groups=hidden, norm_cfg=norm),
-            ConvModule(hidden, channels, 1, norm_cfg=norm, act_cfg=None))
+            ConvModule(hidden, channels, 1, norm_cfg=norm, act_cfg=None),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H, W) of (N, C, H, W)."""
@@ -56,9 +58,16 @@ class GroupedConvolution(BaseModule):
     def __init__(self, channels: int, num_heads: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            ConvModule(channels, channels, 3, padding=1, groups=num_heads,
-                       norm_cfg=dict(type='BN')),
-            nn.Conv2d(channels, channels, 1, bias=False))
+            ConvModule(
+                channels,
+                channels,
+                3,
+                padding=1,
+                groups=num_heads,
+                norm_cfg=dict(type='BN'),
+            ),
+            nn.Conv2d(channels, channels, 1, bias=False),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, C, H, W) of (N, C, H, W)."""
@@ -96,16 +105,22 @@ class _Attention(BaseModule):
 
     def __init__(self, channels: int, num_heads: int, reduction: int) -> None:
         super().__init__()
-        self.layer = AttentionLayer(channels, num_heads, mlp_ratio=1.)
+        self.layer = AttentionLayer(channels, num_heads, mlp_ratio=1.0)
         self.reduction = reduction
         self.position = SinePositionalEncoding(channels // 2, normalize=True)
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
         position = self.position(None, source[:1])
-        source, position = (F.avg_pool2d(part, self.reduction, ceil_mode=True)
-                            for part in (source, position))
-        found = self.layer(*(part.flatten(2).transpose(1, 2) for part in (
-            x, source, self.position(None, x[:1]), position)))
+        source, position = (
+            F.avg_pool2d(part, self.reduction, ceil_mode=True)
+            for part in (source, position)
+        )
+        found = self.layer(
+            *(
+                part.flatten(2).transpose(1, 2)
+                for part in (x, source, self.position(None, x[:1]), position)
+            )
+        )
         return found.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
@@ -126,8 +141,10 @@ class MedTransformerBlock(BaseModule):
     def __init__(self, channels: int, num_heads: int, reduction: int = 1) -> None:
         super().__init__()
         if channels % 8:
-            raise ValueError(f'{type(self).__name__}.channels: {channels}; expected a '
-                             'multiple of 8, for sines and cosines in both directions')
+            raise ValueError(
+                f'{type(self).__name__}.channels: {channels}; expected a '
+                'multiple of 8, for sines and cosines in both directions'
+            )
         half = channels // 2
         self.low = nn.Conv2d(channels, half, 1)
         self.attention = _Attention(half, num_heads, reduction)

@@ -1,5 +1,6 @@
 """Relations between the RoIs of two views of one breast."""
-from typing import Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from mammo_plugins.models.utils import to_device
 from mammo_plugins.registry import MODELS
 
-LEAST_LENGTH = 1.
+LEAST_LENGTH = 1.0
 """In mm or pixels: shorter ones count as this long, so that logarithms are finite."""
 LEAST_RATIO = 1e-3
 """The same for distances relative to a box's size, as in Hu et al.'s code."""
@@ -18,7 +19,7 @@ LEAST_WEIGHT = 1e-6
 """The same for geometric weights, so that weights of all zeros are all alike."""
 
 
-def length_factors(main: dict, auxiliary: dict) -> Tuple[tuple, tuple]:
+def length_factors(main: dict, auxiliary: dict) -> tuple[tuple, tuple]:
     """Return what brings lengths in two views to a common unit.
 
     The views may have been resized differently and have different pixels. The unit
@@ -38,21 +39,27 @@ def length_factors(main: dict, auxiliary: dict) -> Tuple[tuple, tuple]:
         auxiliary = main
     known = all(meta.get('pixel_spacing_mm') for meta in (main, auxiliary))
 
-    def factors(meta: dict) -> Tuple[float, float]:
-        row, column = meta['pixel_spacing_mm'] if known else (1., 1.)
-        width, height = meta.get('scale_factor', (1., 1.))
+    def factors(meta: dict) -> tuple[float, float]:
+        row, column = meta['pixel_spacing_mm'] if known else (1.0, 1.0)
+        width, height = meta.get('scale_factor', (1.0, 1.0))
         return column / width, row / height
 
     return factors(main), factors(auxiliary)
 
 
-def _centres_and_sizes(boxes: Tensor) -> Tuple[Tensor, Tensor]:
-    return ((boxes[:, :2] + boxes[:, 2:]) / 2,
-            (boxes[:, 2:] - boxes[:, :2]).clamp(min=LEAST_LENGTH))
+def _centres_and_sizes(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    return (
+        (boxes[:, :2] + boxes[:, 2:]) / 2,
+        (boxes[:, 2:] - boxes[:, :2]).clamp(min=LEAST_LENGTH),
+    )
 
 
-def nipple_geometry(main_boxes: Tensor, main_nipple: Sequence[float],
-                    aux_boxes: Tensor, aux_nipple: Sequence[float]) -> Tensor:
+def nipple_geometry(
+    main_boxes: Tensor,
+    main_nipple: Sequence[float],
+    aux_boxes: Tensor,
+    aux_nipple: Sequence[float],
+) -> Tensor:
     """Compare RoIs by their distance from the nipple and their size.
 
     MommiNet-v2, section 3.5, eq. 2: log(d_m / d_a), log(w_m / w_a),
@@ -71,11 +78,10 @@ def nipple_geometry(main_boxes: Tensor, main_nipple: Sequence[float],
     logs = []
     for boxes, nipple in ((main_boxes, main_nipple), (aux_boxes, aux_nipple)):
         centres, sizes = _centres_and_sizes(boxes)
-        distances = (centres - to_device(
-            nipple, centres, centres.dtype)).norm(dim=1)
+        distances = (centres - to_device(nipple, centres, centres.dtype)).norm(dim=1)
         logs.append(
-            torch.cat([distances.clamp(min=LEAST_LENGTH)[:, None], sizes],
-                      1).log())
+            torch.cat([distances.clamp(min=LEAST_LENGTH)[:, None], sizes], 1).log()
+        )
     return logs[0][:, None] - logs[1]
 
 
@@ -96,15 +102,15 @@ def shape_location_geometry(main_boxes: Tensor, aux_boxes: Tensor) -> Tensor:
     main_centres, main_sizes = _centres_and_sizes(main_boxes)
     aux_centres, aux_sizes = _centres_and_sizes(aux_boxes)
     offsets = (main_centres[:, None] - aux_centres).abs() / main_sizes[:, None]
-    return torch.cat([
-        offsets.clamp(min=LEAST_RATIO).log(),
-        (aux_sizes / main_sizes[:, None]).log()
-    ], -1)
+    return torch.cat(
+        [offsets.clamp(min=LEAST_RATIO).log(), (aux_sizes / main_sizes[:, None]).log()],
+        -1,
+    )
 
 
-def embed_geometry(geometry: Tensor,
-                   channels: int = 16,
-                   wave_length: float = 1000.) -> Tensor:
+def embed_geometry(
+    geometry: Tensor, channels: int = 16, wave_length: float = 1000.0
+) -> Tensor:
     """Embed each geometric value in sines and cosines.
 
     Hu et al., Relation Networks for Object Detection, CVPR 2018, section 3.1: for a
@@ -121,7 +127,7 @@ def embed_geometry(geometry: Tensor,
     """
     half = channels // 2
     steps = torch.arange(half, dtype=geometry.dtype, device=geometry.device)
-    phases = geometry[..., None] * (100. / wave_length**(steps / half))
+    phases = geometry[..., None] * (100.0 / wave_length ** (steps / half))
     return torch.cat([phases.sin(), phases.cos()], -1).flatten(-2)
 
 
@@ -171,14 +177,15 @@ class IpsilateralRelationBlock(BaseModule):
         key_channels: int = 64,
         geometry_channels: int = 48,
         none_key: bool = False,
-        init_cfg: OptMultiConfig = dict(type='Normal', layer='Linear', std=0.01)
+        init_cfg: OptMultiConfig = dict(type='Normal', layer='Linear', std=0.01),
     ) -> None:
         super().__init__(init_cfg)
         if in_channels % num_heads:
             raise ValueError(
                 f'IpsilateralRelationBlock: in_channels {in_channels} is no '
                 f'multiple of num_heads {num_heads}; each head gives an equal '
-                'share of the channels')
+                'share of the channels'
+            )
         self.num_heads = num_heads
         self.main_key = nn.Linear(in_channels, num_heads * key_channels)
         self.aux_key = nn.Linear(in_channels, num_heads * key_channels)
@@ -199,8 +206,7 @@ class IpsilateralRelationBlock(BaseModule):
         weights = self.geometry_weight(embedding).clamp(min=LEAST_WEIGHT)
         return weights.log().permute(2, 0, 1)[None]
 
-    def forward(self, main: Tensor, auxiliary: Tensor,
-                embedding: Tensor) -> Tensor:
+    def forward(self, main: Tensor, auxiliary: Tensor, embedding: Tensor) -> Tensor:
         """Add to main RoIs what related auxiliary RoIs tell.
 
         Args:
@@ -225,6 +231,6 @@ class IpsilateralRelationBlock(BaseModule):
                 bias = torch.cat([bias, none.expand(-1, -1, len(main), 1)], -1)
             # softmax(q k / sqrt(d_k) + log w_G) v is the weighted mean wanted
             related = F.scaled_dot_product_attention(
-                self._heads(query), self._heads(key), self._heads(value),
-                attn_mask=bias)
+                self._heads(query), self._heads(key), self._heads(value), attn_mask=bias
+            )
         return main + related[0].transpose(0, 1).flatten(1).to(main.dtype)

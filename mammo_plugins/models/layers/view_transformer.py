@@ -1,5 +1,4 @@
 """Self-attention within a view and cross-attention to the other projection."""
-from typing import Tuple, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -17,18 +16,23 @@ class AttentionLayer(BaseModule):
         mlp_ratio (float): Width of the hidden layer in D. Defaults to 4.
     """
 
-    def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 4.) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 4.0) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(embed_dims)
         self.attention = nn.MultiheadAttention(embed_dims, num_heads, batch_first=True)
         self.norm2 = nn.LayerNorm(embed_dims)
         hidden = int(mlp_ratio * embed_dims)
         self.mlp = nn.Sequential(
-            nn.Linear(embed_dims, hidden), nn.GELU(), nn.Linear(hidden, embed_dims))
+            nn.Linear(embed_dims, hidden), nn.GELU(), nn.Linear(hidden, embed_dims)
+        )
 
-    def forward(self, query: Tensor, source: Tensor,
-                query_pos: Union[Tensor, float] = 0.,
-                source_pos: Union[Tensor, float] = 0.) -> Tensor:
+    def forward(
+        self,
+        query: Tensor,
+        source: Tensor,
+        query_pos: Tensor | float = 0.0,
+        source_pos: Tensor | float = 0.0,
+    ) -> Tensor:
         """Attend.
 
         Args:
@@ -42,8 +46,12 @@ class AttentionLayer(BaseModule):
             Tensor: (N, L, D).
         """
         normed, source = self.norm1(query), self.norm1(source)
-        query = query + self.attention(
-            normed + query_pos, source + source_pos, source, need_weights=False)[0]
+        query = (
+            query
+            + self.attention(
+                normed + query_pos, source + source_pos, source, need_weights=False
+            )[0]
+        )
         return query + self.mlp(self.norm2(query))
 
 
@@ -65,28 +73,36 @@ class ViewTransformer(BaseModule):
         parts (Sequence[str]): 'self', 'cross' or both. Defaults to both.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 embed_dims: int,
-                 num_tokens: int,
-                 num_layers: int = 4,
-                 num_heads: int = 8,
-                 parts: Tuple[str, ...] = PARTS) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        embed_dims: int,
+        num_tokens: int,
+        num_layers: int = 4,
+        num_heads: int = 8,
+        parts: tuple[str, ...] = PARTS,
+    ) -> None:
         super().__init__()
         if not parts or not set(parts) <= set(PARTS):
-            raise ValueError(f'ViewTransformer.parts: {tuple(parts)}; expected some of '
-                             f'{PARTS}')
+            raise ValueError(
+                f'ViewTransformer.parts: {tuple(parts)}; expected some of {PARTS}'
+            )
         self.embed = nn.Linear(in_channels, embed_dims)
         self.positions = nn.Parameter(torch.zeros(num_tokens, embed_dims))
         nn.init.trunc_normal_(self.positions, std=0.02)
-        self.layers = nn.ModuleDict({
-            part: nn.ModuleList(
-                AttentionLayer(embed_dims, num_heads) for _ in range(num_layers))
-            for part in parts})
-        self.weights = nn.ParameterDict({
-            part: nn.Parameter(torch.tensor(1 / len(parts))) for part in parts})
+        self.layers = nn.ModuleDict(
+            {
+                part: nn.ModuleList(
+                    AttentionLayer(embed_dims, num_heads) for _ in range(num_layers)
+                )
+                for part in parts
+            }
+        )
+        self.weights = nn.ParameterDict(
+            {part: nn.Parameter(torch.tensor(1 / len(parts))) for part in parts}
+        )
 
-    def forward(self, cc: Tensor, mlo: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, cc: Tensor, mlo: Tensor) -> tuple[Tensor, Tensor]:
         """Mix the places of both projections.
 
         Args:
@@ -100,17 +116,23 @@ class ViewTransformer(BaseModule):
         """
         height, width = cc.shape[-2:]
         if height * width != len(self.positions):
-            raise ValueError(f'ViewTransformer.num_tokens: {len(self.positions)}, the '
-                             f'features have {height} x {width} places')
-        tokens = [self.embed(view.flatten(2).transpose(1, 2)) + self.positions
-                  for view in (cc, mlo)]
+            raise ValueError(
+                f'ViewTransformer.num_tokens: {len(self.positions)}, the '
+                f'features have {height} x {width} places'
+            )
+        tokens = [
+            self.embed(view.flatten(2).transpose(1, 2)) + self.positions
+            for view in (cc, mlo)
+        ]
         mixed = [torch.zeros_like(view) for view in tokens]
         for part, layers in self.layers.items():
             views = tokens
             for layer in layers:
                 sources = views if part == 'self' else views[::-1]
                 views = [layer(view, source) for view, source in zip(views, sources)]
-            mixed = [total + self.weights[part] * view
-                     for total, view in zip(mixed, views)]
-        return tuple(view.transpose(1, 2).unflatten(2, (height, width))
-                     for view in mixed)
+            mixed = [
+                total + self.weights[part] * view for total, view in zip(mixed, views)
+            ]
+        return tuple(
+            view.transpose(1, 2).unflatten(2, (height, width)) for view in mixed
+        )

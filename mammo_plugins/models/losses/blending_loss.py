@@ -1,5 +1,4 @@
 """Losses that grow a lesion into an image and leave the rest alone."""
-from typing import Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,10 +16,10 @@ def image_gradient(image: Tensor) -> Tensor:
         Tensor: (N, 2, H, W), along x and y.
     """
     last_column, last_row = image[..., -1:], image[..., -1:, :]
-    return torch.cat([
-        image.diff(dim=3, append=last_column),
-        image.diff(dim=2, append=last_row)
-    ], dim=1)
+    return torch.cat(
+        [image.diff(dim=3, append=last_column), image.diff(dim=2, append=last_row)],
+        dim=1,
+    )
 
 
 def lesion_gradient(lesion: Tensor, mask: Tensor) -> Tensor:
@@ -64,8 +63,9 @@ class SeamlessBlendingLoss(nn.Module):
     remain there.
     """
 
-    def forward(self, output: Tensor, normal: Tensor, pasted: Tensor,
-                mask: Tensor) -> Tensor:
+    def forward(
+        self, output: Tensor, normal: Tensor, pasted: Tensor, mask: Tensor
+    ) -> Tensor:
         """Compute the loss.
 
         Args:
@@ -81,8 +81,7 @@ class SeamlessBlendingLoss(nn.Module):
         stronger = tissue.norm(dim=1, keepdim=True) > lesion.norm(dim=1, keepdim=True)
         over_border = image_gradient(mask) != 0  # where the lesion has none
         wanted = torch.where(stronger | over_border, tissue, lesion)
-        return _root_mean_square(
-            image_gradient(output) - wanted, _touching(mask), mask)
+        return _root_mean_square(image_gradient(output) - wanted, _touching(mask), mask)
 
 
 @MODELS.register_module()
@@ -93,8 +92,9 @@ class BackgroundLoss(nn.Module):
     as in :class:`SeamlessBlendingLoss`.
     """
 
-    def forward(self, output: Tensor, normal: Tensor,
-                mask: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self, output: Tensor, normal: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Compute both parts.
 
         Args:

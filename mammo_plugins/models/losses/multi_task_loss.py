@@ -1,6 +1,7 @@
 """Losses of the malignancy classifier's two branches."""
+
 import math
-from typing import Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +19,9 @@ class _TwoBranchLoss(nn.Module):
     a mean.
     """
 
-    def forward(self, cls_score: Tensor, birads_score: Tensor, labels: Tensor,
-                targets: Tensor) -> Dict[str, Tensor]:
+    def forward(
+        self, cls_score: Tensor, birads_score: Tensor, labels: Tensor, targets: Tensor
+    ) -> dict[str, Tensor]:
         """Compute the loss.
 
         Args:
@@ -38,28 +40,34 @@ class _TwoBranchLoss(nn.Module):
         cross_entropy = self._cross_entropy(cls_score, labels)
         squared_error = self._squared_error(birads_score, targets)
         # never unused: not in the graph means an error in distributed training
-        loss = 0. * (cls_score.sum() + birads_score.sum() + sum(
-            parameter.sum() for parameter in self.parameters()))
+        loss = 0.0 * (
+            cls_score.sum()
+            + birads_score.sum()
+            + sum(parameter.sum() for parameter in self.parameters())
+        )
         logged = {}
         for name, value, combine in (
             ('cross_entropy', cross_entropy, self.classification_term),
-            ('squared_error', squared_error, self.regression_term)):
+            ('squared_error', squared_error, self.regression_term),
+        ):
             if value is not None:
                 loss = loss + combine(value)
                 logged[name] = value.detach()
         return dict(loss=loss, **logged)
 
     @staticmethod
-    def _cross_entropy(cls_score: Tensor, labels: Tensor) -> Optional[Tensor]:
+    def _cross_entropy(cls_score: Tensor, labels: Tensor) -> Tensor | None:
         known = labels >= 0
-        return _over_all(known, F.cross_entropy(
-            cls_score[known], labels[known], reduction='sum'))
+        return _over_all(
+            known, F.cross_entropy(cls_score[known], labels[known], reduction='sum')
+        )
 
     @staticmethod
-    def _squared_error(scores: Tensor, targets: Tensor) -> Optional[Tensor]:
+    def _squared_error(scores: Tensor, targets: Tensor) -> Tensor | None:
         known = ~targets.isnan()
-        return _over_all(known, F.mse_loss(
-            scores[known], targets[known], reduction='sum'))
+        return _over_all(
+            known, F.mse_loss(scores[known], targets[known], reduction='sum')
+        )
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
         """What the classification branch adds to the loss."""
@@ -70,7 +78,7 @@ class _TwoBranchLoss(nn.Module):
         raise NotImplementedError
 
 
-def _over_all(known: Tensor, total: Tensor) -> Optional[Tensor]:
+def _over_all(known: Tensor, total: Tensor) -> Tensor | None:
     """Divide a sum by the mean number of labels over processes; None without any."""
     number = reduce_mean(known.sum().float())
     return total / number if number > 0 else None
@@ -99,25 +107,27 @@ class UncertaintyWeightedLoss(_TwoBranchLoss):
             (1, 1).
     """
 
-    def __init__(self, init_sigma: Sequence[float] = (1., 1.)) -> None:
+    def __init__(self, init_sigma: Sequence[float] = (1.0, 1.0)) -> None:
         super().__init__()
         if len(init_sigma) != 2 or min(init_sigma) <= 0:
-            raise ValueError(f'init_sigma is {tuple(init_sigma)}, expected two '
-                             'values > 0')
+            raise ValueError(
+                f'init_sigma is {tuple(init_sigma)}, expected two values > 0'
+            )
         self.log_sigma = nn.Parameter(
-            torch.tensor([math.log(sigma) for sigma in init_sigma]))
+            torch.tensor([math.log(sigma) for sigma in init_sigma])
+        )
 
     @property
-    def sigma(self) -> Tuple[float, float]:
+    def sigma(self) -> tuple[float, float]:
         """tuple[float]: The present (sigma_1, sigma_2)."""
         return tuple(self.log_sigma.detach().exp().tolist())
 
-    def forward(self, *args, **kwargs) -> Dict[str, Tensor]:
+    def forward(self, *args, **kwargs) -> dict[str, Tensor]:
         """As :class:`_TwoBranchLoss`; ``sigma_1`` and ``sigma_2`` are logged too."""
         sigmas = self.log_sigma.detach().exp()
         return dict(
-            super().forward(*args, **kwargs), sigma_1=sigmas[0],
-            sigma_2=sigmas[1])
+            super().forward(*args, **kwargs), sigma_1=sigmas[0], sigma_2=sigmas[1]
+        )
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:
         """``L1 / sigma_1 ** 2 + log(sigma_1)``."""
@@ -147,8 +157,10 @@ class FixedWeightLoss(_TwoBranchLoss):
     def __init__(self, weights: Sequence[float] = (0.7, 0.3)) -> None:
         super().__init__()
         if len(weights) != 2 or min(weights) < 0 or max(weights) <= 0:
-            raise ValueError(f'weights are {tuple(weights)}, expected two values '
-                             '>= 0, one of them > 0')
+            raise ValueError(
+                f'weights are {tuple(weights)}, expected two values '
+                '>= 0, one of them > 0'
+            )
         self.weights = tuple(weights)
 
     def classification_term(self, cross_entropy: Tensor) -> Tensor:

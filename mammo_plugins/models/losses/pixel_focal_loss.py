@@ -1,4 +1,5 @@
 """Focal loss between a map of lesions and a network's map."""
+
 from mmdet.models.losses import FocalLoss
 from mmdet.utils import reduce_mean
 from torch import Tensor
@@ -28,12 +29,14 @@ class PixelFocalLoss(FocalLoss):
         loss_weight (float): Weight of the loss. Defaults to 1.0.
     """
 
-    def __init__(self,
-                 gamma: float = 2.0,
-                 alpha: float = 0.25,
-                 min_lesion_fraction: float = 0.001,
-                 ignore_index: int = 255,
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        min_lesion_fraction: float = 0.001,
+        ignore_index: int = 255,
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__(gamma=gamma, alpha=alpha, loss_weight=loss_weight)
         self.min_lesion_fraction = min_lesion_fraction
         self.ignore_index = ignore_index
@@ -55,5 +58,4 @@ class PixelFocalLoss(FocalLoss):
         lesion = reduce_mean(target.sum())
         pixels = reduce_mean(target.new_tensor(float(target.numel())))
         divisor = lesion.maximum(self.min_lesion_fraction * pixels).clamp(min=1)
-        return super().forward(
-            logits, target, reduction_override='sum') / divisor
+        return super().forward(logits, target, reduction_override='sum') / divisor

@@ -1,5 +1,6 @@
 """Focal loss with a penalty for predictions that a fused image changes."""
-from typing import Dict, Optional, Sequence
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,17 +24,17 @@ class RobustFocalLoss(nn.Module):
         alpha (Sequence[float]): Of each class. Defaults to (1, 1), no weights.
     """
 
-    def __init__(self,
-                 beta: float = 1.,
-                 gamma: float = 2.,
-                 alpha: Sequence[float] = (1., 1.)) -> None:
+    def __init__(
+        self, beta: float = 1.0, gamma: float = 2.0, alpha: Sequence[float] = (1.0, 1.0)
+    ) -> None:
         super().__init__()
         self.beta = beta
         self.gamma = gamma
         self.register_buffer('alpha', torch.tensor(alpha), persistent=False)
 
-    def forward(self, logits: Tensor, target: Tensor,
-                fused: Optional[Tensor] = None) -> Dict[str, Tensor]:
+    def forward(
+        self, logits: Tensor, target: Tensor, fused: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Compute both parts.
 
         Args:
@@ -48,10 +49,10 @@ class RobustFocalLoss(nn.Module):
         """
         log_p = logits.log_softmax(dim=1)
         log_pt = log_p.gather(1, target[:, None])[:, 0]
-        focal = -self.alpha[target] * (1 - log_pt.exp())**self.gamma * log_pt
+        focal = -self.alpha[target] * (1 - log_pt.exp()) ** self.gamma * log_pt
         losses = dict(loss_focal=focal.mean())
         if fused is not None:
             losses['loss_robust'] = self.beta * F.kl_div(
-                fused.log_softmax(dim=1), log_p, reduction='batchmean',
-                log_target=True)
+                fused.log_softmax(dim=1), log_p, reduction='batchmean', log_target=True
+            )
         return losses

@@ -1,5 +1,4 @@
 """Focal loss for the classification branch of an RoI head."""
-from typing import Dict, Optional, Union
 
 import torch
 from mmdet.models.losses import FocalLoss
@@ -41,11 +40,13 @@ class RoIFocalLoss(FocalLoss):
     custom_activation = True
     custom_accuracy = True
 
-    def __init__(self,
-                 min_foreground_fraction: float = 0.05,
-                 gamma: float = 2.0,
-                 alpha: float = 0.25,
-                 loss_weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        min_foreground_fraction: float = 0.05,
+        gamma: float = 2.0,
+        alpha: float = 0.25,
+        loss_weight: float = 1.0,
+    ) -> None:
         super().__init__(gamma=gamma, alpha=alpha, loss_weight=loss_weight)
         self.min_foreground_fraction = min_foreground_fraction
 
@@ -71,8 +72,7 @@ class RoIFocalLoss(FocalLoss):
         background = 1 - scores.amax(dim=-1, keepdim=True)
         return torch.cat([scores, background], dim=-1)
 
-    def get_accuracy(self, cls_score: Tensor,
-                     labels: Tensor) -> Dict[str, Tensor]:
+    def get_accuracy(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Return the share of RoIs classified right, in percent.
 
         Args:
@@ -81,12 +81,14 @@ class RoIFocalLoss(FocalLoss):
         """
         return dict(acc=accuracy(self.get_activation(cls_score), labels))
 
-    def forward(self,
-                cls_score: Tensor,
-                labels: Tensor,
-                label_weights: Optional[Tensor] = None,
-                avg_factor: Union[float, Tensor, None] = None,
-                reduction_override: Optional[str] = None) -> Tensor:
+    def forward(
+        self,
+        cls_score: Tensor,
+        labels: Tensor,
+        label_weights: Tensor | None = None,
+        avg_factor: float | Tensor | None = None,
+        reduction_override: str | None = None,
+    ) -> Tensor:
         """Compute the loss.
 
         Args:
@@ -104,9 +106,16 @@ class RoIFocalLoss(FocalLoss):
         if avg_factor is not None:
             foreground = (labels >= 0) & (labels < cls_score.size(-1))
             counts = reduce_mean(
-                torch.stack([foreground.sum().float(),
-                             torch.as_tensor(avg_factor).to(cls_score).float()]))
-            avg_factor = counts[0].maximum(
-                self.min_foreground_fraction * counts[1]).clamp(min=1)
-        return super().forward(cls_score, labels, label_weights, avg_factor,
-                               reduction_override)
+                torch.stack(
+                    [
+                        foreground.sum().float(),
+                        torch.as_tensor(avg_factor).to(cls_score).float(),
+                    ]
+                )
+            )
+            avg_factor = (
+                counts[0].maximum(self.min_foreground_fraction * counts[1]).clamp(min=1)
+            )
+        return super().forward(
+            cls_score, labels, label_weights, avg_factor, reduction_override
+        )

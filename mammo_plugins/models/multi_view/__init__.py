@@ -1,4 +1,5 @@
 """What models of several views share: batches, normalisation, modes and stages."""
+
 from .images import own_image, own_shape, view_key
 from .model import ModeSwitch, MultiViewModel
 from .normalization import GreyNormalization
@@ -6,6 +7,13 @@ from .staged_model import StagedModel
 from .view_batch import ViewBatch, ViewMask
 
 __all__ = [
-    'GreyNormalization', 'ModeSwitch', 'MultiViewModel', 'StagedModel', 'ViewBatch',
-    'ViewMask', 'own_image', 'own_shape', 'view_key'
+    'GreyNormalization',
+    'ModeSwitch',
+    'MultiViewModel',
+    'StagedModel',
+    'ViewBatch',
+    'ViewMask',
+    'own_image',
+    'own_shape',
+    'view_key',
 ]

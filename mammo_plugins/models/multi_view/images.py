@@ -1,5 +1,6 @@
 """One image of a batch, without what the batch made of it."""
-from typing import Hashable, Tuple
+
+from collections.abc import Hashable
 
 from mmdet.structures import DetDataSample
 from torch import Tensor
@@ -19,7 +20,7 @@ def view_key(sample: DetDataSample) -> Hashable:
     return tuple(sample.img_shape[:2]), sample.fingerprint
 
 
-def own_shape(sample: DetDataSample, divisor: int = 32) -> Tuple[int, int]:
+def own_shape(sample: DetDataSample, divisor: int = 32) -> tuple[int, int]:
     """Return the size of an image without the padding that its batch brought.
 
     Args:
@@ -33,10 +34,9 @@ def own_shape(sample: DetDataSample, divisor: int = 32) -> Tuple[int, int]:
     return (-(-height // divisor) * divisor, -(-width // divisor) * divisor)
 
 
-def own_image(batch: Tensor,
-              row: int,
-              sample: DetDataSample,
-              divisor: int = 32) -> Tensor:
+def own_image(
+    batch: Tensor, row: int, sample: DetDataSample, divisor: int = 32
+) -> Tensor:
     """Cut one image out of a batch, so that a result does not depend on the batch.
 
     Args:
@@ -49,4 +49,4 @@ def own_image(batch: Tensor,
         Tensor: (1, C, h, w).
     """
     height, width = own_shape(sample, divisor)
-    return batch[row:row + 1, :, :height, :width]
+    return batch[row : row + 1, :, :height, :width]

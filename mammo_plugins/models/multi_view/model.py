@@ -1,5 +1,6 @@
 """The base of models that are no detectors or classifiers of mm*."""
-from typing import Any, ClassVar, Dict, Optional
+
+from typing import Any, ClassVar
 
 from mmengine.model import BaseModel
 
@@ -12,11 +13,14 @@ class ModeSwitch:
     Mixed in before the model. ``modes`` names the method of each mode; all are called
     as ``method(inputs, data_samples)``.
     """
-    modes: ClassVar[Dict[str, str]] = dict(
-        tensor='_forward', loss='loss', predict='predict')
 
-    def forward(self, inputs: Any, data_samples: Optional[list] = None,
-                mode: str = 'tensor') -> Any:
+    modes: ClassVar[dict[str, str]] = dict(
+        tensor='_forward', loss='loss', predict='predict'
+    )
+
+    def forward(
+        self, inputs: Any, data_samples: list | None = None, mode: str = 'tensor'
+    ) -> Any:
         """Run the model.
 
         Args:
@@ -30,8 +34,10 @@ class ModeSwitch:
         """
         if mode not in self.modes:
             *most, last = self.modes
-            raise RuntimeError(f'{type(self).__name__}.forward: mode {mode!r}; expected '
-                               f'{", ".join(most)} or {last}')
+            raise RuntimeError(
+                f'{type(self).__name__}.forward: mode {mode!r}; expected '
+                f'{", ".join(most)} or {last}'
+            )
         return getattr(self, self.modes[mode])(inputs, data_samples)
 
 
@@ -43,11 +49,13 @@ class MultiViewModel(ModeSwitch, BaseModel):
             ``default_preprocessor``, whose type another one replaces.
         init_cfg (dict, optional): Defaults to ``None``.
     """
+
     default_preprocessor: ClassVar[dict] = dict(type='mammo.MultiViewDataPreprocessor')
 
-    def __init__(self,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self, data_preprocessor: dict | None = None, init_cfg: dict | None = None
+    ) -> None:
         super().__init__(
             MODELS.build({**self.default_preprocessor, **(data_preprocessor or {})}),
-            init_cfg)
+            init_cfg,
+        )

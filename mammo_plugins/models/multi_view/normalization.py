@@ -1,5 +1,6 @@
 """The normalisation of grey images, for whatever network comes first."""
-from typing import Optional, Sequence, Union
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +18,17 @@ class GreyNormalization(nn.Module):
             there are numbers.
     """
 
-    def __init__(self,
-                 mean: Union[float, Sequence[float]] = 0.,
-                 std: Union[float, Sequence[float]] = 1.,
-                 num_channels: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        mean: float | Sequence[float] = 0.0,
+        std: float | Sequence[float] = 1.0,
+        num_channels: int | None = None,
+    ) -> None:
         super().__init__()
         for name, values in (('mean', mean), ('std', std)):
             self.register_buffer(
-                name, torch.tensor(values).float().view(1, -1, 1, 1), persistent=False)
+                name, torch.tensor(values).float().view(1, -1, 1, 1), persistent=False
+            )
         self.num_channels = num_channels or max(self.mean.size(1), self.std.size(1))
 
     @property

@@ -1,5 +1,6 @@
 """Models whose parts are trained one after the other."""
-from typing import ClassVar, Dict, List, Optional, Tuple
+
+from typing import ClassVar
 
 from torch import nn
 
@@ -14,16 +15,20 @@ class StagedModel:
     the children that learn in each stage, in the order of training; a stage whose
     children are all ``None`` is not there.
     """
-    stage_parts: ClassVar[Dict[str, Tuple[str, ...]]] = {}
-    stage: Optional[str] = None
+
+    stage_parts: ClassVar[dict[str, tuple[str, ...]]] = {}
+    stage: str | None = None
 
     @property
-    def stages(self) -> List[str]:
+    def stages(self) -> list[str]:
         """list[str]: What :meth:`start_stage` takes."""
-        return [stage for stage, parts in self.stage_parts.items()
-                if any(getattr(self, part) is not None for part in parts)]
+        return [
+            stage
+            for stage, parts in self.stage_parts.items()
+            if any(getattr(self, part) is not None for part in parts)
+        ]
 
-    def start_stage(self, stage: Optional[str]) -> None:
+    def start_stage(self, stage: str | None) -> None:
         """Choose the part to train.
 
         Args:
@@ -33,8 +38,10 @@ class StagedModel:
             ValueError: If the model has no such stage.
         """
         if stage is not None and stage not in self.stages:
-            raise ValueError(f'{type(self).__name__}: no part {stage!r} to train; '
-                             f'expected one of {self.stages}')
+            raise ValueError(
+                f'{type(self).__name__}: no part {stage!r} to train; '
+                f'expected one of {self.stages}'
+            )
         self.stage = stage
 
     def started_stage(self) -> str:
@@ -44,9 +51,11 @@ class StagedModel:
             RuntimeError: If none was started.
         """
         if self.stage is None:
-            raise RuntimeError(f'{type(self).__name__} is trained part by part: set '
-                               'train_cfg.type to StagedTrainLoop, or train a part with '
-                               'a config of its own')
+            raise RuntimeError(
+                f'{type(self).__name__} is trained part by part: set '
+                'train_cfg.type to StagedTrainLoop, or train a part with '
+                'a config of its own'
+            )
         return self.stage
 
     def train(self, mode: bool = True) -> nn.Module:

@@ -1,6 +1,7 @@
 """Views of a batch of samples in rows, and which of them are there."""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from mmdet.structures import DetDataSample
@@ -26,17 +27,23 @@ class ViewMask:
         self.names = tuple(names)
         self.present = present.cpu().bool().reshape(len(present), len(self.names))
         # (view, sample) of each row
-        self.places: List[Tuple[int, str]] = [
+        self.places: list[tuple[int, str]] = [
             (sample, self.names[view])
-            for view, sample in self.present.T.nonzero().tolist()]
+            for view, sample in self.present.T.nonzero().tolist()
+        ]
         self._row = {place: row for row, place in enumerate(self.places)}
 
     @classmethod
-    def of_samples(cls, data_samples: Sequence[MultiViewDataSample],
-                   names: Sequence[str]) -> 'ViewMask':
+    def of_samples(
+        cls, data_samples: Sequence[MultiViewDataSample], names: Sequence[str]
+    ) -> 'ViewMask':
         """Return the mask of the views that data samples have."""
-        return cls(names, torch.tensor(
-            [[name in sample for name in names] for sample in data_samples]))
+        return cls(
+            names,
+            torch.tensor(
+                [[name in sample for name in names] for sample in data_samples]
+            ),
+        )
 
     @classmethod
     def whole(cls, names: Sequence[str], num_samples: int) -> 'ViewMask':
@@ -53,7 +60,7 @@ class ViewMask:
         """bool: Whether no view of any sample is missing."""
         return bool(self.present.all())
 
-    def row(self, sample: int, name: str) -> Optional[int]:
+    def row(self, sample: int, name: str) -> int | None:
         """Return the row of a sample's view, ``None`` if it is missing."""
         return self._row.get((sample, name))
 
@@ -64,17 +71,23 @@ class ViewMask:
         start = sum(counts[:place])
         return slice(start, start + counts[place])
 
-    def rows_of_sample(self, sample: int) -> List[int]:
+    def rows_of_sample(self, sample: int) -> list[int]:
         """Return the rows of a sample, in the order of ``names``."""
-        return [self._row[sample, name] for name in self.names
-                if (sample, name) in self._row]
+        return [
+            self._row[sample, name]
+            for name in self.names
+            if (sample, name) in self._row
+        ]
 
-    def having(self, *names: str) -> List[int]:
+    def rows_with(self, *names: str) -> list[int]:
         """Return which samples have all of some views; none has one of another name."""
-        return [sample for sample in range(self.num_samples)
-                if all((sample, name) in self._row for name in names)]
+        return [
+            sample
+            for sample in range(self.num_samples)
+            if all((sample, name) in self._row for name in names)
+        ]
 
-    def paired(self, partners: Mapping[str, str]) -> Tuple[List[int], List[int]]:
+    def paired(self, partners: Mapping[str, str]) -> tuple[list[int], list[int]]:
         """Find the partners of views within their samples.
 
         Args:
@@ -85,13 +98,16 @@ class ViewMask:
         Returns:
             tuple[list[int]]: Rows whose partner is there, and the partners' rows.
         """
-        pairs = [(row, self._row[sample, partners[name]])
-                 for row, (sample, name) in enumerate(self.places)
-                 if (sample, partners.get(name)) in self._row]
+        pairs = [
+            (row, self._row[sample, partners[name]])
+            for row, (sample, name) in enumerate(self.places)
+            if (sample, partners.get(name)) in self._row
+        ]
         return [row for row, _ in pairs], [partner for _, partner in pairs]
 
-    def samples(self, data_samples: Sequence[MultiViewDataSample]
-                ) -> List[DetDataSample]:
+    def samples(
+        self, data_samples: Sequence[MultiViewDataSample]
+    ) -> list[DetDataSample]:
         """Return the data samples of the rows' views.
 
         Args:
@@ -109,18 +125,23 @@ class ViewBatch:
             parts, one a name, which are lined up when rows are asked for.
     """
 
-    def __init__(self, mask: ViewMask, rows: Union[Tensor, Sequence[Tensor]]) -> None:
+    def __init__(self, mask: ViewMask, rows: Tensor | Sequence[Tensor]) -> None:
         self.mask = mask
         self._parts = [rows] if torch.is_tensor(rows) else list(rows)
         number = sum(map(len, self._parts))
         if number != len(mask.places):
-            raise ValueError(f'ViewBatch: {number} rows for {len(mask.places)} views '
-                             f'that are there, of {mask.names}; expected one each')
+            raise ValueError(
+                f'ViewBatch: {number} rows for {len(mask.places)} views '
+                f'that are there, of {mask.names}; expected one each'
+            )
 
     @classmethod
-    def gather(cls, inputs: Mapping[str, Tensor],
-               data_samples: Sequence[MultiViewDataSample],
-               names: Sequence[str]) -> 'ViewBatch':
+    def gather(
+        cls,
+        inputs: Mapping[str, Tensor],
+        data_samples: Sequence[MultiViewDataSample],
+        names: Sequence[str],
+    ) -> 'ViewBatch':
         """Line up views of a :class:`MultiViewDataPreprocessor`.
 
         Args:
@@ -137,8 +158,10 @@ class ViewBatch:
         mask = ViewMask.of_samples(data_samples, names)
         for name, count in zip(names, mask.present.sum(dim=0).tolist()):
             if len(inputs[name]) != count:
-                raise ValueError(f'view {name}: {len(inputs[name])} images for {count} '
-                                 'samples that have it; expected one each, in order')
+                raise ValueError(
+                    f'view {name}: {len(inputs[name])} images for {count} '
+                    'samples that have it; expected one each, in order'
+                )
         return cls(mask, [inputs[name] for name in names])
 
     @classmethod
@@ -148,8 +171,10 @@ class ViewBatch:
         Args:
             views (Mapping[str, Tensor]): By name, (N, ...) each.
         """
-        return cls(ViewMask.whole(tuple(views), len(next(iter(views.values())))),
-                   list(views.values()))
+        return cls(
+            ViewMask.whole(tuple(views), len(next(iter(views.values())))),
+            list(views.values()),
+        )
 
     def like(self, rows: Tensor) -> 'ViewBatch':
         """Return something else of the same views.
@@ -173,7 +198,7 @@ class ViewBatch:
         return self._parts[0] if len(self._parts) == 1 else torch.cat(self._parts)
 
     @cached_property
-    def views(self) -> Dict[str, Tensor]:
+    def views(self) -> dict[str, Tensor]:
         """dict[str, Tensor]: By name, of the samples that have the view."""
         if len(self._parts) == len(self.mask.names):
             return dict(zip(self.mask.names, self._parts))
@@ -190,8 +215,9 @@ class ViewBatch:
             raise ValueError(f'ViewBatch: a sample lacks one of {self.mask.names}')
         return self.rows.unflatten(0, (len(self.mask.names), self.mask.num_samples))
 
-    def own_image(self, sample: int, name: str, like: DetDataSample,
-                  divisor: int = 32) -> Optional[Tensor]:
+    def own_image(
+        self, sample: int, name: str, like: DetDataSample, divisor: int = 32
+    ) -> Tensor | None:
         """Cut one image out, so that a result does not depend on the batch.
 
         Args:
@@ -206,8 +232,9 @@ class ViewBatch:
         row = self.mask.row(sample, name)
         if row is None:
             return None
-        return own_image(self.views[name], row - self.mask.rows_of(name).start, like,
-                         divisor)
+        return own_image(
+            self.views[name], row - self.mask.rows_of(name).start, like, divisor
+        )
 
     def of_sample(self, sample: int) -> Tensor:
         """Return the views that a sample has, (v, ...)."""
@@ -223,7 +250,8 @@ class ViewBatch:
         rows = {name: [] for name in mask.names}
         for place, name in mask.places:
             rows[name].append(
-                self.mask.row(samples[place], name) - self.mask.rows_of(name).start)
+                self.mask.row(samples[place], name) - self.mask.rows_of(name).start
+            )
         return ViewBatch(mask, [self.views[name][rows[name]] for name in mask.names])
 
     def joined(self, other: 'ViewBatch') -> 'ViewBatch':
@@ -232,10 +260,15 @@ class ViewBatch:
         Args:
             other (ViewBatch): Of the same views.
         """
-        mask = ViewMask(self.mask.names,
-                        torch.cat([self.mask.present, other.mask.present]))
-        return ViewBatch(mask, torch.cat(
-            [batch.views[name] for name in mask.names for batch in (self, other)]))
+        mask = ViewMask(
+            self.mask.names, torch.cat([self.mask.present, other.mask.present])
+        )
+        return ViewBatch(
+            mask,
+            torch.cat(
+                [batch.views[name] for name in mask.names for batch in (self, other)]
+            ),
+        )
 
     def filled(self, names: Sequence[str]) -> 'ViewBatch':
         """Return a batch that lacks nothing: a sample's first view stands in.
@@ -244,10 +277,17 @@ class ViewBatch:
             names (Sequence[str]): Of the views to have.
         """
         mask = ViewMask.whole(names, self.mask.num_samples)
-        return ViewBatch(mask, self.rows[[
-            self.mask.rows_of_sample(sample)[0] if row is None else row
-            for row, sample in ((self.mask.row(*place), place[0])
-                                for place in mask.places)]])
+        return ViewBatch(
+            mask,
+            self.rows[
+                [
+                    self.mask.rows_of_sample(sample)[0] if row is None else row
+                    for row, sample in (
+                        (self.mask.row(*place), place[0]) for place in mask.places
+                    )
+                ]
+            ],
+        )
 
     def scattered(self, rows: Sequence[int], values: Tensor) -> 'ViewBatch':
         """Return the batch with some rows replaced.

@@ -1,5 +1,6 @@
 """Attention to a breast itself and to the other one."""
-from typing import Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -28,9 +29,10 @@ def sine_positions(height: int, width: int, channels: int) -> Tensor:
         Tensor: (height * width, channels).
     """
     if channels % 4:
-        raise ValueError(f'sine_positions: {channels} channels; expected a multiple '
-                         'of 4')
-    rates = 10000.**(-torch.arange(channels // 4) / (channels // 4))
+        raise ValueError(
+            f'sine_positions: {channels} channels; expected a multiple of 4'
+        )
+    rates = 10000.0 ** (-torch.arange(channels // 4) / (channels // 4))
 
     def waves(length: int) -> Tensor:
         angles = torch.arange(length)[:, None] * rates
@@ -57,28 +59,37 @@ class AsymmetricTransformerBlock(BaseModule):
             differ in. Defaults to both.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_heads: int = 8,
-                 attentions: Sequence[str] = ATTENTIONS) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_heads: int = 8,
+        attentions: Sequence[str] = ATTENTIONS,
+    ) -> None:
         super().__init__()
         if in_channels % num_heads:
-            raise ValueError(f'AsymmetricTransformerBlock: {in_channels} channels '
-                             f'do not divide by {num_heads} heads')
+            raise ValueError(
+                f'AsymmetricTransformerBlock: {in_channels} channels '
+                f'do not divide by {num_heads} heads'
+            )
         if not attentions or not set(attentions) <= set(ATTENTIONS):
-            raise ValueError('AsymmetricTransformerBlock.attentions: '
-                             f'{tuple(attentions)}; expected some of {ATTENTIONS}')
+            raise ValueError(
+                'AsymmetricTransformerBlock.attentions: '
+                f'{tuple(attentions)}; expected some of {ATTENTIONS}'
+            )
         self.num_heads = num_heads
         self.attentions = tuple(attentions)
         self.norm = nn.LayerNorm(in_channels)
         self.query_key = nn.Linear(in_channels, 2 * in_channels)
         self.value = nn.Linear(in_channels, in_channels)
         self.fuse = nn.Sequential(
-            nn.Linear((1 + len(attentions)) * in_channels, in_channels), nn.GELU(),
-            nn.Linear(in_channels, in_channels))
+            nn.Linear((1 + len(attentions)) * in_channels, in_channels),
+            nn.GELU(),
+            nn.Linear(in_channels, in_channels),
+        )
 
-    def forward(self, right: Tensor, left: Tensor,
-                positions: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self, right: Tensor, left: Tensor, positions: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Compare both sides.
 
         Args:
@@ -94,9 +105,12 @@ class AsymmetricTransformerBlock(BaseModule):
         starting = self.norm(both.rows)
         # (2N, heads, L, C / heads) each
         query, key, value = (
-            part.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for part in (
+            part.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
+            for part in (
                 *self.query_key(starting + positions).chunk(2, 2),
-                self.value(starting)))
+                self.value(starting),
+            )
+        )
         parts = [starting]
         if 'self' in self.attentions:
             parts.append(self._attend(query, key, value))
@@ -131,19 +145,21 @@ class AsymmetricTransformer(BaseModule):
         init_cfg (dict, optional): Defaults to truncated normal weights.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 num_layers: int = 12,
-                 num_heads: int = 8,
-                 attentions: Sequence[str] = ATTENTIONS,
-                 init_cfg: Optional[dict] = dict(
-                     type='TruncNormal', layer='Linear', std=0.02)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        num_layers: int = 12,
+        num_heads: int = 8,
+        attentions: Sequence[str] = ATTENTIONS,
+        init_cfg: dict | None = dict(type='TruncNormal', layer='Linear', std=0.02),
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.layers = nn.ModuleList(
             AsymmetricTransformerBlock(in_channels, num_heads, attentions)
-            for _ in range(num_layers))
+            for _ in range(num_layers)
+        )
 
-    def forward(self, right: Tensor, left: Tensor) -> Tuple[Tensor, Tensor]:
+    def forward(self, right: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
         """Compare the features of both breasts.
 
         Args:
@@ -156,13 +172,16 @@ class AsymmetricTransformer(BaseModule):
             ValueError: If the shapes differ.
         """
         if right.shape != left.shape:
-            raise ValueError('AsymmetricTransformer: features of shapes '
-                             f'{tuple(right.shape)} and {tuple(left.shape)}; both '
-                             'breasts have to be of one size')
+            raise ValueError(
+                'AsymmetricTransformer: features of shapes '
+                f'{tuple(right.shape)} and {tuple(left.shape)}; both '
+                'breasts have to be of one size'
+            )
         _, channels, height, width = right.shape
         positions = sine_positions(height, width, channels).to(right)
         right, left = (side.flatten(2).transpose(1, 2) for side in (right, left))
         for layer in self.layers:
             right, left = layer(right, left, positions)
-        return tuple(side.transpose(1, 2).unflatten(2, (height, width))
-                     for side in (right, left))
+        return tuple(
+            side.transpose(1, 2).unflatten(2, (height, width)) for side in (right, left)
+        )

@@ -1,39 +1,56 @@
 """Four views of an exam, mixed in three stages."""
-from typing import Dict, Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mammo_plugins.models.layers.med_blocks import (MedConvBlock,
-                                                    MedCrossTransformerBlock,
-                                                    MedTransformerBlock)
+from mammo_plugins.models.layers.med_blocks import (
+    MedConvBlock,
+    MedCrossTransformerBlock,
+    MedTransformerBlock,
+)
 from mammo_plugins.models.multi_view import ViewBatch
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import VIEWS, other_view
 
-AFFECTED, UNAFFECTED = (tuple(f'{side} {view}' for view in VIEWS)
-                        for side in ('affected', 'unaffected'))
-Views = Dict[str, Tensor]
+AFFECTED, UNAFFECTED = (
+    tuple(f'{side} {view}' for view in VIEWS) for side in ('affected', 'unaffected')
+)
+Views = dict[str, Tensor]
 
 
 class _Stage(BaseModule):
     """L MedCB and a MedTB, the same for all views; then perhaps a MedCTB."""
 
-    def __init__(self, in_channels: int, channels: int, num_blocks: int,
-                 num_heads: int, reduction: int, shrink: bool, crosses: bool) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        num_blocks: int,
+        num_heads: int,
+        reduction: int,
+        shrink: bool,
+        crosses: bool,
+    ) -> None:
         super().__init__()
         self.shrink = shrink
         self.embed = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
+            nn.Conv2d(in_channels, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        )
         self.blocks = nn.Sequential(
             *(MedConvBlock(channels, num_heads) for _ in range(num_blocks)),
-            MedTransformerBlock(channels, num_heads, reduction))
-        self.cross = MedCrossTransformerBlock(
-            channels, num_heads, reduction) if crosses else None
+            MedTransformerBlock(channels, num_heads, reduction),
+        )
+        self.cross = (
+            MedCrossTransformerBlock(channels, num_heads, reduction)
+            if crosses
+            else None
+        )
 
-    def forward(self, views: ViewBatch, partners: Dict[str, str]) -> ViewBatch:
+    def forward(self, views: ViewBatch, partners: dict[str, str]) -> ViewBatch:
         x = views.rows
         if self.shrink:
             x = F.avg_pool2d(x, 2, ceil_mode=True)
@@ -70,26 +87,38 @@ class FourViewMixer(BaseModule):
             layers.
     """
 
-    def __init__(self,
-                 in_channels: int,
-                 channels: Sequence[int] = (96, 192, 384),
-                 num_blocks: Sequence[int] = (2, 2, 2),
-                 num_heads: int = 6,
-                 reductions: Sequence[int] = (2, 1, 1),
-                 four_views: bool = True,
-                 init_cfg: Optional[dict] = dict(
-                     type='TruncNormal', layer='Linear', std=0.02)) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        channels: Sequence[int] = (96, 192, 384),
+        num_blocks: Sequence[int] = (2, 2, 2),
+        num_heads: int = 6,
+        reductions: Sequence[int] = (2, 1, 1),
+        four_views: bool = True,
+        init_cfg: dict | None = dict(type='TruncNormal', layer='Linear', std=0.02),
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         if not len(channels) == len(num_blocks) == len(reductions) == 3:
-            raise ValueError(f'FourViewMixer: channels {tuple(channels)}, num_blocks '
-                             f'{tuple(num_blocks)} and reductions {tuple(reductions)}; '
-                             'expected three each')
-        self.names: Tuple[str, ...] = AFFECTED + (UNAFFECTED if four_views else ())
+            raise ValueError(
+                f'FourViewMixer: channels {tuple(channels)}, num_blocks '
+                f'{tuple(num_blocks)} and reductions {tuple(reductions)}; '
+                'expected three each'
+            )
+        self.names: tuple[str, ...] = AFFECTED + (UNAFFECTED if four_views else ())
         self.stages = nn.ModuleList(
-            _Stage(coming, width, blocks, num_heads, reduction, shrink=k > 0,
-                   crosses=k == 1 or (k == 2 and four_views))
-            for k, (coming, width, blocks, reduction) in enumerate(zip(
-                (in_channels, *channels), channels, num_blocks, reductions)))
+            _Stage(
+                coming,
+                width,
+                blocks,
+                num_heads,
+                reduction,
+                shrink=k > 0,
+                crosses=k == 1 or (k == 2 and four_views),
+            )
+            for k, (coming, width, blocks, reduction) in enumerate(
+                zip((in_channels, *channels), channels, num_blocks, reductions)
+            )
+        )
         self.norm = nn.BatchNorm2d(channels[-1])
 
     @property
@@ -97,11 +126,13 @@ class FourViewMixer(BaseModule):
         """int: Of what :meth:`forward` gives."""
         return len(AFFECTED) * self.norm.num_features
 
-    def _partners(self, stage: int) -> Dict[str, str]:
+    def _partners(self, stage: int) -> dict[str, str]:
         """Return with which view each one crosses in a stage."""
         if stage == 1:
-            return {f'{side} {view}': f'{side} {other_view(view)}'
-                    for side, view in map(str.split, self.names)}
+            return {
+                f'{side} {view}': f'{side} {other_view(view)}'
+                for side, view in map(str.split, self.names)
+            }
         if stage == 2 and len(self.names) == 4:
             return dict(zip(AFFECTED + UNAFFECTED, UNAFFECTED + AFFECTED))
         return {}

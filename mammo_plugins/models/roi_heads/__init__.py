@@ -1,4 +1,5 @@
 """RoI heads and their branches."""
+
 from .batched_roi_head import BatchedRoIHead
 from .keypoint_head import KeypointRCNNHead
 from .keypoint_roi_head import KeypointRoIHead
@@ -7,6 +8,12 @@ from .relation_roi_head import AuxiliaryViews, RelationRoIHead
 from .synced_bbox_head import SyncedBBoxHead
 
 __all__ = [
-    'AuxiliaryViews', 'BatchedRoIHead', 'KeypointRCNNHead', 'KeypointRoIHead',
-    'Relation', 'RelationBBoxHead', 'RelationRoIHead', 'SyncedBBoxHead'
+    'AuxiliaryViews',
+    'BatchedRoIHead',
+    'KeypointRCNNHead',
+    'KeypointRoIHead',
+    'Relation',
+    'RelationBBoxHead',
+    'RelationRoIHead',
+    'SyncedBBoxHead',
 ]

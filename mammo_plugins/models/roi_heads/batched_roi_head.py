@@ -1,5 +1,6 @@
 """The RoI head that assigns and samples in all images at once."""
-from typing import NamedTuple, Tuple
+
+from typing import NamedTuple
 
 import torch
 from mmdet.models.roi_heads import StandardRoIHead
@@ -25,6 +26,7 @@ class SampledRoIs(NamedTuple):
         bbox_targets (Tensor): (K, 4), 0 where background.
         bbox_weights (Tensor): (K, 4), 1 or, where background, 0.
     """
+
     rois: Tensor
     labels: Tensor
     label_weights: Tensor
@@ -53,16 +55,24 @@ class BatchedRoIHead(StandardRoIHead):
     @property
     def batched(self) -> bool:
         """bool: Whether training looks at all images at once."""
-        return (self.with_bbox and not self.with_mask
-                and type(self.bbox_assigner) is IgnoringMaxIoUAssigner
-                and self.bbox_assigner.takes_batches
-                and type(self.bbox_sampler) is RandomSampler
-                and all(getattr(type(self.bbox_head), name) is getattr(BBoxHead, name)
-                        for name in ('loss_and_target', 'get_targets',
-                                     '_get_targets_single')))
+        return (
+            self.with_bbox
+            and not self.with_mask
+            and type(self.bbox_assigner) is IgnoringMaxIoUAssigner
+            and self.bbox_assigner.takes_batches
+            and type(self.bbox_sampler) is RandomSampler
+            and all(
+                getattr(type(self.bbox_head), name) is getattr(BBoxHead, name)
+                for name in ('loss_and_target', 'get_targets', '_get_targets_single')
+            )
+        )
 
-    def loss(self, x: Tuple[Tensor], rpn_results_list: InstanceList,
-             batch_data_samples: SampleList) -> dict:
+    def loss(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+    ) -> dict:
         """Compute the losses; arguments as in the parent.
 
         Returns:
@@ -73,12 +83,12 @@ class BatchedRoIHead(StandardRoIHead):
         gt_instances, ignored, _ = unpack_gt_instances(batch_data_samples)
         sampled = self.sample(rpn_results_list, gt_instances, ignored)
         results = self._bbox_forward(x, sampled.rois)
-        return self.bbox_head.loss(
-            results['cls_score'], results['bbox_pred'], *sampled)
+        return self.bbox_head.loss(results['cls_score'], results['bbox_pred'], *sampled)
 
     @torch.no_grad()
-    def sample(self, proposals: InstanceList, gt_instances: InstanceList,
-               ignored: InstanceList) -> SampledRoIs:
+    def sample(
+        self, proposals: InstanceList, gt_instances: InstanceList, ignored: InstanceList
+    ) -> SampledRoIs:
         """Choose the RoIs to learn from.
 
         Args:
@@ -93,7 +103,8 @@ class BatchedRoIHead(StandardRoIHead):
         gt_labels, _ = pad_rows([gt.labels for gt in gt_instances])
         boxes, is_box = pad_boxes(proposals)
         gt_inds = self.bbox_assigner.assign_batch(
-            boxes, gt_boxes, is_gt, *pad_ignored(ignored), is_box)
+            boxes, gt_boxes, is_gt, *pad_ignored(ignored), is_box
+        )
         if self.bbox_sampler.add_gt_as_proposals:
             boxes = torch.cat([gt_boxes, boxes], dim=1)
             own = torch.arange(1, gt_boxes.size(1) + 1, device=boxes.device)
@@ -113,17 +124,18 @@ class BatchedRoIHead(StandardRoIHead):
         return SampledRoIs(
             torch.cat([images[:, None].to(boxes), boxes], dim=1),
             torch.where(positive, gt_labels[images, closest], head.num_classes),
-            torch.where(positive, weight if weight > 0 else 1., 1.),
+            torch.where(positive, weight if weight > 0 else 1.0, 1.0),
             targets.where(positive[:, None], 0),
-            positive[:, None].float().expand_as(targets))
+            positive[:, None].float().expand_as(targets),
+        )
 
-    def _roi_feats(self, x: Tuple[Tensor], rois: Tensor) -> Tensor:
-        levels = x[:self.bbox_roi_extractor.num_inputs]
+    def _roi_feats(self, x: tuple[Tensor], rois: Tensor) -> Tensor:
+        levels = x[: self.bbox_roi_extractor.num_inputs]
         feats = self.bbox_roi_extractor([level.float() for level in levels], rois)
         feats = feats.to(levels[0].dtype)
         return self.shared_head(feats) if self.with_shared_head else feats
 
-    def _bbox_forward(self, x: Tuple[Tensor], rois: Tensor) -> dict:
+    def _bbox_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         """Run the box head; as in the parent."""
         feats = self._roi_feats(x, rois)
         cls_score, bbox_pred = self.bbox_head(feats)

@@ -1,5 +1,6 @@
 """The keypoint branch of Mask R-CNN."""
-from typing import List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -7,10 +8,14 @@ from mmdet.utils import OptMultiConfig
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor
-from torchvision.models.detection.keypoint_rcnn import (KeypointRCNNHeads,
-                                                        KeypointRCNNPredictor)
-from torchvision.models.detection.roi_heads import (keypointrcnn_inference,
-                                                    keypointrcnn_loss)
+from torchvision.models.detection.keypoint_rcnn import (
+    KeypointRCNNHeads,
+    KeypointRCNNPredictor,
+)
+from torchvision.models.detection.roi_heads import (
+    keypointrcnn_inference,
+    keypointrcnn_loss,
+)
 
 from mammo_plugins.registry import MODELS
 
@@ -33,20 +38,22 @@ class KeypointRCNNHead(BaseModule):
         init_cfg (dict, optional): Defaults to ``None``, torchvision's own.
     """
 
-    def __init__(self,
-                 in_channels: int = 256,
-                 num_convs: int = 8,
-                 conv_out_channels: int = 512,
-                 num_keypoints: int = 1,
-                 loss_weight: float = 1.,
-                 init_cfg: OptMultiConfig = None) -> None:
+    def __init__(
+        self,
+        in_channels: int = 256,
+        num_convs: int = 8,
+        conv_out_channels: int = 512,
+        num_keypoints: int = 1,
+        loss_weight: float = 1.0,
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
         super().__init__(init_cfg=init_cfg)
         self.num_keypoints = num_keypoints
         self.loss_weight = loss_weight
-        self.convs = KeypointRCNNHeads(in_channels,
-                                       [conv_out_channels] * num_convs)
+        self.convs = KeypointRCNNHeads(in_channels, [conv_out_channels] * num_convs)
         self.predictor = KeypointRCNNPredictor(
-            conv_out_channels if num_convs else in_channels, num_keypoints)
+            conv_out_channels if num_convs else in_channels, num_keypoints
+        )
 
     def forward(self, feats: Tensor) -> Tensor:
         """Return heat maps.
@@ -59,8 +66,12 @@ class KeypointRCNNHead(BaseModule):
         """
         return self.predictor(self.convs(feats))
 
-    def loss(self, heatmaps: Tensor, sampling_results: List[SamplingResult],
-             batch_gt_instances: Sequence[InstanceData]) -> Tensor:
+    def loss(
+        self,
+        heatmaps: Tensor,
+        sampling_results: list[SamplingResult],
+        batch_gt_instances: Sequence[InstanceData],
+    ) -> Tensor:
         """Return the cross entropy over positions.
 
         A keypoint that lies outside its RoI is left out.
@@ -75,14 +86,19 @@ class KeypointRCNNHead(BaseModule):
             Tensor: A scalar; zero if there is no keypoint to learn from.
         """
         # torchvision's third value says that a keypoint is visible
-        keypoints = [F.pad(gt.keypoints, (0, 1), value=1.)
-                     for gt in batch_gt_instances]
+        keypoints = [
+            F.pad(gt.keypoints, (0, 1), value=1.0) for gt in batch_gt_instances
+        ]
         return self.loss_weight * keypointrcnn_loss(
-            heatmaps.float(), [res.pos_priors for res in sampling_results],
-            keypoints, [res.pos_assigned_gt_inds for res in sampling_results])
+            heatmaps.float(),
+            [res.pos_priors for res in sampling_results],
+            keypoints,
+            [res.pos_assigned_gt_inds for res in sampling_results],
+        )
 
-    def predict(self, heatmaps: Tensor, boxes: Sequence[Tensor]
-                ) -> Tuple[List[Tensor], List[Tensor]]:
+    def predict(
+        self, heatmaps: Tensor, boxes: Sequence[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Return the maxima of heat maps as points.
 
         Args:

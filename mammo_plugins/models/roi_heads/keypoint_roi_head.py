@@ -1,5 +1,4 @@
 """RoI head with boxes and keypoints."""
-from typing import List, Optional, Tuple
 
 from mmdet.models.roi_heads import StandardRoIHead
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -25,10 +24,12 @@ class KeypointRoIHead(StandardRoIHead):
         **kwargs: As in :class:`mmdet.models.StandardRoIHead`, without masks.
     """
 
-    def __init__(self,
-                 keypoint_roi_extractor: OptConfigType = None,
-                 keypoint_head: OptConfigType = None,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        keypoint_roi_extractor: OptConfigType = None,
+        keypoint_head: OptConfigType = None,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.keypoint_head = None
         if keypoint_head is not None:
@@ -40,14 +41,19 @@ class KeypointRoIHead(StandardRoIHead):
         """bool: whether there is a branch in the place of masks."""
         return self.keypoint_head is not None
 
-    def _mask_forward(self, x: Tuple[Tensor], rois: Tensor) -> dict:
+    def _mask_forward(self, x: tuple[Tensor], rois: Tensor) -> dict:
         feats = self.keypoint_roi_extractor(
-            x[:self.keypoint_roi_extractor.num_inputs], rois)
+            x[: self.keypoint_roi_extractor.num_inputs], rois
+        )
         return dict(mask_preds=self.keypoint_head(feats))
 
-    def mask_loss(self, x: Tuple[Tensor], sampling_results: List[SamplingResult],
-                  bbox_feats: Optional[Tensor],
-                  batch_gt_instances: InstanceList) -> dict:
+    def mask_loss(
+        self,
+        x: tuple[Tensor],
+        sampling_results: list[SamplingResult],
+        bbox_feats: Tensor | None,
+        batch_gt_instances: InstanceList,
+    ) -> dict:
         """Return the loss of the keypoints in positive RoIs.
 
         Args:
@@ -61,15 +67,16 @@ class KeypointRoIHead(StandardRoIHead):
         """
         rois = bbox2roi([res.pos_priors for res in sampling_results])
         heatmaps = self._mask_forward(x, rois)['mask_preds']
-        loss = self.keypoint_head.loss(heatmaps, sampling_results,
-                                       batch_gt_instances)
+        loss = self.keypoint_head.loss(heatmaps, sampling_results, batch_gt_instances)
         return dict(loss_mask=dict(loss_keypoint=loss))
 
-    def predict_mask(self,
-                     x: Tuple[Tensor],
-                     batch_img_metas: List[dict],
-                     results_list: InstanceList,
-                     rescale: bool = False) -> InstanceList:
+    def predict_mask(
+        self,
+        x: tuple[Tensor],
+        batch_img_metas: list[dict],
+        results_list: InstanceList,
+        rescale: bool = False,
+    ) -> InstanceList:
         """Add the keypoints of boxes.
 
         Args:
@@ -87,8 +94,9 @@ class KeypointRoIHead(StandardRoIHead):
         boxes = [results.bboxes for results in results_list]
         heatmaps = self._mask_forward(x, bbox2roi(boxes))['mask_preds']
         points, scores = self.keypoint_head.predict(heatmaps, boxes)
-        for results, meta, xy, logits in zip(results_list, batch_img_metas,
-                                             points, scores):
+        for results, meta, xy, logits in zip(
+            results_list, batch_img_metas, points, scores
+        ):
             if rescale:
                 factors = [1 / factor for factor in meta['scale_factor']]
                 results.bboxes = scale_boxes(results.bboxes, factors)

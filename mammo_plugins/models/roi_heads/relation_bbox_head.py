@@ -1,14 +1,15 @@
 """The box head with relation blocks."""
+
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Iterable, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import ModuleList
 from torch import Tensor
 
-from mammo_plugins.models.layers import (IpsilateralRelationBlock,
-                                         embed_geometry)
+from mammo_plugins.models.layers import IpsilateralRelationBlock, embed_geometry
 from mammo_plugins.registry import MODELS
 
 from .synced_bbox_head import SyncedBBoxHead
@@ -22,6 +23,7 @@ class Relation(NamedTuple):
         auxiliary (slice): J > 0 rows of the auxiliary views' RoIs, of its partner.
         geometry (Tensor): (I, J, G).
     """
+
     main: slice
     auxiliary: slice
     geometry: Tensor
@@ -52,64 +54,83 @@ class RelationBBoxHead(SyncedBBoxHead):
         **kwargs: As in :class:`SyncedBBoxHead`.
     """
 
-    def __init__(self,
-                 num_relation_blocks: Sequence[int] = (1, 1),
-                 num_geometry: int = 3,
-                 num_heads: int = 16,
-                 key_channels: int = 64,
-                 none_key: bool = False,
-                 embedding_channels: int = 16,
-                 in_channels: int = 256,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        num_relation_blocks: Sequence[int] = (1, 1),
+        num_geometry: int = 3,
+        num_heads: int = 16,
+        key_channels: int = 64,
+        none_key: bool = False,
+        embedding_channels: int = 16,
+        in_channels: int = 256,
+        **kwargs,
+    ) -> None:
         views = 1 if any(num_relation_blocks) else 2
         super().__init__(in_channels=views * in_channels, **kwargs)
         if len(num_relation_blocks) != len(self.shared_fcs):
             raise ValueError(
                 f'RelationBBoxHead: num_relation_blocks is {num_relation_blocks}, '
                 f'expected {len(self.shared_fcs)} numbers, one for each fully '
-                'connected layer')
+                'connected layer'
+            )
         self.num_relation_blocks = tuple(num_relation_blocks)
         self.embedding_channels = embedding_channels
-        self.relation_blocks = ModuleList([
-            IpsilateralRelationBlock(self.shared_out_channels, num_heads,
-                                     key_channels,
-                                     num_geometry * embedding_channels, none_key)
-            for _ in range(sum(num_relation_blocks))
-        ])
+        self.relation_blocks = ModuleList(
+            [
+                IpsilateralRelationBlock(
+                    self.shared_out_channels,
+                    num_heads,
+                    key_channels,
+                    num_geometry * embedding_channels,
+                    none_key,
+                )
+                for _ in range(sum(num_relation_blocks))
+            ]
+        )
 
     @staticmethod
-    def _relate(x: Tensor, auxiliary: Tensor, relations: Sequence[Relation],
-                embeddings: Sequence[Tensor],
-                blocks: Iterable[IpsilateralRelationBlock]) -> Tensor:
+    def _relate(
+        x: Tensor,
+        auxiliary: Tensor,
+        relations: Sequence[Relation],
+        embeddings: Sequence[Tensor],
+        blocks: Iterable[IpsilateralRelationBlock],
+    ) -> Tensor:
         for block in blocks:
             parts, end = [], 0
             for (rows, aux_rows, _), embedding in zip(relations, embeddings):
                 related = block(x[rows], auxiliary[aux_rows], embedding)
-                parts += [x[end:rows.start], related]
+                parts += [x[end : rows.start], related]
                 end = rows.stop
             x = torch.cat([*parts, x[end:]])
         return x
 
-    def _shared(self, x: Tensor, auxiliary: Optional[Tensor],
-                relations: Sequence[Relation]) -> Tensor:
-        embeddings = [embed_geometry(relation.geometry, self.embedding_channels)
-                      for relation in relations]
+    def _shared(
+        self, x: Tensor, auxiliary: Tensor | None, relations: Sequence[Relation]
+    ) -> Tensor:
+        embeddings = [
+            embed_geometry(relation.geometry, self.embedding_channels)
+            for relation in relations
+        ]
         blocks = iter(self.relation_blocks)
         for fc, number in zip(self.shared_fcs, self.num_relation_blocks):
             x = fc(x)
             if relations:
                 auxiliary = fc(auxiliary)
-                x = self._relate(x, auxiliary, relations, embeddings,
-                                 islice(blocks, number))
+                x = self._relate(
+                    x, auxiliary, relations, embeddings, islice(blocks, number)
+                )
                 # what blocks saw must stay, so none of the ReLUs is in place
                 auxiliary = F.relu(auxiliary)
             x = F.relu(x)
         return x
 
-    def forward(self,
-                x: Tensor,
-                auxiliary: Optional[Tensor] = None,
-                relations: Sequence[Relation] = ()) -> Tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        auxiliary: Tensor | None = None,
+        relations: Sequence[Relation] = (),
+    ) -> tuple[Tensor, Tensor]:
         """Compute the outputs.
 
         Args:
@@ -122,12 +143,13 @@ class RelationBBoxHead(SyncedBBoxHead):
         Returns:
             tuple: ``cls_score`` and ``bbox_pred``, as in the parent.
         """
-        x = self._shared(x.flatten(1), auxiliary.flatten(1) if relations else None,
-                         relations)
+        x = self._shared(
+            x.flatten(1), auxiliary.flatten(1) if relations else None, relations
+        )
         if self.training:
             # a parameter without gradient, where no sample has a partner, is an
             # error in distributed training
-            x = x + 0. * sum(p.sum() for p in self.relation_blocks.parameters())
+            x = x + 0.0 * sum(p.sum() for p in self.relation_blocks.parameters())
         cls_score = self.fc_cls(x) if self.with_cls else None
         bbox_pred = self.fc_reg(x) if self.with_reg else None
         return cls_score, bbox_pred

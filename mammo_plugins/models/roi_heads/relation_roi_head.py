@@ -1,6 +1,8 @@
 """The RoI head that looks at the partner view."""
+
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple
 
 import torch
 from mmdet.structures import DetDataSample, SampleList
@@ -8,8 +10,11 @@ from mmdet.structures.bbox import bbox2roi
 from mmdet.utils import ConfigType, InstanceList
 from torch import Tensor
 
-from mammo_plugins.models.layers import (length_factors, nipple_geometry,
-                                         shape_location_geometry)
+from mammo_plugins.models.layers import (
+    length_factors,
+    nipple_geometry,
+    shape_location_geometry,
+)
 from mammo_plugins.models.utils import to_device
 from mammo_plugins.registry import MODELS
 
@@ -28,7 +33,8 @@ class AuxiliaryViews(NamedTuple):
         samples (list[DetDataSample]): M.
         rows (Sequence[int]): Which main view of the batch each belongs to, rising.
     """
-    feats: Tuple[Tensor, ...]
+
+    feats: tuple[Tensor, ...]
     proposals: InstanceList
     samples: SampleList
     rows: Sequence[int]
@@ -41,15 +47,19 @@ class _PairedFeatures(tuple):
     the auxiliary views the same way.
     """
 
-    def __new__(cls, levels: Sequence[Tensor], samples: SampleList,
-                auxiliary: Optional[AuxiliaryViews]) -> '_PairedFeatures':
+    def __new__(
+        cls,
+        levels: Sequence[Tensor],
+        samples: SampleList,
+        auxiliary: AuxiliaryViews | None,
+    ) -> '_PairedFeatures':
         paired = super().__new__(cls, levels)
         paired.samples = samples
         paired.auxiliary = auxiliary
         return paired
 
 
-def _consecutive_slices(lengths: Iterable[int]) -> List[slice]:
+def _consecutive_slices(lengths: Iterable[int]) -> list[slice]:
     ends = list(accumulate(lengths, initial=0))
     return [slice(*pair) for pair in zip(ends, ends[1:])]
 
@@ -81,20 +91,21 @@ class RelationRoIHead(BatchedRoIHead):
             :class:`RelationBBoxHead`.
     """
 
-    def __init__(self,
-                 *args,
-                 geometry: str = 'nipple',
-                 num_auxiliary: int = 300,
-                 **kwargs) -> None:
+    def __init__(
+        self, *args, geometry: str = 'nipple', num_auxiliary: int = 300, **kwargs
+    ) -> None:
         if geometry not in NUM_GEOMETRY:
-            raise ValueError(f"RelationRoIHead: geometry is '{geometry}', "
-                             f'expected one of {", ".join(NUM_GEOMETRY)}')
+            raise ValueError(
+                f"RelationRoIHead: geometry is '{geometry}', "
+                f'expected one of {", ".join(NUM_GEOMETRY)}'
+            )
         self.geometry = geometry
         self.num_auxiliary = num_auxiliary
         super().__init__(*args, **kwargs)
 
-    def init_bbox_head(self, bbox_roi_extractor: ConfigType,
-                       bbox_head: ConfigType) -> None:
+    def init_bbox_head(
+        self, bbox_roi_extractor: ConfigType, bbox_head: ConfigType
+    ) -> None:
         """Build the RoI extractor and the box head.
 
         Args:
@@ -104,22 +115,27 @@ class RelationRoIHead(BatchedRoIHead):
         """
         super().init_bbox_head(
             bbox_roi_extractor,
-            dict(bbox_head, num_geometry=NUM_GEOMETRY[self.geometry]))
+            dict(bbox_head, num_geometry=NUM_GEOMETRY[self.geometry]),
+        )
 
-    def forward(self,
-                x: Tuple[Tensor],
-                rpn_results_list: InstanceList,
-                batch_data_samples: SampleList,
-                auxiliary: Optional[AuxiliaryViews] = None) -> tuple:
+    def forward(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        auxiliary: AuxiliaryViews | None = None,
+    ) -> tuple:
         """Compute the raw outputs; arguments as in :meth:`loss`."""
         x = _PairedFeatures(x, batch_data_samples, auxiliary)
         return super().forward(x, rpn_results_list, batch_data_samples)
 
-    def loss(self,
-             x: Tuple[Tensor],
-             rpn_results_list: InstanceList,
-             batch_data_samples: SampleList,
-             auxiliary: Optional[AuxiliaryViews] = None) -> dict:
+    def loss(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        auxiliary: AuxiliaryViews | None = None,
+    ) -> dict:
         """Compute the losses of the main views.
 
         Args:
@@ -135,12 +151,14 @@ class RelationRoIHead(BatchedRoIHead):
         x = _PairedFeatures(x, batch_data_samples, auxiliary)
         return super().loss(x, rpn_results_list, batch_data_samples)
 
-    def predict(self,
-                x: Tuple[Tensor],
-                rpn_results_list: InstanceList,
-                batch_data_samples: SampleList,
-                rescale: bool = False,
-                auxiliary: Optional[AuxiliaryViews] = None) -> InstanceList:
+    def predict(
+        self,
+        x: tuple[Tensor],
+        rpn_results_list: InstanceList,
+        batch_data_samples: SampleList,
+        rescale: bool = False,
+        auxiliary: AuxiliaryViews | None = None,
+    ) -> InstanceList:
         """Detect in the main views; arguments as in :meth:`loss`, and
 
         Args:
@@ -160,11 +178,11 @@ class RelationRoIHead(BatchedRoIHead):
         else:
             feats = torch.cat([feats, self._aligned(x, rois, feats)], 1)
             cls_score, bbox_pred = self.bbox_head(feats)
-        return dict(
-            cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
+        return dict(cls_score=cls_score, bbox_pred=bbox_pred, bbox_feats=feats)
 
-    def _related(self, x: _PairedFeatures,
-                 rois: Tensor) -> Tuple[Optional[Tensor], List[Relation]]:
+    def _related(
+        self, x: _PairedFeatures, rois: Tensor
+    ) -> tuple[Tensor | None, list[Relation]]:
         """Extract the auxiliary RoIs and compare their geometry with the main's.
 
         Args:
@@ -178,9 +196,12 @@ class RelationRoIHead(BatchedRoIHead):
         if x.auxiliary is None:
             return None, []
         chosen = [
-            proposals.bboxes[:self.num_auxiliary if self._comparable(
-                x.samples[row], sample) else 0] for proposals, sample, row in zip(
-                    x.auxiliary.proposals, x.auxiliary.samples, x.auxiliary.rows)
+            proposals.bboxes[
+                : self.num_auxiliary if self._comparable(x.samples[row], sample) else 0
+            ]
+            for proposals, sample, row in zip(
+                x.auxiliary.proposals, x.auxiliary.samples, x.auxiliary.rows
+            )
         ]
         if not any(map(len, chosen)):
             return None, []
@@ -190,38 +211,53 @@ class RelationRoIHead(BatchedRoIHead):
         aux_rows = _consecutive_slices(map(len, chosen))
         relations = [
             Relation(
-                main_rows[row], aux_rows[m],
-                self._compare(rois[main_rows[row], 1:], x.samples[row], chosen[m],
-                              x.auxiliary.samples[m]))
-            for m, row in enumerate(x.auxiliary.rows) if len(chosen[m])
+                main_rows[row],
+                aux_rows[m],
+                self._compare(
+                    rois[main_rows[row], 1:],
+                    x.samples[row],
+                    chosen[m],
+                    x.auxiliary.samples[m],
+                ),
+            )
+            for m, row in enumerate(x.auxiliary.rows)
+            if len(chosen[m])
         ]
         return self._roi_feats(x.auxiliary.feats, bbox2roi(chosen)), relations
 
     def _comparable(self, *samples: DetDataSample) -> bool:
         return self.geometry != 'nipple' or all(
-            sample.get('nipple') is not None for sample in samples)
+            sample.get('nipple') is not None for sample in samples
+        )
 
     @torch.no_grad()
-    def _compare(self, main_boxes: Tensor, main: DetDataSample,
-                 aux_boxes: Tensor, auxiliary: DetDataSample) -> Tensor:
+    def _compare(
+        self,
+        main_boxes: Tensor,
+        main: DetDataSample,
+        aux_boxes: Tensor,
+        auxiliary: DetDataSample,
+    ) -> Tensor:
         """Return the geometry of RoIs in pixels of the inputs, (I, J, G) float32."""
         boxes, points = [], []
         factors = length_factors(main.metainfo, auxiliary.metainfo)
-        for view_boxes, sample, (fx, fy) in zip((main_boxes, aux_boxes),
-                                                (main, auxiliary), factors):
+        for view_boxes, sample, (fx, fy) in zip(
+            (main_boxes, aux_boxes), (main, auxiliary), factors
+        ):
             view_boxes = view_boxes.float()  # pixels beyond 2048 are even in half
-            boxes.append(view_boxes * to_device(
-                [fx, fy, fx, fy], view_boxes, view_boxes.dtype))
+            boxes.append(
+                view_boxes * to_device([fx, fy, fx, fy], view_boxes, view_boxes.dtype)
+            )
             height, width = sample.img_shape[:2]
-            px, py = (sample.nipple if self.geometry == 'nipple' else
-                      (width / 2, height / 2))
+            px, py = (
+                sample.nipple if self.geometry == 'nipple' else (width / 2, height / 2)
+            )
             points.append((px * fx, py * fy))
         if self.geometry == 'shape_location':
             return shape_location_geometry(*boxes)
         return nipple_geometry(boxes[0], points[0], boxes[1], points[1])
 
-    def _aligned(self, x: _PairedFeatures, rois: Tensor,
-                 feats: Tensor) -> Tensor:
+    def _aligned(self, x: _PairedFeatures, rois: Tensor, feats: Tensor) -> Tensor:
         """Extract the auxiliary views at the main RoIs, zeros where there are none.
 
         Args:
@@ -235,13 +271,15 @@ class RelationRoIHead(BatchedRoIHead):
         aligned = torch.zeros_like(feats)
         if x.auxiliary is None or not len(x.auxiliary.rows):
             return aligned
-        scales = [[0.] * 5] * len(x.samples)
-        for m, (row, sample) in enumerate(
-                zip(x.auxiliary.rows, x.auxiliary.samples)):
+        scales = [[0.0] * 5] * len(x.samples)
+        for m, (row, sample) in enumerate(zip(x.auxiliary.rows, x.auxiliary.samples)):
             height, width = (
-                theirs / ours for theirs, ours in zip(
-                    sample.img_shape[:2], x.samples[row].img_shape[:2]))
-            scales[row] = [m + 1., width, height, width, height]
+                theirs / ours
+                for theirs, ours in zip(
+                    sample.img_shape[:2], x.samples[row].img_shape[:2]
+                )
+            )
+            scales[row] = [m + 1.0, width, height, width, height]
         # by main view, the auxiliary one's number, from 1, and its scale
         scales = to_device(scales, rois, rois.dtype)[rois[:, 0].long()]
         found = scales[:, 0].nonzero()[:, 0]

@@ -1,5 +1,4 @@
 """The box head whose classification learns in every process."""
-from typing import Optional
 
 from mmdet.models import Shared2FCBBoxHead
 from mmdet.models.losses import accuracy
@@ -23,9 +22,17 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
     numbers of RoIs stay on the device, which mmdet waits for at each.
     """
 
-    def loss(self, cls_score: Tensor, bbox_pred: Tensor, rois: Tensor, labels: Tensor,
-             label_weights: Tensor, bbox_targets: Tensor, bbox_weights: Tensor,
-             reduction_override: Optional[str] = None) -> dict:
+    def loss(
+        self,
+        cls_score: Tensor,
+        bbox_pred: Tensor,
+        rois: Tensor,
+        labels: Tensor,
+        label_weights: Tensor,
+        bbox_targets: Tensor,
+        bbox_weights: Tensor,
+        reduction_override: str | None = None,
+    ) -> dict:
         """Compute the losses; arguments as in the parent.
 
         Returns:
@@ -35,30 +42,43 @@ class SyncedBBoxHead(Shared2FCBBoxHead):
         if cls_score is not None:
             cls_score = cls_score.float()
             loss_cls = self.loss_cls(
-                cls_score, labels, label_weights,
-                avg_factor=(label_weights > 0).sum().clamp(
-                    min=min(len(labels), 1)).float(),
-                reduction_override=reduction_override)
+                cls_score,
+                labels,
+                label_weights,
+                avg_factor=(label_weights > 0)
+                .sum()
+                .clamp(min=min(len(labels), 1))
+                .float(),
+                reduction_override=reduction_override,
+            )
             losses.update(
-                loss_cls if isinstance(loss_cls, dict) else dict(loss_cls=loss_cls))
+                loss_cls if isinstance(loss_cls, dict) else dict(loss_cls=loss_cls)
+            )
             if len(cls_score):
                 losses.update(
                     self.loss_cls.get_accuracy(cls_score, labels)
-                    if self.custom_activation else
-                    dict(acc=accuracy(cls_score, labels)))
+                    if self.custom_activation
+                    else dict(acc=accuracy(cls_score, labels))
+                )
         if bbox_pred is not None:
             # that of its class for each RoI on an object
             rows = ((labels >= 0) & (labels < self.num_classes)).nonzero()[:, 0]
             if not self.reg_class_agnostic:
                 bbox_pred = bbox_pred.unflatten(1, (self.num_classes, -1))[
-                    rows, labels[rows]]
+                    rows, labels[rows]
+                ]
             else:
                 bbox_pred = bbox_pred[rows]
             bbox_pred = bbox_pred.float()
             if self.reg_decoded_bbox:
                 bbox_pred = get_box_tensor(
-                    self.bbox_coder.decode(rois[rows, 1:], bbox_pred))
+                    self.bbox_coder.decode(rois[rows, 1:], bbox_pred)
+                )
             losses['loss_bbox'] = self.loss_bbox(
-                bbox_pred, bbox_targets[rows], bbox_weights[rows],
-                avg_factor=max(len(labels), 1), reduction_override=reduction_override)
+                bbox_pred,
+                bbox_targets[rows],
+                bbox_weights[rows],
+                avg_factor=max(len(labels), 1),
+                reduction_override=reduction_override,
+            )
         return losses

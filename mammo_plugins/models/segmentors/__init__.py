@@ -1,4 +1,5 @@
 """Networks that draw maps of lesions."""
+
 from .asymmetry_sensitive_segmentor import AsymmetrySensitiveSegmentor
 from .bi_dual_net import BiDualNet
 from .exam_segmentor import ExamSegmentor
@@ -6,6 +7,9 @@ from .integrated_fusion_net import IntegratedFusionNet
 from .unet_segmentor import UNetSegmentor
 
 __all__ = [
-    'AsymmetrySensitiveSegmentor', 'BiDualNet', 'ExamSegmentor', 'IntegratedFusionNet',
-    'UNetSegmentor'
+    'AsymmetrySensitiveSegmentor',
+    'BiDualNet',
+    'ExamSegmentor',
+    'IntegratedFusionNet',
+    'UNetSegmentor',
 ]

@@ -1,5 +1,6 @@
 """Segmentation of masses by the asymmetry of both breasts."""
-from typing import Dict, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +9,7 @@ from torch.nn import functional as F
 from mammo_plugins.models.layers.asymmetry_gate import AsymmetryEncoder
 from mammo_plugins.models.layers.view_transformer import ViewTransformer
 from mammo_plugins.models.multi_view import ViewBatch
-from mammo_plugins.models.segmentors.exam_segmentor import (ExamSegmentor,
-                                                           mass_logits)
+from mammo_plugins.models.segmentors.exam_segmentor import ExamSegmentor, mass_logits
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, other_laterality
 
@@ -23,12 +23,16 @@ class _Decoder(nn.Module):
         self.up = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(coarse + fine, fine, 3, padding=1, bias=False),
-                nn.GroupNorm(num_groups, fine), nn.ReLU())
-            for coarse, fine in zip(coming, skips[::-1]))
+                nn.GroupNorm(num_groups, fine),
+                nn.ReLU(),
+            )
+            for coarse, fine in zip(coming, skips[::-1])
+        )
         self.logits = mass_logits(skips[0])
 
-    def forward(self, features: Tensor, skips: Sequence[Tensor],
-                size: Sequence[int]) -> Tensor:
+    def forward(
+        self, features: Tensor, skips: Sequence[Tensor], size: Sequence[int]
+    ) -> Tensor:
         for up, skip in zip(self.up, skips[::-1]):
             features = F.interpolate(features, skip.shape[2:], mode='bilinear')
             features = up(torch.cat([features, skip], dim=1))
@@ -64,46 +68,63 @@ class AsymmetrySensitiveSegmentor(ExamSegmentor):
         **kwargs: As in :class:`ExamSegmentor`.
     """
 
-    def __init__(self,
-                 num_tokens: int,
-                 in_channels: int = 1,
-                 channels: Tuple[int, ...] = (64, 128, 256),
-                 embed_dims: int = 256,
-                 num_layers: int = 4,
-                 num_heads: int = 8,
-                 gated: bool = True,
-                 attentions: Tuple[str, ...] = ('self', 'cross'),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        num_tokens: int,
+        in_channels: int = 1,
+        channels: tuple[int, ...] = (64, 128, 256),
+        embed_dims: int = 256,
+        num_layers: int = 4,
+        num_heads: int = 8,
+        gated: bool = True,
+        attentions: tuple[str, ...] = ('self', 'cross'),
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.encoder = AsymmetryEncoder(in_channels, tuple(channels), gated)
         deepest = 2 * channels[-1]
         if attentions:
             self.transformer = ViewTransformer(
-                deepest, embed_dims, num_tokens, num_layers, num_heads,
-                tuple(attentions))
+                deepest,
+                embed_dims,
+                num_tokens,
+                num_layers,
+                num_heads,
+                tuple(attentions),
+            )
             deepest = embed_dims
         else:
             self.transformer = None
         self.decoder = _Decoder(deepest, channels[:-1], num_groups=8)
 
-    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def logits(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute logits, each side taken for the affected one in turn.
 
         As in :meth:`ExamSegmentor.logits`.
         """
         # both sides in one run: R beside L, then L beside R
-        sides = [ViewBatch.whole({side: inputs[self.view_name(side, projection)]
-                                  for side in LATERALITIES}) for projection in VIEWS]
+        sides = [
+            ViewBatch.whole(
+                {
+                    side: inputs[self.view_name(side, projection)]
+                    for side in LATERALITIES
+                }
+            )
+            for projection in VIEWS
+        ]
         opposite = {side: other_laterality(side) for side in LATERALITIES}
         features = [
             self.encoder(*(both.rows[rows] for rows in both.mask.paired(opposite)))
-            for both in sides]
+            for both in sides
+        ]
         deepest = [levels[-1] for levels in features]
         if self.transformer is not None:
             deepest = self.transformer(*deepest)
         found = {}
         for projection, both, levels, last in zip(VIEWS, sides, features, deepest):
             logits = both.like(self.decoder(last, levels[:-1], both.rows.shape[2:]))
-            found.update((self.view_name(side, projection), part)
-                         for side, part in logits.views.items())
+            found.update(
+                (self.view_name(side, projection), part)
+                for side, part in logits.views.items()
+            )
         return found

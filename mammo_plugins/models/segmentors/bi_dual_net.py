@@ -1,5 +1,4 @@
 """BiDualNet: masses on a mammogram, with the other breast beside it."""
-from typing import Dict, List, Optional, Tuple
 
 from mmdet.models.detectors import BaseDetector
 from mmdet.structures import DetDataSample
@@ -38,23 +37,27 @@ class BiDualNet(BaseDetector):
         init_cfg (dict, optional): Defaults to ``None``.
     """
 
-    def __init__(self,
-                 backbone: ConfigType,
-                 decode_head: ConfigType,
-                 auxiliary: Optional[str] = 'bilateral',
-                 test_cfg: OptConfigType = None,
-                 data_preprocessor: OptConfigType = None,
-                 init_cfg: OptMultiConfig = None) -> None:
+    def __init__(
+        self,
+        backbone: ConfigType,
+        decode_head: ConfigType,
+        auxiliary: str | None = 'bilateral',
+        test_cfg: OptConfigType = None,
+        data_preprocessor: OptConfigType = None,
+        init_cfg: OptMultiConfig = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.decode_head = MODELS.build(decode_head)
         self.auxiliary = auxiliary
         self.test_cfg = test_cfg or {}
 
-    def extract_feat(self,
-                     main: Tensor,
-                     auxiliary: Optional[Tensor] = None,
-                     rows: Optional[List[int]] = None) -> Tuple[Tensor, ...]:
+    def extract_feat(
+        self,
+        main: Tensor,
+        auxiliary: Tensor | None = None,
+        rows: list[int] | None = None,
+    ) -> tuple[Tensor, ...]:
         """Extract features of the main images.
 
         Args:
@@ -66,8 +69,9 @@ class BiDualNet(BaseDetector):
             return self.backbone(main)
         return self.backbone(main, auxiliary, rows)
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: List[MultiViewDataSample]) -> Tensor:
+    def _forward(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> Tensor:
         """Compute logits of a batch.
 
         Args:
@@ -79,13 +83,18 @@ class BiDualNet(BaseDetector):
             Tensor: (N, 1, H / 4, W / 4) with HRNet.
         """
         batch = ViewBatch.gather(inputs, data_samples, ('main', self.auxiliary))
-        rows = (batch.mask.having(self.auxiliary)
-                if self.auxiliary in batch.mask.names else None)
-        return self.decode_head(self.extract_feat(
-            inputs['main'], inputs.get(self.auxiliary), rows))
+        rows = (
+            batch.mask.rows_with(self.auxiliary)
+            if self.auxiliary in batch.mask.names
+            else None
+        )
+        return self.decode_head(
+            self.extract_feat(inputs['main'], inputs.get(self.auxiliary), rows)
+        )
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the loss of a batch.
 
         Args:
@@ -95,11 +104,10 @@ class BiDualNet(BaseDetector):
         """
         return self.decode_head.loss_by_logits(
             self._forward(inputs, data_samples),
-            [sample.main for sample in data_samples])
+            [sample.main for sample in data_samples],
+        )
 
-    def probability_map(self,
-                        main: Tensor,
-                        auxiliary: Optional[Tensor] = None) -> Tensor:
+    def probability_map(self, main: Tensor, auxiliary: Tensor | None = None) -> Tensor:
         """Compute probabilities of mass at the inputs' resolution (Bi-prob-map).
 
         Args:
@@ -112,10 +120,12 @@ class BiDualNet(BaseDetector):
         logits = self.decode_head(self.extract_feat(main, auxiliary))
         return self.decode_head.probability(logits, main.shape[-2:])
 
-    def predict(self,
-                inputs: Dict[str, Tensor],
-                data_samples: List[MultiViewDataSample],
-                rescale: bool = True) -> List[DetDataSample]:
+    def predict(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample],
+        rescale: bool = True,
+    ) -> list[DetDataSample]:
         """Find masses on the main images, each by itself.
 
         Args:
@@ -135,7 +145,10 @@ class BiDualNet(BaseDetector):
             # registered: as large as the main image
             auxiliary = batch.own_image(i, self.auxiliary, sample.main)
             sample.main.pred_instances = instances_from_map(
-                self.probability_map(main, auxiliary), sample.main, rescale,
-                **self.test_cfg)
+                self.probability_map(main, auxiliary),
+                sample.main,
+                rescale,
+                **self.test_cfg,
+            )
             results.append(sample.main)
         return results

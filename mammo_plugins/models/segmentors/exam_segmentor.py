@@ -1,5 +1,4 @@
 """What networks that segment masses in the four views of an exam share."""
-from typing import Dict, List, Optional
 
 import torch
 from mmdet.structures import DetDataSample
@@ -24,8 +23,10 @@ def drawn_map(view: DetDataSample) -> Tensor:
         ValueError: If there is none.
     """
     if 'gt_sem_seg' not in view:
-        raise ValueError(f'image {view.get("img_id")}: no map of lesions; the training '
-                         'pipeline needs DrawLesionMap')
+        raise ValueError(
+            f'image {view.get("img_id")}: no map of lesions; the training '
+            'pipeline needs DrawLesionMap'
+        )
     return view.gt_sem_seg.sem_seg
 
 
@@ -56,15 +57,17 @@ class ExamSegmentor(MultiViewModel):
         data_preprocessor (dict, optional): A :class:`MultiViewDataPreprocessor`.
         init_cfg (dict, optional): Defaults to ``None``.
     """
+
     # a map of lesions of any kind: the data may have one class
     num_classes = 1
 
-    def __init__(self,
-                 modality: Optional[str] = None,
-                 loss_dice: dict = dict(
-                     type='mmdet.DiceLoss', activate=False, naive_dice=True),
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        modality: str | None = None,
+        loss_dice: dict = dict(type='mmdet.DiceLoss', activate=False, naive_dice=True),
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.modality = modality
         self.loss_dice = MODELS.build(loss_dice)
@@ -73,26 +76,30 @@ class ExamSegmentor(MultiViewModel):
         """Return the name of a view in the inputs."""
         return with_modality(side + projection, self.modality)
 
-    def views_of(self, sample: MultiViewDataSample, side: str) -> List[DetDataSample]:
+    def views_of(self, sample: MultiViewDataSample, side: str) -> list[DetDataSample]:
         """Return the views of a side that are segmented, CC before MLO."""
         return [sample.get(self.view_name(side, projection)) for projection in VIEWS]
 
     def segmented_area(self, sample: MultiViewDataSample, side: str) -> int:
         """Return how many pixels :meth:`predict` has found of mass in a side."""
-        return sum(int(view.pred_sem_seg.sem_seg.sum())
-                   for view in self.views_of(sample, side))
+        return sum(
+            int(view.pred_sem_seg.sem_seg.sum()) for view in self.views_of(sample, side)
+        )
 
     @property
-    def view_names(self) -> List[str]:
+    def view_names(self) -> list[str]:
         """list[str]: Of the views that are segmented."""
-        return [self.view_name(side, projection)
-                for side in LATERALITIES for projection in VIEWS]
+        return [
+            self.view_name(side, projection)
+            for side in LATERALITIES
+            for projection in VIEWS
+        ]
 
-    def lined_up(self, inputs: Dict[str, Tensor]) -> ViewBatch:
+    def lined_up(self, inputs: dict[str, Tensor]) -> ViewBatch:
         """Line up the views that are segmented."""
         return ViewBatch.whole({name: inputs[name] for name in self.view_names})
 
-    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def logits(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute logits of mass.
 
         Args:
@@ -104,8 +111,9 @@ class ExamSegmentor(MultiViewModel):
         """
         raise NotImplementedError
 
-    def loss(self, inputs: Dict[str, Tensor],
-             data_samples: List[MultiViewDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> dict[str, Tensor]:
         """Compute the loss.
 
         Args:
@@ -118,20 +126,29 @@ class ExamSegmentor(MultiViewModel):
         found = ViewBatch.whole(self.logits(inputs))
         logits = found.rows
         target = torch.stack(
-            [drawn_map(view) for view in found.mask.samples(data_samples)]).float()
+            [drawn_map(view) for view in found.mask.samples(data_samples)]
+        ).float()
         known = target != IGNORED
-        bce = F.binary_cross_entropy_with_logits(
-            logits[known], target[known]) if known.any() else logits.sum() * 0
+        bce = (
+            F.binary_cross_entropy_with_logits(logits[known], target[known])
+            if known.any()
+            else logits.sum() * 0
+        )
         # Dice of a view without a mass would be that of noise: masses alone
         seen = ((target == 1) & known).flatten(1).any(dim=1)
-        dice = self.loss_dice(
-            (logits.sigmoid() * known)[seen].flatten(1),
-            ((target == 1) & known)[seen].flatten(1).float()
-        ) if seen.any() else logits.sum() * 0
+        dice = (
+            self.loss_dice(
+                (logits.sigmoid() * known)[seen].flatten(1),
+                ((target == 1) & known)[seen].flatten(1).float(),
+            )
+            if seen.any()
+            else logits.sum() * 0
+        )
         return dict(loss_bce=bce, loss_dice=dice)
 
-    def predict(self, inputs: Dict[str, Tensor],
-                data_samples: List[MultiViewDataSample]) -> List[MultiViewDataSample]:
+    def predict(
+        self, inputs: dict[str, Tensor], data_samples: list[MultiViewDataSample]
+    ) -> list[MultiViewDataSample]:
         """Segment masses.
 
         Args:
@@ -151,14 +168,17 @@ class ExamSegmentor(MultiViewModel):
                 height, width = view.img_shape[:2]  # without padding
                 probability = found[name][i, :, :height, :width]
                 view.pred_sem_seg = PixelData(
-                    sem_seg=(probability > 0.5).long(), probability=probability)
+                    sem_seg=(probability > 0.5).long(), probability=probability
+                )
             areas = {side: self.segmented_area(sample, side) for side in LATERALITIES}
             most = max(areas, key=areas.get)
             sample.set_metainfo(dict(affected_side=most if areas[most] else None))
         return data_samples
 
-    def _forward(self, inputs: Dict[str, Tensor],
-                 data_samples: Optional[List[MultiViewDataSample]] = None
-                 ) -> Dict[str, Tensor]:
+    def _forward(
+        self,
+        inputs: dict[str, Tensor],
+        data_samples: list[MultiViewDataSample] | None = None,
+    ) -> dict[str, Tensor]:
         """Return :meth:`logits`."""
         return self.logits(inputs)

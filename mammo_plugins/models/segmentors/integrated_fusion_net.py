@@ -1,5 +1,6 @@
 """The network that joins ipsilateral and bilateral analysis."""
-from typing import Dict, List, Sequence
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -38,17 +39,20 @@ class IntegratedFusionNet(LesionMapHead):
         **kwargs: As in :class:`LesionMapHead`.
     """
 
-    def __init__(self,
-                 feature_channels: Sequence[int] = (48, 96, 192, 384),
-                 channels: Sequence[int] = (32, 64, 128, 256),
-                 norm_cfg: ConfigType = dict(type='GN', num_groups=8),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        feature_channels: Sequence[int] = (48, 96, 192, 384),
+        channels: Sequence[int] = (32, 64, 128, 256),
+        norm_cfg: ConfigType = dict(type='GN', num_groups=8),
+        **kwargs,
+    ) -> None:
         super().__init__(channels[0], **kwargs)
         if len(feature_channels) != len(channels):
             raise ValueError(
                 f'IntegratedFusionNet: feature_channels {tuple(feature_channels)} '
                 f'and channels {tuple(channels)} differ in length; expected one '
-                'number each for every level')
+                'number each for every level'
+            )
 
         def conv(in_channels: int, out_channels: int, size: int = 3, **kwargs):
             return ConvModule(
@@ -57,27 +61,35 @@ class IntegratedFusionNet(LesionMapHead):
                 size,
                 padding=size // 2,
                 norm_cfg=norm_cfg,
-                **kwargs)
+                **kwargs,
+            )
 
         def two_convs(in_channels: int, out_channels: int) -> nn.Sequential:
             return nn.Sequential(
-                conv(in_channels, out_channels),
-                conv(out_channels, out_channels))
+                conv(in_channels, out_channels), conv(out_channels, out_channels)
+            )
 
         self.stem = conv(3, channels[0], stride=2)
         self.down = nn.ModuleList(
             two_convs(before, here)
-            for before, here in zip((channels[0], *channels), channels))
+            for before, here in zip((channels[0], *channels), channels)
+        )
         self.reduce = nn.ModuleList(
-            conv(theirs, ours, 1)
-            for theirs, ours in zip(feature_channels, channels))
+            conv(theirs, ours, 1) for theirs, ours in zip(feature_channels, channels)
+        )
         # a level takes: the way down, the features, the level below
         self.up = nn.ModuleList(
             two_convs(2 * here + below, here)
-            for here, below in zip(channels, (*channels[1:], 0)))
+            for here, below in zip(channels, (*channels[1:], 0))
+        )
 
-    def forward(self, image: Tensor, ipsi_map: Tensor, bi_map: Tensor,
-                features: Sequence[Tensor]) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        ipsi_map: Tensor,
+        bi_map: Tensor,
+        features: Sequence[Tensor],
+    ) -> Tensor:
         """Compute logits.
 
         Args:
@@ -92,7 +104,7 @@ class IntegratedFusionNet(LesionMapHead):
             Tensor: (N, 1, H / 4, W / 4).
         """
         x = self.stem(torch.cat([image[:, :1], ipsi_map, bi_map], 1))
-        levels: List[Tensor] = []
+        levels: list[Tensor] = []
         for block in self.down:
             x = block(F.max_pool2d(x, 2))
             levels.append(x)
@@ -105,13 +117,20 @@ class IntegratedFusionNet(LesionMapHead):
                         joined,
                         size=levels[i].shape[-2:],
                         mode='bilinear',
-                        align_corners=False))
+                        align_corners=False,
+                    )
+                )
             joined = self.up[i](torch.cat(parts, 1))
         return self.conv_logits(joined)
 
-    def loss(self, image: Tensor, ipsi_map: Tensor, bi_map: Tensor,
-             features: Sequence[Tensor],
-             data_samples: Sequence[DetDataSample]) -> Dict[str, Tensor]:
+    def loss(
+        self,
+        image: Tensor,
+        ipsi_map: Tensor,
+        bi_map: Tensor,
+        features: Sequence[Tensor],
+        data_samples: Sequence[DetDataSample],
+    ) -> dict[str, Tensor]:
         """Compute the loss of a batch.
 
         Args:
@@ -120,10 +139,16 @@ class IntegratedFusionNet(LesionMapHead):
                 ``gt_sem_seg``.
         """
         return self.loss_by_logits(
-            self(image, ipsi_map, bi_map, features), data_samples)
+            self(image, ipsi_map, bi_map, features), data_samples
+        )
 
-    def predict_map(self, image: Tensor, ipsi_map: Tensor, bi_map: Tensor,
-                    features: Sequence[Tensor]) -> Tensor:
+    def predict_map(
+        self,
+        image: Tensor,
+        ipsi_map: Tensor,
+        bi_map: Tensor,
+        features: Sequence[Tensor],
+    ) -> Tensor:
         """Compute probabilities of mass at the inputs' resolution.
 
         Args:
@@ -133,4 +158,5 @@ class IntegratedFusionNet(LesionMapHead):
             Tensor: (N, 1, H, W) in [0, 1].
         """
         return self.probability(
-            self(image, ipsi_map, bi_map, features), image.shape[-2:])
+            self(image, ipsi_map, bi_map, features), image.shape[-2:]
+        )

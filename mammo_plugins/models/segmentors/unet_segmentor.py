@@ -1,11 +1,9 @@
 """U-Net on each view by itself."""
-from typing import Dict
 
 from torch import Tensor
 
 from mammo_plugins.models.backbones.unet import UNet
-from mammo_plugins.models.segmentors.exam_segmentor import (ExamSegmentor,
-                                                           mass_logits)
+from mammo_plugins.models.segmentors.exam_segmentor import ExamSegmentor, mass_logits
 from mammo_plugins.registry import MODELS
 
 
@@ -18,16 +16,21 @@ class UNetSegmentor(ExamSegmentor):
         **kwargs: As in :class:`ExamSegmentor`.
     """
 
-    def __init__(self,
-                 in_channels: int = 1,
-                 base_channels: int = 64,
-                 num_levels: int = 5,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        in_channels: int = 1,
+        base_channels: int = 64,
+        num_levels: int = 5,
+        **kwargs,
+    ) -> None:
         super().__init__(**kwargs)
         self.backbone = UNet(in_channels, base_channels, num_levels)
         self.conv_logits = mass_logits(base_channels)
 
-    def logits(self, inputs: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    def logits(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Compute logits, as in :meth:`ExamSegmentor.logits`."""
-        return self.lined_up(inputs).map(
-            lambda images: self.conv_logits(self.backbone(images))).views
+        return (
+            self.lined_up(inputs)
+            .map(lambda images: self.conv_logits(self.backbone(images)))
+            .views
+        )

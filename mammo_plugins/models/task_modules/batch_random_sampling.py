@@ -1,12 +1,11 @@
 """Random samples of all images of a batch at once."""
-from typing import Tuple
 
 import torch
 from mmdet.models.task_modules import RandomSampler
 from torch import Tensor
 
 
-def sample_batch(sampler: RandomSampler, gt_inds: Tensor) -> Tuple[Tensor, Tensor]:
+def sample_batch(sampler: RandomSampler, gt_inds: Tensor) -> tuple[Tensor, Tensor]:
     """Choose positives and negatives as a ``RandomSampler`` does, on the device.
 
     Of equal numbers of boxes every subset is as likely. Random numbers come from the
@@ -32,12 +31,16 @@ def sample_batch(sampler: RandomSampler, gt_inds: Tensor) -> Tuple[Tensor, Tenso
     num_pos = (gt_inds > 0).sum(dim=1, keepdim=True).clamp(max=most_pos)
 
     negatives = ranked(gt_inds == 0, min(sampler.num, numbers))
-    num_neg = torch.minimum((gt_inds == 0).sum(dim=1, keepdim=True),
-                            sampler.num - num_pos)
+    num_neg = torch.minimum(
+        (gt_inds == 0).sum(dim=1, keepdim=True), sampler.num - num_pos
+    )
     if sampler.neg_pos_ub >= 0:
         num_neg = torch.minimum(
-            num_neg, (sampler.neg_pos_ub * num_pos.clamp(min=1)).long())
+            num_neg, (sampler.neg_pos_ub * num_pos.clamp(min=1)).long()
+        )
 
-    chosen = [torch.arange(columns.size(1), device=columns.device) < number
-              for columns, number in ((positives, num_pos), (negatives, num_neg))]
+    chosen = [
+        torch.arange(columns.size(1), device=columns.device) < number
+        for columns, number in ((positives, num_pos), (negatives, num_neg))
+    ]
     return torch.cat([positives, negatives], 1), torch.cat(chosen, 1)

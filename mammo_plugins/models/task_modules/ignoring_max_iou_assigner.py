@@ -1,5 +1,4 @@
 """An assigner that leaves regions to be ignored out of every image."""
-from typing import Optional
 
 import torch
 from mmdet.models.task_modules import AssignResult, MaxIoUAssigner
@@ -20,22 +19,30 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         **kwargs: As in mmdet.
     """
 
-    def assign(self,
-               pred_instances: InstanceData,
-               gt_instances: InstanceData,
-               gt_instances_ignore: Optional[InstanceData] = None,
-               **kwargs) -> AssignResult:
+    def assign(
+        self,
+        pred_instances: InstanceData,
+        gt_instances: InstanceData,
+        gt_instances_ignore: InstanceData | None = None,
+        **kwargs,
+    ) -> AssignResult:
         """Assign; arguments as in the parent.
 
         Returns:
             AssignResult: ``gt_inds`` is -1 where a box lies in a region to be ignored
             by more than ``ignore_iof_thr``.
         """
-        result = super().assign(pred_instances, gt_instances, gt_instances_ignore,
-                                **kwargs)
+        result = super().assign(
+            pred_instances, gt_instances, gt_instances_ignore, **kwargs
+        )
         priors = pred_instances.priors
-        if (len(gt_instances) or self.ignore_iof_thr <= 0 or not len(priors)
-                or gt_instances_ignore is None or not len(gt_instances_ignore)):
+        if (
+            len(gt_instances)
+            or self.ignore_iof_thr <= 0
+            or not len(priors)
+            or gt_instances_ignore is None
+            or not len(gt_instances_ignore)
+        ):
             return result
         ignored = gt_instances_ignore.bboxes
         if self.ignore_wrt_candidates:
@@ -51,13 +58,15 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         return self.gpu_assign_thr <= 0 and self.perm_repeat_gt_cfg is None
 
     @torch.no_grad()
-    def assign_batch(self,
-                     priors: Tensor,
-                     gt_bboxes: Tensor,
-                     is_gt: Tensor,
-                     ignored: Optional[Tensor] = None,
-                     is_ignored: Optional[Tensor] = None,
-                     valid: Optional[Tensor] = None) -> Tensor:
+    def assign_batch(
+        self,
+        priors: Tensor,
+        gt_bboxes: Tensor,
+        is_gt: Tensor,
+        ignored: Tensor | None = None,
+        is_ignored: Tensor | None = None,
+        valid: Tensor | None = None,
+    ) -> Tensor:
         """Assign in all images of a batch at once, without waiting for the device.
 
         Args:
@@ -79,8 +88,11 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
         if valid is not None:
             left_out = left_out | ~valid
         # below every overlap, so that no prior is closest to padding
-        overlaps = self.iou_calculator(gt_bboxes, priors).masked_fill_(
-            ~is_gt[..., None], -2).masked_fill_(left_out[:, None], -1)
+        overlaps = (
+            self.iou_calculator(gt_bboxes, priors)
+            .masked_fill_(~is_gt[..., None], -2)
+            .masked_fill_(left_out[:, None], -1)
+        )
 
         best, nearest = overlaps.max(dim=1)
         background = torch.zeros_like(left_out)
@@ -88,16 +100,18 @@ class IgnoringMaxIoUAssigner(MaxIoUAssigner):
             background = (best >= 0) & (best < self.neg_iou_thr)
         elif isinstance(self.neg_iou_thr, tuple):
             background = (best >= self.neg_iou_thr[0]) & (best < self.neg_iou_thr[1])
-        gt_inds = torch.where(best >= self.pos_iou_thr, nearest + 1,
-                              torch.where(background, 0, -1))
+        gt_inds = torch.where(
+            best >= self.pos_iou_thr, nearest + 1, torch.where(background, 0, -1)
+        )
         if self.match_low_quality:
             matched = self._low_quality(overlaps, is_gt)
             gt_inds = torch.where(matched > 0, matched, gt_inds)
         gt_inds = gt_inds.masked_fill_(~is_gt.any(dim=1, keepdim=True), 0)
         return gt_inds.masked_fill_(left_out, -1)
 
-    def _left_out(self, priors: Tensor, ignored: Optional[Tensor],
-                  is_ignored: Optional[Tensor]) -> Tensor:
+    def _left_out(
+        self, priors: Tensor, ignored: Tensor | None, is_ignored: Tensor | None
+    ) -> Tensor:
         """Return which priors lie in regions to be ignored, (B, N) bool."""
         if self.ignore_iof_thr <= 0 or ignored is None:
             return priors.new_zeros(priors.shape[:2], dtype=torch.bool)

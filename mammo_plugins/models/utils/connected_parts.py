@@ -1,4 +1,5 @@
 """Connected parts of masks, where the masks are."""
+
 from typing import NamedTuple
 
 import torch
@@ -41,6 +42,7 @@ class Parts(NamedTuple):
         roots (Tensor): (M, K), which label each has.
         labels (Tensor): (M, H, W) of :func:`connected_parts`.
     """
+
     boxes: Tensor
     there: Tensor
     roots: Tensor
@@ -86,6 +88,7 @@ def largest_parts(masks: Tensor, number: int) -> Tensor:
     parts = parts_of(masks)
     kept = torch.zeros_like(masks)
     for k in range(min(number, parts.roots.size(1))):
-        kept |= ((parts.labels == parts.roots[:, k, None, None])
-                 & parts.there[:, k, None, None])
+        kept |= (parts.labels == parts.roots[:, k, None, None]) & parts.there[
+            :, k, None, None
+        ]
     return kept

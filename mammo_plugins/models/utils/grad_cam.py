@@ -1,12 +1,14 @@
 """Grad-CAM of classifiers."""
-from typing import Callable
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 
-def grad_cam(feats: Tensor, logits_of: Callable[[Tensor], Tensor],
-             class_index: int) -> Tensor:
+def grad_cam(
+    feats: Tensor, logits_of: Callable[[Tensor], Tensor], class_index: int
+) -> Tensor:
     """Compute Grad-CAM (Selvaraju et al., 2017; eqs. 1 and 2 of DIVF-Net's paper).
 
     Args:
@@ -22,6 +24,6 @@ def grad_cam(feats: Tensor, logits_of: Callable[[Tensor], Tensor],
     with torch.enable_grad():
         feats = feats.detach().requires_grad_()
         score = logits_of(feats)[:, class_index].sum()
-        gradient, = torch.autograd.grad(score, feats)
+        (gradient,) = torch.autograd.grad(score, feats)
     weights = gradient.mean(dim=(2, 3), keepdim=True)  # eq. 1
     return (weights * feats).sum(dim=1).relu().detach()  # eq. 2

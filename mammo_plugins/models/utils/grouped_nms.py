@@ -1,5 +1,6 @@
 """Greedy non-maximum suppression in many groups of boxes at once."""
-from typing import List, Sequence
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,9 +18,12 @@ def _suppression(boxes: Tensor, threshold: float) -> Tensor:
     """Return whether box i stands before box j and overlaps it too much, (G, K, K)."""
     x1, y1, x2, y2 = boxes.unbind(-1)
     width, height = (
-        (torch.minimum(high[..., None], high[..., None, :]) -
-         torch.maximum(low[..., None], low[..., None, :])).clamp_(min=0)
-        for low, high in ((x1, x2), (y1, y2)))
+        (
+            torch.minimum(high[..., None], high[..., None, :])
+            - torch.maximum(low[..., None], low[..., None, :])
+        ).clamp_(min=0)
+        for low, high in ((x1, x2), (y1, y2))
+    )
     common = width.mul_(height)
     area = (x2 - x1) * (y2 - y1)
     either = area[..., None] + area[..., None, :] - common
@@ -51,8 +55,14 @@ def suppress_at_once(boxes: Tensor, threshold: float) -> Tensor:
             return keep
 
 
-def _one_by_one(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: List[int],
-                threshold: float, most: int) -> Tensor:
+def _one_by_one(
+    boxes: Tensor,
+    scores: Tensor,
+    valid: Tensor,
+    sizes: list[int],
+    threshold: float,
+    most: int,
+) -> Tensor:
     """Suppress group by group, which is fastest on a CPU.
 
     What is kept of the best boxes does not depend on the others, so that these are
@@ -64,11 +74,13 @@ def _one_by_one(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: List[int],
     while todo:
         # a group's first boxes are its best
         last = scores.topk(min(number, scores.size(1)), dim=1).values[:, -1:]
-        firsts = torch.stack([group.sum(dim=1) for group in
-                              (scores >= last).split(sizes, dim=1)], dim=1).tolist()
+        firsts = torch.stack(
+            [group.sum(dim=1) for group in (scores >= last).split(sizes, dim=1)], dim=1
+        ).tolist()
         for i in todo:
-            for group, kept, first in zip(boxes[i].split(sizes), keep[i].split(sizes),
-                                          firsts[i]):
+            for group, kept, first in zip(
+                boxes[i].split(sizes), keep[i].split(sizes), firsts[i]
+            ):
                 kept[nms(group[:first], falling[:first], threshold)] = True
         numbers = (keep & valid).sum(dim=1).tolist()
         todo = [i for i in todo if numbers[i] < most and number < scores.size(1)]
@@ -76,20 +88,35 @@ def _one_by_one(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: List[int],
     return keep
 
 
-def _at_once(boxes: Tensor, sizes: List[int], threshold: float) -> Tensor:
+def _at_once(boxes: Tensor, sizes: list[int], threshold: float) -> Tensor:
     """Suppress in all groups of all images at once, which suits a GPU."""
     longest = max(sizes)
-    groups = torch.stack([F.pad(group, (0, 0, 0, longest - group.size(1)))
-                          for group in boxes.split(sizes, dim=1)], dim=1)
+    groups = torch.stack(
+        [
+            F.pad(group, (0, 0, 0, longest - group.size(1)))
+            for group in boxes.split(sizes, dim=1)
+        ],
+        dim=1,
+    )
     at_once = max(1, _PAIRS // longest**2)
-    keep = torch.cat([suppress_at_once(part, threshold)
-                      for part in groups.flatten(0, 1).split(at_once)])
+    keep = torch.cat(
+        [
+            suppress_at_once(part, threshold)
+            for part in groups.flatten(0, 1).split(at_once)
+        ]
+    )
     keep = keep.unflatten(0, groups.shape[:2])
     return torch.cat([keep[:, i, :size] for i, size in enumerate(sizes)], dim=1)
 
 
-def grouped_nms(boxes: Tensor, scores: Tensor, valid: Tensor, sizes: Sequence[int],
-                threshold: float, most: int) -> Tensor:
+def grouped_nms(
+    boxes: Tensor,
+    scores: Tensor,
+    valid: Tensor,
+    sizes: Sequence[int],
+    threshold: float,
+    most: int,
+) -> Tensor:
     """Suppress boxes of lower score, each group of each image by itself.
 
     Args:

@@ -3,7 +3,6 @@
 Source: "NaFV-Net: An Adversarial Four-view Network for Mammogram Classification",
 "The Breast Mass Classification", algorithm 1 and eqs. 8 and 9.
 """
-from typing import Optional
 
 import torch
 from torch import Tensor
@@ -20,7 +19,8 @@ def _middles(like: Tensor) -> tuple:
     height, width = like.shape[-2:]
     rows = torch.arange(height, device=like.device, dtype=torch.float64) + 0.5
     return rows[:, None], torch.arange(
-        width, device=like.device, dtype=torch.float64) + 0.5
+        width, device=like.device, dtype=torch.float64
+    ) + 0.5
 
 
 def _within(box: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def _within(box: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return (columns >= x1) & (columns < x2) & (rows >= y1) & (rows < y2)
 
 
-def position_mask(lesions: Tensor, unit: Optional[float] = None) -> Tensor:
+def position_mask(lesions: Tensor, unit: float | None = None) -> Tensor:
     """Return the weight of each pixel for the classifier (algorithm 1, line 4).
 
     1 in the lesion and 0.9 in the rest of its box. Outside the weight is "0.9 - dist",
@@ -56,8 +56,10 @@ def position_mask(lesions: Tensor, unit: Optional[float] = None) -> Tensor:
     if unit is not None and unit <= 0:
         raise ValueError(f'unit: {unit}; expected pixels, above 0, or None')
     if lesions.dim() != 3 or lesions.dtype != torch.bool:
-        raise ValueError(f'lesions: {lesions.dtype} of shape {tuple(lesions.shape)}; '
-                         'expected bool masks (M, H, W)')
+        raise ValueError(
+            f'lesions: {lesions.dtype} of shape {tuple(lesions.shape)}; '
+            'expected bool masks (M, H, W)'
+        )
     boxes, there, *_ = parts_of(lesions)
     rows, columns = _middles(lesions)
     weights = torch.zeros_like(lesions, dtype=torch.float64)
@@ -65,17 +67,22 @@ def position_mask(lesions: Tensor, unit: Optional[float] = None) -> Tensor:
         x1, y1, x2, y2 = box.unbind(1)
         distance = torch.hypot(columns - (x1 + x2) / 2, rows - (y1 + y2) / 2)
         farthest = distance.amax(dim=(1, 2), keepdim=True).clamp(min=1e-9)
-        falling = (_IN_BOX * (1 - distance / farthest) if unit is None
-                   else _IN_BOX - distance / unit)
+        falling = (
+            _IN_BOX * (1 - distance / farthest)
+            if unit is None
+            else _IN_BOX - distance / unit
+        )
         falling = falling.masked_fill(_within(box, rows, columns), _IN_BOX)
         weights = torch.where(
-            present[:, None, None], torch.maximum(weights, falling), weights)
+            present[:, None, None], torch.maximum(weights, falling), weights
+        )
     none = ~lesions.flatten(1).any(dim=1)[:, None, None]
     return weights.masked_fill(lesions | none, 1).float()
 
 
-def contralateral_fusion(unaffected: Tensor, affected: Tensor,
-                         lesions: Tensor) -> Tensor:
+def contralateral_fusion(
+    unaffected: Tensor, affected: Tensor, lesions: Tensor
+) -> Tensor:
     """Blend lesions into the mirrored place of the other breast (eq. 9, figure 3).
 
     ``F = alpha O + (1 - alpha) R`` within each lesion's box, O being the unaffected
@@ -94,18 +101,29 @@ def contralateral_fusion(unaffected: Tensor, affected: Tensor,
         ValueError: If the shapes differ.
     """
     if not unaffected.shape == affected.shape == lesions.shape:
-        raise ValueError(f'unaffected {tuple(unaffected.shape)}, affected '
-                         f'{tuple(affected.shape)} and lesions {tuple(lesions.shape)}: '
-                         'expected one shape; register them first')
+        raise ValueError(
+            f'unaffected {tuple(unaffected.shape)}, affected '
+            f'{tuple(affected.shape)} and lesions {tuple(lesions.shape)}: '
+            'expected one shape; register them first'
+        )
     boxes, there, *_ = parts_of(lesions)
     rows, columns = _middles(lesions)
     fused = unaffected.float()
     for box, present in zip(boxes[..., None, None].unbind(1), there.unbind(1)):
         x1, y1, x2, y2 = box.unbind(1)
         across, down = (
-            torch.exp(-((places - (low + high) / 2)
-                        / (_SPREAD * (high - low)).clamp(min=1e-9))**2 / 2)
-            for places, low, high in ((columns, x1, x2), (rows, y1, y2)))
+            torch.exp(
+                -(
+                    (
+                        (places - (low + high) / 2)
+                        / (_SPREAD * (high - low)).clamp(min=1e-9)
+                    )
+                    ** 2
+                )
+                / 2
+            )
+            for places, low, high in ((columns, x1, x2), (rows, y1, y2))
+        )
         weight = (across * down).float()
         inside = _within(box, rows, columns) & present[:, None, None]
         fused = torch.where(inside, (1 - weight) * fused + weight * affected, fused)
@@ -128,8 +146,9 @@ def moved_lesions(lesions: Tensor, boxes: Tensor, shifts: Tensor) -> Tensor:
     rows, columns = (middles.long() for middles in _middles(lesions))
     steps = (shifts * (boxes[..., 2:] - boxes[..., :2])).round().long()
     flat, moved = lesions.flatten(1), torch.zeros_like(lesions)
-    for box, step in zip(boxes[..., None, None].unbind(1),
-                         steps[..., None, None].unbind(1)):
+    for box, step in zip(
+        boxes[..., None, None].unbind(1), steps[..., None, None].unbind(1)
+    ):
         ys, xs = torch.broadcast_tensors(rows - step[:, 1], columns - step[:, 0])
         places = ys.clamp(0, height - 1) * width + xs.clamp(0, width - 1)
         moved |= flat.gather(1, places.flatten(1)).view_as(moved) & _within(box, ys, xs)
@@ -161,5 +180,6 @@ def remapped(images: Tensor, maps: Tensor, nearest: bool = False) -> Tensor:
     places = (maps * _STEPS).round() / _STEPS
     x, y = places.floor().long().unbind(1)
     right, below = (places - places.floor()).unbind(1)
-    return ((1 - below) * ((1 - right) * fetched(x, y) + right * fetched(x + 1, y))
-            + below * ((1 - right) * fetched(x, y + 1) + right * fetched(x + 1, y + 1)))
+    return (1 - below) * (
+        (1 - right) * fetched(x, y) + right * fetched(x + 1, y)
+    ) + below * ((1 - right) * fetched(x, y + 1) + right * fetched(x + 1, y + 1))

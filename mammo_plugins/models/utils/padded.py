@@ -1,5 +1,6 @@
 """Tensors of many lengths in one."""
-from typing import Optional, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -8,8 +9,9 @@ from mmengine.structures import InstanceData
 from torch import Tensor
 
 
-def to_device(values: Sequence, like: Tensor,
-              dtype: Optional[torch.dtype] = None) -> Tensor:
+def to_device(
+    values: Sequence, like: Tensor, dtype: torch.dtype | None = None
+) -> Tensor:
     """Bring numbers of the host to a tensor's device, without waiting for its work.
 
     Args:
@@ -23,7 +25,7 @@ def to_device(values: Sequence, like: Tensor,
     return torch.as_tensor(values, dtype=dtype).to(like.device, non_blocking=True)
 
 
-def pad_rows(parts: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
+def pad_rows(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Put tensors of many lengths beside each other.
 
     Args:
@@ -38,13 +40,15 @@ def pad_rows(parts: Sequence[Tensor]) -> Tuple[Tensor, Tensor]:
     starts = lengths.cumsum() - lengths
     total = int(lengths.sum())
     # the row after the last is zeros
-    rows = to_device(np.where(columns < lengths[:, None], starts[:, None] + columns,
-                              total), parts[0])
+    rows = to_device(
+        np.where(columns < lengths[:, None], starts[:, None] + columns, total), parts[0]
+    )
     return torch.cat([*parts, parts[0].new_zeros(1, *parts[0].shape[1:])])[rows], (
-        rows < total)
+        rows < total
+    )
 
 
-def pad_boxes(instances: Sequence[InstanceData]) -> Tuple[Tensor, Tensor]:
+def pad_boxes(instances: Sequence[InstanceData]) -> tuple[Tensor, Tensor]:
     """Put the boxes of images beside each other, as :func:`pad_rows` does.
 
     Args:
@@ -56,8 +60,9 @@ def pad_boxes(instances: Sequence[InstanceData]) -> Tuple[Tensor, Tensor]:
     return pad_rows([get_box_tensor(one.bboxes).float() for one in instances])
 
 
-def pad_ignored(instances: Optional[Sequence[Optional[InstanceData]]]
-                ) -> Tuple[Optional[Tensor], Optional[Tensor]]:
+def pad_ignored(
+    instances: Sequence[InstanceData | None] | None,
+) -> tuple[Tensor | None, Tensor | None]:
     """Put the regions to be ignored beside each other.
 
     Args:

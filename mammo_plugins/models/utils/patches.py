@@ -1,14 +1,13 @@
 """Patches cut out of a network's input."""
+
 import torch
 from mmcv.ops import roi_align
 from torch import Tensor
 
 
-def crop_patches(image: Tensor,
-                 boxes: Tensor,
-                 size: int,
-                 context: float = 1.,
-                 fill: float = 0.) -> Tensor:
+def crop_patches(
+    image: Tensor, boxes: Tensor, size: int, context: float = 1.0, fill: float = 0.0
+) -> Tensor:
     """Cut boxes out of an image and bring them to one size.
 
     The counterpart of :class:`~mammo_plugins.datasets.CropPatch` for an image that
@@ -32,6 +31,5 @@ def crop_patches(image: Tensor,
     grown = torch.cat([centres - halves, centres + halves], dim=1)
     rois = torch.cat([grown.new_zeros(len(grown), 1), grown], dim=1)
     # RoIAlign is 0 outside the image; 0 samples a bin means as many as pixels
-    patches = roi_align(image - fill, rois.to(image), (size, size), 1., 0, 'avg',
-                        True)
+    patches = roi_align(image - fill, rois.to(image), (size, size), 1.0, 0, 'avg', True)
     return patches + fill

@@ -1,5 +1,6 @@
 """Boxes to probability maps and back."""
-from typing import List, Sequence, Tuple
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -10,8 +11,9 @@ from torch import Tensor
 from mammo_plugins.evaluation.functional.overlap import box_iou
 
 
-def boxes_to_probability_map(boxes: Tensor, scores: Tensor,
-                             shape: Sequence[int]) -> Tensor:
+def boxes_to_probability_map(
+    boxes: Tensor, scores: Tensor, shape: Sequence[int]
+) -> Tensor:
     """Draw boxes: each pixel gets the best score of the boxes that cover it.
 
     So detections of IpsiDualNet become a probability map (MommiNet-v2, section
@@ -34,12 +36,14 @@ def boxes_to_probability_map(boxes: Tensor, scores: Tensor,
     return drawn
 
 
-def map_to_boxes(prob_map: Tensor,
-                 fraction: float = 0.7,
-                 min_score: float = 0.02,
-                 min_area: int = 1,
-                 iou_threshold: float = 0.2,
-                 max_per_img: int = 20) -> Tuple[Tensor, Tensor]:
+def map_to_boxes(
+    prob_map: Tensor,
+    fraction: float = 0.7,
+    min_score: float = 0.02,
+    min_area: int = 1,
+    iou_threshold: float = 0.2,
+    max_per_img: int = 20,
+) -> tuple[Tensor, Tensor]:
     """Find boxes on a probability map.
 
     The paper does not say how maps become scored detections. Here each local
@@ -66,17 +70,16 @@ def map_to_boxes(prob_map: Tensor,
     values = np.ascontiguousarray(prob_map.detach().cpu().numpy(), np.float32)
     taken = np.zeros(values.shape, bool)
     boxes = np.zeros((0, 4))
-    scores: List[float] = []
+    scores: list[float] = []
     for y, x in _maxima(values, min_score):
         if len(scores) == max_per_img:
             break
         if taken[y, x]:
             continue
         box, region = _spread(values, y, x, fraction * values[y, x])
-        window = taken[box[1]:box[3], box[0]:box[2]]
+        window = taken[box[1] : box[3], box[0] : box[2]]
         window |= region
-        if region.sum() < min_area or (box_iou([box], boxes) >
-                                       iou_threshold).any():
+        if region.sum() < min_area or (box_iou([box], boxes) > iou_threshold).any():
             continue
         boxes = np.concatenate([boxes, [box]])
         scores.append(values[y, x])
@@ -90,8 +93,9 @@ def _maxima(values: np.ndarray, least: float) -> np.ndarray:
     return places[np.argsort(-values[tuple(places.T)], kind='stable')]
 
 
-def _spread(values: np.ndarray, y: int, x: int,
-            level: float) -> Tuple[List[int], np.ndarray]:
+def _spread(
+    values: np.ndarray, y: int, x: int, level: float
+) -> tuple[list[int], np.ndarray]:
     """Return the box of the region around a place at some level, and its mask.
 
     OpenCV fills by area, so that a small region of a large map costs little.
@@ -99,17 +103,16 @@ def _spread(values: np.ndarray, y: int, x: int,
     mask = np.zeros((values.shape[0] + 2, values.shape[1] + 2), np.uint8)
     flags = 8 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
     _, _, _, (left, top, width, height) = cv2.floodFill(
-        values, mask, (int(x), int(y)), 0, float(values[y, x] - level), 1e9,
-        flags)
+        values, mask, (int(x), int(y)), 0, float(values[y, x] - level), 1e9, flags
+    )
     box = [left, top, left + width, top + height]
     # the mask has a margin of one pixel
-    return box, mask[1:-1, 1:-1][top:box[3], left:box[2]] == 1
+    return box, mask[1:-1, 1:-1][top : box[3], left : box[2]] == 1
 
 
-def instances_from_map(prob_map: Tensor,
-                       sample: DetDataSample,
-                       rescale: bool = True,
-                       **kwargs) -> InstanceData:
+def instances_from_map(
+    prob_map: Tensor, sample: DetDataSample, rescale: bool = True, **kwargs
+) -> InstanceData:
     """Find boxes on the map of one image.
 
     Args:
@@ -129,4 +132,5 @@ def instances_from_map(prob_map: Tensor,
     if rescale:
         boxes = boxes / boxes.new_tensor(sample.scale_factor).repeat(2)
     return InstanceData(
-        bboxes=boxes, scores=scores, labels=scores.new_zeros(len(scores)).long())
+        bboxes=boxes, scores=scores, labels=scores.new_zeros(len(scores)).long()
+    )

@@ -1,4 +1,5 @@
 """How far a place of a convolutional network sees."""
+
 import copy
 from typing import Any
 
@@ -29,8 +30,9 @@ def receptive_field(network: nn.Module, in_channels: int = 1) -> int:
     network.eval()  # mmpretrain's backbones return nothing here
     size = 64
     while size <= 8192:
-        image = torch.ones(1, in_channels, size, 32, dtype=torch.float64,
-                           requires_grad=True)
+        image = torch.ones(
+            1, in_channels, size, 32, dtype=torch.float64, requires_grad=True
+        )
         output: Any = network(image)
         if not torch.is_tensor(output):
             output = output[-1]
@@ -48,8 +50,11 @@ def _averaging(network: nn.Module) -> nn.Module:
     for module in network.modules():
         for name, child in module.named_children():
             if isinstance(child, nn.MaxPool2d):
-                setattr(module, name, nn.AvgPool2d(
-                    child.kernel_size, child.stride, child.padding))
+                setattr(
+                    module,
+                    name,
+                    nn.AvgPool2d(child.kernel_size, child.stride, child.padding),
+                )
         if isinstance(module, nn.Conv2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())
             if module.bias is not None:

@@ -1,4 +1,5 @@
 """DIVF-Net on exams in folders, whole and with holes."""
+
 import json
 import shutil
 from pathlib import Path
@@ -21,7 +22,7 @@ def checkpoint(tmp_path_factory):
     torch.manual_seed(0)
     with MODELS.switch_scope_and_registry('mammo'):
         model = MODELS.build(Config.fromfile(CONFIG).model)
-    torch.nn.init.normal_(model.head.fc.weight, std=3.)
+    torch.nn.init.normal_(model.head.fc.weight, std=3.0)
     path = tmp_path_factory.mktemp('divf') / 'divf.pth'
     torch.save(dict(state_dict=model.state_dict()), path)
     return str(path)
@@ -61,7 +62,7 @@ def test_scores_of_breasts_and_views(inferencer, folder, tmp_path, assert_privat
     result = inferencer(folder, out_dir=tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert written == json.loads(json.dumps(result))
-    entry, = result['exams']
+    (entry,) = result['exams']
     assert (tmp_path / 'out' / entry['figure']).is_file()
     assert [b['laterality'] for b in entry['breasts']] == ['L', 'R']
     seen = {v['laterality'] + v['view']: v for v in entry['views']}
@@ -77,9 +78,9 @@ def test_scores_of_breasts_and_views(inferencer, folder, tmp_path, assert_privat
 
 def test_a_missing_view(inferencer, folder):
     (folder / 'L_CC.dcm').unlink()
-    entry, = inferencer(folder)['exams']
-    left, = [b for b in entry['breasts'] if b['laterality'] == 'L']
-    alone, = [v for v in entry['views'] if v['laterality'] == 'L']
-    expected, = by_hand(inferencer.model, [folder / alone['file']])
+    (entry,) = inferencer(folder)['exams']
+    (left,) = [b for b in entry['breasts'] if b['laterality'] == 'L']
+    (alone,) = [v for v in entry['views'] if v['laterality'] == 'L']
+    (expected,) = by_hand(inferencer.model, [folder / alone['file']])
     assert left['malignancy'] == pytest.approx(expected, abs=1e-4)
     assert left['malignancy'] == alone['malignancy']

@@ -15,8 +15,9 @@ from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
 from mammo_plugins.registry import MODELS
 
-CONFIG = (Path(__file__).parents[3] /
-          'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py')
+CONFIG = (
+    Path(__file__).parents[3] / 'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
+)
 
 
 @pytest.fixture(scope='module')
@@ -46,19 +47,22 @@ def at_a_known_place(monkeypatch, inferencer, box):
     """Make the model predict one box, given in canonical pixels."""
 
     def test_step(data):
-        sample, = data['data_samples']
+        (sample,) = data['data_samples']
         sample.pred_instances = InstanceData(
-            bboxes=torch.tensor([box]), scores=torch.tensor([0.75]),
-            labels=torch.tensor([0]))
+            bboxes=torch.tensor([box]),
+            scores=torch.tensor([0.75]),
+            labels=torch.tensor([0]),
+        )
         return [sample]
 
     monkeypatch.setattr(inferencer.model, 'test_step', test_step)
 
 
-def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
-                                                  monkeypatch):
+def test_boxes_are_in_file_pixels_and_millimetres(
+    inferencer, folder, tmp_path, monkeypatch
+):
     root, broken = folder
-    at_a_known_place(monkeypatch, inferencer, [10., 20., 16., 28.])
+    at_a_known_place(monkeypatch, inferencer, [10.0, 20.0, 16.0, 28.0])
     result = inferencer(root, tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert written == json.loads(json.dumps(result))
@@ -67,7 +71,7 @@ def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
         assert (tmp_path / 'out' / exam['figure']).stat().st_size > 10000
         for view in exam['views']:
             truth = pydicom.dcmread(root / view['file'])
-            detection, = view['detections']
+            (detection,) = view['detections']
             assert detection['score'] == 0.75
             assert detection['category'] == 'mass'
             x1, y1, x2, y2 = detection['bbox']
@@ -81,7 +85,9 @@ def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
             row, column = map(float, truth.ImagerPixelSpacing)
             np.testing.assert_allclose(
                 detection['bbox_mm'],
-                [x1 * column, y1 * row, x2 * column, y2 * row], atol=1e-3)
+                [x1 * column, y1 * row, x2 * column, y2 * row],
+                atol=1e-3,
+            )
     skipped = {entry['file']: entry['reason'] for entry in result['skipped']}
     assert set(skipped) == {'readme.txt', f'b/{broken.name}'}
     assert 'truncated' in skipped[f'b/{broken.name}']
@@ -90,6 +96,7 @@ def test_boxes_are_in_file_pixels_and_millimetres(inferencer, folder, tmp_path,
 def _frame(inferencer, path):
     from mammo_plugins.anatomy import CanonicalFrame
     from mammo_plugins.io import read_mammogram
+
     frame = CanonicalFrame.of(read_mammogram(path).pixels, margin=8)
     return frame.crop, frame.flipped
 
@@ -108,7 +115,7 @@ def test_a_mirrored_image_is_warned_of(inferencer, phantom_root, tmp_path):
     ds = pydicom.dcmread(phantom_root / 'dicom/phantom_0001/L_CC.dcm')
     ds.PixelData = ds.pixel_array[:, ::-1].tobytes()
     ds.save_as(tmp_path / 'a.dcm')
-    view, = inferencer(tmp_path)['exams'][0]['views']
+    (view,) = inferencer(tmp_path)['exams'][0]['views']
     assert 'chest wall is on the right' in view['warnings'][0]
 
 
@@ -123,20 +130,24 @@ def test_a_missing_breast_is_warned_of(inferencer, phantom_root, tmp_path, there
         pixels[60:63, 10:13] = speck
     else:
         (y1, y2), (x1, x2) = (
-            (kept[0], kept[-1] + 1) for kept in (
+            (kept[0], kept[-1] + 1)
+            for kept in (
                 np.flatnonzero((pixels > pixels.min()).any(axis=axis))
-                for axis in (1, 0)))
+                for axis in (1, 0)
+            )
+        )
         pixels = pixels[y1:y2, x1:x2]
         ds.Rows, ds.Columns = pixels.shape
     ds.PixelData = pixels.tobytes()
     ds.save_as(tmp_path / 'a.dcm')
-    view, = inferencer(tmp_path)['exams'][0]['views']
+    (view,) = inferencer(tmp_path)['exams'][0]['views']
     told = [w for w in view['warnings'] if 'no breast was told' in w]
     assert bool(told) is not there
 
 
-def test_what_was_done_is_kept_when_stopped(inferencer, phantom_root, tmp_path,
-                                            monkeypatch):
+def test_what_was_done_is_kept_when_stopped(
+    inferencer, phantom_root, tmp_path, monkeypatch
+):
     preprocess, done = inferencer.preprocess, []
 
     def stop_at_the_third(exam):
@@ -203,7 +214,8 @@ def test_the_same_call_goes_on(inferencer, folder, tmp_path, monkeypatch):
     assert inferencer(root, out) == whole
     assert done == [whole['exams'][1]['exam_id']]
     assert json.loads((out / 'predictions.json').read_text()) == json.loads(
-        json.dumps(whole))
+        json.dumps(whole)
+    )
     done.clear()
     assert inferencer(root, out) == whole
     assert not done
@@ -215,8 +227,9 @@ def test_the_same_call_goes_on(inferencer, folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('what', ['path', 'option', 'weights'])
-def test_results_of_two_runs_are_not_mixed(inferencer, phantom_root, tmp_path,
-                                           monkeypatch, what):
+def test_results_of_two_runs_are_not_mixed(
+    inferencer, phantom_root, tmp_path, monkeypatch, what
+):
     exam, out = phantom_root / 'dicom/phantom_0001', tmp_path / 'out'
     inferencer(exam, out)
     before = {path: path.read_bytes() for path in out.iterdir()}
@@ -243,7 +256,9 @@ def test_several_paths(inferencer, phantom_root, tmp_path):
     assert not result['skipped']
     assert {view['file'] for exam in result['exams'] for view in exam['views']} == {
         path.relative_to(dicom).as_posix()
-        for number in (1, 2) for path in (dicom / f'phantom_000{number}').glob('*.dcm')}
+        for number in (1, 2)
+        for path in (dicom / f'phantom_000{number}').glob('*.dcm')
+    }
     one = inferencer(files[0])['exams'][0]['views']
     assert [view['file'] for view in one] == [files[0].name]
     assert inferencer(np.array(list(map(str, files[:1]))))['exams'][0]['views'] == one
@@ -257,21 +272,28 @@ def test_several_paths(inferencer, phantom_root, tmp_path):
 
 def test_a_detection_outside_the_breast(inferencer, phantom_root, monkeypatch):
     """Beside the breast, where a mirrored marker would be: dropped and counted."""
-    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    (view,) = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0][
+        'views'
+    ]
     (x1, y1, x2, y2), _ = _frame(
-        inferencer, phantom_root / 'dicom/phantom_0001/L_CC.dcm')
-    corner = [x2 - x1 - 5., 0., x2 - x1 - 1., 4.]  # of a breast that is round
+        inferencer, phantom_root / 'dicom/phantom_0001/L_CC.dcm'
+    )
+    corner = [x2 - x1 - 5.0, 0.0, x2 - x1 - 1.0, 4.0]  # of a breast that is round
     at_a_known_place(monkeypatch, inferencer, corner)
-    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    (view,) = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0][
+        'views'
+    ]
     assert view['detections'] == [] and view['outside_breast'] == 1
-    at_a_known_place(monkeypatch, inferencer,
-                     [0., (y2 - y1) / 2, 8., (y2 - y1) / 2 + 8])
-    view, = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0]['views']
+    at_a_known_place(
+        monkeypatch, inferencer, [0.0, (y2 - y1) / 2, 8.0, (y2 - y1) / 2 + 8]
+    )
+    (view,) = inferencer(phantom_root / 'dicom/phantom_0001/L_CC.dcm')['exams'][0][
+        'views'
+    ]
     assert len(view['detections']) == 1 and view['outside_breast'] == 0
 
 
-def test_identity_stays_out(inferencer, folder, tmp_path, capsys,
-                            assert_private):
+def test_identity_stays_out(inferencer, folder, tmp_path, capsys, assert_private):
     inferencer(folder[0], tmp_path / 'out')
     said = capsys.readouterr()
     assert_private(said.out, said.err, tmp_path / 'out')
@@ -294,7 +316,7 @@ def test_what_is_called_used_was_used(inferencer, phantom_root, tmp_path):
     changed(source, root / 'd.dcm', ImageType=['ORIGINAL', 'PRIMARY', 'SPOT'])
     (root / 'a.dcm').write_bytes((root / 'a.dcm').read_bytes()[:-3000])
     result = inferencer(root, tmp_path / 'out')
-    view, = result['exams'][0]['views']
+    (view,) = result['exams'][0]['views']
     assert (view['file'], view['image_kind']) == ('b.dcm', 'synthetic 2-D')
     assert 'there is no full-field image of this view' in view['warnings'][0]
     reasons = {entry['file']: entry['reason'] for entry in result['skipped']}
@@ -303,18 +325,26 @@ def test_what_is_called_used_was_used(inferencer, phantom_root, tmp_path):
     assert reasons['d.dcm'].startswith('spot compression image')
 
 
-def test_boxes_of_a_turned_file_are_in_its_pixels(inferencer, phantom_root, tmp_path,
-                                                  monkeypatch):
-    at_a_known_place(monkeypatch, inferencer, [10., 20., 16., 28.])
+def test_boxes_of_a_turned_file_are_in_its_pixels(
+    inferencer, phantom_root, tmp_path, monkeypatch
+):
+    at_a_known_place(monkeypatch, inferencer, [10.0, 20.0, 16.0, 28.0])
     source = phantom_root / 'dicom/phantom_0001/L_CC.dcm'
     changed(source, tmp_path / 'upright/a.dcm', PatientOrientation=['A', 'R'])
     ds = pydicom.dcmread(source)
     pixels = np.ascontiguousarray(ds.pixel_array.T[::-1])  # turned to the left
-    changed(source, tmp_path / 'turned/a.dcm', Rows=pixels.shape[0],
-            Columns=pixels.shape[1], PixelData=pixels.tobytes(),
-            PatientOrientation=['R', 'P'])
-    upright, turned = (inferencer(tmp_path / name)['exams'][0]['views'][0]
-                       for name in ('upright', 'turned'))
+    changed(
+        source,
+        tmp_path / 'turned/a.dcm',
+        Rows=pixels.shape[0],
+        Columns=pixels.shape[1],
+        PixelData=pixels.tobytes(),
+        PatientOrientation=['R', 'P'],
+    )
+    upright, turned = (
+        inferencer(tmp_path / name)['exams'][0]['views'][0]
+        for name in ('upright', 'turned')
+    )
     x1, y1, x2, y2 = upright['detections'][0]['bbox']
     width = upright['width']
     assert turned['detections'][0]['bbox'] == [y1, width - x2, y2, width - x1]
@@ -323,8 +353,12 @@ def test_boxes_of_a_turned_file_are_in_its_pixels(inferencer, phantom_root, tmp_
 
 def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_path):
     for patient, view in (('A', 'L_CC'), ('B', 'R_CC')):
-        changed(phantom_root / f'dicom/phantom_0001/{view}.dcm',
-                tmp_path / f'{view}.dcm', PatientID=patient, Modality='')
+        changed(
+            phantom_root / f'dicom/phantom_0001/{view}.dcm',
+            tmp_path / f'{view}.dcm',
+            PatientID=patient,
+            Modality='',
+        )
     result = inferencer(tmp_path)
     assert [len(exam['views']) for exam in result['exams']] == [1, 1]
     assert all('several patients' in exam['warnings'][0] for exam in result['exams'])
@@ -332,8 +366,11 @@ def test_doubts_and_notes_are_in_the_predictions(inferencer, phantom_root, tmp_p
 
 
 def test_faults_of_pixels_are_told_and_a_generator_of_files_is_taken(
-        inferencer, phantom_root, tmp_path):
-    changed(phantom_root / 'dicom/phantom_0001/L_CC.dcm', tmp_path / 'a.dcm', HighBit=15)
+    inferencer, phantom_root, tmp_path
+):
+    changed(
+        phantom_root / 'dicom/phantom_0001/L_CC.dcm', tmp_path / 'a.dcm', HighBit=15
+    )
     result = inferencer(tmp_path.glob('*.dcm'))
-    view, = result['exams'][0]['views']
+    (view,) = result['exams'][0]['views']
     assert any('HighBit' in warning for warning in view['warnings'])

@@ -1,4 +1,5 @@
 """DisAsymNet on exams in folders, whole and with holes."""
+
 import json
 import shutil
 
@@ -21,7 +22,7 @@ def inferencer_of(name, folder):
         model = MODELS.build(config.model)
     for head in (model.asyc.abnormal_head, model.asyc.asymmetry_head):
         if head is not None:
-            torch.nn.init.normal_(head.weight, std=3.)
+            torch.nn.init.normal_(head.weight, std=3.0)
     path = folder / f'{name}.pth'
     torch.save(dict(state_dict=model.state_dict()), path)
     return ExamInferencer(config, str(path), device='cpu')
@@ -43,20 +44,24 @@ def folder(phantom_root, tmp_path):
 def by_hand(model, folder, view):
     """Probabilities of asymmetry, right and left."""
     size = (96, 48)  # of the phantom's config
-    images = [torch.tensor(resized(
-        LoadMammogram().load(str(folder / f'{side}_{view}.dcm'))[0], size))[None, None]
-        for side in 'RL']
+    images = [
+        torch.tensor(
+            resized(LoadMammogram().load(str(folder / f'{side}_{view}.dcm'))[0], size)
+        )[None, None]
+        for side in 'RL'
+    ]
     with torch.no_grad():
         found = model.classify(*images)
     return torch.cat([found.asymmetric, found.abnormal]).sigmoid().tolist()
 
 
-def test_scores_and_a_picture_of_each_projection(inferencer, folder, tmp_path,
-                                                 assert_private):
+def test_scores_and_a_picture_of_each_projection(
+    inferencer, folder, tmp_path, assert_private
+):
     result = inferencer(folder, out_dir=tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert written == json.loads(json.dumps(result))
-    entry, = result['exams']
+    (entry,) = result['exams']
     assert 'figure' not in entry and 'breasts' not in entry
     assert [pair['view'] for pair in entry['pairs']] == ['CC', 'MLO']
     seen = {v['laterality'] + v['view']: v['abnormal'] for v in entry['views']}
@@ -72,7 +77,7 @@ def test_scores_and_a_picture_of_each_projection(inferencer, folder, tmp_path,
 
 def test_a_missing_side(inferencer, folder, tmp_path):
     (folder / 'L_CC.dcm').unlink()
-    entry, = inferencer(folder, out_dir=tmp_path / 'out')['exams']
+    (entry,) = inferencer(folder, out_dir=tmp_path / 'out')['exams']
     scores = {pair['view']: pair['asymmetric'] for pair in entry['pairs']}
     assert scores['CC'] is None and scores['MLO'] is not None
     assert len(entry['views']) == 3 and all('abnormal' in v for v in entry['views'])
@@ -81,6 +86,6 @@ def test_a_missing_side(inferencer, folder, tmp_path):
 
 def test_without_decoder_or_asymmetry(folder, tmp_path):
     result = inferencer_of('resnet18', tmp_path)(folder, out_dir=tmp_path / 'out')
-    entry, = result['exams']
+    (entry,) = result['exams']
     assert [pair['asymmetric'] for pair in entry['pairs']] == [None, None]
     assert np.ptp([view['abnormal'] for view in entry['views']]) > 0

@@ -1,4 +1,5 @@
 """Which inferencer a config has, and one of somebody else's making."""
+
 import copy
 import json
 import sys
@@ -10,9 +11,14 @@ from mmengine import registry as roots
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from mammo_plugins.apis import (BreastInferencer, DetectionInferencer,
-                                ExamInferencer, PairInferencer,
-                                WholeExamInferencer, inferencer_type)
+from mammo_plugins.apis import (
+    BreastInferencer,
+    DetectionInferencer,
+    ExamInferencer,
+    PairInferencer,
+    WholeExamInferencer,
+    inferencer_type,
+)
 from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.registry import MODELS
 
@@ -22,9 +28,15 @@ EXAMS = CONFIGS / 'nafv/nafv-net_phantom.py'
 BREASTS = CONFIGS / 'divf/divf-concatenate_r18_phantom.py'
 PATCHES = CONFIGS / 'momminet/malignancy_densenet_phantom.py'
 # what each paper predicts
-TASKS = dict(configs=DetectionInferencer, baselines=DetectionInferencer,
-             momminet=DetectionInferencer, blending=DetectionInferencer,
-             divf=BreastInferencer, disasym=PairInferencer, nafv=WholeExamInferencer)
+TASKS = dict(
+    configs=DetectionInferencer,
+    baselines=DetectionInferencer,
+    momminet=DetectionInferencer,
+    blending=DetectionInferencer,
+    divf=BreastInferencer,
+    disasym=PairInferencer,
+    nafv=WholeExamInferencer,
+)
 # no models of exams: they make images, or judge patches of detections
 OTHERS = ('gan', 'malignancy_')
 
@@ -33,8 +45,11 @@ def one_of_each():
     """A config of every folder and data set."""
     found = {}
     for path in sorted(CONFIGS.rglob('*.py')):
-        if path.name != 'ablation.py' and '_base_' not in path.parts and not any(
-                other in path.stem for other in OTHERS):
+        if (
+            path.name != 'ablation.py'
+            and '_base_' not in path.parts
+            and not any(other in path.stem for other in OTHERS)
+        ):
             for data in ('phantom', 'ddsm', 'vindr', 'inbreast', 'cmmd', 'cdd'):
                 if data in path.stem:
                     break
@@ -73,9 +88,14 @@ def test_the_registry_has_them(scope, checkpoint):
     with DefaultScope.overwrite_default_scope(scope):
         for task in set(TASKS.values()):
             assert roots.INFERENCERS.get(f'mammo.{task.__name__}') is task
-        built = roots.INFERENCERS.build(dict(
-            type='mammo.BreastInferencer', config=str(BREASTS),
-            checkpoint=checkpoint(BREASTS), device='cpu'))
+        built = roots.INFERENCERS.build(
+            dict(
+                type='mammo.BreastInferencer',
+                config=str(BREASTS),
+                checkpoint=checkpoint(BREASTS),
+                device='cpu',
+            )
+        )
     assert type(built) is BreastInferencer
 
 
@@ -88,16 +108,23 @@ def test_exam_inferencer_finds_its_task(checkpoint):
         PairInferencer(BREASTS, weights, device='cpu')
 
 
-@pytest.mark.parametrize('settings, said', [
-    (dict(inferencer=dict(type='Nobodys')), "'Nobodys'}; expected the type of an Exam"),
-    (dict(inferencer=dict(type='mmdet.DetInferencer')), 'custom_imports'),
-    (dict(inferencer=dict(type='BreastInferencer', thr=1)), 'and nothing else'),
-    (dict(inferencer='BreastInferencer'), "dict(type='DetectionInferencer')"),
-    (dict(inferencer=dict(type='')), 'expected the type of an ExamInferencer'),
-    (dict(inferencer=dict(type=int)), 'expected the type of an ExamInferencer'),
-    (dict(inferencer=dict(type=ExamInferencer)), 'expected the type of an'),
-    (dict(test_dataloader=dict(dataset=dict(target='knee'))), "'knee' has no"),
-    (dict(test_dataloader=None), 'no test_dataloader')])
+@pytest.mark.parametrize(
+    'settings, said',
+    [
+        (
+            dict(inferencer=dict(type='Nobodys')),
+            "'Nobodys'}; expected the type of an Exam",
+        ),
+        (dict(inferencer=dict(type='mmdet.DetInferencer')), 'custom_imports'),
+        (dict(inferencer=dict(type='BreastInferencer', thr=1)), 'and nothing else'),
+        (dict(inferencer='BreastInferencer'), "dict(type='DetectionInferencer')"),
+        (dict(inferencer=dict(type='')), 'expected the type of an ExamInferencer'),
+        (dict(inferencer=dict(type=int)), 'expected the type of an ExamInferencer'),
+        (dict(inferencer=dict(type=ExamInferencer)), 'expected the type of an'),
+        (dict(test_dataloader=dict(dataset=dict(target='knee'))), "'knee' has no"),
+        (dict(test_dataloader=None), 'no test_dataloader'),
+    ],
+)
 def test_a_config_without_a_task(settings, said):
     cfg = Config.fromfile(DETECTOR)
     cfg.merge_from_dict(settings)
@@ -108,11 +135,14 @@ def test_a_config_without_a_task(settings, said):
 
 def test_a_config_may_name_its_inferencer(tmp_path, capsys):
     config = tmp_path / 'mine.py'
-    config.write_text(f'_base_ = {str(DETECTOR)!r}\n'
-                      "inferencer = dict(type='BreastInferencer')\n")
-    named = [load_config(str(config)),
-             load_config(str(DETECTOR), {'inferencer.type': 'BreastInferencer'}),
-             Config.fromfile(DETECTOR)]
+    config.write_text(
+        f"_base_ = {str(DETECTOR)!r}\ninferencer = dict(type='BreastInferencer')\n"
+    )
+    named = [
+        load_config(str(config)),
+        load_config(str(DETECTOR), {'inferencer.type': 'BreastInferencer'}),
+        Config.fromfile(DETECTOR),
+    ]
     named[-1].inferencer = dict(type=BreastInferencer)
     assert [inferencer_type(cfg) for cfg in named] == [BreastInferencer] * 3
     assert not capsys.readouterr().err
@@ -120,26 +150,33 @@ def test_a_config_may_name_its_inferencer(tmp_path, capsys):
         load_config(str(DETECTOR), {'inferencer': 3})
 
 
-@pytest.mark.parametrize('change', [
-    lambda pipeline: pipeline.update(pack=None),
-    lambda pipeline: pipeline.pack.update(type='PackMultiViewInputs'),
-    lambda pipeline: pipeline.__setitem__('pack', dict(
-        type='RandomApply', prob=1, transforms=[pipeline.pack])),
-    lambda pipeline: pipeline.pack.update(views=())])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda pipeline: pipeline.update(pack=None),
+        lambda pipeline: pipeline.pack.update(type='PackMultiViewInputs'),
+        lambda pipeline: pipeline.__setitem__(
+            'pack', dict(type='RandomApply', prob=1, transforms=[pipeline.pack])
+        ),
+        lambda pipeline: pipeline.pack.update(views=()),
+    ],
+)
 def test_a_pipeline_that_does_not_say_which_views_are_needed(checkpoint, change):
     cfg = Config.fromfile(EXAMS)
     change(cfg.test_dataloader.dataset.pipeline)
-    with pytest.raises(ConfigError, match=f'{EXAMS.name}: test_dataloader.dataset.pipe'
-                       'line: no PackExamInputs with views'):
+    with pytest.raises(
+        ConfigError,
+        match=f'{EXAMS.name}: test_dataloader.dataset.pipe'
+        'line: no PackExamInputs with views',
+    ):
         ExamInferencer(cfg, checkpoint(EXAMS), device='cpu')
 
 
-@pytest.mark.parametrize('config, kind', [
-    (DETECTOR, 'CocoDataset'), (PATCHES, None)])
+@pytest.mark.parametrize('config, kind', [(DETECTOR, 'CocoDataset'), (PATCHES, None)])
 def test_a_data_set_that_no_files_make(checkpoint, config, kind):
     cfg = Config.fromfile(config)
     if kind:
-        cfg.test_dataloader.dataset.update(type=kind, metainfo=dict(classes=('mass', )))
+        cfg.test_dataloader.dataset.update(type=kind, metainfo=dict(classes=('mass',)))
     with pytest.raises(ConfigError, match='dataset.type: .*expected an ExamDataset'):
         ExamInferencer(cfg, checkpoint(config), device='cpu')
 
@@ -169,9 +206,11 @@ class WorseSide(ExamInferencer):
         (out_dir / entry['worse_figure']).write_text(entry['worse'])
 ''')
     config = tmp_path / 'mine.py'
-    config.write_text(f'_base_ = {str(BREASTS)!r}\n'
-                      "custom_imports = dict(imports=['my_task'])\n"
-                      "inferencer = dict(type='WorseSide')\n")
+    config.write_text(
+        f'_base_ = {str(BREASTS)!r}\n'
+        "custom_imports = dict(imports=['my_task'])\n"
+        "inferencer = dict(type='WorseSide')\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, 'my_task', raising=False)
     return config
@@ -181,14 +220,24 @@ def test_a_new_task_is_one_file(mine, checkpoint, phantom_root, tmp_path, run_to
     """Through the command; it goes on where it was stopped, as of any task."""
     exam = phantom_root / 'dicom/phantom_0001'
     out = tmp_path / 'out'
-    words = ('tools/infer.py', mine, checkpoint(BREASTS), exam, '--out', out,
-             '--score-thr', '0.5', '--device', 'cpu')
+    words = (
+        'tools/infer.py',
+        mine,
+        checkpoint(BREASTS),
+        exam,
+        '--out',
+        out,
+        '--score-thr',
+        '0.5',
+        '--device',
+        'cpu',
+    )
     done = run_tool(*words)
     assert done.returncode == 0, done.err[-2000:]
     assert '1 exams, 4 views' in done.out and ': a remark of mine' in done.out
     result = json.loads((out / 'predictions.json').read_text())
     theirs = ExamInferencer(BREASTS, checkpoint(BREASTS), device='cpu')(exam)
-    (entry, ), (known, ) = result['exams'], theirs['exams']
+    (entry,), (known,) = result['exams'], theirs['exams']
     worst = max(known['breasts'], key=lambda breast: breast['malignancy'])
     assert list(entry) == ['exam_id', 'warnings', 'worse', 'views', 'worse_figure']
     assert entry['worse'] == worst['laterality']

@@ -1,4 +1,5 @@
 """MommiNet on exams in folders, whole and with holes."""
+
 import shutil
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def untrained(config, path):
         model = MODELS.build(Config.fromfile(config).model)
     for name, parameter in model.named_parameters():
         if name.endswith('conv_logits.weight'):  # else the maps are flat
-            torch.nn.init.normal_(parameter, std=3.)
+            torch.nn.init.normal_(parameter, std=3.0)
     torch.save(dict(state_dict=model.state_dict()), path)
     return str(path)
 
@@ -63,8 +64,8 @@ def exam(phantom_root, tmp_path):
 
 def test_masses_with_malignancy_in_file_pixels(inferencer, exam, tmp_path):
     folder, _ = exam
-    result = inferencer(folder, tmp_path / 'out', score_thr=0.)
-    entry, = result['exams']
+    result = inferencer(folder, tmp_path / 'out', score_thr=0.0)
+    (entry,) = result['exams']
     assert (tmp_path / 'out' / entry['figure']).stat().st_size > 10000
     assert len(entry['views']) == 4
     for view in entry['views']:
@@ -75,37 +76,38 @@ def test_masses_with_malignancy_in_file_pixels(inferencer, exam, tmp_path):
             assert 0 <= x1 < x2 <= view['width']
             assert 0 <= y1 < y2 <= view['height']
             assert 0 <= detection['malignancy'] <= 1
-            assert detection['birads'] in ('1', '2', '3', '4A', '4B', '4C', '5',
-                                           '6')
+            assert detection['birads'] in ('1', '2', '3', '4A', '4B', '4C', '5', '6')
 
 
-@pytest.mark.parametrize('kept, expected', [
-    (('RCC', 'RMLO'), ['main', 'ipsilateral']),
-    (('RCC', 'LCC'), ['main', 'bilateral']),
-    (('RCC', ), ['main']),
-])
+@pytest.mark.parametrize(
+    'kept, expected',
+    [
+        (('RCC', 'RMLO'), ['main', 'ipsilateral']),
+        (('RCC', 'LCC'), ['main', 'bilateral']),
+        (('RCC',), ['main']),
+    ],
+)
 def test_views_that_are_missing(inferencer, exam, kept, expected):
     folder, views = exam
     for name, path in views.items():
         if name not in kept:
             path.unlink()
-    entry, = inferencer(folder)['exams']
-    assert [view['model_views'] for view in entry['views']] == (
-        [expected] * len(kept))
+    (entry,) = inferencer(folder)['exams']
+    assert [view['model_views'] for view in entry['views']] == ([expected] * len(kept))
 
 
 def test_pairs_that_cannot_be_registered_are_told(inferencer, exam):
     folder, views = exam
     image = pydicom.dcmread(views['LCC'])
     pixels = image.pixel_array
-    background = pixels[0, 0] if image.PhotometricInterpretation[-1] == '2' else (
-        pixels.max())
+    background = (
+        pixels[0, 0] if image.PhotometricInterpretation[-1] == '2' else (pixels.max())
+    )
     empty = np.full_like(pixels, background)
     empty[60:63, 30:33] = pixels.max() - background  # a marker and no breast
-    image.set_pixel_data(empty, image.PhotometricInterpretation,
-                         image.BitsStored)
+    image.set_pixel_data(empty, image.PhotometricInterpretation, image.BitsStored)
     image.save_as(views['LCC'])
-    entry, = inferencer(folder)['exams']
+    (entry,) = inferencer(folder)['exams']
     by_name = {v['laterality'] + v['view']: v for v in entry['views']}
     assert any('without matching' in w for w in by_name['RCC']['warnings'])
     assert not any('without matching' in w for w in by_name['RMLO']['warnings'])
@@ -113,21 +115,22 @@ def test_pairs_that_cannot_be_registered_are_told(inferencer, exam):
 
 def test_a_nipple_detector_is_asked(checkpoint, exam, tmp_path, monkeypatch):
     config = CONFIGS / 'momminet/nipple-detector_phantom.py'
-    locator = NippleLocator(
-        config, untrained(config, tmp_path / 'n.pth'), device='cpu')
+    locator = NippleLocator(config, untrained(config, tmp_path / 'n.pth'), device='cpu')
     asked = []
     monkeypatch.setattr(
-        locator.model, 'locate',
-        lambda image, sample: asked.append(sample.img_shape) or (5., 6.))
+        locator.model,
+        'locate',
+        lambda image, sample: asked.append(sample.img_shape) or (5.0, 6.0),
+    )
     inferencer = ExamInferencer(
-        CONFIG, checkpoint, device='cpu', nipple_locator=locator)
+        CONFIG, checkpoint, device='cpu', nipple_locator=locator
+    )
     seen = {}
     test_step = inferencer.model.test_step
 
     def spy(data):
         for sample in data['data_samples']:
-            seen[sample.main.img_id] = (sample.main.nipple,
-                                        sample.main.nipple_source)
+            seen[sample.main.img_id] = (sample.main.nipple, sample.main.nipple_source)
         return test_step(data)
 
     monkeypatch.setattr(inferencer.model, 'test_step', spy)
@@ -135,7 +138,7 @@ def test_a_nipple_detector_is_asked(checkpoint, exam, tmp_path, monkeypatch):
     assert len(asked) == len(seen) == 4
     for nipple, source in seen.values():
         # the network works at the size of the canonical image here
-        assert nipple == pytest.approx((5., 6.), abs=0.01)
+        assert nipple == pytest.approx((5.0, 6.0), abs=0.01)
         assert source == 'detector'
 
 

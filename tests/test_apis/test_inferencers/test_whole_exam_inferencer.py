@@ -1,4 +1,5 @@
 """NaFV-Net on contrast-enhanced and on ordinary exams in folders."""
+
 import json
 import shutil
 from pathlib import Path
@@ -22,8 +23,10 @@ class BrightestSegmentor(ExamSegmentor):
     """Takes for mass what is far brighter than the rest of the view."""
 
     def logits(self, inputs):
-        return {name: 50 * (inputs[name] - 0.7 * inputs[name].amax((2, 3), True))
-                for name in self.view_names}
+        return {
+            name: 50 * (inputs[name] - 0.7 * inputs[name].amax((2, 3), True))
+            for name in self.view_names
+        }
 
 
 def inferencer_of(name, folder):
@@ -48,8 +51,9 @@ def test_contrast_enhanced_exam(folder, tmp_path, assert_private):
     inferencer = inferencer_of('nafv-net_phantom', tmp_path)
     result = inferencer(folder, out_dir=tmp_path / 'out')
     assert json.loads((tmp_path / 'out/predictions.json').read_text()) == json.loads(
-        json.dumps(result))
-    entry, = result['exams']
+        json.dumps(result)
+    )
+    (entry,) = result['exams']
     assert 0 <= entry['malignancy'] <= 1 and entry['examined_side'] in 'RL'
     assert len(entry['views']) == 8
     outlined = [view for view in entry['views'] if 'masses' in view]
@@ -83,14 +87,13 @@ def test_exams_with_a_view_missing_are_listed(folder, tmp_path):
     gone.unlink()
     result = inferencer(folder, out_dir=tmp_path / 'out')
     assert not result['exams'] and len(result['skipped']) == 7
-    assert all('the exam has no CEM-' in entry['reason']
-               for entry in result['skipped'])
+    assert all('the exam has no CEM-' in entry['reason'] for entry in result['skipped'])
     assert not (tmp_path / 'out').exists()
 
 
 def test_ordinary_exam(phantom_root, tmp_path):
     shutil.copytree(sorted((phantom_root / 'dicom').iterdir())[0], tmp_path / 'in')
     inferencer = inferencer_of('nafv-net_ffdm_phantom', tmp_path)
-    entry, = inferencer(tmp_path / 'in', out_dir=tmp_path / 'out')['exams']
+    (entry,) = inferencer(tmp_path / 'in', out_dir=tmp_path / 'out')['exams']
     assert len(entry['views']) == 4 and all('masses' in v for v in entry['views'])
     assert (tmp_path / 'out' / entry['heat_map_figure']).is_file()

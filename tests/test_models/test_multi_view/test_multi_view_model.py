@@ -1,12 +1,19 @@
 """One switch of modes and one way to start a stage."""
+
 import pytest
 import torch
 from mmengine.model import BaseModule
 from torch import nn
 
-from mammo_plugins.models import (BlendingGAN, DisAsymNet, DIVFNet, ExamSegmentor,
-                                  MommiNet, NaFVNet)
-from mammo_plugins.models.multi_view import (ModeSwitch, MultiViewModel, StagedModel)
+from mammo_plugins.models import (
+    BlendingGAN,
+    DisAsymNet,
+    DIVFNet,
+    ExamSegmentor,
+    MommiNet,
+    NaFVNet,
+)
+from mammo_plugins.models.multi_view import ModeSwitch, MultiViewModel, StagedModel
 
 
 class Doubler(MultiViewModel):
@@ -32,8 +39,10 @@ def test_modes_lead_to_methods():
     assert model(inputs, [], mode='loss')['loss'] is inputs['x']
     assert model(inputs, ['a'], mode='predict') == ['a']
     assert model(inputs, mode='twice') == 2
-    with pytest.raises(RuntimeError, match="Doubler.forward: mode 'train'; expected "
-                       'tensor, loss, predict or twice'):
+    with pytest.raises(
+        RuntimeError,
+        match="Doubler.forward: mode 'train'; expected tensor, loss, predict or twice",
+    ):
         model(inputs, mode='train')
 
 
@@ -45,8 +54,9 @@ def test_settings_go_before_the_default_preprocessor():
     assert type(plain).__name__ == 'MammogramDataPreprocessor'
 
 
-@pytest.mark.parametrize('model', [BlendingGAN, DisAsymNet, DIVFNet, ExamSegmentor,
-                                   NaFVNet])
+@pytest.mark.parametrize(
+    'model', [BlendingGAN, DisAsymNet, DIVFNet, ExamSegmentor, NaFVNet]
+)
 def test_models_have_no_switch_of_their_own(model):
     assert model.forward is ModeSwitch.forward
     assert all(hasattr(model, method) for method in model.modes.values())
@@ -58,7 +68,7 @@ def test_stages_are_started_in_one_way(model):
 
 
 class Parts(StagedModel, BaseModule):
-    stage_parts = dict(first=('a', ), second=('b', 'c'), never=('d', ))
+    stage_parts = dict(first=('a',), second=('b', 'c'), never=('d',))
 
     def __init__(self):
         super().__init__()
@@ -87,9 +97,14 @@ def test_the_part_under_way_is_in_training_mode():
 @pytest.mark.parametrize('stage', ['never', 'third'])
 def test_stages_that_are_not_there(stage):
     model = Parts()
-    with pytest.raises(ValueError, match=f"Parts: no part '{stage}' to train; expected "
-                       r"one of \['first', 'second'\]"):
+    with pytest.raises(
+        ValueError,
+        match=f"Parts: no part '{stage}' to train; expected "
+        r"one of \['first', 'second'\]",
+    ):
         model.start_stage(stage)
-    with pytest.raises(RuntimeError, match='Parts is trained part by part: set '
-                       'train_cfg.type to StagedTrainLoop'):
+    with pytest.raises(
+        RuntimeError,
+        match='Parts is trained part by part: set train_cfg.type to StagedTrainLoop',
+    ):
         model.started_stage()

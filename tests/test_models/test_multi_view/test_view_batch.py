@@ -1,4 +1,5 @@
 """Rows, masks and pairs of views against loops over samples."""
+
 import ast
 import itertools
 from pathlib import Path
@@ -25,17 +26,24 @@ def exams(seed, num=4, least=1):
         count = int(torch.randint(least, len(NAMES) + 1, (), generator=generator))
         sample = MultiViewDataSample()
         for k in order[:count]:
-            sample.set_data({NAMES[k]: DetDataSample(
-                metainfo=dict(img_id=(i, NAMES[k]), img_shape=(33, 20)))})
+            sample.set_data(
+                {
+                    NAMES[k]: DetDataSample(
+                        metainfo=dict(img_id=(i, NAMES[k]), img_shape=(33, 20))
+                    )
+                }
+            )
         for k, name in enumerate(NAMES):
             if name in sample:
-                inputs[name].append(torch.full((1, 64, 64), 10. * i + k))
+                inputs[name].append(torch.full((1, 64, 64), 10.0 * i + k))
         samples.append(sample)
-    return {name: torch.stack(found) for name, found in inputs.items() if found}, samples
+    return {
+        name: torch.stack(found) for name, found in inputs.items() if found
+    }, samples
 
 
 def value(sample, name):
-    return 10. * sample + NAMES.index(name)
+    return 10.0 * sample + NAMES.index(name)
 
 
 def values(batch):
@@ -50,8 +58,12 @@ def exam(request):
 
 def test_gather_is_a_loop_over_views_and_samples(exam):
     batch, inputs, samples = exam
-    expected = [(i, name) for name in NAMES for i, sample in enumerate(samples)
-                if name in sample]
+    expected = [
+        (i, name)
+        for name in NAMES
+        for i, sample in enumerate(samples)
+        if name in sample
+    ]
     assert batch.mask.places == expected
     assert values(batch) == [value(*place) for place in expected]
     assert [view.img_id for view in batch.mask.samples(samples)] == expected
@@ -75,22 +87,27 @@ def test_pairs_are_those_of_a_loop(exam, partners):
     found = {(batch.mask.places[a], batch.mask.places[b]) for a, b in zip(own, other)}
     assert len(own) == len(other) == len(found)
     assert found == {
-        ((i, name), (i, partner)) for i, sample in enumerate(samples)
-        for name, partner in partners.items() if name in sample and partner in sample}
+        ((i, name), (i, partner))
+        for i, sample in enumerate(samples)
+        for name, partner in partners.items()
+        if name in sample and partner in sample
+    }
 
 
 def test_samples_are_found_again(exam):
     batch, _, samples = exam
     for i, sample in enumerate(samples):
         assert batch.of_sample(i).flatten(1)[:, 0].tolist() == [
-            value(i, name) for name in NAMES if name in sample]
+            value(i, name) for name in NAMES if name in sample
+        ]
         for name in sample.view_names:
             found = batch.own_image(i, name, sample.get(name))
             assert found.shape == (1, 1, 64, 32) and (found == value(i, name)).all()
     for names in itertools.combinations(NAMES, 2):
-        assert batch.mask.having(*names) == [
-            i for i, sample in enumerate(samples) if all(n in sample for n in names)]
-    assert batch.mask.having('ML') == []
+        assert batch.mask.rows_with(*names) == [
+            i for i, sample in enumerate(samples) if all(n in sample for n in names)
+        ]
+    assert batch.mask.rows_with('ML') == []
 
 
 def test_selecting_and_joining(exam):
@@ -98,13 +115,17 @@ def test_selecting_and_joining(exam):
     chosen = [2, 0]
     part = batch.select(chosen)
     names = [name for name in NAMES if name in inputs]
-    assert values(part) == [value(i, name) for name in names for i in chosen
-                            if name in samples[i]]
+    assert values(part) == [
+        value(i, name) for name in names for i in chosen if name in samples[i]
+    ]
     both = batch.joined(part)
     assert both.mask.num_samples == len(samples) + 2
     assert values(both) == [
-        value(i, name) for name in names
-        for i in [*range(len(samples)), *chosen] if name in samples[i]]
+        value(i, name)
+        for name in names
+        for i in [*range(len(samples)), *chosen]
+        if name in samples[i]
+    ]
     assert values(batch.select([])) == []
 
 
@@ -119,14 +140,14 @@ def test_a_first_view_stands_in(exam):
 
 @pytest.mark.parametrize('rows', [[], [1, 3], list(range(5))])
 def test_scattered_rows_replace_those_alone(rows):
-    batch = ViewBatch(ViewMask.whole('a', 5), torch.arange(5.)[:, None])
-    new = torch.arange(5.)[:, None].requires_grad_()
+    batch = ViewBatch(ViewMask.whole('a', 5), torch.arange(5.0)[:, None])
+    new = torch.arange(5.0)[:, None].requires_grad_()
     found = batch.scattered(rows, (new * 100)[rows]).rows
-    expected = [100. * k if k in rows else float(k) for k in range(5)]
+    expected = [100.0 * k if k in rows else float(k) for k in range(5)]
     assert found.flatten().tolist() == expected
     if rows:
         found.sum().backward()
-        assert new.grad.flatten().tolist() == [100. * (k in rows) for k in range(5)]
+        assert new.grad.flatten().tolist() == [100.0 * (k in rows) for k in range(5)]
     # values of lower precision, as under autocast
     assert batch.scattered([0], torch.ones(1, 1).half()).rows.dtype == torch.float32
 
@@ -166,16 +187,29 @@ def row_arithmetic(text):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             numbers = [getattr(arg, 'value', None) for arg in node.args]
-            if (node.func.attr == 'chunk' and len(numbers) == 1
-                    or node.func.attr == 'unflatten' and numbers[:1] == [0]
-                    or node.func.attr == 'roll' and numbers[1:] == [0]):
+            if (
+                node.func.attr == 'chunk'
+                and len(numbers) == 1
+                or node.func.attr == 'unflatten'
+                and numbers[:1] == [0]
+                or node.func.attr == 'roll'
+                and numbers[1:] == [0]
+            ):
                 yield node.lineno
 
 
-@pytest.mark.parametrize('text, lines', [
-    ('a, b = x.chunk(2)', [1]), ('x.unflatten(0, (2, -1))', [1]),
-    ('x.roll(len(y), 0)', [1]), ('a, b = x.chunk(2, 1)', []),
-    ('x.unflatten(1, (2, -1))', []), ('x.roll(-1, 3)', []), ('pairs.stacked', [])])
+@pytest.mark.parametrize(
+    'text, lines',
+    [
+        ('a, b = x.chunk(2)', [1]),
+        ('x.unflatten(0, (2, -1))', [1]),
+        ('x.roll(len(y), 0)', [1]),
+        ('a, b = x.chunk(2, 1)', []),
+        ('x.unflatten(1, (2, -1))', []),
+        ('x.roll(-1, 3)', []),
+        ('pairs.stacked', []),
+    ],
+)
 def test_row_arithmetic_is_found(text, lines):
     assert list(row_arithmetic(text)) == lines
 
@@ -184,5 +218,9 @@ def test_row_arithmetic_is_found(text, lines):
 def test_models_leave_rows_to_the_batch(kind):
     paths = list((Path(models.__file__).parent / kind).glob('*.py'))
     assert len(paths) > 1
-    assert not {path.name: lines for path in paths
-                for lines in [list(row_arithmetic(path.read_text()))] if lines}
+    assert not {
+        path.name: lines
+        for path in paths
+        for lines in [list(row_arithmetic(path.read_text()))]
+        if lines
+    }

@@ -1,6 +1,8 @@
 """Running a module as if it were a fixed function."""
+
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any
 
 from torch import nn
 from torch.func import functional_call
@@ -26,7 +28,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def held_call(module: nn.Module, *inputs: Any) -> Any:
+def frozen_call(module: nn.Module, *inputs: Any) -> Any:
     """Run a module with its parameters and statistics held.
 
     Gradients reach the inputs alone, and running statistics stay as they are. Used
