@@ -16,7 +16,7 @@ from mammo_plugins.models.multi_view import (
     ViewBatch,
     ViewMask,
 )
-from mammo_plugins.models.utils.held import evaluating, frozen_call
+from mammo_plugins.models.utils.frozen import evaluating, frozen_call
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample

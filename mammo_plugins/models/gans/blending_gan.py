@@ -10,7 +10,7 @@ from mammo_plugins.models.losses.blending_loss import (
     SeamlessBlendingLoss,
 )
 from mammo_plugins.models.multi_view import MultiViewModel
-from mammo_plugins.models.utils.held import frozen_call
+from mammo_plugins.models.utils.frozen import frozen_call
 from mammo_plugins.registry import MODELS
 
 
