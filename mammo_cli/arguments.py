@@ -65,8 +65,8 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
         '--gpus',
         type=int,
         metavar='N',
-        help='start N processes of this machine, one a GPU, as tools/dist_train.sh and '
-        'tools/dist_test.sh do',
+        help='start N processes on this machine, one per GPU, like '
+        'tools/dist_train.sh and tools/dist_test.sh',
     )
     # given by torch.distributed.launch, which mmdet's scripts use
     arguments.add_argument(
@@ -82,8 +82,8 @@ def add_extra_root(arguments: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='DIR',
-        help='further folder that file_name may lead to, by an absolute path or by ..; '
-        'give it again for several',
+        help='additional folder that file_name may point to, by an absolute path '
+        'or with ..; repeat for several',
     )
 
 
@@ -93,8 +93,7 @@ def add_config_options(arguments: argparse.ArgumentParser) -> None:
         '--cfg-options',
         nargs='+',
         action=_KeyValues,
-        help='override settings of the config, as key=value; lists as '
-        'key="[a,b]" or key=a,b',
+        help='override config settings, as key=value; lists as key="[a,b]" or key=a,b',
     )
 
 
@@ -104,8 +103,9 @@ def add_config_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--trust-checkpoint',
         action='store_true',
-        help='load checkpoints that hold more than weights and plain data; '
-        'this runs code from the file, so know its origin',
+        help='load checkpoints that contain more than weights and plain data; '
+        'this runs code from the file, so use it only if you trust the '
+        'source',
     )
     add_limit_argument(arguments)
 
@@ -118,5 +118,5 @@ def add_limit_argument(arguments: argparse.ArgumentParser) -> None:
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     arguments.add_argument(
-        '--device', help='such as cpu or cuda:1 (default: a GPU if there is one)'
+        '--device', help='device, such as cpu or cuda:1 (default: a GPU if available)'
     )

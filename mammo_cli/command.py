@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,9 +61,12 @@ class Command:
                 that was run.
         """
         example = self.example.replace('{command}', typed)
+        width = shutil.get_terminal_size().columns - 2  # as argparse has it
         parser = argparse.ArgumentParser(
             prog,
-            description=self.description,
+            description='\n'.join(
+                textwrap.fill(line, width) for line in self.description.splitlines()
+            ),
             epilog=f'{self.before_example}example:\n  {example}',
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

@@ -55,9 +55,9 @@ class DataSet:
         return Command(
             f'tools/dataset_converters/{tool}.py',
             self.description + ' Writes OUT/annotations, OUT/summary.md with '
-            'counts to hold against the paper of the data set, and OUT/skipped.csv; '
-            'pixels go to the cache, cropped, in 16 bits. The raw folder is only read, '
-            'and has to stay. The same command goes on after an interruption.',
+            'counts to compare with the paper of the data set, and OUT/skipped.csv. '
+            'Pixels go to the cache, cropped, in 16 bits. The raw folder is only read; '
+            'keep it. Run the same command to resume.',
             self.example,
             self._add_arguments,
             lambda args: run(self.make(), args),
@@ -69,7 +69,7 @@ class DataSet:
             'raw',
             type=Path,
             metavar='RAW_DIR',
-            help='folder of the data set as downloaded',
+            help='folder of the downloaded data set',
         )
         parser.add_argument(
             '--out',
@@ -90,15 +90,15 @@ class DataSet:
             type=int,
             default=os.cpu_count() or 1,
             metavar='N',
-            help='processes (default: all cores)',
+            help='number of processes (default: all cores)',
         )
         parser.add_argument(
-            '--limit', type=int, metavar='N', help='only the first N exams'
+            '--limit', type=int, metavar='N', help='convert only the first N exams'
         )
         parser.add_argument(
             '--split',
             choices=known.SPLITS if self.official_split else known.SPLITS[1:],
-            help=f'how to part the patients (default: {self.default_split})',
+            help=f'how to split the patients (default: {self.default_split})',
         )
         parser.add_argument(
             '--ratios',
@@ -114,7 +114,7 @@ class DataSet:
                 type=float,
                 default=0.1,
                 metavar='P',
-                help='share of the official training patients that becomes val, where '
+                help='share of the official training patients moved to val, if '
                 'the official split has none (default: %(default)s)',
             )
         parser.add_argument(
@@ -130,8 +130,8 @@ class DataSet:
             type=int,
             default=0,
             metavar='N',
-            help='folds after the one held out that validate; 2 of 10 folds are 7:2:1 '
-            '(default: %(default)s)',
+            help='number of further folds used for validation; 2 of 10 folds '
+            'give 7:2:1 (default: %(default)s)',
         )
         parser.add_argument(
             '--seed',

@@ -111,7 +111,7 @@ def _no_command(
     said = (
         f'did you mean {" or ".join(near)}?'
         if near
-        else f'{typed} --help lists what there is'
+        else f'{typed} --help lists the commands'
     )
     refuse(f'{typed} {word}: no such command; {said}')
 
@@ -127,7 +127,7 @@ def _overview() -> str:
     )
     return (
         f'usage: mammo COMMAND [arguments]\n       mammo --version\n{groups}\n'
-        'mammo COMMAND --help tells the arguments. Research use only; not for '
+        'mammo COMMAND --help lists the arguments. Research use only; not for '
         f'diagnosis.\n\nexample:\n  {EXAMPLE}'
     )
 

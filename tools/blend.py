@@ -1,4 +1,4 @@
-"""Blend masses into normal views, for training."""
+"""Blend masses into normal views for training."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Cut lesions out of a data set, to insert them into other images."""
+"""Cut lesions out of a data set to insert them into other images."""
 
 from mammo_cli.main import tool
 

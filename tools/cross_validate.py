@@ -1,4 +1,4 @@
-"""Train and test a config on each fold of its data; report mean and spread."""
+"""Train and test a config on each fold of its data; report mean and standard deviation."""
 
 from mammo_cli.main import tool
 

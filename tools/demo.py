@@ -1,4 +1,4 @@
-"""Make phantom exams, train, evaluate and infer: the main job, end to end."""
+"""Run the main workflow end to end: phantom exams, training, evaluation, inference."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Print what this machine has for mammo_plugins, and the cure for what it lacks."""
+"""Check the installation and report problems with their fixes."""
 
 import sys
 from pathlib import Path

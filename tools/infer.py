@@ -1,4 +1,4 @@
-"""Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
+"""Detect lesions or classify breasts, pairs or exams in DICOM files or pictures."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Find the nipples that a COCO-exam JSON lacks."""
+"""Add missing nipples to a COCO-exam JSON."""
 
 from mammo_cli.main import tool
 

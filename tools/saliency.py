@@ -1,4 +1,4 @@
-"""Make Grad-CAM saliency of benign breasts, where lesions are pasted in training."""
+"""Compute Grad-CAM saliency of benign breasts, to place lesions in training."""
 
 from mammo_cli.main import tool
 

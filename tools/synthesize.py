@@ -1,4 +1,4 @@
-"""Paste malignant lesions into benign breasts, for training."""
+"""Paste malignant lesions into benign breasts for training."""
 
 from mammo_cli.main import tool
 

@@ -8,29 +8,30 @@ from mammo_cli.errors import user_errors
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file of the ablation')
+    arguments.add_argument('config', help='config file of an ablation')
     arguments.add_argument(
         '--jobs',
         type=int,
         default=1,
-        help='trainings at a time, one thread each if several (default: %(default)s)',
+        help='number of trainings in parallel, with one thread each if more than '
+        'one (default: %(default)s)',
     )
     arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds"
+        '--seeds', type=int, nargs='+', help="seeds to use instead of the config's"
     )
     arguments.add_argument(
-        '--rows', nargs='+', help='only these rows (and what they need)'
+        '--rows', nargs='+', help='only these rows, and the rows they depend on'
     )
     arguments.add_argument(
         '--tables-only',
         action='store_true',
-        help='write the tables of what is there, and train nothing',
+        help='write the tables of finished rows only; train nothing',
     )
     arguments.add_argument(
         '--update-docs',
         action='store_true',
-        help="write the tables into the config's document (default: tables.md in its "
-        'work dir)',
+        help="write the tables into the config's document (default: tables.md in "
+        'its work directory)',
     )
 
 
@@ -61,9 +62,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/ablate.py',
-    'Train and test the rows of an ablation on phantom exams, for several '
-    'seeds, and write its tables. What is '
-    'done is not done again; an interrupted run is gone on with.',
+    'Train and test the rows of an ablation on phantom exams, with several '
+    'seeds, and write its tables. Finished rows are not repeated; run the same '
+    'command to resume.',
     '{command} configs/momminet/ablation.py --jobs 2',
     add_arguments,
     run,

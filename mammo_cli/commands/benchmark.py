@@ -1,4 +1,4 @@
-"""Time the detection of an exam with three views at a time and with one."""
+"""Time tri-view against single-view detection of an exam."""
 
 import argparse
 
@@ -9,13 +9,16 @@ from mammo_cli.errors import user_errors
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file of a MommiNet')
+    arguments.add_argument('config', help='config file of a MommiNet model')
     arguments.add_argument(
-        '--baseline', required=True, help='config file of the single-view detector'
+        '--baseline', required=True, help='config file of a single-view detector'
     )
     add_size(arguments)
     arguments.add_argument(
-        '--repeats', type=int, default=5, help='turns (default: %(default)s)'
+        '--repeats',
+        type=int,
+        default=5,
+        help='number of repetitions (default: %(default)s)',
     )
     add_device(arguments)
     add_config_arguments(arguments)
@@ -59,10 +62,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark.py',
-    'Compare the detection of a four-view exam by MommiNet, with shared work '
-    'and without, to four passes of a single-view baseline, in turns and in one '
-    'run. Weights and pixels are random. The malignancy classifier is left '
-    'out, since the baseline has none.',
+    'Time the detection of a four-view exam by MommiNet, with and without shared '
+    'work, against four passes of a single-view baseline, alternating in one '
+    'run. Weights and pixels are random. The malignancy classifier is left out, '
+    'because the baseline has none.',
     '{command} configs/mamminet_v2_phantom.py --baseline '
     'configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --size 512 256',
     add_arguments,

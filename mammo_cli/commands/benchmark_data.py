@@ -1,4 +1,4 @@
-"""Time how samples are made, beside a plain loop over the same files."""
+"""Time data loading against a plain loop over the same files."""
 
 import argparse
 
@@ -15,13 +15,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         type=int,
         default=40,
         metavar='N',
-        help='samples, spread over the data set (default: %(default)s)',
+        help='number of samples, spread over the data set (default: %(default)s)',
     )
     arguments.add_argument(
         '--repeats',
         type=int,
         default=3,
-        help='turns of the full cache and the plain loop (default: %(default)s)',
+        help='repetitions with the full cache and with the plain loop (default: '
+        '%(default)s)',
     )
     add_config_arguments(arguments)
 
@@ -46,9 +47,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_data.py',
-    'Compare the training pipeline of a config, with an empty pixel cache and '
-    'with a full one, to a plain loop (pydicom, VOI, OpenCV resize; no crop, no '
-    'annotation) over the same files, in turns, in one process and one run.',
+    'Time the training pipeline of a config, with an empty and with a full pixel '
+    'cache, against a plain loop (pydicom, VOI, OpenCV resize; no crop, no '
+    'annotations) over the same files, alternating in one process.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --samples 40',
     add_arguments,
     run,

@@ -1,4 +1,4 @@
-"""Time the choice of the most salient region beside the paper's double loop."""
+"""Time region selection against the paper's double loop."""
 
 import argparse
 import sys
@@ -28,7 +28,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
             help=f'of the {what}, in pixels (default: %(default)s)',
         )
     arguments.add_argument(
-        '--repeats', type=int, default=5, help='turns (default: %(default)s)'
+        '--repeats',
+        type=int,
+        default=5,
+        help='number of repetitions (default: %(default)s)',
     )
 
 
@@ -85,10 +88,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_region_selection.py',
-    'Compare the choice of a region by a summed-area table to algorithm 1 of '
-    "DIVF-Net's paper, a double loop with a NumPy sum in it, in turns and in one "
-    'run. The saliency is made: random, smooth, of 16 bits, so that the '
-    "loop's sums are exact and both must find the same region.",
+    'Time region selection with a summed-area table against algorithm 1 of the '
+    'DIVF-Net paper, a double loop with a NumPy sum, alternating in one run. The '
+    "saliency is synthetic: random, smooth and 16-bit, so that the loop's sums "
+    'are exact and both must select the same region.',
     '{command} --size 800 800 --region 120 100',
     add_arguments,
     run,

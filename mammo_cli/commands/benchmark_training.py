@@ -1,4 +1,4 @@
-"""Time a training step, by number format and with compiled kernels."""
+"""Time a training step by number format, with and without compilation."""
 
 import argparse
 
@@ -12,28 +12,35 @@ from .benchmark import add_size
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('configs', nargs='+', metavar='CONFIG', help='config files')
+    arguments.add_argument(
+        'configs', nargs='+', metavar='CONFIG', help='config files of detectors'
+    )
     add_size(arguments)
     arguments.add_argument(
-        '--samples', type=int, default=1, help='a step (default: %(default)s)'
+        '--samples', type=int, default=1, help='images per step (default: %(default)s)'
     )
     arguments.add_argument(
         '--steps',
         type=int,
         default=10,
-        help='to measure, after three (default: %(default)s)',
+        help='number of steps to measure, after three to warm up (default: '
+        '%(default)s)',
     )
     arguments.add_argument(
         '--precision',
         nargs='+',
         choices=known.PRECISIONS,
         default=['fp32', 'bf16'],
-        help='number formats (default: %(default)s)',
+        help='number formats to compare (default: %(default)s)',
     )
     arguments.add_argument(
-        '--compile', action='store_true', help='each compiled too; takes minutes'
+        '--compile',
+        action='store_true',
+        help='also measure each format compiled; takes minutes',
     )
-    arguments.add_argument('--stage', help='of a model that is trained in stages')
+    arguments.add_argument(
+        '--stage', help='stage to measure, if the model is trained in stages'
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -63,10 +70,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/benchmark_training.py',
-    'Time training steps of detectors on images of noise, in one run: as MMEngine '
-    'trains in float32, in other number formats, and compiled. Weights are random, '
-    "running statistics those of the noise. Tells memory, the share of the GPU's "
-    'matrix rate, and how far the losses are from those in float32.',
+    'Time training steps of detectors on noise images in one run: in float32 as '
+    'MMEngine trains, in other number formats, and compiled. Weights are random; '
+    'running statistics are those of the noise. Reports memory, the share of the '
+    "GPU's matrix rate, and how far the losses are from float32.",
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py --size 256 128',
     add_arguments,
     run,

@@ -1,4 +1,4 @@
-"""Blend masses into normal views, for training."""
+"""Blend masses into normal views for training."""
 
 import argparse
 from pathlib import Path
@@ -23,11 +23,11 @@ SOLVING = ('poisson', 'mixed_gradients')  # options that blend without a generat
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file of a BlendingGAN')
+    arguments.add_argument('config', help='config file of a BlendingGAN model')
     arguments.add_argument(
         'checkpoint',
         nargs='?',
-        help='its checkpoint; none with --poisson or --mixed-gradients',
+        help='its checkpoint; omit it with --poisson or --mixed-gradients',
     )
     add_synthesis_arguments(
         arguments,
@@ -37,12 +37,12 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--poisson',
         action='store_true',
-        help="blend by Poisson image editing, OpenCV's, instead of a generator",
+        help="blend with Poisson image editing (OpenCV's) instead of a generator",
     )
     arguments.add_argument(
         '--mixed-gradients',
         action='store_true',
-        help="blend by the exact solution of the paper's equation 4 instead",
+        help="blend with the exact solution of the paper's equation 4 instead",
     )
     arguments.add_argument(
         '--compare',
@@ -50,8 +50,9 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='another generator to show in the preview; may be given several times. A '
-        'training with options of its own keeps its config in its work directory',
+        help='another generator to show in the preview; repeat for several. A '
+        'training with its own options keeps its config in its work '
+        'directory',
     )
 
 
@@ -155,10 +156,10 @@ def blend(args: argparse.Namespace, cfg: 'Config') -> None:
 
 COMMAND = Command(
     'tools/blend.py',
-    'Make synthetic images from the training set of a config of blending '
-    'adversarial networks (Lin et al.): lesions of a bank are blended into normal '
-    'views at random places. Write OUT/images and OUT/annotations/train.json, which '
-    'says how each was made.',
+    'Create synthetic images from the training set of a blending adversarial '
+    'network config (Lin et al.): lesions from a bank are blended into normal '
+    'views at random places. Writes OUT/images and OUT/annotations/train.json, '
+    'which records how each image was created.',
     '{command} configs/blending/blending-gan_inbreast.py '
     'work_dirs/blending-gan_inbreast/epoch_200.pth '
     '--out data/inbreast_blending --count 200',

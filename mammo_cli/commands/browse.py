@@ -1,4 +1,4 @@
-"""Write what the network sees of a config's data as pictures."""
+"""Write the network's inputs for a config's data as pictures."""
 
 import argparse
 
@@ -11,7 +11,11 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument('config', help='config file')
     arguments.add_argument(
-        '--output-dir', '-o', dest='out', required=True, help='folder for the pictures'
+        '--output-dir',
+        '-o',
+        dest='out',
+        required=True,
+        help='output folder for the pictures',
     )
     arguments.add_argument(
         '--phase',
@@ -28,13 +32,13 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '-n',
         type=int,
         default=20,
-        help='how many samples, at least 1 (default: %(default)s)',
+        help='number of samples, at least 1 (default: %(default)s)',
     )
     arguments.add_argument(
         '--not-show',
         action='store_true',
-        help='changes nothing: pictures are written and never shown; taken since '
-        "mmdet's tool has it",
+        help='no effect: pictures are written, never shown; accepted for '
+        "compatibility with mmdet's tool",
     )
     add_config_options(arguments)
     add_limit_argument(arguments)
@@ -60,9 +64,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/misc/browse_dataset.py',
-    'Write the inputs of the network as PNG files of 16 bits, after the pipeline '
-    'and before normalisation, with boxes and outlines of lesions in orange and of '
-    'regions to be ignored in blue.',
+    "Write the network's inputs as 16-bit PNG files, after the pipeline and "
+    'before normalization, with boxes and outlines of lesions in orange and of '
+    'ignored regions in blue.',
     '{command} configs/mamminet_v2_phantom.py --output-dir browsed',
     add_arguments,
     run,

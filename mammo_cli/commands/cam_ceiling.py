@@ -1,4 +1,4 @@
-"""Measure how well DisAsymNet's heat maps could do on a data set at best."""
+"""Measure the best score that DisAsymNet's heat maps could reach on a data set."""
 
 import argparse
 
@@ -55,11 +55,12 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/cam_ceiling.py',
-    "Measure heat maps that know the lesions, on the grid of the config's encoder: "
-    'each place has the share of its pixels that is lesion, and the map is '
-    'upsampled as a class activation map is. What a trained network scores below '
-    'that is its own; what these maps lack is the grid. Also prints the '
-    "encoder's receptive field. Reads the test part.",
+    'Score ideal heat maps computed from the true lesions on the grid of the '
+    "config's encoder: each position has the share of its pixels that is lesion, "
+    'and the map is upsampled like a class activation map. What these maps miss '
+    'is lost to the grid; the gap between them and a trained network is the '
+    "network's own. Also prints the encoder's receptive field. Reads the test "
+    'part.',
     '{command} configs/disasym/disasymnet_phantom.py',
     add_arguments,
     run,

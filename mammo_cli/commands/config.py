@@ -1,4 +1,4 @@
-"""List the configs that are shipped, or print one with all that it inherits."""
+"""List the shipped configs, or print one with everything it inherits."""
 
 import argparse
 from itertools import groupby
@@ -15,10 +15,10 @@ ENDINGS = ('.py', '.json', '.yml', '.yaml')  # that MMEngine writes and reads
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        'config', nargs='?', help='config file (default: list what is shipped)'
+        'config', nargs='?', help='config file (default: list all shipped configs)'
     )
     arguments.add_argument(
-        '--save-path', help='file to write it to, besides: .py, .json, .yml or .yaml'
+        '--save-path', help='also write it to this file: .py, .json, .yml or .yaml'
     )
     add_config_options(arguments)
 
@@ -81,9 +81,9 @@ def shipped_list() -> str:
 
 COMMAND = Command(
     'tools/misc/print_config.py',
-    'Print a config with all that it inherits and --cfg-options merged, after the '
-    'checks that a training makes of it. Without a config, list those that are '
-    'shipped, by paper.',
+    'Print a config with everything it inherits and --cfg-options merged, after '
+    'the same checks as for training. Without a config, list all shipped configs '
+    'by paper.',
     '{command} configs/mamminet_v2.py --cfg-options train_dataloader.batch_size=2',
     add_arguments,
     run,

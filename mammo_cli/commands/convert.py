@@ -11,17 +11,17 @@ def _of_generic(parser: argparse.ArgumentParser) -> None:
         '--table',
         type=Path,
         metavar='CSV_OR_XLSX',
-        help='what the views show; its columns are in '
-        'docs/how_to/datasets/generic.md. With a part for each view, these are '
-        'the official split; otherwise --split is ratio by default. Without '
-        'a table all mammograms of the folder are taken, as not annotated',
+        help='table of views and lesions; docs/how_to/datasets/generic.md lists '
+        'its columns. If every view has a part, the parts are the official '
+        'split; otherwise --split defaults to ratio. Without a table, all '
+        'mammograms of the folder are converted without annotations',
     )
     parser.add_argument(
         '--group-by',
         choices=['study', 'folder'],
         default='study',
-        help='what makes an exam without a table: the DICOM study, or the folder '
-        'where studies hold one file each (default: %(default)s)',
+        help='how to group files into exams without a table: by DICOM study, or '
+        'by folder if every study has a single file (default: %(default)s)',
     )
 
 

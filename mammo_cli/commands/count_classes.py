@@ -51,8 +51,8 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/count_classes.py',
-    'Print the samples, lesions and classes of each part of a task, to be held '
-    'against those of its paper.',
+    'Print the number of samples, lesions and classes in each part of a task, to '
+    'compare with its paper.',
     '{command} configs/divf/divf-concatenate_r18_vindr.py',
     add_arguments,
     run,

@@ -1,4 +1,4 @@
-"""Train and test a config on each fold of its data; report mean and spread."""
+"""Train and test a config on each fold of its data; report mean and standard deviation."""
 
 import argparse
 
@@ -9,27 +9,29 @@ from mammo_cli.errors import user_errors
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file, of one of the folds')
+    arguments.add_argument('config', help='config file of one of the folds')
     arguments.add_argument(
-        '--work-dir', help='(default: work_dirs/cross_validation/NAME_OF_CONFIG)'
+        '--work-dir',
+        help='output folder (default: work_dirs/cross_validation/NAME_OF_CONFIG)',
     )
     arguments.add_argument(
         '--folds',
         type=int,
         nargs='+',
         metavar='K',
-        help='only these, for several machines (default: all there are)',
+        help='only these folds, to share the work among machines (default: all)',
     )
     arguments.add_argument(
         '--jobs',
         type=int,
         default=1,
-        help='folds at a time, one thread each if several (default: %(default)s)',
+        help='number of folds in parallel, with one thread each if more than one '
+        '(default: %(default)s)',
     )
     arguments.add_argument(
         '--amp',
         action='store_true',
-        help='train with mixed precision, preparation included',
+        help='train with mixed precision, including the preparation',
     )
     add_config_options(arguments)
 
@@ -58,11 +60,11 @@ def run(args: argparse.Namespace) -> None:
 COMMAND = Command(
     'tools/cross_validate.py',
     'Train and test a config on each fold that a converter wrote with --split '
-    'kfold: its data sets have the number of the fold as their fold. Its list '
-    'preparation names commands that come before the training of a fold, whose '
-    'number stands in them as {fold}. What is done is not done again; an '
-    'interrupted run is gone on with. Writes WORK_DIR/cross_validation.md: mean and '
-    'standard deviation over the folds.',
+    "kfold, by setting the fold of its data sets. The config's list preparation "
+    'names commands to run before the training of a fold, with {fold} for its '
+    'number. Finished work is not repeated; run the same command to resume. '
+    'Writes WORK_DIR/cross_validation.md: mean and standard deviation over the '
+    'folds.',
     '{command} configs/blending/mask-rcnn_r50_inbreast_blending.py',
     add_arguments,
     run,

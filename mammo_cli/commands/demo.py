@@ -1,4 +1,4 @@
-"""Make phantom exams, train, evaluate and infer: the main job, end to end."""
+"""Run the main workflow end to end: phantom exams, training, evaluation, inference."""
 
 import argparse
 import os
@@ -191,9 +191,9 @@ class Demo:
 
 COMMAND = Command(
     'tools/demo.py',
-    'Make 100 phantom exams; train the small single-view baseline and '
-    'MommiNet-v2, all stages, on 75; evaluate both on 25; and run inference '
-    'on a DICOM folder.',
+    'Create 100 phantom exams; train the small single-view baseline and all '
+    'stages of MommiNet-v2 on 75 of them; evaluate both on the other 25; and run '
+    'inference on a DICOM folder.',
     '{command}',
     add_arguments,
     run,

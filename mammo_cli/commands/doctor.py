@@ -1,4 +1,4 @@
-"""Print what this machine has for mammo_plugins, and the cure for what it lacks."""
+"""Check the installation and report problems with their fixes."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from mammo_cli.light import light
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     arguments.add_argument(
-        '--json', action='store_true', help='print a JSON object in place of the table'
+        '--json', action='store_true', help='print a JSON object instead of the table'
     )
 
 
@@ -21,11 +21,11 @@ def run(args: argparse.Namespace) -> int:
 
 COMMAND = Command(
     'tools/doctor.py',
-    'Print what this machine has for mammo_plugins, and the cure for what it lacks.\n\n'
+    'Check the installation and report problems with their fixes.\n\n'
     'The table is meant for bug reports: home folders, user and host names are '
-    "replaced.\nOnly Python's standard library is needed.\n",
+    "replaced. Needs only Python's standard library.\n",
     '{command}\n  {command} --json > doctor.json\n\n'
-    'The exit code is 0 when all that is required is there, 1 when something is not.',
+    'The exit status is 0 if all requirements are met, and 1 otherwise.',
     add_arguments,
     run,
 )

@@ -1,4 +1,4 @@
-"""Run a model once at full size: does it build, what does it need?"""
+"""Run a model once at full size, and report its memory."""
 
 import argparse
 import resource
@@ -59,8 +59,8 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/full_size_forward.py',
-    'Build a detector with random weights and predict on one image of noise, '
-    'with its partners if the detector takes three views.',
+    'Build a detector with random weights and predict on one noise image, with '
+    'its partners if the detector uses three views.',
     '{command} configs/mamminet_v2.py',
     add_arguments,
     run,

@@ -15,10 +15,10 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     )
     arguments.add_argument(
         '--checkpoint',
-        help='trained networks instead; draws then differ in the batch alone',
+        help='use these trained networks; draws then differ only in the batch',
     )
     arguments.add_argument(
-        '--draws', type=int, default=10, help='(default: %(default)s)'
+        '--draws', type=int, default=10, help='number of draws (default: %(default)s)'
     )
     add_device(arguments)
     add_config_arguments(arguments)
@@ -51,11 +51,11 @@ def run(args: argparse.Namespace) -> None:
 COMMAND = Command(
     'tools/analysis_tools/gradient_ratios.py',
     "Measure, on batches of the training set, the norm of the adversarial loss's "
-    "gradient at the generator's output as a share of that of lambda_p L_S, with "
+    "gradient at the generator's output relative to that of lambda_p L_S, with "
     'the loss averaged over the patches that touch the region and over all '
-    'patches. Each draw has a batch and an untrained discriminator of its own; '
-    'the untrained generator leaves images as they are. Prints the median and '
-    'the range over the draws.',
+    'patches. Each draw uses its own batch and untrained discriminator; the '
+    'untrained generator leaves images unchanged. Prints the median and the '
+    'range over the draws.',
     '{command} configs/blending/blending-gan_phantom.py',
     add_arguments,
     run,

@@ -1,4 +1,4 @@
-"""Detect lesions, or judge breasts, pairs or exams: DICOM files or pictures."""
+"""Detect lesions or classify breasts, pairs or exams in DICOM files or pictures."""
 
 import argparse
 from collections import defaultdict
@@ -16,7 +16,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     arguments.add_argument(
-        'path', nargs='+', help='files, or folders of one or many exams'
+        'path', nargs='+', help='files, or folders with one or more exams'
     )
     arguments.add_argument(
         '--out',
@@ -27,14 +27,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--score-thr',
         type=float,
         default=0.2,
-        help='least score of a box in the pictures (default: %(default)s)',
+        help='minimum score of a box in the pictures (default: %(default)s)',
     )
     arguments.add_argument(
         '--group-by',
         choices=['study', 'folder'],
         default='study',
-        help='what holds an exam together; "folder" for data sets with one study a '
-        'file, such as CBIS-DDSM (default: %(default)s)',
+        help='how to group files into exams; use "folder" for data sets with one '
+        'study per file, such as CBIS-DDSM (default: %(default)s)',
     )
     arguments.add_argument(
         '--nipple-detector',
@@ -152,11 +152,11 @@ COMMAND = Command(
     'tools/infer.py',
     'Detect lesions in exams, or judge breasts (DIVF-Net), pairs of breasts '
     '(DisAsymNet) or exams (NaFV-Net). Writes predictions.json (boxes in pixels of '
-    'the original files and in mm) and one four-view picture an exam; of pairs one '
-    'of each projection with the normal and the abnormal images; of exams one with '
-    'the outlines of masses and one with heat maps. Each exam is in '
-    'predictions.jsonl as soon as it is done, and the same command goes on where it '
-    'was stopped. Paths below PATH are written as they are: keep names out of them.',
+    'the original files and in mm) and one four-view picture per exam; for pairs, '
+    'one per projection with the normal and the abnormal images; for exams, one '
+    'with the outlines of masses and one with heat maps. Each exam is written to '
+    'predictions.jsonl as soon as it is done; run the same command to resume. Paths '
+    'below PATH are written unchanged: keep names out of them.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
     'data/phantom/dicom --out results',

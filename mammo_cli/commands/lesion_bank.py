@@ -1,4 +1,4 @@
-"""Cut lesions out of a data set, to insert them into other images."""
+"""Cut lesions out of a data set to insert them into other images."""
 
 import argparse
 from pathlib import Path
@@ -19,29 +19,30 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--data-root',
         type=Path,
         metavar='DIR',
-        help="folder that file_name starts from (default: the folder above the JSON's)",
+        help='folder to which file_name is relative (default: the folder above '
+        "the JSON's)",
     )
     arguments.add_argument(
         '--classes',
         nargs='+',
         metavar='NAME',
-        help='categories of lesions to take (default: all)',
+        help='lesion categories to include (default: all)',
     )
     arguments.add_argument(
         '--context',
         type=float,
         default=1.0,
         metavar='FACTOR',
-        help='factor by which boxes grow about their centres; above 1 for boxes that '
-        'hug the lesion (default: %(default)s)',
+        help='factor by which boxes are enlarged around their centres; above 1 '
+        'for tight boxes (default: %(default)s)',
     )
     arguments.add_argument(
         '--max-size',
         type=int,
         default=512,
         metavar='N',
-        help='pixels; lesions of which a side is longer are shrunk to it '
-        '(default: %(default)s)',
+        help='longest side in pixels; larger lesions are shrunk to it (default: '
+        '%(default)s)',
     )
     add_extra_root(arguments)
     arguments.add_argument(
@@ -87,10 +88,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/build_lesion_bank.py',
-    'Cut the box of every annotated lesion out of a data set, with its outline '
-    'where there is one, for InsertLesions (DisAsymNet, section 2.3) and '
-    'PasteLesion (blending adversarial networks). For weakly supervised '
-    'localisation the bank is of another data set than the one trained on.',
+    'Cut every annotated lesion out of a data set, with its outline if there is '
+    'one, for InsertLesions (DisAsymNet, section 2.3) and PasteLesion (blending '
+    'adversarial networks). For weakly supervised localization, use a bank from '
+    'a different data set than the one you train on.',
     '{command} data/ddsm/annotations/train.json '
     '--out data/ddsm/lesion_bank.npz --classes mass --preview ddsm_bank.png',
     add_arguments,

@@ -1,4 +1,4 @@
-"""Train a classifier to tell synthetic lesions from real ones."""
+"""Train a classifier to distinguish synthetic lesions from real ones."""
 
 import argparse
 
@@ -12,7 +12,9 @@ from .synthesize import add_beta_and_context
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file of a DIVF-Net or a BlendingGAN')
+    arguments.add_argument(
+        'config', help='config file of a DIVF-Net or BlendingGAN model'
+    )
     arguments.add_argument(
         '--saliency',
         metavar='FILE',
@@ -25,19 +27,21 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar=('CONFIG', 'CHECKPOINT'),
-        help='a BlendingGAN to look at; may be given several times',
+        help='a BlendingGAN to judge; repeat for several',
     )
     arguments.add_argument(
         '--seeds',
         type=int,
         nargs='+',
         default=[0, 1, 2],
-        help='of halves, pasting and network (default: 0 1 2)',
+        help='seeds of the split, the pasting and the network (default: 0 1 2)',
     )
     arguments.add_argument(
-        '--epochs', type=int, default=60, help='(default: %(default)s)'
+        '--epochs', type=int, default=60, help='number of epochs (default: %(default)s)'
     )
-    arguments.add_argument('--out', metavar='FILE', help='write the figures as JSON')
+    arguments.add_argument(
+        '--out', metavar='FILE', help='also write the figures to this JSON file'
+    )
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -96,15 +100,15 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/naturalness.py',
-    'Train a small network to tell synthetic lesions from real ones: for each '
-    'stage of Soft-Adapted Malignancy Synthesis, or for lesions pasted, blended by '
-    'Poisson image editing and by generators. The nearer its AUC on patients that '
-    'it has not seen is to 0.5, the more natural the lesions look, to a network of '
-    "this size that sees them alone, at the size of the config's images. It says "
-    'nothing of whether they are where lesions grow, nor of the rest of the image.',
+    'Train a small network to distinguish synthetic lesions from real ones: for '
+    'each stage of Soft-Adapted Malignancy Synthesis, or for lesions that are '
+    'pasted, blended by Poisson image editing and by generators. The closer its '
+    'AUC on unseen patients is to 0.5, the more natural the lesions look to a '
+    "network of this size, at the config's image size. This says nothing about "
+    'where lesions are placed or about the rest of the image.',
     '{command} configs/divf/divf-concatenate_r34_phantom.py '
     '--saliency data/phantom_synthetic/saliency.npz --out work_dirs/naturalness.json\n'
-    '{command} configs/blending/blending-gan_phantom.py --generator '
+    '  {command} configs/blending/blending-gan_phantom.py --generator '
     'configs/blending/blending-gan_phantom.py '
     'work_dirs/blending-gan_phantom/epoch_25.pth',
     add_arguments,

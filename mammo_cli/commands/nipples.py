@@ -1,4 +1,4 @@
-"""Find the nipples that a COCO-exam JSON lacks."""
+"""Add missing nipples to a COCO-exam JSON."""
 
 import argparse
 
@@ -19,36 +19,37 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         nargs='+',
         metavar='PATH',
         help='config and checkpoint of a nipple detector, and the annotation '
-        'file; with --contour the annotation file alone',
+        'file; with --contour only the annotation file',
     )
     arguments.add_argument(
         '--contour',
         action='store_true',
-        help='use the skin line alone, where there are no weights',
+        help='use only the skin line; needs no weights',
     )
     arguments.add_argument(
         '--least-confidence',
         type=float,
         default=0.0,
         metavar='C',
-        help='from 0 to 1: leave out what the skin line shows less surely; 0.31 '
-        'leaves out nipples that are not in profile (default: %(default)s)',
+        help='minimum confidence of a nipple found on the skin line, from 0 to '
+        '1; 0.31 skips nipples that are not in profile (default: '
+        '%(default)s)',
     )
     arguments.add_argument(
         '--overwrite',
         action='store_true',
-        help='find again the nipples that are there, annotated ones too',
+        help='replace existing nipples, even annotated ones',
     )
     arguments.add_argument(
         '--data-root',
         metavar='DIR',
-        help='folder of the images (default: the one that holds annotations/)',
+        help='folder of the images (default: the one that contains annotations/)',
     )
     add_extra_root(arguments)
     arguments.add_argument(
         '--out',
         metavar='FILE',
-        help='write there (default: in place of the annotation file)',
+        help='output file (default: overwrite the annotation file)',
     )
     add_device(arguments)
     add_config_arguments(arguments)
@@ -93,9 +94,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/locate_nipples.py',
-    'Find the nipples that a COCO-exam JSON lacks, and note who found them in '
-    'nipple_source: "detector" (that of MommiNet-v2), or "contour" (the tip '
-    'of the skin line) where it finds none. Annotated nipples stay.',
+    'Add missing nipples to a COCO-exam JSON and record their origin in '
+    'nipple_source: "detector" (that of MommiNet-v2), or "contour" (the tip of '
+    'the skin line) where the detector finds none. Annotated nipples are kept.',
     '{command} configs/momminet/nipple-detector_phantom.py '
     'work_dirs/nipple-detector_phantom/epoch_8.pth data/mine/annotations/train.json\n'
     '  {command} --contour data/mine/annotations/train.json',

@@ -1,4 +1,4 @@
-"""Draw what DisAsymNet makes of held-out asymmetric pairs."""
+"""Draw DisAsymNet's outputs for held-out asymmetric pairs."""
 
 import argparse
 from pathlib import Path
@@ -25,10 +25,13 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar='N',
-        help='pairs, each of another exam (default: %(default)s)',
+        help='number of pairs, each from a different exam (default: %(default)s)',
     )
     arguments.add_argument(
-        '--seed', type=int, default=0, help='of the choice (default: %(default)s)'
+        '--seed',
+        type=int,
+        default=0,
+        help='seed of the selection (default: %(default)s)',
     )
     add_device(arguments)
     add_config_arguments(arguments)
@@ -99,9 +102,9 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/pair_panels.py',
-    'Draw randomly chosen asymmetric pairs of the test part, one below the other: '
-    'original, normal and abnormal image, heat map; lesions are circled. Of '
-    'phantoms also the truth of the normal image (DisAsymNet, figure 3).',
+    'Draw randomly chosen asymmetric pairs of the test part, one below the '
+    'other: original, normal and abnormal image, heat map, with lesions circled. '
+    'For phantoms, also draw the true normal image (DisAsymNet, figure 3).',
     '{command} configs/disasym/disasymnet_phantom.py '
     'work_dirs/disasymnet_phantom/epoch_8.pth --out pairs.png',
     add_arguments,

@@ -1,4 +1,4 @@
-"""Make the phantom data set: simulated four-view mammography exams."""
+"""Create the phantom data set: simulated four-view mammography exams."""
 
 import argparse
 import sys
@@ -21,17 +21,17 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         type=int,
         required=True,
         metavar='N',
-        help='number of exams, each of its own patient',
+        help='number of exams, each of a different patient',
     )
     arguments.add_argument(
         '--seed',
         type=int,
         default=0,
         metavar='S',
-        help='seed of everything (default: %(default)s)',
+        help='random seed (default: %(default)s)',
     )
     arguments.add_argument(
-        '--out', type=Path, required=True, metavar='DIR', help='data root'
+        '--out', type=Path, required=True, metavar='DIR', help='data root to write'
     )
     arguments.add_argument(
         '--size',
@@ -62,14 +62,14 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         nargs=2,
         default=default['lesion_diameter_mm'],
         metavar=('MIN', 'MAX'),
-        help='of the cores of lesions in mm (default: %(default)s)',
+        help='diameter of lesion cores in mm (default: %(default)s)',
     )
     arguments.add_argument(
         '--missing-views',
         type=float,
         default=0.0,
         metavar='P',
-        help='chance that a view is missing (default: %(default)s)',
+        help='probability that a view is missing (default: %(default)s)',
     )
     arguments.add_argument(
         '--split',
@@ -90,7 +90,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar='W',
-        help='processes (default: %(default)s)',
+        help='number of processes (default: %(default)s)',
     )
     arguments.add_argument(
         '--preview',
@@ -177,11 +177,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/dataset_converters/phantom.py',
-    'Make the phantom data set: simulated four-view mammography exams. '
-    'Writes OUT/dicom, OUT/truth (lesion-free '
-    'images and all facts) and OUT/annotations. The same parameters give '
-    'the same bytes; a finished data set is left as it is, and an '
-    'interrupted one is gone on with.',
+    'Create the phantom data set: simulated four-view mammography exams. Writes '
+    'OUT/dicom, OUT/truth (lesion-free images and all facts) and '
+    'OUT/annotations. The same parameters give the same bytes. A finished data '
+    'set is left unchanged, and an interrupted one is resumed.',
     '{command} --exams 80 --seed 0 \\\n'
     '      --out data/phantom --split 0.75 0 0.25 --preview\n',
     add_arguments,

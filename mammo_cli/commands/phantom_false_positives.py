@@ -1,4 +1,4 @@
-"""Tell what the false positives of an ablation's rows lie on in the phantom."""
+"""Count what the false positives of an ablation's rows lie on in the phantom."""
 
 import argparse
 
@@ -8,10 +8,10 @@ from mammo_cli.errors import user_errors
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    arguments.add_argument('config', help='config file of the ablation')
-    arguments.add_argument('--rows', nargs='+', help='only these rows')
+    arguments.add_argument('config', help='config file of an ablation')
+    arguments.add_argument('--rows', nargs='+', help='only these rows of the ablation')
     arguments.add_argument(
-        '--seeds', type=int, nargs='+', help="instead of the config's seeds"
+        '--seeds', type=int, nargs='+', help="seeds to use instead of the config's"
     )
     arguments.add_argument(
         '--fppi', type=float, default=0.5, help='operating point (default: %(default)s)'
@@ -30,10 +30,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/phantom_false_positives.py',
-    'Run the trained rows of an ablation on the test exams again and tell on '
-    'what the false positives of an operating point lie: the phantom holds '
-    'normal nodules with a twin in the other breast, and clumps of tissue that '
-    'overlap in one view.',
+    'Rerun the trained rows of an ablation on the test exams and count what the '
+    'false positives of an operating point lie on: the phantom contains normal '
+    'nodules with a twin in the other breast, and clumps of tissue that overlap '
+    'in one view.',
     '{command} configs/momminet/ablation.py --rows faster_rcnn bidualnet ipsidualnet',
     add_arguments,
     run,

@@ -1,4 +1,4 @@
-"""Draw the FROC curves of several runs into one figure."""
+"Draw the FROC curves of several runs in one figure."
 
 import argparse
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         'files',
         nargs='+',
         metavar='FROC.json',
-        help='files that FROCMetric wrote to its out_dir',
+        help='froc.json files written by FROCMetric',
     )
     arguments.add_argument(
         '--labels',
         nargs='+',
-        help='names in the legend, one a file (default: the folders of files)',
+        help='names in the legend, one per file (default: the folders of the files)',
     )
     arguments.add_argument(
-        '--out', default='froc.png', help='the PNG to write (default: froc.png)'
+        '--out', default='froc.png', help='PNG file to write (default: froc.png)'
     )
     arguments.add_argument(
         '--max-fppi',
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/plot_froc.py',
-    'Draw the FROC curves of several runs into one figure.',
+    'Draw the FROC curves of several runs in one figure.',
     '{command} work_dirs/single/test/froc.json '
     '\\\n      work_dirs/dual/test/froc.json --labels "single view" "dual view" '
     '--out froc.png',

@@ -1,4 +1,4 @@
-"""Make Grad-CAM saliency of benign breasts, where lesions are pasted in training."""
+"""Compute Grad-CAM saliency of benign breasts, to place lesions in training."""
 
 import argparse
 from pathlib import Path
@@ -48,10 +48,10 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/saliency.py',
-    'Make Grad-CAM of a DIVF-Net for every view of the benign breasts that a config '
-    'trains on, and write OUT/saliency.npz. SynthesizeMalignancy reads it while '
-    'training, to paste malignant lesions where the network looks (Nguyen et al., '
-    'section 3.2).',
+    'Compute Grad-CAM saliency of a DIVF-Net for every view of the benign '
+    "breasts in a config's training set, and write OUT/saliency.npz. "
+    'SynthesizeMalignancy reads it during training to paste malignant lesions '
+    'where the network looks (Nguyen et al., section 3.2).',
     '{command} configs/divf/divf-concatenate_r34_vindr.py '
     'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
     '--out data/vindr_mammo_synthetic',

@@ -1,4 +1,4 @@
-"""Paste malignant lesions into benign breasts, for training."""
+"""Paste malignant lesions into benign breasts for training."""
 
 import argparse
 from pathlib import Path
@@ -39,8 +39,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--adapt',
         choices=['malignant', 'benign'],
         default='malignant',
-        help='the patch that takes the style of the other: benign is eq. 8 as written '
-        '(default: %(default)s)',
+        help='the patch that takes on the style of the other: benign is eq. 8 as '
+        'written (default: %(default)s)',
     )
     arguments.add_argument(
         '--sigma',
@@ -55,8 +55,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--independent-views',
         action='store_true',
-        help='choose the place in each view by itself, as in the paper, instead of at '
-        'the same distance from the nipple',
+        help='choose the place in each view independently, as in the paper, '
+        'instead of at the same distance from the nipple',
     )
     arguments.add_argument(
         '--without',
@@ -82,8 +82,8 @@ def add_beta_and_context(arguments: argparse.ArgumentParser) -> None:
         '--context',
         type=float,
         default=2.0,
-        help='factor by which the box of a lesion grows before it is cut out '
-        '(default: %(default)s; the paper has 1)',
+        help='factor by which the box of a lesion is enlarged before it is cut '
+        'out (default: %(default)s; the paper uses 1)',
     )
 
 
@@ -173,12 +173,12 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/synthesize.py',
-    'Make synthetic breasts from the training set of a DIVF-Net by Soft-Adapted '
-    'Malignancy Synthesis (Nguyen et al.): malignant lesions are pasted into '
-    'benign breasts, where Grad-CAM for the benign class is strongest. Write '
-    'OUT/images, OUT/annotations/train.json, which says how each was made, and '
-    'OUT/saliency.npz (alone by tools/saliency.py). Masses are blended into normal '
-    'views by tools/blend.py.',
+    'Create synthetic breasts from the training set of a DIVF-Net by '
+    'Soft-Adapted Malignancy Synthesis (Nguyen et al.): malignant lesions are '
+    'pasted into benign breasts where Grad-CAM for the benign class is '
+    'strongest. Writes OUT/images, OUT/annotations/train.json, which records how '
+    'each breast was created, and OUT/saliency.npz (tools/saliency.py writes '
+    'only that). To blend masses into normal views, use tools/blend.py.',
     '{command} configs/divf/divf-concatenate_r34_vindr.py '
     'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
     '--out data/vindr_mammo_synthetic --preview 6',

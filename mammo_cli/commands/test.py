@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
 
 COMMAND = Command(
     'tools/test.py',
-    'Evaluate a trained model; figures go to <work dir>/test.',
+    'Evaluate a trained model and write the results to <work dir>/test.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth',
     add_arguments,

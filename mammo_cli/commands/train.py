@@ -17,8 +17,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--precision',
         choices=known.PRECISIONS,
-        help='number format (default: acceleration.precision of the config, "auto": '
-        'bf16 on a GPU that has it, else fp32)',
+        help='number format (default: acceleration.precision of the config; '
+        '"auto" is bf16 on a GPU that supports it, otherwise fp32)',
     )
     arguments.add_argument(
         '--amp',
@@ -30,20 +30,20 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--compile',
         action='store_true',
-        help='compile backbones and necks: the first steps take minutes, the others '
-        'less time, on a GPU',
+        help='compile backbones and necks: on a GPU the first steps take '
+        'minutes, later ones less time',
     )
     arguments.add_argument(
         '--auto-scale-lr',
         action='store_true',
-        help='scale the learning rate to the number of images a step',
+        help='scale the learning rate to the number of images per step',
     )
     arguments.add_argument(
         '--resume',
         nargs='?',
         const='auto',
-        help='go on from this checkpoint; without a value, from the latest of '
-        'the work dir',
+        help='resume from this checkpoint; without a value, from the latest in '
+        'the work directory',
     )
 
 

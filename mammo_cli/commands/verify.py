@@ -18,33 +18,33 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='DATA_ROOT_or_JSON',
         help='a data root with annotations/train.json, val.json, test.json, or '
-        'the JSON files themselves',
+        'the JSON files themselves; all are checked',
     )
     arguments.add_argument(
         '--data-root',
         type=Path,
-        help='folder that file_name starts from (default: the data root given, '
-        "or the folder above a JSON's annotations/)",
+        help='folder to which file_name is relative (default: the given data '
+        "root, or the folder above a JSON's annotations/)",
     )
     add_extra_root(arguments)
     arguments.add_argument(
         '--check-pixels',
         action='store_true',
-        help='read all pixels: the side of the breast, boxes off the breast, '
-        'images that are there twice',
+        help='read all pixels to check the side of the breast, boxes off the '
+        'breast and duplicate images',
     )
     arguments.add_argument(
         '--workers',
         type=int,
         default=min(4, os.cpu_count() or 1),
         metavar='N',
-        help='processes that read files (default: %(default)s)',
+        help='number of processes that read files (default: %(default)s)',
     )
     arguments.add_argument(
         '--json',
         type=Path,
         metavar='OUT',
-        help='write the whole report as JSON as well',
+        help='also write the full report to this JSON file',
     )
     add_limit_argument(arguments)
 

@@ -1,4 +1,4 @@
-"""Put all wheels that a machine without a network needs into one folder."""
+"""Collect all wheels that a machine without a network needs in one folder."""
 
 import argparse
 

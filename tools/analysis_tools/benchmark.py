@@ -1,4 +1,4 @@
-"""Time the detection of an exam with three views at a time and with one."""
+"""Time tri-view against single-view detection of an exam."""
 
 from mammo_cli.main import tool
 

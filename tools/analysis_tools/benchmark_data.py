@@ -1,4 +1,4 @@
-"""Time how samples are made, beside a plain loop over the same files."""
+"""Time data loading against a plain loop over the same files."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Time the choice of the most salient region beside the paper's double loop."""
+"""Time region selection against the paper's double loop."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Time a training step, by number format and with compiled kernels."""
+"""Time a training step by number format, with and without compilation."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Measure how well DisAsymNet's heat maps could do on a data set at best."""
+"""Measure the best score that DisAsymNet's heat maps could reach on a data set."""
 
 from mammo_cli.main import tool
 

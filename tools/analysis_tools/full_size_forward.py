@@ -1,4 +1,4 @@
-"""Run a model once at full size: does it build, what does it need?"""
+"""Run a model once at full size, and report its memory."""
 
 from mammo_cli.main import tool
 

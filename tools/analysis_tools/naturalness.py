@@ -1,4 +1,4 @@
-"""Train a classifier to tell synthetic lesions from real ones."""
+"""Train a classifier to distinguish synthetic lesions from real ones."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Draw what DisAsymNet makes of held-out asymmetric pairs."""
+"""Draw DisAsymNet's outputs for held-out asymmetric pairs."""
 
 from mammo_cli.main import tool
 

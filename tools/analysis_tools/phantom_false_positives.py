@@ -1,4 +1,4 @@
-"""Tell what the false positives of an ablation's rows lie on in the phantom."""
+"""Count what the false positives of an ablation's rows lie on in the phantom."""
 
 from mammo_cli.main import tool
 

@@ -1,4 +1,4 @@
-"""Draw the FROC curves of several runs into one figure."""
+"""Draw the FROC curves of several runs in one figure."""
 
 from mammo_cli.main import tool
 

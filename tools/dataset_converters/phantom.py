@@ -1,4 +1,4 @@
-"""Make the phantom data set: simulated four-view mammography exams."""
+"""Create the phantom data set: simulated four-view mammography exams."""
 
 from mammo_cli.main import tool
 

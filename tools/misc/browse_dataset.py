@@ -1,4 +1,4 @@
-"""Write what the network sees of a config's data as pictures."""
+"""Write the network's inputs for a config's data as pictures."""
 
 from mammo_cli.main import tool
 

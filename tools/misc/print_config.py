@@ -1,4 +1,4 @@
-"""List the configs that are shipped, or print one with all that it inherits."""
+"""List the shipped configs, or print one with everything it inherits."""
 
 from mammo_cli.main import tool
 
