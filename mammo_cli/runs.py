@@ -95,6 +95,7 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
         ('rank_seed', 'mammo.RankSeedHook'),
         ('sync_buffers', 'mmengine.SyncBuffersHook'),
         ('unreadable_images', 'mammo.UnreadableImagesHook'),
+        ('visualization', 'mammo.MammogramVisualizationHook'),
     ):
         if hooks.get(name) is None:
             hooks[name] = dict(type=hook)

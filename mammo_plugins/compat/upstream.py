@@ -22,6 +22,11 @@ SHADOWS = {
     'Resize': 'mmdet and mmcv weigh the nearest four pixels, whatever the factor, so '
     'that small calcifications go and noise stays; a pipeline taken from '
     'mmdet must not do so unseen. `mmdet.Resize` is theirs',
+    'MLflowVisBackend': 'MLflow refuses names such as `recall@0.5`, long and nested '
+    "settings; MMEngine's loses all metrics of a validation for one of them, or ends the "
+    'run. `mmengine.MLflowVisBackend` is theirs',
+    'WandbVisBackend': "MMEngine's uploads all Python files below the current folder and "
+    'what is printed, which may name files. `mmengine.WandbVisBackend` is theirs',
 }
 """Names of ours that mmdet, mmpretrain or MMEngine have too, and why.
 
