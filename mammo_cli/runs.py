@@ -101,13 +101,12 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
             hooks[name] = dict(type=hook)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ConfigError(
-            '--launcher pytorch: torchrun did not start this process; '
-            'use --gpus N, tools/dist_train.sh or tools/dist_test.sh'
+            '--launcher pytorch: torchrun did not start this process; use --gpus N'
         )
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(
             f'--launcher {cfg.launcher}: there is no GPU here; '
-            'without GPUs use --gpus N or tools/dist_train.sh'
+            'without GPUs use --gpus N'
         )
     setup_cpu_distributed(cfg)
     return cfg

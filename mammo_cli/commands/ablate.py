@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
             cfg,
             plan(cfg, seeds, None),
             seeds,
-            f'python tools/analysis_tools/ablate.py {args.config} '
+            f'mammo ablate {args.config} '
             f'--jobs {args.jobs}'
             + ''.join(f' --seeds {" ".join(map(str, seeds))}' if args.seeds else ''),
             args.update_docs,

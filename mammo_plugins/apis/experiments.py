@@ -116,7 +116,7 @@ class ToolRunner:
         if status:
             tail = log.read_text(errors='replace').strip().splitlines()[-1:]
             raise ConfigError(
-                f'{" ".join(words[:2])} ended with status '
+                f'{Path(words[0]).stem} {" ".join(words[1:2])} ended with status '
                 f'{status}: {"".join(tail)}; all of it is in '
                 f'{log}'
             )

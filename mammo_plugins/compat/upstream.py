@@ -2,7 +2,7 @@
 
 Each entry of :mod:`.leans` says what we lean on, where, why, and what is checked of it.
 ``tests/test_compat/test_upstream.py`` checks every entry, and that nothing leans on
-more than is listed; ``tools/doctor.py`` checks them on the machine at hand. The page
+more than is listed; ``mammo doctor`` checks them on the machine at hand. The page
 ``docs/reference/upstream.md`` is made of this list::
 
     python -m mammo_plugins.compat.upstream
@@ -46,7 +46,7 @@ def broken_assumptions() -> list[tuple[str, bool]]:
 
 
 def report() -> Iterator[tuple[str, str, str, str]]:
-    """Yield what ``tools/doctor.py`` says of the libraries below us, once imported.
+    """Yield what ``mammo doctor`` says of the libraries below us, once imported.
 
     Yields:
         tuple: What was looked at, what was found, 'ok', 'note' or 'problem', the cure.
