@@ -26,8 +26,11 @@ def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
 
 def launched(args: argparse.Namespace) -> bool:
     """Return whether this process is a run's own, not the one that is to start them."""
+    # one needs no launcher, and openmim asks for one where there is no GPU
+    if args.gpus in (None, 1):
+        return True
     # torchrun sets it for those that it starts
-    return args.gpus is None or 'TORCHELASTIC_RUN_ID' in os.environ
+    return 'TORCHELASTIC_RUN_ID' in os.environ
 
 
 def launch(command: str, args: argparse.Namespace) -> NoReturn:

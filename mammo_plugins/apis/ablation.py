@@ -14,7 +14,7 @@ from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.io import read_json, write_json
 
 from .config_loading import ConfigError
-from .experiments import ROOT, ToolRunner, check_settings
+from .experiments import ROOT, ToolRunner, check_settings, config_file
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def phantom_words(cfg: Config) -> list[str]:
 def options_of(run: Run, cfg: Config) -> list[str]:
     """Return the ``--cfg-options`` of a run: its data, seed and own settings."""
     root = str(data_root(cfg, run.seed))
-    merged = Config.fromfile(ROOT / run.settings.config)
+    merged = Config.fromfile(config_file(run.settings.config, ROOT))
     options = {
         f'{field}.data_root': root
         for part in ('train', 'val', 'test')
@@ -145,7 +145,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
         key: run.settings[key] for key in ('config', 'command') if key in run.settings
     }
     if 'config' in run.settings:
-        merged = Config.fromfile(ROOT / run.settings.config).pretty_text
+        merged = Config.fromfile(config_file(run.settings.config, ROOT)).pretty_text
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     return dict(
         facts,

@@ -142,7 +142,13 @@ def minutes_of(runs: list[Run]) -> float:
 def read_document(cfg: Config) -> tuple[str, str]:
     """Return what is before and after the tables of the document."""
     path = ROOT / cfg.document
-    text = path.read_text(encoding='utf-8') if path.is_file() else ''
+    if not path.is_file():
+        raise ConfigError(
+            f'{path}: no such file; --update-docs writes into a page that is there, as '
+            'in a checkout of the repository; without it the tables go to '
+            f'{cfg.work_dir}/tables.md'
+        )
+    text = path.read_text(encoding='utf-8')
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ConfigError(
             f'{cfg.document}: expected the marks {BEGIN} and {END} '

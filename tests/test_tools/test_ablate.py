@@ -85,7 +85,7 @@ def run(config, *arguments):
     main(['ablate', str(config), '--update-docs', *arguments])
 
 
-TOOL = 'python tools/analysis_tools/ablate.py'
+TOOL = 'mammo ablate'
 
 
 def made_by(path):
@@ -344,3 +344,37 @@ def test_the_document_is_left_alone_by_default(setup, tmp_path):
     assert (tmp_path / 'results.md').read_text() == before
     (tables,) = (tmp_path / 'work').rglob('tables.md')
     assert '| Two views' in tables.read_text()
+
+
+@pytest.mark.parametrize('name', ['blending', 'disasym', 'divf', 'momminet', 'nafv'])
+def test_shipped_ablations_find_their_configs_elsewhere(name, tmp_path, monkeypatch):
+    """As of an installed package: paths start from where one stands."""
+    monkeypatch.setattr(ablation, 'ROOT', tmp_path)
+    started = []
+    monkeypatch.setattr(
+        'mammo_plugins.apis.experiments.run_child',
+        lambda words, **_: started.append(words) or 1,
+    )
+    cfg = Config.fromfile(ROOT / f'configs/{name}/ablation.py')
+    cfg.work_dir = str(tmp_path / 'work')
+    runs = ablation.plan(cfg, [1], None)
+    for each in {run.settings.get('config', run.row): run for run in runs}.values():
+        ablation.settings_of(each, cfg)
+        with pytest.raises(ConfigError) as error:
+            ablation.execute(each, cfg, ToolRunner(tmp_path))
+        assert 'tools/' not in str(error.value)
+    named = [word for words in started for word in words if word.endswith('.py')]
+    named = [word for word in named if 'configs/' in word]
+    assert named and all(Path(word).is_file() for word in named)
+    # the command itself finds what a script is called
+    assert all(words[1:3] == ['-m', 'mammo_cli'] for words in started)
+
+
+def test_update_docs_without_the_page_is_refused_at_once(setup, tmp_path, capsys):
+    config, calls = setup
+    (tmp_path / 'results.md').unlink()
+    with pytest.raises(SystemExit):
+        run(config)
+    said = capsys.readouterr().err
+    assert 'results.md: no such file; --update-docs' in said and 'tables.md' in said
+    assert not calls
