@@ -144,7 +144,7 @@ def test_table(summary):
         f'{point["recall"]:.3f}',
         f'[{point["low"]:.3f},',
         f'{point["high"]:.3f}]',
-        f'{point["threshold"]:.3f}',
+        str(np.floor(point['threshold'] * 1e6) / 1e6).ljust(8, '0'),
         f'{point["recall_normals"]:.3f}',
     ]
 
