@@ -89,6 +89,7 @@ def test_they_are_the_same_in_each_epoch_in_whatever_order():
 def test_few_samples_are_all_drawn_and_none_twice():
     few = torch.utils.data.Subset(Exams(), range(3))  # does not tell of lesions
     assert len(drawn(MammogramVisualizationHook(8), loader(few), 1)) == 3
+    assert not drawn(MammogramVisualizationHook(0), loader(Exams()), 1)
     hook = MammogramVisualizationHook(60)
     assert len(drawn(hook, loader(Exams()), 1)) == 60
 

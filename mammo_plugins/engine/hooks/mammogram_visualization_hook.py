@@ -25,7 +25,7 @@ class MammogramVisualizationHook(Hook):
     processes the first draws, of what it validates.
 
     Args:
-        num_samples (int): How many. Defaults to 4.
+        num_samples (int): How many; 0 logs no pictures. Defaults to 4.
         score_thr (float): Boxes with lower scores are not drawn. Defaults to 0.1.
     """
 
