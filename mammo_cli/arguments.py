@@ -65,8 +65,7 @@ def add_run_arguments(arguments: argparse.ArgumentParser) -> None:
         '--gpus',
         type=int,
         metavar='N',
-        help='start N processes on this machine, one per GPU, like '
-        'tools/dist_train.sh and tools/dist_test.sh',
+        help='start N processes on this machine, one per GPU',
     )
     # given by torch.distributed.launch, which mmdet's scripts use
     arguments.add_argument(

@@ -26,8 +26,11 @@ def check_run(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
 
 def launched(args: argparse.Namespace) -> bool:
     """Return whether this process is a run's own, not the one that is to start them."""
+    # one needs no launcher, and openmim asks for one where there is no GPU
+    if args.gpus in (None, 1):
+        return True
     # torchrun sets it for those that it starts
-    return args.gpus is None or 'TORCHELASTIC_RUN_ID' in os.environ
+    return 'TORCHELASTIC_RUN_ID' in os.environ
 
 
 def launch(command: str, args: argparse.Namespace) -> NoReturn:
@@ -95,18 +98,18 @@ def prepare_run(args: argparse.Namespace) -> 'Config':
         ('rank_seed', 'mammo.RankSeedHook'),
         ('sync_buffers', 'mmengine.SyncBuffersHook'),
         ('unreadable_images', 'mammo.UnreadableImagesHook'),
+        ('visualization', 'mammo.MammogramVisualizationHook'),
     ):
         if hooks.get(name) is None:
             hooks[name] = dict(type=hook)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ConfigError(
-            '--launcher pytorch: torchrun did not start this process; '
-            'use --gpus N, tools/dist_train.sh or tools/dist_test.sh'
+            '--launcher pytorch: torchrun did not start this process; use --gpus N'
         )
     if cfg.launcher in ('slurm', 'mpi') and not torch.cuda.is_available():
         raise ConfigError(
             f'--launcher {cfg.launcher}: there is no GPU here; '
-            'without GPUs use --gpus N or tools/dist_train.sh'
+            'without GPUs use --gpus N'
         )
     setup_cpu_distributed(cfg)
     return cfg

@@ -87,6 +87,9 @@ ARGUMENTS = {
         test_cfg=None,
     ),
     'DetectionFileHook': dict(out_file='detections.json'),
+    'MLflowVisBackend': dict(save_dir='logs'),
+    'MammogramVisualizer': dict(name='a'),
+    'WandbVisBackend': dict(save_dir='logs'),
     'NarrowStemHRNet': dict(extra=HRNET_W48),
     'NamedConcatDataset': dict(
         lazy_init=True,

@@ -17,6 +17,8 @@ default_hooks = dict(
     unreadable_images=dict(type='UnreadableImagesHook'),
     evaluation_output=dict(type='EvaluationOutputHook'),
     acceleration=dict(type='AccelerationHook'),
+    # pictures, where there is a MammogramVisualizer: docs/how_to/logging.md
+    visualization=dict(type='MammogramVisualizationHook'),
 )
 
 # how a training uses the machine, docs/how_to/faster_training.md; the commands give it to

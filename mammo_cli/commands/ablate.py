@@ -37,12 +37,13 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Train, test, write."""
-    from mammo_plugins.apis.ablation import plan, train_all
+    from mammo_plugins.apis.ablation import check_ablation, plan, train_all
     from mammo_plugins.apis.ablation_tables import read_document, write_tables
     from mammo_plugins.apis.config_loading import load_config
 
     with user_errors():
         cfg = load_config(args.config)
+        check_ablation(cfg)
         seeds = args.seeds or list(cfg.seeds)
         runs = plan(cfg, seeds, args.rows)
         if args.update_docs:
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
             cfg,
             plan(cfg, seeds, None),
             seeds,
-            f'python tools/analysis_tools/ablate.py {args.config} '
+            f'mammo ablate {args.config} '
             f'--jobs {args.jobs}'
             + ''.join(f' --seeds {" ".join(map(str, seeds))}' if args.seeds else ''),
             args.update_docs,

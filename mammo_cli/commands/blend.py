@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
         if not makes_blended_images(cfg):
             raise ConfigError(
                 f'{args.config}: its training set is no BlendingDataset; '
-                'breasts of a DIVF-Net are made by tools/synthesize.py'
+                'breasts of a DIVF-Net are made by mammo synthesize'
             )
         blend(args, cfg)
 

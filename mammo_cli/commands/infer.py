@@ -27,7 +27,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         '--score-thr',
         type=float,
         default=0.2,
-        help='minimum score of a box in the pictures (default: %(default)s)',
+        help='minimum score of a box in the pictures, such as the value that a test '
+        'prints as "score >=" (default: %(default)s)',
     )
     arguments.add_argument(
         '--group-by',

@@ -18,7 +18,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         '--saliency',
         metavar='FILE',
-        help='saliency.npz of tools/saliency.py, of a DIVF-Net',
+        help='saliency.npz of mammo saliency, of a DIVF-Net',
     )
     add_beta_and_context(arguments)
     arguments.add_argument(

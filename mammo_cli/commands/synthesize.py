@@ -92,12 +92,12 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.saliency_only:
         parser.error(
             '--saliency-only: is a command of its own, python '
-            'tools/saliency.py CONFIG CHECKPOINT --out DIR'
+            'mammo saliency CONFIG CHECKPOINT --out DIR'
         )
     if args.poisson or args.mixed_gradients:
         parser.error(
             '--poisson, --mixed-gradients: blend masses into normal views, '
-            'which is a command of its own, python tools/blend.py CONFIG '
+            'which is a command of its own, mammo blend CONFIG '
             '--poisson --out DIR'
         )
     check_synthesis_arguments(parser, args)
@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> None:
         if makes_blended_images(cfg):
             raise ConfigError(
                 f'{args.config}: blends masses into normal views, by '
-                'python tools/blend.py CONFIG CHECKPOINT --out DIR'
+                'mammo blend CONFIG CHECKPOINT --out DIR'
             )
         out = Path(args.out)
         trained = trained_model_of(
@@ -177,8 +177,8 @@ COMMAND = Command(
     'Soft-Adapted Malignancy Synthesis (Nguyen et al.): malignant lesions are '
     'pasted into benign breasts where Grad-CAM for the benign class is '
     'strongest. Writes OUT/images, OUT/annotations/train.json, which records how '
-    'each breast was created, and OUT/saliency.npz (tools/saliency.py writes '
-    'only that). To blend masses into normal views, use tools/blend.py.',
+    'each breast was created, and OUT/saliency.npz (mammo saliency writes '
+    'only that). To blend masses into normal views, use mammo blend.',
     '{command} configs/divf/divf-concatenate_r34_vindr.py '
     'work_dirs/divf-concatenate_r34_vindr/epoch_200.pth '
     '--out data/vindr_mammo_synthetic --preview 6',

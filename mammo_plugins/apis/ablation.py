@@ -14,7 +14,9 @@ from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.io import read_json, write_json
 
 from .config_loading import ConfigError
-from .experiments import ROOT, ToolRunner, check_settings
+from .experiments import ROOT, ToolRunner, check_settings, config_file
+
+_NEEDED = ('work_dir', 'phantom', 'seeds', 'rows', 'tables')
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,39 @@ class Run:
 def data_root(cfg: Config, seed: int) -> Path:
     """Return the folder of a seed's phantom exams."""
     return Path(cfg.work_dir) / f'seed_{seed}' / 'data'
+
+
+def check_ablation(cfg: Config) -> None:
+    """Refuse a config that is no ablation.
+
+    Raises:
+        ConfigError: With what it lacks.
+    """
+    lacking = [key for key in _NEEDED if key not in cfg]
+    if lacking:
+        raise ConfigError(
+            f'{cfg.filename}: no {", ".join(lacking)}; an ablation has '
+            f'{", ".join(_NEEDED)} (docs/reference/ablation.md). A single config is '
+            'trained by mammo train'
+        )
+    for name, row in cfg.rows.items():
+        if 'config' not in row and 'command' not in row:
+            raise ConfigError(
+                f'{cfg.filename}: rows.{name}: neither config nor command; expected one '
+                'of them'
+            )
+        for needed in row.get('needs', ()):
+            if needed not in cfg.rows:
+                raise ConfigError(
+                    f'{cfg.filename}: rows.{name}.needs: no row {needed}; there are '
+                    f'{", ".join(cfg.rows)}'
+                )
+        config = row.get('config')
+        if config and not config_file(config, ROOT).is_file():
+            raise ConfigError(
+                f'{cfg.filename}: rows.{name}.config: {config}: no such file below '
+                f'{ROOT}'
+            )
 
 
 def plan(cfg: Config, seeds: list[int], rows: list[str] | None) -> list[Run]:
@@ -109,7 +144,7 @@ def phantom_words(cfg: Config) -> list[str]:
 def options_of(run: Run, cfg: Config) -> list[str]:
     """Return the ``--cfg-options`` of a run: its data, seed and own settings."""
     root = str(data_root(cfg, run.seed))
-    merged = Config.fromfile(ROOT / run.settings.config)
+    merged = Config.fromfile(config_file(run.settings.config, ROOT))
     options = {
         f'{field}.data_root': root
         for part in ('train', 'val', 'test')
@@ -145,7 +180,7 @@ def settings_of(run: Run, cfg: Config) -> dict:
         key: run.settings[key] for key in ('config', 'command') if key in run.settings
     }
     if 'config' in run.settings:
-        merged = Config.fromfile(ROOT / run.settings.config).pretty_text
+        merged = Config.fromfile(config_file(run.settings.config, ROOT)).pretty_text
         facts['config_sha256'] = hashlib.sha256(merged.encode()).hexdigest()
     return dict(
         facts,

@@ -126,7 +126,7 @@ def plot(cfg: Config, spec: Config, seeds: list[int], page: Path) -> list[str]:
         curves[title] = [mean_over_seeds(*draw) for draw in draws]
     out = (
         ROOT / spec.out
-        if page == ROOT / cfg.document
+        if page == ROOT / cfg.get('document', '')
         else page.with_name(Path(spec.out).name)
     )
     plot_curves(spec.x, curves, out, spec.x_title, spec.y_title)
@@ -141,8 +141,19 @@ def minutes_of(runs: list[Run]) -> float:
 
 def read_document(cfg: Config) -> tuple[str, str]:
     """Return what is before and after the tables of the document."""
+    if not cfg.get('document'):
+        raise ConfigError(
+            f'{cfg.filename}: --update-docs needs document, the page that the tables go '
+            'into (docs/reference/ablation.md)'
+        )
     path = ROOT / cfg.document
-    text = path.read_text(encoding='utf-8') if path.is_file() else ''
+    if not path.is_file():
+        raise ConfigError(
+            f'{path}: no such file; --update-docs writes into a page that is there, as '
+            'in a checkout of the repository; without it the tables go to '
+            f'{cfg.work_dir}/tables.md'
+        )
+    text = path.read_text(encoding='utf-8')
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ConfigError(
             f'{cfg.document}: expected the marks {BEGIN} and {END} '

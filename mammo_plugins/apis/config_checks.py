@@ -93,7 +93,7 @@ def _cure_of_no_file(path: str) -> str:
             'of these'
         )
     return (
-        'make it with one of tools/dataset_converters or as docs/how_to/own_data.md '
+        'make it with mammo convert or as docs/how_to/own_data.md '
         'says, or set data_root there'
     )
 

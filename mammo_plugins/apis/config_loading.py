@@ -100,10 +100,7 @@ def _as_row(path: Path) -> str:
     if not like:
         return ''
     row = max(like, key=len)
-    return (
-        f'; it is a row of {ablation} now: python tools/analysis_tools/ablate.py '
-        f'{ablation} --rows {row}'
-    )
+    return f'; it is a row of {ablation} now: mammo ablate {ablation} --rows {row}'
 
 
 def _listed(fields: list[str], end: str) -> str:

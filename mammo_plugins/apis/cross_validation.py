@@ -26,7 +26,13 @@ from mammo_plugins.structures import in_fold, names_of_fold
 
 from .acceleration import accelerate
 from .config_loading import ConfigError, load_config
-from .experiments import ROOT, ToolRunner, check_settings
+from .experiments import (
+    ROOT,
+    ToolRunner,
+    check_settings,
+    config_file,
+    is_config,
+)
 from .fold_checks import check_folds
 
 
@@ -69,11 +75,6 @@ def folds_of(cfg: Config) -> list[int]:
     return found
 
 
-def is_config(word: str) -> bool:
-    """Tell whether a word of a command is a config of the repository."""
-    return word.startswith('configs/') and word.endswith('.py')
-
-
 # options that are meant for the trainings of the folds alone
 _OF_ONE_RUN = ('load_from', 'resume', 'work_dir')
 
@@ -92,7 +93,7 @@ def has_setting(cfg: Config, key: str) -> bool:
 def prepared(cfg: Config) -> list[Config]:
     """Return the configs that the commands of a preparation name."""
     return [
-        load_config(str(ROOT / word))
+        load_config(str(config_file(word, ROOT)))
         for command in cfg.get('preparation', ())
         for word in shlex.split(command)
         if is_config(word)
@@ -137,7 +138,11 @@ class Fold:
     def _command(self, words: list[str]) -> list[str]:
         """Return the words of a command, its output's name with the key."""
         words = words[1:] if words[:1] == ['python'] else words
-        own = [load_config(str(ROOT / word)) for word in words if is_config(word)]
+        own = [
+            load_config(str(config_file(word, ROOT)))
+            for word in words
+            if is_config(word)
+        ]
         own = [
             load_config(
                 cfg.filename,

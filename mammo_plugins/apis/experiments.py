@@ -13,12 +13,31 @@ from mmengine.config import Config
 from mammo_plugins.engine.loops.stages import stages_of
 from mammo_plugins.engine.work_dir import latest_checkpoint
 from mammo_plugins.io import atomic_path, read_json, write_json
-from mammo_plugins.shipped import repository
+from mammo_plugins.shipped import PREFIX, config_path, repository
 from mammo_plugins.stopping import run_child
 
 from .config_loading import ConfigError, load_config
 
 ROOT = repository() or Path.cwd()  # what paths in configs start from
+
+
+def is_config(word: str) -> bool:
+    """Tell whether a word of a command is a config of the repository."""
+    return word.startswith('configs/') and word.endswith('.py')
+
+
+def config_file(config: str, root: Path) -> Path:
+    """Return the file of a config that another config names.
+
+    Args:
+        config (str): Relative to the repository, such as 'configs/mamminet_v2.py'; away
+            from it one that the package ships is found too.
+        root (Path): The repository, or the folder that paths start from.
+    """
+    path = root / config
+    if path.is_file() or not is_config(config):
+        return path
+    return config_path(f'{PREFIX}{config.removeprefix("configs/")}')
 
 
 def check_settings(folder: Path, settings: dict, mend: str) -> None:
@@ -93,7 +112,7 @@ class ToolRunner:
 
         Args:
             words (Sequence[str]): The tool, relative to the repository, and its
-                arguments.
+                arguments, among which :func:`config_file` finds configs.
             log (Path): The log.
 
         Raises:
@@ -103,6 +122,12 @@ class ToolRunner:
         if self.threads:
             environment['OMP_NUM_THREADS'] = str(self.threads)
         log.parent.mkdir(parents=True, exist_ok=True)
+        words = [
+            word
+            if (self.root / word).is_file() or not is_config(word)
+            else str(config_file(word, self.root))
+            for word in words
+        ]
         script = (self.root / words[0]).is_file()
         by = [sys.executable, *([] if script else ['-m', 'mammo_cli'])]
         with open(log, 'a') as out:
@@ -116,7 +141,7 @@ class ToolRunner:
         if status:
             tail = log.read_text(errors='replace').strip().splitlines()[-1:]
             raise ConfigError(
-                f'{" ".join(words[:2])} ended with status '
+                f'{Path(words[0]).stem} {" ".join(words[1:2])} ended with status '
                 f'{status}: {"".join(tail)}; all of it is in '
                 f'{log}'
             )
@@ -142,7 +167,9 @@ class ToolRunner:
         checkpoint = folder / 'trained.pth'
         with atomic_path(checkpoint) as temporary:
             os.link(
-                checkpoint_to_test(load_config(str(self.root / config)), folder),
+                checkpoint_to_test(
+                    load_config(str(config_file(config, self.root))), folder
+                ),
                 temporary,
             )
         self.call(

@@ -55,7 +55,7 @@ def check_folds(cfg: Config) -> None:
             + ': whom one fold trains on, another tests; set all to one number, '
             '--cfg-options '
             + ' '.join(f'{where}.fold={first}' for where in folds)
-            + f', or run tools/cross_validate.py CONFIG --folds {first}'
+            + f', or run mammo cross-validate CONFIG --folds {first}'
         )
     if len({*folds.values(), *written.values()}) > 1 and (
         folds or _shared_patients(parts)

@@ -283,7 +283,7 @@ def draws_of_stages(
 
     Args:
         cfg (Config): Of a DIVF-Net.
-        saliency (str): ``saliency.npz`` of tools/synthesize.py.
+        saliency (str): ``saliency.npz`` of mammo synthesize.
         beta (float): Half width of the Fourier window, 0 to 1.
         context (float): Factor by which the box of a lesion grows.
     """

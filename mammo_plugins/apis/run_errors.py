@@ -70,6 +70,15 @@ _KNOWN: list[tuple[type, str, Callable[[Any], str]]] = [
             'of it (docker run --shm-size=8g), or set num_workers=0'
         ),
     ),
+    (
+        ImportError,
+        # of all of MMEngine's backends
+        r'^Please run "pip install (?:-U )?(?:future )?([\w-]+)" to install',
+        lambda m: (
+            f'visualizer.vis_backends: {m[1]} is not installed, which a backend needs: '
+            f'pip install {m[1]}, or take another backend (docs/how_to/logging.md)'
+        ),
+    ),
     (RuntimeError, r'^Early stopping conditioned on metric .*', lambda m: m[0]),
 ]
 

@@ -192,7 +192,7 @@ def measure(
     stage: str | None = None,
     lr_factor: float = 1e-3,
 ) -> Step:
-    """Train on batches in turn, as ``tools/train.py`` does, and time the steps.
+    """Train on batches in turn, as ``mammo train`` does, and time the steps.
 
     Args:
         cfg (Config): Of the model and its optimiser.

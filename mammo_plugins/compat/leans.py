@@ -116,6 +116,7 @@ OF_ENGINE = (
         (
             'apis/config_checks.py',
             'engine/hooks/checkpoint_check_hook.py',
+            'engine/hooks/mammogram_visualization_hook.py',
             'engine/hooks/pixel_size_hook.py',
             'engine/hooks/random_state_hook.py',
             'engine/hooks/unreadable_images_hook.py',
@@ -262,6 +263,26 @@ OF_ENGINE = (
         ('engine/hooks/acceleration_hook.py',),
         'a module is compiled in place for training alone, and PyTorch has no way back; '
         'set to `None` it is called as it was',
+    ),
+    Assumption(
+        'backends of logs',
+        {
+            'mmengine.visualization:MLflowVisBackend._init_env': Uses('_tracking_uri'),
+            'mmengine.visualization:MLflowVisBackend._tracked_config_keys': Exists(),
+            'mmengine.visualization:MLflowVisBackend.add_config': Body('aa56ddee856c'),
+            'mmengine.visualization:MLflowVisBackend.add_scalar': Body('0fe10f185445'),
+            'mmengine.visualization:WandbVisBackend._init_env': Uses('_init_kwargs'),
+            'mmengine.visualization:WandbVisBackend._init_kwargs': Exists(),
+            'mmengine.visualization:WandbVisBackend._log_code_name': Exists(),
+            'mmengine.visualization:WandbVisBackend.add_config': Takes(
+                'self, config, kwargs'
+            ),
+            'mmengine.visualization:WandbVisBackend.add_image': Body('73aa29c303e1'),
+            'mmengine.visualization:Visualizer._instance_dict': Exists(),
+        },
+        ('visualization/backends.py', 'visualization/mammogram_visualizer.py'),
+        'MLflow would refuse names and settings of ours, Weights & Biases upload code '
+        'and what is printed; a visualizer is kept by its class',
     ),
 )
 OF_VISION = (

@@ -2,7 +2,7 @@
 
 Each entry of :mod:`.leans` says what we lean on, where, why, and what is checked of it.
 ``tests/test_compat/test_upstream.py`` checks every entry, and that nothing leans on
-more than is listed; ``tools/doctor.py`` checks them on the machine at hand. The page
+more than is listed; ``mammo doctor`` checks them on the machine at hand. The page
 ``docs/reference/upstream.md`` is made of this list::
 
     python -m mammo_plugins.compat.upstream
@@ -22,6 +22,11 @@ SHADOWS = {
     'Resize': 'mmdet and mmcv weigh the nearest four pixels, whatever the factor, so '
     'that small calcifications go and noise stays; a pipeline taken from '
     'mmdet must not do so unseen. `mmdet.Resize` is theirs',
+    'MLflowVisBackend': 'MLflow refuses names such as `recall@0.5`, long and nested '
+    "settings; MMEngine's loses all metrics of a validation for one of them, or ends the "
+    'run. `mmengine.MLflowVisBackend` is theirs',
+    'WandbVisBackend': "MMEngine's uploads all Python files below the current folder and "
+    'what is printed, which may name files. `mmengine.WandbVisBackend` is theirs',
 }
 """Names of ours that mmdet, mmpretrain or MMEngine have too, and why.
 
@@ -41,7 +46,7 @@ def broken_assumptions() -> list[tuple[str, bool]]:
 
 
 def report() -> Iterator[tuple[str, str, str, str]]:
-    """Yield what ``tools/doctor.py`` says of the libraries below us, once imported.
+    """Yield what ``mammo doctor`` says of the libraries below us, once imported.
 
     Yields:
         tuple: What was looked at, what was found, 'ok', 'note' or 'problem', the cure.

@@ -99,7 +99,7 @@ class ExamDataset(BaseDataset):
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        AnnotationError: If ``tools/verify_dataset.py`` calls something in the file an
+        AnnotationError: If ``mammo verify`` calls something in the file an
             error, one of its categories is not in one of ``classes``, ``other_classes``
             and ``ignored_classes``, it lacks one of ``classes``, the modality is absent
             or has to be chosen, or images for validation or test are synthetic.
@@ -446,7 +446,7 @@ class ExamDataset(BaseDataset):
             raise AnnotationError(
                 f'{self.ann_file}: no nipple is known by {sources} (images[].nipple '
                 'and nipple_source, docs/reference/data_format.md); annotate some, '
-                'or learn from those of tools/locate_nipples.py by naming '
+                'or learn from those of mammo nipples by naming '
                 "'contour' in filter_cfg.nipple_sources"
             )
         if len(kept) < len(samples):

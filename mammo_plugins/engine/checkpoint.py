@@ -152,7 +152,7 @@ def load_checkpoint_into(model: nn.Module, path: str, trust: bool = False) -> di
     """
     if not osp.isfile(path):
         raise CheckpointError(
-            f'{path}: no such checkpoint; give the .pth file that tools/train.py '
+            f'{path}: no such checkpoint; give the .pth file that mammo train '
             'wrote (work_dirs/<config>/epoch_<N>.pth)'
         )
     checkpoint = (

@@ -280,7 +280,7 @@ def _read(path: Path) -> Any:
     if not path.exists():
         raise FileNotFoundError(
             f'{one_line(path)}: no such annotation file; make it with one of '
-            'tools/dataset_converters, or set ann_file/data_root in the config'
+            'mammo convert, or set ann_file/data_root in the config'
         )
     try:
         return read_json(path)

@@ -17,7 +17,7 @@ from .segmentation import is_number
 
 _ARRAYS = 'lesion', 'mask', 'inside'  # of each lesion in the file
 _FULL_SCALE = 65535  # grey value 1.0 in the file
-_SYNTHETIC = 'synthetic, of '  # names of data sets made by tools/synthesize.py
+_SYNTHETIC = 'synthetic, of '  # names of data sets made by mammo synthesize
 _PART_OF = {'cbis-ddsm': 'ddsm'}  # the same films under another name
 
 
@@ -132,7 +132,7 @@ class LesionBank:
     def is_from(self, dataset: str, generation: str | None = None) -> bool:
         """Tell whether the lesions are of the same images as a data set.
 
-        Names are compared without regard to case. What ``tools/synthesize.py`` made
+        Names are compared without regard to case. What ``mammo synthesize`` made
         of a data set is that data set, and CBIS-DDSM is DDSM. Of simulated ones, which
         share a name, those made otherwise are others.
 
@@ -175,12 +175,12 @@ class LesionBank:
         except FileNotFoundError:
             raise LesionBankError(
                 f'{path}: no such lesion bank; make it with '
-                'tools/build_lesion_bank.py ANN_FILE --out FILE'
+                'mammo lesion-bank ANN_FILE --out FILE'
             ) from None
         except Exception as error:  # zipfile and zlib raise nearly anything on damage
             raise LesionBankError(
                 f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
-                f'{error}); make it anew with tools/build_lesion_bank.py'
+                f'{error}); make it anew with mammo lesion-bank'
             ) from None
 
     def write(self, path: str | Path) -> None:

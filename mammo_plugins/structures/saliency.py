@@ -78,7 +78,7 @@ class SaliencyMaps:
             return cls(maps, checkpoint)
         except FileNotFoundError:
             raise SaliencyError(
-                f'{path}: no such file; make it with tools/saliency.py CONFIG '
+                f'{path}: no such file; make it with mammo saliency CONFIG '
                 'CHECKPOINT --out DIR'
             ) from None
         except Exception as error:  # damaged archives raise nearly anything
@@ -105,7 +105,7 @@ class SaliencyMaps:
         if lacking:
             raise SaliencyError(
                 f'no saliency map of {lacking[0]}; make the file anew from the data '
-                'set in use, with tools/saliency.py CONFIG CHECKPOINT --out DIR'
+                'set in use, with mammo saliency CONFIG CHECKPOINT --out DIR'
             )
 
     def of(self, view: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:

@@ -24,7 +24,7 @@ def find_annotations(targets: Sequence[Path]) -> list[Path]:
         if not found:
             raise FileNotFoundError(
                 f'{target}: no annotations/train.json, val.json or test.json; '
-                'make them with one of tools/dataset_converters'
+                'make them with mammo convert'
             )
         files += found
     return files

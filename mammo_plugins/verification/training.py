@@ -42,7 +42,7 @@ def load_sound_exams(
     Raises:
         FileNotFoundError: If there is no such file.
         AnnotationError: If it is not JSON, its schema is wrong, or
-            ``tools/verify_dataset.py`` calls something in it an error, whatever it
+            ``mammo verify`` calls something in it an error, whatever it
             opens no image for.
     """
     if data is None:
@@ -58,6 +58,6 @@ def load_sound_exams(
                 for found in check_entries(part)
                 if found.severity == ERROR
             ],
-            'errors that tools/verify_dataset.py lists too',
+            'errors that mammo verify lists too',
         )
     return data

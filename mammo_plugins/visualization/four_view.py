@@ -15,7 +15,7 @@ from mammo_plugins.structures import LATERALITIES, VIEWS
 
 # chest walls meet in the middle: right breast on the left, CC above MLO
 HANGING = tuple(tuple(side + view for side in LATERALITIES) for view in VIEWS)
-_BOX_COLOUR = '#ffb000'
+PREDICTED, TRUE = '#ffb000', '#00d0ff'  # colours of boxes and outlines
 _PANEL_INCHES = 4.5
 _SCORES_WRITTEN = 5
 
@@ -31,9 +31,14 @@ class ViewPanel:
         malignancy (Sequence[float]): (N,) probabilities, written after the
             scores; empty when unknown.
         outlines (Sequence[np.ndarray]): (n, 2) points (x, y) in pixels each, drawn in
-            red.
+            ``outline_colour``.
+        outline_colour (str): Defaults to 'red'.
+        truth (Sequence[np.ndarray]): Outlines of what is annotated.
+        ignored (Sequence[np.ndarray]): Outlines of annotated regions that do not count,
+            drawn dotted.
         heat_map (np.ndarray, optional): (H, W) in [0, 1], laid over the pixels, the
             more opaque the higher.
+        label (str): Written below the name. Defaults to '', nothing.
     """
 
     pixels: np.ndarray
@@ -41,7 +46,11 @@ class ViewPanel:
     scores: Sequence[float] = ()
     malignancy: Sequence[float] = ()
     outlines: Sequence[np.ndarray] = ()
+    outline_colour: str = 'red'
+    truth: Sequence[np.ndarray] = ()
+    ignored: Sequence[np.ndarray] = ()
     heat_map: np.ndarray | None = None
+    label: str = ''
 
 
 def _mirrored(boxes: np.ndarray) -> np.ndarray:
@@ -53,7 +62,7 @@ def _mirrored(boxes: np.ndarray) -> np.ndarray:
 def _draw_box(axes, box, label: str) -> None:
     x1, y1, x2, y2 = box
     axes.add_patch(
-        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=_BOX_COLOUR, lw=1.2)
+        Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, ec=PREDICTED, lw=1.2)
     )
     # towards the middle of the panel, beside which the text would be covered
     left = (x1 + x2) / 2 < sum(axes.get_xlim()) / 2
@@ -61,7 +70,7 @@ def _draw_box(axes, box, label: str) -> None:
         x1 if left else x2,
         y1 - 2,
         figure_text(label),
-        color=_BOX_COLOUR,
+        color=PREDICTED,
         fontsize=8,
         va='bottom',
         ha='left' if left else 'right',
@@ -74,14 +83,14 @@ def _draw_panel(
     axes.set_facecolor('black')
     axes.set_xticks([])
     axes.set_yticks([])
-    right = name.startswith('R')
+    right = name.rpartition(' ')[2].startswith('R')  # 'CEM-LE RCC' too
     axes.set_xlim((-width, 0) if right else (0, width))
     axes.set_ylim(height, 0)
     axes.set_aspect('equal')
     axes.text(
         0.03 if right else 0.97,
         0.97,
-        name,
+        figure_text(f'{name}\n{panel.label}' if panel and panel.label else name),
         color='white',
         fontsize=11,
         ha='left' if right else 'right',
@@ -119,15 +128,21 @@ def _draw_panel(
             alpha=0.6 * heat_map,
             interpolation='antialiased',
         )
-    for outline in panel.outlines:
-        axes.add_patch(
-            Polygon(
-                np.asarray(outline) * [-1 if right else 1, 1],
-                fill=False,
-                ec='red',
-                lw=1.2,
+    for outlines, colour, style in (
+        (panel.truth, TRUE, '-'),
+        (panel.ignored, TRUE, ':'),
+        (panel.outlines, panel.outline_colour, '-'),
+    ):
+        for outline in outlines:
+            axes.add_patch(
+                Polygon(
+                    np.asarray(outline) * [-1 if right else 1, 1],
+                    fill=False,
+                    ec=colour,
+                    lw=1.2,
+                    ls=style,
+                )
             )
-        )
     boxes = _mirrored(panel.boxes) if right else panel.boxes
     # more scores than these would cover each other
     written = sorted(panel.scores, reverse=True)[:_SCORES_WRITTEN]
@@ -136,6 +151,61 @@ def _draw_panel(
         if len(panel.malignancy):
             label += f' M {panel.malignancy[i]:.2f}'
         _draw_box(axes, box, label if score in written else '')
+
+
+def view_figure(
+    panels: dict[str, ViewPanel],
+    rows: Sequence[Sequence[str]],
+    title: str = '',
+    most_dpi: float = 300,
+) -> Figure:
+    """Return views in rows, all at one scale in pixels.
+
+    Args:
+        panels (dict[str, ViewPanel]): By name. Views of the right breast, such
+            as 'R', 'RCC' and 'CEM-LE RCC', are mirrored: their chest wall is on the
+            right.
+        rows (Sequence[Sequence[str]]): Names, as many in each row; one without a panel
+            is drawn as not available.
+        title (str): A line or two above the figure.
+        most_dpi (float): Of a view of 4.5 inches. Defaults to 300.
+
+    Returns:
+        Figure: With a canvas of its own; one pixel for one of the images, from 120 up to
+        ``most_dpi``.
+    """
+    shapes = [panel.pixels.shape for panel in panels.values()] or [(1, 1)]
+    height, width = np.max(shapes, axis=0)
+    figure = Figure(
+        figsize=(
+            len(rows[0]) * _PANEL_INCHES * width / height,
+            len(rows) * _PANEL_INCHES + 0.5,
+        ),
+        facecolor='black',
+        dpi=np.clip(height / _PANEL_INCHES, 120, most_dpi),
+    )
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(
+        len(rows),
+        len(rows[0]),
+        squeeze=False,
+        gridspec_kw=dict(
+            wspace=0,
+            hspace=0.01,
+            left=0,
+            right=1,
+            bottom=0,
+            top=1 - 0.1 / len(rows) if title else 1,
+        ),
+    )
+    for row, names in zip(grid, rows):
+        for axes, name in zip(row, names):
+            _draw_panel(axes, name, panels.get(name), height, width)
+    if title:
+        figure.suptitle(
+            figure_text(title), color='white', fontsize=8, y=0.99, wrap=True
+        )
+    return figure
 
 
 def draw_four_view(
@@ -151,28 +221,6 @@ def draw_four_view(
         path (str | Path): PNG file, written whole or not at all.
         title (str): A line or two above the figure.
     """
-    shapes = [panel.pixels.shape for panel in panels.values()] or [(1, 1)]
-    height, width = np.max(shapes, axis=0)
-    figure = Figure(
-        figsize=(2 * _PANEL_INCHES * width / height, 2 * _PANEL_INCHES + 0.5),
-        facecolor='black',
-    )
-    canvas = FigureCanvasAgg(figure)
-    grid = figure.subplots(
-        2,
-        2,
-        gridspec_kw=dict(
-            wspace=0, hspace=0.01, left=0, right=1, bottom=0, top=0.95 if title else 1
-        ),
-    )
-    for row, names in zip(grid, HANGING):
-        for axes, name in zip(row, names):
-            _draw_panel(axes, name, panels.get(name), height, width)
-    if title:
-        figure.suptitle(
-            figure_text(title), color='white', fontsize=8, y=0.99, wrap=True
-        )
+    figure = view_figure(panels, HANGING, title)
     with atomic_path(path) as temporary:
-        # about one pixel of the picture for one of the image
-        dpi = np.clip(height / _PANEL_INCHES, 120, 300)
-        canvas.print_figure(temporary, format='png', dpi=dpi, facecolor='black')
+        figure.savefig(temporary, format='png', facecolor='black')

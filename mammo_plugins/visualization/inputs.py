@@ -32,12 +32,12 @@ def outlines(sample) -> Iterator[tuple[list[np.ndarray], tuple]]:
             yield [_corners(box) for box in boxes], colour
         if 'masks' in found:
             for mask in found.masks.to_ndarray():
-                yield _contours(mask), colour
+                yield contours_of(mask), colour
     drawn = sample.get('gt_sem_seg')
     if drawn is not None:
         values = drawn.sem_seg.numpy()[0]
-        yield _contours(values == 1), LESION
-        yield _contours(values == IGNORED), REGION_IGNORED
+        yield contours_of(values == 1), LESION
+        yield contours_of(values == IGNORED), REGION_IGNORED
 
 
 def _corners(box: np.ndarray) -> np.ndarray:
@@ -45,7 +45,12 @@ def _corners(box: np.ndarray) -> np.ndarray:
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
 
 
-def _contours(mask: np.ndarray) -> list[np.ndarray]:
+def contours_of(mask: np.ndarray) -> list[np.ndarray]:
+    """Return (n, 2) points (x, y) around each part of a mask.
+
+    Args:
+        mask (np.ndarray): (H, W), not 0 inside.
+    """
     found, _ = cv2.findContours(
         mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )

@@ -135,9 +135,7 @@ def test_a_part_that_got_no_patient(tmp_path):
             )
         )
     )
-    with pytest.raises(
-        ConfigError, match='make it with one of tools/dataset_converters'
-    ):
+    with pytest.raises(ConfigError, match='make it with mammo convert'):
         check_annotation_files(cfg, ['test'])
     (tmp_path / 'annotations').mkdir()
     for part in ('train', 'val'):

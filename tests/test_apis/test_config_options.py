@@ -230,7 +230,7 @@ def test_configs_that_are_rows_of_an_ablation_now(config, row):
     ablation = str(Path(path).with_name('ablation.py'))
     with pytest.raises(ConfigError, match='no such config; ') as error:
         load_config(path)
-    said = f'it is a row of {ablation} now: python tools/analysis_tools/ablate.py'
+    said = f'it is a row of {ablation} now: mammo ablate'
     if row is None:
         assert 'did you mean configs/' in str(error.value)
     else:

@@ -296,6 +296,25 @@ def test_processes_are_started_as_by_the_scripts(words, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    'words',
+    [
+        ['--gpus', '1', '--launcher', 'none'],  # what openmim adds
+        ['--gpus=1'],
+        [],
+    ],
+)
+def test_one_process_is_this_one(words, monkeypatch):
+    reached = []
+    monkeypatch.setattr('os.execv', lambda *_: pytest.fail('another was started'))
+    monkeypatch.setattr(
+        'mammo_cli.commands.train.prepare_run', lambda args: reached.append(1) or exit()
+    )
+    with pytest.raises(SystemExit):
+        main(['train', str(ROOT / 'configs/mamminet_v2_phantom.py'), *words])
+    assert reached
+
+
+@pytest.mark.parametrize(
     'words, said',
     [
         (['--gpus', '0'], '--gpus 0: expected at least 1'),

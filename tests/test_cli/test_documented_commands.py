@@ -245,6 +245,48 @@ def test_data_sets_are_on_the_page():
         assert f'`{name}`' in text, name
 
 
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, text) of all a source file says, also in comments."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if '  # ' in line or line.lstrip().startswith('# '):
+            yield number, line.rpartition('# ')[2]
+
+
+SOURCES = [
+    path
+    for folder in ('mammo_plugins', 'mammo_cli')
+    for path in (ROOT / folder).rglob('*.py')
+    if '.mim' not in path.parts
+]
+
+
+def test_nothing_names_a_script_that_an_installed_package_lacks():
+    """A text that is a path and no more is what a script is started by."""
+    wrong = [
+        f'{path.relative_to(ROOT)}:{line}: {found[0]}: name the command, mammo ...'
+        for path in SOURCES
+        for line, text in texts(path)
+        for found in [re.search(r'tools/(\w+/)*(\w+\.(py|sh)|dataset_con\w*)', text)]
+        if found and not re.fullmatch(r'tools/[\w/]+(\.py)?', text)
+    ]
+    assert not wrong, '\n'.join(wrong)
+
+
+def test_commands_that_messages_name_are_there():
+    known = {*NAMES, 'downloads'}  # 'mammo downloads nothing'
+    wrong = [
+        f'{path.relative_to(ROOT)}:{line}: mammo {found}'
+        for path in SOURCES
+        for line, text in texts(path)
+        for found in re.findall(r'(?<![=\w])mammo ([a-z][a-z-]+)', text)
+        if found not in known and 'default_scope' not in text
+    ]
+    assert not wrong, '\n'.join(wrong)
+
+
 def test_scripts_say_what_commands_say():
     for name, one in every_command().items():
         said = ast.get_docstring(ast.parse((ROOT / one.tool).read_text()))

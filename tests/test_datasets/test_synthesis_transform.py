@@ -676,7 +676,7 @@ def test_saliency_file(tmp_path, dataset):
     )
     with pytest.raises(SaliencyError, match='no saliency map of'):
         SaliencyMaps({}).of(view, (4, 4))
-    with pytest.raises(SaliencyError, match='tools/saliency.py CONFIG'):
+    with pytest.raises(SaliencyError, match='mammo saliency CONFIG'):
         SaliencyMaps.read(tmp_path / 'none.npz')
     for digits in (64 * 'a', 'a', 64 * 'g'):
         SaliencyMaps(maps.maps, digits).write(path)

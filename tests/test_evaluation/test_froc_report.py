@@ -144,7 +144,7 @@ def test_table(summary):
         f'{point["recall"]:.3f}',
         f'[{point["low"]:.3f},',
         f'{point["high"]:.3f}]',
-        f'{point["threshold"]:.3f}',
+        str(np.floor(point['threshold'] * 1e6) / 1e6).ljust(8, '0'),
         f'{point["recall_normals"]:.3f}',
     ]
 
@@ -222,3 +222,29 @@ def test_a_part_that_is_missing_deep_inside(tmp_path, summary, change, field):
     path.write_text(json.dumps(damaged))
     with pytest.raises(ValueError, match=f"froc.json: fields \\['{field}'\\]"):
         read_froc(path)
+
+
+def test_what_is_printed_keeps_the_same_detections():
+    """In scores that differ late, of which rounding to nearest would lose the last."""
+    rng = np.random.default_rng(1)
+    scores = np.unique(np.float32(0.4 + 2e-4 * rng.random(40)))
+    images = [
+        ImageMatches(scores[k : k + 1], np.array([0 if k % 3 else -1]), 1, f'p{k}')
+        for k in range(len(scores))
+    ]
+    fppi = [0.05 * k for k in range(1, 6)]
+    summary = froc_summary(
+        FROCData.from_images(images),
+        iou_thr=0.2,
+        match='bbox',
+        fppi=fppi,
+        n_bootstrap=0,
+    )
+    printed = [
+        line.split()[4] for line in format_table(dict(a=summary)).splitlines()[2:]
+    ]
+    assert len(printed) == len(fppi)
+    for text, point in zip(printed, summary['operating_points']):
+        kept = scores >= point['threshold']
+        assert 0 < kept.sum() < len(scores)
+        assert ((scores >= float(text)) == kept).all()

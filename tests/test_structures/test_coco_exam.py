@@ -177,7 +177,7 @@ def test_unreadable_files_are_named(tmp_path, text, said):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match='tools/dataset_converters'):
+    with pytest.raises(FileNotFoundError, match='mammo convert'):
         load_coco_exam(tmp_path / 'no.json')
 
 

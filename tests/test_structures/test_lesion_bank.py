@@ -160,7 +160,7 @@ def test_damaged_files_are_named(path, how):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(LesionBankError, match='none.npz: no such.*build_lesion_bank'):
+    with pytest.raises(LesionBankError, match='none.npz: no such.*mammo lesion-bank'):
         LesionBank.read(tmp_path / 'none.npz')
 
 

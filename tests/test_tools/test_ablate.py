@@ -85,7 +85,7 @@ def run(config, *arguments):
     main(['ablate', str(config), '--update-docs', *arguments])
 
 
-TOOL = 'python tools/analysis_tools/ablate.py'
+TOOL = 'mammo ablate'
 
 
 def made_by(path):
@@ -344,3 +344,82 @@ def test_the_document_is_left_alone_by_default(setup, tmp_path):
     assert (tmp_path / 'results.md').read_text() == before
     (tables,) = (tmp_path / 'work').rglob('tables.md')
     assert '| Two views' in tables.read_text()
+
+
+@pytest.mark.parametrize('name', ['blending', 'disasym', 'divf', 'momminet', 'nafv'])
+def test_shipped_ablations_find_their_configs_elsewhere(name, tmp_path, monkeypatch):
+    """As of an installed package: paths start from where one stands."""
+    monkeypatch.setattr(ablation, 'ROOT', tmp_path)
+    started = []
+    monkeypatch.setattr(
+        'mammo_plugins.apis.experiments.run_child',
+        lambda words, **_: started.append(words) or 1,
+    )
+    cfg = Config.fromfile(ROOT / f'configs/{name}/ablation.py')
+    cfg.work_dir = str(tmp_path / 'work')
+    runs = ablation.plan(cfg, [1], None)
+    for each in {run.settings.get('config', run.row): run for run in runs}.values():
+        ablation.settings_of(each, cfg)
+        with pytest.raises(ConfigError) as error:
+            ablation.execute(each, cfg, ToolRunner(tmp_path))
+        assert 'tools/' not in str(error.value)
+    named = [word for words in started for word in words if word.endswith('.py')]
+    named = [word for word in named if 'configs/' in word]
+    assert named and all(Path(word).is_file() for word in named)
+    # the command itself finds what a script is called
+    assert all(words[1:3] == ['-m', 'mammo_cli'] for words in started)
+
+
+def test_update_docs_without_the_page_is_refused_at_once(setup, tmp_path, capsys):
+    config, calls = setup
+    (tmp_path / 'results.md').unlink()
+    with pytest.raises(SystemExit):
+        run(config)
+    said = capsys.readouterr().err
+    assert 'results.md: no such file; --update-docs' in said and 'tables.md' in said
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    'before, after, said',
+    [
+        ('seeds = (1, 2)', '', 'no seeds; an ablation has work_dir, phantom, seeds'),
+        ("config='two.py', needs=['one']", "needs=['one']", 'rows.two: neither config'),
+        ("needs=['one']", "needs=['won']", 'rows.two.needs: no row won; there are one'),
+        ("config='two.py'", "config='to.py'", 'rows.two.config: to.py: no such file'),
+    ],
+)
+def test_what_is_no_ablation_is_refused_before_work(setup, capsys, before, after, said):
+    config, calls = setup
+    text = config.read_text()
+    assert before in text
+    config.write_text(text.replace(before, after))
+    with pytest.raises(SystemExit) as stop:
+        run(config)
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+    assert not calls
+
+
+def test_a_document_is_needed_for_update_docs_alone(setup, tmp_path, capsys):
+    config, _ = setup
+    config.write_text(config.read_text().replace("document = 'results.md'", ''))
+    with pytest.raises(SystemExit):
+        run(config)
+    assert '--update-docs needs document' in capsys.readouterr().err
+    main(['ablate', str(config)])
+    assert '### Views' in (tmp_path / 'work/tables.md').read_text()
+
+
+def test_the_example_of_the_page_is_an_ablation(tmp_path):
+    page = (ROOT / 'docs/reference/ablation.md').read_text()
+    file = tmp_path / 'mine.py'
+    file.write_text(page.partition('```python\n')[2].partition('```')[0])
+    cfg = Config.fromfile(file)
+    ablation.check_ablation(cfg)
+    for each in ablation.plan(cfg, [1], None):
+        options = ablation.options_of(each, cfg)[1:]
+        settings = dict(option.split('=', 1) for option in options)
+        assert settings['randomness.seed'] == '1'
+    assert len(options) > 4
+    for name in (*cfg, 'plots', 'document', 'needs', 'command', 'compared', 'digits'):
+        assert f'`{name}`' in page or name == 'config', name

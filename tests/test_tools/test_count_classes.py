@@ -30,7 +30,7 @@ def test_counts_are_those_of_the_file(phantom_root, run_tool):
 def test_no_data_is_one_clear_line(run_tool):
     done = run_tool(TOOL, 'configs/divf/divf-concatenate_r18_vindr.py')
     assert done.returncode == 2 and 'Traceback' not in done.err
-    assert 'tools/dataset_converters' in done.err
+    assert 'mammo convert' in done.err
 
 
 def test_facts_of_a_data_set_are_no_task(run_tool):

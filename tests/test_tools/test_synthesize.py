@@ -266,7 +266,7 @@ def test_the_way_is_chosen(make, tmp_path):
             ['--adapt', 'benign', '--without', 'soft-mask'],
             'nothing of the adapted patch',
         ),
-        (['--saliency-only'], 'python tools/saliency.py CONFIG CHECKPOINT --out DIR'),
+        (['--saliency-only'], 'mammo saliency CONFIG CHECKPOINT --out DIR'),
     ],
 )
 def test_ways_that_cannot_be(make, tmp_path, capsys, words, said):

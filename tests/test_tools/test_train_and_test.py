@@ -83,8 +83,12 @@ def test_killed_training_goes_on_where_it_was(
     assert not (work_dir / f'epoch_{EPOCHS}.pth').exists()
     work_dir = work_dir.rename(tmp_path / 'moved')
     options[1] = str(work_dir)
+    # from here on validation samples are drawn
+    options.append('visualizer.type=MammogramVisualizer')
     done = run_tool('tools/train.py', CONFIG, '--resume', *options)
     assert done.returncode == 0, done.err[-2000:]
+    pictures = work_dir.glob(f'*/vis_data/vis_image/val_sample_*_{EPOCHS}.png')
+    assert len([*pictures]) == 4
     after = curve(work_dir)
     steps = 24 // 4
     assert sorted(after) == [(1 + i // steps, 1 + i) for i in range(steps * EPOCHS)]

@@ -209,7 +209,7 @@ def test_what_nobody_has_foreseen(small, run_tool, tmp_path, monkeypatch):
             ['configs/blending/blending-gan_phantom.py', 'README.md'],
             ['has no test_dataloader', 'generators of images are not tested'],
         ),
-        ('train', [CONFIG, '--launcher', 'pytorch'], 'tools/dist_train.sh'),
+        ('train', [CONFIG, '--launcher', 'pytorch'], 'use --gpus N'),
         (
             'train',
             [CONFIG, '--cfg-options', 'val_evaluator=None'],

@@ -81,7 +81,7 @@ def _test_set(config: Config) -> ConfigDict:
     if config.get('test_dataloader') is None:
         raise ConfigError(
             f'{config.filename}: no test_dataloader, whose dataset says what is '
-            'predicted of an exam; a generator makes images, by tools/blend.py'
+            'predicted of an exam; a generator makes images, by mammo blend'
         )
     return config.test_dataloader.dataset
 

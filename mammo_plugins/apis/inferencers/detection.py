@@ -17,6 +17,8 @@ from mammo_plugins.visualization import ViewPanel
 from .base import ExamInferencer
 from .loaded_exam import LoadedExam
 
+_DIGITS = 6  # of a score
+
 
 @INFERENCERS.register_module()
 class DetectionInferencer(ExamInferencer):
@@ -57,9 +59,10 @@ class DetectionInferencer(ExamInferencer):
     ) -> None:
         """As :meth:`ExamInferencer.visualize`."""
         panels, judged = {}, False
+        least = round(score_thr, _DIGITS)  # as the scores
         for name, facts in zip(exam.views, entry['views']):
             pixels, frame = exam.load(name)
-            shown = [d for d in facts.get('detections', ()) if d['score'] >= score_thr]
+            shown = [d for d in facts.get('detections', ()) if d['score'] >= least]
             judged = judged or any('malignancy' in d for d in shown)
             panels[name] = ViewPanel(
                 pixels,
@@ -96,7 +99,7 @@ class DetectionInferencer(ExamInferencer):
             bbox_mm = np.round(box * [column, row, column, row], 3).tolist()
         detection = dict(
             category=self.classes[int(instance.labels[0])],
-            score=round(float(instance.scores[0]), 6),
+            score=round(float(instance.scores[0]), _DIGITS),
             bbox=np.round(box, 2).tolist(),
             bbox_mm=bbox_mm,
         )

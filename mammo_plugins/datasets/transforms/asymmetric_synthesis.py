@@ -72,7 +72,7 @@ class InsertLesions(BaseTransform):
       ``synthetic_gt_label``, 1 where a tumour was inserted, else 0
 
     Args:
-        bank (str | LesionBank): File of ``tools/build_lesion_bank.py``, or the bank.
+        bank (str | LesionBank): File of ``mammo lesion-bank``, or the bank.
         prob (float): Chance that a symmetric pair gets tumours. Defaults to 0.5; the
             paper states none.
         numbers (Sequence[int]): What n is drawn from. Defaults to (1, 2, 3).

@@ -68,7 +68,7 @@ class PasteLesion(BaseTransform):
     another view.
 
     Args:
-        bank (str | LesionBank): File of ``tools/build_lesion_bank.py``, or the bank.
+        bank (str | LesionBank): File of ``mammo lesion-bank``, or the bank.
         scale_range (Sequence[float]): Of the random resize. Defaults to (0.8, 1.25).
         max_angle (float): Of the rotation, to either side, in degrees. Defaults to
             180.

@@ -128,7 +128,7 @@ class CropPatch(BaseTransform):
         raise AnnotationError(
             f'{results.get("img_path")}: the box {box} has no pixel in the image as '
             'it was loaded, cropped to the breast; check the annotation with '
-            'tools/verify_dataset.py --check-pixels, or set crop=False of '
+            'mammo verify --check-pixels, or set crop=False of '
             'LoadMammogram'
         )
 

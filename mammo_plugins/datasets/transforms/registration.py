@@ -106,7 +106,7 @@ class LocateNipple(BaseTransform):
 
     By :func:`~mammo_plugins.anatomy.find_nipple`, on the image as it is, so it
     comes before flips; once, where ``LoadMammogram`` has a pixel cache, which keeps
-    it. ``tools/locate_nipples.py`` writes those of a trained
+    it. ``mammo nipples`` writes those of a trained
     detector into an annotation file once and for all.
 
     Required Keys:

@@ -86,7 +86,7 @@ class SynthesizeMalignancy(BaseTransform):
       mirrored on loading: ``flipped``, ``malignant_flipped``
 
     Args:
-        saliency (str | SaliencyMaps): File of ``tools/saliency.py``, or the maps.
+        saliency (str | SaliencyMaps): File of ``mammo saliency``, or the maps.
         prob (float): Chance that a breast of the negative class gets a donor.
             Defaults to 0.5.
         fourier_beta (float, optional): ``None`` leaves Fourier adaptation out.
@@ -229,7 +229,7 @@ class SynthesizeMalignancy(BaseTransform):
             print_log(
                 'SynthesizeMalignancy.saliency: the file does not tell of which '
                 "checkpoint it is; synthesis says 'unknown'. Make it anew with "
-                'tools/saliency.py CONFIG CHECKPOINT --out DIR',
+                'mammo saliency CONFIG CHECKPOINT --out DIR',
                 logger='current',
                 level=WARNING,
             )

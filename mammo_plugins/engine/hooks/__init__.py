@@ -6,6 +6,7 @@ from .data_summary_hook import DataSummaryHook
 from .detection_file_hook import DetectionFileHook
 from .evaluation_output_hook import EvaluationOutputHook
 from .finite_hook import DivergenceError, FiniteHook
+from .mammogram_visualization_hook import MammogramVisualizationHook
 from .pixel_size_hook import PixelSizeHook
 from .plain_keys_hook import PlainKeysHook
 from .random_state_hook import RandomStateHook
@@ -20,6 +21,7 @@ __all__ = [
     'DivergenceError',
     'EvaluationOutputHook',
     'FiniteHook',
+    'MammogramVisualizationHook',
     'PixelSizeHook',
     'PlainKeysHook',
     'RandomStateHook',

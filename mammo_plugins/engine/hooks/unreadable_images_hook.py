@@ -51,7 +51,7 @@ class _SkipUnreadable:
                     error.path,
                     f'{error.reason}. {count} of {len(self.flags)} samples '
                     f'of {getattr(self.dataset, "ann_file", "the data set")} cannot be '
-                    'read, too many to train on the rest; run tools/verify_dataset.py',
+                    'read, too many to train on the rest; run mammo verify',
                 ) from None
             return None
 
@@ -117,7 +117,7 @@ class UnreadableImagesHook(Hook):
                 faults[0].path,
                 f'{faults[0].reason}. Of {len(paths)} images of '
                 f'{dataset.ann_file}, at which validation would stop, {len(faults)} cannot '
-                'be read; tools/verify_dataset.py lists them: repair them, or leave them '
+                'be read; mammo verify lists them: repair them, or leave them '
                 'out of that file',
             )
 
@@ -142,7 +142,7 @@ class UnreadableImagesHook(Hook):
                     WARNING,
                     f'{count} of {len(dataset)} samples of {dataset.ann_file} '
                     'cannot be read and were left out of training; they are named '
-                    'above, and tools/verify_dataset.py lists all',
+                    'above, and mammo verify lists all',
                 )
 
     @staticmethod

@@ -1,6 +1,7 @@
 """The numbers of a FROC evaluation as a JSON object and as a table."""
 
 from collections.abc import Callable, Sequence
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def format_table(summaries: dict[str, dict]) -> str:
                     f'{point["fppi"]:g}',
                     _decimal(point['recall']),
                     interval,
-                    _decimal(point['threshold']),
+                    _threshold(point['threshold']),
                     _decimal(point['recall_normals']),
                 )
             )
@@ -198,6 +199,16 @@ def format_table(summaries: dict[str, dict]) -> str:
 
 def _decimal(value: float | None) -> str:
     return '-' if value is None else f'{value:.3f}'
+
+
+def _threshold(value: float | None) -> str:
+    """Write a threshold so that the detections from what is written are the same.
+
+    Rounded to nearest it may lie above the score of the last one.
+    """
+    if value is None:
+        return '-'
+    return str(Decimal(repr(float(value))).quantize(Decimal('1e-6'), ROUND_FLOOR))
 
 
 def _is_known(value: Any) -> bool:

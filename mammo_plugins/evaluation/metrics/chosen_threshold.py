@@ -46,7 +46,7 @@ class ChosenThreshold(NamedTuple):
         except (OSError, AttributeError, TypeError, ValueError) as error:
             raise JsonError(
                 f'{_FIELD}: {path}: not a file of ROCMetric ({error}); run '
-                'tools/test.py on the training or validation part '
+                'mammo test on the training or validation part '
                 'first'
             ) from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -96,7 +96,7 @@ class ChosenThreshold(NamedTuple):
         raise JsonError(
             f'{_FIELD}: {self.path}: its threshold was chosen on the part that is '
             f'tested, {what}, so that figures at it would be too good; choose it on '
-            'the validation or the training part: test that with tools/test.py '
+            'the validation or the training part: test that with mammo test '
             '--cfg-options test_dataloader.dataset.ann_file=... and give its file'
         )
 

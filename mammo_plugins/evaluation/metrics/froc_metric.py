@@ -145,7 +145,7 @@ class FROCMetric(BaseMetric):
                 f'FROCMetric, image {_name(sample)}: a lesion reaches outside the '
                 'image. If all do, load the annotations after Resize in the test '
                 'pipeline, so that lesions and predictions are in the same frame; '
-                'else it lies beside the breast, see tools/verify_dataset.py '
+                'else it lies beside the breast, see mammo verify '
                 '--check-pixels. Said once.'
             )
         to_lesions = self._iou(predictions, lesions)

@@ -4,12 +4,15 @@ import copy
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine import registry as roots
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from mmengine.structures import InstanceData
 
 from mammo_plugins.apis import (
     BreastInferencer,
@@ -273,3 +276,27 @@ def test_no_annotation_file_is_written(checkpoint, phantom_root, monkeypatch):
     inferencer(phantom_root / 'dicom/phantom_0001')
     assert seen == [{'.u16'}]
     assert not exams[0].loader.cache.folder.exists()
+
+
+@pytest.mark.parametrize('score', [0.23456749, 0.23456751, 0.2])
+def test_a_detection_is_shown_from_its_own_score(score, monkeypatch):
+    """Also where the threshold is that of ``froc.json``, with all its digits."""
+    shown = {}
+    monkeypatch.setattr(
+        DetectionInferencer,
+        'draw_views',
+        lambda self, exam, panels, *_: shown.update(panels),
+    )
+    inferencer = DetectionInferencer.__new__(DetectionInferencer)
+    inferencer.classes = ('mass',)
+    found = InstanceData(
+        bboxes=np.array([[0.0, 0, 2, 2]]),
+        labels=np.array([0]),
+        scores=np.array([score]),
+    )
+    frame = SimpleNamespace(matrix=np.eye(3))
+    exam = SimpleNamespace(views=['RCC'], load=lambda name: (np.zeros((4, 4)), frame))
+    said = dict(views=[dict(detections=[inferencer._detection(found, None)])])
+    for threshold, number in ((score, 1), (score + 2e-6, 0)):
+        inferencer.visualize(exam, [], said, Path(), threshold)
+        assert len(shown['RCC'].scores) == number
