@@ -5,6 +5,7 @@ continuous pixels (pixel ``k`` covers ``[k, k + 1)``).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ def skin_line(
     return _spread(even, num_points)
 
 
-def find_skin_line(pixels: np.ndarray, **kwargs) -> np.ndarray | None:
+def find_skin_line(pixels: np.ndarray, **kwargs: Any) -> np.ndarray | None:
     """Trace the skin line of a mammogram of any size.
 
     Args:

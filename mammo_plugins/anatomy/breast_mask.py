@@ -91,7 +91,8 @@ def _film_box(pixels: np.ndarray, padding: Padding) -> tuple[slice, slice]:
     for axis in (1, 0):
         shown = np.flatnonzero(constant.mean(axis=axis) < _ALL_PADDING)
         box.append(slice(int(shown[0]), int(shown[-1]) + 1))
-    return tuple(box)
+    rows, columns = box
+    return rows, columns
 
 
 def _mask_of(
@@ -218,7 +219,7 @@ def breast_side(mask: np.ndarray) -> str | None:
     return 'left' if centre <= (columns[0] + columns[-1] + 1) / 2 else 'right'
 
 
-def mask_bbox(mask: np.ndarray, margin: int = 0) -> tuple[int, int, int, int] | None:
+def mask_bbox(mask: np.ndarray, margin: int = 0) -> tuple[int, int, int, int]:
     """Return the box around what is true in a mask, such as the breast.
 
     Args:
@@ -226,10 +227,13 @@ def mask_bbox(mask: np.ndarray, margin: int = 0) -> tuple[int, int, int, int] | 
         margin (int): Pixels added on each side, as far as the image goes.
 
     Returns:
-        tuple[int] or None: (x1, y1, x2, y2); ``None`` for an empty mask.
+        tuple[int]: (x1, y1, x2, y2).
+
+    Raises:
+        ValueError: If nothing is true.
     """
     if not mask.any():
-        return None
+        raise ValueError('an empty mask has no box')
     height, width = mask.shape
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))

@@ -221,7 +221,8 @@ class CanonicalFrame:
         boxes = np.asarray(boxes, float).reshape(-1, 4)
         if not self.outline:
             return np.ones(len(boxes), bool)
-        outline = np.float32(transform_points(self.outline, self.matrix))[:, None]
+        outline = transform_points(np.array(self.outline), self.matrix)
+        outline = outline.astype(np.float32)[:, None]
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         depths = [
             cv2.pointPolygonTest(outline, tuple(centre), measureDist=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from .breast_contour import WORKING_HEIGHT, find_skin_line
+from .breast_contour import find_skin_line
+from .breast_mask import WORKING_HEIGHT
 from .pectoral import PectoralEdge, pectoral_edge
 
 _NEAR_TIP = {'CC': 0.92, 'MLO': 0.85}  # of the depth; an oblique breast may hang
@@ -65,12 +66,11 @@ def judge_nipple(
         Nipple: In the line's pixels.
     """
     depth = line[:, 0]
-    first, last = _ALONG.get(view, _ALONG['MLO'])
+    view = view if view in _ALONG else 'MLO'
+    first, last = _ALONG[view]
     along = np.linspace(0, 1, len(line))
     central = (along >= first) & (along <= last)
-    near_tip = central & (
-        depth >= _NEAR_TIP.get(view, _NEAR_TIP['MLO']) * depth[central].max()
-    )
+    near_tip = central & (depth >= _NEAR_TIP[view] * depth[central].max())
     bump = _bulge(line)
     # what any curve of this size bulges over its own smoothing is no nipple
     bump = np.where(near_tip, bump - np.median(bump[near_tip]), -np.inf)

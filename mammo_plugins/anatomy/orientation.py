@@ -173,6 +173,9 @@ def straight_ends(mask: np.ndarray) -> tuple[float, float, float, float]:
     mask = mask[top:bottom, left:right]
     height, width = mask.shape
     x, y = max(1, width // 50), max(1, height // 50)
-    return tuple(
-        float(part.mean()) for part in (mask[:, :x], mask[:, -x:], mask[:y], mask[-y:])
+    return (
+        float(mask[:, :x].mean()),
+        float(mask[:, -x:].mean()),
+        float(mask[:y].mean()),
+        float(mask[-y:].mean()),
     )

@@ -126,7 +126,8 @@ def inside_thin_frame(pixels: np.ndarray) -> tuple[slice, slice]:
             # beyond a frame lies film, not more of a digital background
             widths.append(width if bright[width] > 1 - _DARK[0] else 0)
         box.append(slice(widths[0], len(lines) - widths[1]))
-    return tuple(box)
+    rows, columns = box
+    return rows, columns
 
 
 def grown(mask: np.ndarray, pixels: int) -> np.ndarray:

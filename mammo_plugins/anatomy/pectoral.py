@@ -91,10 +91,10 @@ def pectoral_edge(
         mask, iterations=max(1, round(_SKIN * height)), border_value=1
     )
     fall = _Fall(levels, inner)
-    start, end = _best_line(fall, mask, rows[0], rows[-1])
-    if start is None:
+    line = _best_line(fall, mask, rows[0], rows[-1])
+    if line is None:
         return None
-    points, response = _bend(fall, start, end, height)
+    points, response = _bend(fall, *line, height)
     confidence = _confidence(levels, inner, points, response, height)
     if confidence < _LEAST_CONFIDENCE:
         return None
@@ -139,8 +139,8 @@ def _normal(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 def _best_line(
     fall: _Fall, mask: np.ndarray, first: int, last: int
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the ends (x, y) of the line that the levels fall across most."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the ends (x, y) of the line that the levels fall across most, if any."""
     height = last - first + 1
     margin = first + max(1, height // 50)
     depth = mask[margin : margin + height // 10].sum(axis=1).max()
@@ -151,7 +151,7 @@ def _best_line(
     fits = (angle >= _ANGLES[0]) & (angle <= _ANGLES[1])
     x, y = x[fits], y[fits]
     if not len(x):
-        return None, None
+        return None
     start = np.stack([x, np.full_like(x, first)], -1)
     end = np.stack([np.zeros_like(y), y], -1)
     share = (np.arange(_SAMPLES) + 0.5)[:, None, None] / _SAMPLES

@@ -252,7 +252,7 @@ def register_contralateral(
     return pair.result(pair.shift(nipples), 'aligned')
 
 
-Nipples = tuple[np.ndarray, np.ndarray] | None
+_Both = tuple[np.ndarray, np.ndarray]  # of the main and the auxiliary image
 
 
 class _Pair:
@@ -273,7 +273,8 @@ class _Pair:
     ) -> None:
         self.images = main, auxiliary
         self.contours = contours
-        self.lines = [contour.line for contour in contours]
+        first, second = contours
+        self.lines = first.line, second.line
         self.view = view
         self.warnings: list[str] = []
         self.reason: str | None = None
@@ -294,9 +295,8 @@ class _Pair:
     ) -> Registration:
         """Return the map that an affine change and a stretch make."""
         stretch = np.ones(len(ANGLES)) if stretch is None else stretch
-        return Registration(
-            tuple(self.images[0].shape[:2]), '', None, affine, float(origin), stretch
-        )
+        height, width = self.images[0].shape[:2]
+        return Registration((height, width), '', None, affine, float(origin), stretch)
 
     def overlap(self, change: Registration) -> float:
         """Return the Dice coefficient of both breasts on the main image."""
@@ -318,19 +318,19 @@ class _Pair:
         self.warnings.append(warning)
         self.reason = self.reason or reason
 
-    def landmarks(self, stated: Sequence[Sequence[float] | None]) -> Nipples:
+    def landmarks(self, stated: Sequence[Sequence[float] | None]) -> _Both | None:
         """Return both nipples, if they are stated or sure and can be a pair."""
-        found = [
+        ours, theirs = (
             self._landmark(*facts) for facts in zip(stated, self.lines, self.images)
-        ]
-        if any(nipple is None for nipple in found):
+        )
+        if ours is None or theirs is None:
             self.warnings.append('nipples_unsure')
             return None
         least = min(len(image) for image in self.images)
-        if abs(found[0][1] - found[1][1]) >= least / 2:
+        if abs(ours[1] - theirs[1]) >= least / 2:
             self.warnings.append('nipples_apart')
             return None
-        return tuple(found)
+        return ours, theirs
 
     def _landmark(
         self, stated: Sequence[float] | None, line: np.ndarray | None, image: np.ndarray
@@ -345,51 +345,58 @@ class _Pair:
         nipple = doubt_cut_nipple(image, judge_nipple(line, self.view))
         return np.array([nipple.x, nipple.y]) if nipple.confidence >= SURE else None
 
-    def warps(self, nipples: Nipples) -> Iterator[Registration | None]:
+    def warps(self, nipples: _Both | None) -> Iterator[Registration | None]:
         """Warp the contours onto each other, in the order of trust.
 
         By both nipples, from where both breasts overlap most, and from where they
         are.
         """
-        for name, line in zip(('main', 'auxiliary'), self.lines):
-            if line is None:
-                self._failed('no_skin_line', f'no skin line in the {name} image')
-                return
-        if nipples is not None:
-            yield self._warp(nipples, _NIPPLE_WEIGHT)
-        yield self._warp(self._places(self._best_shift()), _PLACE_WEIGHT)
-        yield self._warp(self._places(0.0), _NIPPLE_WEIGHT)
-
-    def _warp(self, points: Sequence[np.ndarray], weight: float) -> Registration | None:
-        """Warp by the skin lines, and points of both that belong together."""
         ours, theirs = self.lines
+        if ours is None or theirs is None:
+            name = 'main' if ours is None else 'auxiliary'
+            self._failed('no_skin_line', f'no skin line in the {name} image')
+            return
+        lines = ours, theirs
+        if nipples is not None:
+            yield self._warp(lines, nipples, _NIPPLE_WEIGHT)
+        places = self._places(lines, self._best_shift())
+        yield self._warp(lines, places, _PLACE_WEIGHT)
+        yield self._warp(lines, self._places(lines, 0.0), _NIPPLE_WEIGHT)
+
+    def _warp(self, lines: _Both, points: _Both, weight: float) -> Registration | None:
+        """Warp by the skin lines, and points of both that belong together."""
+        ours, theirs = lines
         origin = points[0][1]
         lengths = radii(ours, origin)
         if np.isfinite(lengths).mean() < _LEAST_SEEN:
-            return self._failed(
+            self._failed(
                 'little_seen', 'the main skin line does not surround its nipple'
             )
+            return None
         affine = fit_affine(ours, theirs, *points, weight)
         scales = np.linalg.svd(affine[:, :2], compute_uv=False)
         if scales.min() < RATIOS[0] or scales.max() > RATIOS[1]:
-            return self._failed(
+            self._failed(
                 'sizes_differ',
                 'the breasts differ too much in size: scales of '
                 f'{scales.min():.2f} and {scales.max():.2f}',
             )
+            return None
         moved = radii(theirs @ affine[:, :2].T + affine[:, 2], origin)
         seen = np.isfinite(moved) & np.isfinite(lengths)
         if seen.mean() < _LEAST_SEEN:
-            return self._failed(
+            self._failed(
                 'little_seen',
                 'the skin lines do not surround the same part of the chest wall',
             )
+            return None
         misfit = np.abs(moved - lengths)[seen].mean() / ours[:, 0].max()
         if misfit > _WORST_FIT:
-            return self._failed(
+            self._failed(
                 'contours_apart',
                 f'the contours do not fit: they are {misfit:.0%} of the depth apart',
             )
+            return None
         stretch = np.interp(ANGLES, ANGLES[seen], (moved / lengths)[seen])
         stretch = fill_to_borders(
             stretch,
@@ -404,23 +411,24 @@ class _Pair:
     def _if_no_worse(self, change: Registration) -> Registration | None:
         after = self.overlap(change)
         if after < self.before - _MOST_LOSS:
-            return self._failed(
+            self._failed(
                 'overlap_lowered',
                 'the breasts overlapped less than before: Dice '
                 f'{after:.2f} after {self.before:.2f}',
             )
+            return None
         return change
 
-    def _places(self, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    def _places(self, lines: _Both, shift: float) -> _Both:
         """Return points of both skin lines that a shift brings together."""
-        line = self.lines[0]
+        line = lines[0]
         first, last = (
             line[0, 1] + share * (line[-1, 1] - line[0, 1]) for share in _ORIGIN
         )
         row = np.clip(judge_nipple(line, self.view).y, first, last)
         return (
             np.array([line[:, 0].max(), row]),
-            np.array([self.lines[1][:, 0].max(), row - shift]),
+            np.array([lines[1][:, 0].max(), row - shift]),
         )
 
     def _best_shift(self) -> float:
@@ -435,7 +443,7 @@ class _Pair:
         total = (np.diff(ours).sum() + np.diff(theirs).sum(axis=(1, 2))).clip(min=1)
         return float(shifts[np.argmax(common.clip(min=0).sum(axis=1) / total)])
 
-    def shift(self, nipples: Nipples) -> Registration:
+    def shift(self, nipples: _Both | None) -> Registration:
         """Shift by nipples, else by the contours, else not: along the chest wall."""
         if nipples is not None:
             shifted = self._if_no_worse(

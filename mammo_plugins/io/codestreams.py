@@ -51,7 +51,7 @@ def check_jpeg(data: bytes) -> None:
     Raises:
         ValueError: If it is not as T.81 (annex B) or T.87 (annex C) has it.
     """
-    at, kind, precision, component, tables = 2, None, 0, None, set()
+    at, kind, precision, component, tables = 2, None, 0, 0, set()
     while True:
         if data[at : at + 1] != b'\xff':
             raise ValueError('no marker')

@@ -226,8 +226,8 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> dict[str, Any]:
     syntax = value(meta, 'TransferSyntaxUID')
     sop_class = sop_class_of(ds, warnings)
     intent = code(ds, 'PresentationIntentType', warnings)
-    facts = dict.fromkeys(FACTS)
-    yes_no = {'YES': True, 'NO': False}
+    facts: dict[str, Any] = dict.fromkeys(FACTS)
+    yes_no: dict[str | None, bool] = {'YES': True, 'NO': False}
     facts.update(
         format='DICOM',
         exam_key=hashlib.sha256(str(study).encode()).hexdigest()[:12]
@@ -297,7 +297,8 @@ def find_laterality(ds: Dataset, warnings: ReadingWarnings | None = None) -> str
     stated = {k: v for k, v in all_stated.items() if v in ('L', 'R')}
     if len(set(stated.values())) > 1:
         found = ', '.join(f'{describe(k)} is {v}' for k, v in stated.items())
-        return _conflict('conflicting laterality', found, warnings)
+        _conflict('conflicting laterality', found, warnings)
+        return None
     other = next(
         ((k, v) for k, v in all_stated.items() if v and v not in ('L', 'R')), None
     )
@@ -337,13 +338,14 @@ def find_view(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | Non
         if value in _VIEW_CODES
     ]
     if {'CC', 'MLO'} <= {*positions, *coded}:
-        return _conflict(
+        _conflict(
             'conflicting view',
             f'{describe("ViewPosition")} is '
             f'{_listed(positions) or "missing"}, {describe("ViewCodeSequence")} says '
             f'{", ".join(coded) or "nothing"}',
             warnings,
         )
+        return None
     known = [view for view in positions + coded if view in _VIEWS]
     special = [view for view in known if view not in ('CC', 'MLO')]
     if known:

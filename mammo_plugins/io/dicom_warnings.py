@@ -122,7 +122,7 @@ class _Kept(logging.Filter):
 
     def _keep(
         self,
-        message: Warning,
+        message: Warning | str,
         category: type[Warning],
         filename: str,
         *args: Any,

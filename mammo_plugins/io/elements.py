@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pydicom
-from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from mammo_plugins.io.bounded_file import BoundedFile, count_sequence
@@ -130,7 +130,7 @@ def load_dataset(
     try:
         ds = read_elements(
             path,
-            WHITE_LIST + OVERLAY_BIT_POSITIONS + IDENTITY_ELEMENTS,
+            [*WHITE_LIST, *OVERLAY_BIT_POSITIONS, *IDENTITY_ELEMENTS],
             pixels,
             warnings,
         )
@@ -174,7 +174,7 @@ def read_elements(
         return pydicom.dcmread(
             BoundedFile(_with_preamble(file, warnings)),
             force=True,
-            specific_tags=list(tags),
+            specific_tags=[Tag(tag) for tag in tags],
             stop_before_pixels=not pixels,
         )
 
@@ -197,13 +197,13 @@ def _flatten_functional_groups(ds: Dataset, warnings: ReadingWarnings) -> None:
             for item in items(first_item(ds, group, warnings), macro, warnings)[:1]:
                 for keyword in _FACTS + _POSITION + _SPACING + _GREYSCALE:
                     if keyword in item and not texts(ds, keyword):
-                        ds[tag_for_keyword(keyword)] = item.get_item(keyword)
+                        ds[Tag(keyword)] = item.get_item(keyword)
 
 
 def describe(keyword: str) -> str:
     """Return an element's name as errors show it, 'Modality (0008,0060)'."""
-    tag = tag_for_keyword(keyword)
-    return f'{keyword} ({tag >> 16:04X},{tag & 0xFFFF:04X})'
+    tag = Tag(keyword)
+    return f'{keyword} ({tag.group:04X},{tag.element:04X})'
 
 
 def value(ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None) -> Any:

@@ -298,13 +298,11 @@ def _padding(
     ds: Dataset, stored: np.ndarray, shown: slice | None, warnings: ReadingWarnings
 ) -> np.ndarray:
     """Return where stored values are padding, which is no tissue at all."""
-    limits = [
-        number(ds, keyword, warnings)
-        for keyword in ('PixelPaddingValue', 'PixelPaddingRangeLimit')
-    ]
-    if limits[0] is None:
+    first = number(ds, 'PixelPaddingValue', warnings)
+    other = number(ds, 'PixelPaddingRangeLimit', warnings)
+    if first is None:
         return np.zeros(len(stored), bool)
-    limits = [limit for limit in limits if limit is not None]
+    limits = [first] if other is None else [first, other]
     if stored[0] < 0:  # a negative number kept in an unsigned element
         limits = [v - 2**16 if v >= 2**15 else v for v in limits]
     padding = (stored >= min(limits)) & (stored <= max(limits))

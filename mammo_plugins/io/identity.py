@@ -87,6 +87,10 @@ def _differ(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
     return any(a != b for a, b in known)
 
 
+def _named(own: Identity) -> tuple[str | None, ...]:
+    return own.patient_id, own.birth_date, own.name
+
+
 def part_by_patient(
     files: Sequence[Any], identity: Callable[[Any], Identity]
 ) -> list[list[Any]]:
@@ -102,8 +106,7 @@ def part_by_patient(
     """
     same: dict[tuple[str | None, ...], list[Any]] = {}
     for file in files:
-        own = identity(file)
-        same.setdefault((own.patient_id, own.birth_date, own.name), []).append(file)
+        same.setdefault(_named(identity(file)), []).append(file)
     # those that say more come first, so that the order of files does not matter
     order = sorted(same, key=lambda own: [part is None for part in own])
     parts: list[list[tuple[str | None, ...]]] = []
@@ -118,10 +121,7 @@ def part_by_patient(
     place = {own: i for i, part in enumerate(parts) for own in part}
     result: dict[int, list[Any]] = {}
     for file in files:
-        own = identity(file)
-        result.setdefault(place[own.patient_id, own.birth_date, own.name], []).append(
-            file
-        )
+        result.setdefault(place[_named(identity(file))], []).append(file)
     return list(result.values())
 
 

@@ -289,12 +289,18 @@ def screening_order(kind: str | None, header: dict[str, Any]) -> tuple[int, bool
         kind (str, optional): A kind that may stand for a view.
         header (dict): Facts of the file; of equal kinds one that says For Presentation
             goes first, then one without text in it.
+
+    Raises:
+        ValueError: Of another kind.
     """
+    rank = screening_rank(kind)
+    if rank is None:
+        raise ValueError(f'{kind}: never stands for a screening view')
     presentation = header.get('presentation_intent') == 'FOR PRESENTATION' or (
         'For Presentation' in (header.get('sop_class') or '')
     )
     return (
-        screening_rank(kind),
+        rank,
         not presentation,
         header.get('burned_in_annotation') is True,
     )

@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -80,14 +81,13 @@ def parse_json(text: bytes | str) -> Any:
     if not text.strip():
         raise JsonError('it is empty')
     _check_depth(text)
-    finite = (
-        dict(parse_float=_finite)
-        if any(pattern.search(text) for pattern in _PERHAPS_INFINITE)
-        else {}
-    )
+    perhaps_infinite = any(pattern.search(text) for pattern in _PERHAPS_INFINITE)
     try:
         return json.loads(
-            text, parse_constant=_no_constant, object_pairs_hook=_object, **finite
+            text,
+            parse_constant=_no_constant,
+            object_pairs_hook=_object,
+            parse_float=_finite if perhaps_infinite else None,
         )
     except RecursionError:
         raise JsonError(f'it is nested more than {_DEEPEST} deep') from None
@@ -155,7 +155,6 @@ def _no_constant(name: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Any]]) -> dict:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        twice = next(key for key, n in Counter(k for k, _ in pairs).items() if n > 1)
         raise JsonError(f'an object has the key {twice[:60]!r} twice')
     return found

@@ -1,5 +1,6 @@
 """Results that come one by one: a line each, there when it is written."""
 
+import io
 import os
 import zlib
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ class JsonLines:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.damaged = 0
-        self._file = None
+        self._file: io.FileIO | None = None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what the lines hold, one at a time."""

@@ -68,7 +68,7 @@ class ReadingLimits:
         Raises:
             ValueError: If it is of another form.
         """
-        known = {field.name: field.type for field in fields(self)}
+        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
         changes = {}
         for word in text.split():
             name, _, written = word.partition('=')
@@ -194,9 +194,10 @@ def new_budget(limits: ReadingLimits | None = None) -> Iterator[Budget]:
     Args:
         limits (ReadingLimits, optional): Defaults to ``None``, those of the process.
     """
-    token = _BUDGET.set(Budget(limits or ReadingLimits.current()))
+    new = Budget(limits or ReadingLimits.current())
+    token = _BUDGET.set(new)
     try:
-        yield _BUDGET.get()
+        yield new
     finally:
         _BUDGET.reset(token)
 

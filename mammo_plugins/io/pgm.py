@@ -20,7 +20,8 @@ def pgm_header(data: bytes) -> tuple[bool, int, int, int, int] | None:
         tuple | None: Whether pixels are text, columns, rows, largest value, and where
         the pixels begin; ``None`` if it is malformed or cut short.
     """
-    numbers, at = [], 2
+    numbers: list[int] = []
+    at = 2
     data = data[:LONGEST_HEADER]
     while len(numbers) < 3:
         start = at
@@ -39,7 +40,8 @@ def pgm_header(data: bytes) -> tuple[bool, int, int, int, int] | None:
         numbers.append(int(number or b'0'))
     if data[at : at + 1] not in _BLANK:
         return None
-    return data[:2] == b'P2', *numbers, at + 1
+    columns, rows, largest = numbers
+    return data[:2] == b'P2', columns, rows, largest, at + 1
 
 
 def decode_pgm(data: bytes) -> tuple[np.ndarray, int] | None:

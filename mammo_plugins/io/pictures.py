@@ -74,6 +74,7 @@ def declared_size(file: BinaryIO, name: str) -> tuple[int, int]:
         Defect: If it states none, or more pixels than are read, or is a TIFF of a kind
             that is not read.
     """
+    size: tuple[int, ...] | None
     if name == 'TIFF':
         size = _tiff_size(file)
     elif name == 'PNG':  # IHDR is the first chunk
@@ -92,8 +93,9 @@ def declared_size(file: BinaryIO, name: str) -> tuple[int, int]:
             f'cannot be parsed as {name}: the file is damaged or cut short; '
             'copy it again from its source'
         )
-    budget().check_pixels(*size)
-    return size
+    rows, columns = size
+    budget().check_pixels(rows, columns)
+    return rows, columns
 
 
 def _warnings_of(path: Path, name: str) -> tuple[ReadingWarning, ...]:

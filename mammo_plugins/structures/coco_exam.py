@@ -341,14 +341,12 @@ def synthetic_images(data: dict[str, Any]) -> list[dict]:
     return [image for image in data['images'] if image.get('synthetic') is not None]
 
 
-def _xyxy(bbox: Sequence[float] | None):
-    if bbox is None:
-        return None
+def _xyxy(bbox: Sequence[float]) -> tuple[float, float, float, float]:
     x, y, w, h = map(float, bbox)
     return x, y, x + w, y + h
 
 
-def _pair(values: Sequence[float] | None):
+def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
     return None if values is None else (float(values[0]), float(values[1]))
 
 
@@ -389,7 +387,9 @@ def exams_from_coco(data: dict[str, Any]) -> list[Exam]:
             modality=image['modality'],
             pixel_spacing_mm=_pair(image['pixel_spacing_mm']),
             nipple=_pair(image['nipple']),
-            breast_bbox=_xyxy(image['breast_bbox']),
+            breast_bbox=None
+            if image['breast_bbox'] is None
+            else _xyxy(image['breast_bbox']),
             birads=image['birads'],
             density=image['density'],
             abnormal=image['abnormal'],

@@ -115,7 +115,8 @@ def _parse(detections: Any, where: str) -> Detections:
     scores: list[float] = []
     for i, detection in enumerate(detections):
         fields = detection if isinstance(detection, dict) else {}
-        bbox, score = fields.get('bbox'), fields.get('score')
+        bbox: Any = fields.get('bbox')
+        score: Any = fields.get('score')
         if not (is_coordinates(4)(bbox) and bbox[0] < bbox[2] and bbox[1] < bbox[3]):
             raise AnnotationError(
                 f'{where}[{i}].bbox: {shown(bbox)}; expected [x1, y1, x2, y2] in pixels '

@@ -149,6 +149,20 @@ def _name_facts(path: Path) -> tuple[str | None, str | None, str, str]:
     return laterality[0], view, _CEM_NAMES[cem], before + after
 
 
+def _known(
+    path: Path, name: str, value: str | None, warnings: Sequence[ReadingWarning]
+) -> str:
+    """Return a laterality or a view, if it is known."""
+    if value is None:
+        told = [f'; {warning}' for warning in warnings if name in warning.kind]
+        raise MammogramError(
+            path,
+            f'unknown {name}: neither the header tells it nor, for '
+            f'pictures, a file name such as exam1_L-CC.png{"".join(told)}',
+        )
+    return value
+
+
 def _inspect(path: Path) -> FoundView:
     """Return a file as a view.
 
@@ -171,16 +185,8 @@ def _inspect(path: Path) -> FoundView:
             raise MammogramError(path, 'its name says that it is a mask')
         name_laterality, name_view, modality, _ = _name_facts(path)
         laterality, view = laterality or name_laterality, view or name_view
-    for name, value in (('laterality', laterality), ('view', view)):
-        if value is None:
-            told = [
-                f'; {warning}' for warning in facts.warnings if name in warning.kind
-            ]
-            raise MammogramError(
-                path,
-                f'unknown {name}: neither the header tells it nor, for '
-                f'pictures, a file name such as exam1_L-CC.png{"".join(told)}',
-            )
+    laterality = _known(path, 'laterality', laterality, facts.warnings)
+    view = _known(path, 'view', view, facts.warnings)
     if view not in VIEWS:
         raise MammogramError(path, f'view {view}: only {" and ".join(VIEWS)} are used')
     return FoundView(
@@ -305,10 +311,10 @@ def _group(
     """Return (key, views) of each exam."""
     groups: dict[tuple[str, bool], list[FoundView]] = {}
     for view in views:
-        by_folder = view.study is None or group_by == 'folder'
-        key = _hashed(view.path.parent.resolve()) if by_folder else view.study
-        groups.setdefault((key, by_folder), []).append(view)
-    exams = []
+        study = None if group_by == 'folder' else view.study
+        key = _hashed(view.path.parent.resolve()) if study is None else study
+        groups.setdefault((key, study is None), []).append(view)
+    exams: list[tuple[str, list[FoundView]]] = []
     for (key, by_folder), group in groups.items():
         if group_by == 'study' and all(view.kind is None for view in group):
             parts = _part_pictures(key, group)

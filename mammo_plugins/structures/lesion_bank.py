@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from mammo_plugins.io import read_arrays, write_arrays
 
 from .coco_exam import AnnotationError
 from .exam import PATHOLOGIES
-from .segmentation import is_number
+from .fields import is_number
 
 _ARRAYS = 'lesion', 'mask', 'inside'  # of each lesion in the file
 _FULL_SCALE = 65535  # grey value 1.0 in the file
@@ -165,7 +165,7 @@ class LesionBank:
             file = read_arrays(path, ['bank'])
             facts = json.loads(str(file['bank']))
             lesions = [
-                _lesion(*(file[f'{name}_{k}'] for name in _ARRAYS), entry)
+                _lesion([file[f'{name}_{k}'] for name in _ARRAYS], entry)
                 for k, entry in enumerate(facts['lesions'])
             ]
             dataset, split = facts['dataset'], facts['split']
@@ -204,10 +204,9 @@ class LesionBank:
         write_arrays(path, dict(bank=json.dumps(facts), **arrays))
 
 
-def _lesion(
-    levels: np.ndarray, mask: np.ndarray, inside: np.ndarray, facts: dict[str, Any]
-) -> BankLesion:
+def _lesion(arrays: Sequence[np.ndarray], facts: dict[str, Any]) -> BankLesion:
     """Rebuild a lesion from the file."""
+    levels, mask, inside = arrays
     if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
         raise ValueError(
             f'a lesion of {levels.dtype} and shape {levels.shape}; '
@@ -223,15 +222,11 @@ def _lesion(
             f'a breast of {inside.dtype} and shape {inside.shape}; '
             f'expected bool {levels.shape}, true where the lesion is'
         )
-    lesion = BankLesion(
-        levels,
-        mask=mask,
-        inside=inside,
-        **{
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in facts.items()
-        },
-    )
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in facts.items()
+    }
+    lesion = BankLesion(levels, mask=mask, inside=inside, **values)
     spacing = lesion.pixel_spacing_mm
     if not (
         _are_numbers(lesion.image_shape, 2)

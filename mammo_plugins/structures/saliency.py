@@ -55,9 +55,9 @@ class SaliencyMaps:
         """
         try:
             maps = read_arrays(path)
-            checkpoint = maps.pop(_CHECKPOINT, None)
+            stated = maps.pop(_CHECKPOINT, None)
+            checkpoint = None if stated is None else str(stated)
             if checkpoint is not None:
-                checkpoint = str(checkpoint)
                 if not re.fullmatch('[0-9a-f]{64}', checkpoint):
                     raise ValueError(
                         f'{_CHECKPOINT}: expected 64 hexadecimal digits, '

@@ -112,7 +112,7 @@ def filling_ratios(ratios: dict[str, float], patients: int) -> dict[str, float]:
         else 0
         for part in ratios
     }
-    largest = max(hundredths, key=hundredths.get)
+    largest = max(hundredths, key=lambda part: hundredths[part])
     hundredths[largest] -= sum(hundredths.values()) - 100
     return {part: number / 100 for part, number in hundredths.items()}
 

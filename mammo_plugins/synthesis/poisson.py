@@ -48,7 +48,8 @@ def poisson_blend(
     rows, columns = np.nonzero(mask)
     middle = tuple(int(place.min() + place.max() + 1) // 2 for place in (columns, rows))
     made = cv2.seamlessClone(
-        *(np.dstack([part] * 3) for part in (patch, tissue)),
+        np.dstack([patch] * 3),
+        np.dstack([tissue] * 3),
         mask.astype(np.uint8) * 255,
         middle,
         cv2.MIXED_CLONE,

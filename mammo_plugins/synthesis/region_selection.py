@@ -165,15 +165,16 @@ def select_region_pair(
         place by :func:`select_region`.
 
     Raises:
-        ValueError: As :func:`select_region`, or if ``least_share`` is no share.
+        ValueError: As :func:`select_region`, or if ``least_share`` is no share or a
+            nipple is missing.
     """
     if not 0 <= least_share <= 1:
         raise ValueError(f'least_share is a share from 0 to 1, got {least_share}')
     step = max(*first.pixel, *second.pixel)
-    places = [_best_by_distance(search, step) for search in (first, second)]
-    if None in places:
+    ours, theirs = (_best_by_distance(search, step) for search in (first, second))
+    if ours is None or theirs is None:
         return None
-    (one, _, _), (two, _, _) = places
+    one, two = ours[0], theirs[0]
     rows, columns = (
         np.flatnonzero((best > 0) & (best >= least_share * best.max()))
         for best in (one, two)
@@ -185,10 +186,9 @@ def select_region_pair(
         -np.inf,
     )  # as a sum of logarithms
     i, j = np.unravel_index(product.argmax(), product.shape)
-    chosen = int(rows[i]), int(columns[j])
-    return tuple(
-        _best_at(place, search, k)
-        for place, search, k in zip(places, (first, second), chosen)
+    return (
+        _best_at(ours, first, int(rows[i])),
+        _best_at(theirs, second, int(columns[j])),
     )
 
 
@@ -197,6 +197,8 @@ def _best_by_distance(search: RegionSearch, step: float) -> tuple | None:
 
     Sums of places that are not allowed are 0. ``None`` if all are.
     """
+    if search.nipple is None:
+        raise ValueError('nipple: None; a pair is chosen by the distance from it')
     rows, columns = np.shape(search.saliency)
     if search.height > rows or search.width > columns:
         return None

@@ -50,7 +50,7 @@ class SoftMask:
     centre_range: tuple[float, float] = (0.4, 0.6)
     sigma_range: tuple[float, float] = (0.2, 0.3)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         low, high = self.centre_range
         if not 0 <= low <= high <= 1:
             raise ValueError(

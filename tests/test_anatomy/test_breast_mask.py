@@ -48,7 +48,8 @@ def test_blank_image_has_no_breast():
     mask = breast_mask(np.full((50, 40), 0.3, np.float32))
     assert not mask.any()
     assert breast_side(mask) is None
-    assert mask_bbox(mask) is None
+    with pytest.raises(ValueError, match='empty mask'):
+        mask_bbox(mask)
 
 
 def test_bbox_by_brute_force():

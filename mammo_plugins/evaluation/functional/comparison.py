@@ -63,7 +63,8 @@ def paired_difference(
             'evaluated with the same number of draws and seeds'
         )
     return mean_over_seeds(
-        np.subtract(values, reference_values), np.subtract(draws, reference_draws)
+        list(np.subtract(values, reference_values)),
+        list(np.subtract(draws, reference_draws)),
     )
 
 

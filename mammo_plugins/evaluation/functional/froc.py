@@ -167,7 +167,7 @@ class FROCData:
 
         n_patients = int(patient_of.max()) + 1
 
-        def per_patient(counts):
+        def per_patient(counts: np.ndarray) -> np.ndarray:
             return np.bincount(patient_of, counts, n_patients).astype(np.int64)
 
         return cls(

@@ -95,7 +95,9 @@ def froc_summary(
     index = operating_index(curve, fppi)
     values = np.concatenate((np.asarray(fppi, dtype=float), BAND_FPPI))
     draws = bootstrap_froc(data, values, n_bootstrap, seed)
-    lacking = no_interval(np.flatnonzero(data.lesions), 'a lesion', resampling_unit)
+    lacking = no_interval(
+        np.flatnonzero(data.lesions).tolist(), 'a lesion', resampling_unit
+    )
     if lacking:
         draws[:] = np.nan
     low, high = percentile_interval(draws)

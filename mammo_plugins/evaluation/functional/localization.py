@@ -306,7 +306,8 @@ def localization_summary(
         are of, and ``sweep``, the means by threshold.
     """
     figures = image_figures(overlaps, tiou_thresholds, tior_thresholds)
-    columns, names = figures, FIGURES
+    columns = figures
+    names: tuple[str, ...] = FIGURES
     if max_hits is not None:
         columns = np.column_stack([figures, np.asarray(max_hits, float)])
         names = (*FIGURES, 'max_hit')

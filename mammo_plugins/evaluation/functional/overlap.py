@@ -83,7 +83,8 @@ def mask_iou(
     Raises:
         ValueError: If the masks do not all belong to an image of one size.
     """
-    sizes = {tuple(rle['size']) for rle in (*masks1, *masks2)}
+    masks: list[dict] = [*masks1, *masks2]
+    sizes = {tuple(rle['size']) for rle in masks}
     if len(sizes) > 1:
         raise ValueError(
             f'masks of one image have different sizes (h, w): {sorted(sizes)}'

@@ -11,7 +11,7 @@ Screening Mammography Breast Cancer Detection (Kaggle 2022), where a prediction 
 patient's breast, and is clipped to [0, 1].
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from .bootstrap import (
 )
 from .roc import checked_scores
 
-BREAST_SCORES = dict(mean=np.mean, max=np.max)
+BREAST_SCORES: dict[str, Callable[[np.ndarray], float]] = dict(mean=np.mean, max=np.max)
 
 
 def merge_breasts(

@@ -243,16 +243,21 @@ def operating_threshold(
     Returns:
         float: Infinite where nothing is called; NaN if a class has no sample,
         but for 'threshold' and 'chosen'.
+
+    Raises:
+        ValueError: If there is no such rule, or it lacks its value.
     """
+    check_operating_points([(rule, value)])
+    wanted = float('nan') if value is None else float(value)
     if rule in ('threshold', 'chosen'):
-        return float(value)
+        return wanted
     if np.isnan(curve.sensitivity[0]) or np.isnan(curve.specificity[0]):
         return float('nan')
     if rule == 'specificity':
-        allowed = np.flatnonzero(curve.specificity >= value - 1e-12)
+        allowed = np.flatnonzero(curve.specificity >= wanted - 1e-12)
         index = allowed[np.argmax(curve.sensitivity[allowed])]
     elif rule == 'sensitivity':
-        index = np.flatnonzero(curve.sensitivity >= value - 1e-12)[0]
+        index = np.flatnonzero(curve.sensitivity >= wanted - 1e-12)[0]
     else:
         index = np.argmax(curve.sensitivity + curve.specificity)
     return float(curve.thresholds[index])
@@ -379,15 +384,14 @@ def roc_summary(
         )
         if not np.isnan(threshold):
             figures = confusion(positive, scores, threshold)
-        f1_draws = (
-            draws
-            if lacking
-            else []
-            if np.isnan(threshold)
-            else bootstrap_macro_f1(
+        if lacking:
+            f1_draws = draws
+        elif np.isnan(threshold):
+            f1_draws = np.empty(0)
+        else:
+            f1_draws = bootstrap_macro_f1(
                 positive, scores, patients, threshold, n_bootstrap, seed
             )
-        )
         points.append(
             dict(
                 rule=rule,
