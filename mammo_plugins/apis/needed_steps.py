@@ -8,7 +8,7 @@ from mmdet.datasets import BaseDetDataset
 from mmengine.config import Config
 
 from mammo_plugins.datasets import ExamDataset
-from mammo_plugins.datasets.pipeline import is_named
+from mammo_plugins.datasets.pipeline import every_step, is_named
 from mammo_plugins.engine.data_configs import dataloaders, datasets, innermost_datasets
 from mammo_plugins.registry import type_name
 
@@ -79,12 +79,10 @@ def _is_known(kind: Any, scope: str) -> bool:
     return any(map(is_of_libraries, named_classes(kind, scope)))
 
 
-def _types(part: Any) -> set[Any]:
+def _types(pipeline: Any) -> set[Any]:
     """Return the types of steps, also of those inside of others."""
-    if isinstance(part, dict):
-        kind = part.get('type')
-        own = {kind} if isinstance(kind, (str, type)) else set()
-        return own.union(*map(_types, part.values()))
-    if isinstance(part, (list, tuple)):
-        return set().union(*map(_types, part))
-    return {type(part)} if callable(part) and not isinstance(part, type) else set()
+    found = (
+        step['type'] if isinstance(step, dict) else type(step)
+        for step in every_step(pipeline)
+    )
+    return {kind for kind in found if isinstance(kind, (str, type))}

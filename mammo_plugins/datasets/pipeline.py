@@ -141,8 +141,8 @@ def steps_of(pipeline: Pipeline | None) -> list[Step]:
     return list(named_steps(pipeline).values() if is_named(pipeline) else pipeline)
 
 
-def every_step(part: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the configs of a pipeline's steps, those inside of others too.
+def every_step(part: Any) -> Iterator[Step]:
+    """Yield a pipeline's steps, those inside of others too: configs, or what is built.
 
     Args:
         part (list | dict, optional): A pipeline of a config, or a part of one.
@@ -151,6 +151,8 @@ def every_step(part: Any) -> Iterator[Mapping[str, Any]]:
         if 'type' in part:
             yield part
         part = list(part.values())
+    elif callable(part) and not isinstance(part, type):
+        yield part
     for each in part if isinstance(part, (list, tuple)) else ():
         yield from every_step(each)
 

@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 
 from mammo_plugins.apis.setting_kinds import wrong_parts
 from mammo_plugins.datasets import ExamDataset, NamedConcatDataset, NamedMixDataset
-from mammo_plugins.datasets.pipeline import named_steps, steps_of
+from mammo_plugins.datasets.pipeline import every_step, named_steps, steps_of
 from mammo_plugins.datasets.transforms import ForEachView
 from mammo_plugins.engine.data_configs import innermost_datasets
 from mammo_plugins.evaluation.metrics import NamedEvaluator, metrics_of
@@ -24,6 +24,14 @@ def test_steps_run_in_their_order_whatever_the_dicts(order):
     named = dict(c=STEPS['c'], a=STEPS['a'], order=list(order), b=STEPS['b'])
     assert [step['type'] for step in steps_of(named)] == [n.upper() for n in order]
     assert list(named_steps(named)) == list(order)
+
+
+def test_steps_inside_of_others_are_steps_too():
+    inner = ForEachView(transforms=[])
+    outer = dict(type='X', transforms=dict(order=['b', 'a'], **STEPS))
+    found = list(every_step([outer, inner, FLIP, dict(type=ForEachView)]))
+    assert found == [outer, *STEPS.values(), inner, FLIP, dict(type=ForEachView)]
+    assert list(every_step(None)) == []
 
 
 def test_free_places_and_steps_left_out():

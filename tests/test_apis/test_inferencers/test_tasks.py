@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from config_runs import CONFIGS, files_of
 from mmengine import registry as roots
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -25,40 +26,34 @@ from mammo_plugins.apis import (
 from mammo_plugins.apis.config_loading import ConfigError, load_config
 from mammo_plugins.registry import MODELS
 
-CONFIGS = Path(__file__).parents[3] / 'configs'
 DETECTOR = CONFIGS / 'baselines/faster-rcnn_hrnetv2p-w8_phantom.py'
 EXAMS = CONFIGS / 'nafv/nafv-net_phantom.py'
 BREASTS = CONFIGS / 'divf/divf-concatenate_r18_phantom.py'
 PATCHES = CONFIGS / 'momminet/malignancy_densenet_phantom.py'
-# what each paper predicts
+# what is predicted of the tasks in configs/_base_/tasks
 TASKS = dict(
-    configs=DetectionInferencer,
-    baselines=DetectionInferencer,
-    momminet=DetectionInferencer,
-    blending=DetectionInferencer,
-    divf=BreastInferencer,
-    disasym=PairInferencer,
-    nafv=WholeExamInferencer,
+    breast=BreastInferencer,
+    exam=WholeExamInferencer,
+    mass_detection=DetectionInferencer,
+    mass_segmentation=DetectionInferencer,
+    nipple=DetectionInferencer,
+    pair=PairInferencer,
+    tri_view=DetectionInferencer,
 )
-# no models of exams: they make images, or judge patches of detections
-OTHERS = ('gan', 'malignancy_')
+# no tasks of exams: they make images, or judge patches of detections
+OTHERS = {'blending', 'patches'}
 
 
 def one_of_each():
-    """A config of every folder and data set."""
+    """A config of every folder, task and data set, with its task."""
     found = {}
     for path in sorted(CONFIGS.rglob('*.py')):
-        if (
-            path.name != 'ablation.py'
-            and '_base_' not in path.parts
-            and not any(other in path.stem for other in OTHERS)
-        ):
-            for data in ('phantom', 'ddsm', 'vindr', 'inbreast', 'cmmd', 'cdd'):
-                if data in path.stem:
-                    break
-            else:
-                data = None
-            found.setdefault((path.parent.name, data), path)
+        bases = {file.relative_to(CONFIGS) for file in files_of(path)}
+        tasks = {base.stem for base in bases if base.match('_base_/tasks/*')}
+        data = {base.stem for base in bases if base.match('_base_/datasets/*')}
+        if path.name != 'ablation.py' and '_base_' not in path.parts:
+            (task,) = tasks
+            found.setdefault((path.parent.name, task, *data), (path, task))
     return list(found.values())
 
 
@@ -81,9 +76,12 @@ def checkpoint(tmp_path_factory):
 
 def test_every_paper_has_its_inferencer():
     configs = one_of_each()
-    assert {path.parent.name for path in configs} == set(TASKS)
-    for path in configs:
-        assert inferencer_type(Config.fromfile(path)) is TASKS[path.parent.name], path
+    papers = {path.parent.name for path in CONFIGS.glob('*/README.md')}
+    assert {path.parent.name for path, _ in configs} == papers | {CONFIGS.name}
+    assert {task for _, task in configs} == set(TASKS) | OTHERS
+    for path, task in configs:
+        if task not in OTHERS:
+            assert inferencer_type(Config.fromfile(path)) is TASKS[task], path
 
 
 @pytest.mark.parametrize('scope', ['mammo', 'mmdet', 'mmpretrain'])
