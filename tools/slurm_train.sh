@@ -3,10 +3,6 @@
 # Usage: [GPUS=8] [GPUS_PER_NODE=8] [CPUS_PER_TASK=5] [SRUN_ARGS=...]
 #     [PORT=...] tools/slurm_train.sh PARTITION JOB_NAME CONFIG WORK_DIR [options of tools/train.py]
 set -euo pipefail
-if [ $# -lt 4 ] || [ "$1" = --help ]; then
-    sed -n '2,4s/^# //p' "$0"
-    echo 'Example: GPUS=16 tools/slurm_train.sh gpu mass configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/mass'
-    [ "${1:-}" = --help ] && exit 0 || exit 2
-fi
-. "$(dirname "$0")/misc/slurm.sh"
+. "$(dirname "$0")/misc/launch.sh"
+needs 4 'GPUS=16 tools/slurm_train.sh gpu mass configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/mass' "$@"
 slurm "$1" "$2" train.py "$3" --work-dir "$4" --launcher slurm "${@:5}"

@@ -113,12 +113,56 @@ def test_fewer_gpus_than_a_node_has(tmp_path):
     assert {'--gres=gpu:2', '--ntasks=2', '--ntasks-per-node=2'} <= set(words)
 
 
-@pytest.mark.parametrize('name', ['train', 'test'])
-def test_usage(tmp_path, name):
-    script = SCRIPT.with_name(f'slurm_{name}.sh')
+@pytest.mark.parametrize(
+    'name, example',
+    [
+        ('slurm_train', 'slurm_train.sh gpu'),
+        ('slurm_test', 'slurm_test.sh gpu'),
+        ('dist_train', 'dist_train.sh configs'),
+        ('dist_test', 'dist_test.sh configs'),
+    ],
+)
+def test_usage(tmp_path, name, example):
+    script = SCRIPT.with_name(f'{name}.sh')
     done = run(tmp_path, 'gpu', script=script)
     assert done.returncode == 2
-    assert 'Usage: ' in done.stdout and f'tools/slurm_{name}.sh gpu' in done.stdout
+    for said in ('Usage: ', f'Example: {"GPUS=" * ("slurm" in name)}', example):
+        assert said in done.stdout
+    asked = run(tmp_path, '--help', script=script)
+    assert (asked.returncode, asked.stdout) == (0, done.stdout)
+    assert 'set -euo' not in done.stdout
+
+
+@pytest.mark.parametrize(
+    'name, words, given',
+    [
+        (
+            'dist_train',
+            ['c.py', '2', '--amp'],
+            'train.py c.py --launcher pytorch --amp',
+        ),
+        ('dist_test', ['c.py', 'a.pth', '2'], 'test.py c.py a.pth --launcher pytorch'),
+    ],
+)
+def test_processes_of_this_machine(tmp_path, name, words, given):
+    script = SCRIPT.with_name(f'{name}.sh')
+    alone = run(tmp_path, *words, script=script, PYTHON='echo').stdout
+    assert alone.endswith(f'/tools/{given}\n') and '--nproc_per_node=2 ' in alone
+    assert '--standalone' in alone and 'port' not in alone
+    several = run(
+        tmp_path,
+        *words,
+        script=script,
+        PYTHON='echo',
+        NNODES='2',
+        NODE_RANK='1',
+        MASTER_ADDR='a',
+        PORT='7',
+    ).stdout
+    assert (
+        '--nnodes=2 --node_rank=1 --master_addr=a --master_port=7 '
+        '--nproc_per_node=2 ' in several
+    )
 
 
 @pytest.fixture
