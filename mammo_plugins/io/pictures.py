@@ -180,7 +180,7 @@ def _tiff_size(file: BinaryIO) -> tuple[int, int]:
     """Return (rows, columns); raise ``Defect`` for a TIFF that is not read."""
     try:
         with tifffile.TiffFile(file) as tiff:
-            page, several = tiff.pages[0], _has_second(tiff)
+            page, several = tiff.pages.first, _has_second(tiff)
             size = page.imagelength, page.imagewidth
             white, turn = page.photometric == 0, page.tags.valueof('Orientation', 1)
             # what one strip or tile is unpacked to, all samples of its pixels
