@@ -4,6 +4,7 @@ Images of one patient are not independent of each other, so whole patients are d
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 
@@ -149,7 +150,7 @@ def means_summary(
     draws = bootstrap_means(figures, patients, n_bootstrap, seed)
     reasons = {}
     for k, name in enumerate(names):
-        counted = [patients[i] for i in np.flatnonzero(~np.isnan(figures[:, k]))]
+        counted = list(compress(patients, ~np.isnan(figures[:, k])))
         reason = no_interval(counted, 'a value', resampling_unit)
         if reason:
             reasons[name] = reason

@@ -271,7 +271,10 @@ def recall_at_fppi(curve: FROCCurve, fppi: Sequence[float]) -> np.ndarray:
 
 
 def bootstrap_froc(
-    data: FROCData, fppi: Sequence[float], n_draws: int = 1000, seed: int = 0
+    data: FROCData,
+    fppi: Sequence[float] | np.ndarray,
+    n_draws: int = 1000,
+    seed: int = 0,
 ) -> np.ndarray:
     """Recall at given FPPIs in samples of patients drawn with replacement.
 

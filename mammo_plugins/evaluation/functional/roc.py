@@ -12,6 +12,7 @@ with a negative sample.
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 
@@ -324,9 +325,7 @@ def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
 def _lacking(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
     """Say which class is of too few patients for an interval, '' if none is."""
     reasons = (
-        no_interval(
-            [patients[i] for i in np.flatnonzero(chosen)], f'a {name} sample', unit
-        )
+        no_interval(list(compress(patients, chosen)), f'a {name} sample', unit)
         for name, chosen in (('positive', positive), ('negative', ~positive))
     )
     return next(filter(None, reasons), '')
