@@ -76,14 +76,14 @@ def test_a_data_set_has_its_files(name):
     (own,) = (
         each
         for each in vars(public_data_sets).values()
-        if f'tools/dataset_converters/{module}.py' in str(each.__doc__)
-        and isinstance(each, type)
+        if f'``mammo convert {name}``' in str(each.__doc__) and isinstance(each, type)
     )
     assert own.METAINFO['classes'] == converter.categories
     pages = ROOT / 'docs/how_to/datasets'
     assert (pages / f'{module}.md').is_file()
     rows = (pages / 'README.md').read_text().splitlines()
-    assert [row for row in rows if f'({module}.md)' in row and f'| `{module}` |' in row]
+    named = re.compile(rf'.*\({module}\.md\).*\| `({module}|{name})` \|')
+    assert len(list(filter(named.fullmatch, rows))) == 1
     assert (ROOT / f'tests/test_converters/test_{module}.py').is_file()
 
 
