@@ -11,6 +11,9 @@ from types import SimpleNamespace
 
 # two workers share two cores: one thread each is fastest
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# sources are compiled once, not by each process that a test starts
+sys.dont_write_bytecode = False
+os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
 # glibc gives large blocks back at once and the kernel clears them anew for the next
 # tensor, a third of the time of a training on a CPU: keep them, in children too
 for number, name in ((-1, 'MALLOC_TRIM_THRESHOLD_'), (-3, 'MALLOC_MMAP_THRESHOLD_')):
@@ -149,13 +152,17 @@ SLOW = {
 }
 
 
+# so that no worker ends with one of them alone
+FIRST = ('test_training', 'test_wheel.py', 'test_train_and_test.py')
+
+
 def pytest_collection_modifyitems(items):
-    """Mark what is slow; begin with trainings, so that no worker ends with one alone."""
+    """Mark what is slow; begin with what takes longest."""
     for item in items:
         name = getattr(item, 'originalname', item.name)
         if f'{item.path.relative_to(TESTS).as_posix()}::{name}' in SLOW:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: 'test_training' not in item.path.parts)
+    items.sort(key=lambda item: not {*FIRST} & {*item.path.parts})
 
 
 def pytest_collection_finish():
