@@ -1,26 +1,13 @@
 """Fixtures that several packages' tests share."""
 
-import ctypes
 import gc
-import os
 import runpy
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-# two workers share two cores: one thread each is fastest
-os.environ.setdefault('OMP_NUM_THREADS', '1')
-# sources are compiled once, not by each process that a test starts
-sys.dont_write_bytecode = False
-os.environ.pop('PYTHONDONTWRITEBYTECODE', None)
-# glibc gives large blocks back at once and the kernel clears them anew for the next
-# tensor, a third of the time of a training on a CPU: keep them, in children too
-for number, name in ((-1, 'MALLOC_TRIM_THRESHOLD_'), (-3, 'MALLOC_MMAP_THRESHOLD_')):
-    os.environ.setdefault(name, str(2**30))
-    if hasattr(ctypes.CDLL(None), 'mallopt'):
-        ctypes.CDLL(None).mallopt(number, 2**30)
-
+import process_settings  # noqa: F401 isort:skip (before torch)
 import mammo_plugins  # noqa: F401 isort:skip (bridges mmcv.ops before mmdet)
 import pytest
 from forked_tools import ForkedTool
@@ -129,8 +116,8 @@ def run_tool(monkeypatch, capsys):
     """Run a command in this process, which has imported the libraries already."""
     root = Path(__file__).parents[1]
 
-    def run(path, *arguments):
-        monkeypatch.chdir(root)
+    def run(path, *arguments, cwd=root):
+        monkeypatch.chdir(cwd)
         monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
         capsys.readouterr()
         code = 0
