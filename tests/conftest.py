@@ -1,16 +1,13 @@
 """Fixtures that several packages' tests share."""
 
 import gc
-import os
 import runpy
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-# two workers share two cores: one thread each is fastest
-os.environ.setdefault('OMP_NUM_THREADS', '1')
-
+import process_settings  # noqa: F401 isort:skip (before torch)
 import mammo_plugins  # noqa: F401 isort:skip (bridges mmcv.ops before mmdet)
 import pytest
 from forked_tools import ForkedTool
@@ -119,8 +116,8 @@ def run_tool(monkeypatch, capsys):
     """Run a command in this process, which has imported the libraries already."""
     root = Path(__file__).parents[1]
 
-    def run(path, *arguments):
-        monkeypatch.chdir(root)
+    def run(path, *arguments, cwd=root):
+        monkeypatch.chdir(cwd)
         monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
         capsys.readouterr()
         code = 0
@@ -142,13 +139,17 @@ SLOW = {
 }
 
 
+# so that no worker ends with one of them alone
+FIRST = ('test_training', 'test_wheel.py', 'test_train_and_test.py')
+
+
 def pytest_collection_modifyitems(items):
-    """Mark what is slow; begin with trainings, so that no worker ends with one alone."""
+    """Mark what is slow; begin with what takes longest."""
     for item in items:
         name = getattr(item, 'originalname', item.name)
         if f'{item.path.relative_to(TESTS).as_posix()}::{name}' in SLOW:
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: 'test_training' not in item.path.parts)
+    items.sort(key=lambda item: not {*FIRST} & {*item.path.parts})
 
 
 def pytest_collection_finish():

@@ -30,6 +30,7 @@ FORKS.set_forkserver_preload(
         'mammo_plugins.models',
         'mammo_plugins.testing',
         'matplotlib.pyplot',
+        'torch.distributed.run',
     ]
 )
 

@@ -5,8 +5,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -257,7 +255,7 @@ def test_cross_validation_of_ones_own(phantom_root, tmp_path, monkeypatch):
     assert sorted(held_out) == sorted(set(names))
 
 
-def test_own_data_command(phantom_root, tmp_path):
+def test_own_data_command(phantom_root, tmp_path, run_tool):
     """The page's command makes a sound data set of the phantom's files and boxes."""
     raw = tmp_path / 'downloads/mine'
     shutil.copytree(phantom_root / 'dicom', raw)
@@ -296,24 +294,13 @@ def test_own_data_command(phantom_root, tmp_path):
     )
     words = shlex.split(command.replace('\\\n', ' '))
     assert words[0] == 'python'
-    done = subprocess.run(
-        [sys.executable, ROOT / words[1], *words[2:], '--workers', '1'],
-        cwd=tmp_path,
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert '1 files of the folder that are not used' in done.stdout
+    done = run_tool(*words[1:], '--workers', '1', cwd=tmp_path)
+    assert done.returncode == 0, done.err
+    assert '1 files of the folder that are not used' in done.out
     root = tmp_path / 'data/mine'
     assert (root / 'skipped.csv').read_text().splitlines() == ['item,reason,detail']
-    checked = subprocess.run(
-        [sys.executable, ROOT / 'tools/verify_dataset.py', root],
-        text=True,
-        capture_output=True,
-        timeout=120,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+    checked = run_tool('tools/verify_dataset.py', root)
+    assert checked.returncode == 0, checked.out + checked.err
     parts = [json.loads(path.read_text()) for path in root.glob('annotations/*.json')]
     assert sum(len(part['images']) for part in parts) == 32
     assert sum(len(part['annotations']) for part in parts) == truth

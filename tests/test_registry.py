@@ -1,12 +1,11 @@
 """Every name of ours builds under the scopes that users work in."""
 
-import subprocess
-import sys
 from collections import OrderedDict
 from unittest.mock import MagicMock
 
 import pytest
 import torch
+from fresh_python import fresh_python
 from mmengine import registry as roots
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DefaultScope
@@ -242,8 +241,9 @@ def test_unknown_names_are_not_found():
 
 def test_the_config_alone_imports_us(tmp_path):
     """``custom_imports`` and MMEngine's Runner are enough."""
-    script = tmp_path / 'run.py'
-    script.write_text("""
+    done = fresh_python(
+        tmp_path,
+        """
 from mmengine.config import Config
 from mmengine.runner import Runner
 cfg = Config(dict(
@@ -261,13 +261,8 @@ cfg = Config(dict(
 runner = Runner.from_cfg(Config.fromstring(cfg.pretty_text, ".py"))
 print(type(runner.model).__module__,
       type(runner.model.data_preprocessor).__module__)
-""")
-    done = subprocess.run(
-        [sys.executable, script],
+""",
         cwd=tmp_path,
-        text=True,
-        capture_output=True,
-        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-2:] == [

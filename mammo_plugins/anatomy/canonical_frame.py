@@ -4,7 +4,7 @@ Coordinates are continuous pixels: pixel ``k`` covers ``[k, k + 1)``, so a mirro
 ``x`` is ``width - x`` and a resized one ``x * scale``.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -72,6 +72,13 @@ def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2), matrix
     )
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+
+
+class _Points(tuple):
+    """Points that no copy repeats: they go with a sample, copied by each of its steps."""
+
+    def __deepcopy__(self, memo: dict) -> '_Points':
+        return self
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,8 @@ class CanonicalFrame:
 
     def to_dict(self) -> dict:
         """Return a JSON-serialisable form."""
-        return asdict(self)
+        # no field can change: nothing is copied
+        return {**vars(self), 'outline': _Points(self.outline)}
 
     @property
     def turn(self) -> Turn:

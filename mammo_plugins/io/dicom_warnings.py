@@ -106,7 +106,7 @@ class _Kept(logging.Filter):
         self._loggers = [
             logging.getLogger(name)
             for name in list(logging.root.manager.loggerDict)
-            if name.split('.')[0] in _LIBRARIES
+            if name.startswith(_LIBRARIES) and name.split('.')[0] in _LIBRARIES
         ]
         for logger in self._loggers:
             logger.addFilter(self)

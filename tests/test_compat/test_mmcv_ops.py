@@ -10,6 +10,7 @@ import mmcv
 import mmcv.ops
 import pytest
 import torch
+from fresh_python import fresh_python
 
 from mammo_plugins.compat import (
     BUILD_COMMAND,
@@ -26,7 +27,7 @@ needs_none_compiled = pytest.mark.skipif(
 )
 
 
-def run_python(code, *path, cwd=ROOT):
+def run_python(code, *path):
     """Run code in a fresh interpreter with folders at the head of its path."""
     env = dict(
         os.environ,
@@ -35,7 +36,7 @@ def run_python(code, *path, cwd=ROOT):
     )
     return subprocess.run(
         [sys.executable, '-c', code],
-        cwd=cwd,
+        cwd=ROOT,
         env=env,
         text=True,
         capture_output=True,
@@ -144,8 +145,10 @@ def test_compiled_operators_win_when_mmcv_is_imported_after_us(tmp_path):
 
 
 @needs_none_compiled
-def test_mmdet_that_failed_to_import_succeeds_after_us():
-    result = run_python("""
+def test_mmdet_that_failed_to_import_succeeds_after_us(tmp_path):
+    result = fresh_python(
+        tmp_path,
+        """
 import mmcv, mmdet
 try:
     import mmdet.models
@@ -157,7 +160,8 @@ import torch
 from mmcv.ops import nms
 print(mmdet.models.FasterRCNN.__name__)
 print(nms(torch.tensor([[0., 0, 2, 2], [0, 0, 2, 2]]), torch.ones(2), 0.5)[1].tolist())
-""")
+""",
+    )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert "No module named 'mmcv._ext'" in lines
@@ -173,7 +177,8 @@ work_dir = 'work_dirs'
 model = dict(
     type='RetinaHead', num_classes=1, in_channels=8, feat_channels=8, stacked_convs=1)
 """)
-    result = run_python(
+    result = fresh_python(
+        tmp_path,
         """
 import sys
 from mmengine.config import Config

@@ -1,18 +1,17 @@
 """Packages that mmdet and mmpretrain can do without, there but broken.
 
-Stand-ins lie in a folder on ``sys.path``. All are tried in forks of one process that
-has imported what takes long, none of the libraries below us among it.
+Stand-ins lie in a folder on ``sys.path``.
 """
 
 import importlib
 import inspect
 import json
-import subprocess
 import sys
 from importlib import metadata
 
 import mmdet.models
 import pytest
+from fresh_python import fresh_python
 
 from mammo_plugins.compat import guard_optional_packages, left_out
 from mammo_plugins.compat.optional_packages import _Finder
@@ -54,25 +53,15 @@ BROKEN = {
     'panopticapi': 'ValueError("numpy.dtype size changed")',
     'transformers': 'RuntimeError("PyTorch >= 2.9 is required")',
 }
-PRELUDE = """
-import json, os, sys, traceback
-import numpy, cv2, torch, torchvision, torchvision.transforms, matplotlib.pyplot
-import scipy.ndimage, pycocotools.mask, shapely.geometry
-import skimage.measure, unittest.mock, torch.distributed.optim
-for number, (folder, code) in enumerate(json.load(sys.stdin)):
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        continue
-    sys.path.insert(0, folder)
-    try:
-        found = {}
-        exec(code, dict(found=found))
-    except BaseException:
-        found['error'] = traceback.format_exc()
-    with open(f'{sys.argv[1]}/{number}.json', 'w') as file:
-        json.dump(found, file)
-    os._exit(0)
+# what a run has found, or how it failed, is printed last
+FIND = """
+import json, traceback
+found = {}
+try:
+    exec(%r, dict(found=found))
+except BaseException:
+    found['error'] = traceback.format_exc()
+print(json.dumps(found))
 """
 IMPORTS = """
 import mammo_plugins
@@ -138,18 +127,12 @@ def runs(tmp_path_factory):
         (folder / f'{name}.py').write_text(f'raise {error}')
     tasks['broken'] = folder, f'users = {[*BROKEN]}\n{IMPORTS}'
     tasks['broken, unguarded'] = folder, 'import mmengine.optim'
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', PRELUDE, root],
-        text=True,
-        input=json.dumps([(str(folder), code) for folder, code in tasks.values()]),
-        capture_output=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    return {
-        name: json.loads((root / f'{number}.json').read_text())
-        for number, name in enumerate(tasks)
-    }
+    found = {}
+    for name, (folder, code) in tasks.items():
+        done = fresh_python(root, FIND % code, [folder])
+        assert done.returncode == 0, done.stderr
+        found[name] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 @pytest.mark.parametrize('shape', [*TRANSFORMERS, 'broken'])

@@ -1,10 +1,9 @@
 """The notice of mmdet and mmpretrain that a client is absent, and nothing else."""
 
 import logging
-import subprocess
-import sys
 
 import pytest
+from fresh_python import fresh_python
 from mmengine import logging as mmengine_logging
 
 from mammo_plugins.compat import silence_onedl_notice
@@ -17,14 +16,9 @@ UNFENCED = 'import mmengine.logging as m\nm.print_log = m.print_log.__wrapped__\
 
 
 @pytest.mark.parametrize('fence', ['', UNFENCED])
-def test_importing_mmdet_and_mmpretrain(fence):
+def test_importing_mmdet_and_mmpretrain(fence, tmp_path):
     """With the fence the line is gone; without it, it is there."""
-    done = subprocess.run(
-        [sys.executable, '-c', f'import mammo_plugins\n{fence}{IMPORTS}'],
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
+    done = fresh_python(tmp_path, f'import mammo_plugins\n{fence}{IMPORTS}')
     assert done.returncode == 0, done.stderr
     said = [
         line for line in (done.stdout + done.stderr).splitlines() if 'OneDL' in line

@@ -1,33 +1,27 @@
 """The launcher of several processes, with a script that is no training."""
 
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 
+@pytest.fixture
+def launch(tmp_path, start_tool):
+    """Start the launcher with a script of its own, as ``python -m`` does."""
 
-def launch(tmp_path, script, processes):
-    path = tmp_path / 'script.py'
-    path.write_text('import os, signal, sys, time\n' + script)
-    return subprocess.Popen(
-        [
-            sys.executable,
-            '-m',
-            'mammo_plugins.engine.launch',
+    def start(script, processes):
+        path = tmp_path / 'script.py'
+        path.write_text('import os, signal, sys, time\n' + script)
+        return start_tool(
+            'mammo_plugins/engine/launch.py',
             '--standalone',
             f'--nproc_per_node={processes}',
-            str(path),
-            str(tmp_path),
-        ],
-        cwd=ROOT,
-        text=True,
-        stderr=subprocess.PIPE,
-    )
+            path,
+            tmp_path,
+        )
+
+    return start
 
 
 @pytest.mark.parametrize(
@@ -42,19 +36,17 @@ def launch(tmp_path, script, processes):
         ('', 0),
     ],
 )
-def test_the_status_is_that_of_the_process(tmp_path, script, status):
-    process = launch(tmp_path, script, 2 if 'RANK' in script else 1)
-    err = process.communicate(timeout=60)[1]
-    assert process.returncode == status and 'Traceback' not in err
-    assert bool(status) == ('the reason is above' in err)
+def test_the_status_is_that_of_the_process(launch, script, status):
+    ended = launch(script, 2 if 'RANK' in script else 1).wait(60)
+    assert ended.returncode == status and 'Traceback' not in ended.stderr
+    assert bool(status) == ('the reason is above' in ended.stderr)
 
 
 @pytest.mark.parametrize(
     'number, status', [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
-def test_signals_reach_the_processes(tmp_path, number, status):
+def test_signals_reach_the_processes(launch, tmp_path, number, status):
     process = launch(
-        tmp_path,
         """
 def end(number, frame):
     open(os.path.join(sys.argv[1], 'got' + os.environ['RANK']), 'w').close()
@@ -68,9 +60,9 @@ time.sleep(60)
     )
     deadline = time.time() + 60
     while len(list(tmp_path.glob('ready*'))) < 2:
-        assert process.poll() is None and time.time() < deadline
+        assert process.runs and time.time() < deadline
         time.sleep(0.05)
     process.send_signal(number)
-    err = process.communicate(timeout=30)[1]
-    assert process.returncode == status and 'Traceback' not in err
+    ended = process.wait(30)
+    assert ended.returncode == status and 'Traceback' not in ended.stderr
     assert len(list(tmp_path.glob('got*'))) == 2

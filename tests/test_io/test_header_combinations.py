@@ -82,11 +82,25 @@ def without_voi(case, stored):
     ):
         case = dict(case, modality=None)
     plain = dict(case, padding=None)
-    levels = {np.float32(level(x, plain)) for x in range(first, last + 1)}
+    alike = not spread(first, last, plain, 0, np.float32)
     low = -(2 ** (case['bits'] - 1)) if case['signed'] else 0
-    every = [level(x, plain) for x in range(low, low + 2 ** case['bits'])]
-    faint = max(every) - min(every) <= 1 / 64
-    return dict(case, voi=None) if len(levels) == 1 or faint else case
+    faint = not spread(low, low + 2 ** case['bits'] - 1, plain, 1 / 64)
+    return dict(case, voi=None) if alike or faint else case
+
+
+def spread(first, last, case, least, kind=float):
+    """Tell whether levels of some stored values differ by more; all are looked at,
+    unless a few do already.
+    """
+    few = max(1, (last - first) // 64)
+    low, high = math.inf, -math.inf
+    for values in (range(first, last + 1, few), range(last, first - 1, -1)):
+        for x in values:
+            found = kind(level(x, case))
+            low, high = min(low, found), max(high, found)
+            if high - low > least:
+                return True
+    return False
 
 
 def level(x, case):

@@ -228,11 +228,34 @@ def test_an_inference_that_is_stopped(phantom_root, tmp_path, run_tool, start_to
     assert kept['info']['complete']
 
 
+def dist_test(folder, *arguments):
+    """Return what dist_test.sh has its launcher start, told by a Python of ours."""
+    python = folder / 'python'
+    python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    python.chmod(0o755)
+    environment = dict(os.environ, PYTHON=str(python), PORT='29400')
+    told = run(str(ROOT / 'tools/dist_test.sh'), *arguments, env=environment)
+    assert told.returncode == 0, told.stderr
+    launcher, (processes, *words) = told.stdout.split()[:6], told.stdout.split()[6:]
+    assert launcher == [
+        '-m',
+        'mammo_plugins.engine.launch',
+        '--nnodes=1',
+        '--node_rank=0',
+        '--master_addr=127.0.0.1',
+        '--master_port=29400',
+    ]
+    assert processes == f'--nproc_per_node={arguments[2]}'
+    return words
+
+
 @NO_GPU
-def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool):
+def test_two_processes_without_gpus(
+    options, tmp_path, assert_private, run_tool, start_tool
+):
     """Trained by dist_train.sh, whose launcher alone gets SIGTERM in the second epoch.
 
-    What they have saved till then is tested by dist_test.sh.
+    What they have saved till then is tested by what dist_test.sh starts.
     """
     options = [o.replace(f'max_epochs={EPOCHS}', 'max_epochs=9') for o in options]
     environment = dict(
@@ -270,16 +293,22 @@ def test_two_processes_without_gpus(options, tmp_path, assert_private, run_tool)
     checkpoint = tmp_path / 'work/epoch_1.pth'
     names = list(torch.load(checkpoint, weights_only=False)['state_dict'])
     assert not any(name.startswith('module.') for name in names)
-    environment['PORT'] = free_port()
-    tested = run(
-        str(ROOT / 'tools/dist_test.sh'),
-        CONFIG,
-        str(checkpoint),
-        '2',
-        *options,
-        env=environment,
-    )
-    assert tested.returncode == 0, tested.stderr[-2000:]
+    words = dist_test(tmp_path, CONFIG, str(checkpoint), '2', *options)
+    port = free_port()
+    processes = [
+        start_tool(
+            *words,
+            # as the launcher gives them, which has started the training
+            RANK=rank,
+            LOCAL_RANK=rank,
+            WORLD_SIZE='2',
+            MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=port,
+        )
+        for rank in '01'
+    ]
+    for tested in [process.wait() for process in processes]:
+        assert tested.returncode == 0, tested.stderr[-2000:]
     both = json.loads((tmp_path / 'work/test/froc.json').read_text())
     alone = run_tool('tools/test.py', CONFIG, checkpoint, *options)
     assert alone.returncode == 0, alone.err[-2000:]

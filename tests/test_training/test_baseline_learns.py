@@ -21,7 +21,7 @@ def runner(easy_root, tmp_path):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(easy_root)
-        loader.dataset.pipeline.image.cache_dir = str(tmp_path / 'cache')
+        loader.dataset.pipeline.image.cache_dir = f'{easy_root}_pixels'
     cfg.train_cfg.update(max_epochs=epochs, val_interval=epochs + 1)
     cfg.param_scheduler[0].end = 30
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'

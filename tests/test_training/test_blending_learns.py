@@ -40,7 +40,7 @@ def generator(easy_root, tmp_path_factory):
     loader.update(num_workers=0, persistent_workers=False)
     loader.dataset.data_root = str(easy_root)
     pipeline = loader.dataset.pipeline
-    pipeline.load.transforms.image.cache_dir = str(tmp_path / 'cache')
+    pipeline.load.transforms.image.cache_dir = f'{easy_root}_pixels'
     pipeline.load.transforms.resize.scale = (64, 128)
     pipeline.paste.bank, pipeline.crop.size = str(bank), (64, 64)
     epochs = 12
@@ -103,7 +103,7 @@ def test_a_detector_learns_from_real_and_synthetic_masses(
     for loader in (cfg.train_dataloader, cfg.test_dataloader):
         loader.num_workers, loader.persistent_workers = 0, False
     for dataset in (real, synthetic, cfg.test_dataloader.dataset):
-        dataset.pipeline.image.cache_dir = str(tmp_path / 'cache')
+        dataset.pipeline.image.cache_dir = f'{easy_root}_pixels'
     stages = cfg.train_cfg.stages
     stages['all'].max_epochs = 3
     stages['all'].param_scheduler[0].end = 30

@@ -22,9 +22,7 @@ def runner(pair_root, tmp_path):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers, loader.persistent_workers = 0, False
         loader.dataset.data_root = str(pair_root)
-        loader.dataset.pipeline.load.transforms.image.cache_dir = str(
-            tmp_path / 'cache'
-        )
+        loader.dataset.pipeline.load.transforms.image.cache_dir = f'{pair_root}_pixels'
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)
     cfg.work_dir, cfg.log_level = str(tmp_path), 'ERROR'
     return Runner.from_cfg(cfg)

@@ -37,7 +37,7 @@ def auc_on_held_out_exams(name, root, folder):
         dataset.data_root = str(root)
         # a lesion or none: the easiest task there is
         dataset.labels = dict(field='abnormal', negative=(False,), positive=(True,))
-        dataset.pipeline.load.transforms.image.cache_dir = str(folder / 'cache')
+        dataset.pipeline.load.transforms.image.cache_dir = f'{root}_pixels'
     cfg.model.backbone.depth = 18
     cfg.train_dataloader.batch_size = 8
     cfg.train_cfg.update(max_epochs=EPOCHS, val_interval=EPOCHS + 1)

@@ -28,7 +28,7 @@ def runner(easy_root, tmp_path):
     replace_everywhere(
         cfg,
         data_root=str(easy_root),
-        cache_dir=str(tmp_path / 'cache'),
+        cache_dir=f'{easy_root}_pixels',
         num_workers=0,
         persistent_workers=False,
     )
