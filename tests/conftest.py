@@ -119,8 +119,8 @@ def run_tool(monkeypatch, capsys):
     """Run a command in this process, which has imported the libraries already."""
     root = Path(__file__).parents[1]
 
-    def run(path, *arguments):
-        monkeypatch.chdir(root)
+    def run(path, *arguments, folder=root):
+        monkeypatch.chdir(folder)
         monkeypatch.setattr(sys, 'argv', [str(path), *map(str, arguments)])
         capsys.readouterr()
         code = 0
