@@ -1,8 +1,8 @@
 # A small sibling of blending-gan_inbreast.py that trains on two cores.
 #     python tools/dataset_converters/phantom.py --exams 240 --size 256 128 \
-#         --split 0.4 0 0.6 --prevalence 0.4 --out data/phantom
-#     python tools/build_lesion_bank.py data/phantom/annotations/train.json \
-#         --out data/phantom/lesion_bank.npz --context 2
+#         --split 0.4 0 0.6 --prevalence 0.4 --out data/phantom_masses
+#     python tools/build_lesion_bank.py data/phantom_masses/annotations/train.json \
+#         --out data/phantom_masses/lesion_bank.npz --context 2
 # The phantom's boxes hug the lesions, hence the context. Generators without prior
 # information or adversarial term and a vanilla GAN are options in ablation.py.
 _base_ = [
@@ -20,10 +20,10 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     dataset=dict(
-        data_root='data/phantom/',
+        data_root='data/phantom_masses/',
         pipeline=dict(
             load=dict(transforms=dict(resize=dict(scale=(128, 256)))),
-            paste=dict(bank='data/phantom/lesion_bank.npz'),
+            paste=dict(bank='data/phantom_masses/lesion_bank.npz'),
             # whole images, as at paper scale, take four times as long
             crop=dict(type='CropToLesion', size=(96, 96)),
         ),

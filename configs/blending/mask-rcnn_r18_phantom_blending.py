@@ -40,7 +40,7 @@ model = dict(
     test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100)),
 )
 
-data = dict(data_root='data/phantom/')
+data = dict(data_root='data/phantom_masses/')
 train_dataloader = dict(
     batch_size=4,
     num_workers=1,

@@ -1,7 +1,7 @@
 # A small sibling of disasymnet_ddsm.py that trains on two cores. The tumours are of
 # another data set, a phantom of another seed:
 #     python tools/dataset_converters/phantom.py --exams 450 --size 256 128 \
-#         --split 0.667 0 0.333 --prevalence 0.6 --density A --out data/phantom
+#         --split 0.667 0 0.333 --prevalence 0.6 --density A --out data/phantom_pairs
 #     python tools/dataset_converters/phantom.py --out data/phantom_bank --seed 1000 \
 #         --exams 60 --size 256 128 --split 1 0 0 --prevalence 1 --density A
 #     python tools/build_lesion_bank.py data/phantom_bank/annotations/train.json \
@@ -36,7 +36,7 @@ model = dict(
 size = (48, 96)  # width, height
 data_set = dict(
     type='Phantom',
-    data_root='data/phantom/',
+    data_root='data/phantom_pairs/',
     labels=dict(field='abnormal', negative=(False,), positive=(True,)),
 )
 train_dataloader = dict(

@@ -181,8 +181,7 @@ COMMAND = Command(
     'OUT/dicom, OUT/truth (lesion-free images and all facts) and '
     'OUT/annotations. The same parameters give the same bytes. A finished data '
     'set is left unchanged, and an interrupted one is resumed.',
-    '{command} --exams 80 --seed 0 \\\n'
-    '      --out data/phantom --split 0.75 0 0.25 --preview\n',
+    '{command} --exams 100 --size 256 128 --out data/phantom --preview\n',
     add_arguments,
     run,
     check,

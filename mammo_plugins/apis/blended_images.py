@@ -247,7 +247,7 @@ class BlendedImages(SyntheticSet):
 
         Returns:
             list[list[tuple]]: Rows of (title, image, box) for
-            :func:`~mammo_plugins.visualization.plot_panels`: the normal view, the
+            :func:`~mammo_plugins.visualization.synthesis.plot_panels`: the normal view, the
             lesion pasted, and each of ``blends``.
         """
         rows = []

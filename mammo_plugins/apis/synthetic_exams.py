@@ -139,7 +139,7 @@ class SyntheticExams(SyntheticSet):
 
         Returns:
             list[list[tuple]]: Rows of (title, image, box) for
-            :func:`~mammo_plugins.visualization.plot_panels`: the malignant view, the
+            :func:`~mammo_plugins.visualization.synthesis.plot_panels`: the malignant view, the
             benign one, and each of ``others``.
         """
         rows = []

@@ -60,7 +60,7 @@ class PatchDataset(ExamDataset):
         gold (bool): Whether to take gold patches. Defaults to True.
         max_detections (int, optional): Most detected patches of an image, highest
             scores first; ``None`` for all. Defaults to 2, as in
-            :class:`~mammo_plugins.evaluation.MalignancyMetric`.
+            :class:`~mammo_plugins.evaluation.metrics.MalignancyMetric`.
         min_score (float): Least score of a detected patch. Defaults to 0.
         iou_thr (float): Least IoU with a lesion to have its labels. Defaults to
             0.5.

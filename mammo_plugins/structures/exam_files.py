@@ -100,7 +100,8 @@ class FoundExams:
         """Let an image stand for a view, and list the others as not used.
 
         Args:
-            key (str), name (str): The exam and the view.
+            key (str): The exam.
+            name (str): The view.
             used (FoundView): One of the view's images, read; those before it are in
                 ``skipped`` already.
         """

@@ -198,7 +198,7 @@ class LoadedExam:
                 'perhaps of the patient: look before you share'
             )
         return dict(
-            file=view.path.relative_to(self.root).as_posix(),
+            file=view.path.absolute().relative_to(self.root.absolute()).as_posix(),
             laterality=view.laterality,
             view=view.view,
             modality=view.modality,

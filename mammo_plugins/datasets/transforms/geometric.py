@@ -59,8 +59,9 @@ class Resize(_Resize):
     Keys as in :class:`mmdet.datasets.transforms.Resize`.
 
     Args:
-        *args, **kwargs: As there; ``interpolation`` and ``backend`` are those of axes
-            that are enlarged.
+        *args: As there.
+        **kwargs: As there; ``interpolation`` and ``backend`` are those of axes that are
+            enlarged.
     """
 
     def _resize_img(self, results: dict) -> None:

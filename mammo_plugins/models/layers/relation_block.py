@@ -89,8 +89,8 @@ def shape_location_geometry(main_boxes: Tensor, aux_boxes: Tensor) -> Tensor:
     """Compare RoIs by their place in the image and their size.
 
     Ma et al., 2019, eq. 2, which is Hu et al.'s, 2018, for two views:
-    log(|x_m - x_a| / w_m), log(|y_m - y_a| / h_m), log(w_a / w_m),
-    log(h_a / h_m). Relative distances below 0.001 count as 0.001.
+    ``log(|x_m - x_a| / w_m), log(|y_m - y_a| / h_m), log(w_a / w_m),
+    log(h_a / h_m)``. Relative distances below 0.001 count as 0.001.
 
     Args:
         main_boxes (Tensor): (I, 4), in a unit that both views share.

@@ -10,7 +10,7 @@ def crop_patches(
 ) -> Tensor:
     """Cut boxes out of an image and bring them to one size.
 
-    The counterpart of :class:`~mammo_plugins.datasets.CropPatch` for an image that
+    The counterpart of :class:`~mammo_plugins.datasets.transforms.CropPatch` for an image that
     is a tensor already: bilinear where a patch is enlarged, averaged where it
     shrinks.
 
