@@ -3,7 +3,7 @@
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,20 +34,44 @@ class JsonLines:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what the lines hold, one at a time."""
+        return (obj for _, obj in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the place of each line, for :meth:`at`, and what it holds."""
         self.damaged = 0
         if not self.path.is_file():
             return
-        with open(self.path, encoding='utf-8', errors='replace') as file:
+        place = 0
+        with open(self.path, 'rb') as file:
             for line in file:
-                try:
-                    obj = parse_json(line)
-                    if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):
-                        raise ValueError('changed')
-                # cut short, empty, or something else
-                except (ValueError, TypeError, LookupError, AttributeError):
+                obj = _read_line(line)
+                if obj is not None:
+                    yield place, obj
+                else:
                     self.damaged += bool(line.strip())
-                    continue
+                place += len(line)
+
+    def at(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Yield what single lines hold, in any order.
+
+        Args:
+            places (Iterable[int]): As of :meth:`placed`.
+
+        Raises:
+            ValueError: If a line has changed since.
+        """
+        file = None
+        try:
+            for place in places:
+                file = file or open(self.path, 'rb')
+                file.seek(place)
+                obj = _read_line(file.readline())
+                if obj is None:
+                    raise ValueError(f'{self.path}: was changed while it was read')
                 yield obj
+        finally:
+            if file is not None:
+                file.close()
 
     def append(self, obj: dict[str, Any]) -> None:
         """Add a line.
@@ -87,3 +111,14 @@ class JsonLines:
         with open(self.path, 'rb') as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b'\n'
+
+
+def _read_line(line: bytes) -> dict[str, Any] | None:
+    """Return what a line holds; ``None`` if it is cut short, empty or changed."""
+    try:
+        obj = parse_json(line.decode('utf-8', 'replace'))
+        if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):
+            return None
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    return obj

@@ -219,24 +219,25 @@ class ExamInferencer(TrainedModel, ABC):
             info['run'] = self._run_key(path, score_thr, group_by)
             writer = PredictionWriter(out_dir, info)
         found = find_exams(path, self.dataset_cfg.get('modality') or 'FFDM', group_by)
-        exams: list[dict] = []
         skipped = [_skipped(root, *entry) for entry in found.skipped]
-        complete = False
+        done: dict[str, tuple[dict | None, list[dict]]] = {}
+        keys, complete = list(found.exams), False
         try:
-            for key in tqdm(list(found.exams), desc='exams', unit='exam'):
+            for key in tqdm(keys, desc='exams', unit='exam'):
                 raise_if_stopped()
-                entry, unused = self._exam(key, found, root, writer, score_thr)
-                skipped += unused
-                if entry is not None:
-                    exams.append(entry)
+                done[key] = self._exam(key, found, root, writer, score_thr)
             complete = True
         finally:
             stop_arrived()
+            if writer is not None:
+                for line in writer.lines(key for key in keys if key in found.exams):
+                    done[line['exam_id']] = line['exam'], line['skipped']
+            outcomes = [done[key] for key in keys if key in done]
             result = dict(
                 info=dict(info, complete=complete),
                 notes=found.notes,
-                exams=exams,
-                skipped=skipped,
+                exams=[exam for exam, _ in outcomes if exam is not None],
+                skipped=skipped + [entry for _, unused in outcomes for entry in unused],
             )
             if writer is not None:
                 writer.join(result)

@@ -1,7 +1,7 @@
 """Writing predictions: each exam when it is done, all of them at the end."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +51,7 @@ class PredictionWriter:
         self.folder = Path(folder)
         self.info = info
         self._lines = JsonLines(self.folder / LINES)
-        self.done: dict[str, dict] = {}
-        before, strange = None, 0
-        for line in self._lines:
-            if line.keys() == {'info'}:
-                before = line['info']
-            elif (
-                before is not None
-                and 'exam_id' in line
-                and (line.get('run') == before.get('run'))
-            ):
-                self.done[line['exam_id']] = line
-            else:  # what it is of cannot be told
-                strange += 1
+        before, self.done, strange = self._places()
         if strange + self._lines.damaged:
             print(
                 f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
@@ -84,6 +72,24 @@ class PredictionWriter:
                     else f'without {LINES} they are done again'
                 )
             )
+
+    def _places(self) -> tuple[dict | None, dict[str, int], int]:
+        """Return what the run is, the place of each exam's last line, and how many
+        lines are of something else.
+        """
+        before, places, strange = None, {}, 0
+        for place, line in self._lines.placed():
+            if line.keys() == {'info'}:
+                before = line['info']
+            elif (
+                before is not None
+                and 'exam_id' in line
+                and (line.get('run') == before.get('run'))
+            ):
+                places[line['exam_id']] = place
+            else:  # what it is of cannot be told
+                strange += 1
+        return before, places, strange
 
     def _joined(self) -> tuple[dict | None, int]:
         """Return what the run was whose ``predictions.json`` alone is there."""
@@ -122,8 +128,10 @@ class PredictionWriter:
             exam_id (str): Its key.
             made_of (str): :func:`files_digest` of its files.
         """
-        line = self.done.get(exam_id)
-        if line is None or line['made_of'] != made_of:
+        if exam_id not in self.done:
+            return None
+        (line,) = self._lines.at([self.done[exam_id]])
+        if line['made_of'] != made_of:
             return None
         return (
             line
@@ -153,8 +161,23 @@ class PredictionWriter:
             )
         )
 
+    def lines(self, exam_ids: Iterable[str]) -> Iterator[dict]:
+        """Yield the lines of exams that have one.
+
+        They are what the file holds, not what :meth:`add` was called with: a stop may
+        come when a line is written and nobody knows it yet.
+
+        Args:
+            exam_ids (Iterable[str]): Keys, in the order that is wanted.
+        """
+        self._lines.close()
+        _, self.done, _ = self._places()
+        return self._lines.at(
+            self.done[exam_id] for exam_id in exam_ids if exam_id in self.done
+        )
+
     def join(self, result: dict[str, Any]) -> None:
-        """Write ``predictions.json``.
+        """Write ``predictions.json``, if there is any exam.
 
         Args:
             result (dict): All of it.

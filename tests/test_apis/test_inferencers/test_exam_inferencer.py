@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.io import JsonLines
 from mammo_plugins.registry import MODELS
 
 CONFIG = (
@@ -161,6 +162,44 @@ def test_what_was_done_is_kept_when_stopped(
         inferencer(phantom_root / 'dicom', tmp_path / 'out')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert [exam['exam_id'] for exam in written['exams']] == done
+    assert written['info']['complete'] is False
+
+
+def test_a_stop_between_a_line_and_what_follows_it(
+    inferencer, folder, tmp_path, monkeypatch
+):
+    """What is in predictions.jsonl is in predictions.json, with what it left out."""
+    root, broken = folder
+    append, lines = JsonLines.append, []
+
+    def written_and_stopped(self, obj):
+        append(self, obj)
+        lines.append(obj)
+        if len(lines) == 3:  # the run's, the first exam's, that with a broken file
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(JsonLines, 'append', written_and_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        inferencer(root, tmp_path / 'out')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert written['exams'] == [line['exam'] for line in lines[1:]]
+    assert f'b/{broken.name}' in [entry['file'] for entry in written['skipped']]
+    assert written['info']['complete'] is False
+
+
+def test_a_stop_before_what_was_done_earlier(
+    inferencer, phantom_root, tmp_path, monkeypatch
+):
+    """Exams whose lines a run before this one wrote are in predictions.json, too."""
+    whole = inferencer(phantom_root / 'dicom', tmp_path / 'out')
+    monkeypatch.setattr(
+        'mammo_plugins.apis.inferencers.base.raise_if_stopped',
+        lambda: (_ for _ in ()).throw(KeyboardInterrupt),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        inferencer(phantom_root / 'dicom', tmp_path / 'out')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert written['exams'] == json.loads(json.dumps(whole['exams']))
     assert written['info']['complete'] is False
 
 
