@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mammo_plugins.io.json_files import json_text, parse_json
+from mammo_plugins.io.writing import atomic_path
 
 _CRC = 'crc32'
 
@@ -83,8 +84,7 @@ class JsonLines:
             OSError: If it cannot be written.
             ValueError: If a number is NaN or infinite, which JSON cannot hold.
         """
-        crc = zlib.crc32(json_text(obj).encode())
-        line = json_text({**obj, _CRC: crc}).encode() + b'\n'
+        line = _as_line(obj)
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, 'ab', buffering=0)
@@ -111,6 +111,28 @@ class JsonLines:
         with open(self.path, 'rb') as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b'\n'
+
+
+def write_json_lines(path: str | Path, objects: Iterable[dict[str, Any]]) -> None:
+    """Write a whole file of lines for :class:`JsonLines`, atomically.
+
+    Args:
+        path (str | Path): The file; its folder is made when missing.
+        objects (Iterable[dict]): As of :meth:`JsonLines.append`, taken one at a time.
+
+    Raises:
+        OSError, ValueError: As :meth:`JsonLines.append`.
+    """
+    with atomic_path(path) as temporary, open(temporary, 'xb') as file:
+        for obj in objects:
+            file.write(_as_line(obj))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _as_line(obj: dict[str, Any]) -> bytes:
+    crc = zlib.crc32(json_text(obj).encode())
+    return json_text({**obj, _CRC: crc}).encode() + b'\n'
 
 
 def _read_line(line: bytes) -> dict[str, Any] | None:
