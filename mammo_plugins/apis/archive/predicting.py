@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -202,7 +203,8 @@ def predict_index(
         info['part'] = f'{part_id} of {num_parts}'
     info['run'] = inferencer.run_key([exams.digest], score_thr, figures)
     writer = PredictionWriter(out_dir, info)
-    left = list(_not_done(exams, writer))
+    writer.begin()
+    left = array('Q', _not_done(exams, writer))
     complete = False
     try:
         done = run(inferencer, exams, left, drawn, workers, pace or Pace())

@@ -183,6 +183,12 @@ class PredictionWriter:
             else None
         )
 
+    def begin(self) -> None:
+        """Write what the run is, if that is not there: a part may have no exam."""
+        if not self._begun:
+            self._lines.append(dict(info=self.info))
+            self._begun = True
+
     def add(
         self, exam_id: str, made_of: str, exam: dict | None, skipped: list[dict]
     ) -> None:
@@ -194,9 +200,7 @@ class PredictionWriter:
             exam (dict, optional): Its entry; ``None`` of one without a view of use.
             skipped (list[dict]): Entries of its files that were not used.
         """
-        if not self._begun:
-            self._lines.append(dict(info=self.info))
-            self._begun = True
+        self.begin()
         self._lines.append(
             dict(
                 run=self.info['run'],
