@@ -91,7 +91,11 @@ def run(inferencer, index, out, **options):
 
 
 def kill_at_random(inferencer, index, out, moments, **options):
-    """Start a run for each moment, in seconds, and kill it then by signal 9."""
+    """Start a run for each moment, in seconds, and kill it then by signal 9.
+
+    Yields:
+        int: The lines that are there after each.
+    """
     for moment in moments:
         process = multiprocessing.get_context('fork').Process(
             target=run, args=(inferencer, index, out), kwargs=options
@@ -100,6 +104,7 @@ def kill_at_random(inferencer, index, out, moments, **options):
         time.sleep(moment)
         process.kill()
         process.join()
+        yield len(list(JsonLines(out / 'predictions.jsonl')))
 
 
 def repeat_index(index, out, exams, views=None):
@@ -161,21 +166,22 @@ def main():
         index_exams(folder / 'set/dicom', folder / 'found.jsonl')
         inferencer = quick_detector(write_checkpoint(folder / 'a.pth'))
         index = folder / 'exams.jsonl'
-        repeat_index(folder / 'found.jsonl', index, 60)
+        repeat_index(folder / 'found.jsonl', index, 160)
         start = time.time()
         run(inferencer, index, folder / 'whole', workers=2)
         seconds, rng = time.time() - start, random.Random(0)
-        print(f'60 exams: {seconds:.1f} s')
-        moments = [rng.uniform(0, seconds / 8) for _ in range(args.kills)]
-        kill_at_random(inferencer, index, folder / 'killed', moments, workers=2)
-        lines = len(list(JsonLines(folder / 'killed/predictions.jsonl'))) - 1
+        print(f'160 exams: {seconds:.1f} s')
+        moments = [rng.uniform(0, seconds / 6) for _ in range(args.kills)]
+        lines = list(
+            kill_at_random(inferencer, index, folder / 'killed', moments, workers=2)
+        )
         run(inferencer, index, folder / 'killed', workers=2)
         whole, killed = (
             (folder / name / 'predictions.json').read_bytes()
             for name in ('whole', 'killed')
         )
         print(
-            f'{args.kills} kills, after which {lines} exams were there; in the end '
+            f'{args.kills} kills, after which {lines} lines were there; in the end '
             f'predictions.json is {"the same" if whole == killed else "ANOTHER"}'
         )
         repeat_index(folder / 'found.jsonl', index, args.exams)

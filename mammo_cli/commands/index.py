@@ -1,4 +1,4 @@
-"""List the exams of an archive, by headers alone, for inference in parts."""
+"""List the exams of an archive by their headers, for inference in parts."""
 
 import argparse
 
