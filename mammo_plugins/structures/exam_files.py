@@ -35,7 +35,7 @@ _MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
 _CEM = {'low energy': 'CEM-LE', 'high energy': 'CEM-HE', 'recombined': 'CEM-RC'}
 
 
-@dataclass
+@dataclass(slots=True)  # an archive has millions
 class FoundView:
     """A file that can be used.
 
@@ -350,9 +350,9 @@ def list_files(path: Paths, found: FoundExams) -> list[Path]:
                 f'{walked.hidden} hidden files and folders (names that '
                 'begin with a dot) were not looked at'
             )
-    owners: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}
     for file in sorted(files, key=lambda file: file.is_symlink()):
-        first = owners.setdefault(file.resolve(), file)
+        first = owners.setdefault(os.path.realpath(file), file)
         if first is not file and first != file:
             found.skipped.append((file, f'the same file as {_seen_from(file, first)}'))
     return sorted(owners.values())

@@ -140,7 +140,7 @@ class _Journal:
                     study=entry['study'],
                     identity=_Numbers.identity(session, entry['identity']),
                 )
-            self.headers[file] = _Header(file, entry['stamp'], view, entry['reason'])
+            self.headers[file] = _Header(file, None, view, entry['reason'])
             self.sessions[file] = session
 
     def add(self, headers: Sequence[_Header], warned: Sequence[str]) -> None:
@@ -161,7 +161,7 @@ class _Journal:
                     **more,
                 )
             )
-            self.headers[header.file] = header
+            self.headers[header.file] = header._replace(stamp=None)
         self.warned.update(warned)
         self._lines.append(dict(headers=entries, warned=list(warned)))
 

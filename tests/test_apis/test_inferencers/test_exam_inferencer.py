@@ -187,17 +187,16 @@ def test_a_stop_between_a_line_and_what_follows_it(
     assert written['info']['complete'] is False
 
 
-def test_a_stop_before_what_was_done_earlier(
-    inferencer, phantom_root, tmp_path, monkeypatch
-):
+def test_a_stop_before_what_was_done_earlier(inferencer, folder, tmp_path, monkeypatch):
     """Exams whose lines a run before this one wrote are in predictions.json, too."""
-    whole = inferencer(phantom_root / 'dicom', tmp_path / 'out')
-    monkeypatch.setattr(
-        'mammo_plugins.apis.inferencers.base.raise_if_stopped',
-        lambda: (_ for _ in ()).throw(KeyboardInterrupt),
-    )
+    whole = inferencer(folder[0], tmp_path / 'out', figures='none')
+
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mammo_plugins.apis.inferencers.base.raise_if_stopped', stop)
     with pytest.raises(KeyboardInterrupt):
-        inferencer(phantom_root / 'dicom', tmp_path / 'out')
+        inferencer(folder[0], tmp_path / 'out', figures='none')
     written = json.loads((tmp_path / 'out/predictions.json').read_text())
     assert written['exams'] == json.loads(json.dumps(whole['exams']))
     assert written['info']['complete'] is False
@@ -307,6 +306,25 @@ def test_several_paths(inferencer, phantom_root, tmp_path):
         inferencer([files[0], tmp_path / 'nowhere'])
     with pytest.raises(TypeError):
         inferencer(np.zeros((4, 4)))
+
+
+def test_several_paths_from_where_one_is(
+    inferencer, phantom_root, tmp_path, monkeypatch
+):
+    """Names are relative to the folder that they have in common, however given."""
+    for name, number in (('a', 1), ('b', 2)):
+        (tmp_path / name).mkdir()
+        shutil.copy(
+            phantom_root / f'dicom/phantom_000{number}/L_CC.dcm', tmp_path / name
+        )
+    (tmp_path / 'b/readme.txt').write_text('no image')
+    monkeypatch.chdir(tmp_path)
+    result = inferencer(['a', 'b/../b'])
+    assert [exam['views'][0]['file'] for exam in result['exams']] == [
+        'a/L_CC.dcm',
+        'b/L_CC.dcm',
+    ]
+    assert [entry['file'] for entry in result['skipped']] == ['b/readme.txt']
 
 
 def test_a_detection_outside_the_breast(inferencer, phantom_root, monkeypatch):
