@@ -1,17 +1,14 @@
 #!/usr/bin/env bash
 # Predict the exams of an index under Slurm, one array task with one GPU a part.
-# Usage: [PARTS=8] [CPUS_PER_TASK=5] [SBATCH_ARGS=...] tools/slurm_infer.sh
+# Usage: [GPUS=8] [CPUS_PER_TASK=5] [SBATCH_ARGS=...] tools/slurm_infer.sh
 #     PARTITION JOB_NAME CONFIG CHECKPOINT INDEX OUT [options of tools/infer.py]
 # Part I goes to OUT/part_I; submitting it again does what is left. Join them by
 #     mammo merge OUT/part_* --index INDEX --out OUT/all
 set -euo pipefail
-if [ $# -lt 6 ] || [ "$1" = --help ]; then
-    sed -n '2,6s/^# //p' "$0"
-    echo 'Example: PARTS=8 tools/slurm_infer.sh gpu archive configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/faster-rcnn_hrnetv2p-w48_ddsm/epoch_12.pth exams.jsonl results --figures none'
-    [ "${1:-}" = --help ] && exit 0 || exit 2
-fi
+. "$(dirname "$0")/misc/launch.sh"
+needs 6 'GPUS=8 tools/slurm_infer.sh gpu archive configs/baselines/faster-rcnn_hrnetv2p-w48_ddsm.py work_dirs/faster-rcnn_hrnetv2p-w48_ddsm/epoch_12.pth exams.jsonl results --figures none' "$@"
 tools=$(cd "$(dirname "$0")" && pwd)
-parts=${PARTS:-8}
+parts=${GPUS:-8}
 mkdir -p "$6"
 words=("${PYTHON:-python}" -u "$tools/infer.py" "$3" "$4" --index "$5"
     --num-parts "$parts" --out "$6/part_" "${@:7}")

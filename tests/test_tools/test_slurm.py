@@ -200,7 +200,7 @@ def test_an_array_job_does_parts_of_an_archive(sbatch):
         env=dict(
             os.environ,
             PATH=f'{sbatch}:{os.environ["PATH"]}',
-            PARTS='4',
+            GPUS='4',
             SBATCH_ARGS='--time 8:00:00',
         ),
         check=True,
