@@ -24,7 +24,7 @@ GROUPS = {
         'lesion-bank',
     ),
     'training and evaluation': ('config', 'train', 'test', 'cross-validate', 'ablate'),
-    'use': ('infer',),
+    'use': ('index', 'infer', 'merge'),
     'synthetic images': (
         'saliency',
         'synthesize',
@@ -35,6 +35,7 @@ GROUPS = {
     'figures': ('plot-froc', 'pair-panels', 'cam-ceiling', 'phantom-false-positives'),
     'speed and memory': (
         'benchmark',
+        'benchmark-archive',
         'benchmark-data',
         'benchmark-training',
         'benchmark-region-selection',

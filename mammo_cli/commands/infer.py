@@ -2,13 +2,20 @@
 
 import argparse
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mammo_cli.arguments import add_config_arguments, add_device
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.runs import check_device
+
+from .index import add_group_by
+
+if TYPE_CHECKING:
+    from mammo_plugins.apis import ExamInferencer
 
 
 def add_arguments(arguments: argparse.ArgumentParser) -> None:
@@ -16,7 +23,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     arguments.add_argument(
-        'path', nargs='+', help='files, or folders with one or more exams'
+        'path', nargs='*', help='files, or folders with one or more exams'
     )
     arguments.add_argument(
         '--out',
@@ -31,12 +38,13 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         'prints as "score >=" (default: %(default)s)',
     )
     arguments.add_argument(
-        '--group-by',
-        choices=['study', 'folder'],
-        default='study',
-        help='how to group files into exams; use "folder" for data sets with one '
-        'study per file, such as CBIS-DDSM (default: %(default)s)',
+        '--figures',
+        default='all',
+        metavar='none|all|above=SCORE',
+        help='which exams are drawn; above=0.5 those that have a score of 0.5 or more '
+        '(default: %(default)s)',
     )
+    add_group_by(arguments)
     arguments.add_argument(
         '--nipple-detector',
         nargs=2,
@@ -44,14 +52,94 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         help='a trained nipple detector for detectors of two views (default: the '
         'tip of the skin line)',
     )
+    _add_archive_arguments(arguments)
     add_device(arguments)
     add_config_arguments(arguments)
 
 
+def _add_archive_arguments(arguments: argparse.ArgumentParser) -> None:
+    archive = arguments.add_argument_group('an archive, in place of PATH')
+    archive.add_argument(
+        '--index', help='of mammo index; results are not kept in memory'
+    )
+    archive.add_argument(
+        '--num-parts',
+        type=int,
+        default=1,
+        metavar='N',
+        help='do one of N parts of the index, each to an --out of its own; mammo merge '
+        'joins them (default: %(default)s)',
+    )
+    archive.add_argument(
+        '--part-id',
+        type=int,
+        default=0,
+        metavar='I',
+        help='which part, 0 to N - 1 (default: %(default)s)',
+    )
+    archive.add_argument(
+        '--workers',
+        type=int,
+        default=2,
+        metavar='N',
+        help='processes that read exams ahead of the model (default: %(default)s)',
+    )
+    archive.add_argument(
+        '--launcher',
+        choices=['none', 'ray'],
+        default='none',
+        help='ray: one process a GPU, of this machine or of the cluster that '
+        'RAY_ADDRESS names; those that die are started again',
+    )
+    archive.add_argument(
+        '--actors',
+        type=int,
+        metavar='N',
+        help='processes of --launcher ray (default: one a GPU, without any one)',
+    )
+
+
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse scores that cannot be."""
+    """Refuse scores and parts that cannot be."""
     if not 0 <= args.score_thr <= 1:
         refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
+    if bool(args.path) == bool(args.index):
+        refuse('give either a PATH or --index; PATH is a file or folder of exams')
+    given = [
+        option
+        for option in ('num_parts', 'part_id', 'workers', 'launcher', 'actors')
+        if getattr(args, option) != parser.get_default(option)
+    ]
+    if given and not args.index:
+        refuse(
+            f'--{given[0].replace("_", "-")}: needs --index, which mammo index makes'
+        )
+    if not 0 <= args.part_id < args.num_parts:
+        refuse(
+            f'--part-id {args.part_id}: expected 0 to {max(args.num_parts, 1) - 1}, '
+            'less than --num-parts'
+        )
+    if args.workers < 0:
+        refuse(f'--workers {args.workers}: expected at least 0')
+    if args.actors is not None and args.actors < 1:
+        refuse(f'--actors {args.actors}: expected at least 1')
+    if args.actors is not None and args.launcher != 'ray':
+        refuse('--actors: needs --launcher ray')
+    score = args.figures.removeprefix('above=')
+    if args.figures not in ('none', 'all') and (
+        score == args.figures or not _is_score(score)
+    ):
+        refuse(
+            f'--figures {args.figures}: expected none, all, or above=SCORE with a score '
+            'from 0 to 1'
+        )
+
+
+def _is_score(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1
+    except ValueError:
+        return False
 
 
 def check_output(out: str) -> None:
@@ -66,87 +154,139 @@ def check_output(out: str) -> None:
         refuse(f'--out {out}: cannot write there ({error.strerror})')
 
 
-def run(args: argparse.Namespace) -> None:
-    """Read, predict, write, tell."""
+def make_inferencer(
+    config: str,
+    checkpoint: str,
+    cfg_options: dict | None = None,
+    device: str | None = None,
+    trust_checkpoint: bool = False,
+    nipple_detector: Sequence[str] | None = None,
+) -> 'ExamInferencer':
+    """Return a model that is ready for exams; the arguments are the command's."""
     from mammo_plugins.apis import ExamInferencer, NippleLocator
     from mammo_plugins.apis.config_loading import load_config
 
+    cfg = load_config(config, cfg_options)
+    locator = nipple_detector and NippleLocator(
+        load_config(nipple_detector[0]), nipple_detector[1], device, trust_checkpoint
+    )
+    return ExamInferencer(cfg, checkpoint, device, trust_checkpoint, locator)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read, predict, write, tell."""
     with user_errors(args):
         check_device(args.device)
         check_output(args.out)
-        cfg = load_config(args.config, args.cfg_options)
-        locator = args.nipple_detector and NippleLocator(
-            load_config(args.nipple_detector[0]),
-            args.nipple_detector[1],
+        make = partial(
+            make_inferencer,
+            args.config,
+            args.checkpoint,
+            args.cfg_options,
             args.device,
             args.trust_checkpoint,
+            args.nipple_detector,
         )
-        inferencer = ExamInferencer(
-            cfg, args.checkpoint, args.device, args.trust_checkpoint, locator
+        result = (
+            _of_index(make, args)
+            if args.index
+            else make()(
+                args.path, args.out, args.score_thr, args.group_by, args.figures
+            )
         )
-        result = inferencer(args.path, args.out, args.score_thr, args.group_by)
-    report(result, args.out)
-    if not result['exams']:
+    exams, skipped = report(result, args.out)
+    if not exams and args.num_parts == 1:  # a part of few exams may have none
         raise SystemExit(
-            f'error: {" ".join(args.path)}: no exam that can be used; '
-            + ('the reasons are above' if result['skipped'] else 'there are no files')
+            f'error: {args.index or " ".join(args.path)}: no exam that can be used; '
+            + ('the reasons are above' if skipped else 'there are no files')
         )
 
 
-def report(result: dict, out: str) -> None:
+def _of_index(make: Callable[[], 'ExamInferencer'], args: argparse.Namespace) -> dict:
+    from mammo_plugins.apis.archive import Pace, by_ray, outcomes, predict_index
+
+    pace = Pace()
+    result = predict_index(
+        make(),
+        args.index,
+        args.out,
+        num_parts=args.num_parts,
+        part_id=args.part_id,
+        score_thr=args.score_thr,
+        figures=args.figures,
+        workers=args.workers,
+        pace=pace,
+        run=by_ray(make, args.actors) if args.launcher == 'ray' else outcomes,
+    )
+    if pace.exams:
+        print(pace)
+    return result
+
+
+def report(result: dict, out: str) -> tuple[int, int]:
     """Print what was done, what is doubtful and what was left out.
 
     Args:
         result (dict): Of an :class:`~mammo_plugins.apis.ExamInferencer`.
         out (str): The folder with the results.
+
+    Returns:
+        tuple: Exams, and files that were skipped.
     """
     from mammo_plugins.printable import one_line
 
-    views = sum(len(exam['views']) for exam in result['exams'])
-    if result['exams']:
-        print(
-            f'{len(result["exams"])} exams, {views} views: {out}/'
-            'predictions.json, and pictures'
-        )
-    outside = [
-        count
-        for exam in result['exams']
-        for view in exam['views']
-        if (count := view.get('outside_breast'))
-    ]
-    if outside:
-        print(
-            f'{sum(outside)} detections outside the breast dropped, in '
-            f'{len(outside)} views'
-        )
-    for note in result['notes']:
-        print(f'note: {one_line(note)}')
-    warned, kinds = defaultdict(list), {}
+    exams = views = outside = outside_views = 0
+    warned, kinds = defaultdict(_Names), {}
     for exam in result['exams']:
+        exams, views = exams + 1, views + len(exam['views'])
+        for view in exam['views']:
+            outside += view.get('outside_breast') or 0
+            outside_views += bool(view.get('outside_breast'))
         for name, warnings in [
             (f'exam {exam["exam_id"]}', exam['warnings']),
             *((view['file'], view['warnings']) for view in exam['views']),
         ]:
             for warning in warnings:
                 kind = kinds.setdefault(warning.partition(':')[0], warning)
-                warned[kind].append(name)
-    for warning, names in warned.items():
-        print(f'warning: {_first(names)}: {one_line(warning)}')
-    by_reason = defaultdict(list)
+                warned[kind].add(name)
+    by_reason = defaultdict(_Names)
     for entry in result['skipped']:
-        by_reason[entry['reason']].append(entry['file'])
-    if by_reason:
-        print(f'{len(result["skipped"])} files skipped:')
-    for reason, files in by_reason.items():
-        print(f'  {_first(files)}: {one_line(reason)}')
+        by_reason[entry['reason']].add(entry['file'])
+    if exams:
+        print(f'{exams} exams, {views} views: {out}/predictions.json, and pictures')
+    if outside:
+        print(
+            f'{outside} detections outside the breast dropped, in {outside_views} views'
+        )
+    for note in result['notes']:
+        print(f'note: {one_line(note)}')
+    for warning, names in warned.items():
+        print(f'warning: {names}: {one_line(warning)}')
+    skipped = sum(names.count for names in by_reason.values())
+    if skipped:
+        print(f'{skipped} files skipped:')
+    for reason, names in by_reason.items():
+        print(f'  {names}: {one_line(reason)}')
+    return exams, skipped
 
 
-def _first(names: Sequence[str]) -> str:
-    """Name the first few of what may be thousands."""
-    from mammo_plugins.printable import one_line
+class _Names:
+    """The first few of what may be millions, and how many there are."""
 
-    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-    return ', '.join(map(one_line, names[:3])) + more
+    def __init__(self) -> None:
+        self.first: list[str] = []
+        self.count = 0
+
+    def add(self, name: str) -> None:
+        self.count += 1
+        if self.count <= 3:
+            self.first.append(name)
+
+    def __str__(self) -> str:
+        from mammo_plugins.printable import one_line
+
+        more = f' and {self.count - 3} more' if self.count > 3 else ''
+        return ', '.join(map(one_line, self.first)) + more
 
 
 COMMAND = Command(
@@ -157,7 +297,8 @@ COMMAND = Command(
     'one per projection with the normal and the abnormal images; for exams, one '
     'with the outlines of masses and one with heat maps. Each exam is written to '
     'predictions.jsonl as soon as it is done; run the same command to resume. Paths '
-    'below PATH are written unchanged: keep names out of them.',
+    'below PATH are written unchanged: keep names out of them. For an archive give '
+    '--index, made by mammo index, in place of PATH.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
     'data/phantom/dicom --out results',

@@ -2,7 +2,8 @@
 
 Elements that identify are hashed with a key drawn anew in each process, as they are
 read, and nothing else of them is kept. The hashes serve to compare files in memory;
-they mean nothing in another process and are never written.
+they mean nothing in another process, but for those that read on its behalf, and are
+never written.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-_KEY = os.urandom(32)
+_key = os.urandom(32)
 
 IDENTITY_ELEMENTS = ['PatientID', 'PatientBirthDate', 'PatientName', 'StudyDate']
 # of CBIS-DDSM, which numbers images rather than patients
@@ -35,6 +36,21 @@ class Identity:
     birth_date: str | None = None
     name: str | None = None
     study_date: str | None = None
+
+
+def shared_key() -> bytes:
+    """Return the key of this process, for processes of its own that read with it."""
+    return _key
+
+
+def use_key(key: bytes) -> None:
+    """Hash by the key of the process that this one reads files for.
+
+    Args:
+        key (bytes): Of :func:`shared_key` there; it is never written.
+    """
+    global _key
+    _key = key
 
 
 def take_identity(ds: Dataset) -> Identity:
@@ -72,7 +88,7 @@ def _text(ds: Dataset, keyword: str) -> str:
 def _hash(text: str) -> str | None:
     if not text:
         return None
-    return hashlib.blake2b(text.encode(), key=_KEY, digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(), key=_key, digest_size=16).hexdigest()
 
 
 def _differ(one: Sequence[str | None], other: Sequence[str | None]) -> bool:

@@ -3,11 +3,12 @@
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mammo_plugins.io.json_files import json_text, parse_json
+from mammo_plugins.io.writing import atomic_path
 
 _CRC = 'crc32'
 
@@ -34,20 +35,44 @@ class JsonLines:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield what the lines hold, one at a time."""
+        return (obj for _, obj in self.placed())
+
+    def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the place of each line, for :meth:`at`, and what it holds."""
         self.damaged = 0
         if not self.path.is_file():
             return
-        with open(self.path, encoding='utf-8', errors='replace') as file:
+        place = 0
+        with open(self.path, 'rb') as file:
             for line in file:
-                try:
-                    obj = parse_json(line)
-                    if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):
-                        raise ValueError('changed')
-                # cut short, empty, or something else
-                except (ValueError, TypeError, LookupError, AttributeError):
+                obj = _read_line(line)
+                if obj is not None:
+                    yield place, obj
+                else:
                     self.damaged += bool(line.strip())
-                    continue
+                place += len(line)
+
+    def at(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """Yield what single lines hold, in any order.
+
+        Args:
+            places (Iterable[int]): As of :meth:`placed`.
+
+        Raises:
+            ValueError: If a line has changed since.
+        """
+        file = None
+        try:
+            for place in places:
+                file = file or open(self.path, 'rb')
+                file.seek(place)
+                obj = _read_line(file.readline())
+                if obj is None:
+                    raise ValueError(f'{self.path}: was changed while it was read')
                 yield obj
+        finally:
+            if file is not None:
+                file.close()
 
     def append(self, obj: dict[str, Any]) -> None:
         """Add a line.
@@ -59,8 +84,7 @@ class JsonLines:
             OSError: If it cannot be written.
             ValueError: If a number is NaN or infinite, which JSON cannot hold.
         """
-        crc = zlib.crc32(json_text(obj).encode())
-        line = json_text({**obj, _CRC: crc}).encode() + b'\n'
+        line = _as_line(obj)
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(self.path, 'ab', buffering=0)
@@ -87,3 +111,36 @@ class JsonLines:
         with open(self.path, 'rb') as file:
             file.seek(-1, os.SEEK_END)
             return file.read() == b'\n'
+
+
+def write_json_lines(path: str | Path, objects: Iterable[dict[str, Any]]) -> None:
+    """Write a whole file of lines for :class:`JsonLines`, atomically.
+
+    Args:
+        path (str | Path): The file; its folder is made when missing.
+        objects (Iterable[dict]): As of :meth:`JsonLines.append`, taken one at a time.
+
+    Raises:
+        OSError, ValueError: As :meth:`JsonLines.append`.
+    """
+    with atomic_path(path) as temporary, open(temporary, 'xb') as file:
+        for obj in objects:
+            file.write(_as_line(obj))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _as_line(obj: dict[str, Any]) -> bytes:
+    crc = zlib.crc32(json_text(obj).encode())
+    return json_text({**obj, _CRC: crc}).encode() + b'\n'
+
+
+def _read_line(line: bytes) -> dict[str, Any] | None:
+    """Return what a line holds; ``None`` if it is cut short, empty or changed."""
+    try:
+        obj = parse_json(line.decode('utf-8', 'replace'))
+        if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):
+            return None
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
+    return obj

@@ -5,10 +5,12 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import socket
+import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
@@ -36,6 +38,8 @@ _OF_FILES = (
     errno.ENXIO,
     errno.ENOENT,
 )
+_FOLDER = 'mammo-{place}-{pid}-'
+_OUR_FOLDER = re.compile(r'mammo-([0-9a-f]{12})-(\d+)-\w+')
 _TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short, however long the file's name is
 _OURS = re.compile(r'\.mammo-([0-9a-f]{12})-(\d+)-[0-9a-f]{32}\.tmp')
 _OLD = 24 * 3600  # seconds; no file takes so long to write
@@ -72,6 +76,31 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)  # still there only after a failure
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder among the system's temporary files, gone at the end.
+
+    Only a process that is killed leaves it; the next that asks for one of the same
+    user removes it, for it may hold pixels.
+    """
+    _clear_folders_once(tempfile.gettempdir(), os.getpid())
+    prefix = _FOLDER.format(place=_place(), pid=os.getpid())
+    with tempfile.TemporaryDirectory(prefix=prefix) as folder:
+        yield Path(folder)
+
+
+@lru_cache(maxsize=4096)
+def _clear_folders_once(parent: str, pid: int) -> None:
+    """Remove what killed processes have left, once a process."""
+    for left in Path(parent).glob('mammo-*-*-*'):
+        ours = _OUR_FOLDER.fullmatch(left.name)
+        try:
+            if ours and left.lstat().st_uid == os.getuid() and _is_gone(*ours.groups()):
+                shutil.rmtree(left, ignore_errors=True)
+        except OSError:  # another process was first
+            continue
 
 
 @cache
@@ -154,16 +183,62 @@ def write_json(path: str | Path, obj: Any) -> None:
 
     Args:
         path (str | Path): The file; its folder is made when missing.
-        obj (Any): What ``json.dumps`` takes; the order of keys is kept.
+        obj (Any): What ``json.dumps`` takes; the order of keys is kept. Values of a
+            dict that are :class:`Entries` are written as lists, one entry at a time.
 
     Raises:
         ValueError: If a number is NaN or infinite, which JSON cannot hold.
         TypeError: If a value has no JSON form, such as a NumPy array.
     """
-    text = json_text(obj, indent=2) + '\n'
+    streamed = isinstance(obj, dict) and any(
+        isinstance(value, Entries) for value in obj.values()
+    )
+    texts = _dict_texts(obj) if streamed else [json_text(obj, indent=2)]
     with atomic_path(path) as temporary:
         with open(temporary, 'x', encoding='utf-8', newline='\n') as file:
-            file.write(text)
+            for text in texts:
+                file.write(text)
+            file.write('\n')
+
+
+class Entries:
+    """A list whose entries are made anew each time that they are gone through.
+
+    Args:
+        make (callable): Returns an iterator over them.
+    """
+
+    def __init__(self, make: Callable[[], Iterator[Any]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._make()
+
+
+def _dict_texts(obj: dict[str, Any]) -> Iterator[str]:
+    """Yield the text that ``json_text`` makes of a dict with lists for Entries."""
+    before = '{\n'
+    for key, value in obj.items():
+        yield f'{before}  {json_text(key)}: '
+        before = ',\n'
+        if isinstance(value, Entries):
+            yield from _list_texts(value)
+        else:
+            yield _indented(value, 1)
+    yield '\n}'
+
+
+def _list_texts(entries: Entries) -> Iterator[str]:
+    before = '[\n    '
+    for entry in entries:
+        yield before + _indented(entry, 2)
+        before = ',\n    '
+    yield '[]' if before[0] == '[' else '\n  ]'
+
+
+def _indented(obj: Any, depth: int) -> str:
+    # a line break within a text is an escape
+    return json_text(obj, indent=2).replace('\n', '\n' + '  ' * depth)
 
 
 def file_error(error: BaseException) -> str | None:

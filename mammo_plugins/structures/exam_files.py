@@ -35,7 +35,7 @@ _MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
 _CEM = {'low energy': 'CEM-LE', 'high energy': 'CEM-HE', 'recombined': 'CEM-RC'}
 
 
-@dataclass
+@dataclass(slots=True)  # an archive has millions
 class FoundView:
     """A file that can be used.
 
@@ -106,7 +106,17 @@ class FoundExams:
                 ``skipped`` already.
         """
         self.exams[key][name] = used
-        self.skipped += [
+        self.skipped += self.reasons_of_others(name, used)
+
+    @staticmethod
+    def reasons_of_others(name: str, used: FoundView) -> list[tuple[Path, str]]:
+        """Return the files that do not stand for a view, with the reason.
+
+        Args:
+            name (str): Of the view.
+            used (FoundView): The image that does.
+        """
+        return [
             (
                 other.path,
                 f'another {name} of the same exam'
@@ -164,12 +174,26 @@ def _known(
     return value
 
 
-def _inspect(path: Path) -> FoundView:
-    """Return a file as a view.
+def inspect_file(path: Path, modality: str | Sequence[str] = 'FFDM') -> FoundView:
+    """Return a file as a view, by its header alone.
+
+    Args:
+        path (Path): The file.
+        modality (str | Sequence[str]): As in :func:`find_exams`.
 
     Raises:
         MammogramError: If it cannot be used.
     """
+    view = _as_view(path)
+    wanted = (modality,) if isinstance(modality, str) else tuple(modality)
+    if view.modality not in wanted:
+        raise MammogramError(
+            path, f'a {view.modality} image; {" or ".join(wanted)} is asked for'
+        )
+    return view
+
+
+def _as_view(path: Path) -> FoundView:
     facts = read_header(path)
     laterality, view, header = facts.laterality, facts.view, facts.header
     if screening_rank(header['image_kind']) is None:
@@ -252,39 +276,68 @@ def find_exams(
         FileNotFoundError: If there is no such file or folder.
         ValueError: If ``group_by`` is neither.
     """
-    if group_by not in ('study', 'folder'):
-        raise ValueError(f"group_by: {group_by!r}; expected 'study' or 'folder'")
+    check_group_by(group_by)
     found = FoundExams()
-    files = _list_files(path, found)
-    wanted = (modality,) if isinstance(modality, str) else tuple(modality)
     usable = []
     with DicomWarnings() as warned:
-        for file in tqdm(files, desc='headers', unit='file', leave=False):
+        for file in tqdm(
+            list_files(path, found), desc='headers', unit='file', leave=False
+        ):
             try:
-                view = _inspect(file)
-                if view.modality not in wanted:
-                    raise MammogramError(
-                        file,
-                        f'a {view.modality} image; {" or ".join(wanted)} is asked for',
-                    )
+                usable.append(inspect_file(file, modality))
             except MammogramError as error:
                 found.skipped.append((file, error.reason))
-            else:
-                usable.append(view)
+    group_views(found, usable, modality, group_by)
+    found.notes += [f'pydicom: {kind}' for kind in sorted(warned.kinds)]
+    return found
+
+
+def check_group_by(group_by: str) -> None:
+    """Refuse what :func:`find_exams` does not know.
+
+    Raises:
+        ValueError: If ``group_by`` is neither 'study' nor 'folder'.
+    """
+    if group_by not in ('study', 'folder'):
+        raise ValueError(f"group_by: {group_by!r}; expected 'study' or 'folder'")
+
+
+def group_views(
+    found: FoundExams,
+    usable: list[FoundView],
+    modality: str | Sequence[str] = 'FFDM',
+    group_by: str = 'study',
+) -> None:
+    """Put views into exams.
+
+    Args:
+        found (FoundExams): Gets the exams, with their doubts, and notes.
+        usable (list[FoundView]): Of :func:`inspect_file`, in the order of
+            :func:`list_files`.
+        modality (str | Sequence[str]), group_by (str): As in :func:`find_exams`.
+    """
+    several = not isinstance(modality, str) and len(modality) > 1
     for key, group in _group(usable, group_by, found):
         views = found.exams.setdefault(key, {})
         for view in sorted(group, key=lambda view: view.rank):
-            name = with_modality(view.name, view.modality if len(wanted) > 1 else None)
+            name = with_modality(view.name, view.modality if several else None)
             if name in views:
                 views[name].others.append(view)
             else:
                 views[name] = view
     _note(found, usable, group_by)
-    found.notes += [f'pydicom: {kind}' for kind in sorted(warned.kinds)]
-    return found
 
 
-def _list_files(path: Paths, found: FoundExams) -> list[Path]:
+def list_files(path: Paths, found: FoundExams) -> list[Path]:
+    """Return the files of folders, each once, sorted.
+
+    Args:
+        path (str | Path | Sequence): As in :func:`find_exams`.
+        found (FoundExams): Gets what is left out, and notes.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+    """
     files: list[Path] = []
     for each in paths_of(path):
         if each.is_file():
@@ -298,9 +351,9 @@ def _list_files(path: Paths, found: FoundExams) -> list[Path]:
                 f'{walked.hidden} hidden files and folders (names that '
                 'begin with a dot) were not looked at'
             )
-    owners: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}
     for file in sorted(files, key=lambda file: file.is_symlink()):
-        first = owners.setdefault(file.resolve(), file)
+        first = owners.setdefault(os.path.realpath(file), file)
         if first is not file and first != file:
             found.skipped.append((file, f'the same file as {_seen_from(file, first)}'))
     return sorted(owners.values())

@@ -3,11 +3,19 @@
 import errno
 import json
 import os
+import subprocess
 import time
 
 import pytest
 
-from mammo_plugins.io import atomic_path, file_error, write_json
+from mammo_plugins.io import (
+    Entries,
+    atomic_path,
+    file_error,
+    temporary_folder,
+    write_json,
+    writing,
+)
 from mammo_plugins.io.writing import remove_leftovers
 
 
@@ -23,6 +31,42 @@ def test_same_object_same_bytes(tmp_path):
     for name in 'ab':
         write_json(tmp_path / name, {'x': 0.1})
     assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
+
+
+@pytest.mark.parametrize('entries', [[], [1], [{'a': ['x\n', {}]}, [], 'é"']])
+def test_entries_that_come_one_by_one_are_a_list(tmp_path, entries):
+    """The bytes are those of the list, and they may be gone through again."""
+    made = Entries(lambda: iter(entries))
+    for name, value in (('list', entries), ('entries', made), ('again', made)):
+        write_json(tmp_path / name, {'é': {'a': [1]}, 'exams': value, 'z': value})
+    texts = [(tmp_path / name).read_text() for name in ('list', 'entries', 'again')]
+    assert texts[0] == texts[1] == texts[2] and json.loads(texts[1])['z'] == entries
+
+
+def test_an_entry_that_fails_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / 'a.json', {'old': 1})
+    with pytest.raises(ValueError):
+        write_json(tmp_path / 'a.json', {'a': Entries(lambda: iter([1, float('nan')]))})
+    assert os.listdir(tmp_path) == ['a.json']
+    assert json.loads((tmp_path / 'a.json').read_text()) == {'old': 1}
+
+
+def test_temporary_folders_of_killed_processes_are_removed(tmp_path, monkeypatch):
+    """Those of processes that run, and what is not ours, stay."""
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    process = subprocess.Popen(['true'])
+    process.wait()
+    names = [f'mammo-{writing._place()}-{pid}-x1' for pid in (process.pid, os.getpid())]
+    others = [f'mammo-{"0" * 12}-{process.pid}-x2', 'mammo-a-b-c']
+    for name in (*names, *others):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'pixels').write_text('')
+    writing._clear_folders_once.cache_clear()
+    with temporary_folder() as folder:
+        (folder / 'pixels').write_text('')
+        assert folder.parent == tmp_path
+        assert not (tmp_path / names[0]).exists()
+    assert sorted(os.listdir(tmp_path)) == sorted([names[1], *others])
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""tools/slurm_train.sh and slurm_test.sh, and the job of the docs, with a made srun."""
+"""The scripts for Slurm, and the job of the docs, with a made srun and sbatch."""
 
 import os
 import re
@@ -118,6 +118,7 @@ def test_fewer_gpus_than_a_node_has(tmp_path):
     [
         ('slurm_train', 'slurm_train.sh gpu'),
         ('slurm_test', 'slurm_test.sh gpu'),
+        ('slurm_infer', 'slurm_infer.sh gpu'),
         ('dist_train', 'dist_train.sh configs'),
         ('dist_test', 'dist_test.sh configs'),
     ],
@@ -163,6 +164,76 @@ def test_processes_of_this_machine(tmp_path, name, words, given):
         '--nnodes=2 --node_rank=1 --master_addr=a --master_port=7 '
         '--nproc_per_node=2 ' in several
     )
+
+
+@pytest.fixture
+def sbatch(tmp_path):
+    """A made sbatch, which runs one task of the array by a made python."""
+    for name, text in (
+        (
+            'sbatch',
+            'printf "%s\\n" "$@" > said\nfor last; do :; done\n'
+            'SLURM_ARRAY_TASK_ID=2 sh -c "${last#--wrap=}"',
+        ),
+        ('python', 'printf "%s\\n" "$@" > ran'),
+    ):
+        (tmp_path / name).write_text(f'#!/bin/sh\n{text}\n')
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def test_an_array_job_does_parts_of_an_archive(sbatch):
+    script = SCRIPT.with_name('slurm_infer.sh')
+    subprocess.run(
+        [
+            script,
+            'gpu',
+            'archive',
+            'c.py',
+            'a b.pth',
+            'i.jsonl',
+            "out's",
+            '--figures',
+            'none',
+        ],
+        cwd=sbatch,
+        env=dict(
+            os.environ,
+            PATH=f'{sbatch}:{os.environ["PATH"]}',
+            GPUS='4',
+            SBATCH_ARGS='--time 8:00:00',
+        ),
+        check=True,
+    )
+    assert (sbatch / 'said').read_text().splitlines()[:-1] == [
+        '-p',
+        'gpu',
+        '--job-name=archive',
+        '--array=0-3',
+        '--gres=gpu:1',
+        '--cpus-per-task=5',
+        '--requeue',
+        '--open-mode=append',
+        "--output=out's/part_%a.log",
+        '--time',
+        '8:00:00',
+    ]
+    assert (sbatch / 'ran').read_text().splitlines() == [
+        '-u',
+        str(script.parent / 'infer.py'),
+        'c.py',
+        'a b.pth',
+        '--index',
+        'i.jsonl',
+        '--num-parts',
+        '4',
+        '--out',
+        "out's/part_2",
+        '--part-id',
+        '2',
+        '--figures',
+        'none',
+    ]
 
 
 @pytest.fixture

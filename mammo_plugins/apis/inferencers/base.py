@@ -1,15 +1,11 @@
 """What the inferencers of all tasks have in common."""
 
 import copy
-import hashlib
 import os
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import (
-    Any,
-)
+from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
@@ -20,11 +16,12 @@ from tqdm import tqdm
 
 from mammo_plugins.anatomy import transform_points
 from mammo_plugins.datasets import ExamDataset, LoadMammogram, PatchDataset
-from mammo_plugins.io import ReadingLimits
+from mammo_plugins.io import temporary_folder
 from mammo_plugins.registry import DATASETS, INFERENCERS
 from mammo_plugins.stopping import raise_if_stopped, stop_arrived
 from mammo_plugins.structures import in_fold
 from mammo_plugins.structures.exam_files import FoundExams, Paths, find_exams, paths_of
+from mammo_plugins.structures.exam_sources import common_folder
 from mammo_plugins.structures.multi_view_data_sample import views_of
 from mammo_plugins.structures.pixel_size import network_pixel_size, pixel_size_warning
 from mammo_plugins.version import __version__
@@ -33,8 +30,9 @@ from mammo_plugins.visualization import ViewPanel, draw_four_view
 from ..config_loading import ConfigError
 from ..nipple_locator import NippleLocator
 from ..trained_model import TrainedModel, loading_steps, without_step
-from .loaded_exam import LoadedExam, common_folder
-from .prediction_writer import PredictionWriter, files_digest
+from .figures import Figures, least_score
+from .loaded_exam import LoadedExam, skipped_entry
+from .prediction_writer import PredictionWriter, files_digest, run_key
 
 
 def inferencer_type(config: Config) -> type['ExamInferencer']:
@@ -183,6 +181,7 @@ class ExamInferencer(TrainedModel, ABC):
         out_dir: str | Path | None = None,
         score_thr: float = 0.2,
         group_by: str = 'study',
+        figures: str = 'all',
     ) -> dict[str, Any]:
         """Run on files, or on folders with all below them.
 
@@ -198,6 +197,8 @@ class ExamInferencer(TrainedModel, ABC):
             score_thr (float): Least score of a box in the pictures; the
                 predictions hold every box. Defaults to 0.2.
             group_by (str): As in :func:`find_exams`. Defaults to 'study'.
+            figures (str): Which exams are drawn, as in
+                :func:`~.figures.least_score`. Defaults to 'all'.
 
         Returns:
             dict: What ``predictions.json`` holds; see docs/reference/predictions.md.
@@ -208,59 +209,61 @@ class ExamInferencer(TrainedModel, ABC):
         """
         path = paths_of(path)  # once: it may be read only once
         root = common_folder(path)
-        info = dict(
-            format='mammo_plugins predictions',
-            version=__version__,
-            research_use_only=True,
-            **self.names,
-        )
-        writer = None
+        drawn = Figures(out_dir and Path(out_dir), score_thr, least_score(figures))
+        info, writer = self.info(), None
         if out_dir is not None:
-            info['run'] = self._run_key(path, score_thr, group_by)
+            files = [str(each.resolve()) for each in path]
+            info['run'] = self.run_key(files, score_thr, group_by, figures)
             writer = PredictionWriter(out_dir, info)
-        found = find_exams(path, self.dataset_cfg.get('modality') or 'FFDM', group_by)
-        exams: list[dict] = []
-        skipped = [_skipped(root, *entry) for entry in found.skipped]
-        complete = False
+        found = find_exams(path, self.modality, group_by)
+        skipped = [skipped_entry(root, *entry) for entry in found.skipped]
+        done: dict[str, tuple[dict | None, list[dict]]] = {}
+        keys, complete = list(found.exams), False
         try:
-            for key in tqdm(list(found.exams), desc='exams', unit='exam'):
+            for key in tqdm(keys, desc='exams', unit='exam'):
                 raise_if_stopped()
-                entry, unused = self._exam(key, found, root, writer, score_thr)
-                skipped += unused
-                if entry is not None:
-                    exams.append(entry)
+                done[key] = self._exam(key, found, root, writer, drawn)
             complete = True
         finally:
             stop_arrived()
+            if writer is not None:
+                writer.read_again()
+                for line in writer.lines(key for key in keys if key in found.exams):
+                    done[line['exam_id']] = line['exam'], line['skipped']
+            outcomes = [done[key] for key in keys if key in done]
             result = dict(
                 info=dict(info, complete=complete),
                 notes=found.notes,
-                exams=exams,
-                skipped=skipped,
+                exams=[exam for exam, _ in outcomes if exam is not None],
+                skipped=skipped + [entry for _, unused in outcomes for entry in unused],
             )
             if writer is not None:
                 writer.join(result)
         return result
 
-    def _run_key(self, paths: Sequence[Path], *options: Any) -> str:
-        """Return what changes with all that results depend on besides the files."""
-        models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
-        digest = hashlib.sha256(
-            repr(
-                [
-                    __version__,
-                    [model.config.to_dict() for model in models],
-                    [str(path.resolve()) for path in paths],
-                    str(ReadingLimits.current()),
-                    options,
-                ]
-            ).encode()
+    @property
+    def modality(self) -> str | Sequence[str]:
+        """str or list[str]: Images that the model is of, as in :func:`find_exams`."""
+        return self.dataset_cfg.get('modality') or 'FFDM'
+
+    def info(self) -> dict[str, Any]:
+        """Return what ``predictions.json`` says of the model."""
+        return dict(
+            format='mammo_plugins predictions',
+            version=__version__,
+            research_use_only=True,
+            **self.names,
         )
-        for model in models:
-            with open(model.checkpoint, 'rb') as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-        return digest.hexdigest()[:16]
+
+    def run_key(self, files: Sequence[str], *options: Any) -> str:
+        """Return what changes with all that results depend on besides the images.
+
+        Args:
+            files (Sequence[str]): What says which images.
+            *options: Of the run.
+        """
+        models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
+        return run_key(models, files, options)
 
     def _exam(
         self,
@@ -268,7 +271,7 @@ class ExamInferencer(TrainedModel, ABC):
         found: FoundExams,
         root: Path,
         writer: PredictionWriter | None,
-        score_thr: float,
+        figures: Figures,
     ) -> tuple[dict | None, list[dict]]:
         """Return an exam's entry, and those of its files that were not used."""
         made_of = files_digest(found.exams[key])
@@ -276,43 +279,50 @@ class ExamInferencer(TrainedModel, ABC):
             done = writer.get(key, made_of)
             if done is not None:
                 return done['exam'], done['skipped']
-        before = len(found.skipped)
-        entry = self._run_exam(key, found, root, writer and writer.folder, score_thr)
-        skipped = [_skipped(root, *each) for each in found.skipped[before:]]
+        before, entry = len(found.skipped), None
+        with temporary_folder() as cache:
+            exam = self.read_exam(key, found, root, cache)
+            if exam is not None:
+                entry = self.predict(exam, figures)
+        skipped = [skipped_entry(root, *each) for each in found.skipped[before:]]
         if writer is not None and entry is not None:
             writer.add(key, made_of, entry, skipped)
         return entry, skipped
 
-    def _run_exam(
-        self,
-        key: str,
-        found: FoundExams,
-        root: Path,
-        out_dir: Path | None,
-        score_thr: float,
-    ) -> dict | None:
-        """Return an exam's entry; ``None`` if it has no readable view."""
-        with tempfile.TemporaryDirectory() as cache:
-            exam = LoadedExam.read(
-                key,
-                found,
-                LoadMammogram(cache_dir=cache, **self.loading_options),
-                root,
-                self.needed_views(),
-            )
-            if exam is None:
-                return None
+    def read_exam(
+        self, key: str, found: FoundExams, root: Path, cache: Path
+    ) -> LoadedExam | None:
+        """Return an exam with all pixels read, ``None`` if it is of no use.
+
+        Args:
+            key (str), found (FoundExams), root (Path): As in :meth:`LoadedExam.read`.
+            cache (Path): Folder for pixels.
+        """
+        loader = LoadMammogram(cache_dir=str(cache), **self.loading_options)
+        return LoadedExam.read(key, found, loader, root, self.needed_views())
+
+    def predict(
+        self, exam: LoadedExam, figures: Figures, batches: Iterable[dict] | None = None
+    ) -> dict[str, Any]:
+        """Return an exam's entry in ``predictions.json``, and draw it.
+
+        Args:
+            exam (LoadedExam): Of :meth:`read_exam`.
+            figures (Figures): Whether and where it is drawn.
+            batches (Iterable[dict], optional): Of :meth:`preprocess`, where that has
+                been done, as it may be without a nipple locator.
+        """
+        if batches is None:
             self._locate_nipples(exam)
-            predictions = [
-                sample
-                for data in self.preprocess(exam)
-                for sample in self.forward(data)
-            ]
-            entry = dict(
-                exam_id=key, warnings=exam.doubts, **self.postprocess(exam, predictions)
-            )
-            if out_dir is not None:
-                self.visualize(exam, predictions, entry, out_dir, score_thr)
+            batches = self.preprocess(exam)
+        predictions = [sample for data in batches for sample in self.forward(data)]
+        entry = dict(
+            exam_id=exam.key,
+            warnings=exam.doubts,
+            **self.postprocess(exam, predictions),
+        )
+        if figures.wanted(entry):
+            self.visualize(exam, predictions, entry, figures.folder, figures.score_thr)
         return entry
 
     def needed_views(self) -> Sequence[str]:
@@ -468,7 +478,3 @@ class ExamInferencer(TrainedModel, ABC):
         name = f'{exam.key}{suffix}.png'
         draw_four_view(panels, out_dir / name, exam.title(text))
         return name
-
-
-def _skipped(root: Path, file: Path, reason: str) -> dict:
-    return dict(file=os.path.relpath(file, root), reason=reason)

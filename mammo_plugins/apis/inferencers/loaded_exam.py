@@ -1,6 +1,5 @@
 """An exam between its files and a model."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from mammo_plugins.io import DicomWarnings, MammogramError
 from mammo_plugins.io.image_kind import screening_rank
 from mammo_plugins.io.reading_warnings import ReadingWarning
 from mammo_plugins.structures.exam_files import FoundExams, FoundView
+from mammo_plugins.structures.exam_sources import file_below
 
 
 @dataclass
@@ -198,7 +198,7 @@ class LoadedExam:
                 'perhaps of the patient: look before you share'
             )
         return dict(
-            file=view.path.absolute().relative_to(self.root.absolute()).as_posix(),
+            file=file_below(self.root, view.path),
             laterality=view.laterality,
             view=view.view,
             modality=view.modality,
@@ -225,15 +225,12 @@ def probability_of(sample: BaseDataElement) -> float:
     return round(float(sample.pred_score[1]), 6)
 
 
-def common_folder(paths: Sequence[Path]) -> Path:
-    """Return the folder that names in the predictions are relative to.
+def skipped_entry(root: Path, file: Path, reason: str) -> dict[str, str]:
+    """Return the entry in ``predictions.json`` of a file that was not used.
 
     Args:
-        paths (Sequence[Path]): Files and folders of exams.
+        root (Path): Folder that names of files are relative to.
+        file (Path): The file.
+        reason (str): Why it was not.
     """
-    folders = [path if path.is_dir() else path.parent for path in paths]
-    return (
-        folders[0]
-        if len(folders) == 1
-        else Path(os.path.commonpath([folder.absolute() for folder in folders]))
-    )
+    return dict(file=file_below(root, file), reason=reason)

@@ -1,16 +1,46 @@
 """Writing predictions: each exam when it is done, all of them at the end."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mammo_plugins.io import JsonLines, read_json, write_json
+from mammo_plugins.io import JsonLines, ReadingLimits, read_json, write_json
 from mammo_plugins.structures.exam_files import FoundView
+from mammo_plugins.version import __version__
 
 from ..config_loading import ConfigError
+from ..trained_model import TrainedModel
 
 LINES, JOINED = 'predictions.jsonl', 'predictions.json'
+
+
+def run_key(
+    models: Sequence[TrainedModel], files: Sequence[str], options: Sequence[Any]
+) -> str:
+    """Return what changes with all that results depend on besides the images.
+
+    Args:
+        models (list[TrainedModel]): Whose results they are.
+        files (list[str]): What says which images.
+        options (Sequence): Of the run.
+    """
+    digest = hashlib.sha256(
+        repr(
+            [
+                __version__,
+                [model.config.to_dict() for model in models],
+                list(files),
+                str(ReadingLimits.current()),
+                options,
+            ]
+        ).encode()
+    )
+    for model in models:
+        with open(model.checkpoint, 'rb') as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def files_digest(views: Mapping[str, FoundView]) -> str:
@@ -24,11 +54,41 @@ def files_digest(views: Mapping[str, FoundView]) -> str:
         for name, view in views.items()
         for image in (view, *view.others)
     ]
-    facts = [
-        (name, str(path), path.stat().st_size, path.stat().st_mtime_ns)
-        for name, path in images
-    ]
+    facts = [(name, str(path), *_size_and_time(path)) for name, path in images]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+def _size_and_time(path: Path) -> tuple[int | None, int | None]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None, None  # reading it says what is wrong
+    return stat.st_size, stat.st_mtime_ns
+
+
+def placed_lines(lines: JsonLines) -> tuple[dict | None, dict[str, int], int]:
+    """Return where the results of a run are.
+
+    Args:
+        lines (JsonLines): Of :class:`PredictionWriter`.
+
+    Returns:
+        tuple: What the run is, ``None`` if no line says it; the place of the last line
+        of each exam; and how many lines are of something else.
+    """
+    info, places, strange = None, {}, 0
+    for place, line in lines.placed():
+        if line.keys() == {'info'}:
+            info = line['info']
+        elif (
+            info is not None
+            and 'exam_id' in line
+            and (line.get('run') == info.get('run'))
+        ):
+            places[line['exam_id']] = place
+        else:  # what it is of cannot be told
+            strange += 1
+    return info, places, strange
 
 
 class PredictionWriter:
@@ -51,19 +111,7 @@ class PredictionWriter:
         self.folder = Path(folder)
         self.info = info
         self._lines = JsonLines(self.folder / LINES)
-        self.done: dict[str, dict] = {}
-        before, strange = None, 0
-        for line in self._lines:
-            if line.keys() == {'info'}:
-                before = line['info']
-            elif (
-                before is not None
-                and 'exam_id' in line
-                and (line.get('run') == before.get('run'))
-            ):
-                self.done[line['exam_id']] = line
-            else:  # what it is of cannot be told
-                strange += 1
+        before, self.done, strange = placed_lines(self._lines)
         if strange + self._lines.damaged:
             print(
                 f'{self.folder / LINES}: {strange + self._lines.damaged} lines cut '
@@ -73,7 +121,9 @@ class PredictionWriter:
         count = len(self.done)
         if not self._begun:
             before, count = self._joined()
-        if before is not None and before.get('run') != info['run']:
+        if before is not None and any(
+            before.get(name) != info.get(name) for name in ('run', 'part')
+        ):
             raise ConfigError(self._of_another(before, count))
         if count:
             print(
@@ -105,8 +155,8 @@ class PredictionWriter:
         )
         differs = [
             name
-            for name in ('config', 'checkpoint', 'version')
-            if before and before.get(name) != self.info[name]
+            for name in ('config', 'checkpoint', 'version', 'part')
+            if before and before.get(name) != self.info.get(name)
         ]
         what = ', '.join(differs) or 'its files, weights, settings or options'
         return (
@@ -122,27 +172,35 @@ class PredictionWriter:
             exam_id (str): Its key.
             made_of (str): :func:`files_digest` of its files.
         """
-        line = self.done.get(exam_id)
-        if line is None or line['made_of'] != made_of:
+        if exam_id not in self.done:
+            return None
+        (line,) = self._lines.at([self.done[exam_id]])
+        if line['made_of'] != made_of:
             return None
         return (
             line
-            if all((self.folder / name).is_file() for name in _figures(line['exam']))
+            if all((self.folder / name).is_file() for name in figures_of(line['exam']))
             else None
         )
 
-    def add(self, exam_id: str, made_of: str, exam: dict, skipped: list[dict]) -> None:
+    def begin(self) -> None:
+        """Write what the run is, if that is not there: a part may have no exam."""
+        if not self._begun:
+            self._lines.append(dict(info=self.info))
+            self._begun = True
+
+    def add(
+        self, exam_id: str, made_of: str, exam: dict | None, skipped: list[dict]
+    ) -> None:
         """Write an exam.
 
         Args:
             exam_id (str): Its key.
             made_of (str): As in :meth:`get`.
-            exam (dict): Its entry.
+            exam (dict, optional): Its entry; ``None`` of one without a view of use.
             skipped (list[dict]): Entries of its files that were not used.
         """
-        if not self._begun:
-            self._lines.append(dict(info=self.info))
-            self._begun = True
+        self.begin()
         self._lines.append(
             dict(
                 run=self.info['run'],
@@ -153,27 +211,50 @@ class PredictionWriter:
             )
         )
 
-    def join(self, result: dict[str, Any]) -> None:
-        """Write ``predictions.json``.
+    def read_again(self) -> None:
+        """Take what is done from the file.
 
-        Args:
-            result (dict): All of it.
+        Not from what :meth:`add` was called with: a stop may come when a line is
+        written and nobody knows it yet.
         """
         self._lines.close()
-        if result['exams']:
+        _, self.done, _ = placed_lines(self._lines)
+
+    def lines(self, exam_ids: Iterable[str]) -> Iterator[dict]:
+        """Yield the lines of exams that have one, as of :meth:`read_again`.
+
+        Args:
+            exam_ids (Iterable[str]): Keys, in the order that is wanted.
+        """
+        return self._lines.at(
+            self.done[exam_id] for exam_id in exam_ids if exam_id in self.done
+        )
+
+    def join(self, result: dict[str, Any]) -> None:
+        """Write ``predictions.json``, if there is any exam.
+
+        Args:
+            result (dict): All of it; ``exams`` and ``skipped`` are lists or
+                :class:`~mammo_plugins.io.Entries`.
+        """
+        if any(True for _ in result['exams']):
             write_json(self.folder / JOINED, result)
 
 
-def _figures(entry: Any) -> list[str]:
-    """Return the names of the figures in an entry and in those within it."""
+def figures_of(entry: Any) -> list[str]:
+    """Return the names of the figures in an entry and in those within it.
+
+    Args:
+        entry (dict or list): Of ``predictions.json``.
+    """
     if isinstance(entry, list):
-        return [name for each in entry for name in _figures(each)]
+        return [name for each in entry for name in figures_of(each)]
     if not isinstance(entry, dict):
         return []
     return [
         name
         for key, value in entry.items()
         for name in (
-            [value] if key == 'figure' or key.endswith('_figure') else _figures(value)
+            [value] if key == 'figure' or key.endswith('_figure') else figures_of(value)
         )
     ]

@@ -13,6 +13,7 @@ from mmengine.structures import InstanceData
 from mammo_plugins.apis import ExamInferencer
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.engine.checkpoint import CheckpointError
+from mammo_plugins.io import JsonLines
 from mammo_plugins.registry import MODELS
 
 CONFIG = (
@@ -164,6 +165,43 @@ def test_what_was_done_is_kept_when_stopped(
     assert written['info']['complete'] is False
 
 
+def test_a_stop_between_a_line_and_what_follows_it(
+    inferencer, folder, tmp_path, monkeypatch
+):
+    """What is in predictions.jsonl is in predictions.json, with what it left out."""
+    root, broken = folder
+    append, lines = JsonLines.append, []
+
+    def written_and_stopped(self, obj):
+        append(self, obj)
+        lines.append(obj)
+        if len(lines) == 3:  # the run's, the first exam's, that with a broken file
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(JsonLines, 'append', written_and_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        inferencer(root, tmp_path / 'out')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert written['exams'] == [line['exam'] for line in lines[1:]]
+    assert f'b/{broken.name}' in [entry['file'] for entry in written['skipped']]
+    assert written['info']['complete'] is False
+
+
+def test_a_stop_before_what_was_done_earlier(inferencer, folder, tmp_path, monkeypatch):
+    """Exams whose lines a run before this one wrote are in predictions.json, too."""
+    whole = inferencer(folder[0], tmp_path / 'out', figures='none')
+
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mammo_plugins.apis.inferencers.base.raise_if_stopped', stop)
+    with pytest.raises(KeyboardInterrupt):
+        inferencer(folder[0], tmp_path / 'out', figures='none')
+    written = json.loads((tmp_path / 'out/predictions.json').read_text())
+    assert written['exams'] == json.loads(json.dumps(whole['exams']))
+    assert written['info']['complete'] is False
+
+
 def test_unsafe_checkpoints_are_refused(tmp_path):
     path = tmp_path / 'a.pth'
     torch.save(dict(state_dict={}, meta=Path('x')), path)
@@ -268,6 +306,25 @@ def test_several_paths(inferencer, phantom_root, tmp_path):
         inferencer([files[0], tmp_path / 'nowhere'])
     with pytest.raises(TypeError):
         inferencer(np.zeros((4, 4)))
+
+
+def test_several_paths_from_where_one_is(
+    inferencer, phantom_root, tmp_path, monkeypatch
+):
+    """Names are relative to the folder that they have in common, however given."""
+    for name, number in (('a', 1), ('b', 2)):
+        (tmp_path / name).mkdir()
+        shutil.copy(
+            phantom_root / f'dicom/phantom_000{number}/L_CC.dcm', tmp_path / name
+        )
+    (tmp_path / 'b/readme.txt').write_text('no image')
+    monkeypatch.chdir(tmp_path)
+    result = inferencer(['a', 'b/../b'])
+    assert [exam['views'][0]['file'] for exam in result['exams']] == [
+        'a/L_CC.dcm',
+        'b/L_CC.dcm',
+    ]
+    assert [entry['file'] for entry in result['skipped']] == ['b/readme.txt']
 
 
 def test_a_detection_outside_the_breast(inferencer, phantom_root, monkeypatch):

@@ -1,0 +1,89 @@
+"""List the exams of an archive by their headers, for inference in parts."""
+
+import argparse
+
+from mammo_cli.arguments import add_limit_argument
+from mammo_cli.command import Command
+from mammo_cli.errors import refuse, user_errors
+from mammo_cli.light import light
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    arguments.add_argument(
+        'path',
+        nargs='+',
+        help='folders, files, a DICOMDIR, or a .txt with a path a line (relative to '
+        'the folder of the .txt)',
+    )
+    arguments.add_argument(
+        '--out', required=True, help='the index, such as exams.jsonl'
+    )
+    arguments.add_argument(
+        '--modality',
+        nargs='+',
+        choices=['FFDM', 'CEM-LE', 'CEM-HE', 'CEM-RC'],
+        default=['FFDM'],
+        help='images to use, as in the dataset of the config (default: FFDM)',
+    )
+    add_group_by(arguments)
+    arguments.add_argument(
+        '--workers',
+        type=int,
+        default=4,
+        help='processes that read headers (default: %(default)s)',
+    )
+    add_limit_argument(arguments)
+
+
+def add_group_by(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--group-by``."""
+    arguments.add_argument(
+        '--group-by',
+        choices=['study', 'folder'],
+        default='study',
+        help='how to group files into exams; use "folder" for data sets with one '
+        'study per file, such as CBIS-DDSM (default: %(default)s)',
+    )
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse numbers that cannot be."""
+    if args.workers < 1:
+        refuse(f'--workers {args.workers}: expected at least 1')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Read headers, write the index, tell."""
+    from mammo_plugins.structures.exam_indexing import index_exams
+
+    one_line = light('printable').one_line
+    modality = args.modality[0] if len(args.modality) == 1 else args.modality
+    with user_errors(args):
+        counts = index_exams(args.path, args.out, modality, args.group_by, args.workers)
+    print(f'{counts["exams"]} exams, {counts["views"]} views: {one_line(args.out)}')
+    for note in counts['notes']:
+        print(f'note: {one_line(note)}')
+    if counts['left_out']:
+        print(
+            f'{sum(counts["left_out"].values())} of {counts["files"]} files left out:'
+        )
+    for reason, count in counts['left_out'].items():
+        print(f'  {count}: {one_line(reason)}')
+    if not counts['exams']:
+        raise SystemExit(f'error: {" ".join(args.path)}: no exam that can be used')
+
+
+COMMAND = Command(
+    'tools/index.py',
+    'List the exams below folders, in a DICOMDIR or in a list of paths: one line an '
+    'exam, with its files and views, what was chosen and why, and what was left out '
+    'and why. Only headers are read. The same command goes on where it was stopped. '
+    'mammo infer --index reads the list, in parts on several machines. Paths are '
+    'written as they are: keep names out of them.',
+    '{command} /archive/mammograms --out exams.jsonl',
+    add_arguments,
+    run,
+    check,
+    configs=(),
+)

@@ -1,0 +1,59 @@
+"""Join the predictions of the parts of an archive."""
+
+import argparse
+
+from mammo_cli.command import Command
+from mammo_cli.errors import user_errors
+from mammo_cli.light import light
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    arguments.add_argument(
+        'part', nargs='+', help='--out folders of mammo infer --num-parts'
+    )
+    arguments.add_argument(
+        '--index', required=True, help='the index that they were made from'
+    )
+    arguments.add_argument('--out', required=True, help='output folder')
+    arguments.add_argument(
+        '--lines',
+        action='store_true',
+        help='write predictions.jsonl, one line an exam, in place of predictions.json',
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Join, count, tell."""
+    from mammo_plugins.apis.archive import merge_parts
+
+    one_line = light('printable').one_line
+    with user_errors(args):
+        merged = merge_parts(args.part, args.index, args.out, args.lines)
+    name = 'predictions.jsonl' if args.lines else 'predictions.json'
+    print(f'{merged.exams} exams: {one_line(args.out)}/{name}')
+    print(
+        f'{merged.duplicates} duplicates, {merged.differing} of which differ: those of '
+        'the first PART are taken'
+    )
+    if merged.damaged:
+        print(f'{merged.damaged} lines cut short, damaged or of another run')
+    if merged.figures:
+        print(f'{merged.figures} pictures are named and not there')
+    more = f' and {len(merged.missing) - 3} more' if len(merged.missing) > 3 else ''
+    print(
+        f'{len(merged.missing)} exams missing'
+        + (f': {", ".join(merged.missing[:3])}{more}' if merged.missing else '')
+    )
+
+
+COMMAND = Command(
+    'tools/merge.py',
+    'Join the parts of an archive that mammo infer --num-parts has done, in the order '
+    'of the index: predictions.json as of one run, or its lines. Exams that several '
+    'parts have and those that none has are counted.',
+    '{command} results/part_0 results/part_1 --index exams.jsonl --out results/all',
+    add_arguments,
+    run,
+    configs=(),
+)

@@ -1,0 +1,168 @@
+"""Joining the results of parts."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mammo_plugins.io import Entries, JsonLines, write_json, write_json_lines
+from mammo_plugins.structures.exam_index import ExamIndex
+
+from ..config_loading import ConfigError
+from ..inferencers.prediction_writer import JOINED, LINES, figures_of, placed_lines
+
+
+class Merged(NamedTuple):
+    """What was joined.
+
+    Attributes:
+        exams (int): With a line.
+        duplicates, differing (int): Lines of exams that another part has too, and how
+            many of them say something else; that of the first part holds.
+        missing (list[str]): Keys of exams without a line.
+        damaged (int): Lines cut short, changed, or of another run.
+        figures (int): Pictures that are named and not there.
+    """
+
+    exams: int
+    duplicates: int
+    differing: int
+    missing: list[str]
+    damaged: int
+    figures: int
+
+
+class _Parts:
+    """The lines of parts, by exam."""
+
+    def __init__(self, parts: Sequence[str | Path], index: ExamIndex) -> None:
+        self.files = [_lines_of(Path(part)) for part in parts]
+        self.info: dict[str, Any] = {}
+        self.places: dict[str, tuple[int, int]] = {}
+        self.duplicates = self.differing = self.damaged = 0
+        for number, lines in enumerate(self.files):
+            info, places, strange = placed_lines(lines)
+            self.damaged += strange + lines.damaged
+            self._check(lines.path, info, index)
+            for exam_id, place in places.items():
+                if exam_id in self.places:
+                    self.duplicates += 1
+                    (other,) = lines.at([place])
+                    self.differing += other['exam'] != self.line(exam_id)['exam']
+                else:
+                    self.places[exam_id] = number, place
+
+    def _check(self, path: Path, info: dict | None, index: ExamIndex) -> None:
+        if info is None:
+            raise ConfigError(f'{path}: no line says what the run is; is it damaged?')
+        if info.get('index') != index.digest:
+            raise ConfigError(
+                f'{path}: made from another index than {index.path}; give that one'
+            )
+        info = {name: value for name, value in info.items() if name != 'part'}
+        if self.info and info != self.info:
+            raise ConfigError(
+                f'{path}: of another run than {self.files[0].path} ('
+                + ', '.join(f'{key}: {info[key]}' for key in ('config', 'checkpoint'))
+                + '); only parts of one run are joined'
+            )
+        self.info = info
+
+    def line(self, exam_id: str) -> dict[str, Any]:
+        """Return the line of an exam."""
+        number, place = self.places[exam_id]
+        (line,) = self.files[number].at([place])
+        return line
+
+    def in_order(self, index: ExamIndex) -> Iterator[dict[str, Any]]:
+        """Yield the lines in the order of the index."""
+        return (self.line(key) for key in index.exam_ids() if key in self.places)
+
+
+def _lines_of(part: Path) -> JsonLines:
+    path = part / LINES if part.is_dir() else part
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: no such file; expected the --out of a part')
+    return JsonLines(path)
+
+
+def merge_parts(
+    parts: Sequence[str | Path],
+    index: str | Path,
+    out_dir: str | Path,
+    keep_lines: bool = False,
+) -> Merged:
+    """Join the results of parts, in the order of the index.
+
+    Args:
+        parts (Sequence[str | Path]): Folders of :func:`predict_index`, or their
+            ``predictions.jsonl``.
+        index (str | Path): What they were made from.
+        out_dir (str | Path): Gets ``predictions.json``, and the parts' pictures as
+            links, or copies where a file system has none.
+        keep_lines (bool): Whether to write ``predictions.jsonl`` instead. Defaults to
+            False.
+
+    Raises:
+        ConfigError: If parts are of different runs, or of another index, or
+            ``out_dir`` is one of them.
+        FileNotFoundError: If a part or the index is not there.
+        JsonError: If the index is none.
+    """
+    exams, out = ExamIndex(index), Path(out_dir)
+    joined = _Parts(parts, exams)
+    if any(lines.path.resolve().parent == out.resolve() for lines in joined.files):
+        raise ConfigError(f'{out}: is one of the parts; choose another folder')
+    missing = [key for key in exams.exam_ids() if key not in joined.places]
+    if keep_lines:
+        lines = joined.in_order(exams)
+        write_json_lines(out / LINES, chain([dict(info=joined.info)], lines))
+    else:
+        write_json(out / JOINED, _result(joined, exams, complete=not missing))
+    return Merged(
+        len(joined.places),
+        joined.duplicates,
+        joined.differing,
+        missing,
+        joined.damaged,
+        _bring_figures(joined, exams, out),
+    )
+
+
+def _result(joined: _Parts, index: ExamIndex, complete: bool) -> dict[str, Any]:
+    return dict(
+        info=dict(joined.info, complete=complete),
+        notes=index.notes,
+        exams=Entries(
+            lambda: (
+                line['exam']
+                for line in joined.in_order(index)
+                if line['exam'] is not None
+            )
+        ),
+        skipped=Entries(
+            lambda: chain(
+                index.left_out(),
+                (each for line in joined.in_order(index) for each in line['skipped']),
+            )
+        ),
+    )
+
+
+def _bring_figures(joined: _Parts, index: ExamIndex, out: Path) -> int:
+    """Link pictures into a folder; return how many are not there."""
+    missing = 0
+    for line in joined.in_order(index):
+        folder = joined.files[joined.places[line['exam_id']][0]].path.parent
+        for name in figures_of(line['exam']):
+            source, target = folder / Path(name).name, out / Path(name).name
+            if not source.is_file():
+                missing += 1
+            elif not target.exists():
+                try:
+                    os.link(source, target)
+                except OSError:  # of another file system
+                    shutil.copyfile(source, target)
+    return missing

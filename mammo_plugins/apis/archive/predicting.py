@@ -1,0 +1,264 @@
+"""The exams of an index, or of a part of it, read ahead of the model."""
+
+import shutil
+import time
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from mammo_plugins.io import Entries, temporary_folder
+from mammo_plugins.stopping import raise_if_stopped, start_worker, stop_arrived
+from mammo_plugins.structures.exam_index import ExamIndex
+
+from ..config_loading import ConfigError
+from ..inferencers.base import ExamInferencer
+from ..inferencers.figures import Figures, least_score
+from ..inferencers.loaded_exam import LoadedExam, skipped_entry
+from ..inferencers.prediction_writer import PredictionWriter, files_digest
+
+_AHEAD = 2  # exams a process
+
+
+class Outcome(NamedTuple):
+    """What became of an exam: the arguments of :meth:`PredictionWriter.add`."""
+
+    exam_id: str
+    made_of: str
+    exam: dict[str, Any] | None
+    skipped: list[dict[str, str]]
+
+
+class Pace:
+    """How the time was spent.
+
+    Attributes:
+        exams (int): Done.
+        seconds, waited (float): In all, and waiting for images to be read.
+    """
+
+    def __init__(self) -> None:
+        self.exams, self.seconds, self.waited = 0, 0.0, 0.0
+
+    def waits(self, source: Iterable[Any]) -> Iterator[Any]:
+        """Yield what a source does; the time that it takes is waited."""
+        source, start = iter(source), time.perf_counter()
+        for each in iter(lambda: next(source, None), None):
+            self.waited += time.perf_counter() - start
+            yield each
+            self.exams += 1
+            self.seconds = self.seconds + time.perf_counter() - start
+            start = time.perf_counter()
+
+    def __str__(self) -> str:
+        seconds = max(self.seconds, 1e-9)
+        return (
+            f'{60 * self.exams / seconds:.1f} exams a minute; the model waited for '
+            f'images {self.waited / seconds:.0%} of the time'
+        )
+
+
+class _Read(NamedTuple):
+    key: str
+    made_of: str
+    exam: LoadedExam | None
+    batches: list[dict] | None  # None where a model finds nipples first
+    skipped: list[dict[str, str]]
+    cache: Path
+
+
+class _ExamsOfIndex(Dataset):
+    """Exams with their pixels read, and batches made where that needs no model."""
+
+    def __init__(
+        self,
+        inferencer: ExamInferencer,
+        index: ExamIndex,
+        places: Sequence[int],
+        folder: Path,
+    ) -> None:
+        self.inferencer, self.index = inferencer, index
+        self.places, self.folder = places, folder
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, i: int) -> _Read:
+        key, found = self.index.exam(self.places[i])
+        made_of, cache, batches = (
+            files_digest(found.exams[key]),
+            self.folder / f'{i}',
+            None,
+        )
+        exam = self.inferencer.read_exam(key, found, self.index.root, cache)
+        if exam is not None and self.inferencer.nipple_locator is None:
+            batches = list(self.inferencer.preprocess(exam))
+        skipped = [skipped_entry(self.index.root, *each) for each in found.skipped]
+        return _Read(key, made_of, exam, batches, skipped, cache)
+
+
+def _as_it_is(read: _Read) -> _Read:
+    return read
+
+
+def _start_worker(number: int) -> None:
+    start_worker()
+
+
+def outcomes(
+    inferencer: ExamInferencer,
+    index: ExamIndex,
+    places: Sequence[int],
+    figures: Figures,
+    workers: int,
+    pace: Pace,
+) -> Iterator[Outcome]:
+    """Run on exams of an index, in order.
+
+    One exam is in the model at a time: a network's output for a batch differs in the
+    last bits from that for its images one by one.
+
+    Args:
+        inferencer (ExamInferencer): The model.
+        index (ExamIndex), places (Sequence[int]): Which exams.
+        figures (Figures): Which are drawn, and where.
+        workers (int): Processes that read exams ahead of the model; 0 for none.
+        pace (Pace): Measures.
+    """
+    with temporary_folder() as folder:
+        ahead = (
+            dict(
+                prefetch_factor=_AHEAD,
+                multiprocessing_context='fork',
+                worker_init_fn=_start_worker,
+            )
+            if workers
+            else {}
+        )
+        loader = DataLoader(
+            _ExamsOfIndex(inferencer, index, places, folder),
+            batch_size=None,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            **ahead,
+        )
+        for read in pace.waits(loader):
+            entry = None
+            if read.exam is not None:
+                entry = inferencer.predict(read.exam, figures, read.batches)
+            shutil.rmtree(read.cache, ignore_errors=True)
+            yield Outcome(read.key, read.made_of, entry, read.skipped)
+
+
+def predict_index(
+    inferencer: ExamInferencer,
+    index: str | Path,
+    out_dir: str | Path,
+    *,
+    num_parts: int = 1,
+    part_id: int = 0,
+    score_thr: float = 0.2,
+    figures: str = 'all',
+    workers: int = 2,
+    pace: Pace | None = None,
+    run: Callable[..., Iterator[Outcome]] = outcomes,
+) -> dict[str, Any]:
+    """Run on the exams of an index, or on a part of them.
+
+    Results are kept in ``predictions.jsonl``, not in memory; the same call goes on
+    after its last whole line. ``predictions.json`` is written from it in the end.
+
+    Args:
+        inferencer (ExamInferencer): The model.
+        index (str | Path): Of ``mammo index``.
+        out_dir (str | Path): A folder of this part alone.
+        num_parts (int), part_id (int): Which part, from 0, of how many; exams are
+            parted by a hash of their key. Defaults to all.
+        score_thr (float), figures (str): As of :class:`ExamInferencer`.
+        workers (int), pace (Pace): As of :func:`outcomes`. Defaults to 2.
+        run (callable): :func:`outcomes`, or what gives the same.
+
+    Returns:
+        dict: What ``predictions.json`` holds; ``exams`` and ``skipped`` are
+        :class:`~mammo_plugins.io.Entries`, read from the file each time.
+
+    Raises:
+        ConfigError: If ``out_dir`` holds results of another run or part, or the index
+            is of other images than the model.
+        FileNotFoundError: If there is no index.
+        JsonError: If it is none.
+        ValueError: If there is no such part.
+    """
+    if not 0 <= part_id < num_parts:
+        raise ValueError(f'part_id: {part_id}; expected 0 to {num_parts - 1}')
+    drawn = Figures(Path(out_dir), score_thr, least_score(figures))
+    exams = ExamIndex(index, part_id, num_parts)
+    _check_modality(inferencer, exams)
+    info = dict(inferencer.info(), index=exams.digest)
+    if num_parts > 1:
+        info['part'] = f'{part_id} of {num_parts}'
+    info['run'] = inferencer.run_key([exams.digest], score_thr, figures)
+    writer = PredictionWriter(out_dir, info)
+    writer.begin()
+    left = array('Q', _not_done(exams, writer))
+    complete = False
+    try:
+        done = run(inferencer, exams, left, drawn, workers, pace or Pace())
+        for outcome in tqdm(done, total=len(left), desc='exams', unit='exam'):
+            raise_if_stopped()
+            writer.add(*outcome)
+        complete = True
+    finally:
+        stop_arrived()
+        writer.read_again()
+        result = dict(
+            info=dict(info, complete=complete),
+            notes=exams.notes,
+            exams=Entries(lambda: _entries(exams, writer)),
+            # those of no exam are told with the whole
+            skipped=Entries(lambda: _skipped(exams, writer, num_parts == 1)),
+        )
+        writer.join(result)
+    return result
+
+
+def _check_modality(inferencer: ExamInferencer, index: ExamIndex) -> None:
+    wanted, there = (
+        [each] if isinstance(each, str) else list(each)
+        for each in (inferencer.modality, index.modality)
+    )
+    if wanted != there:
+        raise ConfigError(
+            f'{index.path}: an index of {", ".join(there)} images, and '
+            f'{inferencer.names["config"]} is of {", ".join(wanted)}; make it by mammo '
+            f'index --modality {" ".join(wanted)}'
+        )
+
+
+def _not_done(index: ExamIndex, writer: PredictionWriter) -> Iterator[int]:
+    """Yield the places of exams that are to be done."""
+    for place in index.places:
+        if writer.done:
+            key, found = index.exam(place)
+            if key in writer.done and writer.get(key, files_digest(found.exams[key])):
+                continue
+        yield place
+
+
+def _entries(index: ExamIndex, writer: PredictionWriter) -> Iterator[dict]:
+    for line in writer.lines(index.exam_ids()):
+        if line['exam'] is not None:
+            yield line['exam']
+
+
+def _skipped(
+    index: ExamIndex, writer: PredictionWriter, all_exams: bool
+) -> Iterator[dict]:
+    return chain(
+        index.left_out() if all_exams else (),
+        (each for line in writer.lines(index.exam_ids()) for each in line['skipped']),
+    )

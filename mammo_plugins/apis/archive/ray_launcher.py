@@ -1,0 +1,149 @@
+"""An archive on several GPUs or machines, by Ray."""
+
+import signal
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from mammo_plugins.structures.exam_index import ExamIndex
+
+from ..config_loading import ConfigError
+from ..inferencers.base import ExamInferencer
+from ..inferencers.figures import Figures
+from .predicting import Outcome, Pace, outcomes
+
+_TASK = 8  # exams; what is lost when a process dies
+_AHEAD = 2  # tasks an actor
+_TRIES = 3  # of a task again, where the process that did it has died
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Actor:
+    """A model in a process of Ray.
+
+    Args:
+        make (callable): Makes the model.
+        index (str): The index.
+    """
+
+    def __init__(self, make: Callable[[], ExamInferencer], index: str) -> None:
+        self.inferencer, self.index = make(), ExamIndex(index)
+
+    def predict(
+        self, places: Sequence[int], figures: Figures, workers: int
+    ) -> tuple[list[Outcome], float, float]:
+        """Return what became of exams, the seconds, and those waited for images."""
+        pace = Pace()
+        done = outcomes(self.inferencer, self.index, places, figures, workers, pace)
+        return list(done), pace.seconds, pace.waited
+
+
+def by_ray(
+    make: Callable[[], ExamInferencer], actors: int | None = None
+) -> Callable[..., Iterator[Outcome]]:
+    """Return what gives :func:`outcomes`, in their order, from actors of Ray.
+
+    Each has a GPU, or none where the cluster has none. One that dies is started again
+    by Ray, and does its last few exams anew. Ray starts on this machine, or joins the
+    cluster that ``RAY_ADDRESS`` names; images, index, config and checkpoint are on all
+    machines under the same names.
+
+    Args:
+        make (callable): Makes the model in an actor.
+        actors (int, optional): How many. Defaults to ``None``, one a GPU; without any
+            one.
+
+    Raises:
+        ConfigError: If Ray is not installed.
+    """
+    return partial(_outcomes, make, actors, _ray())
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError(
+            '--launcher ray: Ray is not installed; pip install "mammo_plugins[ray]", or '
+            'run parts by --num-parts and --part-id'
+        ) from None
+    return ray
+
+
+def _outcomes(
+    make: Callable[[], ExamInferencer],
+    actors: int | None,
+    ray: ModuleType,
+    inferencer: ExamInferencer,
+    index: ExamIndex,
+    places: Sequence[int],
+    figures: Figures,
+    workers: int,
+    pace: Pace,
+) -> Iterator[Outcome]:
+    started = not ray.is_initialized()
+    if started:
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        ray.init(log_to_driver=False, configure_logging=False)
+        for number, handler in handlers.items():  # Ray has put its own
+            signal.signal(number, handler)
+    try:
+        gpus = int(ray.cluster_resources().get('GPU', 0))
+        remote = ray.remote(_Actor).options(
+            num_cpus=1,
+            num_gpus=1 if gpus else 0,
+            max_restarts=-1,
+            max_task_retries=_TRIES,
+        )
+        pool = [
+            remote.remote(make, str(index.path.resolve()))
+            for _ in range(min(actors or gpus or 1, max(1, len(places))))
+        ]
+        figures = figures._replace(folder=figures.folder.resolve())
+        tasks = [places[i : i + _TASK] for i in range(0, len(places), _TASK)]
+        yield from _in_order(ray, pool, tasks, (figures, workers), pace)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _in_order(
+    ray: ModuleType,
+    pool: list[Any],
+    tasks: Sequence[array],
+    options: tuple[Figures, int],
+    pace: Pace,
+) -> Iterator[Outcome]:
+    """Give each actor a task or two ahead; yield what they return in order."""
+    done: dict[int, list[Outcome]] = {}
+    running: dict[Any, tuple[int, Any]] = {}  # reference: number of the task, actor
+    free = pool * _AHEAD
+    begun = given = 0
+    while given < len(tasks):
+        # results of one slow task keep those after it waiting; they are not to pile up
+        while free and begun < min(len(tasks), given + 2 * _AHEAD * len(pool)):
+            actor = free.pop(0)
+            reference = actor.predict.remote(list(tasks[begun]), *options)
+            running[reference] = begun, actor
+            begun += 1
+        (reference,), _ = ray.wait(list(running))
+        number, actor = running.pop(reference)
+        try:
+            done[number], seconds, waited = ray.get(reference)
+        except ray.exceptions.RayActorError:
+            raise ConfigError(
+                f'--launcher ray: a process died {1 + _TRIES} times at exams '
+                f'{number * _TASK + 1} to {number * _TASK + len(tasks[number])} of '
+                'those that were left. Is there memory enough? What is done is kept, '
+                'and the same command goes on'
+            ) from None
+        free.append(actor)
+        pace.seconds += seconds / len(pool)
+        pace.waited += waited / len(pool)
+        while given in done:
+            for outcome in done.pop(given):
+                pace.exams += 1
+                yield outcome
+            given += 1

@@ -1,0 +1,376 @@
+"""Making an index of exams: headers read by several processes, kept as they come."""
+
+import os
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from mammo_plugins.io import (
+    DicomWarnings,
+    JsonLines,
+    MammogramError,
+    ReadingLimits,
+    write_json_lines,
+)
+from mammo_plugins.io.identity import Identity, shared_key, use_key
+from mammo_plugins.stopping import raise_if_stopped, worker_pool
+from mammo_plugins.version import __version__
+
+from .exam_files import (
+    FoundExams,
+    FoundView,
+    Paths,
+    check_group_by,
+    group_views,
+    inspect_file,
+    list_files,
+)
+from .exam_index import FORMAT, exam_line, view_facts, view_of
+from .exam_sources import file_below, named_files
+
+JOURNAL = '.headers'  # after the name of the index, until it is whole
+_CHUNK = 64  # files a line of the journal, and a task of the pool
+_AHEAD = 4  # tasks a process
+
+
+class _Header(NamedTuple):
+    """What one file's header gave: a view, or the reason why it is none."""
+
+    file: Path
+    stamp: list[int] | None  # size and time
+    view: FoundView | None
+    reason: str | None
+
+
+def _read_headers(
+    files: Sequence[Path], modality: str | Sequence[str], key: bytes
+) -> tuple[list[_Header], list[str]]:
+    """Return the headers of files, and what pydicom warned of."""
+    use_key(key)
+    headers = []
+    with DicomWarnings() as warned:
+        for file in files:
+            stamp, view, reason = _stamp(file), None, None
+            try:
+                view = inspect_file(file, modality)
+            except MammogramError as error:
+                reason = error.reason
+            headers.append(_Header(file, stamp, view, reason))
+    return headers, sorted(warned.kinds)
+
+
+def _stamp(file: Path) -> list[int] | None:
+    try:
+        stat = os.stat(file)
+    except OSError:
+        return None
+    return [stat.st_size, stat.st_mtime_ns]
+
+
+class _Numbers:
+    """Numbers that stand for hashes of identity, which are never written.
+
+    Within one session equal numbers mean equal hashes; those of another session mean
+    nothing to it.
+    """
+
+    def __init__(self, session: int) -> None:
+        self.session = session
+        self._known: dict[str, int] = {}
+
+    def of(self, identity: Identity) -> list[int | None]:
+        """Return the number of each attribute."""
+        return [
+            None
+            if (value := getattr(identity, field.name)) is None
+            else self._known.setdefault(value, len(self._known))
+            for field in fields(Identity)
+        ]
+
+    @staticmethod
+    def identity(session: int, numbers: Sequence[int | None]) -> Identity:
+        """Return what compares as the numbers of a session do."""
+        return Identity(*(None if n is None else f'{session}:{n}' for n in numbers))
+
+
+class _Journal:
+    """Headers that are read, so that a stopped search goes on.
+
+    Args:
+        path (Path): The file.
+        info (dict): What all of it depends on; one of something else begins anew.
+        root (Path): Folder that names of files are relative to.
+    """
+
+    def __init__(self, path: Path, info: dict[str, Any], root: Path) -> None:
+        self._lines, self._root = JsonLines(path), root
+        self.sessions: dict[Path, int] = {}  # of files read by earlier ones
+        self.headers: dict[Path, _Header] = {}
+        self.warned: set[str] = set()
+        before, session = None, 0
+        for line in self._lines:
+            if line.keys() == {'info', 'session'}:
+                before, session = line['info'], line['session']
+            elif before == info:
+                self._take(line, session)
+        if before is not None and before != info:
+            self.remove()
+            session = 0
+        self.numbers = _Numbers(session + 1)
+        self._lines.append(dict(info=info, session=session + 1))
+
+    def _take(self, line: dict[str, Any], session: int) -> None:
+        self.warned.update(line['warned'])
+        for entry in line['headers']:
+            file, view = self._root / entry['file'], None
+            if _stamp(file) != entry['stamp']:
+                continue
+            if entry['view'] is not None:
+                view = view_of(
+                    entry['view'],
+                    self._root,
+                    order=tuple(entry['order']),
+                    study=entry['study'],
+                    identity=_Numbers.identity(session, entry['identity']),
+                )
+            self.headers[file] = _Header(file, None, view, entry['reason'])
+            self.sessions[file] = session
+
+    def add(self, headers: Sequence[_Header], warned: Sequence[str]) -> None:
+        """Keep headers; in memory their identity is numbers too, which are smaller."""
+        entries = []
+        for header in headers:
+            view, more = header.view, {}
+            if view is not None:
+                numbers = self.numbers.of(view.identity)
+                more = dict(order=view.order, study=view.study, identity=numbers)
+                header = header._replace(view=self._numbered(view, numbers))
+            entries.append(
+                dict(
+                    file=file_below(self._root, header.file),
+                    stamp=header.stamp,
+                    view=None if view is None else view_facts(view, self._root),
+                    reason=header.reason,
+                    **more,
+                )
+            )
+            self.headers[header.file] = header._replace(stamp=None)
+        self.warned.update(warned)
+        self._lines.append(dict(headers=entries, warned=list(warned)))
+
+    def read_again(self, view: FoundView, identity: Identity) -> FoundView:
+        """Return a view of an earlier session that compares with those of this one."""
+        return self._numbered(view, self.numbers.of(identity))
+
+    def _numbered(self, view: FoundView, numbers: Sequence[int | None]) -> FoundView:
+        return replace(view, identity=_Numbers.identity(self.numbers.session, numbers))
+
+    def remove(self) -> None:
+        """Remove the file: all is in the index, or it is of something else."""
+        self._lines.close()
+        self._lines.path.unlink(missing_ok=True)
+
+
+class _Headers:
+    """Reads headers, in processes of a pool or in this one.
+
+    Args:
+        modality (str | Sequence[str]): Of images to use.
+        pool (ProcessPoolExecutor, optional): Defaults to ``None``, this process.
+        ahead (int): Tasks under way.
+    """
+
+    def __init__(
+        self,
+        modality: str | Sequence[str],
+        pool: ProcessPoolExecutor | None,
+        ahead: int,
+    ) -> None:
+        self.modality, self.pool, self.ahead = modality, pool, ahead
+
+    def read(self, files: Sequence[Path]) -> Iterator[tuple[list[_Header], list[str]]]:
+        """Yield what :func:`_read_headers` gives, in the order of the files."""
+        chunks = (files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK))
+        tasks = ((chunk, self.modality, shared_key()) for chunk in chunks)
+        if self.pool is None:
+            yield from (_read_headers(*task) for task in tasks)
+            return
+        waiting: deque[Future] = deque(
+            self.pool.submit(_read_headers, *task) for task in islice(tasks, self.ahead)
+        )
+        while waiting:
+            done = waiting.popleft().result()
+            waiting += (
+                self.pool.submit(_read_headers, *task) for task in islice(tasks, 1)
+            )
+            yield done
+
+
+def index_exams(
+    path: Paths,
+    out: str | Path,
+    modality: str | Sequence[str] = 'FFDM',
+    group_by: str = 'study',
+    workers: int = 1,
+) -> dict[str, Any]:
+    """Find the exams of an archive and write an index of them.
+
+    It is that of :func:`find_exams`, which reads the same headers one after the other.
+    A search that was stopped goes on where it was, by ``OUT.headers`` beside the index,
+    which is gone when that is whole. A kilobyte or two a file are kept in memory, for
+    files of an exam may lie anywhere.
+
+    Args:
+        path (str | Path | Sequence): As in :func:`named_files`.
+        out (str | Path): The index.
+        modality (str | Sequence[str]), group_by (str): As in :func:`find_exams`.
+        workers (int): Processes that read headers; 1 is this one. Defaults to 1.
+
+    Returns:
+        dict: Its last line: ``exams``, ``views``, ``files``, ``left_out`` (how many
+        files by reason) and ``notes``.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder.
+        MammogramError: If a DICOMDIR cannot be read.
+        ValueError: If ``group_by`` is unknown.
+    """
+    check_group_by(group_by)
+    out = Path(out)
+    paths, left_out, root = named_files(path)
+    found = FoundExams(skipped=left_out)
+    files = [file for file in list_files(paths, found) if not _is_own(file, out)]
+    info = dict(
+        format=FORMAT,
+        version=__version__,
+        root=str(root),
+        modality=modality if isinstance(modality, str) else list(modality),
+        limits=str(ReadingLimits.current()),
+    )
+    journal = _Journal(out.with_name(out.name + JOURNAL), info, root)
+    _say_what_is_there(journal, out)
+    with worker_pool(workers) if workers > 1 else nullcontext() as pool:
+        headers = _Headers(modality, pool, _AHEAD * workers)
+        wanted = [file for file in files if file not in journal.headers]
+        bar = tqdm(total=len(wanted), desc='headers', unit='file')
+        for read, warned in headers.read(wanted):
+            raise_if_stopped()
+            journal.add(read, warned)
+            bar.update(len(read))
+        bar.close()
+        usable = _usable(files, journal, found, headers, group_by)
+    group_views(found, usable, modality, group_by)
+    found.notes += [f'pydicom: {kind}' for kind in sorted(journal.warned)]
+    counts = _counts(found)
+    write_json_lines(out, _lines(found, root, info, group_by, counts))
+    journal.remove()
+    return counts
+
+
+def _is_own(file: Path, out: Path) -> bool:
+    """Tell whether a file of the archive is the index, or its journal."""
+    return file.name in (out.name, out.name + JOURNAL) and (
+        file.parent.resolve() == out.parent.resolve()
+    )
+
+
+def _say_what_is_there(journal: _Journal, out: Path) -> None:
+    if journal.headers:
+        print(
+            f'{out}: the headers of {len(journal.headers)} files are there; they are '
+            'not read again'
+        )
+
+
+def _usable(
+    files: Sequence[Path],
+    journal: _Journal,
+    found: FoundExams,
+    headers: _Headers,
+    group_by: str,
+) -> list[FoundView]:
+    """Return the views among files; the others are listed as left out."""
+    usable = []
+    for file in files:
+        header = journal.headers.pop(file)
+        if header.view is None:
+            found.skipped.append((file, header.reason))
+        else:
+            usable.append(header.view)
+    mixed = _of_several_sessions(usable, journal.sessions, group_by)
+    again = {
+        each.file: journal.read_again(each.view, each.view.identity)
+        for read, _ in headers.read(mixed)
+        for each in read
+        if each.view is not None
+    }
+    return [again.get(view.path, view) for view in usable]
+
+
+def _of_several_sessions(
+    views: Sequence[FoundView], sessions: dict[Path, int], group_by: str
+) -> list[Path]:
+    """Return the files that are compared with such of another session.
+
+    What identifies patients is not written, so these are read once more: those of a
+    study or a folder that a stop has parted, and all where each folder holds one file
+    and most studies do, since a note depends on all of them together.
+    """
+    if not sessions:
+        return []
+    sets: dict[Any, set[int]] = {}
+    for view in views:
+        for key in (view.study, view.path.parent):
+            sets.setdefault(key, set()).add(sessions.get(view.path, 0))
+    studies = Counter(view.study for view in views)
+    folders = {view.path.parent for view in views}
+    alone = len(folders) == len(views) and (
+        2 * list(studies.values()).count(1) > len(studies)
+    )
+    return [
+        view.path
+        for view in views
+        if alone or max(len(sets[view.study]), len(sets[view.path.parent])) > 1
+    ]
+
+
+def _counts(found: FoundExams) -> dict[str, Any]:
+    reasons = Counter(reason for _, reason in found.skipped)
+    exams = found.exams.values()
+    others = [
+        reason
+        for views in exams
+        for name, view in views.items()
+        for _, reason in found.reasons_of_others(name, view)
+    ]
+    kinds = Counter(reason.partition(';')[0] for reason in others)
+    views = sum(map(len, exams))
+    return dict(
+        exams=len(exams),
+        views=views,
+        files=views + len(others) + len(found.skipped),
+        left_out=dict((reasons + kinds).most_common()),
+        notes=found.notes,
+    )
+
+
+def _lines(
+    found: FoundExams,
+    root: Path,
+    info: dict[str, Any],
+    group_by: str,
+    counts: dict[str, Any],
+) -> Iterator[dict[str, Any]]:
+    yield dict(index=dict(info, group_by=group_by))
+    for key in found.exams:
+        yield exam_line(key, found, root)
+    for file, reason in found.skipped:
+        yield dict(file=file_below(root, file), reason=reason)
+    yield counts

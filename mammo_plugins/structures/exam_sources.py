@@ -1,0 +1,95 @@
+"""Where files of exams are named: folders, a DICOMDIR, a list."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mammo_plugins.io.dicomdir import is_dicomdir, read_dicomdir
+
+from .exam_files import Paths, paths_of
+
+LIST = '.txt'
+
+
+class Named(NamedTuple):
+    """What is named.
+
+    Attributes:
+        paths (list[Path]): Files and folders, absolute, each once.
+        left_out (list[tuple[Path, str]]): What is named but not there, with the reason.
+        root (Path): Folder that names are relative to.
+    """
+
+    paths: list[Path]
+    left_out: list[tuple[Path, str]]
+    root: Path
+
+
+def named_files(path: Paths) -> Named:
+    """Return what a DICOMDIR and lists name in their places; other paths stay.
+
+    Args:
+        path (str | Path | Sequence[str | Path]): Folders, files, files named
+            ``DICOMDIR``, and texts (``.txt``) with a path a line, relative to the
+            folder of the text.
+
+    Raises:
+        FileNotFoundError: If there is no such file or folder, or none is named.
+        MammogramError: If a DICOMDIR cannot be read.
+    """
+    found: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
+    below: list[Path] = []
+    for each in paths_of(path):
+        each = Path(os.path.abspath(each))
+        if each.is_file() and is_dicomdir(each):
+            files, others = read_dicomdir(each)
+            below.append(each.parent)
+        elif each.is_file() and each.suffix.lower() == LIST:
+            files, others = _listed(each)
+            below += files
+        else:
+            files, others = [each], []
+            below.append(each)
+        found += files
+        left_out += others
+    if not found:
+        raise FileNotFoundError('no file or folder that is there is named')
+    return Named(list(dict.fromkeys(found)), left_out, common_folder(below))
+
+
+def _listed(path: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    files, left_out = [], []
+    with open(path, encoding='utf-8-sig', errors='surrogateescape') as lines:
+        for line in lines:
+            text = line.rstrip('\r\n')
+            if not text.strip():
+                continue
+            file = Path(os.path.abspath(path.parent / text))
+            if '\0' not in text and file.exists():
+                files.append(file)
+            else:
+                left_out.append((file, 'named by the list, but not there'))
+    return files, left_out
+
+
+def common_folder(paths: Sequence[Path]) -> Path:
+    """Return the folder that names in the predictions are relative to.
+
+    Args:
+        paths (Sequence[Path]): Files and folders of exams.
+    """
+    folders = list(
+        dict.fromkeys(path if path.is_dir() else path.parent for path in paths)
+    )
+    return (
+        folders[0]
+        if len(folders) == 1
+        else Path(os.path.commonpath([folder.absolute() for folder in folders]))
+    )
+
+
+def file_below(root: Path, file: Path) -> str:
+    """Return a file's name relative to a folder, with ``/`` between its parts."""
+    return Path(os.path.relpath(file, root)).as_posix()

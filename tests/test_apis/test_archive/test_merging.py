@@ -1,0 +1,64 @@
+"""What is counted where parts are joined, and what is refused."""
+
+import json
+
+import pytest
+
+from mammo_plugins.apis.archive import merge_parts, predict_index
+from mammo_plugins.apis.config_loading import ConfigError
+from mammo_plugins.io import JsonLines, write_json_lines
+from mammo_plugins.structures.exam_index import ExamIndex
+from mammo_plugins.structures.exam_indexing import index_exams
+
+
+@pytest.fixture
+def parts(inferencer, index, tmp_path):
+    """Two parts of three."""
+    folders = [tmp_path / f'part_{i}' for i in range(2)]
+    for i, folder in enumerate(folders):
+        predict_index(
+            inferencer,
+            index,
+            folder,
+            num_parts=3,
+            part_id=i,
+            figures='none',
+            workers=0,
+        )
+    return folders
+
+
+def test_missing_and_double_exams_are_counted(parts, index, tmp_path):
+    lines = list(JsonLines(parts[0] / 'predictions.jsonl'))
+    other = dict(lines[1], exam=dict(lines[1]['exam'] or {}, warnings=['other']))
+    damaged = tmp_path / 'copied.jsonl'
+    write_json_lines(damaged, [lines[0], other, *lines[2:]])
+    damaged.write_bytes(damaged.read_bytes() + b'{"cut')
+    merged = merge_parts([*parts, damaged], index, tmp_path / 'all')
+    of_third = list(ExamIndex(index, 2, 3).exam_ids())
+    assert merged.missing == of_third and of_third
+    assert merged.duplicates == len(lines) - 1 and merged.differing == 1
+    assert merged.damaged == 1 and merged.exams == 5 - len(of_third)
+    written = json.loads((tmp_path / 'all/predictions.json').read_text())
+    assert written['info']['complete'] is False
+    assert ['other'] not in [exam['warnings'] for exam in written['exams']]
+
+
+def test_parts_of_other_runs_are_refused(parts, inferencer, archive, index, tmp_path):
+    with pytest.raises(ConfigError, match='is one of the parts'):
+        merge_parts(parts, index, parts[0])
+    with pytest.raises(FileNotFoundError, match='expected the --out of a part'):
+        merge_parts([tmp_path / 'nowhere'], index, tmp_path / 'all')
+    predict_index(
+        inferencer, index, tmp_path / 'b', figures='none', score_thr=0.4, workers=0
+    )
+    with pytest.raises(ConfigError, match='of another run than'):
+        merge_parts([*parts, tmp_path / 'b'], index, tmp_path / 'all')
+    (tmp_path / 'b/predictions.jsonl').write_text('{"cut')
+    with pytest.raises(ConfigError, match='no line says what the run is'):
+        merge_parts([tmp_path / 'b'], index, tmp_path / 'all')
+    (archive / 'more.txt').write_text('')
+    index_exams(archive, index)
+    with pytest.raises(ConfigError, match='made from another index'):
+        merge_parts(parts, index, tmp_path / 'all')
+    assert not (tmp_path / 'all').exists()
