@@ -24,7 +24,7 @@ GROUPS = {
         'lesion-bank',
     ),
     'training and evaluation': ('config', 'train', 'test', 'cross-validate', 'ablate'),
-    'use': ('infer',),
+    'use': ('infer', 'export', 'report'),
     'synthetic images': (
         'saliency',
         'synthesize',
