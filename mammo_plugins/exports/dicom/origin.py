@@ -100,5 +100,12 @@ class Origin:
         ):
             if keyword in made:
                 setattr(made, keyword, value)
+        for item in made.get('ContributingEquipmentSequence', ()):
+            item.ContributionDateTime = date + time
+        for name in ('DimensionOrganizationSequence', 'DimensionIndexSequence'):
+            for item in made.get(name, ()):
+                item.DimensionOrganizationUID = self.uid(
+                    'dimensions', made.SOPInstanceUID
+                )
         for keyword, value in identity.items():
             setattr(made, keyword, value)

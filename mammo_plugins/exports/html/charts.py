@@ -54,17 +54,18 @@ class _Chart:
     def svg(self) -> str:
         """Return the chart."""
         axes = []
-        for k in range(6):
-            y, x = k / 5, self.x_end * k / 5
+        parts = 5 if self.x_end == 1 else 4
+        for k in range(parts + 1):
+            y, x = k / parts, self.x_end * k / parts
             left, at_y = self.at(0, y).split(',')
             right, _ = self.at(self.x_end, y).split(',')
             at_x, bottom = self.at(x, 0).split(',')
             axes.append(
                 f'<line class="grid" x1="{left}" x2="{right}" y1="{at_y}" y2="{at_y}"/>'
                 f'<line class="grid" x1="{at_x}" x2="{at_x}" y1="{_TOP}" y2="{bottom}"/>'
-                f'<text x="{_LEFT - 6}" y="{at_y}" dy="4" class="end">{y:.1f}</text>'
+                f'<text x="{_LEFT - 6}" y="{at_y}" dy="4" class="end">{y:g}</text>'
                 f'<text x="{at_x}" y="{float(bottom) + 16:.1f}" class="middle">'
-                f'{x:.1f}</text>'
+                f'{x:g}</text>'
             )
         middle = (_WIDTH + _LEFT) / 2
         return (

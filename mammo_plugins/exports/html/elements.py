@@ -28,9 +28,13 @@ def table(header: Sequence[Any], rows: Iterable[Sequence[Any]], caption: str) ->
 
     Args:
         header (Sequence): Of the columns.
-        rows (Iterable[Sequence]): Cells.
+        rows (Iterable[Sequence]): Cells; columns of which all are empty are left out.
         caption (str): What it shows.
     """
+    rows = [list(map(str, row)) for row in rows]
+    # a column of remarks that nobody made is none
+    kept = [k for k in range(len(header)) if not rows or any(row[k] for row in rows)]
+    header, rows = [header[k] for k in kept], [[row[k] for k in kept] for row in rows]
     head = ''.join(f'<th scope="col">{text(each)}</th>' for each in header)
     body = ''.join(
         '<tr>' + ''.join(f'<td>{text(cell)}</td>' for cell in row) + '</tr>'

@@ -96,7 +96,7 @@ def _hung(pictures: Sequence[Picture]) -> str:
                 '<div class="absent">not available</div></figure>'
             )
             continue
-        boxes = picture.overlay(height / 26)
+        boxes = picture.overlay(width, height)
         title = view_name(picture.view)
         found = picture.view.get('detections') or picture.view.get('masses') or ()
         own = picture.svg(

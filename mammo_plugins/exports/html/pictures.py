@@ -23,6 +23,7 @@ from ..prediction_file import image_of
 from .elements import text
 
 _QUALITY = 88  # of JPEG
+_LINES = 36  # of letters, as high as a picture
 
 
 @dataclass
@@ -92,12 +93,13 @@ class Picture:
             f'href="{_data_url(pixels[:, ::-1] if self.right else pixels)}"/>{more}</svg>'
         )
 
-    def overlay(self, font: float) -> str:
+    def overlay(self, width: int, height: int) -> str:
         """Return boxes, scores and outlines as elements of SVG.
 
         Args:
-            font (float): Height of letters.
+            width, height (int): As of :meth:`svg`.
         """
+        font = height / _LINES
         parts = []
         sign = -1 if self.right else 1
         for found in self.view.get('detections', ()):
@@ -110,11 +112,15 @@ class Picture:
             if found.get('birads'):
                 said += f' BI-RADS {found["birads"]}'
             above = box[1] > font * 1.4
+            # towards the middle, where the text is not cut off
+            at_end = box[0] + box[2] > width if sign > 0 else box[0] + box[2] < width
+            left = min(0, sign * width)
+            anchor = np.clip(x + (box[2] - box[0]) * at_end, left, left + width)
             parts.append(
                 f'<g class="found" data-score="{found["score"]:.6f}">'
                 f'<rect x="{x:.2f}" y="{box[1]:.2f}" width="{box[2] - box[0]:.2f}" '
                 f'height="{box[3] - box[1]:.2f}"><title>{text(said)}</title></rect>'
-                f'<text x="{x:.2f}" y="{box[1] if above else box[3]:.2f}" '
+                f'<text x="{anchor:.2f}" text-anchor="{"end" if at_end else "start"}" y="{box[1] if above else box[3]:.2f}" '
                 f'dy="{-0.3 if above else 1.0}em" font-size="{font:.2f}">{text(label)}'
                 '</text></g>'
             )

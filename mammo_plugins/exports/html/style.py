@@ -44,7 +44,9 @@ a { color: var(--accent); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-size: .85rem; padding: 6px 0 2px; }
 th, td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--rule); }
-th { font-weight: 600; } td { vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: 600; } td { vertical-align: top; }
+section p { overflow-wrap: anywhere; }
+#subgroups .curves { grid-template-columns: 1fr; }
 .controls {
   position: sticky; top: 0; z-index: 2; display: flex; flex-wrap: wrap; gap: 8px 22px;
   align-items: center; background: var(--card); border: 1px solid var(--rule);
@@ -58,7 +60,7 @@ output { font-variant-numeric: tabular-nums; min-width: 2.6em; }
 .facts { margin: 0 0 10px; }
 .hang {
   display: grid; grid-template-columns: 1fr 1fr; gap: 3px; background: #000;
-  border-radius: 6px; overflow: hidden; max-width: 980px; margin: 0 auto 8px;
+  border-radius: 6px; overflow: hidden; max-width: 720px; margin: 0 auto 8px;
 }
 figure { margin: 0; background: #000; min-width: 0; position: relative; }
 figcaption {
@@ -70,6 +72,7 @@ figcaption {
 .pictures svg { display: block; flex: 1 1 0; min-width: 0; width: 100%; height: auto; }
 .right .pictures { flex-direction: row-reverse; }
 .pictures .other { display: none; border-inline: 1px dashed #59636e; }
+body.compare .hang { max-width: 1200px; }
 body.compare .pictures .other { display: block; }
 .pictures .lone { display: none; }
 body.compare .pictures .lone { display: flex; flex: 1 1 0; align-items: center; justify-content: center; color: #a3adb8; }
