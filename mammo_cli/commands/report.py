@@ -68,7 +68,9 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
     for name in ('max_exams', 'height'):
         if getattr(args, name) < 1:
-            refuse(f'--{name.replace("_", "-")} {getattr(args, name)}: expected 1 or more')
+            refuse(
+                f'--{name.replace("_", "-")} {getattr(args, name)}: expected 1 or more'
+            )
 
 
 def run(args: argparse.Namespace) -> None:

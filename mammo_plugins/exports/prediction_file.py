@@ -215,7 +215,9 @@ def _wrong(exam: Any) -> str | None:
             return f'{name.rstrip(".")}: expected an object'
         for key, sound in needed.items():
             if not sound(part.get(key)):
-                return f'{name}{key}: {one_line(repr(part.get(key)))[:60]} is not as it is'
+                return (
+                    f'{name}{key}: {one_line(repr(part.get(key)))[:60]} is not as it is'
+                )
         for key, sound in _SAID.items():
             if key in part and not sound(part[key]):
                 return f'{name}{key}: expected a number from 0 to 1'

@@ -78,7 +78,9 @@ def test_the_same_precision_as_the_metric(content, annotated):
                 img_id=ids[f'dicom/{view["file"]}'],
                 ori_shape=(view['height'], view['width']),
                 pred_instances=dict(
-                    bboxes=torch.tensor([d['bbox'] for d in found], dtype=torch.float64),
+                    bboxes=torch.tensor(
+                        [d['bbox'] for d in found], dtype=torch.float64
+                    ),
                     scores=torch.tensor([d['score'] for d in found]),
                     labels=torch.zeros(len(found), dtype=torch.long),
                 ),
@@ -138,9 +140,7 @@ def test_a_name_with_folders_goes_before_one_without(tmp_path):
     view = dict(file='data/p2/x.png', width=9, height=9, detections=found)
     results, left_out = coco_results([dict(views=[view])], path)
     assert not left_out
-    assert results == [
-        dict(image_id=2, category_id=7, bbox=[0, 0, 1, 2], score=1)
-    ]
+    assert results == [dict(image_id=2, category_id=7, bbox=[0, 0, 1, 2], score=1)]
 
 
 def test_errors_name_the_cure(content, annotated, tmp_path):

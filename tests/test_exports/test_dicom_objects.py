@@ -80,7 +80,9 @@ def with_both(exams):
 def export(content, images, out, **options):
     path = write_predictions(out / 'in', content)
     predictions = PredictionFile(path)
-    made = DicomExport(predictions, images, out / 'dicom', **{'score_thr': 0.2, **options})
+    made = DicomExport(
+        predictions, images, out / 'dicom', **{'score_thr': 0.2, **options}
+    )
     for exam in predictions:
         made(exam)
     return made
@@ -153,7 +155,8 @@ def test_report_says_what_the_predictions_say(written, content, images):
             (source,) = region.ContentSequence
             assert source.referenced_sop_instance_uid == uid
             figures = {
-                m.name.meaning: (m.value, m.unit.value) for m in group.get_measurements()
+                m.name.meaning: (m.value, m.unit.value)
+                for m in group.get_measurements()
             }
             assert figures['Certainty of Finding'] == (100 * found['score'], '%')
             value, unit = figures['Probability of cancer']
@@ -176,7 +179,9 @@ def test_references_to_study_series_and_instances(written, content, images):
     by_file = instances(images)
     for exam in content['exams']:
         (report,) = (
-            each for key, each in objects(written, 'report').items() if exam['exam_id'] in key
+            each
+            for key, each in objects(written, 'report').items()
+            if exam['exam_id'] in key
         )
         (study,) = report.CurrentRequestedProcedureEvidenceSequence
         named = {
@@ -277,7 +282,10 @@ def test_a_report_of_an_exam_without_findings_says_so(content, images, tmp_path)
 def test_breasts_pairs_and_views_that_are_classified(content, images, tmp_path):
     exam = copy.deepcopy(content['exams'][0])
     exam['breasts'] = [dict(laterality='L', malignancy=0.125)]
-    exam['pairs'] = [dict(view='CC', asymmetric=0.25), dict(view='MLO', asymmetric=None)]
+    exam['pairs'] = [
+        dict(view='CC', asymmetric=0.25),
+        dict(view='MLO', asymmetric=None),
+    ]
     for view in exam['views']:
         del view['detections']
     exam['views'][0]['abnormal'] = 0.5
@@ -450,7 +458,9 @@ def test_what_cannot_be_referred_to_is_listed(content, images, tmp_path):
     assert 'SOPInstanceUID (0008,0018) is missing' in reasons[lacking['file']]
 
 
-def test_without_highdicom_the_error_names_the_cure(content, images, tmp_path, monkeypatch):
+def test_without_highdicom_the_error_names_the_cure(
+    content, images, tmp_path, monkeypatch
+):
     import sys
 
     monkeypatch.setitem(sys.modules, 'highdicom', None)

@@ -74,7 +74,10 @@ def changed(path, value):
         (changed(['exams'], {}), 'exams: expected a list'),
         (changed(['exams', 1], 'an exam'), r'exams\[1\].exam_id'),
         (changed(['exams', 1, 'exam_id'], '../../x'), r'exams\[1\].exam_id'),
-        (changed(['exams', 2, 'views', 0, 'view'], 'a/b'), r'exams\[2\].views\[0\].view'),
+        (
+            changed(['exams', 2, 'views', 0, 'view'], 'a/b'),
+            r'exams\[2\].views\[0\].view',
+        ),
         (changed(['exams', 0, 'views', 0, 'width'], 0), r'views\[0\].width'),
         (changed(['exams', 0, 'views'], 'none'), 'views: expected an object'),
         (

@@ -15,7 +15,9 @@ def read(folder, exams):
 
 
 def view(file, **more):
-    base = dict(file=file, laterality='L', view='CC', modality='FFDM', width=9, height=9)
+    base = dict(
+        file=file, laterality='L', view='CC', modality='FFDM', width=9, height=9
+    )
     return base | more
 
 

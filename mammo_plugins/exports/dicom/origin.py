@@ -47,7 +47,9 @@ class Origin:
     @property
     def algorithm(self) -> tuple[str, str]:
         """tuple[str]: Name and version: the config and the checkpoint, and ours."""
-        names = [str(self.info.get(key) or 'unknown') for key in ('config', 'checkpoint')]
+        names = [
+            str(self.info.get(key) or 'unknown') for key in ('config', 'checkpoint')
+        ]
         return f'{names[0]}, {names[1]}'[:64], str(self.info.get('version'))[:64]
 
     def identification(self) -> AlgorithmIdentification:

@@ -22,7 +22,7 @@ from .origin import RESEARCH, Origin
 from .source import SourceImage
 
 _LAYER = 'FINDINGS'
-_COLOUR = CIELabColor(78, 24, 78)  # orange
+_COLOUR = CIELabColor(77.4, 18.2, 80.6)  # orange
 
 
 def label_of(finding: dict[str, Any]) -> str:
@@ -97,7 +97,10 @@ def _annotation(
         x, y = outline.min(axis=0).tolist()
         texts.append(
             TextObject(
-                label_of(finding), pixel, anchor_point=(x, y), anchor_point_visible=False
+                label_of(finding),
+                pixel,
+                anchor_point=(x, y),
+                anchor_point_visible=False,
             )
         )
     texts.append(

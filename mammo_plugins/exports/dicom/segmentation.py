@@ -2,39 +2,19 @@
 
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
 from highdicom.seg import (
+    SegmentAlgorithmTypeValues,
     Segmentation,
     SegmentationTypeValues,
-    SegmentAlgorithmTypeValues,
     SegmentDescription,
 )
 from pydicom.sr.codedict import codes
 
+from mammo_plugins.structures.masks import outlines_to_mask
+
 from . import codes as ours
 from .origin import RESEARCH, Origin
 from .source import SourceImage
-
-
-def filled(outlines: Sequence[Sequence[Sequence[float]]], shape: tuple) -> np.ndarray:
-    """Return the region within outlines of the predictions.
-
-    They run through the middles of the outermost pixels, so that the region is the one
-    that was segmented, with its holes filled.
-
-    Args:
-        outlines (Sequence): Points (x, y) of each part, pixels of the file.
-        shape (tuple): (height, width) of the file.
-
-    Returns:
-        np.ndarray: (H, W) bool.
-    """
-    region = np.zeros(shape, np.uint8)
-    for outline in outlines:
-        points = np.rint(np.asarray(outline, float) - 0.5).astype(np.int32)
-        cv2.fillPoly(region, [points], 1)
-    return region.astype(bool)
 
 
 def segmentation(
@@ -50,14 +30,15 @@ def segmentation(
         name (str): Of the view.
         number (int): Within the series.
         source (SourceImage): The image.
-        outlines (Sequence): As for :func:`filled`.
+        outlines (Sequence): As for
+            :func:`~mammo_plugins.structures.masks.outlines_to_mask`.
         origin (Origin): What made it.
     """
     header = source.header
     uids = header.StudyInstanceUID, header.SOPInstanceUID
     made = Segmentation(
         source_images=[header],
-        pixel_array=filled(outlines, (header.Rows, header.Columns))[None],
+        pixel_array=outlines_to_mask(outlines, (header.Rows, header.Columns))[None],
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
             SegmentDescription(

@@ -179,7 +179,10 @@ def _grayscale(shown: Dataset, warnings: ReadingWarnings) -> Dataset:
     if luts := items(shown, 'ModalityLUTSequence', warnings):
         found.ModalityLUTSequence = [_explicit(luts[0], signed)]
     elif slope is not None and intercept is not None:
-        found.RescaleSlope, found.RescaleIntercept = _decimal(slope), _decimal(intercept)
+        found.RescaleSlope, found.RescaleIntercept = (
+            _decimal(slope),
+            _decimal(intercept),
+        )
         found.RescaleType = 'US'
     if luts := items(shown, 'VOILUTSequence', warnings):
         voi = Dataset()

@@ -108,12 +108,12 @@ def froc_section(name: str, summary: dict[str, Any]) -> str:
     if band['low'] and band['low'][0] is not None:
         low, high = (_steps([*zip(band['fppi'], band[k])]) for k in ('low', 'high'))
         chart.area([*high, *reversed(low)])
-    points = [
-        (x, y) for x, y in zip(curve['fppi'], curve['recall']) if y is not None
-    ]
+    points = [(x, y) for x, y in zip(curve['fppi'], curve['recall']) if y is not None]
     if points:
         chart.line(_steps(points), 'curve')
-        chart.line([points[-1], (max(_MOST_FPPI, points[-1][0]), points[-1][1])], 'dash')
+        chart.line(
+            [points[-1], (max(_MOST_FPPI, points[-1][0]), points[-1][1])], 'dash'
+        )
     rows = []
     for point in summary['operating_points']:
         if point['recall'] is not None:

@@ -129,7 +129,9 @@ def _warnings(exam: dict[str, Any]) -> str:
     ]
     if not said:
         return ''
-    return '<ul class="warning">' + ''.join(f'<li>{each}</li>' for each in said) + '</ul>'
+    return (
+        '<ul class="warning">' + ''.join(f'<li>{each}</li>' for each in said) + '</ul>'
+    )
 
 
 def _findings(exam: dict[str, Any]) -> str:

@@ -23,7 +23,13 @@ _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 )
-_PACKAGES = ('torch', 'onedl-mmengine', 'onedl-mmdetection', 'onedl-mmpretrain', 'numpy')
+_PACKAGES = (
+    'torch',
+    'onedl-mmengine',
+    'onedl-mmdetection',
+    'onedl-mmpretrain',
+    'numpy',
+)
 _FILES = 200  # that are named of one reason
 _CONTROLS = """<div class="controls" role="group" aria-label="What is shown">
 <label for="threshold">Score from
@@ -184,8 +190,12 @@ def _write_origin(
     rows = []
     if predictions is not None:
         info = predictions.info
-        rows = [(key, info[key]) for key in ('config', 'checkpoint', 'run') if key in info]
-        rows.append(('mammo_plugins of the predictions', info.get('version', 'unknown')))
+        rows = [
+            (key, info[key]) for key in ('config', 'checkpoint', 'run') if key in info
+        ]
+        rows.append(
+            ('mammo_plugins of the predictions', info.get('version', 'unknown'))
+        )
     rows.append(('mammo_plugins of this page', __version__))
     rows.append(('Python', platform.python_version()))
     for package in _PACKAGES:

@@ -75,7 +75,9 @@ class Picture:
         )
         return registration.warp_image(other.pixels)
 
-    def svg(self, pixels: np.ndarray, width: int, height: int, said: str, more: str) -> str:
+    def svg(
+        self, pixels: np.ndarray, width: int, height: int, said: str, more: str
+    ) -> str:
         """Return the picture as SVG, in canonical pixels of the file.
 
         Args:
