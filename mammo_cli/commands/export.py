@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> None:
         tell_damaged(predictions)
         if args.csv:
             counts = write_csv(predictions, out / 'predictions.csv')
-            rows = ', '.join(f'{count} of a {level}' for level, count in counts.items())
-            print(f'{out / "predictions.csv"}: rows: {rows or "none"}')
+            rows = ', '.join(f'{level} {count}' for level, count in counts.items())
+            print(f'{out / "predictions.csv"}: rows by level: {rows or "none"}')
         if args.coco:
             results, left_out = coco_results(predictions, args.coco)
             write_json(out / 'coco_results.json', results)

@@ -103,7 +103,8 @@ COMMAND = Command(
     'score that a slider sets, the other breast registered beside, curves, tables, '
     'skipped files. It needs no network. Research use only.',
     '{command} results --images data/phantom/dicom \\\n'
-    '      --test work_dirs/faster-rcnn_hrnetv2p-w8_phantom --out report.html',
+    '      --test work_dirs/faster-rcnn_hrnetv2p-w8_phantom \\\n'
+    '      --config configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
     add_arguments,
     run,
     check,

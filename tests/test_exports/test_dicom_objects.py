@@ -433,15 +433,63 @@ def test_the_patient_is_kept_on_demand(content, images, tmp_path, removed, capfd
     assert 'Иванова' not in said.out + said.err
 
 
+def copied(exam, images, root, **more):
+    """Copy the files of an exam, and change what their headers say."""
+    for view in exam['views']:
+        (root / view['file']).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(images / view['file'], root / view['file'])
+        plant(root / view['file'], **more)
+
+
+@pytest.mark.parametrize(
+    'keyword',
+    [
+        'BreastProjectionXRayImageStorageForPresentation',
+        'SecondaryCaptureImageStorage',
+        'MultiFrameGrayscaleWordSecondaryCaptureImageStorage',
+        'ComputedRadiographyImageStorage',
+    ],
+)
+def test_other_kinds_of_images(content, images, tmp_path, keyword):
+    """Whatever is read as a mammogram has its objects, enhanced ones of a frame too."""
+    uid = pydicom.uid.UID(getattr(pydicom.uid, keyword))
+    exam = dict(
+        content['exams'][0], views=with_both(content['exams'][:1])[0]['views'][:2]
+    )
+    copied(exam, images, tmp_path / 'images', SOPClassUID=uid, NumberOfFrames=1)
+    made = export(dict(content, exams=[exam]), tmp_path / 'images', tmp_path)
+    assert made.written == dict(report=1, presentation=2, masses=2), made.skipped
+    for state in objects(tmp_path / 'dicom', 'presentation').values():
+        (image,) = state.ReferencedSeriesSequence[0].ReferencedImageSequence
+        assert image.ReferencedSOPClassUID == uid
+    for made in objects(tmp_path / 'dicom', 'masses').values():
+        named = [e for e in made.iterall() if e.keyword == 'ReferencedSOPClassUID']
+        assert len(named) >= 2 and {e.value for e in named} == {uid}
+
+
+def test_an_exam_of_several_studies(content, images, tmp_path):
+    """As of ``--group-by folder``: states go with their images, the report names all."""
+    exam = content['exams'][0]
+    root = tmp_path / 'images'
+    copied(exam, images, root)
+    study = pydicom.uid.generate_uid()
+    plant(root / exam['views'][-1]['file'], StudyInstanceUID=study)
+    export(dict(content, exams=[exam]), root, tmp_path)
+    states = objects(tmp_path / 'dicom', 'presentation')
+    studies = [state.StudyInstanceUID for state in states.values()]
+    assert studies.count(study) == 1 and len(set(studies)) == 2
+    (report,) = objects(tmp_path / 'dicom', 'report').values()
+    (other,) = report.PertinentOtherEvidenceSequence
+    assert other.StudyInstanceUID == study != report.StudyInstanceUID
+
+
 def test_what_cannot_be_referred_to_is_listed(content, images, tmp_path):
     """A picture, a file that is gone, another file, one without UIDs."""
     import cv2
 
     root = tmp_path / 'images'
     exam = copy.deepcopy(content['exams'][0])
-    for view in exam['views']:
-        (root / view['file']).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(images / view['file'], root / view['file'])
+    copied(exam, images, root)
     picture, gone, other, lacking = exam['views']
     pixels = np.random.default_rng(0).integers(0, 255, (50, 40), np.uint8)
     cv2.imwrite(str(root / 'picture.png'), pixels)

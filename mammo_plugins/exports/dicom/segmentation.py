@@ -1,5 +1,6 @@
 """Masks of masses: Segmentation."""
 
+import copy
 from collections.abc import Sequence
 
 from highdicom.seg import (
@@ -9,6 +10,7 @@ from highdicom.seg import (
     SegmentDescription,
 )
 from pydicom.sr.codedict import codes
+from pydicom.uid import DigitalMammographyXRayImageStorageForPresentation
 
 from mammo_plugins.structures.masks import outlines_to_mask
 
@@ -36,8 +38,11 @@ def segmentation(
     """
     header = source.header
     uids = header.StudyInstanceUID, header.SOPInstanceUID
+    # of an enhanced image highdicom would have planes in space, which there are not
+    flat = copy.deepcopy(header)
+    flat.SOPClassUID = DigitalMammographyXRayImageStorageForPresentation
     made = Segmentation(
-        source_images=[header],
+        source_images=[flat],
         pixel_array=outlines_to_mask(outlines, (header.Rows, header.Columns))[None],
         segmentation_type=SegmentationTypeValues.BINARY,
         segment_descriptions=[
@@ -60,5 +65,8 @@ def segmentation(
         content_description=f'{name}. {RESEARCH}',
         **origin.of_object('SEG', number, *uids),
     )
+    for element in made.iterall():
+        if element.keyword == 'ReferencedSOPClassUID':
+            element.value = header.SOPClassUID
     made.PatientOrientation = list(source.orientation or ()) or ''
     return made

@@ -145,6 +145,10 @@ def _header(read: Dataset, shown: Dataset, view: dict[str, Any]) -> Dataset:
         )
     header.Columns, header.Rows = size
     header.SamplesPerPixel = 1
+    # highdicom looks into those of enhanced images, of which one frame is read
+    header.NumberOfFrames = 1
+    header.SharedFunctionalGroupsSequence = [Dataset()]
+    header.PerFrameFunctionalGroupsSequence = [Dataset()]
     header.SpecificCharacterSet = 'ISO_IR 192'
     for keyword in _NEEDED:
         setattr(header, keyword, '')
