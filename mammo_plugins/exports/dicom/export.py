@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mammo_plugins.io import MammogramError, atomic_path
+from mammo_plugins.io import DicomWarnings, MammogramError, atomic_path
 
 from ..prediction_file import ExportError, PredictionFile, image_of, view_name
 
@@ -77,8 +77,9 @@ class DicomExport:
         Args:
             exam (dict): Its entry in the predictions.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # they quote names and dates
+        # what libraries warn of and log quotes names and dates
+        with DicomWarnings(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
             self._write(exam)
 
     def _write(self, exam: dict[str, Any]) -> None:
