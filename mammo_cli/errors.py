@@ -22,6 +22,7 @@ def user_error_types() -> tuple[type[Exception], ...]:
     from mammo_plugins.engine.checkpoint import CheckpointError
     from mammo_plugins.engine.hooks import DivergenceError
     from mammo_plugins.engine.loops.stages import StageError
+    from mammo_plugins.exports import ExportError
     from mammo_plugins.io import JsonError, MammogramError
     from mammo_plugins.structures import AnnotationError
     from mammo_plugins.structures.saliency import SaliencyError
@@ -31,6 +32,7 @@ def user_error_types() -> tuple[type[Exception], ...]:
         CheckpointError,
         ConfigError,
         DivergenceError,
+        ExportError,
         JsonError,
         MammogramError,
         FileNotFoundError,

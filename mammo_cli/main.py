@@ -24,7 +24,7 @@ GROUPS = {
         'lesion-bank',
     ),
     'training and evaluation': ('config', 'train', 'test', 'cross-validate', 'ablate'),
-    'use': ('index', 'infer', 'merge'),
+    'use': ('index', 'infer', 'merge', 'export', 'report'),
     'synthetic images': (
         'saliency',
         'synthesize',

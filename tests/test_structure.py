@@ -24,7 +24,7 @@ LAYERS = (
     ('synthesis', 'phantom', 'verification', 'evaluation.functional'),
     ('visualization',),
     ('datasets',),
-    ('models', 'engine', 'evaluation.metrics', 'converters', 'testing'),
+    ('models', 'engine', 'evaluation.metrics', 'converters', 'testing', 'exports'),
     ('apis',),
     (COMMANDS,),
     ('tools',),

@@ -1,7 +1,9 @@
 """From COCO segmentations to masks and back; the only place that rasterises outlines."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from pycocotools import mask as coco_mask
 
@@ -39,6 +41,28 @@ def segmentation_to_mask(
         np.ndarray: bool, (H, W).
     """
     return coco_mask.decode(encoded(segmentation, *shape)).astype(bool)
+
+
+def outlines_to_mask(
+    outlines: Sequence[Sequence[Sequence[float]]], shape: tuple[int, int]
+) -> np.ndarray:
+    """Fill outlines that run through the middles of the outermost pixels.
+
+    As predictions have them of masses: the region is the one that they were taken of,
+    with its holes filled. Segmentations of COCO run along the edges of pixels.
+
+    Args:
+        outlines (Sequence): Points (x, y) of each part, continuous pixels.
+        shape (tuple[int]): (H, W) of the image.
+
+    Returns:
+        np.ndarray: bool, (H, W).
+    """
+    region = np.zeros(shape, np.uint8)
+    for outline in outlines:
+        points = np.rint(np.asarray(outline, float) - 0.5).astype(np.int32)
+        cv2.fillPoly(region, [points], 1)
+    return region.astype(bool)
 
 
 def mask_to_segmentation(mask: np.ndarray) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""Write predictions as DICOM objects, a table or COCO results."""
+
+import argparse
+from pathlib import Path
+
+from mammo_cli.arguments import add_limit_argument
+from mammo_cli.command import Command
+from mammo_cli.errors import refuse, user_errors
+from mammo_cli.left_out import tell_damaged, tell_left_out
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    arguments.add_argument(
+        'predictions',
+        help='predictions.json or predictions.jsonl of mammo infer, or their folder',
+    )
+    arguments.add_argument(
+        '--out', default='export', help='output folder (default: %(default)s)'
+    )
+    arguments.add_argument(
+        '--csv', action='store_true', help='write predictions.csv, a row a finding'
+    )
+    arguments.add_argument(
+        '--coco',
+        metavar='ANNOTATIONS',
+        help='write coco_results.json of the images of this annotation file',
+    )
+    arguments.add_argument(
+        '--dicom',
+        action='store_true',
+        help='write a structured report of each exam, a presentation state of each view '
+        'and segmentations of masses, by highdicom; needs --images',
+    )
+    arguments.add_argument(
+        '--images',
+        metavar='PATH',
+        help='the PATH that mammo infer was given, of several the folder that they have '
+        'in common',
+    )
+    arguments.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.2,
+        help='least score of a detection in DICOM objects (default: %(default)s)',
+    )
+    arguments.add_argument(
+        '--keep-identity',
+        action='store_true',
+        help='repeat in DICOM objects what the images say of patient and study; without '
+        'it their name is that of the exam in the predictions',
+    )
+    add_limit_argument(arguments)
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse what cannot be."""
+    if not (args.csv or args.coco or args.dicom):
+        parser.error('nothing to write: give --csv, --coco ANNOTATIONS or --dicom')
+    if args.dicom and not args.images:
+        parser.error('--dicom: give --images, the PATH that mammo infer was given')
+    if not 0 <= args.score_thr <= 1:
+        refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write what was asked for, tell what and what was left out."""
+    from mammo_plugins.exports import PredictionFile, coco_results, write_csv
+    from mammo_plugins.exports.dicom import need_highdicom
+    from mammo_plugins.io import write_json
+
+    out = Path(args.out)
+    with user_errors(args):
+        if args.dicom:
+            need_highdicom()
+        predictions = PredictionFile(args.predictions)
+        tell_damaged(predictions)
+        if args.csv:
+            counts = write_csv(predictions, out / 'predictions.csv')
+            rows = ', '.join(f'{level} {count}' for level, count in counts.items())
+            print(f'{out / "predictions.csv"}: rows by level: {rows or "none"}')
+        if args.coco:
+            results, left_out = coco_results(predictions, args.coco)
+            write_json(out / 'coco_results.json', results)
+            print(f'{out / "coco_results.json"}: {len(results)} detections')
+            tell_left_out(left_out, 'views')
+        if args.dicom:
+            _write_dicom(predictions, args, out)
+
+
+def _write_dicom(predictions, args: argparse.Namespace, out: Path) -> None:
+    from tqdm import tqdm
+
+    from mammo_plugins.exports.dicom import DicomExport
+    from mammo_plugins.stopping import raise_if_stopped
+
+    export = DicomExport(
+        predictions, args.images, out, args.score_thr, args.keep_identity
+    )
+    for exam in tqdm(predictions, desc='exams', unit='exam'):
+        raise_if_stopped()
+        export(exam)
+    objects = ', '.join(f'{count} {kind}' for kind, count in export.written.items())
+    print(f'{out}: DICOM objects: {objects or "none"}')
+    tell_left_out(export.skipped, 'files or findings')
+    if not export.written:
+        raise SystemExit('error: no exam has a DICOM image; the reasons are above')
+
+
+COMMAND = Command(
+    'tools/export.py',
+    'Write predictions as DICOM objects (structured report, presentation states, '
+    'segmentations), as a table or as COCO results. Research use only.',
+    '{command} results --csv --dicom --images data/phantom/dicom --out export',
+    add_arguments,
+    run,
+    check,
+    configs=(),
+)

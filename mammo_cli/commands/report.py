@@ -1,0 +1,111 @@
+"""Make one page of predictions and test results, for a browser."""
+
+import argparse
+from pathlib import Path
+
+from mammo_cli.arguments import add_limit_argument
+from mammo_cli.command import Command
+from mammo_cli.errors import refuse, user_errors
+from mammo_cli.left_out import tell_damaged, tell_left_out
+
+
+def add_arguments(arguments: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    arguments.add_argument(
+        'predictions',
+        nargs='?',
+        help='predictions.json or predictions.jsonl of mammo infer, or their folder',
+    )
+    arguments.add_argument(
+        '--images',
+        metavar='PATH',
+        help='the PATH that mammo infer was given, of several the folder that they have '
+        'in common; without it there are no pictures',
+    )
+    arguments.add_argument(
+        '--test',
+        nargs='+',
+        default=[],
+        metavar='PATH',
+        help='results of mammo test: its work dir, or files such as froc.json and '
+        'roc.json',
+    )
+    arguments.add_argument('--config', help='config whose text the page shows')
+    arguments.add_argument(
+        '--out', default='report.html', help='the page (default: %(default)s)'
+    )
+    arguments.add_argument(
+        '--score-thr',
+        type=float,
+        default=0.2,
+        help='where the slider of scores stands at first (default: %(default)s)',
+    )
+    arguments.add_argument(
+        '--max-exams',
+        type=int,
+        default=20,
+        metavar='N',
+        help='exams that are shown, the first of the file; each takes about half a '
+        'megabyte (default: %(default)s)',
+    )
+    arguments.add_argument(
+        '--height',
+        type=int,
+        default=800,
+        metavar='PIXELS',
+        help='of pictures at most (default: %(default)s)',
+    )
+    add_limit_argument(arguments)
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse what cannot be."""
+    if not args.predictions and not args.test:
+        parser.error('nothing to show: give predictions, --test PATH or both')
+    if args.images and not args.predictions:
+        parser.error('--images: the pictures are those of predictions; give them')
+    if not 0 <= args.score_thr <= 1:
+        refuse(f'--score-thr {args.score_thr}: expected 0 to 1')
+    for name in ('max_exams', 'height'):
+        if getattr(args, name) < 1:
+            refuse(
+                f'--{name.replace("_", "-")} {getattr(args, name)}: expected 1 or more'
+            )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page, tell what it shows."""
+    from mammo_plugins.apis.config_loading import load_config
+    from mammo_plugins.exports import PredictionFile
+    from mammo_plugins.exports.html import PageOptions, TestResults, write_page
+
+    with user_errors(args):
+        results = TestResults.read(args.test)
+        predictions = PredictionFile(args.predictions) if args.predictions else None
+        if predictions is not None:
+            tell_damaged(predictions)
+        options = PageOptions(
+            images=Path(args.images) if args.images else None,
+            score_thr=args.score_thr,
+            max_exams=args.max_exams,
+            height=args.height,
+            config=load_config(args.config).pretty_text if args.config else None,
+        )
+        shown, left_out = write_page(args.out, predictions, results, options)
+        size = Path(args.out).stat().st_size / 1e6
+    print(f'{args.out}: {shown} exams, {size:.1f} MB')
+    tell_left_out([*left_out, *results.left_out], 'files')
+
+
+COMMAND = Command(
+    'tools/report.py',
+    'Make one HTML page of predictions and test results: views with boxes, from a '
+    'score that a slider sets, the other breast registered beside, curves, tables, '
+    'skipped files. It needs no network. Research use only.',
+    '{command} results --images data/phantom/dicom \\\n'
+    '      --test work_dirs/faster-rcnn_hrnetv2p-w8_phantom \\\n'
+    '      --config configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py',
+    add_arguments,
+    run,
+    check,
+)

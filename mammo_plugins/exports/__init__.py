@@ -1,0 +1,7 @@
+"""Predictions as tables, DICOM objects and a page for a browser."""
+
+from .coco import coco_results
+from .prediction_file import ExportError, PredictionFile, image_of
+from .tables import write_csv
+
+__all__ = ['ExportError', 'PredictionFile', 'coco_results', 'image_of', 'write_csv']

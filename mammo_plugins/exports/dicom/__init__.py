@@ -1,0 +1,8 @@
+"""Predictions as DICOM objects: reports, presentation states and segmentations.
+
+They are made by highdicom, an optional package (extra ``dicom``).
+"""
+
+from .export import DicomExport, need_highdicom
+
+__all__ = ['DicomExport', 'need_highdicom']

@@ -1,0 +1,180 @@
+"""All objects of an exam, and their files."""
+
+import importlib
+import warnings
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mammo_plugins.io import DicomWarnings, MammogramError, atomic_path
+
+from ..prediction_file import ExportError, PredictionFile, image_of, view_name
+
+
+def need_highdicom() -> None:
+    """Import highdicom.
+
+    Raises:
+        ExportError: If it is absent; the message names the cure.
+    """
+    try:
+        importlib.import_module('highdicom')
+    except ImportError as error:
+        raise ExportError(
+            'DICOM objects are made by highdicom, which cannot be imported '
+            f"({error}); run: pip install 'mammo_plugins[dicom]'"
+        ) from None
+
+
+class DicomExport:
+    """Writes the objects of exams: a report, presentation states, segmentations.
+
+    An exam has one report ``<exam>_report.dcm``, and each of its views a presentation
+    state ``<exam>_<view>_presentation.dcm`` and, where it was segmented and something
+    was found, a segmentation ``<exam>_<view>_masses.dcm``.
+
+    Args:
+        predictions (PredictionFile): The results.
+        images (str | Path): The folder that inference was given.
+        out_dir (str | Path): Where to write.
+        score_thr (float): Least score of a detection in the objects.
+        keep_identity (bool): Whether objects repeat what the images say of patient and
+            study. Defaults to False.
+
+    Attributes:
+        written (Counter): Objects by kind.
+        skipped (list[tuple[str, str]]): Files, or findings of files, that are in no
+            object, with the reason.
+
+    Raises:
+        ExportError: If highdicom is absent.
+    """
+
+    def __init__(
+        self,
+        predictions: PredictionFile,
+        images: str | Path,
+        out_dir: str | Path,
+        score_thr: float,
+        keep_identity: bool = False,
+    ) -> None:
+        need_highdicom()
+        self.predictions = predictions
+        self.images, self.out_dir = Path(images), Path(out_dir)
+        self.score_thr, self.keep_identity = score_thr, keep_identity
+        self.written: Counter = Counter()
+        self.skipped: list[tuple[str, str]] = []
+        self._made_at = datetime.fromtimestamp(
+            int(predictions.path.stat().st_mtime), timezone.utc
+        ).replace(tzinfo=None)
+
+    def __call__(self, exam: dict[str, Any]) -> None:
+        """Write the objects of an exam.
+
+        Args:
+            exam (dict): Its entry in the predictions.
+        """
+        # what libraries warn of and log quotes names and dates
+        with DicomWarnings(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            self._write(exam)
+
+    def _write(self, exam: dict[str, Any]) -> None:
+        # they need highdicom
+        from .origin import Origin
+        from .presentation import presentation_state
+        from .report import exam_report
+        from .segmentation import segmentation
+
+        sources = self._sources(exam)
+        if not sources:
+            return
+        origin = Origin(
+            self.predictions.info,
+            exam,
+            f'{self.score_thr} {self.keep_identity} '
+            + ' '.join(source.header.SOPInstanceUID for source in sources.values()),
+            self._made_at,
+        )
+        views = [view for view in exam['views'] if view['file'] in sources]
+        regions = {view['file']: self._regions(view) for view in views}
+        (first, *_) = sources.values()
+        made = {
+            'report': (
+                first,
+                exam_report(exam, sources, regions, origin, self._remark(exam)),
+            )
+        }
+        for number, view in enumerate(views, 1):
+            source, found = sources[view['file']], regions[view['file']]
+            name = view_name(view)
+            if 'detections' in view or 'masses' in view:
+                made[f'{name}_presentation'] = (
+                    source,
+                    presentation_state(view, number, source, found, origin),
+                )
+            if view.get('masses'):
+                outlines = [mass['outline'] for mass in view['masses']]
+                made[f'{name}_masses'] = (
+                    source,
+                    segmentation(name, number, source, outlines, origin),
+                )
+        for name, (source, each) in made.items():
+            file_name = f'{exam["exam_id"]}_{name}.dcm'.replace(' ', '_')
+            origin.finish(each, source.identity)
+            with atomic_path(self.out_dir / file_name) as temporary:
+                each.save_as(temporary, enforce_file_format=True)
+            self.written[name.rpartition('_')[2]] += 1
+
+    def _remark(self, exam: dict[str, Any]) -> str:
+        if not any('detections' in view for view in exam['views']):
+            return 'Made by software, read by nobody.'
+        return (
+            'Made by software, read by nobody. Findings have a certainty of at least '
+            f'{100 * self.score_thr:g}%.'
+        )
+
+    def _sources(self, exam: dict[str, Any]) -> dict[str, Any]:
+        """Return the images of an exam by ``file``; those without are listed."""
+        from .source import read_source
+
+        found = {}
+        for view in exam['views']:
+            try:
+                path = image_of(view, self.images)
+                found[view['file']] = read_source(
+                    path, view, exam['exam_id'], self.keep_identity
+                )
+            except ExportError as error:
+                self.skipped.append((view['file'], str(error)))
+            except MammogramError as error:
+                self.skipped.append((view['file'], error.reason))
+        return found
+
+    def _regions(self, view: dict[str, Any]) -> list[tuple[dict[str, Any], np.ndarray]]:
+        """Return findings and their closed outlines within the image.
+
+        Coordinates of DICOM are those of predictions: the top left corner of the first
+        pixel is 0, 0 (PS3.3, C.10.5.1.2 and C.18.6.1.1).
+        """
+        found = []
+        size = np.array([view['width'], view['height']], float)
+        findings = [
+            *(d for d in view.get('detections', ()) if d['score'] >= self.score_thr),
+            *view.get('masses', ()),
+        ]
+        for finding in findings:
+            if 'outline' in finding:
+                outline = np.array(finding['outline'], float)
+            else:
+                x1, y1, x2, y2 = finding['bbox']
+                outline = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], float)
+            outline = np.clip(outline, 0, size)
+            if 'outline' not in finding and (outline.min(0) >= outline.max(0)).any():
+                self.skipped.append((view['file'], 'a box without an area'))
+                continue
+            found.append((finding, np.concatenate([outline, outline[:1]])))
+        return found

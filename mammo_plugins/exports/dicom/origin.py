@@ -1,0 +1,113 @@
+"""What objects say of the software that made them, and how they are named."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.sr import AlgorithmIdentification
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+
+from mammo_plugins.io.json_files import json_text
+from mammo_plugins.version import __version__
+
+MANUFACTURER = 'mammo_plugins'
+RESEARCH = 'Research use only, not for diagnosis'
+_SERIES = {'SR': 9001, 'PR': 9002, 'SEG': 9003}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the objects of one exam come from.
+
+    UIDs are hashes of the exam's entry, the run, the options and the version: the same
+    results make objects of the same UIDs, other results others.
+
+    Args:
+        info (dict): Of the predictions.
+        exam (dict): The exam's entry.
+        options (str): What else the objects depend on.
+        made_at (datetime): When the predictions were made.
+    """
+
+    info: dict[str, Any]
+    exam: dict[str, Any]
+    options: str
+    made_at: datetime
+
+    def uid(self, *parts: str) -> str:
+        """Return the UID of a part of the exam's results."""
+        facts = json_text([self.info.get('run'), self.exam, self.options, __version__])
+        digest = hashlib.sha256(facts.encode('utf-8', 'surrogatepass')).hexdigest()
+        return generate_uid(entropy_srcs=[digest, *parts])
+
+    @property
+    def algorithm(self) -> tuple[str, str]:
+        """tuple[str]: Name and version: the config and the checkpoint, and ours."""
+        names = [
+            str(self.info.get(key) or 'unknown') for key in ('config', 'checkpoint')
+        ]
+        return f'{names[0]}, {names[1]}'[:64], str(self.info.get('version'))[:64]
+
+    def identification(self) -> AlgorithmIdentification:
+        """Return the algorithm as reports have it."""
+        return AlgorithmIdentification(*self.algorithm)
+
+    def identification_sequence(self, family: Any) -> AlgorithmIdentificationSequence:
+        """Return the algorithm as segmentations have it."""
+        name, version = self.algorithm
+        return AlgorithmIdentificationSequence(name, family, version)
+
+    def of_object(self, kind: str, number: int, *parts: str) -> dict[str, Any]:
+        """Return the arguments that highdicom's objects have in common.
+
+        Args:
+            kind (str): 'SR', 'PR' or 'SEG'.
+            number (int): Within the series.
+            *parts (str): What the object is of, within the exam.
+        """
+        return dict(
+            series_instance_uid=self.uid(kind, 'series', *parts[:1]),
+            series_number=_SERIES[kind],
+            sop_instance_uid=self.uid(kind, *parts),
+            instance_number=number,
+            manufacturer=MANUFACTURER,
+            manufacturer_model_name=MANUFACTURER,
+            software_versions=__version__,
+            device_serial_number='none',
+            series_description=f'Findings of software. {RESEARCH}',
+            series_date=self.made_at.date(),
+            series_time=self.made_at.time(),
+        )
+
+    def finish(self, made: Dataset, identity: Mapping[str, str]) -> None:
+        """Make an object the same each time, and say whose it is.
+
+        Args:
+            made (Dataset): The object.
+            identity (dict[str, str]): Of the image. highdicom is not given it, whose
+                warnings and errors would quote it.
+        """
+        date, time = self.made_at.strftime('%Y%m%d %H%M%S').split()
+        for keyword, value in (
+            ('InstanceCreationDate', date),
+            ('InstanceCreationTime', time),
+            ('ContentDate', date),
+            ('ContentTime', time),
+            ('PresentationCreationDate', date),
+            ('PresentationCreationTime', time),
+        ):
+            if keyword in made:
+                setattr(made, keyword, value)
+        for item in made.get('ContributingEquipmentSequence', ()):
+            item.ContributionDateTime = date + time
+        for name in ('DimensionOrganizationSequence', 'DimensionIndexSequence'):
+            for item in made.get(name, ()):
+                item.DimensionOrganizationUID = self.uid(
+                    'dimensions', made.SOPInstanceUID
+                )
+        for keyword, value in identity.items():
+            setattr(made, keyword, value)

@@ -1,0 +1,6 @@
+"""Predictions and test results as one page for a browser."""
+
+from .page import PageOptions, write_page
+from .test_results import TestResults
+
+__all__ = ['PageOptions', 'TestResults', 'write_page']

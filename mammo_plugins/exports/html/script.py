@@ -1,0 +1,44 @@
+"""What a page does: boxes from a score on, switches, and the other breast beside."""
+
+SCRIPT = """
+(() => {
+  'use strict';
+  const at = (id) => document.getElementById(id);
+  const slider = at('threshold');
+  if (!slider) return;
+  const found = [...document.querySelectorAll('.found[data-score]')]
+    .map((node) => [Number(node.dataset.score), node]);
+  const own = found.filter(([, node]) => !node.closest('.other'));
+  const exams = [...document.querySelectorAll('.exam')];
+
+  function apply() {
+    const least = Number(slider.value);
+    let shown = 0;
+    for (const [score, node] of found) node.classList.toggle('off', score < least);
+    for (const [score] of own) shown += score >= least;
+    at('threshold-value').textContent = least.toFixed(2);
+    at('count').textContent = `${shown} of ${own.length} boxes`;
+    const only = at('only').checked;
+    let visible = 0;
+    for (const exam of exams) {
+      const any = exam.querySelector('.found:not(.off)') !== null;
+      exam.classList.toggle('off', only && !any);
+      visible += !(only && !any);
+    }
+    at('exams-shown').textContent = `${visible} of ${exams.length} exams`;
+  }
+
+  slider.addEventListener('input', apply);
+  at('only').addEventListener('change', apply);
+  const toggles = {boxes: 'no-boxes', scores: 'no-scores'};
+  for (const [id, name] of Object.entries(toggles)) {
+    at(id).addEventListener('change', (event) => {
+      document.body.classList.toggle(name, !event.target.checked);
+    });
+  }
+  at('other').addEventListener('change', (event) => {
+    document.body.classList.toggle('compare', event.target.checked);
+  });
+  apply();
+})();
+"""

@@ -1,0 +1,114 @@
+"""Finding and reading what a test wrote."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mammo_plugins.evaluation.functional import read_froc
+from mammo_plugins.evaluation.functional.froc_report import FORMAT as FROC
+from mammo_plugins.evaluation.functional.roc import FORMAT as ROC
+from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
+from mammo_plugins.structures.fields import is_number
+
+from ..prediction_file import ExportError
+from .charts import calibration_section, froc_section, roc_section, subgroup_section
+
+_ROC_KEYS = {
+    'curve': ('specificity', 'sensitivity'),
+    'counts': ('positives', 'negatives'),
+}
+
+
+@dataclass
+class TestResults:
+    """What a page shows of tests.
+
+    Attributes:
+        sections (dict[str, list[str]]): HTML by 'curves', 'calibration' and
+            'subgroups'.
+        left_out (list[tuple[str, str]]): Files that could not be read, with the reason.
+    """
+
+    __test__ = False  # of no test runner
+
+    sections: dict[str, list[str]] = field(
+        default_factory=lambda: dict(curves=[], calibration=[], subgroups=[])
+    )
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, paths: Iterable[str | Path]) -> 'TestResults':
+        """Read files that ``mammo test`` wrote, and those of folders.
+
+        Args:
+            paths (Iterable[str | Path]): ``froc.json``, ``roc.json`` and the like; of a
+                folder all of them in it and in its ``test``.
+
+        Raises:
+            FileNotFoundError: If a path is not there.
+            ExportError: If there is nothing in one of them.
+        """
+        results = cls()
+        for path in map(Path, paths):
+            if not path.exists():
+                raise FileNotFoundError(f'{one_line(path)}: no such file or folder')
+            folders = [path, path / 'test']
+            files = (
+                [file for folder in folders for file in sorted(folder.glob('*.json'))]
+                if path.is_dir()
+                else [path]
+            )
+            if not [file for file in files if results._add(file, path == file)]:
+                raise ExportError(
+                    f'{one_line(path)}: holds no results of mammo test, such as '
+                    'froc.json and roc.json'
+                )
+        return results
+
+    def _add(self, file: Path, named: bool) -> bool:
+        """Add a file; tell whether it is of a test."""
+        try:
+            content = read_json(file)
+            kind = content.get('format') if isinstance(content, dict) else None
+            if kind == FROC:
+                self.sections['curves'].append(froc_section(file.stem, read_froc(file)))
+            elif kind == ROC:
+                self._add_roc(file.stem, content)
+            elif not self._subgroups(content):
+                return False
+        except (JsonError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = str(error) if isinstance(error, ValueError) else 'it is damaged'
+            if named:
+                raise ExportError(f'{one_line(file)}: {reason}') from None
+            self.left_out.append((file.name, reason))
+            return True
+        for column, rows in self._subgroups(content).items():
+            self.sections['subgroups'].append(subgroup_section(column, rows))
+        return True
+
+    def _add_roc(self, name: str, content: dict[str, Any]) -> None:
+        for key, columns in _ROC_KEYS.items():
+            if not all(column in content[key] for column in columns):
+                raise ValueError(f'{key}: lacks one of {", ".join(columns)}')
+        self.sections['curves'].append(roc_section(name, content))
+        if content.get('calibration'):
+            self.sections['calibration'].append(
+                calibration_section(name, content['calibration'])
+            )
+
+    @staticmethod
+    def _subgroups(content: Any) -> dict[str, list[dict[str, Any]]]:
+        """Return the tables of subgroups in a file, by what parts them."""
+        tables = content.get('subgroups') if isinstance(content, dict) else None
+        if isinstance(tables, list):
+            tables = {str(content.get('column', 'subgroup')): tables}
+        return {
+            column: rows
+            for column, rows in (tables or {}).items()
+            if isinstance(rows, list)
+            and rows
+            and all(isinstance(row, dict) and 'group' in row for row in rows)
+            and any(is_number(value) for row in rows for value in row.values())
+        }

@@ -1,0 +1,267 @@
+"""Reading predictions of inference, and finding the files that they are of."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from mammo_plugins.io import JsonLines, read_json
+from mammo_plugins.printable import one_line
+from mammo_plugins.structures.fields import is_number
+
+_FORMAT = 'mammo_plugins predictions'
+_NAMES = ('predictions.json', 'predictions.jsonl')
+
+
+class ExportError(ValueError):
+    """Results that cannot be brought into another form; the message is for users."""
+
+
+class PredictionFile:
+    """What inference wrote: ``predictions.json``, or the lines of ``predictions.jsonl``.
+
+    Lines are read one at a time, as often as exams are asked for, so that an archive
+    needs no memory.
+
+    Args:
+        path (str | Path): The file, or the folder that it lies in.
+
+    Attributes:
+        path (Path): The file.
+        info (dict): What the run is.
+        notes (list[str]): What concerns all files; lines have none.
+        damaged (int): Lines passed over, cut short or of another run.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        JsonError: If it is no JSON.
+        ExportError: If it holds something else.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = _found(Path(path))
+        self.notes: list[str] = []
+        self.damaged = 0
+        self._whole: dict[str, Any] | None = None
+        if self.path.suffix == '.jsonl':
+            self._last = self._last_lines()
+            return
+        whole = read_json(self.path)
+        info = whole.get('info') if isinstance(whole, dict) else None
+        if not isinstance(info, dict) or info.get('format') != _FORMAT:
+            raise ExportError(
+                f'{one_line(self.path)}: info.format is not {_FORMAT!r}: it was not '
+                'written by mammo infer'
+            )
+        wrong = [
+            key
+            for key in ('exams', 'skipped', 'notes')
+            if not isinstance(whole.get(key, []), list)
+        ]
+        if wrong:
+            raise ExportError(f'{one_line(self.path)}: {wrong[0]}: expected a list')
+        self._whole, self.info = whole, info
+        self.notes = [str(note) for note in whole.get('notes', [])]
+
+    def _last_lines(self) -> dict[str, int]:
+        """Return the number of the line that holds for each exam; the later of two."""
+        lines, last = JsonLines(self.path), {}
+        info, strange = None, 0
+        for number, line in enumerate(lines):
+            if line.keys() == {'info'} and isinstance(line['info'], dict):
+                info = line['info']
+            elif info is not None and self._is_of(line, info):
+                last[line['exam_id']] = number
+            else:
+                strange += 1
+        if info is None or info.get('format') != _FORMAT:
+            raise ExportError(
+                f'{one_line(self.path)}: no line says what run it is of: it was not '
+                'written by mammo infer, or its first line is damaged'
+            )
+        self.info, self.damaged = info, lines.damaged + strange
+        return last
+
+    @staticmethod
+    def _is_of(line: dict, info: dict) -> bool:
+        return 'exam_id' in line and line.get('run') == info.get('run')
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(JsonLines(self.path)):
+            if self._last.get(line.get('exam_id')) == number:
+                yield line
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries of exams.
+
+        Raises:
+            ExportError: If one is not as inference writes them.
+        """
+        exams = (
+            (line['exam'] for line in self._lines())
+            if self._whole is None
+            else self._whole.get('exams', [])
+        )
+        for place, exam in enumerate(exams):
+            reason = _wrong(exam)
+            if reason:
+                raise ExportError(
+                    f'{one_line(self.path)}: exams[{place}].{reason}; it was changed or '
+                    'is of another version: run mammo infer again'
+                )
+            yield exam
+
+    def skipped(self) -> Iterator[dict[str, str]]:
+        """Yield the entries, ``file`` and ``reason``, of files that were not used.
+
+        Lines have those of exams alone; files of no exam are in ``predictions.json``.
+        """
+        if self._whole is not None:
+            yield from self._whole.get('skipped', [])
+            return
+        for line in self._lines():
+            yield from line.get('skipped', [])
+
+
+def _found(path: Path) -> Path:
+    if not path.is_dir():
+        if not path.exists():
+            raise FileNotFoundError(
+                f'{one_line(path)}: no such file; mammo infer writes predictions.json'
+            )
+        return path
+    for name in _NAMES:
+        if (path / name).is_file():
+            return path / name
+    raise FileNotFoundError(
+        f'{one_line(path)}: holds neither of {", ".join(_NAMES)}; mammo infer writes them'
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    # it becomes a part of names of files
+    return _is_text(value) and value.replace('-', '').isalnum()
+
+
+def _is_share(value: Any) -> bool:
+    return is_number(value) and 0 <= value <= 1
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
+
+
+def _is_outline(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(
+            isinstance(point, list) and len(point) == 2 and all(map(is_number, point))
+            for point in value
+        )
+    )
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
+
+
+def _or_null(sound: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or sound(value)
+
+
+_VIEW: dict[str, Callable[[Any], bool]] = dict(
+    file=_is_text,
+    laterality=lambda value: value in ('L', 'R'),
+    view=_is_name,
+    modality=lambda value: value is None or _is_name(value),
+    width=_is_size,
+    height=_is_size,
+)
+_SAID: dict[str, Callable[[Any], bool]] = dict(
+    malignancy=_is_share, abnormal=_is_share, asymmetric=_or_null(_is_share)
+)
+_DETECTION: dict[str, Callable[[Any], bool]] = dict(
+    category=_is_text, score=_is_share, bbox=_is_box
+)
+_MASS: dict[str, Callable[[Any], bool]] = dict(bbox=_is_box, outline=_is_outline)
+
+
+def _wrong(exam: Any) -> str | None:
+    """Return which field of an exam's entry is not what is read of it."""
+    if not isinstance(exam, dict) or not _is_text(exam.get('exam_id')):
+        return 'exam_id: expected a text'
+    if not _is_name(exam['exam_id']):
+        return 'exam_id: expected letters and digits'
+    parts = [('', exam, {})]
+    for key, needed in (
+        ('views', _VIEW),
+        ('breasts', dict(laterality=_VIEW['laterality'])),
+        ('pairs', dict(view=_is_name)),
+    ):
+        parts += _listed(exam, key, needed)
+    for name, view, _ in list(parts):
+        if name.startswith('views['):
+            for key, needed in (('detections', _DETECTION), ('masses', _MASS)):
+                parts += [
+                    (f'{name}{inner}', each, fields)
+                    for inner, each, fields in _listed(view, key, needed)
+                ]
+    for name, part, needed in parts:
+        if not isinstance(part, dict):
+            return f'{name.rstrip(".")}: expected an object'
+        for key, sound in needed.items():
+            if not sound(part.get(key)):
+                return (
+                    f'{name}{key}: {one_line(repr(part.get(key)))[:60]} is not as it is'
+                )
+        for key, sound in _SAID.items():
+            if key in part and not sound(part[key]):
+                return f'{name}{key}: expected a number from 0 to 1'
+    return None
+
+
+def _listed(
+    entry: Any, key: str, needed: dict[str, Callable[[Any], bool]]
+) -> list[tuple[str, Any, dict[str, Callable[[Any], bool]]]]:
+    values = entry.get(key, []) if isinstance(entry, dict) else []
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        return [(f'{key}.', None, {})]
+    return [(f'{key}[{i}].', value, needed) for i, value in enumerate(values)]
+
+
+def view_name(view: dict[str, Any]) -> str:
+    """Return what a view is called within its exam: 'LCC', 'LCC CEM-RC'.
+
+    Args:
+        view (dict): Its entry in the predictions.
+    """
+    modality = view.get('modality') or 'FFDM'
+    name = f'{view["laterality"]}{view["view"]}'
+    return name if modality == 'FFDM' else f'{name} {modality}'
+
+
+def image_of(view: dict[str, Any], root: str | Path) -> Path:
+    """Return the file that a view's entry is of.
+
+    Args:
+        view (dict): Of the predictions.
+        root (str | Path): The PATH that inference was given; of several the folder that
+            they have in common.
+
+    Raises:
+        ExportError: If it is not there, or its name leads out of the folder.
+    """
+    name = PurePosixPath(view['file'])
+    if name.is_absolute() or '..' in name.parts:
+        raise ExportError('its name leads out of the folder of --images')
+    path = Path(root) / name
+    if not path.is_file():
+        raise ExportError(
+            'there is no such file below --images; give the folder that mammo infer was '
+            'given, of several the one that they have in common'
+        )
+    return path
