@@ -194,7 +194,7 @@ def run(args: argparse.Namespace) -> None:
                 args.path, args.out, args.score_thr, args.group_by, args.figures
             )
         )
-    exams, skipped = report(result, args.out)
+    exams, skipped = report(result, args.out, args.figures != 'none')
     if not exams and args.num_parts == 1:  # a part of few exams may have none
         raise SystemExit(
             f'error: {args.index or " ".join(args.path)}: no exam that can be used; '
@@ -223,12 +223,13 @@ def _of_index(make: Callable[[], 'ExamInferencer'], args: argparse.Namespace) ->
     return result
 
 
-def report(result: dict, out: str) -> tuple[int, int]:
+def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
     """Print what was done, what is doubtful and what was left out.
 
     Args:
         result (dict): Of an :class:`~mammo_plugins.apis.ExamInferencer`.
         out (str): The folder with the results.
+        pictures (bool): Whether there may be pictures. Defaults to True.
 
     Returns:
         tuple: Exams, and files that were skipped.
@@ -253,7 +254,10 @@ def report(result: dict, out: str) -> tuple[int, int]:
     for entry in result['skipped']:
         by_reason[entry['reason']].add(entry['file'])
     if exams:
-        print(f'{exams} exams, {views} views: {out}/predictions.json, and pictures')
+        print(
+            f'{exams} exams, {views} views: {out}/predictions.json'
+            + (', and pictures' if pictures else '')
+        )
     if outside:
         print(
             f'{outside} detections outside the breast dropped, in {outside_views} views'

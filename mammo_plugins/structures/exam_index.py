@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mammo_plugins.io import JsonError, JsonLines
-from mammo_plugins.io.image_kind import screening_rank
 from mammo_plugins.io.reading_warnings import ReadingWarning
 
 from .exam_files import FoundExams, FoundView
@@ -107,7 +106,7 @@ def _why_chosen(view: FoundView) -> str:
         return 'the only image of the view'
     among = f'of {1 + len(view.others)} images of the view'
     other = view.others[0]
-    if screening_rank(view.kind) < screening_rank(other.kind):
+    if view.order[0] < other.order[0]:
         return f'{among} the only {view.kind} one; that comes before {other.kind}'
     if view.order < other.order:
         return f'{among} the one for presentation, or without text in its pixels'
@@ -141,15 +140,17 @@ class ExamIndex:
         self.places = array('Q')
         if not self.path.is_file():
             raise FileNotFoundError(f'{path}: no such file; mammo index makes one')
-        digest, head, end, self.exams = hashlib.sha256(), None, None, 0
+        digest, self.exams = hashlib.sha256(), 0
+        head: dict[str, Any] = {}
+        end: dict[str, Any] = {}
         for place, line in self._lines.placed():
             digest.update(repr(line).encode(errors='surrogatepass'))
             if 'exam_id' in line:
                 self.exams += 1
                 if part_of(line['exam_id'], parts) == part:
                     self.places.append(place)
-            head, end = head or line.get('index'), line
-        if self._lines.damaged or (head or {}).get('format') != FORMAT:
+            head, end = head or line.get('index', {}), line
+        if self._lines.damaged or head.get('format') != FORMAT:
             what = f'{self._lines.damaged} lines are damaged' if head else 'no index'
             raise JsonError(f'{what}; make it again by mammo index', self.path)
         if end.get('exams') != self.exams:

@@ -41,12 +41,12 @@ _AHEAD = 4  # tasks a process
 
 
 class _Header(NamedTuple):
-    """What one file's header gave: a view, or the reason why it is none."""
+    """What one file's header gave: a view, or the reason, else '', why it is none."""
 
     file: Path
     stamp: list[int] | None  # size and time
     view: FoundView | None
-    reason: str | None
+    reason: str
 
 
 def _read_headers(
@@ -57,7 +57,7 @@ def _read_headers(
     headers = []
     with DicomWarnings() as warned:
         for file in files:
-            stamp, view, reason = _stamp(file), None, None
+            stamp, view, reason = _stamp(file), None, ''
             try:
                 view = inspect_file(file, modality)
             except MammogramError as error:
