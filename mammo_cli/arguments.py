@@ -114,6 +114,24 @@ def add_limit_argument(arguments: argparse.ArgumentParser) -> None:
     light('io.limits').add_limit_argument(arguments)
 
 
+def add_ensemble(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--ensemble`` and ``--tta``."""
+    arguments.add_argument(
+        '--ensemble',
+        nargs='+',
+        default=[],
+        metavar='CHECKPOINT',
+        help='further checkpoints of CONFIG, such as of other seeds: boxes are fused by '
+        'weighted boxes fusion, probabilities and maps are means',
+    )
+    arguments.add_argument(
+        '--tta',
+        choices=['flip'],
+        help='predict flipped images too, in the directions that training flips, and '
+        'fuse likewise',
+    )
+
+
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     arguments.add_argument(

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_cli.arguments import add_config_arguments, add_device
+from mammo_cli.arguments import add_config_arguments, add_device, add_ensemble
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.runs import check_device
@@ -53,6 +53,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         'tip of the skin line)',
     )
     _add_archive_arguments(arguments)
+    add_ensemble(arguments)
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -161,6 +162,8 @@ def make_inferencer(
     device: str | None = None,
     trust_checkpoint: bool = False,
     nipple_detector: Sequence[str] | None = None,
+    ensemble: Sequence[str] = (),
+    tta: str | None = None,
 ) -> 'ExamInferencer':
     """Return a model that is ready for exams; the arguments are the command's."""
     from mammo_plugins.apis import ExamInferencer, NippleLocator
@@ -170,7 +173,9 @@ def make_inferencer(
     locator = nipple_detector and NippleLocator(
         load_config(nipple_detector[0]), nipple_detector[1], device, trust_checkpoint
     )
-    return ExamInferencer(cfg, checkpoint, device, trust_checkpoint, locator)
+    return ExamInferencer(
+        cfg, checkpoint, device, trust_checkpoint, locator, ensemble, tta
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -186,6 +191,8 @@ def run(args: argparse.Namespace) -> None:
             args.device,
             args.trust_checkpoint,
             args.nipple_detector,
+            args.ensemble,
+            args.tta,
         )
         result = (
             _of_index(make, args)

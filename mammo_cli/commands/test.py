@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from mammo_cli.arguments import add_run_arguments
+from mammo_cli.arguments import add_ensemble, add_run_arguments
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_run, launch, launched, prepare_run
@@ -14,6 +14,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('config', help='config file')
     arguments.add_argument('checkpoint', help='checkpoint file')
     add_run_arguments(arguments)
+    add_ensemble(arguments)
     arguments.add_argument('--out', help='also write all predictions to this .pkl file')
 
 
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
         check_no_synthesis,
         warn_of_shared_parts,
     )
+    from mammo_plugins.apis.ensembles import EnsembleHook, trained_flips
     from mammo_plugins.apis.fold_checks import check_folds
     from mammo_plugins.apis.work_dir import tested
     from mammo_plugins.engine.checkpoint import require_file
@@ -52,12 +54,16 @@ def run(args: argparse.Namespace) -> None:
         check_annotation_files(cfg, ['test'])
         check_no_synthesis(cfg, ['test'])
         warn_of_shared_parts(cfg, ['test'])
+        for path in args.ensemble:
+            require_file(path, 'checkpoint')
+        flips = trained_flips(cfg) if args.tta else []
         runner = Runner.from_cfg(cfg)
+        runner.register_hook(EnsembleHook(args.ensemble, flips, args.trust_checkpoint))
         if args.out:
             from mmdet.evaluation import DumpDetResults
 
             runner.test_evaluator.metrics.append(DumpDetResults(out_file_path=args.out))
-        with tested(cfg, args.checkpoint):
+        with tested(cfg, args.checkpoint, args.ensemble, args.tta):
             runner.test()
         del runner
         close_process_group()
