@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from mammo_cli.arguments import add_ensemble, add_run_arguments
+from mammo_cli.arguments import add_calibration, add_ensemble, add_run_arguments
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_run, launch, launched, prepare_run
@@ -15,6 +15,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument('checkpoint', help='checkpoint file')
     add_run_arguments(arguments)
     add_ensemble(arguments)
+    add_calibration(arguments)
     arguments.add_argument('--out', help='also write all predictions to this .pkl file')
 
 
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     from mmengine.runner import Runner
 
+    from mammo_plugins.apis.calibrating import CalibrationHook
+    from mammo_plugins.apis.calibration import calibration_of
     from mammo_plugins.apis.config_checks import (
         check_annotation_files,
         check_complete,
@@ -57,8 +60,13 @@ def run(args: argparse.Namespace) -> None:
         for path in args.ensemble:
             require_file(path, 'checkpoint')
         flips = trained_flips(cfg) if args.tta else []
+        calibration = calibration_of(
+            [args.checkpoint, *args.ensemble], args.tta, args.calibration
+        )
         runner = Runner.from_cfg(cfg)
         runner.register_hook(EnsembleHook(args.ensemble, flips, args.trust_checkpoint))
+        if calibration is not None:
+            runner.register_hook(CalibrationHook(calibration))
         if args.out:
             from mmdet.evaluation import DumpDetResults
 

@@ -55,6 +55,7 @@ from .operating_points import (
     bootstrap_point,
     few_cases,
     format_figure,
+    format_point,
     point_summary,
     subgroup_table,
 )
@@ -112,6 +113,7 @@ __all__ = [
     'bootstrap_point',
     'few_cases',
     'format_figure',
+    'format_point',
     'point_summary',
     'subgroup_table',
     'are_probabilities',

@@ -142,6 +142,18 @@ def format_figure(
     return f'{name.replace("_", " ")} {text}{interval}'.strip()
 
 
+def format_point(point: dict) -> str:
+    """Write the figures of :func:`point_summary` with their intervals.
+
+    Args:
+        point (dict): With ``POINT_FIGURES``.
+    """
+    return ', '.join(
+        format_figure(name, *(point[f'{name}{end}'] for end in ('', '_low', '_high')))
+        for name in POINT_FIGURES
+    )
+
+
 def few_cases(positive: np.ndarray, patients: Sequence[Hashable]) -> str:
     """Say of how few patients a figure is, '' if there are ``FEW`` of each class.
 
@@ -166,6 +178,7 @@ def subgroup_table(
     of_positives: bool = False,
     n_bootstrap: int = 1000,
     seed: int = 0,
+    order: Sequence[str] = (),
 ) -> list[dict]:
     """AUC, and figures at a threshold, of each subgroup.
 
@@ -176,6 +189,8 @@ def subgroup_table(
         threshold (float, optional): Defaults to ``None``, no figures at one.
         of_positives (bool): Whether positives alone have groups, such as the size of a
             lesion; each is held against all negatives. Defaults to False.
+        order (Sequence[str]): Groups that are to come first, such as those of numbers.
+            Defaults to none.
 
     Returns:
         list[dict]: Of all samples first, then of each group by name, those of an
@@ -191,8 +206,13 @@ def subgroup_table(
     counted = {
         name for name, chosen in zip(names, positive) if chosen or not of_positives
     }
+    places = {name: place for place, name in enumerate(order)}
+
+    def place(name: str) -> tuple:
+        return name == 'unknown', places.get(name, len(places)), name
+
     rows = []
-    for group in [None, *sorted(counted, key=lambda name: (name == 'unknown', name))]:
+    for group in [None, *sorted(counted, key=place)]:
         inside = np.array([group in (None, name) for name in names], bool)
         if of_positives:
             inside |= ~positive

@@ -1,7 +1,7 @@
 """Binary classification as metrics of MMEngine's evaluator."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from mammo_plugins.evaluation.functional import (
     BREAST_SCORES,
     calibration_summary,
     check_operating_points,
-    format_figure,
+    format_point,
     point_summary,
     probabilistic_f1_summary,
     roc_summary,
@@ -54,7 +54,8 @@ class ROCMetric(BaseMetric):
     The metrics are ``auc`` with its 95% confidence interval ``auc_low``,
     ``auc_high`` by bootstrap over patients; ``log_loss``, the cross entropy of the
     score, which schedulers may watch; ``brier`` and ``ece``, Brier score and expected
-    calibration error of scores that are probabilities; ``macro_f1``, ``precision``, ``sensitivity``
+    calibration error of scores that are probabilities, ``brier_calibrated`` and
+    ``ece_calibrated`` of a model that has a calibration; ``macro_f1``, ``precision``, ``sensitivity``
     and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
     and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
 
@@ -88,7 +89,8 @@ class ROCMetric(BaseMetric):
             ``roc_reliability.png``, named for the prefix; the file holds
             :func:`~mammo_plugins.evaluation.functional.roc_summary`, as
             ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null, as
-            ``calibration`` that of ``calibration_summary`` or null, and columns of all
+            ``calibration`` that of ``calibration_summary`` or null (``calibrated`` of
+            the calibrated probabilities, of a model that has a calibration), and columns of all
             ``samples``: ``label``, ``score``, ``images`` (the ``img_id`` of each view),
             ``patient`` and ``exam`` (numbers of this file alone);
             ``part`` names the annotation files tested, as far as
@@ -136,6 +138,8 @@ class ROCMetric(BaseMetric):
             self.chosen = ChosenThreshold.read(threshold_from)
             self.operating_points.append(('chosen', self.chosen.value))
         self.part: list[str] | None = None
+        # of probabilities, where the model has a calibration
+        self.calibrator: Callable[[np.ndarray], np.ndarray] | None = None
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
@@ -240,6 +244,13 @@ class ROCMetric(BaseMetric):
         summary['calibration'] = calibration_summary(
             *data, n_bootstrap=self.n_bootstrap, seed=self.seed
         )
+        summary['calibrated'] = self.calibrator and calibration_summary(
+            data[0],
+            self.calibrator(data[1]),
+            patients,
+            n_bootstrap=self.n_bootstrap,
+            seed=self.seed,
+        )
         summary['samples'] = dict(
             label=list(labels),
             score=list(scores),
@@ -296,8 +307,12 @@ class ROCMetric(BaseMetric):
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
         if summary['calibration']:
+            diagrams = {
+                self.prefix: summary['calibration'],
+                f'{self.prefix}, calibrated': summary['calibrated'],
+            }
             plot_reliability(
-                {self.prefix: summary['calibration']},
+                {name: each for name, each in diagrams.items() if each},
                 out_dir / f'{stem}_reliability.png',
             )
 
@@ -341,14 +356,7 @@ def breast_of(sample: dict) -> str | None:
 def _points_sentence(summary: dict) -> str:
     """Return sensitivity and specificity at the operating points."""
     parts = [
-        f' At {_point_name(point)}: '
-        + ', '.join(
-            format_figure(
-                name, *(point[f'{name}{end}'] for end in ('', '_low', '_high'))
-            )
-            for name in ('sensitivity', 'specificity', 'recall_rate')
-        )
-        + '.'
+        f' At {_point_name(point)}: {format_point(point)}.'
         for point in summary['operating_points']
         if None not in (point['sensitivity'], point['specificity'])
     ]
@@ -399,9 +407,9 @@ def _metrics(summary: dict) -> dict[str, float]:
         n_samples=summary['counts']['samples'],
         n_positives=summary['counts']['positives'],
     )
-    if summary['calibration']:
-        for name in ('brier', 'ece'):
-            metrics[name] = summary['calibration'][name]['value']
+    for key, end in (('calibration', ''), ('calibrated', '_calibrated')):
+        for name in ('brier', 'ece') if summary[key] else ():
+            metrics[f'{name}{end}'] = summary[key][name]['value']
     by_breast = summary['probabilistic_f1']
     if by_breast:
         for name in ('pf1', 'f1_best'):
