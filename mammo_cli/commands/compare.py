@@ -69,6 +69,9 @@ def report(found: dict, files: list[str]) -> None:
             f'{found["patients"]} patients, the same in both'
         )
     for row in found['figures']:
+        if row['difference'] is None:
+            print(f'{row["figure"]}: not defined, one of its classes has no sample')
+            continue
         a, b = (format_figure('', value, None, None) for value in row['values'])
         tested = ''
         if row.get('p_value') is not None:
