@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
             args.draws,
         )
         if args.out:
-            write_json(args.out, tables)
+            write_json(args.out, dict(subgroups=tables))
     for name, rows in tables.items():
         report(name, rows)
     print('[]: 95% CI, bootstrap over patients')
