@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> None:
     from mammo_plugins.engine.distributed import close_process_group
 
     with user_errors(args):
-        require_file(args.checkpoint, 'checkpoint')
+        for path in (args.checkpoint, *args.ensemble):
+            require_file(path, 'checkpoint')
         cfg = prepare_run(args)
         check_complete(cfg, 'test')
         check_folds(cfg)
@@ -57,8 +58,6 @@ def run(args: argparse.Namespace) -> None:
         check_annotation_files(cfg, ['test'])
         check_no_synthesis(cfg, ['test'])
         warn_of_shared_parts(cfg, ['test'])
-        for path in args.ensemble:
-            require_file(path, 'checkpoint')
         flips = trained_flips(cfg) if args.tta else []
         calibration = calibration_of(
             [args.checkpoint, *args.ensemble], args.tta, args.calibration

@@ -52,7 +52,7 @@ def test_an_exam_gets_probabilities():
     assert first['malignancy_calibrated'] == pytest.approx(
         expit(logit(0.9) / 2), abs=1e-6
     )
-    assert entry['recall'] == dict(score=0.4, threshold=0.5, recalled=False)
+    assert entry['recall'] == dict(exam_score=0.4, threshold=0.5, recalled=False)
     again = copy.deepcopy(entry)
     Calibration(FACTS).apply(again)
     assert again == entry
@@ -69,7 +69,7 @@ def test_an_exam_gets_probabilities():
 )
 def test_recall(entry, recall):
     Calibration(FACTS).apply(entry)
-    assert (entry['recall']['score'], entry['recall']['recalled']) == recall
+    assert (entry['recall']['exam_score'], entry['recall']['recalled']) == recall
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_from_the_validation_part_to_an_exam(
         highest = max(breast['malignancy'] for breast in entry['breasts'])
         recalled = highest >= point['threshold']
         assert entry['recall'] == dict(
-            score=highest, threshold=point['threshold'], recalled=recalled
+            exam_score=highest, threshold=point['threshold'], recalled=recalled
         )
         said = 'recalled' if recalled else 'not recalled'
         assert f'{entry["exam_id"]}: {said}, score {highest:.4f}' in done.out
