@@ -66,9 +66,8 @@ class TrainedModel:
             :func:`~.ensembles.trained_flips`. Defaults to ``None``.
 
     Attributes:
-        config (Config), checkpoint (Path), scope (str), device (str),
-        model (nn.Module).
-        checkpoints (list[Path]): All of them.
+        config (Config), checkpoint (Path), ensemble (list[Path]), scope (str),
+        device (str), model (nn.Module).
         trained_pixel_size (float, optional): Of the network's input in training, in mm,
             where the checkpoint tells it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
@@ -95,7 +94,7 @@ class TrainedModel:
             config = Config.fromfile(config)
         self.config = config
         self.checkpoint = Path(checkpoint)
-        self.checkpoints = [self.checkpoint, *map(Path, ensemble)]
+        self.ensemble = list(map(Path, ensemble))
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         # a generator is not tested
         part = next(p for p in ('test_dataloader', 'train_dataloader') if config.get(p))
@@ -117,6 +116,11 @@ class TrainedModel:
         self.model = together(first, [model for model, _ in others], flips)
         self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """list[Path]: Of all models that take part."""
+        return [self.checkpoint, *self.ensemble]
 
 
 def trained_model_of(
