@@ -20,14 +20,16 @@ from mammo_plugins.evaluation.functional.comparison import (
     paired_difference,
     read_draws,
 )
-from mammo_plugins.evaluation.functional.froc_report import different_data
+from mammo_plugins.evaluation.functional.froc_report import FORMAT as FROC
+from mammo_plugins.evaluation.functional.froc_report import different_data, read_froc
 from mammo_plugins.evaluation.functional.roc import OperatingRule, lacking_class
 from mammo_plugins.io import JsonError, read_json
+from mammo_plugins.printable import one_line
+
+from .tested_samples import WRITTEN, read_samples
 
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray, list]
 """Labels (n, ), scores of both systems (n, ) each, and patients, n entries."""
-
-_WRITTEN = 'expected a file that mammo test wrote to work_dirs/<config>/test'
 
 
 def read_result(path: str | Path) -> dict[str, Any]:
@@ -41,12 +43,16 @@ def read_result(path: str | Path) -> dict[str, Any]:
         JsonError: If it is no such file.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f'{path}: no such file; {_WRITTEN}')
+        raise FileNotFoundError(f'{path}: no such file; {WRITTEN}')
     found = read_json(path)
     try:
-        figure_names(found)
-    except (KeyError, TypeError, AttributeError, IndexError):
-        raise JsonError(f'no figures with draws in it; {_WRITTEN}', path) from None
+        if found.get('format') == FROC:
+            read_froc(path)
+        read_draws(found, figure_names(found))
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise JsonError(
+            f'no figures with draws in it ({one_line(error)}); {WRITTEN}', path
+        ) from None
     return found
 
 
@@ -66,17 +72,9 @@ def paired_samples(summaries: Sequence[dict], paths: Sequence[str]) -> Samples |
     """
     tables = []
     for summary, path in zip(summaries, paths):
-        samples = summary.get('samples')
-        if samples is None:
-            return None
-        try:
-            keys = [tuple(map(str, images)) for images in samples['images']]
-            rows = dict(
-                zip(keys, zip(*(samples[k] for k in ('label', 'score', 'patient'))))
-            )
-        except (KeyError, TypeError) as error:
-            raise JsonError(f'field samples: {error!r}; {_WRITTEN}', path) from None
-        if len(rows) < len(keys) or () in rows:
+        samples = read_samples(summary, path)
+        rows = {sample.images: sample for sample in samples or ()}
+        if samples is None or len(rows) < len(samples) or () in rows:
             return None
         tables.append(rows)
     first, second = tables
@@ -87,19 +85,18 @@ def paired_samples(summaries: Sequence[dict], paths: Sequence[str]) -> Samples |
             f'{alone[1]} of its {len(second)} are not here; test both on the same part',
             paths[0],
         )
-    other = [key for key, row in first.items() if row[0] != second[key][0]]
+    other = [key for key, one in first.items() if one.label != second[key].label]
     if other:
         raise JsonError(
             f'{len(other)} of {len(first)} samples are labelled otherwise in '
             f'{paths[1]}; test both with the same labels',
             paths[0],
         )
-    known = [key for key, row in first.items() if row[0] is not None]
     return (
-        np.array([first[key][0] for key in known], bool),
-        np.array([first[key][1] for key in known], float),
-        np.array([second[key][1] for key in known], float),
-        [first[key][2] for key in known],
+        np.array([one.label for one in first.values()], bool),
+        np.array([one.score for one in first.values()], float),
+        np.array([second[key].score for key in first], float),
+        [one.patient for one in first.values()],
     )
 
 

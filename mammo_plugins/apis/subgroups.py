@@ -13,6 +13,7 @@ from mammo_plugins.structures.fields import is_number
 
 from .calibration import DECIMALS, Calibration
 from .config_loading import ConfigError
+from .tested_samples import WRITTEN, read_samples
 
 SIZE = 'lesion_size_mm'
 _LESION = 'lesion.'
@@ -223,22 +224,13 @@ def _samples(
     """Return labels, scores, patients and images of samples, or of exams."""
     if not Path(result).is_file():
         raise FileNotFoundError(f'{result}: no such file; mammo test writes it')
-    try:
-        samples = read_json(result)['samples']
-        rows = [
-            (label, score, patient, exam, list(map(str, images)))
-            for label, score, patient, exam, images in zip(
-                *(samples[k] for k in ('label', 'score', 'patient', 'exam', 'images'))
-            )
-            if label is not None
-        ]
-    except (KeyError, TypeError) as error:
-        raise JsonError(
-            f'no samples ({error!r}); expected a file that ROCMetric or FROCMetric '
-            'wrote in mammo test',
-            result,
-        ) from None
-    lost = sum(not row[4] or not known.images.keys() >= set(row[4]) for row in rows)
+    summary = read_json(result)
+    rows = read_samples(summary, result) if isinstance(summary, dict) else None
+    if rows is None:
+        raise JsonError(f'no samples; {WRITTEN}', result)
+    lost = sum(
+        not row.images or not known.images.keys() >= set(row.images) for row in rows
+    )
     if lost:
         raise ConfigError(
             f'{result}: {lost} of {len(rows)} samples are of images that {known.path} '

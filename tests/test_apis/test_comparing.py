@@ -144,6 +144,7 @@ def froc(found, iou_thr=0.2):
         label=[int(i % 2 == 0) for i in range(24)],
         score=[m.scores.max() for m in matches],
         patient=[i // 2 for i in range(24)],
+        exam=[None] * 24,
         images=[[i] for i in range(24)],
     )
     return summary
@@ -187,3 +188,25 @@ def test_other_files(tmp_path, text):
         compare([path, path])
     with pytest.raises(FileNotFoundError, match='mammo test wrote'):
         compare([tmp_path / 'none.json', path])
+
+
+@pytest.mark.parametrize('junk', [None, 'x', -3, [], {}, [[1]], 1e300, True])
+def test_damaged_files_are_named(tmp_path, junk):
+    """Each field that is read in turn: an error of the file, or figures."""
+    for k, whole in enumerate((roc_file(1.0, n=12)[0], froc(3))):
+        path = write(tmp_path / f'{k}.json', whole)
+        for field in ('samples', 'draws', 'operating_points', 'counts', 'n_bootstrap'):
+            inner = [field]
+            if field == 'samples':
+                inner += [f'samples.{name}' for name in whole['samples']]
+            for name in inner:
+                changed = json.loads(json.dumps(whole))
+                if '.' in name:
+                    changed['samples'][name.partition('.')[2]][0] = junk
+                else:
+                    changed[name] = junk
+                other = write(tmp_path / 'other.json', changed)
+                try:
+                    compare([path, other], n_bootstrap=3)
+                except JsonError as error:
+                    assert '.json' in str(error)

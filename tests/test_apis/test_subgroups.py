@@ -162,6 +162,7 @@ def test_mistakes(result, annotations, tmp_path):
     result.write_text(json.dumps(dict(samples=samples)))
     with pytest.raises(ConfigError, match='exam_id'):
         rows(result, annotations, 'density', None, Calibration(FACTS))
-    result.write_text('{"samples": 3}')
-    with pytest.raises(JsonError, match='no samples'):
-        rows(result, annotations, 'density')
+    for text, said in (('{"samples": 3}', 'of one length'), ('{}', 'no samples')):
+        result.write_text(text)
+        with pytest.raises(JsonError, match=said):
+            rows(result, annotations, 'density')
