@@ -316,7 +316,7 @@ class _Recalled:
             score = recall['exam_score']
             self.exams.append(
                 f'  {exam["exam_id"]}: {said[recall["recalled"]]}'
-                + ('' if score is None else f', score {score:.4f}')
+                + ('' if score is None else f', score {score:g}')
             )
 
     def lines(self) -> list[str]:
@@ -364,7 +364,10 @@ COMMAND = Command(
     '--index, made by mammo index, in place of PATH.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
-    'data/phantom/dicom --out results',
+    'data/phantom/dicom --out results\n'
+    '  {command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py \\\n'
+    '      work_dirs/seed_0/epoch_6.pth data/phantom/dicom '
+    '--ensemble work_dirs/seed_1/epoch_6.pth --tta flip',
     add_arguments,
     run,
     check,

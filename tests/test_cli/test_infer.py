@@ -86,8 +86,8 @@ def test_recalled_exams_are_told(capsys):
     report(dict(exams=exams, notes=[], skipped=[]), 'out')
     assert capsys.readouterr().out.splitlines()[1:] == [
         '1 of 3 exams recalled: score >= 0.5',
-        '  a: recalled, score 0.7500',
-        '  b: not recalled, score 0.2000',
+        '  a: recalled, score 0.75',
+        '  b: not recalled, score 0.2',
         '  c: not judged',
     ]
     exams = [judged(f'e{k}', k < 5, 0.9) for k in range(21)]

@@ -69,7 +69,7 @@ def test_from_the_validation_part_to_an_exam(
             exam_score=highest, threshold=point['threshold'], recalled=recalled
         )
         said = 'recalled' if recalled else 'not recalled'
-        assert f'{entry["exam_id"]}: {said}, score {highest:.4f}' in done.out
+        assert f'{entry["exam_id"]}: {said}, score {highest:g}' in done.out
         assert all(0 < b['malignancy_calibrated'] < 1 for b in entry['breasts'])
     share = sum(entry['recall']['recalled'] for entry in entries)
     assert f'{share} of {len(entries)} exams recalled' in done.out
