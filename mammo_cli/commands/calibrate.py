@@ -1,4 +1,4 @@
-"""Fit probabilities and choose a recall threshold on the validation part."""
+"""Calibrate scores and choose a recall threshold on the validation part."""
 
 import argparse
 

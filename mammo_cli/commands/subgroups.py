@@ -1,4 +1,4 @@
-"""Tell the figures of a test by density, age, vendor, lesion size or any column."""
+"""Break down test results by density, age, vendor, lesion size or any column."""
 
 import argparse
 
@@ -99,7 +99,7 @@ def report(name: str, rows: list[dict]) -> None:
 
 COMMAND = Command(
     'tools/analysis_tools/subgroups.py',
-    'Tell the figures of a test by subgroup, with intervals over patients. A column of '
+    'Break down test results by subgroup, with intervals over patients. A column of '
     'lesions groups the positive samples by their largest one, each group held against '
     'all negatives.',
     '{command} work_dirs/divf-concatenate_r18_phantom/test/roc.json \\\n'

@@ -1,4 +1,4 @@
-"""Tell the figures of a test by density, age, vendor, lesion size or any column."""
+"""Break down test results by density, age, vendor, lesion size or any column."""
 
 from mammo_cli.main import tool
 
