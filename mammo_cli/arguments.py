@@ -114,6 +114,77 @@ def add_limit_argument(arguments: argparse.ArgumentParser) -> None:
     light('io.limits').add_limit_argument(arguments)
 
 
+def add_ensemble(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--ensemble`` and ``--tta``."""
+    arguments.add_argument(
+        '--ensemble',
+        nargs='+',
+        default=[],
+        metavar='CHECKPOINT',
+        help='further checkpoints of CONFIG, such as of other seeds: boxes are fused by '
+        'weighted boxes fusion, probabilities and maps are means',
+    )
+    arguments.add_argument(
+        '--tta',
+        choices=['flip'],
+        help='predict flipped images too, in the directions that training flips, and '
+        'fuse likewise',
+    )
+
+
+def add_calibration(arguments: argparse.ArgumentParser) -> None:
+    """Add ``--calibration``."""
+    arguments.add_argument(
+        '--calibration',
+        metavar='FILE',
+        help='file of mammo calibrate, or none (default: the one beside the '
+        'checkpoint, if there is one)',
+    )
+
+
+RULES = ('specificity', 'sensitivity', 'recall-rate')
+
+
+def add_operating_point(arguments: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--operating-point``.
+
+    Args:
+        arguments (ArgumentParser): Of the command.
+        what (str): What it is for.
+    """
+    arguments.add_argument(
+        '--operating-point',
+        default='specificity=0.9',
+        metavar='RULE=VALUE',
+        help=f'{what}: {", ".join(RULES)} with a value from 0 to 1, or youden '
+        '(default: %(default)s)',
+    )
+
+
+def read_operating_point(
+    parser: argparse.ArgumentParser, args: argparse.Namespace
+) -> None:
+    """Set ``args.rule`` and ``args.value``, as ``operating_threshold`` takes them.
+
+    Args:
+        parser (ArgumentParser): Reports what cannot be read.
+        args (Namespace): Of a parser with :func:`add_operating_point`.
+    """
+    rule, equals, text = args.operating_point.partition('=')
+    args.rule, args.value = rule.replace('-', '_'), None
+    if rule == 'youden' and not equals:
+        return
+    try:
+        args.value = float(text)
+    except ValueError:
+        args.value = -1.0
+    if rule not in RULES or not 0 <= args.value <= 1:
+        parser.error(
+            f'--operating-point {args.operating_point}: expected one of '
+            f'{", ".join(RULES)} with = and a value from 0 to 1, or youden'
+        )
+
+
 def add_device(arguments: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     arguments.add_argument(

@@ -23,7 +23,16 @@ GROUPS = {
         'nipples',
         'lesion-bank',
     ),
-    'training and evaluation': ('config', 'train', 'test', 'cross-validate', 'ablate'),
+    'training and evaluation': (
+        'config',
+        'train',
+        'test',
+        'calibrate',
+        'compare',
+        'subgroups',
+        'cross-validate',
+        'ablate',
+    ),
     'use': ('index', 'infer', 'merge', 'export', 'report'),
     'synthetic images': (
         'saliency',

@@ -75,6 +75,7 @@ ARGUMENTS = {
         lazy_init=True,
         datasets=dict(a=dict(type='mammo.ExamDataset', lazy_init=True), b=None),
     ),
+    'EnsembleModel': dict(module=dict(type='mammo.UNetSegmentor', base_channels=8)),
     'NamedEvaluator': dict(metrics=dict(a=dict(type='mammo.FROCMetric'), b=None)),
     'NamedMixDataset': dict(
         lazy_init=True,

@@ -7,7 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mammo_cli.arguments import add_config_arguments, add_device
+from mammo_cli.arguments import (
+    add_calibration,
+    add_config_arguments,
+    add_device,
+    add_ensemble,
+)
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
 from mammo_cli.runs import check_device
@@ -53,6 +58,8 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
         'tip of the skin line)',
     )
     _add_archive_arguments(arguments)
+    add_ensemble(arguments)
+    add_calibration(arguments)
     add_device(arguments)
     add_config_arguments(arguments)
 
@@ -161,6 +168,9 @@ def make_inferencer(
     device: str | None = None,
     trust_checkpoint: bool = False,
     nipple_detector: Sequence[str] | None = None,
+    ensemble: Sequence[str] = (),
+    tta: str | None = None,
+    calibration: str | None = None,
 ) -> 'ExamInferencer':
     """Return a model that is ready for exams; the arguments are the command's."""
     from mammo_plugins.apis import ExamInferencer, NippleLocator
@@ -170,7 +180,16 @@ def make_inferencer(
     locator = nipple_detector and NippleLocator(
         load_config(nipple_detector[0]), nipple_detector[1], device, trust_checkpoint
     )
-    return ExamInferencer(cfg, checkpoint, device, trust_checkpoint, locator)
+    return ExamInferencer(
+        cfg,
+        checkpoint,
+        device,
+        trust_checkpoint,
+        locator,
+        ensemble,
+        tta,
+        calibration,
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -186,6 +205,9 @@ def run(args: argparse.Namespace) -> None:
             args.device,
             args.trust_checkpoint,
             args.nipple_detector,
+            args.ensemble,
+            args.tta,
+            args.calibration,
         )
         result = (
             _of_index(make, args)
@@ -237,8 +259,9 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
     from mammo_plugins.printable import one_line
 
     exams = views = outside = outside_views = 0
-    warned, kinds = defaultdict(_Names), {}
+    warned, kinds, recalled = defaultdict(_Names), {}, _Recalled()
     for exam in result['exams']:
+        recalled.add(exam)
         exams, views = exams + 1, views + len(exam['views'])
         for view in exam['views']:
             outside += view.get('outside_breast') or 0
@@ -258,6 +281,8 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
             f'{exams} exams, {views} views: {out}/predictions.json'
             + (', and pictures' if pictures else '')
         )
+    for line in recalled.lines():
+        print(line)
     if outside:
         print(
             f'{outside} detections outside the breast dropped, in {outside_views} views'
@@ -272,6 +297,44 @@ def report(result: dict, out: str, pictures: bool = True) -> tuple[int, int]:
     for reason, names in by_reason.items():
         print(f'  {names}: {one_line(reason)}')
     return exams, skipped
+
+
+class _Recalled:
+    """Which exams are recalled: each of a few, the number of many."""
+
+    few = 20
+
+    def __init__(self) -> None:
+        self.judged, self.threshold = 0, 0.0
+        self.recalled, self.exams = _Names(), []
+
+    def add(self, exam: dict) -> None:
+        recall = exam.get('recall')
+        if recall is None:  # the model has no threshold
+            return
+        self.judged, self.threshold = self.judged + 1, recall['threshold']
+        if recall['recalled']:
+            self.recalled.add(exam['exam_id'])
+        if self.judged <= self.few:
+            said = {True: 'recalled', False: 'not recalled', None: 'not judged'}
+            score = recall['exam_score']
+            self.exams.append(
+                f'  {exam["exam_id"]}: {said[recall["recalled"]]}'
+                + ('' if score is None else f', score {score:g}')
+            )
+
+    def lines(self) -> list[str]:
+        from mammo_plugins.printable import one_line
+
+        if not self.judged:
+            return []
+        listed = self.judged <= self.few
+        names = '' if listed or not self.recalled.count else f' ({self.recalled})'
+        return [
+            f'{self.recalled.count} of {self.judged} exams recalled: score >= '
+            f'{self.threshold:g}{names}',
+            *(map(one_line, self.exams) if listed else ()),
+        ]
 
 
 class _Names:
@@ -305,7 +368,10 @@ COMMAND = Command(
     '--index, made by mammo index, in place of PATH.',
     '{command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py '
     'work_dirs/faster-rcnn_hrnetv2p-w8_phantom/epoch_6.pth '
-    'data/phantom/dicom --out results',
+    'data/phantom/dicom --out results\n'
+    '  {command} configs/baselines/faster-rcnn_hrnetv2p-w8_phantom.py \\\n'
+    '      work_dirs/seed_0/epoch_6.pth data/phantom/dicom '
+    '--ensemble work_dirs/seed_1/epoch_6.pth --tta flip',
     add_arguments,
     run,
     check,

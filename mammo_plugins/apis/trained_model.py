@@ -1,6 +1,6 @@
 """A trained model and what its config says of loading images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,11 @@ from mmengine.config import Config
 
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.datasets.pipeline import every_step, is_named
-from mammo_plugins.engine.checkpoint import (
-    load_checkpoint_into,
-    require_file,
-    warn_of_later_stages,
-)
-from mammo_plugins.engine.classes import check_checkpoint_classes, check_classes
-from mammo_plugins.engine.finite_outputs import refuse_infinite_outputs
-from mammo_plugins.registry import MODELS, SCOPE, type_name
+from mammo_plugins.engine.checkpoint import require_file
+from mammo_plugins.registry import SCOPE, type_name
 from mammo_plugins.structures.pixel_size import KEY as PIXEL_SIZE_KEY
+
+from .ensembles import loaded_model, together, trained_flips
 
 
 def loading_steps(pipeline: Any) -> Iterator[dict]:
@@ -64,20 +60,25 @@ class TrainedModel:
         device (str, optional): Defaults to ``None``, a GPU if there is one.
         trust_checkpoint (bool): Whether to load a checkpoint that holds more than
             weights and plain data, which runs code from it. Defaults to False.
+        ensemble (Sequence[str | Path]): Further checkpoints of the config, whose models
+            predict together with it. Defaults to none.
+        tta (str, optional): 'flip' for predictions of flipped images, too, see
+            :func:`~.ensembles.trained_flips`. Defaults to ``None``.
 
     Attributes:
-        config (Config), checkpoint (Path), scope (str), device (str),
-        model (nn.Module).
+        config (Config), checkpoint (Path), ensemble (list[Path]), scope (str),
+        device (str), model (nn.Module).
         trained_pixel_size (float, optional): Of the network's input in training, in mm,
             where the checkpoint tells it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
             in that of training where the config has no test.
 
     Raises:
-        CheckpointError: If the checkpoint is unsafe, or not of this model or of the
+        CheckpointError: If a checkpoint is unsafe, or not of this model or of the
             classes of the data.
         AnnotationError: If the data and the model's heads have other classes.
-        ConfigError: If that pipeline has no ``LoadMammogram``.
+        ConfigError: If that pipeline has no ``LoadMammogram``, or ``tta`` means nothing
+            to the model.
     """
 
     def __init__(
@@ -86,11 +87,14 @@ class TrainedModel:
         checkpoint: str | Path,
         device: str | None = None,
         trust_checkpoint: bool = False,
+        ensemble: Sequence[str | Path] = (),
+        tta: str | None = None,
     ) -> None:
         if not isinstance(config, Config):
             config = Config.fromfile(config)
         self.config = config
         self.checkpoint = Path(checkpoint)
+        self.ensemble = list(map(Path, ensemble))
         self.device = device or ('cuda' if torch.cuda.is_available() else 'cpu')
         # a generator is not tested
         part = next(p for p in ('test_dataloader', 'train_dataloader') if config.get(p))
@@ -104,17 +108,19 @@ class TrainedModel:
             k: v for k, v in loading[0].items() if k not in ('type', 'cache_dir')
         }
         self.scope = config.get('default_scope', SCOPE)
-        with MODELS.switch_scope_and_registry(self.scope):
-            self.model = MODELS.build(config.model)
-        check_classes(config, self.model, [part[: -len('_dataloader')]])
-        loaded = load_checkpoint_into(self.model, str(checkpoint), trust_checkpoint)
-        check_checkpoint_classes(
-            loaded, config, [part[: -len('_dataloader')]], str(checkpoint)
+        flips = trained_flips(config) if tta else []
+        (first, loaded), *others = (
+            loaded_model(config, path, part[: -len('_dataloader')], trust_checkpoint)
+            for path in self.checkpoints
         )
-        warn_of_later_stages(loaded, str(checkpoint))
-        refuse_infinite_outputs(self.model, str(checkpoint))
+        self.model = together(first, [model for model, _ in others], flips)
         self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """list[Path]: Of all models that take part."""
+        return [self.checkpoint, *self.ensemble]
 
 
 def trained_model_of(

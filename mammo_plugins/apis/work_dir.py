@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -72,12 +73,16 @@ def begin_training(cfg: Config, resume: str | None) -> None:
 
 
 @contextmanager
-def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
+def tested(
+    cfg: Config, checkpoint: str, ensemble: Sequence[str] = (), tta: str | None = None
+) -> Iterator[None]:
     """Say whose results a test replaces, and note whose its own are.
 
     Args:
         cfg (Config): Of the run.
         checkpoint (str): What is tested.
+        ensemble (Sequence[str]), tta (str, optional): With what, as in
+            :class:`~.trained_model.TrainedModel`.
     """
     folder, note = Path(cfg.work_dir) / 'test', Path(cfg.work_dir) / _TESTED
     before = _written(folder)
@@ -99,9 +104,22 @@ def tested(cfg: Config, checkpoint: str) -> Iterator[None]:
         write_json(
             note,
             dict(
-                config=Path(cfg.filename or '').name, checkpoint=Path(checkpoint).name
+                config=Path(cfg.filename or '').name,
+                checkpoint=Path(checkpoint).name,
+                **ensemble_names(ensemble, tta),
             ),
         )
+
+
+def ensemble_names(ensemble: Sequence[str], tta: str | None) -> dict[str, Any]:
+    """Return what results tell of an ensemble; nothing of one model alone.
+
+    Args:
+        ensemble (Sequence[str]), tta (str, optional): As in
+            :class:`~.trained_model.TrainedModel`.
+    """
+    names = [Path(path).name for path in ensemble]
+    return {**(dict(ensemble=names) if names else {}), **(dict(tta=tta) if tta else {})}
 
 
 def _told_by(note: Path) -> str:

@@ -15,4 +15,5 @@ from .necks import *  # noqa: F403
 from .roi_heads import *  # noqa: F403
 from .segmentors import *  # noqa: F403
 from .task_modules import *  # noqa: F403
+from .test_time_augs import *  # noqa: F403
 from .utils import *  # noqa: F403

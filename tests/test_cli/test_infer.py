@@ -73,3 +73,25 @@ def test_the_folder_is_tried(tmp_path, capsys):
     assert stop.value.code == 2
     said = capsys.readouterr().err
     assert f'error: --out {tmp_path / "file"}: cannot write there' in said
+
+
+def judged(name, recalled, score):
+    recall = dict(exam_score=score, threshold=0.5, recalled=recalled)
+    return dict(exam_id=name, warnings=[], views=[], recall=recall)
+
+
+def test_recalled_exams_are_told(capsys):
+    """Each of a few, the first and the number of many."""
+    exams = [judged('a', True, 0.75), judged('b', False, 0.2), judged('c', None, None)]
+    report(dict(exams=exams, notes=[], skipped=[]), 'out')
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        '1 of 3 exams recalled: score >= 0.5',
+        '  a: recalled, score 0.75',
+        '  b: not recalled, score 0.2',
+        '  c: not judged',
+    ]
+    exams = [judged(f'e{k}', k < 5, 0.9) for k in range(21)]
+    report(dict(exams=exams, notes=[], skipped=[]), 'out')
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        '5 of 21 exams recalled: score >= 0.5 (e0, e1, e2 and 2 more)'
+    ]

@@ -429,3 +429,32 @@ def test_outside_the_breast_of_each_class(tmp_path):
         summary['classes'][name]['counts']['outside_breast']
         for name in ('mass', 'calcification')
     ] == [0, 2]
+
+
+def test_the_file_keeps_images_and_detections(tmp_path):
+    """Who belongs together, not who it is; detections where they are asked for."""
+    images = [
+        Image('secret', [(A, 0.9), (OFF, 0.3)], [A], []),
+        Image('secret', [(B, 0.6), (OFF, 0.2)], [], [B]),
+        Image('other', [], [], []),
+    ]
+    samples = [
+        to_sample(im, 7 + i, patient_id=im.patient, exam_id=f'x{i // 2}')
+        for i, im in enumerate(images)
+    ]
+    evaluate(samples, n_bootstrap=0, out_dir=str(tmp_path), keep_detections=True)
+    text = (tmp_path / 'froc.json').read_text()
+    found = json.loads(text)
+    assert 'secret' not in text
+    assert found['samples'] == dict(
+        label=[1, None, 0],  # of the second nothing is known but what to ignore
+        score=[0.9, 0.6, 0],
+        images=[[7], [8], [9]],
+        patient=[1, 1, 0],
+        exam=[0, 0, 1],
+    )
+    assert found['detections'] == dict(
+        image=[0, 0, 1], score=[0.9, 0.3, 0.2], label=[1, 0, 0]
+    )
+    evaluate(samples, n_bootstrap=0, out_dir=str(tmp_path))
+    assert 'detections' not in json.loads((tmp_path / 'froc.json').read_text())

@@ -431,3 +431,48 @@ def test_patches_have_no_pf1():
 def test_another_rule_for_breasts_is_refused():
     with pytest.raises(ValueError, match="breast_score is 'median'"):
         ROCMetric(breast_score='median')
+
+
+def test_the_file_keeps_samples_and_calibration(tmp_path):
+    """Names of patients and exams become numbers; images are those of the views."""
+    labels, scores = [0, 1, 1, 0], [0.125, 0.875, 0.625, 0.25]
+    samples = []
+    for i, (label, score) in enumerate(zip(labels, scores)):
+        sample = MultiViewDataSample(
+            metainfo=dict(patient_id=f'secret{i // 2}', exam_id='visit')
+        )
+        for k, name in enumerate(('CC', 'MLO')):
+            sample.set_data({name: DetDataSample(metainfo=dict(img_id=10 * i + k))})
+        sample.gt_label = torch.tensor([label])
+        sample.pred_score = torch.tensor([1 - score, score])
+        samples.append(sample)
+    metric = ROCMetric(n_bootstrap=10, out_dir=str(tmp_path), prefix='breast')
+    metric.calibrator = lambda p: p**2
+    found = evaluate(metric, samples)
+    text = (tmp_path / 'breast.json').read_text()
+    kept = json.loads(text)
+    assert 'secret' not in text and 'visit' not in text
+    assert kept['samples'] == dict(
+        label=labels,
+        score=scores,
+        patient=[0, 0, 1, 1],
+        exam=[0] * 4,
+        images=[[0, 1], [10, 11], [20, 21], [30, 31]],
+    )
+    brier = [np.mean((np.array(scores) ** k - labels) ** 2) for k in (1, 2)]
+    assert [found['breast/brier'], found['breast/brier_calibrated']] == (
+        pytest.approx(brier)
+    )
+    assert kept['calibrated']['brier']['value'] == pytest.approx(brier[1])
+    point = kept['operating_points'][1]
+    assert point['rule'] == 'specificity' and point['sensitivity'] == 1
+    assert point['sensitivity_low'] <= 1 and point['warning'].startswith('few cases')
+    assert Image.open(tmp_path / 'breast_reliability.png').size[0] > 300
+
+
+def test_scores_that_are_no_probabilities(tmp_path):
+    samples = [classified(s, y, f'p{s}') for s, y in ((-2.0, 0), (3.0, 1))]
+    found = evaluate(ROCMetric(n_bootstrap=0, out_dir=str(tmp_path)), samples)
+    assert 'roc/brier' not in found
+    assert json.loads((tmp_path / 'roc.json').read_text())['calibration'] is None
+    assert not (tmp_path / 'roc_reliability.png').exists()

@@ -27,9 +27,11 @@ from mammo_plugins.structures.pixel_size import network_pixel_size, pixel_size_w
 from mammo_plugins.version import __version__
 from mammo_plugins.visualization import ViewPanel, draw_four_view
 
+from ..calibration import calibration_of
 from ..config_loading import ConfigError
 from ..nipple_locator import NippleLocator
 from ..trained_model import TrainedModel, loading_steps, without_step
+from ..work_dir import ensemble_names
 from .figures import Figures, least_score
 from .loaded_exam import LoadedExam, skipped_entry
 from .prediction_writer import PredictionWriter, files_digest, run_key
@@ -102,10 +104,13 @@ class ExamInferencer(TrainedModel, ABC):
     A new task defines the last two.
 
     Args:
-        config, checkpoint, device, trust_checkpoint: As in :class:`TrainedModel`.
+        config, checkpoint, device, trust_checkpoint, ensemble, tta: As in
+            :class:`TrainedModel`.
         nipple_locator (NippleLocator, optional): Finds the nipples, which files do
             not tell. Defaults to ``None``: the test pipeline's ``LocateNipple``
             does, if it has one.
+        calibration (str, optional): A file of ``mammo calibrate``, or 'none'. Defaults
+            to ``None``: the one beside the checkpoint, if there is one.
 
     Attributes:
         target (str, optional): Of the :class:`~mammo_plugins.datasets.ExamDataset` that
@@ -141,14 +146,19 @@ class ExamInferencer(TrainedModel, ABC):
         device: str | None = None,
         trust_checkpoint: bool = False,
         nipple_locator: NippleLocator | None = None,
+        ensemble: Sequence[str | Path] = (),
+        tta: str | None = None,
+        calibration: str | None = None,
     ) -> None:
-        super().__init__(config, checkpoint, device, trust_checkpoint)
+        super().__init__(config, checkpoint, device, trust_checkpoint, ensemble, tta)
+        self.calibration = calibration_of(self.checkpoints, tta, calibration)
         self.nipple_locator = nipple_locator
         self.dataset_cfg = copy.deepcopy(_test_set(self.config))
         self._check_test_set()
         self.names = dict(
             config=Path(self.config.filename or '').name,
             checkpoint=Path(checkpoint).name,
+            **ensemble_names(ensemble, tta),
         )
 
     def _check_test_set(self) -> None:
@@ -263,7 +273,8 @@ class ExamInferencer(TrainedModel, ABC):
             *options: Of the run.
         """
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
-        return run_key(models, files, options)
+        calibration = self.calibration and self.calibration.facts
+        return run_key(models, files, [self.names.get('tta'), calibration, *options])
 
     def _exam(
         self,
@@ -321,6 +332,8 @@ class ExamInferencer(TrainedModel, ABC):
             warnings=exam.doubts,
             **self.postprocess(exam, predictions),
         )
+        if self.calibration is not None:
+            self.calibration.apply(entry)
         if figures.wanted(entry):
             self.visualize(exam, predictions, entry, figures.folder, figures.score_thr)
         return entry

@@ -36,8 +36,8 @@ def run_key(
             ]
         ).encode()
     )
-    for model in models:
-        with open(model.checkpoint, 'rb') as file:
+    for path in (path for model in models for path in model.checkpoints):
+        with open(path, 'rb') as file:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:16]

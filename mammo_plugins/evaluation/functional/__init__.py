@@ -7,6 +7,19 @@ from .bootstrap import (
     patient_weights,
     percentile_interval,
 )
+from .box_fusion import FusedBoxes, weighted_boxes_fusion
+from .calibration import (
+    CALIBRATORS,
+    IsotonicRegression,
+    ReliabilityBins,
+    TemperatureScaling,
+    brier_score,
+    calibration_summary,
+    expected_calibration_error,
+    pool_adjacent_violators,
+    reliability_bins,
+)
+from .delong import AUCDifference, auc_covariance, auc_difference
 from .froc import (
     FALSE_POSITIVE,
     NEITHER,
@@ -37,6 +50,15 @@ from .localization import (
     max_hit,
     region_overlap,
 )
+from .operating_points import (
+    POINT_FIGURES,
+    bootstrap_point,
+    few_cases,
+    format_figure,
+    format_point,
+    point_summary,
+    subgroup_table,
+)
 from .overlap import box_iou, encode_masks, mask_iou
 from .patch_labels import (
     MALIGNANT,
@@ -62,6 +84,7 @@ from .reconstruction import (
 )
 from .roc import (
     ROCCurve,
+    are_probabilities,
     best_macro_f1_threshold,
     bootstrap_auc,
     bootstrap_macro_f1,
@@ -74,6 +97,28 @@ from .roc import (
 )
 
 __all__ = [
+    'CALIBRATORS',
+    'IsotonicRegression',
+    'ReliabilityBins',
+    'TemperatureScaling',
+    'brier_score',
+    'calibration_summary',
+    'expected_calibration_error',
+    'pool_adjacent_violators',
+    'reliability_bins',
+    'AUCDifference',
+    'auc_covariance',
+    'auc_difference',
+    'POINT_FIGURES',
+    'bootstrap_point',
+    'few_cases',
+    'format_figure',
+    'format_point',
+    'point_summary',
+    'subgroup_table',
+    'are_probabilities',
+    'FusedBoxes',
+    'weighted_boxes_fusion',
     'BREAST_SCORES',
     'CAM_RULES',
     'CAM_SWEEP',

@@ -94,6 +94,15 @@ def read_draws(summary: dict, figures: Sequence[str]) -> tuple[np.ndarray, np.nd
     return np.array(values, float), np.array(draws, float).T
 
 
+def figure_names(summary: dict) -> list[str]:
+    """Return the figures that :func:`read_draws` finds in a summary.
+
+    Args:
+        summary (dict): As there.
+    """
+    return list(_figures_of(summary))
+
+
 def _figures_of(summary: dict) -> dict[str, tuple]:
     """Return value and draws of each figure of a summary."""
     if 'figures' in summary:

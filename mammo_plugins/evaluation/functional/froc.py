@@ -85,6 +85,8 @@ class ImageMatches:
         n_ignored (int): Number of ignored regions. Defaults to 0.
         n_outside (int): Number of detections that were dropped before, since they
             are outside the breast. Defaults to 0.
+        image (Hashable): Its ``img_id``. Defaults to ``None``, unknown.
+        exam (Hashable): Which it is of. Defaults to ``None``, unknown.
     """
 
     scores: np.ndarray
@@ -93,6 +95,8 @@ class ImageMatches:
     patient: Hashable
     n_ignored: int = 0
     n_outside: int = 0
+    image: Hashable = None
+    exam: Hashable = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from .bootstrap import (
     percentile_interval,
     to_json,
 )
-from .roc import checked_scores
+from .roc import are_probabilities, checked_scores
 
 BREAST_SCORES: dict[str, Callable[[np.ndarray], float]] = dict(mean=np.mean, max=np.max)
 
@@ -84,13 +84,9 @@ def probabilistic_f1(labels: np.ndarray, probabilities: np.ndarray) -> float:
             in [0, 1].
     """
     positive, probabilities = checked_scores(labels, probabilities)
-    if not _are_probabilities(probabilities):
+    if not are_probabilities(probabilities):
         raise ValueError('pF1 takes probabilities; a score is not in [0, 1]')
     return _weighted_pf1(np.ones(len(positive)), positive, probabilities)
-
-
-def _are_probabilities(scores: np.ndarray) -> bool:
-    return bool(((scores >= 0) & (scores <= 1)).all())
 
 
 def _weighted_pf1(
@@ -158,7 +154,7 @@ def probabilistic_f1_summary(
     )
     undefined = np.full(len(merged), np.nan)
     columns = dict(
-        pf1=merged if _are_probabilities(merged) else undefined,
+        pf1=merged if are_probabilities(merged) else undefined,
         f1_best=(merged >= threshold).astype(float),
     )
     draws = np.array(

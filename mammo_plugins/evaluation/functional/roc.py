@@ -25,7 +25,14 @@ from .bootstrap import (
 )
 
 FORMAT = 'mammo_plugins.roc/1'
-RULES = ('threshold', 'chosen', 'specificity', 'sensitivity', 'youden')
+RULES = (
+    'threshold',
+    'chosen',
+    'specificity',
+    'sensitivity',
+    'recall_rate',
+    'youden',
+)
 OperatingRule = tuple[str, float | None]
 
 
@@ -40,11 +47,14 @@ class ROCCurve:
             without positives, shape (k, ).
         specificity (np.ndarray): Share of the negatives that are not, NaN without
             negatives, shape (k, ).
+        recall_rate (np.ndarray): Share of all samples that are called, NaN without
+            samples, shape (k, ).
     """
 
     thresholds: np.ndarray
     sensitivity: np.ndarray
     specificity: np.ndarray
+    recall_rate: np.ndarray
 
 
 def checked_scores(
@@ -101,7 +111,21 @@ def roc_curve(labels: np.ndarray, scores: np.ndarray) -> ROCCurve:
             else np.full(len(thresholds), np.nan)
         )
 
-    return ROCCurve(thresholds, share_called(positive), 1 - share_called(~positive))
+    return ROCCurve(
+        thresholds,
+        share_called(positive),
+        1 - share_called(~positive),
+        share_called(np.ones(len(scores), bool)),
+    )
+
+
+def are_probabilities(scores: np.ndarray) -> bool:
+    """Tell whether all scores are in [0, 1].
+
+    Args:
+        scores (np.ndarray): Any shape.
+    """
+    return bool(((scores >= 0) & (scores <= 1)).all())
 
 
 def _weighted_auc(positives: np.ndarray, negatives: np.ndarray) -> float:
@@ -237,8 +261,9 @@ def operating_threshold(
         rule (str): 'threshold': the value itself. 'chosen': the same, of a value
             that was chosen on other samples. 'specificity': highest
             sensitivity with at least this specificity. 'sensitivity': highest
-            specificity with at least this sensitivity. 'youden': largest sum of
-            both, of several the highest threshold.
+            specificity with at least this sensitivity. 'recall_rate': highest
+            sensitivity with at most this share of all samples called. 'youden':
+            largest sum of both, of several the highest threshold.
         value (float, optional): None for 'youden'.
 
     Returns:
@@ -259,6 +284,9 @@ def operating_threshold(
         index = allowed[np.argmax(curve.sensitivity[allowed])]
     elif rule == 'sensitivity':
         index = np.flatnonzero(curve.sensitivity >= wanted - 1e-12)[0]
+    elif rule == 'recall_rate':
+        allowed = np.flatnonzero(curve.recall_rate <= wanted + 1e-12)
+        index = allowed[np.argmax(curve.sensitivity[allowed])]
     else:
         index = np.argmax(curve.sensitivity + curve.specificity)
     return float(curve.thresholds[index])
@@ -303,7 +331,7 @@ def check_operating_points(rules: Sequence[OperatingRule]) -> None:
                 f'with a rule out of {RULES}'
             )
         rule, value = entry
-        if rule in ('specificity', 'sensitivity') and not (
+        if rule in ('specificity', 'sensitivity', 'recall_rate') and not (
             value is not None and 0 <= value <= 1
         ):
             raise ValueError(
@@ -315,15 +343,21 @@ def check_operating_points(rules: Sequence[OperatingRule]) -> None:
 
 def _log_loss(positive: np.ndarray, scores: np.ndarray) -> float:
     """Cross entropy of probabilities; NaN where scores are none, or without any."""
-    if not len(scores) or scores.min() < 0 or scores.max() > 1:
+    if not len(scores) or not are_probabilities(scores):
         return float('nan')
     tiny = np.finfo(np.float32).eps
     right = np.clip(np.where(positive, scores, 1 - scores), tiny, 1)
     return float(-np.log(right).mean())
 
 
-def _lacking(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
-    """Say which class is of too few patients for an interval, '' if none is."""
+def lacking_class(positive: np.ndarray, patients: Sequence[Hashable], unit: str) -> str:
+    """Say which class is of too few patients for an interval, '' if none is.
+
+    Args:
+        positive (np.ndarray): Which samples are, bool, shape (n, ).
+        patients (Sequence[Hashable]): Whose each sample is, n entries.
+        unit (str): What ``patients`` holds.
+    """
     reasons = (
         no_interval(list(compress(patients, chosen)), f'a {name} sample', unit)
         for name, chosen in (('positive', positive), ('negative', ~positive))
@@ -371,7 +405,7 @@ def roc_summary(
     positive, scores = checked_scores(labels, scores)
     curve = roc_curve(positive, scores)
     draws = bootstrap_auc(positive, scores, patients, n_bootstrap, seed)
-    lacking = _lacking(positive, patients, resampling_unit)
+    lacking = lacking_class(positive, patients, resampling_unit)
     if lacking:
         draws[:] = np.nan
     low, high = percentile_interval(draws[:, None])

@@ -1,7 +1,7 @@
 """FROC as a metric of MMEngine's evaluator."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 
 from mammo_plugins.anatomy import CanonicalFrame
 from mammo_plugins.evaluation.functional import (
+    NEITHER,
     FROCData,
     ImageMatches,
     box_iou,
@@ -22,7 +23,7 @@ from mammo_plugins.evaluation.functional import (
     mask_iou,
     match_detections,
 )
-from mammo_plugins.evaluation.metrics.resampling import resampling_units
+from mammo_plugins.evaluation.metrics.resampling import numbered, resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.masks import encoded
@@ -81,6 +82,10 @@ class FROCMetric(BaseMetric):
         collect_device (str): 'cpu' or 'gpu', see
             :class:`mmengine.evaluator.BaseMetric`. Defaults to 'cpu'.
         prefix (str, optional): Prefix of the names. Defaults to None: 'froc'.
+        keep_detections (bool): Whether the file has columns of all ``detections`` that
+            are hits or false positives, too, ``image`` (place in ``samples``),
+            ``score`` and ``label`` (1 on a lesion), for a calibration. Defaults to
+            False: there may be a hundred an image.
     """
 
     default_prefix: str | None = 'froc'
@@ -95,6 +100,7 @@ class FROCMetric(BaseMetric):
         out_dir: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,
+        keep_detections: bool = False,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if match not in ('bbox', 'mask'):
@@ -111,6 +117,7 @@ class FROCMetric(BaseMetric):
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
+        self.keep_detections = keep_detections
         self._warned = False
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -174,6 +181,8 @@ class FROCMetric(BaseMetric):
                 patient=sample.get('patient_id'),
                 n_ignored=len(regions),
                 n_outside=there - len(rows),
+                image=sample.get('img_id'),
+                exam=sample.get('exam_id'),
             )
 
         return [select(None)] + [select(k) for k in range(len(self._classes))]
@@ -237,6 +246,9 @@ class FROCMetric(BaseMetric):
             for name, matches in zip(names, columns)
         }
         pooled = summaries[self.prefix]
+        pooled['samples'] = _image_columns(columns[0], patients)
+        if self.keep_detections:
+            pooled['detections'] = _detection_columns(columns[0])
         left_out = (self.dataset_meta or {}).get('left_out')
         if left_out:
             pooled['rule'] += f' {left_out}.'
@@ -272,6 +284,32 @@ class FROCMetric(BaseMetric):
             out_dir / f'{stem}.json', {**summaries[self.prefix], 'classes': classes}
         )
         plot_froc(summaries, out_dir / f'{stem}.png')
+
+
+def _image_columns(
+    matches: Sequence[ImageMatches], patients: Sequence[Hashable]
+) -> dict[str, list]:
+    return dict(
+        label=[
+            None if m.n_ignored and not m.n_lesions else int(m.n_lesions > 0)
+            for m in matches
+        ],
+        score=[float(np.max(m.scores, initial=0.0)) for m in matches],
+        images=[[m.image] for m in matches],
+        patient=numbered(patients),
+        exam=numbered([m.exam for m in matches]),
+    )
+
+
+def _detection_columns(matches: Sequence[ImageMatches]) -> dict[str, list]:
+    counted = [m.labels != NEITHER for m in matches]
+    return dict(
+        image=[i for i, each in enumerate(counted) for _ in range(int(each.sum()))],
+        score=[float(s) for m, each in zip(matches, counted) for s in m.scores[each]],
+        label=[
+            int(k >= 0) for m, each in zip(matches, counted) for k in m.labels[each]
+        ],
+    )
 
 
 def _metrics(summary: dict) -> dict[str, float]:

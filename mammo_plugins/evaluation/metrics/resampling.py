@@ -32,3 +32,15 @@ def resampling_units(
         len(patients),
     )
     return range(len(patients)), f'{what} (no patient_id)'
+
+
+def numbered(names: Sequence[Hashable]) -> list[int | None]:
+    """Return a number for each name, the same for the same; ``None`` of ``None``.
+
+    A file that others get tells so who belongs together, and not who it is.
+
+    Args:
+        names (Sequence[Hashable]): Of patients or exams.
+    """
+    numbers = {name: i for i, name in enumerate(sorted(set(map(str, names))))}
+    return [None if name is None else numbers[str(name)] for name in names]

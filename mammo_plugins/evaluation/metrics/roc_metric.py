@@ -1,9 +1,9 @@
 """Binary classification as metrics of MMEngine's evaluator."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -11,24 +11,40 @@ from mmengine.logging import MMLogger
 
 from mammo_plugins.evaluation.functional import (
     BREAST_SCORES,
-    UNKNOWN,
+    calibration_summary,
     check_operating_points,
-    label_detections,
+    format_point,
+    point_summary,
     probabilistic_f1_summary,
     roc_summary,
-    select_detections,
 )
-from mammo_plugins.evaluation.metrics.resampling import resampling_units
+from mammo_plugins.evaluation.metrics.resampling import numbered, resampling_units
 from mammo_plugins.io import write_json
 from mammo_plugins.registry import METRICS
 from mammo_plugins.structures.multi_view_data_sample import VIEW_NAMES
 
 from .chosen_threshold import ChosenThreshold
-from .froc_metric import _instances, _name, _to_numpy
+from .froc_metric import _name, _to_numpy
 
-Result = list[tuple[int, float, Hashable, str | None]]
-"""Of one data sample: (label, score, patient, breast) of what it holds that is
-labelled, the breast ``None`` where it is not known or there is not one."""
+
+class Labelled(NamedTuple):
+    """One labelled thing of a data sample.
+
+    Args:
+        label (int): 0 or 1.
+        score (float): Higher means positive.
+        patient (Hashable): Whose it is, ``None`` for unknown.
+        breast (str, optional): ``None`` where it is not known or there is not one.
+        exam (Hashable): Which it is of, ``None`` for unknown.
+        images (tuple): The ``img_id`` of each of its views.
+    """
+
+    label: int
+    score: float
+    patient: Hashable
+    breast: str | None
+    exam: Hashable = None
+    images: tuple = ()
 
 
 @METRICS.register_module()
@@ -37,7 +53,9 @@ class ROCMetric(BaseMetric):
 
     The metrics are ``auc`` with its 95% confidence interval ``auc_low``,
     ``auc_high`` by bootstrap over patients; ``log_loss``, the cross entropy of the
-    score, which schedulers may watch; ``macro_f1``, ``precision``, ``sensitivity``
+    score, which schedulers may watch; ``brier`` and ``ece``, Brier score and expected
+    calibration error of scores that are probabilities, ``brier_calibrated`` and
+    ``ece_calibrated`` of a model that has a calibration; ``macro_f1``, ``precision``, ``sensitivity``
     and ``specificity`` at each operating point, as ``sensitivity@threshold=0.5``;
     and ``n_samples``, ``n_positives``. What needs both classes is NaN without one.
 
@@ -67,10 +85,14 @@ class ROCMetric(BaseMetric):
         n_bootstrap (int): Draws of the bootstrap over patients; 0 for no interval.
             Defaults to 1000.
         seed (int): Seed of the bootstrap. Defaults to 0.
-        out_dir (str, optional): Folder for ``roc.json`` and ``roc.png``, named for
-            the prefix; the file holds
-            :func:`~mammo_plugins.evaluation.functional.roc_summary`, and as
-            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null;
+        out_dir (str, optional): Folder for ``roc.json``, ``roc.png`` and
+            ``roc_reliability.png``, named for the prefix; the file holds
+            :func:`~mammo_plugins.evaluation.functional.roc_summary`, as
+            ``probabilistic_f1`` that of ``probabilistic_f1_summary`` or null, as
+            ``calibration`` that of ``calibration_summary`` or null (``calibrated`` of
+            the calibrated probabilities, of a model that has a calibration), and columns of all
+            ``samples``: ``label``, ``score``, ``images`` (the ``img_id`` of each view),
+            ``patient`` and ``exam`` (numbers of this file alone);
             ``part`` names the annotation files tested, as far as
             ``EvaluationOutputHook`` told them, and so does ``chosen_on`` of the
             operating point for those that its threshold was chosen on.
@@ -116,6 +138,8 @@ class ROCMetric(BaseMetric):
             self.chosen = ChosenThreshold.read(threshold_from)
             self.operating_points.append(('chosen', self.chosen.value))
         self.part: list[str] | None = None
+        # of probabilities, where the model has a calibration
+        self.calibrator: Callable[[np.ndarray], np.ndarray] | None = None
         self.n_bootstrap = n_bootstrap
         self.seed = seed
         self.out_dir = out_dir
@@ -151,7 +175,7 @@ class ROCMetric(BaseMetric):
                     f'{type(self).__name__}, image {_name(sample)}: {error}'
                 ) from error
 
-    def _take(self, sample: dict) -> Result:
+    def _take(self, sample: dict) -> list[Labelled]:
         if 'pred_score' not in sample:
             raise ValueError('no pred_score; the model has to be a classifier')
         if 'gt_label' not in sample:
@@ -164,11 +188,13 @@ class ROCMetric(BaseMetric):
                 'expected two classes and a label of 0 or 1'
             )
         return [
-            (
+            Labelled(
                 int(label[0]),
                 self._finite(score[-1]),
                 sample.get('patient_id'),
-                _breast(sample),
+                breast_of(sample),
+                sample.get('exam_id'),
+                images_of(sample),
             )
         ]
 
@@ -178,7 +204,7 @@ class ROCMetric(BaseMetric):
             raise ValueError('a score of NaN or infinity; has the training diverged?')
         return float(score)
 
-    def compute_metrics(self, results: list[Result]) -> dict[str, float]:
+    def compute_metrics(self, results: list[list[Labelled]]) -> dict[str, float]:
         """Compute the figures, log them and write the files.
 
         Args:
@@ -189,7 +215,9 @@ class ROCMetric(BaseMetric):
         """
         logger = MMLogger.get_current_instance()
         labelled = [entry for result in results for entry in result]
-        labels, scores, patients, breasts = zip(*labelled) if labelled else ((),) * 4
+        labels, scores, patients, breasts, exams, images = (
+            zip(*labelled) if labelled else ((),) * 6
+        )
         patients, unit = resampling_units(self, patients, 'samples')
         data = np.array(labels, np.int64), np.array(scores, float), patients
         bootstrap = dict(
@@ -203,6 +231,33 @@ class ROCMetric(BaseMetric):
             summary['probabilistic_f1'] = probabilistic_f1_summary(
                 *data, breasts, self.breast_score, **bootstrap
             )
+        for point in summary['operating_points']:
+            point.update(
+                point_summary(
+                    *data,
+                    point['rule'],
+                    point['value'],
+                    n_bootstrap=self.n_bootstrap,
+                    seed=self.seed,
+                )
+            )
+        summary['calibration'] = calibration_summary(
+            *data, n_bootstrap=self.n_bootstrap, seed=self.seed
+        )
+        summary['calibrated'] = self.calibrator and calibration_summary(
+            data[0],
+            self.calibrator(data[1]),
+            patients,
+            n_bootstrap=self.n_bootstrap,
+            seed=self.seed,
+        )
+        summary['samples'] = dict(
+            label=list(labels),
+            score=list(scores),
+            patient=numbered(patients),
+            exam=numbered(exams),
+            images=list(map(list, images)),
+        )
         summary['part'] = self.part
         if self.chosen is not None:
             self.chosen.refuse_scores(summary)  # a copy has another name
@@ -239,19 +294,46 @@ class ROCMetric(BaseMetric):
         return (
             f'{self.prefix}: {figures}; {counts["positives"]} {positive}, '
             f'{counts["negatives"]} {negative}. {summary["rule"]}'
+            f'{_points_sentence(summary)}'
             f'{_pf1_sentence(summary["probabilistic_f1"])}'
         )
 
     def _write(self, summary: dict, out_dir: Path) -> None:
         # loaded here: training without files needs no matplotlib
         from mammo_plugins.visualization.curves import plot_roc
+        from mammo_plugins.visualization.reliability import plot_reliability
 
         stem = self.prefix.replace('/', '_')
         write_json(out_dir / f'{stem}.json', summary)
         plot_roc({self.prefix: summary}, out_dir / f'{stem}.png')
+        if summary['calibration']:
+            diagrams = {
+                self.prefix: summary['calibration'],
+                f'{self.prefix}, calibrated': summary['calibrated'],
+            }
+            plot_reliability(
+                {name: each for name, each in diagrams.items() if each},
+                out_dir / f'{stem}_reliability.png',
+            )
 
 
-def _breast(sample: dict) -> str | None:
+def _views_of(sample: dict) -> list[dict]:
+    """Return what a sample is of: itself a view, or its main one, or all."""
+    views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
+    return [sample['main']] if 'main' in sample else views
+
+
+def images_of(sample: dict) -> tuple:
+    """Return the ``img_id`` of the views that a sample is of, as far as it tells.
+
+    Args:
+        sample (dict): A view, or views by name, of which the main one counts if there
+            is one.
+    """
+    return tuple(view['img_id'] for view in _views_of(sample) if 'img_id' in view)
+
+
+def breast_of(sample: dict) -> str | None:
     """Name the one breast that a sample is of, ``None`` if it is of none or several.
 
     Args:
@@ -260,8 +342,7 @@ def _breast(sample: dict) -> str | None:
     """
     if 'patch_box' in sample:
         return None  # part of an image: its label is not the breast's
-    views = [sample[name] for name in VIEW_NAMES if name in sample] or [sample]
-    views = [sample['main']] if 'main' in sample else views
+    views = _views_of(sample)
     names = [
         whose.get(key)
         for key in ('exam_id', 'patient_id')
@@ -270,6 +351,24 @@ def _breast(sample: dict) -> str | None:
     sides = {view.get('laterality') for view in views}
     exam, side = next((name for name in names if name is not None), None), sides.pop()
     return None if sides or None in (exam, side) else f'{exam} {side}'
+
+
+def _points_sentence(summary: dict) -> str:
+    """Return sensitivity and specificity at the operating points."""
+    parts = [
+        f' At {_point_name(point)}: {format_point(point)}.'
+        for point in summary['operating_points']
+        if None not in (point['sensitivity'], point['specificity'])
+    ]
+    few = summary['operating_points'] and summary['operating_points'][0]['warning']
+    return ''.join(parts) + (f' Warning: {few}.' if few else '')
+
+
+def _point_name(point: dict) -> str:
+    # the chosen one differs from model to model, its name not
+    if point['value'] is None or point['rule'] == 'chosen':
+        return point['rule']
+    return f'{point["rule"]}={point["value"]:g}'
 
 
 def _pf1_sentence(summary: dict | None) -> str:
@@ -302,18 +401,15 @@ def _metrics(summary: dict) -> dict[str, float]:
     if not summary['n_bootstrap']:
         del metrics['auc_low'], metrics['auc_high']
     for point in summary['operating_points']:
-        # the chosen one differs from model to model, its name not
-        at = (
-            point['rule']
-            if point['value'] is None or point['rule'] == 'chosen'
-            else (f'{point["rule"]}={point["value"]:g}')
-        )
         for name in ('sensitivity', 'specificity', 'precision', 'macro_f1'):
-            metrics[f'{name}@{at}'] = point[name]
+            metrics[f'{name}@{_point_name(point)}'] = point[name]
     metrics.update(
         n_samples=summary['counts']['samples'],
         n_positives=summary['counts']['positives'],
     )
+    for key, end in (('calibration', ''), ('calibrated', '_calibrated')):
+        for name in ('brier', 'ece') if summary[key] else ():
+            metrics[f'{name}{end}'] = summary[key][name]['value']
     by_breast = summary['probabilistic_f1']
     if by_breast:
         for name in ('pf1', 'f1_best'):
@@ -325,141 +421,3 @@ def _metrics(summary: dict) -> dict[str, float]:
             f1_best_threshold=by_breast['threshold'], n_breasts=by_breast['breasts']
         )
     return {k: math.nan if v is None else float(v) for k, v in metrics.items()}
-
-
-@METRICS.register_module()
-class MalignancyMetric(ROCMetric):
-    """AUC over the patches that a detector found and classified.
-
-    MommiNet-v2, sections 3.8 and 4.2: a detection takes the label of the lesion
-    with which its IoU is at least 0.5, any other is not malignant
-    (:func:`~mammo_plugins.evaluation.functional.label_detections`). Detections on
-    a lesion of unknown pathology or in an ignored region are left out. A malignant
-    lesion that the detector missed is not counted: read the figure beside recall.
-
-    The paper does not say which detections it classifies, and the AUC hangs on
-    it, since low scores add negatives that are easy. ``PatchDataset`` takes the
-    same two arguments with the same defaults.
-
-    Args:
-        max_detections (int, optional): Most detections of an image, highest scores
-            first; ``None`` for all. Defaults to 2, the largest number of false
-            positives an image at which the paper reads recall.
-        min_score (float): Least score of a detection. Defaults to 0.
-        iou_thr (float): Least IoU with a lesion. Defaults to 0.5.
-        class_names (Sequence[str]): Defaults to ('not malignant', 'malignant').
-        prefix (str, optional): Defaults to None: 'malignancy'.
-        **kwargs: As in :class:`ROCMetric`.
-    """
-
-    default_prefix: str | None = 'malignancy'
-
-    def __init__(
-        self,
-        max_detections: int | None = 2,
-        min_score: float = 0.0,
-        iou_thr: float = 0.5,
-        class_names: Sequence[str] = ('not malignant', 'malignant'),
-        **kwargs,
-    ) -> None:
-        super().__init__(class_names=class_names, **kwargs)
-        self.max_detections = max_detections
-        self.min_score = min_score
-        self.iou_thr = iou_thr
-
-    def _rule(self) -> str:
-        most = (
-            'all' if self.max_detections is None else (f'at most {self.max_detections}')
-        )
-        return (
-            f'Counted are {most} detections an image of score >= '
-            f'{self.min_score:g}; one has the label of the lesion with which '
-            f'its IoU is >= {self.iou_thr:g}, others are not malignant; '
-            'missed lesions do not count.'
-        )
-
-    def _take(self, sample: dict) -> Result:
-        """Label the detections of an image.
-
-        Args:
-            sample (dict): With ``pred_instances`` (``bboxes`` (n, 4), ``scores``,
-                ``malignancy`` (n, )), ``gt_instances`` (``bboxes`` (m, 4)),
-                ``ignored_instances`` (may be absent) in one frame, and the meta
-                keys ``patient_id`` and ``lesion_pathology``, m entries of
-                'malignant', 'benign' or ``None``.
-        """
-        found = _instances(sample, 'pred_instances')
-        lesions = _to_numpy(_instances(sample, 'gt_instances')['bboxes'])
-        if 'malignancy' not in found:
-            raise ValueError(
-                'the detections have no malignancy; the model needs a '
-                'malignancy classifier'
-            )
-        pathologies = sample.get('lesion_pathology')
-        if pathologies is None or len(pathologies) != len(lesions):
-            raise ValueError(
-                f'lesion_pathology is {pathologies} for {len(lesions)} lesions; '
-                'PackExamInputs writes it, where the test pipeline filters out no '
-                'annotation'
-            )
-        chosen = select_detections(
-            _to_numpy(found['scores']), self.min_score, self.max_detections
-        )
-        ignored = sample.get('ignored_instances', {}).get('bboxes')
-        labels = label_detections(
-            _to_numpy(found['bboxes'])[chosen],
-            lesions,
-            pathologies,
-            [None] * len(lesions),
-            None if ignored is None else _to_numpy(ignored),
-            iou_thr=self.iou_thr,
-        ).malignant
-        malignancy = _to_numpy(found['malignancy'])[chosen]
-        # no breast: missed lesions are not in it
-        return [
-            (int(label), self._finite(score), sample.get('patient_id'), None)
-            for label, score in zip(labels, malignancy)
-            if label != UNKNOWN
-        ]
-
-
-@METRICS.register_module()
-class ViewROCMetric(ROCMetric):
-    """AUC over the views of samples of several views.
-
-    As :class:`ROCMetric`, with a score and a label of each view, such as the
-    abnormality of each side in DisAsymNet (table 1).
-
-    Args:
-        prefix (str, optional): Prefix of the names. Defaults to None: 'abnormal'.
-        **kwargs: As in :class:`ROCMetric`.
-    """
-
-    default_prefix: str | None = 'abnormal'
-
-    def _rule(self) -> str:
-        return 'Each labelled view counts once.'
-
-    def _take(self, sample: dict) -> Result:
-        """Take the views' scores.
-
-        Args:
-            sample (dict): With views by name, each with ``pred_score`` (2, ) and
-                the meta keys ``gt_label`` (int or ``None``), ``exam_id`` and
-                ``laterality``; and ``patient_id``.
-        """
-        views = [sample[name] for name in VIEW_NAMES if name in sample]
-        if not any('pred_score' in view for view in views):
-            raise ValueError(
-                'no view has a pred_score; the model has to classify views'
-            )
-        return [
-            (
-                int(view['gt_label']),
-                self._finite(_to_numpy(view['pred_score']).reshape(-1)[-1]),
-                sample.get('patient_id'),
-                _breast(view),
-            )
-            for view in views
-            if view.get('gt_label') is not None
-        ]
