@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings('ignore::PendingDeprecationWarning')
 PACKAGES = (
     *('anatomy', 'apis', 'converters', 'datasets', 'datasets.transforms'),
     *('engine.hooks', 'engine.loops', 'engine.optimizers', 'evaluation.functional'),
-    *('evaluation.metrics', 'io', 'phantom', 'structures', 'synthesis'),
+    *('evaluation.metrics', 'exports', 'io', 'phantom', 'structures', 'synthesis'),
     'visualization',
     *(
         f'models.{path.parent.name}'

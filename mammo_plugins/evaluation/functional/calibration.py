@@ -254,9 +254,10 @@ def brier_score(labels: np.ndarray, scores: np.ndarray) -> float:
 def expected_calibration_error(
     labels: np.ndarray, scores: np.ndarray, n_bins: int = 10
 ) -> float:
-    """Mean over samples of |share of positives - mean probability| of their bins.
+    """Return the mean over samples of the calibration error of their bins.
 
-    Guo et al., section 2, of the probability of the positive class.
+    The error of a bin is the absolute difference between its share of positives and
+    its mean probability (Guo et al., section 2, for the positive class).
 
     Args:
         labels, scores, n_bins: As in :func:`reliability_bins`.
