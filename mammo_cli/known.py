@@ -30,7 +30,7 @@ SPLITS = ('official', 'ratio', 'kfold')
 """Ways to part a data set."""
 
 PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
-"""Number formats of a training."""
+"""Number formats of a training, and of predicting."""
 
 RATIOS = dict(train=0.8, val=0.1, test=0.1)
 """Shares of the parts where a converter has none of its own."""

@@ -8,7 +8,9 @@ from mmengine.model import ImgDataPreprocessor, is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
+from mammo_plugins.engine.half_precision import keep_places_in_float32
 from mammo_plugins.registry import HOOKS
 
 COMPILED = ('backbone', 'neck')
@@ -20,6 +22,7 @@ class AccelerationHook(Hook):
 
     Results are those of the plain model within rounding. All of it is for training
     epochs alone: validation, and predictions between stages, run the plain model.
+    Boxes are computed in float32, whatever the number format of features.
 
     Args:
         channels_last (bool): Whether the channels of a pixel lie side by side in memory,
@@ -53,6 +56,7 @@ class AccelerationHook(Hook):
         self.activation_checkpointing = activation_checkpointing
         self._compiled: list[nn.Module] = []
         self._divisors: dict[ImgDataPreprocessor, int] = {}
+        self._handles: list[RemovableHandle] = []
         self._active = False
         self._chosen = torch.backends.cudnn.benchmark
 
@@ -60,6 +64,7 @@ class AccelerationHook(Hook):
         """Prepare the parts that learn; in each stage these are others."""
         self._active = True
         model = _model_of(runner)
+        self._handles += keep_places_in_float32(model)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         align_optimizers(runner.optim_wrapper)
@@ -84,6 +89,9 @@ class AccelerationHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Leave the plain model."""
         self._active = False
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
         if self.channels_last:
             _model_of(runner).to(memory_format=torch.contiguous_format)
         torch.backends.cudnn.benchmark = self._chosen
