@@ -29,6 +29,19 @@ MOST_LESIONS_SHOWN = 144
 SPLITS = ('official', 'ratio', 'kfold')
 """Ways to part a data set."""
 
+MEASURED_PARTS = (
+    'baseline',
+    'ipsidualnet',
+    'bidualnet',
+    'fusion',
+    'memory',
+    'small_networks',
+    'cuda_graphs',
+    'exams',
+    'data',
+)
+"""What ``benchmark-machine`` measures."""
+
 PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
 """Number formats of a training, and of predicting."""
 

@@ -14,6 +14,7 @@ from mammo_plugins.engine.half_precision import keep_places_in_float32
 from mammo_plugins.registry import HOOKS
 
 COMPILED = ('backbone', 'neck')
+_WITH_GRAPHS = ('reduce-overhead', 'max-autotune')  # modes of torch.compile
 
 
 @HOOKS.register_module()
@@ -28,9 +29,10 @@ class AccelerationHook(Hook):
         channels_last (bool): Whether the channels of a pixel lie side by side in memory,
             as a GPU's matrix units and a CPU's vector units want them. Defaults to True.
         compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
-            that learn; a dict has its arguments. The first step takes minutes. Its mode
-            'reduce-overhead', CUDA graphs, gave losses that are NaN where backbone and
-            neck follow each other. Defaults to False.
+            that learn; a dict has its arguments. The first step takes minutes. With CUDA
+            graphs, its mode 'reduce-overhead', each step is announced: else the
+            backward pass of a neck passes for a new step, and takes the memory of what
+            the backbone in front of it still needs. Defaults to False.
         pad_to (int): Sides of images are padded to multiples of it when compiling, so
             that there are few sizes. Defaults to 64.
         activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
@@ -82,9 +84,11 @@ class AccelerationHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Go on with the prepared model behind a validation amid an epoch."""
+        """Announce a step; go on with the prepared model behind a validation."""
         if not self._active:
             self.before_train_epoch(runner)
+        if self.compile is not None and self.compile.get('mode') in _WITH_GRAPHS:
+            torch.compiler.cudagraph_mark_step_begin()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Leave the plain model."""
