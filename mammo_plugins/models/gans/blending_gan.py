@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from mammo_plugins.models.losses.blending_loss import (
     BackgroundLoss,
     SeamlessBlendingLoss,
+    mean_over_processes,
 )
 from mammo_plugins.models.multi_view import MultiViewModel
 from mammo_plugins.models.utils.frozen import frozen_call
@@ -170,7 +171,7 @@ class BlendingGAN(MultiViewModel):
         patches = F.binary_cross_entropy_with_logits(
             logits.float(), torch.ones_like(counted), reduction='none'
         )
-        return (patches * counted).sum() / counted.sum().clamp(min=1)
+        return mean_over_processes(patches * counted, counted)
 
 
 def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.utils import reduce_mean
 from mmengine.model import bias_init_with_prob
 from mmengine.structures import PixelData
 from torch import Tensor, nn
@@ -121,7 +122,8 @@ class ExamSegmentor(MultiViewModel):
             data_samples (list[:obj:`MultiViewDataSample`]): Views with ``gt_sem_seg``.
 
         Returns:
-            dict[str, Tensor]: ``loss_bce`` and ``loss_dice``.
+            dict[str, Tensor]: ``loss_bce`` and ``loss_dice``. In distributed training
+            all processes divide by the same numbers of pixels and views.
         """
         found = ViewBatch.whole(self.logits(inputs))
         logits = found.rows
@@ -129,20 +131,17 @@ class ExamSegmentor(MultiViewModel):
             [drawn_map(view) for view in found.mask.samples(data_samples)]
         ).float()
         known = target != IGNORED
-        bce = (
-            F.binary_cross_entropy_with_logits(logits[known], target[known])
-            if known.any()
-            else logits.sum() * 0
-        )
+        bce = F.binary_cross_entropy_with_logits(
+            logits[known].float(), target[known], reduction='sum'
+        ) / reduce_mean(known.sum().float()).clamp(min=1)
         # Dice of a view without a mass would be that of noise: masses alone
         seen = ((target == 1) & known).flatten(1).any(dim=1)
-        dice = (
-            self.loss_dice(
-                (logits.sigmoid() * known)[seen].flatten(1),
-                ((target == 1) & known)[seen].flatten(1).float(),
-            )
-            if seen.any()
-            else logits.sum() * 0
+        # all processes divide by the same, so that views weigh alike
+        number = reduce_mean(seen.sum().float())
+        dice = self.loss_dice(
+            (logits.sigmoid() * known)[seen].flatten(1),
+            ((target == 1) & known)[seen].flatten(1).float(),
+            avg_factor=number.clamp(min=1e-6),
         )
         return dict(loss_bce=bce, loss_dice=dice)
 
