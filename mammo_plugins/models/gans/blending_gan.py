@@ -8,10 +8,9 @@ from torch.nn import functional as F
 from mammo_plugins.models.losses.blending_loss import (
     BackgroundLoss,
     SeamlessBlendingLoss,
-    mean_over_processes,
 )
 from mammo_plugins.models.multi_view import MultiViewModel
-from mammo_plugins.models.utils.frozen import frozen_call
+from mammo_plugins.models.utils import frozen_call, mean_over_processes
 from mammo_plugins.registry import MODELS
 
 
@@ -171,7 +170,7 @@ class BlendingGAN(MultiViewModel):
         patches = F.binary_cross_entropy_with_logits(
             logits.float(), torch.ones_like(counted), reduction='none'
         )
-        return mean_over_processes(patches * counted, counted)
+        return mean_over_processes(patches * counted, counted.sum())
 
 
 def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:

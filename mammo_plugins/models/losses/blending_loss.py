@@ -4,6 +4,7 @@ import torch
 from mmdet.utils import reduce_mean
 from torch import Tensor, nn
 
+from mammo_plugins.models.utils import mean_over_processes
 from mammo_plugins.registry import MODELS
 
 
@@ -45,25 +46,12 @@ def _touching(mask: Tensor) -> Tensor:
     return torch.maximum(mask, torch.cat([right, below], dim=1))
 
 
-def mean_over_processes(values: Tensor, counted: Tensor) -> Tensor:
-    """Return the sum of values by the mean count of all processes, at least 1.
-
-    So that a pixel weighs alike in whichever process it is: the mean of the results is
-    the mean over all pixels.
-
-    Args:
-        values (Tensor): Any shape.
-        counted (Tensor): Weights, whose sum is the count.
-    """
-    return values.sum() / reduce_mean(counted.sum().float()).clamp(min=1)
-
-
 def _root_mean_square(gradient: Tensor, counted: Tensor, mask: Tensor) -> Tensor:
     """Norm of the counted differences by the pixels of a mask, 0 for none.
 
     It is that over all processes, with the gradient of this process's share.
     """
-    own = mean_over_processes(gradient.float().square() * counted, mask)
+    own = mean_over_processes(gradient.float().square() * counted, mask.sum())
     mean = reduce_mean(own.detach())
     root = mean.clamp(min=1e-12).sqrt()
     # the square root has no gradient at 0
@@ -123,6 +111,6 @@ class BackgroundLoss(nn.Module):
             tuple[Tensor, Tensor]: Of grey values and of gradients; their sum is L_B.
         """
         around = 1 - mask
-        grey = mean_over_processes((output - normal).abs() * around, around)
+        grey = mean_over_processes((output - normal).abs() * around, around.sum())
         difference = image_gradient(output).abs() - image_gradient(normal).abs()
         return grey, _root_mean_square(difference, around, around)

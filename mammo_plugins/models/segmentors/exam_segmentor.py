@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mammo_plugins.models.multi_view import MultiViewModel, ViewBatch
+from mammo_plugins.models.utils import mean_over_processes
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -131,9 +132,12 @@ class ExamSegmentor(MultiViewModel):
             [drawn_map(view) for view in found.mask.samples(data_samples)]
         ).float()
         known = target != IGNORED
-        bce = F.binary_cross_entropy_with_logits(
-            logits[known].float(), target[known], reduction='sum'
-        ) / reduce_mean(known.sum().float()).clamp(min=1)
+        bce = mean_over_processes(
+            F.binary_cross_entropy_with_logits(
+                logits[known], target[known], reduction='none'
+            ),
+            known.sum(),
+        )
         # Dice of a view without a mass would be that of noise: masses alone
         seen = ((target == 1) & known).flatten(1).any(dim=1)
         # all processes divide by the same, so that views weigh alike

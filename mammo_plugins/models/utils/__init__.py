@@ -10,6 +10,7 @@ from .lesion_enrichment import (
     position_mask,
     remapped,
 )
+from .over_processes import mean_over_processes
 from .padded import pad_boxes, pad_ignored, pad_rows, to_device
 from .patches import crop_patches
 from .probability_map import boxes_to_probability_map, instances_from_map, map_to_boxes
@@ -28,6 +29,7 @@ __all__ = [
     'instances_from_map',
     'largest_parts',
     'map_to_boxes',
+    'mean_over_processes',
     'moved_lesions',
     'pad_boxes',
     'pad_ignored',
