@@ -103,7 +103,11 @@ def _measured(
     operations: float,
     plain: Step | None,
 ) -> Step | None:
-    """Measure a way and tell it; once more, with nothing beside it, if it fails."""
+    """Measure a way and tell it; once more, with nothing beside it, if it fails.
+
+    Returns:
+        Step: What the next ones are compared with: ``plain``, or else this one.
+    """
     for alone in (place.alone, None):
         try:
             if alone is None:
@@ -118,7 +122,7 @@ def _measured(
                 torch.cuda.empty_cache()
     else:
         place.tell(f'{what}, {way.name}', said)
-        return None
+        return plain
     plain = plain or step
     place.tell(
         f'{what}, {way.name}',
@@ -129,7 +133,7 @@ def _measured(
     if place.device != 'cpu':
         torch.cuda.empty_cache()
         torch.compiler.reset()
-    return step
+    return plain
 
 
 def training(
@@ -139,11 +143,10 @@ def training(
     cfg = _config(paper, phantom, place)
     batches, operations = prepared(cfg, place.size, 1, place.steps, place.device, stage)
     plain = None
-    # a compiler takes longer than all else
-    with _compiled_alone('neck') if place.small else nullcontext():
+    with _compiled(place):
         for way in _ways(place, ['fp32', 'bf16']):
             run = partial(_step, cfg, way, batches, place.device, stage)
-            plain = _measured(place, what, way, run, operations, plain) or plain
+            plain = _measured(place, what, way, run, operations, plain)
 
 
 def _step(
@@ -191,12 +194,15 @@ def small_networks(place: Place) -> None:
     ):
         run = partial(_step, settings, way, batches, place.device, None)
         what = f'phantom baseline, {views} views'
-        plain = _measured(place, what, way, run, operations, plain) or plain
+        plain = _measured(place, what, way, run, operations, plain)
 
 
 @contextmanager
-def _compiled_alone(part: str) -> Iterator[None]:
-    before, acceleration_hook.COMPILED = acceleration_hook.COMPILED, (part,)
+def _compiled(place: Place, *parts: str) -> Iterator[None]:
+    """Let only these parts of models be compiled; by default those that are."""
+    before = acceleration_hook.COMPILED
+    # a compiler takes longer than all else
+    acceleration_hook.COMPILED = ('neck',) if place.small else parts or before
     try:
         yield
     finally:
@@ -204,11 +210,12 @@ def _compiled_alone(part: str) -> Iterator[None]:
 
 
 @contextmanager
-def _not_announced() -> Iterator[None]:
+def _not_announced(place: Place) -> Iterator[None]:
     announce = torch.compiler.cudagraph_mark_step_begin
     torch.compiler.cudagraph_mark_step_begin = lambda: None
     try:
-        yield
+        with _compiled(place):
+            yield
     finally:
         torch.compiler.cudagraph_mark_step_begin = announce
 
@@ -220,22 +227,19 @@ def cuda_graphs(place: Place) -> None:
     steps = 1 if place.small else 5
     batches, operations = prepared(cfg, (128, 64), 2, steps, place.device)
     compiled, graphs = _compiling(place)
-    both = _compiled_alone('neck') if place.small else nullcontext()
     plain = None
     for name, settings, changed in (
         ('fp32', {}, nullcontext()),
-        ('compiled', compiled, both),
-        ('graphs, steps announced', graphs, both),
-        ('graphs, steps not announced', graphs, _not_announced()),
-        ('graphs, backbone alone', graphs, _compiled_alone('backbone')),
-        ('graphs, neck alone', graphs, _compiled_alone('neck')),
+        ('compiled', compiled, _compiled(place)),
+        ('graphs, steps announced', graphs, _compiled(place)),
+        ('graphs, steps not announced', graphs, _not_announced(place)),
+        ('graphs, backbone alone', graphs, _compiled(place, 'backbone')),
+        ('graphs, neck alone', graphs, _compiled(place, 'neck')),
     ):
         way = Way(name, 'fp32', settings)
         run = partial(_step, cfg, way, batches, place.device, None)
         with changed:
-            plain = (
-                _measured(place, 'CUDA graphs', way, run, operations, plain) or plain
-            )
+            plain = _measured(place, 'CUDA graphs', way, run, operations, plain)
 
 
 def exams(place: Place) -> None:
@@ -275,9 +279,7 @@ def data(place: Place) -> None:
                 exams=1, split=(1.0, 0.0, 0.0), phantom=PhantomConfig(size=size)
             ),
         )
-        cfg.train_dataloader.dataset.merge_from_dict(
-            dict(type='Phantom', data_root=f'{folder}/')
-        )
+        cfg.train_dataloader.dataset.update(type='Phantom', data_root=f'{folder}/')
         lines: list[str] = []
         data_benchmark.compare(cfg, 2, 1, lines.append)
     kind = ''
