@@ -22,7 +22,7 @@ def rpn():
                 in_channels=4,
                 feat_channels=4,
                 anchor_generator=dict(
-                    type='AnchorGenerator', scales=[0.5], ratios=[1.0], strides=[64]
+                    type='AnchorGenerator', scales=[0.36], ratios=[1.0], strides=[64]
                 ),
                 bbox_coder=dict(type='DeltaXYWHBBoxCoder'),
                 loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True),

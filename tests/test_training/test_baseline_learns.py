@@ -46,5 +46,5 @@ def test_recall_on_held_out_exams_is_beyond_chance(
         model, runner.test_dataloader, samples
     )
     assert number > 20
-    assert matched > 0.95  # others are near ties of boxes that overlap
+    assert matched > 0.9  # others are near ties of boxes that overlap
     assert difference < 0.02
