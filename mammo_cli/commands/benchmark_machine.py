@@ -1,4 +1,4 @@
-"""Measure training, exams and data on this machine, all parts side by side."""
+"""Measure training, exams and data on this machine in one run."""
 
 import argparse
 import json
