@@ -52,7 +52,7 @@ class Place(NamedTuple):
     @property
     def size(self) -> tuple[int, int]:
         """tuple[int]: (H, W) of images."""
-        return (128, 64) if self.small else (3000, 1500)
+        return (64, 64) if self.small else (3000, 1500)
 
     @property
     def steps(self) -> int:

@@ -1,6 +1,8 @@
 """All measurements of a machine: rows, and what becomes of parts that fail."""
 
+import importlib.util
 import json
+import zipfile
 
 import pytest
 
@@ -59,3 +61,24 @@ def test_wheels_that_are_not_there(tmp_path, run_tool):
     done = run_tool(TOOL, '--wheels', tmp_path, '--out', tmp_path / 'out')
     assert done.returncode != 0
     assert 'no requirements.txt in it; expected the folder' in done.err
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec('pip') is None, reason='Python without pip'
+)
+def test_wheels_are_installed_beside_the_rows(tmp_path):
+    wheels, info = tmp_path / 'wheels', 'toy-1.0.dist-info'
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / 'toy-1.0-py3-none-any.whl', 'w') as wheel:
+        wheel.writestr('toy.py', 'made = True')
+        wheel.writestr(
+            f'{info}/METADATA', 'Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n'
+        )
+        wheel.writestr(
+            f'{info}/WHEEL',
+            'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+        )
+        wheel.writestr(f'{info}/RECORD', '')
+    (wheels / 'requirements.txt').write_text('toy==1.0\n')
+    target = benchmark_machine._install(wheels, tmp_path / 'out')
+    assert (target / 'toy.py').read_text() == 'made = True'
