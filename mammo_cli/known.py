@@ -29,8 +29,21 @@ MOST_LESIONS_SHOWN = 144
 SPLITS = ('official', 'ratio', 'kfold')
 """Ways to part a data set."""
 
+MEASURED_PARTS = (
+    'baseline',
+    'ipsidualnet',
+    'bidualnet',
+    'fusion',
+    'memory',
+    'small_networks',
+    'cuda_graphs',
+    'exams',
+    'data',
+)
+"""What ``benchmark-machine`` measures."""
+
 PRECISIONS = ('auto', 'bf16', 'fp16', 'fp32')
-"""Number formats of a training."""
+"""Number formats of a training, and of predicting."""
 
 RATIOS = dict(train=0.8, val=0.1, test=0.1)
 """Shares of the parts where a converter has none of its own."""

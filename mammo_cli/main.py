@@ -47,6 +47,7 @@ GROUPS = {
         'benchmark-archive',
         'benchmark-data',
         'benchmark-training',
+        'benchmark-machine',
         'benchmark-region-selection',
         'full-size-forward',
     ),

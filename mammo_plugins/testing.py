@@ -13,6 +13,8 @@ import torch.multiprocessing as mp
 from mmdet.structures import DetDataSample
 from torch import Tensor
 
+from mammo_plugins.anatomy import Registration
+from mammo_plugins.anatomy.contour_fit import ANGLES
 from mammo_plugins.structures import EXAM_VIEWS, other_laterality, other_view
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
 
@@ -64,12 +66,33 @@ def demo_single_view_inputs(images: dict[str, Tensor]) -> list[dict]:
     ]
 
 
-def demo_tri_view_inputs(images: dict[str, Tensor]) -> list[dict]:
+def demo_registration(
+    shape: Sequence[int], shift: Sequence[float] = (0.0, 0.0)
+) -> Registration:
+    """Return a registration of images that differ by a shift.
+
+    Args:
+        shape (Sequence[int]): (H, W).
+        shift (Sequence[float]): (x, y) in pixels, of the other image to lie on the main
+            one. Defaults to none.
+    """
+    affine = np.eye(2, 3)
+    affine[:, 2] = shift
+    return Registration(
+        tuple(shape), 'warped', None, affine, shape[0] / 2, np.ones(len(ANGLES))
+    )
+
+
+def demo_tri_view_inputs(
+    images: dict[str, Tensor], register_features: bool = False
+) -> list[dict]:
     """Return each view of an exam as a packed sample with its partners.
 
     Args:
         images (dict[str, Tensor]): Of :func:`demo_exam`; of one size, so that the
             other breast passes for registered.
+        register_features (bool): Whether samples are for a :class:`BiDualNet` that
+            registers features. Defaults to False.
 
     Returns:
         list[dict]: ``inputs`` and ``data_samples``, to be collated.
@@ -88,6 +111,8 @@ def demo_tri_view_inputs(images: dict[str, Tensor]) -> list[dict]:
                 sample.set_data({role: _view(partner, images[partner])})
         if 'bilateral' in sample:
             sample.bilateral.set_metainfo(dict(registration='warped'))
+            if register_features:
+                _tell_places(sample.main, sample.bilateral)
         samples.append(
             dict(
                 inputs={
@@ -97,6 +122,16 @@ def demo_tri_view_inputs(images: dict[str, Tensor]) -> list[dict]:
             )
         )
     return samples
+
+
+def _tell_places(main: DetDataSample, other: DetDataSample) -> None:
+    """As ``RegisterContralateral(register_features=True)`` and packing do."""
+    shape = main.img_shape
+    maps = demo_registration(shape).coarse_maps()
+    main.contralateral_maps = torch.from_numpy(maps)
+    main.set_metainfo(dict(registered_shape=shape))
+    for view in (main, other):
+        view.set_metainfo(dict(moved_since_registration=np.eye(3)))
 
 
 def train_in_two_processes(

@@ -62,7 +62,19 @@ rows = dict(
         title='IpsiDualNet-v2 (distance to the nipple)',
         config='configs/momminet/ipsidualnet-v2_phantom.py',
     ),
-    # not in a table of ours (--rows ipsidualnet_bilateral ipsidualnet_none_key)
+    # not in a table of ours (--rows bidualnet_features ipsidualnet_bilateral
+    # ipsidualnet_none_key)
+    bidualnet_features=dict(
+        title='BiDualNet-v2, registered features',
+        config='configs/momminet/bidualnet-v2_phantom.py',
+        options={
+            'model.register_features': True,
+            **{
+                f'{part}_dataloader.dataset.pipeline.register.register_features': True
+                for part in ('train', 'val', 'test')
+            },
+        },
+    ),
     ipsidualnet_bilateral=dict(
         title='IpsiDualNet-v2 on bilateral pairs',
         config='configs/momminet/ipsidualnet-v2_phantom.py',

@@ -12,6 +12,7 @@ from mammo_cli.arguments import (
     add_config_arguments,
     add_device,
     add_ensemble,
+    add_precision,
 )
 from mammo_cli.command import Command
 from mammo_cli.errors import refuse, user_errors
@@ -61,6 +62,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add_ensemble(arguments)
     add_calibration(arguments)
     add_device(arguments)
+    add_precision(arguments)
     add_config_arguments(arguments)
 
 
@@ -171,6 +173,7 @@ def make_inferencer(
     ensemble: Sequence[str] = (),
     tta: str | None = None,
     calibration: str | None = None,
+    precision: str = 'fp32',
 ) -> 'ExamInferencer':
     """Return a model that is ready for exams; the arguments are the command's."""
     from mammo_plugins.apis import ExamInferencer, NippleLocator
@@ -189,6 +192,7 @@ def make_inferencer(
         ensemble,
         tta,
         calibration,
+        precision,
     )
 
 
@@ -208,6 +212,7 @@ def run(args: argparse.Namespace) -> None:
             args.ensemble,
             args.tta,
             args.calibration,
+            args.precision,
         )
         result = (
             _of_index(make, args)

@@ -3,7 +3,12 @@
 import argparse
 import os
 
-from mammo_cli.arguments import add_calibration, add_ensemble, add_run_arguments
+from mammo_cli.arguments import (
+    add_calibration,
+    add_ensemble,
+    add_precision,
+    add_run_arguments,
+)
 from mammo_cli.command import Command
 from mammo_cli.errors import user_errors
 from mammo_cli.runs import check_run, launch, launched, prepare_run
@@ -16,6 +21,7 @@ def add_arguments(arguments: argparse.ArgumentParser) -> None:
     add_run_arguments(arguments)
     add_ensemble(arguments)
     add_calibration(arguments)
+    add_precision(arguments)
     arguments.add_argument('--out', help='also write all predictions to this .pkl file')
 
 
@@ -63,7 +69,9 @@ def run(args: argparse.Namespace) -> None:
             [args.checkpoint, *args.ensemble], args.tta, args.calibration
         )
         runner = Runner.from_cfg(cfg)
-        runner.register_hook(EnsembleHook(args.ensemble, flips, args.trust_checkpoint))
+        runner.register_hook(
+            EnsembleHook(args.ensemble, flips, args.trust_checkpoint, args.precision)
+        )
         if calibration is not None:
             runner.register_hook(CalibrationHook(calibration))
         if args.out:

@@ -1,10 +1,13 @@
-"""How a training makes use of a GPU: number format, kernels, memory."""
+"""How training and predicting make use of a GPU: number format, kernels, memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
+from torch import nn
 
+from mammo_plugins.engine.half_precision import in_float32, keep_places_in_float32
 from mammo_plugins.registry import type_name
 
 from .config_loading import ConfigError
@@ -16,6 +19,7 @@ _WRAPPERS = dict(
     fp16=dict(type='AmpOptimWrapper', loss_scale='dynamic'),
     fp32=dict(type='OptimWrapper'),
 )
+_HALVES = dict(bf16=torch.bfloat16, fp16=torch.float16)
 # PyTorch's fused SGD fails where a weight gets its first gradient late
 _FUSED = ('Adam', 'AdamW')
 _OF_LOOPS = ('fused', 'foreach', 'differentiable')  # they exclude each other
@@ -63,11 +67,7 @@ def accelerate(
             f'{", ".join(PRECISIONS)}'
         )
     on_gpu = torch.cuda.is_available()
-    if precision == 'fp16' and not on_gpu:
-        raise ConfigError(
-            '--precision fp16 (--amp): float16 needs a GPU and there is '
-            'none here; train with --precision fp32 or bf16'
-        )
+    _refuse_float16_without(on_gpu, precision)
     for wrapper in _optim_wrappers(cfg):
         wrapper.setdefault('type', 'OptimWrapper')
         kind = type_name(wrapper)
@@ -96,6 +96,52 @@ def accelerate(
     hook = {key: value for key, value in settings.items() if key != 'precision'}
     cfg.setdefault('default_hooks', {})
     cfg.default_hooks.acceleration = dict(hook, type='mammo.AccelerationHook')
+
+
+def _refuse_float16_without(gpu: bool, precision: str) -> None:
+    if precision == 'fp16' and not gpu:
+        raise ConfigError(
+            '--precision fp16 (--amp): float16 needs a GPU and there is '
+            'none here; take --precision fp32 or bf16'
+        )
+
+
+def predict_in(model: nn.Module, precision: str) -> str:
+    """Let a model predict in a number format, as a training in it does.
+
+    Products and convolutions are in half precision, weights and what is sensitive in
+    float32, features channels last. Scores and boxes come in float32.
+
+    Args:
+        model (nn.Module): Changed in place; it lies where it is to predict.
+        precision (str): One of :data:`PRECISIONS`; 'fp32' changes nothing, 'auto' is
+            :func:`best_precision` on a GPU and 'fp32' on a CPU.
+
+    Returns:
+        str: The number format that it is, 'bf16', 'fp16' or 'fp32'.
+
+    Raises:
+        ConfigError: If the number format is unknown, or not possible there.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(
+            f'precision: {precision!r}; expected one of {", ".join(PRECISIONS)}'
+        )
+    device = next(model.parameters()).device.type
+    _refuse_float16_without(device == 'cuda', precision)
+    if precision == 'auto':
+        precision = best_precision() if device == 'cuda' else 'fp32'
+    if precision in _HALVES:
+        model.to(memory_format=torch.channels_last)
+        keep_places_in_float32(model)
+        forward, dtype = model.forward, _HALVES[precision]
+
+        def in_half(*args: Any, **kwargs: Any) -> Any:
+            with torch.autocast(device, dtype):
+                return in_float32(forward(*args, **kwargs))
+
+        model.forward = in_half
+    return precision
 
 
 def _optim_wrappers(cfg: Config) -> Iterator[ConfigDict]:

@@ -148,13 +148,16 @@ def _sizes(packed: dict) -> tuple[int, int]:
     return tuple(image.shape[-2:][::-1])
 
 
-def compare(cfg: Config, samples: int, repeats: int) -> None:
+def compare(
+    cfg: Config, samples: int, repeats: int, show: Callable[[str], None] = print
+) -> None:
     """Measure and print.
 
     Args:
         cfg (Config): With the training data.
         samples (int): How many, spread over the data set.
         repeats (int): Turns of the empty and the full cache and the plain loop.
+        show (callable): Takes lines. Defaults to ``print``.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -171,7 +174,7 @@ def compare(cfg: Config, samples: int, repeats: int) -> None:
                 np.linspace(0, len(dataset) - 1, samples).round().astype(int)
             ).tolist()
             infos = [dataset.get_data_info(i) for i in indices]
-            print(
+            show(
                 f'{cfg.filename}: {len(infos)} samples of '
                 f'{np.mean([len(_views(info)) for info in infos]):.2g} images, one '
                 f'thread; medians of {repeats} turns, samples a second of processor '
@@ -179,13 +182,18 @@ def compare(cfg: Config, samples: int, repeats: int) -> None:
                 f'{pydicom.__version__})'
             )
             for name, these in _as_files(infos, Path(folder)):
-                _compare(name, these, dataset.pipeline, cache, repeats)
+                _compare(name, these, dataset.pipeline, cache, repeats, show)
     finally:
         cv2.setNumThreads(threads)
 
 
 def _compare(
-    name: str, infos: Sequence[dict], pipeline: Callable, cache: str, repeats: int
+    name: str,
+    infos: Sequence[dict],
+    pipeline: Callable,
+    cache: str,
+    repeats: int,
+    show: Callable[[str], None],
 ) -> None:
     """Measure and print one kind of files."""
 
@@ -211,10 +219,10 @@ def _compare(
             )
         )
     reference = float(np.median(loop))
-    print(f' {name}, first image {tasks[0][1][1]} x {tasks[0][1][0]}')
+    show(f' {name}, first image {tasks[0][1][1]} x {tasks[0][1][0]}')
     for what, value in (
         ('plain loop', reference),
         ('pipeline, empty cache', float(np.median(empty))),
         ('pipeline, full cache', float(np.median(full))),
     ):
-        print(f'  {what:<22} {value:8.2f} samples/s  {value / reference:6.2f} x')
+        show(f'  {what:<22} {value:8.2f} samples/s  {value / reference:6.2f} x')

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -16,6 +17,7 @@ from mammo_plugins.models.test_time_augs import EnsembleModel
 from mammo_plugins.models.test_time_augs.flips import DIMS
 from mammo_plugins.registry import MODELS, SCOPE, type_name
 
+from .acceleration import predict_in
 from .config_loading import ConfigError
 
 
@@ -102,6 +104,7 @@ class EnsembleHook(Hook):
         checkpoints (Sequence[str]): Of the further models.
         flips (Sequence[str]): Of :func:`trained_flips`, or none.
         trust_checkpoint (bool): As in :func:`loaded_model`. Defaults to False.
+        precision (str): As in :func:`~.acceleration.predict_in`. Defaults to 'fp32'.
     """
 
     def __init__(
@@ -109,7 +112,9 @@ class EnsembleHook(Hook):
         checkpoints: Sequence[str] = (),
         flips: Sequence[str] = (),
         trust_checkpoint: bool = False,
+        precision: str = 'fp32',
     ) -> None:
+        self.precision = precision
         self.checkpoints = checkpoints
         self.flips = flips
         self.trust_checkpoint = trust_checkpoint
@@ -123,4 +128,7 @@ class EnsembleHook(Hook):
         ]
         for model in others:
             model.to(device).eval()
+        wrapped = is_model_wrapper(runner.model)
+        for model in (runner.model.module if wrapped else runner.model, *others):
+            predict_in(model, self.precision)
         runner.model = together(runner.model, others, self.flips)

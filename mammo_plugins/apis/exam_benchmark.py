@@ -2,13 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dataset import pseudo_collate
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.flop_counter import FlopCounterMode
 from tqdm import trange
 
 from mammo_plugins.engine.pretrained import drop_pretrained_files
@@ -28,6 +31,25 @@ def build(cfg, device: str) -> nn.Module:
         model = MODELS.build(cfg.model)
     model.init_weights()
     return model.to(device).eval()
+
+
+def calibrate(model: nn.Module, run: Callable[[], Any]) -> None:
+    """Set running statistics to those of one run.
+
+    Random weights with the frozen statistics of a new network overflow.
+
+    Args:
+        model (nn.Module): Changed in place.
+        run (callable): Runs it.
+    """
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    before = [(norm.training, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.training, norm.momentum = True, 1.0
+    with torch.no_grad():
+        run()
+    for norm, (training, momentum) in zip(norms, before):
+        norm.training, norm.momentum = training, momentum
 
 
 @contextmanager
@@ -79,63 +101,101 @@ def largest_difference(one: list, other: list) -> float:
     return largest
 
 
+BASELINE, SHARED, NAIVE, FEATURES = (
+    'baseline, four passes',
+    'tri-view, shared',
+    'tri-view, naive',
+    'registered features',
+)
+
+
 def compare(
     model: nn.Module,
     baseline: nn.Module,
     size: Sequence[int],
     repeats: int,
     device: str,
-) -> None:
+    show: Callable[[str], None] = print,
+) -> dict[str, float]:
     """Measure and print.
 
     Args:
         model (nn.Module): A MommiNet of :func:`build`.
         baseline (nn.Module): The single-view detector.
         size (Sequence[int]): (H, W) of the images.
-        repeats (int): Turns.
+        repeats (int): Turns, after one in which operations are counted.
         device (str): Where the models are.
+        show (callable): Takes lines. Defaults to ``print``.
+
+    Returns:
+        dict[str, float]: Median seconds an exam, by way.
     """
     model.malignancy = None
     images = demo_exam(size)
-    three, one = demo_tri_view_inputs(images), demo_single_view_inputs(images)
-    ways = {
-        'baseline, four passes': lambda: run(baseline, one, False),
-        'tri-view, shared': lambda: run(model, three, True),
-        'tri-view, naive': lambda: run(model, three, False),
-    }
-    seconds = {name: [] for name in ways}
-    results, passes = {}, {}
-    warm_up = int(device != 'cpu')  # kernels are chosen in a GPU's first turn
-    for turn in trange(repeats + warm_up, desc='turns', unit='turn'):
-        for name, way in ways.items():
-            with counted(model) as passes[name]:
-                if device != 'cpu':
-                    torch.cuda.synchronize(device)
-                start = time.perf_counter()
-                results[name] = way()
-                if device != 'cpu':
-                    torch.cuda.synchronize(device)
-            if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
-    report(seconds, passes, results)
-
-
-def report(seconds: dict, passes: dict, results: dict) -> None:
-    """Print ratios, passes and whether sharing changes results."""
-    base = np.median(seconds['baseline, four passes'])
-    print('median seconds an exam, and ratio to the baseline:')
-    for name, values in seconds.items():
-        print(
-            f'  {name:22s} {np.median(values):8.3f} s  {np.median(values) / base:5.2f}x'
-        )
-    for name in ('tri-view, shared', 'tri-view, naive'):
-        print(f'images through the backbones, {name}:')
-        for part, count in passes[name].items():
-            print(f'  {part:22s} {count}')
-    difference = largest_difference(
-        results['tri-view, shared'], results['tri-view, naive']
+    one, three, features = (
+        demo_single_view_inputs(images),
+        demo_tri_view_inputs(images),
+        demo_tri_view_inputs(images, register_features=True),
     )
-    print(
+
+    calibrate(baseline, lambda: run(baseline, one[:1], True))
+    calibrate(model, lambda: run(model, three[:1], True))
+
+    def by_features() -> list:
+        model.bilateral.register_features = True
+        try:
+            return run(model, features, True)
+        finally:
+            model.bilateral.register_features = False
+
+    ways = {
+        BASELINE: lambda: run(baseline, one, False),
+        SHARED: lambda: run(model, three, True),
+        NAIVE: lambda: run(model, three, False),
+    }
+    if hasattr(model.bilateral.backbone, 'encode'):
+        ways[FEATURES] = by_features
+    seconds = {name: [] for name in ways}
+    results, passes, operations = {}, {}, {}
+    for name, way in ways.items():  # kernels are chosen in a GPU's first turn
+        with counted(model) as passes[name], FlopCounterMode(display=False) as flops:
+            results[name] = way()
+        operations[name] = flops.get_total_flops()
+    for _ in trange(repeats, desc='turns', unit='turn', disable=None):
+        for name, way in ways.items():
+            if device != 'cpu':
+                torch.cuda.synchronize(device)
+            start = time.perf_counter()
+            results[name] = way()
+            if device != 'cpu':
+                torch.cuda.synchronize(device)
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: float(np.median(values)) for name, values in seconds.items()}
+    report(medians, operations, passes, results, show)
+    return medians
+
+
+def report(
+    seconds: dict[str, float],
+    operations: dict[str, int],
+    passes: dict[str, Counter],
+    results: dict[str, list],
+    show: Callable[[str], None],
+) -> None:
+    """Tell ratios, passes and whether sharing changes results."""
+    show('median seconds an exam, operations, and their ratios to the baseline:')
+    for name, value in seconds.items():
+        show(
+            f'  {name:22s} {value:8.3f} s {operations[name] / 1e12:8.3g} TFLOP  '
+            f'{value / seconds[BASELINE]:5.2f}x '
+            f'{operations[name] / operations[BASELINE]:5.2f}x'
+        )
+    for name in list(seconds)[1:]:
+        show(f'images through the backbones, {name}:')
+        for part, count in passes[name].items():
+            show(f'  {part:22s} {count}')
+    difference = largest_difference(results[SHARED], results[NAIVE])
+    show(
         f'largest difference of boxes (pixels) and scores between shared and '
         f'naive: {difference:.1e}'
     )

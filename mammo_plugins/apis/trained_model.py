@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from mammo_plugins.apis.acceleration import predict_in
 from mammo_plugins.apis.config_loading import ConfigError
 from mammo_plugins.datasets.pipeline import every_step, is_named
 from mammo_plugins.engine.checkpoint import require_file
@@ -64,10 +65,13 @@ class TrainedModel:
             predict together with it. Defaults to none.
         tta (str, optional): 'flip' for predictions of flipped images, too, see
             :func:`~.ensembles.trained_flips`. Defaults to ``None``.
+        precision (str): As in :func:`~mammo_plugins.apis.acceleration.predict_in`.
+            Defaults to 'fp32'.
 
     Attributes:
         config (Config), checkpoint (Path), ensemble (list[Path]), scope (str),
         device (str), model (nn.Module).
+        precision (str): What it predicts in, 'bf16', 'fp16' or 'fp32'.
         trained_pixel_size (float, optional): Of the network's input in training, in mm,
             where the checkpoint tells it.
         loading_options (dict): Arguments of LoadMammogram in the test pipeline, or
@@ -78,7 +82,7 @@ class TrainedModel:
             classes of the data.
         AnnotationError: If the data and the model's heads have other classes.
         ConfigError: If that pipeline has no ``LoadMammogram``, or ``tta`` means nothing
-            to the model.
+            to the model, or the number format is not possible there.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class TrainedModel:
         trust_checkpoint: bool = False,
         ensemble: Sequence[str | Path] = (),
         tta: str | None = None,
+        precision: str = 'fp32',
     ) -> None:
         if not isinstance(config, Config):
             config = Config.fromfile(config)
@@ -113,7 +118,10 @@ class TrainedModel:
             loaded_model(config, path, part[: -len('_dataloader')], trust_checkpoint)
             for path in self.checkpoints
         )
-        self.model = together(first, [model for model, _ in others], flips)
+        models = [first, *(model for model, _ in others)]
+        for model in models:
+            self.precision = predict_in(model.to(self.device), precision)
+        self.model = together(first, models[1:], flips)
         self.trained_pixel_size = (loaded.get('meta') or {}).get(PIXEL_SIZE_KEY)
         self.model.to(self.device).eval()
 

@@ -4,6 +4,7 @@ import copy
 import gc
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import InstanceData, PixelData
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from mammo_plugins.engine.hooks import AccelerationHook
@@ -31,7 +31,7 @@ from mammo_plugins.testing import (
 
 from .acceleration import accelerate
 from .config_loading import ConfigError
-from .exam_benchmark import build
+from .exam_benchmark import build, calibrate
 
 WARM_UP = 3
 
@@ -154,21 +154,6 @@ def build_in_training(cfg: Config, device: str, stage: str | None = None) -> nn.
     return model.train()
 
 
-def calibrate(model: nn.Module, batch: dict) -> None:
-    """Set running statistics to those of a batch.
-
-    Random weights with the frozen statistics of a new network overflow.
-    """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    before = [(norm.training, norm.momentum) for norm in norms]
-    for norm in norms:
-        norm.training, norm.momentum = True, 1.0
-    with torch.no_grad():
-        model(**model.data_preprocessor(batch, True), mode='loss')
-    for norm, (training, momentum) in zip(norms, before):
-        norm.training, norm.momentum = training, momentum
-
-
 def count_operations(model: nn.Module, batch: dict) -> float:
     """Return the floating-point operations of a step, of products alone."""
     with FlopCounterMode(display=False) as counter:
@@ -191,6 +176,7 @@ def measure(
     device: str,
     stage: str | None = None,
     lr_factor: float = 1e-3,
+    alone: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Step:
     """Train on batches in turn, as ``mammo train`` does, and time the steps.
 
@@ -202,13 +188,17 @@ def measure(
         stage (str, optional): Of a model that is trained in stages.
         lr_factor (float): Of the config's learning rate. Defaults to 0.001, as a warm-up
             begins: random weights under frozen statistics diverge at the full one.
+        alone (callable): Returns what is entered while the machine is to do nothing
+            else: all the time, or after the first step where that compiles. Defaults to
+            ``nullcontext``.
     """
     cfg = copy.deepcopy(cfg)
     if way.precision is not None:
         cfg.acceleration = way.settings
         accelerate(cfg, way.precision)
     model = build_in_training(cfg, device, stage)
-    calibrate(model, copy.deepcopy(batches[0]))
+    first = model.data_preprocessor(copy.deepcopy(batches[0]), True)
+    calibrate(model, lambda: model(**first, mode='loss'))
     learns = SimpleNamespace(
         model=model, optim_wrapper=build_optim_wrapper(model, cfg.optim_wrapper)
     )
@@ -222,20 +212,46 @@ def measure(
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     seconds, losses = [], []
-    try:
-        for batch in batches:
+    with ExitStack() as stack:
+        if hook:
+            stack.callback(hook.after_train_epoch, learns)
+        begins = int('compile' in way.settings)
+        for number, batch in enumerate(batches):
+            if number == begins:
+                stack.enter_context(alone())
             batch = copy.deepcopy(batch)
             _wait(device)
             start = time.perf_counter()
+            if hook:
+                hook.before_train_iter(learns, number)
             values = model.train_step(batch, learns.optim_wrapper)
             _wait(device)
             seconds.append(time.perf_counter() - start)
             losses.append(values['loss'].item())
-    finally:
-        if hook:
-            hook.after_train_epoch(learns)
     memory = torch.cuda.max_memory_reserved(device) if on_gpu else 0
     return Step(float(np.median(seconds[WARM_UP:])), seconds[0], memory, losses)
+
+
+def prepared(
+    cfg: Config,
+    size: Sequence[int],
+    number: int,
+    steps: int,
+    device: str,
+    stage: str | None = None,
+) -> tuple[list[dict], float]:
+    """Return batches for :func:`measure`, and the operations of a step.
+
+    Args:
+        cfg, size, number, steps, device, stage: As in :func:`compare`.
+    """
+    model = build_in_training(cfg, device, stage)
+    roles = roles_of(model)
+    batches = [
+        made_batch(roles, size, number, seed) for seed in range(min(WARM_UP + steps, 4))
+    ]
+    batches = [batches[i % len(batches)] for i in range(WARM_UP + steps)]
+    return batches, count_operations(model, batches[0])
 
 
 def matrix_rate(device: str, size: int = 8192, repeats: int = 10) -> float:
@@ -278,14 +294,7 @@ def compare(
     Returns:
         dict[str, Step]: By name of the way, ``None`` where it failed.
     """
-    model = build_in_training(cfg, device, stage)
-    roles = roles_of(model)
-    batches = [
-        made_batch(roles, size, number, seed) for seed in range(min(WARM_UP + steps, 4))
-    ]
-    batches = [batches[i % len(batches)] for i in range(WARM_UP + steps)]
-    operations = count_operations(model, batches[0])
-    del model
+    batches, operations = prepared(cfg, size, number, steps, device, stage)
     on_gpu = device.startswith('cuda')
     rate = matrix_rate(device) if on_gpu else None
     card = torch.cuda.get_device_name(device) if on_gpu else 'CPU'

@@ -7,7 +7,7 @@ import torch
 from config_runs import CONFIGS
 from mmengine.config import Config
 
-from mammo_plugins.apis.acceleration import accelerate, best_precision
+from mammo_plugins.apis.acceleration import accelerate, best_precision, predict_in
 from mammo_plugins.apis.config_loading import ConfigError
 
 
@@ -142,3 +142,28 @@ def test_every_optimiser_of_a_shipped_config_is_reached(path, monkeypatch):
     accelerate(cfg, 'bf16')
     assert 'OptimWrapper' in cfg.pretty_text
     assert not re.search(r"type='OptimWrapper'", cfg.pretty_text)
+
+
+class Doubled(torch.nn.Linear):
+    def forward(self, x):
+        self.seen = super().forward(x)
+        return [self.seen, 'text']
+
+
+def test_a_model_predicts_in_half_precision():
+    model = Doubled(2, 2)
+    assert predict_in(model, 'fp32') == predict_in(model, 'auto') == 'fp32'
+    exact, _ = model(torch.ones(1, 2))
+    assert model.seen.dtype == exact.dtype == torch.float32
+    assert predict_in(model, 'bf16') == 'bf16'
+    found, text = model(torch.ones(1, 2))
+    assert model.seen.dtype == torch.bfloat16
+    assert found.dtype == torch.float32 and text == 'text'
+    torch.testing.assert_close(found, exact, atol=0.02, rtol=0.02)
+
+
+def test_number_formats_that_cannot_be():
+    with pytest.raises(ConfigError, match='fp16.*float16 needs a GPU'):
+        predict_in(Doubled(2, 2), 'fp16')
+    with pytest.raises(ConfigError, match="precision: 'int8'; expected one of auto"):
+        predict_in(Doubled(2, 2), 'int8')

@@ -95,3 +95,14 @@ def test_recalled_exams_are_told(capsys):
     assert capsys.readouterr().out.splitlines()[1:] == [
         '5 of 21 exams recalled: score >= 0.5 (e0, e1, e2 and 2 more)'
     ]
+
+
+@pytest.mark.parametrize('words', [['infer', 'exam'], ['test']])
+def test_number_formats_that_cannot_be(words, tmp_path, capsys):
+    command, *paths = words
+    with pytest.raises(SystemExit) as stop:
+        main(
+            [command, 'configs/mamminet_v2.py', 'a.pth', *paths, '--precision', 'int8']
+        )
+    assert stop.value.code == 2
+    assert "--precision: invalid choice: 'int8'" in capsys.readouterr().err

@@ -8,7 +8,12 @@ import pytest
 from mammo_cli import known
 from mammo_cli.commands.convert import DATA_SETS
 from mammo_plugins import converters
-from mammo_plugins.apis import acceleration, lesion_cutting, saliency
+from mammo_plugins.apis import (
+    acceleration,
+    lesion_cutting,
+    machine_measurements,
+    saliency,
+)
 from mammo_plugins.converters import Converter, parts
 from mammo_plugins.phantom import PhantomConfig
 from mammo_plugins.structures import DENSITIES
@@ -26,6 +31,7 @@ def test_constants():
     assert known.MOST_LESIONS_SHOWN == lesion_cutting.MOST_SHOWN
     assert known.SPLITS == parts.SPLITS
     assert known.PRECISIONS == acceleration.PRECISIONS
+    assert known.MEASURED_PARTS == tuple(machine_measurements.PARTS)
     assert known.RATIOS == Converter.ratios
 
 

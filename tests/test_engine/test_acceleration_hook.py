@@ -162,3 +162,37 @@ def test_several_optimisers():
 def test_compiling_and_checkpointing_exclude_each_other():
     with pytest.raises(ValueError, match='expected one of them'):
         AccelerationHook(compile=True, activation_checkpointing=True)
+
+
+@pytest.mark.parametrize(
+    'settings, announced',
+    [
+        (dict(compile=dict(mode='reduce-overhead')), 2),
+        (dict(compile=dict(mode='max-autotune')), 2),
+        (dict(compile=True), 0),
+        (dict(), 0),
+    ],
+)
+def test_cuda_graphs_are_told_where_a_step_begins(settings, announced, monkeypatch):
+    """Else a neck's backward pass begins one, and what the backbone kept is lost."""
+    steps = []
+    monkeypatch.setattr(
+        torch.compiler, 'cudagraph_mark_step_begin', lambda: steps.append(1)
+    )
+    hook, runner = AccelerationHook(**settings), runner_of(Net())
+    for number in range(2):
+        hook.before_train_iter(runner, number)
+    assert len(steps) == announced
+
+
+def test_places_stay_in_float32_while_it_trains():
+    from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
+
+    model = Net()
+    model.extractor = SingleRoIExtractor(dict(type='RoIAlign', output_size=1), 4, [1])
+    hook, runner = AccelerationHook(), runner_of(model)
+    features, rois = (torch.rand(1, 4, 8, 8).bfloat16(),), torch.ones(1, 5) * 0.0
+    hook.before_train_epoch(runner)
+    assert model.extractor(features, rois).dtype == torch.float32
+    hook.after_train_epoch(runner)
+    assert model.extractor(features, rois).dtype == torch.bfloat16

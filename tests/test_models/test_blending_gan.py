@@ -6,9 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-import torch.distributed as dist
 from mmengine.config import Config
-from mmengine.model import MMSeparateDistributedDataParallel
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 from torch.nn import functional as F
@@ -19,7 +17,6 @@ from mammo_plugins.engine.optimizers import MultiOptimWrapperConstructor
 from mammo_plugins.models import NoiseGenerator, PatchDiscriminator, UNetGenerator
 from mammo_plugins.models.losses import BackgroundLoss, SeamlessBlendingLoss
 from mammo_plugins.registry import MODELS
-from mammo_plugins.testing import train_in_two_processes
 
 MODEL = dict(
     type='BlendingGAN',
@@ -334,23 +331,6 @@ def test_prior_alone_keeps_the_background_and_grows_the_lesion():
     lesion = output[..., 9:13, 8:12].mean() - output[..., :5, :].mean()
     assert lesion > 0.25
     assert (output - normal)[mask == 0].abs().mean() < 0.03
-
-
-def train(rank):
-    model = build()
-    wrapped = MMSeparateDistributedDataParallel(model)
-    optim = optimizers(model)
-    for step in range(3):
-        wrapped.train_step(batch(seed=10 * rank + step), optim)
-    return model
-
-
-@pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
-def test_two_processes_stay_in_step(tmp_path):
-    one, other = train_in_two_processes(train, tmp_path)
-    assert all(torch.equal(a, b) for a, b in zip(one, other))
-    untrained = list(build().parameters())
-    assert any((a - b).abs().max() > 1e-4 for a, b in zip(one, untrained))
 
 
 class Drawn(Dataset):

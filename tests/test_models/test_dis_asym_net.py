@@ -4,17 +4,14 @@ import copy
 
 import pytest
 import torch
-import torch.distributed as dist
 
 import mammo_plugins  # noqa: F401 isort: skip (bridges mmcv.ops)
 from mmdet.structures import DetDataSample
 from mmengine.optim import OptimWrapper
 from torch.nn import functional as F
 
-from mammo_plugins.models import TwoObjectivesDistributedDataParallel
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
-from mammo_plugins.testing import train_in_two_processes
 
 SIZE = (64, 48)
 
@@ -435,23 +432,3 @@ def test_a_missing_side():
     assert found[1].L.pred_score[1].item() == pytest.approx(
         same.abnormal[0].sigmoid().item(), abs=1e-5
     )
-
-
-def train(rank):
-    """Two steps with other data in each process."""
-    model = build()
-    wrapped = TwoObjectivesDistributedDataParallel(model, find_unused_parameters=True)
-    wrapped.train()
-    optim = wrapper(model)
-    for step in range(2):
-        # one process has inserted lesions, the other none
-        wrapped.train_step(batch(fakes=(0,) if rank else (), seed=rank + step), optim)
-    return model
-
-
-@pytest.mark.skipif(not dist.is_gloo_available(), reason='PyTorch without gloo')
-def test_two_processes_stay_in_step(tmp_path):
-    one, other = train_in_two_processes(train, tmp_path)
-    assert all(torch.equal(a, b) for a, b in zip(one, other))
-    untrained = list(build().parameters())
-    assert any((a - b).abs().max() > 1e-4 for a, b in zip(one, untrained))

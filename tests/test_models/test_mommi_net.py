@@ -203,7 +203,7 @@ def test_fusion_learns_from_maps_out_of_folds(model, exam, tmp_path):
     with torch.no_grad():
         views = other.ipsilateral.encode_views(**data)
         image, ipsi, bi = other._maps(
-            ViewBatch.gather(**data, names=ROLES), data['data_samples'][0], 0, views
+            ViewBatch.gather(**data, names=ROLES), data['data_samples'][0], 0, views, {}
         )
         features = model.ipsilateral.backbone(image)
         by_hand = model.fusion.loss(
@@ -341,8 +341,15 @@ def test_detections_are_judged(model, exam):
     assert 'malignancy' not in result.pred_instances
 
 
-def test_work_is_shared_within_an_exam(model, exam):
-    """Four passes of the ipsilateral backbone, and results as without sharing."""
+@pytest.mark.parametrize('register_features, stems', [(False, 8), (True, 4)])
+def test_work_is_shared_within_an_exam(model, register_features, stems):
+    """Four passes of the ipsilateral backbone, and results as without sharing.
+
+    Of the bilateral one eight to where views meet, since each registered image is one
+    of its own; four where features are registered.
+    """
+    exam = demo_tri_view_inputs(demo_exam((64, 64)), register_features)
+    model.bilateral.register_features = register_features
     passes = Counter()
     parts = {
         'ipsilateral': model.ipsilateral.backbone.stage4,
@@ -358,7 +365,7 @@ def test_work_is_shared_within_an_exam(model, exam):
         part.register_forward_hook(count)
     with torch.no_grad():
         shared = model.test_step(pseudo_collate(copy.deepcopy(exam)))
-    assert passes == {'ipsilateral': 4, 'stem': 8, 'stage 4': 4}
+    assert passes == {'ipsilateral': 4, 'stem': stems, 'stage 4': 4}
     passes.clear()
     with torch.no_grad():
         naive = [

@@ -4,9 +4,10 @@ import os
 
 import numpy as np
 import pytest
+import torch
 from mmengine.runner import Runner
 
-from mammo_plugins.apis.acceleration import accelerate
+from mammo_plugins.apis.acceleration import accelerate, predict_in
 from mammo_plugins.evaluation.functional import (
     FROCData,
     ImageMatches,
@@ -118,3 +119,32 @@ def recall_and_chance():
         return found, np.max(chance)
 
     return compute
+
+
+@pytest.fixture
+def finds_the_same_in_bfloat16():
+    """Share of sure boxes that float32 and bfloat16 both find, and scores' difference."""
+
+    def compare(model, batches, samples, least=0.5):
+        predict_in(model, 'bf16')
+        with torch.no_grad():
+            halves = [s for batch in batches for s in model.test_step(batch)]
+        matched, differences = [], [0.0]
+        for exact, half in zip(samples, halves):
+            pair = exact.pred_instances, half.pred_instances.to('cpu')
+            for found, other in (pair, pair[::-1]):
+                overlaps = box_iou(found.bboxes.numpy(), other.bboxes.numpy())
+                for row in np.flatnonzero(found.scores.numpy() >= least):
+                    same = np.flatnonzero(overlaps[row] >= 0.9)
+                    matched.append(len(same) > 0)
+                    if len(same):
+                        other_scores = other.scores.numpy()[same]
+                        differences.append(
+                            np.abs(other_scores - found.scores[row].item()).min()
+                        )
+        print(
+            f'bfloat16: {len(matched)} boxes, {np.mean(matched):.2f} matched at IoU 0.9'
+        )
+        return len(matched), np.mean(matched), max(differences)
+
+    return compare

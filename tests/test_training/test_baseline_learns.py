@@ -28,7 +28,9 @@ def runner(easy_root, tmp_path):
     return Runner.from_cfg(cfg)
 
 
-def test_recall_on_held_out_exams_is_beyond_chance(runner, recall_and_chance):
+def test_recall_on_held_out_exams_is_beyond_chance(
+    runner, recall_and_chance, finds_the_same_in_bfloat16
+):
     torch.manual_seed(0)
     runner.train()
     samples = []
@@ -40,3 +42,9 @@ def test_recall_on_held_out_exams_is_beyond_chance(runner, recall_and_chance):
     found, chance = recall_and_chance(samples)
     assert found > 0.6
     assert found > chance + 0.2
+    number, matched, difference = finds_the_same_in_bfloat16(
+        model, runner.test_dataloader, samples
+    )
+    assert number > 20
+    assert matched > 0.9  # others are near ties of boxes that overlap
+    assert difference < 0.02

@@ -111,6 +111,7 @@ class ExamInferencer(TrainedModel, ABC):
             does, if it has one.
         calibration (str, optional): A file of ``mammo calibrate``, or 'none'. Defaults
             to ``None``: the one beside the checkpoint, if there is one.
+        precision (str): As in :class:`TrainedModel`.
 
     Attributes:
         target (str, optional): Of the :class:`~mammo_plugins.datasets.ExamDataset` that
@@ -149,8 +150,11 @@ class ExamInferencer(TrainedModel, ABC):
         ensemble: Sequence[str | Path] = (),
         tta: str | None = None,
         calibration: str | None = None,
+        precision: str = 'fp32',
     ) -> None:
-        super().__init__(config, checkpoint, device, trust_checkpoint, ensemble, tta)
+        super().__init__(
+            config, checkpoint, device, trust_checkpoint, ensemble, tta, precision
+        )
         self.calibration = calibration_of(self.checkpoints, tta, calibration)
         self.nipple_locator = nipple_locator
         self.dataset_cfg = copy.deepcopy(_test_set(self.config))
@@ -160,6 +164,8 @@ class ExamInferencer(TrainedModel, ABC):
             checkpoint=Path(checkpoint).name,
             **ensemble_names(ensemble, tta),
         )
+        if self.precision != 'fp32':
+            self.names['precision'] = self.precision
 
     def _check_test_set(self) -> None:
         """Set ``classes``; refuse a test set that cannot be made of files."""
@@ -274,7 +280,16 @@ class ExamInferencer(TrainedModel, ABC):
         """
         models = [self] if self.nipple_locator is None else [self, self.nipple_locator]
         calibration = self.calibration and self.calibration.facts
-        return run_key(models, files, [self.names.get('tta'), calibration, *options])
+        return run_key(
+            models,
+            files,
+            [
+                self.names.get('tta'),
+                self.precision,
+                calibration,
+                *options,
+            ],
+        )
 
     def _exam(
         self,

@@ -45,7 +45,9 @@ class PackExamInputs(PackDetInputs):
     the data set has classes; ``clean_img``, (1, H, W), of a view into which
     lesions were inserted; ``contralateral_maps``, (2, h, w), of a registered view, the
     columns and rows of the other side's image that its pixels come from, at a few
-    points (:meth:`~mammo_plugins.anatomy.Registration.coarse_maps`);
+    points (:meth:`~mammo_plugins.anatomy.Registration.coarse_maps`), and
+    ``registered_shape``, (H, W) of the view then; of views whose features are to be
+    registered, ``moved_since_registration``, (3, 3), in pixels of the network's input;
     ``lesion_pathology`` and ``lesion_birads``, lists in the order of
     ``gt_instances``, where no lesion was filtered out on the way.
 
@@ -97,6 +99,9 @@ class PackExamInputs(PackDetInputs):
                 packed['data_samples'].contralateral_maps = torch.from_numpy(
                     view['contralateral'].coarse_maps()
                 )
+                packed['data_samples'].set_metainfo(
+                    dict(registered_shape=view['contralateral'].shape)
+                )
             sample.set_data({name: packed['data_samples']})
         if 'gt_label' in results:
             sample.gt_label = torch.tensor([results['gt_label']])
@@ -110,6 +115,10 @@ class PackExamInputs(PackDetInputs):
         )
         lesions = view.get('instances', [])
         ignored = view.get('gt_ignore_flags')
+        if 'registered_at' in view:
+            facts['moved_since_registration'] = np.asarray(
+                view['homography_matrix'], float
+            ) @ np.linalg.inv(view['registered_at'])
         if 'gt_label' in view:
             facts['gt_label'] = view['gt_label']
         if ignored is not None and len(lesions) == len(ignored):

@@ -262,6 +262,10 @@ class RegisterContralateral(_Registers):
     must then be shared. Annotations are warped with the image. A sample without
     ``bilateral`` is left as it is.
 
+    With ``register_features``, which is not the paper's, the other breast stays as it
+    is, annotations too, and the main view says where it lies: a :class:`BiDualNet` with
+    that setting registers features.
+
     Required Keys:
 
     - views (dict[str, dict]): ``main`` and perhaps ``bilateral``
@@ -281,9 +285,23 @@ class RegisterContralateral(_Registers):
     - registration_warnings (tuple[str]): what was met on the way, see
       :class:`~mammo_plugins.anatomy.Registration`
 
+    Added Keys with ``register_features``, of ``views['main']``:
+
+    - contralateral (Registration): from the other breast's image onto this one
+
+    and of both:
+
+    - registered_at (np.ndarray): ``homography_matrix`` as it is here
+
+    Args:
+        register_features (bool): Defaults to False.
+
     Raises:
         ValueError: If a view was moved since it was loaded.
     """
+
+    def __init__(self, register_features: bool = False) -> None:
+        self.register_features = register_features
 
     def transform(self, results: dict) -> dict:
         """Register."""
@@ -291,9 +309,22 @@ class RegisterContralateral(_Registers):
             return results
         main = results['views']['main']
         other = dict(results['views']['bilateral'])
-        self._warp(other, self._register(main, other))
-        results['views'] = {**results['views'], 'bilateral': other}
+        registration = self._register(main, other)
+        if self.register_features:
+            main = dict(main, contralateral=registration)
+            for view in (main, other):
+                view['registered_at'] = view['homography_matrix']
+        else:
+            self._warp(other, registration)
+        other['registration'] = registration.status
+        other['registration_warnings'] = registration.warnings
+        if registration.reason is not None:
+            other['registration_reason'] = registration.reason
+        results['views'] = {**results['views'], 'main': main, 'bilateral': other}
         return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(register_features={self.register_features})'
 
     @staticmethod
     def _warp(view: dict, registration: Registration) -> None:
@@ -320,10 +351,6 @@ class RegisterContralateral(_Registers):
                 for mask in view['gt_masks'].to_ndarray()
             ]
             view['gt_masks'] = BitmapMasks(masks, *registration.shape)
-        view['registration'] = registration.status
-        view['registration_warnings'] = registration.warnings
-        if registration.reason is not None:
-            view['registration_reason'] = registration.reason
 
 
 def _affine_at(registration: Registration, anchor: tuple[float, float]) -> np.ndarray:

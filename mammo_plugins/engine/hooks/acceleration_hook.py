@@ -8,10 +8,13 @@ from mmengine.model import ImgDataPreprocessor, is_model_wrapper
 from mmengine.optim import OptimWrapperDict
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
+from mammo_plugins.engine.half_precision import keep_places_in_float32
 from mammo_plugins.registry import HOOKS
 
 COMPILED = ('backbone', 'neck')
+_WITH_GRAPHS = ('reduce-overhead', 'max-autotune')  # modes of torch.compile
 
 
 @HOOKS.register_module()
@@ -20,14 +23,16 @@ class AccelerationHook(Hook):
 
     Results are those of the plain model within rounding. All of it is for training
     epochs alone: validation, and predictions between stages, run the plain model.
+    Boxes are computed in float32, whatever the number format of features.
 
     Args:
         channels_last (bool): Whether the channels of a pixel lie side by side in memory,
             as a GPU's matrix units and a CPU's vector units want them. Defaults to True.
         compile (bool | dict): Whether ``torch.compile`` fuses the backbones and necks
-            that learn; a dict has its arguments. The first step takes minutes. Its mode
-            'reduce-overhead', CUDA graphs, gave losses that are NaN where backbone and
-            neck follow each other. Defaults to False.
+            that learn; a dict has its arguments. The first step takes minutes. With CUDA
+            graphs, its mode 'reduce-overhead', each step is announced: else the
+            backward pass of a neck passes for a new step, and takes the memory of what
+            the backbone in front of it still needs. Defaults to False.
         pad_to (int): Sides of images are padded to multiples of it when compiling, so
             that there are few sizes. Defaults to 64.
         activation_checkpointing (bool): Whether blocks with mmdet's ``with_cp`` compute
@@ -53,6 +58,7 @@ class AccelerationHook(Hook):
         self.activation_checkpointing = activation_checkpointing
         self._compiled: list[nn.Module] = []
         self._divisors: dict[ImgDataPreprocessor, int] = {}
+        self._handles: list[RemovableHandle] = []
         self._active = False
         self._chosen = torch.backends.cudnn.benchmark
 
@@ -60,6 +66,7 @@ class AccelerationHook(Hook):
         """Prepare the parts that learn; in each stage these are others."""
         self._active = True
         model = _model_of(runner)
+        self._handles += keep_places_in_float32(model)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)
         align_optimizers(runner.optim_wrapper)
@@ -77,13 +84,18 @@ class AccelerationHook(Hook):
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None
     ) -> None:
-        """Go on with the prepared model behind a validation amid an epoch."""
+        """Announce a step; go on with the prepared model behind a validation."""
         if not self._active:
             self.before_train_epoch(runner)
+        if self.compile is not None and self.compile.get('mode') in _WITH_GRAPHS:
+            torch.compiler.cudagraph_mark_step_begin()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Leave the plain model."""
         self._active = False
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
         if self.channels_last:
             _model_of(runner).to(memory_format=torch.contiguous_format)
         torch.backends.cudnn.benchmark = self._chosen

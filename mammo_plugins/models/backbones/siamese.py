@@ -4,8 +4,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+from mammo_plugins.models.utils import warp_features
 
 
 class SiameseFusion(BaseModule):
@@ -111,6 +114,7 @@ class SiameseMixin:
         main: Tensor,
         auxiliary: Tensor | None = None,
         rows: Sequence[int] | None = None,
+        places: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """Extract features of the main images in the light of auxiliary ones.
 
@@ -121,6 +125,10 @@ class SiameseMixin:
                 is that of the plain backbone.
             rows (Sequence[int], optional): Which n rows of ``main`` the auxiliary
                 images belong to, each once. Defaults to ``None``, all of them.
+            places (Tensor, optional): (n, 2, H / 4, W / 4) of
+                :func:`~mammo_plugins.models.utils.registered_places`: the auxiliary
+                images are as they are, and their features are registered. Defaults to
+                ``None``.
 
         Returns:
             tuple[Tensor]: As from the plain backbone.
@@ -128,24 +136,74 @@ class SiameseMixin:
         Raises:
             ValueError: If the number of auxiliary images is not that of ``rows``.
         """
-        fusing = auxiliary is not None and len(auxiliary) > 0
-        if fusing:
-            rows = self._check_rows(len(main), auxiliary, rows)
+        if auxiliary is None or not len(auxiliary):
+            return self.finish(*self.encode(main))
+        rows = self._check_rows(len(main), auxiliary, rows)
         # one pass for both: the same weights, and one set of batch statistics
-        branches = [torch.cat([main, auxiliary]) if fusing else main]
-        outs = []
-        for stage in range(max(self.output_stages) + 1):
+        outs, branches = self.encode(torch.cat([main, auxiliary]))
+        halves = zip(*(b.split([len(main), len(auxiliary)]) for b in branches))
+        return self.finish([out[: len(main)] for out in outs], *halves, rows, places)
+
+    def encode(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Run the stages that both images pass, which is to be done once an image.
+
+        Args:
+            images (Tensor): (N, C, H, W).
+
+        Returns:
+            tuple: What the stages before ``concat_stage`` return, and what that leaves,
+            by branch; for :meth:`finish`.
+        """
+        outs, branches = [], [images]
+        for stage in range(self.concat_stage + 1):
+            if stage - 1 in self.output_stages:
+                outs.extend(branches)
             branches = self.forward_stage(stage, branches)
-            if stage == self.concat_stage:
-                if fusing:
-                    halves = [b.split([len(main), len(auxiliary)]) for b in branches]
-                    branches = self.fusion(*zip(*halves), rows)
-                elif self.training:
-                    # distributed training expects a gradient for every parameter
-                    nothing = 0.0 * sum(p.sum() for p in self.fusion.parameters())
-                    branches = [b + nothing for b in branches]
+        return outs, branches
+
+    def finish(
+        self,
+        outs: Sequence[Tensor],
+        main: Sequence[Tensor],
+        auxiliary: Sequence[Tensor] | None = None,
+        rows: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        """Join both images' features and run the stages behind.
+
+        Args:
+            outs (Sequence[Tensor]), main (Sequence[Tensor]): The main images', of
+                :meth:`encode`.
+            auxiliary (Sequence[Tensor], optional): The auxiliary images', of
+                :meth:`encode`, by branch. Defaults to ``None``: nothing is fused.
+            rows (Tensor, optional): As in :class:`SiameseFusion`.
+            places (Tensor, optional): As in :meth:`forward`.
+
+        Returns:
+            tuple[Tensor]: As from the plain backbone.
+        """
+        branches = list(main)
+        if auxiliary is not None:
+            if places is not None:
+                auxiliary = [
+                    warp_features(
+                        branch,
+                        # a coarse cell's middle is the mean of those of its cells
+                        F.interpolate(places, own.shape[-2:], mode='area'),
+                    )
+                    for own, branch in zip(main, auxiliary)
+                ]
+            branches = self.fusion(main, auxiliary, rows)
+        elif self.training:
+            # distributed training expects a gradient for every parameter
+            nothing = 0.0 * sum(p.sum() for p in self.fusion.parameters())
+            branches = [b + nothing for b in branches]
+        outs = list(outs)
+        for stage in range(self.concat_stage, max(self.output_stages) + 1):
+            if stage > self.concat_stage:
+                branches = self.forward_stage(stage, branches)
             if stage in self.output_stages:
-                outs.extend(b[: len(main)] for b in branches)
+                outs.extend(branches)
         return tuple(outs)
 
     @staticmethod

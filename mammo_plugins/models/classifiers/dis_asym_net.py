@@ -16,7 +16,7 @@ from mammo_plugins.models.multi_view import (
     ViewBatch,
     ViewMask,
 )
-from mammo_plugins.models.utils.frozen import evaluating, frozen_call
+from mammo_plugins.models.utils import evaluating, frozen_call, mean_over_processes
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -216,9 +216,12 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
     ) -> Tensor:
         """L_cls of section 2.1; sides of unknown label do not count."""
         known = ~abnormal.isnan()
-        loss = F.binary_cross_entropy_with_logits(
-            feats.abnormal[known], abnormal[known], reduction='sum'
-        ) / known.sum().clamp(min=1)
+        loss = mean_over_processes(
+            F.binary_cross_entropy_with_logits(
+                feats.abnormal[known], abnormal[known], reduction='none'
+            ),
+            known.sum(),
+        )
         if feats.asymmetric is not None:
             loss = loss + F.binary_cross_entropy_with_logits(
                 feats.asymmetric, asymmetric
@@ -278,8 +281,9 @@ class DisAsymNet(TwoObjectives, MultiViewModel):
         losses['loss_dics'] = self.weights['dics'] * self._classification_loss(
             held, torch.zeros_like(abnormal), torch.zeros_like(asymmetric)
         )
-        losses['loss_syn'] = self.weights['syn'] * (
-            F.l1_loss(normal[:, num:], real[:, fakes]) if fakes else 0.0 * normal.sum()
+        made = (normal[:, num:] - real[:, fakes]).abs()
+        losses['loss_syn'] = self.weights['syn'] * mean_over_processes(
+            made, made.numel()
         )
         self._normal = normal[:, :num].detach()
         return losses

@@ -95,8 +95,8 @@ class LesionMapHead(BaseModule):
             size (Sequence[int]): (H, W) of the inputs.
 
         Returns:
-            Tensor: (N, 1, H, W) in [0, 1].
+            Tensor: (N, 1, H, W) float32 in [0, 1].
         """
         return F.interpolate(
-            logits, size=tuple(size), mode='bilinear', align_corners=False
+            logits.float(), size=tuple(size), mode='bilinear', align_corners=False
         ).sigmoid()

@@ -44,7 +44,9 @@ class MommiNet(StagedModel, BaseDetector):
     Work is shared within a batch: an image that is main view of one sample and
     partner of another is encoded once, and the fusion network takes these features.
     A batch of all views of an exam therefore costs the ipsilateral backbone one
-    pass a view.
+    pass a view, and the bilateral one two passes of the shared stages, of the view and
+    of the registered other breast; with ``register_features`` of :class:`BiDualNet`
+    one.
 
     The parts are trained one after the other by
     :class:`~mammo_plugins.engine.loops.StagedTrainLoop`, which calls
@@ -139,11 +141,13 @@ class MommiNet(StagedModel, BaseDetector):
         if not complete:
             return self._no_fusion_loss(inputs['main'])
         height, width = inputs['main'].shape[-2:]
-        rows = []
+        rows, halves = [], {}
         with torch.no_grad():
             encoded = self.ipsilateral.encode_views(inputs, data_samples)
             for i in complete:
-                image, ipsi, bi = self._training_maps(batch, data_samples, i, encoded)
+                image, ipsi, bi = self._training_maps(
+                    batch, data_samples, i, encoded, halves
+                )
                 features = encoded[view_key(data_samples[i].main)].backbone
                 # an image's own size is a multiple of every stride
                 strides = [image.size(2) // level.size(2) for level in features]
@@ -169,10 +173,11 @@ class MommiNet(StagedModel, BaseDetector):
         data_samples: list[MultiViewDataSample],
         i: int,
         encoded: dict,
+        halves: dict,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return :meth:`_maps`, by the branches that are to make them in training."""
         if self._held_out is None:
-            return self._maps(batch, data_samples[i], i, encoded)
+            return self._maps(batch, data_samples[i], i, encoded, halves)
         sample = data_samples[i]
         branches = self._held_out.of(sample.main.patient_id, batch.views['main'].device)
         own = batch.select([i])
@@ -181,6 +186,7 @@ class MommiNet(StagedModel, BaseDetector):
             sample,
             0,
             branches.ipsilateral.encode_views(own.views, [sample]),
+            {},
             branches,
         )
 
@@ -202,6 +208,7 @@ class MommiNet(StagedModel, BaseDetector):
         sample: MultiViewDataSample,
         i: int,
         encoded: dict,
+        halves: dict,
         branches: Branches | None = None,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return a main image and the maps of the branches that see a partner.
@@ -211,6 +218,7 @@ class MommiNet(StagedModel, BaseDetector):
             sample (MultiViewDataSample): One of its samples.
             i (int): Which one.
             encoded (dict): The views, by the ipsilateral branch.
+            halves (dict): Those that the bilateral branch has encoded.
             branches (Branches, optional): Defaults to ``None``, those of the system.
 
         Returns:
@@ -225,8 +233,7 @@ class MommiNet(StagedModel, BaseDetector):
                 found.bboxes, found.scores, image.shape[-2:]
             )[None, None]
         if 'bilateral' in sample:
-            partner = batch.own_image(i, 'bilateral', sample.bilateral)
-            bi = branches.bilateral.probability_map(image, partner)
+            bi = branches.bilateral.map_of(batch, i, sample, halves)
         return image, ipsi, bi
 
     @staticmethod
@@ -265,9 +272,9 @@ class MommiNet(StagedModel, BaseDetector):
             return getattr(self, self.stage).predict(inputs, data_samples, rescale)
         batch = ViewBatch.gather(inputs, data_samples, ROLES)
         encoded = self.ipsilateral.encode_views(inputs, data_samples)
-        results = []
+        results, halves = [], {}
         for i, sample in enumerate(data_samples):
-            found, image = self._predict_one(batch, sample, i, encoded)
+            found, image = self._predict_one(batch, sample, i, encoded, halves)
             if self.malignancy is not None and self.stage != 'fusion':
                 patches = crop_patches(image, found.bboxes, self.patch_size)
                 found.malignancy, found.birads_score = self.malignancy.predict_patches(
@@ -287,7 +294,12 @@ class MommiNet(StagedModel, BaseDetector):
         return results
 
     def _predict_one(
-        self, batch: ViewBatch, sample: MultiViewDataSample, i: int, encoded: dict
+        self,
+        batch: ViewBatch,
+        sample: MultiViewDataSample,
+        i: int,
+        encoded: dict,
+        halves: dict,
     ) -> tuple[InstanceData, Tensor]:
         """Return one main view's detections, in pixels of its image, and that."""
         if 'bilateral' not in sample:
@@ -295,7 +307,7 @@ class MommiNet(StagedModel, BaseDetector):
                 self._detect(sample, encoded, self.ipsilateral),
                 batch.own_image(i, 'main', sample.main),
             )
-        image, ipsi, bi = self._maps(batch, sample, i, encoded)
+        image, ipsi, bi = self._maps(batch, sample, i, encoded, halves)
         if ipsi is not None:
             features = encoded[view_key(sample.main)].backbone
             bi = self.fusion.predict_map(image, ipsi, bi, features)

@@ -10,7 +10,7 @@ from mammo_plugins.models.losses.blending_loss import (
     SeamlessBlendingLoss,
 )
 from mammo_plugins.models.multi_view import MultiViewModel
-from mammo_plugins.models.utils.frozen import frozen_call
+from mammo_plugins.models.utils import frozen_call, mean_over_processes
 from mammo_plugins.registry import MODELS
 
 
@@ -170,7 +170,7 @@ class BlendingGAN(MultiViewModel):
         patches = F.binary_cross_entropy_with_logits(
             logits.float(), torch.ones_like(counted), reduction='none'
         )
-        return (patches * counted).sum() / counted.sum().clamp(min=1)
+        return mean_over_processes(patches * counted, counted.sum())
 
 
 def gradient_norms(losses: dict[str, Tensor], output: Tensor) -> dict[str, Tensor]:

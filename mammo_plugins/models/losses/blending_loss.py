@@ -1,8 +1,10 @@
 """Losses that grow a lesion into an image and leave the rest alone."""
 
 import torch
+from mmdet.utils import reduce_mean
 from torch import Tensor, nn
 
+from mammo_plugins.models.utils import mean_over_processes
 from mammo_plugins.registry import MODELS
 
 
@@ -45,10 +47,15 @@ def _touching(mask: Tensor) -> Tensor:
 
 
 def _root_mean_square(gradient: Tensor, counted: Tensor, mask: Tensor) -> Tensor:
-    """Norm of the counted differences by the pixels of a mask, 0 for none."""
-    mean = (gradient.float().square() * counted).sum() / mask.sum().clamp(min=1)
+    """Norm of the counted differences by the pixels of a mask, 0 for none.
+
+    It is that over all processes, with the gradient of this process's share.
+    """
+    own = mean_over_processes(gradient.float().square() * counted, mask.sum())
+    mean = reduce_mean(own.detach())
+    root = mean.clamp(min=1e-12).sqrt()
     # the square root has no gradient at 0
-    return torch.where(mean > 0, mean.clamp(min=1e-12).sqrt(), mean)
+    return torch.where(mean > 0, root + (own - own.detach()) / (2 * root), own)
 
 
 @MODELS.register_module()
@@ -104,6 +111,6 @@ class BackgroundLoss(nn.Module):
             tuple[Tensor, Tensor]: Of grey values and of gradients; their sum is L_B.
         """
         around = 1 - mask
-        grey = ((output - normal).abs() * around).sum() / around.sum().clamp(min=1)
+        grey = mean_over_processes((output - normal).abs() * around, around.sum())
         difference = image_gradient(output).abs() - image_gradient(normal).abs()
         return grey, _root_mean_square(difference, around, around)

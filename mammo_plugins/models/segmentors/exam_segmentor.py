@@ -2,12 +2,14 @@
 
 import torch
 from mmdet.structures import DetDataSample
+from mmdet.utils import reduce_mean
 from mmengine.model import bias_init_with_prob
 from mmengine.structures import PixelData
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mammo_plugins.models.multi_view import MultiViewModel, ViewBatch
+from mammo_plugins.models.utils import mean_over_processes
 from mammo_plugins.registry import MODELS
 from mammo_plugins.structures import LATERALITIES, VIEWS, with_modality
 from mammo_plugins.structures.multi_view_data_sample import MultiViewDataSample
@@ -121,7 +123,8 @@ class ExamSegmentor(MultiViewModel):
             data_samples (list[:obj:`MultiViewDataSample`]): Views with ``gt_sem_seg``.
 
         Returns:
-            dict[str, Tensor]: ``loss_bce`` and ``loss_dice``.
+            dict[str, Tensor]: ``loss_bce`` and ``loss_dice``. In distributed training
+            all processes divide by the same numbers of pixels and views.
         """
         found = ViewBatch.whole(self.logits(inputs))
         logits = found.rows
@@ -129,20 +132,20 @@ class ExamSegmentor(MultiViewModel):
             [drawn_map(view) for view in found.mask.samples(data_samples)]
         ).float()
         known = target != IGNORED
-        bce = (
-            F.binary_cross_entropy_with_logits(logits[known], target[known])
-            if known.any()
-            else logits.sum() * 0
+        bce = mean_over_processes(
+            F.binary_cross_entropy_with_logits(
+                logits[known], target[known], reduction='none'
+            ),
+            known.sum(),
         )
         # Dice of a view without a mass would be that of noise: masses alone
         seen = ((target == 1) & known).flatten(1).any(dim=1)
-        dice = (
-            self.loss_dice(
-                (logits.sigmoid() * known)[seen].flatten(1),
-                ((target == 1) & known)[seen].flatten(1).float(),
-            )
-            if seen.any()
-            else logits.sum() * 0
+        # all processes divide by the same, so that views weigh alike
+        number = reduce_mean(seen.sum().float())
+        dice = self.loss_dice(
+            (logits.sigmoid() * known)[seen].flatten(1),
+            ((target == 1) & known)[seen].flatten(1).float(),
+            avg_factor=number.clamp(min=1e-6),
         )
         return dict(loss_bce=bce, loss_dice=dice)
 

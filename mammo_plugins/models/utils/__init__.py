@@ -10,10 +10,12 @@ from .lesion_enrichment import (
     position_mask,
     remapped,
 )
+from .over_processes import mean_over_processes
 from .padded import pad_boxes, pad_ignored, pad_rows, to_device
 from .patches import crop_patches
 from .probability_map import boxes_to_probability_map, instances_from_map, map_to_boxes
 from .receptive_field import receptive_field
+from .registered_places import registered_places, warp_features
 
 __all__ = [
     'boxes_to_probability_map',
@@ -27,6 +29,7 @@ __all__ = [
     'instances_from_map',
     'largest_parts',
     'map_to_boxes',
+    'mean_over_processes',
     'moved_lesions',
     'pad_boxes',
     'pad_ignored',
@@ -34,6 +37,8 @@ __all__ = [
     'parts_of',
     'position_mask',
     'receptive_field',
+    'registered_places',
     'remapped',
     'to_device',
+    'warp_features',
 ]

@@ -89,8 +89,10 @@ def map_to_boxes(
 def _maxima(values: np.ndarray, least: float) -> np.ndarray:
     """Return (n, 2) places no lower than their 8 neighbours, the highest first."""
     highest = cv2.dilate(values, np.ones((3, 3), np.uint8))
-    places = np.argwhere((values == highest) & (values >= least))
-    return places[np.argsort(-values[tuple(places.T)], kind='stable')]
+    # of flat arrays NumPy finds them several times faster
+    places = np.flatnonzero((values == highest) & (values >= least))
+    places = places[np.argsort(-values.ravel()[places], kind='stable')]
+    return np.stack(np.unravel_index(places, values.shape), axis=-1)
 
 
 def _spread(
