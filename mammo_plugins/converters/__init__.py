@@ -1,4 +1,4 @@
-"""From public data sets to the COCO-exam format; no torch before pixels are read."""
+"""Converters from public data sets to the COCO-exam format; torch is imported late."""
 
 from .base import Converter
 from .conversion import convert

@@ -1,4 +1,4 @@
-"""What every converter of a raw data set is."""
+"""The base class of all converters."""
 
 from abc import ABC, abstractmethod
 from argparse import Namespace
@@ -11,19 +11,18 @@ from .records import Catalogue, RawView
 
 
 class Converter(ABC):
-    """Reads the tables of one data set.
+    """Base class that reads the tables of one data set.
 
-    A subclass finds the views and says what is known of them;
+    A subclass finds the views and reports what is known about them;
     :func:`~mammo_plugins.converters.conversion.convert` does the rest. It must be
-    picklable, for views are worked on in several processes.
+    picklable because views are processed in several processes.
 
     Attributes:
-        name (str): Of the data set, in the output.
-        categories (tuple[str]): Kinds of lesions, in the order of their ids.
-        refuses_lost_lesions (bool): Whether it is an error that none of the lesions can
-            be used.
+        name (str): Name of the data set in the output.
+        categories (tuple[str]): Lesion categories, in the order of their ids.
+        refuses_lost_lesions (bool): Whether it is an error if no lesion can be used.
         official_split (bool): Whether ``RawView.part`` is known.
-        ratios (dict[str, float]): Shares of the parts by default.
+        ratios (dict[str, float]): Default shares of the parts.
     """
 
     name: str = ''
@@ -33,13 +32,13 @@ class Converter(ABC):
     ratios: dict[str, float] = dict(train=0.8, val=0.1, test=0.1)
 
     def configure(self, args: Namespace) -> None:
-        """Take the values of options that only this converter has.
+        """Apply the options that only this converter has.
 
-        ``official_split`` may be set here. The options are in
-        ``mammo_cli/commands/convert.py``.
+        ``official_split`` may be set here. ``mammo_cli/commands/convert.py`` defines
+        the options.
 
         Args:
-            args (Namespace): All options, as read.
+            args (Namespace): All parsed options.
 
         Raises:
             ConversionError: If a value cannot be used.
@@ -47,13 +46,13 @@ class Converter(ABC):
 
     @abstractmethod
     def catalogue(self, raw: Path) -> Catalogue:
-        """Find all views and what the tables say of them; reads no pixels.
+        """Find all views and what the tables state about them, without reading pixels.
 
         Args:
             raw (Path): The raw folder.
 
         Raises:
-            ConversionError: If the folder is not of this data set.
+            ConversionError: If the folder does not contain this data set.
         """
 
     def prepare(self, raw: Path, view: RawView, out: Path) -> Path:
@@ -62,7 +61,7 @@ class Converter(ABC):
         Args:
             raw (Path): The raw folder.
             view (RawView): The view.
-            out (Path): The data root, for files that have to be made.
+            out (Path): The data root, for files that have to be created.
 
         Returns:
             Path: Relative to ``out``; by default the raw file, through the link
@@ -74,11 +73,11 @@ class Converter(ABC):
         return Path('raw') / view.file
 
     def read_mask(self, path: Path, height: int, width: int) -> np.ndarray:
-        """Return a lesion's mask; by default that of a picture or DICOM.
+        """Read a lesion's mask, by default from a picture or a DICOM file.
 
         Args:
-            path (Path): ``RawLesion.mask_file``, with its folder.
-            height (int), width (int): Of the image that :meth:`prepare` gives.
+            path (Path): ``RawLesion.mask_file`` including its folder.
+            height (int), width (int): Size of the image that :meth:`prepare` returns.
 
         Returns:
             np.ndarray: (height, width) uint8, 0 or 1.

@@ -25,7 +25,7 @@ EXPECTED = (
 )
 
 # column names differ between the mass and the calcification tables; punctuation
-# ('breast_density', 'breast density') is not looked at
+# ('breast_density', 'breast density') is ignored
 COLUMNS = dict(
     patient='patient_id',
     side='left or right breast|breast side|side',
@@ -50,9 +50,9 @@ PATHOLOGIES = dict(
 
 @dataclass(frozen=True)
 class Abnormality:
-    """A row of a case table, which is an abnormality as one image shows it."""
+    """A row of a case table: one abnormality in one image."""
 
-    kind: str  # 'mass' or 'calc', by the table
+    kind: str  # 'mass' or 'calc', from the table
     part: str
     patient: str
     laterality: str
@@ -68,7 +68,7 @@ class Abnormality:
 
     @property
     def image_name(self) -> str:
-        """str: The case by the columns, such as 'Mass-Test_P_00001_LEFT_CC'."""
+        """str: The case built from the columns, such as 'Mass-Test_P_00001_LEFT_CC'."""
         side = 'LEFT' if self.laterality == 'L' else 'RIGHT'
         return (
             f'{self.kind.title()}-{PARTS[self.part].title()}_{self.patient}_'
@@ -77,7 +77,7 @@ class Abnormality:
 
     @property
     def region_name(self) -> str:
-        """str: The folder of crop and mask."""
+        """str: The folder that contains the crop and the mask."""
         return f'{self.image_name}_{self.number}'
 
     @property
@@ -87,7 +87,7 @@ class Abnormality:
 
     @property
     def lesion(self) -> tuple[str, str, str, str]:
-        """tuple[str]: What CC and MLO have in common."""
+        """tuple[str]: The key that rows of one lesion in CC and MLO share."""
         return self.patient, self.laterality, self.kind, self.number
 
 
@@ -98,39 +98,39 @@ class CBISDDSMConverter(Converter):
     computer-aided detection and diagnosis research", Scientific Data 4:170177,
     2017; the collection's page of The Cancer Imaging Archive (TCIA).
 
-    Raw format: four tables, for masses and calcifications, training and test. A
-    row is an abnormality as one image shows it: patient ('P_00001'), density 1-4,
-    breast, view, number of the abnormality, its descriptors, BI-RADS assessment
-    0-5, pathology, and the paths of the full image, of the crop and of the ROI
-    mask. Cells may hold line breaks. Images are scanned film, 16 bit, without a
-    pixel spacing; masks have 8 bits, 255 in the lesion, and the size of the image.
-    PatientID, and the folder, is the case ('Mass-Test_P_00001_LEFT_CC', for crop
-    and mask with the abnormality's number behind it), which TCIA publishes as the
-    pseudonym; what follows in the tables' paths is not how downloads are named.
+    Raw format: four tables, for masses and calcifications, training and test. A row
+    describes one abnormality in one image: patient ('P_00001'), density 1-4, breast,
+    view, number of the abnormality, its descriptors, BI-RADS assessment 0-5, pathology,
+    and the paths of the full image, of the crop and of the ROI mask. Cells may contain
+    line breaks. Images are scanned film, 16 bit, without a pixel spacing. Masks have 8
+    bits, 255 in the lesion, and the size of the image. PatientID and the folder name
+    give the case ('Mass-Test_P_00001_LEFT_CC', with the abnormality's number appended
+    for crop and mask), which TCIA publishes as the pseudonym. The rest of the tables'
+    paths does not match the names in downloads.
 
-    Rules: an exam is a patient, for a case of the DDSM is one study. All images show
-    an abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if
-    one of its lesions is. A lesion has its own assessment; a view the one of most
-    concern in the breast, in the order of ``cells.CONCERN``. Abnormalities are
-    numbered a view, in breasts with several not alike in CC and MLO, which their
-    descriptors show. The lesion of CC and MLO is taken for the same where each has
-    one only of the kind, of the same number, and their pathologies do not differ. All
-    of the mass tables are 'mass', also those with the shape of an architectural
-    distortion, an asymmetry or a lymph node.
+    Rules: a patient is one exam because a DDSM case is one study. All images show an
+    abnormality. BENIGN_WITHOUT_CALLBACK counts as benign. A view is malignant if one of
+    its lesions is. A lesion has its own assessment; a view has the most suspicious one
+    in the breast, in the order of ``cells.CONCERN``. Abnormalities are numbered per
+    view. In breasts with several, the numbers differ between CC and MLO, as the
+    descriptors show. Lesions in CC and MLO count as the same lesion if each view has
+    only one of the kind, the numbers are equal and the pathologies do not differ. All
+    entries of the mass tables are 'mass', including those with the shape of an
+    architectural distortion, an asymmetry or a lymph node.
 
-    A film that both the mass and the calcification tables have is there twice,
-    under two cases, and the official split may have put one into each part. DDSM
-    cases have one film a view, so copies of the same proportions become one view
-    with the lesions of both, of the test part if one of them is. Of others, only
-    that of the test part is used, or of the masses.
+    A film listed in both the mass and the calcification tables appears twice, under two
+    cases, and the official split may assign them to different parts. DDSM cases have
+    one film per view, so copies with the same proportions become one view with the
+    lesions of both. It belongs to the test part if one of them does. If the proportions
+    differ, only the copy in the test part, or else the one of the masses, is used.
 
-    Traps: 'cropped image' and 'ROI mask' are mixed up in the tables and lie in one
-    folder or in two, so masks are told by bits and size; SeriesDescription is
-    missing in some files. Some masks have another size than their image (listed in
-    github.com/fjeg/ddsm_tools, issue 5). Where its proportions are kept it is
-    stretched: the usual ratio there, 1.149, is that of two of the scanners' pixels,
-    50 and 43.5 um. A mask of other proportions, by more than 1%, cannot cover the
-    same field and is left out.
+    Traps: 'cropped image' and 'ROI mask' are mixed up in the tables and are stored in
+    one folder or in two, so masks are identified by bits and size. SeriesDescription is
+    missing in some files. Some masks differ in size from their image (listed in
+    github.com/fjeg/ddsm_tools, issue 5). A mask with the same proportions is stretched:
+    the usual ratio, 1.149, is that of the pixel sizes of two scanners, 50 and 43.5 um.
+    A mask whose proportions differ by more than 1% cannot cover the same field and is
+    left out.
     """
 
     name = 'CBIS-DDSM'
@@ -160,7 +160,7 @@ class CBISDDSMConverter(Converter):
 
 
 class _Facts:
-    """What is known of breasts and lesions over all rows."""
+    """Facts about breasts and lesions, collected from all rows."""
 
     def __init__(self, rows: Iterable[Abnormality]) -> None:
         birads: dict[tuple, set] = defaultdict(set)
@@ -176,14 +176,14 @@ class _Facts:
         }
 
     def lesion_id(self, row: Abnormality) -> str | None:
-        """Return the lesion that CC and MLO share."""
+        """Return the id of the lesion that CC and MLO share."""
         if (*row.breast, row.kind) in self.unjoined:
             return None
         return '_'.join(row.lesion)
 
 
 def _is_one_lesion(views: dict[str, list[Abnormality]]) -> bool:
-    """Return whether the rows of a breast's views are surely of the same lesions."""
+    """Return whether the rows of a breast's views certainly show the same lesion."""
     if len(views) == 1:
         return True
     (first, *more), (second, *others) = views.values()
@@ -196,7 +196,7 @@ def _is_one_lesion(views: dict[str, list[Abnormality]]) -> bool:
 
 
 def _read_tables(folder: RawFolder, catalogue: Catalogue) -> list[Abnormality]:
-    """Return the abnormalities, of the test part and of masses first."""
+    """Return the abnormalities, those of the test part and masses first."""
     rows: dict[tuple, Abnormality] = {}
     missing = []
     for part, word in PARTS.items():
@@ -232,7 +232,7 @@ def _read_tables(folder: RawFolder, catalogue: Catalogue) -> list[Abnormality]:
 def _find_table(
     folder: RawFolder, kind: str, part: str, word: str, catalogue: Catalogue
 ) -> Path | None:
-    # by its file name, or by the name of the link on the collection's page
+    # matched by its file name, or by the link's name on the collection's page
     found = folder.matching(
         rf'(.*/)?{kind}[-_ ](case[-_ ]description[-_ ]({part}|{word})([-_ ]set)?|'
         rf'({part}|{word})[-_ ]description)( ?\(\d+\))?\.csv'
@@ -246,7 +246,7 @@ def _find_table(
 
 
 def _parse(row: Row, kind: str, part: str) -> Abnormality | None:
-    """Return the abnormality of a row, unless it does not say whose it is."""
+    """Return the abnormality of a row, ``None`` if it does not identify the breast."""
     patient = re.fullmatch(r'(?:P_)?0*(\d+)', _number(row['patient']).upper())
     laterality = SIDES.get(row['side'].upper())
     if not patient or not laterality or row['view'].upper() not in VIEWS:
@@ -281,7 +281,7 @@ def _parse(row: Row, kind: str, part: str) -> Abnormality | None:
 
 
 def _number(text: str) -> str:
-    """Return a whole number without decimals, other texts as they are."""
+    """Return a whole number without decimals, other texts unchanged."""
     return re.sub(r'^(\d+)[.,]0+$', r'\1', text)
 
 

@@ -1,4 +1,4 @@
-"""Finding the images and ROI masks of CBIS-DDSM by what the files hold."""
+"""Finding the images and ROI masks of CBIS-DDSM by the files' contents."""
 
 import math
 import re
@@ -14,7 +14,7 @@ from mammo_plugins.io.reading_warnings import ReadingWarnings
 from . import outlines
 from .raw_folder import RawFolder
 
-# what a mask may differ from its image by in size, which is a matter of two
+# how much a mask's size may differ from its image's; the difference comes from two
 # scanners' pixel sizes (1.149 = 50 / 43.5 um)
 _SIZE_RANGE = (0.5, 2.0)
 
@@ -29,13 +29,13 @@ _CASE_TAGS = ['PatientID', 'SeriesInstanceUID', 'StudyInstanceUID']
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a file says.
+    """Facts from the header of a file.
 
     Attributes:
         file (Path): Relative to the raw folder.
-        rows (int), columns (int), bits (int): Size, and bits allocated.
-        kind (str, optional): 'full', 'crop' or 'mask', by the series description
-            or, where that is missing, by the folder.
+        rows (int), columns (int), bits (int): Size and bits allocated.
+        kind (str, optional): 'full', 'crop' or 'mask', from the series description or,
+            if that is missing, from the folder.
     """
 
     file: Path
@@ -46,7 +46,7 @@ class Header:
 
     @property
     def shown(self) -> str:
-        """str: Size for messages."""
+        """str: The size as messages show it."""
         return f'{self.rows} x {self.columns}'
 
 
@@ -61,10 +61,10 @@ def same_shape(one: Header, other: Header) -> bool:
 
 
 def is_case(name: str, region: bool) -> bool:
-    """Return whether a folder's name is a case's as in the tables.
+    """Return whether a folder's name is a case name as in the tables.
 
     Args:
-        name (str): Such as 'Mass-Test_P_00001_LEFT_CC'.
+        name (str): A name such as 'Mass-Test_P_00001_LEFT_CC'.
         region (bool): Whether the number of an abnormality has to follow.
     """
     return bool(_CASE.fullmatch(name.lower())) and (name[-1:].isdigit() == region)
@@ -73,10 +73,10 @@ def is_case(name: str, region: bool) -> bool:
 class CaseFiles:
     """The DICOM files of a download, by case.
 
-    A file belongs to a case by the folder (or file) that is named after it, as the
-    NBIA Data Retriever makes them; else by the series or study UID that the table
-    has and a folder is named after; else by the PatientID and the UIDs of its
-    header, which is read only then.
+    A file is assigned to a case by the folder (or file) named after it, as the NBIA
+    Data Retriever creates them; else by the series or study UID that the table states
+    and a folder is named after; else by the PatientID and the UIDs of its header, which
+    is read only then.
 
     Args:
         raw (RawFolder): The files.
@@ -112,7 +112,7 @@ class CaseFiles:
         """Return the files of a case, or of one of its abnormalities.
 
         Args:
-            names (iterable[str]): Names of the case, the surest first.
+            names (iterable[str]): Names of the case, the most reliable first.
             paths (iterable[str]): As in the table: case/study/series/file.
 
         Returns:
@@ -120,7 +120,7 @@ class CaseFiles:
         """
         names = [name.lower() for name in names]
         folders = [path.split('/') for path in paths]
-        # crop and mask may be a series each, so all series count
+        # crop and mask may be separate series, so all series count
         series = [parts[-2] for parts in folders if len(parts) > 1]
         studies = [parts[-3] for parts in folders if len(parts) > 2]
         found = (
@@ -143,7 +143,7 @@ class CaseFiles:
         return self._by_header
 
     def _read(self, file: Path, tags: Sequence[str] = ()) -> list[str]:
-        """Read a header; return the values of the tags, none if it cannot be."""
+        """Read a header; return the values of the tags, none if it cannot be read."""
         self._headers[file] = None
         try:
             with guarded(self.root / file):
@@ -162,11 +162,11 @@ class CaseFiles:
                 _kind(described) or _kind(file.parent.name),
             )
             return [str(ds.get(tag) or '').strip() for tag in tags]
-        except Exception:  # pydicom has many for a file that is none or damaged
+        except Exception:  # pydicom raises many kinds for damaged or other files
             return []
 
     def headers(self, files: Sequence[Path]) -> list[Header]:
-        """Return the headers of those files that are DICOM images."""
+        """Return the headers of the files that are DICOM images."""
         for file in files:
             if file not in self._headers:
                 self._read(file)
@@ -191,14 +191,14 @@ class CaseFiles:
     def mask(self, files: Sequence[Path], image: Header) -> Header | None:
         """Return the ROI mask among the files of an abnormality.
 
-        The crop of the abnormality lies in the same folder, or in another, and
-        the table has the two mixed up at times. Masks have 8 bits and about the
-        size of the image; a file of 16 bits counts if it has exactly its size
-        and is not said to be a crop.
+        The crop of the abnormality may be in the same folder or in another, and the
+        table sometimes mixes the two up. Masks have 8 bits and about the size of the
+        image. A 16-bit file counts if it has exactly the image's size and is not
+        labelled as a crop.
 
         Args:
-            files (sequence[Path]): Of the abnormality.
-            image (Header): Of the full mammogram.
+            files (sequence[Path]): The abnormality's files.
+            image (Header): Header of the full mammogram.
         """
         crops = [
             file
@@ -208,7 +208,7 @@ class CaseFiles:
         groups = [[file for file in files if file not in crops], crops]
         if len(groups[0]) == 2:  # crop and mask: the mask is the larger file
             groups = [[file] for file in self._by_size(groups[0])] + [crops]
-        for group in groups:  # the rest is not read needlessly
+        for group in groups:  # stop as soon as one is found
             masks = [
                 header for header in self.headers(group) if _may_be_mask(header, image)
             ]
@@ -230,7 +230,7 @@ class CaseFiles:
 def _bytes(path: Path) -> int:
     try:
         return path.stat().st_size
-    except OSError:  # a link that leads nowhere
+    except OSError:  # a broken link
         return 0
 
 

@@ -52,26 +52,25 @@ class CDDCESMConverter(Converter):
 
     Images are 8-bit JPEG, ``P<patient>_<L|R>_<DM|CM>_<CC|MLO>.jpg``: DM is the
     low-energy image ('CEM-LE' here), CM the subtracted one ('CEM-RC'). Some names
-    have a blank before ``.jpg``; further images of a view have a number behind it,
+    have a blank before ``.jpg``; further images of a view have a number appended,
     ``P99_L_DM_MLO_2.jpg`` or ``P1_L_DM_MLO2.jpg``. There is no pixel spacing.
 
-    The workbook's sheet 'all' has a row an image (``Image_name``, ``BIRADS``,
-    ``Breast density (ACR)``, ``Findings``, ``Tags``,
-    ``Pathology Classification/ Follow up``); ``$`` parts the values of several
-    findings, ``_`` is an empty cell. Its other sheets list the images of a finding
-    each, such as 'mass_description' or 'nonmass enhancement_description'. The CSV
-    of the outlines is an export of the VGG Image Annotator (see
-    :mod:`~mammo_plugins.converters.via`), in pixels of the image; a region does not
-    tell which of its image's findings it is.
+    The workbook's sheet 'all' has one row per image (``Image_name``, ``BIRADS``,
+    ``Breast density (ACR)``, ``Findings``, ``Tags``, ``Pathology Classification/ Follow
+    up``); ``$`` separates the values of several findings, ``_`` is an empty cell. Each
+    other sheet lists the images with one finding, such as 'mass_description' or
+    'nonmass enhancement_description'. The CSV of the outlines is an export of the VGG
+    Image Annotator (see :mod:`~mammo_plugins.converters.via`), in pixels of the image.
+    A region does not state which of its image's findings it outlines.
 
     Rules: a patient is one exam, ``P<patient>``. The BI-RADS category of a view is
-    its most suspicious one, in the order 1, 2, 3, 0, 4, 5, 6. The density is given
-    with low-energy images; a subtracted image has that of its breast. A malignant
+    its most suspicious one, in the order 1, 2, 3, 0, 4, 5, 6. The density is stated for
+    low-energy images; a subtracted image gets the density of its breast. A malignant
     finding makes the view malignant; a view is abnormal unless its pathology is
     'Normal' (unknown if a region is drawn in it nevertheless). A region has the
-    category of its view's finding, 'other' if the view has none or several; BI-RADS
-    and pathology of the view only if it is its sole region, except that all regions
-    of a benign view are benign.
+    category of its view's finding, or 'other' if the view has none or several. It gets
+    the view's BI-RADS and pathology only if it is the sole region, except that all
+    regions of a benign view are benign.
     """
 
     name = 'CDD-CESM'
@@ -106,7 +105,7 @@ class CDDCESMConverter(Converter):
 
 
 def _find_images(folder: RawFolder, catalogue: Catalogue) -> dict[ImageKey, list[Path]]:
-    """Return the files of each image, those of the set's own folders first."""
+    """Return the files of each image, those in the data set's own folders first."""
     images: dict[ImageKey, list[Path]] = defaultdict(list)
     for file in folder.matching(r'(?:.*/)?p\d+\s*_[^/]*\.jpe?g'):
         key = image_key(file.name)
@@ -201,7 +200,7 @@ def _read_regions(
     for row in folder.table(file, _REGION_COLUMNS):
         item = f'{file.name}: row {row["row"]}'
         if row['count'] == '0' or row['shape'] in ('', '{}'):
-            continue  # VIA's row of an image without a region
+            continue  # VIA's row for an image without a region
         key = image_key(row['image'])
         if key is None:
             catalogue.skip(item, 'image name that is not understood', row['image'])
@@ -228,7 +227,7 @@ def _category(findings: set[str]) -> str:
 
 
 def _densities(facts: dict[ImageKey, ImageFacts]) -> dict[ImageKey, str | None]:
-    """Return the density of each image, or else the one that its breast has."""
+    """Return the density of each image, or else that of its breast."""
     breasts: dict[tuple, set[str]] = defaultdict(set)
     for key, known in facts.items():
         if known.density:

@@ -1,4 +1,4 @@
-"""The annotation workbook of CDD-CESM: reading its sheets and its cells."""
+"""Reading the sheets and cells of CDD-CESM's annotation workbook."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ COLUMNS = dict(
     pathology='Pathology Classification/ Follow up|Pathology?',
 )
 
-# what of a text means which finding; what an earlier one takes, a later one misses
+# patterns for each finding; text matched by an earlier one is not searched again
 _FINDINGS = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
@@ -38,12 +38,11 @@ ImageKey = tuple[int, str, str, str, int]
 
 
 def image_key(name: str) -> ImageKey | None:
-    """Return (patient, 'L' or 'R', 'DM' or 'CM', view, number) of an image's name.
+    """Parse an image name: (patient, 'L' or 'R', 'DM' or 'CM', view, number).
 
-    The number tells further images of a view, which are named such as
-    ``P99_L_DM_MLO_2`` and ``P1_L_DM_MLO2``; it is 0 where there is none. Blanks, as
-    some names have before their suffix, and case do not matter. ``None`` for other
-    names.
+    The number marks further images of a view, with names such as ``P99_L_DM_MLO_2`` and
+    ``P1_L_DM_MLO2``; it is 0 if the name has none. Case and blanks, which some names
+    have before their suffix, are ignored. Other names give ``None``.
     """
     match = re.fullmatch(
         r'p(\d+)_([lr])_(dm|cm)_(cc|mlo)(?:_?(\d+))?(\.jpe?g)?',
@@ -63,13 +62,13 @@ def image_key(name: str) -> ImageKey | None:
 
 @dataclass
 class ImageFacts:
-    """What the workbook says of an image.
+    """Facts about an image from the workbook.
 
     Attributes:
-        birads (list[str]): One for each finding, from the least suspicious.
-        density (str, optional): The denser, where a cell has two.
-        pathologies (set[str]): Of 'normal', 'benign', 'malignant'.
-        findings (set[str]): Names of findings.
+        birads (list[str]): One category per finding, least suspicious first.
+        density (str, optional): The denser one if a cell has two.
+        pathologies (set[str]): Some of 'normal', 'benign', 'malignant'.
+        findings (set[str]): Names of the findings.
     """
 
     birads: list[str] = field(default_factory=list)
@@ -79,7 +78,7 @@ class ImageFacts:
 
     @property
     def pathology(self) -> str | None:
-        """str | None: The worst of them."""
+        """str | None: The most severe pathology."""
         return next(
             (
                 name
@@ -92,11 +91,11 @@ class ImageFacts:
 
 @dataclass
 class Workbook:
-    """The annotation of all images.
+    """The annotations of all images.
 
     Attributes:
-        rows (list[Row]): Of the sheet that lists all images.
-        sheets (dict[str, set[ImageKey]]): Images of the sheet of each finding.
+        rows (list[Row]): Rows of the sheet that lists all images.
+        sheets (dict[str, set[ImageKey]]): Images that each finding's sheet lists.
     """
 
     rows: list[Row]
@@ -104,13 +103,13 @@ class Workbook:
 
 
 def read_workbook(path: Path) -> Workbook:
-    """Read the annotation.
+    """Read the annotation workbook.
 
     Args:
         path (Path): The workbook, or its sheet 'all' saved as CSV.
 
     Raises:
-        ConversionError: If it cannot be read, or a sheet lacks the images' names.
+        ConversionError: If it cannot be read, or a sheet lacks the image names.
     """
     names = sheet_names(path)
     listing = next(
@@ -134,7 +133,7 @@ def _images(path: Path, sheet: str) -> set[ImageKey]:
 
 
 def findings_of(text: str) -> set[str]:
-    """Return the findings that a text names and does not deny."""
+    """Return the findings that a text names without negating them."""
     found = set()
     for clause in re.split(r'[$.;]', text):
         clause = column_key(clause)

@@ -1,12 +1,12 @@
-"""What the cells of tables say: nothing, a BI-RADS category, a breast density."""
+"""Parsing table cells: empty, BI-RADS category, breast density and others."""
 
 import re
 from collections.abc import Iterable
 
 from mammo_plugins.structures import BIRADS, DENSITIES
 
-# from the least to the most suspicious: 0 asks for more images before it is told, as
-# a screening recall does; 6 is a cancer that is already proven
+# from the least to the most suspicious: 0 asks for more images before an assessment,
+# like a screening recall; 6 is a proven cancer
 CONCERN = ('1', '2', '3', '0', '4', '4A', '4B', '4C', '5', '6')
 
 _NOTHING = (
@@ -33,22 +33,22 @@ _LETTERS = dict(zip('1234', DENSITIES))
 
 
 def is_empty(text: str) -> bool:
-    """Return whether a cell says nothing, such as '', '-', 'NaN' or 'N/A'."""
+    """Return whether a cell counts as empty, such as '', '-', 'NaN' or 'N/A'."""
     return text.strip().lower() in _NOTHING
 
 
 def read_birads(text: str) -> str | None:
-    """Return the BI-RADS category that a cell is, ``None`` for any other text.
+    """Return the BI-RADS category in a cell, ``None`` for any other text.
 
     Args:
-        text (str): Such as '4', '4.0', '4a' or 'BI-RADS 4A'; not a range.
+        text (str): A cell such as '4', '4.0', '4a' or 'BI-RADS 4A'; not a range.
     """
     found = re.fullmatch(_NAME + _CATEGORY, text.strip(), re.IGNORECASE)
     return found and _known(*found.groups())
 
 
 def read_all_birads(text: str) -> list[str]:
-    """Return the BI-RADS categories in a cell such as '4$2', by rising concern."""
+    """Return the BI-RADS categories in a cell such as '4$2', least suspicious first."""
     text = re.sub(r'bi-?\s?rads[\W_]*', ' ', text, flags=re.IGNORECASE)
     found = re.findall(rf'(?<![\w.,]){_CATEGORY}(?![\w.,]*\w)', text, re.IGNORECASE)
     categories = (_known(*groups) for groups in found)
@@ -61,12 +61,12 @@ def _known(digit: str, letter: str) -> str | None:
 
 
 def most_concerning(categories: Iterable[str | None]) -> str | None:
-    """Return the category of most concern, ``None`` if none is known."""
+    """Return the most suspicious category, ``None`` if none is known."""
     return max(filter(None, categories), key=CONCERN.index, default=None)
 
 
 def read_density(text: str) -> str | None:
-    """Return the density 'A' to 'D' that a cell is, ``None`` for any other text.
+    """Return the density 'A' to 'D' in a cell, ``None`` for any other text.
 
     Args:
         text (str): A letter, or 1 to 4, such as 'c', '3.0', 'ACR C' or 'DENSITY C'.
@@ -88,9 +88,9 @@ def _letter(density: str) -> str:
 
 
 def read_count(text: str) -> int | None:
-    """Return the whole number from 0 that a cell such as '3' or '3.0' is.
+    """Return the non-negative whole number in a cell such as '3' or '3.0'.
 
-    What has more than 18 digits counts and measures nothing.
+    Numbers with more than 18 digits are no plausible count and give ``None``.
     """
     found = re.fullmatch(r'([0-9]{1,18})(?:[.,]0+)?', text.strip())
     return found and int(found[1])
@@ -104,10 +104,10 @@ _FLAGS = {
 
 
 def read_side(text: str) -> str | None:
-    """Return the side 'L' or 'R' that a cell is, ``None`` for any other text."""
+    """Return the side 'L' or 'R' in a cell, ``None`` for any other text."""
     return _SIDES.get(text.strip().lower())
 
 
 def read_flag(text: str) -> bool | None:
-    """Return what a cell such as '1', '0.0', 'True' or 'no' says, else ``None``."""
+    """Return the bool in a cell such as '1', '0.0', 'True' or 'no', else ``None``."""
     return _FLAGS.get(re.sub(r'[.,]0+$', '', text.strip().lower()))

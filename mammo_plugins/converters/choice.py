@@ -1,4 +1,4 @@
-"""Which image of a raw data set stands for a view; the rule is that of inference."""
+"""Choosing the image that represents a view, by the same rule as inference."""
 
 from pathlib import Path
 
@@ -8,30 +8,30 @@ from mammo_plugins.io.image_kind import exclusion, screening_order, screening_ra
 from .records import Catalogue, RawView
 
 Key = tuple[str, str, str, str]
-# further images of a view, the next best first
+# further images of each view, the next best first
 Others = dict[Key, list[RawView]]
 
 
 def view_key(view: RawView) -> Key:
-    """Return what is the same for all images of one view of an exam."""
+    """Return the key that all images of one view of an exam share."""
     return view.exam_id, view.laterality, view.view, view.modality
 
 
 def choose_views(catalogue: Catalogue, raw: Path) -> Others:
-    """Keep one image of each view, the one that stands for it if it can be used.
+    """Keep one image per view: the one that represents it if it can be used.
 
-    Headers are read of views that are there more than once; the kind of image that a
-    table states goes before theirs. Images that never stand for a screening view become
-    skips; of the others
-    :func:`~mammo_plugins.io.image_kind.screening_order` gives the order, then whether
-    lesions are drawn in it, then the catalogue's own.
+    Headers are read only for views that have several images. The kind of image that a
+    table states takes precedence over the header. Images that can never represent a
+    screening view become skips. The others are ordered by
+    :func:`~mammo_plugins.io.image_kind.screening_order`, then by whether lesions are
+    drawn in them, then by the catalogue's order.
 
     Args:
         catalogue (Catalogue): Its ``views`` are changed.
         raw (Path): The raw folder.
 
     Returns:
-        dict: The images that wait, by :func:`view_key`.
+        dict: The images in reserve, by :func:`view_key`.
     """
     groups: dict[Key, list[RawView]] = {}
     for view in catalogue.views:
@@ -50,7 +50,7 @@ def _ranked(group: list[RawView], raw: Path, catalogue: Catalogue) -> list[RawVi
     for view in group:
         try:
             header = read_header(raw / view.file).header
-        except MammogramError:  # told if its turn comes to be read
+        except MammogramError:  # reported if the image has to be read
             header = {}
         kind = view.image_kind or header.get('image_kind')
         if screening_rank(kind) is None:
@@ -67,12 +67,13 @@ def _note_lesions(catalogue: Catalogue, view: RawView) -> None:
 
 
 def note_choice(catalogue: Catalogue, views: list[RawView], others: Others) -> None:
-    """List the images that were not needed, with the one that was used.
+    """List the images that were not used, each with the one used instead.
 
     Args:
-        catalogue (Catalogue): Gets the skips.
-        views (list[RawView]): Those that stand for a view.
-        others (dict): As :func:`choose_views` gives it, without those that were used.
+        catalogue (Catalogue): Receives the skips.
+        views (list[RawView]): The images that represent a view.
+        others (dict): The result of :func:`choose_views` without the images that were
+            used.
     """
     used = {view_key(view): view for view in views}
     for key, waiting in others.items():

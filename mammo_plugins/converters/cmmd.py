@@ -1,25 +1,25 @@
-"""CMMD, the Chinese Mammography Database: labels a breast, no outlines, DICOM.
+"""CMMD, the Chinese Mammography Database: labels per breast, no outlines, DICOM.
 
-The raw folder, as TCIA gives it::
+The raw folder, as downloaded from TCIA::
 
     CMMD_clinicaldata_revision.xlsx     (or a .csv of it, or label.csv)
     CMMD/D1-0000/<date>/<series>/1-1.dcm, 1-2.dcm, ...
 
-The table has one row a breast: ``ID1`` ('D1-0000'), ``LeftRight`` (L, R), ``Age``,
-``number`` (of images), ``abnormality`` (calcification, mass, both),
-``classification`` (Benign, Malignant; by biopsy), ``subtype`` (Luminal A, Luminal
-B, HER2-enriched, triple negative; of cancers of the D2 part). Images are numbered
-without meaning: the side is in ImageLaterality, the view in ViewCodeSequence;
-ViewPosition is empty. Nearly all files have 8 bits. Source: C. Cui et al., The
-Chinese Mammography Database, TCIA 2021, doi:10.7937/tcia.eqde-4b16.
+The table has one row per breast: ``ID1`` ('D1-0000'), ``LeftRight`` (L, R), ``Age``,
+``number`` (of images), ``abnormality`` (calcification, mass, both), ``classification``
+(Benign, Malignant; by biopsy), ``subtype`` (Luminal A, Luminal B, HER2-enriched, triple
+negative; for cancers of the D2 part). Image numbers have no meaning: the side is in
+ImageLaterality, the view in ViewCodeSequence; ViewPosition is empty. Nearly all files
+have 8 bits. Source: C. Cui et al., The Chinese Mammography Database, TCIA 2021,
+doi:10.7937/tcia.eqde-4b16.
 
-Rules: exam and patient are the ``ID1``. A breast with a row is abnormal, and its
-classification is its pathology. The table says nothing of the other breast of most
-D2 patients; it is taken as normal (``abnormal`` false, ``pathology`` null), if the
-patient has a row of one side and none whose side is unclear. In D1, where no such
-images are known, a breast without a row stays unknown. Rows of one breast that
-contradict each other leave what they contradict each other in unknown. No official
-split; 85:15, as the DIVF paper has it, by patient.
+Rules: ``ID1`` names both exam and patient. A breast with a row is abnormal, and its
+classification is its pathology. For most D2 patients the table does not mention the
+other breast. It counts as normal (``abnormal`` false, ``pathology`` null) if the
+patient has a row for one side and none whose side is unclear. In D1, where no such
+images are known, a breast without a row stays unknown. If rows of one breast contradict
+each other, the labels they disagree on stay unknown. No official split; 85:15 by
+patient, as in the DIVF paper.
 """
 
 import os
@@ -56,7 +56,7 @@ _DOWNLOAD = dict(
     study='Study UID|StudyInstanceUID?',
 )
 
-# in a path and in a cell, such as 'D1-0000' or 'd2_0000'
+# an ID in a path or in a cell, such as 'D1-0000' or 'd2_0000'
 _PATIENT = re.compile(r'(?<![a-z0-9])(d[12])[-_ ](\d{4})(?![a-z0-9])', re.IGNORECASE)
 _WORDS = dict(
     abnormality={word: word for word in ('mass', 'calcification', 'both')},
@@ -81,7 +81,7 @@ class CMMDConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """Find all views; see :meth:`Converter.catalogue`.
 
-        Reads the header of each file, several at a time.
+        Reads the header of each file, several in parallel.
         """
         folder = RawFolder(raw, _EXPECTED)
         found = folder.new_catalogue()
@@ -124,26 +124,26 @@ def _patient(text: str) -> str | None:
 
 
 class _Table:
-    """What the clinical table says of each breast.
+    """The labels of each breast from the clinical table.
 
     Args:
-        rows (list[dict]): Its rows.
-        found (Catalogue): Where rows that cannot be used are counted.
+        rows (list[dict]): The table's rows.
+        found (Catalogue): Receives the rows that cannot be used.
     """
 
     def __init__(self, rows: list[Row], found: Catalogue) -> None:
-        self.unclear: set[str] = set()  # patients with a row of an unclear side
+        self.unclear: set[str] = set()  # patients with a row whose side is unclear
         self._known: dict[Breast, dict[str, set[str]]] = {}
         for row in rows:
             self._add(row, found)
 
     @property
     def breasts(self) -> list[Breast]:
-        """list[tuple[str, str]]: (patient, side) of the rows, in their order."""
+        """list[tuple[str, str]]: (patient, side) of each row, in order."""
         return list(self._known)
 
     def labels(self, patient: str, side: str) -> Labels:
-        """Return abnormality, pathology and subtype; ``None`` what is unknown."""
+        """Return abnormality, pathology and subtype, ``None`` for unknown ones."""
         known = self._known.get((patient, side), {})
         return {
             name: next(iter(known[name])) if len(known.get(name, ())) == 1 else None
@@ -165,7 +165,7 @@ class _Table:
         return None
 
     def knows(self, patient: str) -> bool:
-        """Return whether there is a row of the patient."""
+        """Return whether the table has a row for the patient."""
         return patient in self.unclear or any(
             (patient, side) in self._known for side in LATERALITIES
         )
@@ -208,12 +208,12 @@ class _Table:
 
 
 def _image_files(folder: RawFolder, found: Catalogue) -> dict[Path, str]:
-    """Return the patient of each DICOM file, by its path or the download's list."""
+    """Return the patient of each DICOM file, from its path or the download's list."""
     files, nameless = {}, []
     for file in folder.files:
         patient = _patient(file.as_posix())
         suffixed = file.suffix.lower() in ('.dcm', '.dicom')
-        # a UID without '.dcm' ends in what looks like a suffix
+        # the end of a UID without '.dcm' looks like a suffix
         bare = re.fullmatch(r'(\.\d*)?', file.suffix) is not None
         if patient is not None and (suffixed or bare):
             files[file] = patient
@@ -233,7 +233,7 @@ def _image_files(folder: RawFolder, found: Catalogue) -> dict[Path, str]:
 
 
 def _downloaded(folder: RawFolder) -> dict[str, str]:
-    """Return the patient of each series and study by metadata.csv of a download."""
+    """Return the patient of each series and study from a download's metadata.csv."""
     patients = {}
     for file in folder.matching(r'(.*/)?metadata\.csv'):
         try:

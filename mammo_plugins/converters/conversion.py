@@ -1,4 +1,4 @@
-"""From a raw data set to a data root in the COCO-exam format."""
+"""Converting a raw data set to a data root in the COCO-exam format."""
 
 import os
 from collections import defaultdict
@@ -25,14 +25,14 @@ from .summary import write_summary
 _JOURNAL = '.conversion.jsonl'
 _LIES = 'image that does not lie as mammograms hang'
 
-# the facts of a view, and its annotations, that need its pixels; or why it is left out
+# the facts and annotations of a view that need its pixels, or why it is left out
 Result = dict[str, Any]
 Progress = Callable[[Iterable, int], Iterable]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know of a conversion."""
+    """The settings of a conversion that a worker needs."""
 
     converter: Converter
     raw: Path
@@ -53,28 +53,28 @@ def convert(
     """Convert a data set.
 
     Writes ``out/annotations``, ``out/summary.md`` and ``.json``,
-    ``out/skipped.csv``, the link ``out/raw`` to the raw folder, and an entry of
-    the pixel cache for each view. What an earlier run has done is not done again;
-    annotation files are written last, each whole or not at all.
+    ``out/skipped.csv``, the link ``out/raw`` to the raw folder, and an entry in the
+    pixel cache for each view. Views that an earlier run finished are not processed
+    again. Annotation files are written last, each atomically.
 
     Args:
-        converter (Converter): Of the data set.
-        raw (Path): The raw folder; it is only read.
+        converter (Converter): The data set's converter.
+        raw (Path): The raw folder; never written to.
         out (Path): The data root.
-        split (Split): How to part the patients.
+        split (Split): How to split the patients.
         cache_dir (Path): Folder of the pixel cache.
         workers (int): Processes. Defaults to 1.
-        limit (int, optional): Convert the first so many exams only.
-        progress (callable): Wraps the finished views, given their number.
+        limit (int, optional): Convert only this many exams, the first ones.
+        progress (callable): Wraps the iterator of finished views, given their number.
 
     Returns:
         dict: The summary, as in ``summary.json``.
 
     Raises:
-        ConversionError: If the raw folder is not of this data set, or nothing in
-            it can be used, or ``out`` belongs to another one.
+        ConversionError: If the raw folder does not contain this data set, nothing in it
+            can be used, or ``out`` belongs to another data set.
     """
-    with DicomWarnings():  # told when the views are read
+    with DicomWarnings():  # reported when the views are read
         try:
             catalogue = converter.catalogue(raw)
         except ConversionError as error:
@@ -137,7 +137,7 @@ def _all_views(parts: dict[str, list[RawView]]) -> list[RawView]:
 def _nothing(
     out: Path, raw: Path, converter: Converter, catalogue: Catalogue, what: str
 ) -> ConversionError:
-    """Write what was left out though nothing can be used; return the error."""
+    """List what was left out although nothing can be used; return the error."""
     _link(out, raw)
     write_summary(out, converter, {}, catalogue)
     shown = [skip for skip in catalogue.skipped if skip.reason == UNUSABLE]
@@ -153,7 +153,7 @@ def _keep_exams(catalogue: Catalogue, limit: int | None) -> None:
 
 
 def _link(out: Path, raw: Path) -> None:
-    """Make ``out/raw``, by which annotation files name raw images."""
+    """Create the link ``out/raw`` that annotation files use to name raw images."""
     link = out / 'raw'
     if link.is_symlink() or link.exists():
         if link.resolve() != raw.resolve():
@@ -169,7 +169,7 @@ def _link(out: Path, raw: Path) -> None:
 def _process_all(
     job: Job, views: list[RawView], workers: int, progress: Progress
 ) -> dict[int, Result]:
-    """Return the result of each view, by the id of its record."""
+    """Return the result of each view by its record's id."""
     from mammo_plugins.datasets.transforms.loading import LoadMammogram
 
     load = LoadMammogram(str(job.cache_dir))
@@ -204,16 +204,16 @@ def _run(job: Job, todo: list[tuple[RawView, str]], workers: int):
         try:
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
-        finally:  # an interruption does not wait for what is queued
+        finally:  # an interruption does not wait for queued jobs
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 def process_view(job: Job, view: RawView) -> Result:
-    """Read a view into the cache and find what depends on its pixels.
+    """Read a view into the cache and determine what depends on its pixels.
 
     Returns:
-        dict: ``image`` (facts), ``annotations`` and ``skipped`` (pairs of reason
-        and detail, of lesions); or ``defect``, why the view is left out. Beside them
+        dict: ``image`` (facts), ``annotations`` and ``skipped`` (pairs of reason and
+        detail, one per lesion); or ``defect``, why the view is left out. In either case
         ``warnings``, pairs of kind and detail.
     """
     with DicomWarnings() as warned:
@@ -291,7 +291,7 @@ def _fall_back(
     results: dict[int, Result],
     catalogue: Catalogue,
 ) -> bool:
-    """Let the next image of a view take the place of one that cannot be used."""
+    """Replace an image that cannot be used with the next one of its view."""
     instead: dict[int, RawView] = {}
     for view in _all_views(parts):
         result = results[id(view)]
@@ -306,10 +306,10 @@ def _fall_back(
 def _note_lost_lesions(
     catalogue: Catalogue, views: list[RawView], results: dict[int, Result]
 ) -> str:
-    """Count views whose lesions are all left out: detectors would take them as normal.
+    """Count views whose lesions are all left out; detectors would see them as normal.
 
     Returns:
-        str: What to say if no lesion is left at all, else ''.
+        str: The message if no lesion is left at all, else ''.
     """
     lost = [
         view
@@ -332,7 +332,7 @@ def _note_lost_lesions(
 def _note_warnings(
     catalogue: Catalogue, views: list[RawView], results: dict[int, Result]
 ) -> None:
-    """Count what was overlooked in files, by kind, with the first of each."""
+    """Count the tolerated faults of files by kind, with the first of each."""
     kinds: dict[str, list[tuple[RawView, str]]] = defaultdict(list)
     for view in views:
         for kind, detail in results[id(view)].get('warnings', ()):
@@ -429,7 +429,7 @@ def _coco(
 
 
 def _replace_annotations(folder: Path, files: dict[str, dict]) -> None:
-    """Write the parts; parts of an earlier split of this kind are taken away."""
+    """Write the parts and remove those of an earlier split of this kind."""
     for part, data in files.items():
         write_json(folder / f'{part}.json', data)
     folded = any('/' in part for part in files)

@@ -6,26 +6,26 @@ Density'; overlays as its own software reads them (heathusf, ``overlay.c``).
 
 Files of a case, such as ``cases/cancers/cancer_01/case3024``:
 
-- ``B-3024-1.ics``: text. DENSITY (ACR, 1 to 4), DIGITIZER, and a line a view:
+- ``B-3024-1.ics``: text. DENSITY (ACR, 1 to 4), DIGITIZER, and one line per view:
   ``LEFT_CC LINES h PIXELS_PER_LINE w BITS_PER_PIXEL b RESOLUTION microns`` with
   ``OVERLAY`` or ``NON_OVERLAY``. Date and age are not used.
 - ``B_3024_1.LEFT_CC.LJPEG``: see :mod:`~mammo_plugins.converters.ddsm_ljpeg`.
 - ``B_3024_1.LEFT_CC.OVERLAY``: abnormalities of a view, each with LESION_TYPE
   lines, ASSESSMENT (BI-RADS), SUBTLETY, PATHOLOGY and outlines: one BOUNDARY, then
-  COREs. An outline is ``x y d d ... #``, pixels from the upper left corner and
-  directions of steps, 0 up and on clockwise.
+  COREs. An outline is ``x y d d ... #``, pixels from the upper left corner and step
+  directions, clockwise from 0, which is up.
 - ``TAPE_...16_PGM``: thumbnails, not used.
 
 Rules:
 
 - A case is one exam of one patient; its id is its file name, ``B_3024_1``.
-- A view with an OVERLAY is abnormal, any other is not, also in cases with a cancer
-  elsewhere. Said to have an OVERLAY that is not there, a view is left out.
+- A view with an OVERLAY is abnormal, any other is not, even in cases with a cancer
+  elsewhere. A view whose stated OVERLAY is missing is left out.
 - BENIGN_WITHOUT_CALLBACK is benign, UNPROVEN unknown.
-- MASS makes a mass, whatever its SHAPE, and also where CALCIFICATION is named too.
-- Abnormalities are numbered a view, so views are not joined by number. The lesion
-  of CC and MLO is taken for the same where each view of the breast has one only,
-  and LESION_TYPE, ASSESSMENT and PATHOLOGY agree.
+- MASS counts as a mass, whatever its SHAPE, even if CALCIFICATION is named too.
+- Abnormalities are numbered per view, so views are not matched by number. Lesions in CC
+  and MLO count as the same lesion if each view of the breast has only one and
+  LESION_TYPE, ASSESSMENT and PATHOLOGY agree.
 """
 
 import re
@@ -63,7 +63,7 @@ _ICS = r'(?:.*/)?([A-Z])[-_](\d+)[-_](\d+)\.ics(?:\.gz)?'
 _FILE = re.compile(
     r'([A-Z])[-_](\d+)[-_](\d+)[._](LEFT|RIGHT)[-_](CC|MLO)\.(.+)', re.IGNORECASE
 )
-# the first that is there is used
+# the first one that exists is used
 _IMAGES = (
     'ljpeg',
     'ljpeg.gz',
@@ -78,7 +78,7 @@ _IMAGES = (
     'png',
 )
 _OVERLAYS = ('overlay', 'overlay.gz')
-# a 16-bit PNG that is darker would be read as one of 14 bits
+# a darker 16-bit PNG would be read as one of 14 bits
 _DARKEST = 2**14
 _NORMAL = re.compile(r'normals?(_\d+)?', re.IGNORECASE)
 _PATHOLOGIES = dict(
@@ -88,14 +88,14 @@ _PATHOLOGIES = dict(
 
 @dataclass
 class FilmView(RawView):
-    """A view with what decoding it takes.
+    """A view with the facts needed to decode it.
 
     Attributes:
-        lines (int), columns (int): Size in pixels, by the ``.ics`` file.
+        lines (int), columns (int): Size in pixels, from the ``.ics`` file.
         digitizer (tuple[str]): Key of ``DIGITIZERS``.
         header (Path): The ``.ics`` file, relative to the raw folder.
-        described (tuple): Of each abnormality of the overlay, what one lesion has
-            in common in both views.
+        described (tuple): For each abnormality in the overlay, the key that one lesion
+            shares in both views.
     """
 
     lines: int = 0
@@ -111,7 +111,7 @@ class _Case(NamedTuple):
     header: CaseHeader
     digitizer: Digitizer | None
     key: tuple[str, str]  # of the digitizer
-    normal: bool  # whether its volume is of normal cases
+    normal: bool  # whether its volume contains normal cases
 
 
 class DDSMConverter(Converter):
@@ -168,7 +168,7 @@ class DDSMConverter(Converter):
 
 
 class _FilmCatalogue(Catalogue):
-    """A catalogue that is filled case by case.
+    """A catalogue that is built case by case.
 
     Args:
         folder (RawFolder): The raw folder.
@@ -177,7 +177,7 @@ class _FilmCatalogue(Catalogue):
     def __init__(self, folder: RawFolder) -> None:
         super().__init__(skipped=folder.new_catalogue().skipped)
         self.folder = folder
-        self.unflagged = 0  # views with an overlay though NON_OVERLAY is said
+        self.unflagged = 0  # views with an overlay despite NON_OVERLAY
         self.files: dict[tuple, list[tuple[str, Path]]] = defaultdict(list)
         for file in folder.files:
             match = _FILE.fullmatch(file.name)
@@ -242,8 +242,8 @@ class _FilmCatalogue(Catalogue):
             projection,
             modality='SFM',
             density=read_density(case.header.density),
-            # a view neither flagged nor outlined is known to be normal only in
-            # a volume of normal cases
+            # a view with neither flag nor outline is known to be normal only in a
+            # volume of normal cases
             abnormal=False if film.overlay is False or case.normal else None,
             pixel_spacing_mm=spacing and (spacing, spacing),
             extra=dict(digitizer=case.digitizer.name),
@@ -293,8 +293,8 @@ class _FilmCatalogue(Catalogue):
     def _find(self, case: _Case, name: str, kinds: tuple[str, ...]) -> Path | None:
         """Return the preferred file of a view in the folder of its case.
 
-        A folder of the same name elsewhere counts too: re-releases keep images and
-        overlays in two trees.
+        A folder with the same name elsewhere counts too: re-releases keep images and
+        overlays in separate trees.
         """
         home = case.ics.parent
         found = []
@@ -306,7 +306,7 @@ class _FilmCatalogue(Catalogue):
         return min(found)[2] if found else None
 
     def finish(self) -> None:
-        """Count the files that no case leads to; add the notes."""
+        """Count the files that belong to no case; add the notes."""
         for (_exam_id, _), files in self.files.items():
             for kind, file in files:
                 if file not in self.used:
@@ -336,7 +336,7 @@ def _category(found: Abnormality) -> str | None:
 
 
 def _join_lesions(views: list[FilmView]) -> None:
-    """Give the lesion of both views of a breast one id where it is surely one."""
+    """Give lesions in both views of a breast one id if they are certainly the same."""
     breasts: dict[str, list[FilmView]] = defaultdict(list)
     for view in views:
         breasts[view.laterality].append(view)

@@ -1,4 +1,4 @@
-"""From the grey levels of DDSM's digitizers to one scale of optical density."""
+"""Converting grey levels of DDSM's digitizers to one scale of optical density."""
 
 import io
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from mammo_plugins.io.pictures import declared_size, decode_picture, picture_for
 from .ddsm_ljpeg import BadStream, check_depth, decode_ljpeg
 from .ddsm_texts import read_bytes
 
-# Beyond these the digitizers see noise: the limits to which `ddsm_tools` (fjeg)
-# clips after M. Heath's software of the data set.
+# Beyond these limits the digitizers record noise; `ddsm_tools` (fjeg) clips to them,
+# following M. Heath's software for the data set.
 DENSITY_RANGE = (0.05, 3.0)
 
 
@@ -23,9 +23,9 @@ class Digitizer:
     """A film digitizer of DDSM.
 
     Attributes:
-        name (str): With its institution.
+        name (str): Name, with its institution.
         bits (int): Depth of its grey levels.
-        density (callable): Optical density of an array of grey levels.
+        density (callable): Computes the optical density of an array of grey levels.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Digitizer:
 
 # The data set's pages 'Mapping Grey Levels to Optical Density for the ... Scanner'
 # (DDSM/calibrate): fits to a step wedge of 21 densities. The first letter of a case
-# says the institution: A Massachusetts General Hospital, B and C Wake Forest
+# identifies the institution: A Massachusetts General Hospital, B and C Wake Forest
 # University, D ISMD.
 _DBA = Digitizer(
     'DBA at MGH',
@@ -58,11 +58,11 @@ DIGITIZERS: dict[tuple[str, str], Digitizer] = {
 
 
 def display_values(levels: np.ndarray, digitizer: Digitizer) -> np.ndarray:
-    """Bring grey levels to a scale that is the same for all digitizers.
+    """Convert grey levels to a scale that is the same for all digitizers.
 
     Args:
         levels (np.ndarray): uint16 grey levels as digitized.
-        digitizer (Digitizer): Of the film.
+        digitizer (Digitizer): The film's digitizer.
 
     Returns:
         np.ndarray: uint16, linear in optical density, 65535 at its lower limit
@@ -78,16 +78,16 @@ def read_levels(path: Path, lines: int, columns: int, bits: int) -> np.ndarray:
     """Read the grey levels of a film.
 
     Args:
-        path (Path): ``.LJPEG``; ``.LJPEG.1``, what USF's ``jpeg`` program makes of
-            it, 16-bit big-endian; or a picture of 16 bits with the same levels.
-        lines (int), columns (int): Size by the ``.ics`` file.
+        path (Path): ``.LJPEG``; ``.LJPEG.1``, the 16-bit big-endian output of USF's
+            ``jpeg`` program; or a 16-bit picture with the same levels.
+        lines (int), columns (int): Size from the ``.ics`` file.
         bits (int): Depth of the digitizer.
 
     Returns:
         np.ndarray: (lines, columns) uint16.
 
     Raises:
-        BadStream: If the file is damaged, or of another size or kind.
+        BadStream: If the file is damaged or has another size or kind.
         OSError: If it cannot be read.
     """
     data = read_bytes(path)

@@ -1,18 +1,19 @@
-"""Decoding of the lossless JPEG files of the original DDSM.
+"""Decoding the lossless JPEG files of the original DDSM.
 
 They were written by the PVRG-JPEG codec (Stanford, 1993), which departs from
 ITU-T T.81, so that standard decoders give a grey gradient or noise:
 
 - Along the first line, T.81 (H.1.2.1) predicts from the left neighbour. PVRG uses
-  the predictor of the scan header from the second pixel on, with half the range of
-  values in place of the line above (``jpeg.c: JpegLosslessDecodeScan``, ``io.c:
-  RewindIob``). DDSM signals predictor 7, the mean of left and above.
-- Width and height of the frame header are exchanged in some files. The line of the
-  predictor is the header's, the picture is a plain re-shaping of its pixels; the
-  true size is that of the case's ``.ics`` file.
+  the predictor of the scan header from the second pixel on, with half the value range
+  in place of the line above (``jpeg.c: JpegLosslessDecodeScan``, ``io.c: RewindIob``).
+  DDSM signals predictor 7, the mean of left and above.
+- Width and height are swapped in the frame header of some files. The predictor uses the
+  header's line length, and the picture is the same pixels reshaped. The true size is in
+  the case's ``.ics`` file.
 
-Entropy decoding is left to GDCM, told that predictor 1 was used, which it gets
-right. The differences are then taken from its result, and predicted as PVRG does.
+GDCM does the entropy decoding after the stream's predictor is set to 1, which it
+handles correctly. The differences are then recovered from its result and predicted as
+PVRG does.
 """
 
 from collections.abc import Callable
@@ -34,7 +35,7 @@ _SOI, _EOI = b'\xff\xd8', b'\xff\xd9'
 _SOF3, _DRI, _SOS = 0xC3, 0xDD, 0xDA
 _STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 
-# T.81, table H.1: from the neighbours left, above, and above the left one
+# T.81, table H.1: from the left, upper and upper left neighbours
 _PREDICTORS: dict[int, Callable] = {
     1: lambda left, above, corner: left,
     2: lambda left, above, corner: above,
@@ -55,7 +56,7 @@ class _Header:
     precision: int
     lines: int
     columns: int
-    precision_at: int  # where in the stream it is
+    precision_at: int  # its offset in the stream
     predictor: int
     predictor_at: int
     end: int  # of the stream
@@ -67,14 +68,14 @@ def decode_ljpeg(data: bytes, lines: int, columns: int, bits: int) -> np.ndarray
     Args:
         data (bytes): The file.
         lines (int), columns (int): True size of the picture.
-        bits (int): Depth of the digitizer. Where PVRG's rule for the first line
-            gives larger values, that of T.81 is tried.
+        bits (int): Depth of the digitizer. If PVRG's rule for the first line gives
+            larger values, T.81's rule is tried.
 
     Returns:
         np.ndarray: (lines, columns) uint16.
 
     Raises:
-        BadStream: If the stream is cut short, damaged, of another size or kind.
+        BadStream: If the stream is truncated or damaged, or has another size or kind.
     """
     header = _parse(data)
     if {header.lines, header.columns} != {lines, columns}:
@@ -95,7 +96,7 @@ def decode_ljpeg(data: bytes, lines: int, columns: int, bits: int) -> np.ndarray
 
 
 def _exceeds(pixels: np.ndarray, bits: int) -> bool:
-    # a digitizer may err in single pixels; a wrong decoding errs in most
+    # a digitizer may be wrong in single pixels; a wrong decoding is wrong in most
     return bits < 16 and np.mean(pixels >= 1 << bits) > 0.01
 
 
@@ -109,7 +110,7 @@ def check_depth(pixels: np.ndarray, bits: int) -> None:
 
 
 def _parse(data: bytes) -> _Header:
-    """Read the headers of a stream; its end is checked too."""
+    """Read the headers of a stream and check its end."""
     if not data.startswith(_SOI):
         raise BadStream('not a JPEG file; copy it again from its source')
     at, frame = 2, None
@@ -147,7 +148,7 @@ def _checked(data: bytes, at: int, frame: tuple, body: bytes) -> _Header:
             f'predictor {predictor}, point transform {transform}, '
             f'{frame[0]} bits: not a lossless JPEG that DDSM holds'
         )
-    # in coded data FF is followed by 00, so that this is no chance
+    # in coded data FF is followed by 00, so this is no coincidence
     end = data.find(_EOI, at)
     if end < 0:
         raise BadStream(
@@ -159,7 +160,7 @@ def _checked(data: bytes, at: int, frame: tuple, body: bytes) -> _Header:
 def _differences(data: bytes, header: _Header) -> np.ndarray:
     """Return the coded differences, (header.lines, header.columns) uint16."""
     stream = bytearray(data[: header.end])
-    # 16 bits, for what predictor 1 makes of the differences takes them all
+    # 16 bits, because predictor 1 turns the differences into values that need them all
     stream[header.precision_at], stream[header.predictor_at] = 16, 1
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
@@ -190,16 +191,15 @@ def _undo(differences: np.ndarray, header: _Header, pvrg: bool) -> np.ndarray:
 
     Args:
         differences (np.ndarray): (H, W) uint16.
-        header (_Header): Of the stream.
-        pvrg (bool): Whether PVRG's rule holds for the first line, or T.81's.
+        header (_Header): The stream's header.
+        pvrg (bool): Whether the first line follows PVRG's rule rather than T.81's.
 
     Returns:
         np.ndarray: (H, W) uint16.
     """
     height, width = differences.shape
     predict = _PREDICTORS[header.predictor]
-    # pixel (y, x) is at [y + x + 2, x + 1]; what would be line -1 holds half the
-    # range
+    # pixel (y, x) is at [y + x + 2, x + 1]; line -1 contains half the range
     sheared = np.full(
         (height + width + 1, width + 1), 1 << (header.precision - 1), np.uint16
     )
@@ -217,7 +217,7 @@ def _undo(differences: np.ndarray, header: _Header, pvrg: bool) -> np.ndarray:
         if not pvrg and end == k + 1:
             predicted[-1] = left[-1]
         if first == 0:
-            predicted[0] = above[0]  # a line begins with what is above it
+            predicted[0] = above[0]  # a line's first pixel is predicted from above
         pixels = sheared[k + 2, first + 1 : end + 1]
         pixels[...] = (pixels + predicted) & 0xFFFF
     return picture.copy()

@@ -19,7 +19,7 @@ _SIDE = re.compile(r'\s*(LEFT|RIGHT)[_\s-]*(CC|MLO)\b', re.IGNORECASE)
 _ABNORMALITY = re.compile(r'\bABNORMALITY\b', re.IGNORECASE)
 _BOUNDARY = re.compile(r'\bBOUNDARY\b([^A-Z#]*)(#?)', re.IGNORECASE)
 
-# (x, y) of the chain code's directions: clockwise from up, y grows downwards
+# (x, y) of the chain code's directions: clockwise from up, y pointing down
 _STEPS = np.array(
     [(0, -1), (1, -1), (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1)]
 )
@@ -28,10 +28,10 @@ Polygon = list[tuple[float, float]]
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unpacked where it is gzipped.
+    """Return a file's content, decompressed if it is gzipped.
 
     Raises:
-        OSError: If it cannot be read, is damaged or longer than is read.
+        OSError: If it cannot be read, is damaged or exceeds the size limit.
     """
     try:
         budget().check_bytes(path.stat().st_size)
@@ -55,7 +55,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _read_text(path: Path) -> str:
-    """Return a text with one kind of line end; '' if it cannot be read."""
+    """Return a text with uniform line ends; '' if it cannot be read."""
     try:
         text = read_bytes(path).decode('latin-1')
     except OSError:
@@ -65,7 +65,7 @@ def _read_text(path: Path) -> str:
 
 @dataclass
 class FilmLine:
-    """What an ``.ics`` file says of one view.
+    """The facts of one view in an ``.ics`` file.
 
     Attributes:
         lines (int), columns (int, optional): Size in pixels.
@@ -81,10 +81,10 @@ class FilmLine:
 
 @dataclass
 class CaseHeader:
-    """What is used of an ``.ics`` file; dates and age are not.
+    """The facts used from an ``.ics`` file; dates and age are not.
 
     Attributes:
-        digitizer (str): First word of DIGITIZER, upper case, or ''.
+        digitizer (str): First word of DIGITIZER in upper case, or ''.
         density (str): The value of DENSITY, or ''.
         films (dict[str, FilmLine]): By 'LEFT_CC', ...
     """
@@ -95,7 +95,7 @@ class CaseHeader:
 
 
 def read_ics(path: Path) -> CaseHeader:
-    """Read an ``.ics`` file; what it does not say stays empty."""
+    """Read an ``.ics`` file; facts that it does not state stay empty."""
     header = CaseHeader()
     for line in _read_text(path).splitlines():
         side = _SIDE.match(line)
@@ -134,8 +134,8 @@ class Abnormality:
     """One abnormality of an ``.OVERLAY`` file.
 
     Attributes:
-        types (tuple[str]): The LESION_TYPE lines, without that word, upper case.
-        assessment (str), pathology (str): As written, upper case, or ''.
+        types (tuple[str]): The LESION_TYPE lines in upper case, without that word.
+        assessment (str), pathology (str): As written, in upper case, or ''.
         boundaries (list[Polygon]): Outlines; cores are left out.
         broken (str): What is wrong with an outline, or ''.
     """
@@ -148,7 +148,7 @@ class Abnormality:
 
     @property
     def described(self) -> tuple:
-        """tuple: What one lesion has in common in both views."""
+        """tuple: The key that one lesion shares in both views."""
         return self.types, self.assessment, self.pathology
 
 
@@ -157,8 +157,8 @@ class Overlay:
     """An ``.OVERLAY`` file.
 
     Attributes:
-        abnormalities (list[Abnormality]): Those that are there.
-        total (int, optional): How many the file says there are.
+        abnormalities (list[Abnormality]): Those that the file contains.
+        total (int, optional): Number that the file states.
     """
 
     abnormalities: list[Abnormality]
@@ -208,10 +208,10 @@ def follow_chain(words: list[str]) -> Polygon:
 
     Returns:
         list[tuple[float]]: (x, y) of the centres of its pixels, continuous
-        coordinates, thinned where that moves the outline by a pixel at most.
+        coordinates, thinned where that moves the outline by at most one pixel.
 
     Raises:
-        ValueError: If it is no chain code.
+        ValueError: If it is not a chain code.
     """
     if len(words) < 2 or not all(word.isdigit() for word in words):
         raise ValueError('chain code that is not of whole numbers')

@@ -1,34 +1,34 @@
 """EMBED, the Emory breast imaging data set (open data): DICOM, findings, regions.
 
-The raw folder, as the bucket of AWS has it (or a part of it)::
+The raw folder, as in the AWS bucket (or a part of it)::
 
     tables/EMBED_OpenData_metadata.csv      (or ..._metadata_reduced.csv)
     tables/EMBED_OpenData_clinical.csv      (or ..._clinical_reduced.csv)
     images/cohort_1/<empi_anon>/<study>/<series>/<image>.dcm
 
-The metadata table has one row a file: ``empi_anon``, ``acc_anon``,
-``anon_dicom_path`` (on the authors' disk or in the bucket; the file is found by the
-end of it), ``FinalImageType`` ('2D'; 'cview', synthetic from tomosynthesis; '3D',
-'ROI_SSC' and others), ``ImageLateralityFinal``, ``ViewPosition``, ``spot_mag`` (1 for
-spot compression and magnification, else empty), ``num_roi``, ``ROI_coords`` ('((ymin,
-xmin, ymax, xmax), ...)', lists or tuples, '()' without regions), and in the whole
-table ``Rows``, ``Columns``, ``BreastImplantPresent``. The clinical table:
-:mod:`.embed_findings`. Sources: J. J. Jeong et al., Radiology: Artificial
-Intelligence 5(1), 2023; the README and notebooks of Emory-HITI/EMBED_Open_Data.
+The metadata table has one row per file: ``empi_anon``, ``acc_anon``,
+``anon_dicom_path`` (on the authors' disk or in the bucket; files are matched by its
+end), ``FinalImageType`` ('2D'; 'cview', synthetic from tomosynthesis; '3D', 'ROI_SSC'
+and others), ``ImageLateralityFinal``, ``ViewPosition``, ``spot_mag`` (1 for spot
+compression and magnification, else empty), ``num_roi``, ``ROI_coords`` ('((ymin, xmin,
+ymax, xmax), ...)', lists or tuples, '()' without regions), and in the full table
+``Rows``, ``Columns``, ``BreastImplantPresent``. The clinical table:
+:mod:`.embed_findings`. Sources: J. J. Jeong et al., Radiology: Artificial Intelligence
+5(1), 2023; the README and notebooks of Emory-HITI/EMBED_Open_Data.
 
-Rules: an exam is an ``acc_anon``. A row of the clinical table counts for the breast
-of its side, one of side B or without a side for both; pathology for the side
-``bside`` says, where it says one. A breast has the BI-RADS of most concern and the
-most severe pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is
+Rules: an exam is an ``acc_anon``. A row of the clinical table counts for the breast on
+its side; a row with side B or no side counts for both. Pathology counts for the side in
+``bside`` if that is stated. A breast gets the most suspicious BI-RADS and the most
+severe pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is
 unknown. It is abnormal if its BI-RADS is not 1, or it has pathology or a described
-finding; in an exam of both breasts whose rows are all of one side, the other is not
-abnormal. A region has no link to a finding: its kind is that of the breast's findings
-if they have one, else 'finding'; BI-RADS and pathology are a finding's only where
-breast and image have one.
+finding. If all rows of an exam of both breasts are for one side, the other breast is
+not abnormal. A region has no link to a finding: its kind is that of the breast's
+findings if they have one kind, else 'finding'. It gets a finding's BI-RADS and
+pathology only if the breast has one finding and the image one region.
 
-Of several images of a view one is chosen as by all converters, the 'cview' as
-synthetic 2-D whatever its header says. Spot compression, magnification and others than 2-D images
-are left out.
+If a view has several images, one is chosen as in all converters; a 'cview' counts as
+synthetic 2-D whatever its header states. Spot compression, magnification and images
+other than 2-D are left out.
 """
 
 import ast
@@ -77,7 +77,7 @@ _METADATA = dict(
     modifier='0_ViewCodeSequence_0_ViewModifierCodeSequence_CodeMeaning?',
 )
 _SYNTHETIC = 'synthetic 2-D'
-# of a digital image the header says more
+# the header of a digital image states more
 _TYPES = {'2d': None, 'cview': _SYNTHETIC}
 
 
@@ -119,7 +119,7 @@ class EMBEDConverter(Converter):
 def _table(
     folder: RawFolder, kind: str, columns: dict[str, str], found: Catalogue
 ) -> list[Row]:
-    """Read the whole table, or the reduced one where it alone is there."""
+    """Read the full table, or the reduced one if only that exists."""
     files = folder.matching(rf'(.*/)?[^/]*{kind}[^/]*\.csv')
     files = [file for file in files if 'legend' not in file.name.lower()]
     files.sort(key=lambda file: ('reduced' in file.name.lower(), len(file.name)))
@@ -132,7 +132,7 @@ def _table(
 
 
 class _Files:
-    """Finds images by the end of their path; names of files are unique (UIDs)."""
+    """Finds images by the end of their path; file names are unique (UIDs)."""
 
     def __init__(self, folder: RawFolder) -> None:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
@@ -228,7 +228,7 @@ def _size(row: Row) -> tuple[int, int] | None:
 def _lesions(
     row: Row, breast: BreastFacts, file: Path, found: Catalogue
 ) -> list[RawLesion]:
-    """Return the regions of an image, with what is known of them."""
+    """Return the regions of an image with what is known about them."""
     boxes = _boxes(row, file, found)
     single = breast.findings[0] if len(breast.findings) == len(boxes) == 1 else None
     kinds = breast.kinds
@@ -274,7 +274,7 @@ def _boxes(row: Row, file: Path, found: Catalogue) -> list[Box]:
 
 
 def _fours(value: Any):
-    """Yield the lists of four numbers in lists of any depth; empty ones are nothing."""
+    """Yield lists of four numbers nested at any depth; empty lists are ignored."""
     if not isinstance(value, (list, tuple)):
         raise ValueError
     if value and all(map(is_number, value)):

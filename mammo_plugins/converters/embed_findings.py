@@ -1,15 +1,15 @@
-"""What EMBED's clinical table says of the breasts of an exam.
+"""Reading EMBED's clinical table: the findings of each breast of an exam.
 
-``EMBED_OpenData_clinical.csv`` has one row a finding, or one a negative exam or
-breast: ``empi_anon``, ``acc_anon``, ``numfind``, ``side`` (L, R; B or empty for
-both), ``asses`` (BI-RADS as a letter: A 0, N 1, B 2, P 3, S 4, M 5, K 6; X none),
+``EMBED_OpenData_clinical.csv`` has one row per finding, or one per negative exam or
+breast: ``empi_anon``, ``acc_anon``, ``numfind``, ``side`` (L, R; B or empty for both),
+``asses`` (BI-RADS as a letter: A 0, N 1, B 2, P 3, S 4, M 5, K 6; X none),
 ``tissueden`` (1 to 4; 5 for a man), ``desc`` (such as 'MG Screening Bilateral'),
-descriptors (``massshape``, ``massmargin``, ``massdens``, ``calcfind``,
-``calcdistri``, ``calcnumber``), ``path_severity`` (0 invasive cancer, 1 cancer in
-situ, 2 high-risk lesion, 3 borderline, 4 benign, 5 normal tissue, 6 cancer not of the
-breast; empty without biopsy) and ``bside``, the side of that pathology. Sources:
-README and ``Sample_Notebook.ipynb`` of Emory-HITI/EMBED_Open_Data, the latter for the
-descriptors of each kind.
+descriptors (``massshape``, ``massmargin``, ``massdens``, ``calcfind``, ``calcdistri``,
+``calcnumber``), ``path_severity`` (0 invasive cancer, 1 cancer in situ, 2 high-risk
+lesion, 3 borderline, 4 benign, 5 normal tissue, 6 non-breast cancer; empty without
+biopsy) and ``bside``, the side of that pathology. Sources: README and
+``Sample_Notebook.ipynb`` of Emory-HITI/EMBED_Open_Data, the latter for each kind's
+descriptors.
 """
 
 import re
@@ -54,14 +54,14 @@ _PATHOLOGIES = {
 
 @dataclass
 class Finding:
-    """What the rows of one ``numfind`` say; one may have several results of pathology.
+    """The rows of one ``numfind``, which may have several pathology results.
 
     Attributes:
         side (str, optional): 'L' or 'R'; ``None`` for both.
         birads (str, optional): As in the COCO-exam format.
         kinds (list[str]): Some of ``KINDS``.
-        results (list[tuple]): Severity 0 to 6, and the side 'L', 'R' or ``None``, of
-            its pathology.
+        results (list[tuple]): Severity 0 to 6 and side ('L', 'R' or ``None``) of each
+            pathology result.
     """
 
     side: str | None
@@ -71,11 +71,11 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """bool: Whether it is one at all, and not a row of a negative breast."""
+        """bool: Whether it is a finding rather than a row for a negative breast."""
         return bool(self.kinds or self.results) or self.birads not in (None, '1')
 
     def severity(self, side: str) -> int | None:
-        """Return the most severe result of a breast."""
+        """Return the most severe pathology result of a breast."""
         return min(
             (severity for severity, sampled in self.results if sampled in (side, None)),
             default=None,
@@ -84,7 +84,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class BreastFacts:
-    """What the rows of an exam say of one breast; see the module ``embed``."""
+    """The labels of one breast from an exam's rows; see the module ``embed``."""
 
     birads: str | None = None
     density: str | None = None
@@ -94,17 +94,17 @@ class BreastFacts:
 
     @property
     def implied(self) -> bool:
-        """bool: Whether it is not abnormal by the silence of a report of both."""
+        """bool: Whether it is normal because a report on both does not mention it."""
         return self.abnormal is False and self.birads is None
 
     @property
     def pathology(self) -> str | None:
-        """str | None: 'malignant' or 'benign' by the most severe result."""
+        """str | None: 'malignant' or 'benign', from the most severe result."""
         return _PATHOLOGIES.get(self.severity)
 
     @property
     def kinds(self) -> list[str]:
-        """list[str]: All kinds that are described."""
+        """list[str]: All kinds of findings described."""
         return [
             kind
             for kind in KINDS
@@ -113,7 +113,7 @@ class BreastFacts:
 
 
 def plain_id(text: str) -> str:
-    """Return an ID without the '.0' that it has where a tool took it for a number."""
+    """Return an ID without the '.0' that tools add if they read it as a number."""
     return re.sub(r'\.0+$', '', text)
 
 
@@ -121,7 +121,7 @@ class ClinicalExam:
     """The findings of an exam.
 
     Args:
-        patient (str): The ID of its patient.
+        patient (str): The patient's ID.
     """
 
     def __init__(self, patient: str) -> None:
@@ -133,20 +133,20 @@ class ClinicalExam:
 
     @property
     def kind(self) -> str | None:
-        """str | None: 'screening' or 'diagnostic', by its description."""
+        """str | None: 'screening' or 'diagnostic', from its description."""
         for word, kind in (('screen', 'screening'), ('diag', 'diagnostic')):
             if word in self.description.lower():
                 return kind
         return None
 
     def of_breast(self, side: str) -> BreastFacts:
-        """Return what is known of a breast."""
+        """Return the labels of a breast."""
         findings = list(self.findings.values())
         density = next(iter(self.densities)) if len(self.densities) == 1 else None
         own = [f for f in findings if f.side in (side, None)]
         if not own:
-            # a report of both breasts that describes one has nothing to say of the
-            # other, as the authors of the set take it
+            # in a report on both breasts that describes only one, the other is
+            # negative, as the authors of the data set assume
             implied = findings and 'bilat' in self.description.lower()
             return BreastFacts(density=density, abnormal=False if implied else None)
         birads = most_concerning(f.birads for f in own)
@@ -166,16 +166,16 @@ def read_exams(rows: Sequence[Row], found: Catalogue) -> dict[str, ClinicalExam]
     """Read the clinical table.
 
     Args:
-        rows (list[dict]): With the columns ``CLINICAL``.
-        found (Catalogue): Where rows and values that cannot be used are counted.
+        rows (list[dict]): Rows with the columns ``CLINICAL``.
+        found (Catalogue): Receives rows and values that cannot be used.
 
     Returns:
-        dict[str, ClinicalExam]: By exam ID.
+        dict[str, ClinicalExam]: Exams by ID.
     """
     exams: dict[str, ClinicalExam] = {}
     two_sided = 0
     for row in rows:
-        # '-' is a density of masses
+        # '-' is a mass density
         row = {
             name: '' if is_empty(cell) and name != 'mass_density' else cell
             for name, cell in row.items()
@@ -203,7 +203,7 @@ def read_exams(rows: Sequence[Row], found: Catalogue) -> dict[str, ClinicalExam]
 def _add(
     exam: ClinicalExam, row: Row, side: str | None, item: str, found: Catalogue
 ) -> bool:
-    """Take in a row; return whether its pathology is of no side."""
+    """Add a row; return whether its pathology lacks a side."""
     letter = row['birads'].upper()
     if letter and letter not in _BIRADS and letter != 'X':
         found.skip(f'BI-RADS of {item}', 'assessment that is not known', row['birads'])
@@ -263,7 +263,7 @@ def _result(
 
 
 def severity_note(exams: dict[str, ClinicalExam]) -> str:
-    """Return how many breasts of exams have each path_severity."""
+    """Return a note with the number of breasts for each path_severity."""
     counts = Counter(
         exam.of_breast(side).severity
         for exam in exams.values()

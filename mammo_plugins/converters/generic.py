@@ -1,4 +1,4 @@
-"""One's own data: a folder of mammograms, with a table of what they show or without."""
+"""Your own data: a folder of mammograms, with or without a table of labels."""
 
 import os
 from argparse import Namespace
@@ -25,20 +25,20 @@ _CEM = {'low energy': 'CEM-LE', 'recombined': 'CEM-RC'}
 
 
 class GenericConverter(Converter):
-    """A folder of DICOM files or pictures, of anyone's.
+    """Converts any folder of DICOM files or pictures.
 
-    With a table (columns: ``docs/how_to/datasets/generic.md``), the views are those
-    it names; a row is a lesion, or a view without lesions; coordinates are
-    continuous pixels of the file. Where it leaves laterality, view, exam or modality
-    open, the DICOM header tells, or the name of a picture such as ``exam1_L-CC.png``.
-    What the table says goes before the header. Patients are as the table names them;
-    an exam without a name is a DICOM study, for pictures all of the patient's. The
-    categories are those of the table.
+    With a table (columns: ``docs/how_to/datasets/generic.md``), the views are those it
+    names. A row is a lesion, or a view without lesions; coordinates are continuous
+    pixels of the file. Laterality, view, exam or modality that it omits is read from
+    the DICOM header, or from a picture's name such as ``exam1_L-CC.png``. The table
+    takes precedence over the header. Patients are as the table names them. An exam
+    without a name is a DICOM study, or all pictures of a patient. The categories are
+    those of the table.
 
     Without a table, :func:`~mammo_plugins.structures.exam_files.find_exams` finds and groups the
-    views: DICOM by study, pictures by folder. The patients are the folders next
-    below the one that holds all; where an exam has no folder of its own there, it
-    is a patient by itself. Exams of one DICOM PatientID are of one patient; it is
+    views: DICOM by study, pictures by folder. The patients are the folders directly
+    below the common top folder; an exam without a folder of its own there is a separate
+    patient. Exams with the same DICOM PatientID belong to one patient; the ID is
     compared in memory and never written.
 
     Args:
@@ -52,7 +52,7 @@ class GenericConverter(Converter):
 
     name = 'own'
     refuses_lost_lesions = True
-    official_split = True  # if the table has a part for each view
+    official_split = True  # if the table states a part for each view
 
     def __init__(self, table: Path | None = None, group_by: str = 'study') -> None:
         self.table = table
@@ -73,7 +73,7 @@ class GenericConverter(Converter):
     def catalogue(self, raw: Path) -> Catalogue:
         """See :meth:`Converter.catalogue`; sets ``categories``."""
         folder = RawFolder(raw, 'a folder of DICOM files or pictures')
-        # find_exams lists by itself what it cannot search
+        # find_exams itself lists folders that it cannot search
         catalogue = Catalogue() if self.table is None else folder.new_catalogue()
         if self.table is None:
             _add_found(folder, catalogue, self.group_by)
@@ -163,9 +163,9 @@ def _add_listed(table: ViewTable, folder: RawFolder, catalogue: Catalogue) -> No
 
 
 def _drop_strangers(catalogue: Catalogue) -> None:
-    """Leave out views of an exam that the table gives to another patient than its others.
+    """Leave out views that the table assigns to another patient than their exam's rest.
 
-    One woman under two names would be in two parts of a split.
+    Otherwise one patient under two names could be in two parts of a split.
     """
     exams: dict[str, Counter] = defaultdict(Counter)
     for view in catalogue.views:
@@ -185,7 +185,7 @@ def _drop_strangers(catalogue: Catalogue) -> None:
 
 
 def _doubts(view: RawView, header: MammogramHeader) -> list[str]:
-    """Return what is to be counted in the notes."""
+    """Return the doubts to be counted in the notes."""
     doubts = []
     if header.laterality not in (None, view.laterality) or (
         header.view not in (None, view.view)
@@ -306,7 +306,7 @@ def _scaled(lesion: RawLesion, width: int, height: int) -> RawLesion:
 
 
 def _told_by_name(path: Path) -> dict[str, str]:
-    """Return laterality and view that a picture's name tells."""
+    """Return the laterality and view in a picture's name."""
     views = [view for exam in find_exams(path).exams.values() for view in exam.values()]
     return dict(laterality=views[0].laterality, view=views[0].view) if views else {}
 
@@ -314,7 +314,7 @@ def _told_by_name(path: Path) -> dict[str, str]:
 def _exam_id(
     facts: dict[str, str], header: MammogramHeader, owners: dict[str, set[str]]
 ) -> str:
-    """Return the exam's name; one that several patients share gets the patient's."""
+    """Return the exam's name, with the patient's name if several patients share it."""
     exam = facts.get('exam')
     if exam is None:
         return header.header['exam_key'] or facts['patient']
@@ -322,14 +322,14 @@ def _exam_id(
 
 
 def _within_exam(lesion: RawLesion, exam: str, laterality: str) -> RawLesion:
-    """Make a lesion's name, which the table may use again in other breasts, unique."""
+    """Make a lesion's name unique, since the table may reuse it for other breasts."""
     if lesion.lesion_id is None:
         return lesion
     return replace(lesion, lesion_id=f'{exam}_{laterality}_{lesion.lesion_id}')
 
 
 def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
-    """Add all mammograms of a folder, without annotation."""
+    """Add all mammograms of a folder without annotations."""
     found = {'FFDM': find_exams(folder.root, group_by=group_by)}
     if any(reason.startswith('a CEM-') for _, reason in found['FFDM'].skipped):
         found.update(
@@ -392,9 +392,9 @@ def _add_found(folder: RawFolder, catalogue: Catalogue, group_by: str) -> None:
 def _join_patients(
     patients: dict[str, str], identities: dict[str, list[Identity]]
 ) -> dict[str, str]:
-    """Give exams of one PatientID one pseudonym, so that no split parts them.
+    """Give exams with one PatientID one pseudonym, so that no split separates them.
 
-    An ID that all files have is none.
+    An ID that all files share is ignored.
     """
     known = [
         (exam, own)
@@ -415,7 +415,7 @@ def _join_patients(
 
 
 def _patients(exams: dict[str, list[RawView]]) -> dict[str, str]:
-    """Return the pseudonym of each exam's patient, by folder where that is told."""
+    """Return the pseudonym of each exam's patient, from the folder if possible."""
     parents = {
         exam: [view.file.parent.parts for view in views]
         for exam, views in exams.items()

@@ -1,4 +1,4 @@
-"""The table of one's own data: a row a lesion, or a view without lesions."""
+"""The table for your own data: one row per lesion, or per view without lesions."""
 
 import re
 from collections import Counter
@@ -27,8 +27,8 @@ from .table_columns import (
 from .table_files import FileFinder, is_foreign
 
 _COORDINATES = (*BOX_COLUMNS, *NIPPLE)
-_WIDEST_SPACING = 2.0  # mm; a coarser image shows no lesion, and 70 are micrometres
-_SEARCHES = 20  # lost files for which near names are looked up
+_WIDEST_SPACING = 2.0  # mm; coarser images show no lesions, and 70 would be micrometres
+_SEARCHES = 20  # missing files for which similar names are searched
 _NOT_UNDERSTOOD = 'value that is not understood'
 
 
@@ -71,7 +71,7 @@ _PATHOLOGY = (
     _choice(**{p: p for p in PATHOLOGIES}, normal=NORMAL),
     'malignant, benign or normal',
 )
-# how a cell is read, and what is expected of it; other columns are text
+# how to read a cell and what to expect in it; other columns are text
 _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     'laterality': (_choice(l='L', left='L', r='R', right='R'), 'L or R'),
     'view': (_choice(cc='CC', mlo='MLO'), 'CC or MLO'),
@@ -107,15 +107,16 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
 
 @dataclass
 class Entry:
-    """What the table says of a file.
+    """The facts about a file from the table.
 
     Attributes:
         row (str): The number of its first row.
-        cell (str): What names the file there.
-        facts (dict): Value by column; columns without one are not there.
-        lesions (list[RawLesion]): Its lesions; their ``lesion_id`` is the table's, and
-            boxes are as in the table, where ``ViewTable.boxes.shares`` of the image.
-        rows (dict[str, str]): Where each fact is from.
+        cell (str): The cell that names the file.
+        facts (dict): Values by column; columns without a value are absent.
+        lesions (list[RawLesion]): Its lesions. Their ``lesion_id`` and boxes are as in
+            the table; if ``ViewTable.boxes.shares``, boxes are shares of the image's
+            size.
+        rows (dict[str, str]): The row that each fact comes from.
     """
 
     row: str
@@ -126,22 +127,22 @@ class Entry:
 
 
 class ViewTable:
-    """A table of views, read.
+    """A parsed table of views.
 
     Args:
         path (Path): CSV, XLSX or another format of :func:`read_table`.
 
     Attributes:
-        name (str): Of the file, for messages.
-        used (list[str]): Columns that hold anything and are read.
-        unused (list[str]): The others, each with what it may be meant for.
+        name (str): The file's name, for messages.
+        used (list[str]): Non-empty columns that are read.
+        unused (list[str]): The other columns, each with a guess at its meaning.
         boxes (BoxColumns): How boxes are written.
-        nipple_shares (bool): Whether nipples are shares of the image's size.
-        unread (int): Rows with a box that could not be understood.
+        nipple_shares (bool): Whether nipple positions are shares of the image's size.
+        unread (int): Number of rows with a box that could not be parsed.
 
     Raises:
-        ConversionError: If it cannot be read, lacks a required column, or has columns
-            of boxes that make none.
+        ConversionError: If it cannot be read, lacks a required column, or its box
+            columns do not form a box.
     """
 
     def __init__(self, path: Path) -> None:
@@ -174,7 +175,7 @@ class ViewTable:
         self._lost: Counter = Counter()
 
     def has_parts(self) -> bool:
-        """Return whether every file has a part."""
+        """Return whether the table states a part for every file."""
         parts: dict[str, bool] = {}
         for row in self.rows:
             value, fault = self._parse('part', row['part'])
@@ -184,16 +185,16 @@ class ViewTable:
         return bool(parts) and all(parts.values())
 
     def entries(self, folder: RawFolder, catalogue: Catalogue) -> dict[Path, Entry]:
-        """Gather the rows of each file.
+        """Collect the rows of each file.
 
         Args:
-            folder (RawFolder): Where the files are.
-            catalogue (Catalogue): Mistakes are added to its skips, each with its
-                row and column.
+            folder (RawFolder): The folder of the files.
+            catalogue (Catalogue): Receives mistakes as skips, each with its row and
+                column.
 
         Returns:
-            dict[Path, Entry]: By file, relative to the folder, in the order of the
-            table.
+            dict[Path, Entry]: Entries by file, relative to the folder, in the table's
+            order.
         """
         files = FileFinder(folder)
         entries: dict[Path, Entry] = {}
@@ -306,7 +307,7 @@ class ViewTable:
         return {name: value for name, value in parsed.items() if value is not None}
 
     def _parse(self, column: str, text: str) -> tuple[Any, str]:
-        """Return (value, ''), or (None, what is expected)."""
+        """Return (value, ''), or (None, the expected form)."""
         if not text or (column in BOX_COLUMNS and column not in self.boxes.fields):
             return None, ''
         parser, expected = _PARSERS.get(column, (str, ''))
@@ -388,7 +389,7 @@ class ViewTable:
         file: Path,
         catalogue: Catalogue,
     ) -> None:
-        """Add a lesion that no earlier row has, or what this row adds to that one."""
+        """Add a new lesion, or this row's facts to the lesion of an earlier row."""
         for i, known in enumerate(entry.lesions):  # noqa: B007 used below
             if (known.category, known.box, known.mask_file) == (
                 lesion.category,
@@ -448,7 +449,7 @@ class ViewTable:
         return box
 
     def _box_fault(self, box: tuple[float, ...]) -> tuple[int, str] | None:
-        """Return the column at fault, by its place in a box, and what is wrong."""
+        """Return the index in the box of the faulty column, and what is wrong."""
         sides = [box[i + 2] - box[i] for i in range(2)]
         for i, side in enumerate(sides, 2):
             if side < 0:

@@ -1,18 +1,17 @@
 """INbreast: full-field digital mammograms with outlines of lesions.
 
 The release (Moreira et al., INbreast: toward a full-field digital mammographic
-database, Academic Radiology 19(2):236-248, 2012; the readme of "INbreast Release
-1.0") holds:
+database, Academic Radiology 19(2):236-248, 2012; the readme of "INbreast Release 1.0")
+contains:
 
 - ``AllDICOMs/<file id>_<patient>_MG_<L|R>_<CC|ML>_ANON.dcm``. ``ML`` stands for
-  MLO. ``<patient>`` is a pseudonym: the only one, for the tables say 'removed'.
-  The files in circulation have been written anew without the header of the
-  mammography unit: Modality OT, 16 bits stored where 12 are used, neither side,
-  view nor pixel spacing.
+  MLO. ``<patient>`` is the only pseudonym, since the tables state 'removed'. The files
+  in circulation were rewritten without the mammography unit's header: Modality OT, 16
+  bits stored although 12 are used, and no side, view or pixel spacing.
 - ``AllXML/<file id>.xml``, an OsiriX property list: ``Images[].ROIs[]`` with
   ``Name``, ``NumberOfPoints`` and ``Point_px``, strings '(x, y)' in pixels.
-  OsiriX puts pixel centres at k + 0.5 (its DCMPix takes half a pixel off), which
-  are our continuous pixels. There is none for views of BI-RADS 1.
+  OsiriX puts pixel centres at k + 0.5 (its DCMPix subtracts half a pixel), which
+  matches our continuous pixels. Views of BI-RADS 1 have no such file.
 - ``INbreast.xls``, or ``INbreast.csv`` with semicolons and fewer columns:
   Laterality, View, Acquisition date (YYYYMM), File Name (the file id), ACR
   (density 1 to 4), Bi-Rads (1 to 6 with 4a, 4b, 4c), Mass and others marked X,
@@ -54,13 +53,13 @@ _COLUMNS = dict(
     mass='Mass?',
     status='Lesion Annotation Status?',
 )
-_SHOWN = 5  # items a note names
+_SHOWN = 5  # items listed in a note
 
 
 class INbreastConverter(Converter):
     """Reads INbreast.
 
-    ``pathology`` is null throughout: the set has no biopsy result by lesion.
+    ``pathology`` is null throughout: the data set has no biopsy results per lesion.
     """
 
     name = 'inbreast'
@@ -98,7 +97,7 @@ class INbreastConverter(Converter):
         return catalogue
 
     def prepare(self, raw: Path, view: RawView, out: Path) -> Path:
-        """See :meth:`Converter.prepare`; writes ``out/dicom`` where it has to."""
+        """See :meth:`Converter.prepare`; writes ``out/dicom`` where needed."""
         mended = Path('dicom') / f'{view.file.stem}.dcm'
         if mend_dicom(raw / view.file, out / mended, view.laterality, view.view):
             return mended
@@ -106,7 +105,7 @@ class INbreastConverter(Converter):
 
 
 class _Tally:
-    """What notes are made of."""
+    """The counts behind the notes."""
 
     def __init__(self) -> None:
         self.disagreeing: list[str] = []
@@ -168,7 +167,7 @@ def _some(items: list[str]) -> str:
 def _images(
     folder: RawFolder, catalogue: Catalogue
 ) -> dict[str, tuple[Path, re.Match]]:
-    """Return the image of each file id and what its name says."""
+    """Return the image of each file id and the facts in its name."""
     images: dict[str, tuple[Path, re.Match]] = {}
     for file in sorted(folder.files, key=_preference('alldicoms')):
         match = _IMAGE.fullmatch(file.name)
@@ -203,7 +202,7 @@ def _region_files(folder: RawFolder) -> dict[str, Path]:
 
 
 def _preference(home: str):
-    """Return a key that puts the copy in its own folder first."""
+    """Return a sort key that puts the copy in its own folder first."""
     return lambda file: (file.parent.name.lower() != home, len(file.parts), file)
 
 
@@ -238,7 +237,7 @@ def _facts(row: Row) -> tuple:
 
 
 def _table(folder: RawFolder, catalogue: Catalogue) -> tuple[Path, list[Row]]:
-    """Return the table, a spreadsheet before a CSV, which has fewer columns."""
+    """Return the table; a spreadsheet is preferred, since a CSV has fewer columns."""
     files = sorted(
         folder.matching(r'(.*/)?inbreast[^/]*\.(xls|xlsx|ods|csv)'),
         key=lambda f: (
@@ -266,7 +265,7 @@ def _add_view(
     row: Row,
     region_file: Path | None,
 ) -> None:
-    """Add a view, or count why not."""
+    """Add a view, or record why it is left out."""
     file_id, patient, laterality = match[1], match[2].lower(), match[3].upper()
     words = match[4].upper(), row['view'].upper() or match[4].upper()
     views = [_PROJECTIONS.get(word) for word in words]

@@ -1,4 +1,4 @@
-"""The two kinds of files of INbreast that are not tables: regions and images."""
+"""Reading INbreast's region files and repairing its images."""
 
 import io
 import math
@@ -32,7 +32,7 @@ _NUMBER = r'([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)'
 _POINT = re.compile(
     rf'[({{\[]?\s*{_NUMBER}\s*[,;]\s*{_NUMBER}\s*[)}}\]]?', re.IGNORECASE
 )
-# by what a name holds, the first that fits; spelling varies over the files
+# matched in order against the name; spelling varies between files
 _KINDS = (
     (r'muscle', None),
     (r'cluster', 'calcification cluster'),
@@ -45,16 +45,16 @@ _KINDS = (
 
 
 class RegionError(ValueError):
-    """A region file that does not say what is in the view."""
+    """A region file that does not define the view's regions."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A region that was drawn.
+    """A drawn region.
 
     Attributes:
         name (str): As in the file.
-        category (str): The converter's.
+        category (str): The converter's category.
         points (list[tuple[float]]): (x, y) in continuous pixels.
     """
 
@@ -64,7 +64,7 @@ class Region:
 
     @property
     def has_area(self) -> bool:
-        """bool: Whether it is an outline, at least a pixel wide and high."""
+        """bool: Whether it is an outline at least one pixel wide and high."""
         xy = np.array(self.points)
         if len(xy) < 3 or np.ptp(xy, axis=0).min() < 1:
             return False
@@ -98,7 +98,7 @@ def read_regions(path: Path) -> list[Region]:
         path (Path): An OsiriX property list.
 
     Raises:
-        RegionError: If it cannot be read, or is not whole by its own numbers.
+        RegionError: If it cannot be read, or is incomplete by its own counts.
     """
     try:
         data = path.read_bytes()
@@ -121,9 +121,9 @@ def read_regions(path: Path) -> list[Region]:
 def _load(data: bytes) -> Any:
     try:
         return plistlib.loads(data, fmt=plistlib.FMT_XML)
-    except Exception:  # many kinds, from Expat's to plistlib's own slips
+    except Exception:  # many kinds, from Expat errors to bugs in plistlib
         pass
-    try:  # written in another encoding than declared, or with something around it
+    try:  # not in the declared encoding, or surrounded by other bytes
         text = data.decode('utf-8-sig')
     except UnicodeDecodeError:
         text = data.decode('cp1252', errors='replace')
@@ -156,12 +156,12 @@ def _region(roi: Any) -> Region | None:
 
 
 def mend_dicom(path: Path, target: Path, laterality: str, view: str) -> bool:
-    """Write a DICOM mammogram from an image that has lost its header.
+    """Write a DICOM mammogram from an image whose header is lost.
 
-    Nothing is done to a file that says it is a mammogram. In others, 16 stored
-    bits become the 12, or 14 or 16, that hold the brightest pixel: 12 do for the
-    set, so that views stay comparable. Pixel values are kept; of the old header
-    only what has to do with them.
+    A file whose header states a mammogram is left unchanged. In others, 16 stored bits
+    become 12, or 14 or 16 if the brightest pixel needs them: 12 suffice for this data
+    set, so views stay comparable. Pixel values are kept, and only the pixel-related
+    part of the old header.
 
     Args:
         path (Path): The raw file.
