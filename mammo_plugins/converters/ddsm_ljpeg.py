@@ -59,7 +59,7 @@ class _Header:
     precision_at: int  # its offset in the stream
     predictor: int
     predictor_at: int
-    end: int  # of the stream
+    end: int  # offset of the stream's end
 
 
 def decode_ljpeg(data: bytes, lines: int, columns: int, bits: int) -> np.ndarray:

@@ -22,9 +22,9 @@ its side; a row with side B or no side counts for both. Pathology counts for the
 severe pathology of its rows: severity 0 and 1 are malignant, 2 to 5 benign, 6 is
 unknown. It is abnormal if its BI-RADS is not 1, or it has pathology or a described
 finding. If all rows of an exam of both breasts are for one side, the other breast is
-not abnormal. A region has no link to a finding: its kind is that of the breast's
-findings if they have one kind, else 'finding'. It gets a finding's BI-RADS and
-pathology only if the breast has one finding and the image one region.
+not abnormal. A region has no link to a finding: its kind is the single kind of the
+breast's findings or the first of an only finding, else 'finding'. It gets a finding's
+BI-RADS and pathology only if the breast has one finding and the image one region.
 
 If a view has several images, one is chosen as in all converters; a 'cview' counts as
 synthetic 2-D whatever its header states. Spot compression, magnification and images

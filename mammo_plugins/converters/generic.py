@@ -267,7 +267,7 @@ def _listed_view(
 def _settle_labels(
     facts: dict[str, Any], entry: Entry, file: Path, row: str, catalogue: Catalogue
 ) -> None:
-    """Make pathology and abnormal of a view agree; where they cannot, count it."""
+    """Make a view's ``pathology`` and ``abnormal`` agree; count contradictions."""
     pathology, stated = facts.get('pathology'), facts.get('abnormal')
     if pathology is not None:
         by_pathology = pathology != NORMAL

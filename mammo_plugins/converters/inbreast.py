@@ -215,7 +215,7 @@ def _rows(folder: RawFolder, catalogue: Catalogue) -> tuple[dict[str, Row], set[
         number = row.pop('row')
         match = re.fullmatch(r'(\d{4,})(?:\.0+|\.\w+|_.*)?', row['file'])
         if match is None:
-            if row['laterality'] and row['birads']:  # neither has the row of totals
+            if row['laterality'] and row['birads']:  # empty in the row of totals
                 catalogue.skip(f'{file}, row {number}', 'row without a file id')
             continue
         known = rows.setdefault(match[1], row)

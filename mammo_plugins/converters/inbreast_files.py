@@ -73,7 +73,7 @@ class Region:
 
     @property
     def pixel_box(self) -> tuple[float, float, float, float]:
-        """tuple[float]: (x1, y1, x2, y2) of the whole pixels the points lie in."""
+        """tuple[float]: (x1, y1, x2, y2) around the whole pixels of the points."""
         xs, ys = zip(*self.points)
         return (
             math.floor(min(xs)),

@@ -1,4 +1,4 @@
-"""What a conversion has done, so that it can be gone on with."""
+"""A journal of finished views, from which an interrupted conversion resumes."""
 
 import hashlib
 import os
@@ -10,24 +10,24 @@ from mammo_plugins.version import __version__
 
 from .records import RawView
 
-_FORMAT = 3  # goes up when results of an earlier journal are no longer right
+_FORMAT = 3  # increased when results in an earlier journal become wrong
 
 
 def record_key(raw: Path, view: RawView) -> str:
-    """Return what changes with a view, its files, the reading limits or this package."""
+    """Return a key that changes with the view, its files, limits or this package."""
     stamps = []
     for file in [view.file, *(lesion.mask_file for lesion in view.lesions)]:
         try:
             stat = os.stat(raw / file) if file is not None else None
         except OSError:
-            stat = None  # its absence is found, and said, when it is read
+            stat = None  # a missing file is reported when it is read
         stamps.append(stat and (stat.st_size, stat.st_mtime_ns))
     text = f'{__version__}|{_FORMAT}|{ReadingLimits.current()}|{view!r}|{stamps}'
     return hashlib.sha1(text.encode(errors='surrogatepass')).hexdigest()
 
 
 class Journal:
-    """One JSON line a view that is done; one that is damaged is not counted.
+    """One JSON line per finished view; damaged lines are ignored.
 
     Args:
         path (Path): The file.
@@ -41,10 +41,10 @@ class Journal:
                 self.done[entry['key']] = entry['result']
 
     def get(self, key: str) -> Any | None:
-        """Return what was noted, or ``None``."""
+        """Return the recorded result, or ``None``."""
         return self.done.get(key)
 
     def add(self, key: str, result: Any) -> None:
-        """Note a result."""
+        """Record a result."""
         self.done[key] = result
         self._lines.append(dict(key=key, result=result))

@@ -1,6 +1,6 @@
 """mini-MIAS: 322 films of 161 women with circles around abnormalities.
 
-The raw folder, in its own form or in that of the mirrors::
+The raw folder, in its original form or as on the mirrors::
 
     Info.txt                    may have another name, and a preamble
     mdb001.pgm ... mdb322.pgm   or .png, .tif, .bmp, .jpg of the same names
@@ -9,12 +9,12 @@ A line of ``Info.txt`` is ``mdb001 G CIRC B 535 425 197``: reference number, cha
 of the background tissue (F fatty, G fatty-glandular, D dense-glandular), class (CALC
 calcification, CIRC well-defined or circumscribed mass, SPIC spiculated mass, MISC
 other, ill-defined mass, ARCH architectural distortion, ASYM asymmetry, NORM normal),
-severity (B benign, M malignant), and a circle in pixels: x, y of its centre, the origin
-being the bottom left corner, and its approximate radius. A film with several
-abnormalities has several lines. Four lines have no circle, or a note in its place:
-widely spread calcifications, and one mass. Source: J. Suckling et al., The Mammographic
-Image Analysis Society digital mammogram database, Excerpta Medica, International
-Congress Series 1069:375-378 (1994), and the README of the mini-MIAS database.
+severity (B benign, M malignant), and a circle in pixels: x, y of its centre, with the
+origin at the bottom left corner, and its approximate radius. A film with several
+abnormalities has several lines. Four lines have no circle, or a note instead: widely
+spread calcifications, and one mass. Source: J. Suckling et al., The Mammographic Image
+Analysis Society digital mammogram database, Excerpta Medica, International Congress
+Series 1069:375-378 (1994), and the README of the mini-MIAS database.
 
 Rules are in docs/how_to/datasets/mini_mias.md.
 """
@@ -36,13 +36,13 @@ _EXPECTED = (
     'the unpacked mini-MIAS database: a list such as Info.txt with lines as '
     "'mdb001 G CIRC B 535 425 197', and mdb001.pgm to mdb322.pgm"
 )
-_SIZE = 1024  # pixels a side; films are centred in it and padded
+_SIZE = 1024  # pixels per side; films are centred in it and padded
 _PIXEL_MM = 0.2
-_CORNERS = 64  # of the polygon that stands for a circle; its area is 0.16% less
-# the first that is there is used: lossless before lossy
+_CORNERS = 64  # of the polygon that replaces a circle; its area is 0.16% smaller
+# the first one that exists is used: lossless before lossy
 _PICTURES = ('.pgm', '.png', '.tif', '.tiff', '.bmp', '.jpg', '.jpeg')
 _IMAGE = re.compile(r'mdb(\d{3})', re.IGNORECASE)
-# a byte order mark, and the number of a row, may come first
+# a byte order mark and a row number may come first
 _LINE = re.compile(
     r'[^a-z0-9]*(?:\d+[\s,;]+)?mdb(\d{3})(?:\.\w+)?[\s,;]+([a-z])[\s,;]+'
     r'([a-z]+)\b(.*)',
@@ -50,7 +50,7 @@ _LINE = re.compile(
 )
 _QUOTES = str.maketrans('', '', '"\'')
 _NUMBER = re.compile(r'\d+(?:\.\d+)?')
-_LARGEST_LIST = 2**20  # bytes; the README with its list has some 10 KB
+_LARGEST_LIST = 2**20  # bytes; the README with its list has about 10 KB
 
 _TISSUES = {'F': 'fatty', 'G': 'fatty-glandular', 'D': 'dense-glandular'}
 _CLASSES = {
@@ -73,7 +73,7 @@ class _Abnormality:
 
 @dataclass
 class _Film:
-    """What the lines of a film say together."""
+    """The combined facts from all lines of a film."""
 
     tissue: str | None = None
     normal: bool = False
@@ -116,7 +116,7 @@ class MiniMIASConverter(Converter):
 
 
 def _images(folder: RawFolder, found: Catalogue) -> dict[str, Path]:
-    """Return the picture of each film by its number, '001' and so on."""
+    """Return the picture of each film by its number, '001' etc."""
     images: dict[str, Path] = {}
     pictures = [file for file in folder.files if file.suffix.lower() in _PICTURES]
     for file in sorted(
@@ -138,7 +138,7 @@ def _images(folder: RawFolder, found: Catalogue) -> dict[str, Path]:
 
 
 def _films(folder: RawFolder, found: Catalogue) -> dict[str, _Film]:
-    """Return what is known of each film, by its number."""
+    """Return the facts about each film by its number."""
     file, lines = _list(folder, found)
     films: dict[str, _Film] = {}
     seen: dict[tuple[str, ...], int] = {}
@@ -169,16 +169,16 @@ def _films(folder: RawFolder, found: Catalogue) -> dict[str, _Film]:
 def _list(
     folder: RawFolder, found: Catalogue
 ) -> tuple[Path, list[tuple[int, tuple[str, str, str, str]]]]:
-    """Return the file with most lines of films, and these lines by their number.
+    """Return the file with the most film lines, and these lines by their number.
 
-    It is told by what it holds: mirrors rename it, and the README has it too.
+    It is identified by its content: mirrors rename it, and the README contains it too.
     """
     lists = []
     for file in folder.files:
         path = folder.root / file
         if file.suffix.lower() in _PICTURES or path.stat().st_size > _LARGEST_LIST:
             continue
-        # the list is plain ASCII, whatever the encoding it was saved in
+        # the list is plain ASCII whatever encoding it was saved in
         text = path.read_bytes().replace(b'\0', b'').decode('latin-1')
         text = text.translate(_QUOTES)
         lines = [
@@ -238,7 +238,7 @@ def _abnormality(
 
 
 def _view(number: str, file: Path, film: _Film) -> RawView:
-    odd = int(number) - 1 | 1  # the films of a woman are an odd one and the next
+    odd = int(number) - 1 | 1  # a patient's films are an odd number and the next
     severities = {abnormality.severity for abnormality in film.abnormalities}
     pair = f'mdb{odd:03d}-{odd + 1:03d}'
     return RawView(
@@ -271,12 +271,12 @@ def circle_polygon(x: float, y: float, radius: float) -> list[tuple[float, float
     """Return a circle of ``Info.txt`` as a polygon in pixels of the image file.
 
     Args:
-        x (float), y (float): Centre, y counted up from the bottom edge.
+        x (float), y (float): Centre, with y measured up from the bottom edge.
         radius (float): In pixels.
 
     Returns:
-        list[tuple[float]]: 64 points (x, y), y counted down from the top edge; they
-        touch the circle's bounding box.
+        list[tuple[float]]: 64 points (x, y), with y measured down from the top edge;
+        they touch the circle's bounding box.
     """
     angles = (2 * math.pi * i / _CORNERS for i in range(_CORNERS))
     return [

@@ -1,4 +1,4 @@
-"""Numbers in the cells of a table, with one rule for all that one writer wrote."""
+"""Parsing numbers in table cells by one rule for all cells of one writer."""
 
 import math
 import re
@@ -9,28 +9,29 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:[ '\u2019]\d{3})+(?!\d)")
 _BODY = re.compile(r'[+-]?(\d[\d.,]*|[.,]\d+)(e[+-]?\d+)?', re.IGNORECASE)
 DECIMAL, THOUSANDS = 'decimal', 'thousands'
 _OTHER = {'.': ',', ',': '.'}
-_A_BOX = 4  # numbers that say enough of how a table is written
+_A_BOX = 4  # numbers that suffice to show how a table is written
 
 
 class NumberReader:
-    """Reads numbers whose point or comma may be a decimal sign or part thousands.
+    """Reads numbers whose point or comma may be a decimal or a thousands separator.
 
-    A sign is surely decimal where it cannot part thousands, as in '310.5', '0,125'
-    and the comma of '1.060,5'; it surely parts thousands in '1,060,500' and before
-    another sign. What one number tells holds for all. A point that no other number
-    speaks of is decimal, as programs write it, unless all numbers with one, four at
-    least, are such as '1.060', with one digit before it and three behind. These are
-    refused, and so is a comma that nothing speaks of, '1,060': they may be 1060 or 1.06. Blanks and apostrophes part
-    thousands; a unit 'px' and powers such as '1e3' are read.
+    A sign is certainly decimal where it cannot separate thousands, as in '310.5',
+    '0,125' and the comma of '1.060,5'. It certainly separates thousands in '1,060,500'
+    and before another sign. Evidence from one number applies to all. A point without
+    such evidence is decimal, as programs write it, unless all numbers with a point, at
+    least four, look like '1.060', with one digit before it and three after. These are
+    refused, as is a comma without evidence, '1,060': they may be 1060 or 1.06. Blanks
+    and apostrophes separate thousands; a unit 'px' and powers such as '1e3' are
+    accepted.
 
     Args:
-        cells (iterable[str]): All numbers that the same hand or program wrote.
+        cells (iterable[str]): All numbers by the same writer or program.
     """
 
     def __init__(self, cells: Iterable[str]) -> None:
         self._decimal: set[str] = set()
         self._thousands: set[str] = set()
-        pointed = grouped = 0  # numbers with a point, those that are such as 1.060
+        pointed = grouped = 0  # numbers with a point; those like 1.060
         for cell in cells:
             text, roles = _analyse(cell)
             for sign, role in roles.items():
@@ -44,8 +45,8 @@ class NumberReader:
         """Return the number in a cell.
 
         Raises:
-            ValueError: If it is none, or it cannot be told which; the text says what
-                was expected then, and is '' otherwise.
+            ValueError: If it is not a number (empty text) or is ambiguous (the text
+                states what was expected).
         """
         text, roles = _analyse(cell)
         if text is None:
@@ -65,7 +66,7 @@ class NumberReader:
         return value
 
     def _role(self, sign: str) -> str:
-        """Return the role of a sign that may be either, by all other numbers."""
+        """Return the role of an ambiguous sign, judged by all other numbers."""
         decimal, other = sign in self._decimal, _OTHER[sign] in self._decimal
         thousands = sign in self._thousands
         if decimal and not thousands and not other:
@@ -80,10 +81,10 @@ class NumberReader:
 
 
 def _analyse(cell: str) -> tuple[str | None, dict[str, str]]:
-    """Return a number without blanks, apostrophes and unit, and what its signs do.
+    """Return a number without blanks, apostrophes and unit, and its signs' roles.
 
-    A sign that may do either has the role ''; thousands come first, to be taken out
-    first. The text of what is no number is ``None``.
+    An ambiguous sign has the role ''. Thousands separators come first because they are
+    removed first. For anything but a number the text is ``None``.
     """
     text = _UNIT.sub('', cell.strip()).replace('\u2212', '-')
     text, grouped = _GROUPED.subn(lambda found: re.sub(r'\D', '', found[0]), text)

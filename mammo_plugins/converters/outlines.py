@@ -1,4 +1,4 @@
-"""Outlines of lesions, from the forms of the raw data sets to COCO's."""
+"""Converting lesion outlines from the raw data sets' forms to COCO's."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,31 +20,31 @@ from mammo_plugins.structures import (
 from .records import RawLesion
 
 CUT = 'outline cut at the edge of its image'
-LEAST_INSIDE = 0.5  # share of its area that an outline must have in the image
-# what a mask's proportions may differ by from its image's
+LEAST_INSIDE = 0.5  # least share of an outline's area that must lie in the image
+# how much a mask's proportions may differ from its image's
 SHAPE_TOLERANCE = 0.01
 _ROUNDING = 1e-6  # of the area
 
 Outline = dict[str, Any]
 Polygon = Sequence[tuple[float, float]]
 ReadMask = Callable[[Path, int, int], np.ndarray]
-_INVERTED = 0.8  # of an image: no lesion is that large
+_INVERTED = 0.8  # share of an image; no lesion is that large
 
 
 def read_mask(path: Path, height: int, width: int) -> np.ndarray:
-    """Read a mask and bring it to the size of its image.
+    """Read a mask and resize it to its image.
 
     Args:
-        path (Path): A DICOM or a picture; what is brighter than half its range is
+        path (Path): A DICOM file or a picture; pixels brighter than half its range are
             the lesion.
-        height (int), width (int): Of the image. A mask of another size and the
+        height (int), width (int): Size of the image. A mask of another size but the
             same proportions covers the same field of view and is stretched.
 
     Returns:
         np.ndarray: (height, width) uint8, 0 or 1.
 
     Raises:
-        MammogramError: If it cannot be read, or has other proportions.
+        MammogramError: If it cannot be read or has other proportions.
     """
     pixels = read_mammogram(path).pixels
     rows, columns = pixels.shape
@@ -68,20 +68,20 @@ def same_shape(one: float, other: float) -> bool:
 def resolve_outline(
     lesion: RawLesion, raw: Path, height: int, width: int, read: ReadMask = read_mask
 ) -> tuple[Outline | None, list[str]]:
-    """Make COCO's ``bbox``, ``area`` and ``segmentation`` of a lesion.
+    """Compute COCO's ``bbox``, ``area`` and ``segmentation`` of a lesion.
 
-    What reaches outside the image is cut off; an outline of which less than half
-    lies in the image is not used.
+    Parts outside the image are cut off; an outline with less than half of its area in
+    the image is not used.
 
     Args:
         lesion (RawLesion): The lesion.
-        raw (Path): The raw folder, where masks lie.
+        raw (Path): The raw folder with the masks.
         height (int), width (int): Of the image.
-        read (callable): As :func:`read_mask`.
+        read (callable): Reads a mask, like :func:`read_mask`.
 
     Returns:
-        tuple: The outline, ``None`` when it cannot be used, and what is to be
-        counted, each as 'reason: detail'.
+        tuple: The outline, ``None`` if it cannot be used, and the faults to count, each
+        as 'reason: detail'.
     """
     if lesion.mask_file is not None:
         outline, remark = _of_mask(lesion.mask_file, raw, height, width, read)
@@ -100,17 +100,17 @@ def resolve_outline(
 
 
 def drop_repeated(annotations: list[Outline]) -> tuple[list[Outline], list[str]]:
-    """Leave out the annotations of a view whose category and outline another one has.
+    """Drop annotations of a view that repeat another's category and outline.
 
-    A mask and the box around it are one lesion, with the mask; what only the later
-    one says of the lesion is added.
+    A mask and the box around it become one lesion with the mask. Facts that only the
+    later one states are added.
 
     Args:
         annotations (list[dict]): With ``category``, ``birads``, ``pathology`` and
-            ``lesion_id`` beside the outline.
+            ``lesion_id`` in addition to the outline.
 
     Returns:
-        tuple: Those that stay, the first of each, and what is to be counted.
+        tuple: The annotations kept, the first of each, and the faults to count.
     """
     kept: list[Outline] = []
     remarks = []
@@ -199,7 +199,7 @@ def _of_box(
 
 
 def _cut(inside: float, whole: float, what: str, height: int, width: int) -> str:
-    """Return what is to be said of an outline with an area in and out of its image.
+    """Return the message on an outline that reaches outside its image.
 
     It starts with ``CUT`` if the outline can be used.
     """
@@ -257,7 +257,7 @@ def _of_polygons(
     low = np.min([part.min(axis=0) for part in within], axis=0)
     high = np.max([part.max(axis=0) for part in within], axis=0)
     box = (*low, *(high - low))
-    if segmentation_fault(outlines, height, width):  # between the centres of pixels
+    if segmentation_fault(outlines, height, width):  # lies between pixel centres
         return _outline(box, sum(map(_area, within)), []), [
             *remarks,
             f'outline too small for a mask, of which the box stays: {what}',
@@ -267,14 +267,14 @@ def _of_polygons(
 
 
 def _area(points: np.ndarray) -> float:
-    """Return the area of a polygon; of one that crosses itself that of its box."""
+    """Return a polygon's area, or that of its box if it crosses itself."""
     x, y = (points - points[0]).T
     area = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
     return area or float(np.prod(np.ptp(points, axis=0)))
 
 
 def _crop(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Cut a polygon, (N, 2), at the edges of the image.
+    """Clip a polygon, (N, 2), at the image's edges.
 
     Source: I. Sutherland and G. Hodgman, "Reentrant polygon clipping",
     Communications of the ACM 17(1), 1974.
@@ -290,7 +290,7 @@ def _crop(points: np.ndarray, height: int, width: int) -> np.ndarray:
             if after >= 0:
                 kept.append(end)
         points = np.reshape(kept, (-1, 2))
-    return _clip(points, height, width)  # of rounding
+    return _clip(points, height, width)  # removes rounding errors
 
 
 def _outline(bbox, area: float, segmentation: Any) -> Outline:

@@ -1,4 +1,4 @@
-"""Which exam goes to which part."""
+"""Assigning exams to parts."""
 
 from dataclasses import dataclass, field
 
@@ -16,17 +16,17 @@ SPLITS = ('official', 'ratio', 'kfold')
 
 @dataclass(frozen=True)
 class Split:
-    """How to part the patients.
+    """How to split the patients.
 
     Attributes:
         kind (str): 'official', 'ratio' or 'kfold'.
-        ratios (dict[str, float]): Shares of 'train', 'val', 'test', for 'ratio'.
-        val_share (float): Share of the official training patients that becomes the
-            part 'val', where the official split has none.
-        folds (int): Number of folds, for 'kfold'.
-        seed (int): Of the shuffle.
-        val_folds (int): Of these, how many validate, for 'kfold': the ones after the
-            fold that is held out. Defaults to 0.
+        ratios (dict[str, float]): For 'ratio': shares of 'train', 'val' and 'test'.
+        val_share (float): Share of the official training patients that becomes the part
+            'val' if the official split has none.
+        folds (int): For 'kfold': number of folds.
+        seed (int): Seed of the shuffle.
+        val_folds (int): For 'kfold': number of folds used for validation, those after
+            the held-out fold. Defaults to 0.
     """
 
     kind: str = 'ratio'
@@ -40,7 +40,7 @@ class Split:
 
 
 def stratum(views: list[RawView]) -> str:
-    """Return what of a patient each part shall have its share of."""
+    """Return a patient's stratum, of which each part gets its share."""
     facts = [view.pathology for view in views] + [
         lesion.pathology for view in views for lesion in view.lesions
     ]
@@ -52,25 +52,24 @@ def stratum(views: list[RawView]) -> str:
 
 
 def assign_parts(catalogue: Catalogue, split: Split) -> dict[str, list[RawView]]:
-    """Deal views to annotation files, a patient never to two parts.
+    """Assign views to annotation files, no patient to two parts.
 
-    Where the official split has a patient in both training and test (in
-    CBIS-DDSM, masses and calcifications were split each by themselves), the test
-    part stays whole and the patient's training views are left out, as counted
-    skips.
+    If the official split has a patient in both training and test (in CBIS-DDSM, masses
+    and calcifications were split separately), the test part stays whole and the
+    patient's training views are left out and counted as skips.
 
     Args:
-        catalogue (Catalogue): All views; skips are added to it.
-        split (Split): How.
+        catalogue (Catalogue): All views; receives the skips.
+        split (Split): How to split the patients.
 
     Returns:
-        dict[str, list[RawView]]: By the annotation file's name without suffix:
-        'train', 'val', 'test', or 'fold_1/train', 'fold_1/val', ... Parts without
-        views are left out; the catalogue's notes say which, and how to mend it.
+        dict[str, list[RawView]]: Views by the annotation file's name without suffix:
+        'train', 'val', 'test', or 'fold_1/train', 'fold_1/val', ... Parts without views
+        are left out; the catalogue's notes list them and the remedy.
 
     Raises:
-        ConversionError: If the official split does not cover each view, or there
-            are fewer patients than folds.
+        ConversionError: If the official split does not cover every view, or there are
+            fewer patients than folds.
     """
     if split.kind == 'official':
         return _official(catalogue, split)

@@ -1,4 +1,4 @@
-"""Finding files and reading tables of a raw data set."""
+"""Finding the files and reading the tables of a raw data set."""
 
 import csv
 import io
@@ -16,22 +16,22 @@ from .spreadsheets import is_sheet, read_sheet
 
 Row = dict[str, str]
 
-_SHOWN, _NAMES = 20, 3  # columns that an error names, and names of each wanted one
-_MOST_COLUMNS = 2**14  # as a spreadsheet has
+_SHOWN, _NAMES = 20, 3  # columns listed in an error, and names listed per wanted column
+_MOST_COLUMNS = 2**14  # the limit of spreadsheets
 _LONGEST_CELL = 2**24  # an outline of many points exceeds the 128 KiB of csv
 
 
 class RawFolder:
-    """The files of a raw data set, found whatever the case of their names.
+    """The files of a raw data set, found regardless of case.
 
     Linked folders are searched too, each once (:func:`~mammo_plugins.io.walk_folder`).
 
     Args:
         root (str | Path): The raw folder.
-        expected (str): What it should hold, for error messages.
+        expected (str): What it should contain, for error messages.
 
     Raises:
-        ConversionError: If there is no such folder.
+        ConversionError: If the folder does not exist.
     """
 
     def __init__(self, root: str | Path, expected: str) -> None:
@@ -49,17 +49,17 @@ class RawFolder:
         return path.relative_to(self.root)
 
     def new_catalogue(self) -> Catalogue:
-        """Return a catalogue that has nothing yet but what could not be searched."""
+        """Return a catalogue that lists only what could not be searched."""
         catalogue = Catalogue()
         for path, reason in self._left_out:
             catalogue.skip(path, reason)
         return catalogue
 
     def matching(self, pattern: str) -> list[Path]:
-        """Return the files whose whole relative path matches, case ignored.
+        """Return the files whose whole relative path matches, ignoring case.
 
         Args:
-            pattern (str): A regular expression; folders are parted by ``/``.
+            pattern (str): A regular expression; ``/`` separates folders.
 
         Returns:
             list[Path]: Relative to the root, sorted.
@@ -68,15 +68,15 @@ class RawFolder:
         return [file for file in self.files if compiled.fullmatch(file.as_posix())]
 
     def one(self, pattern: str, what: str, required: bool = True) -> Path | None:
-        """Return the one file that matches.
+        """Return the only file that matches.
 
         Args:
             pattern (str): As in :meth:`matching`.
-            what (str): What the file is, for the message.
+            what (str): What the file contains, for the message.
             required (bool): Whether its absence is an error. Defaults to True.
 
         Raises:
-            ConversionError: If none is there though required, or several are.
+            ConversionError: If a required file is missing, or several files match.
         """
         found = self.matching(pattern)
         if len(found) == 1:
@@ -101,13 +101,13 @@ class RawFolder:
         Args:
             files (iterable[Path]): Relative to the root, the most likely first.
             columns (dict[str, str]): As in :func:`read_table`.
-            catalogue (Catalogue): Where those before it are counted as skips.
+            catalogue (Catalogue): Receives the tables before it as skips.
 
         Returns:
-            tuple | None: (file, rows), ``None`` without files.
+            tuple | None: (file, rows), ``None`` if there are no files.
 
         Raises:
-            ConversionError: If none of them can be read; it is that of the first.
+            ConversionError: The first table's error, if no table can be read.
         """
         first = None
         for file in files:
@@ -122,28 +122,28 @@ class RawFolder:
 
 
 def plain(text: object) -> str:
-    """Return a cell's text without line breaks, runs of spaces and a BOM."""
+    """Return a cell's text without line breaks, repeated spaces and BOM."""
     if text is None:
         return ''
     if isinstance(text, float) and text.is_integer():
-        text = int(text)  # spreadsheets hold whole numbers as floats
+        text = int(text)  # spreadsheets store whole numbers as floats
     return ' '.join(str(text).replace('\ufeff', '').split())
 
 
 def column_key(name: object) -> str:
-    """Return a column's name as it is compared: letters and digits, lower case."""
+    """Return a column's name for comparison: letters and digits in lower case."""
     return re.sub(r'[^a-z0-9]+', ' ', plain(name).lower()).strip()
 
 
 class Table(NamedTuple):
-    """A table, read.
+    """A parsed table.
 
     Attributes:
         rows (list[dict[str, str]]): As :func:`read_table` returns them.
-        titles (dict[str, str]): What the column of a field is called in the file;
-            fields whose column is not there are absent.
-        others (dict[str, list[str]]): The cells of each column that no field has,
-            by its title; columns without a value are left out.
+        titles (dict[str, str]): The file's column title of each field; fields without a
+            column are absent.
+        others (dict[str, list[str]]): The cells of each column without a field, by
+            title; empty columns are left out.
     """
 
     rows: list[Row]
@@ -157,20 +157,21 @@ def read_table(
     """Read a CSV, XLS, XLSX or ODS table.
 
     The header is the first line that names all wanted columns; case, punctuation,
-    blanks and order do not matter. Delimiter and encoding of a CSV are found out:
-    UTF-8, Windows-1252, or UTF-16 and UTF-32 with a byte order mark. Cells are
-    stripped, line breaks in them become spaces; rows without a value are left out.
+    blanks and order do not matter. Delimiter and encoding of a CSV are detected: UTF-8,
+    Windows-1252, or UTF-16 and UTF-32 with a byte order mark. Cells are stripped, line
+    breaks in them become spaces; rows without a value are left out.
 
     Args:
         path (str | Path): The table.
-        columns (dict[str, str]): For each wanted field the name of its column, or
-            several as ``'a|b'``, the first there being taken; a name that ends in
-            ``?`` need not be there.
-        sheet (str, optional): Of a spreadsheet. Defaults to ``None``, the first.
+        columns (dict[str, str]): The column name of each wanted field, or alternatives
+            as ``'a|b'``, of which the first that exists is used; a name that ends in
+            ``?`` is optional.
+        sheet (str, optional): The sheet of a spreadsheet. Defaults to ``None``, the
+            first.
 
     Returns:
-        list[dict[str, str]]: Rows by field, '' for an empty cell or a column that
-        is not there, with ``'row'``, the row's number in the file from 1.
+        list[dict[str, str]]: Rows by field, '' for an empty cell or a missing column,
+        with ``'row'``, the row's number in the file from 1.
 
     Raises:
         ConversionError: If the file cannot be read or a column is missing.
@@ -181,14 +182,14 @@ def read_table(
 def read_whole_table(
     path: str | Path, columns: dict[str, str], sheet: str | None = None
 ) -> Table:
-    """Read a table with the columns that nobody asked for; see :func:`read_table`."""
+    """Read a table with the columns not requested too; see :func:`read_table`."""
     return _read(Path(path), columns, sheet, whole=True)
 
 
 def _read(path: Path, columns: dict[str, str], sheet: str | None, whole: bool) -> Table:
     try:
         open_regular(path).close()
-    except IrregularFileError as error:  # a FIFO would be waited for
+    except IrregularFileError as error:  # reading a FIFO would block
         raise ConversionError(str(error)) from None
     except OSError as error:
         raise ConversionError(f'{path}: cannot be read ({error.strerror})') from None
@@ -235,7 +236,7 @@ def _squeezed(name: object) -> str:
 
 
 def _place(header: list, wanted: dict[str, list[tuple[int, str]]]) -> dict[str, int]:
-    """Return the index of each field's column, of several names the first wanted."""
+    """Return the index of each field's column; earlier alternatives are preferred."""
     found: dict[str, tuple[int, int]] = {}
     for i, cell in enumerate(header):
         for rank, field in wanted.get(_squeezed(cell), ()):
@@ -249,7 +250,7 @@ def _rows(
     fields: Iterable[str],
     others: dict[int, list[str]],
 ) -> list[Row]:
-    """Return the rows by field; the cells of other columns are added to theirs."""
+    """Return the rows by field; add the other cells to their columns."""
     read = []
     for number, cells in rows:
         row = dict.fromkeys(fields, '')
@@ -264,7 +265,7 @@ def _rows(
 
 
 def _csv(path: Path) -> Iterator[list]:
-    """Yield the rows; tables may be larger than what is wanted of them."""
+    """Yield the rows one by one, since tables may be larger than the part needed."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -298,15 +299,15 @@ def _csv(path: Path) -> Iterator[list]:
 
 
 def _encoding(path: Path, data: bytes) -> str:
-    """Return the encoding of a CSV's bytes, all of which it reads but in cp1252.
+    """Return a CSV's encoding, which decodes all bytes unless it is cp1252.
 
     Raises:
-        ConversionError: If it is UTF-16 or UTF-32 without a byte order mark, or a
-            text in Unicode that is damaged or cut short.
+        ConversionError: If it is UTF-16 or UTF-32 without a byte order mark, or Unicode
+            text that is damaged or truncated.
     """
     encoding = json.detect_encoding(data)
     name = encoding.upper()[:6].removesuffix('-')
-    marked = encoding in ('utf-16', 'utf-32', 'utf-8-sig')  # as Excel saves texts
+    marked = encoding in ('utf-16', 'utf-32', 'utf-8-sig')  # as Excel saves text
     if not marked and (encoding != 'utf-8' or data.count(b'\0') > len(data) / 32):
         raise ConversionError(
             f'{path}: is in {"UTF-16 or UTF-32" if encoding == "utf-8" else name} '
@@ -316,7 +317,7 @@ def _encoding(path: Path, data: bytes) -> str:
     try:
         data.decode(encoding)
     except UnicodeDecodeError as error:
-        # a last letter in Windows-1252 is alone, one of UTF-8 follows others
+        # a final Windows-1252 letter is one byte; in UTF-8 it follows others
         cut = (
             error.end >= len(data)
             and error.reason == 'unexpected end of data'

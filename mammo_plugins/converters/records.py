@@ -1,4 +1,4 @@
-"""What a converter finds in a raw data set, before any pixel is read."""
+"""Records of a raw data set's content, built before any pixel is read."""
 
 import re
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from mammo_plugins.structures import (
     VIEWS,
 )
 
-_LONGEST = 1000  # characters of a text about what is left out
-_LONG_WORD = re.compile(r'(\S{60})\S{196,}')  # longer than names of files are
+_LONGEST = 1000  # characters of a text about an item left out
+_LONG_WORD = re.compile(r'(\S{60})\S{196,}')  # longer than file names
 UNUSABLE = 'image that cannot be used'  # the reason of such skips
 
 
 class ConversionError(ValueError):
-    """A raw data set that cannot be converted; the message says what to do.
+    """A raw data set that cannot be converted; the message states the remedy.
 
     Args:
         message (str): What is wrong and what to do.
-        catalogue (Catalogue, optional): What was left out until then, to be listed.
+        catalogue (Catalogue, optional): What was left out until then, for the list.
     """
 
     def __init__(self, message: str, catalogue: Optional['Catalogue'] = None) -> None:
@@ -46,17 +46,17 @@ def _check(owner: Any, **allowed: Sequence[str]) -> None:
 
 @dataclass
 class RawLesion:
-    """A lesion as the raw annotation has it, in pixels of the raw image.
+    """A lesion from the raw annotation, in pixels of the raw image.
 
-    The outline is given in one of three ways; with several, the first of mask,
-    polygons and box counts. A mask of another size than its image is stretched to
+    The outline is given in one of three ways; if there are several, the first of mask,
+    polygons and box is used. A mask that differs in size from its image is stretched to
     it.
 
     Attributes:
         category (str): Name of one of the converter's ``categories``.
         box (tuple[float], optional): (x1, y1, x2, y2), continuous pixels.
         polygons (list[list[tuple[float]]]): Closed outlines of (x, y).
-        mask_file (Path, optional): A picture or DICOM, bright in the lesion.
+        mask_file (Path, optional): A picture or DICOM file, bright in the lesion.
         birads, pathology, lesion_id (str, optional): As in the COCO-exam format.
     """
 
@@ -74,24 +74,24 @@ class RawLesion:
 
 @dataclass
 class RawView:
-    """A mammogram of a raw data set, with all that its tables say of it.
+    """A mammogram of a raw data set with all facts from its tables.
 
     Attributes:
         file (Path): The raw image, relative to the raw folder.
         exam_id (str), patient_id (str): The data set's own pseudonyms.
         laterality (str), view (str), modality (str): As in the COCO-exam format.
-        image_kind (str, optional): Which kind of image it is by the tables, as in
-            :mod:`~mammo_plugins.io.image_kind`; it goes before what the header says.
+        image_kind (str, optional): The image kind that the tables state, as in
+            :mod:`~mammo_plugins.io.image_kind`; it takes precedence over the header.
         part (str, optional): 'train', 'val' or 'test' of the official split.
-        birads, density, pathology (str, optional): Of the view or its breast.
+        birads, density, pathology (str, optional): Labels of the view or its breast.
         abnormal (bool, optional): Whether the view shows an abnormality.
-        pixel_spacing_mm (tuple[float], optional): (row, column), where the file
-            does not say it.
-        size (tuple[int], optional): (height, width) by the tables, in whose pixels
-            the lesions are.
+        pixel_spacing_mm (tuple[float], optional): (row, column) if the file does not
+            state it.
+        size (tuple[int], optional): (height, width) from the tables; lesions are in
+            these pixels.
         nipple (tuple[float], optional): (x, y) in pixels.
         lesions (list[RawLesion]): Empty for a normal view.
-        extra (dict): Further JSON keys of the image.
+        extra (dict): Additional JSON keys of the image.
     """
 
     file: Path
@@ -128,13 +128,12 @@ class RawView:
 
 @dataclass(frozen=True)
 class Skip:
-    """Something of the raw data that is left out.
+    """An item of the raw data that is left out.
 
     Attributes:
-        item (str): A file or a row of a table, free of personal data.
-        reason (str): Why, in words that are the same for the same cause, so that
-            they can be counted.
-        detail (str): What is particular to this item.
+        item (str): A file or a table row, without personal data.
+        reason (str): Why, in the same words for the same cause, for counting.
+        detail (str): Details of this item.
     """
 
     item: str
@@ -156,12 +155,12 @@ def _cut_word(word: re.Match) -> str:
 
 @dataclass
 class Catalogue:
-    """All that a converter finds.
+    """Everything that a converter finds.
 
     Attributes:
         views (list[RawView]): In the order of the output.
-        skipped (list[Skip]): What is left out, and why.
-        notes (list[str]): What the user should know of the data found.
+        skipped (list[Skip]): Items left out, and why.
+        notes (list[str]): What the user should know about the data.
     """
 
     views: list[RawView] = field(default_factory=list)
@@ -169,5 +168,5 @@ class Catalogue:
     notes: list[str] = field(default_factory=list)
 
     def skip(self, item: Any, reason: str, detail: str = '') -> None:
-        """Leave an item out; what quotes a cell is cut where that is very long."""
+        """Record an item as left out; very long quotations of cells are truncated."""
         self.skipped.append(Skip(_cut(str(item)), reason, _cut(detail)))

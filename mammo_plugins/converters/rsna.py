@@ -1,30 +1,30 @@
-"""RSNA Screening Mammography Breast Cancer Detection: labels a breast, DICOM or PNG.
+"""RSNA Screening Mammography Breast Cancer Detection: labels per breast, DICOM or PNG.
 
-The raw folder, as Kaggle's competition of 2022 gives it::
+The raw folder, as in Kaggle's competition of 2022::
 
     train.csv
     train_images/<patient_id>/<image_id>.dcm
     test.csv, test_images/, sample_submission.csv    (not read: they have no labels)
 
-``train.csv`` has one row an image: ``site_id`` (1, 2), ``patient_id``, ``image_id``,
+``train.csv`` has one row per image: ``site_id`` (1, 2), ``patient_id``, ``image_id``,
 ``laterality`` (L, R), ``view`` (CC, MLO; 38 others: AT, LM, ML, LMO), ``age``,
-``cancer`` (1: the breast has cancer), ``biopsy`` (1: one was done on the breast),
-``invasive``, ``BIRADS`` (of the screening: 0 recalled, 1 negative, 2 normal; empty in
+``cancer`` (1: the breast has cancer), ``biopsy`` (1: the breast was biopsied),
+``invasive``, ``BIRADS`` (at screening: 0 recalled, 1 negative, 2 normal; empty in
 28,420 rows), ``implant``, ``density`` (A to D; empty in 25,236 rows), ``machine_id``,
-``difficult_negative_case``. The DICOM have neither Modality nor a view: both side and
-view are in the table alone. Copies of the images as pictures, in the same tree or as
-``<patient_id>_<image_id>.png``, are read too. Source: the competition's data page, and
+``difficult_negative_case``. The DICOM files state neither Modality nor view: side and
+view are only in the table. Copies of the images as pictures, in the same tree or as
+``<patient_id>_<image_id>.png``, are read too. Source: the competition's data page and
 its copy in the wiki of RSNA/AI-Challenge-Data.
 
-Rules: a patient has one exam. A breast with cancer is malignant and abnormal; one with
-a biopsy and without cancer benign and abnormal; of others the pathology is unknown, for
-there is none. Without cancer and biopsy a breast of BIRADS 1 or 2 is not abnormal; of
-one that was recalled (0) or has no BIRADS it is not known. So ``pathology`` null means
-'no cancer, and no biopsy', never that the label is missing: rows whose ``cancer`` is
-not known, or contradicts that of the breast's other rows, are left out.
+Rules: a patient has one exam. A breast with cancer is malignant and abnormal. A breast
+with a biopsy but no cancer is benign and abnormal. Other breasts have no pathology.
+Without cancer and biopsy, a breast with BIRADS 1 or 2 is not abnormal; for one that was
+recalled (0) or has no BIRADS, ``abnormal`` is unknown. So ``pathology`` null means 'no
+cancer, and no biopsy', never that the label is missing: rows whose ``cancer`` is
+unknown or contradicts the breast's other rows are left out.
 
-Traps: a view of a breast may be there several times; one of them is chosen, as
-everywhere. For site 1, ``implant`` is of the patient, not of the breast.
+Traps: a view of a breast may occur several times; one is chosen, as in all converters.
+For site 1, ``implant`` describes the patient, not the breast.
 """
 
 from collections import Counter
@@ -59,9 +59,9 @@ _TABLE = dict(
     machine='machine_id?',
     difficult='difficult_negative_case?',
 )
-# of the breast, not of the image
+# labels of the breast, not of the image
 _BREAST = ('cancer', 'biopsy', 'invasive', 'birads')
-# of two files of an image, the first counts
+# if an image has two files, the first kind counts
 _SUFFIXES = ('.dcm', '.dicom', '', '.png', '.tif', '.tiff', '.jpg', '.jpeg')
 
 Breast = tuple[str, str]
@@ -94,7 +94,7 @@ class RSNAConverter(Converter):
 
 
 def _images(rows: list[Row], found: Catalogue) -> list[Row]:
-    """Return one row an image, of those that name patient, image and side."""
+    """Return one row per image, from the rows that name patient, image and side."""
     first: dict[str, Row] = {}
     for row in rows:
         item = f'row {row["row"]} of train.csv'
@@ -125,11 +125,11 @@ def _breast(row: Row) -> Breast:
 
 
 class _Breasts:
-    """What the rows of each breast say together.
+    """The combined labels from all rows of each breast.
 
     Args:
-        rows (list[dict]): One an image.
-        found (Catalogue): Where contradictions are counted.
+        rows (list[dict]): One row per image.
+        found (Catalogue): Receives contradictions.
     """
 
     def __init__(self, rows: list[Row], found: Catalogue) -> None:
@@ -155,13 +155,13 @@ class _Breasts:
                     )
 
     def get(self, breast: Breast, name: str) -> Any | None:
-        """Return a label of a breast; ``None`` where its rows say none or several."""
+        """Return a label of a breast, ``None`` if its rows have none or several."""
         known = self._values[breast][name]
         return next(iter(known)) if len(known) == 1 else None
 
 
 def _image_files(folder: RawFolder) -> dict[str, Path]:
-    """Return files by 'patient/image', 'patient_image' and image, in lower case."""
+    """Return files by 'patient/image', 'patient_image' and 'image', in lower case."""
     files: dict[str, Path] = {}
     ranked = [
         (file, _SUFFIXES.index(file.suffix.lower()))
@@ -209,7 +209,7 @@ def _view(
         row['patient'],
         breast[1],
         view,
-        birads=birads and read_birads(row['birads']),  # of the image's own row
+        birads=birads and read_birads(row['birads']),  # from the image's own row
         density=read_density(row['density']),
         pathology='malignant' if cancer else 'benign' if biopsy else None,
         abnormal=_abnormal(cancer, biopsy, birads),
@@ -240,7 +240,7 @@ def _number(text: str) -> int | None:
 
 
 def _notes(rows: list[Row], views: list[RawView]) -> list[str]:
-    """Say what the table's own figures can be held against."""
+    """Return notes to compare with the table's own figures."""
     positive = [row for row in rows if read_flag(row['cancer'])]
     listed = ', '.join(
         f'{view} {count}'

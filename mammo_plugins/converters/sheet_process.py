@@ -1,9 +1,9 @@
-"""Reads a spreadsheet in a process of its own; run as a script, not imported.
+"""Read a spreadsheet in a separate process; run as a script, not imported.
 
-The reader allocates all cells from the first to the last one, and ends its process
-where that fails. It is given a limit of memory here, and its end is told by who
-asked. Asked in JSON by the standard input: ``path``, ``sheet`` (a name, or null for
-the first), ``names_only``, ``most_cells``, ``most_memory`` (bytes) and ``sys_path``.
+The reader allocates all cells from the first to the last, and aborts its process if
+that fails. Its memory is limited here, and the caller reports the abort. The request
+comes as JSON on standard input: ``path``, ``sheet`` (a name, or null for the first),
+``names_only``, ``most_cells``, ``most_memory`` (bytes) and ``sys_path``.
 """
 
 import json
@@ -16,7 +16,7 @@ def _limit_memory(size: int) -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     except (ImportError, OSError, ValueError):
-        pass  # not on Windows and macOS, where the process may grow
+        pass  # not available on Windows and macOS; no limit there
 
 
 def _answer(path: str, sheet: str | None, names_only: bool, most_cells: int) -> dict:
@@ -35,13 +35,13 @@ def _answer(path: str, sheet: str | None, names_only: bool, most_cells: int) -> 
 
 
 def main() -> None:
-    """Answer in JSON by the standard output: names, rows, size or error."""
+    """Answer as JSON on standard output: names, rows, size or error."""
     asked = json.load(sys.stdin)
     sys.path[:] = asked.pop('sys_path')
     _limit_memory(asked.pop('most_memory'))
     try:
         answer = _answer(**asked)
-    except BaseException as error:  # a panic of the reader's Rust is no Exception
+    except BaseException as error:  # the Rust reader's panic is not an Exception
         panic = type(error).__name__ == 'PanicException'
         answer = dict(error='damaged' if panic else str(error))
     json.dump(answer, sys.stdout, default=str)

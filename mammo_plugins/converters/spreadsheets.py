@@ -1,4 +1,4 @@
-"""Reading spreadsheets, no larger than a table of annotations is."""
+"""Reading spreadsheets that are no larger than annotation tables."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from . import sheet_process
 from .records import ConversionError
 
 _SUFFIXES = ('.xls', '.xlsx', '.ods')
-_MOST_BYTES = 2**28  # of all that is packed in a file
-_MOST_CELLS = 2 * 10**7  # from the first to the last one, each takes memory
+_MOST_BYTES = 2**28  # of everything packed in a file
+_MOST_CELLS = 2 * 10**7  # from the first to the last; each takes memory
 _MOST_MEMORY = 2**32  # of the process that reads
 _CHUNK = 2**22
-# finds what is far outside before it is read; what it misses ends the other process
+# finds far outlying cells before reading; those it misses abort the other process
 _PLACE = re.compile(rb'\br\s*=\s*["\']\s*([A-Za-z]{1,9})(\d{1,12})')
 _REPEATED = re.compile(rb'number-(?:columns|rows)-repeated\s*=\s*["\']\s*(\d{8,})')
 _LONGEST_MATCH = 64
@@ -26,12 +26,12 @@ _ADVICE = 'open it and save it as XLSX or CSV'
 
 
 def is_sheet(path: Path) -> bool:
-    """Return whether a file is a spreadsheet, by its name."""
+    """Return whether a file's name is that of a spreadsheet."""
     return path.suffix.lower() in _SUFFIXES
 
 
 def sheet_names(path: str | Path) -> list[str]:
-    """Return the names of a spreadsheet's sheets, in order; none of a CSV.
+    """Return the names of a spreadsheet's sheets, in order; none for a CSV.
 
     Raises:
         ConversionError: If the file cannot be read.
@@ -42,15 +42,15 @@ def sheet_names(path: str | Path) -> list[str]:
 
 
 def read_sheet(path: Path, name: str | None) -> list[list]:
-    """Return the rows of a sheet, dates and times as texts.
+    """Return the rows of a sheet, with dates and times as text.
 
     Args:
         path (Path): XLS, XLSX or ODS.
-        name (str, optional): Of the sheet; ``None`` for the first.
+        name (str, optional): The sheet's name; ``None`` for the first.
 
     Raises:
         ConversionError: If it cannot be read, has no such sheet, or unpacks to more
-            than 256 MiB, 20 million cells or what fits into 4 GiB of memory.
+            than 256 MiB, 20 million cells or 4 GiB of memory.
     """
     answer = _ask(path, sheet=name)
     if 'size' in answer:
@@ -61,7 +61,7 @@ def read_sheet(path: Path, name: str | None) -> list[list]:
 def _ask(
     path: Path, sheet: str | None = None, names_only: bool = False
 ) -> dict[str, Any]:
-    """Return the answer of the process that reads, which may come to an end."""
+    """Return the answer of the reading process, which may abort."""
     _check_kind(path)
     if path.suffix.lower() != '.xls':
         _check_size(path)
@@ -101,7 +101,7 @@ def _too_large(path: Path, rows: int, columns: int) -> ConversionError:
 
 
 def _check_kind(path: Path) -> None:
-    """Raise for a file that is something else than its name says."""
+    """Raise an error for a file whose content does not match its name."""
     try:
         with open(path, 'rb') as file:
             start = file.read(1024)
@@ -134,7 +134,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _check_size(path: Path) -> None:
-    """Raise for what would take gigabytes; nothing is unpacked into memory."""
+    """Raise an error for files that would take gigabytes, without unpacking them."""
     left = _MOST_BYTES
     try:
         with zipfile.ZipFile(path) as archive:
@@ -154,9 +154,9 @@ def _check_size(path: Path) -> None:
 
 
 def _check_member(path: Path, name: str, file: zipfile.ZipExtFile, left: int) -> int:
-    """Return how many bytes a packed file has."""
+    """Return the number of bytes of a packed file."""
     size, rest, rows, columns = 0, b'', 1, 1
-    of_sheet = name.lower().endswith('.xml')  # it may lie anywhere
+    of_sheet = name.lower().endswith('.xml')  # it may be anywhere
     while chunk := file.read(_CHUNK):
         size += len(chunk)
         if size > left:

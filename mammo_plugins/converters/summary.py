@@ -1,4 +1,4 @@
-"""The table of what a converted data set holds."""
+"""The summary of a converted data set."""
 
 import csv
 from collections import Counter
@@ -21,16 +21,16 @@ def _counts(values: Iterable[str | None]) -> dict[str, int]:
 
 
 def count_part(data: dict[str, Any]) -> dict[str, Any]:
-    """Count what a COCO-exam JSON holds.
+    """Count the entries of a COCO-exam JSON.
 
     Args:
         data (dict): The JSON.
 
     Returns:
         dict: ``patients``, ``exams``, ``breasts``, ``views``, ``views without a
-        lesion`` and ``lesion outlines`` as numbers; the others as numbers by
-        value. ``lesions`` counts a lesion once over its views, by ``lesion_id``,
-        where that is known.
+        lesion`` and ``lesion outlines`` as numbers; the others as numbers by value.
+        ``lesions`` counts a lesion once for all its views, by ``lesion_id``, where that
+        is known.
     """
     images, annotations = data['images'], data['annotations']
     names = {c['id']: c['name'] for c in data['categories']}
@@ -76,9 +76,9 @@ def write_summary(
 
     Args:
         out (Path): The data root.
-        converter (Converter): Of the data set.
+        converter (Converter): The data set's converter.
         files (dict[str, dict]): The COCO-exam JSON of each part.
-        catalogue (Catalogue): With all that was left out.
+        catalogue (Catalogue): Everything found and left out.
 
     Returns:
         dict: ``dataset``, ``parts`` (:func:`count_part` of each), ``skipped``
@@ -117,9 +117,9 @@ def render(summary: dict[str, Any], escape: Callable[[Any], str] = one_line) -> 
     """Return the summary as Markdown.
 
     Args:
-        summary (dict): Of :func:`write_summary`.
-        escape (callable): Makes names of files, cells and categories texts that do
-            nothing where the summary is shown. Defaults to that for a terminal.
+        summary (dict): The result of :func:`write_summary`.
+        escape (callable): Makes names of files, cells and categories harmless where the
+            summary is shown. Defaults to escaping for a terminal.
     """
     parts = list(map(escape, summary['parts']))
     lines = [f'# {escape(summary["dataset"])}', '']

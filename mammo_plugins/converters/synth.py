@@ -1,8 +1,8 @@
 """M-SYNTH and T-SYNTH: simulated mammograms with simulated masses (FDA, CC0).
 
 Both image the same digital breasts, numbered 1 to 300 in each of four densities; only
-odd numbers hold a mass. The raw folder, with the archives unpacked where they lie, any
-levels above::
+odd numbers contain a mass. The raw folder, with the archives unpacked in place, at any
+depth::
 
     device_data_VICTREPhantoms_spic_<mass density>/<dose>/<density>/2/<radius>/SIM/
         <folder>.<number>/<number>/projection_DM<number>.mhd, .raw and .loc     M-SYNTH
@@ -12,10 +12,10 @@ levels above::
         <folder>.<number>/<number>/reconstruction<number>.mhd, .raw and .loc    T-SYNTH
 
 Breast densities are ``fatty, scattered, hetero, dense``, radii 5.0, 7.0 and 9.0 mm,
-mass densities 1.0, 1.06 and 1.1 of that of glandular tissue; the dose is a number of
+mass densities 1.0, 1.06 and 1.1 relative to glandular tissue; the dose is a number of
 photons. Sources: E. Sizikova et al., NeurIPS 2023 Datasets and Benchmarks; C. Wiedeman
 et al., MICCAI Open Data 2025; the loaders in the repositories msynth-release and
-tsynth-release of DIDSR, and VICTRE_PIPELINE, which made the images.
+tsynth-release of DIDSR, and VICTRE_PIPELINE, which created the images.
 
 Rules are in docs/how_to/datasets/synth.md, files in
 :mod:`~mammo_plugins.converters.synth_files`.
@@ -59,13 +59,13 @@ _MASS_DENSITY = re.compile(r'device_data_.*_spic_(\d+(?:\.\d+)?)', re.IGNORECASE
 _DOSE = re.compile(r'\d+(?:\.\d+)?e\+?\d+', re.IGNORECASE)
 _RADIUS = re.compile(r'\d+\.\d+')
 _BREASTS = dict(fatty='A', scattered='B', hetero='C', dense='D')
-# photons at the dose of the clinic; M-SYNTH has 20, 40, 60, 80 and 100% of it
+# photons at the clinical dose; M-SYNTH has 20, 40, 60, 80 and 100% of it
 _FULL_DOSES = dict(fatty=2.22e10, scattered=2.04e10, hetero=1.02e10, dense=8.67e9)
-_MASS_TYPE = 2  # VICTRE's number of spiculated masses; negative where one was left out
+_MASS_TYPE = 2  # VICTRE's number for spiculated masses; negative if one was left out
 
 
 class _Key(NamedTuple):
-    """What tells an image from others of its breast."""
+    """What distinguishes an image from others of its breast."""
 
     breast: str
     number: int
@@ -76,7 +76,7 @@ class _Key(NamedTuple):
 
 @dataclass
 class SynthView(RawView):
-    """A view with what making its picture takes.
+    """A view with the facts needed to create its picture.
 
     Attributes:
         header (Path): The ``.mhd`` file, relative to the raw folder.
@@ -118,7 +118,7 @@ class SynthConverter(Converter):
         return found
 
     def prepare(self, raw: Path, view: SynthView, out: Path) -> Path:
-        """Write the view as a 16-bit PNG, upright, its chest wall on the left.
+        """Write the view as a 16-bit PNG, upright with its chest wall on the left.
 
         The file of an earlier run is kept if it is newer than its sources.
         """
@@ -134,12 +134,12 @@ class SynthConverter(Converter):
         return file
 
     def read_mask(self, path: Path, height: int, width: int) -> np.ndarray:
-        """Return the mask of a projection of the mass alone; see :meth:`Converter`."""
+        """Read the mask from a projection of the mass alone; see :class:`Converter`."""
         return read_lesion_mask(path.with_suffix('.mhd'), height, width)
 
 
 class _SynthCatalogue(Catalogue):
-    """A catalogue that is filled image by image.
+    """A catalogue that is built image by image.
 
     Args:
         folder (RawFolder): The raw folder.
@@ -159,7 +159,7 @@ class _SynthCatalogue(Catalogue):
         number: int,
         masks: dict[tuple[str, int, str], Path],
     ) -> None:
-        """Add an image, or count why not."""
+        """Add an image, or record why it is left out."""
         key, raw = _key(header, number), header.with_suffix('.raw')
         locations_file = header.with_suffix('.loc')
         mask = None if c_view else masks.get(key[:3])
@@ -181,7 +181,7 @@ class _SynthCatalogue(Catalogue):
             read = c_view_geometry if c_view else projection_geometry
             geometry = read(self.folder.root / header)
             lines = read_locations(self.folder.root / locations_file) if located else []
-            kind = 3 if c_view else 2  # in a volume, the slice comes before the type
+            kind = 3 if c_view else 2  # in a volume, the slice precedes the type
             centres = [
                 geometry.place(*numbers[:2])
                 for numbers in lines
@@ -206,7 +206,7 @@ class _SynthCatalogue(Catalogue):
         mask: Path | None,
         geometry: Geometry,
     ) -> list[RawLesion] | None:
-        """Return the lesions, ``None`` if their size is not known."""
+        """Return the lesions, ``None`` if their size is unknown."""
         if mask is not None and len(centres) <= 1:
             self.outlines['by a mask'] += 1
             return [RawLesion('mass', mask_file=mask)]
@@ -220,7 +220,7 @@ class _SynthCatalogue(Catalogue):
         ]
 
     def finish(self) -> None:
-        """Count what is not read; add the notes."""
+        """Count the files that are not read; add the notes."""
         for file in self.folder.matching(
             r'(.*/)?(projection_DM|reconstruction)\d+\.raw'
         ):
@@ -259,7 +259,7 @@ def _is_mask(file: Path) -> bool:
 
 
 def _key(file: Path, number: int) -> _Key:
-    """Return what the folders of a file tell; '' is unknown."""
+    """Return the facts in a file's folder names; '' is unknown."""
     parts = file.parts[:-1]
     place = next((i for i, part in enumerate(parts) if part.lower() in _BREASTS), None)
     breast = '' if place is None else parts[place].lower()
@@ -299,7 +299,7 @@ def _view(
         raw,
         exam_id='_'.join((key.breast, str(key.number), *settings)),
         patient_id=f'{key.breast}_{key.number}',
-        laterality='L',  # as the image lies; one breast is simulated, of no side
+        laterality='L',  # as displayed; the simulated breast has no side
         view='CC',
         density=_BREASTS[key.breast],
         abnormal=bool(lesions),

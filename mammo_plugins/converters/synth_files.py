@@ -1,18 +1,18 @@
-"""The files of M-SYNTH and T-SYNTH, and where they hold what.
+"""The file formats of M-SYNTH and T-SYNTH.
 
 VICTRE writes a projection as float32, two planes of the size that its header states;
 the first is used, as in the authors' own code. Row 0 is at the chest wall, and columns
-run along it. An image is shown after a quarter turn against the clock, as the authors
-show it: the chest wall is on the left. A value is the quotient of the signal without the
-breast and that with it, in some unit.
+run along it. An image is turned a quarter counterclockwise for display, as by the
+authors: the chest wall is on the left. A value is the quotient of the signal without
+the breast and the signal with it, in an unknown unit.
 
-The c-view of T-SYNTH, a synthetic 2-D image, lies in ``reconstruction<number>.raw`` as
-float32, beside the header of the volume that it was made of: its rows and columns are
-the header's first and second dimension, and it is turned already.
+The c-view of T-SYNTH, a synthetic 2-D image, is in ``reconstruction<number>.raw`` as
+float32, next to the header of the volume from which it was computed: its rows and
+columns are the header's first and second dimension, and it is already turned.
 
-``.loc`` files have a line a mass: row and column in a projection, and VICTRE's type of
-lesion; column and row in a slice of the volume before it is turned, the slice, and
-perhaps the type.
+``.loc`` files have one line per mass. For a projection: row, column and VICTRE's type
+of lesion. For a volume: column and row in a slice before it is turned, the slice, and
+sometimes the type.
 """
 
 import re
@@ -30,19 +30,19 @@ from mammo_plugins.io.projection import log_difference
 from mammo_plugins.io.reading import guarded
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
-# a 16-bit PNG that is darker would be read as one of 14 bits
+# a darker 16-bit PNG would be read as one of 14 bits
 _DARKEST = 2**14
-# of the beam, by a mass: 1.3 mm of glandular tissue at 20 keV
+# attenuation of the beam by a mass: 1.3 mm of glandular tissue at 20 keV
 _LEAST_ATTENUATION = 0.1
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """How an image lies once it is upright.
+    """The geometry of an image once it is upright.
 
     Attributes:
         size (tuple[int]): (height, width).
-        spacing_mm (float): Of its pixels.
+        spacing_mm (float): Pixel spacing.
         c_view (bool): Whether ``.loc`` names the column first.
     """
 
@@ -53,15 +53,15 @@ class Geometry:
     def place(self, first: float, second: float) -> tuple[float, float]:
         """Return a centre of ``.loc`` as (x, y) in the upright image.
 
-        Both kinds name pixels before the turn, which takes rows to columns, and
-        columns, counted from the end, to rows.
+        Both kinds name pixels before the turn, which maps rows to columns, and columns,
+        counted from the end, to rows.
         """
         row, column = (second, first) if self.c_view else (first, second)
         return row + 0.5, self.size[0] - (column + 0.5)
 
 
 def projection_geometry(path: Path) -> Geometry:
-    """Return how the projection of a header lies.
+    """Return the geometry of a header's projection.
 
     Raises:
         Defect: If the header cannot be used.
@@ -73,10 +73,10 @@ def projection_geometry(path: Path) -> Geometry:
 
 
 def c_view_geometry(path: Path) -> Geometry:
-    """Return how the c-view beside the header of its volume lies.
+    """Return the geometry of the c-view next to its volume's header.
 
     Raises:
-        Defect: If the header is none of a volume, or the ``.raw`` file not of a c-view.
+        Defect: If the header is not of a volume, or the ``.raw`` file not a c-view.
     """
     header = parse_header(path)
     if len(header.sizes) != 3:
@@ -106,7 +106,7 @@ def read_locations(path: Path) -> list[list[float]]:
     """Return the numbers of each line of a ``.loc`` file.
 
     Raises:
-        Defect: If a line has less than two whole numbers.
+        Defect: If a line has fewer than two whole numbers.
     """
     lines = []
     for line in path.read_text('latin-1').splitlines():
@@ -140,7 +140,7 @@ def read_c_view(path: Path) -> np.ndarray:
     """Return a c-view, (H, W) float32 in [0, 1].
 
     Its values have no unit. As in the authors' loader, each image is scaled by its own
-    least and largest value.
+    minimum and maximum.
 
     Raises:
         MammogramError: If it cannot be used.
@@ -152,7 +152,7 @@ def read_c_view(path: Path) -> np.ndarray:
             np.fromfile(path.with_suffix('.raw'), '<f4')
             .reshape(height, width)
             .astype(np.float64)
-        )  # the range of float32 overflows itself
+        )  # the full range of float32 overflows float32
     low, high = values.min(), values.max()
     if not np.isfinite([low, high]).all() or low == high:
         raise MammogramError(
@@ -163,20 +163,20 @@ def read_c_view(path: Path) -> np.ndarray:
 
 
 def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
-    """Return the mask of a mass from a projection of it alone.
+    """Read the mask of a mass from a projection of the mass alone.
 
-    It is the largest region that weakens the beam by more than exp(-0.1) after a median
-    over 5 x 5 pixels.
+    It is the largest region that attenuates the beam by more than exp(-0.1) after a 5 x
+    5 median filter.
 
     Args:
         path (Path): The header.
-        height (int), width (int): Of the upright image.
+        height (int), width (int): Size of the upright image.
 
     Returns:
-        np.ndarray: (height, width) uint8, 0 or 1; all 0 where there is no such region.
+        np.ndarray: (height, width) uint8, 0 or 1; all 0 if there is no such region.
 
     Raises:
-        MammogramError: If it cannot be read, or is of another size.
+        MammogramError: If it cannot be read or has another size.
     """
     with guarded(path):
         values = read_values(path, parse_header(path), ReadingWarnings())
@@ -202,7 +202,7 @@ def write_levels(target: Path, levels: np.ndarray, source: Path) -> None:
     """Write levels of [0, 1] as a 16-bit PNG.
 
     Raises:
-        MammogramError: If they are too dark to be read back as 16 bits.
+        MammogramError: If they are too dark to be recognized as 16 bits when read.
     """
     pixels = np.rint(levels * (2**16 - 1)).astype(np.uint16)
     if pixels.max() < _DARKEST:

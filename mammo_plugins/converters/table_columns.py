@@ -1,4 +1,4 @@
-"""The columns of the table of one's own data: names, and how they make a box."""
+"""The columns of the table for your own data: names, and how they form a box."""
 
 import difflib
 import re
@@ -39,7 +39,7 @@ def _named(*names: str) -> str:
 
 
 def _ends(axis: str, low: str, high: str) -> tuple[str, str]:
-    """Return the names of where a box starts and ends along an axis."""
+    """Return the column names for a box's start and end along an axis."""
     return (
         _named(
             f'{axis}1',
@@ -125,23 +125,23 @@ BOX_COLUMNS = tuple(dict.fromkeys(_CORNERS + _CENTRED))
 _WANTED = (
     'x1, y1, x2, y2; or x1, y1, width, height; or x_center, y_center, width, height'
 )
-# names of what outlines lesions, in forms that are not read
+# names of lesion outlines in forms that are not read
 _LIKE_BOXES = re.compile(
     r'b?box|bounding|xyxy|xywh|coord|polygon|contour|segmentation|^roi|^rect|radius'
     r'|^points$|^annotations?$|regionshape|^[ltrb]$'
 )
 _AXES = (('x', 'y'), ('col', 'row'), ('column', 'row'), ('horizontal', 'vertical'))
-# a coordinate beyond this is one of pixels: nobody draws in the first pixel alone
+# a coordinate above this is in pixels: no lesion lies within the first pixel
 _SHARES = (-0.5, 1.5)
 
 
 class BoxColumns(NamedTuple):
-    """How the columns of a table make a box.
+    """How the columns of a table form a box.
 
     Attributes:
-        fields (tuple[str]): The four columns, none where the table has no boxes.
+        fields (tuple[str]): The four columns, empty if the table has no boxes.
         shares (bool): Whether they are shares of the image's width and height.
-        centred (bool): Whether the first two are the middle.
+        centred (bool): Whether the first two are the centre.
     """
 
     fields: tuple[str, ...] = ()
@@ -149,7 +149,7 @@ class BoxColumns(NamedTuple):
     centred: bool = False
 
     def corners(self, values: Sequence[float]) -> Corners:
-        """Return x1, y1, x2, y2 of the values of ``fields``."""
+        """Return x1, y1, x2, y2 from the values of ``fields``."""
         a, b, c, d = values
         if self.centred:
             return a - c / 2, b - d / 2, a + c / 2, b + d / 2
@@ -157,16 +157,15 @@ class BoxColumns(NamedTuple):
 
 
 def find_boxes(table: Table, numbers: NumberReader, name: str) -> BoxColumns:
-    """Find out how a table writes its boxes.
+    """Detect how a table writes its boxes.
 
     Args:
-        table (Table): Read with ``COLUMNS``.
-        numbers (NumberReader): Of its coordinates.
-        name (str): Of the table, for messages.
+        table (Table): A table read with ``COLUMNS``.
+        numbers (NumberReader): Reader of its coordinates.
+        name (str): The table's name, for messages.
 
     Raises:
-        ConversionError: If there are columns of boxes that make none, or that may
-            be read in two ways.
+        ConversionError: If box columns do not form a box, or are ambiguous.
     """
     used = {field for field in BOX_COLUMNS if any(row[field] for row in table.rows)}
     for fields in (_CORNERS, _SIZED, _CENTRED):
@@ -192,7 +191,7 @@ def find_boxes(table: Table, numbers: NumberReader, name: str) -> BoxColumns:
 
 
 def are_shares(values: Sequence[Sequence[float]]) -> bool:
-    """Return whether coordinates are shares of an image's size: all about 0 to 1."""
+    """Return whether coordinates are shares of an image's size, all about 0 to 1."""
     low, high = _SHARES
     return bool(values) and all(low <= value <= high for row in values for value in row)
 
@@ -200,7 +199,7 @@ def are_shares(values: Sequence[Sequence[float]]) -> bool:
 def _of_bare(
     boxes: BoxColumns, values: list[Sequence[float]], table: Table, name: str
 ) -> BoxColumns:
-    """Tell whether plain x and y are a corner or, as in YOLO, the middle."""
+    """Decide whether plain x and y are a corner or, as in YOLO, the centre."""
 
     def inside(way: BoxColumns) -> bool:
         return all(
@@ -228,13 +227,13 @@ def _numbers(
 
 
 def _refuse_remnants(table: Table, used: set, name: str) -> None:
-    """Refuse columns that are meant to be boxes, and make none."""
+    """Refuse columns that are meant as boxes but do not form one."""
     parts = {
         field: table.titles[field]
         for field in BOX_COLUMNS
         if field in used and _is_numeric([row[field] for row in table.rows])
     }
-    # a width and a height alone are the image's, or the patient's; a y alone is a class
+    # width and height alone are the image's or the patient's; y alone is a class
     known = list(parts.values()) if len(set(parts) - {'width', 'height'}) > 1 else []
     like = [] if any(row['mask'] for row in table.rows) else _like_boxes(table)
     if known or like:
@@ -246,7 +245,7 @@ def _refuse_remnants(table: Table, used: set, name: str) -> None:
 
 
 def _like_boxes(table: Table) -> list[str]:
-    """Name the columns that no field has, which may well be of boxes."""
+    """Return the unused columns that may be meant as boxes."""
     numeric = [title for title, cells in table.others.items() if _is_numeric(cells)]
     keys = {_key(title) for title in numeric}
 
@@ -290,7 +289,7 @@ def _is_numeric(cells: Iterable[str]) -> bool:
 
 
 def _names(columns: dict[str, str]) -> dict[str, str]:
-    """Return the field of each name, as names are compared."""
+    """Return the field of each column name, in the form used for comparison."""
     return {
         _key(name): field
         for field, names in columns.items()
@@ -315,7 +314,7 @@ def _near_box(title: str) -> bool:
 
 
 def unused_columns(table: Table, boxes: BoxColumns) -> list[str]:
-    """Name the columns that are not used, each with the one it may be meant for."""
+    """Return the unused columns, each with the one that may be meant."""
     hints = {
         'class': 'category',
         'label': 'category or pathology',

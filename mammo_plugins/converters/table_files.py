@@ -1,4 +1,4 @@
-"""Finding the files that the cells of a table name."""
+"""Finding the files named in table cells."""
 
 import difflib
 import posixpath
@@ -12,25 +12,25 @@ from .raw_folder import RawFolder, plain
 _SUFFIX = re.compile(r'\.(dcm|dicom|png|tiff?|jpe?g|pgm|bmp|jp2)$')
 _DICOM = ('', '.dcm', '.dicom')
 _ABSOLUTE = re.compile(r'[a-z]:/|/|~')
-_MOST_NAMES = 20000  # beyond it, looking for near ones takes too long
+_MOST_NAMES = 20000  # beyond this, searching similar ones takes too long
 _NEAR = 3
 
 
 def is_foreign(cell: str) -> bool:
-    """Return whether a cell is an absolute path, perhaps of another computer."""
+    """Return whether a cell is an absolute path, perhaps from another computer."""
     return _ABSOLUTE.match(_folded(cell).replace('\\', '/')) is not None
 
 
 class FileFinder:
-    """Finds the files that cells name, whatever their case and slashes.
+    """Finds the files named in cells, ignoring case and kind of slash.
 
-    A cell names a path below the folder, the end of one, or a path that starts further
-    up or on another computer, such as ``D:\\data\\exam1\\1.dcm``, if a file's whole
-    path below the folder is its end. ``.dcm`` may be missing in the cell or in
-    the folder, and any suffix in the cell.
+    A cell contains a path below the folder or its end. It may also contain a path that
+    starts further up or on another computer, such as ``D:\\data\\exam1\\1.dcm``, if it
+    ends in a file's whole path below the folder. ``.dcm`` may be missing in the cell or
+    in the folder, and any suffix may be missing in the cell.
 
     Args:
-        folder (RawFolder): Where the files are.
+        folder (RawFolder): The folder of the files.
     """
 
     def __init__(self, folder: RawFolder) -> None:
@@ -44,7 +44,7 @@ class FileFinder:
             self._by_stem[_SUFFIX.sub('', name)].append(file)
 
     def find(self, cell: str) -> list[Path]:
-        """Return the files that a cell may name: one, if it is clear."""
+        """Return the files that a cell may name, only one if it is unambiguous."""
         text = plain(cell).strip('\'"').replace('\\', '/')
         text = re.sub(r'^(\./+)+', '', text)
         if text in self._exact:
@@ -65,13 +65,12 @@ class FileFinder:
         return found
 
     def _ending(self, files: list[Path], text: str, stem: str) -> list[Path]:
-        """Return those of the files whose path, or whose end, a text is.
+        """Return the files whose path equals a text or ends in it.
 
         Args:
             files (list[Path]): Candidates.
             text (str): The path in the cell.
-            stem (str): The name that a candidate has without its suffix; '' for its
-                whole name.
+            stem (str): The candidate's name without suffix; '' for its full name.
         """
         below = {}
         for file in files:
@@ -86,7 +85,7 @@ class FileFinder:
         whole = [file for file in ends if below[file] == text]
         if ends:
             return whole or ends
-        # a name alone tells too little, unless the cell is sure to start elsewhere
+        # a name alone is not enough, unless the cell certainly starts elsewhere
         foreign = [
             file
             for file, path in below.items()
@@ -96,7 +95,7 @@ class FileFinder:
         return [file for file in foreign if len(below[file]) == longest]
 
     def near(self, cell: str) -> list[str]:
-        """Return paths whose name is the cell's, or else nearly."""
+        """Return paths whose name equals the cell's, or else is similar."""
         name = _folded(cell.replace('\\', '/')).rpartition('/')[2]
         same = self._by_name.get(name) or self._by_stem.get(_SUFFIX.sub('', name))
         if not same and len(self._by_name) <= _MOST_NAMES:

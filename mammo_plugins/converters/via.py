@@ -1,4 +1,4 @@
-"""Regions drawn with the VGG Image Annotator (VIA), as its CSV export has them.
+"""Regions drawn with the VGG Image Annotator (VIA), in its CSV export.
 
 Source: A. Dutta and A. Zisserman, "The VIA Annotation Software for Images, Audio and
 Video", ACM Multimedia 2019, and the program itself (version 2): coordinates are
@@ -13,11 +13,11 @@ from mammo_plugins.io import parse_json
 
 Polygon = list[tuple[float, float]]
 
-_POINTS = 72  # of an ellipse: a polygon of as many corners has 99.87% of its area
+_POINTS = 72  # of an ellipse: a polygon of that many corners has 99.87% of its area
 
 
 class RegionError(ValueError):
-    """A region that outlines no area; the message says why."""
+    """A region that does not outline an area; the message states why."""
 
 
 def region_polygon(attributes: str) -> Polygon:
@@ -34,7 +34,7 @@ def region_polygon(attributes: str) -> Polygon:
         list[tuple[float]]: (x, y) in pixels.
 
     Raises:
-        RegionError: If it is a point, lacks a number, or is of an unknown shape.
+        RegionError: If it is a point, lacks a number or has an unknown shape.
     """
     try:
         shape = parse_json(attributes)

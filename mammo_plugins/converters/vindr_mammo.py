@@ -7,28 +7,28 @@ The raw folder, as the PhysioNet page of version 1.0.0 describes it::
     metadata.csv                        (not read)
     images/<study_id>/<image_id>.dicom
 
-``breast-level_annotations.csv`` has one row an image: ``study_id, series_id,
-image_id, laterality`` (L, R), ``view_position`` (CC, MLO), ``height, width``,
-``breast_birads`` ('BI-RADS 1' to 'BI-RADS 5'), ``breast_density`` ('DENSITY A' to
-'DENSITY D'), ``split`` ('training', 'test'). ``finding_annotations.csv`` repeats
-these and adds ``finding_categories``, a Python list as text, ``finding_birads``
-('BI-RADS 3' to 'BI-RADS 5'; empty for lymph nodes, skin thickening and
-retractions) and the corners ``xmin, ymin, xmax, ymax`` in pixels of the DICOM,
-fractions included. An image without a finding has one row, ['No Finding'], without
+``breast-level_annotations.csv`` has one row per image: ``study_id, series_id, image_id,
+laterality`` (L, R), ``view_position`` (CC, MLO), ``height, width``, ``breast_birads``
+('BI-RADS 1' to 'BI-RADS 5'), ``breast_density`` ('DENSITY A' to 'DENSITY D'), ``split``
+('training', 'test'). ``finding_annotations.csv`` repeats these and adds
+``finding_categories``, a Python list as text, ``finding_birads`` ('BI-RADS 3' to
+'BI-RADS 5'; empty for lymph nodes, skin thickening and retractions) and the corners
+``xmin, ymin, xmax, ymax`` in pixels of the DICOM file, including fractions. An image
+without a finding has one row, ['No Finding'], without
 a box. Source: H. T. Nguyen et al., Scientific Data 10:277 (2023); the notebook
 ``split_data.ipynb`` of its authors.
 
-Rules: a study is an exam and, for the set names no patients, a patient. Abnormal
-is a breast whose BI-RADS is not 1; there is no biopsy, so pathology is unknown. A
-box with several kinds is one lesion of the kind that comes first in
-``VinDrMammoConverter.categories``; all kinds marked in a view are in its key
-``finding_kinds``. Nothing joins a lesion's boxes in CC and MLO. A study whose rows
-name both parts, as some copies of the tables have it, goes whole to the part of
-most of its images, to test if they are as many.
+Rules: a study is an exam and, since the data set names no patients, also a patient. A
+breast whose BI-RADS is not 1 is abnormal. There is no biopsy, so pathology is unknown.
+A box with several kinds is one lesion of the kind that comes first in
+``VinDrMammoConverter.categories``; the view's key ``finding_kinds`` lists all kinds
+marked in it. Nothing links a lesion's boxes in CC and MLO. A study whose rows name both
+parts, as in some copies of the tables, is assigned as a whole to the part of most of
+its images, or to test in a tie.
 
-Traps: only findings of BI-RADS 3 and above have boxes, so a view without a box may
-be of a breast of BI-RADS 2. Some boxes reach a few pixels out of their image, and
-are cut at its edge.
+Traps: only findings of BI-RADS 3 and above have boxes, so a view without a box may show
+a breast of BI-RADS 2. Some boxes extend a few pixels beyond their image and are cut at
+its edge.
 """
 
 import ast
@@ -133,7 +133,7 @@ class VinDrMammoConverter(Converter):
 
 
 def _views(rows: list[Row], folder: RawFolder, found: Catalogue) -> dict[str, RawView]:
-    """Return the views whose image is there, by image id in lower case."""
+    """Return the views whose image exists, by image id in lower case."""
     files = _image_files(folder)
     parts = _study_parts(rows, found)
     first: dict[str, Row] = {}
@@ -174,7 +174,7 @@ def _image_files(folder: RawFolder) -> dict[tuple[str, str], Path]:
 
 
 def _study_parts(rows: list[Row], found: Catalogue) -> dict[str, str]:
-    """Return the part of each study that names one: the split is by study."""
+    """Return the part of each study that states one: the split is by study."""
     named: dict[str, Counter] = {}
     for row in rows:
         part = _PARTS.get(row['part'].lower())
@@ -243,7 +243,7 @@ def _size(row: Row) -> tuple[int, int] | None:
 def _add_findings(
     rows: list[Row], breasts: list[Row], views: dict[str, RawView], found: Catalogue
 ) -> None:
-    """Give each view its lesions, one a box."""
+    """Add the lesions of each view, one per box."""
     listed = {row['image'].lower() for row in breasts}
     numbers = NumberReader(row[name] for row in rows for name in _CORNERS)
     marked: dict[tuple[str, Box], _Marked] = {}
@@ -301,16 +301,17 @@ def _add_findings(
 
 
 class _Marked:
-    """What the rows of one box say together."""
+    """The combined labels from all rows of one box."""
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
         self.birads: str | None = None
 
     def add(self, kinds: list[str], birads: str | None) -> bool:
-        """Take in a row; return whether another came before.
+        """Add a row; return whether another came before.
 
-        Kinds are joined; of two BI-RADS that of more concern holds, as in a report.
+        Kinds are merged; if there are two BI-RADS, the more suspicious one counts, as
+        in a report.
         """
         again = bool(self.kinds)
         self.kinds = sorted(
@@ -321,7 +322,7 @@ class _Marked:
 
 
 def _kinds(text: str, item: str, found: Catalogue) -> list[str] | None:
-    """Return the categories that a cell lists, ``None`` for 'No Finding' alone."""
+    """Return the categories listed in a cell, ``None`` for 'No Finding' alone."""
     names = _names(text)
     if not names:
         found.skip(item, 'finding without a kind', text)
@@ -338,7 +339,7 @@ def _kinds(text: str, item: str, found: Catalogue) -> list[str] | None:
 
 
 def _names(text: str) -> list[str]:
-    """Return the names in a list given as text, whole or broken, in lower case."""
+    """Return the names in a list given as text, even a broken one, in lower case."""
     try:
         listed = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
@@ -387,7 +388,7 @@ def _finding_notes(lesions: list[_Marked], swapped: int, unnamed: int) -> list[s
 
 
 def _breast_notes(views: list[RawView]) -> list[str]:
-    """Count what the task of DIVF is made of."""
+    """Return notes with the class counts of DIVF's task."""
     breasts: dict[tuple[str, str], dict[str, str | None]] = {}
     for view in views:
         breasts.setdefault((view.exam_id, view.laterality), {}).setdefault(

@@ -1,4 +1,4 @@
-"""NumPy archives: read though they may be damaged, or anything else; written whole.
+"""Reading NumPy archives that may be damaged or invalid, and writing them atomically.
 
 No other module reads or writes one.
 """
@@ -13,25 +13,25 @@ import numpy as np
 from .regular import open_regular
 from .writing import atomic_path
 
-MOST_BYTES = 2**32  # of all arrays together, inflated
+MOST_BYTES = 2**32  # of all arrays together, decompressed
 
 
 def read_arrays(
     path: str | Path, names: Sequence[str] = (), most: int = MOST_BYTES
 ) -> dict[str, np.ndarray]:
-    """Read an ``.npz`` file whole; nothing in it is executed.
+    """Read a whole ``.npz`` file without executing anything in it.
 
     Args:
         path (str | Path): The file.
-        names (Sequence[str]): Arrays that it has to have. Defaults to none.
-        most (int): Bytes that its arrays may have together.
+        names (Sequence[str]): Required arrays. Defaults to none.
+        most (int): Greatest total size of its arrays in bytes.
 
     Returns:
         dict[str, np.ndarray]: The arrays by name.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such archive, lacks an array or holds more.
+        ValueError: If it is not such an archive, lacks an array or exceeds ``most``.
         Exception: zipfile, zlib and NumPy raise nearly anything on damage.
     """
     with open_regular(path) as file:
@@ -52,12 +52,12 @@ def read_arrays(
 
 
 def write_arrays(path: str | Path, arrays: dict[str, Any], level: int = 6) -> None:
-    """Write an ``.npz`` file, there whole or not at all, which NumPy can load.
+    """Write an ``.npz`` file atomically, in NumPy's format.
 
     Args:
         path (str | Path): The file.
-        arrays (dict): By name, what NumPy can make an array of, without objects.
-        level (int): Of compression, 1 (fast) to 9. Defaults to 6, that of
+        arrays (dict): By name, values that NumPy can convert to arrays without objects.
+        level (int): Compression level, 1 (fast) to 9. Defaults to 6, as in
             ``numpy.savez_compressed``.
     """
     with (

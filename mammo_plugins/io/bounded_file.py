@@ -1,4 +1,4 @@
-"""What pydicom reads a DICOM file through, so that no file makes it read for ever."""
+"""A file wrapper that keeps pydicom from reading a DICOM file endlessly."""
 
 import struct
 import zlib
@@ -14,7 +14,7 @@ from mammo_plugins.io.limits import budget
 _HEADER = 8  # bytes that every element and item begins with
 _LONG = {vr.encode() for vr in EXPLICIT_VR_LENGTH_32}
 _UNDEFINED = 2**32 - 1
-_PART = 2**15  # bytes that are unpacked at once, to 1032 times as many at most
+_PART = 2**15  # bytes decompressed at once, to at most 1032 times as many
 
 
 class BoundedFile:
@@ -31,8 +31,8 @@ class BoundedFile:
         self.seek, self.tell, self.close = file.seek, file.tell, file.close
 
     def read(self, size: int = -1) -> bytes:
-        """Read bytes; no more than there are, whatever an element's length says."""
-        if size < 0:  # what pydicom is going to inflate
+        """Read bytes, never more than exist, whatever an element's length states."""
+        if size < 0:  # pydicom is about to decompress
             data = self._file.read()
             _check_deflated(data)
             return data
@@ -60,13 +60,13 @@ def _check_deflated(packed: bytes) -> None:
 
 
 def count_sequence(element: RawDataElement) -> None:
-    """Count what a sequence holds before pydicom makes objects of it.
+    """Count a sequence's content before pydicom creates objects from it.
 
     Args:
-        element (RawDataElement): As read; elements of other kinds are let through.
+        element (RawDataElement): The raw element; elements other than sequences pass.
 
     Raises:
-        Defect: If it holds more than ``ReadingLimits.items``.
+        Defect: If it contains more than ``ReadingLimits.items``.
     """
     may_be = element.VR == 'SQ' or (
         element.VR in (None, 'UN') and _is_sequence(element.tag)
@@ -87,7 +87,7 @@ def _is_sequence(tag: int) -> bool:
 
 
 def _count(data: bytes, implicit: bool, order: str) -> None:
-    """Count elements and items, those of sequences in sequences too."""
+    """Count elements and items, including those of nested sequences."""
     head = struct.Struct(f'{order}HHI')
     left, at, end = budget(), 0, len(data) - _HEADER
     while at <= end:
@@ -95,7 +95,7 @@ def _count(data: bytes, implicit: bool, order: str) -> None:
         group, number, length = head.unpack_from(data, at)
         vr = b'' if implicit else data[at + 4 : at + 6]
         at += _HEADER
-        if group == 0xFFFE:  # an item or its end: what it holds comes next
+        if group == 0xFFFE:  # an item or its end: its content comes next
             continue
         if vr in _LONG:
             if at > end + 4:

@@ -1,19 +1,19 @@
-"""Whether pixels without a header to say so are a mammogram's."""
+"""Recognizing a mammogram by its pixels if no header states it."""
 
 import numpy as np
 
 from mammo_plugins.anatomy import SMALLEST_BREAST, breast_mask, mask_bbox, straight_ends
 
-_LARGEST = 0.97  # of the image; some background is to be seen
-_MARGIN = 0.1  # of the width: film border and padding beside the chest wall
-_STRAIGHT = 0.5  # of the breast's height: how much of it meets the chest wall at least
-_ROUND = 0.6  # of that: how much its other end at most
+_LARGEST = 0.97  # of the image; some background must be visible
+_MARGIN = 0.1  # of the width: film border and padding next to the chest wall
+_STRAIGHT = 0.5  # least share of the breast's height at the chest wall
+_ROUND = 0.6  # greatest share of that at the breast's other end
 
 
 def shows_breast(pixels: np.ndarray) -> bool:
-    """Tell whether something like a breast grows out of one side of an image.
+    """Return whether something like a breast extends from one side of an image.
 
-    It ends straight there, and round at its other end, at which it may be cut.
+    It is straight at that side and round at its other end, where it may be cut off.
 
     Args:
         pixels (np.ndarray): (H, W) in [0, 1], tissue bright.

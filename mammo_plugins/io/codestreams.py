@@ -1,4 +1,4 @@
-"""Headers of JPEG, JPEG-LS and JPEG 2000 streams, read before a decoder gets them."""
+"""Checking headers of JPEG, JPEG-LS and JPEG 2000 streams before decoding."""
 
 import re
 import struct
@@ -13,8 +13,8 @@ def stream_size(data: bytes) -> tuple[int, int] | None:
     """Return (rows, columns), ``None`` if the stream does not state it.
 
     Args:
-        data (bytes): Of a JPEG, JPEG-LS (ITU-T T.81, B.2.2; T.87, C.2.2) or JPEG 2000
-            (T.800, A.5.1) stream, or a file that holds the last.
+        data (bytes): A JPEG, JPEG-LS (ITU-T T.81, B.2.2; T.87, C.2.2) or JPEG 2000
+            (T.800, A.5.1) stream, or a file that contains the last.
     """
     if data[:2] == b'\xff\xd8':
         return _frame_size(data)
@@ -41,15 +41,15 @@ def _frame_size(data: bytes) -> tuple[int, int] | None:
 
 
 def check_jpeg(data: bytes) -> None:
-    """Check the segments of a grey JPEG or JPEG-LS stream of one scan.
+    """Check the segments of a grey JPEG or JPEG-LS stream with one scan.
 
-    GDCM ends the whole process at some streams whose headers are damaged.
+    GDCM aborts the whole process on some streams with damaged headers.
 
     Args:
         data (bytes): The stream.
 
     Raises:
-        ValueError: If it is not as T.81 (annex B) or T.87 (annex C) has it.
+        ValueError: If it violates T.81 (annex B) or T.87 (annex C).
     """
     at, kind, precision, component, tables = 2, None, 0, 0, set()
     while True:
@@ -89,13 +89,13 @@ def check_jpeg(data: bytes) -> None:
 
 # tables, frames, restart interval, applications, comments, JPEG-LS parameters, a scan
 _SEGMENTS = {0xC4, 0xDB, 0xDD, 0xDA, 0xF8, 0xFE, *range(0xE0, 0xF0), *_FRAMES}
-# the marker that ends coded data, in which FF is followed by 00 or, in JPEG-LS, a bit 0
+# the marker that ends coded data, where FF is followed by 00 or, in JPEG-LS, a 0 bit
 _END = re.compile(rb'\xff([^\x00\xd0-\xd7\xff])')
 _LS_END = re.compile(rb'\xff([\x80-\xcf\xd8-\xfe])')
 
 
 def _tables_of(kind: int, selectors: int) -> set[tuple[int, int]]:
-    """Return the class and number of the tables that a scan needs."""
+    """Return the class and number of each table that a scan needs."""
     direct = {(0, selectors >> 4)}
     return direct if kind == 0xC3 else direct | {(1, selectors & 15)}
 

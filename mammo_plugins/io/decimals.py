@@ -1,4 +1,4 @@
-"""Numbers in DICOM text elements, and those that users and exports write instead."""
+"""Parsing numbers in DICOM text elements, including non-standard notations."""
 
 import math
 import re
@@ -9,13 +9,13 @@ _UNIT = re.compile(r'\s*(?:mm|millimet(?:er|re)s?)\s*$', re.IGNORECASE)
 
 
 def read_decimal(text: str) -> float:
-    """Return a number; one comma without a point is a decimal sign.
+    """Parse a number; a single comma without a point is a decimal sign.
 
     Args:
         text (str): Such as '0.07', ' 7E-2' or '0,07'.
 
     Returns:
-        float: NaN for what is no finite number.
+        float: NaN for anything but a finite number.
     """
     text = text.strip().strip('\0').strip()
     if _COMMA.fullmatch(text):
@@ -28,16 +28,16 @@ def read_decimal(text: str) -> float:
 
 
 def read_lengths(texts: Sequence[str]) -> list[float] | None:
-    """Return the two lengths that the values of a spacing element stand for.
+    """Parse the two lengths in the values of a spacing element.
 
-    DICOM parts them by a backslash. Exports part them by commas, blanks, semicolons
-    or an x, put them in brackets, add their unit, or write one for both.
+    DICOM separates them by a backslash. Exports separate them by commas, blanks,
+    semicolons or an x, put them in brackets, add their unit, or write one for both.
 
     Args:
         texts (Sequence[str]): The values of the element.
 
     Returns:
-        list[float] | None: (row, column), ``None`` if that cannot be told.
+        list[float] | None: (row, column), ``None`` if they cannot be determined.
     """
     parts = [_UNIT.sub('', text.strip(' \t\r\n\0[](){}\'"')) for text in texts]
     if len(parts) == 1:
@@ -51,7 +51,7 @@ def read_lengths(texts: Sequence[str]) -> list[float] | None:
 
 
 def _split(text: str) -> list[str]:
-    """Part the lengths of one text; commas between digits may be decimal signs."""
+    """Split the lengths in one text; commas between digits may be decimal signs."""
     parts = [part for part in re.split(r'\s*[;xX*/\\]\s*|,?\s+', text) if part]
     if len(parts) > 1 or ',' not in text:
         return [_UNIT.sub('', part) for part in parts]

@@ -35,7 +35,7 @@ from mammo_plugins.io.limits import budget
 from mammo_plugins.io.mammogram import Mammogram, MammogramHeader
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
-_ROWS = 16  # that many at a time stay in the processor's cache
+_ROWS = 16  # so many at a time stay in the processor's cache
 
 
 def read_dicom_header(path: str | Path) -> MammogramHeader:
@@ -53,15 +53,15 @@ def read_dicom(path: str | Path, bits_stored: int | None = None) -> Mammogram:
 
     Args:
         path (str | Path): The file.
-        bits_stored (int, optional): Taken instead of BitsStored (0028,0101) where
-            the header is wrong. Defaults to ``None``, the header is right.
+        bits_stored (int, optional): Used instead of BitsStored (0028,0101) if the
+            header is wrong. Defaults to ``None``, the header's value.
 
     Raises:
         Defect: If the file is not a usable mammogram.
     """
     size = Path(path).stat().st_size
     if size > budget().limits.bytes:
-        read_dicom_header(path)  # a tomosynthesis is told by its frames
+        read_dicom_header(path)  # a tomosynthesis is reported by its frames
     budget().check_bytes(size)
     warnings = ReadingWarnings()
     ds, identity = load_dataset(path, pixels=True, warnings=warnings)
@@ -103,7 +103,7 @@ def read_dicom(path: str | Path, bits_stored: int | None = None) -> Mammogram:
 def _stored_values(
     ds: Dataset, bits: int, signed: bool, warnings: ReadingWarnings
 ) -> np.ndarray:
-    """Return (H, W) stored values, integers."""
+    """Return the stored values, (H, W) integers."""
     stored = decode(ds, warnings)
     stored = _without_other_bits(ds, stored, bits, signed, warnings)
     low, high = stored_range(bits, signed)
@@ -120,23 +120,23 @@ def _stored_values(
 
 
 def _look_up(table: np.ndarray, stored: np.ndarray, low: int) -> np.ndarray:
-    """Return (H, W) float32 levels of stored values, of which ``low`` is the first."""
+    """Return (H, W) float32 levels of stored values; ``low`` is the table's first."""
     levels = np.empty(stored.shape, np.float32)
     for top in range(0, len(stored), _ROWS):
         rows = stored[top : top + _ROWS]
         if low:
             rows = rows.astype(np.int32) - low
-        # none lies outside; the mode that refuses such first makes a copy
+        # none is outside; the mode that raises on such values makes a copy first
         table.take(rows, out=levels[top : top + _ROWS], mode='clip')
     return levels
 
 
 def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
-    """Return the stored values of one grey image, unused bits kept.
+    """Return the stored values of one grey image with unused bits kept.
 
     Args:
-        ds (Dataset): The elements of the pixels in it become what they are read as.
-        warnings (ReadingWarnings): Gets a missing transfer syntax.
+        ds (Dataset): The data set; its pixel elements are replaced by the values used.
+        warnings (ReadingWarnings): Receives a missing transfer syntax.
 
     Returns:
         np.ndarray: (H, W) integers.
@@ -166,7 +166,7 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
     try:
         if syntax.is_encapsulated:
             _check_stream(ds, get_frame(ds.PixelData, 0, number_of_frames=1))
-        # Unused high bits are kept, so that a wrong BitsStored can be told.
+        # Unused high bits are kept, so that a wrong BitsStored can be detected.
         stored = pixel_array(
             ds,
             correct_unused_bits=False,
@@ -192,10 +192,11 @@ def decode(ds: Dataset, warnings: ReadingWarnings) -> np.ndarray:
 
 
 def _plugin(syntax: UID) -> str:
-    """Return the decoder to use, of which no other takes what it refuses.
+    """Return the only decoder to use; no other one is tried if it fails.
 
-    For RLE that in Python: the one in Rust panics, aloud, where damage makes a segment
-    longer. GDCM comes last: it ends the process at some damaged streams.
+    For RLE it is the Python decoder: the Rust one panics, and prints it, if damage
+    makes a segment longer. GDCM comes last: it aborts the process on some damaged
+    streams.
     """
     if not syntax.is_encapsulated or syntax == RLELossless:
         return 'pydicom' if syntax.is_encapsulated else ''
@@ -203,10 +204,10 @@ def _plugin(syntax: UID) -> str:
 
 
 def _check_stream(ds: Dataset, frame: bytes) -> None:
-    """Raise ``Defect`` for compressed pixels that are of another size than they say."""
+    """Raise ``Defect`` if compressed pixels differ from the stated size."""
     rows, columns = ds.Rows, ds.Columns
     if ds.file_meta.TransferSyntaxUID == RLELossless:
-        # a run takes two bytes at most for what it stands for, and headers 64
+        # a run takes at most two bytes per byte it encodes, and headers 64
         if len(frame) > 2 * rows * columns * ds.BitsAllocated // 8 + 2**10:
             raise Defect(
                 'its RLE data is longer than its pixels: the file is damaged; '
@@ -251,7 +252,7 @@ def _without_other_bits(
         for position in overlays & set(range(bits, allocated)):
             words = words & ~np.array(1 << position, words.dtype)
     if signed:
-        # The sign of what is left stands in the highest bit that is stored.
+        # The sign of the remaining value is in the highest stored bit.
         sign = words >> (bits - 1) & 1
         above = np.array((2**allocated - 1) ^ (2**bits - 1), words.dtype)
         words = np.where(sign == 1, words | above, words & ~above)
@@ -280,7 +281,7 @@ def _bits_below(
     outside: bool,
     warnings: ReadingWarnings,
 ) -> int:
-    """Return by how many bits the pixels lie above the lowest one."""
+    """Return by how many bits the pixels are shifted above the lowest one."""
     high_bit = number(ds, 'HighBit', warnings)
     if high_bit is None or high_bit == bits - 1:
         return 0
@@ -288,10 +289,10 @@ def _bits_below(
         f'{describe("HighBit")} is {shown_number(high_bit, -1, 64)}, of {bits} '
         'bits stored'
     )
-    # of a damaged number of any size no power of two is taken
+    # a damaged number may be huge, so compute no power of two from it
     shift = int(high_bit) + 1 - bits if 0 <= high_bit < allocated else 0
     unused = int(np.bitwise_or.reduce(words, axis=None)) & (2 ** max(shift, 0) - 1) == 0
-    # pixels that lie above fill their own range, not only a quarter of it
+    # shifted pixels fill their own range, not only a quarter of it
     high_enough = int(words.max()) >> max(shift, 0) >= 2**bits // 4
     if 0 < shift <= allocated - bits and (outside or unused and high_enough):
         warnings.add('pixels in the upper bits', f'{where}: moved down by {shift}')
@@ -301,7 +302,7 @@ def _bits_below(
 
 
 def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
-    """Fill in the transfer syntax of a file that lacks it, if it is not compressed."""
+    """Add the missing transfer syntax of an uncompressed file."""
     if not hasattr(ds, 'file_meta'):
         ds.file_meta = FileMetaDataset()
     if value(ds.file_meta, 'TransferSyntaxUID') is not None:
@@ -328,7 +329,7 @@ def _find_transfer_syntax(ds: Dataset, warnings: ReadingWarnings) -> None:
 
 
 def _check_decoder(syntax: UID) -> None:
-    """Raise ``Defect`` with the cure if a transfer syntax cannot be decoded."""
+    """Raise ``Defect`` with the remedy if a transfer syntax cannot be decoded."""
     try:
         available = get_decoder(syntax).is_available
     except NotImplementedError:
@@ -344,14 +345,14 @@ def _check_decoder(syntax: UID) -> None:
 
 
 def _decoder_packages(syntax: UID) -> str:
-    """Return what decodes a transfer syntax, all of it under free licences."""
+    """Return the packages that decode a transfer syntax, all under free licences."""
     if syntax in JPEG2000TransferSyntaxes:
         return 'pylibjpeg pylibjpeg-openjpeg'
     return 'python-gdcm'
 
 
 def _check_pixel_data(ds: Dataset) -> None:
-    """Raise ``Defect`` unless there is integer pixel data of full length."""
+    """Raise ``Defect`` unless the file has integer pixel data of full length."""
     if 'FloatPixelData' in ds or 'DoubleFloatPixelData' in ds:
         raise Defect(
             'float pixel data declares no range of values and may hold '

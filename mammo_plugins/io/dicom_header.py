@@ -1,4 +1,4 @@
-"""Facts of a mammogram's DICOM header: position, spacing and what is safe."""
+"""Facts from a mammogram's DICOM header: position, spacing and safe elements."""
 
 import hashlib
 import re
@@ -85,7 +85,7 @@ _DEPTHS = {'BitsAllocated': 'bits_allocated', 'BitsStored': 'bits_stored'}
 _MOST_BITS = 64  # of pixels of any kind
 _VIEWS = set(_VIEW_CODES.values()) | {'XCC'}
 _LATERALITY = ('ImageLaterality', 'Laterality', 'FrameLaterality')
-_SIDED = '([LR])[ _-]?(CC|MLO)'  # a ViewPosition such as RMLO, beside the standard
+_SIDED = '([LR])[ _-]?(CC|MLO)'  # a non-standard ViewPosition such as RMLO
 
 FACTS = (
     'format',
@@ -121,12 +121,12 @@ def dicom_header(
     """Return the facts of a mammogram's header.
 
     Args:
-        ds (Dataset), identity (Identity): As
-            :func:`~mammo_plugins.io.elements.load_dataset` gives them.
-        warnings (ReadingWarnings): Gets faults that do not cost the image.
+        ds (Dataset), identity (Identity): As returned by
+            :func:`~mammo_plugins.io.elements.load_dataset`.
+        warnings (ReadingWarnings): Receives faults that do not cost the image.
 
     Raises:
-        Defect: If the file is no single grey mammogram.
+        Defect: If the file is not a single grey mammogram.
     """
     check_kind(ds, warnings)
     spacing, source = find_spacing(ds, warnings)
@@ -144,7 +144,7 @@ def dicom_header(
     )
 
 
-# what a file without Modality may be
+# SOP classes that a file without Modality may have
 _SOP_CLASSES = (
     DigitalMammographyXRayImageStorageForPresentation,
     DigitalMammographyXRayImageStorageForProcessing,
@@ -157,7 +157,7 @@ _SOP_CLASSES = (
 
 
 def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
-    """Raise ``Defect`` unless this is one grey image that may be a mammogram."""
+    """Raise ``Defect`` unless the file is one grey image that may be a mammogram."""
     modality, sop_class = code(ds, 'Modality', warnings), sop_class_of(ds, warnings)
     if modality not in (None, 'MG'):
         raise Defect(
@@ -203,18 +203,18 @@ def check_kind(ds: Dataset, warnings: ReadingWarnings) -> None:
 
 
 def header_facts(ds: Dataset, warnings: ReadingWarnings) -> dict[str, Any]:
-    """Return the facts that are safe to show, under the names in ``FACTS``.
+    """Return the facts that are safe to show, by the names in ``FACTS``.
 
     ``exam_key`` is the first 12 hex digits of the SHA-256 of StudyInstanceUID:
-    it groups the views of an exam, and only who knows that UID can link it back.
+    it groups the views of an exam, and only those who know that UID can link it back.
     ``image_kind`` is that of :func:`~mammo_plugins.io.image_kind.find_image_kind`.
-    ``cem_image`` is 'low energy', 'high energy' or 'recombined' where ImageType says
-    so (PS3.3 C.8.11.7.1.4: LOW_ENERGY, HIGH_ENERGY, SUBTRACTION; makers also write
-    RECOMBINED); ``contrast_agent`` whether one is named.
+    ``cem_image`` is 'low energy', 'high energy' or 'recombined' where ImageType states
+    it (PS3.3 C.8.11.7.1.4: LOW_ENERGY, HIGH_ENERGY, SUBTRACTION; makers also write
+    RECOMBINED); ``contrast_agent`` is whether one is named.
 
     Args:
         ds (Dataset): The header.
-        warnings (ReadingWarnings): Gets optional elements that cannot be read.
+        warnings (ReadingWarnings): Receives optional elements that cannot be read.
 
     Raises:
         Defect: If an element that the pixels need is malformed.
@@ -272,7 +272,7 @@ def header_facts(ds: Dataset, warnings: ReadingWarnings) -> dict[str, Any]:
 
 
 def find_cem_image(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
-    """Return which image of a contrast-enhanced pair this is, if it says so."""
+    """Return which image of a contrast-enhanced pair this is, if stated."""
     terms = [re.sub(r'[^A-Z]+', '_', term) for term in codes(ds, 'ImageType', warnings)]
     for pattern, image in (
         ('SUBTRACT|RECOMBINED', 'recombined'),
@@ -320,11 +320,11 @@ def find_view(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | Non
     """Return the view's code, ``None`` if the header states none, or CC and MLO.
 
     ViewPosition comes first, then ViewCodeSequence, then a literal 'CC' or 'MLO'
-    in PatientOrientation, which is where CBIS-DDSM keeps it. Where one of the first
-    two states another view than CC or MLO, such as XCCL, that one counts.
+    in PatientOrientation, where CBIS-DDSM stores it. If one of the first two states a
+    view other than CC or MLO, such as XCCL, that view counts.
 
     Raises:
-        Defect: If the first two say CC and MLO, without ``warnings``.
+        Defect: If the first two state CC and MLO, without ``warnings``.
     """
     written = [text for text in codes(ds, 'ViewPosition', warnings) if text]
     sided = [re.fullmatch(_SIDED, text) for text in written]
@@ -372,12 +372,12 @@ def _listed(terms: Sequence[str]) -> str:
 def find_orientation(ds: Dataset, warnings: ReadingWarnings) -> tuple[str, str] | None:
     """Return PatientOrientation, the directions of rows and of columns.
 
-    Letters are A, P, L, R, H and F (PS3.3 C.7.6.1.1.1), the weightiest first. A view
-    in their place, as in CBIS-DDSM, is no orientation.
+    Letters are A, P, L, R, H and F (PS3.3 C.7.6.1.1.1), the dominant direction first. A
+    view in their place, as in CBIS-DDSM, is not an orientation.
 
     Args:
         ds (Dataset): The header.
-        warnings (ReadingWarnings): Gets an orientation that makes no sense.
+        warnings (ReadingWarnings): Receives an orientation that makes no sense.
     """
     stated = codes(ds, 'PatientOrientation', warnings)
     if not any(stated) or stated[0] in _VIEWS:
@@ -396,27 +396,26 @@ def find_orientation(ds: Dataset, warnings: ReadingWarnings) -> tuple[str, str] 
 
 _AXIS = {'A': 0, 'P': 0, 'L': 1, 'R': 1, 'H': 2, 'F': 2}
 
-# a pixel of a mammogram in mm, whatever it was reduced to; else the unit is another
+# range of a mammogram's pixel size in mm, even downsampled; else the unit is wrong
 SPACINGS = (0.005, 5)
 
 
 def find_spacing(
     ds: Dataset, warnings: ReadingWarnings | None = None
 ) -> tuple[tuple[float, float] | None, str | None]:
-    """Return the pixel spacing in mm (row, column) and the element it is from.
+    """Return the pixel spacing in mm (row, column) and the element it comes from.
 
-    Lengths are wanted in the breast, not on the detector. PixelSpacing is taken
-    first where it is calibrated to the breast: alone, different from
-    ImagerPixelSpacing, or with a calibration type (PS3.3 10.7.1.3). Otherwise it
-    is ImagerPixelSpacing, on the detector, divided by
-    EstimatedRadiographicMagnificationFactor if there is one. Last comes
-    NominalScannedPixelSpacing of digitised film. A spacing that is not two
+    Lengths are needed in the breast, not on the detector. PixelSpacing comes first if
+    it is calibrated to the breast: alone, different from ImagerPixelSpacing, or with a
+    calibration type (PS3.3 10.7.1.3). Otherwise it is ImagerPixelSpacing, on the
+    detector, divided by EstimatedRadiographicMagnificationFactor if there is one. Last
+    comes NominalScannedPixelSpacing of digitized film. A spacing that is not two
     positive numbers of a mammogram's size counts as unknown.
 
     Args:
         ds (Dataset): The header.
-        warnings (ReadingWarnings, optional): Gets spacings and factors that are not
-            used, or not as they are written.
+        warnings (ReadingWarnings, optional): Receives spacings and factors that are not
+            used, or not as written.
     """
     warnings = ReadingWarnings() if warnings is None else warnings
     pixel, imager, scanned = (

@@ -1,7 +1,7 @@
-"""What libraries warn of and log while files are read: kinds, without values.
+"""Collecting libraries' warnings and log records on files, without values.
 
-Their texts quote the file, and in a damaged file any element may hold the patient's
-name. They are kept from the moment a file is opened, in all threads.
+Their texts quote the file, and in a damaged file any element may contain the patient's
+name. They are collected from the moment a file is opened, in all threads.
 """
 
 import logging
@@ -13,23 +13,23 @@ from typing import Any
 
 _LIBRARIES = ('pydicom', 'PIL', 'tifffile')
 _MODULES = re.compile(rf'.*[\\/]({"|".join(_LIBRARIES)})[\\/]')
-# from the first quoted or introduced text on
+# everything from the first quoted or introduced text
 _VALUE = re.compile(r"""(?<!\w)['"<].*|[:\n].*|\.\s.*""", re.DOTALL)
-_WORDS = re.compile(r'\S*[^\sA-Za-z.,:()-]\S*')  # numbers, and what is no plain word
+_WORDS = re.compile(r'\S*[^\sA-Za-z.,:()-]\S*')  # numbers and anything but plain words
 
 
 class DicomWarnings:
-    """Keeps what pydicom warns of, in place of printing it.
+    """Collects pydicom's warnings instead of printing them.
 
-    A kind is the beginning of a warning without its values, for they are those of the
-    header. One around others gets what they kept.
+    A kind is the beginning of a warning without its values, which come from the header.
+    An outer collector receives what inner ones collected.
 
     Args:
-        threads (bool): Whether to keep those of threads that keep none themselves, too.
-            Defaults to True.
+        threads (bool): Whether to collect warnings of threads without their own
+            collector, too. Defaults to True.
 
     Attributes:
-        kinds (set[str]): What there was.
+        kinds (set[str]): The collected kinds.
     """
 
     def __init__(self, threads: bool = True) -> None:
@@ -51,7 +51,7 @@ class DicomWarnings:
             self._around.kinds |= self.kinds
 
     def tell(self, path: object) -> None:
-        """Warn of the kinds, unless there is another one around that keeps them.
+        """Warn of the kinds, unless an outer collector receives them.
 
         Args:
             path (object): The file.
@@ -62,7 +62,7 @@ class DicomWarnings:
 
 
 class _Kept(logging.Filter):
-    """Stands in place of ``warnings.showwarning`` while any file is read."""
+    """Replaces ``warnings.showwarning`` while any file is read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _Kept(logging.Filter):
                 self._uninstall()
 
     def _innermost(self) -> DicomWarnings | None:
-        """Return what keeps the warnings of this thread."""
+        """Return the collector of this thread's warnings."""
         if self._own:
             return self._own[-1]
         return next((keeper for keeper in self._open if keeper.threads), None)

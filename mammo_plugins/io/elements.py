@@ -1,8 +1,9 @@
 """Safe access to the white-listed elements of a DICOM data set.
 
 Nothing outside the white list is ever parsed, so a patient's name, birth date or
-ID cannot reach a header, a warning or an error. What tells patients apart is hashed
-as it is read and leaves the data set at once (:mod:`~mammo_plugins.io.identity`).
+ID cannot reach a header, a warning or an error. Elements that distinguish patients are
+hashed as they are read and removed from the data set at once
+(:mod:`~mammo_plugins.io.identity`).
 
 The readers of optional elements take ``warnings``. With it, an element that cannot be
 read counts as absent and is noted there; without it, it is a ``Defect``.
@@ -102,7 +103,7 @@ _MACROS = [
     'FrameVOILUTSequence',
 ]
 _PIXELS = ['PixelData', 'FloatPixelData', 'DoubleFloatPixelData']
-# (60xx,0102), the bit of the pixels that an overlay of old files lies in
+# (60xx,0102), the pixel bit that contains an overlay in old files
 OVERLAY_BIT_POSITIONS = [0x60000102 + (group << 16) for group in range(0, 0x20, 2)]
 
 WHITE_LIST = _FACTS + _POSITION + _SPACING + _STORED + _GREYSCALE + _GROUPS + _PIXELS
@@ -114,15 +115,14 @@ def load_dataset(
     """Read the white-listed elements of a DICOM file.
 
     Args:
-        path (str | Path): The file; it may lack the preamble, and the header of
-            group 2 with it.
+        path (str | Path): The file; it may lack the preamble and group 2.
         pixels (bool): Whether to read the pixel data too.
         warnings (ReadingWarnings): Gets a missing preamble.
 
     Returns:
         tuple: Data set, with the functional groups of a single-frame enhanced object
-        brought to the top level, where a classic object has them; and what tells
-        patients apart.
+        moved to the top level, where a classic object has them; and the hashed
+        identity.
 
     Raises:
         Defect: If the file cannot be parsed.
@@ -147,7 +147,7 @@ def load_dataset(
         == MediaStorageDirectoryStorage
     ):
         raise Defect('a DICOMDIR, which lists other files; leave it out')
-    if not len(ds):  # what pydicom makes of a compressed file without its end
+    if not len(ds):  # pydicom's result for a truncated compressed file
         raise Defect(
             'no element can be read: the file is damaged or cut short; '
             'copy it again from its source'
@@ -159,7 +159,7 @@ def load_dataset(
 def read_elements(
     path: str | Path, tags: Sequence[str | int], pixels: bool, warnings: ReadingWarnings
 ) -> Dataset:
-    """Read some elements of a DICOM file, within the limits of reading.
+    """Read some elements of a DICOM file within the reading limits.
 
     Args:
         path (str | Path): The file.
@@ -180,7 +180,7 @@ def read_elements(
 
 
 def _with_preamble(file: BinaryIO, warnings: ReadingWarnings) -> BinaryIO:
-    """Return what pydicom reads: the file, or its bytes behind a lone 'DICM'."""
+    """Return the input for pydicom: the file, or its bytes after a lone 'DICM'."""
     start = file.read(132)
     if start[128:] == b'DICM':
         return file
@@ -210,7 +210,8 @@ def value(ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None) ->
     """Return the value of an element, ``None`` if it is absent or empty.
 
     Raises:
-        Defect: If the element's bytes are no value of its type, without ``warnings``.
+        Defect: If the element's bytes are not a value of its type, without
+            ``warnings``.
     """
     _count_items(ds, keyword)
     try:
@@ -231,7 +232,7 @@ def value(ds: Dataset, keyword: str, warnings: ReadingWarnings | None = None) ->
 
 
 def _count_items(ds: Dataset, keyword: str) -> None:
-    """Raise ``Defect`` if an element is a sequence of more items than are read."""
+    """Raise ``Defect`` if an element is a sequence with too many items."""
     element = ds.get_item(keyword)
     if isinstance(element, RawDataElement):
         count_sequence(element)
@@ -252,7 +253,7 @@ def codes(
     found = value(ds, keyword, warnings)
     if found is None:
         return []
-    if isinstance(found, bytes):  # text under the VR of bytes
+    if isinstance(found, bytes):  # text with a VR of bytes
         found = found.decode('latin-1').strip('\0').split('\\')
     if isinstance(found, str) or not hasattr(found, '__iter__'):
         found = [found]
@@ -260,7 +261,7 @@ def codes(
 
 
 def texts(ds: Dataset, keyword: str) -> list[str]:
-    """Return the values of a numeric text element as they are written."""
+    """Return the values of a numeric text element as written."""
     element = ds.get_item(keyword)
     if element is None or element.value is None or element.value == '':
         return []
@@ -280,8 +281,8 @@ def numbers(
 ) -> list[float]:
     """Return the values of a numeric element, an empty list if it is absent.
 
-    A comma within a number is its decimal sign. With ``warnings``, a value that is
-    no finite number is NaN.
+    A comma within a number is its decimal sign. With ``warnings``, a value that is not
+    a finite number becomes NaN.
 
     Raises:
         Defect: If a value is not a finite number, without ``warnings``.
@@ -332,10 +333,10 @@ def number(
 
 
 def integer(ds: Dataset, keyword: str) -> int:
-    """Return a whole number of 16 bits that the file must state.
+    """Return a required 16-bit integer.
 
     Raises:
-        Defect: If the element is absent or no such number.
+        Defect: If the element is absent or not such a number.
     """
     found = number(ds, keyword)
     if found is None or found not in range(2**16):
@@ -353,7 +354,7 @@ def items(
     """Return the items of a sequence, an empty list if it is absent.
 
     Raises:
-        Defect: If it is no sequence, without ``warnings``.
+        Defect: If it is not a sequence, without ``warnings``.
     """
     found = value(ds, keyword, warnings)
     if found is None:

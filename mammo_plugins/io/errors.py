@@ -1,4 +1,4 @@
-"""The error every reader of this package raises on bad input."""
+"""The error that all readers of this package raise on bad input."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from mammo_plugins.printable import one_line
 class MammogramError(ValueError):
     """A file that is not a usable mammogram.
 
-    The text names the file, what is wrong and what to do. It never carries the
+    The text states the file, what is wrong and what to do. It never contains the
     patient's name, birth date or ID, so it may be logged.
 
     Args:
@@ -26,7 +26,7 @@ class MammogramError(ValueError):
 
 
 class Defect(Exception):
-    """What is wrong with a file, raised where its name is not known.
+    """A fault of a file, raised where the file's name is unknown.
 
     The readers turn it into a :class:`MammogramError`. It is the only exception
     whose text they pass on: pydicom's may quote the file's elements.
@@ -34,8 +34,8 @@ class Defect(Exception):
 
 
 def is_panic(error: BaseException) -> bool:
-    """Tell whether an error is the ``PanicException`` of a decoder written in Rust.
+    """Return whether an error is the ``PanicException`` of a decoder written in Rust.
 
-    It is no ``Exception``, and each library has a class of its own.
+    It is not an ``Exception``, and each library has its own class.
     """
     return type(error).__name__ == 'PanicException'

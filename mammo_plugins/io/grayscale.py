@@ -3,7 +3,7 @@
 The order is that of DICOM PS3.4 annex N.2: stored values, modality LUT (PS3.3
 C.11.1), VOI LUT (C.11.2), presentation LUT shape (C.11.6) and the photometric
 interpretation (C.7.6.3.1.2). Stored values have at most 16 bits, so the pipeline
-runs on a table of all of them, once, and the image is looked up in it.
+is computed once for a table of all of them, and the image is looked up in it.
 """
 
 import math
@@ -20,8 +20,8 @@ from mammo_plugins.io.lookup_table import LookupTable, read_lookup_table
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 _WINDOWS = ('LINEAR', 'LINEAR_EXACT', 'SIGMOID')
-_LEAST_STEP = 1e-100  # between levels, far beyond any unit
-_FAINTEST = 1 / 64  # a choice that shows all possible values within this is broken
+_LEAST_STEP = 1e-100  # between levels, far below any unit
+_FAINTEST = 1 / 64  # a choice that maps all possible values within this is broken
 
 
 def stored_range(bits: int, signed: bool) -> tuple[int, int]:
@@ -38,20 +38,20 @@ def display_table(
 ) -> np.ndarray:
     """Return the displayed level of every stored value.
 
-    The levels are scaled by the range the header declares, never by the values
-    an image happens to hold, so equal exposures stay equal.
+    The levels are scaled by the range that the header declares, never by the values in
+    the image, so equal exposures stay equal.
 
-    A LUT or window that cannot be used gives way to the next one that the header
-    offers, and with none left to the whole declared range.
+    A LUT or window that cannot be used is replaced by the next one in the header, or by
+    the whole declared range if none is left.
 
     Args:
         ds (Dataset): The header; only its greyscale elements are used.
         bits (int): Bits stored, 1 to 16.
         signed (bool): Whether stored values are two's complement.
-        warnings (ReadingWarnings, optional): Gets what could not be used.
+        warnings (ReadingWarnings, optional): Receives what could not be used.
         seen (tuple[int], optional): Least and largest stored value of the image; a
-            choice that shows all between them alike cannot be used. Defaults to
-            ``None``, not known.
+            choice that maps all values between them to one level cannot be used.
+            Defaults to ``None``, unknown.
 
     Returns:
         np.ndarray: (2**bits,) float32 in [0, 1]; entry 0 belongs to the lowest
@@ -88,14 +88,14 @@ def display(
             f'{describe("PresentationLUTShape")} is not used',
         )
     if code(ds, 'PhotometricInterpretation') == 'MONOCHROME1' or shape == 'INVERSE':
-        levels = 1 - levels  # once: MONOCHROME1 images carry INVERSE as well
+        levels = 1 - levels  # only once: MONOCHROME1 images state INVERSE as well
     levels[_padding(ds, stored, shown, warnings)] = 0
     return np.clip(levels, 0, 1).astype(np.float32), kind
 
 
 def modality_kind(ds: Dataset, warnings: ReadingWarnings | None = None) -> str | None:
     """Return the modality transform: 'LUT', 'rescale' or ``None``."""
-    # what is wrong with a LUT is told where it is applied, to values whose range is known
+    # a LUT's faults are reported where it is applied to values whose range is known
     if _modality_lut(ds, (0, 2**16 - 1), ReadingWarnings()):
         return 'LUT'
     if (
@@ -111,14 +111,14 @@ def voi_kind(
 ) -> str | None:
     """Return the VOI transform: 'LUT', a window's function or ``None``.
 
-    A LUT is taken before a window: the maker of the image drew it by hand.
+    A LUT takes precedence over a window because the manufacturer designed it.
 
     Args:
         ds (Dataset), bits (int), signed (bool): As in :func:`display_table`.
-        warnings (ReadingWarnings): Gets what could not be used.
+        warnings (ReadingWarnings): Receives what could not be used.
     """
     if not 1 <= bits <= 16:
-        return None  # said when the pixels are read
+        return None  # reported when the pixels are read
     return display(ds, bits, signed, warnings)[1]
 
 
@@ -189,8 +189,8 @@ def _apply_voi(
         ds (Dataset), warnings (ReadingWarnings): As in :func:`display_table`.
         values (np.ndarray): (N,) all values after the modality LUT.
         value_range (tuple[float]): Their declared range.
-        shown (slice, optional): Of ``values``: those that the image spans. ``None``
-            where they are not known.
+        shown (slice, optional): The slice of ``values`` that the image spans, ``None``
+            if unknown.
     """
     low, high = value_range
     offered = bool(
@@ -232,7 +232,7 @@ def _apply_voi(
 
 
 def _windows(ds: Dataset, warnings: ReadingWarnings) -> list[tuple[float, float, str]]:
-    """Return (centre, width, function) of the windows that the header offers."""
+    """Return (centre, width, function) of each window in the header."""
     centers = numbers(ds, 'WindowCenter', warnings)
     widths = numbers(ds, 'WindowWidth', warnings)
     if len(centers) != len(widths):

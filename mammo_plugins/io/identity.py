@@ -1,4 +1,4 @@
-"""What tells patients and their visits apart, without saying who they are.
+"""Distinguishing patients and their visits without identifying them.
 
 Elements that identify are hashed with a key drawn anew in each process, as they are
 read, and nothing else of them is kept. The hashes serve to compare files in memory;
@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 _key = os.urandom(32)
 
 IDENTITY_ELEMENTS = ['PatientID', 'PatientBirthDate', 'PatientName', 'StudyDate']
-# of CBIS-DDSM, which numbers images rather than patients
+# a PatientID of CBIS-DDSM, which numbers images rather than patients
 _VIEW_SUFFIX = re.compile(r'[_-](LEFT|RIGHT|L|R)[_-](CC|MLO)(_\d+)?$')
 
 
@@ -27,9 +27,9 @@ class Identity:
     """Salted hashes of one file; ``None`` where an element is absent or empty.
 
     Attributes:
-        patient_id, birth_date, name, study_date (str, optional): Of PatientID,
+        patient_id, birth_date, name, study_date (str, optional): Hashes of PatientID,
             PatientBirthDate, PatientName and StudyDate. IDs and names are compared
-            without case, punctuation and a view at their end, dates by their digits.
+            without case, punctuation and a trailing view, dates by their digits.
     """
 
     patient_id: str | None = None
@@ -54,10 +54,10 @@ def use_key(key: bytes) -> None:
 
 
 def take_identity(ds: Dataset) -> Identity:
-    """Hash the identifying elements of a data set and take them out of it.
+    """Hash the identifying elements of a data set and remove them from it.
 
     Args:
-        ds (Dataset): As read, its elements not converted yet.
+        ds (Dataset): The data set as read, with its elements not yet converted.
     """
     found = {keyword: _text(ds, keyword).upper() for keyword in IDENTITY_ELEMENTS}
     for keyword in IDENTITY_ELEMENTS:
@@ -76,7 +76,7 @@ def _letters(text: str) -> str:
 
 
 def _text(ds: Dataset, keyword: str) -> str:
-    """Return an element as it is written, whatever it holds."""
+    """Return an element as written, whatever it contains."""
     element = ds.get_item(keyword)
     if element is None or element.value is None:
         return ''
@@ -92,9 +92,9 @@ def _hash(text: str) -> str | None:
 
 
 def _differ(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
-    """Tell whether two (ID, birth date, name) are of different patients.
+    """Return whether two (ID, birth date, name) belong to different patients.
 
-    IDs and birth dates decide where both have them, else the names do. What is absent
+    IDs and birth dates decide if both have them, else names do. An absent element
     contradicts nothing.
     """
     known = [(a, b) for a, b in zip(one[:2], other[:2]) if a and b]
@@ -110,15 +110,15 @@ def _named(own: Identity) -> tuple[str | None, ...]:
 def part_by_patient(
     files: Sequence[Any], identity: Callable[[Any], Identity]
 ) -> list[list[Any]]:
-    """Part files so that no two of a part name different patients.
+    """Group files so that no two in a group name different patients.
 
     Args:
-        files (Sequence): In any order; parts keep it.
-        identity (callable): Gives the identity of a file.
+        files (Sequence): Files in any order, which the groups keep.
+        identity (callable): Returns the identity of a file.
 
     Returns:
-        list[list]: The parts. A file that would fit into several of them, since it
-        says too little, is in one of its own kind.
+        list[list]: The groups. A file that states too little and would fit several
+        groups is in a group of such files.
     """
     same: dict[tuple[str | None, ...], list[Any]] = {}
     for file in files:
@@ -145,7 +145,7 @@ def contradiction(identities: Sequence[Identity]) -> str | None:
     """Return the elements in which files of one exam differ, ``None`` if in none.
 
     Args:
-        identities (Sequence[Identity]): Of the files.
+        identities (Sequence[Identity]): The files' identities.
     """
     elements = dict(
         patient_id='PatientID',

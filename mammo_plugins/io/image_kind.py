@@ -1,7 +1,7 @@
-"""What kind of image of a breast a file holds, and which may stand for a view.
+"""Which kind of breast image a file contains, and which may represent a view.
 
-Screening views are full-field images of the whole breast. A study often holds others
-under the same side and projection; docs/reference/reading.md states the rule.
+Screening views are full-field images of the whole breast. A study often contains other
+images of the same side and projection; docs/reference/reading.md states the rule.
 """
 
 import re
@@ -19,8 +19,8 @@ from mammo_plugins.io.elements import code, codes, describe, items, number, valu
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 FULL_FIELD = 'full-field'
-# What may stand for a view, the first before the others. The second word on says how
-# it differs from a screening view, so that each use is told.
+# Kinds that may represent a view, in order of preference, each with how it differs from
+# a screening view, so that each use is reported.
 SUBSTITUTES = (
     FULL_FIELD,
     'nipple in profile',
@@ -31,7 +31,7 @@ SUBSTITUTES = (
     'synthetic 2-D',
     'raw',
 )
-# never a screening view: part of the breast, other geometry, or no projection of it
+# never a screening view: part of the breast, another geometry, or not a projection
 EXCLUDED = (
     'spot compression',
     'magnification',
@@ -88,7 +88,7 @@ _MODIFIERS = {
     '399101009': 'exaggerated',
     'R-1024B': 'exaggerated',
 }
-# of local codes by their meaning, and of what PaddleDescription says
+# for the meaning of local codes and for PaddleDescription
 _WORDS = {
     r'\bspot': 'spot compression',
     r'\bmag(nif\w*)?\b': 'magnification',
@@ -106,7 +106,7 @@ _WORDS = {
     'specimen': 'specimen',
     r'\bwire|needle': 'wire localisation',
 }
-# of ImageType, the first that fits; words are parted by underscores
+# for ImageType, first match; underscores separate words
 _TERMS = {
     '(GENERATED|SYNTH|TOMO|INSIGHT|INTELLIGENT).*2_?D|SYNTHE(TIC|SI[SZ]ED)'
     '|[CS]_?VIEW|V_PREVIEW': 'synthetic 2-D',
@@ -124,17 +124,17 @@ _TERMS = {
 
 # contact views have factors up to about 1.1, magnified ones of 1.4 and more
 MAGNIFIED = 1.25
-LARGEST_FACTOR = 10  # beyond it a factor is in percent or broken
+LARGEST_FACTOR = 10  # a factor above this is in percent or broken
 
 
 def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
     """Return the kind of an image, one of ``SUBSTITUTES`` or ``EXCLUDED``.
 
-    Where several hold, an excluded one counts first, then the last of the substitutes.
+    If several apply, an excluded kind comes first, then the last of the substitutes.
 
     Args:
         ds (Dataset): The header.
-        warnings (ReadingWarnings): Gets elements that cannot be read.
+        warnings (ReadingWarnings): Receives elements that cannot be read.
     """
     found = [
         *_by_image_type(ds, warnings),
@@ -154,7 +154,7 @@ def find_image_kind(ds: Dataset, warnings: ReadingWarnings) -> str:
 
 
 def is_raw(ds: Dataset, warnings: ReadingWarnings) -> bool:
-    """Tell whether an image is meant for a workstation, not for the eye."""
+    """Return whether an image is meant for processing, not for display."""
     return 'PROCESSING' in (
         code(ds, 'PresentationIntentType', warnings) or ''
     ) or sop_class_of(ds, warnings) in (
@@ -164,7 +164,7 @@ def is_raw(ds: Dataset, warnings: ReadingWarnings) -> bool:
 
 
 def sop_class_of(ds: Dataset, warnings: ReadingWarnings) -> str | None:
-    """Return the SOP class, from the file's meta header where the data set has none."""
+    """Return the SOP class, from the file's meta header if the data set has none."""
     found = value(ds, 'SOPClassUID', warnings)
     if found is None:
         found = value(
@@ -184,7 +184,7 @@ def _by_image_type(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
         for pattern, kind in _TERMS.items()
         if any(re.fullmatch(pattern, term) for term in terms)
     ]
-    if 'synthetic 2-D' in found:  # beside TOMOSYNTHESIS, of which it is made
+    if 'synthetic 2-D' in found:  # in addition to TOMOSYNTHESIS, its source
         found = [kind for kind in found if not kind.startswith('tomosynthesis')]
     else:
         sop_class = sop_class_of(ds, warnings)
@@ -231,7 +231,7 @@ def _by_modifiers(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
 
 
 def item_codes(item: Dataset, warnings: ReadingWarnings) -> list[str]:
-    """Return the values that an item of a code sequence may have its code in."""
+    """Return the values of a code sequence item that may contain its code."""
     found = [
         code(item, keyword, warnings)
         for keyword in ('CodeValue', 'LongCodeValue', 'URNCodeValue')
@@ -250,7 +250,7 @@ def _by_words(text: str) -> str | None:
 def _by_device(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
     kinds = []
     factor = number(ds, 'EstimatedRadiographicMagnificationFactor', warnings)
-    if factor is None:  # it is the quotient of two distances
+    if factor is None:  # compute it as the quotient of two distances
         detector, patient = (
             number(ds, f'DistanceSourceTo{what}', warnings)
             for what in ('Detector', 'Patient')
@@ -267,15 +267,15 @@ def _by_device(ds: Dataset, warnings: ReadingWarnings) -> list[str]:
 
 
 def screening_rank(kind: str | None) -> int | None:
-    """Return the place of a kind among those that may stand for a view.
+    """Return the rank of a kind among those that may represent a view.
 
     Args:
-        kind (str, optional): As :func:`find_image_kind` gives it; ``None`` of
-            pictures, which do not say it, counts as full-field.
+        kind (str, optional): As returned by :func:`find_image_kind`; ``None``, for
+            pictures, which do not state it, counts as full-field.
 
     Returns:
-        int | None: 0 for a full-field image, higher for what takes its place only
-        where there is none; ``None`` if it never stands for a screening view.
+        int | None: 0 for a full-field image, higher for kinds that replace a missing
+        one; ``None`` if it never represents a screening view.
     """
     if kind is None:
         return 0
@@ -283,7 +283,7 @@ def screening_rank(kind: str | None) -> int | None:
 
 
 def screening_order(kind: str | None, header: dict[str, Any]) -> tuple[int, bool, bool]:
-    """Return what sorts the images of one view, the one to take first.
+    """Return a sort key for the images of one view; the first one is used.
 
     Args:
         kind (str, optional): A kind that may stand for a view.
@@ -307,5 +307,5 @@ def screening_order(kind: str | None, header: dict[str, Any]) -> tuple[int, bool
 
 
 def exclusion(kind: str) -> str:
-    """Return the reason why a kind never stands for a screening view."""
+    """Return the reason why a kind never represents a screening view."""
     return f'{kind} image: never stands for a screening view'

@@ -1,4 +1,4 @@
-"""Reading JSON that anybody may have written: it is read whole, or said to be wrong."""
+"""Reading untrusted JSON: a file is read completely or reported as faulty."""
 
 import json
 import re
@@ -11,14 +11,14 @@ import numpy as np
 
 from mammo_plugins.printable import one_line
 
-_DEEPEST = 100  # lists and objects in each other; what reads them recurses
+_DEEPEST = 100  # nested lists and objects; their readers recurse
 _STRING = re.compile(rb'"[^"]*"')
 _ESCAPED = re.compile(rb'\\.', re.DOTALL)
 _NO_MARKS = bytes(set(range(256)) - set(b'[{}]"'))
-_STEPS = np.zeros(256, np.int8)  # of the depth, by character
+_STEPS = np.zeros(256, np.int8)  # change of depth, by character
 _STEPS[list(b'[{')], _STEPS[list(b']}')] = 1, -1
-# what may be a number beyond all floats, 1e999 or hundreds of digits; one by one they
-# are quick
+# numbers that may overflow floats: 1e999 or hundreds of digits; possessive by hand for
+# speed
 _PERHAPS_INFINITE = (re.compile(r'[eE]\+?\d{3}'), re.compile(r'[\s:\[,-]\d{300}'))
 _UTF_16_32 = ('utf-16', 'utf-32')
 
@@ -27,7 +27,7 @@ _SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 class JsonError(ValueError):
-    """A text that is no JSON.
+    """A text that is not JSON.
 
     Args:
         reason (str): What is wrong with it.
@@ -53,12 +53,12 @@ def read_json(path: str | Path) -> Any:
         path (str | Path): The file.
 
     Returns:
-        Any: What it holds; all numbers are finite.
+        Any: The parsed value; all numbers are finite.
 
     Raises:
-        JsonError: If it is empty, cut short, damaged, nested more than 100 deep, in
-            another encoding, no regular file, or has numbers beyond all floats or a
-            key twice in an object.
+        JsonError: If it is empty, truncated, damaged, nested more than 100 deep, in
+            another encoding or not a regular file, or has numbers beyond float64 or a
+            repeated key in an object.
         OSError: If it cannot be read.
     """
     path = Path(path)
@@ -71,10 +71,10 @@ def read_json(path: str | Path) -> Any:
 
 
 def parse_json(text: bytes | str) -> Any:
-    """Return what a JSON text holds; see :func:`read_json`.
+    """Parse a JSON text; see :func:`read_json`.
 
     Raises:
-        JsonError: As there; the message says what is wrong with the text.
+        JsonError: As there; the message states what is wrong with the text.
     """
     if isinstance(text, bytes):
         text = _decoded(text)
@@ -99,20 +99,20 @@ def parse_json(text: bytes | str) -> Any:
         ) from None
     except JsonError:
         raise
-    except ValueError:  # of Python's limit to the digits of a whole number
+    except ValueError:  # from Python's limit on an integer's digits
         raise JsonError('it has a number of thousands of digits') from None
 
 
 def json_text(obj: Any, indent: int | None = None) -> str:
-    """Return an object as JSON that UTF-8 can hold.
+    """Return an object as JSON that UTF-8 can encode.
 
     Args:
-        obj (Any): What ``json.dumps`` takes. Names of files that are not UTF-8 hold
-            halves of surrogate pairs; they are written as escapes.
+        obj (Any): A value that ``json.dumps`` accepts. File names that are not UTF-8
+            contain lone surrogates, which are written as escapes.
         indent (int, optional): As there.
 
     Raises:
-        ValueError: If a number is NaN or infinite, which JSON cannot hold.
+        ValueError: If a number is NaN or infinite, which JSON cannot represent.
         TypeError: If a value has no JSON form, such as a NumPy array.
     """
     text = json.dumps(obj, indent=indent, ensure_ascii=False, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Results that come one by one: a line each, there when it is written."""
+"""Results that come one by one, each a line that is on the disk once written."""
 
 import io
 import os
@@ -14,18 +14,18 @@ _CRC = 'crc32'
 
 
 class JsonLines:
-    """A file of JSON objects, one a line, that only grows.
+    """An append-only file of JSON objects, one per line.
 
-    Every line is on the disk when :meth:`append` returns, so that nothing but the
-    line under way is lost if the process or the machine dies. A line cut short by
-    that, or changed since, is passed over in reading: each ends with ``crc32``, the
-    CRC of its JSON text without it.
+    Every line is on the disk when :meth:`append` returns, so only the current line is
+    lost if the process or the machine dies. Lines truncated by that, or changed since,
+    are skipped in reading: each line ends with ``crc32``, the CRC of its JSON text
+    without it.
 
     Args:
-        path (str | Path): The file; it, and its folder, are made at the first line.
+        path (str | Path): The file; it and its folder are created with the first line.
 
     Attributes:
-        damaged (int): Lines passed over when the file was last read.
+        damaged (int): Lines skipped when the file was last read.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -78,11 +78,11 @@ class JsonLines:
         """Add a line.
 
         Args:
-            obj (dict): What ``json.dumps`` takes, without a key ``crc32``.
+            obj (dict): An object that ``json.dumps`` accepts, without a key ``crc32``.
 
         Raises:
             OSError: If it cannot be written.
-            ValueError: If a number is NaN or infinite, which JSON cannot hold.
+            ValueError: If a number is NaN or infinite, which JSON cannot represent.
         """
         line = _as_line(obj)
         if self._file is None:
@@ -96,7 +96,7 @@ class JsonLines:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except BaseException as error:
-            self.close()  # the next line begins anew
+            self.close()  # the next line starts a new line
             if isinstance(error, OSError) and error.errno:
                 error.filename = str(self.path)
             raise

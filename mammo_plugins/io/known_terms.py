@@ -1,8 +1,8 @@
-"""Terms of the standard and of makers: the only texts of a header that are shown.
+"""Terms of the standard and of manufacturers, the only header texts ever shown.
 
-In a damaged or badly filled header any text may be a name and any number an ID, so that
-what is not known is never quoted, nor a number that its element hardly holds (DICOM
-PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
+In a damaged or badly filled header any text may be a name and any number an ID. So
+unknown texts are never quoted, nor numbers that are implausible for their element
+(DICOM PS3.3 C.7.3.1.1.1, C.7.6.3.1.2, C.8.7.1.1.6, C.8.11.7).
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from pydicom.uid import UID, UID_dictionary
 
 OTHER = 'another term'
-FARTHEST_SHOWN = 9999  # of numbers of any kind
+FARTHEST_SHOWN = 9999  # limit for numbers of any kind
 
 
 def _words(text: str) -> frozenset[str]:
@@ -95,10 +95,10 @@ _MODELS = _words(
 
 
 def shown(term: str | None, known: Iterable[str]) -> str:
-    """Return a term as messages show it.
+    """Return a term as shown in messages.
 
     Args:
-        term (str, optional): Of the header, in capitals.
+        term (str, optional): A term of the header, in capitals.
         known (Iterable[str]): What may be shown.
     """
     if term is None:
@@ -107,7 +107,7 @@ def shown(term: str | None, known: Iterable[str]) -> str:
 
 
 def quoted(term: str, known: Iterable[str]) -> str:
-    """As :func:`shown`, in quotation marks where the term itself is shown."""
+    """Like :func:`shown`, in quotation marks if the term itself is shown."""
     return f"'{term}'" if term in known else OTHER
 
 
@@ -117,13 +117,13 @@ def shown_number(
     high: float,
     otherwise: str = 'no number of such an element',
 ) -> str:
-    """Return a number as messages show it, none that may be an ID or a date.
+    """Return a number as shown in messages, unless it may be an ID or a date.
 
     Args:
-        number (float): Of the header.
-        low, high (float): What an element of its kind may plausibly hold; numbers
-            outside are not shown, nor those of more than 5 digits.
-        otherwise (str): What is said of those outside.
+        number (float): A number of the header.
+        low, high (float): The plausible range of such an element; numbers outside are
+            not shown, nor those with more than 5 digits.
+        otherwise (str): The text shown for numbers outside.
     """
     if not low <= number <= high:
         return otherwise
@@ -132,10 +132,10 @@ def shown_number(
 
 
 def uid_name(uid: Any) -> str | None:
-    """Return the name that the standard has for a UID, 'another UID' if it has none.
+    """Return the standard's name for a UID, 'another UID' if it has none.
 
     Args:
-        uid (Any): As read; ``None`` stays so.
+        uid (Any): As read; ``None`` stays ``None``.
     """
     if uid is None:
         return None
@@ -143,12 +143,12 @@ def uid_name(uid: Any) -> str | None:
 
 
 def image_type(terms: Iterable[str]) -> list[str]:
-    """Return the values of ImageType, those that are not known as 'another term'."""
+    """Return the values of ImageType, with unknown ones as 'another term'."""
     return [term if term in _IMAGE_TYPE or not term else OTHER for term in terms]
 
 
 def maker(text: str | None) -> str | None:
-    """Return the maker whose name a text has in it, 'another term' without one."""
+    """Return the manufacturer named in a text, 'another term' if there is none."""
     if text is None:
         return None
     return next(
