@@ -17,8 +17,8 @@ _ESCAPED = re.compile(rb'\\.', re.DOTALL)
 _NO_MARKS = bytes(set(range(256)) - set(b'[{}]"'))
 _STEPS = np.zeros(256, np.int8)  # change of depth, by character
 _STEPS[list(b'[{')], _STEPS[list(b']}')] = 1, -1
-# numbers that may overflow floats: 1e999 or hundreds of digits; possessive by hand for
-# speed
+# numbers that may overflow floats: 1e999 or hundreds of digits; two separate patterns
+# are fast
 _PERHAPS_INFINITE = (re.compile(r'[eE]\+?\d{3}'), re.compile(r'[\s:\[,-]\d{300}'))
 _UTF_16_32 = ('utf-16', 'utf-32')
 

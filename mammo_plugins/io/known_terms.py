@@ -164,7 +164,7 @@ def maker(text: str | None) -> str | None:
 
 
 def model(text: str | None) -> str | None:
-    """Return the words of a text that name a model, 'another term' without any."""
+    """Return the words of a text that name a model, 'another term' if none do."""
     if text is None:
         return None
     words = [word for word in re.split(r'[^A-Z0-9]+', text.upper()) if word in _MODELS]

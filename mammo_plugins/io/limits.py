@@ -1,7 +1,7 @@
-"""How much of a file is read at most.
+"""Limits on what is read from a file.
 
 A file of a few kilobytes can declare billions of pixels or unpack to gigabytes. The
-limits are above what any mammogram needs; docs/reference/reading.md says how to raise
+limits exceed what any mammogram needs; docs/reference/reading.md explains how to raise
 them.
 """
 
@@ -23,23 +23,22 @@ VARIABLE = 'MAMMO_READING_LIMITS'
 Worker processes have those of their parent by it.
 """
 
-_OFTEN = 1024  # elements between two looks at the clock
+_OFTEN = 1024  # elements between two checks of the clock
 
 
 @dataclass(frozen=True)
 class ReadingLimits:
-    """What a file may hold and take.
+    """The greatest size of a file and time to read it.
 
     Attributes:
-        pixels (int): Of an image. The largest films (24 x 30 cm at 30 micrometres)
-            have 80 million. Defaults to 100 million.
-        bytes (int): Of a file whose pixels are read, and of what compressed parts
-            unpack to. Defaults to 2**29, 512 MiB.
-        items (int): Elements and items of sequences in a DICOM header; one of a
-            tomosynthesis of 300 frames has some 15,000. Defaults to 30,000.
-        seconds (float): Looked at while a header is parsed and between the steps of
-            reading; a decoder's library cannot be stopped in its midst. Defaults to
-            120.
+        pixels (int): Pixels of an image. The largest films (24 x 30 cm at 30
+            micrometres) have 80 million. Defaults to 100 million.
+        bytes (int): Size of a file whose pixels are read, and of its compressed parts
+            once unpacked. Defaults to 2**29, 512 MiB.
+        items (int): Elements and items of sequences in a DICOM header; a tomosynthesis
+            of 300 frames has about 15,000. Defaults to 30,000.
+        seconds (float): Time, checked while a header is parsed and between the steps of
+            reading; a running decoder library cannot be stopped. Defaults to 120.
     """
 
     pixels: int = 100_000_000
@@ -52,7 +51,7 @@ class ReadingLimits:
         """Return the limits of this process and its children.
 
         Raises:
-            ValueError: If the environment variable does not state limits.
+            ValueError: If the environment variable does not contain valid limits.
         """
         try:
             return cls().changed(os.environ.get(VARIABLE, ''))
@@ -60,13 +59,13 @@ class ReadingLimits:
             raise ValueError(f'environment variable {VARIABLE}: {error}') from None
 
     def changed(self, text: str) -> 'ReadingLimits':
-        """Return limits with some of them changed.
+        """Return a copy with some limits changed.
 
         Args:
-            text (str): Such as 'pixels=2e8 seconds=600'.
+            text (str): Settings such as 'pixels=2e8 seconds=600'.
 
         Raises:
-            ValueError: If it is of another form.
+            ValueError: If it has another form.
         """
         known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
         changes = {}
@@ -85,7 +84,7 @@ class ReadingLimits:
         return replace(self, **changes)
 
     def use(self) -> None:
-        """Make these the limits of this process and of those it starts."""
+        """Make these the limits of this process and its children."""
         os.environ[VARIABLE] = str(self)
 
     def __str__(self) -> str:
@@ -95,7 +94,7 @@ class ReadingLimits:
 
 
 class _LimitAction(argparse.Action):
-    """Takes a limit into use as it is read."""
+    """Applies a limit as it is parsed."""
 
     def __call__(
         self,
@@ -115,7 +114,7 @@ def add_limit_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--reading-limit`` to a command that reads images.
 
     Args:
-        parser (ArgumentParser): Of the command.
+        parser (ArgumentParser): The command's parser.
     """
     try:
         ReadingLimits.current()
@@ -134,13 +133,14 @@ def add_limit_argument(parser: argparse.ArgumentParser) -> None:
 
 
 class Budget:
-    """What is left of the limits of one file.
+    """The remaining limits for one file.
 
     Args:
         limits (ReadingLimits): The limits.
 
     Attributes:
-        exceeded (Defect, optional): What was too much, whoever swallowed the error.
+        exceeded (Defect, optional): The limit exceeded, even if a library swallowed the
+            error.
     """
 
     def __init__(self, limits: ReadingLimits) -> None:
@@ -167,7 +167,7 @@ class Budget:
             self._refuse('pixels', 'pixels')
 
     def check_bytes(self, count: float) -> None:
-        """Raise ``Defect`` if a file, or what a part of it unpacks to, is too long."""
+        """Raise ``Defect`` if a file or an unpacked part of it is too long."""
         if count > self.limits.bytes:
             self._refuse('bytes', 'bytes')
 
@@ -189,10 +189,10 @@ _BUDGET: ContextVar[Budget | None] = ContextVar('budget', default=None)
 
 @contextmanager
 def new_budget(limits: ReadingLimits | None = None) -> Iterator[Budget]:
-    """Begin to read a file.
+    """Start reading a file.
 
     Args:
-        limits (ReadingLimits, optional): Defaults to ``None``, those of the process.
+        limits (ReadingLimits, optional): Defaults to ``None``, the process's limits.
     """
     new = Budget(limits or ReadingLimits.current())
     token = _BUDGET.set(new)
@@ -203,5 +203,5 @@ def new_budget(limits: ReadingLimits | None = None) -> Iterator[Budget]:
 
 
 def budget() -> Budget:
-    """Return what is left for the file that is being read."""
+    """Return the budget of the file being read."""
     return _BUDGET.get() or Budget(ReadingLimits.current())

@@ -16,7 +16,7 @@ _DEPTHS = (8, 10, 12, 14, 16)
 
 @dataclass(frozen=True, eq=False)
 class LookupTable:
-    """A table that can be used.
+    """A usable lookup table.
 
     Attributes:
         entries (np.ndarray): (N,) float64.
@@ -34,7 +34,7 @@ class LookupTable:
         return 2**self.bits - 1
 
     def look_up(self, values: np.ndarray) -> np.ndarray:
-        """Return the entries of values; those outside take the nearest entry."""
+        """Return the entries for values; values outside get the nearest entry."""
         index = np.clip(values - self.first_mapped, 0, len(self.entries) - 1)
         return self.entries[index.astype(np.int64)]
 
@@ -45,17 +45,17 @@ def read_lookup_table(
     value_range: tuple[float, float],
     warnings: ReadingWarnings,
 ) -> LookupTable:
-    """Read an item of a LUT sequence; the data counts where its descriptor disagrees.
+    """Read an item of a LUT sequence; if its descriptor disagrees, the data counts.
 
     Args:
         item (Dataset): The item.
         sequence (str): Its sequence, for messages.
         value_range (tuple[float]): Lowest and highest input value.
-        warnings (ReadingWarnings): Gets a descriptor that disagrees.
+        warnings (ReadingWarnings): Receives a descriptor that disagrees.
 
     Raises:
-        Defect: If there are not two entries that differ, or the descriptor does not
-            say where they begin.
+        Defect: If no two entries differ, or the descriptor does not state where they
+            begin.
     """
     descriptor = numbers(item, 'LUTDescriptor', warnings)[:3]
     where = f'{describe("LUTDescriptor")} of {sequence}'
@@ -76,7 +76,7 @@ def read_lookup_table(
     first_mapped = int(descriptor[1])
     low, high = value_range
     if low < 0 and first_mapped >= 2**15 and first_mapped > high:
-        first_mapped -= 2**16  # a negative number kept in an unsigned element
+        first_mapped -= 2**16  # a negative number stored in an unsigned element
     if low >= 0 and first_mapped < 0:
         shown = shown_number(first_mapped, -FARTHEST_SHOWN, -1)
         disagree(
@@ -92,7 +92,7 @@ def read_lookup_table(
 
 
 def _depth(descriptor: list, entries: np.ndarray, sequence: str) -> tuple[int, bool]:
-    """Return the bits an entry has, and whether the descriptor agrees."""
+    """Return the bits per entry, and whether the descriptor agrees."""
     needed = next(depth for depth in _DEPTHS if entries.max() < 2**depth)
     bits = int(descriptor[2]) if len(descriptor) > 2 else 0
     if not 8 <= bits <= 16 or entries.max() >= 2**bits:

@@ -1,4 +1,4 @@
-"""What the readers return."""
+"""The readers' return types."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from mammo_plugins.io.reading_warnings import ReadingWarning
 
 @dataclass(frozen=True)
 class MammogramHeader:
-    """Facts of a mammogram file, free of the patient's identity.
+    """Facts of a mammogram file, without the patient's identity.
 
     Attributes:
         laterality (str, optional): 'L' or 'R'; ``None`` if not stated.
@@ -20,12 +20,12 @@ class MammogramHeader:
         pixel_spacing_mm (tuple[float], optional): Distance of the centres of
             neighbouring rows and of neighbouring columns, in mm.
         header (dict): See :func:`~mammo_plugins.io.dicom_header.header_facts`.
-            Every key is always there, ``None`` where the fact is unknown.
+            Every key always exists, with ``None`` if the fact is unknown.
         orientation (tuple[str], optional): PatientOrientation, the directions of rows
-            and of columns as 'A', 'P', 'L', 'R', 'H' and 'F' in order of weight, such
-            as ('A', 'FR'). Pixels are those of the file, not turned by it.
+            and of columns as 'A', 'P', 'L', 'R', 'H' and 'F' in order of dominance,
+            such as ('A', 'FR'). Pixels stay as in the file and are not reoriented.
         warnings (tuple[ReadingWarning]): Faults that did not cost the image.
-        identity (Identity): What tells patients apart, in memory only.
+        identity (Identity): Distinguishes patients, in memory only.
     """
 
     laterality: str | None = None
@@ -49,8 +49,8 @@ class Mammogram:
         pixel_spacing_mm (tuple[float], optional): See :class:`MammogramHeader`.
         header (dict): See :class:`MammogramHeader`.
         orientation (tuple[str], optional): See :class:`MammogramHeader`.
-        warnings (tuple[ReadingWarning]): See :class:`MammogramHeader`; those of the
-            pixels too.
+        warnings (tuple[ReadingWarning]): See :class:`MammogramHeader`; includes those
+            of the pixels.
         identity (Identity): See :class:`MammogramHeader`.
     """
 

@@ -1,8 +1,8 @@
 """Reading a mammogram from a MetaImage: a text header and raw pixels.
 
 The header (``.mhd``, or ``.mha`` with the pixels behind it) has lines ``Key = Value``,
-the last of them ``ElementDataFile``; source: the MetaIO documentation of ITK. Read are
-two-dimensional images of one channel, or the only slice of a volume.
+the last of them ``ElementDataFile``; source: the MetaIO documentation of ITK. The
+reader accepts two-dimensional images with one channel, or a volume with a single slice.
 """
 
 import math
@@ -38,7 +38,7 @@ _TYPES = {
     'MET_FLOAT': 'f4',
     'MET_DOUBLE': 'f8',
 }
-_LEAST_RANGE = 1e-100  # of ElementMin to ElementMax
+_LEAST_RANGE = 1e-100  # from ElementMin to ElementMax
 _OUTSIDE = (
     "MetaImage header: ElementDataFile leads out of the header's folder; put the "
     'pixels beside the header'
@@ -48,14 +48,14 @@ _TRUTHS = {'true': True, 't': True, '1': True, 'false': False, 'f': False, '0': 
 
 @dataclass(frozen=True)
 class MetaHeader:
-    """What a MetaImage's header says.
+    """The header of a MetaImage.
 
     Attributes:
         sizes (tuple[int]): ``DimSize``, columns first.
-        dtype (np.dtype): Of a pixel, with its byte order.
+        dtype (np.dtype): Pixel type, with its byte order.
         spacing_mm (tuple[float], optional): (row, column).
-        data_file (str): ``ElementDataFile``; 'LOCAL' stands for the header's own.
-        start (int): First byte of the pixels; -1 stands for the file's end.
+        data_file (str): ``ElementDataFile``; 'LOCAL' means the header's own file.
+        start (int): First byte of the pixels; -1 means that they end the file.
         compressed (bool): Whether the pixels are a zlib stream.
         value_range (tuple[float], optional): ``ElementMin`` and ``ElementMax``.
         warnings (tuple[ReadingWarning]): Faults that do not cost the image.
@@ -80,7 +80,7 @@ def parse_header(path: Path) -> MetaHeader:
     """Read the header of a MetaImage of any number of dimensions.
 
     Raises:
-        Defect: If it is malformed, or of a kind that is not read.
+        Defect: If it is malformed or of an unsupported kind.
     """
     with path.open('rb') as file:
         data = file.read(_LONGEST_HEADER)
@@ -140,15 +140,15 @@ def read_meta_header(path: Path) -> MammogramHeader:
 def read_meta_image(path: Path, bits_stored: int | None = None) -> Mammogram:
     """Read a MetaImage.
 
-    Unsigned integers are scaled by their depth, as those of pictures are
+    Unsigned integers are scaled by their depth, as in pictures
     (:func:`~mammo_plugins.io.pictures.read_picture`). Floats are scaled by
-    ``ElementMin`` and ``ElementMax`` where the header states them, and taken as they
-    are where they lie in [0, 1]; others are taken for an X-ray projection
+    ``ElementMin`` and ``ElementMax`` if the header states them, and used unchanged if
+    they lie in [0, 1]; others are treated as an X-ray projection
     (:func:`~mammo_plugins.io.projection.projection_levels`). ``TransformMatrix`` and
-    ``AnatomicalOrientation`` are not applied: pixels stay where the file has them.
+    ``AnatomicalOrientation`` are not applied: pixels stay as in the file.
 
-    A data file may hold further planes of the same size behind the first, which
-    then counts, with a warning: the projections of VICTRE have two, and say one.
+    If a data file contains further planes of the same size, the first one is used, with
+    a warning: VICTRE's projections have two, but state one.
 
     Args:
         path (Path): The header.
@@ -188,14 +188,14 @@ def read_meta_image(path: Path, bits_stored: int | None = None) -> Mammogram:
 def read_values(
     path: Path, header: MetaHeader, warnings: ReadingWarnings
 ) -> np.ndarray:
-    """Return the values of the first plane as the file has them, (H, W).
+    """Return the values of the first plane as in the file, (H, W).
 
     Args:
         path (Path), header (MetaHeader): The header.
-        warnings (ReadingWarnings): Gets planes that are left out.
+        warnings (ReadingWarnings): Receives planes that are left out.
 
     Raises:
-        Defect: If they are no image, or not all there.
+        Defect: If they are not an image or are incomplete.
     """
     data = _data(path, header, warnings)
     values = np.frombuffer(data, header.dtype).reshape(_plane(header))
@@ -203,7 +203,7 @@ def read_values(
 
 
 def _fields(data: bytes) -> tuple[dict[str, str], int]:
-    """Return the header's fields and the number of its bytes."""
+    """Return the header's fields and its number of bytes."""
     fields: dict[str, str] = {}
     for number, match in enumerate(_LINE.finditer(data), 1):
         key, equals, value = match[1].decode('latin-1').partition('=')
@@ -265,7 +265,7 @@ def _sizes(fields: dict[str, str]) -> tuple[int, ...]:
 def _spacing(
     fields: dict[str, str], warnings: ReadingWarnings
 ) -> tuple[float, float] | None:
-    """Return the spacing in mm, ``None`` if it is not positive numbers."""
+    """Return the spacing in mm, ``None`` if the numbers are not positive."""
     key = next((k for k in ('ElementSpacing', 'ElementSize') if k in fields), None)
     if key is None:
         return None
@@ -293,7 +293,7 @@ def _value_range(fields: dict[str, str]) -> tuple[float, float] | None:
 
 
 def _inside(name: str) -> str:
-    """Return the name of a data file, which has to lie below its header's folder."""
+    """Return the name of a data file, which must be below its header's folder."""
     if not name or name.upper().split()[0] == 'LIST' or '%' in name:
         raise Defect(
             'MetaImage header: ElementDataFile names no file; expected LOCAL, or '
@@ -348,7 +348,7 @@ def _data(path: Path, header: MetaHeader, warnings: ReadingWarnings) -> bytes:
         else max(0, size - needed)
     )
     there = max(0, size - start)
-    # a stream of zlib is hardly ever longer than what it stands for
+    # a zlib stream is hardly ever longer than its content
     wanted = 2 * needed + 2**10 if header.compressed else needed
     budget().check_bytes(min(there, wanted))
     with open_regular(file) as pixels:
@@ -389,7 +389,7 @@ def _data_file(path: Path, header: MetaHeader) -> Path:
         return path
     file = path.parent / header.data_file
     try:
-        # the folder itself may be a link, and so may the header beside its pixels
+        # the folder itself may be a link, and so may the header next to its pixels
         folders = path.parent.resolve(), path.resolve().parent
         if not any(file.resolve().is_relative_to(folder) for folder in folders):
             raise Defect(_OUTSIDE)

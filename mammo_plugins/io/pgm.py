@@ -1,4 +1,4 @@
-"""Decoding of PGM pictures, which state their largest value."""
+"""Decoding PGM pictures, which state their largest value."""
 
 import numpy as np
 
@@ -7,18 +7,18 @@ from mammo_plugins.io.limits import budget
 
 _BLANK = (b' ', b'\t', b'\r', b'\n', b'\v', b'\f')
 LONGEST_HEADER = 2**16  # bytes of a header with its comments
-_DIGITS = 9  # that a number of the header has at most, without leading zeros
+_DIGITS = 9  # the most in a header's number, without leading zeros
 
 
 def pgm_header(data: bytes) -> tuple[bool, int, int, int, int] | None:
-    """Return what the header of a PGM states.
+    """Parse the header of a PGM.
 
     Args:
         data (bytes): The file, or its beginning.
 
     Returns:
-        tuple | None: Whether pixels are text, columns, rows, largest value, and where
-        the pixels begin; ``None`` if it is malformed or cut short.
+        tuple | None: Whether pixels are text, columns, rows, largest value, and the
+        offset of the pixels; ``None`` if it is malformed or truncated.
     """
     numbers: list[int] = []
     at = 2
@@ -52,10 +52,10 @@ def decode_pgm(data: bytes) -> tuple[np.ndarray, int] | None:
 
     Returns:
         tuple | None: (H, W) uint8 or uint16, and the largest value; ``None`` if the
-        file is malformed or cut short.
+        file is malformed or truncated.
 
     Raises:
-        Defect: If the picture has more pixels than are read, or brighter ones than it
+        Defect: If the picture has more pixels than the limit, or brighter ones than it
             states.
     """
     header = pgm_header(data)

@@ -28,13 +28,14 @@ _SIGNATURES = {
 }
 _DEPTHS = (8, 10, 12, 14, 16)
 # by how many of 255 levels the channels of a grey JPEG may differ, at the 99.9th
-# percentile and at most: noise of 5 levels in a picture's channels leaves 9 and 11
-# after 4:2:0 subsampling; a mark in colour one pixel wide leaves 60 and more somewhere
+# percentile and at the maximum: noise of 5 levels in a picture's channels leaves 9 and
+# 11 after 4:2:0 subsampling; a coloured mark one pixel wide leaves at least 60
+# somewhere
 _CHROMA_NOISE = (12, 40)
 
 
 def picture_format(start: bytes) -> str | None:
-    """Return the format that a file's first bytes announce, if it is known."""
+    """Return the format given by a file's first bytes, ``None`` if unknown."""
     return next(
         (
             name
@@ -46,7 +47,7 @@ def picture_format(start: bytes) -> str | None:
 
 
 def read_picture_header(path: Path, name: str) -> MammogramHeader:
-    """Return the facts of a picture: its format and size, no position.
+    """Return the facts of a picture: format and size, but no position.
 
     Raises:
         Defect: If it cannot be parsed.
@@ -64,15 +65,15 @@ def _bytes(path: Path) -> bytes:
 
 
 def declared_size(file: BinaryIO, name: str) -> tuple[int, int]:
-    """Return (rows, columns) as the header states them, before anything is decoded.
+    """Return (rows, columns) from the header, before anything is decoded.
 
     Args:
         file (BinaryIO): The file, at its beginning.
         name (str): Its format, 'PNG', 'TIFF', 'JPEG' or 'PGM'.
 
     Raises:
-        Defect: If it states none, or more pixels than are read, or is a TIFF of a kind
-            that is not read.
+        Defect: If it states none or more pixels than the limit, or is an unsupported
+            kind of TIFF.
     """
     size: tuple[int, ...] | None
     if name == 'TIFF':
@@ -99,8 +100,8 @@ def declared_size(file: BinaryIO, name: str) -> tuple[int, int]:
 
 
 def _warnings_of(path: Path, name: str) -> tuple[ReadingWarning, ...]:
-    """Tell of an Orientation tag, by which viewers turn what we read as it is stored."""
-    if name not in ('JPEG', 'PNG'):  # a TIFF with one is refused
+    """Report an Orientation tag: viewers rotate by it, we read pixels as stored."""
+    if name not in ('JPEG', 'PNG'):  # TIFFs with one are refused
         return ()
     try:
         with Image.open(path, formats=[name]) as image:
@@ -120,11 +121,11 @@ def _warnings_of(path: Path, name: str) -> tuple[ReadingWarning, ...]:
 def read_picture(path: Path, name: str, bits_stored: int | None = None) -> Mammogram:
     """Read a picture.
 
-    16-bit files mostly hold the 10 to 14 bits of a detector and do not say so.
-    Their depth is therefore the smallest of 8, 10, 12, 14 and 16 bits that holds
-    the brightest pixel: views of one exam may differ, which ``bits_stored`` cures.
-    Three equal channels are read as grey, in JPEG also those that differ by noise.
-    A PGM whose largest value is neither 255 nor 65,535 states its range itself.
+    16-bit files mostly contain the 10 to 14 bits of a detector without stating it.
+    Their depth is therefore the smallest of 8, 10, 12, 14 and 16 bits that covers the
+    brightest pixel. Views of one exam may differ; ``bits_stored`` fixes that. Three
+    equal channels are read as grey, in JPEG also channels that differ by noise. A PGM
+    whose largest value is neither 255 nor 65,535 states its range itself.
 
     Args:
         path (Path): The file.
@@ -164,10 +165,10 @@ def _facts(name: str, rows: int, columns: int) -> dict:
 
 
 def decode_picture(data: bytes) -> np.ndarray | None:
-    """Return the pixels of a picture as OpenCV has them, ``None`` if it is damaged."""
-    logging = getattr(cv2.utils, 'logging', cv2)  # where OpenCV 5 has it, and 4
+    """Return a picture's pixels as OpenCV decodes them, ``None`` if it is damaged."""
+    logging = getattr(cv2.utils, 'logging', cv2)  # in OpenCV 5 and in 4
     level = logging.getLogLevel()
-    logging.setLogLevel(0)  # what is wrong with the file is told by the reader
+    logging.setLogLevel(0)  # the reader reports faults of the file
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -177,13 +178,13 @@ def decode_picture(data: bytes) -> np.ndarray | None:
 
 
 def _tiff_size(file: BinaryIO) -> tuple[int, int]:
-    """Return (rows, columns); raise ``Defect`` for a TIFF that is not read."""
+    """Return (rows, columns); raise ``Defect`` for unsupported TIFFs."""
     try:
         with tifffile.TiffFile(file) as tiff:
             page, several = tiff.pages.first, _has_second(tiff)
             size = page.imagelength, page.imagewidth
             white, turn = page.photometric == 0, page.tags.valueof('Orientation', 1)
-            # what one strip or tile is unpacked to, all samples of its pixels
+            # unpacked size of one strip or tile, with all samples of its pixels
             part = page.tilelength * page.tilewidth if page.is_tiled else 0
             samples = page.samplesperpixel
     except Exception as error:
@@ -196,7 +197,7 @@ def _tiff_size(file: BinaryIO) -> tuple[int, int]:
             '2 pages or more: only single-frame mammograms are read; save the '
             'page you need to a file of its own'
         )
-    if turn != 1:  # OpenCV turns some of them, and some not
+    if turn != 1:  # OpenCV applies some orientations, others not
         known = int(turn) if turn in range(2, 9) else 'that is not known'
         raise Defect(
             f'TIFF with Orientation {known}: its pixels are not stored as they '
@@ -212,7 +213,7 @@ def _tiff_size(file: BinaryIO) -> tuple[int, int]:
 
 
 def _has_second(tiff: tifffile.TiffFile) -> bool:
-    try:  # they are not counted, for there may be millions
+    try:  # do not count them, since there may be millions
         return tiff.pages[1] is not None
     except IndexError:
         return False
@@ -262,12 +263,12 @@ def _check_float(image: np.ndarray) -> np.ndarray:
 def full_scale(
     image: np.ndarray, declared: int | None, bits_stored: int | None
 ) -> tuple[int, int]:
-    """Return the value that stands for 1.0, and the bits it takes.
+    """Return the value that represents 1.0, and its number of bits.
 
     Args:
         image (np.ndarray): (H, W) uint8 or uint16.
         declared (int, optional): The largest value that the file states.
-        bits_stored (int, optional): Depth, where the caller knows it.
+        bits_stored (int, optional): Depth, if the caller knows it.
 
     Raises:
         Defect: If pixels are of another type, or brighter than ``bits_stored`` allows.

@@ -1,11 +1,11 @@
-"""X-ray projections in floats, from what a detector counts to levels as displayed.
+"""Converting X-ray projections in floats to display levels.
 
-A projection in floats has no range of values. By the law of Beer and Lambert its
-logarithm is, but for its sign and a constant, the attenuation of the beam: the sum of
-what is in the way. Attenuation has a scale of its own, so equal breasts stay equal from
-image to image. Simulations write either the signal, low behind tissue, or a quotient of
-the signal without an object and that with it, high behind tissue; the sign is told from
-the pixels, since no header tells it.
+A projection in floats has no defined range of values. By the Beer-Lambert law its
+logarithm is, up to sign and a constant, the attenuation along the beam. Attenuation has
+an absolute scale, so equal breasts stay equal from image to image. Simulations write
+either the signal, low behind tissue, or the quotient of the signal without an object
+and with it, high behind tissue. The sign is determined from the pixels, since no header
+states it.
 """
 
 import cv2
@@ -19,7 +19,7 @@ ATTENUATION_RANGE = 6.0
 At 28 kVp a breast of 6 cm weakens the beam by some exp(3) to exp(5).
 """
 
-_BORDER = 0.02  # of the image's sides; most of it shows air beside the breast
+_BORDER = 0.02  # of the image's sides; most of it shows air around the breast
 _WINDOW = 25  # pixels; in the beam nearly all of a window's pixels are above 0
 _LEAST_VALID = 0.95
 _LEAST_BEAM = 0.05  # of the image
@@ -29,11 +29,11 @@ def projection_levels(values: np.ndarray) -> np.ndarray:
     """Return the attenuation of an X-ray projection, scaled to [0, 1].
 
     Levels are ``attenuation / ATTENUATION_RANGE``, clipped, where attenuation is the
-    absolute difference of the logarithm to its level in air. That level is the median
-    along the borders of the beam, three of which show little but air. Whether tissue
-    is lower or higher than air is the sign of the mean difference. Pixels outside
-    the beam, where a window of 25 x 25 pixels holds values that are not positive or
-    not finite, are 0, and so are single such pixels within it.
+    absolute difference between the logarithm and its level in air. That level is the
+    median along the borders of the beam, three of which show little but air. Whether
+    tissue is lower or higher than air is the sign of the mean difference. Pixels
+    outside the beam, where a window of 25 x 25 pixels contains values that are not
+    positive or not finite, are 0, and so are single such pixels within it.
 
     Args:
         values (np.ndarray): (H, W), signals, or quotients of the signal without an
@@ -52,7 +52,7 @@ def projection_levels(values: np.ndarray) -> np.ndarray:
 
 
 def log_difference(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the logarithm of a projection less its level in air, and the beam.
+    """Return the logarithm of a projection minus its level in air, and the beam.
 
     Args:
         values (np.ndarray): (H, W), as in :func:`projection_levels`.
@@ -95,6 +95,6 @@ def _border(beam: np.ndarray) -> np.ndarray:
 
 
 def _field(share: np.ndarray) -> tuple[int, int]:
-    """Return the first row or column of the beam and that after its last."""
+    """Return the first row or column of the beam and the one after its last."""
     inside = np.flatnonzero(share > share.max() / 2)
     return int(inside[0]), int(inside[-1]) + 1

@@ -1,4 +1,4 @@
-"""Reading one mammogram, whatever the format of its file."""
+"""Reading one mammogram, whatever its file format."""
 
 import os
 import struct
@@ -24,17 +24,17 @@ def read_mammogram(
 ) -> Mammogram:
     """Read a mammogram from DICOM, PNG, TIFF, JPEG, PGM or a MetaImage (``.mhd``).
 
-    The format is told by the file's first bytes, not by its name. Pixels go the
-    way of the DICOM standard (:mod:`~mammo_plugins.io.grayscale`) and are scaled
-    by the range of values the file declares, never by those it happens to hold.
+    The format is detected from the file's first bytes, not its name. Pixels are
+    processed as in the DICOM standard (:mod:`~mammo_plugins.io.grayscale`) and scaled
+    by the range of values that the file declares, never by the values in it.
 
     Args:
         path (str | Path): The file.
-        bits_stored (int, optional): Depth of the pixel values, 1 to 16, where a
-            DICOM header is wrong or a 16-bit picture does not state it (see
+        bits_stored (int, optional): Depth of the pixel values, 1 to 16, if a DICOM
+            header is wrong or a 16-bit picture does not state it (see
             :func:`~mammo_plugins.io.pictures.read_picture`). Defaults to ``None``.
-        limits (ReadingLimits, optional): How large a file may be. Defaults to
-            ``None``, those of the process (:meth:`ReadingLimits.current`).
+        limits (ReadingLimits, optional): Greatest size of a file. Defaults to ``None``,
+            the process's limits (:meth:`ReadingLimits.current`).
 
     Returns:
         Mammogram: (H, W) float32 pixels in [0, 1], bright tissue on a dark
@@ -60,7 +60,7 @@ def read_mammogram(
         else:
             mammogram = read_picture(Path(path), name, bits_stored)
         pixels = mammogram.pixels
-        if not 0 <= pixels.min() <= pixels.max() <= 1:  # NaN is none of these
+        if not 0 <= pixels.min() <= pixels.max() <= 1:  # False for NaN
             raise Defect('its levels as displayed are not finite; correct the header')
     return mammogram
 
@@ -70,7 +70,7 @@ def read_header(
 ) -> MammogramHeader:
     """Read the facts of a mammogram without decoding its pixels.
 
-    Fast enough to group a folder of files into exams. The facts are those of
+    This is fast enough to group a folder of files into exams. The facts are those of
     :func:`read_mammogram`, except that the depth of a picture is unknown.
 
     Args:
@@ -82,7 +82,7 @@ def read_header(
 
     Raises:
         MammogramError: If the header shows that the file is not a usable
-            mammogram. Faults of the pixel data are not noticed.
+            mammogram. Faults of the pixel data are not detected.
     """
     with guarded(path, limits):
         name = _file_format(Path(path))
@@ -97,14 +97,14 @@ def read_header(
 
 @contextmanager
 def guarded(path: str | Path, limits: ReadingLimits | None = None) -> Iterator[None]:
-    """Read a file within limits; libraries' warnings come without what they quote.
+    """Context to read a file within limits; libraries' warnings lose what they quote.
 
     Args:
         path (str | Path), limits (ReadingLimits, optional): As for
             :func:`read_mammogram`.
 
     Raises:
-        MammogramError: In place of what reading raises on a file that is not sound.
+        MammogramError: Instead of whatever reading raises on a faulty file.
     """
     with DicomWarnings(threads=False) as warned, new_budget(limits) as left:
         with _named_errors(path, left):
@@ -114,11 +114,11 @@ def guarded(path: str | Path, limits: ReadingLimits | None = None) -> Iterator[N
 
 @contextmanager
 def _named_errors(path: str | Path, left: Budget) -> Iterator[None]:
-    """Turn what a file is refused for into an error that names it.
+    """Turn the reason for refusing a file into an error that names the file.
 
-    Of other errors, which libraries raise on damaged files, only the class is told:
-    their text may quote the file. Decoders written in Rust raise a ``PanicException``,
-    which is no ``Exception``.
+    Of other errors, which libraries raise on damaged files, only the class is reported,
+    since their text may quote the file. Decoders written in Rust raise a
+    ``PanicException``, which is not an ``Exception``.
     """
     try:
         yield
@@ -146,7 +146,7 @@ def _file_format(path: Path) -> str:
     """Return 'DICOM', 'PNG', 'TIFF', 'JPEG', 'PGM' or 'MetaImage'."""
     try:
         with open_regular(path) as file:
-            # what has no size, such as files of /proc, may wait when it is read
+            # files without a size, such as those in /proc, may block when read
             start = file.read(132) if os.fstat(file.fileno()).st_size else b''
     except FileNotFoundError:
         raise Defect('no such file; check the path') from None
@@ -172,7 +172,7 @@ def _file_format(path: Path) -> str:
 
 
 def _is_dicom(start: bytes) -> bool:
-    """Tell DICOM by its preamble, or by a first element of group 2 or 8 without it."""
+    """Detect DICOM by its preamble, or else by a first element of group 2 or 8."""
     if start[128:] == b'DICM' or start[:4] == b'DICM':
         return True
     explicit = start[4:6].isalpha() and start[4:6].isupper()

@@ -1,4 +1,4 @@
-"""What a reader had to overlook, or to take instead of what a file says."""
+"""Faults of a file that a reader tolerated, and the values that it used instead."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ class ReadingWarning(NamedTuple):
     """A fault of a file that did not cost the image.
 
     Attributes:
-        kind (str): The fault, in words that are the same for the same fault, so that
-            they can be counted over a folder; listed in docs/reference/reading.md.
-        detail (str): The element, and what was taken instead; never the patient's.
+        kind (str): The fault, in the same words for the same fault, so that faults can
+            be counted over a folder; listed in docs/reference/reading.md.
+        detail (str): The element and the value used instead; never the patient's data.
     """
 
     kind: str
@@ -23,7 +23,7 @@ class ReadingWarnings(list[ReadingWarning]):
     """The warnings of one file, each once."""
 
     def add(self, kind: str, detail: str | object = '') -> None:
-        """Note a fault."""
+        """Record a fault."""
         warning = ReadingWarning(kind, str(detail))
         if warning not in self:
             self.append(warning)

@@ -1,4 +1,4 @@
-"""Files that can be read to their end, told from those that wait for ever."""
+"""Distinguishing files that can be read to their end from those that block."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ _KINDS = (
 
 
 class IrregularFileError(OSError):
-    """Something that has the name of a file and is none.
+    """A path that is not a regular file.
 
     Args:
         path (str | Path): Its name.
@@ -29,10 +29,10 @@ class IrregularFileError(OSError):
 
 
 def irregular_kind(mode: int) -> str | None:
-    """Return such as 'a folder' or 'a FIFO (named pipe)', ``None`` of a file.
+    """Return 'a folder', 'a FIFO (named pipe)' or the like, ``None`` for a file.
 
     Args:
-        mode (int): ``st_mode`` of what it leads to.
+        mode (int): ``st_mode`` of the link's target.
     """
     if stat.S_ISREG(mode):
         return None
@@ -40,20 +40,20 @@ def irregular_kind(mode: int) -> str | None:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """Open a file to read its bytes; what would wait for a writer is not opened.
+    """Open a file to read its bytes, unless that would wait for a writer.
 
     Args:
         path (str | Path): The file.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If it does not exist.
         IrregularFileError: If it is a folder, a FIFO, a socket or a device.
         OSError: As :func:`open`.
     """
-    kind = irregular_kind(os.stat(path).st_mode)  # opening a device may do something
+    kind = irregular_kind(os.stat(path).st_mode)  # opening a device may have effects
     if kind:
         raise IrregularFileError(path, kind)
-    # between the two somebody may have put a FIFO there
+    # a FIFO may have replaced it in between
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     kind = irregular_kind(os.fstat(handle).st_mode)
     if kind:

@@ -15,10 +15,11 @@ class WalkedFolder:
     """The files below a folder.
 
     Attributes:
-        files (list[Path]): Below the root as it was given, sorted.
+        files (list[Path]): Paths below the root as given, sorted.
         left_out (list[tuple[Path, str]]): Links and folders that were not followed,
             and why: ``DEAD_LINK``, ``LOOP``, ``UPWARD`` or ``CLOSED``.
-        hidden (int): Files and folders whose name begins with a dot; not looked into.
+        hidden (int): Number of files and folders whose name begins with a dot; not
+            searched.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -27,17 +28,16 @@ class WalkedFolder:
 
 
 def walk_folder(root: str | Path) -> WalkedFolder:
-    """Find all files below a folder, in linked folders too.
+    """Find all files below a folder, including linked folders.
 
-    A folder is told by its device and inode. One that is reached by several ways is
-    searched once: by its own path where that lies below the root, else by the link
-    that comes first.
+    A folder is identified by its device and inode. A folder with several paths is
+    searched once: by its own path if that is below the root, else by the first link.
 
     Args:
         root (str | Path): The folder.
 
     Raises:
-        NotADirectoryError: If it is none.
+        NotADirectoryError: If it is not a folder.
     """
     root = Path(root)
     if not root.is_dir():
@@ -45,7 +45,7 @@ def walk_folder(root: str | Path) -> WalkedFolder:
     walked = WalkedFolder()
     searched: set[tuple[int, int]] = set()
     starts = [root]
-    while starts:  # links wait until all that is no link is searched
+    while starts:  # links wait until everything else is searched
         starts = sorted(_search(starts, searched, walked))
     walked.files.sort()
     walked.left_out.sort()
@@ -55,7 +55,7 @@ def walk_folder(root: str | Path) -> WalkedFolder:
 def _search(
     starts: list[Path], searched: set[tuple[int, int]], walked: WalkedFolder
 ) -> list[Path]:
-    """Search folders with their own ones; return the links to folders in them."""
+    """Search folders and their subfolders; return the links to folders in them."""
     links: list[Path] = []
     for start in starts:
         folders = [start]
@@ -77,13 +77,13 @@ def _search(
             for entry in entries:
                 try:
                     _sort(entry, walked, folders, links)
-                except OSError:  # of a folder that lists names and shows no files
+                except OSError:  # a folder that lists names but denies access to files
                     walked.left_out.append((Path(entry.path), CLOSED))
     return links
 
 
 def _leads_up(folder: Path) -> bool:
-    """Tell whether a folder is a link to one that it lies in."""
+    """Return whether a folder is a link to a folder that contains it."""
     return folder.is_symlink() and Path(os.path.realpath(folder.parent)).is_relative_to(
         os.path.realpath(folder)
     )
@@ -92,11 +92,11 @@ def _leads_up(folder: Path) -> bool:
 def _sort(
     entry: os.DirEntry, walked: WalkedFolder, folders: list[Path], links: list[Path]
 ) -> None:
-    """Put an entry of a folder where it belongs."""
+    """Add a folder's entry to the list it belongs to."""
     path = Path(entry.path)
     if entry.name.startswith('.'):
         walked.hidden += 1
-    elif entry.is_symlink() and not os.path.exists(path):  # a loop of links too
+    elif entry.is_symlink() and not os.path.exists(path):  # or a loop of links
         walked.left_out.append((path, DEAD_LINK))
     elif entry.is_dir():
         (links if entry.is_symlink() else folders).append(path)

@@ -1,4 +1,4 @@
-"""Writing results: a file is there whole or not at all."""
+"""Writing results atomically: a file is complete or does not exist."""
 
 import errno
 import hashlib
@@ -42,24 +42,23 @@ _FOLDER = 'mammo-{place}-{pid}-'
 _OUR_FOLDER = re.compile(r'mammo-([0-9a-f]{12})-(\d+)-\w+')
 _TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short, however long the file's name is
 _OURS = re.compile(r'\.mammo-([0-9a-f]{12})-(\d+)-[0-9a-f]{32}\.tmp')
-_OLD = 24 * 3600  # seconds; no file takes so long to write
+_OLD = 24 * 3600  # seconds; no file takes that long to write
 _logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name to write to; it takes the place of ``path`` at the end.
+    """Yield a temporary name to write to, which replaces ``path`` at the end.
 
-    On any failure ``path`` stays as it was and nothing else is left behind. Only a
-    process that is killed leaves its temporary file; the next that writes into the
-    folder removes it, and says so.
+    On any failure ``path`` stays unchanged and nothing else is left behind. Only a
+    killed process leaves its temporary file; the next one that writes into the folder
+    removes it and reports that.
 
     Args:
         path (str | Path): The file; its folder is made when missing.
 
     Yields:
-        Path: A name in the same folder, for only there a rename is sure to be one
-        step.
+        Path: A name in the same folder, since only there a rename is certainly atomic.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +71,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         if error.errno and error.filename in (None, str(temporary)):
-            error.filename = str(path)  # a full disk does not tell the file
+            error.filename = str(path)  # errors of a full disk do not name the file
         raise
     finally:
-        temporary.unlink(missing_ok=True)  # still there only after a failure
+        temporary.unlink(missing_ok=True)  # exists only after a failure
 
 
 @contextmanager
@@ -105,7 +104,7 @@ def _clear_folders_once(parent: str, pid: int) -> None:
 
 @cache
 def _place() -> str:
-    """Return what tells among which processes an id counts: machine, container."""
+    """Return the scope of process ids: machine and container."""
     facts = [socket.gethostname()]
     for read in (
         lambda: os.readlink('/proc/self/ns/pid'),
@@ -120,7 +119,7 @@ def _place() -> str:
 
 @lru_cache(maxsize=4096)
 def _clean_once(folder: str, pid: int) -> None:
-    """Remove what killed processes have left, once a folder and process."""
+    """Remove the files that killed processes left, once per folder and process."""
     count = remove_leftovers(folder)
     if count:
         _logger.warning(
@@ -134,14 +133,14 @@ def _clean_once(folder: str, pid: int) -> None:
 def remove_leftovers(folder: str | Path) -> int:
     """Remove the temporary files of :func:`atomic_path` whose process is gone.
 
-    Those of another machine or container, whose processes cannot be seen, go when they
-    are a day old.
+    Files from another machine or container, whose processes cannot be checked, are
+    removed after a day.
 
     Args:
-        folder (str | Path): Where; not below it.
+        folder (str | Path): The folder; subfolders are not searched.
 
     Returns:
-        int: How many there were.
+        int: The number of files removed.
     """
     count = 0
     try:
@@ -161,7 +160,7 @@ def remove_leftovers(folder: str | Path) -> int:
             ):
                 os.unlink(entry.path)
                 count += 1
-        except OSError:  # another process was first, or may not
+        except OSError:  # removed by another process, or no permission
             continue
     return count
 
@@ -187,7 +186,7 @@ def write_json(path: str | Path, obj: Any) -> None:
             dict that are :class:`Entries` are written as lists, one entry at a time.
 
     Raises:
-        ValueError: If a number is NaN or infinite, which JSON cannot hold.
+        ValueError: If a number is NaN or infinite, which JSON cannot represent.
         TypeError: If a value has no JSON form, such as a NumPy array.
     """
     streamed = isinstance(obj, dict) and any(
@@ -242,10 +241,10 @@ def _indented(obj: Any, depth: int) -> str:
 
 
 def file_error(error: BaseException) -> str | None:
-    """Return what to tell a user of an error of the file system.
+    """Return the message to users for a file system error.
 
     Args:
-        error (BaseException): Any.
+        error (BaseException): Any error.
 
     Returns:
         str or None: One line; ``None`` for an error of another kind.

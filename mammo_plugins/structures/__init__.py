@@ -1,4 +1,4 @@
-"""Exam, View, Lesion, the COCO-exam JSON and patient-level splits; no torch."""
+"""Exam, View, Lesion, the COCO-exam JSON and patient-level splits; imports no torch."""
 
 from .birads import BIRADS_DISTANCES, BIRADS_SCALE, birads_to_score, score_to_birads
 from .coco_exam import (

@@ -15,7 +15,7 @@ BIRADS_DISTANCES = (1.0, 1.5, 2.0, 1.5, 1.5, 1.8, 1.5)
 
 _POSITIONS = np.concatenate(([0.0], np.cumsum(BIRADS_DISTANCES)))
 _SCORE_OF = dict(zip(BIRADS_SCALE, (_POSITIONS / _POSITIONS[-1]).tolist()))
-# the middle of 4A, 4B and 4C: the paper's readers always gave the letter
+# the middle of 4A, 4B and 4C: the paper's readers always stated the letter
 _SCORE_OF['4'] = _SCORE_OF['4B']
 
 
@@ -28,11 +28,11 @@ def birads_to_score(category: str | None) -> float | None:
 
     Returns:
         float or None: The score of MommiNet-v2, table 1. ``None`` for '0'
-        (assessment incomplete) and ``None`` (not stated), which say nothing of
+        (assessment incomplete) and ``None`` (not stated), which are no statement on
         malignancy.
 
     Raises:
-        ValueError: If it is no BI-RADS category.
+        ValueError: If it is not a BI-RADS category.
     """
     if category is None or category == '0':
         return None
@@ -48,7 +48,7 @@ def score_to_birads(score: float) -> str:
     """Return the category whose score is nearest.
 
     Args:
-        score (float): Such as a prediction; below 0 is '1', above 1 is '6'.
+        score (float): A score, such as a prediction; below 0 is '1', above 1 is '6'.
 
     Returns:
         str: One of ``BIRADS_SCALE``; the lower of two that are equally near.

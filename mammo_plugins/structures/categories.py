@@ -1,4 +1,4 @@
-"""Kinds of lesions that each public data set annotates, by the names that we give."""
+"""The lesion categories of each public data set, under the names used here."""
 
 CBIS_DDSM = ('mass', 'calcification')
 CDD_CESM = (
