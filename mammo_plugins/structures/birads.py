@@ -28,7 +28,7 @@ def birads_to_score(category: str | None) -> float | None:
 
     Returns:
         float or None: The score of MommiNet-v2, table 1. ``None`` for '0'
-        (assessment incomplete) and ``None`` (not stated), which are no statement on
+        (assessment incomplete) and ``None`` (not stated), which carry no information on
         malignancy.
 
     Raises:

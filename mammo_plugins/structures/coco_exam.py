@@ -58,13 +58,13 @@ _IMAGE_FIELDS = {
     'density': (is_one_of(DENSITIES), f'one of {DENSITIES}', True),
     'abnormal': (lambda v: isinstance(v, bool), 'true or false', True),
 }
-# they may be left out
+# optional fields
 _OPTIONAL_IMAGE_FIELDS = {
     'pathology': (is_one_of(PATHOLOGIES), f'one of {PATHOLOGIES}', True),
     'nipple_source': (is_text, 'a text', True),
     'synthetic': (lambda v: isinstance(v, dict), 'an object', True),
 }
-# of COCO files that need not be of exams
+# for COCO files that need not contain exams
 _COCO_IMAGE_FIELDS = {'file_name': _IMAGE_FIELDS['file_name']}
 _COCO_CATEGORY_FIELDS = {'name': (is_text, 'a text', False)}
 _SYNTHETIC_FIELDS = {
@@ -110,7 +110,7 @@ def _check_fields(
                 f'(a {type(record[name]).__name__})'
                 if name == 'patient_id'
                 else shown(record[name])
-            )  # which may be the true one
+            )  # which may be the correct one
             errors.append(
                 f'{where}.{name}: {given}; expected {expected}'
                 f'{" or null" if nullable else ""}'
@@ -120,7 +120,7 @@ def _check_fields(
 
 def _check_name(image: Any, roots: ImageRoots, where: str) -> list[str]:
     if not isinstance(image, dict) or not is_text(image.get('file_name')):
-        return []  # told by its field
+        return []  # reported for its field
     expected = roots.fault(image['file_name'])
     return (
         [f'{where}.file_name: {shown(image["file_name"])}; expected {expected}']
@@ -145,14 +145,14 @@ def validate_coco_exam(
 
     Args:
         data: The parsed JSON.
-        outlines (bool): Whether to say, too, which masks lie elsewhere than their
-            boxes. Defaults to True.
-        roots (ImageRoots): What ``file_name`` may lie in. Defaults to any data root,
-            without further folders.
+        outlines (bool): Whether to report masks that do not match their boxes, too.
+            Defaults to True.
+        roots (ImageRoots): Folders that may contain ``file_name``. Defaults to any data
+            root, without further folders.
 
     Returns:
-        list[str]: One readable line a fault, naming the entry and the field;
-        empty when the file is sound.
+        list[str]: One readable line per fault, naming the entry and the field; empty if
+        the file is valid.
     """
     if not isinstance(data, dict):
         return [f'top level: expected an object, got {type(data).__name__}']
@@ -264,7 +264,7 @@ def load_coco_exam(
 
     Args:
         path (str | Path): The file.
-        outlines (bool), roots (ImageRoots): As of :func:`validate_coco_exam`.
+        outlines (bool), roots (ImageRoots): As in :func:`validate_coco_exam`.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -295,8 +295,8 @@ def refuse_faults(
 
     Args:
         path (str | Path): The file.
-        faults (Sequence[str]): A line each.
-        what (str): What the file is then.
+        faults (Sequence[str]): One line per fault.
+        what (str): Description of such a file, for the message.
     """
     if faults:
         shown_faults = '\n  '.join(faults[:10])
@@ -305,7 +305,7 @@ def refuse_faults(
 
 
 def load_coco(path: str | Path, roots: ImageRoots = ImageRoots()) -> dict[str, Any]:
-    """Read a COCO JSON that need not be of exams, such as mmdet's data sets take.
+    """Read a COCO JSON that need not contain exams, such as mmdet's data sets use.
 
     Args:
         path (str | Path): The file.
@@ -313,8 +313,7 @@ def load_coco(path: str | Path, roots: ImageRoots = ImageRoots()) -> dict[str, A
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AnnotationError: If it is not JSON, or images and categories lack what names
-            them.
+        AnnotationError: If it is not JSON, or images and categories lack ids or names.
     """
     data = _read(Path(path))
     if not isinstance(data, dict) or not all(

@@ -1,4 +1,4 @@
-"""Detections of a data set's images, kept in a file between two stages.
+"""Detections on a data set's images, stored in a file between two stages.
 
 One JSON object::
 
@@ -7,8 +7,8 @@ One JSON object::
                  "detections": [{"bbox": [x1, y1, x2, y2], "score": 0.93}, ...]}]}
 
 ``img_id`` is the image's ``id`` in the annotation file, boxes are in the pixels of the
-image file. An image without detections is listed with an empty list, so that a file of
-other images is told from a detector that found nothing.
+image file. An image without detections is listed with an empty list, which
+distinguishes a detector that found nothing from a file for other images.
 """
 
 from collections.abc import Mapping
@@ -35,9 +35,9 @@ def write_detections(
 
     Args:
         path (str | Path): The JSON file.
-        detections (Mapping[int, Detections]): By image id, boxes (n, 4) in pixels
+        detections (Mapping[int, Detections]): For each image id, boxes (n, 4) in pixels
             of the image file and scores (n, ).
-        info (dict, optional): Where they come from, JSON-serialisable.
+        info (dict, optional): Their origin, JSON-serializable.
 
     Raises:
         ValueError: If a number is not finite.
@@ -61,18 +61,18 @@ def write_detections(
 
 
 def read_detections(path: str | Path) -> dict[int, Detections]:
-    """Read a file that :func:`write_detections` wrote.
+    """Read a file written by :func:`write_detections`.
 
     Args:
         path (str | Path): The JSON file.
 
     Returns:
-        dict[int, Detections]: By image id, boxes (n, 4) and scores (n, ), float64,
-        highest score first.
+        dict[int, Detections]: For each image id, boxes (n, 4) and scores (n, ),
+        float64, highest score first.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AnnotationError: If it is no such file; the message names file and field.
+        AnnotationError: If it is not such a file; the message names file and field.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,13 +1,13 @@
-"""Exam, View and Lesion: what an annotation file says, typed.
+"""Exam, View and Lesion: the typed content of an annotation file.
 
-Boxes and points are in pixels of the view's own image file, continuous
-coordinates: pixel ``k`` covers ``[k, k + 1)``.
+Boxes and points are in pixels of the view's own image file, in continuous coordinates:
+pixel ``k`` covers ``[k, k + 1)``.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-# the only home of these names; the right breast comes first, as exams are hung
+# the only definition of these names; the right breast comes first, as in the hanging
 LATERALITIES = ('R', 'L')
 VIEWS = ('CC', 'MLO')
 EXAM_VIEWS = tuple(side + view for view in VIEWS for side in LATERALITIES)
@@ -20,11 +20,11 @@ PATHOLOGIES = ('malignant', 'benign')
 
 
 def with_modality(name: str, modality: str | None = None) -> str:
-    """Return the name of a view where there are several modalities: 'CEM-LE RCC'.
+    """Return a view's name with its modality if there are several: 'CEM-LE RCC'.
 
     Args:
-        name (str): Such as 'RCC'.
-        modality (str, optional): ``None``, where there is one: the name as it is.
+        name (str): A view name such as 'RCC'.
+        modality (str, optional): ``None`` if there is only one; the name is unchanged.
     """
     return f'{modality} {name}' if modality else name
 
@@ -49,7 +49,7 @@ class Lesion:
         segmentation (list | dict): COCO polygons or RLE; empty when unknown.
         birads (str, optional): Assessment of the lesion.
         pathology (str, optional): 'malignant' or 'benign'.
-        lesion_id (str, optional): The same in CC and MLO.
+        lesion_id (str, optional): The same id in CC and MLO.
         ignore (bool): COCO's ``iscrowd``.
     """
 
@@ -76,12 +76,12 @@ class View:
         pixel_spacing_mm (tuple[float], optional): (row, column).
         nipple (tuple[float], optional): (x, y) in pixels.
         breast_bbox (tuple[float], optional): (x1, y1, x2, y2) in pixels.
-        birads, density (str, optional): As read by the radiologist.
+        birads, density (str, optional): As assessed by the radiologist.
         abnormal (bool, optional): Whether the view shows an abnormality.
         pathology (str, optional): 'malignant' or 'benign', of the view or its
             breast, for data sets that do not outline lesions.
         lesions (list[Lesion]): Empty for a normal view.
-        extra (dict): Further keys of the annotation file, as they are.
+        extra (dict): Further keys of the annotation file, unchanged.
     """
 
     image_id: int
@@ -122,7 +122,7 @@ class Exam:
     views: dict[tuple[str, str, str], View] = field(default_factory=dict)
 
     def get(self, laterality: str, view: str, modality: str = 'FFDM') -> View | None:
-        """Return a view or ``None`` when it is absent."""
+        """Return a view, ``None`` if it is absent."""
         return self.views.get((laterality, view, modality))
 
     def ipsilateral(self, view: View) -> View | None:

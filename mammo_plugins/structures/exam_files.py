@@ -1,7 +1,7 @@
 """Finding exams in a folder of image files.
 
-Which files make an exam, and which file stands for a view, is stated in
-docs/reference/reading.md.
+docs/reference/reading.md states which files form an exam, and which file represents a
+view.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _NAME = re.compile(
     r'(?:^|[^A-Z])(L|R|LEFT|RIGHT)[-_ .]*(?:(DM|CM)[-_ .]*)?(CC|MLO)(?![A-Z])',
     re.IGNORECASE,
 )
-# a view that is there twice: x_L-CC_2, x_L-CC2, x_L-CC (2)
+# a repeated view: x_L-CC_2, x_L-CC2, x_L-CC (2)
 _REPEATED = re.compile(r'[-_ .]*\(?\d{1,2}\)?')
 
 _MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
@@ -37,21 +37,21 @@ _CEM = {'low energy': 'CEM-LE', 'high energy': 'CEM-HE', 'recombined': 'CEM-RC'}
 
 @dataclass(slots=True)  # an archive has millions
 class FoundView:
-    """A file that can be used.
+    """A usable file.
 
     Attributes:
         path (Path): The file.
         laterality (str), view (str): 'L' or 'R', 'CC' or 'MLO'.
         width (int), height (int): In pixels.
         pixel_spacing_mm (tuple[float], optional): (row, column).
-        modality (str): 'FFDM', 'CEM-LE', 'CEM-HE' or 'CEM-RC', as the header tells.
-        order (tuple): What sorts images of one view, the first to be taken.
-        kind (str, optional): What kind of image it is, see
-            :mod:`mammo_plugins.io.image_kind`; ``None`` of pictures.
-        burned_in (bool): Whether the header says that text is in the pixels.
+        modality (str): 'FFDM', 'CEM-LE', 'CEM-HE' or 'CEM-RC', from the header.
+        order (tuple): Sort key for images of one view; the first one is used.
+        kind (str, optional): Its image kind, see :mod:`mammo_plugins.io.image_kind`;
+            ``None`` for pictures.
+        burned_in (bool): Whether the header states that the pixels contain text.
         warnings (tuple[ReadingWarning]): Faults of the header.
-        others (list[FoundView]): Further images of the same view of the exam, the
-            next best first, to be taken where this one cannot be read.
+        others (list[FoundView]): Further images of the same view of the exam, the next
+            best first, to be used if this one cannot be read.
     """
 
     path: Path
@@ -76,19 +76,19 @@ class FoundView:
 
     @property
     def rank(self) -> tuple:
-        """tuple: The order in which images are to stand for a view."""
+        """tuple: Sort key by which images represent a view."""
         return self.order, self.path.with_suffix(''), self.path
 
 
 @dataclass
 class FoundExams:
-    """What a folder holds.
+    """The exams found in a folder.
 
     Attributes:
-        exams (dict[str, dict[str, FoundView]]): Views by name, by exam key.
+        exams (dict[str, dict[str, FoundView]]): Views by name, for each exam key.
         skipped (list[tuple[Path, str]]): Files left out, with the reason.
-        doubts (dict[str, list[str]]): What is to be known of an exam, by its key.
-        notes (list[str]): What is to be known of the folder.
+        doubts (dict[str, list[str]]): What users should know about an exam, by its key.
+        notes (list[str]): What users should know about the folder.
     """
 
     exams: dict[str, dict[str, FoundView]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class FoundExams:
     notes: list[str] = field(default_factory=list)
 
     def settle(self, key: str, name: str, used: FoundView) -> None:
-        """Let an image stand for a view, and list the others as not used.
+        """Choose the image that represents a view, and list the others as not used.
 
         Args:
             key (str): The exam.
@@ -128,7 +128,7 @@ class FoundExams:
 
 
 def _seen_from(file: Path, other: Path) -> str:
-    """Return a file's name, with its folder where it is another than that of a file."""
+    """Return a file's name, with its folder if that differs from the other file's."""
     return (
         other.name
         if other.parent == file.parent
@@ -143,10 +143,10 @@ _CEM_NAMES = {'': 'FFDM', 'DM': 'CEM-LE', 'CM': 'CEM-RC'}
 
 
 def _name_facts(path: Path) -> tuple[str | None, str | None, str, str]:
-    """Return what a name such as ``p1_L-CC.png`` tells.
+    """Parse a file name such as ``p1_L-CC.png``.
 
     Returns:
-        tuple: Laterality, view, modality, and the rest, which names the exam.
+        tuple: Laterality, view, modality, and the rest, which identifies the exam.
     """
     found = list(_NAME.finditer(path.stem))
     if len(found) != 1:
@@ -239,7 +239,7 @@ def paths_of(path: Paths) -> list[Path]:
 
     Raises:
         FileNotFoundError: If there is no such file or folder, or the list is empty.
-        TypeError: If it is no path.
+        TypeError: If it is not a path.
     """
     if isinstance(path, (str, os.PathLike)):
         path = [path]
@@ -257,19 +257,19 @@ def find_exams(
 ) -> FoundExams:
     """Group the usable mammograms of a folder into exams.
 
-    DICOM files belong together by study, pictures by folder, and there by what their
-    names have beside the view. Files of several patients are parted. Of a view that an
-    exam has more than once, the one that stands first in
-    :data:`~mammo_plugins.io.image_kind.SUBSTITUTES` is taken, then the first by file
+    DICOM files are grouped by study, pictures by folder and the part of their names
+    besides the view. Files of several patients are separated. If an exam has a view
+    more than once, the image that comes first in
+    :data:`~mammo_plugins.io.image_kind.SUBSTITUTES` is used, then the first by file
     name; the others are its ``others`` until :meth:`FoundExams.settle`.
 
     Args:
-        path (str | Path | Sequence): A file, a folder that is searched with all below
-            it, or several of them.
+        path (str | Path | Sequence): A file, a folder that is searched recursively, or
+            several of them.
         modality (str | Sequence[str]): Which images to use: 'FFDM' (any that is not
-            contrast-enhanced; pictures too), 'CEM-LE' or 'CEM-RC'. With several, views
-            are named such as 'CEM-LE RCC'. Defaults to 'FFDM'.
-        group_by (str): 'study', or 'folder' for data sets whose studies hold one
+            contrast-enhanced, including pictures), 'CEM-LE' or 'CEM-RC'. With several,
+            views have names such as 'CEM-LE RCC'. Defaults to 'FFDM'.
+        group_by (str): 'study', or 'folder' for data sets whose studies contain one
             file each, such as CBIS-DDSM. Defaults to 'study'.
 
     Raises:
@@ -395,7 +395,7 @@ def _hashed(text: object) -> str:
 
 
 def _part_patients(key: str, group: list[FoundView]) -> dict[str, list[FoundView]]:
-    """Part what a study or folder holds by patient."""
+    """Split the files of a study or folder by patient."""
     parts = part_by_patient(group, lambda view: view.identity)
     if len(parts) == 1:
         return {key: group}
@@ -403,12 +403,12 @@ def _part_patients(key: str, group: list[FoundView]) -> dict[str, list[FoundView
 
 
 def _part_pictures(key: str, group: list[FoundView]) -> dict[str, list[FoundView]]:
-    """Part the pictures of a folder by what their names have beside the view."""
+    """Split a folder's pictures by the part of their names besides the view."""
     by_name: dict[str, list[FoundView]] = {}
     for view in group:
         by_name.setdefault(_exam_name(view.path), []).append(view)
     if len(by_name) == 1 or (len(by_name) == len(group) and not _repeats(group)):
-        return {key: group}  # numbers of files, not names of exams; it is told
+        return {key: group}  # file numbers rather than exam names; this is reported
     return {_hashed(f'{key}/{name}'): part for name, part in by_name.items()}
 
 
@@ -422,7 +422,7 @@ def _repeats(group: list[FoundView]) -> bool:
 
 
 def _doubts(part: list[FoundView], by_folder: bool) -> list[str]:
-    """Return what speaks against these files being one exam."""
+    """Return the reasons to doubt that these files are one exam."""
     doubts = []
     pictures = [_exam_name(view.path) for view in part if view.kind is None]
     if len(set(pictures)) > 1:
@@ -451,7 +451,7 @@ def _doubts(part: list[FoundView], by_folder: bool) -> list[str]:
 
 
 def _holds_more(views: list[FoundView]) -> bool:
-    """Tell whether a folder holds more views of one patient than their studies do."""
+    """Return whether a folder has more views of one patient than their studies have."""
     parts = part_by_patient(views, lambda view: view.identity)
     return any(
         len({view.name for view in part}) > 1
@@ -461,7 +461,7 @@ def _holds_more(views: list[FoundView]) -> bool:
 
 
 def _note(found: FoundExams, usable: list[FoundView], group_by: str) -> None:
-    """Note what concerns the whole folder."""
+    """Add the notes that concern the whole folder."""
     folders: dict[Path, list[FoundView]] = {}
     for view in usable:
         if view.study:

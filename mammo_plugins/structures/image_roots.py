@@ -1,4 +1,4 @@
-"""Which files the names in an annotation file may stand for."""
+"""Which files the names in an annotation file may refer to."""
 
 import ntpath
 import os
@@ -8,24 +8,24 @@ from pathlib import PurePath
 
 from .fields import is_text
 
-_LONGEST_NAME = 255  # bytes of a file's or a folder's name
+_LONGEST_NAME = 255  # bytes in the name of a file or folder
 _LONGEST_PATH = 4095
 
 
 class ImageRoots:
-    """The folders that the images of a data set lie in.
+    """The folders that contain the images of a data set.
 
-    A name is held against them as it is written, with ``..`` taken out. Symbolic links
-    below a root are followed wherever they lead: whoever may make them there decides
-    that, not who writes the names.
+    A name is checked against them as written, with ``..`` resolved. Symbolic links
+    below a root are followed wherever they lead: that is decided by those who may
+    create links there, not by those who write the names.
 
     Args:
-        root (str | Path, optional): What names start from. Without it no name may be
-            absolute.
+        root (str | Path, optional): The base of relative names. Without it no name may
+            be absolute.
         extra (Sequence[str | Path]): Further folders. Defaults to none.
 
     Raises:
-        ValueError: If ``extra`` is a text instead of several.
+        ValueError: If ``extra`` is a single text instead of a sequence.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class ImageRoots:
         self._folders = [osp.abspath(folder) for folder in (*known, *extra)]
 
     def fault(self, name: str) -> str | None:
-        """Tell what a name that is of no file in these folders should be instead.
+        """Return what is expected instead of a name outside these folders.
 
         Args:
-            name (str): As the file writes it.
+            name (str): As written in the file.
 
         Returns:
-            str or None: What was expected; ``None`` for a name as it should be.
+            str or None: What was expected; ``None`` for a valid name.
         """
         if not is_text(name):
             return 'a name that a file can have'
@@ -71,7 +71,7 @@ class ImageRoots:
         """Return the path of a file.
 
         Args:
-            name (str): Without a :meth:`fault`.
+            name (str): A name without a :meth:`fault`.
         """
         return osp.join(self.root or '', osp.normpath(name))
 
@@ -80,7 +80,7 @@ class ImageRoots:
             return False
         if osp.isabs(name):
             return self._is_below(osp.normpath(name))
-        # a backslash parts folders on Windows, and the file may be read there
+        # a backslash separates folders on Windows, and the file may be read there
         if osp.normpath(name.replace('\\', '/')).split('/')[0] != '..':
             return True
         return (

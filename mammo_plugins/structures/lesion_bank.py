@@ -1,4 +1,4 @@
-"""Lesions cut out of mammograms, kept in a file (DisAsymNet, section 2.3)."""
+"""Lesions cut out of mammograms and stored in a file (DisAsymNet, section 2.3)."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _PART_OF = {'cbis-ddsm': 'ddsm'}  # the same films under another name
 
 
 class LesionBankError(AnnotationError):
-    """A file of lesions that cannot be used."""
+    """A lesion file that cannot be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +32,16 @@ class BankLesion:
     Attributes:
         levels (np.ndarray): (h, w) uint16, 65535 for grey value 1; breasts face as
             in :class:`~mammo_plugins.anatomy.CanonicalFrame`.
-        image_shape (tuple[float]): (H, W) in pixels of ``levels`` of the mammogram
-            that it was cut from, itself cropped to the breast.
+        image_shape (tuple[float]): (H, W) of the source mammogram, cropped to the
+            breast, in pixels of ``levels``.
         pixel_spacing_mm (tuple[float], optional): (row, column).
-        file_name (str): The mammogram, relative to the data root.
+        file_name (str): The mammogram's path relative to the data root.
         box (tuple[float]): (x1, y1, x2, y2) in pixels of that file.
         pathology (str, optional): 'malignant' or 'benign'.
-        mask (np.ndarray): (h, w) bool, the lesion's outline, or its box where no
-            outline is known.
-        inside (np.ndarray): (h, w) bool, pixels of the breast; beside the skin the
-            rest is air.
+        mask (np.ndarray): (h, w) bool, the lesion's outline, or its box if no outline
+            is known.
+        inside (np.ndarray): (h, w) bool, pixels inside the breast; the rest, beyond the
+            skin, is air.
     """
 
     levels: np.ndarray
@@ -62,9 +62,10 @@ class BankLesion:
         inside: np.ndarray | None = None,
         **facts: Any,
     ) -> 'BankLesion':
-        """Make one of (h, w) float pixels in [0, 1] and the other attributes.
+        """Create one from (h, w) float pixels in [0, 1] and the other attributes.
 
-        Without a mask the whole patch is the lesion, without ``inside`` it is breast.
+        Without a mask the whole patch is lesion; without ``inside`` all of it is
+        breast.
         """
         return cls(
             np.rint(pixels * _FULL_SCALE).astype(np.uint16),
@@ -80,7 +81,7 @@ class BankLesion:
         return self.levels.astype(np.float32) / _FULL_SCALE
 
     def facts(self) -> dict[str, Any]:
-        """Return all but pixels and masks, JSON-serialisable."""
+        """Return everything except pixels and masks, JSON-serializable."""
         return dict(
             image_shape=self.image_shape,
             pixel_spacing_mm=self.pixel_spacing_mm,
@@ -94,11 +95,11 @@ class LesionBank:
     """Lesions of one data set.
 
     Args:
-        dataset (str): Name of the data set, ``info.dataset`` of its annotation.
-        lesions (list[BankLesion]): At least one.
-        split (str, optional): 'train', 'val' or 'test', where the annotation says.
-        generation (str, optional): Of :func:`generation_of` its ``info``.
-        path (str | Path, optional): The file that it was read from.
+        dataset (str): Name of the data set, ``info.dataset`` of its annotation. lesions
+        (list[BankLesion]): At least one.
+        split (str, optional): 'train', 'val' or 'test', if the annotation states it.
+        generation (str, optional): :func:`generation_of` its ``info``. path (str |
+        Path, optional): The file from which it was read.
 
     Raises:
         LesionBankError: If there are no lesions.
@@ -130,11 +131,11 @@ class LesionBank:
         return self.lesions[index]
 
     def is_from(self, dataset: str, generation: str | None = None) -> bool:
-        """Tell whether the lesions are of the same images as a data set.
+        """Return whether the lesions come from the same images as a data set.
 
-        Names are compared without regard to case. What ``mammo synthesize`` made
-        of a data set is that data set, and CBIS-DDSM is DDSM. Of simulated ones, which
-        share a name, those made otherwise are others.
+        Names are compared ignoring case. Data sets that ``mammo synthesize`` derives
+        from another count as that one, and CBIS-DDSM counts as DDSM. Simulated data
+        sets share a name and differ if they were generated differently.
 
         Args:
             dataset (str): ``info.dataset`` of its annotation.
@@ -145,7 +146,7 @@ class LesionBank:
         return None in (self.generation, generation) or self.generation == generation
 
     def files_outside(self, images: Iterable[dict]) -> list[str]:
-        """Return the mammograms of the lesions that a data set does not have.
+        """Return the lesions' mammograms that a data set does not contain.
 
         Args:
             images (Iterable[dict]): ``images`` of its annotation.
@@ -156,10 +157,10 @@ class LesionBank:
 
     @classmethod
     def read(cls, path: str | Path) -> 'LesionBank':
-        """Read a file of :meth:`write`.
+        """Read a file written by :meth:`write`.
 
         Raises:
-            LesionBankError: If there is none, it is damaged or something else.
+            LesionBankError: If it does not exist, is damaged or is not a lesion bank.
         """
         try:
             file = read_arrays(path, ['bank'])
@@ -177,7 +178,7 @@ class LesionBank:
                 f'{path}: no such lesion bank; make it with '
                 'mammo lesion-bank ANN_FILE --out FILE'
             ) from None
-        except Exception as error:  # zipfile and zlib raise nearly anything on damage
+        except Exception as error:  # zipfile and zlib raise nearly any error on damage
             raise LesionBankError(
                 f'{path}: not a lesion bank or damaged ({type(error).__name__}: '
                 f'{error}); make it anew with mammo lesion-bank'
@@ -251,7 +252,7 @@ def _are_numbers(values: Any, count: int) -> bool:
 
 
 def source_dataset(dataset: str) -> str:
-    """Return by what name data sets of the same images go.
+    """Return the common name of data sets with the same images.
 
     Args:
         dataset (str): ``info.dataset`` of an annotation.
@@ -263,14 +264,14 @@ def source_dataset(dataset: str) -> str:
 
 
 def generation_of(info: dict[str, Any]) -> str | None:
-    """Return what tells simulated data sets of one name apart, ``None`` for others.
+    """Return what distinguishes simulated data sets of one name, ``None`` for others.
 
-    The images of an exam hang on the seed and the phantom's parameters, not on how
-    many exams there are and into which parts they are split.
+    The images of an exam depend on the seed and the phantom's parameters, not on the
+    number of exams or their split into parts.
 
     Args:
-        info (dict): ``info`` of an annotation; its ``generation`` says how images
-            were simulated, with the seed.
+        info (dict): ``info`` of an annotation; its ``generation`` states how images
+            were simulated, including the seed.
     """
     generation = info.get('generation')
     if generation is None:

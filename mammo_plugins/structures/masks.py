@@ -1,4 +1,4 @@
-"""From COCO segmentations to masks and back; the only place that rasterises outlines."""
+"""Converting COCO segmentations to masks and back; all outlines are rasterized here."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,10 +11,10 @@ Segmentation = list | dict[str, Any]
 
 
 def encoded(segmentation: Segmentation, height: int, width: int) -> dict[str, Any]:
-    """Return a sound segmentation as pycocotools computes with it.
+    """Return a valid segmentation in the form that pycocotools uses.
 
     Args:
-        segmentation (list | dict): Polygons [[x, y, x, y, ...], ...], of which the union
+        segmentation (list | dict): Polygons [[x, y, x, y, ...], ...], whose union
             counts, or a run-length code whose ``counts`` are a list, a text or bytes.
         height (int), width (int): Of the image, in pixels.
 
@@ -31,7 +31,7 @@ def encoded(segmentation: Segmentation, height: int, width: int) -> dict[str, An
 def segmentation_to_mask(
     segmentation: Segmentation, shape: tuple[int, int]
 ) -> np.ndarray:
-    """Fill a sound segmentation.
+    """Rasterize a valid segmentation.
 
     Args:
         segmentation (list | dict): As for :func:`encoded`.
@@ -66,13 +66,13 @@ def outlines_to_mask(
 
 
 def mask_to_segmentation(mask: np.ndarray) -> dict[str, Any]:
-    """Return a mask as a run-length code that JSON can hold.
+    """Return a mask as a run-length code that JSON can represent.
 
     Args:
         mask (np.ndarray): bool or 0 and 1, (H, W).
 
     Returns:
-        dict: ``size`` [H, W] and ``counts``, a text; mmdet takes one of bytes for
+        dict: ``size`` [H, W] and ``counts``, a text; mmdet treats a code with bytes as
         invalid.
     """
     code = coco_mask.encode(np.asfortranarray(mask, np.uint8))

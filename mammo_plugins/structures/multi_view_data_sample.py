@@ -16,11 +16,11 @@ VIEW_NAMES = (
 class MultiViewDataSample(BaseDataElement):
     """Annotations and predictions of the views of one sample.
 
-    As mmdet's ``TrackDataSample``, but by name: each view that was taken is a data
-    field, an mmdet ``DetDataSample``; a view that was not is absent. The names are
-    those of :class:`~mammo_plugins.datasets.ExamDataset`: ``main``,
-    ``ipsilateral``, ``bilateral``; ``CC``, ``MLO``; ``R``, ``L``; or ``RCC`` and so
-    on. ``gt_label`` (LongTensor (1, )) is there where the data set has classes.
+    Like mmdet's ``TrackDataSample``, but with names: each existing view is a data
+    field, an mmdet ``DetDataSample``; missing views are absent. The names are those of
+    :class:`~mammo_plugins.datasets.ExamDataset`: ``main``, ``ipsilateral``,
+    ``bilateral``; ``CC``, ``MLO``; ``R``, ``L``; or ``RCC`` and so on. ``gt_label``
+    (LongTensor (1, )) exists if the data set has classes.
 
     Example:
         >>> sample = MultiViewDataSample(metainfo=dict(exam_id='e1'))
@@ -33,12 +33,12 @@ class MultiViewDataSample(BaseDataElement):
 
     @property
     def view_names(self) -> list[str]:
-        """list[str]: Names of the views that are there."""
+        """list[str]: Names of the existing views."""
         return [name for name in VIEW_NAMES if name in self]
 
 
 def views_of(sample: BaseDataElement) -> list[BaseDataElement]:
-    """Return the views of a sample, which is itself a view or has several.
+    """Return the views of a sample, which is one view or contains several.
 
     Args:
         sample (DetDataSample | MultiViewDataSample): The sample.

@@ -1,4 +1,4 @@
-"""The size of a pixel as a network sees it, and whether it is that of the training."""
+"""The pixel size of a network's input, and its comparison with that in training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,15 +12,15 @@ MOST = 2.0
 
 
 def network_pixel_size(view: Mapping[str, Any]) -> float | None:
-    """Return the side of a pixel of a network's input.
+    """Return the pixel size of a network's input.
 
     Args:
         view (dict): Metainfo of a view's sample: ``pixel_spacing_mm`` (row, column) of
             the file and ``homography_matrix`` (3, 3) from the file to the input.
 
     Returns:
-        float, optional: In mm, of a square of the same area; ``None`` where the
-        spacing or the way to the input is not known.
+        float, optional: In mm, the side of a square of the same area; ``None`` if the
+        spacing or the transform to the input is unknown.
     """
     spacing, matrix = view.get('pixel_spacing_mm'), view.get('homography_matrix')
     if spacing is None or matrix is None:
@@ -31,11 +31,11 @@ def network_pixel_size(view: Mapping[str, Any]) -> float | None:
 
 
 def pixel_size_warning(size: float | None, trained: float | None) -> str:
-    """Return what is wrong with a size of pixels, '' if nothing is or one is unknown.
+    """Return a warning on the pixel size, '' if it is fine or unknown.
 
     Args:
-        size (float, optional): In mm, of the network's input.
-        trained (float, optional): That of the training.
+        size (float, optional): Pixel size of the network's input in mm.
+        trained (float, optional): Pixel size in training in mm.
     """
     if not size or not trained or max(size / trained, trained / size) <= MOST:
         return ''

@@ -1,4 +1,4 @@
-"""Predictions in the pixels of the image files."""
+"""Predictions in pixels of the image files."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ def instances_in_file(sample: Any) -> Any:
     Boxes outside the breast are dropped (:meth:`CanonicalFrame.inside_breast`).
 
     Args:
-        sample (DetDataSample): With ``pred_instances``, whose boxes are in pixels of
-            the canonical image, and ``canonical_frame`` among its metainfo.
+        sample (DetDataSample): A sample with ``pred_instances``, whose boxes are in
+            pixels of the canonical image, and ``canonical_frame`` in its metainfo.
 
     Returns:
         InstanceData: A copy of ``pred_instances`` as NumPy arrays; ``bboxes`` is
         (n, 4) as (x1, y1, x2, y2).
 
     Raises:
-        ValueError: If the sample does not tell its frame.
+        ValueError: If the sample lacks its frame.
     """
     if 'canonical_frame' not in sample:
         raise ValueError(

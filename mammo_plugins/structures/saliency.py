@@ -1,4 +1,4 @@
-"""Where a classifier looked: one map a view, kept in a file."""
+"""Saliency maps of a classifier, one per view, stored in a file."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,18 +10,18 @@ import numpy as np
 
 from mammo_plugins.io import read_arrays, write_arrays
 
-_CHECKPOINT = 'checkpoint_sha256'  # beside the maps, whose names hold a space
+_CHECKPOINT = 'checkpoint_sha256'  # stored with the maps, whose names contain a space
 
 
 class SaliencyError(ValueError):
-    """A file of saliency maps that cannot be used, or lacks a view."""
+    """A saliency file that cannot be used or lacks a view."""
 
 
 def view_name(view: Mapping[str, Any]) -> str:
-    """Return what names a view in a data set, such as 'exam_7 RCC'.
+    """Return a view's name in a data set, such as 'exam_7 RCC'.
 
     Args:
-        view (Mapping): With ``exam_id``, ``laterality`` and ``view``.
+        view (Mapping): A view with ``exam_id``, ``laterality`` and ``view``.
     """
     return f'{view["exam_id"]} {view["laterality"]}{view["view"]}'
 
@@ -33,11 +33,11 @@ class SaliencyMaps:
     whatever its size in pixels.
 
     Args:
-        maps (dict[str, np.ndarray]): By :func:`view_name`, (h, w) float, at least
+        maps (dict[str, np.ndarray]): Maps by :func:`view_name`, (h, w) float, at least
             0.
-        checkpoint_sha256 (str, optional): SHA-256 of the checkpoint of the network
-            that made them. Defaults to ``None``: not known, as of files that an
-            earlier version wrote.
+        checkpoint_sha256 (str, optional): SHA-256 of the checkpoint of the network that
+            computed them. Defaults to ``None``: unknown, as in files of earlier
+            versions.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class SaliencyMaps:
 
     @classmethod
     def read(cls, path: str | Path) -> 'SaliencyMaps':
-        """Read a file of :meth:`write`.
+        """Read a file written by :meth:`write`.
 
         Raises:
-            SaliencyError: If there is none, or it is damaged.
+            SaliencyError: If it does not exist or is damaged.
         """
         try:
             maps = read_arrays(path)
@@ -81,7 +81,7 @@ class SaliencyMaps:
                 f'{path}: no such file; make it with mammo saliency CONFIG '
                 'CHECKPOINT --out DIR'
             ) from None
-        except Exception as error:  # damaged archives raise nearly anything
+        except Exception as error:  # damaged archives raise nearly any error
             raise SaliencyError(
                 f'{path}: not a file of saliency maps ({error}); make it anew'
             ) from None
@@ -109,7 +109,7 @@ class SaliencyMaps:
             )
 
     def of(self, view: Mapping[str, Any], shape: tuple[int, int]) -> np.ndarray:
-        """Return the map of a view, brought to its size.
+        """Return the map of a view, resized to the image.
 
         Args:
             view (Mapping): As for :func:`view_name`.
@@ -119,7 +119,7 @@ class SaliencyMaps:
             np.ndarray: (H, W) float32, by bilinear interpolation.
 
         Raises:
-            SaliencyError: If there is no map of this view.
+            SaliencyError: If this view has no map.
         """
         self.require([view])
         return cv2.resize(

@@ -1,12 +1,12 @@
-"""What a sound COCO segmentation is: one check for all that read or write one.
+"""Validity of COCO segmentations: one check for all readers and writers.
 
-pycocotools trusts its input and may crash the process on an unsound code, so nothing
-is handed to it that :func:`segmentation_fault` has not passed.
+pycocotools trusts its input and may crash the process on an invalid code, so it
+receives only what :func:`segmentation_fault` has passed.
 
 Sources: COCO's page 'Data format'; for run-length codes as text ``maskApi.c`` of
-pycocotools: five bits a character, the lowest first, from '0' (48) on, 32 for 'goes
-on' and 16 of the last one for the sign; from the fourth number on the difference to
-the last but one.
+pycocotools: five bits per character, the lowest first, offset by '0' (48), 32 for 'more
+follows' and 16 of the last one for the sign; from the fourth number on the difference
+to the last but one.
 """
 
 from typing import Any, NamedTuple
@@ -17,18 +17,18 @@ from pycocotools import mask as coco_mask
 from .fields import is_number, shown
 from .masks import encoded
 
-IGNORED = 255  # in a map of pixels: neither lesion nor background
+IGNORED = 255  # pixel label: neither lesion nor background
 SLACK = 1.0  # pixels that a rounded coordinate may lie outside its image
-_ALIKE = 0.1  # what box and area of one outline, given in two ways, may differ by
+_ALIKE = 0.1  # tolerance between box and area of one outline given in two ways
 _LONGEST = 7  # characters of a number, enough for 32 bits and a sign
 
 
 class OutlineFault(NamedTuple):
-    """What is wrong with the outline of an annotation.
+    """A fault in the outline of an annotation.
 
     Attributes:
-        severe (bool): Whether box and mask cannot be of the same lesion.
-        text (str): What is there and what was expected.
+        severe (bool): Whether box and mask cannot belong to the same lesion.
+        text (str): What was found and what was expected.
     """
 
     severe: bool
@@ -36,16 +36,16 @@ class OutlineFault(NamedTuple):
 
 
 def segmentation_fault(segmentation: Any, height: int, width: int) -> str | None:
-    """Tell what keeps a segmentation from being one of an image.
+    """Return why a segmentation is invalid for an image.
 
     Args:
         segmentation: Polygons ``[[x, y, x, y, ...], ...]``, a run-length code
             ``{'size': [height, width], 'counts': ...}`` with a list of runs or
-            their text, or ``[]``, unknown.
+            their text, or ``[]`` for unknown.
         height (int), width (int): Of the image, in pixels.
 
     Returns:
-        str or None: What is wrong and what is expected; ``None`` if nothing is.
+        str or None: What is wrong and what is expected; ``None`` if it is valid.
     """
     if segmentation and height * width >= 2**32:
         return f'a mask in an image of {width} x {height} pixels; COCO counts 32 bits'
@@ -71,15 +71,15 @@ def segmentation_fault(segmentation: Any, height: int, width: int) -> str | None
 def segmentation_extent(
     segmentation: Any, height: int, width: int
 ) -> tuple[np.ndarray, float]:
-    """Return the box and the area of a sound segmentation.
+    """Return the box and the area of a valid segmentation.
 
     Args:
         segmentation (list | dict): Not empty, without a :func:`segmentation_fault`.
         height (int), width (int): Of the image, in pixels.
 
     Returns:
-        tuple: [x, y, w, h] float64, of polygons by their points, and the pixels
-        that pycocotools fills.
+        tuple: [x, y, w, h] float64, for polygons from their points, and the number of
+        pixels that pycocotools fills.
     """
     if isinstance(segmentation, dict):
         return _runs_extent(_read_runs(segmentation, height, width), height)
@@ -91,17 +91,17 @@ def segmentation_extent(
 def outline_fault(
     annotation: dict[str, Any], height: int, width: int
 ) -> OutlineFault | None:
-    """Hold the mask, the box and the area of an annotation against each other.
+    """Compare the mask, the box and the area of an annotation.
 
     Args:
-        annotation (dict): With ``bbox`` [x, y, w, h], ``area`` and a sound
-            ``segmentation``.
+        annotation (dict): An annotation with ``bbox`` [x, y, w, h], ``area`` and a
+            valid ``segmentation``.
         height (int), width (int): Of the image, in pixels.
 
     Returns:
-        OutlineFault or None: ``None`` where an edge is off by at most 2 pixels or
-        5% of the box's longer side, and the area by at most the pixels of the box's
-        four half edges or 10%. Without a mask the area may be less than the box's.
+        OutlineFault or None: ``None`` if edges differ by at most 2 pixels or 5% of the
+        box's longer side, and the area by at most the pixels of the box's four half
+        edges or 10%. Without a mask the area may be less than the box's.
     """
     area = annotation['area']
     box = np.clip(np.array(annotation['bbox'], float), -1e9, 1e9)
@@ -130,12 +130,13 @@ def same_outline(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether two annotations of an image outline the same thing.
 
     Args:
-        one (dict), other (dict): With ``bbox``, ``area`` and ``segmentation``.
+        one (dict), other (dict): Annotations with ``bbox``, ``area`` and
+            ``segmentation``.
 
     Returns:
-        bool: Whether they are equal; where one is a box, polygons or a run-length
-        code and the other not, whether their boxes have an IoU of 0.9 and, if both
-        have masks, areas that differ by 10% at most.
+        bool: Whether they are equal. If they are of different kinds (box, polygons,
+        run-length code), whether their boxes have an IoU of 0.9 and, if both have
+        masks, areas that differ by at most 10%.
     """
     masks = one['segmentation'], other['segmentation']
     if bool(masks[0]) == bool(masks[1]) and type(masks[0]) is type(masks[1]):
@@ -236,7 +237,7 @@ def _runs_extent(runs: np.ndarray, height: int) -> tuple[np.ndarray, float]:
     if not len(starts):
         return np.zeros(4), 0.0
     (x1, y1), (x2, y2) = divmod(starts, height), divmod(ends - 1, height)
-    across = x1 != x2  # from the foot of a column to the head of the next
+    across = x1 != x2  # from the bottom of a column to the top of the next
     top, bottom = np.where(across, 0, y1), np.where(across, height - 1, y2)
     box = x1.min(), top.min(), x2.max() + 1 - x1.min(), bottom.max() + 1 - top.min()
     return np.array(box, float), float((ends - starts).sum())

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-FOLD = '{fold}'  # in the names of files of a fold
+FOLD = '{fold}'  # in the names of a fold's files
 
 
 def _grouped(
@@ -20,7 +20,7 @@ def _grouped(
     stratum_of: dict[str, str] = {}
     for i, patient in enumerate(patients):
         value = '' if strata is None else str(strata[i])
-        # a patient with several exams counts in the last of her strata's order
+        # a patient with several exams counts in the last of her strata
         stratum_of[patient] = max(stratum_of.get(patient, ''), value)
     groups: dict[str, list[str]] = {}
     for patient in sorted(stratum_of):
@@ -41,7 +41,7 @@ def split_patients(
         ratios (dict[str, float]): Share of each part; they sum to 1.
         seed (int): Seed of the shuffle.
         strata (Sequence, optional): A label for each entry of ``patients``
-            (e.g. abnormal or not), whose mix each part keeps.
+            (e.g. abnormal or not), whose proportions each part keeps.
 
     Returns:
         dict[str, list[str]]: Sorted patients of each part. Sizes are the ratios
@@ -73,14 +73,14 @@ def split_patients(
 
 
 def empty_parts(ratios: dict[str, float], members: dict[str, Sequence]) -> list[str]:
-    """Return a sentence on each part that was wanted and has got no patient.
+    """Return a sentence for each wanted part that has no patients.
 
     Args:
         ratios (dict[str, float]): As in :func:`split_patients`.
-        members (dict[str, Sequence]): Of each part, what it has got.
+        members (dict[str, Sequence]): The members of each part.
     """
     total = len({name for part in members.values() for name in part})
-    # rounded up: what is given here as enough must be
+    # rounded up, so that the number stated really is enough
     enough = int(np.ceil(100 / max(total, 1))) / 100
     return [
         f'part {part} is empty: a share of {share:g} of {total} patients is less than '
@@ -97,10 +97,10 @@ def filling_ratios(ratios: dict[str, float], patients: int) -> dict[str, float]:
     Args:
         ratios (dict[str, float]): As in :func:`split_patients`; a part with a share of
             0 is not wanted.
-        patients (int): How many there are.
+        patients (int): Number of patients.
 
     Returns:
-        dict[str, float]: Empty where there are fewer patients than wanted parts.
+        dict[str, float]: Empty if there are fewer patients than wanted parts.
     """
     wanted = [part for part, share in ratios.items() if share > 0]
     if patients < len(wanted):
@@ -164,12 +164,12 @@ def kfold_patients(
 
 
 def is_fold(number: Any) -> bool:
-    """Tell whether something is the number of a fold: an integer from 1 on."""
+    """Return whether a value is a fold number: an integer from 1 on."""
     return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def names_of_fold(node: Any) -> list[str]:
-    """Return the texts with ``{fold}`` in a part of a config, at any depth."""
+    """Return all texts with ``{fold}`` in a part of a config, at any depth."""
     if isinstance(node, str):
         return [node] if FOLD in node else []
     if isinstance(node, dict):
@@ -179,16 +179,16 @@ def names_of_fold(node: Any) -> list[str]:
 
 
 def in_fold(node: Any, fold: int | None) -> Any:
-    """Return what a file is called in a fold.
+    """Return the names of files in a fold.
 
     Args:
-        node (str | list | dict): Its name with ``{fold}``, such as
+        node (str | list | dict): A name with ``{fold}``, such as
             ``annotations/fold_{fold}/train.json``, or a part of a config with such
-            names at any depth; all others stay as they are.
-        fold (int, optional): Which, from 1 on.
+            names at any depth; other values stay unchanged.
+        fold (int, optional): Fold number, from 1 on.
 
     Raises:
-        ValueError: If a name with ``{fold}`` comes without one.
+        ValueError: If a name contains ``{fold}`` but no fold is given.
     """
     if isinstance(node, dict):
         return type(node)({key: in_fold(value, fold) for key, value in node.items()})

@@ -1,4 +1,4 @@
-"""What the annotation files of a data set say: checks without opening an image."""
+"""Checks of a data set's annotation files that open no image."""
 
 import re
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from mammo_plugins.structures import (
 from .targets import SPLITS
 
 ERROR, WARNING = 'error', 'warning'
-# Texts of the schema check that quote an identity.
+# texts of the schema check that quote an identity
 _NAMED = re.compile(
     r'\.(patient_id|exam_id|file_name|source|lesion_id): '
     r'(?!missing;).*; expected'
@@ -32,7 +32,7 @@ _ENTRY = re.compile(r'^(images|annotations)\[(\d+)\]')
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault: how bad, which check, where in the JSON, what and the cure."""
+    """One fault: severity, check, place in the JSON, description and remedy."""
 
     severity: str
     check: str
@@ -47,13 +47,13 @@ class Part(NamedTuple):
     roots: ImageRoots
     data: dict[str, Any]
     complete: bool  # no image was left out
-    has_annotations: bool  # the file has annotations, sound or not
+    has_annotations: bool  # the file has annotations, valid or not
 
     def at(self, image: dict) -> str:
         return f'{self.name}: image {image["id"]}'
 
     def annotated(self) -> Iterator[tuple[dict, dict, str]]:
-        """Each annotation with its image and a text that says where it is."""
+        """Yield each annotation with its image and a text that locates it."""
         images = {image['id']: image for image in self.data['images']}
         for annotation in self.data['annotations']:
             image = images.get(annotation['image_id'])
@@ -94,7 +94,7 @@ def read_part(path: Path, roots: ImageRoots) -> tuple[Part | None, list[Finding]
     findings = [
         Finding(ERROR, 'schema', name, fault) for fault in dict.fromkeys(faults)
     ]
-    # what no entry can be left out for; references are checked only without it
+    # faults of the whole file; references are checked only without them
     if any(
         re.match(
             r'top level|(info|images|annotations|categories): missing or not|'
@@ -108,7 +108,7 @@ def read_part(path: Path, roots: ImageRoots) -> tuple[Part | None, list[Finding]
 
 
 def _anonymous(line: str, data: Any) -> str:
-    """Withhold identities, and name the entry by id where it has one."""
+    """Remove identities, and name the entry by its id if it has one."""
     line = _NAMED.sub(r'.\1: (value withheld); expected', line)
     match = _ENTRY.match(line)
     if match:
@@ -119,7 +119,7 @@ def _anonymous(line: str, data: Any) -> str:
 
 
 def _without(data: dict, faulty: Iterable[tuple[str, str]]) -> dict:
-    """Drop entries, and the annotations of images that are dropped."""
+    """Drop entries, and the annotations of dropped images."""
     kept = {
         key: [entry for i, entry in enumerate(data[key]) if (key, str(i)) not in faulty]
         for key in ('images', 'annotations')
@@ -144,7 +144,7 @@ def _without(data: dict, faulty: Iterable[tuple[str, str]]) -> dict:
 
 
 def check_exams(part: Part) -> Iterator[Finding]:
-    """Views that are missing or there twice; exams of two patients; no entries."""
+    """Check for missing or repeated views, exams of two patients and empty files."""
     if not part.data['images']:
         yield Finding(ERROR, 'no images', part.name, 'nothing to train or test on')
     elif part.complete and not part.has_annotations:
@@ -182,7 +182,7 @@ def check_exams(part: Part) -> Iterator[Finding]:
 
 
 def _without_lesions(part: Part) -> str:
-    """Say what the images of a part without annotations are said to show."""
+    """Describe the labels of images in a part without annotations."""
     count = Counter(image['abnormal'] for image in part.data['images'])
     if count[False] == len(part.data['images']):
         return 'every image is normal; is the annotation lost?'
@@ -239,13 +239,13 @@ def check_geometry(part: Part) -> Iterator[Finding]:
 
 
 def _outside(values: Sequence[float], size: tuple[int, int]) -> bool:
-    """Does [x, y] or [x, y, w, h] leave the image by more than a pixel?"""
+    """Return whether [x, y] or [x, y, w, h] leaves the image by more than a pixel."""
     x, y, width, height = (*values, 0, 0)[:4]
     return min(x, y) < -1 or x + width > size[0] + 1 or y + height > size[1] + 1
 
 
 def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:
-    """One lesion id is one lesion: of one breast, once in an image."""
+    """Check that a lesion id belongs to one breast and occurs once per image."""
     breasts: dict[str, tuple] = {}
     seen: dict[tuple, str] = {}
     for part in parts:
@@ -275,7 +275,7 @@ def check_lesion_ids(parts: Sequence[Part]) -> Iterator[Finding]:
 def _strangers(
     part: Part, image: dict, exams: dict[str, tuple[Part, dict]]
 ) -> Iterator[Finding]:
-    """Yield an exam that is of another patient in another split."""
+    """Yield each exam that belongs to another patient in another split."""
     other, first = exams.setdefault(image['exam_id'], (part, image))
     if other is not part and first['patient_id'] != image['patient_id']:
         yield Finding(

@@ -1,4 +1,4 @@
-"""The files of a data set against its annotation files."""
+"""Comparing the files of a data set with its annotation files."""
 
 import hashlib
 import os.path as osp
@@ -27,12 +27,12 @@ from .entries import ERROR, WARNING, Finding, Part
 
 
 def check_files(parts: Sequence[Part], on_disk: bool = True) -> Iterator[Finding]:
-    """Files that are missing, or serve two images.
+    """Check for files that are missing or used by two images.
 
     Args:
-        parts (Sequence[Part]): Of the data set.
-        on_disk (bool): Whether to look for the files, and to tell those that links
-            lead to. Defaults to True; otherwise names are compared.
+        parts (Sequence[Part]): The data set's parts.
+        on_disk (bool): Whether to look for the files and to resolve links. Defaults to
+            True; otherwise only names are compared.
     """
     owner: dict[str, str] = {}
     for part in parts:
@@ -53,7 +53,7 @@ def check_files(parts: Sequence[Part], on_disk: bool = True) -> Iterator[Finding
 
 
 class Task(NamedTuple):
-    """What a worker needs to check one file."""
+    """The facts that a worker needs to check one file."""
 
     where: str
     path: Path
@@ -63,7 +63,7 @@ class Task(NamedTuple):
 
 
 def make_tasks(parts: Sequence[Part], pixels: bool) -> list[Task]:
-    """List the files that are there; ``pixels`` says whether to read them whole."""
+    """List the existing files; ``pixels`` sets whether to read them completely."""
     tasks = []
     for part in parts:
         boxes = defaultdict(list)
@@ -105,7 +105,7 @@ def check_image(task: Task) -> tuple[list[Finding], str | None]:
 
 
 def compare_header(task: Task, facts: Mammogram | MammogramHeader) -> Iterator[Finding]:
-    """Size, laterality and view as the file states them."""
+    """Check size, laterality and view against the file's header."""
     image = task.image
     size = facts.header['columns'], facts.header['rows']
     if size != (image['width'], image['height']):
@@ -134,7 +134,7 @@ def compare_header(task: Task, facts: Mammogram | MammogramHeader) -> Iterator[F
 
 
 def compare_pixels(task: Task, mammogram: Mammogram) -> Iterator[Finding]:
-    """Where the breast lies, and whether the boxes lie on it."""
+    """Check where the breast is, and whether the boxes are on it."""
     image = task.image
     frame = CanonicalFrame.of(
         mammogram.pixels, 0, mammogram.orientation, image['laterality'], image['view']

@@ -1,4 +1,4 @@
-"""What the labels of views, lesions and breasts say against each other."""
+"""Checking the labels of views, lesions and breasts for contradictions."""
 
 import json
 from collections import defaultdict
@@ -9,9 +9,9 @@ from mammo_plugins.structures import same_outline
 
 from .entries import ERROR, WARNING, Finding, Part
 
-_NEGATIVE = ('1', '2')  # BI-RADS: nothing found; benign for certain
+_NEGATIVE = ('1', '2')  # BI-RADS: negative; definitely benign
 _SUSPICIOUS = ('4', '5', '6')
-# what all views of a breast should say alike
+# labels that should agree in all views of a breast
 _OF_BREAST = ('pathology', 'abnormal', 'birads', 'density')
 
 
@@ -24,11 +24,11 @@ class _Lesion(NamedTuple):
 
 
 def check_labels(parts: Sequence[Part]) -> Iterator[Finding]:
-    """Labels that cannot, or will hardly, be true together.
+    """Check for labels that contradict each other or are unlikely together.
 
     A view's pathology and BI-RADS are the worst of its breast: benign with a
-    malignant lesion is an error. What a reader may have missed, or only one view
-    shows, is a warning.
+    malignant lesion is an error. A difference that a reader may have missed, or only
+    one view shows, is a warning.
     """
     for part in parts:
         lesions: dict[int, list[_Lesion]] = defaultdict(list)
@@ -98,7 +98,7 @@ def _is_suspicious(birads: str | None) -> bool:
 def _check_lesions(
     image: dict[str, Any], lesions: Sequence[_Lesion]
 ) -> Iterator[Finding]:
-    """Lesions against the view they are in, and against each other."""
+    """Check lesions against their view and against each other."""
     seen: list[tuple[dict[str, Any], str]] = []
     for annotation, _, where in lesions:
         pathology, birads = annotation['pathology'], annotation['birads']
@@ -182,7 +182,7 @@ def _check_breasts(part: Part) -> Iterator[Finding]:
 
 
 def _check_same_lesions(parts: Sequence[Part]) -> Iterator[Finding]:
-    """One lesion_id is one lesion, whatever the view."""
+    """Check that a lesion_id has the same labels in all views."""
     first: dict[str, dict[str, tuple[Any, str]]] = defaultdict(dict)
     for part in parts:
         for annotation, _, where in part.annotated():

@@ -1,4 +1,4 @@
-"""All checks of a data set, and their report."""
+"""Running all checks of a data set and reporting the findings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -30,17 +30,17 @@ from .entries import (
 from .files import check_files, check_images, make_tasks
 from .labels import check_labels
 
-SHOWN = 5  # findings of a kind that are printed; --json keeps all
+SHOWN = 5  # findings printed per kind; --json keeps all
 
 
 def root_of(path: str | Path) -> Path:
-    """The data root that an annotation file belongs to."""
+    """Return the data root that an annotation file belongs to."""
     folder = Path(path).absolute().parent
     return folder.parent if folder.name == 'annotations' else folder
 
 
 def count_entries(part: Part) -> dict[str, int]:
-    """Count what there is, in the order of print."""
+    """Count the entries, in the order they are printed."""
     images, annotations = part.data['images'], part.data['annotations']
     lesions = {
         (a['lesion_id'] if a['lesion_id'] is not None else i)
@@ -87,12 +87,12 @@ def verify(
     """Run all checks.
 
     Args:
-        files (Sequence[Path]): Annotation files, one a split.
-        data_root (Path, optional): Folder of the images; defaults to the one
-            each annotation file lies in.
+        files (Sequence[Path]): Annotation files, one per split.
+        data_root (Path, optional): Folder of the images; defaults to the data root of
+            each annotation file.
         pixels (bool): Whether to read pixels. Defaults to False.
         workers (int): Processes that read files. Defaults to 1.
-        extra_roots (Sequence[Path]): Further folders that images may lie in.
+        extra_roots (Sequence[Path]): Further folders that may contain images.
 
     Returns:
         dict: The report, ready for JSON.
@@ -132,7 +132,7 @@ def verify(
 
 
 def format_report(report: dict) -> str:
-    """The report as plain text, errors last, where the eye falls."""
+    """Return the report as plain text, with errors last, where they are seen."""
     lines = [f'mammo_plugins {report["mammo_plugins"]}']
     for name, info in zip(report['counts'], report['datasets']):
         lines.append(

@@ -1,4 +1,4 @@
-"""The files that are checked; only Python's standard library is needed."""
+"""Finding the files to check, with only Python's standard library."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ SPLITS = ('train', 'val', 'test')
 
 
 def find_annotations(targets: Sequence[Path]) -> list[Path]:
-    """The annotation files of data roots and of paths to JSON files.
+    """Return the annotation files of data roots and of paths to JSON files.
 
     Raises:
         FileNotFoundError: If there are none.

@@ -1,4 +1,4 @@
-"""What is refused before training: the same errors, without opening an image."""
+"""Refusing faulty data before training, by the same checks without opening an image."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from .labels import check_labels
 
 
 def check_entries(part: Part) -> Iterator[Finding]:
-    """All that an annotation file can say wrong by itself, by whom it is read."""
+    """Run all checks that need only one annotation file."""
     yield from check_exams(part)
     yield from check_geometry(part)
     yield from check_labels([part])
@@ -35,15 +35,14 @@ def load_sound_exams(
 
     Args:
         path (str | Path): The file.
-        roots (ImageRoots): The folders that its images may lie in.
-        data (dict, optional): The JSON, where it is in memory; ``path`` is then only
-            its name in messages. Defaults to ``None``.
+        roots (ImageRoots): The folders that may contain its images.
+        data (dict, optional): The JSON if it is already in memory; ``path`` is then
+            only its name in messages. Defaults to ``None``.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        AnnotationError: If it is not JSON, its schema is wrong, or
-            ``mammo verify`` calls something in it an error, whatever it
-            opens no image for.
+        AnnotationError: If it is not JSON, its schema is wrong, or ``mammo verify``
+            reports an error in it that needs no image.
     """
     if data is None:
         data = load_coco_exam(path, outlines=False, roots=roots)
