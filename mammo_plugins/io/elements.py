@@ -117,7 +117,7 @@ def load_dataset(
     Args:
         path (str | Path): The file; it may lack the preamble and group 2.
         pixels (bool): Whether to read the pixel data too.
-        warnings (ReadingWarnings): Gets a missing preamble.
+        warnings (ReadingWarnings): Receives a missing preamble.
 
     Returns:
         tuple: Data set, with the functional groups of a single-frame enhanced object
@@ -165,7 +165,7 @@ def read_elements(
         path (str | Path): The file.
         tags (Sequence[str | int]): The elements; no other is parsed.
         pixels (bool): Whether to read the pixel data too.
-        warnings (ReadingWarnings): Gets a missing preamble.
+        warnings (ReadingWarnings): Receives a missing preamble.
 
     Raises:
         Exception: Any, if the file cannot be parsed; pydicom has many.

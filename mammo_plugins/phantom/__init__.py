@@ -1,4 +1,4 @@
-"""A 3-D breast phantom whose four views carry exact ground truth; no torch."""
+"""A 3-D breast phantom whose four views have exact ground truth; imports no torch."""
 
 from .config import PhantomConfig
 from .dataset import (

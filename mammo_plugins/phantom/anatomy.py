@@ -1,8 +1,7 @@
 """The 3-D breast: fibroglandular volume, and curves such as ducts.
 
-Fat fills the breast wherever nothing else is; the volume here holds the share
-of fibroglandular tissue of every voxel, in breast coordinates (see
-``geometry``), stored as (z, x, y).
+Fat fills the rest of the breast; the volume contains the share of fibroglandular tissue
+of every voxel, in breast coordinates (see ``geometry``), stored as (z, x, y).
 """
 
 from collections.abc import Sequence
@@ -23,9 +22,9 @@ GLAND_SHARE = {
     'C': (0.36, 0.52),
     'D': (0.62, 0.80),
 }
-# squared distance from the axis, in that of the cone, where the last lobules end
+# squared distance from the axis, relative to the cone's, where the last lobules end
 _ENDS = 1.28
-_SLABS = 4  # that many at a time stay in the processor's cache
+_SLABS = 4  # so many at a time stay in the processor's cache
 
 
 @dataclass
@@ -44,7 +43,7 @@ class GlandVolume:
         return 0.5 * (n - 1)
 
     def local_share(self, centre: np.ndarray, radius: float) -> float:
-        """Mean share in the cube of half side ``radius`` mm at ``centre``."""
+        """Mean share in the cube with half side ``radius`` mm at ``centre``."""
         nz, _, ny = self.share.shape
         x, y, z = np.asarray(centre) / self.voxel_mm
         middle = (z + self._centre(nz), x - 0.5, y + self._centre(ny))
@@ -75,7 +74,7 @@ class GlandVolume:
 
         Args:
             geometry: The view.
-            order: Order of the spline that brings voxels to pixels.
+            order: Order of the spline that interpolates voxels at pixels.
 
         Returns:
             (height, width) float32 array in mm.
@@ -114,7 +113,7 @@ class Curves:
 
     Args:
         points: (N, 3) samples along all tubes, mm.
-        area: (N,) volume that each sample stands for, mm^3.
+        area: (N,) volume that each sample represents, mm^3.
     """
 
     points: np.ndarray
@@ -165,7 +164,7 @@ def _axes(
 def shared_fields(
     rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
 ) -> list[np.ndarray]:
-    """The random fields one side draws: parenchyma and septa."""
+    """Draw the random fields of one side: parenchyma and septa."""
     voxel, grid = _axes(config, shape)
     return [
         power_law_field(
@@ -178,7 +177,7 @@ def shared_fields(
 def blend(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], correlation: float
 ) -> list[np.ndarray]:
-    """Fields of unit variance that correlate with ``first`` as stated."""
+    """Fields of unit variance with the given correlation to ``first``."""
     a = np.float32(correlation)
     b = np.float32(np.sqrt(1 - correlation**2))
     return [a * x + b * y for x, y in zip(first, second)]
@@ -210,7 +209,7 @@ def build_gland(
     z, x, y = (a.astype(np.float32) for a in (z, x, y))
     envelope = np.maximum(shape.gland_envelope(x), 1).astype(np.float32)
     radial = (y**2 + z**2) / envelope**2
-    # fat lies behind the gland
+    # fat is behind the gland
     behind = 1.6 * np.exp(-x / 13)
     # and more gland above and outside
     outside = outer_bias / shape.gland_radius * (y + z)
@@ -249,11 +248,11 @@ def _mixture(
     Args:
         score: Above 0 where glandular tissue prevails.
         parenchyma, septa: The random fields.
-        radial: Squared distance from the axis over that of the cone's surface.
+        radial: Squared distance from the axis, relative to the cone's surface.
     """
     gland = expit(score * np.float32(8.0))
     septa = np.exp(-((septa / np.float32(0.16)) ** 2))
-    # lobules bulge into the fat around, and are not dense all through
+    # lobules bulge into the surrounding fat, and are not dense throughout
     fade = np.clip((1.15 + 0.3 * parenchyma - radial) * 4, 0, 1)
     fade *= np.clip((_ENDS - radial) * 6, 0, 1)  # ends inside the volume
     gland *= 0.45 + 0.55 * expit(1.5 * parenchyma)
@@ -270,7 +269,7 @@ def _walk(
     step: float,
     radius: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Curves that keep their heading but meander.
+    """Draw curves that meander around a heading.
 
     Args:
         rng: Source of randomness.
@@ -300,7 +299,7 @@ def _walk(
 def build_curves(
     rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
 ) -> Curves:
-    """Ducts that converge at the nipple, ligaments and vessels."""
+    """Build ducts that converge at the nipple, ligaments and vessels."""
     step = 0.6 * config.pixel_mm
     parts = [
         *_ducts(rng, shape, step),
@@ -321,7 +320,7 @@ def _ducts(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
     start = np.tile([shape.depth + 1.0, 0.0, 0.0], (n, 1))
     length = shape.depth * rng.uniform(0.35, 0.7, n)
     trunk = _walk(rng, start, heading, length, 0.05, step, rng.uniform(0.5, 0.8, n))
-    # twigs leave the trunks at random places
+    # branches leave the trunks at random places
     k = 5 * n
     which = rng.integers(0, n, k)
     at = (rng.uniform(0.2, 0.95, k) * length[which] / step).astype(int)
@@ -340,7 +339,7 @@ def _ducts(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
 
 
 def _ligaments(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
-    """From the gland's surface forward to the skin."""
+    """Cooper's ligaments from the gland's surface forward to the skin."""
     n = rng.integers(70, 110)
     x = shape.depth * rng.uniform(0.05, 0.85, n)
     around = rng.uniform(0, 2 * np.pi, n)
@@ -360,7 +359,7 @@ def _ligaments(rng: np.random.Generator, shape: BreastShape, step: float) -> tup
 
 
 def _strands(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple:
-    """Fibrous strands everywhere, roughly along the way to the nipple."""
+    """Fibrous strands everywhere, running roughly towards the nipple."""
     n = rng.integers(260, 340)
     x = shape.depth * rng.uniform(0, 0.9, n)
     r = (
@@ -369,7 +368,7 @@ def _strands(rng: np.random.Generator, shape: BreastShape, step: float) -> tuple
         * (1 - (x / shape.depth) ** 2) ** 0.5
     )
     around = rng.uniform(0, 2 * np.pi, n)
-    # a third lies in the tail towards the armpit
+    # a third is in the axillary tail
     tail = (np.arange(n) % 3 == 0) * shape.radius * rng.uniform(0.3, 1.4, n)
     y, z = r * np.cos(around) + 0.6 * tail, r * np.sin(around) + 0.8 * tail
     start = np.column_stack([x, y, z])

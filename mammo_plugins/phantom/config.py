@@ -7,16 +7,16 @@ from mammo_plugins.structures import DENSITIES
 
 @dataclass(frozen=True)
 class PhantomConfig:
-    """Everything that shapes a phantom exam, beside its seed.
+    """Everything that determines a phantom exam, besides its seed.
 
     The defaults make about half of the lesions easy for a small single-view
-    detector; the rest are small, hidden in dense tissue, or look like the
-    normal nodules and superpositions that only a second view or the other
-    breast tells apart.
+    detector; the rest are small, hidden in dense tissue, or look like the normal
+    nodules and superpositions that only a second view or the other breast distinguishes
+    from lesions.
 
     Args:
-        size: Image height and width in pixels. Pixels are square; the smaller
-            scale of both axes covers ``field_mm``. Defaults to (512, 256).
+        size: Image height and width in pixels. Pixels are square; the smaller of both
+            axes' scales covers ``field_mm``. Defaults to (512, 256).
         field_mm: Height and depth of the imaged field in mm.
         density: BI-RADS densities to draw from ('A' to 'D'); a letter that
             occurs more often is drawn more often.
@@ -26,20 +26,20 @@ class PhantomConfig:
             ``f ** -spectrum_exponent``; 3 is the value measured for
             mammograms (Burgess et al., Med. Phys. 28, 2001).
         view_angle_deg: Range of the angle between the CC and MLO axes.
-        prevalence: Chance that an exam has a lesion.
-        second_lesion: Chance that an abnormal exam has a second lesion.
-        malignant_fraction: Chance that a lesion is malignant.
+        prevalence: Probability that an exam has a lesion.
+        second_lesion: Probability that an abnormal exam has a second lesion.
+        malignant_fraction: Probability that a lesion is malignant.
         lesion_diameter_mm: Range of the lesion's largest core diameter.
         lesion_attenuation: Range of the lesion's linear attenuation in cm^-1.
             Tissue is displaced, so a lesion in dense tissue shows less.
-        lesion_min_contrast: Least attenuation above the local tissue, cm^-1.
-        symmetric_nodules: Mean number (Poisson) of normal dense nodules an
-            exam has, each at mirrored places in both breasts.
-        overlap_pairs: Mean number (Poisson) of pairs of glandular clumps a
-            breast has that coincide in one view only.
-        photons_per_mm2: Photons that enter the breast, sets quantum noise.
-        cem: Make low-energy and recombined contrast-enhanced images instead of
-            plain ones.
+        lesion_min_contrast: Minimum attenuation above the local tissue, cm^-1.
+        symmetric_nodules: Mean number (Poisson) of normal dense nodules per exam, each
+            at mirrored places in both breasts.
+        overlap_pairs: Mean number (Poisson) of pairs of glandular clumps per breast
+            that coincide in one view only.
+        photons_per_mm2: Photons that enter the breast; sets quantum noise.
+        cem: Create low-energy and recombined contrast-enhanced images instead of plain
+            ones.
     """
 
     size: tuple[int, int] = (512, 256)

@@ -24,24 +24,24 @@ from mammo_plugins.stopping import worker_pool
 from mammo_plugins.structures import mask_to_segmentation, split_patients
 from mammo_plugins.structures.categories import PHANTOM
 
-# a change of what the same parameters produce needs a new number
+# increase this if the same parameters produce different output
 PHANTOM_VERSION = '1.0'
 SPLITS = ('train', 'val', 'test')
 
 
 class PhantomFolderError(ValueError):
-    """The output folder holds something else."""
+    """The output folder contains something else."""
 
 
 @dataclass(frozen=True)
 class PhantomDatasetConfig:
-    """What determines every byte of a phantom data set.
+    """The parameters that determine every byte of a phantom data set.
 
     Args:
-        exams: Number of exams, each of its own patient.
-        seed: Seed of everything.
+        exams: Number of exams, one per patient.
+        seed: Seed of all random numbers.
         split: Shares of train, val and test; they sum to 1.
-        missing_views: Chance that a view is missing; one always stays.
+        missing_views: Probability that a view is missing; at least one is always kept.
         phantom: Parameters of the exams.
     """
 
@@ -52,17 +52,17 @@ class PhantomDatasetConfig:
     phantom: PhantomConfig = PhantomConfig()
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON, with the phantom's version."""
+        """Return the parameters as plain JSON, with the phantom's version."""
         return json.loads(
             json.dumps({'phantom_version': PHANTOM_VERSION, **asdict(self)})
         )
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> 'PhantomDatasetConfig':
-        """From :meth:`to_json`, which is what ``phantom.json`` holds.
+        """Create from the result of :meth:`to_json`, as stored in ``phantom.json``.
 
         Raises:
-            PhantomFolderError: If it was made by another version.
+            PhantomFolderError: If another version wrote it.
         """
         values = dict(values)
         version = values.pop('phantom_version', None)
@@ -88,14 +88,14 @@ class PhantomDatasetConfig:
 
 
 def exam_name(number: int) -> str:
-    """Exam id of the exam with a running number from 0."""
+    """Return the id of the exam with a running number from 0."""
     return f'phantom_{number + 1:04d}'
 
 
 def _kept_views(
     rng: np.random.Generator, keys: list[ViewKey], chance: float
 ) -> list[ViewKey]:
-    """Drop views (all modalities of one together), but never all."""
+    """Drop random views (all modalities of a view together), but never all of them."""
     places = sorted({key[:2] for key in keys})
     kept = {p for p in places if rng.random() >= chance}
     kept = kept or {places[rng.integers(len(places))]}
@@ -103,7 +103,7 @@ def _kept_views(
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
-    # a fixed level, so that the bytes do not hang on a build's default
+    # a fixed level, so that the bytes do not depend on a build's default
     done, data = cv2.imencode('.png', pixels, [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not done:
         raise OSError(f'{path}: OpenCV could not encode a PNG')
@@ -170,7 +170,7 @@ def _lesion_records(view: PhantomView, name: str) -> list[dict[str, Any]]:
 
 
 def _truth(exam: PhantomExam) -> dict[str, Any]:
-    """What only a phantom knows, for experiments on mimics and visibility."""
+    """Facts that only a phantom has, for experiments on mimics and visibility."""
     return {
         'density': exam.density,
         'glandular_fraction': {
@@ -196,7 +196,7 @@ def _truth(exam: PhantomExam) -> dict[str, Any]:
 def write_exam(
     config: PhantomDatasetConfig, out: Path, number: int, abnormal: bool
 ) -> None:
-    """Make and write one exam; ``truth/<exam>/exam.json`` is written last."""
+    """Create and write one exam; ``truth/<exam>/exam.json`` is written last."""
     name = exam_name(number)
     root = np.random.SeedSequence(config.seed, spawn_key=(number,))
     exam = make_exam(root, config.phantom, abnormal)
@@ -235,16 +235,16 @@ def write_exam(
 
 
 def read_normal(image_path: str | Path) -> np.ndarray:
-    """Read a written view as it would be without its lesions, with the same noise.
+    """Read a written view without its lesions but with the same noise.
 
     Args:
         image_path: The view's DICOM file.
 
     Returns:
-        (H, W) float32 array in [0, 1], as ``read_mammogram`` gives the view itself.
+        (H, W) float32 array in [0, 1], like the view itself from ``read_mammogram``.
 
     Raises:
-        PhantomFolderError: If the file is not of a phantom data set.
+        PhantomFolderError: If the file does not belong to a phantom data set.
     """
     image_path = Path(image_path)
     path = (
@@ -263,7 +263,7 @@ def read_normal(image_path: str | Path) -> np.ndarray:
 
 
 def remake_exam(out: str | Path, name: str) -> PhantomExam:
-    """Make an exam of a written data set again, with all that no file holds.
+    """Create an exam of a written data set again, including what no file contains.
 
     Args:
         out: Data root.
@@ -319,7 +319,7 @@ def _coco(
 
 
 def split_numbers(config: PhantomDatasetConfig) -> dict[str, list[int]]:
-    """Exam numbers of each part, mixed alike."""
+    """Exam numbers of each part, with equal proportions of abnormal exams."""
     names = [exam_name(i) for i in range(config.exams)]
     parts = split_patients(
         names, dict(zip(SPLITS, config.split)), config.seed, config.abnormal().tolist()
@@ -329,7 +329,7 @@ def split_numbers(config: PhantomDatasetConfig) -> dict[str, list[int]]:
 
 
 def is_complete(config: PhantomDatasetConfig, out: Path) -> bool:
-    """Whether ``out`` holds this very data set, finished."""
+    """Return whether ``out`` contains exactly this data set, finished."""
     return _recorded(out) == config.to_json() and all(
         (out / 'annotations' / f'{part}.json').is_file()
         for part, numbers in split_numbers(config).items()
@@ -345,7 +345,7 @@ def _recorded(out: Path) -> dict[str, Any] | None:
 
 
 def _claim(config: PhantomDatasetConfig, out: Path) -> None:
-    """Take the folder, or say why not."""
+    """Claim the folder, or raise an error that states why not."""
     recorded = _recorded(out)
     wanted = config.to_json()
     if recorded == wanted:
@@ -379,22 +379,22 @@ def write_phantom_dataset(
     workers: int = 1,
     progress: Callable[[Iterable, int], Iterable] = lambda items, total: items,
 ) -> bool:
-    """Write a phantom data set, or go on with one that was interrupted.
+    """Write a phantom data set, or resume an interrupted one.
 
-    The bytes depend on ``config`` alone, not on ``workers``. The annotation
-    files are written last.
+    The bytes depend only on ``config``, not on ``workers``. The annotation files are
+    written last.
 
     Args:
         out: Data root.
-        config: What to make.
-        workers: Processes, of one thread each.
+        config: The data set's parameters.
+        workers: Number of processes with one thread each.
         progress: Wraps an iterable of a known length, such as a progress bar.
 
     Returns:
-        False if the finished data set was there already.
+        False if the finished data set already existed.
 
     Raises:
-        PhantomFolderError: If ``out`` holds something else.
+        PhantomFolderError: If ``out`` contains something else.
     """
     out = Path(out)
     if is_complete(config, out):

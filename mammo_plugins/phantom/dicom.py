@@ -1,4 +1,4 @@
-"""Writing phantom images as DICOM mammograms, with vendors' varied habits.
+"""Writing phantom images as DICOM mammograms with the variety of vendors' formats.
 
 Every file is 'For Presentation'. Vendors differ in the stored scale and in the
 VOI transform that undoes it, in the photometric interpretation and in which
@@ -33,7 +33,7 @@ _MODALITY_TEXT = {'FFDM': None, 'CEM-LE': 'LOW_ENERGY', 'CEM-RC': 'RECOMBINED'}
 
 @dataclass(frozen=True)
 class Vendor:
-    """Habits of the unit that took an exam.
+    """The DICOM habits of the unit that acquired an exam.
 
     Args:
         inverted: Store MONOCHROME1.
@@ -42,7 +42,7 @@ class Vendor:
         view_code: Fill in ViewCodeSequence; never False with the former.
         orientation: Fill in PatientOrientation.
         lut_shape: Fill in PresentationLUTShape.
-        spacing: Fill in PixelSpacing beside ImagerPixelSpacing.
+        spacing: Fill in PixelSpacing in addition to ImagerPixelSpacing.
         sct: Use SNOMED CT codes rather than SNOMED-RT.
     """
 
@@ -57,7 +57,7 @@ class Vendor:
 
 
 def sample_vendor(rng: np.random.Generator) -> Vendor:
-    """Draw habits such that laterality and view can always be told."""
+    """Draw habits such that laterality and view can always be determined."""
     chance = rng.random(7)
     code_only = bool(chance[1] < 0.2)
     return Vendor(
@@ -73,12 +73,12 @@ def sample_vendor(rng: np.random.Generator) -> Vendor:
 
 
 def _encode(pixels: np.ndarray, voi: str | None, ds: Dataset) -> np.ndarray:
-    """Stored values of displayed ones; puts the VOI that undoes it in ``ds``.
+    """Return the stored values of displayed ones; add the inverse VOI to ``ds``.
 
     Args:
         pixels: (H, W) displayed values, 0 to 4095, before any inversion.
         voi: One of ``VOI_KINDS``.
-        ds: Gets the VOI attributes.
+        ds: Receives the VOI attributes.
     """
     values = pixels.astype(np.float64)
     if voi == 'LINEAR':
@@ -114,7 +114,7 @@ def _code(value: str, scheme: str, meaning: str) -> Dataset:
 
 
 def _orientation(laterality: str, view: str) -> tuple[str, str]:
-    """Directions of rows and columns as the images are hung."""
+    """Return the directions of rows and columns for the standard hanging."""
     across = {'L': 'A', 'R': 'P'}[laterality]
     down = other_laterality(laterality)  # from lateral to medial
     return across, down if view == 'CC' else 'F' + down
@@ -185,12 +185,12 @@ def mammogram_dataset(
 
     Args:
         pixels: (H, W) uint16 displayed values, 12 bits, tissue bright.
-        laterality, view, modality: What the image shows.
-        vendor: How it is stored.
+        laterality, view, modality: Content of the image.
+        vendor: How to store it.
         pixel_mm: Side of a pixel in mm.
         angle: Positioner angle in degrees.
         number: Running number of the (synthetic) patient.
-        uid_root: Text that every UID of the exam derives from.
+        uid_root: Text from which every UID of the exam is derived.
     """
     ds = Dataset()
     name = f'{laterality}-{view}-{modality}'
@@ -225,7 +225,7 @@ def mammogram_dataset(
 
 
 def write_dicom(path: str | Path, ds: Dataset) -> None:
-    """Write a DICOM file under a temporary name, then rename it."""
+    """Write a DICOM file atomically."""
     buffer = io.BytesIO()
     ds.save_as(buffer, enforce_file_format=True)
     write_bytes(path, buffer.getvalue())

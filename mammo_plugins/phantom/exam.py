@@ -1,4 +1,4 @@
-"""A whole phantom exam from a seed."""
+"""Creating a whole phantom exam from a seed."""
 
 from dataclasses import dataclass, field
 
@@ -32,7 +32,7 @@ ViewKey = tuple[str, str, str]
 
 @dataclass
 class LesionView:
-    """A lesion as one view shows it, in pixels of that view's image.
+    """A lesion in one view, in pixels of that view's image.
 
     Args:
         finding: The lesion.
@@ -59,7 +59,7 @@ class PhantomView:
         normal: The same without lesions, with the same noise.
         nipple: (x, y) of the nipple's tip in pixels.
         breast_mask: (H, W) bool.
-        lesions: The lesions it shows.
+        lesions: The visible lesions.
         mimics: Boxes of nodules and clumps, as (finding, bbox).
     """
 
@@ -86,8 +86,8 @@ class PhantomExam:
     Args:
         config: Parameters.
         density: BI-RADS density.
-        glandular_fraction: Share of the tissue inside the skin, muscle aside,
-            that is glandular, by laterality.
+        glandular_fraction: Glandular share of the tissue inside the skin, excluding
+            muscle, by laterality.
         breasts: The breasts by laterality.
         findings: Lesions and mimics of both breasts.
         tissue: Path lengths by (laterality, view), in the frame of a left
@@ -110,14 +110,14 @@ class PhantomExam:
 
     @property
     def abnormal(self) -> bool:
-        """Whether there is a lesion."""
+        """Whether the exam has a lesion."""
         return bool(self.lesions)
 
 
 def _streams(seed: int | np.random.SeedSequence, n: int) -> list[np.random.Generator]:
     if not isinstance(seed, np.random.SeedSequence):
         seed = np.random.SeedSequence(seed)
-    # spawn() would change the caller's sequence, so that a repeat differs
+    # spawn() would change the caller's sequence, and a repeat would differ
     children = (
         np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, k))
         for k in range(n)
@@ -128,7 +128,7 @@ def _streams(seed: int | np.random.SeedSequence, n: int) -> list[np.random.Gener
 def make_breasts(
     rng: np.random.Generator, config: PhantomConfig, density: str
 ) -> dict[str, Breast]:
-    """Two breasts whose parenchyma mirrors each other's as configured."""
+    """Create two breasts whose parenchyma mirrors each other's as configured."""
     shape = sample_shape(rng, config)
     share = rng.uniform(*GLAND_SHARE[density])
     bias = rng.uniform(0.1, 0.5)
@@ -149,11 +149,11 @@ def make_exam(
     config: PhantomConfig = PhantomConfig(),
     abnormal: bool | None = None,
 ) -> PhantomExam:
-    """Make a four-view exam.
+    """Create a four-view exam.
 
     Args:
-        seed: The same seed and parameters give the same exam, bit for bit on
-            one machine and library version.
+        seed: The same seed and parameters give the same exam, bit for bit with one
+            machine and library version.
         config: Parameters.
         abnormal: Whether the exam has a lesion; None draws it by
             ``config.prevalence``.
@@ -180,7 +180,7 @@ def make_exam(
 
 
 def _glandular_fraction(tissue: dict[tuple[str, str], Tissue]) -> dict[str, float]:
-    """Of both views of a breast together."""
+    """Return the glandular fraction over both views of each breast."""
     out = {}
     for laterality in LATERALITIES:
         views = [tissue[laterality, view] for view in VIEWS]
@@ -195,7 +195,7 @@ def _expose(
     noise: np.random.Generator,
     unit: np.random.Generator,
 ) -> None:
-    """Take the images: integrals, counts and grey values of every view."""
+    """Compute the images: integrals, counts and grey values of every view."""
     config = exam.config
     entering = config.photons_per_mm2 * config.pixel_mm**2
     counts = {}
@@ -217,7 +217,7 @@ def _expose(
 def _processing(
     exam: PhantomExam, counts: dict, entering: float, unit: np.random.Generator
 ) -> Presentation:
-    """Grey scale of an exam, set from its lesion-free images."""
+    """Return the grey scale of an exam, set from its lesion-free images."""
     draft = Presentation(0, 1)
     values = []
     for key, (_, normal) in counts.items():
@@ -241,7 +241,7 @@ def _recombine(
     noise: np.random.Generator,
     unit: np.random.Generator,
 ) -> None:
-    """Contrast-enhanced recombined images: iodine, and what is left over."""
+    """Compute contrast-enhanced recombined images: iodine and residual anatomy."""
     config = exam.config
     uptake = unit.uniform(0.001, 0.012)
     lesion_uptake = {
@@ -270,7 +270,7 @@ def _add_view(
     images: list[np.ndarray],
     shown: list[FindingView],
 ) -> None:
-    """Mirror a right breast, and note what the view shows."""
+    """Add a view with its ground truth, mirrored for a right breast."""
     laterality, view = key
     geometry = exam.breasts[laterality].geometry[view]
     flip = slice(None, None, -1 if laterality == 'R' else 1)

@@ -21,7 +21,7 @@ def _frequency_norm(
     return np.sqrt(square)
 
 
-@lru_cache(maxsize=8)  # both breasts, and all views of one size, have the same
+@lru_cache(maxsize=8)  # shared by both breasts, and by all views of one size
 def _gain(
     shape: tuple[int, ...],
     spacing: float,
@@ -47,7 +47,7 @@ def power_law_field(
     band: tuple[float, float] = (0.0, np.inf),
     stretch: Sequence[float] | None = None,
 ) -> np.ndarray:
-    """A Gaussian random field whose power spectrum is ``f ** -exponent``.
+    """Draw a Gaussian random field whose power spectrum is ``f ** -exponent``.
 
     By the projection-slice theorem the sum of a 3-D field over one axis has
     the same exponent in 2-D.
@@ -57,8 +57,8 @@ def power_law_field(
         shape: Shape of the field (2-D or 3-D).
         spacing: Sample spacing in mm.
         exponent: Exponent of the power spectrum.
-        band: Frequencies kept, in cycles per mm. The field is flat below the
-            frequency of its longest side whatever the band.
+        band: Frequencies kept, in cycles per mm. The field is always flat below the
+            frequency of its longest side.
         stretch: How much longer structures are along each axis; None for an
             isotropic field. The exponent is the same in every direction.
 

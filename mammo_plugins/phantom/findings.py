@@ -1,4 +1,4 @@
-"""What a breast holds beside its normal anatomy: lesions and their mimics."""
+"""Lesions and their mimics, which are added to the normal anatomy."""
 
 from dataclasses import dataclass, field
 
@@ -28,7 +28,7 @@ _BIRADS_STEPS = (
 
 @dataclass
 class Finding:
-    """A mass in one breast, and how it attenuates.
+    """A mass in one breast and its attenuation.
 
     Args:
         kind: 'lesion', 'nodule' (has a twin in the other breast) or 'clump'
@@ -37,8 +37,8 @@ class Finding:
         centre: (3,) position in breast coordinates (x, y, z), mm.
         diameter_mm: Largest diameter of the core.
         contrast: Attenuation above the tissue that it displaces, cm^-1.
-        mass: Its volume.
-        number: Joins twins, pairs, and a lesion's entries.
+        mass: Its shape and volume.
+        number: Links twins, pairs and a lesion's entries.
         pathology: 'malignant', 'benign', or None for normal structures.
         spiculation: 0 to 1.
         birads: The reader's assessment, None for normal structures.
@@ -92,7 +92,7 @@ class Breast:
             self.margins[view] = margin
 
     def holds(self, centre: np.ndarray, diameter: float) -> bool:
-        """Whether a mass lies clear of skin and muscle in every view."""
+        """Whether a mass is clear of skin and muscle in every view."""
         for view, geometry in self.geometry.items():
             column, row = np.floor(geometry.project(centre)).astype(int)
             height, width = geometry.size
@@ -104,7 +104,7 @@ class Breast:
 
 
 def _centre(rng: np.random.Generator, shape: BreastShape) -> np.ndarray:
-    """A place in the glandular cone, uniform in its volume."""
+    """Draw a position in the glandular cone, uniform in its volume."""
     while True:
         x = shape.depth * rng.uniform(0.1, 0.9)
         y, z = shape.gland_radius * 1.15 * rng.uniform(-1, 1, 2)
@@ -123,7 +123,7 @@ def _free(
 
 
 def sample_diameter(rng: np.random.Generator, config: PhantomConfig) -> float:
-    """Largest core diameter in mm: small ones are rarer than middling ones."""
+    """Draw the largest core diameter in mm; small ones are rarer than medium ones."""
     low, high = config.lesion_diameter_mm
     return float(rng.triangular(low, low + 0.4 * (high - low), high))
 
@@ -135,7 +135,7 @@ def local_contrast(
     attenuation: float,
     config: PhantomConfig,
 ) -> float:
-    """Attenuation above the displaced tissue, cm^-1."""
+    """Return the attenuation above the displaced tissue, cm^-1."""
     share = breast.gland.local_share(centre, 0.5 * diameter)
     background = FAT + (GLAND - FAT) * share
     return max(attenuation - background, config.lesion_min_contrast)
@@ -144,7 +144,7 @@ def local_contrast(
 def read_birads(
     rng: np.random.Generator, malignant: bool, spiculation: float, diameter: float
 ) -> str:
-    """A reader's assessment: follows margin and size, with noise."""
+    """Draw a reader's assessment, which follows margin and size with noise."""
     suspicion = (
         0.5
         + 0.04 * (diameter - 13)
@@ -160,7 +160,7 @@ def _place(
     diameter: float,
     found: list[Finding],
 ) -> np.ndarray | None:
-    """A centre that fits every breast given, or None after many tries."""
+    """Draw a centre that fits all given breasts; None after many attempts."""
     for _ in range(200):
         centre = _centre(rng, breasts[0].shape)
         if all(
@@ -178,10 +178,10 @@ def add_lesion(
     found: list[Finding],
     number: int,
 ) -> None:
-    """Put one lesion into one breast.
+    """Add one lesion to one breast.
 
     Place, size and attenuation are drawn before the pathology and do not
-    depend on it: the margin alone tells benign from malignant.
+    depend on it: only the margin distinguishes benign from malignant.
     """
     breast = breasts[LATERALITIES[rng.integers(2)]]
     diameter = sample_diameter(rng, config)
@@ -219,7 +219,7 @@ def add_nodule(
     found: list[Finding],
     number: int,
 ) -> None:
-    """Put a normal dense nodule into both breasts, at mirrored places."""
+    """Add a normal dense nodule to both breasts, at mirrored places."""
     diameter = 0.85 * sample_diameter(rng, config)
     attenuation = rng.uniform(*config.lesion_attenuation)
     centre = _place(rng, list(breasts.values()), diameter + 6, found)
@@ -253,9 +253,9 @@ def add_overlap_pair(
     found: list[Finding],
     number: int,
 ) -> None:
-    """Put in two glandular clumps that coincide in one view only.
+    """Add two glandular clumps that coincide in one view only.
 
-    Each is too faint to look like a mass; their sum is not.
+    Each is too faint to look like a mass, but their sum is not.
     """
     view = VIEWS[rng.integers(2)]
     angle = breast.geometry[view].angle
@@ -304,7 +304,7 @@ def sample_findings(
         rng: Source of randomness.
         config: Parameters.
         breasts: The breasts by laterality.
-        abnormal: Whether there is a lesion; None draws it by prevalence.
+        abnormal: Whether the exam has a lesion; None draws it by prevalence.
 
     Returns:
         All findings of both breasts; lesions come first.

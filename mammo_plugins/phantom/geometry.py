@@ -1,13 +1,13 @@
 """Outline, thickness and coordinates of a compressed breast in one view.
 
-All geometry is that of a left breast: the chest wall is column 0 and depth
-grows to the right. The exam mirrors right breasts at the very end.
+All geometry describes a left breast: the chest wall is column 0 and depth increases to
+the right. The exam mirrors right breasts at the very end.
 
 Breast coordinates are (x, y, z) in mm: x is the depth from the chest wall to
-the nipple, y points laterally, z to the head; the nipple is (depth, 0, 0). A
-view integrates along the direction that is turned by ``angle`` from z in the
-y-z plane, so that its in-plane height is ``u = y cos(angle) + z sin(angle)``:
-0 for CC, 45 to 60 degrees for MLO. Depth x is common to both.
+the nipple, y points laterally, z to the head; the nipple is (depth, 0, 0). A view
+integrates along the direction rotated by ``angle`` from z in the y-z plane, so that its
+in-plane height is ``u = y cos(angle) + z sin(angle)``: 0 for CC, 45 to 60 degrees for
+MLO. Depth x is common to both.
 """
 
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ SKIN_MM = 1.5
 
 @dataclass
 class BreastShape:
-    """What both views of a breast share.
+    """The size of a breast, shared by both views.
 
     Args:
         depth: Chest wall to nipple in mm.
@@ -42,7 +42,7 @@ class BreastShape:
 
 @dataclass
 class ViewGeometry:
-    """How one view shows a breast.
+    """The geometry of a breast in one view.
 
     Args:
         view: 'CC' or 'MLO'.
@@ -54,7 +54,7 @@ class ViewGeometry:
         height_scale: Image height over in-plane height ``u``.
         tilt: Upward shift per mm of depth behind the nipple.
         nipple_row_mm: Height of the nipple from the image's top, mm.
-        nipple_mm: How far the nipple stands out, mm.
+        nipple_mm: Protrusion of the nipple, mm.
         thickness_mm: Thickness of the compressed breast, mm.
         edge_mm: (height,) depth of the skin line in every row, mm.
         muscle_mm: (height,) depth of the pectoral muscle's edge, mm.
@@ -81,7 +81,7 @@ class ViewGeometry:
         return tip / self.pixel_mm, self.nipple_row_mm / self.pixel_mm
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Breast coordinates to pixels.
+        """Project breast coordinates to pixels.
 
         Args:
             points: (..., 3) positions (x, y, z) in mm.
@@ -104,7 +104,7 @@ class ViewGeometry:
     def skin_distance(self, mask: np.ndarray) -> np.ndarray:
         """Distance of every pixel from the skin line in mm, 0 outside."""
         pad = int(0.6 * self.thickness_mm / self.pixel_mm) + 1
-        # the chest wall and the cut axillary tail are no skin
+        # the chest wall and the cut axillary tail are not skin
         padded = np.pad(mask, ((pad, pad), (pad, 0)), mode='edge')
         padded = np.pad(padded, ((0, 0), (0, 1)))
         distance = ndimage.distance_transform_edt(padded)
@@ -113,7 +113,7 @@ class ViewGeometry:
     def thickness(self, distance: np.ndarray) -> np.ndarray:
         """Compressed thickness in mm at a distance (mm) from the skin line.
 
-        Flat under the paddle, a half ellipse where the breast bulges free.
+        Flat under the paddle, a half ellipse where the breast bulges freely.
         """
         bulge = 0.42 * self.thickness_mm
         t = np.clip(distance / bulge, 0, 1)
@@ -129,7 +129,7 @@ class ViewGeometry:
 
 
 def sample_shape(rng: np.random.Generator, config: PhantomConfig) -> BreastShape:
-    """Draw the size of a breast that fits the imaged field."""
+    """Draw a breast size that fits the imaged field."""
     depth = rng.uniform(0.58, 0.85) * config.field_mm[1]
     radius = np.clip(depth * rng.uniform(0.85, 1.1), 55, 90)
     gland_radius = radius * rng.uniform(0.6, 0.78)
@@ -153,7 +153,7 @@ def _nipple_bump(
 def cc_geometry(
     rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
 ) -> ViewGeometry:
-    """A craniocaudal view: a D, now and then with a sliver of muscle."""
+    """Draw a craniocaudal view: a D, sometimes with a sliver of muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
     nipple_row = 0.52 * config.field_mm[0] + rng.uniform(-9, 9)
@@ -191,7 +191,7 @@ def cc_geometry(
 def mlo_geometry(
     rng: np.random.Generator, config: PhantomConfig, shape: BreastShape
 ) -> ViewGeometry:
-    """A mediolateral oblique view with axillary tail and muscle."""
+    """Draw a mediolateral oblique view with axillary tail and muscle."""
     rows = _rows_mm(config)
     scale = rng.uniform(0.96, 1.04)
     nipple_row = config.field_mm[0] * rng.uniform(0.58, 0.66)
@@ -201,7 +201,7 @@ def mlo_geometry(
         shape.radius * rng.uniform(0.9, 1.05),
         config.field_mm[0] - nipple_row - rng.uniform(2, 10),
     )
-    # the skin runs nearly straight to the axilla, bulging as the breast hangs
+    # the skin runs nearly straight to the axilla and bulges where the breast hangs
     above = np.clip((nipple_row - rows) / nipple_row, 0, 1)
     upper_edge = depth * (
         1 - (1 - rng.uniform(0.55, 0.78)) * above ** rng.uniform(1.5, 2.1)
@@ -234,14 +234,14 @@ def mlo_geometry(
 def sample_geometry(
     rng: np.random.Generator, config: PhantomConfig, shape: BreastShape, view: str
 ) -> ViewGeometry:
-    """Draw how one view compresses and shows a breast."""
+    """Draw the compression and position of a breast in one view."""
     return (cc_geometry if view == 'CC' else mlo_geometry)(rng, config, shape)
 
 
 def recompress(
     rng: np.random.Generator, config: PhantomConfig, geometry: ViewGeometry
 ) -> ViewGeometry:
-    """The same breast's (or its twin's) view, positioned once more.
+    """Draw another positioning of the view of the same breast or its twin.
 
     Args:
         rng: Source of randomness.
@@ -270,6 +270,6 @@ def recompress(
 
 
 def _resample(at: np.ndarray, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Linear interpolation that goes on straight above the first row."""
+    """Interpolate linearly, extrapolating in a straight line above the first row."""
     slope = (values[1] - values[0]) / (rows[1] - rows[0])
     return np.interp(at, rows, values) + slope * np.minimum(at - rows[0], 0)

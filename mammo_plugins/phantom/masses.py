@@ -11,16 +11,16 @@ from mammo_plugins.phantom.geometry import ViewGeometry
 MASK_THRESHOLD = 0.15
 """A pixel is of the lesion where the ray through the lesion alone is longer
 than this share of the longest one. Spicules thinner than that stay outside."""
-_ROWS = 4096  # of a product that OpenBLAS gives to one thread
+_ROWS = 4096  # rows of a product that OpenBLAS computes in one thread
 
 
 @dataclass
 class Mass:
-    """A mass as points that fill it.
+    """A mass, represented by points that fill it.
 
     Args:
         points: (N, 3) positions in breast coordinates, mm.
-        volume: (N,) volume that each point stands for, mm^3.
+        volume: (N,) volume that each point represents, mm^3.
     """
 
     points: np.ndarray
@@ -29,8 +29,8 @@ class Mass:
     def project(self, geometry: ViewGeometry) -> np.ndarray:
         """Path length through the mass alone, (height, width) float32, mm.
 
-        A mass is stiff: compression moves it, and turns its outline with the
-        view's scale, but does not flatten it as it does soft tissue.
+        A mass is stiff: compression moves it, and scales its outline with the view, but
+        does not flatten it like soft tissue.
         """
         return splat(
             geometry.project(self.points), self.volume, geometry.size
@@ -38,12 +38,12 @@ class Mass:
 
 
 def mass_mask(path: np.ndarray) -> np.ndarray:
-    """Pixels that belong to a mass: (H, W) bool from its path length alone."""
+    """Return the pixels of a mass, (H, W) bool, from its path length alone."""
     return path > max(MASK_THRESHOLD * float(path.max()), 1e-6)
 
 
 def mask_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Box (x1, y1, x2, y2) around a mask; pixel k covers [k, k + 1)."""
+    """Return the box (x1, y1, x2, y2) around a mask; pixel k covers [k, k + 1)."""
     rows = np.flatnonzero(mask.any(1))
     columns = np.flatnonzero(mask.any(0))
     return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
@@ -66,13 +66,13 @@ def _filled(
     softness: float,
     voxel: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keep the points inside a surface that is ``softness`` mm soft."""
+    """Keep the points inside a surface with a soft edge of ``softness`` mm."""
     share = expit(depth_in / softness)
     keep = share > 0.02
     points, share = points[keep], share[keep]
-    # off the lattice, which would beat with the pixels
+    # jitter the lattice, which would alias with the pixels
     points += voxel * (rng.random(points.shape, np.float32) - np.float32(0.5))
-    # a mass is not even inside
+    # a mass is not uniform inside
     grain = _ripple(rng, points, (0.3, 1.2), 20)
     return points, share * np.clip(1 + 0.16 * grain, 0, None) * voxel**3
 
@@ -83,7 +83,7 @@ def _ripple(
     frequency: tuple[float, float],
     waves: int,
 ) -> np.ndarray:
-    """A random function of position: plane waves, zero mean, unit variance."""
+    """Evaluate random plane waves at points, with zero mean and unit variance."""
     axes = _directions(rng, waves) * rng.uniform(*frequency, (waves, 1))
     phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
     axes = axes.astype(np.float32).T
@@ -97,7 +97,7 @@ def _ripple(
 def lobulated_mass(
     rng: np.random.Generator, centre: np.ndarray, diameter: float, pixel_mm: float
 ) -> Mass:
-    """A circumscribed mass: a few smooth lobes with a sharp margin.
+    """Create a circumscribed mass: a few smooth lobes with a sharp margin.
 
     Args:
         rng: Source of randomness.
@@ -129,12 +129,12 @@ def irregular_mass(
     irregularity: float,
     softness: float,
 ) -> Mass:
-    """A mass with an uneven, indistinct margin.
+    """Create a mass with an uneven, indistinct margin.
 
     Args:
         rng, centre, diameter, pixel_mm: As in :func:`lobulated_mass`.
-        irregularity: Standard deviation of the radius over its mean.
-        softness: Width of the margin over the radius.
+        irregularity: Standard deviation of the radius relative to its mean.
+        softness: Width of the margin relative to the radius.
     """
     voxel = 0.6 * pixel_mm
     radius = 0.5 * diameter
@@ -153,7 +153,7 @@ def spiculated_mass(
     pixel_mm: float,
     spiculation: float,
 ) -> Mass:
-    """An irregular core from which tapering spicules radiate.
+    """Create an irregular core with radiating, tapering spicules.
 
     Args:
         rng, centre, diameter, pixel_mm: As in :func:`lobulated_mass`.

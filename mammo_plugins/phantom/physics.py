@@ -1,8 +1,8 @@
 """X-ray physics: attenuation, Beer-Lambert, quantum noise, the 12-bit image.
 
 Linear attenuation coefficients are those at 20 keV (Johns and Yaffe, Phys. Med.
-Biol. 32, 1987, rounded); the beam is monoenergetic and scatter is taken as
-removed by the grid.
+Biol. 32, 1987, rounded); the beam is monoenergetic and the grid is assumed to remove
+scatter.
 """
 
 from collections.abc import Sequence
@@ -17,21 +17,21 @@ WHITE = 4095  # 12 bits
 def line_integral(
     attenuation: Sequence[float], paths_mm: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Sum of attenuation times path length over materials.
+    """Return the sum over materials of attenuation times path length.
 
     Args:
         attenuation: Linear attenuation of each material in cm^-1.
         paths_mm: Path length through each material in mm, arrays of one shape.
 
     Returns:
-        float32 array without unit.
+        Dimensionless float32 array.
     """
     total = sum(mu * 0.1 * path for mu, path in zip(attenuation, paths_mm))
     return np.asarray(total, np.float32)
 
 
 def mean_photons(integral: np.ndarray, entering: float) -> np.ndarray:
-    """Beer-Lambert: photons a pixel detects on average.
+    """Return the mean number of photons that a pixel detects (Beer-Lambert).
 
     Args:
         integral: Line integral of attenuation along each pixel's ray.
@@ -41,10 +41,10 @@ def mean_photons(integral: np.ndarray, entering: float) -> np.ndarray:
 
 
 def quantum_noise(photons: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Photon counts with Poisson variance, in the Gaussian limit.
+    """Return photon counts with Poisson variance, in the Gaussian limit.
 
     The random draw is an argument so that an image and its lesion-free twin
-    differ by the lesion alone.
+    differ only by the lesion.
 
     Args:
         photons: Mean number of photons of each pixel (hundreds or more).
@@ -58,12 +58,12 @@ def quantum_noise(photons: np.ndarray, normal: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Presentation:
-    """A processing unit's way from counts to grey values, pixel by pixel.
+    """A processing unit's pixel-wise conversion of counts to grey values.
 
     Args:
-        low: Value after thickness equalisation that is black.
+        low: Value after thickness equalization that is shown as black.
         high: The same for white.
-        equalise: Share of the fat-equivalent thickness that is taken off.
+        equalise: Share of the fat-equivalent thickness that is subtracted.
         gamma: Exponent of the grey scale.
     """
 
@@ -75,19 +75,19 @@ class Presentation:
     def equalised(
         self, counts: np.ndarray, entering: float, thickness_mm: np.ndarray
     ) -> np.ndarray:
-        """Log signal less the attenuation of the compressed thickness."""
+        """Return the log signal minus the attenuation of the compressed thickness."""
         integral = -np.log(counts / np.float32(entering))
         return integral - np.float32(0.1 * FAT * self.equalise) * thickness_mm
 
     def __call__(
         self, counts: np.ndarray, entering: float, thickness_mm: np.ndarray
     ) -> np.ndarray:
-        """Turn counts into a 12-bit image, tissue bright and air black.
+        """Convert counts to a 12-bit image with bright tissue and black air.
 
         Args:
             counts: (H, W) photon counts.
-            entering: Photons that enter in the area of a pixel.
-            thickness_mm: (H, W) compressed thickness.
+            entering: Photons that enter in the area of a pixel. thickness_mm: (H, W)
+            compressed thickness.
 
         Returns:
             (H, W) uint16 array, 0 to 4095.
@@ -96,6 +96,6 @@ class Presentation:
         value = (value - self.low) / (self.high - self.low)
         # a shoulder keeps dense tissue, muscle and skin below white
         grey = np.tanh(1.1 * np.maximum(value, 0) ** self.gamma)
-        # what hardly attenuates is air
+        # pixels with hardly any attenuation are air
         air = np.clip(-np.log(counts / np.float32(entering)) / 0.3, 0, 1)
         return np.rint(WHITE * air * grey).astype(np.uint16)

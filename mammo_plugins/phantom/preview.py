@@ -1,4 +1,4 @@
-"""A contact sheet of phantom exams, hung as a radiologist would."""
+"""A contact sheet of phantom exams in the radiological hanging."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from mammo_plugins.io import read_json, read_mammogram
 from mammo_plugins.phantom.dicom import write_bytes
 from mammo_plugins.structures import LATERALITIES, VIEWS
 
-# the upper row first; right breasts on the left, chest walls together
+# the upper row first; right breasts on the left, chest walls back to back
 HANGING = tuple((side, view) for view in VIEWS for side in LATERALITIES)
 _COLOURS = {'malignant': (70, 70, 255), 'benign': (90, 220, 90)}  # BGR
 _BORDER = 6
@@ -32,7 +32,7 @@ def _tile(out: Path, record: dict[str, Any], boxes: bool) -> np.ndarray:
 
 
 def _sheet(out: Path, views: list[dict[str, Any]], boxes: bool) -> np.ndarray:
-    """Two rows of two views; a missing view stays black."""
+    """Draw two rows of two views; a missing view stays black."""
     by_place = {
         (v['image']['laterality'], v['image']['view']): v for v in reversed(views)
     }
@@ -47,7 +47,7 @@ def _sheet(out: Path, views: list[dict[str, Any]], boxes: bool) -> np.ndarray:
 
 
 def write_preview(out: str | Path, exams: int = 3) -> Path:
-    """Write ``OUT/preview.png``: exams in columns, below with lesion boxes.
+    """Write ``OUT/preview.png``: exams in columns, repeated below with boxes.
 
     Args:
         out: Data root of a finished phantom.
@@ -55,7 +55,7 @@ def write_preview(out: str | Path, exams: int = 3) -> Path:
 
     Returns:
         The picture's path. Malignant lesions are boxed in red, benign in
-        green. Of a contrast-enhanced exam the low-energy images are shown.
+        green. For a contrast-enhanced exam the low-energy images are shown.
     """
     out = Path(out)
     records = [read_json(p)['views'] for p in sorted(out.glob('truth/*/exam.json'))]

@@ -29,18 +29,18 @@ class Tissue:
 
     @property
     def equaliser(self) -> np.ndarray:
-        """Path that peripheral equalisation takes for the thickness, mm."""
+        """Path length that peripheral equalization uses as the thickness, mm."""
         return self.thickness + 0.6 * self.skin
 
     def integral(self) -> np.ndarray:
-        """Line integral of attenuation without any finding."""
+        """Return the line integral of attenuation without findings."""
         return line_integral(
             (FAT, GLAND, MUSCLE, SKIN), (self.fat, self.gland, self.muscle, self.skin)
         )
 
 
 def _soft_limit(value: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """At most ``limit``, and ``value`` where that is much smaller."""
+    """Limit ``value`` smoothly to ``limit``; much smaller values stay unchanged."""
     return value / (1 + (value / np.maximum(limit, 1e-3)) ** 4) ** 0.25 * (limit > 1e-3)
 
 
@@ -54,7 +54,7 @@ def tissue_paths(
     """Project a breast's normal tissue.
 
     Args:
-        rng: Source of randomness for what is finer than the volume's voxels.
+        rng: Source of randomness for structure finer than the volume's voxels.
         breast: The breast.
         curves: Its ducts, ligaments, strands and vessels.
         view: 'CC' or 'MLO'.
@@ -82,11 +82,11 @@ def tissue_paths(
         * np.clip(1 + 0.12 * coarse + 0.05 * fine, 0.5, 1.5)
     )
     room = inner - muscle
-    # compression spreads soft tissue thinner along the ray
+    # compression thins soft tissue along the ray
     squeeze = geometry.thickness_mm / (2 * breast.shape.radius)
     gland = breast.gland.project(geometry) * np.float32(squeeze)
     gland = gland * (1 + 0.02 * fine)
-    # strands stand out in fat, and are part of the parenchyma elsewhere
+    # strands are visible in fat, and are part of the parenchyma elsewhere
     fibres = np.minimum(curves.project(geometry), 4) * np.clip(
         1 - 2 * gland / np.maximum(room, 1), 0.2, 1
     )
@@ -96,7 +96,7 @@ def tissue_paths(
 
 @dataclass
 class FindingView:
-    """A finding as one view shows it.
+    """A finding in one view.
 
     Args:
         finding: The finding.
@@ -121,7 +121,7 @@ def project_findings(
 def add_contrast(
     integral: np.ndarray, shown: list[FindingView], kinds: tuple[str, ...]
 ) -> np.ndarray:
-    """Line integral with the findings of some kinds put in."""
+    """Return the line integral with the findings of some kinds added."""
     for entry in shown:
         if entry.finding.kind in kinds:
             integral = integral + line_integral([entry.finding.contrast], [entry.path])
@@ -131,11 +131,11 @@ def add_contrast(
 def enhancement(
     tissue: Tissue, shown: list[FindingView], uptake: float, lesion_uptake: dict | None
 ) -> np.ndarray:
-    """Iodine signal of a recombined image, without unit.
+    """Return the dimensionless iodine signal of a recombined image.
 
     Args:
         tissue: Path lengths.
-        shown: The findings.
+        shown: The findings in the view.
         uptake: Parenchymal enhancement per mm of glandular tissue.
         lesion_uptake: Enhancement per mm by lesion number; None leaves the
             lesions out.

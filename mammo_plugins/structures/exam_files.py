@@ -128,7 +128,7 @@ class FoundExams:
 
 
 def _seen_from(file: Path, other: Path) -> str:
-    """Return a file's name, with its folder if that differs from the other file's."""
+    """Return the other file's name, with its folder if that differs."""
     return (
         other.name
         if other.parent == file.parent

@@ -17,7 +17,7 @@ from .fields import is_number
 
 _ARRAYS = 'lesion', 'mask', 'inside'  # of each lesion in the file
 _FULL_SCALE = 65535  # grey value 1.0 in the file
-_SYNTHETIC = 'synthetic, of '  # names of data sets made by mammo synthesize
+_SYNTHETIC = 'synthetic, of '  # prefix of data sets by mammo synthesize
 _PART_OF = {'cbis-ddsm': 'ddsm'}  # the same films under another name
 
 

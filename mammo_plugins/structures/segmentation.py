@@ -226,7 +226,7 @@ def _read_text(text: str) -> np.ndarray:
     place = np.arange(len(codes)) - np.repeat(first, last - first + 1)
     runs = np.add.reduceat((codes & 31) << (5 * place), first)
     runs -= np.where(codes[last] & 16, 1 << (5 * (place[last] + 1)), 0)
-    for start in (1, 2):  # differences to the last but one; the first stands alone
+    for start in (1, 2):  # differences to the last but one; the first is separate
         runs[start::2] = np.cumsum(runs[start::2])
     return runs
 

@@ -199,7 +199,7 @@ def _without_lesions(part: Part) -> str:
 
 
 def check_geometry(part: Part) -> Iterator[Finding]:
-    """Boxes and points outside the image, to a pixel; masks against boxes."""
+    """Check boxes and points against the image, and masks against boxes."""
     for image in part.data['images']:
         size = image['width'], image['height']
         for key in ('nipple', 'breast_bbox'):
@@ -287,7 +287,7 @@ def _strangers(
 
 
 def check_splits(parts: Sequence[Part]) -> Iterator[Finding]:
-    """Patients in two splits; categories and split names that disagree."""
+    """Check for patients in two splits and for differing categories or split names."""
     home: dict[str, tuple[Part, dict]] = {}
     exams: dict[str, tuple[Part, dict]] = {}
     for part in parts:
