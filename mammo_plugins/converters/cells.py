@@ -90,7 +90,7 @@ def _letter(density: str) -> str:
 def read_count(text: str) -> int | None:
     """Return the non-negative whole number in a cell such as '3' or '3.0'.
 
-    Numbers with more than 18 digits are no plausible count and give ``None``.
+    Numbers with more than 18 digits are implausible and give ``None``.
     """
     found = re.fullmatch(r'([0-9]{1,18})(?:[.,]0+)?', text.strip())
     return found and int(found[1])

@@ -48,7 +48,7 @@ _PREDICTORS: dict[int, Callable] = {
 
 
 class BadStream(ValueError):
-    """A stream that cannot be decoded; the message says why."""
+    """A stream that cannot be decoded; the message states why."""
 
 
 @dataclass

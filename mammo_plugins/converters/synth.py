@@ -134,7 +134,7 @@ class SynthConverter(Converter):
         return file
 
     def read_mask(self, path: Path, height: int, width: int) -> np.ndarray:
-        """Read the mask from a projection of the mass alone; see :class:`Converter`."""
+        """Read the mask from a projection that shows only the mass."""
         return read_lesion_mask(path.with_suffix('.mhd'), height, width)
 
 

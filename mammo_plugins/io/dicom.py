@@ -226,7 +226,7 @@ def _check_stream(ds: Dataset, frame: bytes) -> None:
 def _without_other_bits(
     ds: Dataset, stored: np.ndarray, bits: int, signed: bool, warnings: ReadingWarnings
 ) -> np.ndarray:
-    """Move pixels to the lowest bits and clear bits that hold an overlay.
+    """Move pixels to the lowest bits and clear bits that contain an overlay.
 
     Old files (PS3.5 until 2014) keep pixels in the upper bits of a word, up to
     HighBit, or one-bit overlays (60xx,0102) in those that pixels leave free.

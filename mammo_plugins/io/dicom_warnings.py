@@ -117,7 +117,7 @@ class _Kept(logging.Filter):
         self._caught.__exit__(None, None, None)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let no record through: what they say is warned of or raised as well."""
+        """Drop every record: the same content is also warned of or raised."""
         return False
 
     def _keep(

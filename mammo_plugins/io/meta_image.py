@@ -132,7 +132,7 @@ def read_meta_header(path: Path) -> MammogramHeader:
     """Return the facts of a MetaImage without reading its pixels.
 
     Raises:
-        Defect: If it is no usable mammogram.
+        Defect: If it is not a usable mammogram.
     """
     return _facts(parse_header(path))
 
@@ -156,7 +156,7 @@ def read_meta_image(path: Path, bits_stored: int | None = None) -> Mammogram:
             inferred.
 
     Raises:
-        Defect: If it is no usable mammogram.
+        Defect: If it is not a usable mammogram.
     """
     header = parse_header(path)
     facts = _facts(header)

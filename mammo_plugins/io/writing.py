@@ -55,7 +55,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     removes it and reports that.
 
     Args:
-        path (str | Path): The file; its folder is made when missing.
+        path (str | Path): The file; its folder is created if missing.
 
     Yields:
         Path: A name in the same folder, since only there a rename is certainly atomic.
