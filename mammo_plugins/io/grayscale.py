@@ -297,7 +297,7 @@ def apply_window(
 def _padding(
     ds: Dataset, stored: np.ndarray, shown: slice | None, warnings: ReadingWarnings
 ) -> np.ndarray:
-    """Return where stored values are padding, which is no tissue at all."""
+    """Return where stored values are padding, which is not tissue."""
     first = number(ds, 'PixelPaddingValue', warnings)
     other = number(ds, 'PixelPaddingRangeLimit', warnings)
     if first is None:

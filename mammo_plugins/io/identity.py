@@ -123,7 +123,7 @@ def part_by_patient(
     same: dict[tuple[str | None, ...], list[Any]] = {}
     for file in files:
         same.setdefault(_named(identity(file)), []).append(file)
-    # those that say more come first, so that the order of files does not matter
+    # files that state more come first, so that the order of files does not matter
     order = sorted(same, key=lambda own: [part is None for part in own])
     parts: list[list[tuple[str | None, ...]]] = []
     for own in order:

@@ -286,9 +286,9 @@ def screening_order(kind: str | None, header: dict[str, Any]) -> tuple[int, bool
     """Return a sort key for the images of one view; the first one is used.
 
     Args:
-        kind (str, optional): A kind that may stand for a view.
-        header (dict): Facts of the file; of equal kinds one that says For Presentation
-            goes first, then one without text in it.
+        kind (str, optional): A kind that may represent a view.
+        header (dict): Facts of the file. Among equal kinds, For Presentation comes
+            first, then images without burned-in text.
 
     Raises:
         ValueError: Of another kind.

@@ -34,7 +34,7 @@ class JsonLines:
         self._file: io.FileIO | None = None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield what the lines hold, one at a time."""
+        """Yield the lines' objects, one at a time."""
         return (obj for _, obj in self.placed())
 
     def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:

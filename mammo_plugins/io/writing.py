@@ -40,7 +40,7 @@ _OF_FILES = (
 )
 _FOLDER = 'mammo-{place}-{pid}-'
 _OUR_FOLDER = re.compile(r'mammo-([0-9a-f]{12})-(\d+)-\w+')
-_TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short, however long the file's name is
+_TEMPORARY = '.mammo-{place}-{pid}-{name}.tmp'  # short even for long file names
 _OURS = re.compile(r'\.mammo-([0-9a-f]{12})-(\d+)-[0-9a-f]{32}\.tmp')
 _OLD = 24 * 3600  # seconds; no file takes that long to write
 _logger = logging.getLogger(__name__)
@@ -182,8 +182,9 @@ def write_json(path: str | Path, obj: Any) -> None:
 
     Args:
         path (str | Path): The file; its folder is made when missing.
-        obj (Any): What ``json.dumps`` takes; the order of keys is kept. Values of a
-            dict that are :class:`Entries` are written as lists, one entry at a time.
+        obj (Any): An object that ``json.dumps`` accepts; the order of keys is kept.
+            Values of a dict that are :class:`Entries` are written as lists, one entry
+            at a time.
 
     Raises:
         ValueError: If a number is NaN or infinite, which JSON cannot represent.

@@ -102,8 +102,8 @@ class FoundExams:
         Args:
             key (str): The exam.
             name (str): The view.
-            used (FoundView): One of the view's images, read; those before it are in
-                ``skipped`` already.
+            used (FoundView): The one of the view's images that was read; those before
+                it are already in ``skipped``.
         """
         self.exams[key][name] = used
         self.skipped += self.reasons_of_others(name, used)

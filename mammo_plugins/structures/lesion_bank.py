@@ -206,7 +206,7 @@ class LesionBank:
 
 
 def _lesion(arrays: Sequence[np.ndarray], facts: dict[str, Any]) -> BankLesion:
-    """Rebuild a lesion from the file."""
+    """Restore a lesion from the file."""
     levels, mask, inside = arrays
     if levels.ndim != 2 or levels.dtype != np.uint16 or not levels.size:
         raise ValueError(
