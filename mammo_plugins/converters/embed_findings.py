@@ -94,7 +94,7 @@ class BreastFacts:
 
     @property
     def implied(self) -> bool:
-        """bool: Whether it is normal because a report on both does not mention it."""
+        """bool: Whether a report on both breasts omits it, so it is not abnormal."""
         return self.abnormal is False and self.birads is None
 
     @property

@@ -449,7 +449,7 @@ class ViewTable:
         return box
 
     def _box_fault(self, box: tuple[float, ...]) -> tuple[int, str] | None:
-        """Return the index in the box of the faulty column, and what is wrong."""
+        """Return the faulty column's index in the box, and what is wrong."""
         sides = [box[i + 2] - box[i] for i in range(2)]
         for i, side in enumerate(sides, 2):
             if side < 0:

@@ -76,8 +76,8 @@ def resolve_outline(
     Args:
         lesion (RawLesion): The lesion.
         raw (Path): The raw folder with the masks.
-        height (int), width (int): Of the image. read (callable): Reads a mask, like
-        :func:`read_mask`.
+        height (int), width (int): Size of the image.
+        read (callable): Reads a mask, like :func:`read_mask`.
 
     Returns:
         tuple: The outline, ``None`` if it cannot be used, and the faults to count, each

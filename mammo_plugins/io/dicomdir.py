@@ -1,4 +1,4 @@
-"""Which files a DICOMDIR names."""
+"""Reading the files that a DICOMDIR lists."""
 
 import os
 from pathlib import Path
@@ -16,24 +16,24 @@ _OTHER = 'no image, says the DICOMDIR'
 
 
 def is_dicomdir(path: str | Path) -> bool:
-    """Tell whether a file is a DICOMDIR, which is known by its name."""
+    """Return whether a file is a DICOMDIR, identified by its name."""
     return Path(path).name.upper() == _NAME
 
 
 def read_dicomdir(path: str | Path) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Return the images that a DICOMDIR names.
+    """Return the images that a DICOMDIR lists.
 
-    Nothing else of it is kept: its records hold names and birth dates.
+    Nothing else of it is kept, since its records contain names and birth dates.
 
     Args:
         path (str | Path): The file, named ``DICOMDIR``.
 
     Returns:
-        tuple: Files, sorted, and what it names beside them, (path, reason) each.
-        Names count in lower case too, as discs are shown on Linux.
+        tuple: The sorted files, and the other entries as (path, reason). Lower-case
+        names match too, because Linux shows discs that way.
 
     Raises:
-        MammogramError: If it cannot be read, or is no DICOMDIR.
+        MammogramError: If it cannot be read or is not a DICOMDIR.
     """
     path = Path(path)
     files: set[Path] = set()
@@ -45,7 +45,7 @@ def read_dicomdir(path: str | Path) -> tuple[list[Path], list[tuple[Path, str]]]
         for record in records:
             named = record.get('ReferencedFileID')
             if not named:
-                continue  # of a patient, a study, a series
+                continue  # a record of a patient, study or series
             parts = list(named) if isinstance(named, MultiValue) else [named]
             file = path.parent.joinpath(*parts)
             if any(

@@ -1,9 +1,8 @@
 """Distinguishing patients and their visits without identifying them.
 
-Elements that identify are hashed with a key drawn anew in each process, as they are
-read, and nothing else of them is kept. The hashes serve to compare files in memory;
-they mean nothing in another process, but for those that read on its behalf, and are
-never written.
+Identifying elements are hashed as they are read, with a key drawn in each process, and
+nothing else of them is kept. The hashes serve to compare files in memory. They are
+meaningless in another process, except in its workers, and are never written.
 """
 
 import hashlib
@@ -39,15 +38,15 @@ class Identity:
 
 
 def shared_key() -> bytes:
-    """Return the key of this process, for processes of its own that read with it."""
+    """Return the key of this process, for its worker processes."""
     return _key
 
 
 def use_key(key: bytes) -> None:
-    """Hash by the key of the process that this one reads files for.
+    """Hash with the key of the process for which this one reads files.
 
     Args:
-        key (bytes): Of :func:`shared_key` there; it is never written.
+        key (bytes): The other process's :func:`shared_key`; it is never written.
     """
     global _key
     _key = key

@@ -38,7 +38,7 @@ class JsonLines:
         return (obj for _, obj in self.placed())
 
     def placed(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the place of each line, for :meth:`at`, and what it holds."""
+        """Yield the position of each line, for :meth:`at`, and its object."""
         self.damaged = 0
         if not self.path.is_file():
             return
@@ -53,10 +53,10 @@ class JsonLines:
                 place += len(line)
 
     def at(self, places: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """Yield what single lines hold, in any order.
+        """Yield the objects of single lines, in any order.
 
         Args:
-            places (Iterable[int]): As of :meth:`placed`.
+            places (Iterable[int]): Positions from :meth:`placed`.
 
         Raises:
             ValueError: If a line has changed since.
@@ -117,11 +117,12 @@ def write_json_lines(path: str | Path, objects: Iterable[dict[str, Any]]) -> Non
     """Write a whole file of lines for :class:`JsonLines`, atomically.
 
     Args:
-        path (str | Path): The file; its folder is made when missing.
-        objects (Iterable[dict]): As of :meth:`JsonLines.append`, taken one at a time.
+        path (str | Path): The file; its folder is created if missing.
+        objects (Iterable[dict]): As in :meth:`JsonLines.append`, consumed one at a
+            time.
 
     Raises:
-        OSError, ValueError: As :meth:`JsonLines.append`.
+        OSError, ValueError: As in :meth:`JsonLines.append`.
     """
     with atomic_path(path) as temporary, open(temporary, 'xb') as file:
         for obj in objects:
@@ -136,7 +137,7 @@ def _as_line(obj: dict[str, Any]) -> bytes:
 
 
 def _read_line(line: bytes) -> dict[str, Any] | None:
-    """Return what a line holds; ``None`` if it is cut short, empty or changed."""
+    """Return a line's object, ``None`` if it is truncated, empty or changed."""
     try:
         obj = parse_json(line.decode('utf-8', 'replace'))
         if obj.pop(_CRC) != zlib.crc32(json_text(obj).encode()):

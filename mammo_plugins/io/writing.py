@@ -79,10 +79,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give a folder among the system's temporary files, gone at the end.
+    """Yield a folder among the system's temporary files, removed at the end.
 
-    Only a process that is killed leaves it; the next that asks for one of the same
-    user removes it, for it may hold pixels.
+    Only a killed process leaves it. Since it may contain pixels, the same user's next
+    process that requests a folder removes it.
     """
     _clear_folders_once(tempfile.gettempdir(), os.getpid())
     prefix = _FOLDER.format(place=_place(), pid=os.getpid())
@@ -92,13 +92,13 @@ def temporary_folder() -> Iterator[Path]:
 
 @lru_cache(maxsize=4096)
 def _clear_folders_once(parent: str, pid: int) -> None:
-    """Remove what killed processes have left, once a process."""
+    """Remove the folders that killed processes left, once per process."""
     for left in Path(parent).glob('mammo-*-*-*'):
         ours = _OUR_FOLDER.fullmatch(left.name)
         try:
             if ours and left.lstat().st_uid == os.getuid() and _is_gone(*ours.groups()):
                 shutil.rmtree(left, ignore_errors=True)
-        except OSError:  # another process was first
+        except OSError:  # removed by another process
             continue
 
 
@@ -202,7 +202,7 @@ def write_json(path: str | Path, obj: Any) -> None:
 
 
 class Entries:
-    """A list whose entries are made anew each time that they are gone through.
+    """A list whose entries are generated again in each iteration.
 
     Args:
         make (callable): Returns an iterator over them.
@@ -216,7 +216,7 @@ class Entries:
 
 
 def _dict_texts(obj: dict[str, Any]) -> Iterator[str]:
-    """Yield the text that ``json_text`` makes of a dict with lists for Entries."""
+    """Yield the text of ``json_text`` for a dict, with Entries as lists."""
     before = '{\n'
     for key, value in obj.items():
         yield f'{before}  {json_text(key)}: '

@@ -86,8 +86,8 @@ class Presentation:
 
         Args:
             counts: (H, W) photon counts.
-            entering: Photons that enter in the area of a pixel. thickness_mm: (H, W)
-            compressed thickness.
+            entering: Photons that enter in the area of a pixel.
+            thickness_mm: (H, W) compressed thickness.
 
         Returns:
             (H, W) uint16 array, 0 to 4095.

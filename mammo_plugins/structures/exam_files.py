@@ -35,7 +35,7 @@ _MASK = re.compile(r'(?:^|[^a-z])(?:mask|roi)s?(?:[^a-z]|$)', re.IGNORECASE)
 _CEM = {'low energy': 'CEM-LE', 'high energy': 'CEM-HE', 'recombined': 'CEM-RC'}
 
 
-@dataclass(slots=True)  # an archive has millions
+@dataclass(slots=True)  # an archive has millions of them
 class FoundView:
     """A usable file.
 
@@ -110,11 +110,11 @@ class FoundExams:
 
     @staticmethod
     def reasons_of_others(name: str, used: FoundView) -> list[tuple[Path, str]]:
-        """Return the files that do not stand for a view, with the reason.
+        """Return the files that do not represent a view, with the reason.
 
         Args:
-            name (str): Of the view.
-            used (FoundView): The image that does.
+            name (str): The view.
+            used (FoundView): The image that represents it.
         """
         return [
             (
@@ -163,7 +163,7 @@ def _name_facts(path: Path) -> tuple[str | None, str | None, str, str]:
 def _known(
     path: Path, name: str, value: str | None, warnings: Sequence[ReadingWarning]
 ) -> str:
-    """Return a laterality or a view, if it is known."""
+    """Return a laterality or a view if it is known."""
     if value is None:
         told = [f'; {warning}' for warning in warnings if name in warning.kind]
         raise MammogramError(
@@ -175,7 +175,7 @@ def _known(
 
 
 def inspect_file(path: Path, modality: str | Sequence[str] = 'FFDM') -> FoundView:
-    """Return a file as a view, by its header alone.
+    """Return a file as a view, from its header only.
 
     Args:
         path (Path): The file.
@@ -293,7 +293,7 @@ def find_exams(
 
 
 def check_group_by(group_by: str) -> None:
-    """Refuse what :func:`find_exams` does not know.
+    """Refuse values that :func:`find_exams` does not know.
 
     Raises:
         ValueError: If ``group_by`` is neither 'study' nor 'folder'.
@@ -308,11 +308,11 @@ def group_views(
     modality: str | Sequence[str] = 'FFDM',
     group_by: str = 'study',
 ) -> None:
-    """Put views into exams.
+    """Group views into exams.
 
     Args:
-        found (FoundExams): Gets the exams, with their doubts, and notes.
-        usable (list[FoundView]): Of :func:`inspect_file`, in the order of
+        found (FoundExams): Receives the exams, with their doubts, and notes.
+        usable (list[FoundView]): Results of :func:`inspect_file`, in the order of
             :func:`list_files`.
         modality (str | Sequence[str]), group_by (str): As in :func:`find_exams`.
     """
@@ -333,7 +333,7 @@ def list_files(path: Paths, found: FoundExams) -> list[Path]:
 
     Args:
         path (str | Path | Sequence): As in :func:`find_exams`.
-        found (FoundExams): Gets what is left out, and notes.
+        found (FoundExams): Receives the files left out, and notes.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.

@@ -1,4 +1,4 @@
-"""An index of exams: what a search of an archive has found, one line an exam."""
+"""An index of the exams found in an archive, one line per exam."""
 
 import hashlib
 from array import array
@@ -16,24 +16,24 @@ FORMAT = 'mammo_plugins index of exams 1'
 
 
 def part_of(exam_id: str, parts: int) -> int:
-    """Return the part that an exam belongs to: by a hash, the same everywhere.
+    """Return the part that an exam belongs to, by a hash that is the same everywhere.
 
     Args:
-        exam_id (str): Its key.
-        parts (int): How many there are.
+        exam_id (str): The exam's key.
+        parts (int): Number of parts.
 
     Returns:
-        int: From 0 to ``parts - 1``.
+        int: A number from 0 to ``parts - 1``.
     """
     return int.from_bytes(hashlib.sha256(exam_id.encode()).digest()[:8], 'big') % parts
 
 
 def view_facts(view: FoundView, root: Path) -> dict[str, Any]:
-    """Return what an index says of an image.
+    """Return an image's entry in an index.
 
     Args:
         view (FoundView): The image.
-        root (Path): Folder that its name is relative to.
+        root (Path): Folder to which its name is relative.
     """
     spacing = view.pixel_spacing_mm
     return dict(
@@ -51,10 +51,10 @@ def view_facts(view: FoundView, root: Path) -> dict[str, Any]:
 
 
 def view_of(facts: Mapping[str, Any], root: Path, **more: Any) -> FoundView:
-    """Return the image that :func:`view_facts` speaks of.
+    """Return the image described by :func:`view_facts`.
 
     Args:
-        facts (dict): Of it.
+        facts (dict): Its facts.
         root (Path): As there.
         **more: Further attributes.
     """
@@ -75,11 +75,11 @@ def view_of(facts: Mapping[str, Any], root: Path, **more: Any) -> FoundView:
 
 
 def exam_line(key: str, found: FoundExams, root: Path) -> dict[str, Any]:
-    """Return the line of an exam.
+    """Return an exam's line.
 
     Args:
-        key (str): Of the exam.
-        found (FoundExams): Has it, as :func:`find_exams` gives it.
+        key (str): The exam's key.
+        found (FoundExams): Contains the exam, as returned by :func:`find_exams`.
         root (Path): Folder that names of files are relative to.
     """
     views = {}
@@ -101,7 +101,7 @@ def exam_line(key: str, found: FoundExams, root: Path) -> dict[str, Any]:
 
 
 def _why_chosen(view: FoundView) -> str:
-    """Return why an image stands for its view."""
+    """Return why an image represents its view."""
     if not view.others:
         return 'the only image of the view'
     among = f'of {1 + len(view.others)} images of the view'
@@ -114,24 +114,24 @@ def _why_chosen(view: FoundView) -> str:
 
 
 class ExamIndex:
-    """An index, or a part of it, read a line at a time.
+    """An index or a part of it, read line by line.
 
     Args:
-        path (str | Path): Of ``mammo index``.
-        part (int), parts (int): Which part of how many. Defaults to all of it.
+        path (str | Path): A file written by ``mammo index``.
+        part (int), parts (int): Which part of how many. Defaults to the whole index.
 
     Attributes:
         path (Path): The file.
         root (Path): Folder that names of files are relative to.
-        modality (str | list[str]): Images that were looked for.
-        digest (str): Changes with what the index holds.
-        exams (int), notes (list[str]): How many exams the whole has, and what is to be
-            known of it.
-        places (array): Of the part's exams in the file, for :meth:`exam`.
+        modality (str | list[str]): Images that were searched for.
+        digest (str): Changes with the index's content.
+        exams (int), notes (list[str]): Number of exams in the whole index, and what
+            users should know about it.
+        places (array): Positions of the part's exams in the file, for :meth:`exam`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        JsonError: If it is no index, or not whole.
+        JsonError: If it is not an index or is incomplete.
     """
 
     def __init__(self, path: str | Path, part: int = 0, parts: int = 1) -> None:
@@ -165,7 +165,7 @@ class ExamIndex:
         return (line['exam_id'] for line in self._lines.at(self.places))
 
     def exam(self, place: int) -> tuple[str, FoundExams]:
-        """Return an exam's key, and it alone as :func:`find_exams` would give it.
+        """Return an exam's key, and the exam as from :func:`find_exams`.
 
         Args:
             place (int): One of :attr:`places`.
@@ -184,5 +184,5 @@ class ExamIndex:
         return key, FoundExams({key: views}, doubts=doubts)
 
     def left_out(self) -> Iterator[dict[str, str]]:
-        """Yield the files that are in no exam, each with ``file`` and ``reason``."""
+        """Yield the files outside all exams, each with ``file`` and ``reason``."""
         return (line for line in self._lines if line.keys() == {'file', 'reason'})

@@ -1,4 +1,4 @@
-"""Making an index of exams: headers read by several processes, kept as they come."""
+"""Creating an index of exams; several processes read headers, kept in a journal."""
 
 import os
 from collections import Counter, deque
@@ -35,13 +35,13 @@ from .exam_files import (
 from .exam_index import FORMAT, exam_line, view_facts, view_of
 from .exam_sources import file_below, named_files
 
-JOURNAL = '.headers'  # after the name of the index, until it is whole
-_CHUNK = 64  # files a line of the journal, and a task of the pool
-_AHEAD = 4  # tasks a process
+JOURNAL = '.headers'  # appended to the index's name until it is complete
+_CHUNK = 64  # files per line of the journal and per task of the pool
+_AHEAD = 4  # tasks per process
 
 
 class _Header(NamedTuple):
-    """What one file's header gave: a view, or the reason, else '', why it is none."""
+    """The result of one file's header: a view, or the reason why there is none."""
 
     file: Path
     stamp: list[int] | None  # size and time
@@ -52,7 +52,7 @@ class _Header(NamedTuple):
 def _read_headers(
     files: Sequence[Path], modality: str | Sequence[str], key: bytes
 ) -> tuple[list[_Header], list[str]]:
-    """Return the headers of files, and what pydicom warned of."""
+    """Return the headers of files, and pydicom's warnings."""
     use_key(key)
     headers = []
     with DicomWarnings() as warned:
@@ -75,10 +75,10 @@ def _stamp(file: Path) -> list[int] | None:
 
 
 class _Numbers:
-    """Numbers that stand for hashes of identity, which are never written.
+    """Numbers that replace identity hashes, which are never written.
 
-    Within one session equal numbers mean equal hashes; those of another session mean
-    nothing to it.
+    Within one session equal numbers mean equal hashes; numbers from another session
+    have no meaning in it.
     """
 
     def __init__(self, session: int) -> None:
@@ -96,22 +96,23 @@ class _Numbers:
 
     @staticmethod
     def identity(session: int, numbers: Sequence[int | None]) -> Identity:
-        """Return what compares as the numbers of a session do."""
+        """Return an identity that compares like a session's numbers."""
         return Identity(*(None if n is None else f'{session}:{n}' for n in numbers))
 
 
 class _Journal:
-    """Headers that are read, so that a stopped search goes on.
+    """A journal of headers, from which a stopped search resumes.
 
     Args:
         path (Path): The file.
-        info (dict): What all of it depends on; one of something else begins anew.
-        root (Path): Folder that names of files are relative to.
+        info (dict): Everything it depends on; if that differs, the journal starts from
+            scratch.
+        root (Path): Folder to which file names are relative.
     """
 
     def __init__(self, path: Path, info: dict[str, Any], root: Path) -> None:
         self._lines, self._root = JsonLines(path), root
-        self.sessions: dict[Path, int] = {}  # of files read by earlier ones
+        self.sessions: dict[Path, int] = {}  # of files that earlier sessions read
         self.headers: dict[Path, _Header] = {}
         self.warned: set[str] = set()
         before, session = None, 0
@@ -144,7 +145,7 @@ class _Journal:
             self.sessions[file] = session
 
     def add(self, headers: Sequence[_Header], warned: Sequence[str]) -> None:
-        """Keep headers; in memory their identity is numbers too, which are smaller."""
+        """Store headers; identities become numbers in memory too, which are smaller."""
         entries = []
         for header in headers:
             view, more = header.view, {}
@@ -166,25 +167,25 @@ class _Journal:
         self._lines.append(dict(headers=entries, warned=list(warned)))
 
     def read_again(self, view: FoundView, identity: Identity) -> FoundView:
-        """Return a view of an earlier session that compares with those of this one."""
+        """Return an earlier session's view in a form comparable with this one's."""
         return self._numbered(view, self.numbers.of(identity))
 
     def _numbered(self, view: FoundView, numbers: Sequence[int | None]) -> FoundView:
         return replace(view, identity=_Numbers.identity(self.numbers.session, numbers))
 
     def remove(self) -> None:
-        """Remove the file: all is in the index, or it is of something else."""
+        """Remove the file, which is in the index completely or does not apply."""
         self._lines.close()
         self._lines.path.unlink(missing_ok=True)
 
 
 class _Headers:
-    """Reads headers, in processes of a pool or in this one.
+    """Reads headers in the processes of a pool or in this one.
 
     Args:
-        modality (str | Sequence[str]): Of images to use.
+        modality (str | Sequence[str]): Modality of the images to use.
         pool (ProcessPoolExecutor, optional): Defaults to ``None``, this process.
-        ahead (int): Tasks under way.
+        ahead (int): Number of tasks in progress.
     """
 
     def __init__(
@@ -196,7 +197,7 @@ class _Headers:
         self.modality, self.pool, self.ahead = modality, pool, ahead
 
     def read(self, files: Sequence[Path]) -> Iterator[tuple[list[_Header], list[str]]]:
-        """Yield what :func:`_read_headers` gives, in the order of the files."""
+        """Yield the results of :func:`_read_headers` in the order of the files."""
         chunks = (files[i : i + _CHUNK] for i in range(0, len(files), _CHUNK))
         tasks = ((chunk, self.modality, shared_key()) for chunk in chunks)
         if self.pool is None:
@@ -222,19 +223,19 @@ def index_exams(
 ) -> dict[str, Any]:
     """Find the exams of an archive and write an index of them.
 
-    It is that of :func:`find_exams`, which reads the same headers one after the other.
-    A search that was stopped goes on where it was, by ``OUT.headers`` beside the index,
-    which is gone when that is whole. A kilobyte or two a file are kept in memory, for
-    files of an exam may lie anywhere.
+    The result equals that of :func:`find_exams`, which reads the same headers
+    sequentially. A stopped search resumes from ``OUT.headers`` next to the index, which
+    is removed once the index is complete. One or two kilobytes per file are kept in
+    memory, since an exam's files may be anywhere.
 
     Args:
         path (str | Path | Sequence): As in :func:`named_files`.
         out (str | Path): The index.
         modality (str | Sequence[str]), group_by (str): As in :func:`find_exams`.
-        workers (int): Processes that read headers; 1 is this one. Defaults to 1.
+        workers (int): Processes that read headers; 1 means this process. Defaults to 1.
 
     Returns:
-        dict: Its last line: ``exams``, ``views``, ``files``, ``left_out`` (how many
+        dict: Its last line: ``exams``, ``views``, ``files``, ``left_out`` (number of
         files by reason) and ``notes``.
 
     Raises:
@@ -275,7 +276,7 @@ def index_exams(
 
 
 def _is_own(file: Path, out: Path) -> bool:
-    """Tell whether a file of the archive is the index, or its journal."""
+    """Return whether a file of the archive is the index or its journal."""
     return file.name in (out.name, out.name + JOURNAL) and (
         file.parent.resolve() == out.parent.resolve()
     )
@@ -296,7 +297,7 @@ def _usable(
     headers: _Headers,
     group_by: str,
 ) -> list[FoundView]:
-    """Return the views among files; the others are listed as left out."""
+    """Return the views among files; list the others as left out."""
     usable = []
     for file in files:
         header = journal.headers.pop(file)
@@ -317,11 +318,11 @@ def _usable(
 def _of_several_sessions(
     views: Sequence[FoundView], sessions: dict[Path, int], group_by: str
 ) -> list[Path]:
-    """Return the files that are compared with such of another session.
+    """Return the files that are compared with files of another session.
 
-    What identifies patients is not written, so these are read once more: those of a
-    study or a folder that a stop has parted, and all where each folder holds one file
-    and most studies do, since a note depends on all of them together.
+    Identifying elements are not written, so these files are read again: those of a
+    study or folder that an interruption split, and all files if each folder and most
+    studies contain one file, since a note depends on all of them together.
     """
     if not sessions:
         return []

@@ -1,4 +1,4 @@
-"""Where files of exams are named: folders, a DICOMDIR, a list."""
+"""Resolving the sources of exams: folders, DICOMDIR files and lists."""
 
 import os
 from collections.abc import Sequence
@@ -13,12 +13,13 @@ LIST = '.txt'
 
 
 class Named(NamedTuple):
-    """What is named.
+    """The files and folders that the sources name.
 
     Attributes:
         paths (list[Path]): Files and folders, absolute, each once.
-        left_out (list[tuple[Path, str]]): What is named but not there, with the reason.
-        root (Path): Folder that names are relative to.
+        left_out (list[tuple[Path, str]]): Entries that are named but missing, with the
+            reason.
+        root (Path): Folder to which names are relative.
     """
 
     paths: list[Path]
@@ -27,15 +28,15 @@ class Named(NamedTuple):
 
 
 def named_files(path: Paths) -> Named:
-    """Return what a DICOMDIR and lists name in their places; other paths stay.
+    """Replace each DICOMDIR and list by the paths it names; keep other paths.
 
     Args:
         path (str | Path | Sequence[str | Path]): Folders, files, files named
-            ``DICOMDIR``, and texts (``.txt``) with a path a line, relative to the
-            folder of the text.
+            ``DICOMDIR``, and text files (``.txt``) with one path per line, relative to
+            their folder.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder, or none is named.
+        FileNotFoundError: If a file or folder does not exist, or none is named.
         MammogramError: If a DICOMDIR cannot be read.
     """
     found: list[Path] = []
@@ -75,7 +76,7 @@ def _listed(path: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
 
 
 def common_folder(paths: Sequence[Path]) -> Path:
-    """Return the folder that names in the predictions are relative to.
+    """Return the folder to which names in the predictions are relative.
 
     Args:
         paths (Sequence[Path]): Files and folders of exams.

@@ -95,11 +95,11 @@ class LesionBank:
     """Lesions of one data set.
 
     Args:
-        dataset (str): Name of the data set, ``info.dataset`` of its annotation. lesions
-        (list[BankLesion]): At least one.
+        dataset (str): Name of the data set, ``info.dataset`` of its annotation.
+        lesions (list[BankLesion]): At least one.
         split (str, optional): 'train', 'val' or 'test', if the annotation states it.
-        generation (str, optional): :func:`generation_of` its ``info``. path (str |
-        Path, optional): The file from which it was read.
+        generation (str, optional): :func:`generation_of` its ``info``.
+        path (str | Path, optional): The file from which it was read.
 
     Raises:
         LesionBankError: If there are no lesions.
@@ -139,7 +139,7 @@ class LesionBank:
 
         Args:
             dataset (str): ``info.dataset`` of its annotation.
-            generation (str, optional): Of :func:`generation_of` its ``info``.
+            generation (str, optional): :func:`generation_of` its ``info``.
         """
         if source_dataset(self.dataset) != source_dataset(dataset):
             return False
