@@ -4,7 +4,7 @@ VICTRE writes a projection as float32, two planes of the size that its header st
 the first is used, as in the authors' own code. Row 0 is at the chest wall, and columns
 run along it. An image is turned a quarter counterclockwise for display, as by the
 authors: the chest wall is on the left. A value is the quotient of the signal without
-the breast and the signal with it, in an unknown unit.
+the breast and the signal with it, in an arbitrary unit.
 
 The c-view of T-SYNTH, a synthetic 2-D image, is in ``reconstruction<number>.raw`` as
 float32, next to the header of the volume from which it was computed: its rows and
@@ -165,8 +165,8 @@ def read_c_view(path: Path) -> np.ndarray:
 def read_lesion_mask(path: Path, height: int, width: int) -> np.ndarray:
     """Read the mask of a mass from a projection of the mass alone.
 
-    It is the largest region that attenuates the beam by more than exp(-0.1) after a 5 x
-    5 median filter.
+    It is the largest region that attenuates the beam by more than exp(-0.1) after a
+    median filter over 5 x 5 pixels.
 
     Args:
         path (Path): The header.

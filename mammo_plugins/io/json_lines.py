@@ -96,7 +96,7 @@ class JsonLines:
                 rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except BaseException as error:
-            self.close()  # the next line starts a new line
+            self.close()  # the next record starts on a new line
             if isinstance(error, OSError) and error.errno:
                 error.filename = str(self.path)
             raise
