@@ -19,8 +19,8 @@ from mammo_plugins.io.elements import code, codes, describe, items, number, valu
 from mammo_plugins.io.reading_warnings import ReadingWarnings
 
 FULL_FIELD = 'full-field'
-# Kinds that may represent a view, in order of preference, each with how it differs from
-# a screening view, so that each use is reported.
+# Kinds that may represent a view, in order of preference. From the second on the name
+# states how it differs from a screening view, so that each use is reported.
 SUBSTITUTES = (
     FULL_FIELD,
     'nipple in profile',
